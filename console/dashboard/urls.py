@@ -1,0 +1,12 @@
+"""The first page of a connection."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from console.dashboard import views
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", views.home, name="home"),
+]

@@ -1,0 +1,43 @@
+"""The codes with which topic and message operations refuse a parameter."""
+
+from __future__ import annotations
+
+_BROKER = "iot.messagebroker."
+
+# By group of operations and parameter.
+CODES: dict[str, dict[str, str]] = {
+    "topics": {
+        "Operation": f"{_BROKER}InvalidTopicTemplateOperationValue",
+        "TopicShortName": f"{_BROKER}InvalidFormattedTopicName",
+        "TopicId": f"{_BROKER}InvalidFormattedTopicTemplateId",
+        "Topic": f"{_BROKER}InvalidFormattedTopicName",
+        "SrcTopic": f"{_BROKER}InvalidFormattedSrcTopicName",
+        "DstTopic": f"{_BROKER}DestTopicNameArraySizeIsLarge",
+    },
+    "communications": {
+        "TopicFullName": f"{_BROKER}InvalidFormattedTopicName",
+        "TopicShortName": f"{_BROKER}InvalidFormattedTopicName",
+        "Topic": f"{_BROKER}InvalidFormattedTopicName",
+        "Timeout": f"{_BROKER}InvalidTimeoutValue",
+    },
+}
+MISSING: dict[str, dict[str, str]] = {
+    "communications": {
+        "ProductKey": "iot.prod.NullProductKey",
+        "DeviceName": "iot.device.NullDeviceName",
+        "Topic": "Iot.MessageBroker.EmptySubTopicList",
+    },
+}
+# What can be wrong with these in more than one way is told by the handlers.
+OWN = frozenset(
+    {
+        ("Pub", "MessageContent"),
+        ("Pub", "CorrelationData"),
+        ("Pub", "UserProp"),
+        ("BatchPub", "MessageContent"),
+        ("BatchPub", "CorrelationData"),
+        ("BatchPub", "UserProp"),
+        ("PubBroadcast", "MessageContent"),
+        ("RRpc", "RequestBase64Byte"),
+    }
+)

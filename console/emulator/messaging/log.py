@@ -1,0 +1,138 @@
+"""The last messages of each account: what was sent to whom, what came back, and whether it arrived.
+
+A message to a device that is not online is lost with QoS 0, and kept for it for seven days with QoS 1; whether it
+has been fetched since is seen from when the device was last online.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from console.emulator.call import Call
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    product_key TEXT NOT NULL,
+    device_name TEXT NOT NULL DEFAULT '',
+    qos INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    recipients INTEGER NOT NULL DEFAULT 1,
+    outcome TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_account ON messages (account, id);
+"""
+
+KEPT = 1000  # messages of an account
+KEPT_BYTES = 1024  # of a payload
+STORED_FOR = 7 * 86_400_000  # ms that QoS 1 messages wait for their device (BatchPub)
+_TRIM_EVERY = 50
+
+Direction = Literal["down", "up"]
+Outcome = Literal["delivered", "stored", "lost", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the log. `payload` is its beginning; `device_name` is "" and `recipients` any number for a
+    broadcast; `direction` is as seen from the platform: down to devices, up from them."""
+
+    message_id: int
+    at: int
+    operation: str
+    direction: str
+    topic: str
+    product_key: str
+    device_name: str
+    qos: int
+    size: int
+    payload: bytes
+    recipients: int
+    outcome: str
+
+
+def record(
+    call: Call,
+    *,
+    topic: str,
+    product_key: str,
+    payload: bytes,
+    message_id: int,
+    outcome: Outcome,
+    device_name: str = "",
+    direction: Direction = "down",
+    qos: int = 0,
+    recipients: int = 1,
+) -> None:
+    """Write one message down, and forget the oldest when there are too many."""
+    row_id = call.db.execute(
+        "INSERT INTO messages (account, instance, at, operation, direction, message_id, topic, product_key,"
+        " device_name, qos, size, payload, recipients, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            call.account,
+            call.instance,
+            call.now,
+            call.operation,
+            direction,
+            message_id,
+            topic,
+            product_key,
+            device_name,
+            qos,
+            len(payload),
+            payload[:KEPT_BYTES],
+            recipients,
+            outcome,
+        ),
+    ).lastrowid
+    if row_id is not None and row_id % _TRIM_EVERY == 0:
+        call.db.execute(
+            "DELETE FROM messages WHERE account = ?1 AND id <= ("
+            "SELECT id FROM messages WHERE account = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            (call.account, KEPT),
+        )
+
+
+def recent(db: sqlite3.Connection, account: str, now: int, limit: int = 100) -> list[Message]:
+    """The newest messages of an account, newest first, as they stand at `now` (ms)."""
+    rows = db.execute(
+        "SELECT m.*, d.last_online, d.status FROM messages m"
+        " LEFT JOIN devices d ON d.product_key = m.product_key AND d.name = m.device_name"
+        " WHERE m.account = ? ORDER BY m.id DESC LIMIT ?",
+        (account, min(limit, KEPT)),
+    )
+    return [_message(row, now) for row in rows]
+
+
+def _message(row: sqlite3.Row, now: int) -> Message:
+    outcome = row["outcome"]
+    if outcome == "stored":
+        fetched = row["last_online"]
+        if fetched is not None and row["at"] < fetched <= row["at"] + STORED_FOR:
+            outcome = "delivered"
+        elif now > row["at"] + STORED_FOR:
+            outcome = "expired"
+    return Message(
+        message_id=row["message_id"],
+        at=row["at"],
+        operation=row["operation"],
+        direction=row["direction"],
+        topic=row["topic"],
+        product_key=row["product_key"],
+        device_name=row["device_name"],
+        qos=row["qos"],
+        size=row["size"],
+        payload=row["payload"],
+        recipients=row["recipients"],
+        outcome=outcome,
+    )

@@ -1,0 +1,26 @@
+"""Updates over the air: modules, packages, batches and the devices' tasks in them.
+
+modules.py    what of a product is updated
+packages.py   what it is updated to
+jobs.py       batches: making and reading them
+targets.py    which devices a batch takes
+tasks.py      one device in one batch: reading, confirming, cancelling
+running.py    what tasks do by themselves, on the clock
+settling.py   when that is
+"""
+
+from __future__ import annotations
+
+from console.emulator.call import Handler
+from console.emulator.ota import jobs, modules, packages, running, tasks
+from console.emulator.ota.settling import SETTLER
+
+__all__ = ["OPERATIONS", "SCHEMA", "SETTLER"]
+
+OPERATIONS: dict[str, Handler] = {
+    **modules.OPERATIONS,
+    **packages.OPERATIONS,
+    **jobs.OPERATIONS,
+    **tasks.OPERATIONS,
+}
+SCHEMA = "\n".join((modules.SCHEMA, packages.SCHEMA, running.SCHEMA))

@@ -1,0 +1,32 @@
+"""The codes with which this room's operations refuse a parameter of a bad range, length, format or value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_TIMES = {"StartTime": "iot.device.InvalidTimeBucket", "EndTime": "iot.device.InvalidTimeBucket"}
+
+# By group and parameter.
+CODES: Mapping[str, Mapping[str, str]] = {
+    "tsl-models": {"ScriptType": "iot.prod.InvalidScriptType"},
+    "tsl-use": {
+        **_TIMES,
+        "Identifier.N": "iot.device.TooManyDevicePropertiesPerTime",
+        "DeviceName.N": "iot.device.DeviceCountExceeded",
+    },
+}
+
+# Parameters whose handlers tell more exactly what is bad.
+OWN = frozenset(
+    (
+        ("CreateThingModel", "ThingModelJson"),
+        ("UpdateThingModel", "ThingModelJson"),
+        ("ImportThingModelTsl", "TslStr"),
+        ("SetDeviceProperty", "Items"),
+        ("SetDevicesProperty", "Items"),
+        ("SetDeviceDesiredProperty", "Items"),
+        ("InvokeThingService", "Args"),
+        ("InvokeThingsService", "Args"),
+        ("UpdateDeviceShadow", "ShadowMessage"),
+    )
+)

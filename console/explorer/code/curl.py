@@ -1,0 +1,59 @@
+"""A shell script with curl; openssl signs it (ACS3-HMAC-SHA256), so that it works with keys from the environment."""
+
+from __future__ import annotations
+
+import shlex
+
+from console.cloud.client import LONGEST_QUERY
+from console.cloud.signing import percent_encode
+from console.explorer.code.call import KEY_ID, KEY_SECRET, TOKEN, VERSION, CodeCall
+
+
+def write(call: CodeCall) -> str:
+    """The script. Every value stands in it percent-encoded, which no shell reads as anything else."""
+    query, form = (_encoded(fields) for fields in call.fields())
+    if len(query) > LONGEST_QUERY:
+        query, form = "", "&".join(filter(None, [query, form]))
+    # What is signed, in the order of the alphabet.
+    headers = {"content-type": "application/x-www-form-urlencoded", "host": "$host"}
+    headers |= {
+        "x-acs-action": call.name,
+        "x-acs-content-sha256": "$body_hash",
+        "x-acs-date": "$(date -u +%Y-%m-%dT%H:%M:%SZ)",
+        "x-acs-signature-nonce": "$(openssl rand -hex 16)",
+        "x-acs-version": VERSION,
+    }
+    if call.token:
+        headers["x-acs-security-token"] = f"${{{TOKEN}}}"
+    names = sorted(headers)
+    lines = "\n".join(f"{name}:{headers[name]}" for name in names)
+    target = f"{call.scheme}://$host/" + ("?$query" if query else "")
+    return f"""\
+#!/bin/sh
+# Needs curl and openssl, and the keys in {KEY_ID} and {KEY_SECRET}.
+set -eu
+
+host={shlex.quote(call.host)}
+query={shlex.quote(query)}
+body={shlex.quote(form)}
+
+sha256() {{ openssl dgst -sha256 -r "$@" | cut -d ' ' -f 1; }}
+
+body_hash=$(printf '%s' "$body" | sha256)
+headers="{lines}"
+signed={shlex.quote(";".join(names))}
+request=$(printf 'POST\\n/\\n%s\\n%s\\n\\n%s\\n%s' "$query" "$headers" "$signed" "$body_hash")
+to_sign=$(printf 'ACS3-HMAC-SHA256\\n%s' "$(printf '%s' "$request" | sha256)")
+signature=$(printf '%s' "$to_sign" | sha256 -hmac "${KEY_SECRET}")
+
+printf '%s\\n' "$headers" | curl --silent --show-error --request POST "{target}" \\
+  --header @- --header 'accept: application/json' \\
+  --header "Authorization: ACS3-HMAC-SHA256 Credential=${KEY_ID},SignedHeaders=$signed,Signature=$signature" \\
+  --data-raw "$body"
+"""
+
+
+def _encoded(fields: dict[str, str]) -> str:
+    return "&".join(
+        f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(fields.items())
+    )

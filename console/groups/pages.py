@@ -1,0 +1,71 @@
+"""What all pages of one group share: its tabs, its facts, what may be done, its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from console.connections.http import CloudRequest
+from console.groups import api
+from console.ui.links import curl
+from console.ui.pieces import Fact, MenuItem, Tab, explorer_item
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the person's role lets them do to groups; pages hide the rest, the gateway refuses it."""
+
+    create: bool
+    edit: bool
+    delete: bool
+    add: bool
+    remove: bool
+    tag: bool
+
+    @classmethod
+    def of(cls, request: CloudRequest) -> Rights:
+        """The rights of the person who asks."""
+        allows = request.gateway.allows
+        return cls(
+            *(allows(name) for name in (api.CREATE, api.UPDATE, api.DELETE, api.ADD, api.REMOVE, api.TAG))
+        )
+
+
+def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -> dict[str, Any]:
+    """The frame of a group's page; `current` is the tab: overview, devices, tags."""
+    rights = Rights.of(request)
+    tabs = [
+        Tab(_("Overview"), curl(request, "groups:detail", group.id), current == "overview"),
+        Tab(_("Devices"), curl(request, "groups:devices", group.id), current == "devices", group.devices),
+        Tab(_("Tags"), curl(request, "groups:tags", group.id), current == "tags"),
+    ]
+    menu = [explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id)]
+    if rights.edit:
+        menu.append(
+            MenuItem(_("Edit description"), curl(request, "groups:edit", group.id), "pencil", dialog=True)
+        )
+    if rights.delete:
+        url = curl(request, "groups:delete", group.id)
+        menu.append(MenuItem(_("Delete"), url, "trash", danger=True, dialog=True))
+    return {
+        "group": group,
+        "rights": rights,
+        "tabs": tabs,
+        "menu": menu,
+        "current": current,
+        "may_nest": rights.create and group.depth < api.MAX_DEPTH,
+    }
+
+
+def facts_of(group: api.GroupDetail) -> list[Fact]:
+    """What a group is."""
+    return [
+        Fact(_("Group ID"), group.id, "code", copy=True),
+        Fact(_("Created"), group.created, "when"),
+        Fact(_("Level"), _LEVELS.get(group.depth, str(group.depth))),
+    ]
+
+
+_LEVELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Subgroup of a subgroup")}

@@ -1,0 +1,99 @@
+"""The tags of a group."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from console.cloud.errors import CloudError
+from console.connections.errors import cloud_errors_to_form
+from console.connections.http import CloudRequest
+from console.groups import api
+from console.groups.forms import TagForm
+from console.groups.pages import group_context
+from console.groups.views import FORM_REFUSED
+from console.ui.links import curl
+from console.ui.tables import Column, Empty, Table
+
+
+def _table(editable: bool) -> Table[api.Tag]:
+    return Table(
+        id="group-tags",
+        caption=_("Tags"),
+        columns=(Column("key", _("Key"), kind="code", primary=True), Column("value", _("Value"), copy=True)),
+        row_template="groups/tag_actions.html" if editable else "",
+    )
+
+
+@require_safe
+def tag_list(request: CloudRequest, group_id: str) -> HttpResponse:
+    """The tags of a group. Up to 4 calls."""
+    group, tags = api.get_group_with_tags(request.gateway, group_id)
+    context = group_context(request, group, "tags")
+    rights = context["rights"]
+    empty = Empty(
+        _("No tags"),
+        _("Tags say about a group what its name does not: a site, a customer, a season."),
+        icon="tags",
+        url=curl(request, "groups:set-tag", group_id) if rights.tag else "",
+        action=_("Add a tag"),
+    )
+    context["table"] = _table(rights.tag).bind(request, tags, empty=empty)
+    context["full"] = len(tags) >= api.MAX_TAGS
+    context["most"] = api.MAX_TAGS
+    return render(request, "groups/tags.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def set_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Add a tag, or (`?key=`) give one another value. 2 calls to write it."""
+    request.gateway.require(api.TAG)
+    key = request.GET.get("key", "")[:30]
+    before = {tag.key: tag for tag in api.list_tags(request.gateway, group_id)}
+    known = before.get(key)
+    form = TagForm(
+        request.POST if request.method == "POST" else None,
+        fixed_key=known.key if known else "",
+        initial={"key": key, "value": known.value} if known else None,
+    )
+    error: CloudError | None = None
+    if request.method == "POST" and form.is_valid():
+        tag = api.Tag(form.cleaned_data["key"], form.cleaned_data["value"])
+        wanted = {**before, tag.key: tag}
+        if len(wanted) > api.MAX_TAGS:
+            form.add_error(None, gettext("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
+        else:
+            try:
+                api.set_tags(request.gateway, group_id, list(wanted.values()))
+            except CloudError as raised:
+                error = cloud_errors_to_form(form, raised)
+            else:
+                messages.success(request, gettext("The tag %(key)s was saved.") % {"key": tag.key})
+                return redirect(curl(request, "groups:tags", group_id))
+    context = {"group_id": group_id, "form": form, "error": error, "known": known}
+    return render(request, "groups/set_tag.html", context, status=FORM_REFUSED if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Remove the tag `?key=`, once said again. One that is gone already is no error."""
+    request.gateway.require(api.TAG)
+    key = request.GET.get("key", "")[:30]
+    error: CloudError | None = None
+    if request.method == "POST":
+        try:
+            before = api.list_tags(request.gateway, group_id)
+            left = [tag for tag in before if tag.key != key]
+            if len(left) < len(before):
+                api.set_tags(request.gateway, group_id, left)
+        except CloudError as raised:
+            error = raised
+        else:
+            messages.success(request, gettext("The tag %(key)s was removed.") % {"key": key})
+            return redirect(curl(request, "groups:tags", group_id))
+    context = {"group_id": group_id, "key": key, "error": error}
+    return render(request, "groups/remove_tag.html", context, status=FORM_REFUSED if error else 200)

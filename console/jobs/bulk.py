@@ -1,0 +1,58 @@
+"""Writing rows by the thousand: past the model layer, which costs three times what the database does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from console.jobs.models import Row
+
+_FIELDS = ("job", "chunk", "number", "name", "nickname", "extra", "state", "reason")
+
+
+@dataclass(slots=True)
+class NewRow:
+    """A row to be written; as the fields of Row."""
+
+    job: int
+    number: int
+    name: str
+    nickname: str = ""
+    chunk: int | None = None
+    extra: dict[str, Any] | None = None
+    state: str = Row.State.PENDING.value
+    reason: str = ""
+
+
+def _column(name: str) -> str:
+    field = Row._meta.get_field(name)
+    return str(getattr(field, "column", name))
+
+
+def insert_rows(rows: Iterable[NewRow]) -> None:
+    """Write rows; the caller has seen to it that values fit their columns."""
+    meta = Row._meta
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(_column(name)) for name in _FIELDS)
+    places = ", ".join(["%s"] * len(_FIELDS))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608  (our own names)
+            [
+                (
+                    row.job,
+                    row.chunk,
+                    row.number,
+                    row.name,
+                    row.nickname,
+                    None if row.extra is None else json.dumps(row.extra),
+                    row.state,
+                    row.reason,
+                )
+                for row in rows
+            ],
+        )

@@ -1,0 +1,61 @@
+"""Uploaded files, kept as pieces in the database: any worker on any machine can read them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from console.jobs.models import Job, Part
+
+PIECE = 512 * 1024
+
+
+def store(job: Job, content: Iterable[bytes]) -> int:
+    """Keep a file for `job`; its size in bytes."""
+    size = number = 0
+    buffer = bytearray()
+
+    def flush() -> None:
+        nonlocal number
+        Part.objects.create(job=job, number=number, content=bytes(buffer))
+        number += 1
+        buffer.clear()
+
+    for piece in content:
+        size += len(piece)
+        buffer += piece
+        if len(buffer) >= PIECE:
+            flush()
+    if buffer:
+        flush()
+    return size
+
+
+def open_file(job: Job) -> io.BufferedReader:
+    """The job's file as a binary stream; a piece at a time is in memory."""
+    return io.BufferedReader(_Pieces(job.pk), 64 * 1024)
+
+
+class _Pieces(io.RawIOBase):
+    def __init__(self, job: int) -> None:
+        self._job, self._number = job, 0
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        if not self._piece:
+            row = (
+                Part.objects.filter(job=self._job, number=self._number)
+                .values_list("content", flat=True)
+                .first()
+            )
+            if row is None:
+                return 0
+            self._piece = memoryview(bytes(row))
+            self._number += 1
+        count = min(len(buffer), len(self._piece))
+        buffer[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count

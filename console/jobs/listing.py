@@ -1,0 +1,76 @@
+"""The lists of this room: jobs, and the rows of a job."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from console.jobs import kinds
+from console.jobs.models import Job, Row
+from console.jobs.outcomes import explain
+from console.ui.format import number
+from console.ui.links import curl
+from console.ui.tables import Column, Table
+
+
+def title(job: Job) -> str:
+    """What a job is called on pages."""
+    return kinds.get(job.kind).title(job)
+
+
+def _link(request: HttpRequest, job: Job) -> str:
+    return curl(request, "jobs:detail", job.pk)
+
+
+def _reason(row: Row) -> str:
+    return explain(row.state, row.reason, row.extra, kinds.get(row.job.kind))
+
+
+JOBS: Table[Job] = Table(
+    id="jobs",
+    caption=_("Jobs"),
+    columns=[
+        Column("title", _("Job"), value=title, link=_link, primary=True),
+        Column("kind", _("Kind"), value=lambda job: kinds.get(job.kind).label, hidden=True),
+        Column("state", _("State"), kind="status", status="job"),
+        Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done),
+        Column("total", _("Rows"), kind="number", hidden=True),
+        Column("failed", _("Failed"), kind="number", hidden=True),
+        Column("person", _("Person"), value=lambda job: str(job.started_by or job.created_by or "–")),
+        Column("created_at", _("Created"), kind="ago"),
+        Column("finished_at", _("Finished"), kind="when", hidden=True),
+    ],
+    export=True,
+)
+
+
+def _name(row: Row) -> str:
+    return row.name or "–"
+
+
+def _line(row: Row) -> str:
+    return number(row.number)
+
+
+ROWS: Table[Row] = Table(
+    id="rows",
+    caption=_("Rows"),
+    columns=[
+        Column("name", _("Device name"), value=_name, primary=True),
+        Column("number", _("Line"), value=_line),
+        Column("nickname", _("Nickname")),
+        Column("state", _("Outcome"), kind="status", status="row"),
+        Column("reason", _("Reason"), value=_reason),
+    ],
+)
+
+PREVIEW: Table[Row] = Table(
+    id="preview",
+    caption=_("The first devices"),
+    columns=[
+        Column("name", _("Device name"), primary=True),
+        Column("number", _("Line"), value=_line),
+        Column("nickname", _("Nickname")),
+        Column("tags", _("Tags"), template="jobs/_tags.html"),
+    ],
+)

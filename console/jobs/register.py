@@ -1,0 +1,102 @@
+"""The first page of a registration: which product, and which devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
+
+from console.cloud.errors import CloudError, NotFound
+from console.connections.http import CloudRequest
+from console.jobs import actions, api
+from console.jobs.forms import CountForm, FileForm, ProductForm
+from console.jobs.http import REGISTER, demand
+from console.ui.format import size
+from console.ui.links import curl, with_query
+from console.ui.pieces import Tab
+
+_ROOM_FOR_THE_FORM = 64 * 1024
+
+
+@csrf_exempt  # the token lies in the body, which is not read when it is too large; _register checks it
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: CloudRequest) -> HttpResponseBase:
+    """Choose a product and upload a list, or say how many. A body over the limit is refused before it is read."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.JOBS_UPLOAD_BYTES + _ROOM_FOR_THE_FORM:
+        return _too_large(request)
+    return _register(request)
+
+
+@csrf_protect
+def _register(request: CloudRequest) -> HttpResponseBase:
+    demand(request, REGISTER)
+    form_class = CountForm if request.GET.get("by") == "count" else FileForm
+    products, error = _products(request)
+    if request.method != "POST":
+        form = form_class(products, initial={"product": request.GET.get("product", "")})
+        return _page(request, form, error)
+    form = form_class(products, request.POST, request.FILES)
+    if form.is_valid():
+        return _drafted(request, form, {product.key: product for product in products})
+    return _page(request, form, error, status=422)
+
+
+def _drafted(request: CloudRequest, form: ProductForm, products: dict[str, api.Product]) -> HttpResponse:
+    product = products[form.cleaned_data["product"]]
+    params: dict[str, Any] = {"product_key": product.key, "product_name": product.name}
+    file = form.cleaned_data.get("file")
+    if file is None:
+        params |= {
+            "source": "count",
+            "count": form.cleaned_data["count"],
+            "prefix": form.cleaned_data["begins"],
+        }
+        job = actions.draft(request.gateway, REGISTER, params)
+    else:
+        params |= {"source": "file", "filename": (file.name or "")[:120]}
+        job = actions.draft(request.gateway, REGISTER, params, file.chunks(256 * 1024))
+    return redirect(curl(request, "jobs:detail", job.pk))
+
+
+def _products(request: CloudRequest) -> tuple[list[api.Product], CloudError | None]:
+    """The products to choose from; the one that the address names is among them if it exists."""
+    asked = request.POST.get("product") or request.GET.get("product") or ""
+    try:
+        products = list(api.products(request.gateway))
+        if asked and all(product.key != asked for product in products):
+            products.append(api.product(request.gateway, asked))
+    except NotFound:
+        pass
+    except CloudError as error:
+        return [], error
+    return products, None
+
+
+def _page(
+    request: CloudRequest,
+    form: ProductForm | None,
+    error: CloudError | None = None,
+    status: int = 200,
+    said: str = "",
+) -> HttpResponse:
+    by_count = request.GET.get("by") == "count"
+    tabs = [
+        Tab(_("From a file"), with_query(request, by=None), not by_count),
+        Tab(_("Random names"), with_query(request, by="count"), by_count),
+    ]
+    context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "said": said}
+    return render(request, "jobs/register.html", context, status=status)
+
+
+def _too_large(request: HttpRequest) -> HttpResponse:
+    said = _("The file is larger than %(limit)s. Split it, and upload the parts one after another.") % {
+        "limit": size(settings.JOBS_UPLOAD_BYTES)
+    }
+    response = render(request, "jobs/too_large.html", {"said": said}, status=413)
+    response["Connection"] = "close"  # the rest of the body is not wanted
+    return response

@@ -1,0 +1,1 @@
+"""The pages of updates: packages, modules, making batches, following a batch."""

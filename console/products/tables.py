@@ -1,0 +1,70 @@
+"""The list of products, declared once for the page and the export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.utils.translation import gettext_lazy as _
+
+from console.products.api import Product, Tag
+from console.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
+from console.ui.links import curl
+from console.ui.tables import BulkAction, Column, Table
+
+_AUTH = dict(AUTH_TYPES)
+_FORMATS = dict(DATA_FORMATS) | {"1": _("Alink JSON"), "0": _("Custom")}
+_NODES = dict(NODE_TYPES)
+
+PRODUCTS: Table[Product] = Table(
+    id="products",
+    caption=_("Products"),
+    columns=[
+        Column(
+            "name",
+            _("Name"),
+            primary=True,
+            sort=True,
+            link=lambda request, product: curl(request, "products:detail", product.key),
+        ),
+        Column("key", _("Product key"), kind="code", copy=True),
+        Column("node", _("Node type"), value=lambda product: _NODES["1" if product.gateway else "0"]),
+        Column("devices", _("Devices"), kind="number", sort=True),
+        Column(
+            "data_format",
+            _("Data format"),
+            value=lambda product: "" if product.data_format is None else _FORMATS[str(product.data_format)],
+            narrow=False,
+        ),
+        Column(
+            "auth_type",
+            _("Authentication"),
+            value=lambda product: _AUTH.get(product.auth_type, product.auth_type),
+            hidden=True,
+        ),
+        Column("description", _("Description"), hidden=True),
+        Column("created", _("Created"), kind="when", sort=True),
+    ],
+    key=lambda product: product.key,
+    actions=[
+        BulkAction(
+            _("Publish"),
+            "circle-check",
+            lambda request: curl(request, "products:publish-many"),
+            allowed=lambda request: request.gateway.allows("ReleaseProduct"),  # type: ignore[attr-defined]
+        ),
+        BulkAction(
+            _("Unpublish"),
+            "tool",
+            lambda request: curl(request, "products:unpublish-many"),
+            allowed=lambda request: request.gateway.allows("CancelReleaseProduct"),  # type: ignore[attr-defined]
+        ),
+    ],
+    export=True,
+)
+
+TAGS: Table[Tag] = Table(
+    id="tags",
+    caption=_("Tags"),
+    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
+)
+EDITABLE_TAGS: Table[Tag] = replace(TAGS, row_template="products/_tag_actions.html")

@@ -1,0 +1,325 @@
+"""Settings: typed, from the environment; what a deployment must give and did not is named at start.
+
+Embedded defaults (SQLite, a Redis-compatible server on a socket) are used for each of DATABASE_URL and REDIS_URL
+that is not set, even where a server happens to listen on the usual port.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+from celery.schedules import schedule
+from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from console import embedded
+
+django_stubs_ext.monkeypatch()  # lets Django's classes be written with their types: ModelForm[User]
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = embedded.home()
+
+# -- what a deployment must give -------------------------------------------------------------------------------------
+
+
+def _required(name: str, why: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. {why}")
+    return str(value)
+
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = _required("SECRET_KEY", "Give a long random string; it signs sessions and links.")
+FIELD_ENCRYPTION_KEYS = [
+    key.strip()
+    for key in _required(
+        "FIELD_ENCRYPTION_KEYS",
+        "Give one or more Fernet keys, comma-separated, the newest first; they encrypt cloud keys.",
+    ).split(",")
+    if key.strip()
+]
+for _key in FIELD_ENCRYPTION_KEYS:
+    try:
+        Fernet(_key)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "FIELD_ENCRYPTION_KEYS holds a value that is no Fernet key (32 bytes, url-safe base64)."
+        ) from error
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# -- applications ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "django_htmx",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "console.ui",
+    "console.access",
+    "console.connections",
+    "console.jobs",
+    "console.products",
+    "console.devices",
+    "console.groups",
+    "console.ota",
+    "console.dashboard",
+    "console.explorer",
+    "console.quickstart",
+    "console.emulator",
+]
+
+MIDDLEWARE = [
+    "console.dashboard.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "console.ui.middleware.HtmxMiddleware",
+    "console.access.middleware.PersonMiddleware",
+    "console.access.middleware.TeamMiddleware",
+    "console.connections.middleware.ConnectionMiddleware",
+    # These two here, where it is known who asks: looking for the token reads the whole body.
+    "console.ui.uploads.BodyLimitMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "console.connections.middleware.CloudErrorMiddleware",
+]
+
+ROOT_URLCONF = "console.urls"
+WSGI_APPLICATION = "console.wsgi.application"
+FORM_RENDERER = "console.ui.forms.Renderer"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "console.ui.context.shell",
+            ],
+            "builtins": ["django.templatetags.i18n", "console.ui.templatetags.ui"],
+        },
+    }
+]
+
+# -- data ------------------------------------------------------------------------------------------------------------
+
+
+def _database() -> dict[str, Any]:
+    if not env.str("DATABASE_URL", default=""):
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HOME / "console.sqlite3",
+            # IMMEDIATE: a transaction that will write takes the lock at its start and waits for it, instead of
+            # failing half-way with "database is locked".
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000;",
+            },
+        }
+    database: dict[str, Any] = env.db_url("DATABASE_URL")
+    database.setdefault("CONN_MAX_AGE", 60)
+    database.setdefault("CONN_HEALTH_CHECKS", True)
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(HOME)
+_CACHE = {
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "fleetdesk",
+    "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+}
+CACHES = {
+    # Counts sign-in attempts, so it goes on counting, in this process, while Redis is away.
+    "default": {"BACKEND": "console.access.cache.SteadyRedisCache", **_CACHE},
+    # Recent answers of the cloud; while Redis is away there are none.
+    "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
+}
+# Sessions stay in the database: an emptied Redis signs nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# -- people ----------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nobody signs up by themselves
+ACCOUNT_ADAPTER = "console.access.adapter.AccountAdapter"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = None
+# Without it nothing is sent: a mail written to the log would hand the link in it to whoever reads the log.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+SENDS_MAIL = bool(EMAIL_URL)
+EMAIL_CONFIG = env.email_url_config(EMAIL_URL or "dummymail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="fleetdesk@localhost")
+
+# -- language, time --------------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+# The interface, and the words of the catalogue and of error codes (docs/translations.md).
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "console" / "cloud" / "translations"]
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+USE_I18N = True
+FORMAT_MODULE_PATH = "console.ui.locales"
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
+
+# -- static files ----------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(HOME / "static"))()
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+FILE_UPLOAD_TEMP_DIR = env.str("FILE_UPLOAD_TEMP_DIR", default="") or None
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+
+# -- security --------------------------------------------------------------------------------------------------------
+
+# The console answers over HTTPS in production; quickstart, which listens on loopback only, sets INSECURE_HTTP.
+INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not INSECURE_HTTP
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SESSION_COOKIE_NAME = env.str("SESSION_COOKIE_NAME", default="fleetdesk_session")
+CSRF_COOKIE_NAME = "fleetdesk_csrf"
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not INSECURE_HTTP)
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1 if env.bool("BEHIND_PROXY", default=False) else 0)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# -- background work -------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or (
+    f"redis+socket://{REDIS_URL.removeprefix('unix://').partition('?')[0]}?virtual_host=0"
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "global_keyprefix": "fleetdesk:",
+    # A person's click does not wait for a Redis that is away: beat rings again.
+    "socket_connect_timeout": 2.0,
+    "max_retries": 1,
+    "interval_start": 0.0,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
+JOBS_REVIVE_SECONDS = env.int("JOBS_REVIVE_SECONDS", default=5)
+# How long a worker that is not heard of keeps its part of a job; it renews this while it works.
+JOBS_LEASE_SECONDS = env.int("JOBS_LEASE_SECONDS", default=30)
+JOBS_UPLOAD_BYTES = env.int("JOBS_UPLOAD_BYTES", default=100 * 1024 * 1024)
+JOBS_MOST_ROWS = env.int("JOBS_MOST_ROWS", default=1_000_000)
+JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
+JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
+# How long a job, its rows and its events are kept after its end; 0: for ever. The audit trail is another thing.
+JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
+JOB_KINDS = {
+    "devices.register": "console.devices.jobs.REGISTER",
+    "devices.secrets": "console.devices.jobs.SECRETS",
+    "ota.watch": "console.ota.jobs.WATCH",
+}
+CELERY_BEAT_SCHEDULE = {
+    # The broker is only a bell: what it forgot, or a dead worker left behind, is rung for again from the database.
+    "jobs.revive": {
+        "task": "jobs.revive",
+        "schedule": schedule(timedelta(seconds=JOBS_REVIVE_SECONDS)),
+        # Those that nobody came to hear are of no use to workers that come back.
+        "options": {"expires": max(JOBS_REVIVE_SECONDS, 10)},
+    },
+    "jobs.tidy": {"task": "jobs.tidy", "schedule": schedule(timedelta(minutes=15))},
+}
+
+# -- the cloud -------------------------------------------------------------------------------------------------------
+
+# Seconds that a page's reads stay fresh; a write on the same connection empties them at once.
+CLOUD_CACHE_SECONDS = env.int("CLOUD_CACHE_SECONDS", default=5)
+# What a person's click waits for its turn under the platform's calls-per-second limits, in seconds.
+CLOUD_QUOTA_WAIT_SECONDS = env.float("CLOUD_QUOTA_WAIT_SECONDS", default=10.0)
+CLOUD_TIMEOUT_SECONDS = env.float("CLOUD_TIMEOUT_SECONDS", default=15.0)
+# Whether a connection may have an endpoint over plain HTTP that is not on this machine (an emulator beside it, say).
+ALLOW_HTTP_ENDPOINTS = env.bool("ALLOW_HTTP_ENDPOINTS", default=INSECURE_HTTP)
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # httpx logs each URL with its query at INFO: signatures do not belong in logs.
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}

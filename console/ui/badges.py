@@ -1,0 +1,56 @@
+"""Small pieces of HTML that Python and templates both make."""
+
+from __future__ import annotations
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from console.ui.format import number
+from console.ui.icons import icon
+from console.ui.statuses import status
+
+
+def badge(kind: str, value: object) -> SafeString:
+    """A state as a badge: icon, word, tone. Kinds are those of `console.ui.statuses`."""
+    shown = status(kind, value)
+    return format_html(
+        '<span class="fd-status fd-status-{}">{}<span>{}</span></span>',
+        shown.tone,
+        icon(shown.icon, 14),
+        shown.label,
+    )
+
+
+def copy_button(text: str, label: str = "") -> SafeString:
+    """A button that copies `text` and says so to everyone, screen readers included."""
+    name = label or gettext("Copy %(text)s") % {"text": text if len(text) <= 40 else f"{text[:40]}…"}
+    return format_html(
+        '<button type="button" class="fd-copy" data-copy="{}" aria-label="{}" title="{}">{}{}</button>',
+        text,
+        name,
+        gettext("Copy"),
+        icon("copy", 14, css="fd-copy-idle"),
+        icon("check", 14, css="fd-copy-done"),
+    )
+
+
+def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeString:
+    """Progress as a bar with its share in per cent. A total of 0 or less means that the amount is not known yet."""
+    if total <= 0:
+        return format_html(
+            '<span class="fd-bar"><progress aria-label="{}"></progress></span>', label or gettext("Progress")
+        )
+    share = max(0.0, min(1.0, done / total))
+    # Never "100 %" before the last one is done.
+    percent = 100 if share >= 1 else int(share * 100)
+    return format_html(
+        '<span class="fd-bar{}"><progress value="{}" max="{}" aria-label="{}">{} %</progress>'
+        '<span class="fd-bar-share">{} %</span></span>',
+        f" fd-bar-{tone}" if tone else "",
+        f"{share * 1000:.0f}",
+        1000,
+        label or gettext("Progress"),
+        percent,
+        number(percent),
+    )

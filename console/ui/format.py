@@ -1,0 +1,124 @@
+"""How times, numbers and sizes read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def number(value: float | None, decimals: int | None = None) -> str:
+    """A number grouped as the person's language does; "–" for None."""
+    if value is None:
+        return "–"
+    if decimals is None and isinstance(value, float):
+        decimals = 0 if value.is_integer() else 2
+    return number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+
+
+def size(count: float | None) -> str:
+    """A count of bytes in the unit that reads best, by 1024: "1.4 MB"; "–" for None."""
+    if count is None:
+        return "–"
+    amount, unit = float(count), 0
+    while abs(amount) >= 1024 and unit < len(UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    decimals = 0 if unit == 0 or amount >= 100 else 1
+    return f"{number(amount, decimals)} {UNITS[unit]}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units: "2 h 5 min"; "–" for None."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    parts = [
+        (days, gettext("%d d")),
+        (hours, gettext("%d h")),
+        (minutes, gettext("%d min")),
+        (rest, gettext("%d s")),
+    ]
+    first = next((i for i, (amount, _) in enumerate(parts) if amount), len(parts) - 1)
+    return " ".join(text % amount for amount, text in parts[first : first + 2] if amount or first == 3)
+
+
+def sentence(clause: str) -> str:
+    """A clause, such as a limit, as a sentence of its own: "at most 5" is "At most 5."."""
+    return gettext("%(clause)s.") % {"clause": f"{clause[:1].upper()}{clause[1:]}"}
+
+
+def instant(value: object) -> datetime | None:
+    """An aware moment from a datetime, an ISO 8601 text or milliseconds since 1970; None when there is none in it."""
+    if value in (None, ""):
+        return None
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, int | float):
+            value = datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago (or ahead) `moment` is, in its largest unit: "3 minutes ago"."""
+    seconds = ((now or timezone.now()) - moment).total_seconds()
+    amount = abs(seconds)
+    if amount < 45:
+        return gettext("just now") if seconds >= 0 else gettext("in a moment")
+    minutes, hours, days = round(amount / 60), round(amount / 3600), round(amount / 86400)
+    if minutes < 60:
+        past, ahead = (
+            ngettext("%d minute ago", "%d minutes ago", minutes),
+            ngettext("in %d minute", "in %d minutes", minutes),
+        )
+        return (past if seconds >= 0 else ahead) % minutes
+    if hours < 24:
+        past, ahead = (
+            ngettext("%d hour ago", "%d hours ago", hours),
+            ngettext("in %d hour", "in %d hours", hours),
+        )
+        return (past if seconds >= 0 else ahead) % hours
+    if days < 30:
+        past, ahead = ngettext("%d day ago", "%d days ago", days), ngettext("in %d day", "in %d days", days)
+        return (past if seconds >= 0 else ahead) % days
+    return stamp(moment)[:10]
+
+
+def stamp(moment: datetime, seconds: bool = False) -> str:
+    """A moment in the person's time zone, widths equal so that columns align: "2026-05-01 14:30"."""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def when(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
+    """A `<time>`: the person's time zone, exact UTC on hover; `relative` says how long ago, kept fresh by the page."""
+    moment = instant(value)
+    if moment is None:
+        return format_html('<span class="fd-none" title="{}">–</span>', gettext("No time"))
+    utc = moment.astimezone(UTC)
+    exact = utc.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if relative:
+        local = stamp(moment, seconds=True)
+        return format_html(
+            '<time class="fd-when" datetime="{}" title="{} · {}" data-relative>{}</time>',
+            utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            local,
+            exact,
+            ago(moment),
+        )
+    return format_html(
+        '<time class="fd-when" datetime="{}" title="{}">{}</time>',
+        utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        exact,
+        stamp(moment, seconds),
+    )

@@ -1,0 +1,215 @@
+"""How Django forms look, and the two forms that all rooms share: filters of a list, and "type the name to destroy"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.forms.renderers import TemplatesSetting
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.ui.format import number, size
+from console.ui.links import with_query
+
+
+class Renderer(TemplatesSetting):
+    """Renders forms with the project's templates: `{{ form }}` gives labelled fields with help, limits and errors."""
+
+    form_template_name = "ui/form_fields.html"
+    field_template_name = "ui/field.html"
+
+
+@dataclass(frozen=True)
+class FieldParts:
+    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden."""
+
+    kind: str
+    widget: SafeString
+    limit: str
+    max_length: int | None
+    optional: bool
+
+
+def describe(bound: forms.BoundField) -> FieldParts:
+    """The widget with the classes it needs, and what the field's limits say.
+
+    A field is called optional when it is not required, unless its widget has the attribute `data-needed`: what another
+    field's choice shows and then needs.
+    """
+    widget = bound.field.widget
+    kind = _kind(widget)
+    css = {
+        "check": "form-check-input",
+        "choices": "",
+        "file": "fd-file-input",
+        "hidden": "",
+    }.get(kind, "form-select" if isinstance(widget, forms.Select) else "form-control")
+    attrs: dict[str, Any] = {}
+    classes = " ".join(
+        filter(None, [css, widget.attrs.get("class", ""), "is-invalid" if bound.errors else ""])
+    )
+    if classes and kind not in {"choices", "hidden"}:
+        attrs["class"] = classes
+    maximum = getattr(bound.field, "max_length", None)
+    placeholder = str(widget.attrs.get("placeholder", "")).casefold()
+    if placeholder and str(bound.label).casefold() in placeholder:
+        attrs["placeholder"] = False  # it would say the label twice
+    limit = _limit(bound.field)
+    if limit and not bound.use_fieldset and kind != "hidden":
+        attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
+    return FieldParts(
+        kind=kind,
+        widget=bound.as_widget(attrs=attrs),
+        limit=limit,
+        max_length=maximum if kind == "text" and isinstance(maximum, int) and _counts(bound.field) else None,
+        optional=not bound.field.required
+        and "data-needed" not in widget.attrs
+        and kind == "text"
+        and not isinstance(widget, forms.Select),
+    )
+
+
+def _counts(field: forms.Field) -> bool:
+    """Whether people run into the field's maximal length, so that a counter helps."""
+    return not isinstance(field, forms.EmailField | forms.URLField) and (field.max_length or 0) <= 2048  # type: ignore[attr-defined]
+
+
+def _kind(widget: forms.Widget) -> str:
+    if widget.is_hidden:
+        return "hidden"
+    if isinstance(widget, forms.CheckboxInput):
+        return "check"
+    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
+        return "choices"
+    if isinstance(widget, forms.FileInput):
+        return "file"
+    if isinstance(widget, forms.PasswordInput):
+        return "password"
+    return "text"
+
+
+def _limit(field: forms.Field) -> str:
+    """What the field takes, when it is a range or a size that the label does not say."""
+    low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
+    if low is not None and high is not None:
+        return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
+    largest = field.widget.attrs.get("data-max-bytes")
+    if largest:
+        return gettext("at most %(size)s") % {"size": size(int(largest))}
+    return ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is on: what it says, and the address without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+class FilterForm(forms.Form):
+    """The filters of a list: a GET form whose values live in the address. A field named `q` is the search box.
+
+    Declare fields as in any form, all `required=False`. A value that is no choice is ignored and said at the field.
+    `values` holds what the address asks for.
+    """
+
+    template_name = "ui/filters.html"
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request.GET, auto_id="filter_%s", **kwargs)
+        self.request = request
+        self.full_clean()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Cleaned values of the filters that are on."""
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
+
+    @property
+    def search(self) -> forms.BoundField | None:
+        """The search box, if the list has one."""
+        return self["q"] if "q" in self.fields else None
+
+    @property
+    def rest(self) -> list[forms.BoundField]:
+        """The other filters."""
+        return [self[name] for name in self.fields if name != "q"]
+
+    @property
+    def kept(self) -> Iterator[tuple[str, str]]:
+        """Parameters of the address that are no filters and must survive a change of them (sort, size)."""
+        for name in ("sort", "size"):
+            if name in self.request.GET and name not in self.fields:
+                yield name, self.request.GET[name]
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are on, each with the address that turns it off."""
+        chips = []
+        for name, value in self.values.items():
+            field = self.fields[name]
+            choices = dict(_flat(getattr(field, "choices", ())))
+            values = value if isinstance(value, list | tuple) else [value]
+            text = ", ".join(str(choices.get(str(item), item)) for item in values)
+            label = gettext("Search") if name == "q" else str(self[name].label)
+            chips.append(Chip(label, text, with_query(self.request, drop=("page", "token", name))))
+        return chips
+
+    @property
+    def clear_url(self) -> str:
+        """The address with no filter on."""
+        return with_query(self.request, drop=("page", "token", *self.fields))
+
+
+def _flat(choices: Any) -> Iterator[tuple[str, Any]]:
+    for value, label in choices:
+        if isinstance(label, list | tuple):
+            yield from _flat(label)
+        else:
+            yield str(value), label
+
+
+class ConfirmForm(forms.Form):
+    """Asks for the name of what is to be destroyed; valid only when it is typed exactly."""
+
+    typed = forms.CharField(
+        label=_("Name"), strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, expected: str, *args: Any, label: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = expected
+        self.fields["typed"].widget.attrs |= {
+            "data-expected": expected,
+            "autocapitalize": "off",
+            "spellcheck": "false",
+        }
+        if label:
+            self.fields["typed"].label = label
+
+    def clean_typed(self) -> str:
+        """The name, when it is the right one."""
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.expected:
+            raise forms.ValidationError(
+                _("This is not the name. Type it exactly: %(name)s"), params={"name": self.expected}
+            )
+        return typed
+
+
+class FileWidget(forms.FileInput):
+    """A file field where a file can also be dropped; its name and size are shown. `max_bytes` is checked before sending."""
+
+    def __init__(
+        self, attrs: dict[str, Any] | None = None, accept: str = "", max_bytes: int | None = None
+    ) -> None:
+        extra = {"accept": accept} if accept else {}
+        limit = {"data-max-bytes": str(max_bytes)} if max_bytes else {}
+        super().__init__({**extra, **limit, **(attrs or {})})

@@ -1,0 +1,44 @@
+"""Icons: Tabler's outline set, written into the page as SVG."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+ICONS = Path(__file__).resolve().parent.parent.parent / "static" / "vendor" / "icons.json"
+# Shapes of our own: a full circle, beside the set's empty and dashed ones.
+OWN = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
+
+
+class UnknownIcon(LookupError):  # noqa: N818 - it says what happened
+    """No icon has this name, or the assets were never built (`make assets`)."""
+
+
+@cache
+def _inside() -> dict[str, str]:
+    try:
+        icons: dict[str, str] = json.loads(ICONS.read_text())
+    except FileNotFoundError as error:
+        raise UnknownIcon(f"{ICONS} is missing: run `make assets`.") from error
+    return icons | OWN
+
+
+def icon(name: str, size: int = 18, label: str = "", css: str = "") -> SafeString:
+    """The icon as inline SVG, `size` pixels wide. Decoration unless `label` gives it a name. Raises UnknownIcon."""
+    inside = _inside().get(name)
+    if inside is None:
+        raise UnknownIcon(name)
+    voice = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html(
+        '<svg class="fd-icon{}" width="{}" height="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
+        ' stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" focusable="false" {}>{}</svg>',
+        f" {css}" if css else "",
+        size,
+        size,
+        voice,
+        mark_safe(inside),  # noqa: S308 - packed from the icon package by the asset build
+    )

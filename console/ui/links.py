@@ -1,0 +1,61 @@
+"""Addresses inside the connection that the person is looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+from django.urls import NoReverseMatch, reverse
+
+
+def shown_connection(request: HttpRequest) -> Any:
+    """The connection that the page is about; on a team's own pages the one the person comes from; None for none."""
+    return getattr(request, "connection", None) or getattr(request, "came_from", None) or None
+
+
+def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
+    """The address of `name` in the request's team and connection ("connection url").
+
+    `args` or `kwargs` are what the pattern takes after those two; Django allows one of both. A pattern that names a team
+    but no connection is found too. Raises NoReverseMatch.
+    """
+    team = getattr(request, "team", None)
+    connection = shown_connection(request)
+    if team is None:
+        raise NoReverseMatch(f"'{name}' lies in a team, and the request names none.")
+    lead = {"team": team.slug} | ({"connection": connection.slug} if connection is not None else {})
+    if kwargs:
+        return reverse(name, kwargs={**lead, **kwargs})
+    try:
+        return reverse(name, args=[*lead.values(), *args])
+    except NoReverseMatch:
+        return reverse(name, args=[team.slug, *args])
+
+
+def explore(request: HttpRequest, operation: str, **params: Any) -> str:
+    """The address of an operation's form in the explorer, filled with `params`: it sends nothing by itself."""
+    query = QueryDict(mutable=True)
+    for name, value in params.items():
+        if value not in (None, ""):
+            query.setlist(
+                name, [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+            )
+    address = curl(request, "explorer:operation", operation)
+    return f"{address}?{query.urlencode()}" if query else address
+
+
+def with_query(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
+    """The present address with some query parameters changed; None or "" removes one. `drop` names more to remove."""
+    query: QueryDict = request.GET.copy()
+    for key in drop:
+        query.pop(key, None)
+    for key, value in changes.items():
+        if value is None or value == "":
+            query.pop(key, None)
+        elif isinstance(value, list | tuple):
+            query.setlist(key, [str(item) for item in value])
+        else:
+            query[key] = str(value)
+    text = query.urlencode()
+    return f"{path or request.path}?{text}" if text else (path or request.path)

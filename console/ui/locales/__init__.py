@@ -1,0 +1,1 @@
+"""How languages write numbers, where we differ from Django."""

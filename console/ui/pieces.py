@@ -1,0 +1,65 @@
+"""What the includes of templates/ui/ are given: tabs, menus, facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console.ui.badges import copy_button
+from console.ui.links import explore
+from console.ui.tables import shown
+
+Text = str | Promise
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A part of a page with its own address, for ui/tabs.html."""
+
+    label: Text
+    url: str
+    current: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """A line of ui/menu.html; `dialog` opens its page over the present one."""
+
+    label: Text
+    url: str
+    icon: str = ""
+    danger: bool = False
+    dialog: bool = False
+
+
+def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuItem:
+    """The line of a page's menu that leads to the call behind it, in the explorer."""
+    return MenuItem(_("Show this call in the explorer"), explore(request, operation, **params), "terminal-2")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column."""
+
+    label: Text
+    value: Any
+    kind: str = "text"
+    status: str = ""
+    copy: bool = False
+
+    @property
+    def html(self) -> str | SafeString:
+        """The value as it is shown."""
+        content = shown(self.kind, self.status, self.value)
+        if self.copy and self.value not in (None, ""):
+            content = format_html(
+                '<span class="fd-copied">{}{}</span>', content, copy_button(str(self.value))
+            )
+        return content

@@ -1,0 +1,122 @@
+"""What each state of the platform and of jobs is called, and how it looks: never by colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a state is shown: a word, a tone (good, busy, wait, warn, bad, off) and an icon of its own shape."""
+
+    label: str | Promise
+    tone: str
+    icon: str
+
+
+_PENDING = Status(_("Pending"), "wait", "clock")
+_RUNNING = Status(_("In progress"), "busy", "loader-2")
+_SUCCEEDED = Status(_("Succeeded"), "good", "circle-check")
+_FAILED = Status(_("Failed"), "bad", "circle-x")
+_CANCELED = Status(_("Canceled"), "off", "ban")
+
+STATUSES: dict[str, dict[str, Status]] = {
+    # DeviceStatus of GetDeviceStatus; QueryDevice spells them the same.
+    "device": {
+        "ONLINE": Status(_("Online"), "good", "dot"),
+        "OFFLINE": Status(_("Offline"), "off", "circle"),
+        "UNACTIVE": Status(_("Not activated"), "wait", "circle-dashed"),
+        "DISABLE": Status(_("Disabled"), "bad", "ban"),
+    },
+    # ProductStatus of QueryProduct.
+    "product": {
+        "DEVELOPMENT_STATUS": Status(_("Developing"), "wait", "tool"),
+        "RELEASE_STATUS": Status(_("Published"), "good", "circle-check"),
+    },
+    # Status of QueryOTAFirmware.
+    "package": {
+        "-1": Status(_("No verification needed"), "off", "minus"),
+        "0": Status(_("Not verified"), "wait", "circle-dashed"),
+        "1": Status(_("Verified"), "good", "circle-check"),
+        "2": Status(_("Verifying"), "busy", "loader-2"),
+        "3": Status(_("Verification failed"), "bad", "circle-x"),
+    },
+    # JobStatus of QueryOTAJob.
+    "ota_job": {
+        "PLANNED": Status(_("Planned"), "wait", "calendar-time"),
+        "IN_PROGRESS": _RUNNING,
+        "COMPLETED": Status(_("Completed"), "good", "circle-check"),
+        "CANCELED": _CANCELED,
+    },
+    # TaskStatus of ListOTATaskByJob.
+    "ota_task": {
+        "CONFIRM": Status(_("To be confirmed"), "warn", "hand-stop"),
+        "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
+        "NOTIFIED": Status(_("Notified"), "busy", "bell"),
+        "IN_PROGRESS": _RUNNING,
+        "SUCCEEDED": _SUCCEEDED,
+        "FAILED": _FAILED,
+        "CANCELED": _CANCELED,
+    },
+    # Job.State of console.jobs.
+    "job": {
+        "checking": Status(_("Checking"), "busy", "loader-2"),
+        "ready": Status(_("Ready to start"), "warn", "player-play"),
+        "rejected": Status(_("Cannot be used"), "bad", "file-x"),
+        "queued": Status(_("Queued"), "wait", "clock"),
+        "running": Status(_("Running"), "busy", "loader-2"),
+        "canceling": Status(_("Canceling"), "warn", "loader-2"),
+        "succeeded": _SUCCEEDED,
+        "partial": Status(_("Done, with failures"), "warn", "alert-triangle"),
+        "failed": _FAILED,
+        "canceled": _CANCELED,
+    },
+    # One row of a job.
+    "row": {
+        "pending": _PENDING,
+        "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
+        "done": Status(_("Done"), "good", "circle-check"),
+        "exists": Status(_("Exists already"), "warn", "copy"),
+        "invalid": Status(_("Not valid"), "bad", "alert-circle"),
+        "failed": _FAILED,
+        "unknown": Status(_("Not known"), "warn", "help-circle"),
+        "canceled": Status(_("Not sent"), "off", "ban"),
+        "skipped": Status(_("Left out"), "off", "minus"),
+    },
+    # Outcome of an audit record.
+    "audit": {
+        "open": Status(_("No answer yet"), "wait", "clock"),
+        "done": Status(_("Done"), "good", "circle-check"),
+        "failed": _FAILED,
+        "refused": Status(_("Refused"), "warn", "lock"),
+        "unknown": Status(_("Not known"), "warn", "help-circle"),
+    },
+    # What an operation of the platform asks for: Access of the catalogue.
+    "access": {
+        "read": Status(_("Read"), "off", "eye"),
+        "write": Status(_("Write"), "busy", "pencil"),
+        "destroy": Status(_("Destroy"), "bad", "flame"),
+        "secret": Status(_("Secret"), "warn", "key"),
+    },
+    # Plain yes and no of settings.
+    "switch": {
+        "on": Status(_("On"), "good", "check"),
+        "off": Status(_("Off"), "off", "minus"),
+    },
+}
+
+
+def status(kind: str, value: object) -> Status:
+    """How `value` of that kind of state is shown; a word nobody told us of is shown as it is. Raises KeyError for `kind`."""
+    known = STATUSES[kind]
+    text = "" if value is None else str(value)
+    return (
+        known.get(text)
+        or known.get(text.upper())
+        or known.get(text.lower())
+        or Status(text or "–", "off", "help-circle")
+    )

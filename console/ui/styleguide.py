@@ -1,0 +1,330 @@
+"""Samples for the style guide, and nothing else: a list, a form, errors, jobs, figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils import timezone
+
+from console.cloud.errors import Throttled, Unavailable
+from console.ui.context import LOOKS, NAVIGATION, NavGroup, NavItem, Place
+from console.ui.forms import FileWidget, FilterForm
+from console.ui.paging import Page, page_number, page_size
+from console.ui.pieces import Fact, MenuItem, Tab
+from console.ui.statuses import STATUSES
+from console.ui.tables import BulkAction, Column, Empty, Table
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A row of the sample list."""
+
+    name: str
+    nickname: str
+    status: str
+    product: str
+    firmware: str
+    last_seen: datetime | None
+    size: int
+    iot_id: str
+
+
+_START = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+_STATES = ("ONLINE", "ONLINE", "OFFLINE", "ONLINE", "UNACTIVE", "DISABLE", "ONLINE")
+_PRODUCTS = ("SmartMeter_Gen3", "EdgeGateway_X2", "StreetLight_LoRa", "AirSensor_Indoor")
+METER_ROWS = [
+    Meter(
+        name=f"mtr-{48_200 + i * 7:06d}",
+        nickname=("" if i % 5 == 3 else f"{('Harbour', 'Mill Lane', 'Station', 'Old Town')[i % 4]} {i + 1}"),
+        status=_STATES[i % 7],
+        product=_PRODUCTS[i % 4],
+        firmware=("" if i % 7 == 4 else f"2.{i % 4}.{i % 9}"),
+        last_seen=None if i % 7 == 4 else _START - timedelta(minutes=37 * i),
+        size=1_200 + i * 91_337,
+        iot_id=f"Q7uOhVRdZRRlDnTLv{i:03d}00100",
+    )
+    for i in range(187)
+]
+
+METERS: Table[Meter] = Table(
+    id="meters",
+    caption="Devices",
+    columns=(
+        Column(
+            "name",
+            "Device",
+            link=lambda request, row: f"{request.path}?q={row.name}",
+            primary=True,
+            sort=True,
+        ),
+        Column("status", "Status", kind="status", status="device", sort=True),
+        Column("nickname", "Nickname"),
+        Column("product", "Product", sort=True),
+        Column("firmware", "Firmware", kind="code"),
+        Column("last_seen", "Last online", kind="when", sort=True),
+        Column("size", "Traffic today", kind="bytes", narrow=False),
+        Column("iot_id", "IoT ID", kind="code", copy=True, hidden=True),
+    ),
+    key=lambda row: row.name,
+    actions=(
+        BulkAction("Disable", "ban", lambda request: "/_style/confirm"),
+        BulkAction("Delete", "trash", lambda request: "/_style/confirm", danger=True),
+    ),
+    row_template="ui/style/row.html",
+    export=True,
+)
+PLAIN: Table[Meter] = Table(
+    id="plain",
+    caption="Recent devices",
+    columns=(
+        Column("name", "Device", primary=True, copy=True),
+        Column("status", "Status", kind="status", status="device"),
+        Column("last_seen", "Last online", kind="ago"),
+        Column("size", "Traffic today", kind="bytes"),
+    ),
+)
+EMPTY: Table[Meter] = Table(id="none", caption="No devices", columns=PLAIN.columns)
+NOTHING = Empty(
+    title="No devices yet",
+    text="Register the first one by hand, or thousands from a CSV file.",
+    icon="cpu",
+    url="#",
+    action="Register devices",
+)
+
+
+class SampleFilters(FilterForm):
+    """The filters of the sample list."""
+
+    q = forms.CharField(
+        label="Search devices",
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"placeholder": "Name or nickname"}),
+    )
+    status = forms.ChoiceField(
+        label="Status",
+        required=False,
+        choices=[("", "Any"), *((key, str(state.label)) for key, state in STATUSES["device"].items())],
+    )
+    product = forms.ChoiceField(
+        label="Product", required=False, choices=[("", "Any"), *((p, p) for p in _PRODUCTS)]
+    )
+    firmware = forms.CharField(label="Firmware", required=False, max_length=16)
+
+
+class SampleForm(forms.Form):
+    """One field of every kind."""
+
+    name = forms.CharField(
+        label="Product name",
+        max_length=30,
+        min_length=4,
+        help_text="4 to 30 characters: letters, digits, and _ - @ ( ).",
+    )
+    kind = forms.ChoiceField(
+        label="Node type",
+        choices=[("0", "Directly connected device"), ("1", "Gateway")],
+        widget=forms.RadioSelect,
+        initial="0",
+        help_text="A gateway carries sub-devices. This cannot be changed later.",
+    )
+    network = forms.ChoiceField(
+        label="Network",
+        choices=[("WIFI", "Wi-Fi"), ("CELLULAR", "Cellular (2G, 3G, 4G, 5G)"), ("ETHERNET", "Ethernet")],
+    )
+    per_minute = forms.IntegerField(
+        label="Devices a minute",
+        min_value=10,
+        max_value=1000,
+        initial=100,
+        help_text="How many are told of the update each minute.",
+    )
+    note = forms.CharField(
+        label="Description", max_length=100, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+    features = forms.MultipleChoiceField(
+        label="Features",
+        required=False,
+        choices=[("tsl", "Thing model"), ("shadow", "Device shadow"), ("ota", "Updates")],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    package = forms.FileField(
+        label="Package file",
+        required=False,
+        widget=FileWidget(accept=".bin,.zip,.tar.gz", max_bytes=1024**3),
+        help_text="BIN, DAV, TAR, GZ or ZIP.",
+    )
+    publish = forms.BooleanField(
+        label="Publish at once", required=False, help_text="Devices can be registered either way."
+    )
+
+
+def matching(values: dict[str, Any], sort: str) -> list[Meter]:
+    """The sample rows that the filters leave, sorted."""
+    text = str(values.get("q", "")).lower()
+    rows = [
+        row
+        for row in METER_ROWS
+        if (not text or text in row.name or text in row.nickname.lower())
+        and values.get("status", row.status) == row.status
+        and values.get("product", row.product) == row.product
+        and str(values.get("firmware", "")) in row.firmware
+    ]
+    key = sort.removeprefix("-")
+    if key in {"name", "status", "product", "last_seen"}:
+        rows.sort(key=lambda row: str(getattr(row, key)), reverse=sort.startswith("-"))
+    return rows
+
+
+def cut(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Meter]]:
+    """The page of the sample rows that the address asks for."""
+    page = Page(page_number(request), page_size(request, 10), len(rows))
+    return page, rows[(page.number - 1) * page.size : page.number * page.size]
+
+
+def figures() -> dict[str, Any]:
+    """A day of made-up counts."""
+    base = int(_START.timestamp())
+    x = [base + i * 600 for i in range(144)]
+    online = [4200 + round(300 * math.sin(i / 18) + 40 * math.sin(i / 3)) for i in range(144)]
+    return {
+        "x": x,
+        "series": [
+            {"label": "Online", "values": online, "tone": "good"},
+            {"label": "Offline", "values": [5000 - n for n in online], "tone": "off"},
+        ],
+        "unit": "devices",
+    }
+
+
+JOBS = [
+    SimpleNamespace(
+        title="Register 10,000 devices", state="running", done=6_240, total=10_000, url="#", note="2 min left"
+    ),
+    SimpleNamespace(title="Watch update 2.4.1", state="succeeded", done=512, total=512, url="#", note=""),
+    SimpleNamespace(
+        title="Register 300 devices", state="failed", done=120, total=300, url="#", note="stopped"
+    ),
+]
+
+_ERRORS = [
+    Throttled(
+        "Throttling.User",
+        "Request was denied due to user flow control.",
+        operation="QueryDevice",
+        request_id="E55E50B7-40EE-4B6B-8BBE-D3ED55CCF565",
+    ),
+    Unavailable("ConnectTimeout", "The connection timed out.", operation="CreateProduct"),
+]
+
+
+class SampleShell:
+    """The frame's facts without a team: every part of the frame is shown."""
+
+    theme = "auto"
+    folded = False
+    signed_in = True
+    user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
+    initials = "LW"
+    profile = "#"
+    themes = LOOKS
+    home = "/_style/"
+    search = "/_style/"
+    tray = "/_style/tray"
+    jobs = "#"
+    team = SimpleNamespace(name="Acme Energy")
+    connection = SimpleNamespace(name="Shanghai production")
+    connections = (
+        Place("Shanghai production", "cn-shanghai", "#", True),
+        Place("Singapore", "ap-southeast-1", "#", False),
+        Place("Sandbox", "emulator", "#", False),
+    )
+    teams = (Place("Acme Energy", "Owner", "#", True), Place("Globex", "Viewer", "#", False))
+
+    def __init__(self, request: HttpRequest) -> None:
+        chosen = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
+        self.theme = chosen if chosen in {"light", "dark"} else "auto"
+        self.folded = request.COOKIES.get("sidebar") == "folded"
+
+    @property
+    def navigation(self) -> list[NavGroup]:
+        """The real rooms, none of which lead anywhere here."""
+        return [
+            NavGroup(
+                label, [NavItem(room.label, room.icon, "#", room.name == "devices:list") for room in rooms]
+            )
+            for label, rooms in NAVIGATION
+        ]
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """All samples but the list."""
+    now = timezone.now()
+    bound = SampleForm(
+        {"name": "ab", "kind": "7", "per_minute": "5", "network": "WIFI", "note": "Kept as it was typed."}
+    )
+    bound.is_valid()
+    return {
+        "shell": SampleShell(request),
+        "statuses": [(kind, list(states)) for kind, states in STATUSES.items()],
+        "now": now,
+        "earlier": now - timedelta(hours=3, minutes=12),
+        "form": SampleForm(),
+        "bad_form": bound,
+        "errors": _ERRORS,
+        "menu": [
+            MenuItem("Edit", "#", "pencil"),
+            MenuItem("Disable", "#", "ban"),
+            MenuItem("Delete", "/_style/confirm", "trash", danger=True, dialog=True),
+        ],
+        "tabs": [
+            Tab("Details", "/_style/#tabs", current=True),
+            Tab("Devices", "/_style/#tabs", count=2140),
+            Tab("Thing model", "/_style/#tabs"),
+            Tab("Topics", "/_style/#tabs"),
+            Tab("Events", "/_style/#tabs"),
+        ],
+        "facts": [
+            Fact("Product key", "a1Qr8dJzWbE", "code", copy=True),
+            Fact("Status", "RELEASE_STATUS", "status", "product"),
+            Fact("Node type", "Directly connected device"),
+            Fact("Devices", 2140, "number"),
+            Fact("Created", _START, "when"),
+            Fact("Description", ""),
+        ],
+        "events": [
+            {
+                "when": now - timedelta(minutes=2),
+                "title": "Chunk 7 of 10 created",
+                "tone": "good",
+                "icon": "check",
+            },
+            {
+                "when": now - timedelta(minutes=9),
+                "title": "Throttled by the platform",
+                "text": "Waiting 1.2 seconds between calls.",
+                "tone": "warn",
+                "icon": "clock",
+            },
+            {
+                "when": now - timedelta(hours=1),
+                "title": "Started",
+                "by": "Li Wei",
+                "icon": "player-play",
+                "tone": "busy",
+            },
+            {
+                "when": now - timedelta(days=2),
+                "title": "Uploaded factory-batch-19.csv",
+                "by": "Li Wei",
+                "icon": "file-upload",
+            },
+        ],
+    }

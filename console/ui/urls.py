@@ -1,0 +1,17 @@
+"""The style guide. `curl` makes addresses inside a connection."""
+
+from django.urls import path
+
+from console.ui import views
+from console.ui.links import curl, with_query
+
+__all__ = ["app_name", "curl", "urlpatterns", "with_query"]
+
+app_name = "ui"
+urlpatterns = [
+    path("", views.style, name="style"),
+    path("chart.json", views.style_chart, name="style-chart"),
+    path("form", views.style_form, name="style-form"),
+    path("confirm", views.style_confirm, name="style-confirm"),
+    path("tray", views.style_tray, name="style-tray"),
+]

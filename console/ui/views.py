@@ -1,0 +1,103 @@
+"""The style guide: every component in every state, for those who build pages. Only with DEBUG or STYLE_GUIDE set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from console.ui import styleguide
+from console.ui.forms import ConfirmForm
+from console.ui.paging import TokenPage
+
+View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def guide(view: View) -> View:
+    """A page of the style guide: 404 where the guide is not switched on; needs no sign-in where it is."""
+
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponseBase:
+        if not getattr(settings, "STYLE_GUIDE", settings.DEBUG):
+            raise Http404
+        return view(request)
+
+    return login_not_required(checked)
+
+
+@guide
+def style(request: HttpRequest) -> HttpResponseBase:
+    """Everything on one page; `?format=csv` exports the sample list, as every list does."""
+    filters = styleguide.SampleFilters(request)
+    rows = styleguide.matching(filters.values, request.GET.get("sort", ""))
+    if request.GET.get("format") == "csv":
+        return styleguide.METERS.csv_response(rows, "meters.csv")
+    page, shown = styleguide.cut(request, rows)
+    context = styleguide.context(request) | {
+        "filters": filters,
+        "table": styleguide.METERS.bind(request, shown, page=page, empty=styleguide.NOTHING),
+        "token_table": styleguide.PLAIN.bind(
+            request, rows[:3], page=TokenPage(size=25, shown=3, token="", next="AAAAAWq", total=None)
+        ),
+        "empty_table": styleguide.EMPTY.bind(request, [], empty=styleguide.NOTHING),
+    }
+    return render(request, "ui/style/guide.html", context)
+
+
+@guide
+def style_chart(request: HttpRequest) -> HttpResponseBase:
+    """Figures for the sample chart."""
+    return JsonResponse(styleguide.figures())
+
+
+@guide
+def style_form(request: HttpRequest) -> HttpResponseBase:
+    """The sample form: sent with errors it comes back with them, sent well it says so."""
+    form = styleguide.SampleForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        messages.success(request, "Saved the sample.")
+        return redirect("ui:style")
+    context = {"form": form, "title": "A form", "submit": "Create product", "cancel": reverse("ui:style")}
+    return _form(request, "ui/form_page.html", context)
+
+
+@guide
+def style_confirm(request: HttpRequest) -> HttpResponseBase:
+    """The sample of "type the name to delete it"."""
+    form = ConfirmForm("SmartMeter_Gen3", request.POST if "typed" in request.POST else None)
+    if request.method == "POST" and form.is_bound and form.is_valid():
+        messages.success(request, "Deleted SmartMeter_Gen3 (a sample: nothing was).")
+        return redirect("ui:style")
+    context = {
+        "form": form,
+        "title": "Delete the product SmartMeter_Gen3?",
+        "text": "It cannot be brought back.",
+        "consequences": [
+            "2,140 devices are deleted with it.",
+            "Their shadows and files are gone.",
+            "Its rules stop.",
+        ],
+        "submit": "Delete product",
+        "action": request.path,
+        "cancel": reverse("ui:style"),
+    }
+    return _form(request, "ui/confirm_page.html", context)
+
+
+@guide
+def style_tray(request: HttpRequest) -> HttpResponseBase:
+    """The sample job tray."""
+    return render(request, "ui/job_tray.html", {"jobs": styleguide.JOBS, "running": 1})
+
+
+def _form(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    status = 422 if context["form"].is_bound else 200
+    frame = {"shell": styleguide.SampleShell(request), "crumbs": [("Style guide", reverse("ui:style"))]}
+    return render(request, template, {**frame, **context}, status=status)

@@ -1,0 +1,26 @@
+"""Every URL. A team's pages live under its name, a connection's under both."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from console.access.language import choose_language
+
+_connection = [
+    path("", include("console.dashboard.urls")),
+    path("products/", include("console.products.urls")),
+    path("devices/", include("console.devices.urls")),
+    path("groups/", include("console.groups.urls")),
+    path("ota/", include("console.ota.urls")),
+    path("jobs/", include("console.jobs.urls")),
+    path("explorer/", include("console.explorer.urls")),
+]
+
+urlpatterns = [
+    path("accounts/", include("console.access.account_urls")),
+    path("i18n/language/", choose_language, name="set_language"),
+    path("_style/", include("console.ui.urls")),
+    path("", include("console.access.urls")),
+    path("<slug:team>/", include("console.connections.urls")),
+    path("<slug:team>/<slug:connection>/", include(_connection)),
+]

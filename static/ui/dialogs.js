@@ -1,0 +1,56 @@
+// A link or button with `data-dialog` opens its page's [data-dialog-content] over this one; without script it is a page.
+const dialog = document.getElementById("fd-dialog");
+const body = document.getElementById("fd-dialog-body");
+
+function load(method, url, source, values) {
+  window.htmx.ajax(method, url, { source, target: body, swap: "innerHTML show:none", select: "[data-dialog-content]", values });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-dialog]");
+  if (link && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    load("GET", link.getAttribute("href"), link);
+  }
+  if (event.target.closest?.("[data-dialog-close]") && event.target.closest("dialog")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button?.matches("[data-dialog]")) return;
+  event.preventDefault();
+  const values = {};
+  for (const [name, value] of new FormData(event.target, button)) (values[name] ||= []).push(value);
+  load("POST", button.formAction, button, values);
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target !== body && !body.contains(event.detail.target)) return;
+  if (!body.firstElementChild) return;
+  const title = body.querySelector("[data-dialog-content] h2");
+  if (title) dialog.setAttribute("aria-label", title.textContent);
+  if (!dialog.open) dialog.showModal();
+  (body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
+});
+
+dialog.addEventListener("close", () => body.replaceChildren());
+// A click beside the dialog closes it, unless something was typed.
+dialog.addEventListener("mousedown", (event) => {
+  if (event.target !== dialog) return;
+  const typed = [...dialog.querySelectorAll("input:not([type=hidden]), textarea")].some((input) => input.value !== input.defaultValue);
+  if (!typed) dialog.close();
+});
+
+// -- "type the name": the button stays off until it is right; the server checks again --
+function check(input) {
+  const button = input.form?.querySelector("[type=submit]");
+  if (button) button.disabled = input.value !== input.dataset.expected;
+}
+document.addEventListener("input", (event) => event.target.matches?.("[data-expected]") && check(event.target));
+for (const name of ["htmx:load", "DOMContentLoaded"]) {
+  document.addEventListener(name, () => document.querySelectorAll("[data-expected]").forEach(check));
+}
+document.querySelectorAll("[data-expected]").forEach(check);

@@ -1,0 +1,94 @@
+// Forms: counters, dropped files, progress of uploads, focus on the first error, a warning before input is lost.
+function bytes(count) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) {
+    count /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
+}
+
+function counted(input) {
+  const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
+  if (!counter) return;
+  const length = [...input.value].length;
+  counter.textContent = `${length}/${counter.dataset.max}`;
+  counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
+}
+
+function chosen(input) {
+  const drop = input.closest("[data-drop]");
+  if (!drop) return;
+  const out = drop.querySelector("output");
+  const file = input.files[0];
+  drop.classList.toggle("fd-drop-full", Boolean(file));
+  out.hidden = !file;
+  if (!file) return;
+  const limit = Number(input.dataset.maxBytes || 0);
+  const over = limit > 0 && file.size > limit;
+  out.replaceChildren();
+  const name = document.createElement("strong");
+  name.textContent = file.name;
+  out.append(name, ` · ${bytes(file.size)}`);
+  if (over) out.append(document.createElement("br"), out.dataset.tooLarge);
+  out.classList.toggle("fd-drop-bad", over);
+  input.setCustomValidity(over ? out.dataset.tooLarge : "");
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-reveal]");
+  if (!button) return;
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+});
+
+document.addEventListener("input", (event) => counted(event.target));
+document.addEventListener("change", (event) => event.target.type === "file" && chosen(event.target));
+
+for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(name, (event) => {
+    const drop = event.target.closest?.("[data-drop]");
+    document.querySelectorAll("[data-drop].fd-drop-over").forEach((other) => other !== drop && other.classList.remove("fd-drop-over"));
+    if (!drop) return;
+    event.preventDefault();
+    drop.classList.toggle("fd-drop-over", name === "dragenter" || name === "dragover");
+    if (name !== "drop" || !event.dataTransfer.files.length) return;
+    const input = drop.querySelector("input[type=file]");
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+}
+
+// -- sending --
+document.addEventListener("htmx:confirm", (event) => {
+  const form = event.detail.elt;
+  if (!form.matches?.("form[data-form]")) return;
+  const large = [...form.querySelectorAll("input[type=file]")].find((input) => input.validity.customError);
+  if (large) {
+    event.preventDefault();
+    large.focus();
+  }
+});
+document.addEventListener("htmx:xhr:progress", (event) => {
+  const upload = event.target.querySelector?.("[data-upload]");
+  if (!upload || !event.detail.lengthComputable) return;
+  upload.hidden = false;
+  upload.querySelector("progress").value = (event.detail.loaded / event.detail.total) * 100;
+  upload.querySelector("[data-upload-text]").textContent = `${bytes(event.detail.loaded)} / ${bytes(event.detail.total)}`;
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  const upload = event.target.querySelector?.("[data-upload]");
+  if (upload && !event.detail.successful) upload.hidden = true;
+});
+
+// -- after an answer with errors, the first of them has the focus --
+document.addEventListener("htmx:afterSettle", (event) => {
+  const form = event.detail.elt?.closest?.("form[data-form]") || event.detail.elt?.querySelector?.("form[data-form]");
+  const bad = form?.querySelector("[aria-invalid=true], .fd-field-bad input") || form?.querySelector("[role=alert]");
+  if (!bad) return;
+  if (bad.matches("[role=alert]")) bad.tabIndex = -1;
+  bad.focus();
+});

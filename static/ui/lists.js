@@ -1,0 +1,115 @@
+// Lists: ticking rows, choosing columns, filters that follow the address.
+
+function boxes(table) {
+  return [...table.querySelectorAll('input[name="selected"]')];
+}
+
+function refresh(table) {
+  const bar = table.querySelector("[data-bulk]");
+  if (!bar) return;
+  const all = boxes(table);
+  const ticked = all.filter((box) => box.checked);
+  const everything = table.elements.all_matching.value === "1";
+  const page = table.querySelector("[data-tick-page]");
+  page.checked = all.length > 0 && ticked.length === all.length;
+  page.indeterminate = ticked.length > 0 && ticked.length < all.length;
+  bar.hidden = ticked.length === 0;
+  table.classList.toggle("fd-has-bulk", ticked.length > 0);
+  for (const box of all) box.closest("tr").classList.toggle("fd-ticked", box.checked);
+  const count = bar.querySelector("[data-bulk-count]");
+  const text = everything ? count.dataset.all : ticked.length === 1 ? count.dataset.one : count.dataset.many.replace("{n}", ticked.length);
+  if (ticked.length && count.textContent !== text) count.textContent = text;
+  const more = bar.querySelector("[data-select-all]");
+  if (more) more.hidden = everything || ticked.length < all.length;
+}
+
+let last = null;
+document.addEventListener("click", (event) => {
+  const table = event.target.closest?.("form[data-table]");
+  if (!table) return;
+  if (event.target.matches("[data-tick-page]")) {
+    for (const box of boxes(table)) box.checked = event.target.checked;
+    table.elements.all_matching.value = "";
+  } else if (event.target.matches('input[name="selected"]')) {
+    const all = boxes(table);
+    if (event.shiftKey && last && all.includes(last)) {
+      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
+      for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
+    }
+    last = event.target;
+    table.elements.all_matching.value = "";
+  } else if (event.target.closest("[data-select-all]")) {
+    table.elements.all_matching.value = "1";
+  } else if (event.target.closest("[data-select-none]")) {
+    for (const box of boxes(table)) box.checked = false;
+    table.elements.all_matching.value = "";
+    table.querySelector("[data-tick-page]").focus();
+  } else {
+    return;
+  }
+  refresh(table);
+});
+document.addEventListener("reset", (event) => event.target.matches?.("[data-table]") && setTimeout(refresh, 0, event.target));
+addEventListener("pageshow", () => document.querySelectorAll("form[data-table]").forEach(refresh));
+
+document.addEventListener("click", (event) => {
+  const more = event.target.closest?.("[data-more-filters]");
+  if (more) more.setAttribute("aria-expanded", String(more.getAttribute("aria-expanded") !== "true"));
+});
+
+// -- columns: shown or not at once, and remembered for the server's next answer --
+document.addEventListener("change", (event) => {
+  const menu = event.target.closest?.("[data-columns]");
+  if (!menu) return;
+  const id = menu.dataset.columns;
+  const region = document.getElementById(`${id}-results`);
+  for (const cell of region.querySelectorAll(`[data-col="${CSS.escape(event.target.value)}"]`)) cell.hidden = !event.target.checked;
+  const shown = [...menu.querySelectorAll("input:checked")].map((box) => box.value).join(".");
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `columns-${id}=${shown}; path=/; max-age=31536000; samesite=lax${secure}`;
+});
+
+// -- what stands outside the region that changes follows it: filter fields and the export's address --
+function follow(region) {
+  const id = region.id.replace(/-results$/, "");
+  const query = new URLSearchParams(location.search);
+  const form = document.querySelector(`[data-filters="${CSS.escape(id)}"]`);
+  for (const field of form?.elements || []) {
+    if (!field.name || field === document.activeElement) continue;
+    if (field.type === "checkbox" || field.type === "radio") field.checked = query.getAll(field.name).includes(field.value);
+    else if (field.multiple) for (const option of field.options) option.selected = query.getAll(field.name).includes(option.value);
+    else field.value = query.get(field.name) || "";
+  }
+  const link = document.querySelector(`[data-csv="${CSS.escape(id)}"]`);
+  if (link) link.href = region.dataset.csvUrl;
+  const rows = region.querySelector(".fd-pages-where")?.textContent.trim() || region.querySelector(".fd-empty-title")?.textContent.trim();
+  if (rows) document.getElementById("fd-polite").textContent = rows;
+}
+document.addEventListener("htmx:pushedIntoHistory", () => document.querySelectorAll("[data-results]").forEach(follow));
+
+// Filters that are off do not belong in the address.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches?.("[data-filters]")) return;
+  for (const name of [...event.detail.formData.keys()]) {
+    if (event.detail.formData.getAll(name).every((value) => value === "")) event.detail.formData.delete(name);
+  }
+});
+document.addEventListener("submit", (event) => {
+  // Without htmx the same is done by leaving empty fields out.
+  if (event.target.matches?.("[data-filters]") && !window.htmx) for (const field of event.target.elements) field.disabled = field.value === "";
+});
+
+// -- a table that fits needs no scrolling box: its head sticks to the page, and Tab passes it by --
+function fit(box) {
+  const table = box.querySelector("table");
+  box.classList.remove("fd-fits");
+  const fits = !table || table.scrollWidth <= box.clientWidth + 1;
+  box.classList.toggle("fd-fits", fits);
+  if (fits) box.removeAttribute("tabindex");
+  else box.tabIndex = 0;
+}
+const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+const watch = () => document.querySelectorAll(".fd-scroll").forEach((box) => sized.observe(box));
+document.addEventListener("htmx:load", watch);
+document.addEventListener("change", (event) => event.target.closest?.("[data-columns]") && document.querySelectorAll(".fd-scroll").forEach(fit));
+watch();

@@ -1,0 +1,102 @@
+// Menus are popovers: the browser opens, closes and puts focus back. Here: where they stand, arrow keys, and the frame's keys.
+const GAP = 6;
+const EDGE = 8;
+
+function opener(menu) {
+  const all = [...document.querySelectorAll(`[popovertarget="${CSS.escape(menu.id)}"]`)];
+  return all.find((button) => button.offsetParent !== null && !menu.contains(button)) || all[0];
+}
+
+function place(menu) {
+  const button = opener(menu);
+  if (!button) return;
+  const at = button.getBoundingClientRect();
+  const box = menu.getBoundingClientRect();
+  const end = "end" in menu.dataset || at.left + box.width > innerWidth - EDGE;
+  const left = end ? at.right - box.width : at.left;
+  const below = at.bottom + GAP;
+  const up = below + box.height > innerHeight - EDGE && at.top - GAP - box.height > EDGE;
+  menu.style.left = `${Math.max(EDGE, Math.min(left, innerWidth - box.width - EDGE))}px`;
+  menu.style.top = `${up ? at.top - GAP - box.height : below}px`;
+}
+
+const items = (menu) => [...menu.querySelectorAll("a[href], button, input")].filter((item) => item.offsetParent !== null && !item.disabled);
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const menu = event.target;
+    if (!menu.matches?.(".fd-menu[popover]")) return;
+    const open = event.newState === "open";
+    opener(menu)?.setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    place(menu);
+    if (document.activeElement === document.body || !menu.contains(document.activeElement)) items(menu)[0]?.focus({ preventScroll: true });
+  },
+  true,
+);
+for (const name of ["resize", "scroll"]) {
+  addEventListener(name, () => document.querySelectorAll(".fd-menu:popover-open").forEach(place), { passive: true, capture: true });
+}
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.(".fd-menu[popover]");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (menu && step) {
+    const all = items(menu);
+    const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
+    next?.focus();
+    event.preventDefault();
+    return;
+  }
+  const typing = event.target.matches?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+  const search = document.querySelector("[data-global-search]");
+  if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey)) {
+    if (document.querySelector("dialog[open]")) return;
+    const box = search?.offsetParent ? search : document.querySelector("[data-filters] [type=search]");
+    if (box) {
+      box.focus();
+      box.select();
+      event.preventDefault();
+    }
+  }
+});
+
+// A click on a link of a menu closes it at once.
+document.addEventListener("click", (event) => {
+  const menu = event.target.closest?.("a.fd-menu-item") && event.target.closest(".fd-menu[popover]");
+  menu?.hidePopover();
+});
+
+// -- the switcher's own search --
+document.addEventListener("input", (event) => {
+  if (event.target.id !== "switcher-search") return;
+  const wanted = event.target.value.trim().toLowerCase();
+  for (const item of document.querySelectorAll("[data-switcher] .fd-menu-item")) {
+    item.hidden = wanted !== "" && !item.textContent.toLowerCase().includes(wanted);
+  }
+});
+
+// -- fold the sidebar; choose the looks. Both are remembered in a cookie, which the server reads --
+function remember(name, value) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+document.addEventListener("click", (event) => {
+  const fold = event.target.closest?.("[data-fold]");
+  if (fold) {
+    const folded = document.body.classList.toggle("fd-folded");
+    fold.setAttribute("aria-pressed", String(folded));
+    remember("sidebar", folded ? "folded" : "open");
+  }
+  const choice = event.target.closest?.("[data-theme-choice]");
+  if (choice) {
+    const theme = choice.dataset.themeChoice;
+    document.documentElement.dataset.theme = theme;
+    document.dispatchEvent(new Event("fd:theme"));
+    remember("theme", theme);
+    for (const other of document.querySelectorAll("[data-theme-choice]")) {
+      other.setAttribute("aria-pressed", String(other.dataset.themeChoice === theme));
+    }
+  }
+});

@@ -1,0 +1,48 @@
+// Small things: copy buttons, times that stay true.
+const words = document.getElementById("fd-words").dataset;
+const polite = document.getElementById("fd-polite");
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard outside a secure context: let the browser copy a selection.
+    const area = document.createElement("textarea");
+    area.value = text;
+    (document.querySelector("dialog[open]") || document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  event.preventDefault();
+  await copy(button.dataset.copy);
+  button.focus();
+  button.classList.add("fd-copied-now");
+  polite.textContent = "";
+  setTimeout(() => (polite.textContent = words.copied), 50);
+  setTimeout(() => button.classList.remove("fd-copied-now"), 1600);
+});
+
+const SPANS = [
+  [60, "second", 1],
+  [3600, "minute", 60],
+  [86400, "hour", 3600],
+  [2592000, "day", 86400],
+];
+const speaker = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
+function tick() {
+  if (document.hidden) return;
+  for (const time of document.querySelectorAll("time[data-relative]")) {
+    const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+    const span = SPANS.find(([limit]) => Math.abs(seconds) < limit);
+    // Below a minute and beyond a month the server's words stand.
+    if (span && span[2] > 1) time.textContent = speaker.format(Math.round(seconds / span[2]), span[1]);
+  }
+}
+setInterval(tick, 30000);
+document.addEventListener("visibilitychange", tick);

@@ -1,0 +1,69 @@
+// What happens around every request of htmx: a thin line while it runs, plain words when it fails, no polling unseen.
+const words = document.getElementById("fd-words").dataset;
+const line = document.getElementById("fd-loading");
+
+function toast(text, level = "error", extra = {}) {
+  document.dispatchEvent(new CustomEvent("fd:toast", { detail: { toasts: [{ text, level, ...extra }] } }));
+}
+
+// -- the line on top: only for what takes longer than a blink, and not for polling --
+let running = 0;
+let timer;
+const polls = (element) => element.closest?.("[data-poll]") === element;
+
+document.addEventListener("htmx:beforeSend", (event) => {
+  if (polls(event.detail.elt)) return;
+  event.detail.xhr.fdCounted = true;
+  running += 1;
+  clearTimeout(timer);
+  timer = setTimeout(() => line.classList.toggle("fd-loading-on", running > 0), 120);
+});
+
+function ended(event) {
+  if (!event.detail.xhr?.fdCounted) return;
+  event.detail.xhr.fdCounted = false;
+  running = Math.max(0, running - 1);
+  if (!running) {
+    clearTimeout(timer);
+    line.classList.remove("fd-loading-on");
+  }
+}
+document.addEventListener("htmx:afterRequest", ended);
+document.addEventListener("htmx:sendAbort", ended);
+
+// -- polling stops while nobody looks, and catches up when somebody does --
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && polls(event.detail.elt)) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const element of document.querySelectorAll("[data-poll][hx-get]")) {
+    window.htmx.ajax("GET", element.getAttribute("hx-get"), {
+      source: element,
+      target: element,
+      swap: element.getAttribute("hx-swap") || "innerHTML",
+      select: element.getAttribute("hx-select") || undefined,
+    });
+  }
+});
+
+// -- failures --
+document.addEventListener("htmx:responseError", (event) => {
+  const { xhr, elt } = event.detail;
+  if (xhr.status === 401) {
+    const next = encodeURIComponent(location.pathname + location.search);
+    const base = (xhr.getResponseHeader("X-Sign-In") || "/").split("?")[0];
+    toast(words.signedOut, "warning", { link: `${base}?next=${next}`, linkText: words.signIn, stay: true, key: "signed-out" });
+    return;
+  }
+  if (polls(elt)) return;
+  const text =
+    { 400: words.refused, 403: words.forbidden, 404: words.missing, 429: words.busy }[xhr.status] ||
+    (xhr.status >= 500 ? words.broken : words.refused);
+  // Percent-encoded: a header holds no other letters than English ones.
+  toast(decodeURIComponent(xhr.getResponseHeader("X-Message") || "") || text);
+});
+document.addEventListener("htmx:sendError", (event) => {
+  toast(words.offline, "error", { key: "offline", stay: !polls(event.detail.elt) });
+});
+document.addEventListener("htmx:timeout", () => toast(words.slow, "warning"));

@@ -1,0 +1,61 @@
+// Messages that pop up: those that came with the page, those that htmx brings (HX-Trigger: fd:toast), those of scripts.
+const box = document.getElementById("fd-toasts");
+const words = document.getElementById("fd-words").dataset;
+const icons = document.getElementById("fd-toast-icons").content;
+const STAY = 6000;
+
+function picture(level) {
+  const found = icons.querySelector(`[data-level="${CSS.escape(level)}"]`) || icons.querySelector('[data-level="info"]');
+  return found.firstElementChild.cloneNode(true);
+}
+
+function show({ text, level = "info", link, linkText, stay = false, key = "" }) {
+  if (!text) return;
+  if (key) box.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
+  const toast = document.createElement("div");
+  toast.className = "fd-toast";
+  toast.dataset.level = level;
+  if (key) toast.dataset.key = key;
+  toast.setAttribute("role", level === "error" || level === "warning" ? "alert" : "status");
+  const body = document.createElement("div");
+  body.className = "fd-toast-text";
+  body.textContent = text;
+  if (link) {
+    const anchor = document.createElement("a");
+    anchor.href = link;
+    anchor.target = "_blank";
+    anchor.textContent = linkText;
+    body.append(" ", anchor);
+  }
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "fd-toast-x";
+  close.setAttribute("aria-label", words.close);
+  close.append(picture("close"));
+  toast.append(picture(level), body, close);
+  box.append(toast);
+  // In the top layer, above an open dialog.
+  if (box.showPopover) {
+    if (box.matches(":popover-open")) box.hidePopover();
+    box.showPopover();
+  }
+
+  let timer;
+  const remove = () => {
+    toast.remove();
+    if (!box.querySelector(".fd-toast:not([hidden])") && box.matches(":popover-open")) box.hidePopover();
+  };
+  const start = () => {
+    if (!stay && level !== "error") timer = setTimeout(remove, STAY);
+  };
+  close.addEventListener("click", remove);
+  for (const name of ["pointerenter", "focusin"]) toast.addEventListener(name, () => clearTimeout(timer));
+  for (const name of ["pointerleave", "focusout"]) toast.addEventListener(name, start);
+  start();
+}
+
+document.addEventListener("fd:toast", (event) => (event.detail?.toasts || []).forEach(show));
+for (const waiting of box.querySelectorAll("[data-toast]")) {
+  waiting.remove();
+  show({ text: waiting.textContent.trim(), level: waiting.dataset.level.split(" ").pop() || "info" });
+}

@@ -1,0 +1,151 @@
+"""QueryDevice on the emulator with 1,000, 100,000 and 1,000,000 devices: calls a second, in process and over HTTP."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from console.cloud.client import Client, Credentials
+from console.emulator import create_app
+from tests.running import CHECKOUT
+
+SIZES = (1_000, 100_000, 1_000_000)
+ROUNDS = 7
+SECONDS = 1.0  # of each size in each round
+KEY = Credentials("LTAIbench", "secret-of-no-worth")
+
+
+@dataclass
+class Fleet:
+    """A seeded platform: its file, how long that took, and its largest product with a token into the middle of it."""
+
+    devices: int
+    path: Path
+    seconds: float
+    product_key: str = ""
+    middle: str = ""
+    rates: dict[str, list[float]] = field(default_factory=dict)
+
+
+def run() -> list[str]:
+    """The table's lines. The sizes take turns, so that whatever else the machine does meets all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        fleets = [_seeded(devices, Path(folder)) for devices in SIZES]
+        lines = [
+            f"{fleet.devices:>11,} devices seeded in {fleet.seconds:,.1f} s ({fleet.devices / fleet.seconds:,.0f} a second),"
+            f" {fleet.path.stat().st_size / 2**20:,.0f} MB"
+            for fleet in fleets
+        ]
+        for place, reach in (("in process", _in_process), ("over HTTP", _over_http)):
+            lines += _measured(fleets, place, reach)
+    return lines
+
+
+def _seeded(devices: int, folder: Path) -> Fleet:
+    path = folder / f"{devices}.sqlite3"
+    emulator = create_app(path, keys={KEY.key_id: KEY.secret})
+    started = time.perf_counter()
+    emulator.seed(devices=devices)
+    seconds = time.perf_counter() - started
+    with emulator.store.read() as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    emulator.close()
+    return Fleet(devices, path, seconds)
+
+
+@contextmanager
+def _in_process(fleet: Fleet) -> Iterator[Client]:
+    emulator = create_app(fleet.path, keys={KEY.key_id: KEY.secret}, quotas=False)
+    yield Client(KEY, endpoint="http://emulator.test", transport=httpx.WSGITransport(app=emulator))
+    emulator.close()
+
+
+@contextmanager
+def _over_http(fleet: Fleet) -> Iterator[Client]:
+    """The emulator as `manage.py emulator` serves it, in a process of its own."""
+    command = [
+        sys.executable,
+        "manage.py",
+        "emulator",
+        "--port",
+        "0",
+        "--no-quotas",
+        "--database",
+        str(fleet.path),
+    ]
+    environment = os.environ | {"EMULATOR_KEYS": f"{KEY.key_id}:{KEY.secret}", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = next(line.split()[-1] for line in process.stdout if "listening on" in line)
+            with Client(KEY, endpoint=address) as client:
+                yield client
+        finally:
+            process.terminate()
+
+
+def _measured(fleets: list[Fleet], place: str, reach: Callable[[Fleet], contextmanager[Client]]) -> list[str]:
+    contexts = [reach(fleet) for fleet in fleets]
+    clients = [context.__enter__() for context in contexts]
+    try:
+        for fleet, client in zip(fleets, clients, strict=True):
+            _look(fleet, client)
+            fleet.rates = {"first page": [], "a page in the middle": []}
+        for _ in range(ROUNDS):
+            for fleet, client in zip(fleets, clients, strict=True):
+                fleet.rates["first page"].append(_rate(client, fleet, {}))
+                fleet.rates["a page in the middle"].append(_rate(client, fleet, {"NextToken": fleet.middle}))
+    finally:
+        for context in contexts:
+            context.__exit__(None, None, None)
+    lines = [
+        f"{place}, 50 devices a page{'':<8}"
+        + "".join(f"{fleet.devices:>12,}" for fleet in fleets)
+        + f"{'slowest':>10}"
+    ]
+    for what in fleets[0].rates:
+        middles = [statistics.median(fleet.rates[what]) for fleet in fleets]
+        slowest = max(
+            statistics.median(a / b for a, b in zip(fleets[0].rates[what], fleet.rates[what], strict=True))
+            for fleet in fleets
+        )
+        lines.append(
+            f"  {what:<32}" + "".join(f"{middle:>10,.0f}/s" for middle in middles) + f"{slowest:>9.2f}x"
+        )
+    return lines
+
+
+def _look(fleet: Fleet, client: Client) -> None:
+    """Find the largest product, and the token of the page in the middle of it: all that is settled by then, is."""
+    products = client.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
+    largest = max(products, key=lambda product: product["DeviceCount"])
+    fleet.product_key = largest["ProductKey"]
+    page, size = 1, 50
+    pages = min(largest["DeviceCount"] // 2, 9_950) // size
+    told = client.call(
+        "QueryDevice", ProductKey=fleet.product_key, CurrentPage=max(page, pages), PageSize=size
+    )
+    fleet.middle = told["NextToken"]
+
+
+def _rate(client: Client, fleet: Fleet, more: dict[str, str]) -> float:
+    """Calls a second."""
+    calls, started = 0, time.perf_counter()
+    end = started + SECONDS / 2
+    while (now := time.perf_counter()) < end:
+        told = client.call("QueryDevice", ProductKey=fleet.product_key, CurrentPage=1, PageSize=50, **more)
+        assert len(told["Data"]["DeviceInfo"]) == 50
+        calls += 1
+    return calls / (now - started)

@@ -1,0 +1,91 @@
+"""The product and device lists with 20 people at once, on the emulator with its quotas enforced."""
+
+from __future__ import annotations
+
+import random
+import re
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.running import Quickstart, sign_in
+
+PEOPLE = 20
+SECONDS = 15.0
+THINK_SECONDS = 0.5  # what a quick person takes between two clicks
+
+
+@dataclass
+class Figures:
+    """Of one page: seconds of each answer, upstream calls of each, answers that were no 200."""
+
+    seconds: list[float] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+    failed: int = 0
+
+
+def run() -> list[str]:
+    """The table's lines. Each person has a session of their own and asks for random pages, with and without a pause between."""
+    lines = []
+    with tempfile.TemporaryDirectory() as folder, Quickstart(Path(folder) / "home") as console:
+        address, email, password = console.start()
+        sessions = [sign_in(address, email, password) for _ in range(PEOPLE)]
+        products = re.findall(r"products/(a1\w+)/", sessions[0].get("/demo/sandbox/products/").text)
+        for think in (THINK_SECONDS, 0.0):
+            figures, took = _hammer(sessions, sorted(set(products)), think)
+            lines.append(f"{PEOPLE} people, {think:.1f} s between two clicks, {took:.0f} s")
+            lines.append(
+                f"  {'page':<22}{'requests/s':>12}{'median ms':>12}{'p95 ms':>10}{'calls (mean, max)':>20}{'failed':>8}"
+            )
+            for page, figure in figures.items():
+                ordered = sorted(figure.seconds)
+                lines.append(
+                    f"  {page:<22}{len(ordered) / took:>12.1f}{statistics.median(ordered) * 1000:>12.0f}"
+                    f"{ordered[int(len(ordered) * 0.95)] * 1000:>10.0f}"
+                    f"{statistics.mean(figure.calls):>14.2f}, {max(figure.calls)}{figure.failed:>10}"
+                )
+    return lines
+
+
+def _hammer(
+    sessions: list[httpx.Client], products: list[str], think: float
+) -> tuple[dict[str, Figures], float]:
+    figures: dict[str, Figures] = defaultdict(Figures)
+    lock = threading.Lock()
+    started = time.monotonic()
+
+    def person(number: int) -> None:
+        chance = random.Random(number)
+        while time.monotonic() - started < SECONDS:
+            page, url = chance.choice(
+                [
+                    ("product list", "/demo/sandbox/products/"),
+                    (
+                        "device list",
+                        f"/demo/sandbox/devices/?product={chance.choice(products)}&page={chance.randint(1, 5)}",
+                    ),
+                ]
+            )
+            before = time.monotonic()
+            answer = sessions[number].get(url)
+            took = time.monotonic() - before
+            calls = re.search(r'cloud;desc="(\d+)', answer.headers.get("Server-Timing", ""))
+            with lock:
+                figure = figures[page]
+                figure.seconds.append(took)
+                figure.calls.append(int(calls[1]) if calls else 0)
+                figure.failed += answer.status_code != 200
+            time.sleep(chance.uniform(0, 2 * think))
+
+    threads = [threading.Thread(target=person, args=(number,)) for number in range(len(sessions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return dict(sorted(figures.items())), time.monotonic() - started

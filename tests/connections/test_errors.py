@@ -1,0 +1,222 @@
+"""What a person sees when the cloud says no: never a traceback, always words, code and request id; input is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from django import forms
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils import translation
+from django_htmx.middleware import HtmxDetails
+
+from console.access.models import AuditRecord
+from console.cloud import errors
+from console.cloud.catalogue import operation, validate
+from console.cloud.errors import CloudError, InvalidParameter
+from console.connections.encryption import Undecryptable
+from console.connections.errors import cloud_errors_to_form, snake, status_of
+from console.connections.gateway import PermissionRefused
+from console.connections.middleware import CloudErrorMiddleware
+from tests.conftest import Cast
+
+FAMILIES = [
+    errors.Throttled,
+    errors.AccessDenied,
+    errors.SignatureRefused,
+    errors.NotFound,
+    errors.AlreadyExists,
+    errors.InvalidParameter,
+    errors.Conflict,
+    errors.LimitExceeded,
+    errors.Unavailable,
+    errors.BadAnswer,
+    errors.ServiceError,
+]
+
+
+class ProductForm(forms.Form):
+    product_name = forms.CharField()
+    description = forms.CharField(required=False)
+
+
+def product_form() -> ProductForm:
+    return ProductForm({"product_name": "Meter", "description": "x"})
+
+
+def answer(cast: Cast, error: Exception, method: str = "GET", htmx: bool = False) -> HttpResponse:
+    """What the middleware makes of a view that raised."""
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/acme/sandbox/"} if htmx else {}
+    request: Any = RequestFactory().generic(method, "/acme/sandbox/products/", headers=headers)
+    membership = cast.gateway("viewer").membership
+    request.user, request.team, request.membership = membership.user, cast.team, membership
+    request.connection, request.htmx = cast.connection, HtmxDetails(request)
+    request.gateway = cast.gateway("viewer")
+    response = CloudErrorMiddleware(lambda r: HttpResponse()).process_exception(request, error)
+    assert response is not None
+    return response
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_error_of_the_cloud_is_a_page_with_words_code_and_request_id(
+    cast: Cast, family: type[CloudError]
+) -> None:
+    error = family("iot.some.Code", "the platform's words", operation="QueryProduct", request_id="REQ-17")
+    response = answer(cast, error)
+    text = response.content.decode()
+    assert response.status_code == status_of(error) >= 400
+    assert all(
+        part in text for part in ("iot.some.Code", "REQ-17", errors.explain(error).title.split("'")[0])
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_htmx_gets_the_words_for_a_toast_and_nothing_to_swap(cast: Cast, method: str) -> None:
+    error = errors.Conflict("iot.some.Code", operation="DeleteProduct", request_id="REQ-17")
+    response = answer(cast, error, method, htmx=True)
+    assert (response.status_code, response.content) == (409, b"")
+    assert "REQ-17" in unquote(response["X-Message"])
+
+
+def test_the_words_survive_a_header_in_any_language(cast: Cast) -> None:
+    refusal = PermissionRefused(operation("DeleteProduct"), cast.gateway("viewer").membership)
+    response = answer(cast, refusal, "POST", htmx=True)
+    assert response.status_code == 403
+    assert response["X-Message"].isascii()
+    assert "“Viewer”" in unquote(response["X-Message"])
+
+
+def test_what_may_pass_says_when_to_come_back(cast: Cast) -> None:
+    error = errors.Throttled("Throttling.User", operation="QueryProduct", retry_after=2.6)
+    assert answer(cast, error)["Retry-After"] == "3"
+
+
+def test_a_refusal_is_a_403_page_that_names_the_operation(cast: Cast) -> None:
+    refusal = PermissionRefused(operation("DeleteProduct"), cast.gateway("viewer").membership)
+    response = answer(cast, refusal)
+    assert response.status_code == 403
+    assert "DeleteProduct" in response.content.decode()
+
+
+def test_an_unreadable_secret_is_a_page_that_says_what_to_do(cast: Cast) -> None:
+    response = answer(cast, Undecryptable())
+    assert response.status_code == 503
+    assert "cannot be read" in response.content.decode()
+
+
+def test_other_exceptions_are_left_to_django(cast: Cast) -> None:
+    request: Any = RequestFactory().get("/")
+    assert CloudErrorMiddleware(lambda r: HttpResponse()).process_exception(request, KeyError("x")) is None
+
+
+# -- at the form -----------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_of_the_catalogue_is_said_at_its_field() -> None:
+    form = product_form()
+    problems = validate(operation("CreateProduct"), {"ProductName": "x", "NodeType": 0})
+    assert cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", problems)) is None
+    assert "product_name" in form.errors
+    assert "4" in form.errors["product_name"][0]
+    assert not form.is_valid()
+
+
+def test_a_rule_about_something_the_form_does_not_ask_for_is_said_above_it() -> None:
+    form = product_form()
+    cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", {"NodeType": ["is required"]}))
+    assert form.non_field_errors() == ["NodeType: is required"]
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [
+        ("iot.prod.AlreadyExistedProductName", "product_name"),
+        ("iot.prod.InvalidFormattedProductName", "product_name"),
+    ],
+)
+def test_a_code_that_names_a_parameter_is_said_at_its_field(code: str, field: str) -> None:
+    form = product_form()
+    error = errors.classify(code)(code, operation="CreateProduct")
+    assert cloud_errors_to_form(form, error) is None
+    assert form.errors[field]
+
+
+def test_the_caller_can_say_which_field_a_parameter_is() -> None:
+    class Renamed(forms.Form):
+        label = forms.CharField()
+
+    form = Renamed({"label": "x"})
+    error = errors.AlreadyExists("iot.prod.AlreadyExistedProductName", operation="CreateProduct")
+    assert cloud_errors_to_form(form, error, {"ProductName": "label"}) is None
+    assert form.errors["label"]
+
+
+def test_any_other_error_is_given_back_and_the_form_is_not_valid() -> None:
+    form = product_form()
+    error = errors.Unavailable("Client.Timeout", operation="CreateProduct")
+    assert cloud_errors_to_form(form, error) is error
+    assert not form.is_valid()
+
+
+def test_names_of_parameters_become_names_of_fields() -> None:
+    assert [
+        snake(n) for n in ("ProductName", "IotInstanceId", "DeviceName", "Id2", "SrcVersion", "IotId", "SQL")
+    ] == [
+        "product_name",
+        "iot_instance_id",
+        "device_name",
+        "id2",
+        "src_version",
+        "iot_id",
+        "sql",
+    ]
+
+
+def test_sentences_are_said_in_the_persons_language() -> None:
+    form = product_form()
+    with translation.override("zh-hans"):
+        problems = validate(operation("CreateProduct"), {"ProductName": "x", "NodeType": 0})
+        cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", problems))
+    assert form.errors["product_name"]
+
+
+# -- through the whole stack -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["malformed", "error", "throttle"])
+def test_a_real_page_shows_the_error_not_a_traceback(
+    emulator: Any, cast: Cast, sign_in: Any, kind: str
+) -> None:
+    emulator.faults.add("*", kind, times=99)
+    response: Any = sign_in("viewer").get("/acme/sandbox/products/")
+    assert response.status_code in {200, 502, 503}
+    assert "Traceback" not in response.content.decode()
+    assert "fd-cloud-error" in response.content.decode()
+
+
+def test_a_forged_request_is_refused_and_recorded_once_and_a_form_asked_for_is_not(
+    emulator: Any, cast: Cast, sign_in: Any
+) -> None:
+    for path, operation_name in (
+        ("products/new/", "CreateProduct"),
+        ("devices/a1/meter-1/enable/", "EnableThing"),
+        ("devices/a1/meter-1/delete/", "DeleteDevice"),
+    ):
+        viewer = sign_in("viewer")
+        viewer.get(cast.url(path))
+        assert viewer.post(cast.url(path)).status_code == 403
+        record = AuditRecord.objects.get(operation=operation_name)
+        assert (record.outcome, record.actor_label) == ("refused", "viewer@acme.test")
+
+
+def test_a_name_with_half_a_character_does_not_take_the_page_away(
+    emulator: Any, cast: Cast, sign_in: Any
+) -> None:
+    row = '{"ProductKey": "a1", "ProductName": "half \\ud800 of one"}'
+    body = f'{{"Success": true, "Data": {{"List": {{"ProductInfo": [{row}]}}, "Total": 1}}}}'
+    emulator.faults.add("QueryProductList", "malformed", body=body, times=9)
+    response: Any = sign_in("viewer").get("/acme/sandbox/products/")
+    assert response.status_code == 200
+    assert "half \ufffd of one" in response.content.decode()

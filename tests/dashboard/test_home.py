@@ -1,0 +1,111 @@
+"""The first page of a connection, and what a load balancer asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from console.access.models import AuditRecord
+from console.jobs.models import Job
+from tests.conftest import Cast
+from tests.connections.conftest import Watched, upstream
+
+__all__ = ["upstream"]  # a fixture
+
+SignIn = Callable[[str], Client]
+HOME = "/acme/sandbox/"
+
+
+def test_it_shows_the_fleet_in_numbers_with_few_calls(
+    fleet: Any, upstream: Watched, cast: Cast, sign_in: SignIn
+) -> None:
+    text = sign_in("viewer").get(HOME).content.decode()
+    assert len(upstream.operations) <= 4
+    assert "300" in text
+    assert "Smart_Meter_DDS720" in text
+
+
+def test_an_empty_account_is_told_what_comes_next(emulator: Any, cast: Cast, sign_in: SignIn) -> None:
+    text = sign_in("owner").get(HOME).content.decode()
+    assert "No products yet" in text
+    assert "No jobs yet" in text
+
+
+def test_a_part_that_fails_says_so_in_its_place_and_the_rest_is_there(
+    fleet: Any, cast: Cast, sign_in: SignIn
+) -> None:
+    fleet.faults.add("ListOTAFirmware", "error", code="iot.common.RamActionPermissionDeny", status=200)
+    response = sign_in("viewer").get(HOME)
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert "iot.common.RamActionPermissionDeny" in text
+    assert "Smart_Meter_DDS720" in text
+
+
+def test_when_nothing_answers_it_is_said_once(fleet: Any, cast: Cast, sign_in: SignIn) -> None:
+    fleet.faults.add("*", "malformed", times=9)
+    response = sign_in("viewer").get(HOME)
+    assert response.content.decode().count("fd-cloud-error-title") == 1
+    assert "No products yet" not in response.content.decode()
+
+
+def test_changes_of_others_are_shown_to_those_who_may_read_the_trail_only(
+    emulator: Any, cast: Cast, sign_in: SignIn
+) -> None:
+    for role, target in (("operator", "by-the-operator"), ("viewer", "by-the-viewer")):
+        AuditRecord.objects.create(
+            team=cast.team,
+            actor=cast.members[role],
+            actor_label=role,
+            operation="CreateProduct",
+            target=target,
+            connection="sandbox",
+        )
+    viewers, owners = (sign_in(role).get(HOME).content.decode() for role in ("viewer", "owner"))
+    assert "by-the-viewer" in viewers
+    assert "by-the-operator" not in viewers
+    assert "by-the-operator" in owners
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"), [("viewer", 0), ("operator", 3), ("release-engineer", 1), ("administrator", 4)]
+)
+def test_shortcuts_are_those_the_role_may_take(
+    emulator: Any, cast: Cast, sign_in: SignIn, role: str, offered: int
+) -> None:
+    assert len(sign_in(role).get(HOME).context["shortcuts"]) == offered
+
+
+def test_jobs_of_the_connection_are_listed_newest_first(emulator: Any, cast: Cast, sign_in: SignIn) -> None:
+    for team, connection in ((cast.team, cast.connection), (cast.other_team, cast.other_connection)):
+        for _ in range(7):
+            Job.objects.create(
+                team=team, connection=connection, kind="devices.register", params={"product_key": "a1"}
+            )
+    shown = [job for job, _title in sign_in("viewer").get(HOME).context["jobs"]]
+    assert [job.connection_id for job in shown] == [cast.connection.pk] * 5
+    assert shown == sorted(shown, key=lambda job: -job.pk)
+
+
+def test_healthz_tells_a_stranger_only_whether_it_works(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Client().get("/healthz").json() == {"status": "ok"}
+    assert "no-store" in Client().get("/healthz")["Cache-Control"]
+
+    def broken(*args: Any) -> Any:
+        raise RuntimeError("a detail that is nobody's business")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "cursor", broken)
+        response = Client().get("/healthz")
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable"}
+
+
+def test_a_load_balancer_asks_by_address_and_without_tls(db: None, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/healthz", headers={"Host": "10.0.0.7:8600"}).status_code == 200
+    assert Client().get("/accounts/login/", headers={"Host": "10.0.0.7:8600"}).status_code == 400

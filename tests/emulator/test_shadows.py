@@ -1,0 +1,139 @@
+"""Device shadows: the document, its versions, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.emulator.thing_world import Things
+
+
+@pytest.fixture
+def things(api, emulator, clock) -> Things:
+    return Things(api, emulator, clock)
+
+
+@pytest.fixture
+def key(things) -> str:
+    """A product of the basic edition: shadows need no thing model."""
+    return things.api.product("Shadowed")
+
+
+def message(desired: Any, version: Any = 1, **changes: Any) -> dict[str, Any]:
+    return {"method": "update", "state": {"desired": desired}, "version": version, **changes}
+
+
+def update(things: Things, key: str, body: Any, **params: Any) -> None:
+    things.call("UpdateDeviceShadow", ProductKey=key, DeviceName="d1", ShadowMessage=body, **params)
+
+
+def refused(things: Things, key: str, body: Any, **params: Any) -> str:
+    code = things.refused("UpdateDeviceShadow", ProductKey=key, DeviceName="d1", ShadowMessage=body, **params)
+    return code.removeprefix("iot.messagebroker.")
+
+
+def shadow(things: Things, key: str) -> dict[str, Any]:
+    answer = things.call("GetDeviceShadow", ProductKey=key, DeviceName="d1")
+    return json.loads(answer["ShadowMessage"])
+
+
+def test_a_shadow_that_was_never_updated_is_empty(things, key):
+    things.device(key)
+    assert shadow(things, key) == {"method": "update", "state": {}, "version": 0}
+
+
+def test_what_is_wished_is_read_back_with_version_and_times(things, key, clock):
+    things.device(key, status="OFFLINE")
+    update(things, key, message({"color": "green"}))
+    assert shadow(things, key) == {
+        "method": "update",
+        "state": {"desired": {"color": "green"}},
+        "metadata": {"desired": {"color": {"timestamp": clock.now() // 1000}}},
+        "timestamp": clock.now() // 1000,
+        "version": 1,
+    }
+
+
+def test_an_update_replaces_what_is_wished_unless_it_adds_to_it(things, key):
+    things.device(key, status="OFFLINE")
+    update(things, key, message({"color": "green", "level": 1}))
+    update(things, key, message({"level": 2, "mode": {"a": [1]}}, 2), DeltaUpdate=True)
+    assert shadow(things, key)["state"]["desired"] == {"color": "green", "level": 2, "mode": {"a": [1]}}
+    update(things, key, message({"level": 3}, 7))
+    assert shadow(things, key)["state"]["desired"] == {"level": 3}
+    assert shadow(things, key)["version"] == 7
+
+
+@pytest.mark.parametrize("version", [2, 1, 0])
+def test_the_version_has_to_be_later_than_the_present_one(things, key, version):
+    things.device(key)
+    update(things, key, message({"level": 1}, 2))
+    assert refused(things, key, message({"level": 9}, version)) == "InvalidVersionValueInShadowMessage"
+    assert shadow(things, key)["state"]["desired"] == {"level": 1}
+
+
+def test_a_device_reports_what_is_wished_when_it_is_online_or_comes_back(things, key, clock):
+    iot_id = things.device(key)
+    update(things, key, message({"level": 1}))
+    assert "reported" not in shadow(things, key)["state"]
+    clock.advance(1)
+    assert shadow(things, key)["state"]["reported"] == {"level": 1}
+    things.move(iot_id, "OFFLINE")
+    update(things, key, message({"level": 2}, 2))
+    clock.advance(60)
+    assert shadow(things, key)["state"] == {"desired": {"level": 2}, "reported": {"level": 1}}
+    things.move(iot_id, "ONLINE")
+    clock.advance(2)
+    assert shadow(things, key)["state"]["reported"] == {"level": 2}
+    assert shadow(things, key)["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("{", "ShadowMessageIsNotJson"),
+        ("[]", "ShadowMessageIsNotJson"),
+        (" ", "NullShadowMessage"),
+        ({"state": {"desired": {"a": 1}}, "version": 1}, "NotFoundMethodInShadowMessage"),
+        (message({"a": 1}, method="get"), "MethodValueIsNotUpdate"),
+        ({"method": "update", "version": 1}, "NotFoundStateInShadowMessage"),
+        (message({"a": 1}, state={}), "NotFoundDesireInShadowMessage"),
+        (message(None), "DesireValueIsNullInShadowMessage"),
+        (message([1]), "DesireInfoInShadowMessageIsNotJson"),
+        (message({}), "NoneElementInDesire"),
+        (message({"": 1}), "ElementKeyOrValueIsNullInDesire"),
+        (message({"a": None}), "ElementKeyOrValueIsNullInDesire"),
+        (message({f"p{n}": n for n in range(129)}), "TooManyElementInDesire"),
+        (message({"a": 1}, None), "NotFoundVersionOrNullVersionValue"),
+        ({"method": "update", "state": {"desired": {"a": 1}}}, "NotFoundVersionOrNullVersionValue"),
+        (message({"a": 1}, "one"), "InvalidVersionValueInShadowMessage"),
+        (message({"a": "x" * 16_385}), "ShadowMessageLengthIsLarge"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_bad_document_is_refused_with_what_is_bad(things, key, body, code):
+    things.device(key)
+    assert refused(things, key, body) == code
+    assert shadow(things, key)["version"] == 0
+
+
+def test_adding_cannot_pass_the_limits_either(things, key):
+    things.device(key)
+    update(things, key, message({f"p{n}": n for n in range(128)}))
+    assert refused(things, key, message({"more": 1}, 2), DeltaUpdate=True) == "TooManyElementInDesire"
+
+
+def test_the_device_is_named_and_there(things, key):
+    for operation, params in (
+        ("GetDeviceShadow", {}),
+        ("UpdateDeviceShadow", {"ShadowMessage": message({"a": 1})}),
+    ):
+        assert things.refused(operation, ProductKey=key, **params) == "MissingDeviceName"
+        assert things.refused(operation, DeviceName="d1", **params) == "MissingProductKey"
+        code = things.refused(operation, ProductKey=key, DeviceName="d1", **params)
+        assert code == "iot.device.NotExistedDevice"
+        code = things.refused(operation, ProductKey="a1nowhere", DeviceName="d1", **params)
+        assert code == "iot.prod.NotExistedProduct"
+    assert things.refused("UpdateDeviceShadow", ProductKey=key, DeviceName="d1") == "MissingShadowMessage"

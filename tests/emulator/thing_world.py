@@ -1,0 +1,208 @@
+"""A product with a thing model and devices of known ids, seen through signed calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from console.emulator import Emulator, ManualClock
+from console.emulator.devices_schema import NewDevice, insert_devices
+from tests.emulator.conftest import KEY_ID, Api
+
+DAY = 86_400_000
+HOUR = 3_600_000
+
+
+def prop(identifier: str, kind: str = "INT", rw: str = "READ_WRITE", **changes: Any) -> dict[str, Any]:
+    """A property of ThingModelJson."""
+    data: dict[str, Any] = {
+        "identifier": identifier,
+        "name": identifier,
+        "dataType": kind,
+        "rwFlag": rw,
+        "required": False,
+        "custom": True,
+    }
+    if kind in ("INT", "FLOAT", "DOUBLE"):
+        data["dataSpecs"] = {"dataType": kind, "min": "0", "max": "100", "step": "1", "unit": "%"}
+    elif kind == "TEXT":
+        data["dataSpecs"] = {"dataType": kind, "length": 8}
+    elif kind == "DATE":
+        data["dataSpecs"] = {"dataType": kind}
+    return {**data, **changes}
+
+
+LISTED = {
+    "BOOL": [
+        {"dataType": "BOOL", "name": "Off", "value": 0},
+        {"dataType": "BOOL", "name": "On", "value": 1},
+    ],
+    "ENUM": [
+        {"dataType": "ENUM", "name": "Cool", "value": 2},
+        {"dataType": "ENUM", "name": "Heat", "value": 5},
+    ],
+    "STRUCT": [
+        {
+            "childDataType": "FLOAT",
+            "childName": "Latitude",
+            "dataSpecs": {"dataType": "FLOAT", "min": "-90", "max": "90", "step": "0.01"},
+            "dataType": "STRUCT",
+            "identifier": "lat",
+            "name": "Latitude",
+        },
+        {
+            "childDataType": "BOOL",
+            "childName": "Fixed",
+            "dataSpecsList": [
+                {"dataType": "BOOL", "name": "No", "value": 0},
+                {"dataType": "BOOL", "name": "Yes", "value": 1},
+            ],
+            "dataType": "STRUCT",
+            "identifier": "fixed",
+            "name": "Fixed",
+        },
+    ],
+}
+ARRAY = {
+    "dataType": "ARRAY",
+    "size": 3,
+    "childDataType": "INT",
+    "dataSpecs": {"dataType": "INT", "min": "0", "max": "9", "step": "1"},
+}
+
+
+def param(identifier: str, direction: str = "PARAM_INPUT", order: int = 0, **changes: Any) -> dict[str, Any]:
+    """An INT parameter from 0 to 100."""
+    data = prop(identifier)
+    del data["rwFlag"]
+    return {**data, "direction": direction, "paraOrder": order, **changes}
+
+
+def service(identifier: str, call_type: str = "SYNC", inputs: Any = (), outputs: Any = ()) -> dict[str, Any]:
+    return {
+        "identifier": identifier,
+        "serviceName": identifier,
+        "callType": call_type,
+        "inputParams": list(inputs),
+        "outputParams": list(outputs),
+        "required": False,
+        "custom": True,
+    }
+
+
+def event(identifier: str, kind: str = "INFO_EVENT_TYPE", outputs: Any = ()) -> dict[str, Any]:
+    return {
+        "identifier": identifier,
+        "eventName": identifier,
+        "eventType": kind,
+        "outputdata": list(outputs),
+        "required": False,
+        "custom": True,
+    }
+
+
+SAMPLE = {
+    "properties": [
+        prop("Level"),
+        prop("Measured", "FLOAT", "READ_ONLY"),
+        prop("Label", "TEXT"),
+        prop("Switch", "BOOL", dataSpecsList=LISTED["BOOL"]),
+        prop("Mode", "ENUM", dataSpecsList=LISTED["ENUM"]),
+    ],
+    "services": [
+        service(
+            "Move",
+            "SYNC",
+            [param("Level")],
+            [param("Level", "PARAM_OUTPUT"), param("Left", "PARAM_OUTPUT", 1)],
+        ),
+        service("Restart", "ASYNC"),
+    ],
+    "events": [event("Told", outputs=[param("Code", "PARAM_OUTPUT")]), event("Broken", "ERROR_EVENT_TYPE")],
+}
+STRUCTURED = {
+    "properties": [
+        prop("When", "DATE"),
+        prop("Place", "STRUCT", dataSpecsList=LISTED["STRUCT"]),
+        prop("Row", "ARRAY", dataSpecs=ARRAY),
+    ]
+}
+
+
+@dataclass
+class Things:
+    """One account of an emulator whose clock is turned by hand."""
+
+    api: Api
+    emulator: Emulator
+    clock: ManualClock
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return self.api.call(operation, **params)
+
+    def refused(self, operation: str, **params: Any) -> str:
+        return self.api.refused(operation, **params)
+
+    def product(self, name: str = "Modelled", **params: Any) -> str:
+        """A product of the edition with thing models, without features."""
+        return self.api.product(name, **{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
+
+    def modelled(self, name: str = "Modelled", model: dict[str, Any] | None = None, **params: Any) -> str:
+        """A product whose published model is `SAMPLE` unless told."""
+        key = self.product(name, **params)
+        self.call("CreateThingModel", ProductKey=key, ThingModelJson=model or SAMPLE)
+        self.call("PublishThingModel", ProductKey=key, ModelVersion="v1")
+        return key
+
+    def device(self, product_key: str, name: str = "d1", status: str = "ONLINE", days: float = 40) -> str:
+        """A device that was activated `days` ago (never, if its status is UNACTIVE); its IotId follows from its name."""
+        now = self.clock.now()
+        activated = None if status == "UNACTIVE" else now - int(days * DAY)
+        iot_id = f"{name:x<20}000000"
+        row = NewDevice(
+            name,
+            iot_id=iot_id,
+            status=status,
+            created=now - int(days * DAY),
+            activated=activated,
+            last_online=activated,
+        )
+        with self.emulator.store.write() as db:
+            insert_devices(db, KEY_ID, "", product_key, [row], now)
+        return iot_id
+
+    def move(self, iot_id: str, status: str) -> None:
+        """The device comes or goes, now."""
+        with self.emulator.store.write() as db:
+            db.execute(
+                "UPDATE devices SET status = ?, status_since = ? WHERE iot_id = ?",
+                (status, self.clock.now(), iot_id),
+            )
+
+    def draft(self, product_key: str, **params: Any) -> dict[str, Any]:
+        return json.loads(
+            self.call("QueryThingModel", ProductKey=product_key, **params)["Data"]["ThingModelJson"]
+        )
+
+    def tsl(self, product_key: str, **params: Any) -> dict[str, Any]:
+        return json.loads(self.call("GetThingModelTsl", ProductKey=product_key, **params)["Data"]["TslStr"])
+
+    def status(self, iot_id: str, **params: Any) -> dict[str, str | None]:
+        """Present values by identifier."""
+        answer = self.call("QueryDevicePropertyStatus", IotId=iot_id, **params)
+        return {
+            info["Identifier"]: info.get("Value") for info in answer["Data"]["List"]["PropertyStatusInfo"]
+        }
+
+    def history(self, iot_id: str, identifier: str, start: int, end: int, **params: Any) -> dict[str, Any]:
+        """Data of QueryDevicePropertyData, oldest first unless told."""
+        params = {"Asc": 1, "PageSize": 50, **params}
+        return self.call(
+            "QueryDevicePropertyData",
+            IotId=iot_id,
+            Identifier=identifier,
+            StartTime=start,
+            EndTime=end,
+            **params,
+        )["Data"]

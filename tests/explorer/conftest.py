@@ -1,0 +1,3 @@
+from tests.world import fleet_copied, seeded, world
+
+__all__ = ["fleet_copied", "seeded", "world"]  # fixtures

@@ -1,0 +1,209 @@
+"""The explorer in a real browser: by keyboard, in both looks and widths, with what scripts add."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Page, expect
+
+from console.products import api as products_api
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's sync API runs an event loop in this thread, where Django would refuse to touch the database.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(live_server, chromium, fleet, cast, sign_in):
+    """Opens a page of the connection as an owner; afterwards the browser may not have complained."""
+    complaints: list[str] = []
+    contexts = []
+    session = sign_in("owner").cookies[settings.SESSION_COOKIE_NAME].value
+
+    def make(path: str, width: int = 1440, theme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900 if width > 800 else 844}, color_scheme=theme
+        )
+        contexts.append(context)
+        context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
+        )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda m: complaints.append(m.text) if m.type == "error" and "422" not in m.text else None,
+        )
+        page.goto(live_server.url + cast.url(path))
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield make
+    for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")
+        context.close()
+    assert complaints == []
+
+
+PAGES = [
+    "explorer/",
+    "explorer/?q=nothingislikethis",
+    "explorer/CreateOTAStaticUpgradeJob/?Tag.1.Key=a&SrcVersion.1=1.0.0",
+    "explorer/DeleteDevice/",
+    "explorer/SaveDeviceProp/",
+    "explorer/history/",
+]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", [*PAGES, "sent"])
+def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(
+        "explorer/QueryProductList/?CurrentPage=1&PageSize=5" if path == "sent" else path, width, theme
+    )
+    if path == "sent":
+        page.click("#ex-send")
+        page.wait_for_selector("#ex-sent")
+        page.click("summary:has-text('Request as sent')")
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_an_operation_is_found_opened_and_sent_by_keyboard_alone(open_page):
+    page = open_page("explorer/")
+    assert page.evaluate("document.activeElement.id") == "ex-q"
+    page.keyboard.type("querydevicedet")
+    expect(page.locator(".ex-operation").first).to_contain_text("QueryDeviceDetail")
+    page.keyboard.press("ArrowDown")
+    assert "QueryDeviceDetail" in page.evaluate("document.activeElement.textContent")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.id") == "ex-q"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/explorer/QueryDeviceDetail/")
+    page.focus("[name=IotId]")
+    page.keyboard.type("nothing")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#ex-sent")
+    expect(page.locator("#ex-sent-title")).to_be_focused()
+    assert page.input_value("[name=IotId]") == "nothing"
+
+
+def test_products_and_devices_are_suggested_while_typing(open_page):
+    page = open_page("explorer/QueryDeviceDetail/")
+    page.focus("[name=ProductKey]")
+    page.wait_for_selector("datalist option", state="attached")
+    options = "element => [...element.list.options].map(option => option.value)"
+    keys = page.eval_on_selector("[name=ProductKey]", options)
+    assert len(keys) == 6
+    page.fill("[name=ProductKey]", keys[3])
+    page.focus("[name=DeviceName]")
+    expect(page.locator("datalist[data-for=id_DeviceName] option")).not_to_have_count(0)
+
+
+def test_json_is_checked_and_indented_without_touching_its_numbers(open_page):
+    page = open_page("explorer/SaveDeviceProp/")
+    page.fill("[name=Props]", '{"big": 12345678901234567890,')
+    assert "Not valid JSON" in page.inner_text(".ex-json-said")
+    assert not page.is_visible("[data-ex-indent]")
+    page.fill("[name=Props]", '{"big":12345678901234567890,"t":"a, {b}","e":[],"n":[1,{"x":null}]}')
+    assert page.inner_text(".ex-json-said") == "Valid JSON"
+    page.click("[data-ex-indent]")
+    assert page.input_value("[name=Props]") == (
+        '{\n  "big": 12345678901234567890,\n  "t": "a, {b}",\n  "e": [],\n  "n": [\n    1,\n    {\n      "x": null\n    }\n  ]\n}'
+    )
+
+
+def test_rows_keep_what_was_typed_and_enter_does_not_add_one(open_page):
+    page = open_page("explorer/BatchAddDeviceGroupRelations/")
+    page.fill("[name=GroupId]", "kept")
+    page.fill("[name='Device.1.DeviceName']", "one")
+    page.click("button[name=grow]")
+    page.wait_for_selector("[name='Device.2.DeviceName']")
+    assert page.evaluate("document.activeElement.name").startswith("Device.2.")
+    assert page.input_value("[name=GroupId]") == "kept"
+    page.fill("[name='Device.2.DeviceName']", "two")
+    page.click("button[name=drop][value='Device.1']")
+    expect(page.locator(".ex-row")).to_have_count(1)
+    assert page.input_value("[name='Device.1.DeviceName']") == "two"
+    page.focus("[name=GroupId]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-invalid=true]")
+    expect(page.locator(".ex-row")).to_have_count(1)
+
+
+def test_the_code_follows_the_form_and_the_answer_stays(open_page):
+    page = open_page("explorer/QueryProductList/?CurrentPage=1&PageSize=7")
+    page.click("#ex-send")
+    page.wait_for_selector("#ex-sent")
+    page.click(".ex-language:has-text('Python')")
+    expect(page.locator("#ex-code pre")).to_contain_text("page_size=7")
+    page.fill("[name=PageSize]", "9")
+    page.focus("[name=CurrentPage]")
+    expect(page.locator("#ex-code pre")).to_contain_text("page_size=9")
+    assert page.is_visible("#ex-sent")
+    page.click("#ex-send")
+    expect(page.locator("#ex-code pre")).to_contain_text("page_size=9")
+
+
+def test_a_destroying_call_waits_for_its_name(open_page, cast):
+    products = products_api.list_products(cast.gateway()).products
+    page = open_page(f"explorer/DeleteProduct/?ProductKey={products[0].key}")
+    assert page.is_disabled("#ex-send")
+    page.focus("[name=ProductKey]")
+    page.keyboard.press("Enter")
+    page.fill("[name=typed]", "DeleteProducts")
+    assert page.is_disabled("#ex-send")
+    page.fill("[name=typed]", "DeleteProduct")
+    page.click("#ex-send")
+    page.wait_for_selector("#ex-sent")
+    assert page.is_disabled("#ex-send")
+
+
+def test_the_answer_is_copied_downloaded_and_unfolded(open_page):
+    page = open_page("explorer/ListThingTemplates/")
+    page.click("#ex-send")
+    page.wait_for_selector("#ex-sent")
+    if page.locator("[data-more]").count():
+        before = page.locator(".ex-node").count()
+        page.click("[data-more]")
+        assert page.locator(".ex-node").count() > before
+    page.click("summary:has-text('Raw JSON')")
+    with page.expect_download() as download:
+        page.click("[data-ex-download]")
+    assert download.value.suggested_filename == "ListThingTemplates.json"
+
+
+def test_pages_lead_to_the_call_behind_them(open_page, cast):
+    product = products_api.list_products(cast.gateway()).products[0]
+    page = open_page(f"products/{product.key}/")
+    page.click("[popovertarget=product-menu]")
+    page.click("text=Show this call in the explorer")
+    page.wait_for_url(re.compile(r"/explorer/QueryProduct/\?ProductKey="))
+    assert page.input_value("[name=ProductKey]") == product.key
+    page.click("#ex-send")
+    expect(page.locator("#ex-sent")).to_contain_text(product.name)

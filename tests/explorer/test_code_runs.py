@@ -1,0 +1,171 @@
+"""The code to copy, run: curl and Python against a live emulator, each read and write doing what the explorer would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+
+from console.cloud.catalogue import operation
+from console.cloud.client import Client, Credentials
+from console.emulator import create_app
+from console.explorer.code import LANGUAGES, CodeCall, language
+
+pytestmark = pytest.mark.processes
+KEY_ID, KEY_SECRET = "LTAIcodekey", "a secret with 'quotes' and $"
+TRICKY = [
+    "quo\"te's",
+    "back\\slash \\n",
+    "line\nbreak\ttab",
+    "冷库 ❄ é",
+    "$HOME ${x} #{y} `id` $(id)",
+    "%41 + & = ; ~ * ?? ??=",
+]
+
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    app = create_app(
+        tmp_path_factory.mktemp("emulator") / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, quotas=False
+    )
+    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.close()
+
+
+@pytest.fixture
+def cloud(platform: str) -> Iterator[Client]:
+    with Client(Credentials(KEY_ID, KEY_SECRET), endpoint=f"http://{platform}") as client:
+        yield client
+
+
+@pytest.fixture
+def product(cloud: Client) -> str:
+    name = f"Code_{os.urandom(4).hex()}"
+    made = cloud.call(
+        "CreateProduct", ProductName=name, NodeType=0, AliyunCommodityCode="iothub_senior", DataFormat=1
+    )
+    return str(made["ProductKey"])
+
+
+def run(slug: str, text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run code as a person would who pasted it into a file."""
+    path = folder / f"call.{slug}"
+    path.write_text(text, encoding="utf-8")
+    command = {"curl": ["sh"], "python": [sys.executable], "node": ["node"]}[slug]
+    keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY_SECRET}
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **keys}
+    return subprocess.run([*command, str(path)], env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(params=["curl", "python"])
+def call(request: pytest.FixtureRequest, platform: str, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    if request.param == "curl" and not (shutil.which("curl") and shutil.which("openssl")):
+        pytest.skip("no curl or openssl is installed")
+
+    def make(name: str, **params: Any) -> dict[str, Any]:
+        written = language(request.param).write(
+            CodeCall(operation(name), params, "cn-shanghai", platform, scheme="http")
+        )
+        assert KEY_SECRET not in written
+        assert KEY_ID not in written
+        ended = run(request.param, written, tmp_path)
+        assert ended.returncode == 0, ended.stderr + ended.stdout
+        answer: dict[str, Any] = json.loads(ended.stdout)
+        return answer
+
+    return make
+
+
+def test_a_read_answers(call, product):
+    answer = call("QueryProduct", ProductKey=product)
+    assert answer["Success"] is True
+    assert answer["Data"]["ProductKey"] == product
+
+
+def test_a_read_with_a_list_and_numbers(call, product, cloud):
+    for name in ("device-one", "device-two"):
+        cloud.call("RegisterDevice", ProductKey=product, DeviceName=name)
+    answer = call("BatchGetDeviceState", ProductKey=product, DeviceName=["device-one", "device-two"])
+    assert {d["DeviceName"] for d in answer["DeviceStatusList"]["DeviceStatus"]} == {
+        "device-one",
+        "device-two",
+    }
+    assert call("QueryDevice", ProductKey=product, PageSize=1, CurrentPage=2)["Total"] == 2
+
+
+def test_a_write_with_booleans_and_any_text_arrives_as_it_was_typed(call, cloud):
+    for number, text in enumerate(TRICKY):
+        name = f"Code_{number}_{os.urandom(4).hex()}"
+        made = call(
+            "CreateProduct",
+            ProductName=name,
+            NodeType=0,
+            AliyunCommodityCode="iothub_senior",
+            DataFormat=1,
+            PublishAuto=True,
+            Description=text,
+        )
+        assert made["Success"] is True
+        found = cloud.call("QueryProduct", ProductKey=made["ProductKey"])["Data"]
+        assert (found["ProductName"], found["Description"]) == (name, text)
+
+
+def test_a_write_with_a_list_of_structures(call, product, cloud):
+    tags = [{"TagKey": "room", "TagValue": "101"}, {"TagKey": "floor", "TagValue": "two-2"}]
+    assert call("CreateProductTags", ProductKey=product, ProductTag=tags)["Success"] is True
+    found = cloud.call("ListProductTags", ProductKey=product)["Data"]["ProductTag"]
+    assert sorted((tag["TagKey"], tag["TagValue"]) for tag in found) == [("floor", "two-2"), ("room", "101")]
+
+
+def test_what_travels_in_the_body(call, product):
+    answer = call("BatchCheckDeviceNames", ProductKey=product, DeviceName=["fine-name", "bad name"])
+    assert "bad name" in json.dumps(answer, ensure_ascii=False)
+
+
+def test_a_call_that_is_too_long_for_an_address(call, product, cloud):
+    names = [f"device-{number:04}" for number in range(900)]
+    assert call("BatchCheckDeviceNames", ProductKey=product, DeviceName=names)["Success"] is True
+
+
+def test_an_operation_that_the_sdk_does_not_have(call):
+    answer = call("BatchGetDeviceDriver", InstanceId="none", IotIds=["x"])
+    assert answer["Success"] is False
+    assert answer["Code"]
+
+
+def test_a_call_that_is_refused_says_so(call):
+    answer = call("QueryProduct", ProductKey="a1missing000")
+    assert answer["Success"] is False
+
+
+def test_there_are_eight_languages():
+    assert [each.slug for each in LANGUAGES] == [
+        "curl",
+        "python",
+        "java",
+        "node",
+        "go",
+        "php",
+        "csharp",
+        "cpp",
+    ]

@@ -1,0 +1,132 @@
+"""Every page of groups: what it shows, what it costs, who gets it."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+PAGES = [
+    "",
+    "{top}/",
+    "{top}/devices/",
+    "{top}/tags/",
+    "{leaf}/",
+    "{leaf}/devices/",
+    "{leaf}/tags/",
+    "{top}/children/",
+]
+FORMS = [
+    "new/", "new/?parent={top}", "{leaf}/edit/", "{leaf}/delete/", "{leaf}/devices/add/", "{leaf}/tags/set/",
+    "{leaf}/tags/remove/?key=site",
+]  # fmt: skip
+
+
+def test_no_page_costs_more_than_four_calls(tree, cast, sign_in, calls):
+    browser = sign_in("owner")
+    for page in PAGES + FORMS:
+        calls.clear()
+        cache.clear()
+        answer = browser.get(cast.url(f"groups/{page.format(**tree)}"))
+        assert answer.status_code == 200, page
+        assert len(calls) <= 4, (page, calls)
+
+
+def test_a_viewer_reads_everything_and_is_offered_no_change(tree, cast, sign_in):
+    browser = sign_in("viewer")
+    for page in PAGES:
+        answer = browser.get(cast.url(f"groups/{page.format(**tree)}"))
+        assert answer.status_code == 200, page
+        for address in (
+            "/groups/new/",
+            "/edit/",
+            "/delete/",
+            "/devices/add/",
+            "/tags/set/",
+            "/devices/remove/",
+        ):
+            assert address not in answer.content.decode(), (page, address)
+
+
+def test_a_viewer_gets_no_form_and_cannot_forge_one(tree, cast, sign_in, calls):
+    browser = sign_in("viewer")
+    before = len(calls)
+    for page in FORMS:
+        assert browser.get(cast.url(f"groups/{page.format(**tree)}")).status_code == 403, page
+    for page in (
+        "new/",
+        "{leaf}/edit/",
+        "{leaf}/delete/",
+        "{leaf}/devices/add/",
+        "{leaf}/devices/remove/",
+        "{leaf}/tags/set/",
+    ):
+        assert (
+            browser.post(cast.url(f"groups/{page.format(**tree)}"), {"typed": "Hall_1"}).status_code == 403
+        ), page
+    assert len(calls) == before
+
+
+def test_another_team_gets_404_everywhere(tree, cast, sign_in):
+    browser = sign_in("outsider")
+    for page in PAGES + FORMS:
+        for ask in (browser.get, browser.post):
+            assert ask(cast.url(f"groups/{page.format(**tree)}")).status_code == 404, page
+
+
+def test_the_list_holds_the_topmost_groups_only(tree, cast, sign_in):
+    text = sign_in("viewer").get(cast.url("groups/")).content.decode()
+    assert "Region_North" in text
+    assert "Site_Harbour" not in text
+
+
+def test_an_opened_node_brings_the_groups_in_it(tree, cast, sign_in):
+    text = sign_in("viewer").get(cast.url(f"groups/{tree['top']}/children/?level=2")).content.decode()
+    assert "Site_Harbour" in text
+    assert "<details" in text
+    deepest = sign_in("viewer").get(cast.url(f"groups/{tree['middle']}/children/?level=3")).content.decode()
+    assert "Hall_1" in deepest
+    assert "<details" not in deepest
+
+
+def test_a_node_without_groups_says_so(tree, cast, sign_in):
+    text = sign_in("viewer").get(cast.url(f"groups/{tree['leaf']}/children/?level=3")).content.decode()
+    assert "No subgroups." in text
+
+
+def test_a_search_finds_groups_of_every_level_by_a_part_of_the_name(tree, cast, sign_in):
+    text = sign_in("viewer").get(cast.url("groups/?q=harb")).content.decode()
+    assert "Site_Harbour" in text
+    assert "Region_North" not in text
+
+
+def test_an_empty_list_says_what_groups_are_for_and_offers_one(emulator, cast, sign_in):
+    text = sign_in("operator").get(cast.url("groups/")).content.decode()
+    assert "No groups yet" in text
+    assert "/groups/new/" in text
+
+
+def test_a_group_shows_where_it_lies(tree, cast, sign_in):
+    text = sign_in("viewer").get(cast.url(f"groups/{tree['leaf']}/")).content.decode()
+    assert text.index("Region_North") < text.index("Site_Harbour") < text.index("<h1")
+
+
+def test_a_group_of_the_third_level_offers_no_subgroup(tree, cast, sign_in):
+    assert "New subgroup" in sign_in("owner").get(cast.url(f"groups/{tree['middle']}/")).content.decode()
+    assert "New subgroup" not in sign_in("owner").get(cast.url(f"groups/{tree['leaf']}/")).content.decode()
+
+
+def test_a_group_that_is_not_there_is_404(tree, cast, sign_in):
+    assert sign_in("owner").get(cast.url("groups/NoSuchGroup/")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["throttle", "error", "drop", "malformed"])
+def test_an_error_of_the_cloud_is_a_page_with_words(kind, tree, emulator, cast, sign_in):
+    browser = sign_in("viewer")
+    for page in ("", "{top}/", "{top}/devices/", "{top}/tags/"):
+        cache.clear()
+        operation = "QueryDeviceGroupInfo" if page else "QueryDeviceGroupList"
+        emulator.faults.add(operation, kind=kind, times=99, delay=0)
+        answer = browser.get(cast.url(f"groups/{page.format(**tree)}"))
+        assert answer.status_code in (502, 503), page
+        assert operation in answer.content.decode()
+        emulator.faults.clear()

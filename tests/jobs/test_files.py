@@ -1,0 +1,275 @@
+"""What a file can be: it is read right, or the person is told the line, the column and the rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.jobs.models import Job, Part, Row
+from tests.jobs.conftest import text
+
+NAMES = ["lamp-0001", "lamp-0002", "lamp-0003"]
+
+
+def names() -> list[str]:
+    return list(Row.objects.filter(state="pending").order_by("number").values_list("name", flat=True))
+
+
+CHINESE = "设备名称,备注名\r\nlamp-0001,路灯_一号\r\nlamp-0002,路灯_二号\r\nlamp-0003,路灯_三号\r\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("gb18030", "GB18030"),
+    ],
+)
+def test_every_encoding_that_a_spreadsheet_saves_is_read_right(upload, encoding, shown):
+    page = upload(CHINESE.encode(encoding))
+    assert names() == NAMES
+    assert Row.objects.get(name="lamp-0002").nickname == "路灯_二号"
+    assert shown in text(page)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_separator_and_line_end(upload, separator, end):
+    lines = [
+        separator.join(cells) for cells in (["DeviceName", "NickName"], *([name, "Lamp_1"] for name in NAMES))
+    ]
+    upload(end.join(lines).encode())
+    assert names() == NAMES
+    assert Row.objects.first().nickname == "Lamp_1"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "DeviceName",
+        "device_name",
+        " Device Name ",
+        "\ufeffdevice-name",
+        "NAME",
+        "device",
+        "设备名称",
+        "设备名称(必填)",
+        "ＤｅｖｉｃｅＮａｍｅ",
+        '"DeviceName"',
+        "sep=,\nDeviceName",
+    ],
+)
+def test_headings_need_not_be_tidy(upload, header):
+    upload(f"{header}\nlamp-0001\nlamp-0002\nlamp-0003\n".encode())
+    assert names() == NAMES
+
+
+def test_bare_names_without_a_header_are_taken_and_this_is_said(upload):
+    page = upload(b"lamp-0001\nlamp-0002\nlamp-0003")
+    assert names() == NAMES
+    assert "There is no header" in text(page)
+
+
+def test_a_wrong_header_is_told_and_the_person_can_say_which_column_it_is(cast, sign_in, upload):
+    page = upload(b"Serial,Label\nlamp-0001,Lamp_1\nlamp-0002,Lamp_2\n")
+    assert "No column is called \u201cdevice name\u201d" in text(page).replace("&ldquo;", "\u201c")
+    assert "Serial | Label" in text(page)
+    job = Job.objects.get()
+    assert job.state == Job.State.REJECTED
+    page = sign_in("operator").post(
+        cast.url(f"jobs/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
+    )
+    assert "2 devices can be registered" in text(page)
+    assert names() == NAMES[:2]
+    assert Row.objects.first().nickname == "Lamp_1"
+
+
+def test_a_first_line_that_is_a_device_can_be_said_to_be_one(cast, sign_in, upload):
+    upload(b"alpha\nbravo\ncharlie\n")
+    job = Job.objects.get()
+    assert job.state == Job.State.REJECTED, "a word alone may be a heading"
+    sign_in("operator").post(cast.url(f"jobs/{job.pk}/columns/"), {"name": 0, "headless": "on"})
+    assert names() == ["alpha", "bravo", "charlie"]
+
+
+def test_unknown_columns_are_named_and_left_out(upload):
+    page = upload(b"comment,DeviceName,site\nx,lamp-0001,y\n")
+    assert "comment not known, left out" in text(page)
+    assert "site not known, left out" in text(page)
+    assert names() == ["lamp-0001"]
+
+
+def test_two_columns_for_the_same_are_refused(upload):
+    page = upload("DeviceName,设备名称\nlamp-0001,lamp-0002\n".encode())
+    assert "Two columns hold the same" in text(page)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "The file is empty."),
+        (b"\n\n  \n", "The file is empty."),
+        (b"\xef\xbb\xbf", "The file is empty."),
+        (b"DeviceName\n", "There is a header, but no device under it."),
+        (b"DeviceName\n\n,,\n", "There is a header, but no device under it."),
+        (b"PK\x03\x04" + b"\x00\x14" * 500, "This is an Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 500, "This is an old Excel workbook"),
+        (b"%PDF-1.7\n", "This is a PDF"),
+        (b"\x1f\x8b\x08" + b"\x00" * 20, "This file is compressed"),
+        (bytes(range(256)) * 40, "This is not a text file."),
+        ("Gerät,Ort\nZähler-1,Köln\nZähler-2,München\n".encode("latin-1"), "none of the encodings"),
+        (b'DeviceName,Nickname\nlamp-0001,"Lamp_1\nlamp-0002,Lamp_2\n', "opened on line 2 is never closed"),
+        (b"DeviceName\n" + b"x" * 1_010_000, "Line 2 is longer than a million characters"),
+        (b"DeviceName" + b",x" * 600 + b"\nlamp-0001\n", "601 columns"),
+        ("DeviceName\nlamp".encode("utf-16") + b"\x01", "is damaged near byte"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_plain_words(upload, content, said):
+    page = upload(content)
+    assert said in text(page)
+    assert Job.objects.get().state == Job.State.REJECTED
+    assert not Row.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("abc", "name_length"),
+        ("a" * 33, "name_length"),
+        ("lamp 0001", "name_chars"),
+        ("lämp0001", "name_chars"),
+        ("灯0001", "name_chars"),
+        ("lamp/0001", "name_chars"),
+        ("lamp\x000001", "name_chars"),
+        (",nick", "name_missing"),
+        ("7.47558E+14", "name_number"),
+        ("lamp-0009,abc", "nickname_length"),
+        ("lamp-0009," + "n" * 65, "nickname_length"),
+        ("lamp-0009," + "灯" * 33, "nickname_length"),
+        ("lamp-0009,Lamp-1", "nickname_chars"),
+        ('lamp-0009,"Lamp\n1"', "nickname_chars"),
+        ("lamp-0009,Lamp_1,more", "ragged"),
+        ('lamp-0009,"Lamp"_1"', "quotes"),
+        ("lamp-0001,Lamp_2", "duplicate"),
+    ],
+)
+def test_each_rule_is_told_with_line_and_value_and_the_rest_goes_on(upload, line, rule):
+    upload(f"DeviceName,Nickname\nlamp-0001,Lamp_1\n{line}\nlamp-0002,Lamp_1\n".encode())
+    bad = Row.objects.get(state="skipped")
+    assert bad.number == 3
+    assert [finding[0] for finding in bad.extra["findings"]] == [rule]
+    assert Job.objects.get().params["findings"][rule]["count"] == 1
+    assert names() == ["lamp-0001", "lamp-0002"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "灯灯灯灯",
+        "a" * 4,
+        "a.b-c_d:e@F1",
+        " lamp-0009 ",
+        "lamp-0009,",
+        "lamp-0009,灯灯",
+        "lamp-0009,,,",
+        '"lamp-0009"',
+    ],
+)
+def test_what_keeps_the_rules_is_taken(upload, line):
+    if line == "灯灯灯灯":
+        line = "lamp-0009," + "灯" * 32
+    upload(f"DeviceName,Nickname\n{line}\n".encode())
+    assert Row.objects.get().state == "pending"
+
+
+def test_the_line_is_the_one_in_the_file_even_after_blank_lines_and_quoted_line_ends(upload):
+    page = upload(b'DeviceName;comment\n\nlamp-0001;"two\nlines"\n;\nlamp-0002;x\nab;x\n')
+    assert list(Row.objects.order_by("number").values_list("number", "name")) == [
+        (3, "lamp-0001"),
+        (6, "lamp-0002"),
+        (7, "ab"),
+    ]
+    assert "2 blank ones" in text(page)
+
+
+def test_a_duplicate_far_below_names_the_line_of_the_first(upload):
+    lines = [f"dev-{n:05d}" for n in range(5000)]
+    upload("\n".join(["DeviceName", *lines, "dev-00007"]).encode())
+    bad = Row.objects.get(state="skipped")
+    assert (bad.number, bad.extra["findings"]) == (5002, [["duplicate", "dev-00007", "9"]])
+
+
+def test_a_line_left_out_does_not_make_a_later_good_one_a_duplicate(upload):
+    upload(b"DeviceName,Nickname\nlamp-0001,bad-nick\nlamp-0001,Lamp_1\n")
+    assert Row.objects.get(state="pending").number == 3
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_read(cast, sign_in, product, settings):
+    browser = sign_in("operator")
+
+    class Endless:
+        """A body that says how long it is, and that nobody reads."""
+
+        read_bytes = 0
+
+        def read(self, size=-1):
+            self.read_bytes += max(size, 0)
+            return b"x" * max(size, 0)
+
+        readline = read
+
+    body = Endless()
+    answer = browser.generic(
+        "POST",
+        cast.url("jobs/register/"),
+        content_type="multipart/form-data; boundary=x",
+        **{"CONTENT_LENGTH": str(settings.JOBS_UPLOAD_BYTES * 2), "wsgi.input": body},
+    )
+    assert answer.status_code == 413
+    assert "larger than 100 MB" in text(answer)
+    assert body.read_bytes == 0
+    assert not Part.objects.exists()
+
+
+def test_too_many_lines_are_refused(upload, settings):
+    settings.JOBS_MOST_ROWS = 2000
+    page = upload("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
+    assert "more than 2,000 lines" in text(page)
+    assert not Row.objects.exists()
+
+
+def test_a_large_file_is_read_by_a_worker_while_the_page_shows_that_it_works(
+    upload, drain, monkeypatch, cast, sign_in
+):
+    monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10)
+    page = upload(b"DeviceName\nlamp-0001\n")
+    assert "Reading the file" in text(page)
+    job = Job.objects.get()
+    browser = sign_in("operator")
+    assert browser.get(cast.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"}).status_code == 200
+    assert drain(job).state == Job.State.READY
+    answer = browser.get(cast.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == cast.url(f"jobs/{job.pk}/")
+
+
+def test_the_file_is_forgotten_once_the_job_starts(cast, sign_in, upload):
+    upload(b"DeviceName\nlamp-0001\n")
+    assert Part.objects.exists()
+    sign_in("operator").post(cast.url(f"jobs/{Job.objects.get().pk}/start/"))
+    assert not Part.objects.exists()
+
+
+def test_the_form_says_what_is_missing_and_keeps_what_was_chosen(cast, sign_in, product):
+    browser = sign_in("operator")
+    page = browser.post(cast.url("jobs/register/"), {"product": product})
+    assert page.status_code == 422
+    assert f'value="{product}" selected' in page.content.decode()
+    page = browser.post(
+        cast.url("jobs/register/?by=count"), {"product": product, "count": "100001", "begins": "a b"}
+    )
+    assert page.status_code == 422
+    assert "less than or equal to 100000" in text(page)
+    assert "Only English letters" in text(page)

@@ -1,0 +1,194 @@
+"""Files at the edges: what spreadsheets, factories and accidents make of a CSV. Read right, or told in plain words."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+
+import pytest
+
+from console.jobs import tables
+from console.jobs.models import Job, Row
+from tests.jobs.conftest import table, text
+from tests.jobs.test_files import CHINESE, NAMES, names
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("devices.csv", "name\nlamp-0001\n")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (zipped(), "not a CSV"),
+        (gzip.compress(b"name\nlamp-0001\n"), "This file is compressed"),
+        (b"BZh91AY&SY" + bytes(range(256)) * 8, "This is not a text file"),
+        (b"name\nlamp-0001\n" + b"," * 600_000 + b"x\n", "Line 3 has 600001 columns"),
+        (b"name\nlamp-0001" + b",xx" * 700 + b"\n", "Line 2 has 701 columns"),
+        (b"name\n" + b"x" * 1_010_000, "Line 2 is longer than a million characters"),
+        (b'name,nickname\nlamp-0001,"' + b"x,\n" * 500_000, "opened on line 2 is never closed"),
+    ],
+    ids=["zip", "gzip", "bz2", "commas", "wide", "one-line", "open-quote"],
+)
+def test_what_is_no_list_is_refused_in_plain_words(upload, content, said, drain, monkeypatch):
+    monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
+    page = upload(content)
+    assert said in text(page)
+    assert Job.objects.get().state == Job.State.REJECTED
+    assert not Row.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name\rlamp-0001\rlamp-0002\rlamp-0003",
+        "name\nlamp-0001\nlamp-0002\nlamp-0003".encode("utf-16-le"),
+        b"name;;;;\nlamp-0001;;;;\nlamp-0002;;;;\nlamp-0003;;;;\n",
+        b"name\n" + b"\n" * 50_000 + b"lamp-0001\nlamp-0002\n\n\nlamp-0003\n",
+        b"\n" * 50 + b"name\nlamp-0001\nlamp-0002\nlamp-0003\n",
+        b"name\n\xef\xbb\xbflamp-0001\nlamp-0002\xc2\xa0\nlamp-0003\n",
+        b"name\tnote\nlamp-0001\ta, b; c\nlamp-0002\t\nlamp-0003\tx\n",
+        b"sep=\t\nname\tnote\nlamp-0001\tx\nlamp-0002\tx\nlamp-0003\tx\n",
+        b"sep=;\r\nname;note\r\nlamp-0001;a,b\r\nlamp-0002;\r\nlamp-0003;\r\n",
+        b"comment,comment,name\nx,y,lamp-0001\nx,y,lamp-0002\nx,y,lamp-0003\n",
+        b"name" + b"," * 2000 + b"\n" + b"".join(n.encode() + b"," * 2000 + b"\n" for n in NAMES),
+        b"name\nlamp-0001\nlamp-0002\nlamp-0003\n\x1a",
+    ],
+    ids=[
+        "cr", "utf-16", "trailing", "blank-lines", "begins-blank", "marks", "tab", "sep-tab", "sep", "headings-twice",
+        "wide-but-empty", "dos-end",
+    ],
+)  # fmt: skip
+def test_what_is_a_list_is_read_right(upload, content):
+    upload(content)
+    assert names() == NAMES
+    assert not Row.objects.filter(state="skipped").exists()
+
+
+def test_lines_in_another_encoding_than_the_rest_are_told(upload):
+    upload("name,nickname\nlamp-0001,路灯_一号\n".encode("gb18030") + "läm-0001,x\n".encode())
+    assert names() == ["lamp-0001"]
+    assert Row.objects.get(state="skipped").number == 3
+
+
+def test_utf8_with_a_damaged_byte_is_not_taken_for_gb18030(upload):
+    lines = "".join(f"lamp-{n:04d},路灯_苏州_{n}\n" for n in range(50))
+    page = upload(f"name,nickname\n{lines}".encode() + b"lamp-9999,\xe8\xb7_1\n")
+    assert "The file begins as UTF-8, but is damaged near byte" in text(page)
+    assert not Row.objects.exists()
+
+
+def test_ascii_saved_as_gb18030_is_as_good_as_any(upload):
+    upload("name\nlamp-0001\nlamp-0002\nlamp-0003\n".encode("gb18030"))
+    assert names() == NAMES
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Delivery of May\n",
+        "Delivery of May;;\n",
+        "路灯清单\n\n",
+        "Order 4711\nFor: Suzhou;;\n",
+        "Lamps\n",
+    ],
+)
+def test_titles_above_the_header_are_left_out_and_this_is_said(upload, title):
+    page = upload(
+        (title + "name;nickname;note\nlamp-0001;Lamp_1;x\nlamp-0002;Lamp_2;\nlamp-0003;Lamp_3;\n").encode()
+    )
+    assert names() == NAMES
+    assert Row.objects.get(name="lamp-0002").nickname == "Lamp_2"
+    assert "above the header" in text(page)
+    assert Row.objects.get(name="lamp-0001").number == title.count("\n") + 2
+
+
+def test_a_title_above_a_single_column_does_not_make_the_header_a_device(upload):
+    upload(b"Order 4711\nDevice Name\nlamp-0001\nlamp-0002\nlamp-0003\n")
+    assert names() == NAMES
+
+
+def test_a_device_that_is_called_like_a_heading_is_a_device(upload):
+    upload(b"lamp-0001\nlamp-0002\ndevice\nlamp-0003\n")
+    assert names() == ["lamp-0001", "lamp-0002", "device", "lamp-0003"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"name,no\x00te,tag:si\x00te\nlamp-0001,x,y\n",
+        b"se\x00rial,no\x00te\nlamp-0001,x\n",
+        b"name,name\x00,device\x00name\nlamp-0001,x,y\n",
+        b'name,nickname\nlamp-0001,"x"\x00"\nlamp-\x000002,y\n',
+        "name,备注名\nlamp-0001,\x00\n".encode(),
+    ],
+)
+def test_nul_characters_anywhere_break_nothing(upload, content):
+    assert upload(content).status_code == 200
+    assert Job.objects.get().state in {Job.State.READY, Job.State.REJECTED}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_million_blank_lines_are_too_many_whatever_ends_them(upload, settings, end, encoding):
+    settings.JOBS_MOST_ROWS = 100_000
+    page = upload(("name\nlamp-0001\n" + end.decode() * 200_001).encode(encoding))
+    assert "more than 100,000 lines" in text(page)
+
+
+def test_cells_are_bounded_before_they_fill_the_memory(upload, monkeypatch):
+    """A line of far too many cells is refused when it is read, not after two thousand of them."""
+    monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
+    read = []
+    real = tables._lines
+
+    def counted(file, encoding):
+        for found in real(file, encoding):
+            read.append(len(found))
+            yield found
+
+    monkeypatch.setattr(tables, "_lines", counted)
+    good = "".join(f"lamp-{n:04d}\n" for n in range(100))
+    upload(f"name\n{good}".encode() + (b"ab," * 100_000 + b"\n") * 10)
+    assert sum(length > 100_000 for length in read) == 1
+    assert Job.objects.get().state == Job.State.REJECTED
+
+
+def test_a_line_whose_quotes_do_not_pair_comes_back_without_running_as_a_formula(cast, sign_in, upload):
+    upload(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
+    job = Job.objects.get()
+    response = sign_in("operator").get(cast.url(f"jobs/{job.pk}/bad-lines.csv"))
+    lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
+    assert len(lines) == 3
+    assert all(not cell.strip('"').startswith("=") for line in lines for cell in line.split(","))
+
+
+def test_what_was_not_sent_comes_back_readable_by_a_spreadsheet_even_without_a_header(cast, sign_in, upload):
+    upload("lamp-0001\nlamp-0002\nläm\n".encode())
+    response = sign_in("operator").get(cast.url(f"jobs/{Job.objects.get().pk}/bad-lines.csv"))
+    assert b"".join(response.streaming_content).decode() == "\ufeffläm\r\n"
+
+
+def test_a_download_while_rows_change_has_every_line_once(started, cast, sign_in, drain):
+    job = started(300)
+    response = sign_in("operator").get(cast.url(f"jobs/{job.pk}/result.csv"))
+    pieces = iter(response.streaming_content)
+    first = next(pieces) + next(pieces)
+    drain(job)
+    content = (first + b"".join(pieces)).decode("utf-8-sig")
+    assert len(content.splitlines()) == 301
+    assert len({line.split(",")[0] for line in content.splitlines()}) == 301
+    assert {
+        line["outcome"] for line in table(sign_in("operator").get(cast.url(f"jobs/{job.pk}/result.csv")))
+    } == {"created"}
+
+
+def test_chinese_text_in_every_encoding_is_still_read_right_with_a_title(upload):
+    for encoding in ("utf-8", "utf-16", "gb18030"):
+        upload(("二〇二六年路灯清单\r\n" + CHINESE).encode(encoding))
+        assert names() == NAMES
+        Job.objects.all().delete()

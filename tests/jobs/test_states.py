@@ -1,0 +1,23 @@
+"""Every state that is shown has a word, a tone and an icon of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.access.models import AuditRecord
+from console.jobs.models import Job, Row
+from console.ota.jobs import STATUSES as TASKS
+from console.ui.statuses import STATUSES
+
+
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        ("job", Job.State.values),
+        ("row", Row.State.values),
+        ("audit", AuditRecord.Outcome.values),
+        ("ota_task", TASKS),
+    ],
+)
+def test_every_state_has_its_look(kind, states):
+    assert set(states) <= set(STATUSES[kind])

@@ -1,0 +1,165 @@
+"""Every page, wide and narrow, light and dark: axe finds nothing, nothing is wider than the screen, the browser complains of nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(420)]
+
+WIDE, NARROW = (1440, 900), (390, 844)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+class Inspector:
+    """Looks at pages and notes what is wrong with each."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.findings: list[str] = []
+        self._where = ""
+        self._axe = Axe()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.findings.append(f"{self._where}: {error}"))
+
+    def _hear(self, message) -> None:
+        # Chromium notes every answer of 4xx; the pages that are errors are opened on purpose.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            self.findings.append(f"{self._where}: {message.text}")
+
+    def visit(self, address: str) -> None:
+        self._where = address
+        self.page.goto(address)
+        self.look()
+
+    def look(self, what: str = "") -> None:
+        """Both looks of what the page shows now."""
+        self._where = f"{self.page.url} {what}".strip()
+        if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            self.findings.append(f"{self._where}: wider than the screen")
+        self._judge("light", {"type": "tag", "values": RULES})
+        self._judge(
+            "dark", {"type": "rule", "values": ["color-contrast"]}
+        )  # all else is the same in both looks
+
+    def _judge(self, theme: Literal["light", "dark"], rules: dict[str, Any]) -> None:
+        # Without motion no colour is caught on its way to another.
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        self.page.locator(f"html[data-bs-theme={theme}]").wait_for(state="attached")
+        answer = self._axe.run(
+            self.page, options={"runOnly": rules, "resultTypes": ["violations"], "preload": False}
+        ).response
+        for violation in answer["violations"]:
+            nodes = "; ".join(" ".join(node["target"]) for node in violation["nodes"][:3])
+            why = " ".join(violation["nodes"][0].get("failureSummary", "").split())
+            self.findings.append(f"{self._where} ({theme}): {violation['id']}: {nodes}: {why}")
+
+
+def links(page: Page, address: str, pattern: str) -> list[str]:
+    """What a page links to, without the address of the console, in order."""
+    page.goto(address)
+    found = page.eval_on_selector_all("main a", "all => all.map(a => a.getAttribute('href') || '')")
+    return list(dict.fromkeys(href for href in found if re.fullmatch(pattern, href)))
+
+
+def addresses(page: Page, base: str) -> list[str]:
+    """Every page of a team and a connection, with examples of what is in them."""
+    room = "/demo/sandbox"
+    product = links(page, f"{base}{room}/products/?q=Smart", rf"{room}/products/a1\w+/")[0]
+    key = product.split("/")[-2]
+    device = links(page, f"{base}{room}/devices/?product={key}", rf"{room}/devices/{key}/[^/]+/")[0]
+    group = links(page, f"{base}{room}/groups/", rf"{room}/groups/\w{{10,}}/")[0]
+    packages = links(page, f"{base}{room}/ota/packages/", rf"{room}/ota/packages/(?!new)\w+/")
+    ready = next(link for link in packages if links(page, base + link, rf"{link}batch/"))
+    batches = links(page, f"{base}{room}/ota/batches/", rf"{room}/ota/batches/\w+/")
+    members = links(page, f"{base}/demo/-/members/", r"/demo/-/members/\d+/")
+    record = links(page, f"{base}/demo/-/audit/", r"/demo/-/audit/\d+/")[0]
+    return [
+        *(f"{room}/{path}" for path in ("", "products/", "products/?q=none", "products/new/")),
+        *(
+            product + path
+            for path in ("", "devices/", "tags/", "tags/set/", "edit/", "unpublish/", "delete/")
+        ),
+        *(f"{room}/devices/{path}" for path in ("", f"?product={key}&size=10", f"new/?product={key}")),
+        *(f"{room}/devices/search/{path}" for path in ("", "?q=DDS720")),
+        *(device + path for path in ("", "groups/", "groups/add/", "tags/", "tags/set/", "updates/")),
+        *(device + path for path in ("rename/", "disable/", "delete/")),
+        *(f"{room}/groups/{path}" for path in ("", "?q=none", "new/")),
+        *(
+            group + path
+            for path in ("", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
+        ),
+        *(f"{room}/ota/{path}" for path in ("packages/", "packages/new/", "batches/", "modules/")),
+        *(f"{room}/ota/modules/{key}/new/",),
+        *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
+        *(batches[0] + path for path in ("", "cancel/")),
+        *(f"{room}/jobs/{path}" for path in ("", "register/", "register/?by=count")),
+        *(f"{room}/explorer/{path}" for path in ("", "history/", "QueryDevice/", "RegisterDevice/")),
+        *(f"/demo/-/connections/{path}" for path in ("", "add/", "sandbox/edit/", "sandbox/delete/")),
+        *("/demo/-/members/", "/demo/-/members/add/", members[0], f"{members[-1]}remove/"),
+        *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
+        *(f"{room}/products/a1missing/", "/nowhere/at/all/", f"{room}/nowhere/"),
+    ]
+
+
+def draft(page: Page, base: str) -> str:
+    """The page of a file that was read, with something wrong in it and not started."""
+    page.goto(f"{base}/demo/sandbox/jobs/register/")
+    page.locator("select[name=product]").select_option(index=1)
+    names = b"DeviceName,Nickname,Colour\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
+    page.set_input_files("input[type=file]", {"name": "lamps.csv", "mimeType": "text/csv", "buffer": names})
+    page.get_by_role("button", name="Check the file").click()
+    page.get_by_text("What is wrong").wait_for()
+    return page.url
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nobody_is_shut_out_of_any_page(size, person):
+    me = person()
+    me.page.set_viewport_size({"width": size[0], "height": size[1]})
+    paths = addresses(me.page, me.base)
+    begun = draft(me.page, me.base)
+    inspector = Inspector(me.page)
+    for path in paths:
+        inspector.visit(me.base + path)
+    inspector.visit(begun)
+    me.page.locator("form[action$='/start/'] button").click()
+    me.page.locator("#job-live:not([hx-get])").wait_for(timeout=60_000)
+    inspector.look("a job that is over")
+
+    device = next(path for path in paths if path.endswith("/rename/")).removesuffix("rename/")
+    me.page.goto(me.base + device)
+    me.page.locator("[popovertarget=device-menu]").click()
+    inspector.look("with its menu")
+    me.page.get_by_role("link", name="Delete").click()
+    me.page.locator("dialog[open] input[type=text]").wait_for()
+    inspector.look("with a dialog")
+    me.go("products/")
+    me.page.get_by_role("checkbox").filter(visible=True).nth(1).check()
+    inspector.look("with rows ticked")
+    for menu in ("user-menu", "job-tray", "sidebar") if size == NARROW else ("user-menu", "job-tray"):
+        me.page.locator(f"[popovertarget={menu}]:visible").first.click()
+        me.page.locator(f"#{menu}").wait_for()
+        inspector.look(f"with {menu}")
+        me.page.keyboard.press("Escape")
+    assert not inspector.findings, "\n".join(inspector.findings)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nobody_is_shut_out_before_signing_in(size, browser: Browser, console: str):
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    inspector = Inspector(context.new_page())
+    for path in ("login/", "password/reset/", "password/reset/done/", "signup/", "inactive/"):
+        inspector.visit(f"{console}/accounts/{path}")
+    inspector.visit(f"{console}/accounts/login/")
+    inspector.page.fill("[name=login]", "nobody@demo.example")
+    inspector.page.fill("[name=password]", "wrong")
+    inspector.page.keyboard.press("Enter")
+    inspector.page.locator("[role=alert], .invalid-feedback").first.wait_for()
+    inspector.look("refused")
+    context.close()
+    assert not inspector.findings, "\n".join(inspector.findings)

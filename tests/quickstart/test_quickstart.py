@@ -1,0 +1,84 @@
+"""`manage.py quickstart`, as a newcomer runs it: real processes, a real sign-in, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.running import CHECKOUT, Quickstart, sign_in
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    started: list[Quickstart] = []
+
+    def make(*arguments: str) -> Quickstart:
+        started.append(Quickstart(tmp_path / "home", "--devices", "60", *arguments))
+        return started[-1]
+
+    yield make
+    for quickstart in started:
+        quickstart.__exit__()
+
+
+def test_the_printed_account_signs_in_and_sees_the_sample_fleet(run):
+    address, email, password = run().start()
+    page = sign_in(address, email, password).get("/demo/sandbox/products/")
+    assert page.status_code == 200
+    assert "6" in page.text
+    assert page.text.count("/demo/sandbox/products/") >= 6
+
+
+def test_a_stop_ends_every_process_and_the_next_start_keeps_the_password_and_the_data(run):
+    first = run()
+    _, email, password = first.start()
+    status, alive = first.stop()
+    assert (status, alive) == (0, [])
+    second = run()
+    address, again_email, again_password = second.start()
+    assert (again_email, again_password) == (email, password)
+    assert sign_in(address, email, password).get("/demo/sandbox/products/").status_code == 200
+    status, alive = second.stop(signal.SIGINT)
+    assert (status, alive) == (0, [])
+
+
+def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_alone(run):
+    first = run()
+    address, _, _ = first.start()
+    second = run()
+    second.process.wait(60)
+    assert second.process.returncode != 0
+    assert "running already" in second.output
+    assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
+
+
+def test_a_given_administrator_password_is_set(run):
+    address, email, password = run("--admin-password", "a password of my own").start()
+    assert password == "a password of my own"
+    assert sign_in(address, email, password).get("/demo/sandbox/").status_code == 200
+
+
+def test_without_a_secret_key_every_other_command_names_what_is_missing(tmp_path: Path):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DJANGO_SETTINGS_MODULE"}
+    }
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "migrate"],
+        cwd=CHECKOUT,
+        env={**environment, "FLEETDESK_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "SECRET_KEY is not set" in ended.stderr

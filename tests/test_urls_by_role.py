@@ -1,0 +1,328 @@
+"""Every address × every role × every method, made from the URLconf, and every operation × every role through the gateway.
+
+A new address or operation without an expectation fails here: decide who may use it, and write it down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+
+from console.access.models import AuditRecord
+from console.access.roles import BUILT_IN
+from console.cloud.catalogue import Access, operations
+from console.connections.gateway import PermissionRefused
+from console.jobs.models import Job
+from tests.world import World, addresses, fleet_copied, seeded, world
+
+__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+
+SignIn = Callable[[str], Client]
+EVERYBODY = frozenset(BUILT_IN)
+FLEET = frozenset({"operator", "administrator", "owner"})
+RELEASES = frozenset({"release-engineer", "administrator", "owner"})
+ADMINS = frozenset({"administrator", "owner"})
+NOBODY: frozenset[str] = frozenset()  # the address does not take the method: 405
+
+
+@dataclass(frozen=True)
+class May:
+    """Which roles may get and post an address. Others of the team get 403; a method that nobody may use is 405."""
+
+    get: frozenset[str] = NOBODY
+    post: frozenset[str] = NOBODY
+
+
+PAGE = May(get=EVERYBODY)
+FLEET_FORM, FLEET_ACT = May(FLEET, FLEET), May(post=FLEET)
+RELEASE_FORM, RELEASE_ACT = May(RELEASES, RELEASES), May(post=RELEASES)
+ADMIN_PAGE, ADMIN_FORM, ADMIN_ACT = May(get=ADMINS), May(ADMINS, ADMINS), May(post=ADMINS)
+
+# Addresses that name a team, and so are for its members only.
+MEMBERS_ONLY: dict[str, May] = {
+    "access:team": PAGE,
+    "access:members": ADMIN_PAGE,
+    "access:member-add": ADMIN_FORM,
+    "access:member": ADMIN_FORM,
+    "access:member-link": ADMIN_PAGE,
+    "access:member-remove": ADMIN_FORM,
+    "access:audit": ADMIN_PAGE,
+    "access:audit-record": ADMIN_PAGE,
+    "connections:list": ADMIN_PAGE,
+    "connections:add": ADMIN_FORM,
+    "connections:edit": ADMIN_FORM,
+    "connections:test": ADMIN_ACT,
+    "connections:delete": ADMIN_FORM,
+    "dashboard:home": PAGE,
+    "products:list": PAGE,
+    "products:create": FLEET_FORM,
+    "products:publish-many": FLEET_ACT,
+    "products:unpublish-many": FLEET_ACT,
+    "products:detail": PAGE,
+    "products:devices": PAGE,
+    "products:tags": PAGE,
+    "products:set-tag": FLEET_FORM,
+    "products:remove-tag": FLEET_FORM,
+    "products:edit": FLEET_FORM,
+    "products:publish": FLEET_FORM,
+    "products:unpublish": FLEET_FORM,
+    "products:delete": FLEET_FORM,
+    "products:secret": ADMIN_ACT,
+    "devices:list": PAGE,
+    "devices:search": PAGE,
+    "devices:create": FLEET_FORM,
+    "devices:many": FLEET_ACT,
+    "devices:detail": PAGE,
+    "devices:groups": PAGE,
+    "devices:add-group": FLEET_FORM,
+    "devices:remove-group": FLEET_FORM,
+    "devices:tags": PAGE,
+    "devices:set-tag": FLEET_FORM,
+    "devices:remove-tag": FLEET_FORM,
+    "devices:updates": PAGE,
+    "devices:rename": FLEET_FORM,
+    "devices:enable": FLEET_ACT,
+    "devices:disable": FLEET_FORM,
+    "devices:delete": FLEET_FORM,
+    "devices:secret": ADMIN_ACT,
+    "groups:list": PAGE,
+    "groups:create": FLEET_FORM,
+    "groups:detail": PAGE,
+    "groups:children": PAGE,
+    "groups:edit": FLEET_FORM,
+    "groups:delete": FLEET_FORM,
+    "groups:devices": PAGE,
+    "groups:add-devices": FLEET_FORM,
+    "groups:find-devices": FLEET_ACT,
+    "groups:remove-devices": FLEET_ACT,
+    "groups:tags": PAGE,
+    "groups:set-tag": FLEET_FORM,
+    "groups:remove-tag": FLEET_FORM,
+    "ota:packages": PAGE,
+    "ota:create-package": RELEASE_FORM,
+    "ota:package": PAGE,
+    "ota:delete-package": RELEASE_FORM,
+    "ota:create-batch": RELEASE_FORM,
+    "ota:create-dynamic": RELEASE_FORM,
+    "ota:verify": RELEASE_FORM,
+    "ota:group-options": PAGE,
+    "ota:modules": PAGE,
+    "ota:module-options": PAGE,
+    "ota:create-module": RELEASE_FORM,
+    "ota:edit-module": RELEASE_FORM,
+    "ota:delete-module": RELEASE_FORM,
+    "ota:jobs": PAGE,
+    "ota:job": PAGE,
+    "ota:job-live": PAGE,
+    "ota:job-counts": PAGE,
+    "ota:job-history": PAGE,
+    "ota:watch-job": RELEASE_ACT,
+    "ota:cancel-job": RELEASE_FORM,
+    "ota:stop-job": RELEASE_FORM,
+    "ota:cancel-devices": RELEASE_ACT,
+    "ota:confirm-tasks": RELEASE_ACT,
+    "explorer:list": PAGE,
+    "explorer:history": PAGE,
+    "explorer:suggest": PAGE,
+    # Everybody may open and post the form; what they send with it, the gateway judges by operation.
+    "explorer:operation": May(EVERYBODY, EVERYBODY),
+    "jobs:list": PAGE,
+    "jobs:tray": PAGE,
+    "jobs:register": FLEET_FORM,
+    "jobs:detail": PAGE,
+    "jobs:live": PAGE,
+    "jobs:start": FLEET_ACT,
+    "jobs:columns": FLEET_ACT,
+    "jobs:discard": FLEET_ACT,
+    "jobs:cancel": FLEET_FORM,
+    "jobs:again": FLEET_ACT,
+    "jobs:secrets": ADMIN_ACT,
+    "jobs:samples": PAGE,
+    "jobs:result": PAGE,
+    "jobs:result-with-secrets": ADMIN_PAGE,
+    "jobs:findings": PAGE,
+    "jobs:bad-lines": PAGE,
+}
+
+# Addresses that name no team: what a stranger and what somebody signed in gets.
+FOR_ALL: dict[str, tuple[int, int]] = {
+    "access:home": (302, 302),
+    "access:profile": (302, 200),
+    "set_language": (405, 405),  # posted, by anybody
+    "account_login": (200, 302),
+    "account_logout": (302, 200),
+    "account_inactive": (200, 200),
+    "account_signup": (200, 302),
+    "account_reauthenticate": (302, 200),
+    "account_change_password": (302, 200),
+    "account_set_password": (302, 302),
+    "account_reset_password": (200, 200),
+    "account_reset_password_done": (200, 200),
+    "account_reset_password_from_key": (200, 200),
+    "account_reset_password_from_key_done": (200, 200),
+    "account_email": (302, 302),
+    "account_email_verification_sent": (302, 302),
+    # The style guide is not there unless it is switched on.
+    "ui:style": (404, 404),
+    "ui:style-chart": (404, 404),
+    "ui:style-form": (404, 404),
+    "ui:style-confirm": (404, 404),
+    "ui:style-tray": (404, 404),
+}
+
+
+def test_every_address_has_an_expectation() -> None:
+    assert set(addresses()) == set(MEMBERS_ONLY) | set(FOR_ALL)
+
+
+def test_whatever_names_a_team_is_for_its_members() -> None:
+    assert {name for name, takes in addresses().items() if "team" in takes} == set(MEMBERS_ONLY)
+
+
+FINE = frozenset({200, 204, 302, 400, 409, 422})  # answered on its merits: an empty form is refused as one
+
+
+@pytest.mark.parametrize("name", MEMBERS_ONLY)
+def test_each_role_gets_what_it_may_and_no_more(world: World, sign_in: SignIn, name: str) -> None:
+    url, may = world.url(name), MEMBERS_ONLY[name]
+    for role in BUILT_IN:
+        got = sign_in(role).get(url).status_code
+        if may.get == NOBODY:
+            assert got == 405, f"GET {url} as {role}"
+        else:
+            assert got in ({200, 302} if role in may.get else {403}), f"GET {url} as {role}: {got}"
+    assert world.upstream.writes == [], "reading a page changed something"
+    # Those who may not come first: what the others do may take away what the address names.
+    for role in sorted(BUILT_IN, key=lambda role: role in may.post):
+        if role in may.post:
+            break
+        posted = sign_in(role).post(url).status_code
+        assert posted == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {posted}"
+    assert world.upstream.writes == [], "a refused request reached the platform"
+    allowed = sorted(may.post)
+    if allowed:
+        posted = sign_in(allowed[0]).post(url).status_code
+        assert posted in FINE, f"POST {url} as {allowed[0]}: {posted}"
+
+
+def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(world: World, sign_in: SignIn) -> None:
+    outsider, stranger = sign_in("outsider"), sign_in("")
+    wrong: list[str] = []
+    for name in MEMBERS_ONLY:
+        url = world.url(name)
+        for method in ("get", "post"):
+            found = getattr(outsider, method)(url)
+            asked = getattr(stranger, method)(url)
+            part = getattr(stranger, method)(url, headers={"HX-Request": "true"})
+            leads = asked.get("Location", "").startswith("/accounts/login/?next=")
+            if (found.status_code, asked.status_code, leads, part.status_code) != (404, 302, True, 401):
+                wrong.append(f"{method} {url}: {found.status_code} {asked.status_code} {part.status_code}")
+    assert wrong == []
+    assert world.upstream.writes == []
+
+
+def test_another_teams_connection_is_not_reached_through_the_own_team(world: World, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    wrong: list[str] = []
+    for name in (name for name, takes in addresses().items() if "connection" in takes):
+        url = world.url(name, connection=world.cast.other_connection.slug)
+        if (client.get(url).status_code, client.post(url).status_code) != (404, 404):
+            wrong.append(url)
+    assert wrong == []
+
+
+def test_a_job_of_another_connection_is_not_found(world: World, sign_in: SignIn) -> None:
+    theirs = Job.objects.create(
+        team=world.cast.other_team,
+        connection=world.cast.other_connection,
+        kind="devices.register",
+        state="queued",
+    )
+    client = sign_in("owner")
+    wrong: list[str] = []
+    for name in (name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in addresses()[name]):
+        url, may = world.url(name, job=theirs.pk), MEMBERS_ONLY[name]
+        expected = (404 if may.get else 405, 404 if may.post else 405)
+        if (client.get(url).status_code, client.post(url).status_code) != expected:
+            wrong.append(url)
+    assert wrong == []
+
+
+def test_a_post_without_the_token_of_its_page_is_refused(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.cast.members["owner"])
+    posted = [world.url(name) for name, may in MEMBERS_ONLY.items() if may.post]
+    assert [url for url in posted if client.post(url).status_code != 403] == []
+    assert world.upstream.writes == []
+
+
+def test_no_other_method_does_anything(world: World, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    wrong = [
+        f"{method} {world.url(name)}"
+        for name in MEMBERS_ONLY
+        for method in ("put", "patch", "delete")
+        if getattr(client, method)(world.url(name)).status_code != 405
+    ]
+    assert wrong == []
+    assert world.upstream.writes == []
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_what_names_no_team_is_for_whom_it_should_be(world: World, sign_in: SignIn, name: str) -> None:
+    stranger, member = FOR_ALL[name]
+    answer = sign_in("").get(world.url(name))
+    assert answer.status_code == stranger
+    if stranger == 302:
+        assert answer["Location"].startswith(("/accounts/login/", "/"))
+        assert not re.match(r"https?:|//", answer["Location"])
+    assert sign_in("viewer").get(world.url(name)).status_code == member
+
+
+# -- operations ------------------------------------------------------------------------------------------------------
+
+ORDER = [Access.READ, Access.WRITE, Access.DESTROY, Access.SECRET]
+FULL = dict.fromkeys(
+    ("products", "devices", "groups", "things", "ota", "messaging", "routing", "edge"), Access.SECRET
+)
+# Written out, not taken from the roles: this is what they are held against.
+MOST: dict[str, dict[str, Access]] = {
+    "viewer": dict.fromkeys(FULL, Access.READ),
+    "operator": dict.fromkeys(FULL, Access.DESTROY) | {"ota": Access.READ, "routing": Access.READ},
+    "release-engineer": dict.fromkeys(FULL, Access.READ) | {"ota": Access.DESTROY},
+    "administrator": FULL,
+    "owner": FULL,
+}
+
+
+@pytest.mark.parametrize("role", BUILT_IN)
+def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_platform(
+    world: World, role: str
+) -> None:
+    gateway = world.cast.gateway(role)
+    refused = 0
+    for described in operations().values():
+        expected = ORDER.index(described.access) <= ORDER.index(MOST[role][described.area])
+        assert gateway.allows(described.name) == expected, described.name
+        if not expected:
+            refused += 1
+            with pytest.raises(PermissionRefused):
+                gateway.call(described.name)
+        may_reveal = MOST[role][described.area] is Access.SECRET
+        assert gateway.reveals(described.name) == may_reveal, described.name
+        if not may_reveal and described.secret_fields:
+            with pytest.raises(PermissionRefused):
+                gateway.call(described.name, reveal=True)
+    assert gateway.calls == 0
+    assert world.upstream.writes == []
+    recorded = AuditRecord.objects.filter(actor=world.cast.members[role], outcome=AuditRecord.Outcome.REFUSED)
+    assert recorded.count() >= refused
+
+
+def test_every_role_is_held_against_an_expectation() -> None:
+    assert set(MOST) == set(BUILT_IN)
+    assert {described.area for described in operations().values()} <= set(FULL)

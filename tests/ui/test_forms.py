@@ -1,0 +1,68 @@
+"""Forms: labels, limits, errors at the field, nothing lost."""
+
+from django import forms
+from django.template.loader import render_to_string
+
+from console.ui.forms import ConfirmForm, FileWidget
+
+
+class Sample(forms.Form):
+    name = forms.CharField(label="Name", max_length=30, min_length=4, help_text="4 to 30 characters.")
+    count = forms.IntegerField(label="Count", min_value=10, max_value=1000)
+    kind = forms.ChoiceField(label="Kind", choices=[("a", "A"), ("b", "B")], widget=forms.RadioSelect)
+    package = forms.FileField(
+        label="Package", required=False, widget=FileWidget(max_bytes=1024**2, accept=".bin")
+    )
+    sure = forms.BooleanField(label="Sure")
+
+    def clean(self):
+        if self.cleaned_data.get("name") == "wrong":
+            raise forms.ValidationError("Not this one.")
+        return self.cleaned_data
+
+
+def page(form, rf, **context):
+    return render_to_string("ui/form.html", {"form": form, **context}, request=rf.get("/new"))
+
+
+def test_a_field_has_label_help_limit_and_counter(rf):
+    html = page(Sample(), rf)
+    assert '<label class="form-label" for="id_name">Name' in html
+    assert 'aria-describedby="id_name_helptext"' in html
+    assert 'data-counter="id_name" data-max="30"' in html
+    assert "10 to 1,000" in html
+    assert "at most 1.0 MB" in html
+    assert 'enctype="multipart/form-data"' in html
+
+
+def test_an_error_stands_at_its_field_and_the_input_is_kept(rf):
+    html = page(Sample({"name": "<ab", "count": "5", "kind": "a", "sure": "on"}), rf)
+    assert 'value="&lt;ab"' in html
+    assert 'id="id_name_error"' in html
+    assert 'aria-invalid="true"' in html
+    assert "id_name_error" in html.split('name="name"')[1].split(">")[0]
+
+
+def test_an_error_of_the_whole_form_is_announced(rf):
+    html = page(Sample({"name": "wrong", "count": "50", "kind": "a", "sure": "on"}), rf)
+    assert 'role="alert"' in html
+    assert "Not this one." in html
+
+
+def test_choices_are_a_group_with_a_legend(rf):
+    html = page(Sample(), rf)
+    assert '<legend class="form-label">Kind</legend>' in html
+    assert html.count('type="radio"') == 2
+
+
+def test_a_form_carries_the_csrf_token_and_no_inline_style_or_script(rf):
+    html = page(Sample(), rf)
+    assert "csrfmiddlewaretoken" in html
+    assert " style=" not in html
+    assert "<script" not in html
+
+
+def test_destroying_needs_the_exact_name():
+    assert ConfirmForm("Meter_3", {"typed": "Meter_3"}).is_valid()
+    for typed in ("meter_3", "Meter_", "", "Meter_33"):
+        assert not ConfirmForm("Meter_3", {"typed": typed}).is_valid()

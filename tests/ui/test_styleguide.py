@@ -1,0 +1,227 @@
+"""The style guide shows every component; here it stands for all pages: policy, accessibility, widths."""
+
+import re
+import shutil
+
+import pytest
+from django.test import Client
+from playwright.sync_api import expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# What the browser and htmx log of requests that were refused on purpose or overtaken by a newer one.
+EXPECTED = re.compile(r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError")
+PAGES = ["/_style/", "/_style/form", "/_style/confirm", "/accounts/login/", "/accounts/password/reset/"]
+
+
+@pytest.mark.django_db
+def test_there_is_no_style_guide_in_production(settings, client: Client):
+    settings.STYLE_GUIDE = False
+    for page in PAGES[:3]:
+        assert client.get(page).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_hold_nothing_that_the_policy_forbids(guide, client: Client, page):
+    html = client.get(page).content.decode()
+    assert not re.search(r"<[^>]+\sstyle=", html)
+    assert not re.search(r"<[^>]+\son\w+=", html)
+    assert not re.search(r"<script(?![^>]*\ssrc=)", html)
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", html)
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids)) or page == "/_style/", [i for i in ids if ids.count(i) > 1]
+
+
+@pytest.mark.django_db
+def test_the_form_comes_back_with_errors_as_422(guide, client: Client):
+    response = client.post("/_style/form", {"name": "ab"})
+    assert response.status_code == 422
+    assert 'value="ab"' in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_guides_list_is_exported(guide, client: Client):
+    response = client.get("/_style/?format=csv&status=ONLINE")
+    lines = b"".join(response.streaming_content).decode().splitlines()
+    assert lines[0].startswith("\ufeffDevice,")
+    assert all(",ONLINE," in line for line in lines[1:])
+
+
+def test_the_errors_page_needs_nothing_from_the_request():
+    from django.template.loader import render_to_string
+
+    for code in ("400", "403", "403_csrf", "404", "429", "500", "503"):
+        assert "Fleetdesk" in render_to_string(f"{code}.html")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    # Playwright's sync API runs an event loop in this thread, where Django would refuse to touch the database.
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, live_server, guide):
+    """Opens a page at a width and in a theme; afterwards nothing may have been complained about."""
+    complaints: list[str] = []
+    contexts = []
+
+    def make(path: str, width: int = 1440, theme: str = "light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900 if width > 800 else 844}, color_scheme=theme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type == "error" and not EXPECTED.search(message.text)
+                else None
+            ),
+        )
+        page.goto(live_server.url + path)
+        page.wait_for_load_state("networkidle")
+        return page
+
+    make.complaints = complaints
+    yield make
+    for context in contexts:
+        for page in context.pages:
+            page.goto("about:blank")
+        context.close()
+    assert complaints == []
+
+
+browser_test = pytest.mark.browser
+
+
+@browser_test
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(path, width, theme)
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@browser_test
+def test_filters_live_in_the_address_and_back_goes_back(open_page):
+    page = open_page("/_style/")
+    page.fill("#filter_q", "mill")
+    page.wait_for_url("**/_style/?q=mill")
+    page.select_option("#filter_status", "OFFLINE")
+    page.wait_for_url("**/_style/?q=mill&status=OFFLINE")
+    page.click(".fd-chip >> nth=0")
+    page.wait_for_url("**/_style/?status=OFFLINE")
+    expect(page.locator("#filter_q")).to_have_value("")
+    page.go_back()
+    expect(page.locator("#filter_q")).to_have_value("mill")
+
+
+@browser_test
+def test_a_column_brought_in_stays_in(open_page):
+    page = open_page("/_style/")
+    assert not page.is_visible("th[data-col=iot_id]")
+    page.click("[popovertarget=meters-columns]")
+    page.click("#meters-columns input[value=iot_id]")
+    assert page.is_visible("th[data-col=iot_id]")
+    page.reload()
+    assert page.is_visible("th[data-col=iot_id]")
+
+
+@browser_test
+def test_destroying_all_matching_asks_for_the_name_by_keyboard_alone(open_page):
+    page = open_page("/_style/?status=OFFLINE")
+    page.focus("[data-tick-page]")
+    page.keyboard.press("Space")
+    page.focus("[data-select-all]")
+    page.keyboard.press("Enter")
+    assert page.inner_text("[data-bulk-count]").startswith("All ")
+    page.focus("[data-bulk] button:has-text('Delete')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("dialog[open] [data-expected]")
+    assert page.is_disabled("dialog [type=submit]")
+    page.keyboard.type("SmartMeter_Gen3")
+    assert page.is_enabled("dialog [type=submit]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".fd-toast[data-level=success]")
+
+
+@browser_test
+def test_a_refused_form_keeps_its_input_and_has_the_focus_on_the_error(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_name", "ab")
+    page.fill("#id_note", "kept")
+    page.click("#content [type=submit]")
+    page.wait_for_selector("#id_name_error")
+    assert page.evaluate("document.activeElement.id") == "id_name"
+    assert page.input_value("#id_note") == "kept"
+
+
+@browser_test
+def test_menus_open_close_and_give_the_focus_back_by_keyboard(open_page):
+    page = open_page("/_style/")
+    page.focus("[popovertarget=user-menu]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#user-menu:popover-open")
+    page.click("[data-theme-choice=dark]")
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('popovertarget')") == "user-menu"
+    page.reload()
+    assert page.get_attribute("html", "data-bs-theme") == "dark"
+
+
+@browser_test
+def test_the_search_box_is_a_key_away(open_page):
+    page = open_page("/_style/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "global-search"
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Control+k")
+    assert page.evaluate("document.activeElement.id") == "global-search"
+
+
+@browser_test
+def test_a_network_that_fails_is_said_and_loses_nothing(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_note", "still here")
+    page.context.set_offline(True)
+    page.click("#content [type=submit]")
+    page.wait_for_selector(".fd-toast[data-level=error]")
+    assert page.input_value("#id_note") == "still here"
+    open_page.complaints.clear()  # the browser's own words about the network
+
+
+@browser_test
+def test_a_hidden_tab_does_not_poll(open_page):
+    page = open_page("/_style/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/tray") else None)
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
+    page.wait_for_timeout(3500)
+    assert asked == []
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => false}); document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    page.wait_for_timeout(600)
+    assert len(asked) >= 1

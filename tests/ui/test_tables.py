@@ -1,0 +1,183 @@
+"""Lists: what is shown, remembered, exported, selected."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from django import forms
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from console.ui.forms import FilterForm
+from console.ui.paging import Page, TokenPage, page_number, page_size
+from console.ui.tables import BulkAction, Column, Empty, Selection, Table
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: str
+    state: str = "ONLINE"
+    at: datetime | None = None
+    secret: str = "s3"
+    count: int = 1200
+
+
+THINGS: Table[Thing] = Table(
+    id="things",
+    caption="Things",
+    columns=(
+        Column("name", "Name", primary=True, sort=True, link=lambda request, row: f"/things/{row.name}"),
+        Column("state", "State", kind="status", status="device"),
+        Column("at", "Seen", kind="when", hidden=True),
+        Column("count", "Count", kind="number"),
+        Column("secret", "Secret", csv=False),
+    ),
+    key=lambda row: row.name,
+    actions=(BulkAction("Delete", "trash", lambda request: "/delete", danger=True),),
+    export=True,
+)
+
+
+class Filters(FilterForm):
+    q = forms.CharField(label="Find", required=False, max_length=8)
+    state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), ("ONLINE", "Online")])
+
+
+def shown(request, rows, template="ui/list.html", **options):
+    table = THINGS.bind(request, rows, **options)
+    return render_to_string(template, {"table": table, "filters": Filters(request)}, request=request)
+
+
+def cells(text):
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_a_row_is_named_linked_and_escaped(rf):
+    html = shown(rf.get("/"), [Thing('<b>"x"</b>')])
+    assert "<b>" not in html
+    assert 'href="/things/&lt;b&gt;' in html
+
+
+def test_a_hidden_column_can_be_chosen_and_the_choice_is_remembered(rf):
+    request = rf.get("/")
+    assert [c.shown for c in THINGS.bind(request, []).columns] == [True, True, False, True, True]
+    request.COOKIES["columns-things"] = "at"
+    assert [c.shown for c in THINGS.bind(request, []).columns] == [True, False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sort"),
+    [("name", "name"), ("-name", "-name"), ("state", "-name"), ("'; drop", "-name"), ("", "-name")],
+)
+def test_only_declared_columns_sort(rf, asked, sort):
+    assert THINGS.sort(rf.get("/", {"sort": asked}), "-name") == sort
+
+
+def test_sorting_again_turns_the_order_and_starts_over(rf):
+    column = THINGS.bind(rf.get("/?sort=name&page=4&q=a"), []).columns[0]
+    assert column.sorted == "ascending"
+    assert column.sort_url == "/?sort=-name&q=a"
+
+
+def test_the_export_has_every_column_but_those_kept_out_and_times_in_utc():
+    rows = cells("".join(THINGS.csv_lines([Thing("a", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))])))
+    assert rows == [["\ufeffName", "State", "Seen", "Count"], ["a", "ONLINE", "2026-01-02T03:04:05Z", "1200"]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
+def test_the_export_holds_nothing_that_a_spreadsheet_would_run(start):
+    text = f"{start}cmd|' /C calc'!A0"
+    assert cells("".join(THINGS.csv_lines([Thing(text)])))[1][0] == f"'{text}"
+
+
+def test_a_selection_is_the_rows_named_once_or_all_that_match(rf):
+    some = Selection.of(rf.post("/", {"selected": ["a", "b", "a"], "query": "q=x"}))
+    assert some.keys == ("a", "b")
+    assert not some.all_matching
+    every = Selection.of(rf.post("/", {"all_matching": "1", "query": "q=x&state=ONLINE"}))
+    assert every.all_matching
+    assert every.query == QueryDict("q=x&state=ONLINE")
+    assert not Selection.of(rf.post("/", {}))
+
+
+def test_rows_can_be_ticked_only_where_an_action_is_allowed(rf):
+    locked = Table(
+        id="locked",
+        caption="x",
+        columns=THINGS.columns,
+        key=THINGS.key,
+        actions=(BulkAction("Delete", "trash", lambda request: "/", allowed=lambda request: False),),
+    )
+    assert not locked.bind(rf.get("/"), []).selectable
+    assert "data-tick-page" in shown(rf.get("/"), [Thing("a")])
+    assert "data-tick-page" not in render_to_string(
+        "ui/table.html", {"table": locked.bind(rf.get("/"), [Thing("a")])}
+    )
+
+
+def test_select_all_matching_is_offered_when_there_is_more_than_the_page(rf):
+    assert "data-select-all" in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 4000))
+    assert "data-select-all" not in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 1))
+
+
+def test_an_empty_list_says_what_to_do_and_a_filtered_one_what_to_undo(rf):
+    empty = Empty("No things yet", "Make one.", url="/new", action="Make")
+    assert "No things yet" in shown(rf.get("/"), [], empty=empty)
+    filtered = shown(rf.get("/?q=zz"), [], empty=empty)
+    assert "Nothing matches" in filtered
+    assert "No things yet" not in filtered
+
+
+def test_active_filters_are_chips_that_turn_off_one_filter_each(rf):
+    filters = Filters(rf.get("/?q=ab&state=ONLINE&page=3&size=50"))
+    assert [(c.label, c.value, c.url) for c in filters.chips] == [
+        ("Search", "ab", "/?state=ONLINE&size=50"),
+        ("State", "Online", "/?q=ab&size=50"),
+    ]
+    assert filters.clear_url == "/?size=50"
+
+
+def test_a_filter_that_is_no_choice_is_ignored_and_said(rf):
+    filters = Filters(rf.get("/?state=BOGUS&q=ok"))
+    assert filters.values == {"q": "ok"}
+    assert filters.errors["state"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("3", 3), ("0", 1), ("-2", 1), ("x", 1), ("٣", 1), ("9" * 30, 1)]
+)
+def test_page_numbers_are_sane(rf, text, number):
+    assert page_number(rf.get("/", {"page": text})) == number
+
+
+@pytest.mark.parametrize(("text", "size"), [("50", 50), ("51", 25), ("1000000", 25), ("", 25)])
+def test_page_sizes_are_those_offered(rf, text, size):
+    assert page_size(rf.get("/", {"size": text})) == size
+
+
+@pytest.mark.parametrize(
+    ("number", "total", "numbers"),
+    [
+        (1, 0, [1]),
+        (1, 100, [1, 2, 3, 4]),
+        (7, 500, [1, None, 6, 7, 8, None, 20]),
+        (3, 500, [1, 2, 3, 4, None, 20]),
+        (20, 500, [1, None, 19, 20]),
+    ],
+)
+def test_paging_links_the_ends_and_the_neighbours(number, total, numbers):
+    assert list(Page(number, 25, total).numbers) == numbers
+
+
+def test_a_platform_that_pages_no_deeper_is_not_asked_to():
+    page = Page(10, 50, 1_000_000, last=10)
+    assert page.next is None
+    assert page.pages == 10
+
+
+def test_a_list_by_tokens_leads_on_and_back_to_the_start(rf):
+    html = shown(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
+    assert "token=def" in html
+    assert 'href="/"' in html

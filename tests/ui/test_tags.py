@@ -1,0 +1,160 @@
+"""What the tags say, and what they must never let through."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.template import Context, Template
+from django.urls import NoReverseMatch
+from django.utils import timezone
+
+from console.cloud.errors import NotFound, Throttled
+from console.ui import format as fmt
+from console.ui.icons import UnknownIcon, icon
+from console.ui.links import curl, with_query
+from console.ui.statuses import STATUSES, status
+
+MOMENT = datetime(2026, 5, 4, 22, 30, 5, tzinfo=UTC)
+
+
+def render(text: str, /, **context) -> str:
+    return Template(text).render(Context(context))
+
+
+def test_an_icon_is_decoration_unless_it_has_a_label():
+    assert 'aria-hidden="true"' in icon("plus")
+    assert 'role="img" aria-label="Add &amp; go"' in icon("plus", label="Add & go")
+
+
+def test_an_unknown_icon_is_an_error_and_not_a_gap():
+    with pytest.raises(UnknownIcon):
+        icon("no-such-icon")
+
+
+@pytest.mark.parametrize("kind", STATUSES)
+def test_every_state_has_a_word_and_an_icon_that_exists(kind):
+    for value, shown in STATUSES[kind].items():
+        assert str(shown.label) in render("{% status value kind %}", value=value, kind=kind)
+        assert icon(shown.icon)
+
+
+def test_states_of_one_kind_differ_by_more_than_colour():
+    for kind, states in STATUSES.items():
+        looks = {}
+        for value, shown in states.items():
+            assert looks.setdefault(str(shown.label), shown) == shown, (kind, value)
+
+
+def test_a_state_nobody_told_us_of_is_shown_as_it_is():
+    assert status("device", "HIBERNATING").label == "HIBERNATING"
+    assert "&lt;b&gt;" in render("{% status value 'device' %}", value="<b>")
+
+
+def test_a_time_is_in_the_persons_zone_with_utc_on_hover():
+    with timezone.override("Asia/Shanghai"):
+        text = render("{% when moment %}", moment=MOMENT)
+    assert ">2026-05-05 06:30<" in text
+    assert 'title="2026-05-04 22:30:05 UTC"' in text
+    assert 'datetime="2026-05-04T22:30:05Z"' in text
+
+
+@pytest.mark.parametrize("value", [MOMENT, "2026-05-04T22:30:05Z", "2026-05-04T22:30:05", 1_777_933_805_000])
+def test_a_time_may_be_a_datetime_an_iso_text_or_milliseconds(value):
+    assert fmt.instant(value) == MOMENT
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", 10**30, object()])
+def test_no_time_is_a_dash(value):
+    assert "–" in fmt.when(value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (5, "just now"),
+        (60, "1 minute ago"),
+        (200, "3 minutes ago"),
+        (7200, "2 hours ago"),
+        (-7200, "in 2 hours"),
+        (86400 * 3, "3 days ago"),
+    ],
+)
+def test_relative_times(seconds, text):
+    assert fmt.ago(MOMENT, now=MOMENT + timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1,023 B"),
+        (1536, "1.5 KB"),
+        (734003200, "700 MB"),
+        (5 * 1024**4, "5.0 TB"),
+        (None, "–"),
+    ],
+)
+def test_sizes(count, text):
+    assert fmt.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7500, "2 h 5 min"), (90000, "1 d 1 h"), (None, "–")],
+)
+def test_lengths_of_time(seconds, text):
+    assert fmt.duration(seconds) == text
+
+
+def test_numbers_are_grouped():
+    assert (
+        render("{% number n %}|{{ n|number }}|{{ none|number }}", n=1234567, none=None)
+        == "1,234,567|1,234,567|–"
+    )
+
+
+def test_a_bar_never_says_100_before_the_last_one_is_done():
+    assert "99 %" in render("{% bar 9999 10000 %}")
+    assert "100 %" in render("{% bar 10000 10000 %}")
+
+
+def test_a_bar_of_unknown_length_has_no_value():
+    assert "value=" not in render("{% bar 5 0 %}")
+
+
+def test_a_copied_text_cannot_leave_its_attribute():
+    text = render("{% copy text %}", text='"><script>x</script>')
+    assert "<script>" not in text
+
+
+def test_an_error_of_the_cloud_tells_code_request_and_retry(rf):
+    error = Throttled("Throttling.User", "slow down", operation="QueryDevice", request_id="E55E50B7")
+    text = render("{% cloud_error error %}", error=error, request=rf.get("/acme/sandbox/devices/?page=2"))
+    for part in ("Throttling.User", "QueryDevice", "E55E50B7", 'href="/acme/sandbox/devices/?page=2"'):
+        assert part in text
+
+
+def test_what_cannot_pass_by_itself_or_was_a_write_offers_no_retry(rf):
+    gone = NotFound("iot.device.NotExistedDevice", "<i>gone</i>", operation="QueryDevice", request_id="1")
+    assert "Try again" not in render("{% cloud_error error %}", error=gone, request=rf.get("/"))
+    busy = Throttled("Throttling.User", "", operation="CreateProduct", request_id="1")
+    assert "Try again" not in render("{% cloud_error error %}", error=busy, request=rf.post("/"))
+    assert "<i>gone</i>" not in render("{% cloud_error error %}", error=gone, request=rf.get("/"))
+
+
+def test_changing_a_filter_starts_at_the_first_page_and_paging_keeps_the_filters(rf):
+    request = rf.get("/list?q=a&page=3&tag=x&tag=y")
+    assert (
+        render("{% url_with status='ON' %}", request=request) == "/list?q=a&amp;tag=x&amp;tag=y&amp;status=ON"
+    )
+    assert render("{% url_with page=4 %}", request=request) == "/list?q=a&amp;page=4&amp;tag=x&amp;tag=y"
+    assert with_query(request, drop=("tag", "page"), q=None) == "/list"
+
+
+def test_an_address_in_a_connection_needs_a_team(rf):
+    request = rf.get("/")
+    with pytest.raises(NoReverseMatch):
+        curl(request, "dashboard:home")
+    request.team = SimpleNamespace(slug="acme")
+    request.connection = SimpleNamespace(slug="sandbox")
+    assert curl(request, "dashboard:home").startswith("/acme/sandbox/")

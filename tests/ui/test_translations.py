@@ -1,0 +1,158 @@
+"""The console speaks every language it offers: nothing untranslated, nothing that a translation breaks."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import translation
+from django.utils.translation import to_locale
+from django.utils.translation.template import templatize
+
+from console.access.models import User
+from console.cloud.messages import messages
+from console.ui.format import number
+from console.ui.translations import FOLDERS, ROOT, catalogues, compile_one
+
+OTHERS = [to_locale(code) for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
+INTERFACE, CATALOGUE = FOLDERS
+WITH_CONTEXT = {f"{n}pgettext{lazy}" for n in ("", "n") for lazy in ("", "_lazy")}
+FUNCTIONS = WITH_CONTEXT | {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
+LITERAL = r"u?(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")"
+CALL = re.compile(rf"\b({'|'.join(sorted(FUNCTIONS))})\(\s*({LITERAL}(?:\s*,\s*{LITERAL})*)")
+PLACEHOLDER = re.compile(r"%\(\w+(?:\|\w+)*\)[sd]|%[sd%]|\{\w+\}|</?\w[^>]*>")
+
+Message = tuple[str, str]  # context, English
+
+
+def test_every_language_has_its_files() -> None:
+    for locale in OTHERS:
+        for folder in FOLDERS:
+            assert (folder / locale / "LC_MESSAGES" / "django.po").is_file()
+
+
+@pytest.fixture(params=OTHERS)
+def interface(request: pytest.FixtureRequest) -> polib.POFile:
+    return polib.pofile(str(INTERFACE / request.param / "LC_MESSAGES" / "django.po"))
+
+
+@pytest.fixture(params=OTHERS)
+def catalogue(request: pytest.FixtureRequest) -> polib.POFile:
+    return polib.pofile(str(CATALOGUE / request.param / "LC_MESSAGES" / "django.po"))
+
+
+def test_the_interface_is_translated_in_full(interface: polib.POFile) -> None:
+    wanting = [entry.msgid for entry in interface if not entry.translated() and not entry.obsolete]
+    assert wanting == []
+
+
+def test_the_interface_says_nothing_that_its_translation_does_not_know(interface: polib.POFile) -> None:
+    # docs/translations.md tells how a new sentence gets into the file.
+    known = {(entry.msgctxt or "", entry.msgid) for entry in interface if not entry.obsolete}
+    assert sorted(set(_said()) - known) == []
+
+
+def test_translations_are_only_of_what_the_catalogue_and_the_error_codes_say(catalogue: polib.POFile) -> None:
+    assert {entry.msgid for entry in catalogue} - {text for _where, text in messages()} == set()
+
+
+def test_a_translation_keeps_placeholders_and_markup(
+    interface: polib.POFile, catalogue: polib.POFile
+) -> None:
+    wrong = [
+        (entry.msgid, said)
+        for entry in [*interface, *catalogue]
+        for said in entry.msgstr_plural.values() or [entry.msgstr]
+        if said and _placeholders(said) != _placeholders(entry.msgid, entry.msgid_plural)
+    ]
+    assert wrong == []
+
+
+def test_compiling_needs_no_tools_and_makes_what_gettext_reads(tmp_path: Path) -> None:
+    for source in catalogues():
+        copy = tmp_path / source.name
+        shutil.copy(source, copy)
+        compiled = compile_one(copy)
+        with compiled.open("rb") as file:
+            read = gettext.GNUTranslations(file)
+        entry = next(e for e in polib.pofile(str(source)) if e.translated() and not e.msgctxt and e.msgstr)
+        assert read.gettext(entry.msgid) == entry.msgstr
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["django.mo", "django.po"]
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    for source in catalogues():
+        if not source.with_suffix(".mo").is_file():
+            compile_one(source)
+
+
+def test_a_stranger_is_spoken_to_in_the_language_of_the_browser(db: None, client: Client) -> None:
+    page = client.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})
+    text = page.content.decode()
+    assert '<html lang="zh-hans"' in text
+    assert "登录" in text
+    assert "密码" in text
+    assert "Password" not in text
+
+
+def test_a_stranger_chooses_a_language(db: None, client: Client) -> None:
+    answer = client.post("/i18n/language/", {"language": "zh-hans", "next": "/accounts/login/?next=/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
+    assert "登录" in client.get("/accounts/login/").content.decode()
+    client.post("/i18n/language/", {"language": "en"})
+    assert "Sign in" in client.get("/accounts/login/").content.decode()
+
+
+def test_the_choice_of_somebody_signed_in_goes_with_them(sign_in: Callable[[str], Client]) -> None:
+    sign_in("viewer").post("/i18n/language/", {"language": "zh-hans", "next": "/account/profile/"})
+    page = sign_in("viewer").get("/account/profile/", headers={"Accept-Language": "en"}).content.decode()
+    assert '<html lang="zh-hans"' in page
+    assert "个人资料" in page
+
+
+def test_a_choice_leads_nowhere_else_and_knows_only_what_there_is(sign_in: Callable[[str], Client]) -> None:
+    client = sign_in("viewer")
+    answer = client.post("/i18n/language/", {"language": "tlh", "next": "https://evil.example/"})
+    assert answer["Location"] == "/"
+    assert not User.objects.exclude(language="").exists()
+
+
+def test_numbers_are_grouped_in_every_language() -> None:
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            assert number(1_346_000) == "1,346,000"
+
+
+def _placeholders(*texts: str) -> set[str]:
+    return {found for text in texts for found in PLACEHOLDER.findall(text)}
+
+
+def _said() -> Iterator[Message]:
+    """What programs and templates mark for translation."""
+    for path in sorted((ROOT / "console").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                function = node.func
+                name = getattr(function, "id", getattr(function, "attr", ""))
+                texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+                if name in FUNCTIONS and texts and isinstance(texts[0], str):
+                    yield _message(name, texts)
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        for name, literals in CALL.findall(templatize(path.read_text(encoding="utf-8"))):
+            yield _message(name, [ast.literal_eval(text) for text in re.findall(LITERAL, literals)])
+
+
+def _message(function: str, texts: list[str]) -> Message:
+    return (texts[0], texts[1]) if function in WITH_CONTEXT else ("", texts[0])

@@ -1,0 +1,72 @@
+"""No address reads more than it takes: a body that is too large is refused unread, whoever sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.conftest import Cast
+
+SignIn = Callable[[str], Client]
+MULTIPART = "multipart/form-data; boundary=x"
+
+
+class Endless:
+    """A body without end that knows whether it was read."""
+
+    read_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.read_bytes += max(size, 0)
+        return b"x" * max(size, 0)
+
+    readline = read
+
+
+def send(client: Client, path: str, length: int | str, **headers: str) -> tuple[Any, int]:
+    """The answer to a body of that length, and how much of it was read."""
+    body = Endless()
+    client.cookies["fleetdesk_csrf"] = "x" * 32
+    extra: dict[str, Any] = {"CONTENT_LENGTH": str(length), "wsgi.input": body}
+    answer = client.generic("POST", path, content_type=MULTIPART, headers=headers, **extra)
+    return answer, body.read_bytes
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
+def test_a_stranger_sends_no_more_than_a_form(cast: Cast, path: str) -> None:
+    answer, read = send(Client(enforce_csrf_checks=True), path, 50_000_000)
+    assert (answer.status_code, read) == (413, 0)
+    assert "too much" in answer.content.decode()
+
+
+@pytest.mark.parametrize("length", [10**30, "-1", "many"])
+def test_a_length_that_is_none_is_refused(cast: Cast, length: int | str) -> None:
+    assert send(Client(enforce_csrf_checks=True), "/accounts/login/", length)[0].status_code == 413
+
+
+@pytest.mark.parametrize(("role", "status"), [("", 302), ("outsider", 404), ("owner", 413)])
+@pytest.mark.parametrize(
+    "path", ["ota/packages/new/", "ota/packages/x/batch/", "groups/new/", "devices/new/"]
+)
+def test_a_page_reads_no_more_than_it_takes(
+    cast: Cast, sign_in: SignIn, role: str, status: int, path: str
+) -> None:
+    answer, read = send(sign_in(role), cast.url(path), 5_000_000_000)
+    assert (answer.status_code, read) == (status, 0)
+
+
+@pytest.mark.parametrize("role", ["", "outsider"])
+def test_nothing_is_read_of_those_who_may_not_even_see_the_page(
+    cast: Cast, sign_in: SignIn, role: str
+) -> None:
+    assert send(sign_in(role), cast.url("ota/packages/new/"), 1_000_000_000)[1] == 0
+
+
+def test_htmx_is_told_in_a_toast(cast: Cast, sign_in: SignIn) -> None:
+    answer, _read = send(sign_in("owner"), cast.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
+    assert answer.status_code == 413
+    assert "Nothing%20was%20saved" in answer["X-Message"]
+    assert answer.content == b""

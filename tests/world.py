@@ -1,0 +1,149 @@
+"""A team with a fleet and one of everything, and every address of the console filled with it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from console.access.models import AuditRecord, Membership, User
+from console.cloud.catalogue import Access, operation
+from console.cloud.client import Client as CloudClient
+from console.cloud.client import Credentials
+from console.connections import clients
+from console.emulator import create_app
+from console.emulator.clock import ManualClock
+from console.jobs.models import Job
+from tests.conftest import KEY_ID, KEY_SECRET, Cast
+
+
+def addresses() -> dict[str, set[str]]:
+    """Every address of the URLconf by name, with the names of what it takes."""
+
+    def walk(patterns: list[Any], space: str, takes: set[str]) -> Iterator[tuple[str, set[str]]]:
+        for pattern in patterns:
+            taken = takes | set(pattern.pattern.regex.groupindex)
+            if isinstance(pattern, URLResolver):
+                inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+                yield from walk(pattern.url_patterns, inner, taken)
+            elif isinstance(pattern, URLPattern):
+                yield f"{space}{pattern.name}", taken
+
+    return dict(walk(get_resolver().url_patterns, "", set()))
+
+
+class Watched(httpx.BaseTransport):
+    """Passes calls on and keeps the names of those that change something."""
+
+    def __init__(self, under: httpx.BaseTransport) -> None:
+        self.under = under
+        self.writes: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        fields = parse_qs(request.url.query.decode()) | parse_qs(request.content.decode())
+        if operation(fields["Action"][0]).access is not Access.READ:
+            self.writes.append(fields["Action"][0])
+        return self.under.handle_request(request)
+
+
+@dataclass(frozen=True)
+class World:
+    """The cast with a fleet, and the names and numbers of one of everything."""
+
+    cast: Cast
+    upstream: Watched
+    things: dict[str, dict[str, Any]]
+
+    def url(self, name: str, **instead: Any) -> str:
+        """The address of that name, filled with things of the team."""
+        room = name.partition(":")[0]
+        known = self.things[""] | self.things.get(room, {}) | self.things.get(name, {}) | instead
+        return reverse(name, kwargs={key: known[key] for key in addresses()[name]})
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A platform's database with a fleet in it, and the names of one of everything."""
+
+    database: Path
+    things: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """Made once: each test works on a copy."""
+    database = tmp_path_factory.mktemp("fleet") / "emulator.sqlite3"
+    app = create_app(database, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(1_790_000_000_000), quotas=False)
+    app.seed(devices=40)
+    transport = httpx.WSGITransport(app=app)
+    with CloudClient(
+        Credentials(KEY_ID, KEY_SECRET), endpoint="http://emulator.test", transport=transport
+    ) as cloud:
+        products = cloud.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
+        key = max(products, key=lambda product: product["DeviceCount"])["ProductKey"]
+        device = cloud.call("QueryDevice", ProductKey=key, PageSize=1)["Data"]["DeviceInfo"][0]["DeviceName"]
+        group = cloud.call("QueryDeviceGroupList", CurrentPage=1, PageSize=10)["Data"]["GroupInfo"][0][
+            "GroupId"
+        ]
+        packages = cloud.call("ListOTAFirmware", CurrentPage=1, PageSize=100)["FirmwareInfo"][
+            "SimpleFirmwareInfo"
+        ]
+        verified = [found["FirmwareId"] for found in packages if found["Status"] in (-1, 1)]
+        unverified = next(found["FirmwareId"] for found in packages if found["Status"] == 0)
+        answers = [
+            cloud.call("ListOTAJobByFirmware", FirmwareId=p, CurrentPage=1, PageSize=10) for p in verified
+        ]
+        batches = [batch for answer in answers for batch in answer["Data"]["SimpleOTAJobInfo"]]
+        cloud.call("CreateOTAModule", ProductKey=key, ModuleName="radio", AliasName="Radio")
+    app.close()
+    update = {
+        "package_id": verified[0],
+        "product_key": key,
+        "name": "radio",
+        "job_id": batches[0]["JobId"],
+    }
+    things: dict[str, dict[str, Any]] = {
+        "products": {"key": key},
+        "devices": {"product_key": key, "name": device, "action": "disable"},
+        "groups": {"group_id": group},
+        "ota": update,
+        "ota:verify": {"package_id": unverified},
+    }
+    return Fleet(database, things)
+
+
+@pytest.fixture
+def fleet_copied(seeded: Fleet, tmp_path: Path) -> None:
+    """Puts a copy of the fleet where the emulator of this test looks."""
+    shutil.copytree(seeded.database.parent, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def world(
+    seeded: Fleet, fleet_copied: None, emulator: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    """A team with a fleet and one of everything."""
+    upstream = Watched(httpx.WSGITransport(app=emulator))
+    monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
+    newcomer = User.objects.create_user("newcomer@acme.test", None)
+    member = Membership.objects.create(team=cast.team, user=newcomer, role_slug="viewer")
+    record = AuditRecord.objects.create(team=cast.team, operation="X", actor_label="somebody")
+    params = {"product_key": seeded.things["products"]["key"]}
+    job = Job.objects.create(
+        team=cast.team, connection=cast.connection, kind="devices.register", state="queued", params=params
+    )
+    own: dict[str, dict[str, Any]] = {
+        "": {"team": cast.team.slug, "connection": cast.connection.slug, "uidb36": "1", "key": "1-abc"},
+        "access": {"pk": member.pk},
+        "access:audit-record": {"pk": record.pk},
+        "jobs": {"job": job.pk},
+        "explorer": {"operation": "QueryDevice", "kind": "products"},
+    }
+    return World(cast, upstream, own | seeded.things)
