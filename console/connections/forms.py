@@ -12,8 +12,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.access.encryption import Undecryptable
 from console.access.teams import Actor
-from console.connections.encryption import Undecryptable
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import Finding, recorded_probe
 

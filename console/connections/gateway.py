@@ -24,6 +24,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from console.access.audit import Origin, close_record, open_record
+from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.cloud import paging
 from console.cloud.catalogue import Access, Operation, operation, validate
@@ -31,7 +32,6 @@ from console.cloud.errors import BadAnswer, CloudError, InvalidParameter, Unavai
 from console.cloud.quota import Lane
 from console.cloud.trace import Trace
 from console.connections.clients import client_for, quota
-from console.connections.encryption import Undecryptable
 from console.connections.masking import mask_trace, masked
 from console.connections.models import Connection
 

@@ -14,11 +14,11 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
 from console.access.audit import Origin
+from console.access.encryption import Undecryptable
 from console.access.models import User
 from console.access.roles import Area, Level
 from console.cloud.errors import CloudError, explain
 from console.cloud.quota import Lane
-from console.connections.encryption import Undecryptable
 from console.connections.errors import status_of
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection

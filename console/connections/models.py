@@ -9,8 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from console.access.encryption import EncryptedTextField
 from console.access.models import Team
-from console.connections.encryption import EncryptedTextField
 
 
 def validate_connection_slug(slug: str) -> None:

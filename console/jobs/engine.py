@@ -23,11 +23,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.access.audit import Origin
+from console.access.encryption import Undecryptable
 from console.access.models import Membership
 from console.celery import app
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
-from console.connections.encryption import Undecryptable
 from console.connections.gateway import Gateway, PermissionRefused
 from console.jobs import kinds, trouble
 from console.jobs.kinds import Kind, Next

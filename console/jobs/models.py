@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from console.access.encryption import EncryptedTextField
 from console.access.models import Team
-from console.connections.encryption import EncryptedTextField
 from console.connections.models import Connection
 
 

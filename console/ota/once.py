@@ -14,8 +14,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from console.access.encryption import Undecryptable
 from console.cloud.errors import BadAnswer, CloudError, Unavailable
-from console.connections.encryption import Undecryptable
 from console.connections.http import CloudRequest
 from console.ota import api
 from console.ota.models import Submission

@@ -296,6 +296,11 @@ def receiving(world: World) -> Asked:
     with world.emulator.store.write() as db:
         db.execute("UPDATE consumer_groups SET clients = 2 WHERE group_id = ?", (group_id,))
     world.clock.advance(3600)
+    # Consumers are away for up to an hour a day, at a time that hangs on the group's random id.
+    while not world.call("QueryConsumerGroupStatus", GroupId=group_id)["ClientConnectionStatusList"][
+        "ConsumerGroupClientConnectionInfo"
+    ]:
+        world.clock.advance(1800)
     return {"GroupId": group_id}
 
 

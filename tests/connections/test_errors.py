@@ -12,11 +12,11 @@ from django.test import RequestFactory
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
 
+from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
 from console.cloud import errors
 from console.cloud.catalogue import operation, validate
 from console.cloud.errors import CloudError, InvalidParameter
-from console.connections.encryption import Undecryptable
 from console.connections.errors import cloud_errors_to_form, snake, status_of
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware

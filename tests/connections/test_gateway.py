@@ -13,12 +13,12 @@ import redis
 from django.db import connections
 
 from console.access.audit import MASK, Origin
+from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.cloud.catalogue import Access, operations
 from console.cloud.errors import BadAnswer, InvalidParameter, NotFound, Throttled, Unavailable
 from console.cloud.quota import Lane
 from console.connections import clients
-from console.connections.encryption import Undecryptable
 from console.connections.gateway import Call, Gateway, PermissionRefused
 from console.connections.models import Connection
 from tests.conftest import KEY_SECRET, Cast

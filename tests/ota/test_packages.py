@@ -12,9 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
 from console.cloud import objects
-from console.connections.encryption import Undecryptable
 from console.ota import api
 from console.ota.models import Submission
 from console.ota.once import once

@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import console.connections.encryption
+import console.access.encryption
 import console.connections.models
 
 
@@ -40,11 +40,11 @@ class Migration(migrations.Migration):
                 ("access_key_id", models.CharField(max_length=128, verbose_name="AccessKey ID")),
                 (
                     "access_key_secret",
-                    console.connections.encryption.EncryptedTextField(verbose_name="AccessKey secret"),
+                    console.access.encryption.EncryptedTextField(verbose_name="AccessKey secret"),
                 ),
                 (
                     "security_token",
-                    console.connections.encryption.EncryptedTextField(
+                    console.access.encryption.EncryptedTextField(
                         blank=True, default="", verbose_name="STS token"
                     ),
                 ),

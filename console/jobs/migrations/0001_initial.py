@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import console.connections.encryption
+import console.access.encryption
 
 
 class Migration(migrations.Migration):
@@ -296,7 +296,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=200)),
-                ("value", console.connections.encryption.EncryptedTextField()),
+                ("value", console.access.encryption.EncryptedTextField()),
                 ("expires_at", models.DateTimeField(db_index=True)),
                 (
                     "job",

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models, transaction
 
-from console.connections.encryption import Undecryptable, encrypted_fields, is_newest, rotate
+from console.access.encryption import Undecryptable, encrypted_fields, is_newest, rotate
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 
-from console.connections.encryption import Undecryptable, encrypted_fields, is_newest
+from console.access.encryption import Undecryptable, encrypted_fields, is_newest
 from console.connections.models import Connection
 from tests.conftest import KEY_SECRET, Cast
 
