@@ -309,8 +309,8 @@ CLOUD_CACHE_SECONDS = env.int("CLOUD_CACHE_SECONDS", default=5)
 # What a person's click waits for its turn under the platform's calls-per-second limits, in seconds.
 CLOUD_QUOTA_WAIT_SECONDS = env.float("CLOUD_QUOTA_WAIT_SECONDS", default=10.0)
 CLOUD_TIMEOUT_SECONDS = env.float("CLOUD_TIMEOUT_SECONDS", default=15.0)
-# Whether a connection may have an endpoint over plain HTTP that is not on this machine (an emulator beside it, say).
-ALLOW_HTTP_ENDPOINTS = env.bool("ALLOW_HTTP_ENDPOINTS", default=INSECURE_HTTP)
+# The only addresses that connections and uploads may go to (console/connections/endpoints.py says how they are written).
+CLOUD_ENDPOINTS = env.list("CLOUD_ENDPOINTS", default=["*.aliyuncs.com"])
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ os.environ["FLEETDESK_HOME"] = str(Path(os.environ["FLEETDESK_TEST_HOME"]) / _wo
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ["INSECURE_HTTP"] = "true"
+os.environ["CLOUD_ENDPOINTS"] = "*.aliyuncs.com,*.test,http://emulator.test"
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 if os.environ.get("REDIS_URL", "").startswith("redis://"):
     # A database of its own for each test process, which empties it before each test.

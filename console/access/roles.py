@@ -6,7 +6,7 @@ A level includes those below it. The gateway asks `Role.allows` before every cal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
@@ -43,6 +43,8 @@ class Area(StrEnum):
 
 
 CLOUD_AREAS = tuple(Area)[:8]
+CONSOLE_AREAS = frozenset(tuple(Area)[8:])
+NOTHING: Mapping[Area, Level] = MappingProxyType({})
 
 LEVEL_OF_ACCESS = {
     Access.READ: Level.READ,
@@ -64,6 +66,14 @@ class Role:
     def level(self, area: Area) -> Level:
         """The role's level in `area`."""
         return self.levels.get(area, Level.NONE)
+
+    def at_most(self, other: Role) -> Role:
+        """This role's name, with the lower of both levels in each area."""
+        return replace(self, levels={area: min(self.level(area), other.level(area)) for area in Area})
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role reaches every level of `other`: who may give it gives nothing that they have not."""
+        return all(self.level(area) >= other.level(area) for area in Area)
 
     def allows(self, operation: Operation) -> bool:
         """Whether the role may call `operation` (secrets in its answer are a matter of `reveals`)."""
@@ -117,8 +127,3 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
         )
     }
 )
-
-
-def role(slug: str) -> Role:
-    """The role of that name; an unknown name is a role that may do nothing, never an error that lets someone in."""
-    return BUILT_IN.get(slug) or Role(slug, slug, "", MappingProxyType({}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import re
 import time
 import uuid
@@ -224,21 +226,30 @@ class Client:
         return answer
 
 
-_ADDRESS = re.compile(r"(https?://)?([\w.-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?/?")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_ADDRESS = re.compile(
+    rf"(?:(https?)://)?({_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\])(?::([0-9]{{1,5}}))?/?", re.ASCII | re.I
+)
+_PORTS = {"http": 80, "https": 443}
 
 
 def endpoint_of(given: str | None, region: str) -> str:
-    """`scheme://host[:port]`, without a trailing slash."""
+    """`scheme://host[:port]` in small letters, without the scheme's own port. https where no scheme is given.
+
+    Raises InvalidParameter for all else: a path, a user name, a trailing dot, letters beyond ASCII (a name in another
+    script is given as its xn-- form), a port that cannot be.
+    """
     endpoint = (given or f"iot.{region}.aliyuncs.com").strip()
-    if _ADDRESS.fullmatch(endpoint):
-        endpoint = (endpoint if "://" in endpoint else f"https://{endpoint}").removesuffix("/")
-        try:
-            usable = (httpx.URL(endpoint).port or 443) <= 65535
-        except httpx.InvalidURL:
-            usable = False
-        if usable:
-            return endpoint
-    raise InvalidParameter("Client.InvalidEndpoint", f"{endpoint!r} is not an endpoint")
+    found = _ADDRESS.fullmatch(endpoint)
+    if found:
+        scheme, host, port = (found[1] or "https").lower(), found[2].lower(), found[3]
+        number = int(port) if port else _PORTS[scheme]
+        with contextlib.suppress(ValueError):
+            if host.startswith("["):
+                host = f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+            if 0 < number <= 65535:
+                return f"{scheme}://{host}" + ("" if number == _PORTS[scheme] else f":{number}")
+    raise InvalidParameter("Client.InvalidEndpoint", f"{endpoint[:255]!r} is not an endpoint")
 
 
 def _read(response: httpx.Response, op: Operation) -> bytes:

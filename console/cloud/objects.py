@@ -28,6 +28,7 @@ from console.cloud.errors import (
 
 OPERATION = "PostObject"
 WINDOW_SECONDS = 60  # an address may be used for a minute: the store checks it when the file begins to come
+_LARGEST_REFUSAL = 64 * 1024  # bytes
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _OURS: Mapping[str, type[CloudError]] = {
     "EntityTooLarge": LimitExceeded,
@@ -124,15 +125,25 @@ def put(
         "success_action_status": "200",
     }
     try:
-        with httpx.Client(transport=transport, timeout=timeout, trust_env=transport is None) as client:
-            # The file comes last: the store checks the fields before it takes a byte.
-            answer = client.post(form.host, data=fields, files={"file": ("file", measured)})  # type: ignore[dict-item]
+        with (
+            httpx.Client(transport=transport, timeout=timeout, trust_env=transport is None) as client,
+            # The file comes last: the store checks the fields before it takes a byte. A redirect is not followed: the
+            # address was checked, the one it leads to was not.
+            client.stream(
+                "POST",
+                form.host,
+                data=fields,
+                files={"file": ("file", measured)},  # type: ignore[dict-item]
+                follow_redirects=False,
+            ) as answer,
+        ):
+            body = _beginning(answer)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise Unavailable("Client.StoreUnreachable", str(error), operation=OPERATION, sent=False) from error
     except httpx.HTTPError as error:
         raise Unavailable("Client.StoreTimeout", type(error).__name__, operation=OPERATION) from error
     if not 200 <= answer.status_code < 300:
-        raise _refusal(answer)
+        raise _refusal(answer.status_code, body)
     stored = Stored(measured.size, measured.md5.hexdigest())
     tag = answer.headers.get("ETag", "").strip('"').lower()
     if re.fullmatch(r"[0-9a-f]{32}", tag) and tag != stored.md5:
@@ -140,8 +151,18 @@ def put(
     return stored
 
 
-def _refusal(answer: httpx.Response) -> CloudError:
-    fields = error_fields(answer.content)
+def _beginning(answer: httpx.Response) -> bytes:
+    """As much of an answer as a refusal can have; what a wrong address sends without end is not read on."""
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > _LARGEST_REFUSAL:
+            break
+    return body[:_LARGEST_REFUSAL]
+
+
+def _refusal(status: int, body: bytes) -> CloudError:
+    fields = error_fields(body)
     kind = _OURS.get(str((fields or {}).get("Code", "")))
     if fields is not None and kind is not None:
         return kind(
@@ -149,11 +170,9 @@ def _refusal(answer: httpx.Response) -> CloudError:
             str(fields.get("Message", "")),
             operation=OPERATION,
             request_id=str(fields.get("RequestId") or ""),
-            http_status=answer.status_code,
+            http_status=status,
             answer=fields,
         )
-    if fields is None and answer.status_code < 500:
-        return BadAnswer(
-            "Client.BadAnswer", excerpt(answer.content), operation=OPERATION, http_status=answer.status_code
-        )
-    return error_from_body(answer.content, operation=OPERATION, http_status=answer.status_code)
+    if fields is None and status < 500:
+        return BadAnswer("Client.BadAnswer", excerpt(body), operation=OPERATION, http_status=status)
+    return error_from_body(body, operation=OPERATION, http_status=status)

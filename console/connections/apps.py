@@ -6,3 +6,9 @@ class ConnectionsConfig(AppConfig):
 
     name = "console.connections"
     label = "connections"
+
+    def ready(self) -> None:
+        """A list of endpoints that cannot be read is told at start, not at the first call."""
+        from console.connections.endpoints import check_setting
+
+        check_setting()

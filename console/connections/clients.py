@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import IO, Any
 
 import httpx
 import redis
 from django.conf import settings
 
+from console.cloud import objects
 from console.cloud.client import Client, Credentials
 from console.cloud.quota import Quota
 from console.cloud.retry import RetryPolicy
+from console.connections import endpoints
 from console.connections.models import Connection
 
 _lock = threading.Lock()
@@ -20,7 +24,7 @@ _clients: dict[int, tuple[tuple[str, ...], Client]] = {}
 
 
 def client_for(connection: Connection) -> Client:
-    """The connection's client; threads share it. Raises Undecryptable when the keys' secret cannot be read."""
+    """The connection's client; threads share it. Raises what `new_client` raises."""
     fingerprint = (
         connection.access_key_id,
         connection.access_key_secret,
@@ -44,19 +48,31 @@ def new_client(
 ) -> Client:
     """A client of its own for a connection, which need not be saved: the connection form tries the keys with it.
 
-    Raises Undecryptable, and InvalidParameter for an endpoint that is no address.
+    Raises EndpointRefused for an address that CLOUD_ENDPOINTS has not (also one that was saved while it had), InvalidParameter
+    for an endpoint that is no address, and Undecryptable.
     """
+    address = endpoints.demand(connection.endpoint, connection.region)
     return Client(
         Credentials(
             connection.access_key_id, connection.access_key_secret, connection.security_token or None
         ),
         region=connection.region,
         instance_id=connection.instance_id or None,
-        endpoint=connection.endpoint or None,
+        endpoint=address,
         transport=transport_for(connection),
         timeout=timeout or settings.CLOUD_TIMEOUT_SECONDS,
         retry=retry,
     )
+
+
+def bring(connection: Connection, answer: Mapping[str, Any], file: IO[bytes]) -> objects.Stored:
+    """Bring a file to the store that the `Data` of the platform's answer names, where CLOUD_ENDPOINTS has that address.
+
+    Raises EndpointRefused before anything is sent, and what `objects.put` raises.
+    """
+    form = objects.UploadForm.of(answer)
+    endpoints.demand_store(form.host, operation=objects.OPERATION)
+    return objects.put(form, file, transport=transport_for(connection))
 
 
 def transport_for(connection: Connection) -> httpx.BaseTransport | None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from django import forms
-from django.conf import settings
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import Undecryptable
 from console.access.teams import Actor
+from console.cloud.errors import InvalidParameter
+from console.connections import endpoints
+from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import Finding, recorded_probe
 
@@ -28,37 +28,6 @@ REGIONS = (
 SECRETS = ("access_key_secret", "security_token")
 
 
-def clean_endpoint(text: str) -> str:
-    """`text` as scheme://host[:port]. Raises ValidationError for anything else, and for plain HTTP beyond this machine."""
-    text = text.strip()
-    if not text:
-        return ""
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        host, parts = None, urlsplit("")
-    if (
-        not host
-        or parts.scheme not in {"http", "https"}
-        or parts.path.strip("/")
-        or parts.query
-        or parts.fragment
-    ):
-        raise forms.ValidationError(
-            _("Enter an address like https://iot.cn-shanghai.aliyuncs.com, without a path.")
-        )
-    if "@" in parts.netloc:
-        raise forms.ValidationError(_("Leave out the user name and password."))
-    if parts.scheme == "http" and not (is_loopback(host) or settings.ALLOW_HTTP_ENDPOINTS):
-        raise forms.ValidationError(
-            _("Use https: over plain HTTP anyone on the way could read the fleet's data.")
-        )
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def changed_meanwhile() -> forms.ValidationError:
     """What is said when saving would take back what somebody else did."""
     return forms.ValidationError(
@@ -67,14 +36,18 @@ def changed_meanwhile() -> forms.ValidationError:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine by its name or address (names are not looked up)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def _called(endpoint: str, region: str) -> str:
+    """The address that is called, as `endpoints.demand` has it. Raises ValidationError with what is wrong with it."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return endpoints.demand(endpoint, region)
+    except InvalidParameter as error:
+        if "@" in endpoint:
+            raise forms.ValidationError(_("Leave out the user name and password.")) from error
+        raise forms.ValidationError(
+            _("Enter an address like https://iot.cn-shanghai.aliyuncs.com, without a path.")
+        ) from error
+    except EndpointRefused as error:
+        raise forms.ValidationError(_(endpoints.REFUSED)) from error
 
 
 class ConnectionForm(forms.ModelForm[Connection]):
@@ -171,7 +144,9 @@ class ConnectionForm(forms.ModelForm[Connection]):
         return str(slug)
 
     def clean_endpoint(self) -> str:
-        return clean_endpoint(self.cleaned_data["endpoint"])
+        """The address as it will be called: only one that CLOUD_ENDPOINTS has."""
+        text = self.cleaned_data["endpoint"].strip()
+        return _called(text, "") if text else ""
 
     def clean_region(self) -> str:
         """The region, which becomes part of a host name: letters, digits and hyphens."""
@@ -184,6 +159,11 @@ class ConnectionForm(forms.ModelForm[Connection]):
         values = super().clean() or self.cleaned_data
         if values.get("seen") and values["seen"] != self.instance.updated_at.isoformat():
             raise changed_meanwhile()
+        if not values.get("endpoint") and values.get("region") and "endpoint" not in self.errors:
+            try:
+                _called("", values["region"])
+            except forms.ValidationError as error:
+                self.add_error("region", error)
         stays = "security_token" in self._stored() and not (
             values.get("security_token") or values.get("forget_token")
         )

@@ -12,6 +12,7 @@ from console.access.teams import Actor
 from console.cloud.errors import AccessDenied, BadAnswer, CloudError, SignatureRefused, Unavailable, explain
 from console.cloud.retry import NO_RETRY
 from console.connections.clients import new_client
+from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
 
 OPERATION = "QueryProductList"
@@ -48,6 +49,8 @@ def _is_policy(error: AccessDenied) -> bool:
 
 def _finding(error: CloudError, connection: Connection) -> Finding:
     code = error.code
+    if isinstance(error, EndpointRefused):
+        return Finding("endpoint" if connection.endpoint else "region", _(REFUSED), error)
     if isinstance(error, SignatureRefused):
         return _keys(error)
     if "Instance" in code:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import IO, Any
 
-from console.cloud import objects
 from console.cloud.errors import CloudError
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
@@ -134,12 +133,10 @@ def create_package(gateway: Gateway, new: NewPackage, file: IO[bytes], suffix: s
     """Bring the file to the store and make a package of it: returns the package's id.
 
     The file goes where the platform says, in pieces; its size and MD5 go with the package. Nothing exists until the last
-    call: a file without a package is swept by the platform within the hour. Raises also what `objects.put` raises.
+    call: a file without a package is swept by the platform within the hour. Raises also what `clients.bring` raises.
     """
     upload = gateway.call(UPLOAD, target=new.name, FileSuffix=suffix).get("Data") or {}
-    stored = objects.put(
-        objects.UploadForm.of(upload), file, transport=clients.transport_for(gateway.connection)
-    )
+    stored = clients.bring(gateway.connection, upload, file)
     answer = gateway.call(
         CREATE_PACKAGE,
         target=new.name,
@@ -305,9 +302,7 @@ def create_static_job(
     address: str | None = None
     if specific and list_file is not None:
         upload = gateway.call(UPLOAD_LIST, target=package.name).get("Data") or {}
-        objects.put(
-            objects.UploadForm.of(upload), list_file, transport=clients.transport_for(gateway.connection)
-        )
+        clients.bring(gateway.connection, upload, list_file)
         address = str(upload.get("FileUrl", ""))
     answer = gateway.call(
         CREATE_STATIC,

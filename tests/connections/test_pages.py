@@ -158,18 +158,6 @@ def test_an_endpoint_is_an_address_and_nothing_more(
     assert upstream.operations == []
 
 
-def test_plain_http_is_for_this_machine_only_unless_allowed(
-    upstream: Watched, cast: Cast, sign_in: SignIn, settings: Any
-) -> None:
-    settings.ALLOW_HTTP_ENDPOINTS = False
-    client = sign_in("owner")
-    assert "https" in said(client.post(ADD, GOOD), "endpoint")
-    for n, host in enumerate(("127.0.0.1:8601", "localhost:8601", "[::1]:8601")):
-        assert (
-            client.post(ADD, {**GOOD, "slug": f"local{n}", "endpoint": f"http://{host}"}).status_code == 302
-        )
-
-
 @pytest.mark.parametrize("region", ["", "cn shanghai", "evil.example/", "cn_shanghai", "x" * 60])
 def test_a_region_is_the_id_of_one(upstream: Watched, cast: Cast, sign_in: SignIn, region: str) -> None:
     assert said(sign_in("owner").post(ADD, {**GOOD, "region": region}), "region")
@@ -204,7 +192,7 @@ def test_a_stored_token_does_not_follow_the_connection_to_another_address(
     connection = cast.connection
     connection.security_token = "token-of-no-worth"
     connection.save()
-    changed = {**UNCHANGED, "endpoint": "http://evil.test", "untested": "on"}
+    changed = {**UNCHANGED, "endpoint": "https://evil.test", "untested": "on"}
     client = sign_in("owner")
     assert "enter the token again" in said(client.post(EDIT, changed), "security_token")
     assert upstream.operations == []

@@ -57,6 +57,7 @@ class World:
         }
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.port, self.emulator_port = free_port(), free_port()
+        self.environment["CLOUD_ENDPOINTS"] = f"http://127.0.0.1:{self.emulator_port}"
         self.redis = redis.Redis.from_url(embedded.redis_url(home))
         self.log = (home / "log").open("ab")
 

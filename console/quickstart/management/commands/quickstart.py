@@ -67,6 +67,7 @@ class Command(BaseCommand):
         environment = {
             **os.environ,
             "INSECURE_HTTP": "true",
+            "CLOUD_ENDPOINTS": ",".join([*settings.CLOUD_ENDPOINTS, emulator]),
             "EMULATOR_KEYS": ",".join(f"{key_id}:{secret}" for key_id, secret in keys.items()),
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "console.settings",

@@ -1,0 +1,33 @@
+"""People, teams, grants, and the audit trail."""
+
+from console.access.models.audit import AuditChain, AuditQuerySet, AuditRecord, ReadCount
+from console.access.models.people import User, UserManager
+from console.access.models.teams import (
+    RESERVED_SLUGS,
+    ApiToken,
+    CustomRole,
+    Grant,
+    Invitation,
+    Membership,
+    SignOnRule,
+    Team,
+    validate_team_slug,
+)
+
+__all__ = [
+    "RESERVED_SLUGS",
+    "ApiToken",
+    "AuditChain",
+    "AuditQuerySet",
+    "AuditRecord",
+    "CustomRole",
+    "Grant",
+    "Invitation",
+    "Membership",
+    "ReadCount",
+    "SignOnRule",
+    "Team",
+    "User",
+    "UserManager",
+    "validate_team_slug",
+]

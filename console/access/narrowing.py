@@ -1,0 +1,50 @@
+"""How far a grant reaches: the whole team, or only some connections, products or device groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What a grant is limited to. An empty set of connections means all of them.
+
+    `products` (ProductKeys) and `groups` (GroupIds, with the groups below them) make up one fleet: what is in any of them
+    is within reach. Both empty: every device of the connections.
+    """
+
+    connections: frozenset[int] = frozenset()
+    products: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Narrowing:
+        """A narrowing from its form in the database: lists by name."""
+        return cls(
+            frozenset(kept.get("connections", ())),
+            frozenset(kept.get("products", ())),
+            frozenset(kept.get("groups", ())),
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """The form for the database; {} for one that narrows nothing."""
+        lists = {
+            "connections": sorted(self.connections),
+            "products": sorted(self.products),
+            "groups": sorted(self.groups),
+        }
+        return {name: values for name, values in lists.items() if values}
+
+    def __bool__(self) -> bool:
+        return bool(self.connections or self.products or self.groups)
+
+    @property
+    def fleet(self) -> bool:
+        """Whether only some products or groups are within reach."""
+        return bool(self.products or self.groups)
+
+    def admits_connection(self, pk: int) -> bool:
+        """Whether the connection is within reach."""
+        return not self.connections or pk in self.connections
