@@ -117,11 +117,15 @@ SAFE_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an act came from: a browser's address and agent, and the job when a worker acts."""
+    """Where an act came from: a browser's address and agent, the job when a worker acts, the API token when a program does.
+
+    `token` is what people know a token by (its prefix and name), never the token itself.
+    """
 
     ip: str | None = None
     user_agent: str = ""
     job_id: int | None = None
+    token: str = ""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Origin:
@@ -159,10 +163,14 @@ def open_record(
     origin: Origin,
     target: str = "",
     parameters: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
     connection: str = "",
     actor_label: str = "",
 ) -> AuditRecord:
-    """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`."""
+    """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`.
+
+    `before` is what an edit found, under the names of the parameters that write it; masked as they are.
+    """
     return AuditRecord.objects.create(
         operation=operation,
         actor=actor,
@@ -170,10 +178,12 @@ def open_record(
         team=team,
         ip=origin.ip,
         user_agent=storable(origin.user_agent, 255),
+        token=storable(origin.token, 60),
         job=origin.job_id,
         connection=connection,
         target=storable(target, 255),
         parameters=shown(parameters or {}),
+        before=None if before is None else shown(before),
     )
 
 
@@ -204,6 +214,7 @@ def recorded(
     origin: Origin,
     target: str = "",
     parameters: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
     connection: str = "",
 ) -> Iterator[None]:
     """A record around an act of the console itself: done, refused, failed or not known, by how the block ends."""
@@ -214,6 +225,7 @@ def recorded(
         origin=origin,
         target=target,
         parameters=parameters,
+        before=before,
         connection=connection,
     )
     try:

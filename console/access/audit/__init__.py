@@ -1,0 +1,25 @@
+"""The audit trail: its records, the chain that seals them, how long they are kept, and the counts of reads."""
+
+from console.access.audit.records import (
+    MASK,
+    SAFE_PARAMETERS,
+    Origin,
+    close_record,
+    open_record,
+    record_sign_in,
+    recorded,
+    shown,
+    storable,
+)
+
+__all__ = [
+    "MASK",
+    "SAFE_PARAMETERS",
+    "Origin",
+    "close_record",
+    "open_record",
+    "record_sign_in",
+    "recorded",
+    "shown",
+    "storable",
+]
