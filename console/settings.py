@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.ui.middleware.HtmxMiddleware",
+    "console.access.reauthentication.ReauthenticationMiddleware",
     "console.access.middleware.PersonMiddleware",
     "console.access.middleware.TeamMiddleware",
     "console.connections.middleware.ConnectionMiddleware",
@@ -188,6 +189,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nob
 ACCOUNT_ADAPTER = "console.access.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = None
+# How long after sign-in, or after confirming that it is they, a person may do what matters: reveal secrets, change roles.
+REAUTHENTICATION_MINUTES = env.int("REAUTHENTICATION_MINUTES", default=15)
 # Without it nothing is sent: a mail written to the log would hand the link in it to whoever reads the log.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 SENDS_MAIL = bool(EMAIL_URL)

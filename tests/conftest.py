@@ -138,6 +138,16 @@ def cast(db) -> Cast:
     return Cast(team, members, connect(team, "sandbox"), outsider, other_team, connect(other_team, "plant"))
 
 
+def authenticate(client: Client, user: User) -> None:
+    """Make the session as one in which the person has just signed in by password."""
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time(), "email": user.email}
+    ]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
 @pytest.fixture
 def sign_in(cast: Cast) -> Callable[[str], Client]:
     """A browser signed in as the member of a role ("outsider": of another team; "" for nobody)."""
@@ -145,7 +155,9 @@ def sign_in(cast: Cast) -> Callable[[str], Client]:
     def make(role: str) -> Client:
         client = Client()
         if role:
-            client.force_login(cast.outsider if role == "outsider" else cast.members[role])
+            user = cast.outsider if role == "outsider" else cast.members[role]
+            client.force_login(user)
+            authenticate(client, user)
         return client
 
     return make
