@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.access.models import User
+from console.access.reauthentication import ReauthenticationNeeded
 from console.connections.gateway import Gateway
 from console.jobs import engine, files, kinds
 from console.jobs.models import Chunk, Event, Job, Part, Row, said, unfinished
@@ -29,6 +30,7 @@ def draft(gateway: Gateway, kind: str, params: dict[str, Any], content: Iterable
         state=Job.State.CHECKING,
         params=params,
         created_by=gateway.actor,
+        token=gateway.membership.token,
     )
     size = files.store(job, content) if content is not None else 0
     if content is not None:
@@ -65,13 +67,18 @@ def reread(job: Job, chosen: dict[str, int], headless: bool) -> bool:
 
 
 def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> bool:
-    """Start a draft, as its actor. True for exactly one of several clicks; False also when it has nothing to send."""
+    """Start a draft, as its actor. True for exactly one of several clicks; False also when it has nothing to send.
+
+    Raises ReauthenticationNeeded as `follow_up` does.
+    """
+    _demand_presence(gateway, job.kind)
     with transaction.atomic():
         locked = Job.objects.locked().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
         if locked is None:
             return False
         now = timezone.now()
         locked.state, locked.started_by, locked.started_at = Job.State.QUEUED, gateway.actor, now
+        locked.token = gateway.membership.token
         locked.params = {**locked.params, **(params or {})}
         locked.save()
         locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
@@ -116,11 +123,15 @@ def further_run(job: Job, gateway: Gateway) -> Job | None:
 
 
 def follow_up(job: Job, gateway: Gateway, kind: str) -> Job:
-    """Start a job of another kind about this one. One at a time."""
+    """Start a job of another kind about this one. One at a time.
+
+    Raises ReauthenticationNeeded where the kind reveals secrets: while the job runs nobody is there to be asked.
+    """
     return _child(job, gateway, kind, {}, gettext_noop("Started by %(person)s."))
 
 
 def _child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], text: str) -> Job:
+    _demand_presence(gateway, kind)
     wanted = Job(
         team=parent.team,
         connection=parent.connection,
@@ -130,12 +141,18 @@ def _child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], tex
         params=params,
         created_by=gateway.actor,
         started_by=gateway.actor,
+        token=gateway.membership.token,
         started_at=timezone.now(),
     )
     job = alone(wanted, "prepare", 0)
     if job == wanted:
         _note(job, text, gateway.actor)
     return job
+
+
+def _demand_presence(gateway: Gateway, kind: str) -> None:
+    if kinds.get(kind).reveals and not gateway.reauthenticated:
+        raise ReauthenticationNeeded
 
 
 def alone(wanted: Job, step: str, number: int) -> Job:

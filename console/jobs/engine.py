@@ -24,7 +24,8 @@ from django.utils.translation import gettext_noop
 
 from console.access.audit import Origin
 from console.access.encryption import Undecryptable
-from console.access.models import Membership
+from console.access.models import Membership, User
+from console.access.tokens.acting import NotWorking, acting
 from console.celery import app
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
@@ -147,7 +148,10 @@ def _claim(pk: int) -> Chunk | None:
     if not taken:
         return None
     return (
-        Chunk.objects.select_related("job__connection", "job__team", "job__started_by", "job__created_by")
+        Chunk.objects.select_related(
+            *("job__connection", "job__team", "job__started_by", "job__created_by"),
+            *("job__token__team", "job__token__user"),
+        )
         .filter(pk=pk, lease=token)
         .first()
     )
@@ -168,23 +172,33 @@ def gateway_for(job: Job, kind: Kind) -> Gateway:
     actor = job.created_by if job.is_draft else job.started_by
     if actor is None or not actor.is_active:
         raise Refused(gettext_noop("Stopped: the person who started this job is no longer here."))
-    membership = Membership.objects.select_related("team").filter(team=job.team_id, user=actor).first()
-    if membership is None:
-        raise Refused(
-            gettext_noop("Stopped: %(person)s is no longer a member of the team."), person=str(actor)
-        )
     gateway = Gateway(
         actor=actor,
-        membership=membership,
+        membership=_membership(job, actor),
         connection=job.connection,
         lane=Lane.BACKGROUND,
-        origin=Origin(job_id=job.pk),
+        origin=Origin(job_id=job.pk, token=job.token.label if job.token else ""),
     )
     if not kind.allowed(gateway):
         raise Refused(
             gettext_noop("Stopped: the role of %(person)s does not allow this any more."), person=str(actor)
         )
     return gateway
+
+
+def _membership(job: Job, actor: User) -> Membership:
+    """The actor's membership as it is now, limited by the token that the job was started with. Raises Refused."""
+    if job.token is not None:
+        try:
+            return acting(job.token)
+        except NotWorking as ended:
+            raise Refused(ended.text, **ended.values) from ended
+    membership = Membership.objects.select_related("team").filter(team=job.team_id, user=actor).first()
+    if membership is None:
+        raise Refused(
+            gettext_noop("Stopped: %(person)s is no longer a member of the team."), person=str(actor)
+        )
+    return membership
 
 
 def _run(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, Next]:

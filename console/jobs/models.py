@@ -18,7 +18,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import EncryptedTextField
-from console.access.models import Team
+from console.access.models import ApiToken, Team
 from console.connections.models import Connection
 
 
@@ -92,6 +92,9 @@ class Job(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    # Whose rights the job has at most, where a program started (or drafted) it. It cannot be deleted under the job: the
+    # job would have all rights of the person then.
+    token = models.ForeignKey(ApiToken, on_delete=models.RESTRICT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

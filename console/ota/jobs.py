@@ -33,6 +33,7 @@ def watch(gateway: Gateway, job_id: str) -> Job:
         params={"ota_job": job_id},
         created_by=gateway.actor,
         started_by=gateway.actor,
+        token=gateway.membership.token,
     )
     return actions.alone(wanted, "look", 1)
 

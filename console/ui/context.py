@@ -64,6 +64,7 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
         (
             Room("connections:list", _("Connections"), "plug-connected", "connections"),
             Room("access:members", _("Members"), "users", "members"),
+            Room("access:tokens", _("API tokens"), "key", "members"),
             Room("access:audit", _("Audit trail"), "history", "audit"),
         ),
     ),
@@ -188,6 +189,11 @@ class Shell:
     def profile(self) -> str:
         """Where the person's own settings are."""
         return _url("access:profile", otherwise="")
+
+    @cached_property
+    def tokens(self) -> str:
+        """Where the person's own API tokens are."""
+        return _url("access:own-tokens", otherwise="")
 
     @property
     def user(self) -> Any:

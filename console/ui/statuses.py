@@ -95,6 +95,12 @@ STATUSES: dict[str, dict[str, Status]] = {
         "refused": Status(_("Refused"), "warn", "lock"),
         "unknown": Status(_("Not known"), "warn", "help-circle"),
     },
+    # An API token.
+    "token": {
+        "working": Status(_("Working"), "good", "circle-check"),
+        "expired": Status(_("Expired"), "off", "clock-x"),
+        "revoked": Status(_("Revoked"), "off", "ban"),
+    },
     # What an operation of the platform asks for: Access of the catalogue.
     "access": {
         "read": Status(_("Read"), "off", "eye"),
