@@ -169,9 +169,9 @@ class Membership(Grant):
         return f"{self.user} ({self.role_slug})"
 
     # What a token of this person was limited to, while it acts for them.
-    _limit: Grant | None = None
+    _limit: ApiToken | None = None
 
-    def limited_by(self, limit: Grant) -> Membership:
+    def limited_by(self, limit: ApiToken) -> Membership:
         """This membership as a token has it: never more than the person's own rights, never more than the token's."""
         limited = Membership(
             pk=self.pk,
@@ -185,6 +185,11 @@ class Membership(Grant):
         limited._state.adding, limited._state.db = False, self._state.db
         limited._limit = limit
         return limited
+
+    @property
+    def token(self) -> ApiToken | None:
+        """The token that acts, where it is not the person themselves."""
+        return self._limit
 
     @property
     def role(self) -> Role:
@@ -278,6 +283,16 @@ class ApiToken(Grant):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """How the audit trail names it: its name, and its beginning to tell it from another of that name."""
+        return f"{self.name} ({self.hint}…)"
+
+    @property
+    def state(self) -> str:
+        """working, expired or revoked."""
+        return "revoked" if self.revoked_at else "working" if self.works else "expired"
 
     @property
     def works(self) -> bool:
