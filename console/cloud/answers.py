@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from console.cloud.catalogue import Operation, operation
+from console.cloud.errors import BadAnswer
 
 
 class Unreadable(ValueError):  # noqa: N818
@@ -77,6 +79,63 @@ def dig(answer: Mapping[str, Any], path: str | None) -> Any:
     if path and path.endswith("[]"):
         return node if isinstance(node, list) else []
     return node
+
+
+def name_in(item: Mapping[str, Any], field: str) -> str:
+    """What an entry of an answer is known by, such as its ProductKey. Raises BadAnswer when it has none: it could not be
+    opened, nor told from others."""
+    name = item.get(field)
+    if name in (None, "") or isinstance(name, dict | list):
+        raise BadAnswer("Client.BadAnswer", f"an entry without {field}")
+    return str(name)
+
+
+def misfit(op: Operation, answer: Mapping[str, Any]) -> str | None:
+    """The path of the first thing in an answer that is not as the catalogue's response tree has it; None when all fits.
+
+    It must be marked as the platform marks its answers and have its payload, but for a list of nothing; structures and lists
+    have to be such, and numbers to be numbers, as text too. A value may be null (not an entry of a list), fields may be missing, and unknown ones be there.
+    """
+    if "RequestId" not in answer and "Success" not in answer:
+        return "RequestId"
+    payload = (op.result or "").partition(".")[0].removesuffix("[]")
+    if payload and answer.get(payload) is None:
+        total = dig(answer, op.paging.total_path) if op.paging and op.paging.total_path else None
+        of_nothing = str(op.result).endswith("[]") and (op.paging is None or str(total) == "0")
+        if not of_nothing:
+            return payload
+    return next(_misfits(answer, _tree(op.name), ""), None)
+
+
+def _misfits(value: Any, node: _Node, path: str) -> Iterator[str]:
+    if value is None:
+        return
+    if node.is_list:
+        if not isinstance(value, list):
+            yield path
+            return
+        below = _Node(node.type, children=node.children)
+        for item in value:
+            if item is None:
+                yield f"{path}[]"
+            yield from _misfits(item, below, f"{path}[]")
+    elif node.children:
+        if not isinstance(value, Mapping):
+            yield path
+            return
+        for name, child in node.children.items():
+            yield from _misfits(value.get(name), child, f"{path}.{name}".removeprefix("."))
+    elif node.type == "Integer" and not _is_number(value):
+        yield path
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip() or bool(_NUMBER.fullmatch(value.strip()))
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 
 @dataclass(slots=True)

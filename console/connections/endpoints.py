@@ -9,6 +9,7 @@ spells out is called. A port that is not written is the scheme's own.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -44,14 +45,20 @@ def demand(endpoint: str | None, region: str, *, operation: str = "") -> str:
     return address
 
 
+# The path of plain characters only: no reader of addresses then takes another part of it for the host.
+_WITH_PATH = re.compile(r"(https?://[^/?#@\\\s]+)(?:/[A-Za-z0-9._/-]*)?", re.ASCII)
+
+
 def demand_store(host: str, *, operation: str) -> None:
-    """The same for the object store that an answer names as `host`, an https address with its scheme."""
+    """The same for the object store that an answer names as `host`: an address with its scheme, and a path if it likes.
+
+    Raises EndpointRefused, or BadAnswer when it is no such address.
+    """
+    found = _WITH_PATH.fullmatch(host)
     try:
-        address = endpoint_of(host, "") if "://" in host else ""
-    except InvalidParameter:
-        address = ""
-    if not address:
-        raise BadAnswer("Client.BadAnswer", f"upload address {host[:200]!r}", operation=operation)
+        address = endpoint_of(found[1] if found else "-", "")
+    except InvalidParameter as error:
+        raise BadAnswer("Client.BadAnswer", f"upload address {host[:200]!r}", operation=operation) from error
     if not is_allowed(address):
         raise EndpointRefused("Client.StoreRefused", address, operation=operation)
 

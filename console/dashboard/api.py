@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from console.cloud.answers import name_in
 from console.cloud.errors import CloudError
 from console.connections.gateway import Call, Gateway
 
@@ -108,7 +109,7 @@ def _products(data: Mapping[str, Any]) -> Products:
     rows = (data.get("List") or {}).get("ProductInfo") or []
     newest = [
         Product(
-            key=str(row.get("ProductKey") or ""),
+            key=name_in(row, "ProductKey"),
             name=str(row.get("ProductName") or ""),
             devices=_int(row.get("DeviceCount")),
             gateway=_int(row.get("NodeType")) == 1,
@@ -122,7 +123,7 @@ def _packages(answer: Mapping[str, Any]) -> list[Package]:
     rows = (answer.get("FirmwareInfo") or {}).get("SimpleFirmwareInfo") or []
     return [
         Package(
-            id=str(row.get("FirmwareId") or ""),
+            id=name_in(row, "FirmwareId"),
             name=str(row.get("FirmwareName") or ""),
             version=str(row.get("DestVersion") or ""),
             product=str(row.get("ProductName") or ""),

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
+from console.cloud.answers import name_in
 from console.cloud.errors import CloudError, explain
 
 STATUSES = ("ONLINE", "OFFLINE", "UNACTIVE", "DISABLE")
@@ -186,8 +187,8 @@ def listed(answer: Mapping[str, Any], name: str) -> list[Device]:
 
 def to_device(item: Mapping[str, Any]) -> Device:
     return Device(
-        product_key=str(item.get("ProductKey") or ""),
-        name=str(item.get("DeviceName") or ""),
+        product_key=name_in(item, "ProductKey"),
+        name=name_in(item, "DeviceName"),
         iot_id=str(item.get("IotId") or ""),
         nickname=str(item.get("Nickname") or item.get("NickName") or ""),
         status=str(item.get("DeviceStatus") or item.get("Status") or ""),
@@ -223,7 +224,7 @@ def to_secrets(data: Mapping[str, Any]) -> Secrets:
 
 def to_group(item: Mapping[str, Any]) -> Group:
     return Group(
-        id=str(item.get("GroupId") or ""),
+        id=name_in(item, "GroupId"),
         name=str(item.get("GroupName") or ""),
         description=str(item.get("GroupDesc") or ""),
         dynamic=item.get("GroupType") == "LINK_PLATFORM_DYNAMIC",

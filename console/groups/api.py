@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.cloud.answers import name_in
 from console.cloud.errors import CloudError, NotFound
 from console.connections.gateway import Call, Gateway
 from console.ui.format import instant
@@ -304,7 +305,7 @@ def _parent(answer: dict[str, Any] | CloudError) -> Group | None:
 
 def _group(item: dict[str, Any]) -> Group:
     return Group(
-        id=str(item.get("GroupId", "")),
+        id=name_in(item, "GroupId"),
         name=str(item.get("GroupName", "")),
         description=str(item.get("GroupDesc") or ""),
         created=instant(item.get("UtcCreate")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from console.cloud.answers import dig
+from console.cloud.answers import dig, name_in
 from console.connections.gateway import Gateway
 
 
@@ -23,7 +23,9 @@ def products(gateway: Gateway, most_calls: int = 3) -> Iterator[Product]:
     for number, page in enumerate(gateway.pages("QueryProductList", PageSize=200), start=1):
         for item in dig(page, "Data.List.ProductInfo[]"):
             yield Product(
-                str(item["ProductKey"]), str(item.get("ProductName", "")), int(item.get("DeviceCount") or 0)
+                name_in(item, "ProductKey"),
+                str(item.get("ProductName", "")),
+                int(item.get("DeviceCount") or 0),
             )
         if number >= most_calls:
             return
@@ -33,5 +35,5 @@ def product(gateway: Gateway, key: str) -> Product:
     """One product. QueryProduct. Raises CloudError."""
     data = gateway.call("QueryProduct", ProductKey=key)["Data"]
     return Product(
-        str(data["ProductKey"]), str(data.get("ProductName", "")), int(data.get("DeviceCount") or 0)
+        name_in(data, "ProductKey"), str(data.get("ProductName", "")), int(data.get("DeviceCount") or 0)
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from console.cloud.answers import name_in
 from console.ui.format import instant
 
 DEFAULT_MODULE = "default"
@@ -260,7 +261,7 @@ def integer(value: Any) -> int | None:
 def to_package(item: dict[str, Any], package_id: str = "") -> Package:
     """A package, of ListOTAFirmware or QueryOTAFirmware."""
     return Package(
-        id=str(item.get("FirmwareId") or package_id),
+        id=package_id or name_in(item, "FirmwareId"),
         name=str(item.get("FirmwareName", "")),
         version=str(item.get("DestVersion", "")),
         product_key=str(item.get("ProductKey") or ""),
@@ -297,8 +298,8 @@ def to_job(item: dict[str, Any], job_id: str = "") -> Job:
     """A batch, as its lists or QueryOTAJob tell it."""
     status = str(item.get("JobStatus", ""))
     return Job(
-        id=str(item.get("JobId") or job_id),
-        package_id=str(item.get("FirmwareId", "")),
+        id=job_id or name_in(item, "JobId"),
+        package_id=name_in(item, "FirmwareId"),
         product_key=str(item.get("ProductKey") or ""),
         status="COMPLETED" if status == "COMPLETE" else status,  # the lists spell it so, QueryOTAJob does not
         verify=item.get("JobType") == "VERFIY_FIRMWARE",

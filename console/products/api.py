@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from console.cloud.answers import name_in
 from console.cloud.errors import CloudError
 from console.connections.gateway import Call, Gateway
+from console.ui.format import instant
 
 LIST_PAGE = 200
 """Products in one answer at most (QueryProductList)."""
@@ -338,7 +340,7 @@ def _products(answer: Mapping[str, Any]) -> list[Product]:
 def _product(item: Mapping[str, Any]) -> Product:
     data_format = item.get("DataFormat")
     return Product(
-        key=str(item.get("ProductKey") or ""),
+        key=name_in(item, "ProductKey"),
         name=str(item.get("ProductName") or ""),
         gateway=_int(item.get("NodeType")) == 1,
         data_format=None if data_format in (None, "") else _int(data_format),
@@ -388,5 +390,4 @@ def _int(value: object) -> int:
 
 def _moment(value: object) -> datetime | None:
     """An aware moment from milliseconds since 1970, as a number or as text."""
-    milliseconds = _int(value)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+    return instant(_int(value) or None)

@@ -32,7 +32,7 @@ PRODUCTS: Table[Product] = Table(
         Column(
             "data_format",
             _("Data format"),
-            value=lambda product: "" if product.data_format is None else _FORMATS[str(product.data_format)],
+            value=lambda product: _FORMATS.get(str(product.data_format), ""),
             narrow=False,
         ),
         Column(
