@@ -294,6 +294,8 @@ JOB_KINDS = {
     "devices.secrets": "console.devices.jobs.SECRETS",
     "ota.watch": "console.ota.jobs.WATCH",
 }
+# How long the trail of what belongs to no team, or to one that is gone, is kept; 0: for ever. Each team sets its own.
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 CELERY_BEAT_SCHEDULE = {
     # The broker is only a bell: what it forgot, or a dead worker left behind, is rung for again from the database.
     "jobs.revive": {
@@ -303,6 +305,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(JOBS_REVIVE_SECONDS, 10)},
     },
     "jobs.tidy": {"task": "jobs.tidy", "schedule": schedule(timedelta(minutes=15))},
+    "audit.reads": {
+        "task": "audit.reads",
+        "schedule": schedule(timedelta(minutes=1)),
+        "options": {"expires": 60},
+    },
+    "audit.tidy": {"task": "audit.tidy", "schedule": schedule(timedelta(days=1))},
 }
 
 # -- the cloud -------------------------------------------------------------------------------------------------------

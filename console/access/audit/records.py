@@ -1,4 +1,4 @@
-"""Writing the audit trail: open a record before the act, close it after."""
+"""Writing records: one is opened before the act and closed after it."""
 
 from __future__ import annotations
 
@@ -11,108 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
-from django.utils import timezone
 
+from console.access.audit import chain
+from console.access.audit.masking import shown, storable
 from console.access.models import AuditRecord, Team, User
-
-_LIST_SHOWN = 20
-_TEXT_SHOWN = 400
-MASK = "••••••"
-
-# Parameters whose values are shown in a record. Everything else is masked: a new parameter is a secret until listed.
-SAFE_PARAMETERS = frozenset(
-    [
-        "ProductKey",
-        "ProductName",
-        "NodeType",
-        "DataFormat",
-        "AliyunCommodityCode",
-        "ProtocolType",
-        "NetType",
-        "AuthType",
-        "CategoryKey",
-        "ValidateType",
-        "PublishAuto",
-        "Description",
-        "Id2",
-        "ResourceGroupId",
-        "ProductTag",
-        "TagKey",
-        "TagValue",
-        "ProductTagKey",
-        "PropertyTimestampFilter",
-        "PropertyValueFilter",
-        "DeviceName",
-        "DeviceNameList",
-        "DeviceNickname",
-        "Nickname",
-        "DeviceNicknameInfo",
-        "IotId",
-        "ApplyId",
-        "Count",
-        "Props",
-        "PropKey",
-        "GroupId",
-        "GroupName",
-        "GroupDesc",
-        "SuperGroupId",
-        "GroupType",
-        "Device",
-        "TagString",
-        "FirmwareId",
-        "FirmwareName",
-        "FirmwareDesc",
-        "FirmwareSize",
-        "FirmwareSign",
-        "SignMethod",
-        "DestVersion",
-        "SrcVersion",
-        "NeedToVerify",
-        "ModuleName",
-        "AliasName",
-        "Desc",
-        "Type",
-        "JobId",
-        "TaskId",
-        "TargetSelection",
-        "TargetDeviceName",
-        "GrayPercent",
-        "ScheduleTime",
-        "ScheduleFinishTime",
-        "RetryInterval",
-        "RetryCount",
-        "TimeoutInMinutes",
-        "MaximumPerMinute",
-        "NeedPush",
-        "NeedConfirm",
-        "OverwriteMode",
-        "Tag",
-        "Key",
-        "Value",
-        "DynamicMode",
-        "DownloadProtocol",
-        "CancelScheduledTask",
-        "CancelQueuedTask",
-        "CancelInProgressTask",
-        "CancelNotifiedTask",
-        "CancelUnconfirmedTask",
-        "MultiModuleMode",
-        "IotInstanceId",
-        "CurrentPage",
-        "PageSize",
-        "FileSuffix",
-        "role",
-        "from",
-        "to",
-        "name",
-        "slug",
-        "region",
-        "instance_id",
-        "endpoint",
-        "access_key_id",
-        "changed",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -150,11 +52,6 @@ def _address(text: str) -> str | None:
         return None
 
 
-def storable(text: str, most: int) -> str:
-    """At most `most` characters of a text, as every database takes it: PostgreSQL refuses NUL, UTF-8 half a surrogate."""
-    return text[:most].replace("\x00", "\ufffd").encode(errors="replace").decode()
-
-
 def open_record(
     *,
     operation: str,
@@ -169,22 +66,26 @@ def open_record(
 ) -> AuditRecord:
     """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`.
 
-    `before` is what an edit found, under the names of the parameters that write it; masked as they are.
+    `before` is what an edit found, under the names of the parameters that write it; masked as they are. Not to be called
+    within a transaction: it is committed before the act, and stays when the act is rolled back. Raises RuntimeError there,
+    and Undecryptable when the chain's key cannot be read: what cannot be recorded is not done.
     """
-    return AuditRecord.objects.create(
+    record = AuditRecord(
         operation=operation,
         actor=actor,
-        actor_label=storable(actor_label or (actor.email if actor else ""), 255),
+        actor_label=storable(actor_label or (actor.label if actor else ""), 255),
         team=team,
         ip=origin.ip,
         user_agent=storable(origin.user_agent, 255),
-        token=storable(origin.token, 60),
+        token=storable(origin.token, 100),
         job=origin.job_id,
         connection=connection,
         target=storable(target, 255),
         parameters=shown(parameters or {}),
         before=None if before is None else shown(before),
     )
+    chain.append_opening(record)
+    return record
 
 
 def close_record(
@@ -196,13 +97,11 @@ def close_record(
     request_id: str = "",
 ) -> None:
     """Write how it ended. Only an open record can be closed: a closed one is never edited."""
-    AuditRecord.objects.filter(pk=record.pk, outcome=AuditRecord.Outcome.OPEN).update(
-        outcome=outcome,
-        closed_at=timezone.now(),
-        code=storable(code, 128),
-        message=storable(message, 1000),
-        request_id=storable(request_id, 64),
-    )
+    record.outcome = outcome
+    record.code = storable(code, 128)
+    record.message = storable(message, 1000)
+    record.request_id = storable(request_id, 64)
+    chain.append_closing(record)
 
 
 @contextmanager
@@ -240,25 +139,6 @@ def recorded(
         close_record(record, AuditRecord.Outcome.UNKNOWN, code=type(error).__name__)
         raise
     close_record(record, AuditRecord.Outcome.DONE)
-
-
-def shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as a record keeps them: masked unless listed as safe, long lists and texts cut with their size said."""
-    return {storable(name, _TEXT_SHOWN): _shown_value(name, value) for name, value in parameters.items()}
-
-
-def _shown_value(name: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return shown(value)
-    if name not in SAFE_PARAMETERS:
-        return MASK
-    if isinstance(value, list | tuple):
-        cut = [_shown_value(name, item) for item in value[:_LIST_SHOWN]]
-        return [*cut, f"… {len(value):,} in all"] if len(value) > _LIST_SHOWN else cut
-    if isinstance(value, str):
-        kept = storable(value, _TEXT_SHOWN)
-        return kept if len(value) <= _TEXT_SHOWN else f"{kept}… {len(value):,} characters"
-    return value
 
 
 def record_sign_in(user: User, origin: Origin, outcome: AuditRecord.Outcome) -> None:

@@ -17,8 +17,9 @@ class AuditChain(models.Model):
     """The chain that a team's records are links of; the one without a team holds what belongs to none.
 
     Each record is two links, its opening and its closing, in the order they were written. A link's seal is the HMAC of its
-    content and of the seal before it, so that nothing can be removed, changed or put in between by who has the database
-    and not FIELD_ENCRYPTION_KEYS.
+    content and of the chain before it, so that nothing can be removed, changed or put in between by who has the database
+    and not FIELD_ENCRYPTION_KEYS. Head and base are states, which no record shows (console/access/audit/seals.py): a
+    chain cut at either end cannot be given a new one.
     """
 
     team = models.OneToOneField(Team, on_delete=models.SET_NULL, null=True, related_name="audit_chain")
@@ -26,10 +27,10 @@ class AuditChain(models.Model):
     name = models.CharField(max_length=40, unique=True)
     key = EncryptedTextField()
     length = models.BigIntegerField(default=0)
-    seal = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=64, blank=True)
     # Where it begins, since older links were deleted when their time was over.
     base_length = models.BigIntegerField(default=0)
-    base_seal = models.CharField(max_length=64, blank=True)
+    base_state = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -59,7 +60,7 @@ class AuditRecord(models.Model):
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, related_name="+")
     actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     actor_label = models.CharField(_("person"), max_length=255)
-    token = models.CharField(_("API token"), max_length=60, blank=True)
+    token = models.CharField(_("API token"), max_length=100, blank=True)
     ip = models.GenericIPAddressField(_("address"), null=True)
     user_agent = models.CharField(max_length=255, blank=True)
     connection = models.CharField(_("connection"), max_length=80, blank=True)

@@ -56,17 +56,17 @@ class Command(BaseCommand):
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
                 self.stdout.write(f"Made {email}")
-            with recorded(
-                operation="team.bootstrap",
-                actor=None,
-                team=team,
-                origin=Origin(),
-                target=email,
-                parameters={"role": "owner"},
-            ):
-                _membership, created = Membership.objects.update_or_create(
-                    team=team, user=user, defaults={"role_slug": "owner"}
-                )
+        with recorded(
+            operation="team.bootstrap",
+            actor=None,
+            team=team,
+            origin=Origin(),
+            target=email,
+            parameters={"role": "owner"},
+        ):
+            _membership, created = Membership.objects.update_or_create(
+                team=team, user=user, defaults={"role_slug": "owner"}
+            )
         self.stdout.write(
             f"{email} is {'now' if created else 'already a member and now'} owner of {team.name}"
         )
