@@ -1,80 +1,46 @@
 """The one door to the cloud.
 
 Every call, from a page, a worker or the explorer, passes in order: permission of the actor's role for the operation →
-validation against the catalogue → audit record opened (writes, reveals) → quota lane → sign, send, retry → error mapped →
+validation against the catalogue → within reach of the actor's membership → audit record opened (writes, reveals) → quota lane → sign, send, retry → error mapped →
 audit record closed → cache. A view cannot forget a check, because there is no other way out.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.cache import caches
-from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from console.access.audit import Origin, close_record, open_record
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
+from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import paging
+from console.cloud.answers import misfit
 from console.cloud.catalogue import Access, Operation, operation, validate
 from console.cloud.errors import BadAnswer, CloudError, InvalidParameter, Unavailable
 from console.cloud.quota import Lane
 from console.cloud.trace import Trace
+from console.connections import approval as approvals
+from console.connections import reach
+from console.connections.cache import Facts, Reads
 from console.connections.clients import client_for, quota
 from console.connections.masking import mask_trace, masked
 from console.connections.models import Connection
+from console.connections.pools import pool
+from console.connections.refusals import ConnectionOutOfReach, OutOfReach, PermissionRefused
 
+__all__ = ["Call", "ConnectionOutOfReach", "Gateway", "OutOfReach", "PermissionRefused"]
+
+Judged = TypeVar("Judged")
 _BACKGROUND_WAIT_SECONDS = 120.0
-_READERS = 16
 _WRITERS = 8
-_readers: ThreadPoolExecutor | None = None
-_readers_lock = threading.Lock()
-
-
-def _pool() -> ThreadPoolExecutor:
-    global _readers
-    with _readers_lock:
-        if _readers is None:
-            _readers = ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="cloud")
-        return _readers
-
-
-def _forget_pool() -> None:
-    """A forked worker inherits the pool but none of its threads: it makes its own."""
-    global _readers, _readers_lock
-    _readers, _readers_lock = None, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget_pool)
-
-
-class PermissionRefused(PermissionDenied):
-    """The actor's role does not reach the operation, or the secrets in its answer.
-
-    `recorded`: whether the try is in the audit trail. What a view asks before it shows a form is no try.
-    """
-
-    recorded = False
-
-    def __init__(self, operation: Operation, membership: Membership, *, reveal: bool = False) -> None:
-        self.operation = operation
-        text = (
-            _("The role “%(role)s” may not see the secrets that %(operation)s answers with.")
-            if reveal
-            else _("The role “%(role)s” may not call %(operation)s.")
-        )
-        super().__init__(text % {"role": membership.role.label, "operation": operation.name})
 
 
 @dataclass(frozen=True)
@@ -96,14 +62,28 @@ class Gateway:
         connection: Connection,
         lane: Lane = Lane.PEOPLE,
         origin: Origin | None = None,
+        reauthenticated: bool = False,
+        approval: approvals.Approval | None = None,
     ) -> None:
         if membership.team_id != connection.team_id or membership.user_id != actor.pk:
             raise ValueError("The membership is not the actor's in the connection's team.")
+        if not membership.admits_connection(connection.pk):
+            raise ConnectionOutOfReach(_("Your access in this team is limited to other connections."))
         self.actor = actor
         self.membership = membership
         self.connection = connection
         self.lane = lane
         self.origin = origin or Origin()
+        # Whether the actor showed lately that it is they: without it no secret is revealed.
+        self.reauthenticated = reauthenticated
+        self.approval = approval
+        self.reads = Reads(connection)
+        # None for a membership of the whole team, which pays nothing for it.
+        self.reach = (
+            reach.Reach(membership.narrowings, connection.instance_id, self._look_up, Facts(connection))
+            if membership.narrowings
+            else None
+        )
         self.calls = 0  # upstream calls made, cache answers not counted
         self.waited = 0.0  # seconds spent waiting for a turn under the quotas
         self._counting = threading.Lock()
@@ -111,22 +91,40 @@ class Gateway:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def allows(self, name: str) -> bool:
-        """Whether the actor's role may call the operation."""
+        """Whether the actor's role may call the operation, about something within their reach."""
         return self._may(operation(name), reveal=False)
 
     def require(self, *names: str) -> None:
-        """Raises PermissionRefused unless the actor's role may call all these operations."""
+        """Raises PermissionRefused unless the actor may call all these operations."""
         for name in names:
             if not self.allows(name):
-                raise PermissionRefused(operation(name), self.membership)
+                raise self._refusal(operation(name), reveal=False)
+
+    def require_secrets(self, *names: str) -> None:
+        """Raises PermissionRefused unless the actor may see the secrets in the answers of all these operations."""
+        for name in names:
+            if not self.reveals(name):
+                raise self._refusal(operation(name), reveal=True)
 
     def reveals(self, name: str) -> bool:
         """Whether the actor's role may see the secrets in the operation's answer."""
         return self._may(operation(name), reveal=True)
 
     def _may(self, described: Operation, *, reveal: bool) -> bool:
+        return self._role_allows(described, reveal=reveal) and (
+            self.reach is None or self.reach.could(described)
+        )
+
+    def _role_allows(self, described: Operation, *, reveal: bool) -> bool:
         role = self.membership.role
+        if reveal and self.membership.token is not None:
+            return False  # a program cannot confirm that it is the person
         return self.actor.is_active and (role.reveals(described) if reveal else role.allows(described))
+
+    def _refusal(self, described: Operation, *, reveal: bool) -> PermissionRefused:
+        if self.reach is not None and self._role_allows(described, reveal=reveal):
+            return OutOfReach(described, self.reach.sentence)
+        return PermissionRefused(described, self.membership, reveal=reveal)
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -138,25 +136,38 @@ class Gateway:
         reveal: bool = False,
         fresh: bool = False,
         trace: Trace | None = None,
+        listed: Sequence[str] = (),
         **params: Any,
     ) -> dict[str, Any]:
         """Call an operation and return its answer, secrets masked unless `reveal`.
 
         `target` names for the audit trail what the call is about. `fresh` passes over the cache of reads, and so does
-        `trace`, which is filled with what was sent and answered, secrets masked as in the answer. Raises PermissionRefused, or an error of the CloudError family; InvalidParameter before anything is sent when a
+        `trace`, which is filled with what was sent and answered, secrets masked as in the answer. `listed` are the names in
+        the file that DnListFileUrl leads to, where the caller wrote it. Raises PermissionRefused, ApprovalNeeded,
+        ReauthenticationNeeded (for `reveal`), or an
+        error of the CloudError family; InvalidParameter before anything is sent when a
         parameter breaks the catalogue's rules.
         """
         described = operation(name)
-        params = {key: value for key, value in params.items() if value is not None}
+        params = _given(params)
         recorded = described.access is not Access.READ or reveal
         if not self._may(described, reveal=reveal):
-            refusal = PermissionRefused(described, self.membership, reveal=reveal)
+            refusal = self._refusal(described, reveal=reveal)
             if recorded:
                 self.record_refusal(refusal, target, params)
             raise refusal
         problems = validate(described, params)
         if problems:
             raise InvalidParameter.from_problems(name, problems)
+        self._check_reach(described, params, target=target if recorded else None)
+        if reveal and not self.reauthenticated:
+            raise ReauthenticationNeeded
+        approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))])
+        composed = self._limited(described, lambda within: reach.composed(within, described, params))
+        if composed is not None:
+            if trace is not None:
+                trace.withheld = True  # there is no one answer of the platform
+            return masked(described, composed)
         send = self._sending(described, params, trace)
         try:
             if recorded:
@@ -168,6 +179,10 @@ class Gateway:
         finally:
             if trace is not None and not reveal:
                 mask_trace(described, trace)
+        if self.reach is not None and reach.alters(self.reach, described):
+            answer = self._limited(described, lambda within: reach.filtered(within, described, answer)) or {}
+            if trace is not None:
+                trace.body, trace.withheld = b"", True
         return answer if reveal else masked(described, answer)
 
     def pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
@@ -182,6 +197,7 @@ class Gateway:
         for call in calls:
             if operation(call.operation).access is not Access.READ:
                 raise ValueError(f"{call.operation} is not a read")
+        self.require(*(call.operation for call in calls))
 
         def one(call: Call) -> dict[str, Any] | CloudError:
             try:
@@ -192,17 +208,22 @@ class Gateway:
         if len(calls) == 1:
             return [one(calls[0])]
         # Reads touch no database, so the threads open no connection to it that nobody would close.
-        futures = [_pool().submit(copy_context().run, one, call) for call in calls]
+        futures = [pool().submit(copy_context().run, one, call) for call in calls]
         return [future.result() for future in futures]
 
     def each(self, name: str, many: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | CloudError]:
         """The same write for several things, a few at a time; answers in order, an error in the place of one that failed.
 
-        Each has its own audit record. Raises PermissionRefused before the first.
+        Each has its own audit record. Raises PermissionRefused and ApprovalNeeded before the first.
         """
         described = operation(name)
         if not self.allows(name) and many:
             self.call(name, **many[0])
+        planned = [approvals.Planned(name, _given(one)) for one in many]
+        self._limited(described, lambda within: within.prepare(described, [call.params for call in planned]))
+        for call in planned:
+            self._check_reach(described, call.params, target="")
+        approvals.check(self, described, [one for one in planned if not validate(described, one.params)])
         answers: list[dict[str, Any] | CloudError] = []
         for start in range(0, len(many), _WRITERS):
             answers += self._a_few(described, many[start : start + _WRITERS])
@@ -214,13 +235,13 @@ class Gateway:
         """Writes at once. Only sending is done by other threads: the records stay with the database connection of this one."""
         sendings: list[Callable[[], dict[str, Any]]] = []
         for one in many:
-            params = {key: value for key, value in one.items() if value is not None}
+            params = _given(one)
             problems = validate(described, params)
             if problems:
                 sendings.append(partial(_raise, InvalidParameter.from_problems(described.name, problems)))
                 continue
             record = self._open(described, "", params)
-            future = _pool().submit(copy_context().run, self._send, described, params)
+            future = pool().submit(copy_context().run, self._send, described, params)
             sendings.append(partial(self._settled, record, described, future.result))
         answers: list[dict[str, Any] | CloudError] = []
         for sending in sendings:
@@ -229,6 +250,39 @@ class Gateway:
             except CloudError as error:
                 answers.append(error)
         return answers
+
+    # -- what is within reach ----------------------------------------------------------------------------------------
+
+    def _check_reach(self, described: Operation, params: Mapping[str, Any], *, target: str | None) -> None:
+        """Raises OutOfReach, in the trail under `target` unless that is None."""
+        try:
+            self._limited(described, lambda within: within.check(described, params))
+        except OutOfReach as refusal:
+            if target is not None:
+                self.record_refusal(refusal, target, params)
+            raise
+
+    def _limited(self, described: Operation, judge: Callable[[reach.Reach], Judged]) -> Judged | None:
+        """What `judge` says of the membership's reach; None without one. Raises OutOfReach and CloudError."""
+        try:
+            return None if self.reach is None else judge(self.reach)
+        except reach.NotWithin as error:
+            raise OutOfReach(described, error.text) from None
+
+    def _look_up(self, asked: Sequence[reach.Asked]) -> list[dict[str, Any] | CloudError]:
+        """Reads that tell what is within reach: past permission, as nobody sees them as they are."""
+
+        def one(read: reach.Asked) -> dict[str, Any] | CloudError:
+            name, params = read
+            try:
+                return self._cached(operation(name), dict(params), False)
+            except CloudError as error:
+                return error
+
+        if len(asked) == 1:
+            return [one(asked[0])]
+        futures = [pool("reach").submit(copy_context().run, one, read) for read in asked]
+        return [future.result() for future in futures]
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
@@ -257,20 +311,21 @@ class Gateway:
             raise
         finally:
             if described.access is not Access.READ:
-                self._forget_reads()
+                self.reads.forget()
+                if self.reach is not None:
+                    self.reach.forget()
         close_record(record, AuditRecord.Outcome.DONE, request_id=str(answer.get("RequestId", "")))
         return answer
 
     def _cached(self, described: Operation, params: dict[str, Any], fresh: bool) -> dict[str, Any]:
-        key = self._cache_key(described, params)
+        key = self.reads.key(described, params)
         if not fresh and self.lane is Lane.PEOPLE and key:
-            known: dict[str, Any] | None = _cache_get(key)
+            known = self.reads.known(key)
             if known is not None:
                 return known
         answer = self._send(described, params)
         if self.lane is Lane.PEOPLE and key:
-            # What is kept in Redis holds no secret.
-            _cache_set(key, masked(described, answer), settings.CLOUD_CACHE_SECONDS)
+            self.reads.keep(key, masked(described, answer))
         return answer
 
     def _sending(
@@ -283,14 +338,14 @@ class Gateway:
             account, qps = self.connection.quota_account, described.qps_for(params)
             trace.quota, trace.waited = qps, self._turn(described, params)
             trace.left = quota().left(account, described.name, qps)
-            return client_for(self.connection).call(described.name, trace, **params)
+            return _fitting(described, client_for(self.connection).call(described.name, trace, **params))
 
         return traced
 
     def _send(self, described: Operation, params: dict[str, Any]) -> dict[str, Any]:
         client = client_for(self.connection)
         self._turn(described, params)
-        return client.call(described.name, **params)
+        return _fitting(described, client.call(described.name, **params))
 
     def _turn(self, described: Operation, params: dict[str, Any]) -> float:
         """Wait until the quota lets the call go; the seconds waited. Raises QuotaTimeout."""
@@ -318,52 +373,30 @@ class Gateway:
             team=self.membership.team,
             origin=self.origin,
             target=target or _named_by(params),
-            parameters=params,
+            parameters={**params, **(self.approval.noted if self.approval else {})},
             connection=self.connection.slug,
         )
 
-    # -- the cache of reads ------------------------------------------------------------------------------------------
 
-    @property
-    def _generation_key(self) -> str:
-        return f"reads:{self.connection.pk}:generation"
-
-    def _cache_key(self, described: Operation, params: Mapping[str, Any]) -> str:
-        """The key of a read; "" when it is not to be kept. It holds the generation, which every write on the connection moves."""
-        if not settings.CLOUD_CACHE_SECONDS:
-            return ""
-        generation = _cache_get(self._generation_key) or 0
-        text = json.dumps(
-            [described.name, self.connection.updated_at.isoformat(), params], sort_keys=True, default=str
+def _fitting(described: Operation, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; raises BadAnswer when it has not the shape that pages read. What is in it is not told: it may be secret."""
+    wrong = misfit(described, answer)
+    if wrong is not None:
+        raise BadAnswer(
+            "Client.BadAnswer",
+            f"{wrong} is missing or not of its kind",
+            operation=described.name,
+            request_id=str(answer.get("RequestId") or "")[:64],
         )
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return f"reads:{self.connection.pk}:{generation}:{digest}"
+    return answer
 
-    def _forget_reads(self) -> None:
-        try:
-            cache = caches["cloud"]
-            cache.add(self._generation_key, 0, None)
-            cache.incr(self._generation_key)
-        except Exception:  # Redis is away: then nothing is cached either
-            return
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
 
 
 def _raise(error: CloudError) -> dict[str, Any]:
     raise error
-
-
-def _cache_get(key: str) -> Any:
-    try:
-        return caches["cloud"].get(key)
-    except Exception:  # the cache only saves calls: without it the console reads from the cloud
-        return None
-
-
-def _cache_set(key: str, value: Any, seconds: int) -> None:
-    try:
-        caches["cloud"].set(key, value, seconds)
-    except Exception:
-        return
 
 
 def _named_by(params: Mapping[str, Any]) -> str:
