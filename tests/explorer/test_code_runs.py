@@ -67,14 +67,17 @@ def product(cloud: Client) -> str:
     return str(made["ProductKey"])
 
 
-def run(slug: str, text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(
+    slug: str, text: str, folder: Path, path: str = os.environ["PATH"], token: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run code as a person would who pasted it into a file."""
-    path = folder / f"call.{slug}"
-    path.write_text(text, encoding="utf-8")
+    script = folder / f"call.{slug}"
+    script.write_text(text, encoding="utf-8")
     command = {"curl": ["sh"], "python": [sys.executable], "node": ["node"]}[slug]
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY_SECRET}
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **keys}
-    return subprocess.run([*command, str(path)], env=environment, capture_output=True, text=True, timeout=60)
+    keys |= {"ALIBABA_CLOUD_SECURITY_TOKEN": token} if token else {}
+    environment = {"PATH": path, "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **keys}
+    return subprocess.run([*command, str(script)], env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture(params=["curl", "python"])
@@ -94,6 +97,29 @@ def call(request: pytest.FixtureRequest, platform: str, tmp_path: Path) -> Calla
         return answer
 
     return make
+
+
+def test_no_command_of_the_script_is_started_with_the_secret_among_its_arguments(platform, product, tmp_path):
+    """Arguments are in the list of processes, for everybody on the machine to read."""
+    folder, seen = tmp_path / "bin", tmp_path / "seen"
+    folder.mkdir()
+    for name in ("openssl", "curl", "cut", "date"):
+        if not (real := shutil.which(name)):
+            pytest.skip(f"no {name} is installed")
+        wrapper = folder / name
+        wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" "$0 $*" >> {seen}\nexec {real} "$@"\n')
+        wrapper.chmod(0o755)
+    written = language("curl").write(
+        CodeCall(operation("QueryProduct"), {"ProductKey": product}, "cn-shanghai", platform, scheme="http")
+    )
+    for token in ("", "token-of-no-worth"):
+        ended = run("curl", written, tmp_path, path=f"{folder}:{os.environ['PATH']}", token=token)
+        assert json.loads(ended.stdout)["Success"] is True, ended.stderr + ended.stdout
+    commands = seen.read_text()
+    assert "openssl dgst" in commands
+    assert "curl --silent" in commands
+    assert KEY_SECRET not in commands
+    assert "token-of-no-worth" not in commands
 
 
 def test_a_read_answers(call, product):
