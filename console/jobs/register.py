@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from console.cloud.errors import CloudError, NotFound
@@ -19,21 +18,22 @@ from console.jobs.http import REGISTER, demand
 from console.ui.format import size
 from console.ui.links import curl, with_query
 from console.ui.pieces import Tab
+from console.ui.uploads import takes_file
 
-_ROOM_FOR_THE_FORM = 64 * 1024
+
+def _too_large(request: HttpRequest) -> HttpResponse:
+    said = _("The file is larger than %(limit)s. Split it, and upload the parts one after another.") % {
+        "limit": size(settings.JOBS_UPLOAD_BYTES)
+    }
+    response = render(request, "jobs/too_large.html", {"said": said}, status=413)
+    response["Connection"] = "close"  # the rest of the body is not wanted
+    return response
 
 
-@csrf_exempt  # the token lies in the body, which is not read when it is too large; _register checks it
+@takes_file(settings.JOBS_UPLOAD_BYTES, lambda request: demand(request, REGISTER), _too_large)
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: CloudRequest) -> HttpResponseBase:
-    """Choose a product and upload a list, or say how many. A body over the limit is refused before it is read."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.JOBS_UPLOAD_BYTES + _ROOM_FOR_THE_FORM:
-        return _too_large(request)
-    return _register(request)
-
-
-@csrf_protect
-def _register(request: CloudRequest) -> HttpResponseBase:
+    """Choose a product and upload a list, or say how many."""
     demand(request, REGISTER)
     form_class = CountForm if request.GET.get("by") == "count" else FileForm
     products, error = _products(request)
@@ -91,12 +91,3 @@ def _page(
     ]
     context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "said": said}
     return render(request, "jobs/register.html", context, status=status)
-
-
-def _too_large(request: HttpRequest) -> HttpResponse:
-    said = _("The file is larger than %(limit)s. Split it, and upload the parts one after another.") % {
-        "limit": size(settings.JOBS_UPLOAD_BYTES)
-    }
-    response = render(request, "jobs/too_large.html", {"said": said}, status=413)
-    response["Connection"] = "close"  # the rest of the body is not wanted
-    return response

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from console.access.models import AuditRecord
 from tests.conftest import Cast
 
 SignIn = Callable[[str], Client]
@@ -56,6 +59,27 @@ def test_a_page_reads_no_more_than_it_takes(
 ) -> None:
     answer, read = send(sign_in(role), cast.url(path), 5_000_000_000)
     assert (answer.status_code, read) == (status, 0)
+
+
+@pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"])
+def test_nothing_is_read_of_a_file_from_those_who_may_not_upload_it(
+    cast: Cast, sign_in: SignIn, path: str
+) -> None:
+    for length in (50_000_000, 500):
+        answer, read = send(sign_in("viewer"), cast.url(path), length)
+        assert (answer.status_code, read) == (403, 0)
+    told, read = send(sign_in("viewer"), cast.url(path), 4_000_000, **{"HX-Request": "true"})
+    assert (told.status_code, read) == (403, 0)
+    assert "viewer" in unquote(told["X-Message"]).lower()
+    assert AuditRecord.objects.filter(actor=cast.members["viewer"], outcome="refused").exists()
+
+
+def test_a_file_from_another_site_is_refused(cast: Cast) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.members["owner"])
+    for path in ("ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"):
+        file = SimpleUploadedFile("f.bin", b"x")
+        assert client.post(cast.url(path), {"file": file}).status_code == 403
 
 
 @pytest.mark.parametrize("role", ["", "outsider"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
@@ -53,7 +52,7 @@ class Reach:
     most: bool
 
 
-@takes_file(api.MAX_LIST_BYTES)
+@takes_file(api.MAX_LIST_BYTES, lambda request: request.gateway.require(api.CREATE_STATIC))
 @require_http_methods(["GET", "HEAD", "POST"])
 def static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
     """Three steps at one address: the form, its summary (sent with `step=summary`), the sending (`step=send`).
@@ -144,10 +143,8 @@ def _send_static(
     request: CloudRequest, package: api.Package, form: StaticForm, token: str
 ) -> HttpResponseBase:
     aim, data = form.aim(), form.cleaned_data
-    listed = None
     if len(aim.names) > api.MAX_NAMES_A_CALL:
         request.gateway.require(api.UPLOAD_LIST)
-        listed = io.BytesIO("".join(f"{name}\n" for name in aim.names).encode())
 
     def make() -> str:
         return api.create_static_job(
@@ -157,7 +154,6 @@ def _send_static(
             form.strategy(),
             start=data["start"],
             finish=data["finish"],
-            list_file=listed,
         )
 
     def again(error: CloudError | None, token: str) -> HttpResponse:

@@ -113,7 +113,7 @@ def _menu(request: CloudRequest, package: api.Package, rights: Rights) -> list[M
     return menu
 
 
-@takes_file(api.MAX_PACKAGE_BYTES)
+@takes_file(api.MAX_PACKAGE_BYTES, lambda request: request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_package(request: CloudRequest) -> HttpResponseBase:
     """Take a file, bring it to the store, make a package of it; once for each form. 2 calls and the upload."""
