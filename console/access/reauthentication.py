@@ -33,7 +33,8 @@ class ReauthenticationNeeded(Exception):  # noqa: N818
 def recently_authenticated(request: HttpRequest, *, grace: bool = False) -> bool:
     """Whether the person signed in, or confirmed that it is they, in the last REAUTHENTICATION_MINUTES; `grace` doubles them.
 
-    Any way counts: password, second factor, passkey, single sign-on.
+    Any way counts: password, second factor, passkey. Coming by single sign-on does not, for the provider may have asked for
+    nothing; signing in there anew does.
     """
     minutes: int = settings.REAUTHENTICATION_MINUTES * (2 if grace else 1)
     return time.time() - authenticated_at(request) < minutes * 60
@@ -44,7 +45,8 @@ def authenticated_at(request: HttpRequest) -> float:
     if not request.user.is_authenticated:
         return 0.0
     records = get_authentication_records(request, request.user)
-    return max((float(record["at"]) for record in records), default=0.0)
+    proofs = [r for r in records if r["method"] != "socialaccount" or r.get("reauthenticated")]
+    return max((float(proof["at"]) for proof in proofs), default=0.0)
 
 
 def reauthenticated(view: View) -> View:

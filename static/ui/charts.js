@@ -63,7 +63,7 @@ async function draw(figure) {
   const plot = figure.querySelector("[data-chart-plot]");
   const state = figure.querySelector("[data-chart-state]");
   try {
-    const [{ default: Plot }, answer] = await Promise.all([import(figure.dataset.lib), fetch(figure.dataset.src, { headers: { Accept: "application/json" } })]);
+    const [{ default: Plot }, answer] = await Promise.all([import(figure.dataset.lib), fetch(figure.dataset.src, { headers: { Accept: "application/json", "X-Poll": "1" } })]);
     if (!answer.ok) throw new Error(String(answer.status));
     const data = await answer.json();
     if (!figure.isConnected) return;

@@ -31,6 +31,11 @@ function ended(event) {
 document.addEventListener("htmx:afterRequest", ended);
 document.addEventListener("htmx:sendAbort", ended);
 
+// What a page asks for by itself does not keep its person signed in.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (polls(event.detail.elt)) event.detail.headers["X-Poll"] = "1";
+});
+
 // -- polling stops while nobody looks, and catches up when somebody does --
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && polls(event.detail.elt)) event.preventDefault();
