@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import EncryptedTextField
-from console.access.models import Team
+from console.access.models import Membership, Team, User
 
 
 def validate_connection_slug(slug: str) -> None:
@@ -23,6 +24,14 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     def for_team(self, team: Team) -> ConnectionQuerySet:
         """The team's own connections."""
         return self.filter(team=team)
+
+    def within(self, membership: Membership) -> ConnectionQuerySet:
+        """The connections of the membership's team that it reaches."""
+        found = self.filter(team=membership.team_id)
+        for narrowing in membership.narrowings:
+            if narrowing.connections:
+                found = found.filter(pk__in=narrowing.connections)
+        return found
 
 
 class Connection(models.Model):
@@ -55,3 +64,18 @@ class Connection(models.Model):
     def quota_account(self) -> str:
         """What the platform counts calls by, as far as we can know it: the key's id, per region."""
         return f"{self.access_key_id}@{self.region}"
+
+
+class RecentDeletion(models.Model):
+    """Devices that somebody deleted a short while ago: so that many small deletions are seen to be a large one."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+    devices = models.PositiveIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["connection", "user", "at"], name="deletions_by_person")]
+
+    def __str__(self) -> str:
+        return f"{self.devices} by {self.user_id}"

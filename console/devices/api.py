@@ -255,6 +255,14 @@ def device_detail(gateway: Gateway, product_key: str, name: str, *, fresh: bool 
     return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **_named(product_key, name)))
 
 
+def several_details(
+    gateway: Gateway, named: Sequence[Mapping[str, Any]]
+) -> list[DeviceDetail | CloudError]:
+    """Devices by the parameters that name each (ProductKey and DeviceName, or IotId), read afresh; a call for each."""
+    answers = gateway.gather([Call("QueryDeviceDetail", one) for one in named], fresh=True)
+    return [answer if isinstance(answer, CloudError) else to_detail(answer) for answer in answers]
+
+
 def device_with_groups(
     gateway: Gateway, product_key: str, name: str, *, fresh: bool = False
 ) -> tuple[DeviceDetail, list[Group]]:
@@ -330,11 +338,11 @@ def reveal_secret(gateway: Gateway, product_key: str, name: str) -> Secrets:
 
 
 def register_device(gateway: Gateway, product_key: str, *, name: str = "", nickname: str = "") -> Secrets:
-    """Register a device and return what it signs in with: the secret only for those who may see secrets, else "".
+    """Register a device and return what it signs in with: the secret only for those who may see secrets now, else "".
 
     Without a name the platform makes one up.
     """
-    reveal = gateway.reveals("RegisterDevice")
+    reveal = gateway.reveals("RegisterDevice") and gateway.reauthenticated
     answer = gateway.call(
         "RegisterDevice",
         target=name or product_key,

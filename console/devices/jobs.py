@@ -330,6 +330,9 @@ REGISTER = Kind(
         "recover": Step(recover, _("Finding out what was made"), sent="yes"),
         "tags": Step(tags, _("Setting tags"), sent="yes"),
     },
+    stopping=_(
+        "What was not sent yet stays unsent. Devices that the platform is already making will be made."
+    ),
     rules=sheet.RULES,
     columns=sheet.COLUMNS,
     about="jobs/register_about.html",
@@ -410,7 +413,9 @@ SECRETS = Kind(
     icon="key",
     title=_secrets_title,
     reveals=("QueryPageByApplyId",),
+    stopping=_("It stops looking. Nothing on the platform changes."),
     rows=False,
+    outcomes="",
     tally=_tally_secrets,
     steps={
         "prepare": Step(plan, _("Finding the devices")),

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.connections.http import CloudRequest
-from console.jobs import actions
+from console.jobs import actions, kinds
 from console.jobs.forms import ColumnsForm
 from console.jobs.http import REGISTER, SECRETS, demand, job_of
 from console.jobs.listing import title
@@ -67,22 +67,16 @@ def discard(request: CloudRequest, job: int) -> HttpResponse:
 def cancel(request: CloudRequest, job: int) -> HttpResponse:
     """Stop a job before its next write; asks first."""
     found = job_of(request, job)
-    demand(request, found.kind)
+    demand(request, found.kind, found)
     page = curl(request, "jobs:detail", found.pk)
     if request.method == "POST":
         if not actions.cancel(found, request.user):
             messages.info(request, _("The job is over, or being canceled already."))
         return redirect(page)
-    if found.kind == REGISTER:
-        text = _(
-            "What was not sent yet stays unsent. Devices that the platform is already making will be made."
-        )
-    else:
-        text = _("It stops looking. Nothing on the platform changes.")
     context = {
         "form": forms.Form(),
         "title": _("Stop this job?"),
-        "text": text,
+        "text": kinds.get(found.kind).stopping,
         "submit": _("Stop the job"),
         "danger": True,
         "cancel": page,

@@ -27,10 +27,11 @@ def job_of(request: CloudRequest, pk: int) -> Job:
     return job
 
 
-def demand(request: CloudRequest, kind: str) -> None:
-    """Refuse who may not run and stop this kind of job. Raises PermissionRefused."""
+def demand(request: CloudRequest, kind: str, job: Job | None = None) -> None:
+    """Refuse who may not run and stop this kind of job, or this very `job`. Raises PermissionRefused."""
     described = kinds.get(kind)
-    for name in (*described.operations, *described.steering):
+    making = described.making(job) if job is not None else ()
+    for name in (*described.operations, *described.steering, *making):
         if not request.gateway.allows(name):
             raise PermissionRefused(operation(name), request.membership)
     for name in described.reveals:

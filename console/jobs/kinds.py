@@ -67,9 +67,12 @@ class Rule:
 class Kind:
     """A kind of job. `operations` (and, with secrets shown, `reveals`) must be allowed to whoever starts it, and are asked
     for again at every step. Who stops or repeats one by hand must be allowed `steering` besides: it may take more than
-    the reads that a job makes. `title(job)` names a job of this kind.
+    the reads that a job makes; `making(job)` are operations that only this very job calls. `title(job)` names a job of this
+    kind. `stopping` says what becomes of what was begun when it is stopped. `ended(job)` is called in the transaction in
+    which the job ends, however it does.
 
     `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts.
+    `outcomes` is the kind of status (console/ui/statuses.py) that the counts are by; "" when they are not shown.
     `rules` and `columns` name what its files are checked for, and what their columns are. `about` is a template with the
     kind's own facts about `job`.
     """
@@ -82,7 +85,11 @@ class Kind:
     operations: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
     steering: tuple[str, ...] = ()
+    making: Callable[[Job], tuple[str, ...]] = lambda job: ()
+    stopping: Text = ""
+    ended: Callable[[Job], None] = lambda job: None
     rows: bool = True
+    outcomes: str = "row"
     tally: Callable[[Job, Mapping[str, int]], None] = field(
         default=lambda job, counts: tally_rows(job, counts)
     )

@@ -67,13 +67,12 @@ def context(request: CloudRequest, job: Job) -> dict[str, Any]:
 
 def _outcomes(job: Job, kind: kinds.Kind) -> list[dict[str, Any]]:
     """How many rows came out how, for the figures of the page."""
-    of = "row" if kind.rows else "ota_task"
     counts = {state: n for state, n in job.counts.items() if n and state != Row.State.PENDING}
     if kind.rows and job.skipped:
         counts[Row.State.SKIPPED] = job.skipped
-    if not kind.rows and job.kind == SECRETS:
+    if not kind.outcomes:
         return []
-    looks = [(state, n, status(of, state)) for state, n in counts.items()]
+    looks = [(state, n, status(kind.outcomes, state)) for state, n in counts.items()]
     return [
         {"state": state, "count": n, "label": look.label, "tone": look.tone, "icon": look.icon}
         for state, n, look in looks

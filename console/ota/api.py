@@ -7,7 +7,8 @@ The platform calls a batch a job; so does this module, and pages say "batch".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import IO, Any
 
@@ -290,28 +291,24 @@ def create_static_job(
     *,
     start: datetime | None = None,
     finish: datetime | None = None,
-    list_file: IO[bytes] | None = None,
 ) -> str:
     """A batch over the devices there are now: returns its id.
 
-    Up to 200 names go in the call itself; more go as `list_file`, one name a line (10,000 names, 5 MB at most), by way
-    of the store. `start` is 5 minutes to 7 days ahead, `finish` an hour to 30 days after it. Raises Conflict for a package
-    that is not verified.
+    Up to 200 names go in the call itself, more (10,000 at most) as a file by way of the store. `start` is 5 minutes to 7
+    days ahead, `finish` an hour to 30 days after it. Raises Conflict for a package that is not verified.
     """
     specific = aim.selection == "SPECIFIC"
-    address: str | None = None
-    if specific and list_file is not None:
-        upload = gateway.call(UPLOAD_LIST, target=package.name).get("Data") or {}
-        clients.bring(gateway.connection, upload, list_file)
-        address = str(upload.get("FileUrl", ""))
+    listed = aim.names if specific and len(aim.names) > MAX_NAMES_A_CALL else ()
+    address = upload_names(gateway, listed, target=package.name) if listed else None
     answer = gateway.call(
         CREATE_STATIC,
         target=package.name,
+        listed=listed,
         FirmwareId=package.id,
         ProductKey=package.product_key,
         TargetSelection=aim.selection,
         SrcVersion=list(aim.source_versions) or None,
-        TargetDeviceName=list(aim.names) if specific and address is None else None,
+        TargetDeviceName=list(aim.names) if specific and not listed else None,
         DnListFileUrl=address,
         GrayPercent=aim.percent or None,
         GroupId=aim.group_id or None,
@@ -320,6 +317,20 @@ def create_static_job(
         ScheduleFinishTime=_ms(finish),
         **strategy.params(),
     )
+    return made_by(answer)
+
+
+def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
+    """Bring a file of names, one a line (10,000 and 5 MB at most), to the store: the address that a batch takes it from.
+
+    Raises also what `clients.bring` raises."""
+    upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
+    clients.bring(gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode()))
+    return str(upload.get("FileUrl", ""))
+
+
+def made_by(answer: Mapping[str, Any]) -> str:
+    """The id of the batch that an operation made."""
     return str((answer.get("Data") or {}).get("JobId", ""))
 
 
@@ -345,7 +356,7 @@ def create_dynamic_job(
         DynamicMode=2 if newcomers_only else 1,
         **strategy.params(),
     )
-    return str((answer.get("Data") or {}).get("JobId", ""))
+    return made_by(answer)
 
 
 def create_verify_job(
@@ -368,7 +379,7 @@ def create_verify_job(
         NeedPush=need_push,
         NeedConfirm=need_confirm,
     )
-    return str((answer.get("Data") or {}).get("JobId", ""))
+    return made_by(answer)
 
 
 def cancel_job(gateway: Gateway, job_id: str, states: Sequence[str]) -> None:

@@ -235,13 +235,18 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
         "product": found.product,
         "blocked": _reasons_against(found),
         "may_unpublish": request.gateway.allows("CancelReleaseProduct"),
-        "consequences": [
-            _("its key %(key)s: nothing that uses it works any longer") % {"key": key},
-            _("its thing model, topics and tags"),
-            _("its place in rules, subscriptions and update packages"),
-        ],
+        "consequences": consequences(key),
     }
     return render(request, "products/delete.html", context, status=422 if form.is_bound else 200)
+
+
+def consequences(key: str) -> list[str]:
+    """What goes with a product that is deleted."""
+    return [
+        _("its key %(key)s: nothing that uses it works any longer") % {"key": key},
+        _("its thing model, topics and tags"),
+        _("its place in rules, subscriptions and update packages"),
+    ]
 
 
 def _reasons_against(found: api.ProductDetail) -> list[str]:

@@ -1,0 +1,34 @@
+"""Leads who meets a rule of the team to the page where they ask a second person, with what they wanted kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from console.approvals import actions
+from console.approvals.models import ApprovalRequest
+from console.connections.approval import ApprovalNeeded
+from console.ui.links import curl
+
+
+class ApprovalMiddleware:
+    """The one place where ApprovalNeeded becomes a request. Stands after CloudErrorMiddleware, which would answer 403."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ApprovalNeeded) or error.gateway is not request.gateway:
+            return None
+        found = actions.prepare(error)
+        if found.state == ApprovalRequest.State.WAITING:
+            messages.info(request, _("The very same waits for approval already: here it is."))
+        return redirect(curl(request, "approvals:detail", found.pk))

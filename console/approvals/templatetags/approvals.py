@@ -1,0 +1,29 @@
+"""{% approvals_waiting %}        how many requests wait for the person to decide; 0 where the page names no team
+{% waiting_request key %}      the newest request that waits and is about the product, package or device of that name"""
+
+from __future__ import annotations
+
+from django import template
+from django.template.context import RequestContext
+
+from console.approvals import inbox
+from console.approvals.models import ApprovalRequest
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def approvals_waiting(context: RequestContext) -> int:
+    """How many requests wait for the person."""
+    membership = getattr(context.get("request"), "membership", None)
+    return inbox.waiting_for(membership).count() if membership is not None else 0
+
+
+@register.simple_tag(takes_context=True)
+def waiting_request(context: RequestContext, target: str) -> ApprovalRequest | None:
+    """The request that waits about `target` on the page's connection, if there is one that the person sees."""
+    request = context["request"]
+    waiting = inbox.visible(request.membership).filter(
+        connection=request.connection, target=target, state=ApprovalRequest.State.WAITING
+    )
+    return next((found for found in waiting if found.waits), None)
