@@ -65,6 +65,11 @@ class Connection(models.Model):
         """What the platform counts calls by, as far as we can know it: the key's id, per region."""
         return f"{self.access_key_id}@{self.region}"
 
+    @property
+    def account(self) -> str:
+        """Where it leads, as far as we can know it: another key, region, instance or endpoint may be another fleet."""
+        return f"{self.quota_account}/{self.instance_id} {self.endpoint}".strip()
+
 
 class RecentDeletion(models.Model):
     """Devices that somebody deleted a short while ago: so that many small deletions are seen to be a large one."""
@@ -79,3 +84,21 @@ class RecentDeletion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.devices} by {self.user_id}"
+
+
+class Submission(models.Model):
+    """A form that was sent, by the token it carried. `result` is the id of what was made; "" while that is not known."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    token = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    result = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "user", "token"], name="one_sending_of_a_form")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token}: {self.result or 'not known'}"

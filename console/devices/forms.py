@@ -113,6 +113,7 @@ class RegisterForm(forms.Form):
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
+    token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     nickname = _nickname(64, _("4 to 64 letters, digits and underscores; a Chinese character counts as two."))
 
     def __init__(self, products: Sequence[Product], *args: Any, chosen: str = "", **kwargs: Any) -> None:

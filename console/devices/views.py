@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
 from console.connections.errors import cloud_errors_to_form, status_of
-from console.connections.gateway import Gateway
+from console.connections.gateway import Gateway, OutOfReach
 from console.connections.http import CloudRequest
+from console.connections.once import AlreadySent, new_token, once, outcome_unknown
 from console.devices import api, forms, sql
-from console.devices.records import Device, DeviceFilter, DevicePage, split_key
+from console.devices.records import Device, DeviceFilter, DevicePage, Secrets, split_key
 from console.devices.tables import LABELS, device_table, product_table
 from console.products import api as products_api
 from console.ui.format import number
@@ -66,6 +67,11 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         "may_register": request.gateway.allows("RegisterDevice"),
         "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
     }
+    reach = request.gateway.reach
+    if reach is not None and reach.limited and asked and not wanted.product_key and not context["bad_text"]:
+        context["bad_text"] = _("Your access here is limited to %(limits)s. Choose a product to search in.") % {
+            "limits": reach.words
+        }
     if not asked and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)
@@ -178,7 +184,11 @@ def search(request: CloudRequest) -> HttpResponse:
     named = products_api.ProductFilter(text=text)
     context["products"] = product_table(counted=False).bind(request, filter(named.matches, products))
     if context["searchable"]:
-        found = api.search(request.gateway, text)
+        try:
+            found = api.search(request.gateway, text)
+        except OutOfReach as refused:
+            context["refused"] = str(refused)
+            return render(request, "devices/search.html", context)
         if len(found.exact) == 1:
             device = found.exact[0]
             return redirect(curl(request, "devices:detail", device.product_key, device.name))
@@ -282,20 +292,44 @@ def create(request: CloudRequest) -> HttpResponse:
     products = products_api.choices(request.gateway)
     error = None
     if request.method == "GET":
-        form = forms.RegisterForm(products, chosen=chosen, initial={"product_key": chosen})
+        initial = {"product_key": chosen, "token": new_token()}
+        form = forms.RegisterForm(products, chosen=chosen, initial=initial)
         return render(request, "devices/create.html", {"form": form})
     form = forms.RegisterForm(products, request.POST, chosen=chosen)
     if form.is_valid():
         values = form.cleaned_data
-        try:
+        made: Secrets | None = None
+
+        def make() -> str:
+            nonlocal made
             made = api.register_device(
                 request.gateway,
                 values["product_key"],
                 name=values["device_name"],
                 nickname=values["nickname"],
             )
+            return f"{made.product_key}/{made.name}"
+
+        try:
+            once(request, values["token"] or new_token(), make)
+        except AlreadySent as earlier:
+            return _registered_before(request, earlier.result)
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
+            if outcome_unknown(raised):
+                form.data = request.POST.copy()
+                form.data["token"] = new_token()
         else:
-            return render(request, "devices/create.html", {"made": made, "reveals": bool(made.secret)})
+            return render(request, "devices/create.html", {"made": made, "reveals": bool(made and made.secret)})
     return render(request, "devices/create.html", {"form": form, "error": error}, status=422)
+
+
+def _registered_before(request: CloudRequest, made: str) -> HttpResponse:
+    if made:
+        messages.info(request, _("This form was sent already: here is the device that it registered."))
+        return redirect(curl(request, "devices:detail", *split_key(made)))
+    messages.warning(
+        request,
+        _("This form was sent already and has not been answered yet. Look for the device here in a moment."),
+    )
+    return redirect(curl(request, "devices:list"))

@@ -68,7 +68,6 @@ CANCEL_JOB, CANCEL_DEVICE, STOP_DYNAMIC = (
     "CancelOTAStrategyByJob",
 )
 CONFIRM = "ConfirmOTATask"
-CREATING = frozenset({CREATE_PACKAGE, CREATE_STATIC, CREATE_DYNAMIC, CREATE_VERIFY})
 """Operations that make something new each time they are called."""
 
 SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")  # GenerateOTAUploadURL

@@ -16,8 +16,8 @@ from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
 from console.cloud import objects
 from console.ota import api
-from console.ota.models import Submission
-from console.ota.once import once
+from console.connections.models import Submission
+from console.connections.once import once
 from tests.ota.conftest import exists
 
 CONTENT = b"firmware " * 1000

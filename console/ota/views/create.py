@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.cloud.errors import CloudError
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.connections.once import AlreadySent, new_token, once, outcome_unknown
 from console.groups import api as groups_api
 from console.ota import api, jobs
 from console.ota.batch_forms import DynamicForm, StaticForm, VerifyForm
-from console.ota.once import AlreadySent, new_token, once, outcome_unknown
 from console.ota.views.shared import status_of
 from console.ui.links import curl
 from console.ui.uploads import takes_file
@@ -193,7 +193,7 @@ def _send(
     except CloudError as raised:
         error = cloud_errors_to_form(form, raised, _FIELDS)
         return again(error, new_token() if outcome_unknown(raised) else token)
-    jobs.watch(request.gateway, job_id)
+    jobs.watch(request.gateway, job_id, product_key=package.product_key)
     messages.success(request, gettext("The batch was created."))
     return redirect(curl(request, "ota:job", job_id))
 

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.cloud.errors import CloudError
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.connections.once import AlreadySent, new_token, once, outcome_unknown
 from console.ota import api
 from console.ota.forms import PackageFilter, PackageForm, suffix_of
-from console.ota.once import AlreadySent, new_token, once, outcome_unknown
 from console.ota.views.shared import Rights, product_choices, status_of
 from console.ota.views.tables import JOBS, PACKAGES
 from console.ui.forms import ConfirmForm

@@ -1,4 +1,4 @@
-"""Sending a form once: a double click, a reload or two tabs make one package and one batch.
+"""Sending a form once: a double click, a reload or two tabs make one device, one package, one batch.
 
 The form carries a token that no other has. Whoever comes first with it claims it by a row in the database; the second finds
 the row, and with it what the first made.
@@ -15,10 +15,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.access.encryption import Undecryptable
+from console.cloud.catalogue import Access, UnknownOperation, operation
 from console.cloud.errors import BadAnswer, CloudError, Unavailable
 from console.connections.http import CloudRequest
-from console.ota import api
-from console.ota.models import Submission
+from console.connections.models import Submission
 
 _KEPT = timedelta(days=7)
 
@@ -66,6 +66,12 @@ def once(request: CloudRequest, token: str, make: Callable[[], str]) -> str:
 
 def outcome_unknown(error: CloudError) -> bool:
     """Whether the thing may have been made although no answer said so."""
-    if error.operation not in api.CREATING:
+    try:
+        described = operation(error.operation)
+    except (
+        UnknownOperation
+    ):  # not of the platform's: the object store, where bringing a file again is harmless
+        return False
+    if described.access is Access.READ or described.idempotent:
         return False
     return isinstance(error, BadAnswer) or (isinstance(error, Unavailable) and error.sent)
