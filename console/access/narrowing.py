@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 
 @dataclass(frozen=True)
 class Narrowing:
@@ -48,3 +50,23 @@ class Narrowing:
     def admits_connection(self, pk: int) -> bool:
         """Whether the connection is within reach."""
         return not self.connections or pk in self.connections
+
+
+def in_words(narrowing: Narrowing, connections: Mapping[int, str]) -> str:
+    """A short line about a reach; `connections` are the names of those that there are."""
+    if not narrowing:
+        return gettext("The whole team")
+    parts = []
+    count = len(narrowing.connections)
+    if count == 1:
+        (pk,) = narrowing.connections
+        parts.append(connections.get(pk, gettext("a deleted connection")))
+    elif count:
+        parts.append(ngettext("%(count)d connection", "%(count)d connections", count) % {"count": count})
+    if narrowing.products:
+        count = len(narrowing.products)
+        parts.append(ngettext("%(count)d product", "%(count)d products", count) % {"count": count})
+    if narrowing.groups:
+        count = len(narrowing.groups)
+        parts.append(ngettext("%(count)d group", "%(count)d groups", count) % {"count": count})
+    return ", ".join(parts)

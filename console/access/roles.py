@@ -44,6 +44,22 @@ class Area(StrEnum):
 
 CLOUD_AREAS = tuple(Area)[:8]
 CONSOLE_AREAS = frozenset(tuple(Area)[8:])
+AREA_LABELS: Mapping[Area, str | Promise] = MappingProxyType(
+    {
+        Area.PRODUCTS: _("Products"),
+        Area.DEVICES: _("Devices"),
+        Area.GROUPS: _("Groups"),
+        Area.THINGS: _("Thing models"),
+        Area.OTA: _("Updates"),
+        Area.MESSAGING: _("Messages and topics"),
+        Area.ROUTING: _("Data routing"),
+        Area.EDGE: _("Edge instances"),
+        Area.CONNECTIONS: _("Connections"),
+        Area.MEMBERS: _("Members"),
+        Area.AUDIT: _("Audit trail"),
+    }
+)
+OWNER = "owner"
 NOTHING: Mapping[Area, Level] = MappingProxyType({})
 
 LEVEL_OF_ACCESS = {
@@ -119,7 +135,7 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
                 _levels(Level.SECRET, connections=Level.SECRET, members=Level.WRITE, audit=Level.READ),
             ),
             Role(
-                "owner",
+                OWNER,
                 _("Owner"),
                 _("Everything, and who else may be owner."),
                 _levels(Level.SECRET, connections=Level.SECRET, members=Level.SECRET, audit=Level.READ),

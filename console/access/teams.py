@@ -1,24 +1,21 @@
-"""Changing who belongs to a team, and as what. Every change is a record of the audit trail."""
+"""Who may give what in a team, and changing who belongs to it. Every change is a record of the audit trail."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
-from allauth.account.forms import default_token_generator  # type: ignore[import-not-found]
-from allauth.account.utils import user_pk_to_url_str  # type: ignore[import-not-found]
-from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, recorded
-from console.access.models import Membership, Team, User
-from console.access.roles import BUILT_IN, Area, Level, Role
-
-OWNER = "owner"
+from console.access.models import Membership, Team
+from console.access.narrowing import Narrowing
+from console.access.roles import OWNER, Area, Level, Role
 
 
 class LastOwner(ValidationError):  # noqa: N818
@@ -39,57 +36,49 @@ class Actor:
     origin: Origin
 
 
+# -- who may give what -------------------------------------------------------------------------------------------------
+
+
 def assignable(membership: Membership) -> list[Role]:
-    """The roles that this member may give: owners all, others who may change members all but owner."""
+    """The roles that this member may give: none that reaches further than their own. So only an owner makes owners."""
     if not membership.has_level(Area.MEMBERS, Level.WRITE):
         return []
-    return [
-        role
-        for role in BUILT_IN.values()
-        if role.slug != OWNER or membership.has_level(Area.MEMBERS, Level.SECRET)
-    ]
+    return [role for role in membership.team.roles.values() if membership.role.includes(role)]
 
 
 def may_change(actor: Membership, member: Membership) -> bool:
     """Whether `actor` may change or remove `member`: whose present role must be one that the actor could give."""
-    return any(role.slug == member.role_slug for role in assignable(actor))
+    return actor.has_level(Area.MEMBERS, Level.WRITE) and actor.role.includes(member.own_role)
 
 
-def add_member(actor: Actor, email: str, name: str, role_slug: str) -> Membership:
-    """Add the person of that address to the actor's team, as a new user without a password where there is none yet.
-
-    Raises ValidationError when they are a member already, PermissionDenied when the actor may not give the role.
-    """
-    team = actor.membership.team
-    address = email.strip().lower()
-    with _recorded(actor, "team.add_member", address, {"role": role_slug}):
-        _check_assignable(actor.membership, role_slug)
-        with transaction.atomic():
-            user, _new = User.objects.get_or_create(
-                email=address, defaults={"name": name, "password": make_password(None)}
-            )
-            membership, created = Membership.objects.get_or_create(
-                team=team, user=user, defaults={"role_slug": role_slug}
-            )
-        if not created:
-            raise ValidationError({"email": gettext("This person is a member of the team already.")})
-    return membership
+def is_owner(membership: Membership) -> bool:
+    """Whether the member may do what is left to owners. Only the built-in role reaches this level."""
+    return membership.has_level(Area.MEMBERS, Level.SECRET)
 
 
-def change_role(actor: Actor, member: Membership, role_slug: str) -> None:
-    """Give `member` another role. Raises LastOwner, PermissionDenied, ValidationError when they have left."""
+# -- changes -----------------------------------------------------------------------------------------------------------
+
+
+def change_member(actor: Actor, member: Membership, role_slug: str, narrowing: Narrowing) -> None:
+    """Give `member` another role or reach. Raises LastOwner, PermissionDenied, ValidationError when they have left."""
     with (
-        _recorded(actor, "team.change_role", member.user.email, {"from": member.role_slug, "to": role_slug}),
+        recorded_as(
+            actor,
+            "team.change_role",
+            member.user.label,
+            granted(role_slug, narrowing),
+            before=granted(member.role_slug, member.own_narrowing),
+        ),
         transaction.atomic(),
     ):
         acting, present = _as_they_are_now(actor, member)
         if not may_change(acting, present):
             raise _not_yours()
-        _check_assignable(acting, role_slug)
+        check_grant(acting, role_slug, narrowing)
         if present.role_slug == OWNER and role_slug != OWNER:
             _check_other_owner(present)
-        Membership.objects.filter(pk=present.pk).update(role_slug=role_slug)
-    member.role_slug = role_slug
+        Membership.objects.filter(pk=present.pk).update(role_slug=role_slug, narrowing=narrowing.kept())
+    member.role_slug, member.narrowing = role_slug, narrowing.kept()
 
 
 def remove_member(actor: Actor, member: Membership) -> None:
@@ -98,7 +87,12 @@ def remove_member(actor: Actor, member: Membership) -> None:
     Raises LastOwner, PermissionDenied, ValidationError when they have left.
     """
     with (
-        _recorded(actor, "team.remove_member", member.user.email, {"role": member.role_slug}),
+        recorded_as(
+            actor,
+            "team.remove_member",
+            member.user.label,
+            before=granted(member.role_slug, member.own_narrowing),
+        ),
         transaction.atomic(),
     ):
         acting, present = _as_they_are_now(actor, member)
@@ -109,41 +103,50 @@ def remove_member(actor: Actor, member: Membership) -> None:
         present.delete()
 
 
-def awaits_password(user: User) -> bool:
-    """Whether the person was added and never chose a password."""
-    return not user.has_usable_password() and user.last_login is None
+def transfer_ownership(actor: Actor, member: Membership) -> None:
+    """Make `member` owner and the actor, an owner, administrator: both or neither.
 
-
-def may_hand_link(actor: Membership, member: Membership) -> bool:
-    """Whether `actor` may hand `member` the link to their first password.
-
-    Only in the team that brought the person: who has the link can become them, in every team they belong to.
+    Raises PermissionDenied, and ValidationError when they have left or cannot sign in.
     """
-    first = Membership.objects.filter(user_id=member.user_id).order_by("pk").first()
-    return (
-        may_change(actor, member)
-        and awaits_password(member.user)
-        and first is not None
-        and first.team_id == member.team_id
-    )
+    with (
+        recorded_as(
+            actor,
+            "team.transfer",
+            member.user.label,
+            {"role": OWNER},
+            before=granted(member.role_slug, member.own_narrowing),
+        ),
+        transaction.atomic(),
+    ):
+        acting, present = _as_they_are_now(actor, member)
+        if not is_owner(acting):
+            raise _not_yours()
+        if present.pk == acting.pk:
+            raise ValidationError(gettext("You are owner already."), code="self")
+        if not present.user.is_active:
+            raise ValidationError(
+                gettext("This person cannot sign in: their account is closed."), code="inactive"
+            )
+        Membership.objects.filter(pk=present.pk).update(role_slug=OWNER, narrowing={})
+        Membership.objects.filter(pk=acting.pk).update(role_slug="administrator")
 
 
-def password_link(user: User) -> str:
-    """The path where a person who was added chooses their first password; works once, for PASSWORD_RESET_TIMEOUT.
-
-    Raises ValueError for anyone who has a password: with a link for them an administrator could become them.
-    """
-    if not awaits_password(user):
-        raise ValueError("The person has a password already.")
-    return reverse(
-        "account_reset_password_from_key",
-        kwargs={"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)},
-    )
+# -- what changes of a team share --------------------------------------------------------------------------------------
 
 
-def _recorded(
-    actor: Actor, operation: str, target: str, parameters: dict[str, str]
+def granted(role_slug: str, narrowing: Narrowing) -> dict[str, Any]:
+    """A role and its reach, as records show them."""
+    return {"role": role_slug, **narrowing.kept()}
+
+
+def recorded_as(
+    actor: Actor,
+    operation: str,
+    target: str,
+    parameters: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> AbstractContextManager[None]:
+    """A record of the team's trail around what `actor` does."""
     return recorded(
         operation=operation,
         actor=actor.membership.user,
@@ -151,21 +154,45 @@ def _recorded(
         origin=actor.origin,
         target=target,
         parameters=parameters,
+        before=before,
     )
 
 
-def _as_they_are_now(actor: Actor, member: Membership) -> tuple[Membership, Membership]:
-    """The memberships of who acts and of `member`, read again with the team's row locked.
+def acting_now(actor: Actor) -> Membership:
+    """The membership of who acts, read again with the team's row locked; to be called in a transaction.
 
-    Two owners who remove each other come one by one, and the second is no member any more.
+    Changes of a team's people and roles come one by one, so what is checked still holds when it is done.
+    Raises PermissionDenied when they are no member any more.
     """
-    Team.objects.select_for_update().get(pk=member.team_id)
-    present = Membership.objects.in_bulk([actor.membership.pk, member.pk])
-    if actor.membership.pk not in present:
+    Team.objects.select_for_update().get(pk=actor.membership.team_id)
+    present = (
+        Membership.objects.select_related("team", "user")
+        .filter(pk=actor.membership.pk, user__is_active=True)
+        .first()
+    )
+    if present is None:
         raise _not_yours()
-    if member.pk not in present:
+    return present
+
+
+def check_grant(membership: Membership, role_slug: str, narrowing: Narrowing) -> None:
+    """Raises PermissionDenied unless the member may give this role, ValidationError for a narrowed owner."""
+    if role_slug not in {role.slug for role in assignable(membership)}:
+        raise PermissionDenied(gettext("Your role does not allow giving this role."))
+    if role_slug == OWNER and narrowing:
+        raise ValidationError(gettext("An owner always has the whole team."), code="owner")
+
+
+def _as_they_are_now(actor: Actor, member: Membership) -> tuple[Membership, Membership]:
+    """The memberships of who acts and of `member`, as they are with the team's row locked."""
+    acting = acting_now(actor)
+    present = (
+        acting.team.memberships.select_related("user").filter(pk=member.pk, user__is_service=False).first()
+    )
+    if present is None:
         raise ValidationError(gettext("This person is no longer a member of the team."), code="gone")
-    return present[actor.membership.pk], present[member.pk]
+    present.team = acting.team
+    return acting, present
 
 
 def _check_other_owner(member: Membership) -> None:
@@ -174,10 +201,5 @@ def _check_other_owner(member: Membership) -> None:
         raise LastOwner
 
 
-def _check_assignable(membership: Membership, role_slug: str) -> None:
-    if role_slug not in {role.slug for role in assignable(membership)}:
-        raise PermissionDenied(gettext("Your role does not allow giving this role."))
-
-
 def _not_yours() -> PermissionDenied:
-    return PermissionDenied(gettext("Only an owner may change or remove an owner."))
+    return PermissionDenied(gettext("Your role does not allow this change."))

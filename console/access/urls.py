@@ -5,24 +5,50 @@ from __future__ import annotations
 from django.urls import path
 
 from console.access import trail, views
+from console.access.pages import invitations, joining, members, roles, team_settings
+from console.access.sign_in import views as sign_in
+from console.access.sign_on import views as sign_on
 from console.access.tokens import views as tokens
 
 app_name = "access"
 urlpatterns = [
     path("", views.home, name="home"),
     path("account/profile/", views.profile, name="profile"),
+    path("account/security/", sign_in.security, name="security"),
+    path("account/security/sessions/<int:pk>/end/", sign_in.end_session, name="end-session"),
+    path("account/security/sessions/end-others/", sign_in.end_other_sessions, name="end-other-sessions"),
     path("account/tokens/", tokens.own, name="own-tokens"),
     path("account/tokens/<int:pk>/revoke/", tokens.revoke_own, name="revoke-own-token"),
+    path("invitations/", joining.invitation, name="invitation"),
+    path("invitations/<str:token>/", joining.link, name="invitation-link"),
+    path("teams/new/", team_settings.new_team, name="new-team"),
     path("<slug:team>/", views.team, name="team"),
-    path("<slug:team>/-/members/", views.members, name="members"),
-    path("<slug:team>/-/members/add/", views.member_add, name="member-add"),
-    path("<slug:team>/-/members/<int:pk>/", views.member, name="member"),
-    path("<slug:team>/-/members/<int:pk>/link/", views.member_link, name="member-link"),
-    path("<slug:team>/-/members/<int:pk>/remove/", views.member_remove, name="member-remove"),
+    path("<slug:team>/-/members/", members.members, name="members"),
+    path("<slug:team>/-/members/invite/", invitations.invite, name="invite"),
+    path("<slug:team>/-/members/<int:pk>/", members.member, name="member"),
+    path("<slug:team>/-/members/<int:pk>/edit/", members.member_edit, name="member-edit"),
+    path("<slug:team>/-/members/<int:pk>/remove/", members.member_remove, name="member-remove"),
+    path("<slug:team>/-/members/<int:pk>/transfer/", members.member_transfer, name="member-transfer"),
+    path("<slug:team>/-/invitations/<int:pk>/renew/", invitations.renew, name="invitation-renew"),
+    path("<slug:team>/-/invitations/<int:pk>/withdraw/", invitations.withdraw, name="invitation-withdraw"),
+    path("<slug:team>/-/roles/", roles.roles, name="roles"),
+    path("<slug:team>/-/roles/add/", roles.role_add, name="role-add"),
+    path("<slug:team>/-/roles/preview/", roles.role_preview, name="role-preview"),
+    path("<slug:team>/-/roles/<slug:slug>/", roles.role, name="role"),
+    path("<slug:team>/-/roles/<slug:slug>/edit/", roles.role_edit, name="role-edit"),
+    path("<slug:team>/-/roles/<slug:slug>/delete/", roles.role_delete, name="role-delete"),
+    path("<slug:team>/-/settings/", team_settings.settings, name="settings"),
+    path("<slug:team>/-/settings/delete/", team_settings.delete, name="team-delete"),
     path("<slug:team>/-/tokens/", tokens.of_team, name="tokens"),
     path("<slug:team>/-/tokens/add/", tokens.add_to_team, name="add-token"),
     path("<slug:team>/-/tokens/own/add/", tokens.add_own, name="add-own-token"),
     path("<slug:team>/-/tokens/<int:pk>/revoke/", tokens.revoke_in_team, name="revoke-token"),
+    path("<slug:team>/-/sign-on/", sign_on.rules, name="sign-on"),
+    path("<slug:team>/-/sign-on/add/", sign_on.add, name="sign-on-add"),
+    path("<slug:team>/-/sign-on/try/", sign_on.try_out, name="sign-on-try"),
+    path("<slug:team>/-/sign-on/<int:pk>/", sign_on.edit, name="sign-on-edit"),
+    path("<slug:team>/-/sign-on/<int:pk>/move/", sign_on.move, name="sign-on-move"),
+    path("<slug:team>/-/sign-on/<int:pk>/delete/", sign_on.delete, name="sign-on-delete"),
     path("<slug:team>/-/audit/", trail.audit, name="audit"),
     path("<slug:team>/-/audit/<int:pk>/", trail.record, name="audit-record"),
 ]

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
+from console.access.audit import SAFE_PARAMETERS
+from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import catalogue
 from console.cloud.catalogue import Access, Operation, UnknownOperation
 from console.cloud.client import endpoint_of
@@ -29,6 +31,7 @@ from console.explorer.forms import CallForm
 from console.explorer.models import ExplorerCall
 from console.explorer.sending import Sent, send
 from console.explorer.tables import CALLS
+from console.groups import api as groups_api
 from console.products import api as products_api
 from console.ui.forms import FilterForm
 from console.ui.links import curl
@@ -37,6 +40,7 @@ from console.ui.tables import Empty
 
 LANGUAGE_COOKIE = "explorer-language"
 SUGGESTED = 50
+_LONGEST_QUERY = 2000  # characters
 
 
 # -- finding -----------------------------------------------------------------------------------------------------------
@@ -49,7 +53,7 @@ def index(request: CloudRequest) -> HttpResponseBase:
     area = request.GET.get("area", "")
     if request.GET.get("go") and (fits := search.best(text)) is not None:
         return redirect(curl(request, "explorer:operation", fits.name))
-    found = search.sections(request.membership.role, text, area if area in words.AREAS else "")
+    found = search.sections(request.gateway.allows, text, area if area in words.AREAS else "")
     context = {
         "q": text,
         "area": area,
@@ -130,11 +134,26 @@ def _sent(request: CloudRequest, operation: Operation, entry: Entry) -> HttpResp
         send(request, operation, params, reveal=reveal, xml=xml)  # refused, and recorded
     problems: dict[str, list[Sentence]] = catalogue.validate(operation, params)
     form = CallForm(entry, instance_id=_instance(request), problems=problems)
+    if reveal and not request.gateway.reauthenticated:
+        raise ReauthenticationNeeded(_filled_in(request))
     typed = request.POST.get("typed", "").strip()
     unsure = operation.access is Access.DESTROY and typed != operation.name
     if form.wrong or unsure:
         return _page(request, form, status=422, unsure=unsure and not form.wrong, typed=typed)
     return _page(request, form, sent=send(request, operation, params, reveal=reveal, xml=xml))
+
+
+def _filled_in(request: CloudRequest) -> str:
+    """The address of the form as it was posted: what was typed is there after a detour.
+
+    Left out is what may be a secret, for addresses are written into logs; and all of it when it is very long.
+    """
+    typed = request.POST.copy()
+    for name in list(typed):
+        if name.partition(".")[0] not in SAFE_PARAMETERS | {"reveal", "format"}:
+            del typed[name]
+    query = typed.urlencode()
+    return f"{request.path}?{query}" if len(query) <= _LONGEST_QUERY else request.path
 
 
 def _page(
@@ -153,6 +172,7 @@ def _page(
         "area": area,
         "rules": words.rules(operation),
         "allowed": request.gateway.allows(operation.name),
+        "beyond": role.allows(operation),  # where it is not allowed all the same
         "reveals": bool(operation.secret_fields) and request.gateway.reveals(operation.name),
         "reveal": typed.get("reveal") == "1",
         "format": "XML" if typed.get("format") == "XML" else "JSON",
@@ -195,7 +215,8 @@ def _instance(request: CloudRequest) -> str:
 
 @require_GET
 def suggest(request: CloudRequest, kind: str) -> HttpResponse:
-    """Options for a field's list: products, or the devices of a product whose names begin with what is typed.
+    """Options for a field's list: products, groups with what is typed in their names, or the devices of a product whose
+    names begin with it.
 
     `?field=` and `?product_field=` name the parameters of the address that hold what is typed and the product.
     """
@@ -204,6 +225,9 @@ def suggest(request: CloudRequest, kind: str) -> HttpResponse:
     try:
         if kind == "products":
             options = [(product.key, product.name) for product in products_api.choices(request.gateway)]
+        elif kind == "groups":
+            found = groups_api.list_groups(request.gateway, name=typed, size=SUGGESTED).groups
+            options = [(group.id, group.name) for group in found]
         elif kind == "devices":
             options = _devices(
                 request, request.GET.get(request.GET.get("product_field", ""), "").strip(), typed

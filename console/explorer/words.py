@@ -8,20 +8,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from console.access.roles import AREA_LABELS, CLOUD_AREAS
 from console.cloud.catalogue import Access, Condition, Operation, Parameter
 from console.cloud.catalogue.check import PATTERN_WORDS
 from console.ui.format import number, sentence
 
-AREAS: dict[str, str | Promise] = {
-    "products": gettext_lazy("Products"),
-    "devices": gettext_lazy("Devices"),
-    "groups": gettext_lazy("Groups"),
-    "things": gettext_lazy("Thing models"),
-    "ota": gettext_lazy("Updates"),
-    "messaging": gettext_lazy("Messages and topics"),
-    "routing": gettext_lazy("Data routing"),
-    "edge": gettext_lazy("Edge instances"),
-}
+AREAS = {area.value: AREA_LABELS[area] for area in CLOUD_AREAS}
 LEVELS: dict[Access, str | Promise] = {
     Access.READ: gettext_lazy("read"),
     Access.WRITE: gettext_lazy("write"),

@@ -26,12 +26,13 @@ SIDEBAR_COOKIE = "sidebar"
 
 @dataclass(frozen=True)
 class Room:
-    """A line of the navigation: where it leads, and the area (of roles) that must be readable to see it."""
+    """A line of the navigation: where it leads, and the area (of roles) and its level that see it."""
 
     name: str
     label: str | Promise
     icon: str
     area: str = ""
+    level: int = 1
 
 
 NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
@@ -56,6 +57,7 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
         _("Work"),
         (
             Room("jobs:list", _("Jobs"), "progress-check"),
+            Room("approvals:list", _("Approvals"), "checks"),
             Room("explorer:list", _("Explorer"), "terminal-2"),
         ),
     ),
@@ -64,8 +66,10 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
         (
             Room("connections:list", _("Connections"), "plug-connected", "connections"),
             Room("access:members", _("Members"), "users", "members"),
+            Room("access:roles", _("Roles"), "shield-check", "members"),
             Room("access:tokens", _("API tokens"), "key", "members"),
             Room("access:audit", _("Audit trail"), "history", "audit"),
+            Room("access:settings", _("Settings"), "settings", "members", level=4),
         ),
     ),
 )
@@ -79,6 +83,7 @@ class NavItem:
     icon: str
     url: str
     current: bool
+    waiting: bool = False  # whether the number of what waits there for the person stands beside it
 
 
 @dataclass(frozen=True)
@@ -139,10 +144,13 @@ class Shell:
         return groups
 
     def _item(self, room: Room) -> NavItem | None:
-        if self.membership is None or (room.area and self.membership.role.level(room.area) < 1):
+        if self.membership is None or (room.area and not self.membership.has_level(room.area, room.level)):
             return None
         url = self.url(room.name)
-        return NavItem(room.label, room.icon, url, self._current == room.name) if url else None
+        if not url:
+            return None
+        waiting = room.name == "approvals:list"
+        return NavItem(room.label, room.icon, url, self._current == room.name, waiting)
 
     @cached_property
     def _current(self) -> str:
@@ -207,9 +215,16 @@ class Shell:
         return "".join(word[0] for word in words[:2]).upper() or "?"
 
     @cached_property
+    def limits(self) -> str:
+        """What of the connection is shown to the person, when it is not all of it; else ""."""
+        gateway = getattr(self.request, "gateway", None)
+        reach = getattr(gateway, "reach", None)
+        return str(reach.words) if reach is not None and reach.limited else ""
+
+    @cached_property
     def connections(self) -> list[Place]:
-        """The team's connections."""
-        if self.team is None:
+        """The team's connections that the person reaches."""
+        if self.team is None or self.membership is None:
             return []
         return [
             Place(
@@ -218,15 +233,18 @@ class Shell:
                 url=_url("dashboard:home", self.team.slug, connection.slug),
                 current=self.connection is not None and connection.pk == self.connection.pk,
             )
-            for connection in self.team.connections.all()
+            for connection in self.membership.connections
         ]
+
+    @cached_property
+    def _memberships(self) -> list[Any]:
+        """The person's memberships, by the names of their teams."""
+        memberships = getattr(self.user, "memberships", None) if self.signed_in else None
+        return list(memberships.select_related("team").order_by("team__name")) if memberships else []
 
     @cached_property
     def teams(self) -> list[Place]:
         """The teams that the person is a member of."""
-        if not self.signed_in:
-            return []
-        memberships: Any = getattr(self.user, "memberships", None)
         return [
             Place(
                 label=membership.team.name,
@@ -234,10 +252,14 @@ class Shell:
                 url=_url("access:team", membership.team.slug),
                 current=self.team is not None and membership.team_id == self.team.pk,
             )
-            for membership in (
-                memberships.select_related("team").order_by("team__name") if memberships else ()
-            )
+            for membership in self._memberships
         ]
+
+    @property
+    def new_team(self) -> str:
+        """Where another team is made, for who owns one; else ""."""
+        owns = any(membership.role_slug == "owner" for membership in self._memberships)
+        return _url("access:new-team", otherwise="") if owns else ""
 
 
 def _url(name: str, *args: str, otherwise: str = "/") -> str:

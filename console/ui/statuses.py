@@ -32,6 +32,12 @@ STATUSES: dict[str, dict[str, Status]] = {
         "UNACTIVE": Status(_("Not activated"), "wait", "circle-dashed"),
         "DISABLE": Status(_("Disabled"), "bad", "ban"),
     },
+    "invitation": {
+        "open": Status(_("Open"), "wait", "mail"),
+        "expired": Status(_("Expired"), "off", "clock-x"),
+        # Who invited has left, or may no longer give the role.
+        "void": Status(_("No longer valid"), "warn", "mail-off"),
+    },
     # ProductStatus of QueryProduct.
     "product": {
         "DEVELOPMENT_STATUS": Status(_("Developing"), "wait", "tool"),
@@ -78,6 +84,7 @@ STATUSES: dict[str, dict[str, Status]] = {
     # One row of a job.
     "row": {
         "pending": _PENDING,
+        "sending": _RUNNING,
         "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
         "done": Status(_("Done"), "good", "circle-check"),
         "exists": Status(_("Exists already"), "warn", "copy"),
@@ -86,6 +93,18 @@ STATUSES: dict[str, dict[str, Status]] = {
         "unknown": Status(_("Not known"), "warn", "help-circle"),
         "canceled": Status(_("Not sent"), "off", "ban"),
         "skipped": Status(_("Left out"), "off", "minus"),
+    },
+    # ApprovalRequest.State of console.approvals.
+    "approval": {
+        "draft": Status(_("Not asked yet"), "off", "pencil"),
+        "waiting": Status(_("Waiting"), "wait", "clock"),
+        "approved": Status(_("Approved, being done"), "busy", "loader-2"),
+        "refused": Status(_("Refused"), "bad", "ban"),
+        "expired": Status(_("Expired"), "off", "clock-pause"),
+        "withdrawn": Status(_("Withdrawn"), "off", "minus"),
+        "done": Status(_("Done"), "good", "circle-check"),
+        "failed": _FAILED,
+        "unknown": Status(_("Not known"), "warn", "help-circle"),
     },
     # Outcome of an audit record.
     "audit": {
