@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.products.api import ProductDetail, ProductFilter, Tag
-from console.ui.forms import FilterForm
+from console.products.api import NewProduct, ProductDetail, ProductFilter, Tag
+from console.ui.forms import EditForm, FilterForm
 
 NODE_TYPES = [("0", _("Device")), ("1", _("Gateway"))]
 DATA_FORMATS = [("1", _("Alink JSON")), ("0", _("Custom, turned into Alink JSON by a script"))]
@@ -204,35 +205,35 @@ class ProductForm(forms.Form):
     def params(self) -> dict[str, Any]:
         """The parameters of CreateProduct."""
         values = self.cleaned_data
-        modelled = values["thing_model"]
-        return {
-            "ProductName": values["product_name"],
-            "Description": values["description"] or None,
-            "NodeType": int(values["node_type"]),
-            "AliyunCommodityCode": "iothub_senior" if modelled else None,
-            "DataFormat": _number(values.get("data_format")),
-            "ValidateType": _number(values.get("validate_type")),
-            "ProtocolType": values.get("protocol_type") or None,
-            "NetType": values.get("net_type") or None,
-            "JoinPermissionId": values.get("join_permission_id") or None,
-            "CategoryKey": values.get("category_key") or None,
-            "PublishAuto": values.get("publish_auto"),
-            "AuthType": values["auth_type"],
-            "Id2": True if values["auth_type"] == "id2" else None,
-            "ResourceGroupId": values["resource_group_id"] or None,
-        }
+        return NewProduct(
+            name=values["product_name"],
+            description=values["description"],
+            gateway=values["node_type"] == "1",
+            thing_model=values["thing_model"],
+            net_type=values.get("net_type") or "",
+            protocol=values.get("protocol_type") or "",
+            join_permission_id=values.get("join_permission_id") or "",
+            data_format=_number(values.get("data_format")),
+            validate_type=_number(values.get("validate_type")),
+            category_key=values.get("category_key") or "",
+            publish_auto=values.get("publish_auto"),
+            auth_type=values["auth_type"],
+            resource_group_id=values["resource_group_id"],
+        ).params()
 
 
-class EditForm(forms.Form):
+class ProductEditForm(EditForm):
     """What of a product can be changed: its name and description."""
 
     product_name = _name_field()
     description = _description_field()
 
     @classmethod
-    def of(cls, detail: ProductDetail) -> EditForm:
-        """The form as it is opened."""
-        return cls(initial={"product_name": detail.product.name, "description": detail.product.description})
+    def of(cls, found: ProductDetail, data: QueryDict | None = None) -> ProductEditForm:
+        """The form of a product as it is now."""
+        return cls(
+            data, present={"product_name": found.product.name, "description": found.product.description}
+        )
 
     def params(self) -> dict[str, Any]:
         """The parameters of UpdateProduct besides the key. An empty description is sent: it empties the old one."""

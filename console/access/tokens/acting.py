@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_noop
 
 from console.access.audit import Origin, close_record, open_record
 from console.access.models import ApiToken, AuditRecord, Membership
+from console.access.sign_in.factors import has_second_factor
 from console.access.tokens import keys
 
 _NOTED_EVERY = timedelta(minutes=1)
@@ -33,7 +35,9 @@ def acting(token: ApiToken) -> Membership:
     if not token.works:
         raise NotWorking(gettext_noop("Stopped: the API token %(token)s has expired."), token=token.label)
     if not token.user.is_active:
-        raise NotWorking(gettext_noop("Stopped: the account of %(person)s is closed."), person=str(token.user))
+        raise NotWorking(
+            gettext_noop("Stopped: the account of %(person)s is closed."), person=str(token.user)
+        )
     # Who left and came back does not bring their old tokens with them.
     membership = (
         Membership.objects.select_related("team", "user")
@@ -43,9 +47,10 @@ def acting(token: ApiToken) -> Membership:
     if membership is None:
         text = gettext_noop("Stopped: %(person)s is no longer a member of the team.")
         raise NotWorking(text, person=str(token.user))
-    if _lacks_second_factor(membership):
+    person = membership.user
+    if membership.team.second_factor_required and not (person.is_service or has_second_factor(person)):
         text = gettext_noop("Stopped: the team requires a second factor, and %(person)s has none.")
-        raise NotWorking(text, person=str(token.user))
+        raise NotWorking(text, person=str(person))
     return membership.limited_by(token)
 
 
@@ -95,6 +100,10 @@ def _record(
     token: ApiToken, origin: Origin, operation: str, outcome: AuditRecord.Outcome, message: str = ""
 ) -> None:
     record = open_record(
-        operation=operation, actor=token.user, team=token.team, origin=origin, target=token.label
+        operation=operation,
+        actor=token.user,
+        team=token.team,
+        origin=replace(origin, token=token.label),
+        target=token.label,
     )
     close_record(record, outcome, message=message)

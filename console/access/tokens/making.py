@@ -88,9 +88,7 @@ def revoke(token: ApiToken, person: User, origin: Origin) -> None:
 
     Its person may, and who may change members of its team. Raises PermissionDenied for anybody else.
     """
-    with recorded(
-        operation="token.revoke", actor=person, team=token.team, origin=origin, target=token.label
-    ):
+    with recorded(operation="token.revoke", actor=person, team=token.team, origin=origin, target=token.label):
         membership = Membership.objects.select_related("team", "user").filter(
             team=token.team_id, user=person, user__is_active=True
         )
@@ -123,7 +121,9 @@ def _working(acting: Membership) -> QuerySet[ApiToken]:
 
 
 def _name_taken() -> ValidationError:
-    return ValidationError({"name": gettext("A token of this name works already. Choose another, or revoke that one.")})
+    return ValidationError(
+        {"name": gettext("A token of this name works already. Choose another, or revoke that one.")}
+    )
 
 
 def _make(acting: Membership, user: User, wanted: Wanted) -> Made:

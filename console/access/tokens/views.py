@@ -154,9 +154,7 @@ def revoke_in_team(request: TeamRequest, pk: int) -> HttpResponse:
 # -- what both share ---------------------------------------------------------------------------------------------------
 
 
-def _add(
-    request: TeamRequest, make: Callable[[Actor, Wanted], Made], back: str, title: str
-) -> HttpResponse:
+def _add(request: TeamRequest, make: Callable[[Actor, Wanted], Made], back: str, title: str) -> HttpResponse:
     form = TokenForm(request.membership, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:

@@ -1,0 +1,120 @@
+"""The team's audit trail."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from ninja import Query, Router, Schema
+from pydantic import AwareDatetime, Field
+
+from console.access.audit.lines import json_lines
+from console.access.models import AuditQuerySet, AuditRecord
+from console.access.roles import Area, Level
+from console.access.trail import after, token_of
+from console.api.http import ApiRequest
+from console.api.problems import not_valid
+from console.api.schemas import Listing, Moment, Page
+from console.ui.csv import Download
+
+router = Router(tags=["Audit trail"])
+
+
+class Record(Schema):
+    """A write, a reveal of a secret, a sign-in or a change of access. Secrets are masked."""
+
+    id: int
+    at: Moment
+    closed_at: Moment | None
+    person: str
+    token: str = Field(description="The API token that acted; empty for the person themselves.")
+    ip: str | None
+    connection: str
+    job: int | None
+    operation: str
+    target: str
+    parameters: dict[str, Any]
+    before: dict[str, Any] | None = Field(description="What an edit found.")
+    outcome: str = Field(description="open, done, failed, refused or unknown.")
+    code: str
+    message: str
+    request_id: str
+
+    @classmethod
+    def of(cls, record: AuditRecord) -> Record:
+        same = (
+            *("at", "closed_at", "token", "ip", "connection", "job", "operation", "target"),
+            *("parameters", "before", "outcome", "code", "message", "request_id"),
+        )
+        values = {name: getattr(record, name) for name in same}
+        return cls(id=record.pk, person=record.actor_label, **values)
+
+
+class Wanted(Schema):
+    """Which records."""
+
+    person: str = Field("", max_length=255, description="Part of the person's address.")
+    token: str = Field("", max_length=60, description="Part of the token's name.")
+    operation: str = Field("", max_length=64, description="The beginning of the operation's name.")
+    target: str = Field("", max_length=255, description="Part of the target.")
+    connection: str = Field("", max_length=80, description="The connection's short name.")
+    outcome: Literal["", *AuditRecord.Outcome.values] = ""  # type: ignore[valid-type]
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = Field(None, description="Records before this moment.")
+
+    def among(self, records: AuditQuerySet) -> AuditQuerySet:
+        """The records that are wanted."""
+        lookups = {
+            "actor_label__icontains": self.person,
+            "token__icontains": self.token,
+            "operation__istartswith": self.operation,
+            "target__icontains": self.target,
+            "connection": self.connection,
+            "outcome": self.outcome,
+            "at__gte": self.since,
+            "at__lt": self.until,
+        }
+        return records.filter(**{lookup: value for lookup, value in lookups.items() if value})
+
+
+class AuditListing(Listing, Wanted):
+    """Which records, and which part of the list."""
+
+
+@router.get("/audit", response=Page[Record])
+def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Page[Record]:
+    """List the trail, newest first. `total` is not counted."""
+    records = listing.among(_trail(request))
+    try:
+        found = list(after(records, listing.page_token)[: listing.limit + 1])
+    except BadRequest:
+        raise not_valid([("page_token", _("This is no token of a page of this list."))]) from None
+    shown = found[: listing.limit]
+    following = token_of(shown[-1]) if len(found) > len(shown) else None
+    return Page(items=[Record.of(record) for record in shown], total=None, next_page_token=following)
+
+
+@router.get(
+    "/audit.jsonl",
+    openapi_extra={
+        "responses": {200: {"description": "One record a line.", "content": {"application/jsonl": {}}}}
+    },
+)
+def export_audit_records(request: ApiRequest, wanted: Query[Wanted]) -> HttpResponseBase:
+    """Export the trail as JSON lines, with the seals by which it can be checked later. The export is itself recorded."""
+    records = wanted.among(_trail(request))
+    return Download(
+        json_lines(records),
+        f"audit-{request.team.slug}.jsonl",
+        content_type="application/jsonl",
+        act="access.export",
+        header=0,
+    )
+
+
+def _trail(request: ApiRequest) -> AuditQuerySet:
+    if not request.membership.has_level(Area.AUDIT, Level.READ):
+        raise PermissionDenied(_("It may not read the audit trail."))
+    return AuditRecord.objects.for_team(request.team)

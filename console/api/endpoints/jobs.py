@@ -1,0 +1,280 @@
+"""Jobs, and the one that programs start: registering many devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, cast
+
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from ninja import File, Form, Query, Router, Schema, Status
+from ninja.files import UploadedFile
+from pydantic import Field
+
+from console.api.http import ApiRequest, gateway_of
+from console.api.problems import Problem
+from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.connections.gateway import Gateway
+from console.connections.http import CloudRequest
+from console.jobs import actions, api, kinds, models, outcomes
+from console.jobs.http import REGISTER, demand, job_of
+from console.jobs.listing import title
+from console.jobs.visibility import jobs_of
+from console.ui.csv import Download, csv_lines
+
+router = Router(tags=["Jobs"])
+MOST_DEVICES = 10_000
+_PIECE = 256 * 1024
+
+
+class Job(Schema):
+    """A piece of background work."""
+
+    id: int
+    kind: str = Field(description="devices.register, devices.secrets or ota.watch.")
+    title: str
+    state: str = Field(
+        description="checking, ready (waits to be started) or rejected before the start; queued, running, canceling at work;"
+        " succeeded, partial, failed or canceled at the end."
+    )
+    why: str = Field(
+        description="Why it stopped, or why its file cannot be used; empty when there is nothing to say."
+    )
+    person: str | None
+    total: int
+    succeeded: int
+    failed: int
+    skipped: int = Field(
+        description="Lines left out before the start: see the rows whose outcome is skipped."
+    )
+    counts: dict[str, int] = Field(description="Rows by outcome; of an update watch, tasks by status.")
+    parent_id: int | None = Field(description="The job that this one is a further run of.")
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+    @classmethod
+    def of(cls, job: models.Job) -> Job:
+        person = job.started_by or job.created_by
+        return cls(
+            id=job.pk,
+            kind=job.kind,
+            title=str(title(job)),
+            state=job.state,
+            why=job.why,
+            person=person.label if person else None,
+            total=job.total,
+            succeeded=job.succeeded,
+            failed=job.failed,
+            skipped=job.skipped,
+            counts=job.counts,
+            parent_id=job.parent_id,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+        )
+
+
+class Row(Schema):
+    """A line of a job."""
+
+    line: int
+    name: str
+    nickname: str
+    outcome: str = Field(
+        description="pending, created, exists, invalid, failed, unknown, canceled or skipped."
+    )
+    reason: str
+
+
+class JobListing(Listing):
+    """Which jobs."""
+
+    kind: str = ""
+    state: str = ""
+
+
+class RowListing(Listing):
+    """Which rows."""
+
+    outcome: Literal["", *models.Row.State.values] = ""  # type: ignore[valid-type]
+    search: str = Field("", max_length=64, description="Part of a device name.")
+
+
+class DeviceToRegister(Body):
+    """A device of a registration."""
+
+    name: str = Field(max_length=200)
+    nickname: str = Field("", max_length=200)
+
+
+class Registration(Body):
+    """Devices to register in a product."""
+
+    product_key: str = Field(max_length=64)
+    devices: list[DeviceToRegister] = Field(min_length=1, max_length=MOST_DEVICES)
+    start: bool = Field(
+        True,
+        description="Start at once when every line is good. Else the job waits, and POST …/start starts it.",
+    )
+
+
+@router.post("/{slug:connection}/registrations", response={202: Job})
+def register_devices(request: ApiRequest, connection: str, body: Registration) -> Status[Job]:
+    """Register many devices, as a job. Nothing is sent for a list with a bad line until the job is started by itself."""
+    lines = csv_lines([["DeviceName", "Nickname"], *([one.name, one.nickname] for one in body.devices)])
+    content = (line.encode() for line in lines)
+    gateway = gateway_of(request, connection)
+    return _registered(request, gateway, body.product_key, "API", content, start=body.start)
+
+
+@router.post("/{slug:connection}/registrations/upload", response={202: Job})
+def upload_registration(
+    request: ApiRequest,
+    connection: str,
+    file: File[UploadedFile],
+    product_key: Form[str],
+    start: Form[bool] = True,
+) -> Status[Job]:
+    """Register the devices of a CSV file, as a job. A large file is checked first: ask for the job until it is `ready`."""
+    gateway = gateway_of(request, connection)
+    return _registered(
+        request, gateway, product_key[:64], (file.name or "")[:120], file.chunks(_PIECE), start=start
+    )
+
+
+def _registered(
+    request: ApiRequest,
+    gateway: Gateway,
+    product_key: str,
+    filename: str,
+    content: Iterable[bytes],
+    *,
+    start: bool,
+) -> Status[Job]:
+    demand(cast(CloudRequest, request), REGISTER)
+    product = api.product(gateway, product_key)
+    params: dict[str, Any] = {
+        "product_key": product.key,
+        "product_name": product.name,
+        "source": "file",
+        "filename": filename,
+    }
+    job = actions.draft(gateway, REGISTER, params, content)
+    if start and job.state == models.Job.State.READY and not job.skipped:
+        _start(gateway, job)
+    return Status(202, Job.of(_fresh(job)))
+
+
+@router.get("/{slug:connection}/jobs", response=Page[Job])
+def list_jobs(request: ApiRequest, connection: str, listing: Query[JobListing]) -> Page[Job]:
+    """List the connection's jobs, newest first."""
+    gateway = gateway_of(request, connection)
+    place = Place.of(listing)
+    jobs = jobs_of(gateway)
+    if listing.kind:
+        jobs = jobs.filter(kind=listing.kind)
+    if listing.state:
+        jobs = jobs.filter(state=listing.state)
+    begin = (place.number - 1) * place.size
+    shown = jobs.select_related("created_by", "started_by")[begin : begin + place.size]
+    return place.page(map(Job.of, shown), jobs.count())
+
+
+@router.get("/{slug:connection}/jobs/{int:job_id}", response=Job)
+def get_job(request: ApiRequest, connection: str, job_id: int) -> Job:
+    """Tell how far a job is."""
+    return Job.of(_job(request, connection, job_id))
+
+
+@router.get("/{slug:connection}/jobs/{int:job_id}/rows", response=Page[Row])
+def list_job_rows(request: ApiRequest, connection: str, job_id: int, listing: Query[RowListing]) -> Page[Row]:
+    """List what became of each line of a job."""
+    job = _job(request, connection, job_id)
+    place = Place.of(listing)
+    rows = models.Row.objects.filter(job=job)
+    if listing.outcome:
+        rows = rows.filter(state=listing.outcome)
+    if listing.search:
+        rows = rows.filter(name__icontains=listing.search)
+    begin = (place.number - 1) * place.size
+    kind = kinds.get(job.kind)
+    shown = (
+        Row(
+            line=row.number,
+            name=row.name,
+            nickname=row.nickname,
+            outcome=row.state,
+            reason=outcomes.explain(row.state, row.reason, row.extra, kind),
+        )
+        for row in rows.order_by("number")[begin : begin + place.size]
+    )
+    return place.page(shown, rows.count())
+
+
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/result",
+    openapi_extra={"responses": {200: {"description": "One line a row.", "content": {"text/csv": {}}}}},
+)
+def get_job_result(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    """Download what became of every line, as CSV."""
+    job = _job(request, connection, job_id)
+    return Download(
+        outcomes.result(job), f"job-{job.pk}-result.csv", act="jobs.export", about=f"job {job.pk}"
+    )
+
+
+@router.post("/{slug:connection}/jobs/{int:job_id}/start", response=Job)
+def start_job(request: ApiRequest, connection: str, job_id: int) -> Job:
+    """Start a job that is `ready`: its good lines are sent, the others are left out."""
+    job = _steered(request, connection, job_id)
+    if not _start(request.gateway, job):
+        raise Problem("conflict", _("The job cannot be started."), _("Only a job that is ready can be."))
+    return Job.of(_fresh(job))
+
+
+@router.post("/{slug:connection}/jobs/{int:job_id}/cancel", response=Job)
+def cancel_job(request: ApiRequest, connection: str, job_id: int) -> Job:
+    """Stop a job before its next write. What was sent before is carried through."""
+    job = _steered(request, connection, job_id)
+    if not actions.cancel(job, request.membership.user):
+        raise Problem("conflict", _("The job is over, or being canceled already."))
+    return Job.of(_fresh(job))
+
+
+@router.post("/{slug:connection}/jobs/{int:job_id}/retry", response={202: Job})
+def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
+    """Run again the rows that failed, were not sent, or whose outcome is not known: as a new job."""
+    job = _steered(request, connection, job_id)
+    run = actions.further_run(job, request.gateway)
+    if run is None:
+        raise Problem("conflict", _("There is nothing to run again."))
+    return Status(202, Job.of(run))
+
+
+@router.delete("/{slug:connection}/jobs/{int:job_id}", response={204: None})
+def discard_job(request: ApiRequest, connection: str, job_id: int) -> Status[None]:
+    """Delete a job that was not started; nothing of it was sent."""
+    if not actions.discard(_steered(request, connection, job_id)):
+        raise Problem("conflict", _("The job was started: it can be canceled, and stays in the list."))
+    return Status(204, None)
+
+
+def _job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
+    gateway_of(request, connection)
+    return job_of(cast(CloudRequest, request), job_id)
+
+
+def _steered(request: ApiRequest, connection: str, job_id: int) -> models.Job:
+    job = _job(request, connection, job_id)
+    demand(cast(CloudRequest, request), job.kind)
+    return job
+
+
+def _start(gateway: Gateway, job: models.Job) -> bool:
+    return actions.start(job, gateway, {"tags": bool(job.params.get("tagged"))})
+
+
+def _fresh(job: models.Job) -> models.Job:
+    job.refresh_from_db()
+    return job

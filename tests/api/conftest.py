@@ -1,0 +1,74 @@
+"""Programs with tokens of every role, and an API to ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from console.access.audit import Origin
+from console.access.models import Membership, Team, User
+from console.access.narrowing import Narrowing
+from console.access.teams import Actor
+from console.access.tokens.making import Made, Wanted, make_for_team, make_personal
+from tests.conftest import Cast
+from tests.world import fleet_copied, seeded, world
+
+__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+
+
+@dataclass
+class Program:
+    """What holds a token and asks the API."""
+
+    made: Made
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The answer to a request; `body` is sent as JSON."""
+        sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        return Client().generic(
+            method.upper(),
+            f"/api/v1/{path}",
+            **sent,
+            headers={"Authorization": f"Bearer {self.made.key}", **headers},
+        )
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self.ask("POST", path, body, **headers)
+
+
+MakeProgram = Callable[..., Program]
+
+
+def actor_of(team: Team, user: User) -> Actor:
+    """The member, acting from somewhere."""
+    return Actor(Membership.objects.select_related("team", "user").get(team=team, user=user), Origin("10.0.0.1"))
+
+
+@pytest.fixture
+def program(cast: Cast) -> MakeProgram:
+    """Makes a program: with a personal token of `by` (a role of the cast, "outsider"), or one of the team's own."""
+
+    def make(
+        by: str = "owner",
+        role: str = "administrator",
+        *,
+        name: str = "",
+        team_token: bool = False,
+        narrowing: Narrowing = Narrowing(),
+        days: int = 90,
+    ) -> Program:
+        user = cast.outsider if by == "outsider" else cast.members[by]
+        team = cast.other_team if by == "outsider" else cast.team
+        wanted = Wanted(name or f"{by} {role} {len(narrowing.kept())}", role, narrowing, days)
+        making = make_for_team if team_token else make_personal
+        return Program(making(actor_of(team, user), wanted))
+
+    return make
