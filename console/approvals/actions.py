@@ -21,8 +21,10 @@ from django.utils.translation import gettext_noop
 from console.access.audit import Origin, close_record, open_record, recorded, storable
 from console.access.models import AuditRecord, User
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
+from console.cloud.catalogue import operation
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
+from console.connections.reach import NotWithin
 from console.jobs import actions as job_actions
 from console.jobs.models import Job, in_seconds, said
 
@@ -106,8 +108,7 @@ def ask(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequ
 def _check_asker(request: ApprovalRequest, gateway: Gateway) -> None:
     if request.requested_by_id != gateway.actor.pk or request.token_id != _token_id(gateway):
         raise PermissionDenied(_("Only who began this request can ask for it."))
-    for call in request.planned:
-        gateway.require(call.operation)
+    demand_reach(request, gateway)
 
 
 def _token_id(gateway: Gateway) -> int | None:
@@ -144,9 +145,15 @@ def hindrance(request: ApprovalRequest, gateway: Gateway) -> str:
 
 
 def demand_reach(request: ApprovalRequest, gateway: Gateway) -> None:
-    """Raises PermissionRefused unless all that the calls name is within the gateway's reach; and Altered, Undecryptable."""
+    """Raises PermissionDenied unless all that the calls name is within the gateway's reach; and Altered, Undecryptable,
+    and CloudError when that cannot be learned."""
     for call in request.planned:
         gateway.require(call.operation)
+        if gateway.reach is not None:
+            try:
+                gateway.reach.check(operation(call.operation), call.params)
+            except NotWithin as error:
+                raise PermissionDenied(error.text) from error
 
 
 def _demand(request: ApprovalRequest, gateway: Gateway) -> None:
@@ -177,9 +184,7 @@ def refuse(request: ApprovalRequest, gateway: Gateway, *, reason: str) -> None:
         _decide(request, gateway, State.REFUSED, reason)
 
 
-def _decide(
-    request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.State, reason: str
-) -> None:
+def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.State, reason: str) -> None:
     """Change the state of a request that still waits. Raises TooLate."""
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__gt=Now())
     decided = waiting.update(
@@ -201,12 +206,18 @@ def _begin(request: ApprovalRequest) -> Job:
     ApprovalCall.objects.bulk_create(
         ApprovalCall(approval=request, number=number) for number in range(len(calls))
     )
+    products = {str(call.params.get("ProductKey") or "") for call in calls} - {""}
     wanted = Job(
         team=request.team,
         connection=request.connection,
         kind=KIND,
         subject=f"approval {request.pk}",
-        params={"approval": request.pk, "operation": calls[0].operation, "target": request.target},
+        params={
+            "approval": request.pk,
+            "operation": calls[0].operation,
+            "target": request.target,
+            **({"product_key": products.pop()} if len(products) == 1 else {}),
+        },
         total=len(calls),
         created_by=request.requested_by,
         started_by=request.requested_by,
@@ -263,9 +274,7 @@ def expire(requests: Any) -> int:
 # -- records ---------------------------------------------------------------------------------------------------------
 
 
-def note(
-    request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None
-) -> None:
+def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None) -> None:
     """A record of something that came by itself."""
     record = open_record(
         operation=operation,

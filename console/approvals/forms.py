@@ -45,7 +45,10 @@ class RequestFilters(FilterForm):
     state = forms.ChoiceField(
         label=_("State"),
         required=False,
-        choices=[("", _("All")), *(choice for choice in ApprovalRequest.State.choices if choice[0] != "draft")],
+        choices=[
+            ("", _("All")),
+            *(choice for choice in ApprovalRequest.State.choices if choice[0] != "draft"),
+        ],
     )
     rule = forms.ChoiceField(label=_("Rule"), required=False, choices=[("", _("All")), *RULES.items()])
     mine = forms.ChoiceField(

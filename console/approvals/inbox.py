@@ -13,7 +13,6 @@ from console.approvals.models import ApprovalQuerySet, ApprovalRequest
 from console.cloud.catalogue import operation
 from console.connections.approval import RULES
 from console.connections.gateway import Gateway
-from console.connections.models import Connection
 
 _LOOKED_THROUGH = 500  # requests, for a member whose access is limited to some products
 
@@ -25,12 +24,8 @@ def visible(membership: Membership) -> ApprovalQuerySet:
     within their reach, by a group, they find by its address.
     """
     team, user = membership.team, membership.user
-    readable = [
-        name for name in RULES if membership.role.level(Area(operation(name).area)) >= Level.READ
-    ]
-    connections = Connection.objects.for_team(team)
-    admitted = [connection.pk for connection in connections if membership.admits_connection(connection.pk)]
-    found = ApprovalRequest.objects.for_team(team).asked().filter(connection__in=admitted)
+    readable = [name for name in RULES if membership.role.level(Area(operation(name).area)) >= Level.READ]
+    found = ApprovalRequest.objects.for_team(team).asked().filter(connection__in=membership.connections)
     found = found.filter(Q(requested_by=user) | Q(operation__in=readable))
     fleets = [narrowing for narrowing in membership.narrowings if narrowing.fleet]
     if not fleets:
@@ -65,9 +60,7 @@ def deciders(request: ApprovalRequest) -> list[User]:
         team=request.team_id, user__is_active=True, user__is_service=False
     )
     return [
-        membership.user
-        for membership in members
-        if waiting_for(membership).filter(pk=request.pk).exists()
+        membership.user for membership in members if waiting_for(membership).filter(pk=request.pk).exists()
     ]
 
 

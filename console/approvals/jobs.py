@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
@@ -15,7 +16,7 @@ from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest
 from console.cloud.errors import BadAnswer, CloudError, Throttled, Unavailable
-from console.connections.approval import Approval, Planned
+from console.connections.approval import Approval, Planned, Rule
 from console.connections.gateway import Gateway
 from console.jobs import trouble
 from console.jobs.kinds import Kind, Next, Step
@@ -57,7 +58,7 @@ def send(work: Work) -> Next:
 
 
 def _send(
-    work: Work, request: ApprovalRequest, call: ApprovalCall, planned: Planned, params: Mapping[str, object]
+    work: Work, request: ApprovalRequest, call: ApprovalCall, planned: Planned, params: Mapping[str, Any]
 ) -> None:
     """Send the call that was claimed, and write what became of it. Raises what the engine waits for, or stops at; then the
     call was not sent and can be claimed again."""
@@ -88,10 +89,10 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    made = ota_api.made_by(answer) if planned.operation in ota_api.CREATING else ""
+    made = ota_api.made_by(answer) if request.rule == Rule.BATCH else ""
     mine.update(state=_State.DONE, request_id=str(answer.get("RequestId", ""))[:64], made=made[:64])
     if made:
-        ota_jobs.watch(own, made)
+        ota_jobs.watch(own, made, product_key=str(planned.params.get("ProductKey") or ""))
 
 
 def _request(job: Job) -> ApprovalRequest | None:
@@ -137,6 +138,8 @@ EXECUTE = Kind(
     icon="checks",
     title=_title,
     making=lambda job: (job.params["operation"],),
+    product="product_key",
+    operation="operation",
     stopping=_("What was not sent yet stays unsent. What was sent already is done."),
     ended=_ended,
     rows=False,

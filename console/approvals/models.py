@@ -82,7 +82,9 @@ class ApprovalRequest(models.Model):
     digest = models.CharField(max_length=64)
     operation = models.CharField(_("operation"), max_length=64)
     target = models.CharField(_("target"), max_length=255, blank=True)
-    products = models.JSONField(default=list)  # ProductKeys that the calls name; "" for a call that names none
+    products = models.JSONField(
+        default=list
+    )  # ProductKeys that the calls name; "" for a call that names none
     devices = models.PositiveIntegerField(_("devices"), null=True)  # None: nobody can say
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
@@ -141,9 +143,7 @@ class ApprovalRequest(models.Model):
     @property
     def shown_state(self) -> str:
         """The state as people see it: a request whose time is over has expired, also before it is swept."""
-        return (
-            self.State.EXPIRED.value if self.state == self.State.WAITING and self.late else str(self.state)
-        )
+        return self.State.EXPIRED.value if self.state == self.State.WAITING and self.late else str(self.state)
 
     @property
     def why_text(self) -> str:

@@ -177,4 +177,3 @@ def _with_devices(lines: Sequence[Line], calls: Sequence[Planned], gateway: Gate
                 )
             )
     return [*found, *lines[len(found) :]]
-

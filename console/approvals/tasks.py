@@ -26,7 +26,9 @@ def tidy() -> None:
     """Let requests expire whose time is over; delete drafts nobody asked for, and requests that ended JOBS_KEEP_DAYS ago."""
     now = timezone.now()
     actions.expire(ApprovalRequest.objects.all())
-    ApprovalRequest.objects.filter(state=ApprovalRequest.State.DRAFT, created_at__lt=now - _DRAFTS_KEPT).delete()
+    ApprovalRequest.objects.filter(
+        state=ApprovalRequest.State.DRAFT, created_at__lt=now - _DRAFTS_KEPT
+    ).delete()
     if settings.JOBS_KEEP_DAYS:
         before = now - timedelta(days=settings.JOBS_KEEP_DAYS)
         ApprovalRequest.objects.filter(state__in=ApprovalRequest.OVER, finished_at__lt=before).delete()
@@ -41,13 +43,13 @@ def tell(pk: int, address: str) -> None:
     by_language: dict[str, list[str]] = defaultdict(list)
     for person in inbox.deciders(request):
         by_language[person.language or settings.LANGUAGE_CODE].append(person.email)
-    for language, people in by_language.items():
+    for language, addresses in by_language.items():
         with translation.override(language):
             context = {"approval": request, "address": address}
             subject = render_to_string("approvals/mail_subject.txt", context)
             body = render_to_string("approvals/mail.txt", context)
-        for person in people:
+        for one in addresses:
             try:
-                send_mail(" ".join(subject.split()), body, None, [person])
+                send_mail(" ".join(subject.split()), body, None, [one])
             except (SMTPException, OSError):
                 log.warning("no mail about request %s: the mail server does not take it", pk, exc_info=True)

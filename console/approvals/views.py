@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -19,12 +20,13 @@ from console.access.reauthentication import reauthenticated
 from console.approvals import actions, inbox, telling
 from console.approvals.forms import ApproveForm, AskForm, RefuseForm, RequestFilters
 from console.approvals.models import Altered, ApprovalRequest
-from console.approvals.subject import subject_of
+from console.approvals.subject import Line, Subject, subject_of
+from console.connections.approval import Rule
 from console.connections.http import CloudRequest
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import Fact
-from console.ui.tables import Column, Empty, Table
+from console.ui.tables import BoundTable, Column, Empty, Table
 
 State = ApprovalRequest.State
 
@@ -54,6 +56,23 @@ REQUESTS: Table[ApprovalRequest] = Table(
 )
 
 
+def _device(request: HttpRequest, line: Line) -> str:
+    return curl(request, "devices:detail", line.product_key, line.name) if line.status else ""
+
+
+DEVICES: Table[Line] = Table(
+    id="approval-devices",
+    caption=gettext_lazy("Devices"),
+    columns=[
+        Column("name", gettext_lazy("Device"), link=_device, primary=True),
+        Column("nickname", gettext_lazy("Nickname")),
+        Column("product_key", gettext_lazy("Product key"), kind="code"),
+        Column("now", gettext_lazy("State now"), template="approvals/_now.html"),
+        Column("outcome", gettext_lazy("Outcome"), template="approvals/_outcome.html"),
+    ],
+)
+
+
 @require_safe
 def requests(request: TeamRequest) -> HttpResponseBase:
     """The team's requests that the person may see, those that wait first."""
@@ -77,7 +96,9 @@ def requests(request: TeamRequest) -> HttpResponseBase:
     shown = found[(place.number - 1) * place.size : place.number * place.size]
     empty = Empty(
         title=gettext_lazy("No requests"),
-        text=gettext_lazy("What the team wants a second person to agree to waits here until somebody decides."),
+        text=gettext_lazy(
+            "What the team wants a second person to agree to waits here until somebody decides."
+        ),
         icon="checks",
     )
     context = {"table": REQUESTS.bind(request, shown, page=place, empty=empty), "filters": filters}
@@ -128,6 +149,7 @@ def _page(request: CloudRequest, found: ApprovalRequest, form: AskForm, status: 
         found.refresh_from_db()
         subject, hindrance = None, ""
     own = found.requested_by_id == request.membership.user.pk
+    outcomes = list(found.outcomes.all())
     context = {
         "approval": found,
         "title": title(found),
@@ -139,10 +161,20 @@ def _page(request: CloudRequest, found: ApprovalRequest, form: AskForm, status: 
         "may_decide": found.waits and subject is not None and not hindrance,
         "form": form,
         "moves": found.state in (State.WAITING, State.APPROVED) and not found.late,
-        "outcomes": found.outcomes.all(),
+        "devices": _devices(request, found, subject, bool(outcomes)),
     }
     template = "approvals/ask.html" if found.state == State.DRAFT else "approvals/detail.html"
     return render(request, template, context, status=status)
+
+
+def _devices(
+    request: CloudRequest, found: ApprovalRequest, subject: Subject | None, outcomes: bool
+) -> BoundTable[Line] | None:
+    """The table of what is deleted, where it is devices; outcomes only once there are some."""
+    if subject is None or found.rule != Rule.DELETION:
+        return None
+    columns = [column for column in DEVICES.columns if column.key != "outcome" or outcomes]
+    return replace(DEVICES, columns=columns).bind(request, subject.lines)
 
 
 def title(found: ApprovalRequest) -> str:

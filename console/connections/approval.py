@@ -182,7 +182,7 @@ def _devices(gateway: Gateway, call: Planned) -> int | None:
 def _devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | None:
     if not gateway.allows("QueryDeviceStatistics"):
         return None
-    asked = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
+    asked: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
     answer = gateway.call("QueryDeviceStatistics", fresh=True, **asked)
     try:
         return int(answer["Data"]["deviceCount"])
