@@ -15,6 +15,7 @@ from console.access.audit import Origin
 from console.access.models import User
 from console.access.sign_in.brake import Backend, account_name
 from console.access.sign_in.trail import note, note_failure
+from console.access.sign_on.sign_in import ways_to_prove_again
 
 _WRONG_PASSWORD = _("This password is not right, or wrong ones were tried too often.")
 
@@ -62,6 +63,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         if user is not None:
             again = request.user.is_authenticated
             note_failure(request, user, "session.reauthenticate" if again else "session.sign_in")
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        return [*super().get_reauthentication_methods(user), *ways_to_prove_again(user)]
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """Whether the password is the person's own."""

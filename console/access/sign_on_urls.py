@@ -9,6 +9,7 @@ from console.access.sign_on import sign_in
 
 urlpatterns = [
     path("", sign_in.start, name="sign_on"),
+    path("again/", sign_in.again, name="sign_on_again"),
     path("callback/", sign_in.callback, name="sign_on_callback"),
     path("cancelled/", views.login_cancelled, name="socialaccount_login_cancelled"),
 ]

@@ -577,6 +577,22 @@ def test_who_is_signed_in_proves_again_that_it_is_them(
     assert proved_at(client) > before
 
 
+def test_who_has_no_password_is_led_to_the_provider_before_an_act_that_matters(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+) -> None:
+    client = Client()
+    sub = provider.person("ada")
+    sign_on(client, sub)
+    session = client.session
+    session["account_authentication_methods"][0]["at"] -= 7200
+    session.save()
+    asked = client.get("/accounts/password/set/", follow=True)
+    assert asked.redirect_chain[-1][0] == "/accounts/sign-on/again/?next=%2Faccounts%2Fpassword%2Fset%2F"
+    assert 'name="next" value="/accounts/password/set/"' in asked.content.decode()
+    there = sign_on(client, sub, next="/accounts/password/set/")["Location"]
+    assert client.get(there).status_code == 200
+
+
 @pytest.mark.parametrize("how", ["another person", "old sign-in", "no time"])
 def test_what_does_not_prove_it_counts_for_nothing(
     provider: IdentityProvider, cast: Cast, rule: SignOnRule, how: str

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
-from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.models import SocialAccount, SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from console.access.models import User
 from console.access.sign_on.configuration import PROVIDER_ID
 from console.access.sign_on.provider import OpenIDAdapter, Provider
 
 
-def provider_of(request: HttpRequest) -> Provider | None:
+def provider_of(request: HttpRequest | None) -> Provider | None:
     """The identity provider, None where none is configured."""
     try:
         found: Provider = get_adapter().get_provider(request, PROVIDER_ID)
@@ -42,6 +48,23 @@ def start(request: HttpRequest) -> HttpResponse:
     if isinstance(answer, HttpResponseRedirect):
         return render(request, "access/sign_on/leaving.html", {"provider": provider, "url": answer.url})
     return answer
+
+
+@never_cache
+@require_safe
+def again(request: HttpRequest) -> HttpResponse:
+    """Asks somebody who is signed in to prove at the provider that it is still them."""
+    context = {"provider": _provider(request), "next": get_next_redirect_url(request)}
+    return render(request, "access/sign_on/again.html", context)
+
+
+def ways_to_prove_again(user: User) -> list[dict[str, Any]]:
+    """The provider as allauth lists a way to confirm who one is; empty for people who never came through it."""
+    provider = provider_of(None)
+    if provider is None or not SocialAccount.objects.filter(user_id=user.pk, provider=PROVIDER_ID).exists():
+        return []
+    text = gettext("Sign in with %(name)s again") % {"name": provider.name}
+    return [{"id": "sign_on", "description": text, "url": reverse("sign_on_again")}]
 
 
 @never_cache
