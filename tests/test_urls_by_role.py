@@ -26,6 +26,7 @@ EVERYBODY = frozenset(BUILT_IN)
 FLEET = frozenset({"operator", "administrator", "owner"})
 RELEASES = frozenset({"release-engineer", "administrator", "owner"})
 ADMINS = frozenset({"administrator", "owner"})
+OWNERS = frozenset({"owner"})
 NOBODY: frozenset[str] = frozenset()  # the address does not take the method: 405
 
 
@@ -41,6 +42,7 @@ PAGE = May(get=EVERYBODY)
 FLEET_FORM, FLEET_ACT = May(FLEET, FLEET), May(post=FLEET)
 RELEASE_FORM, RELEASE_ACT = May(RELEASES, RELEASES), May(post=RELEASES)
 ADMIN_PAGE, ADMIN_FORM, ADMIN_ACT = May(get=ADMINS), May(ADMINS, ADMINS), May(post=ADMINS)
+OWNER_PAGE, OWNER_FORM, OWNER_ACT = May(get=OWNERS), May(OWNERS, OWNERS), May(post=OWNERS)
 
 # Addresses that name a team, and so are for its members only.
 MEMBERS_ONLY: dict[str, May] = {
@@ -50,6 +52,12 @@ MEMBERS_ONLY: dict[str, May] = {
     "access:member": ADMIN_FORM,
     "access:member-link": ADMIN_PAGE,
     "access:member-remove": ADMIN_FORM,
+    "access:sign-on": OWNER_PAGE,
+    "access:sign-on-add": OWNER_FORM,
+    "access:sign-on-try": OWNER_FORM,
+    "access:sign-on-edit": OWNER_FORM,
+    "access:sign-on-move": OWNER_ACT,
+    "access:sign-on-delete": OWNER_FORM,
     "access:audit": ADMIN_PAGE,
     "access:audit-record": ADMIN_PAGE,
     "connections:list": ADMIN_PAGE,
@@ -152,6 +160,9 @@ MEMBERS_ONLY: dict[str, May] = {
 FOR_ALL: dict[str, tuple[int, int]] = {
     "access:home": (302, 302),
     "access:profile": (302, 200),
+    "access:security": (302, 200),
+    "access:end-session": (302, 405),
+    "access:end-other-sessions": (302, 405),
     "set_language": (405, 405),  # posted, by anybody
     "account_login": (200, 302),
     "account_logout": (302, 200),
@@ -164,6 +175,24 @@ FOR_ALL: dict[str, tuple[int, int]] = {
     "account_reset_password_done": (200, 200),
     "account_reset_password_from_key": (200, 200),
     "account_reset_password_from_key_done": (200, 200),
+    # Single sign-on is not there unless a provider is set up; the way to it begins by a post.
+    "sign_on": (405, 405),
+    "sign_on_again": (302, 404),
+    "sign_on_callback": (404, 404),
+    "socialaccount_login_cancelled": (200, 200),
+    "mfa_authenticate": (302, 302),  # for who has entered the password
+    "mfa_login_webauthn": (302, 302),
+    "mfa_index": (302, 302),
+    "mfa_list_webauthn": (302, 302),
+    "mfa_activate_totp": (302, 200),
+    "mfa_deactivate_totp": (302, 404),  # no app is set up
+    "mfa_view_recovery_codes": (302, 404),
+    "mfa_generate_recovery_codes": (302, 200),
+    "mfa_add_webauthn": (302, 200),
+    "mfa_edit_webauthn": (302, 404),
+    "mfa_remove_webauthn": (302, 404),
+    "mfa_reauthenticate": (302, 302),  # to the password
+    "mfa_reauthenticate_webauthn": (302, 302),
     "account_email": (302, 302),
     "account_email_verification_sent": (302, 302),
     # The style guide is not there unless it is switched on.

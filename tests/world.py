@@ -13,7 +13,7 @@ import httpx
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from console.access.models import AuditRecord, Membership, User
+from console.access.models import AuditRecord, Membership, SignOnRule, User
 from console.cloud.catalogue import Access, operation
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
@@ -134,6 +134,7 @@ def world(
     monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
     newcomer = User.objects.create_user("newcomer@acme.test", None)
     member = Membership.objects.create(team=cast.team, user=newcomer, role_slug="viewer")
+    rule = SignOnRule.objects.create(team=cast.team, value="corp.test", role_slug="viewer")
     record = AuditRecord.objects.create(team=cast.team, operation="X", actor_label="somebody")
     params = {"product_key": seeded.things["products"]["key"]}
     job = Job.objects.create(
@@ -142,7 +143,10 @@ def world(
     own: dict[str, dict[str, Any]] = {
         "": {"team": cast.team.slug, "connection": cast.connection.slug, "uidb36": "1", "key": "1-abc"},
         "access": {"pk": member.pk},
+        "mfa_edit_webauthn": {"pk": 1},
+        "mfa_remove_webauthn": {"pk": 1},
         "access:audit-record": {"pk": record.pk},
+        **dict.fromkeys(("access:sign-on-edit", "access:sign-on-move", "access:sign-on-delete"), {"pk": rule.pk}),
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
