@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from console.access.audit import Origin, recorded
 from console.access.forms import ProfileForm
 from console.access.http import PersonRequest, TeamRequest
-from console.access.models import User
+from console.access.models import Team, User
 from console.access.roles import Area, Level
 from console.ui.context import THEME_COOKIE
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from console.access.audit import Origin, close_record, open_record
+from console.access.audit import Origin, close_record, open_record, reads
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.access.reauthentication import ReauthenticationNeeded
@@ -137,13 +137,15 @@ class Gateway:
         fresh: bool = False,
         trace: Trace | None = None,
         listed: Sequence[str] = (),
+        before: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> dict[str, Any]:
         """Call an operation and return its answer, secrets masked unless `reveal`.
 
         `target` names for the audit trail what the call is about. `fresh` passes over the cache of reads, and so does
         `trace`, which is filled with what was sent and answered, secrets masked as in the answer. `listed` are the names in
-        the file that DnListFileUrl leads to, where the caller wrote it. Raises PermissionRefused, ApprovalNeeded,
+        the file that DnListFileUrl leads to, where the caller wrote it. `before` is what an edit found, under the names of its
+        parameters, for the audit trail. A read is counted (console/access/audit/reads.py). Raises PermissionRefused, ApprovalNeeded,
         ReauthenticationNeeded (for `reveal`), or an
         error of the CloudError family; InvalidParameter before anything is sent when a
         parameter breaks the catalogue's rules.
@@ -163,6 +165,9 @@ class Gateway:
         if reveal and not self.reauthenticated:
             raise ReauthenticationNeeded
         approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))])
+        if not recorded:
+            read = (self.actor.email, self.origin.token, self.connection.slug, name)
+            reads.count(self.membership.team.pk, *read)
         composed = self._limited(described, lambda within: reach.composed(within, described, params))
         if composed is not None:
             if trace is not None:
@@ -171,7 +176,7 @@ class Gateway:
         send = self._sending(described, params, trace)
         try:
             if recorded:
-                answer = self._settled(self._open(described, target, params), described, send)
+                answer = self._settled(self._open(described, target, params, before), described, send)
             elif trace is not None:
                 answer = send()
             else:
@@ -252,6 +257,14 @@ class Gateway:
         return answers
 
     # -- what is within reach ----------------------------------------------------------------------------------------
+
+    def bounds(self) -> list[str]:
+        """Conditions of which one must bound each alternative of a QueryDeviceBySQL: a search asks once for each.
+
+        [""] without limits. Raises OutOfReach where there are too many.
+        """
+        found = self._limited(operation("QueryDeviceBySQL"), reach.bounds)
+        return [""] if found is None else found
 
     def _check_reach(self, described: Operation, params: Mapping[str, Any], *, target: str | None) -> None:
         """Raises OutOfReach, in the trail under `target` unless that is None."""
@@ -366,7 +379,13 @@ class Gateway:
             close_record(record, AuditRecord.Outcome.REFUSED, message=str(refusal))
             refusal.recorded = True
 
-    def _open(self, described: Operation, target: str, params: Mapping[str, Any]) -> AuditRecord:
+    def _open(
+        self,
+        described: Operation,
+        target: str,
+        params: Mapping[str, Any],
+        before: Mapping[str, Any] | None = None,
+    ) -> AuditRecord:
         return open_record(
             operation=described.name,
             actor=self.actor,
@@ -374,6 +393,7 @@ class Gateway:
             origin=self.origin,
             target=target or _named_by(params),
             parameters={**params, **(self.approval.noted if self.approval else {})},
+            before=before,
             connection=self.connection.slug,
         )
 

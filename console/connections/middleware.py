@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from console.access.audit import Origin
 from console.access.encryption import Undecryptable
 from console.access.models import User
+from console.access.reauthentication import recently_authenticated
 from console.access.roles import Area, Level
 from console.cloud.errors import CloudError, explain
 from console.cloud.quota import Lane
@@ -46,10 +47,12 @@ class ConnectionMiddleware:
         return response
 
     def process_view(self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
-        slug = kwargs.pop("connection", None)
-        if slug is None or request.team is None:
+        if request.team is None:  # the API finds the team by its token, and the connection in it
             return
-        connection = Connection.objects.for_team(request.team).filter(slug=slug).first()
+        slug = kwargs.pop("connection", None)
+        if slug is None:
+            return
+        connection = Connection.objects.within(request.membership).filter(slug=slug).first()
         if connection is None:
             raise Http404
         request.connection = connection
@@ -59,6 +62,7 @@ class ConnectionMiddleware:
             connection=connection,
             lane=Lane.PEOPLE,
             origin=Origin.of(request),
+            reauthenticated=recently_authenticated(request),
         )
         _remember(request, connection)
 
@@ -68,7 +72,7 @@ def _last_used(request: Any) -> Connection | None:
     if request.team is None:
         return None
     team, _slash, slug = request.membership.user.last_place.partition("/")
-    own = Connection.objects.for_team(request.team)
+    own = Connection.objects.within(request.membership)
     return (own.filter(slug=slug).first() if team == request.team.slug else None) or own.first()
 
 

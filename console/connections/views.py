@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.access.audit import Origin, recorded
 from console.access.http import TeamRequest
 from console.access.permissions import requires
+from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
 from console.access.teams import Actor
 from console.connections.forms import REGIONS, ConnectionForm, changed_meanwhile
@@ -58,13 +59,14 @@ def connections(request: TeamRequest) -> HttpResponse:
         url=reverse("connections:add", args=[request.team.slug]) if may_add else "",
         action=gettext_lazy("Add a connection"),
     )
-    found = Connection.objects.for_team(request.team)
+    found = Connection.objects.within(request.membership)
     context = {"table": TABLE.bind(request, found, empty=empty), "may_add": may_add}
     return render(request, "connections/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.CONNECTIONS, Level.WRITE)
+@reauthenticated
 def add(request: TeamRequest) -> HttpResponse:
     """A new connection; saved when the platform accepts its keys."""
     form = ConnectionForm(_actor(request), request.POST or None)
@@ -83,6 +85,7 @@ def add(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.CONNECTIONS, Level.WRITE)
+@reauthenticated
 def edit(request: CloudRequest) -> HttpResponse:
     """Changes a connection; a secret that is left empty stays as it is."""
     form = ConnectionForm(_actor(request), request.POST or None, instance=_own(request))
@@ -114,6 +117,7 @@ def test(request: CloudRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.CONNECTIONS, Level.DESTROY)
+@reauthenticated
 def delete(request: CloudRequest) -> HttpResponse:
     """Forgets a connection and its keys, after its name was typed. Nothing changes in the cloud."""
     connection = request.connection
@@ -144,8 +148,9 @@ def _form_page(request: TeamRequest, form: ConnectionForm, connection: Connectio
 
 
 def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connection:
-    fields = ("region", "instance_id", "endpoint", "access_key_id")
+    fields = ("name", "region", "instance_id", "endpoint", "access_key_id")
     parameters: dict[str, Any] = {name: form.cleaned_data.get(name) for name in fields}
+    before = {name: form.initial.get(name) for name in fields} if form.instance.pk else None
     parameters["changed"] = sorted(set(form.changed_data) - {"untested", "seen"})
     with (
         recorded(
@@ -153,6 +158,7 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
             target=form.instance.name,
             connection=form.instance.slug,
             parameters=parameters,
+            before=before,
             **_who(request),
         ),
         transaction.atomic(),

@@ -72,9 +72,9 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The three parts; one that could not be read is the error that says why."""
+    """The three parts; one that could not be read is the error that says why, one that nobody can count None."""
 
-    fleet: Fleet | CloudError
+    fleet: Fleet | CloudError | None
     products: Products | CloudError
     packages: Sequence[Package] | CloudError
 
@@ -86,16 +86,20 @@ class Overview:
 
 
 def overview(gateway: Gateway) -> Overview:
-    """The fleet in numbers, the newest products and packages. 3 calls at once. Raises PermissionRefused."""
-    fleet, products, packages = gateway.gather(
+    """The fleet in numbers, the newest products and packages. 3 calls at once; for a member whose access is limited, up to 3
+    for each product of theirs. Raises PermissionRefused."""
+    # Devices of a group may be of any product: nobody can count them together.
+    countable = gateway.reach is None or not gateway.reach.limited or not gateway.reach.by_group
+    products, packages, *counted = gateway.gather(
         [
-            Call("QueryDeviceStatistics"),
             Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),
             Call("ListOTAFirmware", {"CurrentPage": 1, "PageSize": SHOWN}),
+            *([Call("QueryDeviceStatistics")] if countable else []),
         ]
     )
+    fleet = counted[0] if counted else None
     return Overview(
-        fleet if isinstance(fleet, CloudError) else _fleet(fleet.get("Data") or {}),
+        _fleet(fleet.get("Data") or {}) if isinstance(fleet, dict) else fleet,
         products if isinstance(products, CloudError) else _products(products.get("Data") or {}),
         packages if isinstance(packages, CloudError) else _packages(packages),
     )

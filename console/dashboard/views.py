@@ -16,7 +16,7 @@ from console.access.roles import Area, Level
 from console.connections.http import CloudRequest
 from console.dashboard import api
 from console.jobs import kinds
-from console.jobs.models import Job
+from console.jobs.visibility import jobs_of
 from console.ui.links import curl
 
 SHOWN = 5
@@ -46,7 +46,7 @@ SHORTCUTS = (
 def home(request: CloudRequest) -> HttpResponse:
     """The page. 3 calls at once; a part that fails says so in its place."""
     overview = api.overview(request.gateway)
-    jobs = Job.objects.filter(connection=request.connection).select_related("created_by")
+    jobs = jobs_of(request.gateway).select_related("created_by")
     context = {
         "overview": overview,
         "fleet": _good(overview.fleet),

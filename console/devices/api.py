@@ -189,18 +189,20 @@ def count_devices(gateway: Gateway, wanted: DeviceFilter, *, fresh: bool = False
 
 
 def search(gateway: Gateway, text: str) -> Found:
-    """Search all products for a device, in 2 calls. `text` must be `sql.searchable`."""
-    statements = [sql.named_or_id(text)]
+    """Search all products for a device, in 2 calls; for a member whose access is limited, in 2 for each product and group
+    of theirs. `text` must be `sql.searchable`."""
+    bounds = gateway.bounds()
+    statements = [sql.named_or_id(text, within) for within in bounds]
     if sql.can_begin(text):
-        statements.append(sql.Where(text=text).rows(0, PAGE))
+        statements += [sql.Where(text=text, within=within).rows(0, PAGE) for within in bounds]
     found: list[list[Device]] = []
     for answer in gateway.gather([Call("QueryDeviceBySQL", {"SQL": statement}) for statement in statements]):
         if isinstance(answer, CloudError):
             raise answer
         found.append([to_device(item) for item in items(answer.get("Data"), "SimpleDeviceSearchInfo")])
-    exact = found[0]
-    names = {device.key for device in exact}
-    return Found(exact, [device for device in found[1] if device.key not in names] if len(found) > 1 else [])
+    exact = {device.key: device for devices in found[: len(bounds)] for device in devices}
+    beginning = {device.key: device for devices in found[len(bounds) :] for device in devices}
+    return Found(list(exact.values()), [beginning[key] for key in beginning if key not in exact])
 
 
 class TooManyError(Exception):
@@ -255,9 +257,7 @@ def device_detail(gateway: Gateway, product_key: str, name: str, *, fresh: bool 
     return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **_named(product_key, name)))
 
 
-def several_details(
-    gateway: Gateway, named: Sequence[Mapping[str, Any]]
-) -> list[DeviceDetail | CloudError]:
+def several_details(gateway: Gateway, named: Sequence[Mapping[str, Any]]) -> list[DeviceDetail | CloudError]:
     """Devices by the parameters that name each (ProductKey and DeviceName, or IotId), read afresh; a call for each."""
     answers = gateway.gather([Call("QueryDeviceDetail", one) for one in named], fresh=True)
     return [answer if isinstance(answer, CloudError) else to_detail(answer) for answer in answers]
@@ -357,8 +357,11 @@ def register_device(gateway: Gateway, product_key: str, *, name: str = "", nickn
 
 def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) -> None:
     """Give a device another nickname; an empty one takes it away (BatchUpdateDeviceNickname)."""
-    info = {**_named(product_key, name), **({"Nickname": nickname} if nickname else {})}
-    gateway.call("BatchUpdateDeviceNickname", target=name, DeviceNicknameInfo=[info])
+    named = _named(product_key, name)
+    found = device_detail(gateway, product_key, name, fresh=True).device
+    before = {"DeviceNicknameInfo": [{**named, "Nickname": found.nickname}]}
+    info = {**named, **({"Nickname": nickname} if nickname else {})}
+    gateway.call("BatchUpdateDeviceNickname", target=name, before=before, DeviceNicknameInfo=[info])
 
 
 def enable_device(gateway: Gateway, product_key: str, name: str) -> None:
@@ -379,12 +382,21 @@ def delete_device(gateway: Gateway, product_key: str, name: str) -> None:
 def set_tag(gateway: Gateway, product_key: str, name: str, tag: Tag) -> None:
     """Add a tag, or give the one of that key another value."""
     text = json.dumps({tag.key: tag.value}, ensure_ascii=False)
-    gateway.call("SaveDeviceProp", target=name, Props=text, **_named(product_key, name))
+    before = _tag_now(gateway, product_key, name, tag.key)
+    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **_named(product_key, name))
 
 
 def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
     """Take a tag off a device."""
-    gateway.call("DeleteDeviceProp", target=name, PropKey=key, **_named(product_key, name))
+    before = _tag_now(gateway, product_key, name, key)
+    gateway.call("DeleteDeviceProp", target=name, before=before, PropKey=key, **_named(product_key, name))
+
+
+def _tag_now(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
+    """The tag of that key as SaveDeviceProp would have written it, for the audit trail; an empty object without one."""
+    answer = gateway.call("QueryDeviceProp", fresh=True, **_named(product_key, name))
+    found = {tag.key: tag.value for tag in to_tags(answer) if tag.key == key}
+    return {"Props": json.dumps(found, ensure_ascii=False)}
 
 
 # -- changing several --------------------------------------------------------------------------------------------------

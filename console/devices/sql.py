@@ -22,7 +22,7 @@ _SAFE = re.compile(r"[\w.:@-]{1,64}")
 class Where:
     """The conditions of a statement. `field` is "name" or "nickname"; an empty value leaves its condition out.
 
-    `exact` looks for the whole text even where its beginning could be looked for.
+    `exact` looks for the whole text even where its beginning could be looked for. `within` is a condition that goes first.
     """
 
     product_key: str = ""
@@ -30,6 +30,7 @@ class Where:
     field: str = "name"
     status: str = ""
     exact: bool = False
+    within: str = ""
 
     @property
     def whole(self) -> bool:
@@ -38,7 +39,7 @@ class Where:
 
     def clause(self) -> str:
         """The conditions joined by AND. Raises ValueError for a value that no device can have."""
-        conditions = []
+        conditions = [self.within] if self.within else []
         if self.product_key:
             conditions.append(f'product_key = "{_safe(self.product_key)}"')
         if self.text:
@@ -58,10 +59,12 @@ class Where:
         return f"{_SELECT} count(*) {_WHERE} {self.clause()}"
 
 
-def named_or_id(text: str) -> str:
-    """The statement for the devices of exactly this name, in any product, or of this IotId."""
+def named_or_id(text: str, within: str = "") -> str:
+    """The statement for the devices of exactly this name, in any product, or of this IotId; `within` a condition, if given."""
     text = _safe(text)
-    return f'{_SELECT} * {_WHERE} name = "{text}" OR iot_id = "{text}" ORDER BY gmt_create LIMIT 0,{PAGE}'
+    both = f"{within} AND " if within else ""
+    where = f'{both}name = "{text}" OR {both}iot_id = "{text}"'
+    return f"{_SELECT} * {_WHERE} {where} ORDER BY gmt_create LIMIT 0,{PAGE}"
 
 
 def searchable(text: str) -> bool:

@@ -69,9 +69,9 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     }
     reach = request.gateway.reach
     if reach is not None and reach.limited and asked and not wanted.product_key and not context["bad_text"]:
-        context["bad_text"] = _("Your access here is limited to %(limits)s. Choose a product to search in.") % {
-            "limits": reach.words
-        }
+        context["bad_text"] = _(
+            "Your access here is limited to %(limits)s. Choose a product to search in."
+        ) % {"limits": reach.words}
     if not asked and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)
@@ -320,7 +320,9 @@ def create(request: CloudRequest) -> HttpResponse:
                 form.data = request.POST.copy()
                 form.data["token"] = new_token()
         else:
-            return render(request, "devices/create.html", {"made": made, "reveals": bool(made and made.secret)})
+            return render(
+                request, "devices/create.html", {"made": made, "reveals": bool(made and made.secret)}
+            )
     return render(request, "devices/create.html", {"form": form, "error": error}, status=422)
 
 

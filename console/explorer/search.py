@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from console.access.roles import Role
 from console.cloud.catalogue import Operation, operations
 from console.explorer.words import AREAS
 
 
 @dataclass(frozen=True)
 class Found:
-    """An operation in the list, and whether the person's role may call it."""
+    """An operation in the list, and whether the person may call it."""
 
     operation: Operation
     allowed: bool
@@ -30,14 +30,17 @@ class Section:
     found: list[Found]
 
 
-def sections(role: Role, text: str = "", area: str = "") -> list[Section]:
-    """The operations that `text` finds, by area; what fits best comes first, else the catalogue's order holds."""
+def sections(allows: Callable[[str], bool], text: str = "", area: str = "") -> list[Section]:
+    """The operations that `text` finds, by area; what fits best comes first, else the catalogue's order holds.
+
+    `allows` tells by its name whether the person may call one.
+    """
     scores = {op.name: score(op, text) for op in operations().values() if not area or op.area == area}
     by_area: dict[str, list[Operation]] = {name: [] for name in AREAS}
     for name in sorted(filter(scores.get, scores), key=lambda name: -scores[name]):
         by_area[operations()[name].area].append(operations()[name])
     found = [
-        Section(name, AREAS[name], [Found(op, role.allows(op)) for op in ops])
+        Section(name, AREAS[name], [Found(op, allows(op.name)) for op in ops])
         for name, ops in by_area.items()
         if ops
     ]

@@ -79,7 +79,7 @@ def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> b
         now = timezone.now()
         locked.state, locked.started_by, locked.started_at = Job.State.QUEUED, gateway.actor, now
         locked.token = gateway.membership.token
-        locked.params = {**locked.params, **(params or {})}
+        locked.params = {**locked.params, **(params or {}), "account": locked.connection.account}
         locked.save()
         locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
         Part.objects.filter(job=locked).delete()
@@ -127,7 +127,8 @@ def follow_up(job: Job, gateway: Gateway, kind: str) -> Job:
 
     Raises ReauthenticationNeeded where the kind reveals secrets: while the job runs nobody is there to be asked.
     """
-    return _child(job, gateway, kind, {}, gettext_noop("Started by %(person)s."))
+    about = {key: job.params[key] for key in ("product_key", "product_name") if key in job.params}
+    return _child(job, gateway, kind, about, gettext_noop("Started by %(person)s."))
 
 
 def _child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], text: str) -> Job:
@@ -157,6 +158,7 @@ def _demand_presence(gateway: Gateway, kind: str) -> None:
 
 def alone(wanted: Job, step: str, number: int) -> Job:
     """Start `wanted` with one chunk, or answer the unfinished job of its kind and subject that there is already."""
+    wanted.params = {**wanted.params, "account": wanted.connection.account}
     same = Job.objects.filter(
         connection=wanted.connection, kind=wanted.kind, subject=wanted.subject, finished_at__isnull=True
     )
@@ -202,7 +204,7 @@ def delete(job: Job) -> None:
 def may(job: Job, gateway: Gateway) -> bool:
     """Whether the person may start, cancel, discard or repeat this job."""
     kind = kinds.get(job.kind)
-    return kind.allowed(gateway) and all(map(gateway.allows, kind.steering))
+    return kind.allowed(gateway) and all(map(gateway.allows, (*kind.steering, *kind.making(job))))
 
 
 def _note(job: Job, text: str, actor: User, level: Event.Level = Event.Level.INFO) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, models, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -29,10 +30,11 @@ from console.access.tokens.acting import NotWorking, acting
 from console.celery import app
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
-from console.connections.gateway import Gateway, PermissionRefused
+from console.connections.gateway import Gateway
 from console.jobs import kinds, trouble
 from console.jobs.kinds import Kind, Next
 from console.jobs.models import Chunk, Event, Job, Row, in_seconds, said
+from console.jobs.visibility import reaches
 from console.jobs.work import Heartbeat, LeaseLost, Work
 
 log = logging.getLogger(__name__)
@@ -172,9 +174,20 @@ def gateway_for(job: Job, kind: Kind) -> Gateway:
     actor = job.created_by if job.is_draft else job.started_by
     if actor is None or not actor.is_active:
         raise Refused(gettext_noop("Stopped: the person who started this job is no longer here."))
+    if not job.is_draft and job.params.get("account", job.connection.account) != job.connection.account:
+        raise Refused(
+            gettext_noop(
+                "Stopped: the connection was changed to another account, region or instance after this job was started."
+            )
+        )
+    membership = _membership(job, actor)
+    if not (membership.admits_connection(job.connection_id) and reaches(membership, job)):
+        raise Refused(
+            gettext_noop("Stopped: the access of %(person)s does not reach this any more."), person=str(actor)
+        )
     gateway = Gateway(
         actor=actor,
-        membership=_membership(job, actor),
+        membership=membership,
         connection=job.connection,
         lane=Lane.BACKGROUND,
         origin=Origin(job_id=job.pk, token=job.token.label if job.token else ""),
@@ -220,7 +233,7 @@ def _run(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, Next]:
             return work, step.run(work)
     except LeaseLost:
         raise
-    except PermissionRefused as error:
+    except PermissionDenied as error:  # the role does not reach it, or a rule asks for a second person
         text = gettext_noop("Stopped: %(reason)s")
         return work, trouble.stopped(work, sent, said(text, reason=str(error)))
     except Undecryptable:
@@ -350,4 +363,5 @@ def _finish(job: Job) -> bool:
         job.state = Job.State.PARTIAL if told else Job.State.FAILED
     level, text = _ENDINGS[Job.State(job.state)]
     Event.objects.create(job=job, level=level, sentence=said(text))
+    kinds.get(job.kind).ended(job)
     return True

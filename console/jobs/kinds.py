@@ -71,6 +71,9 @@ class Kind:
     kind. `stopping` says what becomes of what was begun when it is stopped. `ended(job)` is called in the transaction in
     which the job ends, however it does.
 
+    What a job is about decides who sees it (console/jobs/visibility.py): `product` is the key of its params that holds a
+    ProductKey, "" where a job is about more than one product; `operation` the key that holds the operation it makes.
+
     `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts.
     `outcomes` is the kind of status (console/ui/statuses.py) that the counts are by; "" when they are not shown.
     `rules` and `columns` name what its files are checked for, and what their columns are. `about` is a template with the
@@ -86,6 +89,8 @@ class Kind:
     reveals: tuple[str, ...] = ()
     steering: tuple[str, ...] = ()
     making: Callable[[Job], tuple[str, ...]] = lambda job: ()
+    product: str = "product_key"
+    operation: str = ""
     stopping: Text = ""
     ended: Callable[[Job], None] = lambda job: None
     rows: bool = True

@@ -19,6 +19,7 @@ from console.jobs.listing import PREVIEW, ROWS, title
 from console.jobs.models import Chunk, Job, Row, Secret, unfinished
 from console.jobs.outcomes import noted
 from console.jobs.trouble import TROUBLES
+from console.jobs.visibility import jobs_of
 from console.ui.paging import Page, page_number, page_size
 from console.ui.statuses import status
 from console.ui.tables import Table
@@ -50,7 +51,9 @@ def context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "again": again and may,
         "bad": bool(job.skipped or (job.failed and kind.rows)),
         "secrets": secrets if job.is_over else None,
-        "children": [(child, title(child)) for child in job.children.order_by("pk")],
+        "children": [
+            (child, title(child)) for child in jobs_of(request.gateway).filter(parent=job).order_by("pk")
+        ],
         "parent_title": title(job.parent) if job.parent else "",
         "error": _cloud_error(job),
         "events": [

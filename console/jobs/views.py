@@ -18,6 +18,7 @@ from console.jobs.forms import JobFilters
 from console.jobs.http import REGISTER, job_of
 from console.jobs.listing import JOBS, title
 from console.jobs.models import Job
+from console.jobs.visibility import jobs_of
 from console.ui.format import duration
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
@@ -34,11 +35,7 @@ _TRAY = 8
 def job_list(request: CloudRequest) -> HttpResponseBase:
     """The connection's jobs, newest first."""
     filters = JobFilters(request, request.team)
-    jobs = (
-        Job.objects.for_team(request.team)
-        .filter(connection=request.connection, kind__in=list(kinds.table()))
-        .select_related("created_by", "started_by")
-    )
+    jobs = jobs_of(request.gateway).select_related("created_by", "started_by")
     wanted = filters.values
     if "kind" in wanted:
         jobs = jobs.filter(kind=wanted["kind"])
@@ -74,9 +71,7 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
 def tray(request: CloudRequest) -> HttpResponseBase:
     """The job tray: what is at work, and what ended within a day."""
     lately = timezone.now() - timedelta(days=1)
-    jobs = Job.objects.for_team(request.team).filter(
-        connection=request.connection, kind__in=list(kinds.table())
-    )
+    jobs = jobs_of(request.gateway)
     shown = jobs.filter(
         Q(state__in=Job.AT_WORK)
         | Q(finished_at__gte=lately)

@@ -23,14 +23,15 @@ _OVER = ("COMPLETED", "CANCELED")  # JobStatus of QueryOTAJob
 _SHORTEST, _LONGEST = 5.0, 300.0  # seconds between two looks
 
 
-def watch(gateway: Gateway, job_id: str) -> Job:
-    """Watch the update batch `job_id` until it ends. One watch a batch: the one that runs is answered when there is one."""
+def watch(gateway: Gateway, job_id: str, *, product_key: str) -> Job:
+    """Watch the update batch `job_id` of that product until it ends. One watch a batch: the one that runs is answered when
+    there is one."""
     wanted = Job(
         team=gateway.membership.team,
         connection=gateway.connection,
         kind=KIND,
         subject=job_id,
-        params={"ota_job": job_id},
+        params={"ota_job": job_id, "product_key": product_key},
         created_by=gateway.actor,
         started_by=gateway.actor,
         token=gateway.membership.token,

@@ -69,6 +69,7 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
             Room("access:roles", _("Roles"), "shield-check", "members"),
             Room("access:tokens", _("API tokens"), "key", "members"),
             Room("access:audit", _("Audit trail"), "history", "audit"),
+            Room("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
             Room("access:settings", _("Settings"), "settings", "members", level=4),
         ),
     ),

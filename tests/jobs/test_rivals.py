@@ -168,7 +168,7 @@ def test_a_watch_that_is_stopped_while_a_worker_looks_ends_soon(cast, fleet, wir
         for found in api.list_jobs(gateway, package.id, size=100).jobs
         if found.running
     )
-    job = jobs.watch(gateway, batch.id)
+    job = jobs.watch(gateway, batch.id, product_key="k1")
     Job.objects.update(started_at=timezone.now() - timedelta(days=1), state="running")
 
     def meanwhile() -> None:

@@ -22,7 +22,7 @@ def batch(cast, fleet):
 
 
 def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(cast, batch, drain, clock):
-    job = jobs.watch(cast.gateway("release-engineer"), batch)
+    job = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
     drain(job, rounds=3)
     assert job.state == Job.State.RUNNING
     assert job.total > 0
@@ -47,16 +47,16 @@ def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(cast, batch, d
 
 
 def test_one_watch_a_batch(cast, batch):
-    first = jobs.watch(cast.gateway("release-engineer"), batch)
-    assert jobs.watch(cast.gateway("owner"), batch) == first
+    first = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
+    assert jobs.watch(cast.gateway("owner"), batch, product_key="k1") == first
     assert Job.objects.count() == 1
 
 
 def test_a_batch_whose_watch_is_over_can_be_watched_again(cast, batch, drain):
-    first = jobs.watch(cast.gateway("owner"), batch)
+    first = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
     actions.cancel(first, cast.members["owner"])
     assert drain(first).state == Job.State.CANCELED
-    second = jobs.watch(cast.gateway("owner"), batch)
+    second = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
     assert second != first
     drain(second, rounds=1)
     assert len(jobs.history(cast.connection, batch)) == 1
@@ -67,7 +67,7 @@ def test_it_looks_less_often_as_time_goes_by(cast, batch):
 
     from django.utils import timezone
 
-    job = jobs.watch(cast.gateway("owner"), batch)
+    job = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
     chunk = job.chunks.get()
     waits = []
     for age in (0, 1, 10, 48):
@@ -78,13 +78,13 @@ def test_it_looks_less_often_as_time_goes_by(cast, batch):
 
 
 def test_a_batch_that_is_gone_stops_its_watch_with_the_reason(cast, emulator, drain, sign_in):
-    job = drain(jobs.watch(cast.gateway("owner"), "no-such-batch"))
+    job = drain(jobs.watch(cast.gateway("owner"), "no-such-batch", product_key="k1"))
     assert job.state == Job.State.FAILED
     assert job.error["cloud"]["code"] in text(sign_in("viewer").get(cast.url(f"jobs/{job.pk}/")))
 
 
 def test_the_page_of_a_watch_shows_counts_and_figures_over_time(cast, batch, drain, sign_in):
-    job = jobs.watch(cast.gateway("owner"), batch)
+    job = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
     drain(job, rounds=2)
     browser = sign_in("viewer")
     page = browser.get(cast.url(f"jobs/{job.pk}/"))
@@ -95,7 +95,7 @@ def test_the_page_of_a_watch_shows_counts_and_figures_over_time(cast, batch, dra
 
 
 def test_who_may_only_read_updates_cannot_stop_a_watch(cast, batch, sign_in):
-    job = jobs.watch(cast.gateway("release-engineer"), batch)
+    job = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
     for role in ("viewer", "operator"):
         assert sign_in(role).post(cast.url(f"jobs/{job.pk}/cancel/")).status_code == 403
         assert "/cancel/" not in sign_in(role).get(cast.url(f"jobs/{job.pk}/")).content.decode()

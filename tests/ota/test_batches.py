@@ -417,7 +417,7 @@ def test_a_watched_batch_shows_the_kept_counts_and_its_chart(waiting, cast, sign
     from console.jobs.models import Sample
     from console.ota.jobs import watch
 
-    job = watch(cast.gateway("release-engineer"), waiting)
+    job = watch(cast.gateway("release-engineer"), waiting, product_key="k1")
     for succeeded in (0, 3):
         Sample.objects.create(job=job, counts={"SUCCEEDED": succeeded, "QUEUED": 5 - succeeded})
     browser = sign_in("viewer")
@@ -436,7 +436,7 @@ def test_a_watch_that_was_ended_too_early_is_not_taken_for_the_present(waiting, 
     from console.jobs.models import Sample
     from console.ota.jobs import watch
 
-    job = watch(cast.gateway("release-engineer"), waiting)
+    job = watch(cast.gateway("release-engineer"), waiting, product_key="k1")
     Sample.objects.create(job=job, counts={"QUEUED": 5})
     Job.objects.filter(pk=job.pk).update(state="canceled", finished_at=timezone.now())
     page = sign_in("release-engineer").get(cast.url(f"ota/batches/{waiting}/"))
@@ -447,7 +447,7 @@ def test_a_watch_that_was_ended_too_early_is_not_taken_for_the_present(waiting, 
 def test_a_watch_without_a_first_look_is_waited_for(waiting, cast, sign_in):
     from console.ota.jobs import watch
 
-    watch(cast.gateway("release-engineer"), waiting)
+    watch(cast.gateway("release-engineer"), waiting, product_key="k1")
     text = sign_in("viewer").get(cast.url(f"ota/batches/{waiting}/")).content.decode()
     assert "Refreshes by itself" in text
     assert f"/batches/{waiting}/live/" in text

@@ -206,6 +206,13 @@ class Membership(Grant):
         """Whether the connection is within reach."""
         return all(narrowing.admits_connection(pk) for narrowing in self.narrowings)
 
+    @property
+    def connections(self) -> list[Any]:
+        """The team's connections that are within reach, in their order (what a connection is, the room above knows)."""
+        return [
+            connection for connection in self.team.connections.all() if self.admits_connection(connection.pk)
+        ]
+
     def has_level(self, area: Area, level: Level) -> bool:
         """Whether the role reaches `level` in `area`.
 

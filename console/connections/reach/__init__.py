@@ -2,6 +2,6 @@
 `lists` answers for the whole account from what is within reach."""
 
 from console.connections.reach.fleet import Asked, NotWithin, Reach
-from console.connections.reach.lists import alters, composed, filtered
+from console.connections.reach.lists import alters, bounds, composed, filtered
 
-__all__ = ["Asked", "NotWithin", "Reach", "alters", "composed", "filtered"]
+__all__ = ["Asked", "NotWithin", "Reach", "alters", "bounds", "composed", "filtered"]

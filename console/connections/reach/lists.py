@@ -22,6 +22,8 @@ MOST_WALKED = 30
 """Groups whose subgroups are looked through for a name."""
 MOST_PAGES = 10
 """Pages read of a list that is looked through whole."""
+MOST_SEARCHED = 10
+"""Products and groups that one search looks through: QueryDeviceBySQL is allowed 10 times a second."""
 _MOST_SUBGROUPS = 200  # a page of QueryDeviceGroupList; a group has at most 100
 _STATIC = "LINK_PLATFORM"  # the type of groups that people fill
 
@@ -49,6 +51,24 @@ def filtered(reach: Reach, described: Operation, answer: Answer) -> Answer:
 def alters(reach: Reach, described: Operation) -> bool:
     """Whether the answer may differ from what the platform sent."""
     return reach.limited and (described.name in _FILTERED or described.name in _COMPOSED)
+
+
+def bounds(reach: Reach) -> list[str]:
+    """The conditions that bound a search to what is within reach; [""] for all. Up to MOST_WALKED calls, for groups below."""
+    if not reach.limited:
+        return [""]
+    roots = [{"GroupId": group} for group in reach.roots()]
+    groups = [str(item["GroupId"]) for item in _with_those_below(reach, roots)] if roots else []
+    found = [f'product_key = "{key}"' for key in reach.products]
+    found += [f'group.group_id = "{group}"' for group in groups]
+    if len(found) > MOST_SEARCHED:
+        raise NotWithin(
+            _(
+                "Your access here is limited to %(limits)s: too many to be searched at once. Open one of them, and search there."
+            )
+            % {"limits": reach.words}
+        )
+    return found
 
 
 # -- put together ----------------------------------------------------------------------------------------------------

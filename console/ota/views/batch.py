@@ -301,8 +301,8 @@ def history(request: CloudRequest, job_id: str) -> JsonResponse:
 def watch(request: CloudRequest, job_id: str) -> HttpResponseBase:
     """Begin to write down the counts of a batch that nobody watches. 1 call: it must be there."""
     request.gateway.require(api.CANCEL_JOB)
-    api.get_job(request.gateway, job_id)
-    jobs.watch(request.gateway, job_id)
+    detail = api.get_job(request.gateway, job_id)
+    jobs.watch(request.gateway, job_id, product_key=detail.job.product_key)
     messages.success(request, gettext("The batch is watched now: its counts are written down until it ends."))
     return redirect(curl(request, "ota:job", job_id))
 
