@@ -6,6 +6,7 @@ that is not set, even where a server happens to listen on the usual port.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from console import embedded
+from console.access.sign_on import configuration as sign_on
 
 django_stubs_ext.monkeypatch()  # lets Django's classes be written with their types: ModelForm[User]
 
@@ -69,6 +71,11 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "axes",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "console.ui",
     "console.access",
     "console.connections",
@@ -77,8 +84,10 @@ INSTALLED_APPS = [
     "console.devices",
     "console.groups",
     "console.ota",
+    "console.approvals",
     "console.dashboard",
     "console.explorer",
+    "console.api",
     "console.quickstart",
     "console.emulator",
 ]
@@ -88,10 +97,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "console.ui.middleware.HeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.access.sign_in.sessions.SessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -101,11 +112,14 @@ MIDDLEWARE = [
     "console.access.reauthentication.ReauthenticationMiddleware",
     "console.access.middleware.PersonMiddleware",
     "console.access.middleware.TeamMiddleware",
+    "console.access.audit.exports.ExportMiddleware",
+    "console.access.sign_in.factors.SecondFactorMiddleware",
     "console.connections.middleware.ConnectionMiddleware",
     # These two here, where it is known who asks: looking for the token reads the whole body.
     "console.ui.uploads.BodyLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "console.connections.middleware.CloudErrorMiddleware",
+    "console.approvals.middleware.ApprovalMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -170,7 +184,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 # -- people ----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "access.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["console.access.sign_in.brake.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -178,7 +192,9 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    # The twenty thousand that leaked most often.
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -189,6 +205,49 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nob
 ACCOUNT_ADAPTER = "console.access.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password, a new or removed factor
+ACCOUNT_FORMS = {"change_password": "console.access.sign_in.forms.ChangePasswordForm"}
+# allauth counts requests, in the cache; wrong passwords and codes are counted by axes, in the database.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+MFA_ADAPTER = "console.access.sign_in.factors.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "console.access.sign_in.forms.AuthenticateForm",
+    "reauthenticate": "console.access.sign_in.forms.ReauthenticateForm",
+    "activate_totp": "console.access.sign_in.forms.ActivateTOTPForm",
+    "authenticate_webauthn": "console.access.sign_in.forms.AuthenticatePasskeyForm",
+    "login_webauthn": "console.access.sign_in.forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "console.access.sign_in.forms.ReauthenticatePasskeyForm",
+    "add_webauthn": "console.access.sign_in.forms.AddPasskeyForm",
+    "edit_webauthn": "console.access.sign_in.forms.EditPasskeyForm",
+}
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds that clocks may differ by; each code works once all the same
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Wrong passwords and codes: how many lock an account to the address they came from, and how many to all unknown ones.
+AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
+SIGN_IN_ACCOUNT_FAILURES = env.int("SIGN_IN_ACCOUNT_FAILURES", default=30)
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=30))
+AXES_HANDLER = "console.access.sign_in.brake.Brake"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "console.access.sign_in.brake.account_name"
+AXES_CLIENT_IP_CALLABLE = "console.access.sign_in.brake.client_address"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # a person's own page shows who failed in their name
+AXES_ENABLE_ADMIN = False
+# Fields of the sign-in forms that axes must not write down.
+AXES_SENSITIVE_PARAMETERS = [
+    *("username", "ip_address", "login", "oldpassword", "password1", "password2", "code", "credential"),
+    "csrfmiddlewaretoken",
+]
+# The brake is in the authentication backend and the forms, which answer all alike: no page of axes says "locked".
+SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]
+# A session ends when nobody used it for so long, and in any case so long after sign-in.
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+SESSION_ABSOLUTE_HOURS = env.int("SESSION_ABSOLUTE_HOURS", default=12)
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE_HOURS * 3600
 # How long after sign-in, or after confirming that it is they, a person may do what matters: reveal secrets, change roles.
 REAUTHENTICATION_MINUTES = env.int("REAUTHENTICATION_MINUTES", default=15)
 # Without it nothing is sent: a mail written to the log would hand the link in it to whoever reads the log.
@@ -231,9 +290,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not INSECURE_HTTP
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
-SESSION_COOKIE_NAME = env.str("SESSION_COOKIE_NAME", default="fleetdesk_session")
-CSRF_COOKIE_NAME = "fleetdesk_csrf"
+# A browser takes a cookie of this beginning only over HTTPS and from this very host, not from a neighbour under one domain.
+_HOST = "" if INSECURE_HTTP else "__Host-"
+SESSION_COOKIE_NAME = _HOST + env.str("SESSION_COOKIE_NAME", default="fleetdesk_session")
+CSRF_COOKIE_NAME = f"{_HOST}fleetdesk_csrf"
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not INSECURE_HTTP)
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
@@ -254,6 +314,17 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+    }
+}
+
+# -- single sign-on --------------------------------------------------------------------------------------------------
+
+SOCIALACCOUNT_ADAPTER = "console.access.sign_on.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds that a person waits for the identity provider
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "console.access.sign_on.provider.Provider",
+        "APPS": sign_on.apps(os.environ, insecure_http=INSECURE_HTTP),
     }
 }
 
@@ -293,6 +364,7 @@ JOB_KINDS = {
     "devices.register": "console.devices.jobs.REGISTER",
     "devices.secrets": "console.devices.jobs.SECRETS",
     "ota.watch": "console.ota.jobs.WATCH",
+    "approvals.execute": "console.approvals.jobs.EXECUTE",
 }
 # How long the trail of what belongs to no team, or to one that is gone, is kept; 0: for ever. Each team sets its own.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
@@ -305,6 +377,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(JOBS_REVIVE_SECONDS, 10)},
     },
     "jobs.tidy": {"task": "jobs.tidy", "schedule": schedule(timedelta(minutes=15))},
+    "approvals.tidy": {"task": "approvals.tidy", "schedule": schedule(timedelta(minutes=1))},
     "audit.reads": {
         "task": "audit.reads",
         "schedule": schedule(timedelta(minutes=1)),
@@ -323,14 +396,26 @@ CLOUD_TIMEOUT_SECONDS = env.float("CLOUD_TIMEOUT_SECONDS", default=15.0)
 # The only addresses that connections and uploads may go to (console/connections/endpoints.py says how they are written).
 CLOUD_ENDPOINTS = env.list("CLOUD_ENDPOINTS", default=["*.aliyuncs.com"])
 
+# -- the HTTP API ----------------------------------------------------------------------------------------------------
+
+# A token may make so many requests in each stretch of so many seconds.
+API_REQUESTS = env.int("API_REQUESTS", default=50)
+API_SECONDS = env.int("API_SECONDS", default=5)
+# After so many requests without a token that works, within five minutes, an address has to wait.
+API_GUESSES = env.int("API_GUESSES", default=100)
+
 # -- logs ------------------------------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"without keys": {"()": "console.logs.WithoutKeys"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without keys"]}
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # httpx logs each URL with its query at INFO: signatures do not belong in logs.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    # axes tells each of its steps.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes")},
 }

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.jobs import kinds
 from console.jobs.kinds import Kind
 from console.jobs.models import Job, Row, Secret
-from console.ui.csv import csv_lines
+from console.ui.csv import FORMULA, csv_lines
 
 _BATCH = 2000
 # What an outcome means when nothing more is known.
@@ -116,7 +116,8 @@ def bad_rows(job: Job) -> Iterator[str]:
     width = max([len(header), *(place + 1 for place in [*columns.values(), *tags.values()])])
     bad = Row.objects.filter(job=job, state__in=[Row.State.SKIPPED, *Row.BAD]).order_by("number")
     # In a line that is no row of cells: what a spreadsheet would take for the beginning of a formula.
-    formula = re.compile(rf'((?:^|[\n\r{re.escape(separator)}])\s*"*)(?=[=+\-@])')
+    signs = re.escape("".join(sign for sign in FORMULA if not sign.isspace()))
+    formula = re.compile(rf'((?:^|[\n\r{re.escape(separator)}])\s*"*)(?=[{signs}])')
 
     def lines() -> Iterator[str]:
         if header or not layout:

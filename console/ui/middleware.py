@@ -1,4 +1,4 @@
-"""Lets views answer htmx as they answer a browser: a redirect moves the whole page, messages become toasts."""
+"""Headers that every answer has; and htmx answered as a browser is: a redirect moves the whole page, messages become toasts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,38 @@ from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
 
 TOAST_EVENT = "fd:toast"
+
+
+_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *(
+            "accelerometer",
+            "bluetooth",
+            "browsing-topics",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+        ),
+        *("hid", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
+    )
+)
+
+
+class HeadersMiddleware:
+    """What every answer but static files tells the browser: keep nothing of it, let no other site embed it, and use none of
+    the machine's devices. A view may say otherwise for its own answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", _POLICY)
+        return response
 
 
 class HtmxMiddleware:
