@@ -77,7 +77,10 @@ def change_member(actor: Actor, member: Membership, role_slug: str, narrowing: N
         check_grant(acting, role_slug, narrowing)
         if present.role_slug == OWNER and role_slug != OWNER:
             _check_other_owner(present)
-        Membership.objects.filter(pk=present.pk).update(role_slug=role_slug, narrowing=narrowing.kept())
+        # What was changed by hand is no longer a matter of the rules of single sign-on.
+        Membership.objects.filter(pk=present.pk).update(
+            role_slug=role_slug, narrowing=narrowing.kept(), source=Membership.Source.ADDED
+        )
     member.role_slug, member.narrowing = role_slug, narrowing.kept()
 
 
@@ -127,7 +130,9 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
             raise ValidationError(
                 gettext("This person cannot sign in: their account is closed."), code="inactive"
             )
-        Membership.objects.filter(pk=present.pk).update(role_slug=OWNER, narrowing={})
+        Membership.objects.filter(pk=present.pk).update(
+            role_slug=OWNER, narrowing={}, source=Membership.Source.ADDED
+        )
         Membership.objects.filter(pk=acting.pk).update(role_slug="administrator")
 
 

@@ -14,7 +14,7 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 
-from console.access.models import AuditRecord, Membership, SignOnRule, User
+from console.access.models import AuditRecord, Membership, SignOnRule, Team, User
 from tests.access.identity_provider import (
     CLIENT_SECRET,
     IdentityProvider,
@@ -25,6 +25,7 @@ from tests.access.identity_provider import (
     sign_on,
     sign_on_through,
 )
+from tests.access.people import STEP, code, enter, give_app
 from tests.conftest import PASSWORD, Cast
 
 __all__ = ["_running", "provider"]  # fixtures
@@ -608,3 +609,96 @@ def test_what_does_not_prove_it_counts_for_nothing(
     assert answer.status_code == 403
     assert proved_at(client) == before
     assert client.get("/account/profile/").context["user"].email == "ada@corp.test"
+
+
+# -- second factors --------------------------------------------------------------------------------------------------
+
+
+def test_a_second_factor_of_ones_own_is_asked_for_and_rules_count_only_after_it(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+) -> None:
+    user = User.objects.create_user("ada@corp.test", PASSWORD)
+    give_app(user)
+    client = Client()
+    assert sign_on(client, provider.person("ada"), next="/acme/")["Location"].startswith(STEP)
+    assert not is_in(client)
+    assert membership_of("ada@corp.test") is None
+    assert not SocialAccount.objects.exists()
+    answer = client.post(STEP, {"code": code()})
+    assert answer["Location"] == "/acme/"
+    assert is_in(client)
+    assert membership_of("ada@corp.test").role_slug == "viewer"
+
+
+def test_nothing_of_the_provider_but_what_it_says_waits_in_the_session_for_the_second_factor(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+) -> None:
+    give_app(User.objects.create_user("ada@corp.test", None))
+    received: list[dict[str, Any]] = []
+    provider.token = lambda answer: received.append(answer) or answer
+    client = Client()
+    sign_on(client, provider.person("ada"))
+    waiting = str(dict(client.session))
+    assert "ada@corp.test" in waiting
+    for secret in (CLIENT_SECRET, received[0]["access_token"], received[0]["id_token"]):
+        assert secret not in waiting
+
+
+@pytest.mark.parametrize(
+    ("accepted", "claims", "enough"),
+    [
+        ("", {"amr": ["mfa"]}, False),
+        ("mfa", {"amr": ["pwd", "mfa"]}, True),
+        ("mfa", {"amr": ["pwd"]}, False),
+        ("mfa", {}, False),
+        ("urn:gold", {"acr": "urn:gold"}, True),
+    ],
+)
+def test_a_second_factor_at_the_provider_counts_only_where_the_installation_says_so(
+    provider: IdentityProvider,
+    cast: Cast,
+    rule: SignOnRule,
+    settings: Any,
+    accepted: str,
+    claims: dict[str, Any],
+    enough: bool,
+) -> None:
+    settings.SOCIALACCOUNT_PROVIDERS = sign_on_through(provider.address, OIDC_SECOND_FACTOR=accepted)
+    Team.objects.filter(pk=cast.team.pk).update(second_factor_required=True)
+    client = Client()
+    sign_on(client, provider.person("ada", **claims))
+    answer = client.get(cast.url("jobs/"))
+    assert (answer.status_code == 200) == enough
+    assert answer.get("Location", "").startswith("/account/security/") != enough
+
+
+def test_the_providers_second_factor_is_not_handed_on_to_who_signs_in_next(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, settings: Any
+) -> None:
+    settings.SOCIALACCOUNT_PROVIDERS = sign_on_through(provider.address, OIDC_SECOND_FACTOR="mfa")
+    Team.objects.filter(pk=cast.team.pk).update(second_factor_required=True)
+    client = Client()
+    sign_on(client, provider.person("ada", amr=["mfa"]))
+    client.post("/accounts/logout/")
+    enter(client, "viewer@acme.test")
+    assert client.get(cast.url("jobs/"))["Location"].startswith("/account/security/")
+
+
+# -- changes by hand -------------------------------------------------------------------------------------------------
+
+
+def test_who_was_changed_by_hand_stays_so(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any
+) -> None:
+    sub = provider.person("ada")
+    sign_on(Client(), sub)
+    membership = membership_of("ada@corp.test")
+    changed = sign_in("owner").post(
+        f"/acme/-/members/{membership.pk}/edit/", {"role": "operator", "reach": "all"}
+    )
+    assert changed.status_code == 302
+    sign_on(Client(), sub)
+    assert membership_of("ada@corp.test").role_slug == "operator"
+    rule.delete()
+    sign_on(Client(), sub)
+    assert membership_of("ada@corp.test").role_slug == "operator"
