@@ -106,6 +106,7 @@ class Cast:
         """The gateway as a member of that role has it."""
         from console.connections.gateway import Gateway
 
+        options = {"reauthenticated": True} | options
         user = self.members[role]
         membership = Membership.objects.select_related("team").get(team=self.team, user=user)
         return Gateway(actor=user, membership=membership, connection=self.connection, **options)

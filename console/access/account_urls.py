@@ -1,4 +1,4 @@
-"""The pages of django-allauth that this console has: sign-in, and what belongs to passwords.
+"""The pages of django-allauth that this console has: sign-in, and what belongs to passwords and second factors.
 
 Listed one by one, so that a page of allauth that nobody thought of is not there.
 """
@@ -6,12 +6,20 @@ Listed one by one, so that a page of allauth that nobody thought of is not there
 from __future__ import annotations
 
 from allauth.account import views
+from allauth.mfa.base import views as mfa_views
+from allauth.mfa.recovery_codes import views as codes_views
+from allauth.mfa.totp import views as totp_views
+from allauth.mfa.webauthn import views as webauthn_views
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
-from django.urls import path, re_path
+from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
+
+from console.access.reauthentication import reauthenticated
+from console.access.sign_in.views import ActivateTOTPView, ReauthenticateWebAuthnView
 
 
 @login_not_required
@@ -22,6 +30,7 @@ def password_reset(request: HttpRequest) -> HttpResponseBase:
     return render(request, "account/password_reset_closed.html")
 
 
+_to_security = RedirectView.as_view(pattern_name="access:security")
 _to_profile = RedirectView.as_view(pattern_name="access:profile")
 
 urlpatterns = [
@@ -31,7 +40,7 @@ urlpatterns = [
     path("signup/", views.signup, name="account_signup"),  # says that sign-up is closed
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("password/change/", views.password_change, name="account_change_password"),
-    path("password/set/", views.password_set, name="account_set_password"),
+    path("password/set/", reauthenticated(views.password_set), name="account_set_password"),
     path("password/reset/", password_reset, name="account_reset_password"),
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     path(
@@ -44,6 +53,37 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
+    path("sign-on/", include("console.access.sign_on_urls")),
+    path("second-step/", mfa_views.authenticate, name="mfa_authenticate"),
+    path("reauthenticate/code/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
+    path("app/set-up/", reauthenticated(ActivateTOTPView.as_view()), name="mfa_activate_totp"),
+    path("app/remove/", reauthenticated(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
+    path(
+        "recovery-codes/",
+        never_cache(reauthenticated(codes_views.view_recovery_codes)),
+        name="mfa_view_recovery_codes",
+    ),
+    path(
+        "recovery-codes/new/",
+        reauthenticated(codes_views.generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("passkeys/add/", reauthenticated(webauthn_views.add_webauthn), name="mfa_add_webauthn"),
+    path("passkeys/sign-in/", webauthn_views.login_webauthn, name="mfa_login_webauthn"),
+    path("passkeys/<int:pk>/", reauthenticated(webauthn_views.edit_webauthn), name="mfa_edit_webauthn"),
+    path(
+        "passkeys/<int:pk>/remove/",
+        reauthenticated(webauthn_views.remove_webauthn),
+        name="mfa_remove_webauthn",
+    ),
+    path(
+        "reauthenticate/passkey/",
+        ReauthenticateWebAuthnView.as_view(),
+        name="mfa_reauthenticate_webauthn",
+    ),
+    # allauth goes to these when something is done.
+    path("factors/", _to_security, name="mfa_index"),
+    path("passkeys/", _to_security, name="mfa_list_webauthn"),
     # allauth looks these up; addresses are changed by an administrator.
     path("email/", _to_profile, name="account_email"),
     path("email/sent/", _to_profile, name="account_email_verification_sent"),

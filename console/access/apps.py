@@ -6,3 +6,8 @@ class AccessConfig(AppConfig):
 
     name = "console.access"
     label = "access"
+
+    def ready(self) -> None:
+        from console.access.sign_in import trail
+
+        trail.listen()

@@ -76,9 +76,9 @@ def test_attempts_are_counted_alike_for_an_unknown_address(cast: Cast) -> None:
 
 
 def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(cast: Cast, settings: Any) -> None:
-    for n in range(12):
+    for n in range(5):
         enter(
-            Client(), f"nobody{n}@acme.test", "x", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=f"1.2.3.{n}"
+            Client(), "operator@acme.test", "x", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=f"1.2.3.{n}"
         )
     client = Client()
     enter(client, "operator@acme.test", PASSWORD, REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="1.2.3.99")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account import forms as account_forms
@@ -14,6 +16,7 @@ from allauth.mfa.totp import forms as totp_forms
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn_forms
 from django import forms
+from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import Undecryptable, decrypt, encrypt
@@ -79,9 +82,54 @@ class ActivateTOTPForm(_CodeForm, totp_forms.ActivateTOTPForm):  # type: ignore[
         return totp_forms.ActivateTOTPForm.clean_code(self)  # type: ignore[no-any-return]
 
 
+class _CredentialField(forms.JSONField):
+    """What a browser says of a passkey: an object, or nothing that it could be."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> dict[str, Any] | None:
+        try:
+            found = super().to_python(value)
+        except RecursionError:
+            found = None
+        return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    """What somebody made up is refused as a wrong code is: parsing it can fail in any way."""
+    try:
+        yield
+    except (forms.ValidationError, DatabaseError):
+        raise
+    except Exception as error:
+        raise get_adapter().validation_error("incorrect_code") from error
+
+
+class _PasskeyForm(forms.Form):
+    credential = _CredentialField()
+
+    def clean_credential(self) -> Authenticator:
+        with _well_formed():
+            return super().clean_credential()  # type: ignore[misc, no-any-return]
+
+
+class AuthenticatePasskeyForm(_PasskeyForm, webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """The second step of signing in, by a passkey."""
+
+
+class LoginPasskeyForm(_PasskeyForm, webauthn_forms.LoginWebAuthnForm):  # type: ignore[misc]
+    """Signing in by a passkey alone."""
+
+
+class ReauthenticatePasskeyForm(_PasskeyForm, webauthn_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A person confirms by a passkey that it is they."""
+
+
 class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
     """A passkey; one that signs in alone, unless the person wants it beside the password only."""
 
+    credential = _CredentialField()
     name = forms.CharField(label=_("Name of the passkey"), max_length=80, required=False)
     passwordless = forms.BooleanField(
         label=_("Sign in with this passkey alone, without the password"),
@@ -89,6 +137,11 @@ class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
         initial=True,
         help_text=_("The device then asks for a PIN, a finger or a face each time."),
     )
+
+    def clean(self) -> dict[str, Any]:
+        with _well_formed():
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned
 
 
 class EditPasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models, transaction
 
 from console.access.encryption import Undecryptable, encrypted_fields, is_newest, rotate
+from console.access.sign_in.factors import rotate_secrets
 
 
 class Command(BaseCommand):
@@ -26,6 +27,9 @@ class Command(BaseCommand):
             done, lost = _rotate(model, name, max(1, options["batch"]))
             unreadable += lost
             self.stdout.write(f"{model._meta.label}.{name}: {done} re-encrypted, {lost} unreadable")
+        done, lost = rotate_secrets(max(1, options["batch"]))
+        unreadable += lost
+        self.stdout.write(f"Second factors: {done} re-encrypted, {lost} unreadable")
         if unreadable:
             raise CommandError(
                 f"{unreadable} secrets cannot be read with any of FIELD_ENCRYPTION_KEYS and were left as they are."

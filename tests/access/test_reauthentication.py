@@ -1,0 +1,234 @@
+"""Acts that matter ask people to confirm that it is they: which, when, and how they get back to what they were doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+
+from console.access.models import AuditRecord, User
+from console.access.reauthentication import ReauthenticationNeeded
+from console.jobs.models import Job
+from tests.access.people import INSIDE, code, enter, give_app, give_recovery_codes
+from tests.conftest import PASSWORD, Cast, authenticate
+from tests.test_urls_by_role import MEMBERS_ONLY
+from tests.world import World, fleet_copied, seeded, world
+
+__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+
+SignIn = Callable[[str], Client]
+CONFIRM = "/accounts/reauthenticate/"
+MINUTE = 60
+
+# Pages that open only for somebody who showed lately that it is they.
+PAGES = {
+    "connections:add",
+    "connections:edit",
+    "connections:delete",
+    "jobs:result-with-secrets",
+    "account_set_password",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "mfa_add_webauthn",
+    "mfa_edit_webauthn",
+    "mfa_remove_webauthn",
+}
+# What is only posted.
+ACTS = {"products:secret", "devices:secret", "jobs:secrets"}
+
+
+def stale(user: User, minutes: float = 60) -> Client:
+    """A browser whose person signed in so many minutes ago, and has been at work since."""
+    client = Client()
+    client.force_login(user)
+    authenticate(client, user)
+    session = client.session
+    session["account_authentication_methods"][0]["at"] = time.time() - minutes * MINUTE
+    session.save()
+    return client
+
+
+def asks(answer: Any) -> str | None:
+    """Where the person goes on after they confirmed; None when nothing is asked."""
+    place = urlsplit(answer.get("Location") or answer.get("HX-Redirect") or "")
+    return parse_qs(place.query)["next"][0] if place.path == CONFIRM else None
+
+
+def there(world: World, name: str) -> str:
+    """The address, of a registration that is over where it is a job's."""
+    Job.objects.update(state=Job.State.SUCCEEDED)
+    return world.url(name)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_page_that_matters_asks_and_leads_back(world: World, name: str) -> None:
+    url, owner = there(world, name), world.cast.members["owner"]
+    expected = world.url("jobs:detail") if name == "jobs:result-with-secrets" else url
+    assert asks(stale(owner).get(url)) == expected
+    assert asks(stale(owner, minutes=16).get(url)) == expected
+    assert asks(stale(owner, minutes=14).get(url)) is None
+
+
+@pytest.mark.parametrize("name", sorted(PAGES - {"jobs:result-with-secrets"}))
+def test_a_form_that_was_opened_in_time_can_be_sent(world: World, name: str) -> None:
+    url, owner = there(world, name), world.cast.members["owner"]
+    assert asks(stale(owner, minutes=20).post(url)) is None
+    assert asks(stale(owner, minutes=31).post(url)) is not None
+
+
+@pytest.mark.parametrize("name", sorted(ACTS))
+def test_an_act_that_matters_asks_and_leads_to_the_page_it_came_from(world: World, name: str) -> None:
+    url, client = there(world, name), stale(world.cast.members["owner"], minutes=16)
+    page = world.cast.url("devices/?q=pump&page=2")
+    htmx = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    assert asks(client.post(url, headers=htmx)) == page
+    assert asks(client.post(url, headers={"Referer": f"http://testserver{page}"})) == page
+    assert world.upstream.writes == []
+    assert not AuditRecord.objects.exclude(operation="X").exists(), "nothing was revealed"
+
+
+def test_nothing_else_of_a_team_asks(world: World) -> None:
+    client = stale(world.cast.members["owner"])
+    asking = {name for name in MEMBERS_ONLY if asks(client.get(world.url(name))) is not None}
+    assert asking == PAGES & set(MEMBERS_ONLY)
+
+
+def test_nobody_is_asked_for_what_they_may_not_do_anyway(world: World) -> None:
+    client = stale(world.cast.members["viewer"])
+    for name in ("connections:add", "jobs:result-with-secrets"):
+        assert client.get(world.url(name)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://evil.example/acme/",
+        "//evil.example/",
+        "javascript:alert(1)",
+        "http://testserver.evil.example/",
+        "http://testserver@evil.example/",
+        "\\\\evil.example",
+        "",
+    ],
+)
+def test_a_forged_address_leads_nowhere(world: World, page: str) -> None:
+    client = stale(world.cast.members["owner"])
+    url = world.url("products:secret")
+    for headers in ({"HX-Request": "true", "HX-Current-URL": page}, {"Referer": page}):
+        assert asks(client.post(url, headers=headers)) == "/"
+    answer = client.post(CONFIRM, {"password": PASSWORD, "next": page})
+    assert "evil" not in answer["Location"]
+
+
+def test_a_path_that_looks_like_a_host_stays_a_path(world: World) -> None:
+    client = stale(world.cast.members["owner"])
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver//evil.example/"}
+    assert asks(client.post(world.url("products:secret"), headers=headers)) == "/evil.example/"
+
+
+def test_confirming_leads_back_and_opens_the_page(world: World) -> None:
+    client = stale(world.cast.members["owner"])
+    url = world.url("connections:add")
+    question = client.get(url, follow=True)
+    assert "Confirm that it is you" in question.content.decode()
+    answer = client.post(CONFIRM, {"password": PASSWORD, "next": asks(client.get(url))})
+    assert answer["Location"] == url
+    assert client.get(url).status_code == 200
+
+
+def test_a_wrong_password_opens_nothing_and_is_in_the_trail(world: World) -> None:
+    client = stale(world.cast.members["owner"])
+    client.post(CONFIRM, {"password": "not the password"})
+    assert asks(client.get(world.url("connections:add"))) is not None
+    assert AuditRecord.objects.filter(operation="session.reauthenticate", outcome="failed").count() == 1
+
+
+def test_a_code_of_the_app_confirms_too(cast: Cast) -> None:
+    owner = cast.members["owner"]
+    give_app(owner)
+    client = stale(owner)
+    assert "/accounts/reauthenticate/code/" in client.get(CONFIRM).content.decode()
+    client.post("/accounts/reauthenticate/code/", {"code": code()})
+    assert asks(client.get("/acme/-/connections/add/")) is None
+    other = stale(owner)
+    other.post("/accounts/reauthenticate/code/", {"code": code()})
+    assert asks(other.get("/acme/-/connections/add/")) is not None, "a code confirms once"
+
+
+def test_somebody_without_a_password_confirms_by_their_factor(cast: Cast) -> None:
+    owner = cast.members["owner"]
+    owner.set_unusable_password()
+    owner.save()
+    give_app(owner)
+    codes = give_recovery_codes(owner)
+    client = stale(owner)
+    answer = client.get(CONFIRM + "?next=/acme/-/connections/add/")
+    assert answer["Location"] == "/accounts/reauthenticate/code/?next=%2Facme%2F-%2Fconnections%2Fadd%2F"
+    back = client.post(
+        "/accounts/reauthenticate/code/", {"code": codes[0], "next": "/acme/-/connections/add/"}
+    )
+    assert back["Location"] == "/acme/-/connections/add/"
+    assert client.get("/acme/-/connections/add/").status_code == 200
+
+
+def test_the_proof_of_one_person_is_none_for_the_next_at_the_same_browser(cast: Cast) -> None:
+    client = stale(cast.members["viewer"], minutes=0)
+    client.post("/accounts/logout/")
+    client.force_login(cast.members["owner"])
+    assert asks(client.get("/acme/-/connections/add/")) is not None
+
+
+def test_signing_in_is_a_proof(cast: Cast) -> None:
+    client = Client()
+    enter(client, "owner@acme.test")
+    assert client.get(INSIDE).status_code == 200
+    assert client.get("/acme/-/connections/add/").status_code == 200
+
+
+def test_coming_by_single_sign_on_is_none_for_the_provider_may_have_asked_nothing(cast: Cast) -> None:
+    client = stale(cast.members["owner"], minutes=0)
+    session = client.session
+    session["account_authentication_methods"][0] |= {"method": "socialaccount"}
+    session.save()
+    assert asks(client.get("/acme/-/connections/add/")) is not None
+
+
+# -- the gateway and what uses it ----------------------------------------------------------------------------------------
+
+
+def test_the_gateway_reveals_nothing_to_somebody_who_did_not_confirm(world: World) -> None:
+    gateway = world.cast.gateway("owner", reauthenticated=False)
+    key = world.things["products"]["key"]
+    with pytest.raises(ReauthenticationNeeded):
+        gateway.call("QueryProduct", reveal=True, ProductKey=key)
+    with pytest.raises(ReauthenticationNeeded):
+        next(gateway.pages("QueryDevice", reveal=True, ProductKey=key))
+    assert gateway.calls == 0
+    assert gateway.call("QueryProduct", ProductKey=key)["Data"]["ProductSecret"] == "••••••"
+
+
+def test_the_explorer_asks_before_it_reveals_and_keeps_what_was_typed(world: World) -> None:
+    key = world.things["products"]["key"]
+    url = world.url("explorer:operation", operation="QueryProduct")
+    client = stale(world.cast.members["owner"])
+    masked = client.post(url, {"ProductKey": key})
+    assert masked.status_code == 200
+    back = asks(client.post(url, {"ProductKey": key, "reveal": "1", "csrfmiddlewaretoken": "x" * 64}))
+    assert back is not None
+    place = urlsplit(back)
+    assert (place.path, parse_qs(place.query)) == (url, {"ProductKey": [key], "reveal": ["1"]})
+    assert key in client.get(back).content.decode()
+
+
+def test_a_device_registered_without_a_fresh_proof_is_registered_and_keeps_its_secret(world: World) -> None:
+    client = stale(world.cast.members["owner"])
+    key = world.things["products"]["key"]
+    answer = client.post(world.url("devices:create"), {"product_key": key, "device_name": "pump-of-today"})
+    assert "pump-of-today is registered" in answer.content.decode()
+    assert world.upstream.writes == ["RegisterDevice"]
