@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.access.audit import Origin
+from console.access.audit import Origin, recorded
 from console.access.models import Invitation, Membership, Team, User
 from console.access.narrowing import Narrowing
 from console.access.teams import Actor, acting_now, assignable, check_grant, granted, recorded_as
@@ -146,46 +147,62 @@ def accept(digest: str, user: User, origin: Origin) -> Membership:
     Who became a member meanwhile keeps what they have. Two acceptances at once make one membership: the second raises NotOpen.
     Raises PermissionDenied for another person.
     """
-    invitation = open_invitation(digest)
-    if invitation is None:
-        raise NotOpen
+    invitation = _still_open(digest)
     if user.email != invitation.email:
         raise PermissionDenied(gettext("This invitation is for another e-mail address."))
-    joining = Actor(Membership(team=invitation.team, user=user), origin)
-    parameters = granted(invitation.role_slug, invitation.own_narrowing)
-    with recorded_as(joining, "team.join", user.email, parameters), transaction.atomic():
-        Team.objects.select_for_update().get(pk=invitation.team_id)
-        present = open_invitation(digest)
-        if present is None:
-            raise NotOpen
-        membership, _created = Membership.objects.get_or_create(
-            team=present.team,
-            user=user,
-            defaults={"role_slug": present.role_slug, "narrowing": present.narrowing},
-        )
-        present.delete()
-    return membership
+    with _joining(invitation, user, origin), transaction.atomic():
+        return _join(invitation, user)
 
 
 def accept_as_new_person(digest: str, name: str, password: str, origin: Origin) -> Membership:
     """Make an account for the invited address, and accept: both or neither.
 
-    Raises NotOpen, and ValidationError (code "account") when the address has an account.
+    Raises NotOpen, and ValidationError when the address has an account. The team's trail does not tell that.
     """
-    invitation = open_invitation(digest)
-    if invitation is None:
-        raise NotOpen
+    invitation = _still_open(digest)
     user = User(email=invitation.email, name=name)
+    if User.objects.filter(email=user.email).exists():
+        raise ValidationError(gettext("This address has an account already. Sign in, then accept."), code="account")
     user.set_password(password)  # takes its time: outside of the transaction
-    with transaction.atomic():
+    with _joining(invitation, None, origin), transaction.atomic():
         try:
             with transaction.atomic():
                 user.save()
         except IntegrityError as error:
-            raise ValidationError(
-                gettext("This address has an account already. Sign in, then accept."), code="account"
-            ) from error
-        return accept(digest, user, origin)
+            raise NotOpen from error  # another tab was faster
+        return _join(invitation, user)
+
+
+def _still_open(digest: str) -> Invitation:
+    found = open_invitation(digest)
+    if found is None:
+        raise NotOpen
+    return found
+
+
+def _joining(invitation: Invitation, user: User | None, origin: Origin) -> AbstractContextManager[None]:
+    return recorded(
+        operation="team.join",
+        actor=user,
+        actor_label=invitation.email,
+        team=invitation.team,
+        origin=origin,
+        target=invitation.email,
+        parameters=granted(invitation.role_slug, invitation.own_narrowing),
+    )
+
+
+def _join(invitation: Invitation, user: User) -> Membership:
+    """The membership, once the team's row is locked and the invitation still open; closes it."""
+    Team.objects.select_for_update().get(pk=invitation.team_id)
+    present = _still_open(invitation.digest)
+    membership, _created = Membership.objects.get_or_create(
+        team=present.team,
+        user=user,
+        defaults={"role_slug": present.role_slug, "narrowing": present.narrowing},
+    )
+    present.delete()
+    return membership
 
 
 def _token() -> tuple[str, str]:

@@ -25,12 +25,12 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
     """A team with `user` as its owner. Raises PermissionDenied, ValidationError for a short name that is not to be had."""
     if not may_make_teams(user):
         raise PermissionDenied(gettext("Only who owns a team may make another."))
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                team = Team.objects.create(name=name, slug=slug)
-        except IntegrityError as error:
-            raise ValidationError({"slug": gettext("This short name is not available.")}) from error
+    try:
+        with transaction.atomic():
+            team = Team.objects.create(name=name, slug=slug)
+    except IntegrityError as error:
+        raise ValidationError({"slug": gettext("This short name is not available.")}) from error
+    try:
         with recorded(
             operation="team.create",
             actor=user,
@@ -40,6 +40,9 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
             parameters={"name": name, "slug": slug},
         ):
             Membership.objects.create(team=team, user=user, role_slug=OWNER)
+    except BaseException:
+        team.delete()  # nobody owns it
+        raise
     return team
 
 

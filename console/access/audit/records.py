@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from console.access.audit import chain
 from console.access.audit.masking import shown, storable
-from console.access.models import AuditRecord, Team, User
+from console.access.models import ApiToken, AuditRecord, Team, User
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class Origin:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Origin:
-        """The origin of a request. Behind N trusted proxies (TRUSTED_PROXIES) the N-th forwarded address from the right counts."""
+        """The origin of a request, with the token that the API recognised it by (`request.token`).
+
+        Behind N trusted proxies (TRUSTED_PROXIES) the N-th forwarded address from the right counts.
+        """
         ip = request.META.get("REMOTE_ADDR") or None
         if settings.TRUSTED_PROXIES:
             forwarded = [
@@ -41,7 +44,12 @@ class Origin:
             ]
             if len(forwarded) >= settings.TRUSTED_PROXIES:
                 ip = forwarded[-settings.TRUSTED_PROXIES]
-        return cls(ip=_address(ip or ""), user_agent=request.META.get("HTTP_USER_AGENT", "")[:255])
+        token: ApiToken | None = getattr(request, "token", None)
+        return cls(
+            ip=_address(ip or ""),
+            user_agent=request.META.get("HTTP_USER_AGENT", "")[:255],
+            token=token.label if token else "",
+        )
 
 
 def _address(text: str) -> str | None:
@@ -115,6 +123,7 @@ def recorded(
     parameters: Mapping[str, Any] | None = None,
     before: Mapping[str, Any] | None = None,
     connection: str = "",
+    actor_label: str = "",
 ) -> Iterator[None]:
     """A record around an act of the console itself: done, refused, failed or not known, by how the block ends."""
     record = open_record(
@@ -126,6 +135,7 @@ def recorded(
         parameters=parameters,
         before=before,
         connection=connection,
+        actor_label=actor_label,
     )
     try:
         yield

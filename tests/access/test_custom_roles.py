@@ -1,0 +1,268 @@
+"""A team's own roles: the matrix, who may make them, and that a change counts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
+from django.utils import timezone
+
+from console.access import custom_roles
+from console.access.audit import Origin
+from console.access.custom_roles import Draft
+from console.access.models import (
+    ApiToken,
+    AuditRecord,
+    CustomRole,
+    Invitation,
+    Membership,
+    SignOnRule,
+    User,
+)
+from console.access.pages.matrix import matrix, nearest, offered
+from console.access.roles import BUILT_IN, Area, Level
+from console.access.teams import Actor
+from console.cloud.catalogue import operations
+from console.connections.gateway import PermissionRefused
+from tests.conftest import Cast
+
+SignIn = Callable[[str], Client]
+ROLES = "/acme/-/roles/"
+
+
+def form(name: str = "Crew", **levels: int) -> dict[str, str]:
+    return {"name": name, "description": ""} | {f"level_{area}": str(levels.get(area, 0)) for area in Area}
+
+
+def made(cast: Cast, slug: str = "crew", **levels: int) -> CustomRole:
+    return CustomRole.objects.create(team=cast.team, slug=slug, name=slug.title(), levels=levels)
+
+
+def give(cast: Cast, member: str, slug: str) -> None:
+    Membership.objects.filter(team=cast.team, user=cast.members[member]).update(role_slug=slug)
+
+
+def actor(cast: Cast, role: str) -> Actor:
+    user = cast.members[role]
+    return Actor(Membership.objects.select_related("team", "user").get(team=cast.team, user=user), Origin())
+
+
+def levels(**named: int) -> Mapping[Area, Level]:
+    return {Area(area): Level(level) for area, level in named.items()}
+
+
+# -- the matrix --------------------------------------------------------------------------------------------------------
+
+
+def test_every_operation_stands_behind_exactly_one_cell() -> None:
+    behind = [
+        operation.name
+        for row in matrix(BUILT_IN["owner"])
+        for cell in row.cells
+        for operation in cell.operations
+    ]
+    assert sorted(behind) == sorted(operations())
+
+
+def test_a_level_that_adds_nothing_is_not_offered() -> None:
+    for row in matrix(BUILT_IN["viewer"]):
+        assert all(cell.count or cell.words for cell in row.cells if cell.level), row.area
+    assert offered(Area.THINGS)[-1] is Level.DESTROY, "no operation of thing models answers with a secret"
+    assert offered(Area.DEVICES)[-1] is Level.SECRET
+    assert offered(Area.MEMBERS) == (Level.NONE, Level.READ, Level.WRITE), "who is owner is left to owners"
+
+
+@pytest.mark.parametrize("slug", BUILT_IN)
+def test_a_copy_of_a_role_may_call_what_the_role_may(cast: Cast, slug: str) -> None:
+    role = BUILT_IN[slug]
+    copied = {area.value: int(nearest(area, role.level(area))) for area in Area}
+    copy = made(cast, **copied).role
+    for operation in operations().values():
+        assert copy.allows(operation) == role.allows(operation), operation.name
+        if operation.secret_fields:
+            assert copy.reveals(operation) == role.reveals(operation), operation.name
+    assert not copy.includes(BUILT_IN["owner"])
+
+
+def test_the_page_of_a_role_shows_the_operations_behind_it_and_where_another_differs(
+    cast: Cast, sign_in: SignIn
+) -> None:
+    page = sign_in("administrator").get(ROLES + "viewer/?compare=operator").content.decode()
+    assert "DeleteDevice" in page
+    assert "QueryDeviceDetail" in page
+    assert page.count("access-differs") == 8 - 2, "an operator only reads updates and routing, as a viewer does"
+    assert sign_in("administrator").get(ROLES + "emperor/").status_code == 404
+
+
+def test_the_editor_says_what_the_role_can_do_while_it_is_chosen(cast: Cast, sign_in: SignIn) -> None:
+    reads = sum(op.area == "ota" and op.access == "read" for op in operations().values())
+    answer = sign_in("administrator").get(ROLES + "preview/", form(ota=1))
+    text = answer.content.decode()
+    assert f"May call {reads} of the {len(operations())} operations" in text
+    assert "Reads only: Updates." in text
+
+
+# -- making and changing -----------------------------------------------------------------------------------------------
+
+
+def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(
+    cast: Cast, sign_in: SignIn
+) -> None:
+    client = sign_in("administrator")
+    answer = client.post(ROLES + "add/", form("Field crew", devices=2, audit=1))
+    assert answer["Location"] == ROLES + "field-crew/"
+    role = CustomRole.objects.get()
+    assert (role.slug, role.levels) == ("field-crew", {"devices": 2, "audit": 1})
+    answer = client.post(ROLES + "field-crew/edit/", form("Night crew", devices=1))
+    assert answer["Location"] == ROLES + "field-crew/"
+    record = AuditRecord.objects.get(operation="role.edit")
+    assert record.parameters["levels"] == ["devices: read"]
+    assert record.before == {
+        "name": "Field crew",
+        "description": "",
+        "levels": ["devices: write", "audit: read"],
+    }
+    assert client.post(ROLES + "field-crew/delete/", {"typed": "Night crew"})["Location"] == ROLES
+    assert not CustomRole.objects.exists()
+
+
+def test_names_and_short_names_do_not_collide(cast: Cast, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    for name in ("Viewer", "viewer", "Crew", "crew"):
+        client.post(ROLES + "add/", form(name, devices=1))
+    assert list(CustomRole.objects.values_list("name", "slug")) == [("Crew", "crew")]
+    for name in ("Add", "Preview", "夜班", "Owner!"):
+        assert client.post(ROLES + "add/", form(name, devices=1)).status_code == 302
+    slugs = set(CustomRole.objects.values_list("slug", flat=True))
+    assert slugs == {"crew", "add-2", "preview-2", "role", "owner-2"}
+
+
+def test_a_short_name_that_a_grant_still_names_is_not_given_again(cast: Cast, sign_in: SignIn) -> None:
+    give(cast, "viewer", "crew")
+    sign_in("owner").post(ROLES + "add/", form("Crew", devices=4))
+    assert CustomRole.objects.get().slug == "crew-2"
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "release-engineer"])
+def test_who_may_not_change_members_makes_no_roles(cast: Cast, sign_in: SignIn, role: str) -> None:
+    assert sign_in(role).post(ROLES + "add/", form(devices=1)).status_code == 403
+    with pytest.raises(PermissionDenied):
+        custom_roles.create(actor(cast, role), Draft("Crew", "", levels(devices=1)))
+    assert not CustomRole.objects.exists()
+
+
+def test_nobody_makes_or_edits_a_role_that_reaches_further_than_their_own(
+    cast: Cast, sign_in: SignIn
+) -> None:
+    made(cast, "desk", members=2, devices=1)
+    made(cast, "strong", devices=3)
+    give(cast, "operator", "desk")
+    client = sign_in("operator")
+    assert client.post(ROLES + "add/", form(devices=2)).status_code == 422
+    assert client.get(ROLES + "strong/edit/").status_code == 403
+    assert client.post(ROLES + "strong/delete/", {"typed": "Strong"}).status_code == 403
+    with pytest.raises(PermissionDenied):
+        custom_roles.create(actor(cast, "operator"), Draft("Crew", "", levels(devices=2)))
+    assert CustomRole.objects.count() == 2
+
+
+def test_who_edits_the_role_they_hold_cannot_raise_themselves(cast: Cast, sign_in: SignIn) -> None:
+    desk = made(cast, "desk", members=2, devices=1)
+    give(cast, "operator", "desk")
+    client = sign_in("operator")
+    assert client.post(ROLES + "desk/edit/", form("Desk", members=2, devices=2)).status_code == 422
+    with pytest.raises(PermissionDenied):
+        custom_roles.edit(actor(cast, "operator"), desk, Draft("Desk", "", levels(members=2, devices=2)))
+    desk.refresh_from_db()
+    assert desk.levels == {"members": 2, "devices": 1}
+
+
+@pytest.mark.parametrize(("area", "level"), [("members", 3), ("members", 4), ("things", 4), ("audit", 2)])
+def test_a_level_that_is_not_offered_is_not_taken(
+    cast: Cast, sign_in: SignIn, area: str, level: int
+) -> None:
+    assert sign_in("owner").post(ROLES + "add/", form(**{area: level})).status_code == 422
+    assert not CustomRole.objects.exists()
+
+
+def test_two_who_edit_one_role_do_not_undo_each_other(cast: Cast, sign_in: SignIn) -> None:
+    made(cast, devices=1)
+    first, second = sign_in("owner"), sign_in("administrator")
+    seen = second.get(ROLES + "crew/edit/").context["seen"]
+    first.post(ROLES + "crew/edit/", form(devices=2))
+    answer = second.post(ROLES + "crew/edit/", form(devices=3) | {"seen": seen})
+    assert answer.status_code == 422
+    assert "changed or deleted" in answer.content.decode()
+    assert CustomRole.objects.get().levels == {"devices": 2}
+
+
+def test_built_in_roles_are_not_edited(cast: Cast, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    for rest in ("edit/", "delete/"):
+        assert client.post(f"{ROLES}viewer/{rest}", form("Viewer", devices=4)).status_code == 404
+
+
+def test_a_role_in_use_is_not_deleted_and_what_uses_it_is_said(cast: Cast, sign_in: SignIn) -> None:
+    role = made(cast, devices=1)
+    give(cast, "viewer", "crew")
+    Invitation.objects.create(team=cast.team, email="n@acme.test", role_slug="crew", digest="i")
+    SignOnRule.objects.create(team=cast.team, value="acme.test", role_slug="crew")
+    for number in range(2):
+        ApiToken.objects.create(
+            team=cast.team,
+            user=cast.members["operator"],
+            name="T",
+            role_slug="crew",
+            digest=str(number),
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+    Invitation.objects.create(team=cast.other_team, email="n@acme.test", role_slug="crew", digest="j")
+    answer = sign_in("owner").post(ROLES + "crew/delete/", {"typed": "Crew"})
+    assert answer.status_code == 422
+    assert "1 member, 1 invitation, 2 API tokens, 1 sign-on rule" in answer.content.decode()
+    with pytest.raises(ValidationError):
+        custom_roles.delete(actor(cast, "owner"), role)
+    assert CustomRole.objects.exists()
+
+
+def test_roles_of_another_team_are_neither_shown_nor_reached(cast: Cast, sign_in: SignIn) -> None:
+    CustomRole.objects.create(team=cast.other_team, slug="theirs", name="Theirs", levels={"devices": 1})
+    client = sign_in("owner")
+    for rest in ("", "edit/", "delete/"):
+        assert client.get(f"{ROLES}theirs/{rest}").status_code == 404
+    assert "Theirs" not in client.get(ROLES).content.decode()
+    assert "Theirs" not in client.get(ROLES + "viewer/?compare=theirs").content.decode()
+    copied = client.get(ROLES + "add/?from=theirs").context["form"]
+    assert all(copied[f"level_{area}"].initial == 0 for area in Area)
+
+
+# -- what a role is worth ----------------------------------------------------------------------------------------------
+
+
+def test_a_custom_role_counts_in_the_gateway_and_its_change_at_the_next_request(
+    cast: Cast, sign_in: SignIn, fleet: object
+) -> None:
+    role = made(cast, products=1, devices=1)
+    give(cast, "viewer", "crew")
+    client = sign_in("viewer")
+    assert client.get(cast.url("products/")).status_code == 200
+    assert client.get(cast.url("ota/packages/")).status_code in {403, 404}
+    custom_roles.edit(actor(cast, "owner"), role, Draft("Crew", "", levels(devices=1)))
+    assert client.get(cast.url("products/")).status_code == 403
+    with pytest.raises(PermissionRefused):
+        cast.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=1)
+
+
+def test_a_role_that_lost_its_part_in_members_closes_the_page_at_the_next_request(
+    cast: Cast, sign_in: SignIn
+) -> None:
+    role = made(cast, members=2)
+    give(cast, "operator", "crew")
+    client = sign_in("operator")
+    assert client.get("/acme/-/members/").status_code == 200
+    custom_roles.edit(actor(cast, "owner"), role, Draft("Crew", "", {}))
+    assert client.get("/acme/-/members/").status_code == 403
+    assert User.objects.filter(email="operator@acme.test").exists()
