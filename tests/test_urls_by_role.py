@@ -48,10 +48,21 @@ OWNER_PAGE, OWNER_FORM, OWNER_ACT = May(get=OWNERS), May(OWNERS, OWNERS), May(po
 MEMBERS_ONLY: dict[str, May] = {
     "access:team": PAGE,
     "access:members": ADMIN_PAGE,
-    "access:member-add": ADMIN_FORM,
-    "access:member": ADMIN_FORM,
-    "access:member-link": ADMIN_PAGE,
+    "access:invite": ADMIN_FORM,
+    "access:invitation-renew": ADMIN_FORM,
+    "access:invitation-withdraw": ADMIN_FORM,
+    "access:member": ADMIN_PAGE,
+    "access:member-edit": ADMIN_FORM,
     "access:member-remove": ADMIN_FORM,
+    "access:member-transfer": OWNER_FORM,
+    "access:roles": ADMIN_PAGE,
+    "access:role": ADMIN_PAGE,
+    "access:role-preview": ADMIN_PAGE,
+    "access:role-add": ADMIN_FORM,
+    "access:role-edit": ADMIN_FORM,
+    "access:role-delete": ADMIN_FORM,
+    "access:settings": OWNER_FORM,
+    "access:team-delete": OWNER_FORM,
     "access:sign-on": OWNER_PAGE,
     "access:sign-on-add": OWNER_FORM,
     "access:sign-on-try": OWNER_FORM,
@@ -160,6 +171,9 @@ MEMBERS_ONLY: dict[str, May] = {
 FOR_ALL: dict[str, tuple[int, int]] = {
     "access:home": (302, 302),
     "access:profile": (302, 200),
+    "access:new-team": (302, 403),  # for who owns a team
+    "access:invitation-link": (302, 302),  # to the page below, whatever the token is
+    "access:invitation": (404, 404),  # nobody opened a link here
     "access:security": (302, 200),
     "access:end-session": (302, 405),
     "access:end-other-sessions": (302, 405),

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from console.access.models import AuditRecord, Membership, SignOnRule, User
+from console.access.models import AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
 from console.cloud.catalogue import Access, operation
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
@@ -135,6 +135,14 @@ def world(
     newcomer = User.objects.create_user("newcomer@acme.test", None)
     member = Membership.objects.create(team=cast.team, user=newcomer, role_slug="viewer")
     rule = SignOnRule.objects.create(team=cast.team, value="corp.test", role_slug="viewer")
+    role = CustomRole.objects.create(team=cast.team, slug="crew", name="Crew", levels={"devices": 1})
+    invitation = Invitation.objects.create(
+        team=cast.team,
+        email="invited@acme.test",
+        role_slug="viewer",
+        digest="0" * 64,
+        invited_by=cast.members["owner"],
+    )
     record = AuditRecord.objects.create(team=cast.team, operation="X", actor_label="somebody")
     params = {"product_key": seeded.things["products"]["key"]}
     job = Job.objects.create(
@@ -142,7 +150,8 @@ def world(
     )
     own: dict[str, dict[str, Any]] = {
         "": {"team": cast.team.slug, "connection": cast.connection.slug, "uidb36": "1", "key": "1-abc"},
-        "access": {"pk": member.pk},
+        "access": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
+        **dict.fromkeys(("access:invitation-renew", "access:invitation-withdraw"), {"pk": invitation.pk}),
         "mfa_edit_webauthn": {"pk": 1},
         "mfa_remove_webauthn": {"pk": 1},
         "access:audit-record": {"pk": record.pk},

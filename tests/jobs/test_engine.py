@@ -8,7 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from console.access.models import AuditRecord, Membership
+from console.access import custom_roles
+from console.access.audit import Origin
+from console.access.models import AuditRecord, CustomRole, Membership
+from console.access.roles import Area, Level
+from console.access.teams import Actor
 from console.celery import app
 from console.jobs import actions, engine, work
 from console.jobs.models import Chunk, Job, Row, Secret
@@ -216,6 +220,19 @@ def test_who_lost_the_right_to_register_stops_their_jobs(started, drain, cast, p
         sign_in("owner").get(cast.url(f"jobs/{job.pk}/"))
     )
     assert device_count(cast, product) == 0
+
+
+def test_who_holds_a_role_that_lost_the_right_stops_their_jobs(started, drain, cast, product, clock):
+    crew = CustomRole.objects.create(team=cast.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1})
+    Membership.objects.filter(user=cast.members["operator"]).update(role_slug="crew")
+    job = started(600)
+    until(job, "made", clock)
+    owner = Membership.objects.select_related("team", "user").get(user=cast.members["owner"])
+    less = custom_roles.Draft("Crew", "", {Area.DEVICES: Level.READ, Area.PRODUCTS: Level.READ})
+    custom_roles.edit(Actor(owner, Origin()), crew, less)
+    job = drain(job)
+    assert job.state == Job.State.FAILED
+    assert device_count(cast, product) < 600
 
 
 def test_who_left_the_team_while_devices_were_made_leaves_outcomes_unknown(started, drain, clock, cast):
