@@ -70,6 +70,7 @@ MEMBERS_ONLY: dict[str, May] = {
     "access:sign-on-move": OWNER_ACT,
     "access:sign-on-delete": OWNER_FORM,
     "access:audit": ADMIN_PAGE,
+    "access:audit-reads": ADMIN_PAGE,
     "access:audit-record": ADMIN_PAGE,
     "connections:list": ADMIN_PAGE,
     "connections:add": ADMIN_FORM,

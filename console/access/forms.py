@@ -6,23 +6,19 @@ import json
 import re
 import zoneinfo
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from console.access.models import AuditRecord, Grant, Team, User
+from console.access.models import Grant, Team, User
 from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Role
-from console.ui.forms import FilterForm
 
 REACHES = [("all", _("The whole team")), ("part", _("Only some connections, products or device groups"))]
 
@@ -291,45 +287,3 @@ def _zones() -> list[tuple[str, Any]]:
         }:
             regions.setdefault(region, []).append((zone, place.replace("_", " ")))
     return [("UTC", "UTC"), *regions.items()]
-
-
-_DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
-
-
-class AuditFilter(FilterForm):
-    """Which records of the trail to show."""
-
-    q = forms.CharField(
-        label=_("Target"),
-        required=False,
-        max_length=255,
-        widget=forms.TextInput(attrs={"placeholder": _("Search by target")}),
-    )
-    person = forms.CharField(label=_("Person"), required=False, max_length=255)
-    operation = forms.CharField(label=_("Operation"), required=False, max_length=64)
-    outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[("", _("Any outcome")), *AuditRecord.Outcome.choices]
-    )
-    since = forms.DateField(
-        label=_("From"), required=False, validators=_DAYS, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    until = forms.DateField(
-        label=_("To"), required=False, validators=_DAYS, widget=forms.DateInput(attrs={"type": "date"})
-    )
-
-    @property
-    def start(self) -> datetime | None:
-        """The first moment of `since` in the person's time zone."""
-        return _midnight(self.values.get("since"))
-
-    @property
-    def end(self) -> datetime | None:
-        """The first moment after `until` in the person's time zone."""
-        day = self.values.get("until")
-        return _midnight(day + timedelta(days=1)) if day else None
-
-
-def _midnight(day: Any) -> datetime | None:
-    if day is None:
-        return None
-    return timezone.make_aware(datetime.combine(day, time.min))

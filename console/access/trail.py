@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,16 +12,20 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from console.access.forms import AuditFilter
+from console.access.audit.filters import AuditFilter, ReadsFilter
+from console.access.audit.lines import json_lines
+from console.access.audit.searching import operations, people, search
 from console.access.http import TeamRequest
-from console.access.models import AuditQuerySet, AuditRecord
+from console.access.models import AuditQuerySet, AuditRecord, ReadCount
 from console.access.permissions import requires
 from console.access.roles import Area, Level
-from console.ui.paging import TokenPage, page_size, page_token
-from console.ui.pieces import Fact
+from console.ui.csv import Download
+from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
+from console.ui.pieces import Fact, Tab
 from console.ui.tables import Column, Empty, Table
 
 
@@ -39,6 +44,7 @@ TABLE: Table[AuditRecord] = Table(
         Column("target", _("Target")),
         Column("outcome", _("Outcome"), kind="status", status="audit"),
         Column("connection", _("Connection"), narrow=False),
+        Column("token", _("API token"), hidden=True),
         Column("code", _("Code"), kind="code", hidden=True),
         Column("message", _("Message"), hidden=True),
         Column("request_id", _("Request ID"), kind="code", hidden=True),
@@ -53,17 +59,53 @@ EMPTY = Empty(
     _("Changes made here or by jobs, sign-ins and revealed secrets appear here."),
     "history",
 )
+READS: Table[ReadCount] = Table(
+    id="reads",
+    caption=_("Reads"),
+    columns=[
+        Column("day", _("Day"), value=lambda row: row.day.isoformat()),
+        Column("actor_label", _("Person"), primary=True),
+        Column("operation", _("Operation"), kind="code"),
+        Column("connection", _("Connection")),
+        Column("count", _("Reads"), kind="number"),
+    ],
+    export=True,
+)
+READS_ORDER = ("-day", "actor_label", "operation", "connection")
+NO_READS = Empty(
+    _("Nothing read yet"), _("What people and programs read from the cloud is counted by day."), "eye"
+)
+NO_READ_MATCHES = Empty(_("No count matches"), _("Change or clear the filters."), "filter-off")
 NO_MATCH = Empty(_("No record matches"), _("Change or clear the filters."), "filter-off")
+
+
+def _tabs(request: TeamRequest, here: str) -> list[Tab]:
+    named = [("access:audit", _("Records")), ("access:audit-reads", _("Reads"))]
+    return [Tab(label, reverse(name, args=[request.team.slug]), name == here) for name, label in named]
+
+
+def _connections(request: TeamRequest) -> list[str]:
+    return list(request.team.connections.values_list("slug", flat=True))
 
 
 @require_safe
 @requires(Area.AUDIT, Level.READ)
 def audit(request: TeamRequest) -> HttpResponseBase:
-    """The trail, newest first, filtered by the address; `?format=csv` downloads all that matches."""
+    """The trail, newest first, filtered by the address; `?format=csv` or `jsonl` downloads all that matches."""
     filters = AuditFilter(request)
-    records = filtered(AuditRecord.objects.for_team(request.team), filters)
-    if request.GET.get("format") == "csv":
-        return TABLE.csv_response(records.iterator(chunk_size=1000), f"audit-{request.team.slug}.csv")
+    records = search(request.team, filters.wanted)
+    form = request.GET.get("format")
+    if form == "csv":
+        lines = TABLE.csv_lines(records.iterator(chunk_size=1000))
+        return Download(lines, f"audit-{request.team.slug}.csv", act="audit.export")
+    if form == "jsonl":
+        return Download(
+            json_lines(records),
+            f"audit-{request.team.slug}.jsonl",
+            content_type="application/jsonl",
+            act="audit.export",
+            header=0,
+        )
     size = page_size(request)
     token = page_token(request)
     rows = list(after(records, token)[: size + 1])
@@ -71,7 +113,37 @@ def audit(request: TeamRequest) -> HttpResponseBase:
     rows = rows[:size]
     page = TokenPage(size=size, shown=len(rows), token=token, next=following)
     table = TABLE.bind(request, rows, page=page, empty=NO_MATCH if filters.values else EMPTY)
-    return render(request, "access/audit.html", {"table": table, "filters": filters})
+    context = {
+        "table": table,
+        "filters": filters,
+        "tabs": _tabs(request, "access:audit"),
+        "operations": operations(request.team),
+        "people": people(request.team),
+        "connections": _connections(request),
+    }
+    return render(request, "access/audit.html", context)
+
+
+@require_safe
+@requires(Area.AUDIT, Level.READ)
+def reads(request: TeamRequest) -> HttpResponseBase:
+    """How often who read what from the cloud, by day; `?format=csv` downloads all that matches."""
+    filters = ReadsFilter(request)
+    found = ReadCount.objects.filter(team=request.team, **filters.lookups).order_by(*READS_ORDER)
+    if request.GET.get("format") == "csv":
+        name = f"reads-{request.team.slug}.csv"
+        return READS.csv_response(found.iterator(chunk_size=1000), name)
+    number, size = page_number(request), page_size(request)
+    rows = found[(number - 1) * size : number * size]
+    page = Page(number, size, found.count())
+    table = READS.bind(request, rows, page=page, empty=NO_READ_MATCHES if filters.values else NO_READS)
+    context = {
+        "table": table,
+        "filters": filters,
+        "tabs": _tabs(request, "access:audit-reads"),
+        "connections": _connections(request),
+    }
+    return render(request, "access/audit_reads.html", context)
 
 
 @require_safe
@@ -83,6 +155,7 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
         Fact(_("Time"), found.at, kind="when"),
         Fact(_("Ended"), found.closed_at, kind="when"),
         Fact(_("Person"), found.actor_label),
+        Fact(_("API token"), found.token),
         Fact(_("Target"), found.target, copy=True),
         Fact(_("Connection"), found.connection),
         Fact(_("Job"), found.job),
@@ -91,39 +164,52 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
         Fact(_("Request ID"), found.request_id, kind="code", copy=True),
         Fact(_("Address"), found.ip),
         Fact(_("Browser"), found.user_agent),
+        Fact(_("Seals"), _numbers(found)),
     ]
-    context = {"record": found, "facts": [fact for fact in facts if fact.value not in (None, "")]}
-    return render(request, "access/audit_record.html", context | {"parameters": _read(found)})
+    context = {
+        "record": found,
+        "facts": [fact for fact in facts if fact.value not in (None, "")],
+        "values": _values(found),
+    }
+    return render(request, "access/audit_record.html", context)
 
 
-def _read(found: AuditRecord) -> list[tuple[str, str]]:
-    """The parameters as text: lists in one line each, structures as JSON."""
-
-    def text(value: Any) -> str:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-    return [
-        (name, ", ".join(map(text, value)) if isinstance(value, list) else text(value))
-        for name, value in found.parameters.items()
-    ]
+def _numbers(found: AuditRecord) -> str:
+    """Which links of the team's chain the record is."""
+    numbers = [number for number in (found.opened_number, found.closed_number) if number]
+    return (
+        gettext("Links %(numbers)s of the chain") % {"numbers": ", ".join(map(str, numbers))}
+        if numbers
+        else ""
+    )
 
 
-def filtered(records: AuditQuerySet, filters: AuditFilter) -> AuditQuerySet:
-    """The records that the filters leave."""
-    values = filters.values
-    if "q" in values:
-        records = records.filter(target__icontains=values["q"])
-    if "person" in values:
-        records = records.filter(actor_label__icontains=values["person"])
-    if "operation" in values:
-        records = records.filter(operation__istartswith=values["operation"])
-    if "outcome" in values:
-        records = records.filter(outcome=values["outcome"])
-    if filters.start:
-        records = records.filter(at__gte=filters.start)
-    if filters.end:
-        records = records.filter(at__lt=filters.end)
-    return records
+@dataclass(frozen=True)
+class Value:
+    """One parameter of a record as the page shows it: what was there and what was written, as text."""
+
+    name: str
+    before: str
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether an edit changed it; what is masked cannot be told."""
+        return self.before != self.after
+
+
+def _values(found: AuditRecord) -> list[Value]:
+    """The parameters, and what an edit found in their place."""
+    before = found.before or {}
+    names = [*found.parameters, *(name for name in before if name not in found.parameters)]
+    return [Value(name, _said(before.get(name, "")), _said(found.parameters.get(name, ""))) for name in names]
+
+
+def _said(value: Any) -> str:
+    """A value as text: lists in one line, structures as JSON."""
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def token_of(last: AuditRecord) -> str:

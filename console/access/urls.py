@@ -50,5 +50,6 @@ urlpatterns = [
     path("<slug:team>/-/sign-on/<int:pk>/move/", sign_on.move, name="sign-on-move"),
     path("<slug:team>/-/sign-on/<int:pk>/delete/", sign_on.delete, name="sign-on-delete"),
     path("<slug:team>/-/audit/", trail.audit, name="audit"),
+    path("<slug:team>/-/audit/reads/", trail.reads, name="audit-reads"),
     path("<slug:team>/-/audit/<int:pk>/", trail.record, name="audit-record"),
 ]

@@ -150,9 +150,9 @@ def list_groups(
     return GroupList(groups, int(answer.get("Total") or 0))
 
 
-def get_group(gateway: Gateway, group_id: str) -> GroupDetail:
+def get_group(gateway: Gateway, group_id: str, *, fresh: bool = False) -> GroupDetail:
     """A group with its counts and its parents. Up to 3 calls. Raises NotFound."""
-    return _detail(gateway, group_id, [])[0]
+    return _detail(gateway, group_id, [], fresh=fresh)[0]
 
 
 def get_group_with_children(gateway: Gateway, group_id: str) -> tuple[GroupDetail, GroupList]:
@@ -203,9 +203,16 @@ def create_group(gateway: Gateway, *, name: str, description: str = "", parent: 
     return _group(answer.get("Data") or {})
 
 
-def update_group(gateway: Gateway, group_id: str, *, description: str, name: str = "") -> None:
-    """Set the description; the platform lets nothing else of a group be changed. `name` is for the audit trail."""
-    gateway.call(UPDATE, target=name, GroupId=group_id, GroupDesc=description)
+def update_group(
+    gateway: Gateway, group_id: str, *, description: str, found: GroupDetail | None = None
+) -> None:
+    """Set the description; the platform lets nothing else of a group be changed.
+
+    `found` is the group as it is now, for the audit trail; read where it is not given.
+    """
+    now = found or get_group(gateway, group_id, fresh=True)
+    before = {"GroupDesc": now.description}
+    gateway.call(UPDATE, target=now.name, before=before, GroupId=group_id, GroupDesc=description)
 
 
 def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
@@ -213,10 +220,15 @@ def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
     gateway.call(DELETE, target=name, GroupId=group_id)
 
 
-def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag]) -> None:
-    """Make `tags` all the tags of the group: the platform takes the whole set and drops what is not in it."""
-    text = json.dumps([{"tagKey": tag.key, "tagValue": tag.value} for tag in tags], ensure_ascii=False)
-    gateway.call(TAG, GroupId=group_id, TagString=text)
+def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, found: Sequence[Tag]) -> None:
+    """Make `tags` all the tags of the group, where `found` are those it has now: the platform takes the whole set and drops
+    what is not in it."""
+    before = {"TagString": _tag_string(found)}
+    gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
+
+
+def _tag_string(tags: Sequence[Tag]) -> str:
+    return json.dumps([{"tagKey": tag.key, "tagValue": tag.value} for tag in tags], ensure_ascii=False)
 
 
 def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> Added:
@@ -263,14 +275,17 @@ def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str,
 # -- the wire --------------------------------------------------------------------------------------------------------
 
 
-def _detail(gateway: Gateway, group_id: str, more: list[Call]) -> tuple[GroupDetail, dict[str, Any]]:
+def _detail(
+    gateway: Gateway, group_id: str, more: list[Call], *, fresh: bool = False
+) -> tuple[GroupDetail, dict[str, Any]]:
     """The group, and the answer of the one further call (an empty one without). Raises what the group's own calls raise."""
     info, above, *rest = gateway.gather(
         [
             Call("QueryDeviceGroupInfo", {"GroupId": group_id}),
             Call("QuerySuperDeviceGroup", {"GroupId": group_id}),
             *more,
-        ]
+        ],
+        fresh=fresh,
     )
     for answer in (info, *rest):
         if isinstance(answer, CloudError):

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext_lazy
 
 from console.groups import api
 from console.products.api import Product
-from console.ui.forms import FilterForm
+from console.ui.forms import EditForm, FilterForm
 
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
 _BETWEEN_NAMES = re.compile(r"[\s,;]+")
@@ -31,7 +31,7 @@ class GroupFilter(FilterForm):
     )
 
 
-class DescriptionForm(forms.Form):
+class DescriptionForm(EditForm):
     """What can be changed of a group once it is there: its description."""
 
     description = forms.CharField(

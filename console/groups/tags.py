@@ -68,7 +68,7 @@ def set_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
             form.add_error(None, gettext("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
         else:
             try:
-                api.set_tags(request.gateway, group_id, list(wanted.values()))
+                api.set_tags(request.gateway, group_id, list(wanted.values()), found=list(before.values()))
             except CloudError as raised:
                 error = cloud_errors_to_form(form, raised)
             else:
@@ -89,7 +89,7 @@ def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
             before = api.list_tags(request.gateway, group_id)
             left = [tag for tag in before if tag.key != key]
             if len(left) < len(before):
-                api.set_tags(request.gateway, group_id, left)
+                api.set_tags(request.gateway, group_id, left, found=before)
         except CloudError as raised:
             error = raised
         else:

@@ -146,15 +146,15 @@ def _at_fields(form: GroupForm, error: CloudError) -> CloudError | None:
 def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
     """Change the description. Up to 4 calls."""
     request.gateway.require(api.UPDATE)
-    group = api.get_group(request.gateway, group_id)
+    group = api.get_group(request.gateway, group_id, fresh=True)
     form = DescriptionForm(
-        request.POST if request.method == "POST" else None, initial={"description": group.description}
+        request.POST if request.method == "POST" else None, present={"description": group.description}
     )
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
         try:
             api.update_group(
-                request.gateway, group_id, description=form.cleaned_data["description"], name=group.name
+                request.gateway, group_id, description=form.cleaned_data["description"], found=group
             )
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised, {"GroupDesc": "description"})

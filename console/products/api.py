@@ -118,6 +118,44 @@ class ProductFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class NewProduct:
+    """What a product is to be; "" and None leave a thing out. `net_type` and `protocol` exclude each other."""
+
+    name: str
+    description: str = ""
+    gateway: bool = False
+    thing_model: bool = True
+    net_type: str = ""
+    protocol: str = ""
+    join_permission_id: str = ""
+    data_format: int | None = None
+    validate_type: int | None = None
+    category_key: str = ""
+    publish_auto: bool | None = None
+    auth_type: str = "secret"
+    resource_group_id: str = ""
+
+    def params(self) -> dict[str, Any]:
+        """The parameters of CreateProduct."""
+        return {
+            "ProductName": self.name,
+            "Description": self.description or None,
+            "NodeType": int(self.gateway),
+            "AliyunCommodityCode": "iothub_senior" if self.thing_model else None,
+            "DataFormat": self.data_format,
+            "ValidateType": self.validate_type,
+            "ProtocolType": self.protocol or None,
+            "NetType": self.net_type or None,
+            "JoinPermissionId": self.join_permission_id or None,
+            "CategoryKey": self.category_key or None,
+            "PublishAuto": self.publish_auto,
+            "AuthType": self.auth_type,
+            "Id2": True if self.auth_type == "id2" else None,
+            "ResourceGroupId": self.resource_group_id or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ProductPage:
     """Part of a list. `total` counts what matches; `looked_at` of `existing` products were looked through."""
 
@@ -268,9 +306,16 @@ def create_product(gateway: Gateway, params: Mapping[str, Any]) -> str:
     return str(answer.get("ProductKey") or (answer.get("Data") or {}).get("ProductKey") or "")
 
 
-def update_product(gateway: Gateway, key: str, params: Mapping[str, Any]) -> None:
-    """Give a product another name and description (UpdateProduct changes nothing else)."""
-    gateway.call("UpdateProduct", target=key, ProductKey=key, **params)
+def update_product(
+    gateway: Gateway, key: str, params: Mapping[str, Any], *, found: ProductDetail | None = None
+) -> None:
+    """Give a product another name and description (UpdateProduct changes nothing else).
+
+    `found` is the product as it is now, for the audit trail; read where it is not given.
+    """
+    now = (found or product_detail(gateway, key, fresh=True)).product
+    before = {"ProductName": now.name, "Description": now.description}
+    gateway.call("UpdateProduct", target=key, before=before, ProductKey=key, **params)
 
 
 def publish(gateway: Gateway, key: str) -> None:
@@ -302,17 +347,24 @@ def set_tag(gateway: Gateway, key: str, tag: Tag) -> bool:
 
     The platform has an operation for each; which one it is, is looked up just before.
     """
-    known = {other.key for other in list_tags(gateway, key, fresh=True)}
-    operation = "UpdateProductTags" if tag.key in known else "CreateProductTags"
+    before = [_sent(other) for other in list_tags(gateway, key, fresh=True) if other.key == tag.key]
+    operation = "UpdateProductTags" if before else "CreateProductTags"
     gateway.call(
-        operation, target=key, ProductKey=key, ProductTag=[{"TagKey": tag.key, "TagValue": tag.value}]
+        operation, target=key, before={"ProductTag": before}, ProductKey=key, ProductTag=[_sent(tag)]
     )
-    return tag.key not in known
+    return not before
 
 
 def remove_tag(gateway: Gateway, key: str, tag_key: str) -> None:
     """Take a tag off a product."""
-    gateway.call("DeleteProductTags", target=key, ProductKey=key, ProductTagKey=[tag_key])
+    before = [_sent(tag) for tag in list_tags(gateway, key, fresh=True) if tag.key == tag_key]
+    gateway.call(
+        "DeleteProductTags", target=key, before={"ProductTag": before}, ProductKey=key, ProductTagKey=[tag_key]
+    )
+
+
+def _sent(tag: Tag) -> dict[str, str]:
+    return {"TagKey": tag.key, "TagValue": tag.value}
 
 
 # -- the platform's answers --------------------------------------------------------------------------------------------

@@ -143,17 +143,18 @@ def edit(request: CloudRequest, key: str) -> HttpResponse:
     request.gateway.require("UpdateProduct")
     error = None
     if request.method == "GET":
-        form = forms.EditForm.of(api.product_detail(request.gateway, key, fresh=True))
+        form = forms.ProductEditForm.of(api.product_detail(request.gateway, key, fresh=True))
     else:
-        form = forms.EditForm(request.POST)
-        if form.is_valid():
-            try:
-                api.update_product(request.gateway, key, form.params())
-            except CloudError as raised:
-                error = cloud_errors_to_form(form, raised)
-            else:
+        form = forms.ProductEditForm(request.POST, present={})
+        try:
+            found = api.product_detail(request.gateway, key, fresh=True)
+            form = forms.ProductEditForm.of(found, request.POST)
+            if form.is_valid():
+                api.update_product(request.gateway, key, form.params(), found=found)
                 messages.success(request, _("Changes saved."))
                 return redirect(curl(request, "products:detail", key))
+        except CloudError as raised:
+            error = cloud_errors_to_form(form, raised)
     return _dialog(request, key, "products:detail", form=form, error=error, title=_("Edit product"))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
@@ -54,8 +54,26 @@ def until_broken(lines: Iterable[str]) -> Iterator[str]:
         yield next(csv_lines([[why]])).removeprefix("\ufeff")
 
 
-def download(lines: Iterable[str], filename: str) -> StreamingHttpResponse:
-    """Lines as a file to save; they are taken as they are written, so they may be many."""
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"
-    return response
+class Download(StreamingHttpResponse):
+    """Lines as a file to save; they are taken as they are written, so they may be many.
+
+    Every file that leaves the console is one of these, which is how the audit trail knows of it: `act` is the record's
+    operation ("" is the room's export), `about` its target, `noted` more of its parameters; the first `header` lines are
+    no rows.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[str],
+        filename: str,
+        *,
+        content_type: str = "text/csv; charset=utf-8",
+        act: str = "",
+        about: str = "",
+        noted: Mapping[str, Any] | None = None,
+        header: int = 1,
+    ) -> None:
+        super().__init__(lines, content_type=content_type)
+        self.filename, self.act, self.about, self.noted = filename, act, about, noted or {}
+        self.header = header
+        self["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"

@@ -1,14 +1,16 @@
-"""How Django forms look, and the two forms that all rooms share: filters of a list, and "type the name to destroy"."""
+"""How Django forms look, and the forms that all rooms share: filters of a list, editing what others may edit too, and
+"type the name to destroy"."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -174,6 +176,46 @@ def _flat(choices: Any) -> Iterator[tuple[str, Any]]:
             yield from _flat(label)
         else:
             yield str(value), label
+
+
+class EditForm(forms.Form):
+    """Edits what is stored elsewhere, where somebody else may change it meanwhile.
+
+    `present` is what is there now, by field. A form that was made from something else is refused once, saying at each field
+    what is there now; what was typed stays, and saving again replaces it.
+    """
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None = None, *, present: Mapping[str, str], **kwargs: Any) -> None:
+        self.present = present
+        super().__init__(data, initial={**present, "seen": json.dumps(present)}, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        """What was typed. Fields that are no longer as the form found them are in error."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        try:
+            seen = json.loads(values.pop("seen", "") or "{}")
+        except ValueError:
+            seen = {}
+        changed = {
+            name: now
+            for name, now in self.present.items()
+            if isinstance(seen, dict) and seen.get(name, now) != now and values.get(name) != now
+        }
+        for name, now in changed.items():
+            self.add_error(name, _meanwhile(str(seen[name]), now))
+        if changed:
+            self.data = {**dict(self.data.items()), "seen": json.dumps(self.present)}
+        return values
+
+
+def _meanwhile(was: str, now: str) -> str:
+    words = gettext(
+        "Somebody else changed this from “%(was)s” to “%(now)s” meanwhile. Save again to replace theirs with yours."
+    )
+    empty = gettext("(empty)")
+    return words % {"was": was or empty, "now": now or empty}
 
 
 class ConfirmForm(forms.Form):

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from django.http import HttpRequest, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
-from console.ui.csv import csv_lines, download, first_now, until_broken
+from console.ui.csv import Download, csv_lines, first_now, until_broken
 from console.ui.links import with_query
 from console.ui.paging import Page, TokenPage
 
@@ -151,12 +151,12 @@ class Table(Generic[Row]):
         header = [str(column.label) for column in columns]
         return csv_lines(chain([header], ([column.exported(row) for column in columns] for row in rows)))
 
-    def csv_response(self, rows: Iterable[Row], filename: str) -> StreamingHttpResponse:
+    def csv_response(self, rows: Iterable[Row], filename: str) -> Download:
         """The export as a download; rows are taken as they are written, so they may be many.
 
         An error before the first row is raised; one of the cloud after it ends the file with a line that says so.
         """
-        return download(until_broken(self.csv_lines(first_now(rows))), filename)
+        return Download(until_broken(self.csv_lines(first_now(rows))), filename)
 
 
 @dataclass

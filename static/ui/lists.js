@@ -80,8 +80,9 @@ function follow(region) {
     else if (field.multiple) for (const option of field.options) option.selected = query.getAll(field.name).includes(option.value);
     else field.value = query.get(field.name) || "";
   }
-  const link = document.querySelector(`[data-csv="${CSS.escape(id)}"]`);
-  if (link) link.href = region.dataset.csvUrl;
+  for (const link of document.querySelectorAll(`[data-csv="${CSS.escape(id)}"]`)) {
+    link.href = region.dataset.csvUrl.replace("format=csv", `format=${link.dataset.format || "csv"}`);
+  }
   const rows = region.querySelector(".fd-pages-where")?.textContent.trim() || region.querySelector(".fd-empty-title")?.textContent.trim();
   if (rows) document.getElementById("fd-polite").textContent = rows;
 }

@@ -131,7 +131,7 @@ def test_a_tag_is_added_beside_the_others_changed_and_removed(tree, cast, sign_i
 
 def test_removing_a_tag_twice_changes_nothing_more(tree, cast, sign_in):
     browser, top = sign_in("operator"), tree["top"]
-    api.set_tags(cast.gateway(), top, [api.Tag("site", "harbour")])
+    api.set_tags(cast.gateway(), top, [api.Tag("site", "harbour")], found=[])
     for _ in range(2):
         assert browser.post(cast.url(f"groups/{top}/tags/remove/?key=site")).status_code == 302
     assert tags(cast, top) == {}

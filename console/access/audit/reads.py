@@ -1,6 +1,6 @@
 """Counting reads of the cloud: in Redis as they happen, brought to the database once a minute.
 
-Whoever was shown something from the cloud read it, whether the cloud or the cache gave it. While Redis is away a process
+Whoever may see what they ask for reads it, whether the cloud or the cache answers. While Redis is away a process
 counts by itself and hands over when it is back. A process that ends before, or a crash between Redis and the database,
 loses its counts: none is ever counted twice.
 """
@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import connection as database
 from django.utils import timezone
 
+from console.access.audit.masking import storable
 from console.access.models import ReadCount, Team
 
 log = logging.getLogger(__name__)
@@ -40,10 +41,14 @@ def _redis(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True)
 
 
-def count(team: int, actor_label: str, connection: str, operation: str) -> None:
-    """Count one read. Never raises for a Redis that is away, and then waits for it once in some seconds."""
+def count(team: int, email: str, token: str, connection: str, operation: str) -> None:
+    """Count one read of a person, or of a program by their token, which then stands beside them.
+
+    Never raises for a Redis that is away, and then waits for it once in some seconds.
+    """
     global _away_until
-    what = json.dumps([team, timezone.now().date().isoformat(), actor_label, connection, operation])
+    who = storable(f"{email} · {token}" if token else email, 255)
+    what = json.dumps([team, timezone.now().date().isoformat(), who, connection, operation])
     with _lock:
         if what in _held or len(_held) < _MOST_HELD:
             _held[what] += 1

@@ -65,7 +65,7 @@ class AuditRecord(models.Model):
     user_agent = models.CharField(max_length=255, blank=True)
     connection = models.CharField(_("connection"), max_length=80, blank=True)
     job = models.BigIntegerField(_("job"), null=True)
-    operation = models.CharField(_("operation"), max_length=64, db_index=True)
+    operation = models.CharField(_("operation"), max_length=64)
     target = models.CharField(_("target"), max_length=255, blank=True)
     parameters = models.JSONField(_("parameters"), default=dict)
     # What an edit found in the place of what it wrote; None where it is not known or does not apply.
@@ -84,7 +84,16 @@ class AuditRecord(models.Model):
     objects = AuditQuerySet.as_manager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["team", "-at", "-id"], name="audit_by_team")]
+        # What the audit page looks for, newest first: without these the rare takes half a second among a million.
+        indexes: ClassVar = [
+            models.Index(fields=["team", "-at", "-id"], name="audit_by_team"),
+            models.Index(fields=["team", "operation", "-at", "-id"], name="audit_by_operation"),
+            models.Index(fields=["team", "actor_label", "-at", "-id"], name="audit_by_person"),
+            models.Index(fields=["team", "target", "-at", "-id"], name="audit_by_target"),
+            models.Index(
+                fields=["team", "token", "-at", "-id"], condition=~models.Q(token=""), name="audit_by_token"
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["chain", "opened_number"], name="one_opening_a_number"),
             models.UniqueConstraint(fields=["chain", "closed_number"], name="one_closing_a_number"),

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, Field
 
+from console.access.audit import searching
 from console.access.audit.lines import json_lines
-from console.access.models import AuditQuerySet, AuditRecord
+from console.access.models import AuditRecord, Team
 from console.access.roles import Area, Level
 from console.access.trail import after, token_of
 from console.api.http import ApiRequest
@@ -64,19 +65,18 @@ class Wanted(Schema):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = Field(None, description="Records before this moment.")
 
-    def among(self, records: AuditQuerySet) -> AuditQuerySet:
-        """The records that are wanted."""
-        lookups = {
-            "actor_label__icontains": self.person,
-            "token__icontains": self.token,
-            "operation__istartswith": self.operation,
-            "target__icontains": self.target,
-            "connection": self.connection,
-            "outcome": self.outcome,
-            "at__gte": self.since,
-            "at__lt": self.until,
-        }
-        return records.filter(**{lookup: value for lookup, value in lookups.items() if value})
+    def wanted(self) -> searching.Wanted:
+        """The same, as the search takes it."""
+        return searching.Wanted(
+            person=self.person,
+            token=self.token,
+            operation=self.operation,
+            text=self.target,
+            connection=self.connection,
+            outcome=self.outcome,
+            start=self.since,
+            end=self.until,
+        )
 
 
 class AuditListing(Listing, Wanted):
@@ -86,7 +86,7 @@ class AuditListing(Listing, Wanted):
 @router.get("/audit", response=Page[Record])
 def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Page[Record]:
     """List the trail, newest first. `total` is not counted."""
-    records = listing.among(_trail(request))
+    records = searching.search(_team(request), listing.wanted())
     try:
         found = list(after(records, listing.page_token)[: listing.limit + 1])
     except BadRequest:
@@ -104,17 +104,17 @@ def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Pag
 )
 def export_audit_records(request: ApiRequest, wanted: Query[Wanted]) -> HttpResponseBase:
     """Export the trail as JSON lines, with the seals by which it can be checked later. The export is itself recorded."""
-    records = wanted.among(_trail(request))
+    records = searching.search(_team(request), wanted.wanted())
     return Download(
         json_lines(records),
         f"audit-{request.team.slug}.jsonl",
         content_type="application/jsonl",
-        act="access.export",
+        act="audit.export",
         header=0,
     )
 
 
-def _trail(request: ApiRequest) -> AuditQuerySet:
+def _team(request: ApiRequest) -> Team:
     if not request.membership.has_level(Area.AUDIT, Level.READ):
         raise PermissionDenied(_("It may not read the audit trail."))
-    return AuditRecord.objects.for_team(request.team)
+    return request.team

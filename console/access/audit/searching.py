@@ -1,0 +1,90 @@
+"""Finding records among a million: what is asked for is brought to columns that are indexed, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from console.access.models import AuditQuerySet, AuditRecord, Team
+
+_MOST_VALUES = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for; "" and None are anything.
+
+    `text` is part of a target, `target` the whole of one; `person` and `token` are part of theirs, `operation` is the
+    beginning of its name; from `start` to before `end`. Upper and lower case are the same but for `target` and `connection`.
+    """
+
+    text: str = ""
+    target: str = ""
+    person: str = ""
+    token: str = ""
+    operation: str = ""
+    connection: str = ""
+    outcome: str = ""
+    job: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def search(team: Team, wanted: Wanted) -> AuditQuerySet:
+    """The team's records that are wanted, newest first."""
+    lookups = {
+        "target__icontains": wanted.text,
+        "target": wanted.target,
+        "connection": wanted.connection,
+        "outcome": wanted.outcome,
+        "job": wanted.job,
+        "at__gte": wanted.start,
+        "at__lt": wanted.end,
+    }
+    records = AuditRecord.objects.for_team(team)
+    records = records.filter(**{lookup: value for lookup, value in lookups.items() if value})
+    if wanted.token:
+        records = records.exclude(token="").filter(
+            token__icontains=wanted.token
+        )  # the index has no empty ones
+    if wanted.operation:
+        begun = wanted.operation.casefold()
+        records = _of_values(
+            records, "operation", [v for v in operations(team) if v.casefold().startswith(begun)]
+        )
+    if wanted.person:
+        part = wanted.person.casefold()
+        records = _of_values(records, "actor_label", [v for v in people(team) if part in v.casefold()])
+    return records
+
+
+def operations(team: Team) -> list[str]:
+    """The operations that the team's records name, in order."""
+    return _values(team, "operation")
+
+
+def people(team: Team) -> list[str]:
+    """The people that the team's records name, in order; at most 500."""
+    return _values(team, "actor_label")
+
+
+def _of_values(records: AuditQuerySet, column: str, values: Sequence[str]) -> AuditQuerySet:
+    return records.filter(**{column: values[0]} if len(values) == 1 else {f"{column}__in": values})
+
+
+def _values(team: Team, column: str) -> list[str]:
+    """The different values of an indexed column, each found by one step in the index instead of reading all records."""
+    quote = connection.ops.quote_name
+    table, name, team_id = (quote(part) for part in (AuditRecord._meta.db_table, column, "team_id"))
+    # Names of our own table and columns, quoted.
+    sql = (
+        f"WITH RECURSIVE found(value) AS (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s UNION ALL "  # noqa: S608
+        f"SELECT (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s AND {name} > found.value) "
+        "FROM found WHERE found.value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [team.pk, team.pk, _MOST_VALUES])
+        return [value for (value,) in cursor.fetchall()]
