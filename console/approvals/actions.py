@@ -7,6 +7,7 @@ database's clock.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from console.access.audit import Origin, close_record, open_record, recorded, st
 from console.access.models import AuditRecord, User
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
 from console.cloud.catalogue import operation
-from console.connections.approval import ApprovalNeeded
+from console.connections.approval import ApprovalNeeded, Rule
 from console.connections.gateway import Gateway
 from console.connections.reach import NotWithin
 from console.jobs import actions as job_actions
@@ -30,7 +31,7 @@ from console.jobs.models import Job, in_seconds, said
 
 KIND = "approvals.execute"
 State = ApprovalRequest.State
-_TARGETS = ("DeviceName", "ProductName", "IotId", "ProductKey", "FirmwareId")
+_IDS = ("DeviceName", "IotId", "FirmwareId", "ProductKey")  # of the parameters, the first that is given
 
 
 class TooLate(PermissionDenied):
@@ -65,15 +66,29 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
         calls=json.dumps([call.kept for call in calls]),
         digest=digest,
         operation=calls[0].operation,
-        target=_target(calls[0].params),
+        target=storable(_target(needed), 255),
+        about=storable(_about(needed), 255),
         products=sorted({str(call.params.get("ProductKey") or "") for call in calls}),
         devices=needed.devices,
     )
 
 
-def _target(params: Any) -> str:
+def _target(needed: ApprovalNeeded) -> str:
     """What a request is about, as lists and the audit trail name it."""
-    return storable(next((str(params[name]) for name in _TARGETS if params.get(name)), ""), 255)
+    first = needed.target or _named(needed.calls[0].params)
+    return f"{first} + {len(needed.calls) - 1}" if len(needed.calls) > 1 else first
+
+
+def _named(params: Mapping[str, Any]) -> str:
+    return next((str(params[name]) for name in _IDS if params.get(name)), "")
+
+
+def _about(needed: ApprovalNeeded) -> str:
+    """The id by which a page knows that a request is about what it shows; "" for several devices."""
+    params = needed.calls[0].params
+    if needed.rule is not Rule.DELETION:
+        return _named(params)
+    return f"{params.get('ProductKey')}/{params.get('DeviceName')}" if len(needed.calls) == 1 else ""
 
 
 def ask(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:
@@ -283,7 +298,7 @@ def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome,
         team=request.team,
         origin=Origin(job_id=request.job_id),
         target=request.target,
-        parameters=_about(request),
+        parameters=_facts(request),
         connection=request.connection.slug,
     )
     close_record(record, outcome)
@@ -297,12 +312,12 @@ def _noted(operation: str, request: ApprovalRequest, gateway: Gateway, reason: s
         team=request.team,
         origin=gateway.origin,
         target=request.target,
-        parameters=_about(request) | ({"reason": reason} if reason else {}),
+        parameters=_facts(request) | ({"reason": reason} if reason else {}),
         connection=request.connection.slug,
     )
 
 
-def _about(request: ApprovalRequest) -> dict[str, Any]:
+def _facts(request: ApprovalRequest) -> dict[str, Any]:
     return {
         "approval": request.pk,
         "rule": request.rule,

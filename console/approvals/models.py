@@ -82,6 +82,7 @@ class ApprovalRequest(models.Model):
     digest = models.CharField(max_length=64)
     operation = models.CharField(_("operation"), max_length=64)
     target = models.CharField(_("target"), max_length=255, blank=True)
+    about = models.CharField(max_length=255, blank=True)  # the id that a page of the same thing knows it by
     products = models.JSONField(
         default=list
     )  # ProductKeys that the calls name; "" for a call that names none

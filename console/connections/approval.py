@@ -83,6 +83,8 @@ class Planned:
 class ApprovalNeeded(PermissionDenied):
     """A rule of the team covers the calls: nothing was sent. `devices`: how many they are about, None when nobody can say."""
 
+    target = ""  # what the calls are about, as the audit trail names it
+
     def __init__(self, gateway: Gateway, rule: Rule, calls: Sequence[Planned], devices: int | None) -> None:
         super().__init__(_("This needs the approval of a second person of the team."))
         self.gateway = gateway
@@ -120,7 +122,7 @@ class Approval:
         return {"approval": self.number, "approved_by": self.approved_by}
 
 
-def check(gateway: Gateway, described: Operation, calls: Sequence[Planned]) -> None:
+def check(gateway: Gateway, described: Operation, calls: Sequence[Planned], target: str = "") -> None:
     """Let writes pass that no rule covers, or that the gateway's approval holds. Raises ApprovalNeeded, NotAsApproved, and
     what reading the number of devices raises."""
     if described.access is Access.READ or not calls:
@@ -132,11 +134,17 @@ def check(gateway: Gateway, described: Operation, calls: Sequence[Planned]) -> N
     if needed is None and RULES.get(described.name) is Rule.DELETION and not _counted(gateway, len(calls)):
         needed = ApprovalNeeded(gateway, Rule.DELETION, calls, len(calls))
     if needed is not None:
+        needed.target = target
         raise needed
 
 
+def holds_back(gateway: Gateway, name: str, *many: Mapping[str, Any], listed: Sequence[str] = ()) -> bool:
+    """Whether a rule of the team holds back these writes of one operation; for pages, which say so beforehand."""
+    return foreseen(gateway, [Planned(name, one, tuple(listed)) for one in many]) is not None
+
+
 def foreseen(gateway: Gateway, calls: Sequence[Planned]) -> ApprovalNeeded | None:
-    """What `check` would raise for these calls of one operation; for pages, which say so beforehand."""
+    """What `check` would raise for these calls of one operation."""
     team = gateway.membership.team
     rule = RULES.get(calls[0].operation) if calls else None
     if rule is Rule.PRODUCT and team.approve_product_deletion:

@@ -164,7 +164,7 @@ class Gateway:
         self._check_reach(described, params, target=target if recorded else None)
         if reveal and not self.reauthenticated:
             raise ReauthenticationNeeded
-        approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))])
+        approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))], target)
         if not recorded:
             read = (self.actor.email, self.origin.token, self.connection.slug, name)
             reads.count(self.membership.team.pk, *read)

@@ -254,7 +254,7 @@ def _every_by_sql(gateway: Gateway, wanted: DeviceFilter) -> Iterator[Device]:
 
 def device_detail(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> DeviceDetail:
     """One device. Raises NotFound when there is none."""
-    return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **_named(product_key, name)))
+    return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **params_of(product_key, name)))
 
 
 def several_details(gateway: Gateway, named: Sequence[Mapping[str, Any]]) -> list[DeviceDetail | CloudError]:
@@ -314,7 +314,7 @@ def _together(
     fresh: bool = False,
 ) -> list[dict[str, Any]]:
     """The device's detail and other reads about it, at once; the first error is raised."""
-    named = _named(product_key, name)
+    named = params_of(product_key, name)
     calls = [Call("QueryDeviceDetail", named)] + [
         Call(operation, {**named, **more}) for operation, more in others
     ]
@@ -329,7 +329,7 @@ def _together(
 def reveal_secret(gateway: Gateway, product_key: str, name: str) -> Secrets:
     """The DeviceSecret. Recorded in the audit trail; refused below the level "secret"."""
     answer = gateway.call(
-        "QueryDeviceInfo", target=name, reveal=True, fresh=True, **_named(product_key, name)
+        "QueryDeviceInfo", target=name, reveal=True, fresh=True, **params_of(product_key, name)
     )
     return to_secrets(answer.get("Data") or {})
 
@@ -357,7 +357,7 @@ def register_device(gateway: Gateway, product_key: str, *, name: str = "", nickn
 
 def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) -> None:
     """Give a device another nickname; an empty one takes it away (BatchUpdateDeviceNickname)."""
-    named = _named(product_key, name)
+    named = params_of(product_key, name)
     found = device_detail(gateway, product_key, name, fresh=True).device
     before = {"DeviceNicknameInfo": [{**named, "Nickname": found.nickname}]}
     info = {**named, **({"Nickname": nickname} if nickname else {})}
@@ -366,35 +366,35 @@ def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) 
 
 def enable_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Let a disabled device connect again."""
-    gateway.call("EnableThing", target=name, **_named(product_key, name))
+    gateway.call("EnableThing", target=name, **params_of(product_key, name))
 
 
 def disable_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Cut a device off: it cannot connect, and stays as it is otherwise."""
-    gateway.call("DisableThing", target=name, **_named(product_key, name))
+    gateway.call("DisableThing", target=name, **params_of(product_key, name))
 
 
 def delete_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Delete a device for good. Raises NotFound when it is gone already."""
-    gateway.call("DeleteDevice", target=name, **_named(product_key, name))
+    gateway.call("DeleteDevice", target=name, **params_of(product_key, name))
 
 
 def set_tag(gateway: Gateway, product_key: str, name: str, tag: Tag) -> None:
     """Add a tag, or give the one of that key another value."""
     text = json.dumps({tag.key: tag.value}, ensure_ascii=False)
     before = _tag_now(gateway, product_key, name, tag.key)
-    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **_named(product_key, name))
+    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **params_of(product_key, name))
 
 
 def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
     """Take a tag off a device."""
     before = _tag_now(gateway, product_key, name, key)
-    gateway.call("DeleteDeviceProp", target=name, before=before, PropKey=key, **_named(product_key, name))
+    gateway.call("DeleteDeviceProp", target=name, before=before, PropKey=key, **params_of(product_key, name))
 
 
 def _tag_now(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
     """The tag of that key as SaveDeviceProp would have written it, for the audit trail; an empty object without one."""
-    answer = gateway.call("QueryDeviceProp", fresh=True, **_named(product_key, name))
+    answer = gateway.call("QueryDeviceProp", fresh=True, **params_of(product_key, name))
     found = {tag.key: tag.value for tag in to_tags(answer) if tag.key == key}
     return {"Props": json.dumps(found, ensure_ascii=False)}
 
@@ -407,12 +407,13 @@ ACTIONS = {"enable": "EnableThing", "disable": "DisableThing", "delete": "Delete
 
 def act_on(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
     """Do one of ACTIONS to devices, (product key, name) each; one that fails does not stop the others."""
-    answers = gateway.each(ACTIONS[action], [_named(*device) for device in devices])
+    answers = gateway.each(ACTIONS[action], [params_of(*device) for device in devices])
     return [
         Outcome(product_key, name, answer if isinstance(answer, CloudError) else None)
         for (product_key, name), answer in zip(devices, answers, strict=True)
     ]
 
 
-def _named(product_key: str, name: str) -> dict[str, Any]:
+def params_of(product_key: str, name: str) -> dict[str, Any]:
+    """The parameters by which operations name a device."""
     return {"ProductKey": product_key, "DeviceName": name}

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
+from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form, status_of
 from console.connections.gateway import Gateway, OutOfReach
 from console.connections.http import CloudRequest
@@ -227,6 +228,9 @@ def many(request: CloudRequest, action: str) -> HttpResponse:
             "This can be done to 1 to %(most)d devices at a time. Tick them on a page of the list."
         ) % {"most": MANY}
         return render(request, "devices/many.html", context, status=422)
+    context["needs_approval"] = action == "delete" and holds_back(
+        request.gateway, api.ACTIONS[action], *[api.params_of(*split_key(key)) for key in keys]
+    )
     sent = request.POST.get("confirmed") == "1"
     expected = split_key(keys[0])[1] if len(keys) == 1 else str(len(keys))
     label = _("Device name") if len(keys) == 1 else _("Number of devices")

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from console.cloud.errors import CloudError, NotFound
+from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.products import api, forms
@@ -237,6 +238,7 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
         "blocked": _reasons_against(found),
         "may_unpublish": request.gateway.allows("CancelReleaseProduct"),
         "consequences": consequences(key),
+        "needs_approval": holds_back(request.gateway, "DeleteProduct", {"ProductKey": key}),
     }
     return render(request, "products/delete.html", context, status=422 if form.is_bound else 200)
 

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.utils import timezone
 
 from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.approvals import actions, inbox, tasks
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest
+from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from console.jobs.models import Job
 from tests.approvals.conftest import REASON, exists
@@ -39,8 +41,6 @@ def test_a_request_waits_as_long_as_the_team_says_and_is_recorded(cast, of_produ
 
 
 def test_what_was_asked_is_not_readable_in_the_database(of_product, product):
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT calls FROM approvals_approvalrequest")
         ((stored,),) = cursor.fetchall()
@@ -103,7 +103,7 @@ def test_no_program_decides_whoever_made_its_token(cast, of_product, service):
 def test_who_made_the_token_that_asked_does_not_decide_and_another_does(cast, rules, product, service):
     rules(product=True)
     gateway = acting(cast, token_of(cast, service, "administrator", cast.members["owner"]))
-    with pytest.raises(Exception) as raised:
+    with pytest.raises(ApprovalNeeded) as raised:
         gateway.call("DeleteProduct", ProductKey=product)
     request = actions.ask(actions.prepare(raised.value), gateway, REASON)
     with pytest.raises(PermissionDenied):

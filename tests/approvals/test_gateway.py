@@ -215,7 +215,11 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=6), VALUES, max_size=4), VALUES, st.lists(st.text(max_size=4)))
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=6), VALUES, max_size=4),
+    VALUES,
+    st.lists(st.text(max_size=4)),
+)
 def test_what_is_kept_is_what_is_sent_and_any_other_call_is_another(params, changed, listed):
     call = Planned("DeleteDevice", params, tuple(listed))
     again = Planned.of(json.loads(json.dumps(call.kept)))

@@ -1,5 +1,5 @@
 """{% approvals_waiting %}        how many requests wait for the person to decide; 0 where the page names no team
-{% waiting_request key %}      the newest request that waits and is about the product, package or device of that name"""
+{% waiting_request id as r %}  the request that waits about a product (its key), package (its id) or device (product key/name)"""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def approvals_waiting(context: RequestContext) -> int:
 
 
 @register.simple_tag(takes_context=True)
-def waiting_request(context: RequestContext, target: str) -> ApprovalRequest | None:
-    """The request that waits about `target` on the page's connection, if there is one that the person sees."""
+def waiting_request(context: RequestContext, about: str) -> ApprovalRequest | None:
+    """The request that waits about that id on the page's connection, if there is one that the person sees."""
     request = context["request"]
     waiting = inbox.visible(request.membership).filter(
-        connection=request.connection, target=target, state=ApprovalRequest.State.WAITING
+        connection=request.connection, about=about, state=ApprovalRequest.State.WAITING
     )
     return next((found for found in waiting if found.waits), None)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.cloud.errors import CloudError
+from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.once import AlreadySent, new_token, once, outcome_unknown
@@ -106,8 +107,20 @@ def _summary(request: CloudRequest, package: api.Package, form: StaticForm, toke
             "strategy": form.strategy(),
             "carried": _carried(request, form),
             "token": token,
+            "needs_approval": holds_back(
+                request.gateway, api.CREATE_STATIC, _reaching(package, aim), listed=aim.names
+            ),
         },
     )
+
+
+def _reaching(package: api.Package, aim: api.Aim) -> dict[str, Any]:
+    """The parameters of a batch that tell how many devices it reaches."""
+    return {
+        "ProductKey": package.product_key,
+        "TargetSelection": aim.selection,
+        "GrayPercent": aim.percent or None,
+    }
 
 
 def _carried(request: CloudRequest, form: StaticForm) -> list[tuple[str, str]]:
@@ -223,7 +236,8 @@ def dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
     form = DynamicForm(package, request.POST if request.method == "POST" else None)
 
     def page(error: CloudError | None, token: str) -> HttpResponse:
-        context = {"package": package, "form": form, "token": token, "error": error}
+        held = holds_back(request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key})
+        context = {"package": package, "form": form, "token": token, "error": error, "needs_approval": held}
         return render(request, "ota/create_dynamic.html", context, status=status_of(form))
 
     if request.method != "POST" or not form.is_valid():
