@@ -9,9 +9,10 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from console.api.endpoints import about, audit, devices, groups, jobs, products, updates
+from console.api.endpoints import about, approvals, audit, devices, groups, jobs, products, updates
 from console.api.once import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle
+from console.connections.approval import ApprovalNeeded
 
 PREFIX = "/api/v1/"
 _ABOUT = """Everything that pages of the console do to products, devices, groups, updates and jobs, for programs.
@@ -25,7 +26,11 @@ sent within 24 hours, and answered alike."""
 
 
 class Api(NinjaAPI):
-    """Names operations by their functions."""
+    """Names operations by their functions, and tells every error as a problem."""
+
+    def set_default_exception_handlers(self) -> None:
+        self.add_exception_handler(Exception, handle)
+        self.add_exception_handler(ApprovalNeeded, approvals.answer_needed)
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
@@ -39,9 +44,8 @@ api = Api(
     openapi_url=None,
     urls_namespace="api",
 )
-for _endpoints in (about, products, devices, groups, updates, jobs, audit):
+for _endpoints in (about, products, devices, groups, updates, jobs, approvals, audit):
     api.add_router("", _endpoints.router)
-api.add_exception_handler(Exception, handle)
 
 # What each answer of a kind of request can be, beside what the endpoint itself says.
 _ALWAYS = (401, 403, 429, 500)
@@ -51,7 +55,7 @@ _MEANINGS = {
     401: "No token, or none that works.",
     403: "The token may not do this.",
     404: "It does not exist, or the token does not reach it.",
-    409: "The present state forbids it, or a request with this idempotency key is at work or was lost.",
+    409: "The present state or the platform forbids it, or a request with this idempotency key is at work or was lost.",
     413: "The body is larger than this address takes.",
     422: "A value is not valid (`errors` names the field), or the idempotency key was used for another request.",
     429: "Too many requests: wait for `Retry-After` seconds.",
@@ -86,6 +90,11 @@ def document() -> dict[str, Any]:
         }
         if method == "post":
             operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY]
+        if "202" in operation["responses"] and _is_held_back(operation):
+            operation["responses"]["202"]["description"] = (
+                "A second person has to agree: nothing was done yet."
+            )
+            operation["parameters"] = [*operation["parameters"], _REASON]
     return schema
 
 
@@ -94,6 +103,11 @@ def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
+
+
+def _is_held_back(operation: dict[str, Any]) -> bool:
+    content = operation["responses"]["202"].get("content", {}).get("application/json", {})
+    return bool(content.get("schema", {}).get("$ref", "").endswith("/Approval"))
 
 
 def _errors(path: str, method: str, operation: dict[str, Any]) -> list[int]:
@@ -115,6 +129,13 @@ _IDEMPOTENCY = {
     "required": False,
     "description": "Any text of yours, new for each thing to be done: the same request is then done once.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+}
+_REASON = {
+    "in": "header",
+    "name": approvals.REASON,
+    "required": False,
+    "description": "Why it is wanted, for the second person that a rule of the team may ask for.",
+    "schema": {"type": "string", "maxLength": 500},
 }
 _PROBLEM = {
     "type": "object",

@@ -22,18 +22,9 @@ class ApiRequest(HttpRequest):
     gateway: Gateway
 
 
-def connections_of(request: ApiRequest) -> list[Connection]:
-    """The team's connections within the token's reach."""
-    return [
-        connection
-        for connection in Connection.objects.for_team(request.team)
-        if request.membership.admits_connection(connection.pk)
-    ]
-
-
 def gateway_of(request: ApiRequest, connection: str) -> Gateway:
     """The gateway on the connection of that short name. Raises Http404 for one that is out of the token's reach."""
-    found = next((one for one in connections_of(request) if one.slug == connection), None)
+    found = next((one for one in request.membership.connections if one.slug == connection), None)
     if found is None:
         raise Http404
     request.connection = found

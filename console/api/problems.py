@@ -22,6 +22,7 @@ from console.cloud.errors import (
     InvalidParameter,
     LimitExceeded,
     NotFound,
+    ServiceError,
     Throttled,
     Unavailable,
     explain,
@@ -40,6 +41,7 @@ KINDS: Mapping[str, int] = {
     "already-exists": 409,
     "conflict": 409,
     "limit-reached": 409,
+    "refused": 409,
     "in-progress": 409,
     "outcome-unknown": 409,
     "too-large": 413,
@@ -174,6 +176,7 @@ _FAMILIES: tuple[tuple[type[CloudError], str], ...] = (
     (Conflict, "conflict"),
     (LimitExceeded, "limit-reached"),
     (Throttled, "cloud-throttled"),
+    (ServiceError, "refused"),
 )
 
 

@@ -21,6 +21,9 @@ from tests.world import fleet_copied, seeded, world
 __all__ = ["fleet_copied", "seeded", "world"]  # fixtures
 
 
+WHOLE = Narrowing()
+
+
 @dataclass
 class Program:
     """What holds a token and asks the API."""
@@ -44,12 +47,20 @@ class Program:
         return self.ask("POST", path, body, **headers)
 
 
+@pytest.fixture(autouse=True)
+def _patient(settings: Any) -> None:
+    """Tests ask more often than programs may; those about that set it back."""
+    settings.API_REQUESTS = settings.API_GUESSES = 100_000
+
+
 MakeProgram = Callable[..., Program]
 
 
 def actor_of(team: Team, user: User) -> Actor:
     """The member, acting from somewhere."""
-    return Actor(Membership.objects.select_related("team", "user").get(team=team, user=user), Origin("10.0.0.1"))
+    return Actor(
+        Membership.objects.select_related("team", "user").get(team=team, user=user), Origin("10.0.0.1")
+    )
 
 
 @pytest.fixture
@@ -62,7 +73,7 @@ def program(cast: Cast) -> MakeProgram:
         *,
         name: str = "",
         team_token: bool = False,
-        narrowing: Narrowing = Narrowing(),
+        narrowing: Narrowing = WHOLE,
         days: int = 90,
     ) -> Program:
         user = cast.outsider if by == "outsider" else cast.members[by]

@@ -124,7 +124,9 @@ def test_a_token_of_a_role_that_is_gone_may_do_nothing(cast: Cast, program: Make
     assert set(mine.get("token").json()["levels"].values()) == {"none"}
 
 
-def test_who_left_the_team_or_was_closed_out_takes_their_tokens_along(cast: Cast, program: MakeProgram) -> None:
+def test_who_left_the_team_or_was_closed_out_takes_their_tokens_along(
+    cast: Cast, program: MakeProgram
+) -> None:
     mine = program("operator", "viewer")
     member = Membership.objects.get(user=cast.members["operator"])
     User.objects.filter(pk=member.user_id).update(is_active=False)
@@ -176,9 +178,7 @@ def test_making_using_and_revoking_are_in_the_trail_without_the_key(cast: Cast, 
     for address in ("10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.2"):
         ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
         ApiToken.objects.filter(last_used_ip=None).update(last_used_at=None)
-        Client(REMOTE_ADDR=address).get(
-            "/api/v1/token", headers={"Authorization": f"Bearer {mine.made.key}"}
-        )
+        Client(REMOTE_ADDR=address).get("/api/v1/token", headers={"Authorization": f"Bearer {mine.made.key}"})
     revoke(mine.made.token, cast.members["owner"], Origin())
     status(mine)
     status(mine)

@@ -6,7 +6,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from console.access.roles import Area
-from console.api.http import ApiRequest, connections_of
+from console.api.http import ApiRequest
 from console.api.schemas import Moment
 from console.connections.models import Connection
 
@@ -65,4 +65,4 @@ def get_token(request: ApiRequest) -> TokenInfo:
 @router.get("/connections", response=list[ConnectionInfo])
 def list_connections(request: ApiRequest) -> list[ConnectionInfo]:
     """List the team's connections within the token's reach."""
-    return [ConnectionInfo.of(connection) for connection in connections_of(request)]
+    return [ConnectionInfo.of(connection) for connection in request.membership.connections]

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
+from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, gateway_of
 from console.api.problems import not_valid
 from console.api.schemas import Body, Listing, Moment, Page, Place
@@ -169,7 +170,7 @@ def rename_device(
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/devices/{product_key}/{name}", response={204: None})
+@router.delete("/{slug:connection}/devices/{product_key}/{name}", response={204: None, 202: Approval})
 def delete_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
     """Delete a device for good."""
     api.delete_device(gateway_of(request, connection), product_key, name)

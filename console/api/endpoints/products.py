@@ -7,6 +7,7 @@ from typing import Literal
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
+from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, gateway_of
 from console.api.schemas import Body, Listing, Moment, Page, Place
 from console.cloud.errors import CloudError
@@ -14,6 +15,7 @@ from console.products import api
 
 router = Router(tags=["Products"])
 NODE = Literal["device", "gateway"]
+_FORMATS = {"alink": 1, "custom": 0}  # DataFormat of CreateProduct
 
 
 class Product(Schema):
@@ -63,6 +65,9 @@ class NewProduct(Body):
     )
     gateway_protocol: Literal["modbus", "opc-ua", "ble", "zigbee", "customize"] | None = Field(
         None, description="Instead of `network`, for devices that connect through a gateway."
+    )
+    data_format: Literal["alink", "custom"] | None = Field(
+        None, description="Of a product with a thing model; alink when left out."
     )
     authentication: Literal["secret", "id2", "x509"] = "secret"
     category_key: str | None = Field(None, max_length=64)
@@ -116,6 +121,8 @@ def create_product(request: ApiRequest, connection: str, body: NewProduct) -> St
         thing_model=modelled,
         net_type=body.network or ("WIFI" if modelled and not behind else ""),
         protocol=behind or "",
+        data_format=_FORMATS[body.data_format or "alink"] if modelled else None,
+        validate_type=1 if modelled else None,
         auth_type=body.authentication,
         category_key=body.category_key or "",
     )
@@ -149,7 +156,7 @@ def edit_product(request: ApiRequest, connection: str, product_key: str, body: P
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/products/{product_key}", response={204: None})
+@router.delete("/{slug:connection}/products/{product_key}", response={204: None, 202: Approval})
 def delete_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
     """Delete a product for good. Refused while it has devices or is published."""
     api.delete_product(gateway_of(request, connection), product_key)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
 from pydantic import AwareDatetime, Field, model_validator
 
+from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, gateway_of
 from console.api.problems import Problem
 from console.api.schemas import Body, Listing, Moment, Page, Place
@@ -256,7 +257,9 @@ def list_batches(
     return place.page(map(Batch.of, found.jobs), found.total)
 
 
-@router.post("/{slug:connection}/ota/packages/{package_id}/static-batches", response={201: Made})
+@router.post(
+    "/{slug:connection}/ota/packages/{package_id}/static-batches", response={201: Made, 202: Approval}
+)
 def create_static_batch(
     request: ApiRequest, connection: str, package_id: str, body: StaticBatch
 ) -> Status[Made]:
@@ -269,7 +272,9 @@ def create_static_batch(
     return _watched(gateway, batch_id, package)
 
 
-@router.post("/{slug:connection}/ota/packages/{package_id}/dynamic-batches", response={201: Made})
+@router.post(
+    "/{slug:connection}/ota/packages/{package_id}/dynamic-batches", response={201: Made, 202: Approval}
+)
 def create_dynamic_batch(
     request: ApiRequest, connection: str, package_id: str, body: DynamicBatch
 ) -> Status[Made]:

@@ -1,0 +1,176 @@
+"""Jobs that programs start: with the token's rights, for as long as it works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import RestrictedError
+from django.test import Client
+
+from console.access.audit import Origin
+from console.access.models import ApiToken, AuditRecord, Membership
+from console.access.tokens.making import revoke
+from console.approvals import actions as approvals
+from console.approvals.models import ApprovalRequest
+from console.cloud.errors import NotFound
+from console.connections.gateway import Gateway
+from console.devices import api as devices
+from console.jobs import kinds
+from console.jobs.models import Job
+from tests.api.conftest import MakeProgram, Program
+from tests.api.test_matrix import named
+from tests.conftest import Cast
+from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, until
+from tests.world import World
+
+__all__ = ["_no_bells", "_no_pauses", "drain", "product"]  # fixtures
+
+
+def register(program: Program, product_key: str, count: int = 3, **more: Any) -> Any:
+    names = [{"name": f"api-{number:05d}", "nickname": f"Meter_{number}"} for number in range(count)]
+    return program.post("sandbox/registrations", {"product_key": product_key, "devices": names, **more})
+
+
+def test_many_devices_are_registered_and_their_outcome_is_told(
+    cast: Cast, program: MakeProgram, product: str, drain: Any
+) -> None:
+    robot = program("owner", "operator")
+    job = register(robot, product).json()
+    assert job["state"] == "queued"
+    assert job["person"] == "owner@acme.test"
+    drain(Job.objects.get(pk=job["id"]))
+    told = robot.get(f"sandbox/jobs/{job['id']}").json()
+    assert (told["state"], told["succeeded"], told["failed"]) == ("succeeded", 3, 0)
+    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?outcome=created&limit=2").json()
+    assert [row["name"] for row in rows["items"]] == ["api-00000", "api-00001"]
+    assert rows["total"] == 3
+    result = b"".join(robot.get(f"sandbox/jobs/{job['id']}/result").streaming_content).decode("utf-8-sig")
+    assert len(result.splitlines()) == 4
+    assert robot.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
+    told = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").get()
+    assert told.token == robot.made.token.label
+
+
+def test_a_list_with_a_bad_line_waits_until_it_is_started_by_itself(
+    cast: Cast, program: MakeProgram, product: str
+) -> None:
+    robot = program("owner", "operator")
+    listed = [{"name": "api-00001"}, {"name": "no good name"}]
+    job = robot.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
+    assert (job["state"], job["total"], job["skipped"]) == ("ready", 1, 1)
+    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?outcome=skipped").json()["items"]
+    assert rows[0]["name"] == "no good name"
+    assert rows[0]["reason"]
+    assert robot.post(f"sandbox/jobs/{job['id']}/start").json()["state"] == "queued"
+    assert robot.post(f"sandbox/jobs/{job['id']}/start").status_code == 409
+    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").json()["state"] == "canceling"
+    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").status_code == 409
+
+
+def test_a_job_can_be_held_back_and_discarded(cast: Cast, program: MakeProgram, product: str) -> None:
+    robot = program("owner", "operator")
+    job = register(robot, product, start=False).json()
+    assert job["state"] == "ready"
+    assert robot.ask("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
+    assert robot.get(f"sandbox/jobs/{job['id']}").status_code == 404
+
+
+def test_an_uploaded_file_that_is_none_is_told_as_rejected(
+    cast: Cast, program: MakeProgram, product: str
+) -> None:
+    robot = program("owner", "operator")
+    answer = Client().post(
+        "/api/v1/sandbox/registrations/upload",
+        {"product_key": product, "file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")},
+        headers={"Authorization": f"Bearer {robot.made.key}"},
+    )
+    assert (answer.status_code, answer.json()["state"]) == (202, "rejected")
+    assert answer.json()["why"]
+
+
+@pytest.mark.parametrize("end", ["revoked", "lowered", "left"])
+def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
+    cast: Cast, program: MakeProgram, product: str, clock: Any, drain: Any, end: str
+) -> None:
+    robot = program("administrator", "operator", name="nightly")
+    job = Job.objects.get(pk=register(robot, product).json()["id"])
+    until(job, "register", clock)
+    if end == "revoked":
+        revoke(robot.made.token, cast.members["administrator"], Origin())
+    elif end == "lowered":
+        ApiToken.objects.update(role_slug="viewer")
+    else:
+        Membership.objects.filter(user=cast.members["administrator"]).delete()
+    job = drain(job)
+    assert job.state == Job.State.FAILED
+    words = {"revoked": "was revoked", "lowered": "does not allow", "left": "no longer a member"}
+    assert words[end] in job.why
+    with pytest.raises(NotFound):
+        devices.device_detail(cast.gateway(), product, "api-00000", fresh=True)
+
+
+def test_a_person_who_starts_a_programs_draft_acts_with_their_own_rights(
+    cast: Cast, program: MakeProgram, product: str, drain: Any, sign_in: Any
+) -> None:
+    robot = program("owner", "operator")
+    job = Job.objects.get(pk=register(robot, product, start=False).json()["id"])
+    revoke(robot.made.token, cast.members["owner"], Origin())
+    sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"))
+    job = drain(job)
+    assert (job.state, job.token) == (Job.State.SUCCEEDED, None)
+
+
+def test_a_token_with_jobs_is_not_deleted_under_them(cast: Cast, program: MakeProgram, product: str) -> None:
+    robot = program("owner", "operator")
+    register(robot, product)
+    with pytest.raises(RestrictedError):
+        ApiToken.objects.get().delete()
+
+
+def test_programs_collect_no_secrets(cast: Cast, program: MakeProgram, product: str, drain: Any) -> None:
+    robot = program("owner", "administrator")
+    membership = Membership.objects.select_related("team", "user").get(user=cast.members["owner"])
+    gateway = Gateway(
+        actor=membership.user,
+        membership=membership.limited_by(robot.made.token),
+        connection=cast.connection,
+        reauthenticated=True,
+    )
+    assert not gateway.reveals("QueryDeviceInfo")
+    assert gateway.allows("QueryDeviceInfo")
+    assert not kinds.get("devices.secrets").allowed(gateway)
+
+
+# -- approval ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_rule_of_the_team_holds_back_waits_for_a_second_person(
+    world: World, program: MakeProgram, drain: Any
+) -> None:
+    cast, names = world.cast, named(world)
+    ApprovalRequest.objects.all().delete()
+    cast.team.approve_deletion_over = 0
+    cast.team.save()
+    robot = program("operator", "operator")
+    path = f"sandbox/devices/{names['product_key']}/{names['name']}"
+    answer = robot.ask("DELETE", path, **{"Approval-Reason": "Broken in the field"})
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["state"], told["reason"], told["operation"]) == (
+        "waiting",
+        "Broken in the field",
+        "DeleteDevice",
+    )
+    assert answer["Location"] == told["url"]
+    assert world.upstream.writes == []
+    assert robot.ask("DELETE", path).json()["id"] == told["id"], "the same is not asked for twice"
+    asked = robot.get(told["url"].partition("/api/v1/")[2])
+    assert asked.json()["state"] == "waiting"
+    assert program("outsider", "administrator").get(f"sandbox/approvals/{told['id']}").status_code == 404
+    request = ApprovalRequest.objects.get(pk=told["id"])
+    approvals.approve(request, cast.gateway("administrator"), seen=request.digest)
+    drain(ApprovalRequest.objects.get(pk=told["id"]).job)
+    assert robot.get(f"sandbox/approvals/{told['id']}").json()["state"] == "done"
+    assert robot.get(path).status_code == 404
