@@ -69,6 +69,10 @@ MEMBERS_ONLY: dict[str, May] = {
     "access:sign-on-edit": OWNER_FORM,
     "access:sign-on-move": OWNER_ACT,
     "access:sign-on-delete": OWNER_FORM,
+    "access:tokens": ADMIN_PAGE,
+    "access:add-token": ADMIN_FORM,
+    "access:add-own-token": May(EVERYBODY, EVERYBODY),
+    "access:revoke-token": ADMIN_FORM,
     "access:audit": ADMIN_PAGE,
     "access:audit-reads": ADMIN_PAGE,
     "access:audit-record": ADMIN_PAGE,
@@ -145,6 +149,13 @@ MEMBERS_ONLY: dict[str, May] = {
     "ota:stop-job": RELEASE_FORM,
     "ota:cancel-devices": RELEASE_ACT,
     "ota:confirm-tasks": RELEASE_ACT,
+    # The request that the addresses name is the operator's: they may take it back, and others decide.
+    "approvals:list": PAGE,
+    "approvals:detail": PAGE,
+    "approvals:ask": May(post=frozenset({"operator"})),
+    "approvals:withdraw": May(post=frozenset({"operator"})),
+    "approvals:approve": ADMIN_FORM,
+    "approvals:refuse": ADMIN_FORM,
     "explorer:list": PAGE,
     "explorer:history": PAGE,
     "explorer:suggest": PAGE,
@@ -172,6 +183,9 @@ MEMBERS_ONLY: dict[str, May] = {
 FOR_ALL: dict[str, tuple[int, int]] = {
     "access:home": (302, 302),
     "access:profile": (302, 200),
+    "access:own-tokens": (302, 200),
+    "access:revoke-own-token": (302, 200),
+    "api-reference": (302, 200),
     "access:new-team": (302, 403),  # for who owns a team
     "access:invitation-link": (302, 302),  # to the page below, whatever the token is
     "access:invitation": (404, 404),  # nobody opened a link here

@@ -14,9 +14,11 @@ from console.approvals import actions, tasks
 from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
 from tests.approvals.conftest import REASON, exists, there
+from tests.api.conftest import program
 from tests.conftest import authenticate
 from tests.jobs.conftest import text
 
+__all__ = ["program"]  # a fixture
 State = ApprovalRequest.State
 
 
@@ -244,3 +246,19 @@ def test_a_request_can_be_seen_when_what_it_is_about_cannot_be_read(
     answer = sign_in("owner").get(page_of(cast, of_product))
     assert answer.status_code == 200
     assert product in text(answer)
+
+
+def test_a_program_is_told_which_request_waits_for_what_it_wanted(cast, rules, product, program, emulator):
+    rules(product=True)
+    one = program(by="administrator", role="administrator")
+    address = f"{cast.connection.slug}/products/{product}"
+    answers = [one.ask("DELETE", address) for _twice in range(2)]
+    asked = ApprovalRequest.objects.get()
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+    assert (asked.state, asked.token, asked.requested_by) == (
+        State.WAITING,
+        one.made.token,
+        cast.members["administrator"],
+    )
+    assert exists(cast, product)
