@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from console.access.language import choose_language
+from console.api.reference import reference
 
 _connection = [
     path("", include("console.dashboard.urls")),
@@ -20,7 +21,10 @@ urlpatterns = [
     path("accounts/", include("console.access.account_urls")),
     path("i18n/language/", choose_language, name="set_language"),
     path("_style/", include("console.ui.urls")),
+    path("api/v1/", include("console.api.urls")),
+    path("account/api/", reference, name="api-reference"),
     path("", include("console.access.urls")),
     path("<slug:team>/", include("console.connections.urls")),
+    path("", include("console.approvals.urls")),
     path("<slug:team>/<slug:connection>/", include(_connection)),
 ]

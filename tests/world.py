@@ -191,7 +191,9 @@ def world(
         "access:audit-record": {"pk": record.pk},
         "access:revoke-token": {"pk": token.pk},
         "access:revoke-own-token": {"pk": token.pk},
-        **dict.fromkeys(("access:sign-on-edit", "access:sign-on-move", "access:sign-on-delete"), {"pk": rule.pk}),
+        **dict.fromkeys(
+            ("access:sign-on-edit", "access:sign-on-move", "access:sign-on-delete"), {"pk": rule.pk}
+        ),
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
