@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,7 +21,6 @@ from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import paging
-from console.cloud.answers import misfit
 from console.cloud.catalogue import Access, Operation, operation, validate
 from console.cloud.errors import BadAnswer, CloudError, InvalidParameter, Unavailable
 from console.cloud.quota import Lane
@@ -30,6 +28,7 @@ from console.cloud.trace import Trace
 from console.connections import approval as approvals
 from console.connections import reach
 from console.connections.cache import Facts, Reads
+from console.connections.calls import Call, fitting, given, named_by
 from console.connections.clients import client_for, quota
 from console.connections.masking import mask_trace, masked
 from console.connections.models import Connection
@@ -41,14 +40,6 @@ __all__ = ["Call", "ConnectionOutOfReach", "Gateway", "OutOfReach", "PermissionR
 Judged = TypeVar("Judged")
 _BACKGROUND_WAIT_SECONDS = 120.0
 _WRITERS = 8
-
-
-@dataclass(frozen=True)
-class Call:
-    """One read for `Gateway.gather`: the operation and its parameters."""
-
-    operation: str
-    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Gateway:
@@ -88,6 +79,11 @@ class Gateway:
         self.waited = 0.0  # seconds spent waiting for a turn under the quotas
         self._counting = threading.Lock()
 
+    @property
+    def limits(self) -> reach.Reach | None:
+        """The actor's reach, where only some products or groups are within it."""
+        return self.reach if self.reach is not None and self.reach.limited else None
+
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def allows(self, name: str) -> bool:
@@ -99,6 +95,11 @@ class Gateway:
         for name in names:
             if not self.allows(name):
                 raise self._refusal(operation(name), reveal=False)
+
+    def require_within(self, name: str, **params: Any) -> None:
+        """Raises PermissionRefused unless the actor may make this very call; so much of it as is known."""
+        self.require(name)
+        self._check_reach(operation(name), given(params), target=None)
 
     def require_secrets(self, *names: str) -> None:
         """Raises PermissionRefused unless the actor may see the secrets in the answers of all these operations."""
@@ -151,7 +152,7 @@ class Gateway:
         parameter breaks the catalogue's rules.
         """
         described = operation(name)
-        params = _given(params)
+        params = given(params)
         recorded = described.access is not Access.READ or reveal
         if not self._may(described, reveal=reveal):
             refusal = self._refusal(described, reveal=reveal)
@@ -224,7 +225,7 @@ class Gateway:
         described = operation(name)
         if not self.allows(name) and many:
             self.call(name, **many[0])
-        planned = [approvals.Planned(name, _given(one)) for one in many]
+        planned = [approvals.Planned(name, given(one)) for one in many]
         self._limited(described, lambda within: within.prepare(described, [call.params for call in planned]))
         for call in planned:
             self._check_reach(described, call.params, target="")
@@ -240,7 +241,7 @@ class Gateway:
         """Writes at once. Only sending is done by other threads: the records stay with the database connection of this one."""
         sendings: list[Callable[[], dict[str, Any]]] = []
         for one in many:
-            params = _given(one)
+            params = given(one)
             problems = validate(described, params)
             if problems:
                 sendings.append(partial(_raise, InvalidParameter.from_problems(described.name, problems)))
@@ -351,14 +352,14 @@ class Gateway:
             account, qps = self.connection.quota_account, described.qps_for(params)
             trace.quota, trace.waited = qps, self._turn(described, params)
             trace.left = quota().left(account, described.name, qps)
-            return _fitting(described, client_for(self.connection).call(described.name, trace, **params))
+            return fitting(described, client_for(self.connection).call(described.name, trace, **params))
 
         return traced
 
     def _send(self, described: Operation, params: dict[str, Any]) -> dict[str, Any]:
         client = client_for(self.connection)
         self._turn(described, params)
-        return _fitting(described, client.call(described.name, **params))
+        return fitting(described, client.call(described.name, **params))
 
     def _turn(self, described: Operation, params: dict[str, Any]) -> float:
         """Wait until the quota lets the call go; the seconds waited. Raises QuotaTimeout."""
@@ -391,48 +392,12 @@ class Gateway:
             actor=self.actor,
             team=self.membership.team,
             origin=self.origin,
-            target=target or _named_by(params),
+            target=target or named_by(params),
             parameters={**params, **(self.approval.noted if self.approval else {})},
             before=before,
             connection=self.connection.slug,
         )
 
 
-def _fitting(described: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer; raises BadAnswer when it has not the shape that pages read. What is in it is not told: it may be secret."""
-    wrong = misfit(described, answer)
-    if wrong is not None:
-        raise BadAnswer(
-            "Client.BadAnswer",
-            f"{wrong} is missing or not of its kind",
-            operation=described.name,
-            request_id=str(answer.get("RequestId") or "")[:64],
-        )
-    return answer
-
-
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in params.items() if value is not None}
-
-
 def _raise(error: CloudError) -> dict[str, Any]:
     raise error
-
-
-def _named_by(params: Mapping[str, Any]) -> str:
-    """What a call is about, from its parameters, for the audit trail."""
-    for name in (
-        "DeviceName",
-        "ProductName",
-        "GroupName",
-        "FirmwareName",
-        "IotId",
-        "JobId",
-        "FirmwareId",
-        "GroupId",
-        "ProductKey",
-    ):
-        value = params.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return ""

@@ -89,7 +89,7 @@ def overview(gateway: Gateway) -> Overview:
     """The fleet in numbers, the newest products and packages. 3 calls at once; for a member whose access is limited, up to 3
     for each product of theirs. Raises PermissionRefused."""
     # Devices of a group may be of any product: nobody can count them together.
-    countable = gateway.reach is None or not gateway.reach.limited or not gateway.reach.by_group
+    countable = gateway.limits is None or not gateway.limits.by_group
     products, packages, *counted = gateway.gather(
         [
             Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),

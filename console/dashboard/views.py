@@ -30,6 +30,7 @@ class Shortcut:
     icon: str
     name: str
     operation: str
+    top: bool = False  # for the whole account: not for those whose access is limited
 
 
 SHORTCUTS = (
@@ -38,7 +39,7 @@ SHORTCUTS = (
     ),
     Shortcut(_("New product"), "packages", "products:create", "CreateProduct"),
     Shortcut(_("New update package"), "package", "ota:create-package", "CreateOTAFirmware"),
-    Shortcut(_("New group"), "hierarchy-2", "groups:create", "CreateDeviceGroup"),
+    Shortcut(_("New group"), "hierarchy-2", "groups:create", "CreateDeviceGroup", top=True),
 )
 
 
@@ -59,6 +60,7 @@ def home(request: CloudRequest) -> HttpResponse:
             (shortcut, curl(request, shortcut.name))
             for shortcut in SHORTCUTS
             if request.gateway.allows(shortcut.operation)
+            and not (shortcut.top and request.gateway.limits is not None)
         ],
     }
     return render(request, "dashboard/home.html", context)

@@ -68,11 +68,11 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         "may_register": request.gateway.allows("RegisterDevice"),
         "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
     }
-    reach = request.gateway.reach
-    if reach is not None and reach.limited and asked and not wanted.product_key and not context["bad_text"]:
+    limits = request.gateway.limits
+    if limits is not None and asked and not wanted.product_key and not context["bad_text"]:
         context["bad_text"] = _(
             "Your access here is limited to %(limits)s. Choose a product to search in."
-        ) % {"limits": reach.words}
+        ) % {"limits": limits.words}
     if not asked and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -47,6 +49,8 @@ def group_list(request: CloudRequest) -> HttpResponse:
     number, size = page_number(request), page_size(request, 50)
     found = api.list_groups(request.gateway, name=text, page=number, size=size)
     rights = Rights.of(request)
+    if request.gateway.limits is not None:
+        rights = replace(rights, create=False)  # at the top; in a group of theirs its page offers it
     empty = Empty(
         _("No groups yet"),
         _("A group holds devices of any product, so that they can be found and updated together."),
@@ -109,8 +113,8 @@ def _no_children(request: CloudRequest, group: api.GroupDetail) -> Empty:
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: CloudRequest) -> HttpResponseBase:
     """A new group, at the top or (`?parent=`) in another. Up to 3 calls: where it will be is shown."""
-    request.gateway.require(api.CREATE)
     parent_id = request.GET.get("parent", "")[:64]
+    request.gateway.require_within(api.CREATE, SuperGroupId=parent_id or None)
     parent = api.get_group(request.gateway, parent_id) if parent_id else None
     form = GroupForm(request.POST if request.method == "POST" else None)
     error: CloudError | None = None

@@ -218,9 +218,8 @@ class Shell:
     @cached_property
     def limits(self) -> str:
         """What of the connection is shown to the person, when it is not all of it; else ""."""
-        gateway = getattr(self.request, "gateway", None)
-        reach = getattr(gateway, "reach", None)
-        return str(reach.words) if reach is not None and reach.limited else ""
+        limits = getattr(getattr(self.request, "gateway", None), "limits", None)
+        return str(limits.words) if limits is not None else ""
 
     @cached_property
     def connections(self) -> list[Place]:

@@ -6,6 +6,7 @@ What each operation is expected to name is written out here: one without an expe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +215,8 @@ def test_a_call_passes_where_all_that_it_names_is_within_reach(platform: Platfor
         gateway = platform.gateway(by_product)
         if name == "ConfirmOTATask":
             see_tasks(gateway)
-        try:
+        with suppress(CloudError):  # the platform may refuse it: it was sent
             gateway.call(name, **asked)
-        except CloudError:
-            pass  # judged by the platform: it was sent
 
 
 # Reads that tell what a call names: asked for, and shown to nobody.
