@@ -11,7 +11,6 @@ import json
 import logging
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -78,15 +77,11 @@ def _hand_over(counted: Mapping[str, int]) -> bool:
 
 
 def flush() -> int:
-    """Bring the counts from Redis to the database; how many rows. Two at once take different counts."""
-    server = _redis(settings.REDIS_URL)
-    mine = f"{_KEY}:{uuid.uuid4()}"
-    try:
-        server.rename(_KEY, mine)
-    except redis.ResponseError:  # there is none: nobody read anything
-        return 0
-    taken = cast("dict[str, str]", server.hgetall(mine))
-    server.delete(mine)
+    """Bring the counts from Redis to the database; how many rows. Two at once take different counts. Raises RedisError."""
+    with _redis(settings.REDIS_URL).pipeline(transaction=True) as pipe:
+        pipe.hgetall(_KEY)
+        pipe.delete(_KEY)
+        taken, _deleted = cast("tuple[dict[str, str], int]", tuple(pipe.execute()))
     try:
         return _add(taken)
     except Exception:

@@ -1,0 +1,160 @@
+"""Files that leave are in the trail, and the trail's own hold what was asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from console.access.audit import Origin, recorded
+from console.access.models import AuditRecord
+from console.jobs.models import Job, Row, Secret
+from tests.conftest import Cast
+
+SignIn = Callable[[str], Client]
+PAGE = "/acme/-/audit/"
+
+
+def body(response: Any) -> str:
+    return b"".join(response.streaming_content).decode("utf-8-sig")
+
+
+@pytest.fixture
+def trail(cast: Cast) -> None:
+    for n in range(12):
+        with recorded(
+            operation="DeleteProduct" if n % 3 == 0 else "UpdateProduct",
+            actor=cast.members["operator"],
+            team=cast.team,
+            origin=Origin(ip="192.0.2.1", token="nightly (fd_ab…)" if n == 5 else ""),
+            target=f"Meter_{n}",
+            parameters={"Description": "Ü", "AuthKey": "canary"},
+            connection="sandbox",
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", 12),
+        ("operation=delete", 4),
+        ("q=meter_1", 3),
+        ("target=Meter_1", 1),
+        ("person=OPERATOR", 12),
+        ("person=viewer", 0),
+        ("api_token=night", 1),
+        ("connection=sandbox&operation=UpdateProduct", 8),
+        ("connection=plant", 0),
+        ("outcome=failed", 0),
+        ("job=7", 0),
+    ],
+)
+def test_both_files_hold_what_the_list_shows(
+    trail: None, cast: Cast, sign_in: SignIn, query: str, count: int
+) -> None:
+    client = sign_in("administrator")
+    listed = [row.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].data]
+    listed = [target for target in listed if target.startswith("Meter")]
+    assert len(listed) == count
+    table = csv.DictReader(io.StringIO(body(client.get(f"{PAGE}?{query}&format=csv"))))
+    assert [row["Target"] for row in table if row["Target"].startswith("Meter")] == listed
+    lines = [json.loads(line) for line in body(client.get(f"{PAGE}?{query}&format=jsonl")).splitlines()]
+    assert [line["target"] for line in lines if line["target"].startswith("Meter")] == listed
+
+
+def test_the_lines_of_the_page_can_be_held_against_the_chain(
+    trail: None, sign_in: SignIn, tmp_path: Path
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    file.write_text(body(sign_in("owner").get(f"{PAGE}?format=jsonl")), encoding="utf-8")
+    out = io.StringIO()
+    call_command("audit", "verify", "--file", str(file), stdout=out)
+    assert "13 records" in out.getvalue()  # the export's own, still open, is among them
+    assert "canary" not in file.read_text(encoding="utf-8")
+
+
+def test_an_export_of_the_trail_is_recorded_with_its_filters_and_its_size(
+    trail: None, cast: Cast, sign_in: SignIn
+) -> None:
+    for form in ("csv", "jsonl"):
+        body(sign_in("administrator").get(f"{PAGE}?operation=Delete&format={form}"))
+        record = AuditRecord.objects.filter(operation="audit.export").latest("pk")
+        assert record.parameters == {"file": f"audit-acme.{form}", "filters": "operation=Delete"}
+        assert (record.outcome, record.message) == ("done", "4 rows")
+        assert record.actor == cast.members["administrator"]
+
+
+def test_a_file_that_was_not_taken_to_its_end_says_so(trail: None, sign_in: SignIn) -> None:
+    response = sign_in("owner").get(f"{PAGE}?format=csv")
+    lines = iter(response.streaming_content)
+    next(lines), next(lines), next(lines)
+    response.close()
+    record = AuditRecord.objects.get(operation="audit.export")
+    assert (record.outcome, record.code, record.message) == ("unknown", "GeneratorExit", "2 rows")
+
+
+def test_a_head_request_takes_nothing_and_is_no_export(trail: None, sign_in: SignIn) -> None:
+    assert sign_in("owner").head(f"{PAGE}?format=csv").status_code == 200
+    assert not AuditRecord.objects.filter(operation="audit.export").exists()
+
+
+def test_who_may_not_read_the_trail_exports_nothing_of_it(trail: None, sign_in: SignIn) -> None:
+    for role in ("viewer", "operator", "release-engineer"):
+        for address in (PAGE, f"{PAGE}?format=jsonl", f"{PAGE}reads/", f"{PAGE}reads/?format=csv"):
+            assert sign_in(role).get(address).status_code == 403
+    assert sign_in("outsider").get(f"{PAGE}?format=jsonl").status_code == 404
+    assert not AuditRecord.objects.filter(operation="audit.export").exists()
+
+
+@pytest.fixture
+def job(cast: Cast) -> Job:
+    job = Job.objects.create(
+        team=cast.team,
+        connection=cast.connection,
+        created_by=cast.members["operator"],
+        kind="devices.register",
+        state=Job.State.PARTIAL,
+        params={"product_key": "a1", "product_name": "Meters"},
+    )
+    for n in range(3):
+        Row.objects.create(job=job, number=n + 1, name=f"meter-{n}", state="created")
+    Secret.objects.create(
+        job=job, name="meter-0", value="canary-secret", expires_at=timezone.now() + timedelta(hours=1)
+    )
+    return job
+
+
+@pytest.mark.parametrize("file", ["result", "findings", "bad-lines"])
+def test_a_file_of_a_job_is_recorded(job: Job, cast: Cast, sign_in: SignIn, file: str) -> None:
+    text = body(sign_in("operator").get(cast.url(f"jobs/{job.pk}/{file}.csv")))
+    record = AuditRecord.objects.get(operation="jobs.export")
+    assert (record.target, record.connection) == (f"job {job.pk}", "sandbox")
+    assert record.message == f"{max(len(text.splitlines()) - 1, 0)} rows"
+
+
+def test_a_file_with_secrets_is_recorded_and_its_record_holds_none(
+    job: Job, cast: Cast, sign_in: SignIn
+) -> None:
+    text = body(sign_in("administrator").get(cast.url(f"jobs/{job.pk}/secrets.csv")))
+    assert "canary-secret" in text
+    record = AuditRecord.objects.get(operation="DownloadDeviceSecrets")
+    assert record.parameters["Count"] == 1
+    assert record.message == "3 rows"
+    assert "canary" not in str(vars(record))
+
+
+def test_a_list_of_the_fleet_is_recorded(fleet: Any, cast: Cast, sign_in: SignIn) -> None:
+    body(sign_in("viewer").get(cast.url("products/?format=csv&node=gateway")))
+    record = AuditRecord.objects.get(operation="products.export")
+    assert record.parameters == {"file": "products.csv", "filters": "node=gateway"}
+    assert record.message.endswith(" rows")
