@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from console.access.models import AuditRecord, Membership, SignOnRule, Team, User
@@ -157,6 +158,20 @@ def test_an_address_given_to_somebody_else_does_not_open_the_account_of_who_had_
     client = Client()
     assert not_let_in(sign_on(client, provider.person("another", email="ada@corp.test")))
     assert not is_in(client)
+
+
+def test_an_operator_of_the_installation_can_unlink_an_account(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign_on(Client(), provider.person("ada", email="ada@corp.test"))
+    for said in ("Unlinked ada@corp.test.", "ada@corp.test was not linked."):
+        call_command("forget_sign_on", "Ada@corp.test")
+        assert capsys.readouterr().out.strip() == said
+    client = Client()
+    sign_on(client, provider.person("another", email="ada@corp.test"))
+    assert is_in(client)
+    with pytest.raises(CommandError, match="no account"):
+        call_command("forget_sign_on", "nobody@corp.test")
 
 
 def test_a_switched_off_account_does_not_get_in(

@@ -80,7 +80,7 @@ class TryForm(forms.Form):
     claims = forms.CharField(
         label=_("Claims"),
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "fd-mono"}),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
         help_text=_("What the provider says of a person, as JSON: the payload of an ID token, for instance."),
     )
 
