@@ -25,6 +25,7 @@ lint: $(VENV)/.dev static/vendor/.done
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python -m scripts.check_migrations
+	$(BIN)/python -m scripts.audit_dependencies
 
 assets: static/vendor/.done
 
