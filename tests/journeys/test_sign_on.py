@@ -1,0 +1,80 @@
+"""Single sign-on with a real browser and a real provider: the way there and back passes the content security policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider
+from tests.journeys.conftest import CHROMIUM, PASSWORD
+from tests.running import Quickstart
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+
+
+@pytest.fixture(scope="module")
+def organisation() -> Iterator[IdentityProvider]:
+    """An identity provider."""
+    provider = IdentityProvider()
+    yield provider
+    provider.server.shutdown()
+    provider.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def console(organisation: IdentityProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A console where people sign in through it."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed")
+    variables = {
+        "INSECURE_HTTP": "true",
+        "OIDC_ISSUER": organisation.address,
+        "OIDC_CLIENT_ID": "fleetdesk",
+        "OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "OIDC_NAME": "Corp Login",
+    }
+    home = tmp_path_factory.mktemp("sign-on") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        running = Quickstart(home, "--devices", "20", "--pace", "fast", "--admin-password", PASSWORD)
+    with running:
+        yield running.start()[0]
+
+
+def comes_in(browser: Browser, console: str, sub: str) -> Page:
+    """Somebody opens the console in a fresh browser and signs in at their organisation."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"{console}/demo/sandbox/products/")
+    page.get_by_role("button", name="Sign in with Corp Login").click()
+    page.fill("[name=sub]", sub)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{console}/**")
+    return page
+
+
+def test_an_owner_lets_a_group_in_and_out_again(browser, console, organisation, person):
+    organisation.person("ada", groups=["fleet-ops"])
+    owner = person()
+    owner.page.goto(f"{console}/demo/-/sign-on/add/")
+    owner.page.get_by_label("What the identity provider says of them").check()
+    owner.page.fill("[name=claim]", "groups")
+    owner.page.fill("[name=value]", "fleet-ops")
+    owner.page.get_by_label("Operator").check()
+    owner.click("Save")
+    owner.see("groups: fleet-ops")
+
+    ada = comes_in(browser, console, "ada")
+    ada.wait_for_url(f"{console}/demo/sandbox/products/")  # where they were going
+    assert ada.get_by_role("link", name="Products").first.is_visible()
+
+    owner.page.goto(f"{console}/demo/-/sign-on/")
+    owner.page.get_by_role("link", name="Delete groups fleet-ops").click()
+    owner.click("Delete")
+    owner.see("No rule yet")
+    again = comes_in(browser, console, "ada")
+    assert again.get_by_role("heading", name="No team lets you in").is_visible()
+    assert owner.complaints == []
