@@ -204,7 +204,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nobody signs up by themselves
 ACCOUNT_ADAPTER = "console.access.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_SESSION_REMEMBER = False  # the cookie goes with the browser; how long a session lasts is said below
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password, a new or removed factor
 ACCOUNT_FORMS = {"change_password": "console.access.sign_in.forms.ChangePasswordForm"}
@@ -384,6 +384,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60},
     },
     "audit.tidy": {"task": "audit.tidy", "schedule": schedule(timedelta(days=1))},
+    "sign_in.tidy": {"task": "sign_in.tidy", "schedule": schedule(timedelta(hours=1))},
 }
 
 # -- the cloud -------------------------------------------------------------------------------------------------------

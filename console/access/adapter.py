@@ -19,6 +19,12 @@ from console.access.sign_on.sign_in import ways_to_prove_again
 
 _WRONG_PASSWORD = _("This password is not right, or wrong ones were tried too often.")
 
+_WAYS = {
+    "reauthenticate": _("Use your password"),
+    "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
+    "mfa_reauthenticate:webauthn": _("Use a passkey"),
+}
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no type information
     """People are added by an administrator of a team."""
@@ -65,7 +71,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             note_failure(request, user, "session.reauthenticate" if again else "session.sign_in")
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        return [*super().get_reauthentication_methods(user), *ways_to_prove_again(user)]
+        """How the person can confirm that it is they, in the words of our pages."""
+        ways = [
+            way | {"description": _WAYS.get(way["id"], way["description"])}
+            for way in super().get_reauthentication_methods(user)
+        ]
+        return [*ways, *ways_to_prove_again(user)]
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """Whether the password is the person's own."""

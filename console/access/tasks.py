@@ -1,4 +1,4 @@
-"""What beat asks of the audit trail."""
+"""What beat asks of the audit trail and of sign-in."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 from console.access.audit import reads, retention
 from console.access.audit.verifying import verify
 from console.access.models import AuditChain
+from console.access.sign_in import upkeep
 
 log = logging.getLogger(__name__)
 
@@ -33,3 +34,9 @@ def tidy() -> None:
         log.info("The audit chain %s has %d links, state %s", chain.name, chain.length, chain.state[:16])
         for problem in verify(chain, since):
             log.error("The audit chain %s does not verify: %s: %s", chain.name, problem.kind, problem.text)
+
+
+@shared_task(name="sign_in.tidy", acks_late=False)
+def tidy_sign_in() -> None:
+    """Let go of sessions that are over and of old notes about sign-ins."""
+    upkeep.tidy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from allauth.mfa.utils import is_mfa_enabled  # type: ignore[import-not-found]
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
@@ -13,6 +12,7 @@ from django.utils.translation import gettext
 from console.access.audit import Origin, recorded
 from console.access.models import Membership, Team, User
 from console.access.roles import OWNER
+from console.access.sign_in.factors import has_second_factor
 from console.access.teams import Actor, acting_now, is_owner, recorded_as
 
 
@@ -57,7 +57,7 @@ def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
     with recorded_as(actor, "team.settings", team.name, changes, before=before), transaction.atomic():
         acting = acting_now(actor)
         _check_owner(acting)
-        if changes.get("second_factor_required") and not is_mfa_enabled(acting.user):
+        if changes.get("second_factor_required") and not has_second_factor(acting.user):
             raise ValidationError(
                 {
                     "second_factor_required": gettext(

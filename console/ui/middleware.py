@@ -19,7 +19,6 @@ _POLICY = ", ".join(
     for feature in (
         *(
             "accelerometer",
-            "bluetooth",
             "browsing-topics",
             "camera",
             "display-capture",

@@ -141,6 +141,7 @@ function enhance(area) {
   }
 
   input.addEventListener("focus", suggest);
+  input.addEventListener("click", () => list.hidden && suggest());
   input.addEventListener("blur", () => setTimeout(close, 150));
   input.addEventListener("input", () => {
     clearTimeout(later);
@@ -149,7 +150,8 @@ function enhance(area) {
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      move(event.key === "ArrowDown" ? 1 : -1);
+      if (list.hidden) suggest();
+      else move(event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Escape" && !list.hidden) {
       event.stopPropagation();
       event.preventDefault();
@@ -157,7 +159,6 @@ function enhance(area) {
     } else if (event.key === "Enter" && (active >= 0 || input.value.trim())) {
       event.preventDefault();
       add(active >= 0 ? list.children[active].dataset.key : input.value);
-      suggest();
     }
   });
   list.addEventListener("mousedown", (event) => {

@@ -76,7 +76,8 @@ document.addEventListener("submit", async (event) => {
     form.elements.credential.value = written(await ceremony(form));
     form.submit();
   } catch (error) {
-    say(form, error.name === "InvalidStateError" ? form.dataset.known : form.dataset.failed);
+    const texts = { InvalidStateError: form.dataset.known, SecurityError: form.dataset.none };
+    say(form, texts[error.name] || form.dataset.failed);
     button.disabled = false;
   }
 });

@@ -319,3 +319,17 @@ def test_a_made_up_passkey_is_refused(cast: Cast, sign_in: Any, credential: str)
     member.get("/accounts/passkeys/add/")
     assert member.post("/accounts/passkeys/add/", {"credential": credential}).status_code == 200
     assert not Authenticator.objects.exists()
+
+
+def test_whoever_runs_the_console_can_remove_a_lost_factor(cast: Cast, second_step: Client) -> None:
+    give_recovery_codes(cast.members["operator"])
+    second_step.post(STEP, {"code": code()})
+    assert is_inside(second_step)
+    call_command("remove_second_factor", "Operator@Acme.test", verbosity=0)
+    assert not is_inside(second_step), "open sessions end"
+    client = Client()
+    enter(client, PERSON)
+    assert is_inside(client)
+    assert operations(cast).count("factor.reset") == 1
+    with pytest.raises(CommandError):
+        call_command("remove_second_factor", "nobody@acme.test")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings as configured
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -18,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.access.models import AuditRecord, User
 from console.access.sign_in.agents import device
+from console.access.tasks import tidy_sign_in
 from tests.access.people import enter, is_inside
 from tests.conftest import PASSWORD, Cast
 
@@ -273,3 +275,14 @@ def test_a_long_password_of_any_letters_is_taken_whole(cast: Cast) -> None:
     other = Client()
     enter(other, PERSON, long)
     assert is_inside(other)
+
+
+def test_what_signing_in_leaves_behind_is_let_go(cast: Cast, clock: Any) -> None:
+    signed_in()
+    enter(Client(), "nobody@acme.test", "x")
+    kept = (Session, UserSession, AccessLog, AccessFailureLog)
+    tidy_sign_in()
+    assert all(model.objects.exists() for model in kept)
+    clock.shift(timedelta(days=31))
+    tidy_sign_in()
+    assert [model for model in (*kept, AccessAttempt) if model.objects.exists()] == []

@@ -1,7 +1,7 @@
 """The audit trail: its records, the chain that seals them, how long they are kept, and the counts of reads."""
 
 from console.access.audit.masking import MASK, SAFE_PARAMETERS, shown, storable
-from console.access.audit.records import Origin, close_record, open_record, record_sign_in, recorded
+from console.access.audit.records import Origin, close_record, open_record, recorded
 
 __all__ = [
     "MASK",
@@ -9,7 +9,6 @@ __all__ = [
     "Origin",
     "close_record",
     "open_record",
-    "record_sign_in",
     "recorded",
     "shown",
     "storable",

@@ -149,12 +149,3 @@ def recorded(
         close_record(record, AuditRecord.Outcome.UNKNOWN, code=type(error).__name__)
         raise
     close_record(record, AuditRecord.Outcome.DONE)
-
-
-def record_sign_in(user: User, origin: Origin, outcome: AuditRecord.Outcome) -> None:
-    """Write a sign-in, or a try that failed, in the trail of each team that the person belongs to."""
-    for membership in user.memberships.select_related("team"):
-        record = open_record(
-            operation="session.sign_in", actor=user, team=membership.team, origin=origin, target=user.email
-        )
-        close_record(record, outcome)

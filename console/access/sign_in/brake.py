@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from console.access.audit import Origin, storable
 from console.access.models import User
+from console.access.sign_in.upkeep import KEPT_DAYS
 
-_KNOWN_DAYS = 30
 _IPV6_PREFIX = 64  # what one customer of a provider has
 
 
@@ -55,7 +55,7 @@ class Brake(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type info
         failures = recent.aggregate(total=Sum("failures_since_start"))["total"] or 0
         if failures < settings.SIGN_IN_ACCOUNT_FAILURES:
             return False
-        since = timezone.now() - timedelta(days=_KNOWN_DAYS)
+        since = timezone.now() - timedelta(days=KEPT_DAYS)
         known = AccessLog.objects.filter(
             username=name, ip_address=request.axes_ip_address, attempt_time__gte=since
         )

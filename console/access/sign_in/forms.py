@@ -87,7 +87,7 @@ class _CredentialField(forms.JSONField):
 
     widget = forms.HiddenInput
 
-    def to_python(self, value: Any) -> dict[str, Any] | None:
+    def to_python(self, value: Any) -> Any:
         try:
             found = super().to_python(value)
         except RecursionError:

@@ -1,0 +1,93 @@
+"""Passkeys with a browser that has an authenticator: adding one, using it as second step, alone, and to confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.journeys.conftest import PASSWORD, Person
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes]
+PERSON = "viewer@demo.example"
+
+
+def with_authenticator(person: Person) -> Person:
+    """Gives the browser a device with PIN or finger, always at hand."""
+    session = person.context.new_cdp_session(person.page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    return person
+
+
+def sign_out(person: Person) -> None:
+    person.page.goto(f"{person.base}/accounts/logout/")
+    person.page.locator("main [type=submit]").first.click()
+    person.page.wait_for_url("**/accounts/login/**")
+
+
+def enter_password(person: Person) -> None:
+    person.page.goto(f"{person.base}/accounts/login/")
+    person.page.fill("[name=login]", PERSON)
+    person.page.fill("[name=password]", PASSWORD)
+    person.page.keyboard.press("Enter")
+
+
+def use_passkey(person: Person) -> None:
+    person.page.locator("form[data-passkey] [type=submit]").click()
+
+
+def test_a_passkey_is_second_step_sign_in_and_proof(person: Callable[[str], Person]) -> None:
+    viewer = with_authenticator(person(PERSON))
+    viewer.page.goto(f"{viewer.base}/account/security/")
+    viewer.page.get_by_role("link", name="Add").click()
+    viewer.page.fill("[name=name]", "Key of the journey")
+    use_passkey(viewer)
+    viewer.see("Each of them signs you in once")
+    assert viewer.page.locator(".fd-codes code").count() == 10
+    viewer.page.get_by_role("link", name="I have saved them").click()
+    viewer.see("Key of the journey")
+
+    sign_out(viewer)
+    enter_password(viewer)
+    viewer.page.wait_for_url("**/accounts/second-step/")
+    use_passkey(viewer)
+    viewer.page.wait_for_url("**/demo/**")
+
+    sign_out(viewer)
+    use_passkey(viewer)
+    viewer.page.wait_for_url("**/demo/**")
+
+    viewer.page.goto(f"{viewer.base}/accounts/reauthenticate/passkey/?next=/account/profile/")
+    use_passkey(viewer)
+    viewer.page.wait_for_url("**/account/profile/")
+
+    # Others who sign in as this person with a password alone find it as it was.
+    viewer.page.goto(f"{viewer.base}/account/security/")
+    viewer.page.get_by_role("link", name="Remove Key of the journey").click()
+    viewer.page.get_by_role("button", name="Remove").click()
+    viewer.page.wait_for_url("**/account/security/")
+    sign_out(viewer)
+    use_passkey(viewer)
+    viewer.see("This code is not right")
+    enter_password(viewer)
+    viewer.page.wait_for_url("**/demo/**")
+    assert viewer.complaints == []
+
+
+def test_where_passkeys_cannot_work_the_page_says_so(person: Callable[[str], Person]) -> None:
+    viewer = with_authenticator(person(PERSON))
+    # Passkeys are for names, and this is none.
+    viewer.base = viewer.base.replace("localhost", "127.0.0.1")
+    viewer.page.goto(f"{viewer.base}/accounts/login/")
+    use_passkey(viewer)
+    viewer.see("They need HTTPS, or the address “localhost”")
+    assert viewer.page.get_by_role("button", name="Sign in with a passkey").is_enabled()
