@@ -76,7 +76,7 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
 def _target(needed: ApprovalNeeded) -> str:
     """What a request is about, as lists and the audit trail name it."""
     first = needed.target or _named(needed.calls[0].params)
-    return f"{first} + {len(needed.calls) - 1}" if len(needed.calls) > 1 else first
+    return f"{first} (+{len(needed.calls) - 1})" if len(needed.calls) > 1 else first
 
 
 def _named(params: Mapping[str, Any]) -> str:

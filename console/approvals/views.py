@@ -56,15 +56,11 @@ REQUESTS: Table[ApprovalRequest] = Table(
 )
 
 
-def _device(request: HttpRequest, line: Line) -> str:
-    return curl(request, "devices:detail", line.product_key, line.name) if line.status else ""
-
-
 DEVICES: Table[Line] = Table(
     id="approval-devices",
     caption=gettext_lazy("Devices"),
     columns=[
-        Column("name", gettext_lazy("Device"), link=_device, primary=True),
+        Column("name", gettext_lazy("Device"), template="approvals/_device.html", primary=True),
         Column("nickname", gettext_lazy("Nickname")),
         Column("product_key", gettext_lazy("Product key"), kind="code"),
         Column("now", gettext_lazy("State now"), template="approvals/_now.html"),

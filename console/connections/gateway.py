@@ -1,8 +1,9 @@
 """The one door to the cloud.
 
 Every call, from a page, a worker or the explorer, passes in order: permission of the actor's role for the operation →
-validation against the catalogue → within reach of the actor's membership → audit record opened (writes, reveals) → quota lane → sign, send, retry → error mapped →
-audit record closed → cache. A view cannot forget a check, because there is no other way out.
+validation against the catalogue → within reach of the actor's membership → lately confirmed identity (reveals) → no rule
+asks for a second person, or they agreed (writes) → audit record opened (writes, reveals) → quota lane → sign, send, retry →
+error mapped → audit record closed → cache. A view cannot forget a check, because there is no other way out.
 """
 
 from __future__ import annotations
