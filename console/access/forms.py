@@ -93,13 +93,13 @@ class GrantForm(forms.Form):
     products = KeysField(
         label=_("Products"),
         required=False,
-        help_text=_("Their devices are within reach. Product keys, one a line."),
+        help_text=_("Their devices are within reach. Keys, separated by spaces."),
     )
     groups = KeysField(
         label=_("Device groups"),
         required=False,
         help_text=_(
-            "Their devices are within reach, and those of the groups below them. Group IDs, one a line."
+            "Their devices are within reach, and those of the groups below them. IDs, separated by spaces."
         ),
     )
 
@@ -246,6 +246,21 @@ class TeamSettingsForm(forms.ModelForm[Team]):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.show_hidden_initial = True  # what the person saw, to tell what they changed
+
+    @property
+    def seen(self) -> list[SafeString]:
+        """The hidden fields that say what the person saw."""
+        return [bound.as_hidden(only_initial=True) for bound in self]
+
+    @property
+    def rules(self) -> list[forms.BoundField]:
+        """The fields about the team itself."""
+        return [bound for bound in self if not bound.name.startswith("appro")]
+
+    @property
+    def approvals(self) -> list[forms.BoundField]:
+        """The fields about what a second person must agree to."""
+        return [bound for bound in self if bound.name.startswith("appro")]
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -162,7 +162,9 @@ def accept_as_new_person(digest: str, name: str, password: str, origin: Origin) 
     invitation = _still_open(digest)
     user = User(email=invitation.email, name=name)
     if User.objects.filter(email=user.email).exists():
-        raise ValidationError(gettext("This address has an account already. Sign in, then accept."), code="account")
+        raise ValidationError(
+            gettext("This address has an account already. Sign in, then accept."), code="account"
+        )
     user.set_password(password)  # takes its time: outside of the transaction
     with _joining(invitation, None, origin), transaction.atomic():
         try:

@@ -126,7 +126,9 @@ def members(request: TeamRequest) -> HttpResponse:
     """The team's people, and the invitations that are open."""
     names = connection_names(request.team)
     filters = MemberFilters(request)
-    found = list(_found(people(request.team), filters.values).order_by("user__name", "user__email"))
+    found = sorted(
+        _found(people(request.team), filters.values), key=lambda one: (str(one.user).casefold(), one.pk)
+    )
     for grant in found:
         grant.team = request.team  # whose roles are read once
     invited = _invited(request)
