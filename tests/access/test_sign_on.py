@@ -104,6 +104,7 @@ def test_a_known_person_with_another_address_later_is_the_same_person(
         {"email": None},
         {"email": ["eve@corp.test"]},
         {"email": "@corp.test"},
+        {"email": f"{'x' * 250}@corp.test"},
     ],
 )
 def test_whom_no_rule_brings_in_gets_one_and_the_same_page_and_leaves_no_account(
@@ -461,6 +462,25 @@ def test_a_provider_that_is_down_gets_a_page_that_says_so(cast: Cast, settings: 
     answer = Client().post(START)
     assert failed(answer)
     assert "Corp Login does not answer" in answer.content.decode()
+
+
+def test_while_the_provider_is_down_not_every_click_waits_for_it(
+    provider: IdentityProvider, cast: Cast
+) -> None:
+    described = "/.well-known/openid-configuration"
+    provider.replies[described] = (500, "down")
+    for _ in range(3):
+        assert failed(Client().post(START))
+    assert len(provider.asked_for(described)) == 1
+
+
+@pytest.mark.parametrize("name", ["A\x00B", "\ud800", float("nan"), "x" * 1_000_001])
+def test_claims_that_no_database_takes_get_a_page(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, name: Any
+) -> None:
+    sub = provider.person("ada")
+    provider.replies["/userinfo"] = 200, json.dumps({"sub": sub, "odd": name})
+    assert failed(sign_on(Client(), sub))
 
 
 @pytest.mark.parametrize("path", ["/oauth2/token", "/jwks", "/userinfo"])

@@ -26,13 +26,17 @@ class Identity:
     def of(cls, uid: str, claims: Mapping[str, Any], *, verified_claim: str) -> Identity:
         """Who the claims speak of; `verified_claim` is the one that says whether the e-mail address is theirs."""
         email = claims.get("email")
-        if not isinstance(email, str) or str(claims.get(verified_claim)).lower() not in _TRUE:
+        if (
+            not isinstance(email, str)
+            or len(email) > 254
+            or str(claims.get(verified_claim)).lower() not in _TRUE
+        ):
             email = ""
         try:
             validate_email(email)
         except ValidationError:
             email = ""
-        return cls(uid, claims, email.strip().lower()[:254])
+        return cls(uid, claims, email.lower())
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ OpenID Connect Core 1.0 (section 3.1.3.7) and Discovery 1.0 (section 4.3) say wh
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from requests import RequestException
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _KEPT_SECONDS = 3600
 _LEEWAY_SECONDS = 60
+_AWAY_SECONDS = 5
 _AGAIN_SECONDS = 30  # how often an unknown key makes us ask for the keys again
 _MOST_CHARACTERS = 1_000_000
 _ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -92,7 +94,7 @@ def with_userinfo(app: SocialApp, claims: Mapping[str, Any], access_token: str) 
     """
     url = discovery(app).get("userinfo_endpoint")
     if not url:
-        return dict(claims)
+        return _storable(dict(claims))
     more = fetch(url, Authorization=f"Bearer {access_token}")
     if more.get("sub") != claims["sub"]:
         raise SignOnError("the userinfo endpoint speaks of somebody else")
@@ -101,7 +103,19 @@ def with_userinfo(app: SocialApp, claims: Mapping[str, Any], access_token: str) 
         claims = {name: value for name, value in claims.items() if name != verified}
     elif more.get("email") != claims["email"]:
         more.pop(verified, None)
-    return {**more, **claims}
+    return _storable({**more, **claims})
+
+
+def _storable(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims. Raises SignOnError for what is JSON and yet no database takes: NUL, half a surrogate, NaN."""
+    try:
+        text = json.dumps(claims, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError as error:
+        raise SignOnError("the claims hold what cannot be kept") from error
+    if r"\u0000" in text or len(text) > _MOST_CHARACTERS:
+        raise SignOnError("the claims hold what cannot be kept")
+    return claims
 
 
 def _checked(app: SocialApp, issuer: str, described: dict[str, Any]) -> dict[str, Any]:
@@ -150,11 +164,18 @@ def _key(jwks_uri: str, header: Mapping[str, Any]) -> jwt.PyJWK:
 
 
 def _kept(what: str, url: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `read` gives, kept for an hour; that the provider was away is kept for seconds, so that not every click waits for it."""
     key = f"sign-on:{what}:{_digest(url)}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
-        found = read()
+        try:
+            found = read()
+        except ProviderAway:
+            cache.set(key, {}, _AWAY_SECONDS)
+            raise
         cache.set(key, found, _KEPT_SECONDS)
+    if not found:
+        raise ProviderAway(f"{what}: away a moment ago")
     return found
 
 
