@@ -10,6 +10,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from console.access.http import PersonRequest
@@ -57,7 +59,7 @@ def reference(request: PersonRequest) -> HttpResponse:
     base = request.build_absolute_uri("/").rstrip("/")
     context = {
         "sections": sections(base),
-        "about": document()["info"]["description"].split("\n\n")[1:],
+        "about": [_said(text) for text in document()["info"]["description"].split("\n\n")[1:]],
         "openapi": request.build_absolute_uri(reverse("api:openapi")),
         "base": base,
     }
@@ -80,7 +82,9 @@ def _endpoint(
     schema: dict[str, Any], base: str, path: str, method: str, operation: dict[str, Any]
 ) -> Endpoint:
     parameters = [
-        Parameter(one["name"], one["in"], _type(one["schema"]), one["required"], one.get("description", ""))
+        Parameter(
+            one["name"], one["in"], _type(one["schema"]), one["required"], _said(one.get("description", ""))
+        )
         for one in operation.get("parameters", [])
     ]
     content = operation.get("requestBody", {}).get("content", {})
@@ -90,12 +94,12 @@ def _endpoint(
     errors: list[tuple[str, str]] = []
     for status, answer in operation["responses"].items():
         told = _resolved(schema, answer)
-        (errors if status >= "400" else answers).append((status, told.get("description", "")))
+        (errors if status >= "400" else answers).append((status, _said(told.get("description", ""))))
     return Endpoint(
         id=operation["operationId"],
         method=method.upper(),
         path=path,
-        about=operation["description"],
+        about=_said(operation["description"]),
         parameters=parameters,
         answers=[(status, _answered(operation["responses"][status]) or text) for status, text in answers],
         errors=errors,
@@ -106,9 +110,18 @@ def _endpoint(
 def _fields(schema: dict[str, Any], body: Mapping[str, Any]) -> list[Parameter]:
     needed = set(body.get("required", ()))
     return [
-        Parameter(name, "body", _type(described), name in needed, described.get("description", ""))
+        Parameter(name, "body", _type(described), name in needed, _said(described.get("description", "")))
         for name, described in body.get("properties", {}).items()
     ]
+
+
+def _said(text: str) -> SafeString:
+    """A text of the document, its `names` in mono type."""
+    parts = (
+        format_html("<code>{}</code>" if place % 2 else "{}", part)
+        for place, part in enumerate(text.split("`"))
+    )
+    return mark_safe("".join(parts))  # noqa: S308 - each part is escaped
 
 
 def _type(described: Mapping[str, Any]) -> str:

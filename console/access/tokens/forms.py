@@ -26,7 +26,7 @@ class TokenForm(GrantForm):
         initial=DEFAULT_DAYS,
         min_value=1,
         max_value=LONGEST_DAYS,
-        help_text=_("1 to 365. A token that ended is replaced by a new one."),
+        help_text=_("A token that ended is replaced by a new one."),
     )
     field_order = ["name", "role", "reach", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
 
