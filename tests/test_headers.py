@@ -59,11 +59,12 @@ def wrong_with(answer: Any) -> list[str]:
     expected = {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
     wrong = [f"{name}: {answer.get(name)}" for name, value in expected.items() if answer.get(name) != value]
+    if answer.get("Referrer-Policy") not in {"same-origin", "no-referrer"}:
+        wrong.append(f"Referrer-Policy: {answer.get('Referrer-Policy')}")
     if "no-store" not in answer.get("Cache-Control", ""):
         wrong.append(f"Cache-Control: {answer.get('Cache-Control')}")
     if "camera=()" not in answer.get("Permissions-Policy", ""):
