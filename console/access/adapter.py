@@ -32,7 +32,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": _(
             "This address and password do not fit together, or wrong ones were tried too often. After too many tries"
-            " wait half an hour, or use a passkey."
+            " wait a while, or use a passkey."
         ),
         "incorrect_password": _WRONG_PASSWORD,
         "enter_current_password": _WRONG_PASSWORD,

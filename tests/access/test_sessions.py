@@ -53,6 +53,14 @@ def test_a_session_that_nobody_uses_ends(cast: Cast, clock: Any) -> None:
     assert not is_inside(client), "and does not come back"
 
 
+def test_a_session_that_was_never_used_after_sign_in_ends_too(cast: Cast, clock: Any) -> None:
+    client = Client()
+    enter(client, PERSON)
+    clock.shift(timedelta(minutes=31))
+    assert not is_inside(client)
+    assert AuditRecord.objects.filter(operation="session.expire").count() == 1
+
+
 def test_a_session_ends_however_much_it_is_used(cast: Cast, clock: Any) -> None:
     client = signed_in()
     for _ in range(12 * 4 - 1):

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account.internal.flows.logout import logout
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,6 +16,7 @@ from django.utils import timezone
 from console.access.audit import Origin
 from console.access.models import User
 from console.access.reauthentication import authenticated_at
+from console.access.sign_in.trail import note
 
 # Sent by requests that a page makes by itself while it is open: they keep nobody signed in.
 POLL_HEADER = "X-Poll"
@@ -34,12 +35,14 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return self.get_response(request)
         now = time.time()
-        if _is_over(request, now):
-            logout(request, show_message=False)
-            return self.get_response(request)
+        if request.user.is_authenticated and _is_over(request, now):
+            _expire(request)
+        if not request.user.is_authenticated:
+            response = self.get_response(request)
+            if request.user.is_authenticated:
+                request.session[_BEGAN] = request.session[_SEEN] = now
+            return response
         if POLL_HEADER not in request.headers and now - request.session.get(_SEEN, 0) >= _SEEN_EVERY_SECONDS:
             _seen(request, now)
         proved, key = authenticated_at(request), request.session.session_key
@@ -58,6 +61,14 @@ def _is_over(request: HttpRequest, now: float) -> bool:
     longest_idle: int = settings.SESSION_IDLE_MINUTES * 60
     longest: int = settings.SESSION_ABSOLUTE_HOURS * 3600
     return idle > longest_idle or age > longest
+
+
+def _expire(request: HttpRequest) -> None:
+    user, key = request.user, request.session.session_key
+    logout(request)
+    UserSession.objects.filter(session_key=key).delete()
+    if isinstance(user, User):
+        note(request, user, "session.expire")
 
 
 def _seen(request: HttpRequest, now: float) -> None:
