@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from io import StringIO
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection as database
 from django.test import Client
 
+from console.access.models import AuditRecord
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections.models import Connection
@@ -98,7 +100,17 @@ def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
         client.post(EDIT, {**FORM, "access_key_id": "wrong", "access_key_secret": KEY_SECRET})
     )
     seen["test"] = read(client.post("/acme/-/connections/sandbox/test/"))
+    edited = {"product_name": "Canary_1", "description": "new"}
+    seen["before"] = read(client.post(world.url("products:edit"), edited))
     seen["csv"] = read(client.get("/acme/-/audit/?format=csv"))
+    seen["jsonl"] = read(client.get("/acme/-/audit/?format=jsonl"))
+    for record in AuditRecord.objects.for_team(world.cast.team):
+        seen[f"record {record.pk}"] = read(client.get(f"/acme/-/audit/{record.pk}/"))
+    exported = StringIO()
+    call_command("audit", "export", "--team", "acme", stdout=exported)
+    seen["export"] = exported.getvalue()
+    assert '"before": {' in seen["jsonl"]
+    assert '"before": {' in seen["export"]
     for kind, options in (
         ("malformed", {}),
         ("throttle", {"delay": 0.0}),

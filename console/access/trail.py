@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
 from django.db.models import Q
@@ -25,7 +26,7 @@ from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
-from console.ui.pieces import Fact, Tab
+from console.ui.pieces import Fact, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
 
 
@@ -77,6 +78,17 @@ NO_READS = Empty(
 )
 NO_READ_MATCHES = Empty(_("No count matches"), _("Change or clear the filters."), "filter-off")
 NO_MATCH = Empty(_("No record matches"), _("Change or clear the filters."), "filter-off")
+
+
+def trail_items(request: TeamRequest, **wanted: object) -> list[MenuItem]:
+    """The line of a page's menu that leads to the records of what it shows, by filters of the audit page.
+
+    None for those who may not read the trail.
+    """
+    if not request.membership.has_level(Area.AUDIT, Level.READ):
+        return []
+    url = f"{reverse('access:audit', args=[request.team.slug])}?{urlencode(wanted)}"
+    return [MenuItem(_("Audit trail"), url, "history")]
 
 
 def _tabs(request: TeamRequest, here: str) -> list[Tab]:
@@ -199,9 +211,9 @@ class Value:
 
 
 def _values(found: AuditRecord) -> list[Value]:
-    """The parameters, and what an edit found in their place."""
+    """The parameters by name, and what an edit found in their place."""
     before = found.before or {}
-    names = [*found.parameters, *(name for name in before if name not in found.parameters)]
+    names = sorted({*found.parameters, *before})  # PostgreSQL keeps an order of its own
     return [Value(name, _said(before.get(name, "")), _said(found.parameters.get(name, ""))) for name in names]
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from console.access.trail import trail_items
 from console.cloud.errors import CloudError, InvalidParameter, LimitExceeded, NotFound
 from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form
@@ -48,7 +49,10 @@ def _render(
         for name, label, url in named
         if name != "updates" or may_update
     ]
-    menu = [explorer_item(request, "QueryDeviceDetail", ProductKey=where[0], DeviceName=where[1])]
+    menu = [
+        explorer_item(request, "QueryDeviceDetail", ProductKey=where[0], DeviceName=where[1]),
+        *trail_items(request, target=where[1]),
+    ]
     if allows("DisableThing") and not detail.disabled:
         menu.append(MenuItem(_("Disable…"), curl(request, "devices:disable", *where), "ban", dialog=True))
     if allows("DeleteDevice"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from console.access.trail import trail_items
 from console.connections.http import CloudRequest
 from console.groups import api
 from console.ui.links import curl
@@ -41,7 +42,10 @@ def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -
         Tab(_("Devices"), curl(request, "groups:devices", group.id), current == "devices", group.devices),
         Tab(_("Tags"), curl(request, "groups:tags", group.id), current == "tags"),
     ]
-    menu = [explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id)]
+    menu = [
+        explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id),
+        *trail_items(request, target=group.name),
+    ]
     if rights.edit:
         menu.append(
             MenuItem(_("Edit description"), curl(request, "groups:edit", group.id), "pencil", dialog=True)

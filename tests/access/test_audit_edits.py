@@ -147,8 +147,8 @@ def test_the_page_of_an_edit_marks_what_changed_and_only_that(cast: Cast, sign_i
     )
     answer = sign_in("administrator").get(f"/acme/-/audit/{record.pk}/")
     assert [(v.name, v.before, v.after, v.changed) for v in answer.context["values"]] == [
-        ("ProductName", "Same", "Same", False),
         ("Description", "old", "<new>", True),
+        ("ProductName", "Same", "Same", False),
     ]
     text = answer.content.decode()
     assert "&lt;new&gt;" in text
@@ -205,3 +205,22 @@ def test_a_form_that_says_nonsense_of_what_it_was_made_from_is_no_error(
     form = {"product_name": "Quay_Lamp", "description": "New", "seen": seen}
     answer = sign_in("operator").post(cast.url(f"products/{product}/edit/"), form)
     assert answer.status_code in (302, 422)
+
+
+# -- the way from a thing to its records -------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_thing_leads_those_who_may_read_the_trail_to_its_records(
+    device: str, product: str, group: str, cast: Cast, sign_in: SignIn
+) -> None:
+    member = Membership.objects.get(team=cast.team, user=cast.members["viewer"])
+    pages = {
+        cast.url(f"products/{product}/"): f"target={product}",
+        cast.url(device): "target=lamp-1",
+        cast.url(f"groups/{group}/"): "target=Harbour",
+        f"/acme/-/members/{member.pk}/": "person=viewer%40acme.test",
+    }
+    for page, query in pages.items():
+        assert f"/acme/-/audit/?{query}" in sign_in("administrator").get(page).content.decode()
+        hidden = sign_in("operator").get(page)
+        assert "/acme/-/audit/?" not in hidden.content.decode()

@@ -26,6 +26,7 @@ from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
 from console.access.teams import assignable, is_owner, may_change
+from console.access.trail import trail_items
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.tables import Column, Table
 
@@ -185,6 +186,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "groups": sorted(narrowing.groups),
         "connections": [names.get(pk, _("a deleted connection")) for pk in sorted(narrowing.connections)],
     }
+    context["trail"] = trail_items(request, person=found.user.email)
     return render(request, "access/member.html", context)
 
 
