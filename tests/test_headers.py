@@ -82,8 +82,8 @@ def wrong_with(answer: Any) -> list[str]:
         } & set(sources)
         if loose or (name != "img-src" and "data:" in sources):
             wrong.append(f"{name} {sources}")
-    needed = dict.fromkeys(("default-src", "base-uri", "frame-ancestors"), ["'none'"])
-    needed |= dict.fromkeys(("script-src", "style-src", "form-action", "connect-src"), ["'self'"])
+    needed = {name: ["'none'"] for name in ("default-src", "base-uri", "frame-ancestors")}
+    needed |= {name: ["'self'"] for name in ("script-src", "style-src", "form-action", "connect-src")}
     wrong += [f"{name} {rules.get(name)}" for name, sources in needed.items() if rules.get(name) != sources]
     if answer.get("Content-Type", "").startswith("text/html") and not answer.streaming:
         page = Inline()

@@ -15,9 +15,9 @@ from django.test import Client
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
 from console.cloud import objects
-from console.ota import api
 from console.connections.models import Submission
 from console.connections.once import once
+from console.ota import api
 from tests.ota.conftest import exists
 
 CONTENT = b"firmware " * 1000
