@@ -185,15 +185,16 @@ def world(
         "approvals:ask": {"pk": draft.pk},
         "": {"team": cast.team.slug, "connection": cast.connection.slug, "uidb36": "1", "key": "1-abc"},
         "access": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
-        **dict.fromkeys(("access:invitation-renew", "access:invitation-withdraw"), {"pk": invitation.pk}),
+        "access:invitation-renew": {"pk": invitation.pk},
+        "access:invitation-withdraw": {"pk": invitation.pk},
         "mfa_edit_webauthn": {"pk": 1},
         "mfa_remove_webauthn": {"pk": 1},
         "access:audit-record": {"pk": record.pk},
         "access:revoke-token": {"pk": token.pk},
         "access:revoke-own-token": {"pk": token.pk},
-        **dict.fromkeys(
-            ("access:sign-on-edit", "access:sign-on-move", "access:sign-on-delete"), {"pk": rule.pk}
-        ),
+        "access:sign-on-edit": {"pk": rule.pk},
+        "access:sign-on-move": {"pk": rule.pk},
+        "access:sign-on-delete": {"pk": rule.pk},
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }

@@ -93,7 +93,9 @@ def test_the_page_of_a_role_shows_the_operations_behind_it_and_where_another_dif
     page = sign_in("administrator").get(ROLES + "viewer/?compare=operator").content.decode()
     assert "DeleteDevice" in page
     assert "QueryDeviceDetail" in page
-    assert page.count("access-differs") == 8 - 2, "an operator only reads updates and routing, as a viewer does"
+    assert page.count("access-differs") == 8 - 2, (
+        "an operator only reads updates and routing, as a viewer does"
+    )
     assert sign_in("administrator").get(ROLES + "emperor/").status_code == 404
 
 
@@ -108,9 +110,7 @@ def test_the_editor_says_what_the_role_can_do_while_it_is_chosen(cast: Cast, sig
 # -- making and changing -----------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(
-    cast: Cast, sign_in: SignIn
-) -> None:
+def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(cast: Cast, sign_in: SignIn) -> None:
     client = sign_in("administrator")
     answer = client.post(ROLES + "add/", form("Field crew", devices=2, audit=1))
     assert answer["Location"] == ROLES + "field-crew/"
@@ -181,9 +181,7 @@ def test_who_edits_the_role_they_hold_cannot_raise_themselves(cast: Cast, sign_i
 
 
 @pytest.mark.parametrize(("area", "level"), [("members", 3), ("members", 4), ("things", 4), ("audit", 2)])
-def test_a_level_that_is_not_offered_is_not_taken(
-    cast: Cast, sign_in: SignIn, area: str, level: int
-) -> None:
+def test_a_level_that_is_not_offered_is_not_taken(cast: Cast, sign_in: SignIn, area: str, level: int) -> None:
     assert sign_in("owner").post(ROLES + "add/", form(**{area: level})).status_code == 422
     assert not CustomRole.objects.exists()
 

@@ -134,7 +134,9 @@ def test_inviting_answers_alike_for_an_address_with_and_without_an_account(
         assert found is not None
         stranger = Client().get(found[1], follow=True).content.decode()
         cleaned = [
-            re.sub(r'/invitations/[\w-]+[/…]?|value="[^"]*"|token": "[^"]*"|X-CSRFToken[^}]*', "", text).replace(address, "A")
+            re.sub(
+                r'/invitations/[\w-]+[/…]?|value="[^"]*"|token": "[^"]*"|X-CSRFToken[^}]*', "", text
+            ).replace(address, "A")
             for text in (answer.content.decode(), stranger)
         ]
         texts.append(cleaned)
@@ -330,7 +332,10 @@ def test_who_became_a_member_meanwhile_keeps_what_they_have(cast: Cast) -> None:
 def test_an_invitation_is_worth_what_its_inviter_may_still_give(cast: Cast, sign_in: SignIn) -> None:
     path = invited(cast, role="administrator")
     inviter = Membership.objects.get(team=cast.team, user=cast.members["administrator"])
-    for change in ({"role_slug": "operator"}, {"role_slug": "administrator", "narrowing": {"products": ["a"]}}):
+    for change in (
+        {"role_slug": "operator"},
+        {"role_slug": "administrator", "narrowing": {"products": ["a"]}},
+    ):
         Membership.objects.filter(pk=inviter.pk).update(**change)
         closed(Client(), path)
     assert "No longer valid" in sign_in("owner").get("/acme/-/members/").content.decode()

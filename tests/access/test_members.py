@@ -207,7 +207,9 @@ def test_who_may_change_members_gives_and_changes_only_what_their_own_role_inclu
     fields = {"role": "viewer", "reach": "all"}
     assert client.post(page(cast, "viewer", "edit/"), fields).status_code == 422
     with pytest.raises(PermissionDenied):
-        teams.change_member(teams.Actor(member(cast, "operator"), Origin()), member(cast, "viewer"), "viewer", ALL)
+        teams.change_member(
+            teams.Actor(member(cast, "operator"), Origin()), member(cast, "viewer"), "viewer", ALL
+        )
 
 
 def test_changing_somebody_asks_who_it_is_when_the_sign_in_is_long_ago(cast: Cast, sign_in: SignIn) -> None:

@@ -43,7 +43,9 @@ def saved(client: Client, **changes: str) -> Any:
 
 
 def test_an_owner_changes_rules_and_the_trail_says_what_they_were(cast: Cast, sign_in: SignIn) -> None:
-    answer = saved(sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_batch_over="50")
+    answer = saved(
+        sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_batch_over="50"
+    )
     assert answer["Location"] == SETTINGS
     team = Team.objects.get(pk=cast.team.pk)
     assert (team.audit_keep_days, team.approve_product_deletion, team.approve_batch_over) == (400, True, 50)
@@ -72,7 +74,13 @@ def test_two_owners_who_change_different_rules_do_not_undo_each_other(cast: Cast
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("audit_keep_days", "-1"), ("audit_keep_days", "99999"), ("approval_hours", "0"), ("approval_hours", "721")],
+    [
+        ("name", ""),
+        ("audit_keep_days", "-1"),
+        ("audit_keep_days", "99999"),
+        ("approval_hours", "0"),
+        ("approval_hours", "721"),
+    ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
     cast: Cast, sign_in: SignIn, field: str, value: str
@@ -97,7 +105,9 @@ def test_a_second_factor_is_required_only_by_an_owner_who_has_one(cast: Cast, si
     answer = saved(client, second_factor_required="on")
     assert answer.status_code == 422
     assert "for yourself first" in answer.content.decode()
-    Authenticator.objects.create(user=cast.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"})
+    Authenticator.objects.create(
+        user=cast.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
+    )
     assert saved(client, second_factor_required="on").status_code == 302
     assert Team.objects.get(pk=cast.team.pk).second_factor_required
 

@@ -223,7 +223,9 @@ def test_who_lost_the_right_to_register_stops_their_jobs(started, drain, cast, p
 
 
 def test_who_holds_a_role_that_lost_the_right_stops_their_jobs(started, drain, cast, product, clock):
-    crew = CustomRole.objects.create(team=cast.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1})
+    crew = CustomRole.objects.create(
+        team=cast.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1}
+    )
     Membership.objects.filter(user=cast.members["operator"]).update(role_slug="crew")
     job = started(600)
     until(job, "made", clock)

@@ -100,7 +100,10 @@ def addresses(page: Page, base: str) -> list[str]:
         *(f"{room}/jobs/{path}" for path in ("", "register/", "register/?by=count")),
         *(f"{room}/explorer/{path}" for path in ("", "history/", "QueryDevice/", "RegisterDevice/")),
         *(f"/demo/-/connections/{path}" for path in ("", "add/", "sandbox/edit/", "sandbox/delete/")),
-        *("/demo/-/members/", "/demo/-/members/add/", members[0], f"{members[-1]}remove/"),
+        *("/demo/-/members/", "/demo/-/members/invite/", members[0], f"{members[-1]}remove/"),
+        *(f"{members[-1]}{path}" for path in ("edit/", "transfer/")),
+        *(f"/demo/-/roles/{path}" for path in ("", "add/?from=operator", "operator/?compare=viewer")),
+        *("/demo/-/settings/", "/demo/-/settings/delete/", "/teams/new/", "/invitations/"),
         *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
         *(f"{room}/products/a1missing/", "/nowhere/at/all/", f"{room}/nowhere/"),
     ]
