@@ -9,7 +9,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from console.access.models import ApiToken, AuditRecord, User
+from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.api.document import document, operations
 from tests.conftest import Cast
 from tests.test_canary import tables
@@ -132,6 +132,8 @@ def test_a_teams_page_lists_its_tokens_and_no_others(cast: Cast, sign_in: Any) -
     assert "of-the-team" in page
     assert "of-globex" not in page
     assert "of-a-member" not in sign_in("owner").get("/account/tokens/").content.decode()
+    Membership.objects.filter(user=cast.members["viewer"]).delete()
+    assert "of-a-member" not in sign_in("administrator").get("/acme/-/tokens/").content.decode()
 
 
 def test_the_account_of_a_token_is_nobody_that_people_meet(cast: Cast, sign_in: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from console.access.audit import Origin
 from console.access.http import PersonRequest, TeamRequest
-from console.access.models import ApiToken
+from console.access.models import ApiToken, Membership
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
@@ -68,11 +68,13 @@ MEMBERS: Table[ApiToken] = Table(
 
 
 def _shown(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
-    """Those that work, and those that ended lately."""
+    """Those that work, and those that expired or were revoked lately. One of somebody who left the team works no more."""
     lately = timezone.now() - _ENDED_SHOWN
-    return tokens.filter(Q(revoked_at=None) | Q(revoked_at__gt=lately), expires_at__gt=lately).select_related(
-        "team", "user", "created_by"
+    acts = Membership.objects.filter(
+        team=OuterRef("team"), user=OuterRef("user"), created_at__lte=OuterRef("created_at")
     )
+    shown = tokens.filter(Q(revoked_at=None) & Exists(acts) | Q(revoked_at__gt=lately), expires_at__gt=lately)
+    return shown.select_related("team", "user", "created_by")
 
 
 # -- a person's own ----------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ class Job(Schema):
     """A piece of background work."""
 
     id: int
-    kind: str = Field(description="devices.register, devices.secrets or ota.watch.")
+    kind: str = Field(
+        description="Such as devices.register, devices.secrets, ota.watch or approvals.execute."
+    )
     title: str
     state: str = Field(
         description="checking, ready (waits to be started) or rejected before the start; queued, running, canceling at work;"
@@ -267,7 +269,7 @@ def _job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
 
 def _steered(request: ApiRequest, connection: str, job_id: int) -> models.Job:
     job = _job(request, connection, job_id)
-    demand(cast(CloudRequest, request), job.kind)
+    demand(cast(CloudRequest, request), job.kind, job)
     return job
 
 

@@ -94,6 +94,7 @@ class Command(BaseCommand):
             f"  Fleetdesk is running:  {address}",
             f"  Sign in as             {sign_in.email}",
             f"  Password               {password}",
+            f"  HTTP API               {address}account/api/",
             "",
             "  The same password works for operator@, release@ and viewer@demo.example and for stranger@other.example,",
             "  a member of another team. Ctrl-C stops everything; what you did is kept in",
