@@ -227,9 +227,7 @@ class Gateway:
         if not self.allows(name) and many:
             self.call(name, **many[0])
         planned = [approvals.Planned(name, given(one)) for one in many]
-        self._limited(described, lambda within: within.prepare(described, [call.params for call in planned]))
-        for call in planned:
-            self._check_reach(described, call.params, target="")
+        self._check_reach(described, *(call.params for call in planned), target="")
         approvals.check(self, described, [one for one in planned if not validate(described, one.params)])
         answers: list[dict[str, Any] | CloudError] = []
         for start in range(0, len(many), _WRITERS):
@@ -268,10 +266,13 @@ class Gateway:
         found = self._limited(operation("QueryDeviceBySQL"), reach.bounds)
         return [""] if found is None else found
 
-    def _check_reach(self, described: Operation, params: Mapping[str, Any], *, target: str | None) -> None:
-        """Raises OutOfReach, in the trail under `target` unless that is None."""
+    def _check_reach(self, described: Operation, *calls: Mapping[str, Any], target: str | None) -> None:
+        """Raises OutOfReach, in the trail under `target` unless that is None, when one of the calls is not within reach."""
+        params: Mapping[str, Any] = calls[0] if calls else {}
         try:
-            self._limited(described, lambda within: within.check(described, params))
+            self._limited(described, lambda within: within.prepare(described, calls))
+            for params in calls:
+                self._limited(described, partial(_checked, described, params))
         except OutOfReach as refusal:
             if target is not None:
                 self.record_refusal(refusal, target, params)
@@ -398,6 +399,10 @@ class Gateway:
             before=before,
             connection=self.connection.slug,
         )
+
+
+def _checked(described: Operation, params: Mapping[str, Any], within: reach.Reach) -> None:
+    within.check(described, params)
 
 
 def _raise(error: CloudError) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from console.cloud.quota import Lane
 from console.connections.errors import status_of
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
+from console.connections.reach.names import in_address
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,14 @@ class ConnectionMiddleware:
             )
         return response
 
-    def process_view(self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
+    def process_view(
+        self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
         if request.team is None:  # the API finds the team by its token, and the connection in it
-            return
+            return None
         slug = kwargs.pop("connection", None)
         if slug is None:
-            return
+            return None
         connection = Connection.objects.within(request.membership).filter(slug=slug).first()
         if connection is None:
             raise Http404
@@ -65,6 +68,21 @@ class ConnectionMiddleware:
             reauthenticated=recently_authenticated(request),
         )
         _remember(request, connection)
+        try:
+            if not _names_what_is_within_reach(request, kwargs):
+                raise Http404
+        except CloudError as error:
+            return _cloud_answer(request, error)
+        return None
+
+
+def _names_what_is_within_reach(request: Any, parts: dict[str, Any]) -> bool:
+    """Whether a member whose access is limited may look at what the address names: forms that ask nothing of the cloud are
+    not there either for what is out of reach. What is posted, the gateway judges and records."""
+    limits = request.gateway.limits
+    if limits is None or request.method not in ("GET", "HEAD"):
+        return True
+    return all(limits.admits(thing) for thing in in_address(request.resolver_match.app_name, parts))
 
 
 def _last_used(request: Any) -> Connection | None:

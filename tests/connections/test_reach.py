@@ -154,6 +154,7 @@ def test_the_topmost_groups_are_the_listed_ones_and_a_name_is_looked_for_in_and_
     assert groups_of(gateway) == [yard.group]
     assert groups_of(gateway, SuperGroupId=yard.group) == [yard.below]
     assert set(groups_of(gateway, GroupName="north")) == {yard.group, yard.below}
+    assert groups_of(gateway, GroupName="north", SuperGroupId=yard.group) == [yard.below]
     with pytest.raises(OutOfReach):
         groups_of(gateway, SuperGroupId=yard.other_group)
     assert groups_of(yard.gateway(products=[yard.mine])) == []
@@ -441,6 +442,14 @@ def test_pages_are_told_what_would_be_refused(yard: Yard) -> None:
     allows = yard.gateway("administrator", groups=[yard.group]).allows
     assert all(map(allows, ("CreateDeviceGroup", "DisableThing")))
     assert not any(map(allows, ("RegisterDevice", "QueryProduct", "CreateOTAStaticUpgradeJob")))
+
+
+def test_what_cannot_change_is_asked_for_once(yard: Yard) -> None:
+    device = {"ProductKey": yard.theirs, "DeviceName": "meter-0001"}
+    for _turn in range(2):  # two requests of the same person
+        yard.gateway(groups=[yard.group]).call("QueryDeviceDetail", fresh=True, **device)
+    assert yard.upstream.count("QueryDeviceGroupByDevice") == 1, "as long as reads are kept"
+    assert yard.upstream.count("QuerySuperDeviceGroup") == 2, "above the two groups of the device"
 
 
 def test_a_member_of_the_whole_team_pays_nothing(yard: Yard) -> None:

@@ -37,9 +37,11 @@ def composed(reach: Reach, described: Operation, params: Params) -> Answer | Non
     if not reach.limited or compose is None:
         return None
     # What names a thing within reach asks for no more than that, except where the answer lists others beside it.
-    if described.name != "GetThingTopo" and named(described, params):
-        return None
-    return compose(reach, params)
+    if described.name == "GetThingTopo" or not named(described, params):
+        return compose(reach, params)
+    # Whether a name is looked for in one group only, the reference leaves open.
+    named_below = described.name == "QueryDeviceGroupList" and params.get("GroupName")
+    return compose(reach, params) if named_below else None
 
 
 def filtered(reach: Reach, described: Operation, answer: Answer) -> Answer:
@@ -97,9 +99,12 @@ def _products(reach: Reach, params: Params) -> Answer:
 
 
 def _groups(reach: Reach, params: Params) -> Answer:
-    """QueryDeviceGroupList: the listed groups as the topmost; with a name, those of it among them and the groups below."""
+    """QueryDeviceGroupList: the listed groups as the topmost; with a name, those of it among them and the groups below,
+    or below the group that is named."""
     types = params.get("GroupTypes") or [_STATIC]
-    infos = reach.all_of([("QueryDeviceGroupInfo", {"GroupId": group}) for group in reach.roots()])
+    above = params.get("SuperGroupId")
+    listed = [str(above)] if above else reach.roots()
+    infos = reach.all_of([("QueryDeviceGroupInfo", {"GroupId": group}) for group in listed])
     fields = _fields("QueryDeviceGroupList", "Data.GroupInfo[].")
     items = [
         {name: info[name] for name in fields if name in info} | {"GroupType": _STATIC}
@@ -109,6 +114,7 @@ def _groups(reach: Reach, params: Params) -> Answer:
         items = [
             item for item in _with_those_below(reach, items) if name in str(item.get("GroupName")).casefold()
         ]
+    items = [item for item in items if item.get("GroupId") != above]
     if _STATIC not in types:
         items = []
     number, size = _place(params, "CurrentPage", 10)

@@ -204,6 +204,23 @@ def _in(given: Mapping[str, Any], naming: Mapping[str, Sort]) -> Iterator[Named]
                 yield Named(sort, str(value))
 
 
+IN_ADDRESSES = {
+    "product_key": Sort.PRODUCT,
+    "key": Sort.PRODUCT,
+    "group_id": Sort.GROUP,
+    "package_id": Sort.PACKAGE,
+    "job_id": Sort.BATCH,
+}
+"""What parts of an address under a connection name. `name` beside a product is a device in the room of devices."""
+
+
+def in_address(app: str, parts: Mapping[str, Any]) -> list[Named]:
+    """What an address names; `app` is the room, `parts` what the URLconf takes out of it."""
+    if app == "devices" and "product_key" in parts and "name" in parts:
+        return [Named(Sort.DEVICE, str(parts["name"]), str(parts["product_key"]))]
+    return [Named(sort, str(parts[part])) for part, sort in IN_ADDRESSES.items() if part in parts]
+
+
 def topic(text: str) -> Named:
     """The device, or for a broadcast the product, that a topic written out in full belongs to."""
     if match := _BROADCAST.fullmatch(text):

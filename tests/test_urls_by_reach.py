@@ -1,0 +1,243 @@
+"""Every address under a connection × members whose access is limited: in reach, out of reach, and what the pages tell.
+
+What they may do by their role is in test_urls_by_role; an address that is missing there fails there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from console.access.models import AuditRecord, Membership
+from console.connections.gateway import Gateway
+from console.connections.models import Connection
+from console.connections.reach.names import IN_ADDRESSES
+from console.jobs.models import Job
+from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
+from tests.world import World, addresses, fleet_copied, seeded, world
+
+__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+
+SignIn = Callable[[str], Client]
+HERE = sorted(name for name in MEMBERS_ONLY if "connection" in addresses()[name])
+# What an address can name in the fleet, or a job that is about it.
+THINGS = {*IN_ADDRESSES, "job"}
+NAMING = [name for name in HERE if THINGS & addresses()[name]]
+# Refused to everybody whose access is limited: the account as a whole, and the console's own areas.
+WHOLE = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
+# Of no use to who reaches no group.
+BY_GROUP = {"devices:add-group", "devices:remove-group"}
+# Ask back what was posted before anything is sent.
+QUESTIONS = {"ota:cancel-devices", "ota:confirm-tasks"}
+# Of the whole team, and of what each person asked for: tested with them.
+APART = {name for name in HERE if name.startswith("approvals:")}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Things of the same account that are out of reach, by the names under which addresses take them; and all the words
+    that must never be shown."""
+
+    things: dict[str, Any]
+    words: frozenset[str]
+
+
+def pages(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    for answer in gateway.pages(name, **params):
+        found: Any = answer
+        for part in path:
+            found = found[part]
+        yield from found
+
+
+@pytest.fixture
+def elsewhere(world: World) -> Elsewhere:
+    """Everything that is not of the product of the world."""
+    owner, mine = world.cast.gateway(), world.things["products"]["key"]
+    products = list(pages(owner, "QueryProductList", "Data", "List", "ProductInfo", PageSize=200))
+    others = [product for product in products if product["ProductKey"] != mine]
+    devices = [
+        device
+        for product in others
+        for device in pages(owner, "QueryDevice", "Data", "DeviceInfo", ProductKey=product["ProductKey"])
+    ]
+    groups = list(pages(owner, "QueryDeviceGroupList", "Data", "GroupInfo", GroupName="e", PageSize=200))
+    packages = list(pages(owner, "ListOTAFirmware", "FirmwareInfo", "SimpleFirmwareInfo", PageSize=100))
+    theirs = [package for package in packages if package["ProductKey"] != mine]
+    batches = [
+        batch
+        for package in theirs
+        for batch in pages(
+            owner,
+            "ListOTAJobByFirmware",
+            "Data",
+            "SimpleOTAJobInfo",
+            FirmwareId=package["FirmwareId"],
+            PageSize=100,
+        )
+    ]
+    job = Job.objects.create(
+        team=world.cast.team,
+        connection=world.cast.connection,
+        kind="devices.register",
+        state=Job.State.RUNNING,
+        params={"product_key": others[0]["ProductKey"], "product_name": others[0]["ProductName"]},
+    )
+    first = devices[0]
+    things = {
+        "key": first["ProductKey"],
+        "product_key": first["ProductKey"],
+        "name": first["DeviceName"],
+        "group_id": groups[0]["GroupId"],
+        "package_id": theirs[0]["FirmwareId"],
+        "job_id": batches[0]["JobId"],
+        "job": job.pk,
+    }
+    words = {
+        *(product[field] for product in others for field in ("ProductKey", "ProductName")),
+        *(device[field] for device in devices for field in ("DeviceName", "IotId")),
+        *(group["GroupId"] for group in groups),
+        *(package["FirmwareId"] for package in theirs),
+        *(batch["JobId"] for batch in batches),
+    }
+    world.upstream.writes.clear()
+    AuditRecord.objects.all().delete()
+    return Elsewhere(things, frozenset(words))
+
+
+def narrow(world: World, role: str, **narrowing: Any) -> None:
+    Membership.objects.filter(team=world.cast.team, user=world.cast.members[role]).update(narrowing=narrowing)
+
+
+def body(answer: Any) -> str:
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return content.decode() + "".join(f"{name}: {value}" for name, value in answer.items())
+
+
+def test_every_part_of_an_address_is_known_to_name_something_or_not() -> None:
+    others = {"team", "connection", "name", "action", "kind", "operation", "pk", "job"}
+    assert {part for name in HERE for part in addresses()[name]} - others == set(IN_ADDRESSES)
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
+def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
+    world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
+) -> None:
+    mine = world.things["products"]["key"]
+    narrow(world, "administrator", products=[mine])
+    answer = sign_in("administrator").get(world.url(name))
+    may = MEMBERS_ONLY[name]
+    if may.get == NOBODY:
+        expected = {404, 405}
+    elif name in WHOLE | BY_GROUP:
+        expected = {403}
+    elif "group_id" in addresses()[name] or name == "ota:verify":
+        expected = {404}  # no group is listed; the package to be verified is for another product
+    else:
+        expected = {200, 302}
+    assert answer.status_code in expected, answer.status_code
+    told = body(answer)
+    assert [word for word in elsewhere.words if word in told] == []
+    assert world.upstream.writes == []
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_what_is_out_of_reach_is_not_there(
+    world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
+) -> None:
+    narrow(world, "administrator", products=[world.things["products"]["key"]])
+    client = sign_in("administrator")
+    known = world.things[""] | {"action": "disable"} | elsewhere.things
+    url = replace(world, things={"": known}).url(name)
+    asked = {str(value) for value in elsewhere.things.values()}  # what the address itself holds
+    for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
+        answer = getattr(client, method)(url)
+        expected = {404, 405} if may == NOBODY else {403, 404} if method == "get" else {302, 400, 403, 404, 422}
+        if name in QUESTIONS and method == "post":
+            expected |= {200}
+        assert answer.status_code in expected, f"{method} {url}: {answer.status_code}"
+        told = body(answer)
+        assert [word for word in elsewhere.words - asked if word in told] == [], method
+    assert world.upstream.writes == [], "something out of reach was changed"
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
+def test_another_connection_of_the_team_is_not_there(world: World, sign_in: SignIn, name: str) -> None:
+    other = Connection.objects.create(team=world.cast.team, slug="other", name="Other", access_key_id="k")
+    narrow(world, "administrator", connections=[other.pk])
+    client, url = sign_in("administrator"), world.url(name)
+    assert (client.get(url).status_code, client.post(url).status_code) == (404, 404)
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
+def test_pages_work_for_a_member_of_some_groups(world: World, sign_in: SignIn, name: str) -> None:
+    narrow(world, "administrator", groups=[world.things["groups"]["group_id"]])
+    answer = sign_in("administrator").get(world.url(name))
+    takes = addresses()[name]
+    if MEMBERS_ONLY[name].get == NOBODY:
+        expected = {404, 405}
+    elif "group_id" in takes:
+        expected = {200, 302}
+    else:
+        expected = {200, 302, 403, 404}
+    assert answer.status_code in expected, answer.status_code
+    assert world.upstream.writes == []
+
+
+def test_the_front_door_and_the_switcher_know_only_connections_within_reach(
+    world: World, sign_in: SignIn
+) -> None:
+    other = Connection.objects.create(team=world.cast.team, slug="annex", name="Annex", access_key_id="k")
+    narrow(world, "viewer", connections=[world.cast.connection.pk])
+    client = sign_in("viewer")
+    for address in ("/", f"/{world.cast.team.slug}/"):
+        assert client.get(address)["Location"] == world.cast.url()
+    assert "Annex" not in client.get(world.cast.url()).content.decode()
+    world.cast.members["viewer"].last_place = f"{world.cast.team.slug}/{other.slug}"
+    world.cast.members["viewer"].save()
+    assert client.get("/")["Location"] == world.cast.url()
+    Connection.objects.filter(pk=world.cast.connection.pk).delete()
+    assert client.get(f"/{world.cast.team.slug}/").status_code == 200, "there is none: the page says so"
+
+
+def test_the_frame_says_that_the_access_is_limited(world: World, sign_in: SignIn) -> None:
+    key = world.things["products"]["key"]
+    narrow(world, "viewer", products=[key], groups=["g"])
+    assert "Limited to 1 product, 1 group" in sign_in("viewer").get(world.cast.url()).content.decode()
+    narrow(world, "viewer")
+    assert "Limited to" not in sign_in("viewer").get(world.cast.url()).content.decode()
+
+
+def test_a_search_finds_only_what_is_within_reach(
+    world: World, elsewhere: Elsewhere, sign_in: SignIn
+) -> None:
+    own, theirs = world.things["devices"], elsewhere.things["name"]
+    narrow(world, "viewer", products=[own["product_key"]])
+    client = sign_in("viewer")
+    assert client.get(world.cast.url("devices/search/"), {"q": own["name"]}).status_code == 302
+    found = client.get(world.cast.url("devices/search/"), {"q": theirs})
+    assert found.status_code == 200
+    assert elsewhere.things["product_key"] not in found.content.decode()
+    listed = client.get(world.cast.url("devices/"), {"q": theirs})
+    assert "Choose a product" in listed.content.decode()
+    options = client.get(world.cast.url("explorer/suggest/products/"), {"field": "x"}).content.decode()
+    assert own["product_key"] in options
+    assert elsewhere.things["product_key"] not in options
+
+
+def test_an_operation_out_of_reach_is_shown_as_one_and_refused(world: World, sign_in: SignIn) -> None:
+    narrow(world, "owner", products=[world.things["products"]["key"]])
+    client = sign_in("owner")
+    form = client.get(world.cast.url("explorer/CreateProduct/"))
+    assert "your access here is limited to 1 product" in form.content.decode()
+    assert (
+        client.post(
+            world.cast.url("explorer/CreateProduct/"), {"ProductName": "New", "NodeType": "0"}
+        ).status_code
+        == 403
+    )
+    assert world.upstream.writes == []
