@@ -13,8 +13,8 @@ from console.access.models import AuditRecord, Membership
 from console.approvals import actions, tasks
 from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
-from tests.approvals.conftest import REASON, exists, there
 from tests.api.conftest import program
+from tests.approvals.conftest import REASON, exists, there
 from tests.conftest import authenticate
 from tests.jobs.conftest import text
 
