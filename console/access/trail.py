@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,37 @@ from console.ui.csv import Download
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.pieces import Fact, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
+
+
+@dataclass(frozen=True)
+class Value:
+    """One parameter of a record as the page shows it: what was there and what was written, as text.
+
+    `edited`: whether it is known what was there.
+    """
+
+    name: str
+    before: str
+    after: str
+    edited: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether an edit changed it; of what is masked it cannot be told."""
+        return self.edited and self.before != self.after
+
+
+VALUES: Table[Value] = Table(
+    id="values",
+    caption=_("Parameters"),
+    columns=[
+        Column("name", _("Parameter"), template="access/_value_name.html", primary=True),
+        Column("after", _("Value")),
+    ],
+)
+EDITED: Table[Value] = replace(
+    VALUES, columns=[VALUES.columns[0], Column("before", _("Before")), Column("after", _("After"))]
+)
 
 
 def record_url(request: HttpRequest, record: AuditRecord) -> str:
@@ -181,7 +212,7 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     context = {
         "record": found,
         "facts": [fact for fact in facts if fact.value not in (None, "")],
-        "values": _values(found),
+        "table": (VALUES if found.before is None else EDITED).bind(request, _values(found)),
     }
     return render(request, "access/audit_record.html", context)
 
@@ -196,25 +227,14 @@ def _numbers(found: AuditRecord) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Value:
-    """One parameter of a record as the page shows it: what was there and what was written, as text."""
-
-    name: str
-    before: str
-    after: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether an edit changed it; what is masked cannot be told."""
-        return self.before != self.after
-
-
 def _values(found: AuditRecord) -> list[Value]:
     """The parameters by name, and what an edit found in their place."""
     before = found.before or {}
     names = sorted({*found.parameters, *before})  # PostgreSQL keeps an order of its own
-    return [Value(name, _said(before.get(name, "")), _said(found.parameters.get(name, ""))) for name in names]
+    return [
+        Value(name, _said(before.get(name, "")), _said(found.parameters.get(name, "")), edited=name in before)
+        for name in names
+    ]
 
 
 def _said(value: Any) -> str:

@@ -47,8 +47,13 @@ class AuditFilter(FilterForm):
     )
     connection = _text(_("Connection"), 80, "audit-connections")
     api_token = _text(_("API token"), 100)
-    target = _text(_("Exact target"), 255)
-    job = forms.IntegerField(label=_("Job"), required=False, min_value=1, max_value=2**63 - 1)
+    # What links of other pages ask for; shown as chips.
+    target = forms.CharField(
+        label=_("Exact target"), required=False, max_length=255, widget=forms.HiddenInput
+    )
+    job = forms.IntegerField(
+        label=_("Job"), required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
+    )
     since = _day(_("From"))
     until = _day(_("To"))
 

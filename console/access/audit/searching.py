@@ -46,18 +46,16 @@ def search(team: Team, wanted: Wanted) -> AuditQuerySet:
     }
     records = AuditRecord.objects.for_team(team)
     records = records.filter(**{lookup: value for lookup, value in lookups.items() if value})
-    if wanted.token:
-        records = records.exclude(token="").filter(
-            token__icontains=wanted.token
-        )  # the index has no empty ones
     if wanted.operation:
         begun = wanted.operation.casefold()
         records = _of_values(
             records, "operation", [v for v in operations(team) if v.casefold().startswith(begun)]
         )
-    if wanted.person:
-        part = wanted.person.casefold()
-        records = _of_values(records, "actor_label", [v for v in people(team) if part in v.casefold()])
+    for column, asked in (("actor_label", wanted.person), ("token", wanted.token)):
+        if asked:
+            part = asked.casefold()
+            found = [value for value in _values(team, column) if part in value.casefold()]
+            records = _of_values(records, column, found)
     return records
 
 

@@ -28,10 +28,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="auditrecord",
-            index=models.Index(
-                condition=models.Q(("token", ""), _negated=True),
-                fields=["team", "token", "-at", "-id"],
-                name="audit_by_token",
-            ),
+            index=models.Index(fields=["team", "token", "-at", "-id"], name="audit_by_token"),
         ),
     ]

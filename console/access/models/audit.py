@@ -90,9 +90,7 @@ class AuditRecord(models.Model):
             models.Index(fields=["team", "operation", "-at", "-id"], name="audit_by_operation"),
             models.Index(fields=["team", "actor_label", "-at", "-id"], name="audit_by_person"),
             models.Index(fields=["team", "target", "-at", "-id"], name="audit_by_target"),
-            models.Index(
-                fields=["team", "token", "-at", "-id"], condition=~models.Q(token=""), name="audit_by_token"
-            ),
+            models.Index(fields=["team", "token", "-at", "-id"], name="audit_by_token"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["chain", "opened_number"], name="one_opening_a_number"),
