@@ -9,7 +9,9 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -72,12 +74,19 @@ def _expire(request: HttpRequest) -> None:
 
 
 def _seen(request: HttpRequest, now: float) -> None:
-    """Saved at once, not at the end of a request that may be slow: what another one writes meanwhile is not undone."""
+    """Saved at once, not at the end of a request that may be slow: what another one writes meanwhile is not undone.
+
+    A note is not worth a page: when the database is busy, or the session was ended just now, the next request tries again.
+    """
     session: Any = request.session
     session[_SEEN] = now
     session.setdefault(_BEGAN, now)
-    session.save()
-    session.modified = False
+    try:
+        session.save()
+    except (DatabaseError, UpdateError):
+        return
+    finally:
+        session.modified = False
     origin = Origin.of(request)
     known = UserSession.objects.filter(session_key=session.session_key, user=request.user)
     if not known.update(last_seen_at=timezone.now(), ip=origin.ip or "0.0.0.0", user_agent=origin.user_agent):  # noqa: S104
