@@ -156,7 +156,9 @@ def test_what_is_out_of_reach_is_not_there(
     asked = {str(value) for value in elsewhere.things.values()}  # what the address itself holds
     for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
         answer = getattr(client, method)(url)
-        expected = {404, 405} if may == NOBODY else {403, 404} if method == "get" else {302, 400, 403, 404, 422}
+        expected = (
+            {404, 405} if may == NOBODY else {403, 404} if method == "get" else {302, 400, 403, 404, 422}
+        )
         if name in QUESTIONS and method == "post":
             expected |= {200}
         assert answer.status_code in expected, f"{method} {url}: {answer.status_code}"
