@@ -15,7 +15,14 @@ import httpx
 import psutil
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_OF_THE_TESTS = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DJANGO_SETTINGS_MODULE"}
+_OF_THE_TESTS = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "FIELD_ENCRYPTION_KEYS",
+    "EMAIL_URL",
+    "DJANGO_SETTINGS_MODULE",
+}
 
 
 class Quickstart:

@@ -1,0 +1,57 @@
+"""A person is invited to a part of the fleet, joins with a password of their own, and a role is made by keyboard."""
+
+from __future__ import annotations
+
+
+def test_somebody_is_invited_to_some_products_and_joins(person, browser, console):
+    me = person()
+    page = me.page
+    page.goto(f"{me.base}/demo/-/members/invite/")
+    page.fill("[name=email]", "joiner@demo.example")
+    page.check("[name=role][value=operator]")
+    assert page.locator("#id_products").is_hidden(), "the whole team is within reach"
+    page.check("[name=reach][value=part]")
+    page.click("#id_products")
+    page.locator("#id_products_options li").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.type("typedByHand")
+    page.keyboard.press("Enter")
+    page.fill("#id_groups", "notYetAdded")
+    page.get_by_role("button", name="Invite").click()
+    link = page.locator(".access-link code").inner_text()
+
+    context = browser.new_context()
+    joining = context.new_page()
+    joining.goto(link)
+    assert joining.url == f"{console}/invitations/"
+    assert "Only some connections, products or device groups" in joining.locator("main").inner_text()
+    joining.fill("[name=name]", "Joy Joiner")
+    for field in ("password1", "password2"):
+        joining.fill(f"[name={field}]", "some battery of staples")
+    joining.get_by_role("button", name="Make an account and join").click()
+    joining.wait_for_url(f"{console}/demo/**")
+    context.close()
+
+    page.goto(f"{me.base}/demo/-/members/?q=joiner")
+    row = page.locator("tr", has_text="Joy Joiner").inner_text()
+    assert "2 products, 1 group" in row
+    page.get_by_role("link", name="Joy Joiner").click()
+    assert "typedByHand" in page.locator("main").inner_text()
+    assert "notYetAdded" in page.locator("main").inner_text()
+    assert me.complaints == []
+
+
+def test_a_role_is_made_with_the_keyboard_and_says_what_it_can_do(person):
+    me = person()
+    page = me.page
+    page.goto(f"{me.base}/demo/-/roles/add/?from=viewer")
+    page.fill("[name=name]", "Night shift")
+    page.focus("[name=level_ota][value='1']")
+    page.keyboard.press("ArrowRight")
+    page.locator("#role-summary", has_text="Changes: Updates.").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/roles/night-shift/")
+    chosen = page.locator("section[aria-label=Updates] [aria-current]").inner_text()
+    assert chosen == "Write"
+    assert me.complaints == []
