@@ -8,9 +8,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -414,3 +417,24 @@ def test_an_export_shows_what_was_altered_here_or_in_the_file(
 def test_a_team_that_is_not_there_is_an_error(cast: Cast) -> None:
     for act_of in ("verify", "prune", "export"):
         assert not audit(act_of, "--team", "nobody")[2]
+
+
+def test_records_from_before_there_were_chains_are_sealed_by_the_migration(cast: Cast) -> None:
+    for n in range(3):
+        for team in (cast.team, cast.other_team, None):
+            AuditRecord.objects.create(
+                team=team,
+                operation="X",
+                actor_label="x",
+                target=str(n),
+                outcome="done" if n else "open",
+                closed_at=timezone.now() if n else None,
+            )
+    assert not audit("verify")[2]
+    migration = import_module("console.access.migrations.0003_seal_the_trail")
+    migration.seal_what_is_there(apps, SimpleNamespace(connection=connection))
+    out, err, well = audit("verify")
+    assert (err, well, out.count("links 1 to 5 fit")) == ("", True, 3)
+    act(cast.team, "afterwards")
+    act(None, "afterwards")
+    assert audit("verify")[2]
