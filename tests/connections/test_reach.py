@@ -335,6 +335,23 @@ def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at
             {"ProductKey": "MINE", "TopicFullName": "/THEIRS/meter-0002/user/get", "MessageContent": "aGk="},
         ),
         ("CopyThingModel", {"SourceProductKey": "THEIRS", "TargetProductKey": "MINE"}),
+        # The platform reads the first name; a second one, spelt in another way, must not speak for it.
+        (
+            "NotifyAddThingTopo",
+            {
+                "GwProductKey": "MINE",
+                "GwDeviceName": "meter-0001",
+                "DeviceListStr": '[{"productKey": "THEIRS", "deviceName": "meter-0002", "PRODUCTKEY": "MINE"}]',
+            },
+        ),
+        (
+            "NotifyAddThingTopo",
+            {
+                "GwProductKey": "MINE",
+                "GwDeviceName": "meter-0001",
+                "DeviceListStr": '[{"productKey": "THEIRS", "deviceName": "meter-0002", "productKey": "MINE"}]',
+            },
+        ),
         ("CreateRule", {"Name": "everything"}),
         ("CreateConsumerGroup", {"GroupName": "everything"}),
         ("ConfirmOTATask", {"TaskId": ["0" * 32]}),

@@ -233,22 +233,29 @@ def topic(text: str) -> Named:
 def _listed(text: Any) -> Iterator[Named]:
     """DeviceListStr of NotifyAddThingTopo: objects with productKey and deviceName, or IotId, however spelt."""
     try:
-        items = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+        items = json.loads(text, object_pairs_hook=_told) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list):
         yield Named(Sort.UNREADABLE, "DeviceListStr")
         return
     for item in items:
-        told = (
-            {str(key).lower(): str(value) for key, value in item.items()} if isinstance(item, Mapping) else {}
-        )
+        told = item if isinstance(item, Mapping) else {}
         inside = []
         if told.get("devicename"):
             inside.append(Named(Sort.DEVICE, told["devicename"], told.get("productkey", "")))
         if told.get("iotid"):
             inside.append(Named(Sort.IOT_ID, told["iotid"]))
         yield from inside or [Named(Sort.UNREADABLE, "DeviceListStr")]
+
+
+def _told(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    """An object of a JSON text by lower-case names. Raises ValueError where a name stands twice, however spelt: nobody knows
+    which of them the platform takes."""
+    told = {name.lower(): str(value) for name, value in pairs}
+    if len(told) < len(pairs):
+        raise ValueError("a name stands twice")
+    return told
 
 
 def _many(value: Any) -> list[Any]:
