@@ -45,9 +45,7 @@ def door(view: View, most_bytes: int) -> View:
             if left.remaining < 0:
                 raise _too_many(left)
             response = once(request, lambda: view(request, *args, **kwargs))
-        except (
-            Exception
-        ) as error:  # endpoints have a handler of their own: this is for what the door itself refuses
+        except Exception as error:  # what the door itself refuses: endpoints have a handler of their own
             response = problem_of(error).response()
         if response.status_code == 405:
             response = _not_allowed(response)

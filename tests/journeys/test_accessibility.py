@@ -104,6 +104,8 @@ def addresses(page: Page, base: str) -> list[str]:
         *(f"{members[-1]}{path}" for path in ("edit/", "transfer/")),
         *(f"/demo/-/roles/{path}" for path in ("", "add/?from=operator", "operator/?compare=viewer")),
         *("/demo/-/settings/", "/demo/-/settings/delete/", "/teams/new/", "/invitations/"),
+        *("/demo/-/tokens/", "/demo/-/tokens/add/", "/demo/-/tokens/own/add/"),
+        *("/account/tokens/", "/account/api/"),
         *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
         *(f"{room}/products/a1missing/", "/nowhere/at/all/", f"{room}/nowhere/"),
     ]
