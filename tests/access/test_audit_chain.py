@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +22,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from time_machine import TimeMachineFixture
 
-from console.access.audit import Origin, close_record, open_record, recorded
+from console.access.audit import Origin, close_record, open_record, recorded, seals
 from console.access.encryption import Undecryptable
 from console.access.models import AuditChain, AuditRecord, Team
 from tests.conftest import Cast
@@ -69,6 +72,41 @@ def problems() -> str:
     _out, err, well = audit("verify", "--team", "acme")
     assert not well
     return err
+
+
+def test_a_chain_under_a_key_that_somebody_knows_does_not_verify(trail: list[AuditRecord], cast: Cast) -> None:
+    """Who has the database and may add a connection has an encrypted text that they know, and can seal anything with it."""
+    known = "a text that I typed as the secret of a connection"
+    cast.connection.access_key_secret = known
+    cast.connection.save()
+
+    def mac(*parts: object) -> str:
+        return hmac.new(known.encode(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+
+    trail[0].delete()
+    state, number = "", 0
+    for record in AuditRecord.objects.filter(team=cast.team).order_by("opened_number"):
+        record.opened_number, record.closed_number = number + 1, number + 2
+        record.opened_seal = mac("link", number + 1, state, seals.opening(vars(record)))
+        state = mac("state", number + 1, record.opened_seal)
+        record.closed_seal = mac("link", number + 2, state, seals.closing(vars(record)))
+        state, number = mac("state", number + 2, record.closed_seal), number + 2
+        AuditRecord.objects.filter(pk=record.pk).update(
+            opened_number=record.opened_number,
+            opened_seal=record.opened_seal,
+            closed_number=record.closed_number,
+            closed_seal=record.closed_seal,
+        )
+    AuditChain.objects.filter(team=cast.team).update(length=number, state=state)
+    run(
+        "UPDATE access_auditchain SET key = (SELECT access_key_secret FROM connections_connection WHERE id = %s)"
+        " WHERE team_id = %s",
+        cast.connection.pk,
+        cast.team.pk,
+    )
+    assert "was not made for a chain" in problems()
+    with pytest.raises(Undecryptable):
+        act(cast.team, "what cannot be sealed is not done")
 
 
 def test_an_untouched_trail_verifies(trail: list[AuditRecord], cast: Cast) -> None:

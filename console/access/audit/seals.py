@@ -18,8 +18,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from console.access.encryption import Undecryptable
+
 START = ""
 """The state before the first link."""
+
+# Every key begins so. What people type is encrypted with the same FIELD_ENCRYPTION_KEYS, but no form takes a NUL: who has
+# the database cannot put a secret of their own, which they know, in the place of a chain's key.
+_MARK = "audit\x00"
 
 # What was known when a record was opened, and what was added when it was closed. The rows that it refers to are not sealed:
 # they may be deleted, and the record keeps their names.
@@ -39,9 +45,23 @@ _OPENING = (
 _CLOSING = ("opened_number", "closed_at", "outcome", "code", "message", "request_id")
 
 
+class Planted(Undecryptable):
+    """What stands in the place of a chain's key was not made for one."""
+
+    def __str__(self) -> str:
+        return "What stands in the place of the chain's key was not made for a chain: somebody put it there."
+
+
 def new_key() -> str:
     """A key for a new chain."""
-    return secrets.token_hex(32)
+    return _MARK + secrets.token_hex(32)
+
+
+def genuine(key: str) -> str:
+    """The key of a chain. Raises Planted for what was not made as one."""
+    if not key.startswith(_MARK):
+        raise Planted
+    return key
 
 
 def opening(values: Mapping[str, Any]) -> str:
@@ -65,7 +85,7 @@ def state_after(key: str, number: int, sealed: str) -> str:
 
 
 def _mac(key: str, *parts: Any) -> str:
-    return hmac.new(key.encode(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(genuine(key).encode(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
 
 def _canonical(kind: str, values: Mapping[str, Any]) -> str:

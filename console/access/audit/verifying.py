@@ -79,7 +79,7 @@ def verify(chain: AuditChain, since: datetime | None = None) -> Iterator[Problem
     `since`: only from the first record of that time on; what is before it is taken as it is.
     """
     try:
-        key = chain.key
+        key = seals.genuine(chain.key)
     except Undecryptable as error:
         yield Problem("key", str(error))
         return
