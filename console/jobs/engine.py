@@ -191,6 +191,7 @@ def gateway_for(job: Job, kind: Kind) -> Gateway:
         connection=job.connection,
         lane=Lane.BACKGROUND,
         origin=Origin(job_id=job.pk, token=job.token.label if job.token else ""),
+        reauthenticated=True,  # whoever started a job that reveals was asked then
     )
     if not kind.allowed(gateway):
         raise Refused(

@@ -77,9 +77,7 @@ def test_attempts_are_counted_alike_for_an_unknown_address(cast: Cast) -> None:
 
 def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(cast: Cast, settings: Any) -> None:
     for n in range(5):
-        enter(
-            Client(), "operator@acme.test", "x", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=f"1.2.3.{n}"
-        )
+        enter(Client(), "operator@acme.test", "x", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR=f"1.2.3.{n}")
     client = Client()
     enter(client, "operator@acme.test", PASSWORD, REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="1.2.3.99")
     assert client.get("/account/profile/").status_code == 302
