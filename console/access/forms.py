@@ -75,8 +75,8 @@ class KeysField(forms.CharField):
 class GrantForm(forms.Form):
     """A role of the team, and how far it reaches. `grant` is what is edited.
 
-    `roles` are those that may be given. What `grant` names and no longer exists stays in it until somebody takes it out:
-    a narrowing never grows by itself.
+    `roles` are those that may be given, `connections` (all of the team's, unless they are said) those to choose from. What
+    `grant` names and no longer exists stays in it until somebody takes it out: a narrowing never grows by itself.
     """
 
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
@@ -104,7 +104,13 @@ class GrantForm(forms.Form):
     )
 
     def __init__(
-        self, team: Team, roles: Sequence[Role], *args: Any, grant: Grant | None = None, **kwargs: Any
+        self,
+        team: Team,
+        roles: Sequence[Role],
+        *args: Any,
+        grant: Grant | None = None,
+        connections: Sequence[Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         narrowing = grant.own_narrowing if grant else Narrowing()
         present = {
@@ -116,7 +122,7 @@ class GrantForm(forms.Form):
         }
         kwargs["initial"] = present | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
-        connections = list(team.connections.all())
+        connections = list(team.connections.all()) if connections is None else connections
         known = {connection.pk for connection in connections}
         self.fields["role"].choices = role_choices(roles)  # type: ignore[attr-defined]
         self.fields["connections"].choices = [  # type: ignore[attr-defined]

@@ -267,6 +267,18 @@ def test_their_other_teams_and_their_own_pages_stay_open(cast: Cast, strict: Tea
     assert client.get(APP).status_code == 200
 
 
+def test_the_frame_of_their_own_pages_shows_nothing_of_the_team(
+    cast: Cast, strict: Team, sign_in: Any
+) -> None:
+    cast.members["viewer"].last_place = "acme/sandbox"
+    cast.members["viewer"].save()
+    client = sign_in("viewer")
+    for page in ("/account/security/?team=acme", "/account/profile/", "/account/tokens/", "/account/api/"):
+        shown = client.get(page)
+        assert shown.status_code == 200
+        assert "sandbox" not in shown.content.decode().casefold(), page
+
+
 def test_members_who_have_one_come_in(cast: Cast, strict: Team, sign_in: Any) -> None:
     client = sign_in("operator")
     set_up_app(client)

@@ -11,6 +11,7 @@ from django.test import Client
 
 from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.api.document import document, operations
+from console.connections.models import Connection
 from tests.conftest import Cast
 from tests.test_canary import tables
 
@@ -102,6 +103,27 @@ def test_a_token_is_narrowed_to_what_was_ticked(cast: Cast, sign_in: Any) -> Non
     assert narrowing.products == {"a1keyOne", "a1keyTwo"}
     theirs = {**FORM, "name": "b", "reach": "part", "connections": [str(cast.other_connection.pk)]}
     assert sign_in("owner").post(OWN, theirs).status_code == 422
+
+
+def test_a_limited_member_is_offered_only_connections_within_their_reach(cast: Cast, sign_in: Any) -> None:
+    hidden = Connection.objects.create(
+        team=cast.team, slug="hidden-plant", name="Hidden plant", access_key_id="x", access_key_secret="y"
+    )
+    Membership.objects.filter(user=cast.members["viewer"]).update(
+        narrowing={"connections": [cast.connection.pk]}
+    )
+    client = sign_in("viewer")
+    page = client.get(OWN).content.decode()
+    assert "Sandbox" in page
+    assert "Hidden plant" not in page
+    assert "hidden-plant" not in page
+    # Nor can they try out which numbers are those of connections.
+    answers = {
+        client.post(OWN, {**FORM, "reach": "part", "connections": [str(pk)]}).content.decode().count("not one of")
+        for pk in (hidden.pk, hidden.pk + 1000, cast.other_connection.pk)
+    }
+    assert answers == {1}
+    assert not ApiToken.objects.exists()
 
 
 def test_people_revoke_their_own_tokens_and_administrators_those_of_the_team(

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
 from console.access.encryption import Undecryptable, decrypt, encrypt, is_newest, rotate
-from console.access.models import User
+from console.access.models import Team, User
 from console.access.sign_on.adapter import second_factor_by_provider
 
 # What counts as a second factor; recovery codes stand in for one of these.
@@ -95,6 +95,12 @@ def rotate_secrets(batch: int) -> tuple[int, int]:
         last = found[-1].pk
 
 
+def lacks_factor(request: HttpRequest, team: Team) -> bool:
+    """Whether the team requires a second factor that whoever is signed in has not."""
+    user: Any = request.user
+    return team.second_factor_required and not (second_factor_by_provider(request) or has_second_factor(user))
+
+
 class SecondFactorMiddleware:
     """For pages of a team that requires a second factor: leads members without one to where they set one up.
 
@@ -112,8 +118,6 @@ class SecondFactorMiddleware:
         self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         team = request.team
-        if team is None or not team.second_factor_required:
-            return None
-        if second_factor_by_provider(request) or has_second_factor(request.user):
+        if team is None or not lacks_factor(request, team):
             return None
         return HttpResponseRedirect(f"{reverse('access:security')}?{urlencode({'team': team.slug})}")

@@ -31,7 +31,8 @@ class TokenForm(GrantForm):
     field_order = ["name", "role", "reach", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
-        super().__init__(membership.team, giveable(membership), *args, **kwargs)
+        roles, reached = giveable(membership), membership.connections
+        super().__init__(membership.team, roles, *args, connections=reached, **kwargs)
 
     @property
     def wanted(self) -> Wanted:
