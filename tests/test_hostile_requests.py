@@ -19,7 +19,8 @@ PARAMETERS = """
     running total SUCCEEDED name person operation outcome since until version shape kind state rule code language
 """.split()  # noqa: SIM905 - easier to read
 NUMBERED = {"pk", "job"}
-TEXTS = ["\x00", "9" * 30, "x" * 5000, "-\u00b2\r\nX: y"]
+# The last is a page of the audit trail, at a moment that is before the year 1 in UTC.
+TEXTS = ["\x00", "9" * 30, "x" * 5000, "-\u00b2\r\nX: y", "0001-01-01T00:00:00+23:59_1"]
 # As they stand in an address.
 NAMES = ["a%00b", "..%2f..%ED%A0%80", "x" * 300, "a@b:c.d'%22%0d%0a"]
 

@@ -256,8 +256,9 @@ def after(records: AuditQuerySet, token: str) -> AuditQuerySet:
     moment, _separator, number = token.rpartition("_")
     try:
         at, pk = datetime.fromisoformat(moment), int(number)
-    except ValueError as error:
+        if at.tzinfo is None or not 0 <= pk < 2**63:
+            raise BadRequest("no such page")
+        at = at.astimezone(UTC)  # which may be before the year 1
+    except (ValueError, OverflowError) as error:
         raise BadRequest("no such page") from error
-    if at.tzinfo is None or not 0 <= pk < 2**63:
-        raise BadRequest("no such page")
     return records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -39,6 +40,7 @@ def door(view: View, most_bytes: int) -> View:
         headers: dict[str, str] = {}
         try:
             _check_size(request, most_bytes)
+            _check_text(request)
             _let_in(request)
             left = limits.take(f"token:{request.token.pk}", settings.API_REQUESTS, settings.API_SECONDS)
             headers = left.headers
@@ -65,6 +67,12 @@ def _check_size(request: HttpRequest, most: int) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > most:
         raise too_large()
+
+
+def _check_text(request: HttpRequest) -> None:
+    """PostgreSQL looks for no text with a NUL in it."""
+    if any("\x00" in text for _name, texts in request.GET.lists() for text in texts):
+        raise BadRequest(_("No value has a NUL in it."))
 
 
 def _let_in(request: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 
 from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainSerializer
 
 from console.api.problems import not_valid
 
@@ -19,6 +19,17 @@ MOST = 50
 
 Moment = Annotated[datetime, PlainSerializer(lambda moment: moment.astimezone(UTC), return_type=datetime)]
 """A moment; told in UTC."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(_("There is no such moment.")) from None
+
+
+Given = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment that somebody says, brought to UTC: near the ends of the calendar another zone may have no such day."""
 
 
 class Body(Schema):

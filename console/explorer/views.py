@@ -266,9 +266,11 @@ class HistoryFilters(FilterForm):
             choice for choice in ExplorerCall._meta.get_field("outcome").choices or () if choice[0] != "open"
         ]
         every = ("", _("All"))
-        self.base_fields["operation"].choices = [every, *((name, name) for name in names)]  # type: ignore[attr-defined]
-        self.base_fields["outcome"].choices = [every, *outcomes]  # type: ignore[attr-defined]
         super().__init__(request)
+        # On the form's own fields: those of the class are shared with whoever asks at the same moment.
+        self.fields["operation"].choices = [every, *((name, name) for name in names)]  # type: ignore[attr-defined]
+        self.fields["outcome"].choices = [every, *outcomes]  # type: ignore[attr-defined]
+        self.full_clean()
 
 
 @require_GET

@@ -257,6 +257,24 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(world: World, program: M
     assert creations(world) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("audit?since=0001-01-01T00:00:00%2B23:59", 422),
+        ("audit?until=9999-12-31T23:59:59-23:59", 422),
+        ("audit.jsonl?since=0001-01-01T00:00:00%2B23:59", 422),
+        ("audit?page_token=0001-01-01T00:00:00%2B23:59_1", 422),
+        ("audit?person=a%00b", 400),
+        ("sandbox/jobs?kind=%00", 400),
+        ("sandbox/devices?product_key=%00", 400),
+    ],
+)
+def test_what_no_database_can_look_for_is_refused(
+    world: World, program: MakeProgram, path: str, status: int
+) -> None:
+    assert program().get(path).status_code == status
+
+
 def test_what_is_wrong_is_told_by_the_name_of_its_field(world: World, program: MakeProgram) -> None:
     robot = program()
     asked = robot.post(GROUPS, {"name": "x", "colour": "red"}).json()["errors"]

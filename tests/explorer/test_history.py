@@ -9,6 +9,7 @@ from console.connections.models import Connection
 from console.explorer import history
 from console.explorer.history import KEPT_CALLS, KEPT_PARAMETERS, keepable, keeps
 from console.explorer.models import ExplorerCall
+from console.explorer.views import HistoryFilters
 from tests.explorer.test_forms import values
 
 # Texts that are never kept: looked at one by one. Whatever is in neither list fails the test below.
@@ -39,6 +40,12 @@ def test_each_text_is_kept_or_not_by_decision():
     }
     assert texts - KEPT_PARAMETERS == NEVER_KEPT
     assert not NEVER_KEPT & KEPT_PARAMETERS
+
+
+def test_what_one_person_called_is_in_no_form_that_others_use_at_the_same_moment(cast, sign_in, keep):
+    keep()
+    assert "QueryProduct" in page(cast, sign_in).content.decode()
+    assert HistoryFilters.base_fields["operation"].choices == []  # which every request copies
 
 
 def test_secrets_and_contents_are_not_kept_and_are_asked_for_again(emulator, cast, sign_in):

@@ -8,7 +8,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from console.access.audit import searching
 from console.access.audit.lines import json_lines
@@ -17,7 +17,7 @@ from console.access.roles import Area, Level
 from console.access.trail import after, token_of
 from console.api.http import ApiRequest
 from console.api.problems import not_valid
-from console.api.schemas import Listing, Moment, Page
+from console.api.schemas import Given, Listing, Moment, Page
 from console.ui.csv import Download
 
 router = Router(tags=["Audit trail"])
@@ -62,8 +62,8 @@ class Wanted(Schema):
     target: str = Field("", max_length=255, description="Part of the target.")
     connection: str = Field("", max_length=80, description="The connection's short name.")
     outcome: Literal["", *AuditRecord.Outcome.values] = ""  # type: ignore[valid-type]
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = Field(None, description="Records before this moment.")
+    since: Given | None = None
+    until: Given | None = Field(None, description="Records before this moment.")
 
     def wanted(self) -> searching.Wanted:
         """The same, as the search takes it."""

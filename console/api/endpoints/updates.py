@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, gateway_of
 from console.api.problems import Problem
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.schemas import Body, Given, Listing, Moment, Page, Place
 from console.connections.gateway import Gateway
 from console.ota import api, jobs
 
@@ -168,8 +168,8 @@ class StaticBatch(Strategy):
     names: list[str] = Field(default_factory=list, max_length=api.MAX_LISTED_NAMES)
     percent: str = Field("", pattern=r"^(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)?$")
     group_id: str = Field("", max_length=64)
-    start_at: AwareDatetime | None = Field(None, description="5 minutes to 7 days ahead; left out: at once.")
-    finish_at: AwareDatetime | None = Field(None, description="An hour to 30 days after the start.")
+    start_at: Given | None = Field(None, description="5 minutes to 7 days ahead; left out: at once.")
+    finish_at: Given | None = Field(None, description="An hour to 30 days after the start.")
 
     @model_validator(mode="after")
     def _target_named(self) -> StaticBatch:
