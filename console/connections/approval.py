@@ -49,7 +49,8 @@ RULES = {
 """The operations that a rule may cover. No operation of the platform deletes several devices in one call."""
 
 WINDOW = timedelta(minutes=10)
-"""Deletions of one person on one connection within this time count as one: many small ones are a large one."""
+"""Deletions of one person in one team within this time count as one: many small ones are a large one. Not of a connection:
+two may lead to the same account."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,9 @@ def _devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | No
 
 
 def _recent(gateway: Gateway) -> int:
-    """Devices that the person deleted on this connection a short while ago, without anybody's approval."""
+    """Devices that the person deleted a short while ago, without anybody's approval."""
     lately = RecentDeletion.objects.filter(
-        connection=gateway.connection, user=gateway.actor, at__gt=Now() - WINDOW
+        connection__team=gateway.membership.team, user=gateway.actor, at__gt=Now() - WINDOW
     )
     return lately.aggregate(devices=Sum("devices"))["devices"] or 0
 
@@ -219,7 +220,7 @@ def _counted(gateway: Gateway, devices: int) -> bool:
         return True
     with transaction.atomic():
         Membership.objects.select_for_update(no_key=True).filter(pk=gateway.membership.pk).first()
-        own = RecentDeletion.objects.filter(connection=gateway.connection, user=gateway.actor)
+        own = RecentDeletion.objects.filter(connection__team=gateway.membership.team, user=gateway.actor)
         own.filter(at__lte=Now() - WINDOW).delete()
         if _recent(gateway) + devices > limit:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,7 @@ from console.connections.approval import (
     Rule,
 )
 from console.connections.gateway import PermissionRefused
-from console.connections.models import RecentDeletion
+from console.connections.models import Connection, RecentDeletion
 from tests.approvals.conftest import exists, there
 
 
@@ -117,6 +118,23 @@ def test_many_small_deletions_one_after_another_are_a_large_one(cast, rules, pro
     RecentDeletion.objects.update(at=timezone.now() - timedelta(minutes=11))
     cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
     assert there(cast, product) == devices[5:]
+
+
+def test_a_second_connection_to_the_same_account_is_no_way_round(cast, rules, product, devices):
+    rules(deletion=3)
+    cast.gateway().each("DeleteDevice", named(product, devices[:3]))
+    first = cast.connection
+    other = Connection.objects.create(
+        team=cast.team,
+        slug="again",
+        name="Again",
+        endpoint=first.endpoint,
+        access_key_id=first.access_key_id,
+        access_key_secret=first.access_key_secret,
+    )
+    with pytest.raises(ApprovalNeeded):
+        replace(cast, connection=other).gateway().each("DeleteDevice", named(product, devices[3:4]))
+    assert there(cast, product) == devices[3:]
 
 
 def test_a_limit_of_none_at_all_holds_back_the_first(cast, rules, product, devices):
