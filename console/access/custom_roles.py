@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 from console.access.models import CustomRole, Membership
 from console.access.roles import Area, Level, Role
 from console.access.teams import Actor, acting_now, recorded_as
+from console.ui.format import in_a_row
 
 Levels = Mapping[Area, Level]
 
@@ -94,15 +95,14 @@ def delete(actor: Actor, role: CustomRole) -> None:
         used = uses(role)
         if used:
             raise ValidationError(
-                gettext("This role is in use: %(uses)s. Give them another one first.")
-                % {"uses": ", ".join(used)},
+                gettext("This role is in use: %(uses)s. Give them another one first.") % {"uses": used},
                 code="used",
             )
         CustomRole.objects.filter(pk=role.pk).delete()
 
 
-def uses(role: CustomRole) -> list[str]:
-    """What gives this role, in words: members, invitations, API tokens, rules of single sign-on."""
+def uses(role: CustomRole) -> str:
+    """What gives this role, in words: members, invitations, API tokens, rules of single sign-on. Empty: nothing does."""
     team, slug = role.team, role.slug
     members = team.memberships.filter(role_slug=slug, user__is_service=False).count()
     waiting = team.invitations.filter(role_slug=slug).count()
@@ -115,7 +115,7 @@ def uses(role: CustomRole) -> list[str]:
         (tokens, ngettext("%(count)d API token", "%(count)d API tokens", tokens)),
         (rules, ngettext("%(count)d sign-on rule", "%(count)d sign-on rules", rules)),
     ]
-    return [words % {"count": count} for count, words in said if count]
+    return in_a_row(words % {"count": count} for count, words in said if count)
 
 
 def changed_meanwhile() -> ValidationError:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
+from console.ui.format import in_a_row
+
 
 @dataclass(frozen=True)
 class Narrowing:
@@ -69,4 +71,4 @@ def in_words(narrowing: Narrowing, connections: Mapping[int, str]) -> str:
     if narrowing.groups:
         count = len(narrowing.groups)
         parts.append(ngettext("%(count)d group", "%(count)d groups", count) % {"count": count})
-    return ", ".join(parts)
+    return in_a_row(parts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.access.http import TeamRequest
 from console.approvals.models import RULES, ApprovalRequest
@@ -28,7 +29,7 @@ class AskForm(forms.Form):
 class ApproveForm(forms.Form):
     """A yes to what was shown: `seen` is its digest."""
 
-    reason = _text(label=_("Note"), required=False)
+    reason = _text(label=pgettext_lazy("of a decision", "Note"), required=False)
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
 

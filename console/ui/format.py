@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -52,6 +53,11 @@ def duration(seconds: float | None) -> str:
 def sentence(clause: str) -> str:
     """A clause, such as a limit, as a sentence of its own: "at most 5" is "At most 5."."""
     return gettext("%(clause)s.") % {"clause": f"{clause[:1].upper()}{clause[1:]}"}
+
+
+def in_a_row(words: Iterable[str]) -> str:
+    """Words one after the other, parted as the language does: "2 products, 1 group"."""
+    return pgettext("between words in a row", ", ").join(words)
 
 
 def instant(value: object) -> datetime | None:

@@ -33,7 +33,7 @@ STATUSES: dict[str, dict[str, Status]] = {
         "DISABLE": Status(_("Disabled"), "bad", "ban"),
     },
     "invitation": {
-        "open": Status(_("Open"), "wait", "mail"),
+        "open": Status(pgettext_lazy("of an invitation", "Open"), "wait", "mail"),
         "expired": Status(_("Expired"), "off", "clock-x"),
         # Who invited has left, or may no longer give the role.
         "void": Status(_("No longer valid"), "warn", "mail-off"),

@@ -15,6 +15,7 @@ from console.access.custom_roles import Draft
 from console.access.models import CustomRole
 from console.access.roles import AREA_LABELS, CLOUD_AREAS, LEVEL_OF_ACCESS, Area, Level, Role
 from console.cloud.catalogue import Operation, operations
+from console.ui.format import in_a_row
 
 LEVEL_LABELS: Mapping[Level, str | Promise] = {
     Level.NONE: gettext_lazy("None"),
@@ -170,7 +171,7 @@ def summary(role: Role) -> list[str]:
     for level, words in verbs:
         areas = [str(AREA_LABELS[area]) for area in CLOUD_AREAS if nearest(area, role.level(area)) == level]
         if areas:
-            lines.append(words % {"areas": ", ".join(areas)})
+            lines.append(words % {"areas": in_a_row(areas)})
     for area in CONSOLE_WORDS:
         level = nearest(area, role.level(area))
         lines += [str(words) for step, words in CONSOLE_WORDS[area].items() if step == level]

@@ -82,7 +82,7 @@ def role(request: TeamRequest, slug: str) -> HttpResponse:
         "others": [other for other in request.team.roles.values() if other.slug != slug],
         "editable": own is not None and custom_roles.may_edit(request.membership, found),
         "may_add": request.membership.has_level(Area.MEMBERS, Level.WRITE),
-        "uses": custom_roles.uses(own) if own else [],
+        "uses": custom_roles.uses(own) if own else "",
     }
     return render(request, "access/role.html", context)
 
