@@ -54,6 +54,12 @@ def waiting_for(membership: Membership) -> ApprovalQuerySet:
     )
 
 
+def number_waiting_for(membership: Membership) -> int:
+    """How many requests wait for the member. Mostly nothing waits in the whole team, and that costs next to nothing."""
+    waiting = ApprovalRequest.objects.filter(team=membership.team_id, state=ApprovalRequest.State.WAITING)
+    return waiting_for(membership).count() if waiting.exists() else 0
+
+
 def deciders(request: ApprovalRequest) -> list[User]:
     """The people who may decide on a request that waits."""
     members = Membership.objects.select_related("user", "team").filter(

@@ -90,8 +90,9 @@ def _last_used(request: Any) -> Connection | None:
     if request.team is None:
         return None
     team, _slash, slug = request.membership.user.last_place.partition("/")
-    own = Connection.objects.within(request.membership)
-    return (own.filter(slug=slug).first() if team == request.team.slug else None) or own.first()
+    own: list[Connection] = request.membership.connections
+    used = [one for one in own if team == request.team.slug and one.slug == slug]
+    return next(iter((*used, *own)), None)
 
 
 def _remember(request: Any, connection: Connection) -> None:

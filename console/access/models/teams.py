@@ -206,7 +206,7 @@ class Membership(Grant):
         """Whether the connection is within reach."""
         return all(narrowing.admits_connection(pk) for narrowing in self.narrowings)
 
-    @property
+    @cached_property
     def connections(self) -> list[Any]:
         """The team's connections that are within reach, in their order (what a connection is, the room above knows)."""
         return [

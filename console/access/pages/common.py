@@ -22,4 +22,4 @@ def people(team: Team) -> QuerySet[Membership]:
 
 def connection_names(team: Team) -> dict[int, str]:
     """The names of the team's connections by id."""
-    return {connection.pk: connection.name for connection in team.connections.all()}
+    return dict(team.connections.values_list("pk", "name"))

@@ -16,7 +16,7 @@ register = template.Library()
 def approvals_waiting(context: RequestContext) -> int:
     """How many requests wait for the person."""
     membership = getattr(context.get("request"), "membership", None)
-    return inbox.waiting_for(membership).count() if membership is not None else 0
+    return inbox.number_waiting_for(membership) if membership is not None else 0
 
 
 @register.simple_tag(takes_context=True)
