@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from console.cloud.client import Client, Credentials
-from console.cloud.errors import BadAnswer, Unavailable
+from console.cloud.errors import BadAnswer, InvalidParameter, Unavailable
 from console.cloud.retry import NO_RETRY
 from console.cloud.transport import DirectTransport, new_transport, timeouts
 
@@ -184,11 +184,13 @@ def test_an_answer_that_does_not_come_is_waited_for_so_long() -> None:
 
 
 def test_a_name_that_is_no_host_s_was_never_sent_to() -> None:
-    for name in ("nowhere.invalid", f"{'x' * 64}.invalid"):
-        with Client(Credentials("id", "secret"), endpoint=f"http://{name}", retry=NO_RETRY) as client:
-            with pytest.raises(Unavailable) as failure:
-                client.call("QueryProduct", ProductKey="a1")
-            assert (failure.value.code, failure.value.sent) == ("Client.Unreachable", False)
+    credentials = Credentials("id", "secret")
+    with Client(credentials, endpoint="http://nowhere.invalid", retry=NO_RETRY) as client:
+        with pytest.raises(Unavailable) as failure:
+            client.call("QueryProduct", ProductKey="a1")
+        assert (failure.value.code, failure.value.sent) == ("Client.Unreachable", False)
+    with pytest.raises(InvalidParameter, match="InvalidEndpoint"):
+        Client(credentials, endpoint=f"http://{'x' * 64}.invalid", retry=NO_RETRY)
 
 
 def test_when_all_connections_are_in_use_the_wait_ends() -> None:

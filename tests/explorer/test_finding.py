@@ -20,9 +20,9 @@ def test_all_operations_are_listed_by_area_with_their_levels(emulator, cast, sig
     answer = sign_in("viewer").get(cast.url("explorer/"))
     assert set(found(answer)) == set(operations())
     html = unescape(answer.content.decode())
-    for word in ("Thing models", "Edge instances", "Read", "Write", "Destroy", "not for your role"):
+    for word in ("Thing models", "Edge instances", "Read", "Write", "Destroy", "not for you"):
         assert word in html
-    assert "not for your role" not in sign_in("owner").get(cast.url("explorer/")).content.decode()
+    assert "not for you" not in sign_in("owner").get(cast.url("explorer/")).content.decode()
 
 
 @pytest.mark.parametrize(

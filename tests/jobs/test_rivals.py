@@ -224,7 +224,7 @@ def test_two_jobs_with_the_same_names_at_once_make_each_device_once(cast, starte
     assert device_count(cast, product) == 5
 
 
-def test_a_connection_that_goes_over_to_another_account_gets_nothing_of_the_first_one_s_forms(
+def test_a_job_stops_when_its_connection_goes_over_to_another_account(
     cast, started, drain, clock
 ):
     job = started(600)
@@ -237,8 +237,8 @@ def test_a_connection_that_goes_over_to_another_account_gets_nothing_of_the_firs
     assert Chunk.objects.get(pk=two.pk).step == "register"
     Connection.objects.update(instance_id="iot-other")
     job = drain(job)
-    assert job.counts == {"unknown": 250, "failed": 350}
-    assert "NotFound" in Row.objects.filter(state="unknown").first().reason
+    assert (job.state, job.counts) == (Job.State.FAILED, {"unknown": 250, "canceled": 350})
+    assert "another account, region or instance" in job.error["text"]
     assert (
         not AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", outcome="done").count() > 1
     )
