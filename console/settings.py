@@ -202,10 +202,12 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nobody signs up by themselves
-ACCOUNT_ADAPTER = "console.access.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "console.access.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False  # the cookie goes with the browser; how long a session lasts is said below
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Django's own, which has the address in it too; allauth's reads and writes rows of accounts that there are: that takes time.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password, a new or removed factor
 ACCOUNT_FORMS = {"change_password": "console.access.sign_in.forms.ChangePasswordForm"}
 # allauth counts requests, in the cache; wrong passwords and codes are counted by axes, in the database.

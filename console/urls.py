@@ -18,7 +18,7 @@ _connection = [
 ]
 
 urlpatterns = [
-    path("accounts/", include("console.access.account_urls")),
+    path("accounts/", include("console.access.sign_in.urls")),
     path("i18n/language/", choose_language, name="set_language"),
     path("_style/", include("console.ui.urls")),
     path("api/v1/", include("console.api.urls")),

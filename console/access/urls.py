@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.access import trail, views
-from console.access.pages import invitations, joining, members, roles, team_settings
+from console.access import views
+from console.access.pages import audit, invitations, joining, members, roles, team_settings
 from console.access.sign_in import views as sign_in
 from console.access.sign_on import views as sign_on
 from console.access.tokens import views as tokens
@@ -49,7 +49,7 @@ urlpatterns = [
     path("<slug:team>/-/sign-on/<int:pk>/", sign_on.edit, name="sign-on-edit"),
     path("<slug:team>/-/sign-on/<int:pk>/move/", sign_on.move, name="sign-on-move"),
     path("<slug:team>/-/sign-on/<int:pk>/delete/", sign_on.delete, name="sign-on-delete"),
-    path("<slug:team>/-/audit/", trail.audit, name="audit"),
-    path("<slug:team>/-/audit/reads/", trail.reads, name="audit-reads"),
-    path("<slug:team>/-/audit/<int:pk>/", trail.record, name="audit-record"),
+    path("<slug:team>/-/audit/", audit.audit, name="audit"),
+    path("<slug:team>/-/audit/reads/", audit.reads, name="audit-reads"),
+    path("<slug:team>/-/audit/<int:pk>/", audit.record, name="audit-record"),
 ]

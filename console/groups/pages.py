@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from console.access.trail import trail_items
+from console.access.pages.audit import trail_items
 from console.connections.http import CloudRequest
 from console.groups import api
 from console.ui.links import curl

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from console.access.trail import trail_items
+from console.access.pages.audit import trail_items
 from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters

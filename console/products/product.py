@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from console.access.trail import trail_items
+from console.access.pages.audit import trail_items
 from console.cloud.errors import CloudError, NotFound
 from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form

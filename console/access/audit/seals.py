@@ -29,7 +29,7 @@ _MARK = "audit\x00"
 
 # What was known when a record was opened, and what was added when it was closed. The rows that it refers to are not sealed:
 # they may be deleted, and the record keeps their names.
-_OPENING = (
+OPENING = (
     "at",
     "actor_label",
     "token",
@@ -42,7 +42,7 @@ _OPENING = (
     "parameters",
     "before",
 )
-_CLOSING = ("opened_number", "closed_at", "outcome", "code", "message", "request_id")
+CLOSING = ("opened_number", "closed_at", "outcome", "code", "message", "request_id")
 
 
 class Planted(Undecryptable):
@@ -66,12 +66,12 @@ def genuine(key: str) -> str:
 
 def opening(values: Mapping[str, Any]) -> str:
     """What the first link of a record covers, as text; `values` are its columns."""
-    return _canonical("opening", {name: values[name] for name in _OPENING})
+    return _canonical("opening", {name: values[name] for name in OPENING})
 
 
 def closing(values: Mapping[str, Any]) -> str:
     """What the second link of a record covers, as text; `values` are its columns."""
-    return _canonical("closing", {name: values[name] for name in _CLOSING})
+    return _canonical("closing", {name: values[name] for name in CLOSING})
 
 
 def seal(key: str, number: int, state: str, content: str) -> str:

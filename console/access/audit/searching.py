@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from django.core.exceptions import BadRequest
 from django.db import connection
+from django.db.models import Q
 
 from console.access.models import AuditQuerySet, AuditRecord, Team
 
@@ -57,6 +59,28 @@ def search(team: Team, wanted: Wanted) -> AuditQuerySet:
             found = [value for value in _values(team, column) if part in value.casefold()]
             records = _of_values(records, column, found)
     return records
+
+
+def part(records: AuditQuerySet, token: str, size: int) -> tuple[list[AuditRecord], str | None]:
+    """So many of the records from where the token says ("": the newest), and the token of what follows them, if anything does.
+
+    Parts are found by time and id, so the thousandth costs what the first does. Raises BadRequest for what is no token.
+    """
+    if token:
+        moment, _separator, number = token.rpartition("_")
+        try:
+            at, pk = datetime.fromisoformat(moment), int(number)
+            if at.tzinfo is None or not 0 <= pk < 2**63:
+                raise BadRequest("no such page")
+            at = at.astimezone(UTC)  # which may be before the year 1
+        except (ValueError, OverflowError) as error:
+            raise BadRequest("no such page") from error
+        records = records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+    found = list(records[: size + 1])
+    rows = found[:size]
+    if len(found) == len(rows):
+        return rows, None
+    return rows, f"{rows[-1].at.astimezone(UTC).isoformat()}_{rows[-1].pk}"
 
 
 def operations(team: Team) -> list[str]:

@@ -21,12 +21,12 @@ from console.access.forms import GrantForm
 from console.access.http import TeamRequest
 from console.access.models import Invitation, Membership
 from console.access.narrowing import in_words
+from console.access.pages.audit import trail_items
 from console.access.pages.common import actor_of, connection_names, people
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
 from console.access.teams import assignable, is_owner, may_change
-from console.access.trail import trail_items
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.tables import Column, Table
 

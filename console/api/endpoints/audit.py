@@ -11,14 +11,12 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from console.access.audit import searching
-from console.access.audit.lines import json_lines
+from console.access.audit.lines import download
 from console.access.models import AuditRecord, Team
 from console.access.roles import Area, Level
-from console.access.trail import after, token_of
 from console.api.http import ApiRequest
 from console.api.problems import not_valid
 from console.api.schemas import Given, Listing, Moment, Page
-from console.ui.csv import Download
 
 router = Router(tags=["Audit trail"])
 
@@ -88,11 +86,9 @@ def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Pag
     """List the trail, newest first. `total` is not counted."""
     records = searching.search(_team(request), listing.wanted())
     try:
-        found = list(after(records, listing.page_token)[: listing.limit + 1])
+        shown, following = searching.part(records, listing.page_token, listing.limit)
     except BadRequest:
         raise not_valid([("page_token", _("This is no token of a page of this list."))]) from None
-    shown = found[: listing.limit]
-    following = token_of(shown[-1]) if len(found) > len(shown) else None
     return Page(items=[Record.of(record) for record in shown], total=None, next_page_token=following)
 
 
@@ -104,14 +100,7 @@ def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Pag
 )
 def export_audit_records(request: ApiRequest, wanted: Query[Wanted]) -> HttpResponseBase:
     """Export the trail as JSON lines, with the seals by which it can be checked later. The export is itself recorded."""
-    records = searching.search(_team(request), wanted.wanted())
-    return Download(
-        json_lines(records),
-        f"audit-{request.team.slug}.jsonl",
-        content_type="application/jsonl",
-        act="audit.export",
-        header=0,
-    )
+    return download(request.team, searching.search(_team(request), wanted.wanted()))
 
 
 def _team(request: ApiRequest) -> Team:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import BadRequest
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.access.audit.filters import AuditFilter, ReadsFilter
-from console.access.audit.lines import json_lines
-from console.access.audit.searching import operations, people, search
+from console.access.audit.lines import download
+from console.access.audit.searching import operations, part, people, search
 from console.access.http import TeamRequest
-from console.access.models import AuditQuerySet, AuditRecord, ReadCount
+from console.access.models import AuditRecord, ReadCount
 from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
@@ -142,18 +139,9 @@ def audit(request: TeamRequest) -> HttpResponseBase:
         lines = TABLE.csv_lines(records.iterator(chunk_size=1000))
         return Download(lines, f"audit-{request.team.slug}.csv", act="audit.export")
     if form == "jsonl":
-        return Download(
-            json_lines(records),
-            f"audit-{request.team.slug}.jsonl",
-            content_type="application/jsonl",
-            act="audit.export",
-            header=0,
-        )
-    size = page_size(request)
-    token = page_token(request)
-    rows = list(after(records, token)[: size + 1])
-    following = token_of(rows[size - 1]) if len(rows) > size else None
-    rows = rows[:size]
+        return download(request.team, records)
+    size, token = page_size(request), page_token(request)
+    rows, following = part(records, token, size)
     page = TokenPage(size=size, shown=len(rows), token=token, next=following)
     table = TABLE.bind(request, rows, page=page, empty=NO_MATCH if filters.values else EMPTY)
     context = {
@@ -242,23 +230,3 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_said, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def token_of(last: AuditRecord) -> str:
-    """Where the page after `last` begins: pages are found by time and id, so page 1,000 costs what page 1 does."""
-    return f"{last.at.astimezone(UTC).isoformat()}_{last.pk}"
-
-
-def after(records: AuditQuerySet, token: str) -> AuditQuerySet:
-    """The records older than the one of the token; all for "". Raises BadRequest for what is no token."""
-    if not token:
-        return records
-    moment, _separator, number = token.rpartition("_")
-    try:
-        at, pk = datetime.fromisoformat(moment), int(number)
-        if at.tzinfo is None or not 0 <= pk < 2**63:
-            raise BadRequest("no such page")
-        at = at.astimezone(UTC)  # which may be before the year 1
-    except (ValueError, OverflowError) as error:
-        raise BadRequest("no such page") from error
-    return records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))

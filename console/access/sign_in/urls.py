@@ -53,7 +53,7 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
-    path("sign-on/", include("console.access.sign_on_urls")),
+    path("sign-on/", include("console.access.sign_on.urls")),
     path("second-step/", mfa_views.authenticate, name="mfa_authenticate"),
     path("reauthenticate/code/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
     path("app/set-up/", reauthenticated(ActivateTOTPView.as_view()), name="mfa_activate_totp"),
