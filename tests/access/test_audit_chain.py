@@ -298,7 +298,6 @@ def test_a_record_within_a_transaction_is_refused(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="the tests' SQLite has room for one connection")
 def test_threads_that_write_at_once_make_one_chain(cast: Cast) -> None:
     def write(n: int) -> None:
         try:

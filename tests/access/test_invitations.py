@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -368,7 +368,6 @@ def test_an_account_made_meanwhile_is_not_taken_over(cast: Cast) -> None:
     assert not Membership.objects.filter(user__email=NEW).exists()
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="the tests' SQLite has room for one connection")
 @pytest.mark.django_db(transaction=True)
 def test_two_tabs_that_accept_at_once_make_one_account_and_one_membership(cast: Cast) -> None:
     path = invited(cast)

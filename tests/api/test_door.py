@@ -191,7 +191,6 @@ def test_of_two_that_come_at_once_one_is_done(
     assert creations(world) == 1
 
 
-@pytest.mark.skipif(database.vendor != "postgresql", reason="only one at a time writes to SQLite")
 @pytest.mark.django_db(transaction=True)
 def test_of_four_in_one_moment_one_is_done(world: World, program: MakeProgram) -> None:
     robot = program()

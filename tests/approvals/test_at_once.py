@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest
@@ -14,7 +13,6 @@ from tests.jobs.test_at_once import at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="only one at a time writes to SQLite"),
 ]
 
 

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from console.devices import loading
 from console.jobs import actions, engine
@@ -15,7 +15,6 @@ from tests.jobs.conftest import a_moment_ago
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="only one at a time writes to SQLite"),
 ]
 WAIT = 30
 
