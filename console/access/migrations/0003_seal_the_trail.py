@@ -1,11 +1,11 @@
-"""The ends of a chain are states, and what was recorded before there were chains becomes links of them."""
+"""What was recorded before there were chains becomes links of them."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Any
 
-from django.db import migrations, models
+from django.db import migrations
 
 _AT_ONCE = 500
 
@@ -44,11 +44,4 @@ def seal_what_is_there(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = [("access", "0002_grants_tokens_and_seals")]
 
-    operations = [
-        migrations.RenameField("auditchain", "seal", "state"),
-        migrations.RenameField("auditchain", "base_seal", "base_state"),
-        migrations.AlterField(
-            "auditrecord", "token", models.CharField(blank=True, max_length=100, verbose_name="API token")
-        ),
-        migrations.RunPython(seal_what_is_there, migrations.RunPython.noop, elidable=True),
-    ]
+    operations = [migrations.RunPython(seal_what_is_there, migrations.RunPython.noop, elidable=True)]
