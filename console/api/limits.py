@@ -28,23 +28,28 @@ class Left:
 
 def take(name: str, limit: int, seconds: int) -> Left:
     """Count one for `name` in the present window of so many seconds."""
-    return _left(name, limit, seconds, 1)
+    key, reset = _window(name, seconds)
+    return Left(limit, limit - _counted(key, 2 * seconds), reset)
 
 
 def look(name: str, limit: int, seconds: int) -> Left:
     """What is left, without counting."""
-    return _left(name, limit, seconds, 0)
+    key, reset = _window(name, seconds)
+    return Left(limit, limit - cache.get(key, 0), reset)
 
 
-def _left(name: str, limit: int, seconds: int, counted: int) -> Left:
+def _window(name: str, seconds: int) -> tuple[str, int]:
+    """The key of the present window, and how many seconds are left of it."""
     now = time.time()
     window = int(now // seconds)
-    key = f"api:{name}:{window}"
-    used = cache.get(key, 0)
-    if counted:
-        cache.add(key, 0, 2 * seconds)
+    return f"api:{name}:{window}", max(1, round((window + 1) * seconds - now))
+
+
+def _counted(key: str, kept: int) -> int:
+    """One more under the key; how many now."""
+    for _ in range(2):
         try:
-            used = cache.incr(key)
-        except ValueError:  # Redis went away or came back between the two
-            used = 1
-    return Left(limit, limit - used, max(1, round((window + 1) * seconds - now)))
+            return cache.incr(key)
+        except ValueError:  # the first of its window
+            cache.add(key, 0, kept)
+    return 1  # Redis went away or came back between the two
