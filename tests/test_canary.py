@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -10,19 +11,33 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from django.conf import settings as configured
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection as database
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.access.audit import Origin
+from console.access.models import AuditChain, AuditRecord, Membership
+from console.access.narrowing import Narrowing
+from console.access.teams import Actor
+from console.access.tokens.making import Wanted, make_personal
+from console.api.document import PREFIX, document, operations
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections.models import Connection
+from console.jobs.models import Job, Secret
+from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider, _running, provider, sign_on
+from tests.access.people import APP_SECRET, STEP, code, enter, give_app, give_recovery_codes
+from tests.api.test_matrix import named
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Cast
-from tests.test_urls_by_role import MEMBERS_ONLY
+from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, started, table
+from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 from tests.world import World, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+# Fixtures.
+__all__ = ["_no_bells", "_no_pauses", "_running", "drain", "fleet_copied", "product", "provider", "seeded"]
+__all__ += ["started", "world"]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"
@@ -47,13 +62,16 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def read(response: Any) -> str:
-    """All of an answer: body and headers."""
+    """All of an answer: body, headers and cookies, but for the session's own, which is there to hold its key."""
     body = b"".join(response.streaming_content) if response.streaming else response.content
-    return body.decode(errors="replace") + str(dict(response.headers)) + str(response.cookies)
+    cookies = [cookie for name, cookie in response.cookies.items() if name != configured.SESSION_COOKIE_NAME]
+    return body.decode(errors="replace") + str(dict(response.headers)) + str(cookies)
 
 
 def tables() -> Iterator[str]:
-    """Every row of every table, as text."""
+    """Every row of every table, as text, what sessions hold included."""
+    for session in Session.objects.all():
+        yield f"django_session, opened: {session.get_decoded()}"
     with database.cursor() as cursor:
         for table in database.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {database.ops.quote_name(table)}")
@@ -96,6 +114,8 @@ def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
             seen[f"GET {name}"] = read(client.get(world.url(name)))
     seen["edit"] = read(client.post(EDIT, {**FORM, "access_key_secret": KEY_SECRET}))
     seen["token"] = read(client.post(EDIT, {**FORM, "security_token": TOKEN, "untested": "on"}))
+    assert Connection.objects.get(pk=world.cast.connection.pk).security_token == TOKEN
+    seen["form"] = read(client.get(EDIT))
     seen["refused"] = read(
         client.post(EDIT, {**FORM, "access_key_id": "wrong", "access_key_secret": KEY_SECRET})
     )
@@ -142,6 +162,140 @@ def test_what_is_revealed_is_shown_once_and_kept_nowhere(
     logged = "\n".join(record.getMessage() for record in log.records)
     assert revealed[0] not in logged + "\n".join(tables())
     assert revealed[0].encode() not in redis_holds(redis_url)
+
+
+# Where a secret has to be to be of use. A session is known by its key, which Django keeps as it is; a link to a new password
+# waits in the session of whoever opened it.
+KEPT = {
+    "session key": {"django_session", "usersessions_usersession"},
+    "reset link": {"django_session, opened"},
+}
+
+
+@pytest.mark.django_db(transaction=True)  # codes and mails go out when what they belong to is committed
+def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or_redis(
+    world: World,
+    provider: IdentityProvider,
+    sign_in: SignIn,
+    redis_url: str,
+    log: pytest.LogCaptureFixture,
+    mailoutbox: Any,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    owner = world.cast.members["owner"]
+    client, stranger = sign_in("owner"), Client()
+    secrets = {
+        "app": APP_SECRET,
+        "client secret of the provider": CLIENT_SECRET,
+        "password": PASSWORD,
+        "session key": client.session.session_key,
+        "signing key": configured.SECRET_KEY,
+        "encryption key": configured.FIELD_ENCRYPTION_KEYS[0],
+    }
+    # A passkey has no secret here: its private half stays on the person's device.
+    give_app(owner)
+    codes = give_recovery_codes(owner)
+    secrets |= {f"recovery code {number}": one for number, one in enumerate(codes)}
+    actor = Actor(Membership.objects.select_related("team", "user").get(user=owner), Origin())
+    secrets["API token"] = make_personal(actor, Wanted("canary", "administrator", Narrowing(), 9)).key
+    once = read(client.get(world.url("mfa_view_recovery_codes")))
+    assert [one for one in codes if one not in once] == []
+    # Links that let somebody in: shown once, or sent by mail, and opened.
+    settings.SENDS_MAIL = False
+    fields = {"email": "late@acme.test", "name": "", "role": "viewer", "reach": "all"}
+    shown = read(client.post(world.url("access:invite"), fields))
+    secrets["invitation link"] = found(r"/invitations/([\w-]{20,})/", shown)
+    settings.SENDS_MAIL = True
+    stranger.post("/accounts/password/reset/", {"email": "viewer@acme.test"})
+    link = found(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
+    secrets["reset link"] = link.rstrip("/").partition("-")[2]
+    secrets["chain"] = AuditChain.objects.get(team=world.cast.team).key
+    assert all(len(secret) >= 8 for secret in secrets.values())
+
+    seen: dict[str, str] = {}
+    for secret, path in (("invitation", f"/invitations/{secrets['invitation link']}/"), ("reset", link)):
+        opened = stranger.get(path)
+        seen[f"{secret}, opened"] = read(stranger.get(opened["Location"]))
+    for name in {**MEMBERS_ONLY, **FOR_ALL}:
+        if name == "account_logout" or (name in MEMBERS_ONLY and not MEMBERS_ONLY[name].get):
+            continue
+        seen[f"GET {name}"] = read(client.get(world.url(name)))
+        seen[f"GET {name} as a stranger"] = read(Client().get(world.url(name)))
+    for wrong in (code(APP_SECRET, 40), codes[0]):  # a code that is none, and one that works, once
+        entering = Client()
+        seen[f"password, then {wrong == codes[0]}"] = read(enter(entering, owner.email))
+        seen[f"second step {wrong == codes[0]}"] = read(entering.post(STEP, {"code": wrong}))
+    seen["single sign-on"] = read(sign_on(Client(), provider.person("ada")))
+    bearer = {"Authorization": f"Bearer {secrets['API token']}"}
+    for path, method, _described in operations(document()):
+        if method == "get":
+            seen[path] = read(Client().get(path.format(**named(world)), headers=bearer))
+    seen["API, with a token that is none"] = read(
+        Client().get(f"{PREFIX}token", headers={"Authorization": f"Bearer {secrets['API token'][:-1]}"})
+    )
+    seen["API, by address"] = read(Client().get(f"{PREFIX}nothing", headers=bearer))
+    for record in AuditRecord.objects.for_team(world.cast.team):
+        seen[f"record {record.pk}"] = read(client.get(world.url("access:audit-record", pk=record.pk)))
+    seen["404"] = read(client.get(f"/acme/nothing/?token={secrets['API token']}"))
+    monkeypatch.delattr("console.products.api.list_products")
+    client.raise_request_exception = False
+    broken = client.get(world.url("products:list"))
+    assert broken.status_code == 500
+    seen["500"] = read(broken)
+
+    # The provider of this test runs in this process, and logs what it is sent.
+    theirs = ("authlib", "werkzeug", "oidc_provider_mock", "httpx", "httpcore", "urllib3")
+    lines = [r.getMessage() + str(r.exc_text or "") for r in log.records if not r.name.startswith(theirs)]
+    rows, kept = list(tables()), redis_holds(redis_url).decode(errors="replace")
+    for name, secret in secrets.items():
+        # Codes are numbers: a time or an id that happens to hold one of them is none.
+        itself = re.compile(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])")
+        assert [where for where, text in seen.items() if itself.search(text)] == [], name
+        assert [line for line in lines if itself.search(line)] == [], name
+        held = {row.partition(":")[0] for row in rows if itself.search(row)}
+        assert held == KEPT.get(name, set()), name
+        assert not itself.search(kept), name
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    assert match is not None
+    return match[1]
+
+
+def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
+    world: World,
+    started: Callable[..., Job],
+    drain: Callable[[Job], Job],
+    emulator: Any,
+    sign_in: SignIn,
+    redis_url: str,
+    log: pytest.LogCaptureFixture,
+) -> None:
+    registered, owner = drain(started(8)), sign_in("owner")
+    owner.post(world.url("jobs:secrets", job=registered.pk))
+    collected = Job.objects.get(kind="devices.secrets")
+    drain(collected)
+    file = owner.get(world.url("jobs:result-with-secrets", job=registered.pk))
+    secrets = [row["device_secret"] for row in table(file)]
+    assert len(set(secrets)) == 8 == Secret.objects.count()
+    assert all(secrets)
+    seen: dict[str, str] = {}
+    for name in (name for name, may in MEMBERS_ONLY.items() if name.startswith("jobs:") and may.get):
+        if name == "jobs:result-with-secrets":
+            continue
+        for job in (registered, collected):
+            seen[f"{name} {job.kind}"] = read(owner.get(world.url(name, job=job.pk)))
+    for record in AuditRecord.objects.for_team(world.cast.team):
+        seen[f"record {record.pk}"] = read(owner.get(world.url("access:audit-record", pk=record.pk)))
+    logged, rows = "\n".join(record.getMessage() for record in log.records), "\n".join(tables())
+    kept = redis_holds(redis_url)
+    for secret in secrets:
+        assert [where for where, text in seen.items() if secret in text] == []
+        assert secret not in logged
+        assert secret not in rows
+        assert secret.encode() not in kept
 
 
 def test_the_keys_are_not_in_a_traceback_or_a_repr(cast: Cast, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 
 from console.access.models import AuditRecord, Membership
+from console.access.roles import BUILT_IN, OWNER
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.connections.reach.names import IN_ADDRESSES
@@ -33,6 +34,12 @@ WHOLE = {"products:create", "groups:create", "connections:edit", "connections:te
 BY_GROUP = {"devices:add-group", "devices:remove-group"}
 # Ask back what was posted before anything is sent.
 QUESTIONS = {"ota:cancel-devices", "ota:confirm-tasks"}
+# All roles that a membership can be limited in.
+LIMITED = [role for role in BUILT_IN if role != OWNER]
+# Pages of the team beside its connections, and those that stay open to who is limited: the front door, tokens of their own,
+# and requests, of which they see those within reach.
+BESIDE = sorted(set(MEMBERS_ONLY) - set(HERE))
+THEIR_OWN = {"access:team", "access:add-own-token", "approvals:list"}
 # Of the whole team, and of what each person asked for: tested with them.
 APART = {name for name in HERE if name.startswith("approvals:")}
 
@@ -127,21 +134,25 @@ def test_every_part_of_an_address_is_known_to_name_something_or_not() -> None:
 def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
     world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
 ) -> None:
-    mine = world.things["products"]["key"]
-    narrow(world, "administrator", products=[mine])
-    answer = sign_in("administrator").get(world.url(name))
     may = MEMBERS_ONLY[name]
-    if may.get == NOBODY:
-        expected = {404, 405}
-    elif name in WHOLE | BY_GROUP:
-        expected = {403}
-    elif "group_id" in addresses()[name] or name == "ota:verify":
-        expected = {404}  # no group is listed; the package to be verified is for another product
-    else:
-        expected = {200, 302}
-    assert answer.status_code in expected, answer.status_code
-    told = body(answer)
-    assert [word for word in elsewhere.words if word in told] == []
+    for role in LIMITED:
+        narrow(world, role, products=[world.things["products"]["key"]])
+        answer = sign_in(role).get(world.url(name))
+        if may.get == NOBODY:
+            expected = {404, 405}
+        elif role not in may.get:
+            expected = {403, 404}
+        elif name in WHOLE | BY_GROUP:
+            expected = {403}
+        elif "group_id" in addresses()[name] or name == "ota:verify":
+            expected = {404}  # no group is listed; the package to be verified is for another product
+        else:
+            expected = {200, 302}
+        assert answer.status_code in expected, f"{role}: {answer.status_code}"
+        told = body(answer)
+        assert [word for word in elsewhere.words if word in told] == [], role
+        if role not in may.post:
+            assert sign_in(role).post(world.url(name)).status_code in {403, 404, 405}, role
     assert world.upstream.writes == []
 
 
@@ -149,30 +160,44 @@ def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
 def test_what_is_out_of_reach_is_not_there(
     world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
 ) -> None:
-    narrow(world, "administrator", products=[world.things["products"]["key"]])
-    client = sign_in("administrator")
     known = world.things[""] | {"action": "disable"} | elsewhere.things
     url = replace(world, things={"": known}).url(name)
     asked = {str(value) for value in elsewhere.things.values()}  # what the address itself holds
-    for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
-        answer = getattr(client, method)(url)
-        expected = (
-            {404, 405} if may == NOBODY else {403, 404} if method == "get" else {302, 400, 403, 404, 422}
-        )
-        if name in QUESTIONS and method == "post":
-            expected |= {200}
-        assert answer.status_code in expected, f"{method} {url}: {answer.status_code}"
-        told = body(answer)
-        assert [word for word in elsewhere.words - asked if word in told] == [], method
+    for role in LIMITED:
+        narrow(world, role, products=[world.things["products"]["key"]])
+        for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
+            answer = getattr(sign_in(role), method)(url)
+            expected = {404, 405} if may == NOBODY else {403, 404}
+            if method == "post" and role in may:
+                expected |= {302, 400, 422} | ({200} if name in QUESTIONS else set())
+            assert answer.status_code in expected, f"{method} {url} as {role}: {answer.status_code}"
+            told = body(answer)
+            assert [word for word in elsewhere.words - asked if word in told] == [], f"{method} as {role}"
     assert world.upstream.writes == [], "something out of reach was changed"
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
 def test_another_connection_of_the_team_is_not_there(world: World, sign_in: SignIn, name: str) -> None:
     other = Connection.objects.create(team=world.cast.team, slug="other", name="Other", access_key_id="k")
-    narrow(world, "administrator", connections=[other.pk])
-    client, url = sign_in("administrator"), world.url(name)
-    assert (client.get(url).status_code, client.post(url).status_code) == (404, 404)
+    url = world.url(name)
+    for role in LIMITED:
+        narrow(world, role, connections=[other.pk])
+        client = sign_in(role)
+        assert (client.get(url).status_code, client.post(url).status_code) == (404, 404), role
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_who_is_limited_has_no_part_in_the_team_beside_its_connections(
+    world: World, sign_in: SignIn, name: str
+) -> None:
+    url, may = world.url(name), MEMBERS_ONLY[name]
+    for role in LIMITED:
+        narrow(world, role, products=[world.things["products"]["key"]])
+        for method, roles in (("get", may.get), ("post", may.post)):
+            status = getattr(sign_in(role), method)(url).status_code
+            refused = {405} if roles == NOBODY else {403}
+            expected = {200, 302, 422} if name in THEIR_OWN and roles else refused
+            assert status in expected, f"{method} {url} as {role}: {status}"
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])

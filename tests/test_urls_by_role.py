@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 from django.test import Client
 
-from console.access.models import AuditRecord
-from console.access.roles import BUILT_IN
+from console.access.models import AuditRecord, CustomRole
+from console.access.roles import BUILT_IN, Level
 from console.cloud.catalogue import Access, operations
 from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
@@ -179,57 +179,57 @@ MEMBERS_ONLY: dict[str, May] = {
     "jobs:bad-lines": PAGE,
 }
 
-# Addresses that name no team: what a stranger and what somebody signed in gets.
-FOR_ALL: dict[str, tuple[int, int]] = {
-    "access:home": (302, 302),
-    "access:profile": (302, 200),
-    "access:own-tokens": (302, 200),
-    "access:revoke-own-token": (302, 200),
-    "api-reference": (302, 200),
-    "access:new-team": (302, 403),  # for who owns a team
-    "access:invitation-link": (302, 302),  # to the page below, whatever the token is
-    "access:invitation": (404, 404),  # nobody opened a link here
-    "access:security": (302, 200),
-    "access:end-session": (302, 405),
-    "access:end-other-sessions": (302, 405),
-    "set_language": (405, 405),  # posted, by anybody
-    "account_login": (200, 302),
-    "account_logout": (302, 200),
-    "account_inactive": (200, 200),
-    "account_signup": (200, 302),
-    "account_reauthenticate": (302, 200),
-    "account_change_password": (302, 200),
-    "account_set_password": (302, 302),
-    "account_reset_password": (200, 200),
-    "account_reset_password_done": (200, 200),
-    "account_reset_password_from_key": (200, 200),
-    "account_reset_password_from_key_done": (200, 200),
+# Addresses that name no team: what a stranger and somebody signed in get, and what they get for an empty post.
+FOR_ALL: dict[str, tuple[int, int, int, int]] = {
+    "access:home": (302, 302, 302, 405),
+    "access:profile": (302, 200, 302, 200),
+    "access:own-tokens": (302, 200, 302, 405),
+    "access:revoke-own-token": (302, 200, 302, 302),
+    "api-reference": (302, 200, 302, 405),
+    "access:new-team": (302, 403, 302, 403),  # for who owns a team
+    "access:invitation-link": (302, 302, 405, 405),  # to the page below, whatever the token is
+    "access:invitation": (404, 404, 404, 404),  # nobody opened a link here
+    "access:security": (302, 200, 302, 405),
+    "access:end-session": (302, 405, 302, 404),
+    "access:end-other-sessions": (302, 405, 302, 302),
+    "set_language": (405, 405, 302, 302),  # posted, by anybody
+    "account_login": (200, 302, 200, 302),
+    "account_logout": (302, 200, 302, 302),
+    "account_inactive": (200, 200, 405, 405),
+    "account_signup": (200, 302, 200, 302),
+    "account_reauthenticate": (302, 200, 302, 200),
+    "account_change_password": (302, 200, 302, 200),
+    "account_set_password": (302, 302, 302, 302),
+    "account_reset_password": (200, 200, 200, 200),
+    "account_reset_password_done": (200, 200, 405, 405),
+    "account_reset_password_from_key": (200, 200, 200, 200),
+    "account_reset_password_from_key_done": (200, 200, 405, 405),
     # Single sign-on is not there unless a provider is set up; the way to it begins by a post.
-    "sign_on": (405, 405),
-    "sign_on_again": (302, 404),
-    "sign_on_callback": (404, 404),
-    "socialaccount_login_cancelled": (200, 200),
-    "mfa_authenticate": (302, 302),  # for who has entered the password
-    "mfa_login_webauthn": (302, 302),
-    "mfa_index": (302, 302),
-    "mfa_list_webauthn": (302, 302),
-    "mfa_activate_totp": (302, 200),
-    "mfa_deactivate_totp": (302, 404),  # no app is set up
-    "mfa_view_recovery_codes": (302, 404),
-    "mfa_generate_recovery_codes": (302, 200),
-    "mfa_add_webauthn": (302, 200),
-    "mfa_edit_webauthn": (302, 404),
-    "mfa_remove_webauthn": (302, 404),
-    "mfa_reauthenticate": (302, 302),  # to the password
-    "mfa_reauthenticate_webauthn": (302, 302),
-    "account_email": (302, 302),
-    "account_email_verification_sent": (302, 302),
+    "sign_on": (405, 405, 404, 404),
+    "sign_on_again": (302, 404, 302, 405),
+    "sign_on_callback": (404, 404, 405, 405),
+    "socialaccount_login_cancelled": (200, 200, 405, 405),
+    "mfa_authenticate": (302, 302, 302, 302),  # for who has entered the password
+    "mfa_login_webauthn": (302, 302, 302, 302),
+    "mfa_index": (302, 302, 302, 302),
+    "mfa_list_webauthn": (302, 302, 302, 302),
+    "mfa_activate_totp": (302, 200, 302, 200),
+    "mfa_deactivate_totp": (302, 404, 302, 404),  # no app is set up
+    "mfa_view_recovery_codes": (302, 404, 302, 405),
+    "mfa_generate_recovery_codes": (302, 200, 302, 200),
+    "mfa_add_webauthn": (302, 200, 302, 200),
+    "mfa_edit_webauthn": (302, 404, 302, 404),
+    "mfa_remove_webauthn": (302, 404, 302, 404),
+    "mfa_reauthenticate": (302, 302, 302, 302),  # to the password
+    "mfa_reauthenticate_webauthn": (302, 302, 302, 302),
+    "account_email": (302, 302, 302, 302),
+    "account_email_verification_sent": (302, 302, 302, 302),
     # The style guide is not there unless it is switched on.
-    "ui:style": (404, 404),
-    "ui:style-chart": (404, 404),
-    "ui:style-form": (404, 404),
-    "ui:style-confirm": (404, 404),
-    "ui:style-tray": (404, 404),
+    "ui:style": (404, 404, 404, 404),
+    "ui:style-chart": (404, 404, 404, 404),
+    "ui:style-form": (404, 404, 404, 404),
+    "ui:style-confirm": (404, 404, 404, 404),
+    "ui:style-tray": (404, 404, 404, 404),
 }
 
 
@@ -261,10 +261,10 @@ def test_each_role_gets_what_it_may_and_no_more(world: World, sign_in: SignIn, n
         posted = sign_in(role).post(url).status_code
         assert posted == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {posted}"
     assert world.upstream.writes == [], "a refused request reached the platform"
-    allowed = sorted(may.post)
-    if allowed:
-        posted = sign_in(allowed[0]).post(url).status_code
-        assert posted in FINE, f"POST {url} as {allowed[0]}: {posted}"
+    for number, role in enumerate(sorted(may.post)):
+        posted = sign_in(role).post(url).status_code
+        gone = {404} if number else set()  # the first may have taken away what the address names
+        assert posted in FINE | gone, f"POST {url} as {role}: {posted}"
 
 
 def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(world: World, sign_in: SignIn) -> None:
@@ -311,10 +311,17 @@ def test_a_job_of_another_connection_is_not_found(world: World, sign_in: SignIn)
 
 
 def test_a_post_without_the_token_of_its_page_is_refused(world: World) -> None:
-    client = Client(enforce_csrf_checks=True)
+    client, stranger = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     client.force_login(world.cast.members["owner"])
-    posted = [world.url(name) for name, may in MEMBERS_ONLY.items() if may.post]
-    assert [url for url in posted if client.post(url).status_code != 403] == []
+    wrong: list[str] = []
+    for url in map(world.url, addresses()):
+        for method in ("post", "put", "patch", "delete"):
+            forged = getattr(client, method)(url)
+            asked = getattr(stranger, method)(url)
+            led = asked.status_code == 302 and asked["Location"].startswith("/accounts/login/?")
+            if forged.status_code != 403 or not (led or asked.status_code == 403):
+                wrong.append(f"{method} {url}: {forged.status_code} {asked.status_code}")
+    assert wrong == []
     assert world.upstream.writes == []
 
 
@@ -332,13 +339,12 @@ def test_no_other_method_does_anything(world: World, sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("name", FOR_ALL)
 def test_what_names_no_team_is_for_whom_it_should_be(world: World, sign_in: SignIn, name: str) -> None:
-    stranger, member = FOR_ALL[name]
-    answer = sign_in("").get(world.url(name))
-    assert answer.status_code == stranger
-    if stranger == 302:
-        assert answer["Location"].startswith(("/accounts/login/", "/"))
-        assert not re.match(r"https?:|//", answer["Location"])
-    assert sign_in("viewer").get(world.url(name)).status_code == member
+    url, expected = world.url(name), FOR_ALL[name]
+    asked = [("", "get"), ("viewer", "get"), ("", "post"), ("viewer", "post")]
+    for (role, method), status in zip(asked, expected, strict=True):
+        answer = getattr(sign_in(role), method)(url)
+        assert answer.status_code == status, f"{method} {url} as {role or 'a stranger'}"
+        assert not re.match(r"https?:|//", answer.get("Location", "")), f"{method} {url}"
 
 
 # -- operations ------------------------------------------------------------------------------------------------------
@@ -384,3 +390,30 @@ def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_
 def test_every_role_is_held_against_an_expectation() -> None:
     assert set(MOST) == set(BUILT_IN)
     assert {described.area for described in operations().values()} <= set(FULL)
+
+
+# A team's own roles: one for each cell of the matrix, with that level in that area and none anywhere else.
+CELLS = [(area, level) for area in FULL for level in Level]
+
+
+@pytest.mark.parametrize(("area", "level"), CELLS)
+def test_a_role_of_the_teams_own_may_call_what_its_one_cell_says_and_nothing_else(
+    world: World, area: str, level: Level
+) -> None:
+    CustomRole.objects.create(team=world.cast.team, slug="cell", name="Cell", levels={area: int(level)})
+    world.cast.team.memberships.filter(user=world.cast.members["operator"]).update(role_slug="cell")
+    gateway = world.cast.gateway("operator")
+    for described in operations().values():
+        here = described.area == area
+        expected = here and ORDER.index(described.access) < level
+        assert gateway.allows(described.name) == expected, described.name
+        may_reveal = here and level == len(ORDER)
+        assert gateway.reveals(described.name) == may_reveal, described.name
+        if not expected:
+            with pytest.raises(PermissionRefused):
+                gateway.call(described.name)
+        elif described.secret_fields and not may_reveal:
+            with pytest.raises(PermissionRefused):
+                gateway.call(described.name, reveal=True)
+    assert gateway.calls == 0
+    assert world.upstream.writes == []
