@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -198,18 +199,23 @@ def test_each_role_gets_what_it_may_and_no_more(world: World, program: MakeProgr
     if name == "unpublish_product":
         ask(program("owner", "administrator", name="first"), "publish_product", names)
     world.upstream.writes.clear()
-    for role in sorted(EVERYBODY - wanted.may):
-        answer = ask(program("owner", role), name, names)
+    for role, of_team in product(sorted(EVERYBODY - wanted.may), (False, True)):
+        refused = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
+        answer = ask(refused, name, names)
         assert answer.status_code == 403, f"{role}: {content_of(answer)!r}"
         assert answer["Content-Type"] == "application/problem+json"
     assert world.upstream.writes == [], "a refused request reached the platform"
-    role = sorted(wanted.may)[0]
-    answer = ask(program("owner", role), name, names)
+    first, *others = product(sorted(wanted.may), (False, True))
+    answer = ask(program("owner", first[0]), name, names)
     content = content_of(answer)
-    assert answer.status_code == wanted.answer, f"{role}: {content!r}"
+    assert answer.status_code == wanted.answer, f"{first}: {content!r}"
     if BY_ID[name][1] == "get":
         assert world.upstream.writes == [], "reading changed something"
     check(name, answer.status_code, answer["Content-Type"], content)
+    for role, of_team in others:  # what the first did may be in their way, their role is not
+        allowed = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
+        answer = ask(allowed, name, names)
+        assert answer.status_code not in {401, 403, 405}, f"{role}: {content_of(answer)!r}"
 
 
 @pytest.mark.parametrize("name", [name for name, wanted in EXPECTED.items() if wanted.may == EVERYBODY])
