@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from console.access.audit import Origin, close_record, open_record, recorded, storable
+from console.access.audit import Origin, recorded, storable, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
 from console.cloud.catalogue import operation
@@ -291,17 +291,16 @@ def expire(requests: Any) -> int:
 
 def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None) -> None:
     """A record of something that came by itself."""
-    record = open_record(
+    write_record(
+        outcome,
         operation=operation,
         actor=actor,
-        actor_label=actor.label if actor else "",
         team=request.team,
         origin=Origin(job_id=request.job_id),
         target=request.target,
         parameters=_facts(request),
         connection=request.connection.slug,
     )
-    close_record(record, outcome)
 
 
 def _noted(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -60,36 +60,42 @@ def _address(text: str) -> str | None:
         return None
 
 
-def open_record(
-    *,
-    operation: str,
-    actor: User | None,
-    team: Team | None,
-    origin: Origin,
-    target: str = "",
-    parameters: Mapping[str, Any] | None = None,
-    before: Mapping[str, Any] | None = None,
-    connection: str = "",
-    actor_label: str = "",
-) -> AuditRecord:
+class Act(TypedDict):
+    """What a record says of an act before it is done.
+
+    `before` is what an edit found, under the names of the parameters that write it; both are masked.
+    """
+
+    operation: str
+    actor: User | None
+    team: Team | None
+    origin: Origin
+    target: NotRequired[str]
+    parameters: NotRequired[Mapping[str, Any] | None]
+    before: NotRequired[Mapping[str, Any] | None]
+    connection: NotRequired[str]
+    actor_label: NotRequired[str]  # where it is not the actor's own
+
+
+def open_record(**act: Unpack[Act]) -> AuditRecord:
     """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`.
 
-    `before` is what an edit found, under the names of the parameters that write it; masked as they are. Not to be called
-    within a transaction: it is committed before the act, and stays when the act is rolled back. Raises RuntimeError there,
-    and Undecryptable when the chain's key cannot be read: what cannot be recorded is not done.
+    Not to be called within a transaction: it is committed before the act, and stays when the act is rolled back. Raises
+    RuntimeError there, and Undecryptable when the chain's key cannot be read: what cannot be recorded is not done.
     """
+    actor, origin, before = act["actor"], act["origin"], act.get("before")
     record = AuditRecord(
-        operation=operation,
+        operation=act["operation"],
         actor=actor,
-        actor_label=storable(actor_label or (actor.label if actor else ""), 255),
-        team=team,
+        actor_label=storable(act.get("actor_label") or (actor.label if actor else ""), 255),
+        team=act["team"],
         ip=origin.ip,
         user_agent=storable(origin.user_agent, 255),
         token=storable(origin.token, 100),
         job=origin.job_id,
-        connection=connection,
-        target=storable(target, 255),
-        parameters=shown(parameters or {}),
+        connection=act.get("connection", ""),
+        target=storable(act.get("target", ""), 255),
+        parameters=shown(act.get("parameters") or {}),
         before=None if before is None else shown(before),
     )
     chain.append_opening(record)
@@ -112,31 +118,15 @@ def close_record(
     chain.append_closing(record)
 
 
+def write_record(outcome: AuditRecord.Outcome, message: str = "", **act: Unpack[Act]) -> None:
+    """A record of what has come to its end already. Raises as `open_record`."""
+    close_record(open_record(**act), outcome, message=message)
+
+
 @contextmanager
-def recorded(
-    *,
-    operation: str,
-    actor: User | None,
-    team: Team | None,
-    origin: Origin,
-    target: str = "",
-    parameters: Mapping[str, Any] | None = None,
-    before: Mapping[str, Any] | None = None,
-    connection: str = "",
-    actor_label: str = "",
-) -> Iterator[None]:
+def recorded(**act: Unpack[Act]) -> Iterator[None]:
     """A record around an act of the console itself: done, refused, failed or not known, by how the block ends."""
-    record = open_record(
-        operation=operation,
-        actor=actor,
-        team=team,
-        origin=origin,
-        target=target,
-        parameters=parameters,
-        before=before,
-        connection=connection,
-        actor_label=actor_label,
-    )
+    record = open_record(**act)
     try:
         yield
     except PermissionDenied as error:

@@ -9,7 +9,7 @@ from allauth.mfa import signals as mfa_signals
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
-from console.access.audit import Origin, close_record, open_record
+from console.access.audit import Origin, write_record
 from console.access.models import AuditRecord, User
 from console.access.sign_in.brake import just_locked
 
@@ -23,7 +23,8 @@ def note(
 ) -> None:
     """Write what a person did, or what was tried in their name."""
     for membership in user.memberships.select_related("team"):
-        record = open_record(
+        write_record(
+            outcome,
             operation=operation,
             actor=user,
             team=membership.team,
@@ -31,7 +32,6 @@ def note(
             target=user.email,
             parameters=parameters,
         )
-        close_record(record, outcome)
 
 
 def note_failure(request: HttpRequest, user: User, operation: str) -> None:

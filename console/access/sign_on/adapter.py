@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from requests import Session
 
-from console.access.audit import Origin, close_record, open_record
+from console.access.audit import Origin, write_record
 from console.access.models import AuditRecord
 from console.access.sign_on.claims import Identity
 from console.access.sign_on.entrance import NotLetIn, account_for, enter
@@ -105,7 +105,8 @@ def second_factor_by_provider(request: HttpRequest) -> bool:
 
 def not_let_in(request: HttpRequest, identity: Identity) -> HttpResponse:
     """The one page for everybody whom no team lets in, whatever the reason; the reason's trace is in the trail of no team."""
-    record = open_record(
+    write_record(
+        AuditRecord.Outcome.REFUSED,
         operation="session.sign_on",
         actor=None,
         actor_label=identity.email,
@@ -113,7 +114,6 @@ def not_let_in(request: HttpRequest, identity: Identity) -> HttpResponse:
         origin=Origin.of(request),
         target=identity.email,
     )
-    close_record(record, AuditRecord.Outcome.REFUSED)
     return render(request, "access/sign_on/not_let_in.html", status=403)
 
 

@@ -10,7 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from console.access.audit import Origin, close_record, open_record, recorded
+from console.access.audit import Origin, recorded, write_record
 from console.access.models import AuditRecord, Membership, SignOnRule, Team, User
 from console.access.roles import OWNER
 from console.access.sign_on.claims import Identity, first_fit
@@ -139,7 +139,8 @@ def _link(user: User, identity: Identity, origin: Origin) -> None:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     for membership in user.memberships.select_related("team"):
-        record = open_record(
+        write_record(
+            AuditRecord.Outcome.DONE,
             operation="session.link_sign_on",
             actor=user,
             team=membership.team,
@@ -147,4 +148,3 @@ def _link(user: User, identity: Identity, origin: Origin) -> None:
             target=user.email,
             parameters={"changed": ["password"] if dropped else []},
         )
-        close_record(record, AuditRecord.Outcome.DONE)

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from console.access.audit import Origin, close_record, open_record
+from console.access.audit import Origin, write_record
 from console.access.models import ApiToken, AuditRecord, Membership
 from console.access.sign_in.factors import has_second_factor
 from console.access.tokens import keys
@@ -99,11 +99,12 @@ def _note_refusal(token: ApiToken, origin: Origin, reason: str) -> None:
 def _record(
     token: ApiToken, origin: Origin, operation: str, outcome: AuditRecord.Outcome, message: str = ""
 ) -> None:
-    record = open_record(
+    write_record(
+        outcome,
+        message,
         operation=operation,
         actor=token.user,
         team=token.team,
         origin=replace(origin, token=token.label),
         target=token.label,
     )
-    close_record(record, outcome, message=message)
