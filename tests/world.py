@@ -58,6 +58,8 @@ class Watched(httpx.BaseTransport):
         self.writes: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.headers.get("Content-Type", "").startswith("multipart/"):  # a file for the store
+            return self.under.handle_request(request)
         fields = parse_qs(request.url.query.decode()) | parse_qs(request.content.decode())
         if operation(fields["Action"][0]).access is not Access.READ:
             self.writes.append(fields["Action"][0])

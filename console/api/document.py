@@ -9,7 +9,7 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from console.api.endpoints import about, approvals, audit, devices, groups, jobs, products, updates
+from console.api.endpoints import about, approvals, audit, devices, groups, jobs, packages, products, updates
 from console.api.once import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle
 from console.connections.approval import ApprovalNeeded
@@ -44,7 +44,7 @@ api = Api(
     openapi_url=None,
     urls_namespace="api",
 )
-for _endpoints in (about, products, devices, groups, updates, jobs, approvals, audit):
+for _endpoints in (about, products, devices, groups, packages, updates, jobs, approvals, audit):
     api.add_router("", _endpoints.router)
 
 # What each answer of a kind of request can be, beside what the endpoint itself says.

@@ -1,7 +1,7 @@
 """What every request of the API passes before an endpoint sees it.
 
-In order: size of the body → the token is recognised → not too many requests → the same request is not done twice. There
-are no sessions here: a browser's cookie opens nothing, so there is no forged request to fear either.
+In order: size of the body → the token is recognised → not too many requests → may send a file, where the address takes
+one → the same request is not done twice. There are no sessions here: a browser's cookie opens nothing, so there is no forged request to fear either.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ from console.access.audit import Origin
 from console.access.models import Membership
 from console.access.tokens.acting import recognise
 from console.api import limits
+from console.api.http import ApiRequest
 from console.api.once import once
 from console.api.problems import Problem, problem_of, too_large
 from console.ui.format import number
 
 View = Callable[..., HttpResponseBase]
+Demand = Callable[[ApiRequest, str], object]
 _FAILURE_SECONDS = 300
 
 
-def door(view: View, most_bytes: int) -> View:
-    """The view behind the door; a body of more than `most_bytes` is refused unread."""
+def door(view: View, most_bytes: int, demand: Demand | None = None) -> View:
+    """The view behind the door; a body of more than `most_bytes` is refused unread.
+
+    `demand(request, connection)` raises for those who may not send one that is large: they too are refused before a byte of
+    it is read.
+    """
 
     @csrf_exempt
     @login_not_required
@@ -46,6 +52,8 @@ def door(view: View, most_bytes: int) -> View:
             headers = left.headers
             if left.remaining < 0:
                 raise _too_many(left)
+            if demand is not None and request.method == "POST":
+                demand(request, kwargs["connection"])
             response = once(request, lambda: view(request, *args, **kwargs))
         except Exception as error:  # what the door itself refuses: endpoints have a handler of their own
             response = problem_of(error).response()

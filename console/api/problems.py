@@ -14,6 +14,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from console.access.encryption import Undecryptable
+from console.api.words import said
 from console.cloud.errors import (
     AlreadyExists,
     BadAnswer,
@@ -106,7 +107,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, CloudError):
         return _of_cloud(error)
     if isinstance(error, NinjaValidationError):
-        return not_valid((_field(found["loc"]), str(found["msg"])) for found in error.errors)
+        return not_valid((_field(found["loc"]), said(found)) for found in error.errors)
     if isinstance(error, ValidationError):
         if hasattr(error, "error_dict"):
             return not_valid((field, text) for field, texts in error.message_dict.items() for text in texts)

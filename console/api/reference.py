@@ -180,7 +180,8 @@ def _curl(
     if method == "post":
         parts.append('-H "Idempotency-Key: $(uuidgen)"')
     if "multipart/form-data" in content:
-        parts += ["-F file=@devices.csv", "-F product_key=…"]
+        needed = body.get("required", ())
+        parts += [f"-F {name}={'@' if name == 'file' else ''}…" for name in needed]
     elif content:
         parts.append("-H 'Content-Type: application/json'")
         parts.append(f"-d '{json.dumps(_example(schema, body), ensure_ascii=False)}'")

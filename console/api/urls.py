@@ -10,12 +10,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from console.api.document import api, document
-from console.api.door import door, nothing_here
+from console.api.door import Demand, door, nothing_here
+from console.api.endpoints import jobs, packages
+from console.ota.api import MAX_PACKAGE_BYTES
 
 app_name = "api"
 _ROOM_FOR_THE_FORM = 64 * 1024
-# What an address takes that takes more than a form's worth.
-_TAKES = {"upload_registration": settings.JOBS_UPLOAD_BYTES + _ROOM_FOR_THE_FORM}
+# The addresses that take more than a form's worth: how large a file, and who may send it.
+_TAKES: dict[str, tuple[int, Demand]] = {
+    "upload_registration": (settings.JOBS_UPLOAD_BYTES, jobs.demand_registration),
+    "create_package": (MAX_PACKAGE_BYTES, packages.demand_upload),
+}
 
 
 @login_not_required
@@ -27,9 +32,12 @@ def openapi(request: HttpRequest) -> JsonResponse:
 
 def _behind_the_door() -> list[URLPattern]:
     patterns = [found for found in api.urls[0] if isinstance(found, URLPattern) and found.name != "api-root"]
+    # All operations of an address are behind the first pattern that has it.
+    taking = {str(pattern.pattern): _TAKES[pattern.name] for pattern in patterns if pattern.name in _TAKES}
     for pattern in patterns:
-        most = _TAKES.get(pattern.name or "", settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-        pattern.callback = door(pattern.callback, most)
+        most, demand = taking.get(str(pattern.pattern), (0, None))
+        limit = most + _ROOM_FOR_THE_FORM if most else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        pattern.callback = door(pattern.callback, limit, demand)
     return patterns
 
 

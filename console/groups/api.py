@@ -227,6 +227,14 @@ def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, found: Seq
     gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
 
 
+def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:
+    """Take a tag off the group; one that is gone already is no error. Up to 2 calls."""
+    before = list_tags(gateway, group_id)
+    left = [tag for tag in before if tag.key != key]
+    if len(left) < len(before):
+        set_tags(gateway, group_id, left, found=before)
+
+
 def _tag_string(tags: Sequence[Tag]) -> str:
     return json.dumps([{"tagKey": tag.key, "tagValue": tag.value} for tag in tags], ensure_ascii=False)
 

@@ -86,10 +86,7 @@ def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
     error: CloudError | None = None
     if request.method == "POST":
         try:
-            before = api.list_tags(request.gateway, group_id)
-            left = [tag for tag in before if tag.key != key]
-            if len(left) < len(before):
-                api.set_tags(request.gateway, group_id, left, found=before)
+            api.remove_tag(request.gateway, group_id, key)
         except CloudError as raised:
             error = raised
         else:

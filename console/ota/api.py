@@ -184,6 +184,12 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
     )
 
 
+def own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
+    """A module that the product made itself; None for one that is not there, or is the default one, which is fixed."""
+    found = (module for module in list_modules(gateway, product_key) if module.name == name)
+    return next((module for module in found if not module.is_default), None)
+
+
 def create_module(
     gateway: Gateway, product_key: str, name: str, *, alias: str = "", description: str = ""
 ) -> None:

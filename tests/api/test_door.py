@@ -282,7 +282,7 @@ def test_what_is_wrong_is_told_by_the_name_of_its_field(world: World, program: M
     assert [error["field"] for error in by_platform["errors"]] == ["group_name"]
     assert robot.get("sandbox/devices").json()["errors"][0]["field"] == "product_key"
     assert robot.get("sandbox/products?limit=0").json()["errors"][0]["field"] == "limit"
-    for token in ("x", "0.5", "1.999", "-1.5", "1.5.\x00"):
+    for token in ("x", "0.5", "1.999", "-1.5"):
         assert robot.get(f"sandbox/jobs?page_token={token}").status_code in {200, 422}
     assert robot.get("sandbox/products?page_token=x").json()["errors"][0]["field"] == "page_token"
     assert robot.get("audit?page_token=x").json()["errors"][0]["field"] == "page_token"

@@ -11,7 +11,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -39,7 +38,7 @@ class Ask:
     answer: int = 200
     body: Any = None
     query: str = ""
-    form: bool = False
+    file: tuple[str, bytes] | None = None
 
 
 BATCH = {"target": "SPECIFIC", "names": ["meter-00001"]}
@@ -73,8 +72,29 @@ EXPECTED: dict[str, Ask] = {
     "remove_group_devices": Ask(
         FLEET, 200, {"devices": [{"product_key": "{product_key}", "name": "{name}"}]}
     ),
+    "list_device_groups": Ask(EVERYBODY),
+    "get_device_updates": Ask(EVERYBODY),
+    "set_device_tag": Ask(FLEET, 204, {"value": "here"}),
+    "remove_device_tag": Ask(FLEET, 204),
+    "act_on_devices": Ask(
+        FLEET, 200, {"action": "disable", "devices": [{"product_key": "{product_key}", "name": "{name}"}]}
+    ),
+    "set_group_tag": Ask(FLEET, 204, {"value": "here"}),
+    "remove_group_tag": Ask(FLEET, 204),
     "list_packages": Ask(EVERYBODY),
+    "create_package": Ask(
+        RELEASES,
+        201,
+        {"product_key": "{product_key}", "name": "made_by_api", "version": "9.9.9"},
+        file=("firmware.bin", b"firmware"),
+    ),
     "get_package": Ask(EVERYBODY),
+    "delete_package": Ask(RELEASES, 204),
+    "verify_package": Ask(RELEASES, 409, {"names": ["meter-00001"]}),  # it is verified
+    "list_modules": Ask(EVERYBODY),
+    "create_module": Ask(RELEASES, 201, {"name": "made_by_api"}),
+    "edit_module": Ask(RELEASES, 204, {"alias": "Modem", "description": "Changed"}),
+    "delete_module": Ask(RELEASES, 204),
     "list_batches": Ask(EVERYBODY),
     "create_static_batch": Ask(RELEASES, 201, {"target": "ALL"}),
     "create_dynamic_batch": Ask(
@@ -82,16 +102,27 @@ EXPECTED: dict[str, Ask] = {
     ),  # the package is for another version
     "get_batch": Ask(EVERYBODY),
     "list_tasks": Ask(EVERYBODY),
+    "count_tasks": Ask(EVERYBODY),
+    "get_batch_history": Ask(EVERYBODY),
+    "watch_batch": Ask(RELEASES, 202),
+    "cancel_devices": Ask(RELEASES, 404, {"names": ["not-of-the-batch"]}),
+    "confirm_tasks": Ask(RELEASES, 404, {"task_ids": ["never-was-one"]}),
     "cancel_batch": Ask(RELEASES, 204, {"states": ["QUEUED"]}),
     "stop_batch": Ask(RELEASES, 409),  # it is no dynamic one
     "register_devices": Ask(
         FLEET, 202, {"product_key": "{product_key}", "devices": [{"name": "made-by-api"}]}
     ),
-    "upload_registration": Ask(FLEET, 202, {"product_key": "{product_key}"}, form=True),
+    "upload_registration": Ask(
+        FLEET, 202, {"product_key": "{product_key}"}, file=("devices.csv", b"DeviceName\nmade-by-api\n")
+    ),
+    "register_random_devices": Ask(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
     "list_jobs": Ask(EVERYBODY),
     "get_job": Ask(EVERYBODY),
     "list_job_rows": Ask(EVERYBODY),
     "get_job_result": Ask(EVERYBODY),
+    "get_job_findings": Ask(EVERYBODY),
+    "get_job_bad_lines": Ask(EVERYBODY),
+    "choose_columns": Ask(FLEET, 409, {"name": 0}),  # it was started
     "start_job": Ask(FLEET, 409),  # it was started
     "cancel_job": Ask(FLEET),
     "retry_job": Ask(FLEET, 409),  # it is not over
@@ -103,6 +134,10 @@ EXPECTED: dict[str, Ask] = {
 BY_ID = {
     operation["operationId"]: (path, method, operation) for path, method, operation in operations(document())
 }
+
+
+# What an operation is asked about instead.
+INSTEAD = {name: {"name": "radio"} for name in ("edit_module", "delete_module")}
 
 
 def named(world: World) -> dict[str, Any]:
@@ -142,18 +177,13 @@ def filled(value: Any, names: dict[str, Any]) -> Any:
 def ask(program: Program, name: str, names: dict[str, Any]) -> Any:
     """The answer to the operation `name`."""
     path, method, _operation = BY_ID[name]
-    wanted = EXPECTED[name]
+    wanted, names = EXPECTED[name], names | INSTEAD.get(name, {})
     address = path.removeprefix(PREFIX).format(**names)
     if wanted.query:
         address += "?" + filled(wanted.query, names)
     body = filled(wanted.body, names)
-    if wanted.form:
-        file = SimpleUploadedFile("devices.csv", b"DeviceName\nmade-by-api\n", "text/csv")
-        return Client().post(
-            f"{PREFIX}{address}",
-            {**body, "file": file},
-            headers={"Authorization": f"Bearer {program.made.key}"},
-        )
+    if wanted.file:
+        return program.upload(address, *wanted.file, **body)
     return program.ask(method, address, body)
 
 

@@ -89,6 +89,70 @@ class DeviceChange(Body):
     nickname: str = Field(max_length=64, description="Empty: none.")
 
 
+class TagValue(Body):
+    """A tag's value."""
+
+    value: str = Field(min_length=1, max_length=1024)
+
+
+class DeviceGroup(Schema):
+    """A group that a device is in."""
+
+    id: str
+    name: str
+    description: str
+    dynamic: bool = Field(description="Whether its devices follow a rule, and cannot be set.")
+
+
+class ModuleVersion(Schema):
+    """What a module of a device last reported to run."""
+
+    module: str
+    version: str
+
+
+class DeviceUpdate(Schema):
+    """An update of a device that has not ended."""
+
+    batch_id: str
+    task_id: str
+    module: str
+    source_version: str
+    version: str
+    status: str = Field(description="CONFIRM, QUEUED, NOTIFIED or IN_PROGRESS.")
+    modified_at: Moment | None
+
+
+class DeviceUpdates(Schema):
+    """What a device runs, and what it is to run."""
+
+    versions: list[ModuleVersion]
+    unfinished: list[DeviceUpdate]
+
+
+class DeviceNamed(Body):
+    """A device, by its names."""
+
+    product_key: str = Field(max_length=64)
+    name: str = Field(max_length=64)
+
+
+class Act(Body):
+    """What is to be done to several devices."""
+
+    action: Literal["enable", "disable", "delete"]
+    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.PAGE)
+
+
+class Outcome(Schema):
+    """What became of one device of several."""
+
+    product_key: str
+    name: str
+    done: bool
+    why: str = Field(description="What went wrong; empty when nothing did.")
+
+
 class DeviceListing(Listing):
     """Which devices: at least of a product, with a text, or in a state."""
 
@@ -134,6 +198,23 @@ def search_devices(request: ApiRequest, connection: str, search: Query[Search]) 
         exact=[Device.of(device) for device in found.exact],
         beginning=[Device.of(device) for device in found.beginning],
     )
+
+
+@router.post("/{slug:connection}/devices-act", response={200: list[Outcome], 202: Approval})
+def act_on_devices(request: ApiRequest, connection: str, body: Act) -> list[Outcome]:
+    """Enable, disable or delete up to 50 devices. One that fails does not stop the others."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.ACTIONS[body.action])
+    named = list(dict.fromkeys((one.product_key, one.name) for one in body.devices))
+    return [
+        Outcome(
+            product_key=outcome.product_key,
+            name=outcome.name,
+            done=outcome.error is None,
+            why=_(outcome.why) if outcome.error else "",
+        )
+        for outcome in api.act_on(gateway, body.action, named)
+    ]
 
 
 @router.post("/{slug:connection}/devices", response={201: Registered})
@@ -188,4 +269,55 @@ def enable_device(request: ApiRequest, connection: str, product_key: str, name: 
 def disable_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
     """Cut a device off: it cannot connect until it is enabled."""
     api.disable_device(gateway_of(request, connection), product_key, name)
+    return Status(204, None)
+
+
+@router.get("/{slug:connection}/devices/{product_key}/{name}/groups", response=list[DeviceGroup])
+def list_device_groups(
+    request: ApiRequest, connection: str, product_key: str, name: str
+) -> list[DeviceGroup]:
+    """List the groups that a device is in: ten at most. The groups' own addresses add and remove devices."""
+    _detail, groups = api.device_with_groups(gateway_of(request, connection), product_key, name)
+    return [
+        DeviceGroup(id=group.id, name=group.name, description=group.description, dynamic=group.dynamic)
+        for group in groups
+    ]
+
+
+@router.get("/{slug:connection}/devices/{product_key}/{name}/updates", response=DeviceUpdates)
+def get_device_updates(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceUpdates:
+    """Tell which versions a device runs, and which updates of it have not ended."""
+    _detail, versions, tasks = api.device_with_updates(gateway_of(request, connection), product_key, name)
+    return DeviceUpdates(
+        versions=[ModuleVersion(module=one.module, version=one.version) for one in versions],
+        unfinished=[
+            DeviceUpdate(
+                batch_id=task.job_id,
+                task_id=task.task_id,
+                module=task.module,
+                source_version=task.source,
+                version=task.target,
+                status=task.status,
+                modified_at=task.modified,
+            )
+            for task in tasks
+        ],
+    )
+
+
+@router.put("/{slug:connection}/devices/{product_key}/{name}/tags/{tag}", response={204: None})
+def set_device_tag(
+    request: ApiRequest, connection: str, product_key: str, name: str, tag: str, body: TagValue
+) -> Status[None]:
+    """Add a tag to a device, or give the one of that key another value."""
+    api.set_tag(gateway_of(request, connection), product_key, name, api.Tag(tag, body.value))
+    return Status(204, None)
+
+
+@router.delete("/{slug:connection}/devices/{product_key}/{name}/tags/{tag}", response={204: None})
+def remove_device_tag(
+    request: ApiRequest, connection: str, product_key: str, name: str, tag: str
+) -> Status[None]:
+    """Take a tag off a device."""
+    api.remove_tag(gateway_of(request, connection), product_key, name, tag)
     return Status(204, None)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
+from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.api.http import ApiRequest, gateway_of
+from console.api.problems import Problem, not_valid
 from console.api.schemas import Body, Listing, Moment, Page, Place
 from console.groups import api
 
 router = Router(tags=["Groups"])
+_TAG = re.compile(r"[A-Za-z0-9.]{2,30}")
 
 
 class Group(Schema):
@@ -32,6 +37,7 @@ class GroupDetail(Group):
     activated_count: int
     online_count: int
     path: list[Group] = Field(description="The groups above it, the topmost first.")
+    tags: dict[str, str]
 
 
 class NewGroup(Body):
@@ -48,6 +54,14 @@ class GroupChange(Body):
     """What can be changed of a group."""
 
     description: str = Field(min_length=1, max_length=100)
+
+
+class TagValue(Body):
+    """A tag's value."""
+
+    value: str = Field(
+        max_length=128, pattern=r"^[\w-]+$", description="Letters, digits, underscores and hyphens."
+    )
 
 
 class GroupListing(Listing):
@@ -124,7 +138,7 @@ def create_group(request: ApiRequest, connection: str, body: NewGroup) -> Status
 @router.get("/{slug:connection}/groups/{group_id}", response=GroupDetail)
 def get_group(request: ApiRequest, connection: str, group_id: str) -> GroupDetail:
     """Tell of one group."""
-    found = api.get_group(gateway_of(request, connection), group_id)
+    found, tags = api.get_group_with_tags(gateway_of(request, connection), group_id)
     return GroupDetail(
         id=found.id,
         name=found.name,
@@ -134,6 +148,7 @@ def get_group(request: ApiRequest, connection: str, group_id: str) -> GroupDetai
         activated_count=found.active,
         online_count=found.online,
         path=[Group.of(above) for above in found.path],
+        tags={tag.key: tag.value for tag in tags},
     )
 
 
@@ -148,6 +163,32 @@ def edit_group(request: ApiRequest, connection: str, group_id: str, body: GroupC
 def delete_group(request: ApiRequest, connection: str, group_id: str) -> Status[None]:
     """Delete a group; its devices stay. Refused while it has subgroups."""
     api.delete_group(gateway_of(request, connection), group_id)
+    return Status(204, None)
+
+
+@router.put("/{slug:connection}/groups/{group_id}/tags/{tag}", response={204: None})
+def set_group_tag(
+    request: ApiRequest, connection: str, group_id: str, tag: str, body: TagValue
+) -> Status[None]:
+    """Add a tag to a group, or give the one of that key another value."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.TAG)
+    if not _TAG.fullmatch(tag):
+        raise not_valid([("tag", _("2 to 30 letters, digits and periods (.)."))])
+    found = api.list_tags(gateway, group_id)
+    tags = {one.key: one for one in found} | {tag: api.Tag(tag, body.value)}
+    if len(tags) > api.MAX_TAGS:
+        raise Problem("limit-reached", _("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
+    api.set_tags(gateway, group_id, list(tags.values()), found=found)
+    return Status(204, None)
+
+
+@router.delete("/{slug:connection}/groups/{group_id}/tags/{tag}", response={204: None})
+def remove_group_tag(request: ApiRequest, connection: str, group_id: str, tag: str) -> Status[None]:
+    """Take a tag off a group."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.TAG)
+    api.remove_tag(gateway, group_id, tag)
     return Status(204, None)
 
 

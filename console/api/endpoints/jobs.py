@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, cast
 
 from django.http import HttpResponseBase
@@ -12,11 +12,12 @@ from ninja.files import UploadedFile
 from pydantic import Field
 
 from console.api.http import ApiRequest, gateway_of
-from console.api.problems import Problem
+from console.api.problems import Problem, not_valid
 from console.api.schemas import Body, Listing, Moment, Page, Place
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, api, kinds, models, outcomes
+from console.jobs.forms import MOST_RANDOM, ColumnsForm
 from console.jobs.http import REGISTER, demand, job_of
 from console.jobs.listing import title
 from console.jobs.visibility import jobs_of
@@ -25,6 +26,11 @@ from console.ui.csv import Download, csv_lines
 router = Router(tags=["Jobs"])
 MOST_DEVICES = 10_000
 _PIECE = 256 * 1024
+
+
+def _csv(about: str) -> dict[str, Any]:
+    """What the document says of an answer that is a table."""
+    return {"responses": {200: {"description": about, "content": {"text/csv": {}}}}}
 
 
 class Job(Schema):
@@ -121,13 +127,49 @@ class Registration(Body):
     )
 
 
+class RandomRegistration(Body):
+    """So many devices with random names to register in a product."""
+
+    product_key: str = Field(max_length=64)
+    count: int = Field(ge=1, le=MOST_RANDOM)
+    begins: str = Field(
+        "",
+        max_length=16,
+        pattern=r"^[A-Za-z0-9_.:@-]*$",
+        description="What the names begin with; 16 random characters follow.",
+    )
+    start: bool = Field(True, description="Else the job waits, and POST …/start starts it.")
+
+
+class Columns(Body):
+    """Which column of a file is which, counted from 0."""
+
+    name: int = Field(ge=0)
+    nickname: int | None = Field(None, ge=0)
+    headless: bool = Field(False, description="Whether the first line is a device, not a header.")
+
+
+def demand_registration(request: ApiRequest, connection: str) -> None:
+    """Refuse who may register no devices. Raises PermissionRefused."""
+    gateway_of(request, connection)
+    demand(cast(CloudRequest, request), REGISTER)
+
+
 @router.post("/{slug:connection}/registrations", response={202: Job})
 def register_devices(request: ApiRequest, connection: str, body: Registration) -> Status[Job]:
     """Register many devices, as a job. Nothing is sent for a list with a bad line until the job is started by itself."""
     lines = csv_lines([["DeviceName", "Nickname"], *([one.name, one.nickname] for one in body.devices)])
     content = (line.encode() for line in lines)
     gateway = gateway_of(request, connection)
-    return _registered(request, gateway, body.product_key, "API", content, start=body.start)
+    about = {"source": "file", "filename": "API"}
+    return _registered(request, gateway, body.product_key, about, content, start=body.start)
+
+
+@router.post("/{slug:connection}/registrations/random", response={202: Job})
+def register_random_devices(request: ApiRequest, connection: str, body: RandomRegistration) -> Status[Job]:
+    """Register so many devices with random names, as a job. Many are made up first: ask for the job until it is `ready`."""
+    about = {"source": "count", "count": body.count, "prefix": body.begins}
+    return _registered(request, gateway_of(request, connection), body.product_key, about, start=body.start)
 
 
 @router.post("/{slug:connection}/registrations/upload", response={202: Job})
@@ -140,28 +182,22 @@ def upload_registration(
 ) -> Status[Job]:
     """Register the devices of a CSV file, as a job. A large file is checked first: ask for the job until it is `ready`."""
     gateway = gateway_of(request, connection)
-    return _registered(
-        request, gateway, product_key[:64], (file.name or "")[:120], file.chunks(_PIECE), start=start
-    )
+    about = {"source": "file", "filename": (file.name or "")[:120]}
+    return _registered(request, gateway, product_key[:64], about, file.chunks(_PIECE), start=start)
 
 
 def _registered(
     request: ApiRequest,
     gateway: Gateway,
     product_key: str,
-    filename: str,
-    content: Iterable[bytes],
+    about: dict[str, Any],
+    content: Iterable[bytes] | None = None,
     *,
     start: bool,
 ) -> Status[Job]:
     demand(cast(CloudRequest, request), REGISTER)
     product = api.product(gateway, product_key)
-    params: dict[str, Any] = {
-        "product_key": product.key,
-        "product_name": product.name,
-        "source": "file",
-        "filename": filename,
-    }
+    params = {"product_key": product.key, "product_name": product.name, **about}
     job = actions.draft(gateway, REGISTER, params, content)
     if start and job.state == models.Job.State.READY and not job.skipped:
         _start(gateway, job)
@@ -214,16 +250,40 @@ def list_job_rows(request: ApiRequest, connection: str, job_id: int, listing: Qu
     return place.page(shown, rows.count())
 
 
-@router.get(
-    "/{slug:connection}/jobs/{int:job_id}/result",
-    openapi_extra={"responses": {200: {"description": "One line a row.", "content": {"text/csv": {}}}}},
-)
+@router.get("/{slug:connection}/jobs/{int:job_id}/result", openapi_extra=_csv("One line a row."))
 def get_job_result(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
     """Download what became of every line, as CSV."""
-    job = _job(request, connection, job_id)
-    return Download(
-        outcomes.result(job), f"job-{job.pk}-result.csv", act="jobs.export", about=f"job {job.pk}"
-    )
+    return _download(_job(request, connection, job_id), "result", outcomes.result)
+
+
+@router.get("/{slug:connection}/jobs/{int:job_id}/findings", openapi_extra=_csv("One line a finding."))
+def get_job_findings(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    """Download what is wrong with which line of the file, as CSV."""
+    return _download(_job(request, connection, job_id), "findings", outcomes.findings)
+
+
+@router.get("/{slug:connection}/jobs/{int:job_id}/bad-lines", openapi_extra=_csv("The file's own columns."))
+def get_job_bad_lines(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    """Download the lines that were left out or failed, as they were sent: to be mended and sent again."""
+    return _download(_job(request, connection, job_id), "bad-lines", outcomes.bad_rows)
+
+
+@router.post("/{slug:connection}/jobs/{int:job_id}/columns", response=Job)
+def choose_columns(request: ApiRequest, connection: str, job_id: int, body: Columns) -> Job:
+    """Read the file of a job that was not started again, when its headings do not tell which column is which."""
+    job = _steered(request, connection, job_id)
+    if not job.is_draft:
+        raise Problem("conflict", _("The job was started already."))
+    layout = job.params.get("layout") or {}
+    form = ColumnsForm(job.params.get("first_line") or layout.get("header") or [], body.model_dump())
+    if not form.is_valid():
+        raise not_valid((field, _("The file has no such column.")) for field in form.errors)
+    chosen = {"name": body.name}
+    if body.nickname is not None and body.nickname != body.name:
+        chosen["nickname"] = body.nickname
+    if not actions.reread(job, chosen, body.headless):
+        raise Problem("conflict", _("The file cannot be read again. Upload it once more."))
+    return Job.of(_fresh(job))
 
 
 @router.post("/{slug:connection}/jobs/{int:job_id}/start", response=Job)
@@ -260,6 +320,10 @@ def discard_job(request: ApiRequest, connection: str, job_id: int) -> Status[Non
     if not actions.discard(_steered(request, connection, job_id)):
         raise Problem("conflict", _("The job was started: it can be canceled, and stays in the list."))
     return Status(204, None)
+
+
+def _download(job: models.Job, name: str, lines: Callable[[models.Job], Iterable[str]]) -> Download:
+    return Download(lines(job), f"job-{job.pk}-{name}.csv", act="jobs.export", about=f"job {job.pk}")
 
 
 def _job(request: ApiRequest, connection: str, job_id: int) -> models.Job:

@@ -1,58 +1,25 @@
-"""Over-the-air updates: packages, batches of them, and the tasks of a batch."""
+"""Over-the-air updates: batches of a package, and the tasks of a batch."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema, Status
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from console.api.endpoints.approvals import Approval
+from console.api.endpoints.jobs import Job
 from console.api.http import ApiRequest, gateway_of
-from console.api.problems import Problem
-from console.api.schemas import Body, Given, Listing, Moment, Page, Place
+from console.api.problems import Problem, not_valid
+from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.strategies import DeviceName, DynamicBatch, StaticBatch, Strategy, Verification
 from console.connections.gateway import Gateway
 from console.ota import api, jobs
 
 router = Router(tags=["Updates"])
-_PACKAGE_STATES = {"-1": "unneeded", "0": "unverified", "1": "verified", "2": "verifying", "3": "failed"}
 CANCELABLE = Literal["SCHEDULED", "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"]
 TASK = Literal["CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"]
-
-
-class Package(Schema):
-    """An update package."""
-
-    id: str
-    name: str
-    version: str
-    product_key: str
-    product_name: str
-    module: str
-    delta: bool = Field(description="Whether it updates from one version only.")
-    source_version: str
-    verification: str = Field(description="unneeded, unverified, verified, verifying or failed.")
-    size: int | None = Field(description="Bytes.")
-    description: str
-    created_at: Moment | None
-
-    @classmethod
-    def of(cls, package: api.Package) -> Package:
-        return cls(
-            id=package.id,
-            name=package.name,
-            version=package.version,
-            product_key=package.product_key,
-            product_name=package.product_name,
-            module=package.module,
-            delta=package.delta,
-            source_version=package.source_version,
-            verification=_PACKAGE_STATES.get(package.status, package.status),
-            size=package.size,
-            description=package.description,
-            created_at=package.created,
-        )
 
 
 class Batch(Schema):
@@ -100,6 +67,8 @@ class BatchDetail(Batch):
     overwrite: bool
     need_push: bool
     need_confirm: bool
+    multi_module: bool
+    protocol: str
     tags: dict[str, str]
 
 
@@ -118,87 +87,30 @@ class Task(Schema):
     modified_at: Moment | None
 
 
-class Strategy(Body):
-    """How a batch goes about it; what is left out is the platform's default."""
+class TasksOfDevices(Body):
+    """Devices of a batch."""
 
-    rate: int | None = Field(None, ge=10, le=10_000, description="Devices a minute.")
-    retry_count: Literal[1, 2, 5] | None = None
-    retry_interval: Literal[0, 10, 30, 60, 1440] | None = Field(
-        None, description="Minutes. Needs `retry_count`."
-    )
-    timeout: int | None = Field(
-        None, ge=1, le=1440, description="Minutes, from the first progress of a device."
-    )
-    overwrite: bool = Field(False, description="Whether a device's earlier update that waits is dropped.")
-    need_push: bool = Field(True, description="Whether devices are told at once.")
-    need_confirm: bool = Field(False, description="Whether each device's update waits to be confirmed.")
-    protocol: Literal["HTTPS", "MQTT"] = "HTTPS"
-    tags: dict[str, str] = Field(default_factory=dict, max_length=api.MAX_TAGS)
-
-    @model_validator(mode="after")
-    def _intervals(self) -> Strategy:
-        if self.retry_interval is not None and self.retry_count is None:
-            raise ValueError(_("A time before a retry needs a number of retries."))
-        if self.timeout and self.retry_interval and self.retry_interval >= self.timeout:
-            raise ValueError(_("The time before a retry must be shorter than the timeout."))
-        return self
-
-    def strategy(self) -> api.Strategy:
-        """As the room knows it."""
-        return api.Strategy(
-            rate=self.rate,
-            retry_count=self.retry_count,
-            retry_interval=self.retry_interval,
-            timeout=self.timeout,
-            overwrite=self.overwrite,
-            need_push=self.need_push,
-            need_confirm=self.need_confirm,
-            protocol=self.protocol,
-            tags=tuple(self.tags.items()),
-        )
+    names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_A_CALL)
 
 
-class StaticBatch(Strategy):
-    """A batch over the devices there are now."""
+class Confirmation(Body):
+    """Tasks that wait to be confirmed."""
 
-    target: Literal["ALL", "SPECIFIC", "GRAY", "GROUP"] = Field(
-        description="All devices, those of `names`, `percent` of all, or those of `group_id`."
-    )
-    source_versions: list[str] = Field(default_factory=list, max_length=api.MAX_SOURCE_VERSIONS)
-    names: list[str] = Field(default_factory=list, max_length=api.MAX_LISTED_NAMES)
-    percent: str = Field("", pattern=r"^(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)?$")
-    group_id: str = Field("", max_length=64)
-    start_at: Given | None = Field(None, description="5 minutes to 7 days ahead; left out: at once.")
-    finish_at: Given | None = Field(None, description="An hour to 30 days after the start.")
-
-    @model_validator(mode="after")
-    def _target_named(self) -> StaticBatch:
-        needed: dict[str, Any] = {"SPECIFIC": self.names, "GRAY": self.percent, "GROUP": self.group_id}
-        for target, value in needed.items():
-            if bool(value) != (self.target == target):
-                raise ValueError(_("SPECIFIC goes with names, GRAY with percent, GROUP with group_id."))
-        if self.source_versions and self.target in ("SPECIFIC", "GROUP"):
-            raise ValueError(_("Source versions go with ALL and GRAY."))
-        if self.finish_at and not self.start_at:
-            raise ValueError(_("An end needs a start."))
-        return self
-
-    def aim(self) -> api.Aim:
-        """As the room knows it."""
-        return api.Aim(
-            self.target,
-            tuple(self.source_versions),
-            tuple(dict.fromkeys(self.names)),
-            self.percent,
-            self.group_id,
-        )
+    task_ids: list[str] = Field(min_length=1, max_length=api.MAX_CONFIRMED)
 
 
-class DynamicBatch(Strategy):
-    """A batch that keeps taking devices that report one of the versions."""
+class Counts(Schema):
+    """The tasks of a batch by status."""
 
-    source_versions: list[str] = Field(min_length=1, max_length=api.MAX_SOURCE_VERSIONS)
-    newcomers_only: bool = Field(False, description="Only devices that report a version from now on.")
+    total: int
+    counts: dict[str, int]
+
+
+class Sample(Schema):
+    """What a watch counted at a moment."""
+
+    at: Moment
+    counts: dict[str, int]
 
 
 class Cancellation(Body):
@@ -214,37 +126,11 @@ class Made(Schema):
     watched_by_job: int
 
 
-class PackageListing(Listing):
-    """Which packages."""
-
-    product_key: str = Field("", max_length=64)
-    version: str = Field("", max_length=64)
-
-
 class TaskListing(Listing):
     """Which tasks."""
 
     status: TASK | None = None
-
-
-@router.get("/{slug:connection}/ota/packages", response=Page[Package])
-def list_packages(request: ApiRequest, connection: str, listing: Query[PackageListing]) -> Page[Package]:
-    """List update packages, newest first."""
-    place = Place.of(listing)
-    found = api.list_packages(
-        gateway_of(request, connection),
-        product_key=listing.product_key,
-        version=listing.version,
-        page=place.number,
-        size=place.size,
-    )
-    return place.page(map(Package.of, found.packages), found.total)
-
-
-@router.get("/{slug:connection}/ota/packages/{package_id}", response=Package)
-def get_package(request: ApiRequest, connection: str, package_id: str) -> Package:
-    """Tell of one package."""
-    return Package.of(api.get_package(gateway_of(request, connection), package_id))
+    device_name: str = Field("", max_length=64, description="The whole name of a device.")
 
 
 @router.get("/{slug:connection}/ota/packages/{package_id}/batches", response=Page[Batch])
@@ -265,7 +151,8 @@ def create_static_batch(
 ) -> Status[Made]:
     """Bring a package to devices there are now."""
     gateway = gateway_of(request, connection)
-    package, aim = _ready(gateway, package_id), body.aim()
+    gateway.require(api.CREATE_STATIC)
+    package, aim = _ready(gateway, package_id, body, body.source_versions), body.aim()
     batch_id = api.create_static_job(
         gateway, package, aim, body.strategy(), start=body.start_at, finish=body.finish_at
     )
@@ -280,9 +167,27 @@ def create_dynamic_batch(
 ) -> Status[Made]:
     """Bring a package to devices of certain versions, those too that come later."""
     gateway = gateway_of(request, connection)
-    package = _ready(gateway, package_id)
+    gateway.require(api.CREATE_DYNAMIC)
+    package = _ready(gateway, package_id, body, body.source_versions)
     batch_id = api.create_dynamic_job(
         gateway, package, body.source_versions, body.strategy(), newcomers_only=body.newcomers_only
+    )
+    return _watched(gateway, batch_id, package)
+
+
+@router.post("/{slug:connection}/ota/packages/{package_id}/verification", response={201: Made, 202: Approval})
+def verify_package(request: ApiRequest, connection: str, package_id: str, body: Verification) -> Status[Made]:
+    """Try a package on up to 10 devices: it is verified once it has succeeded on all of them."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.CREATE_VERIFY)
+    package = api.get_package(gateway, package_id)
+    batch_id = api.create_verify_job(
+        gateway,
+        package,
+        list(dict.fromkeys(body.names)),
+        timeout=body.timeout,
+        need_push=body.need_push,
+        need_confirm=body.need_confirm,
     )
     return _watched(gateway, batch_id, package)
 
@@ -307,6 +212,8 @@ def get_batch(request: ApiRequest, connection: str, batch_id: str) -> BatchDetai
         overwrite=found.overwrite,
         need_push=found.need_push,
         need_confirm=found.need_confirm,
+        multi_module=found.multi_module,
+        protocol=found.protocol,
         tags=dict(found.tags),
     )
 
@@ -321,6 +228,7 @@ def list_tasks(
         gateway_of(request, connection),
         batch_id,
         status=listing.status or "",
+        names=[listing.device_name] if listing.device_name else [],
         page=place.number,
         size=place.size,
     )
@@ -342,6 +250,47 @@ def list_tasks(
     return place.page(tasks, found.total)
 
 
+@router.get("/{slug:connection}/ota/batches/{batch_id}/counts", response=Counts)
+def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> Counts:
+    """Count the devices of a batch by status, now. The job that watches it tells the same from its last look."""
+    found = api.count_tasks(gateway_of(request, connection), batch_id, api.TASK_STATES)
+    return Counts(total=found.total, counts=dict(found.counts))
+
+
+@router.get("/{slug:connection}/ota/batches/{batch_id}/history", response=list[Sample])
+def get_batch_history(request: ApiRequest, connection: str, batch_id: str) -> list[Sample]:
+    """Tell what the watches of a batch counted, oldest first."""
+    gateway = gateway_of(request, connection)
+    api.get_job(gateway, batch_id)  # for those who may read the batch
+    return [Sample(at=one.at, counts=one.counts) for one in jobs.history(gateway.connection, batch_id)]
+
+
+@router.post("/{slug:connection}/ota/batches/{batch_id}/watch", response={202: Job})
+def watch_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[Job]:
+    """Watch a batch that nobody watches, as a job that ends with it; a new batch is watched already."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.CANCEL_JOB)
+    batch = api.get_job(gateway, batch_id).job
+    return Status(202, Job.of(jobs.watch(gateway, batch_id, product_key=batch.product_key)))
+
+
+@router.post("/{slug:connection}/ota/batches/{batch_id}/cancel-devices", response={204: None})
+def cancel_devices(request: ApiRequest, connection: str, batch_id: str, body: TasksOfDevices) -> Status[None]:
+    """Cancel the updates of up to 200 devices that have not begun. Refused when one of them has."""
+    gateway = gateway_of(request, connection)
+    gateway.require(api.CANCEL_DEVICE)
+    api.cancel_devices(gateway, api.get_job(gateway, batch_id).job, list(dict.fromkeys(body.names)))
+    return Status(204, None)
+
+
+@router.post("/{slug:connection}/ota/batches/{batch_id}/confirm", response={204: None})
+def confirm_tasks(request: ApiRequest, connection: str, batch_id: str, body: Confirmation) -> Status[None]:
+    """Let up to 10 tasks that wait to be confirmed go ahead. Refused when one of them does not wait."""
+    task_ids = list(dict.fromkeys(body.task_ids))
+    api.confirm_tasks(gateway_of(request, connection), task_ids, job_id=batch_id)
+    return Status(204, None)
+
+
 @router.post("/{slug:connection}/ota/batches/{batch_id}/cancel", response={204: None})
 def cancel_batch(request: ApiRequest, connection: str, batch_id: str, body: Cancellation) -> Status[None]:
     """Cancel the tasks of a batch that are in the named states."""
@@ -356,7 +305,8 @@ def stop_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[No
     return Status(204, None)
 
 
-def _ready(gateway: Gateway, package_id: str) -> api.Package:
+def _ready(gateway: Gateway, package_id: str, strategy: Strategy, source_versions: list[str]) -> api.Package:
+    """The package, if batches of such a strategy can be made of it. Raises Problem."""
     package = api.get_package(gateway, package_id)
     if not package.ready or not package.product_key:
         raise Problem(
@@ -364,6 +314,10 @@ def _ready(gateway: Gateway, package_id: str) -> api.Package:
             _("The package is not ready."),
             _("It has to be verified, and to belong to a product, before batches can be made of it."),
         )
+    if package.version in source_versions:
+        raise not_valid([("source_versions", _("The package itself leads to this version."))])
+    if strategy.protocol == "MQTT" and (package.files or (package.size or 0) > api.MAX_MQTT_BYTES):
+        raise not_valid([("protocol", _("Over MQTT a package must be a single file of at most 16 MB."))])
     return package
 
 

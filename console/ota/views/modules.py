@@ -147,10 +147,10 @@ def delete_module(request: CloudRequest, product_key: str, name: str) -> HttpRes
 
 def _own(request: CloudRequest, product_key: str, name: str) -> api.Module:
     """A module that the product made itself; Http404 for one that is not there, or is the default one."""
-    for module in api.list_modules(request.gateway, product_key):
-        if module.name == name and not module.is_default:
-            return module
-    raise Http404
+    module = api.own_module(request.gateway, product_key, name)
+    if module is None:
+        raise Http404
+    return module
 
 
 def _back(request: CloudRequest, product_key: str) -> HttpResponseBase:
