@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 
-from tests.test_urls_by_role import MEMBERS_ONLY
+from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 from tests.world import World, addresses, fleet_copied, seeded, world
 
 __all__ = ["fleet_copied", "seeded", "world"]  # fixtures
@@ -54,3 +55,69 @@ def test_no_name_in_an_address_breaks_a_page(world: World, sign_in: SignIn, name
             if answer.status_code >= 500:
                 wrong.append(f"{url}: {answer.status_code}")
     assert wrong == []
+
+
+FORGED = {
+    "HX-Request": "true",
+    "HX-Boosted": "true",
+    "HX-Current-URL": "https://evil.test/globex/plant/",
+    "HX-Target": "body",
+    "HX-Trigger": "everything",
+    "HX-Trigger-Name": "reveal",
+    "HX-Prompt": "yes",
+    "HX-History-Restore-Request": "true",
+    "X-Requested-With": "XMLHttpRequest",
+    "X-HTTP-Method-Override": "DELETE",
+    "X-Poll": "1",
+}
+
+
+@pytest.mark.parametrize("reauthenticated", [True, False])
+def test_forged_htmx_headers_open_nothing(
+    world: World, sign_in: SignIn, settings: Any, reauthenticated: bool
+) -> None:
+    """Who may do what is the same with them; what needs a token of the page, a fresh password or a sign-in still does."""
+    if not reauthenticated:
+        settings.REAUTHENTICATION_MINUTES = 0
+    viewer, owner, outsider, stranger = (sign_in(role) for role in ("viewer", "owner", "outsider", ""))
+    without_token = Client(enforce_csrf_checks=True)
+    without_token.force_login(world.cast.members["owner"])
+    wrong = []
+    for name, may in MEMBERS_ONLY.items():
+        url = world.url(name)
+        if may.post and without_token.post(url, headers=FORGED).status_code != 403:
+            wrong.append(f"{url} without the token of its page")
+        for method in ("get", "post"):
+            if getattr(outsider, method)(url, headers=FORGED).status_code != 404:
+                wrong.append(f"{method} {url} as an outsider")
+            if getattr(stranger, method)(url, headers=FORGED).status_code != 401:
+                wrong.append(f"{method} {url} without sign-in")
+            allowed = may.get if method == "get" else may.post
+            plain, forged = (getattr(viewer, method)(url, headers=headers) for headers in ({}, FORGED))
+            if "viewer" not in allowed and forged.status_code not in (403, 404, 405):
+                wrong.append(f"{method} {url} as a viewer: {forged.status_code}")
+            if plain.status_code in (403, 404, 405) and forged.status_code != plain.status_code:
+                wrong.append(f"{method} {url} as a viewer: {plain.status_code} but {forged.status_code}")
+        answer = owner.get(url, headers=FORGED)
+        if "evil.test" in f"{answer.content if not answer.streaming else ''}{dict(answer.items())}":
+            wrong.append(f"{url} leads to where the header says")
+    assert wrong == []
+    assert world.upstream.writes == []
+
+
+def test_no_address_takes_a_post_without_the_token_of_its_page(world: World, sign_in: SignIn) -> None:
+    """Also those of no team: sign-in, password, factors, sessions, tokens, language."""
+    taken = []
+    for role in ("", "owner"):
+        client = Client(enforce_csrf_checks=True)
+        client.cookies = sign_in(role).cookies
+        for name in {**MEMBERS_ONLY, **FOR_ALL}:
+            answer = client.post(
+                world.url(name), {"language": "zh-hans", "login": "a@b.test", "password": "x"}
+            )
+            to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+            refused = answer.status_code in (403, 404, 405)
+            if not (refused or (role == "" and to_sign_in)):
+                taken.append(f"{name} as {role or 'a stranger'}: {answer.status_code}")
+    assert taken == []
+    assert world.upstream.writes == []
