@@ -204,6 +204,18 @@ def test_links_that_let_somebody_in_are_in_no_log(world: World) -> None:
         assert "thekeyofthelink" not in without_keys(f'"GET {path} HTTP/1.1" 200'), name
 
 
+def test_no_request_writes_a_line_of_its_own_into_the_logs(
+    world: World, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = "%0d%0a2026-01-01%20INFO%20all%20is%20well"
+    sign_in("owner").get(f"/acme/nothing{forged}/?q={forged}")
+    Client(enforce_csrf_checks=True).post(f"/accounts/login/?next={forged}", {"login": "a\r\nall is well"})
+    Client().get("/", headers={"Host": "elsewhere.test", "User-Agent": "a\r\nall is well"})
+    assert len(caplog.records) >= 3
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if "\n" in line or "\r" in line] == []
+
+
 @pytest.mark.processes
 def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> None:
     from tests.jobs.world import free_port
