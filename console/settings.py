@@ -209,7 +209,11 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Django's own, which has the address in it too; allauth's reads and writes rows of accounts that there are: that takes time.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password, a new or removed factor
-ACCOUNT_FORMS = {"change_password": "console.access.sign_in.forms.ChangePasswordForm"}
+ACCOUNT_FORMS = {
+    "login": "console.access.sign_in.forms.LoginForm",
+    "reset_password": "console.access.sign_in.forms.ResetPasswordForm",
+    "change_password": "console.access.sign_in.forms.ChangePasswordForm",
+}
 # allauth counts requests, in the cache; wrong passwords and codes are counted by axes, in the database.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 MFA_ADAPTER = "console.access.sign_in.factors.MFAAdapter"
