@@ -7,8 +7,15 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    ValidationError,
+)
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
@@ -57,6 +64,9 @@ KINDS: Mapping[str, int] = {
     "cloud-silent": 504,
 }
 """The kinds of problems, each with its status. The `type` of a problem ends in its kind."""
+
+
+_UNREADABLE = (BadRequest, HttpError, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
 
 
 class Problem(Exception):  # noqa: N818
@@ -118,7 +128,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem("not-found", _("There is nothing here that the token can reach."))
     if isinstance(error, RequestDataTooBig):
         return too_large()
-    if isinstance(error, BadRequest | HttpError):
+    if isinstance(error, _UNREADABLE):
         return Problem("bad-request", _("The request cannot be read."), str(error))
     if isinstance(error, Undecryptable):
         log.error("A stored secret cannot be read: its key is not among FIELD_ENCRYPTION_KEYS")

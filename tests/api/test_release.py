@@ -188,6 +188,27 @@ def test_who_may_not_send_a_package_is_refused_before_it_is_read(
     assert answer.status_code == expected
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "one"}])
+@pytest.mark.parametrize(
+    ("content_type", "content", "expected"),
+    [
+        ("multipart/form-data", b"no boundary", "bad-request"),
+        (
+            "multipart/form-data; boundary=x",
+            (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2_002) + b"--x--\r\n",
+            "bad-request",
+        ),
+        ("application/json", b"{}", "not-valid"),
+    ],
+)
+def test_a_form_that_is_none_is_refused(
+    content_type: str, content: bytes, expected: str, key: dict[str, str], cast: Cast, pipeline: Program
+) -> None:
+    headers = {"Authorization": f"Bearer {pipeline.made.key}", **key}
+    answer = Client().generic("POST", f"/api/v1/{PACKAGES}", content, content_type, headers=headers)
+    assert kind(answer) == expected
+
+
 def test_a_package_of_a_product_out_of_reach_is_not_brought_to_the_store(
     lamps: str, cast: Cast, program: MakeProgram, calls: list[str]
 ) -> None:
