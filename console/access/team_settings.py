@@ -61,7 +61,7 @@ def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
             raise ValidationError(
                 {
                     "second_factor_required": gettext(
-                        "Set up a second factor for yourself first, in your profile."
+                        "You have none yourself yet: set one up first, or you would lock yourself out."
                     )
                 }
             )

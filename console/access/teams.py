@@ -56,6 +56,14 @@ def is_owner(membership: Membership) -> bool:
     return membership.has_level(Area.MEMBERS, Level.SECRET)
 
 
+def is_last_owner(member: Membership) -> bool:
+    """Whether the team would have no owner without them: nobody else who is one can sign in."""
+    if member.role_slug != OWNER:
+        return False
+    others = Membership.objects.filter(team_id=member.team_id, role_slug=OWNER).exclude(pk=member.pk)
+    return not others.filter(user__is_active=True).exists()
+
+
 # -- changes -----------------------------------------------------------------------------------------------------------
 
 
@@ -75,8 +83,8 @@ def change_member(actor: Actor, member: Membership, role_slug: str, narrowing: N
         if not may_change(acting, present):
             raise _not_yours()
         check_grant(acting, role_slug, narrowing)
-        if present.role_slug == OWNER and role_slug != OWNER:
-            _check_other_owner(present)
+        if role_slug != OWNER and is_last_owner(present):
+            raise LastOwner
         # What was changed by hand is no longer a matter of the rules of single sign-on.
         Membership.objects.filter(pk=present.pk).update(
             role_slug=role_slug, narrowing=narrowing.kept(), source=Membership.Source.ADDED
@@ -101,8 +109,8 @@ def remove_member(actor: Actor, member: Membership) -> None:
         acting, present = _as_they_are_now(actor, member)
         if present.pk != acting.pk and not may_change(acting, present):
             raise _not_yours()
-        if present.role_slug == OWNER:
-            _check_other_owner(present)
+        if is_last_owner(present):
+            raise LastOwner
         present.delete()
 
 
@@ -198,12 +206,6 @@ def _as_they_are_now(actor: Actor, member: Membership) -> tuple[Membership, Memb
         raise ValidationError(gettext("This person is no longer a member of the team."), code="gone")
     present.team = acting.team
     return acting, present
-
-
-def _check_other_owner(member: Membership) -> None:
-    others = Membership.objects.filter(team_id=member.team_id, role_slug=OWNER).exclude(pk=member.pk)
-    if not others.filter(user__is_active=True).exists():
-        raise LastOwner
 
 
 def _not_yours() -> PermissionDenied:

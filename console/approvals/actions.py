@@ -23,11 +23,13 @@ from console.access.audit import Origin, recorded, storable, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
 from console.cloud.catalogue import operation
+from console.cloud.errors import CloudError
 from console.connections.approval import ApprovalNeeded, Rule
 from console.connections.gateway import Gateway
 from console.connections.reach import NotWithin
 from console.jobs import actions as job_actions
 from console.jobs.models import Job, in_seconds, said
+from console.products import api as products_api
 
 KIND = "approvals.execute"
 State = ApprovalRequest.State
@@ -75,8 +77,18 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
 
 def _target(needed: ApprovalNeeded) -> str:
     """What a request is about, as lists and the audit trail name it."""
+    if needed.rule is Rule.PRODUCT and len(needed.calls) == 1:
+        return _product(needed.gateway, _named(needed.calls[0].params))
     first = needed.target or _named(needed.calls[0].params)
     return f"{first} (+{len(needed.calls) - 1})" if len(needed.calls) > 1 else first
+
+
+def _product(gateway: Gateway, key: str) -> str:
+    """A product's name and key: who decides knows it by its name. The key alone where the name cannot be read."""
+    try:
+        return f"{products_api.product_detail(gateway, key).product.name} ({key})"
+    except (CloudError, PermissionDenied):
+        return key
 
 
 def _named(params: Mapping[str, Any]) -> str:
@@ -297,7 +309,7 @@ def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome,
         actor=actor,
         team=request.team,
         origin=Origin(job_id=request.job_id),
-        target=request.target,
+        target=request.traced,
         parameters=_facts(request),
         connection=request.connection.slug,
     )
@@ -310,7 +322,7 @@ def _noted(operation: str, request: ApprovalRequest, gateway: Gateway, reason: s
         actor=gateway.actor,
         team=request.team,
         origin=gateway.origin,
-        target=request.target,
+        target=request.traced,
         parameters=_facts(request) | ({"reason": reason} if reason else {}),
         connection=request.connection.slug,
     )

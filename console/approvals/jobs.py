@@ -73,7 +73,7 @@ def _send(
     )
     mine = ApprovalCall.objects.filter(pk=call.pk, state__in=[_State.SENDING, _State.UNKNOWN])
     try:
-        target = request.target if work.job.total == 1 else ""  # of several each is named by its parameters
+        target = request.traced if work.job.total == 1 else ""  # of several each is named by its parameters
         answer = gateway.call(planned.operation, target=target, listed=planned.listed, **params)
     except (PermissionDenied, Undecryptable):
         mine.update(state=_State.PENDING)

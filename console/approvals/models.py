@@ -132,6 +132,11 @@ class ApprovalRequest(models.Model):
         return str(RULES.get(Rule(self.rule), self.rule))
 
     @property
+    def traced(self) -> str:
+        """What it is about as the audit trail names it: a product by its key alone, as in its other records."""
+        return self.about if self.rule == Rule.PRODUCT and self.about else self.target
+
+    @property
     def waits(self) -> bool:
         """Whether somebody can still decide."""
         return self.state == self.State.WAITING and not self.late

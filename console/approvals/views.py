@@ -175,7 +175,9 @@ def _devices(
 
 def title(found: ApprovalRequest) -> str:
     """What a request is called."""
-    return f"{found.rule_label}: {found.target}" if found.target else found.rule_label
+    if not found.target:
+        return found.rule_label
+    return _("%(what)s: %(target)s") % {"what": found.rule_label, "target": found.target}
 
 
 def _facts(found: ApprovalRequest) -> list[Fact]:
@@ -183,12 +185,12 @@ def _facts(found: ApprovalRequest) -> list[Fact]:
         Fact(_("Asked by"), found.requester_label),
         Fact(_("With the API token"), found.token.name if found.token else ""),
         Fact(_("Asked"), found.asked_at, kind="when"),
-        Fact(_("Reason"), found.reason),
         Fact(_("Expires"), found.expires_at if found.state == State.WAITING else None, kind="when"),
+        Fact(_("Reason"), found.reason, wide=True),
         Fact(_("Decided by"), found.decider_label),
         Fact(_("Decided"), found.decided_at, kind="when"),
-        Fact(_("What they said"), found.decision),
         Fact(_("Ended"), found.finished_at, kind="when"),
+        Fact(_("What they said"), found.decision, wide=True),
     ]
     return [fact for fact in facts if fact.value not in (None, "")]
 
@@ -255,7 +257,7 @@ def _approve(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
         request,
         found,
         form,
-        title=_("Approve this?"),
+        title=_("Approve “%(what)s”?") % {"what": title(found)},
         text=_("Exactly what the page shows is done at once, with the rights of %(person)s.")
         % {"person": found.requester_label},
         submit=_("Approve"),
@@ -281,7 +283,15 @@ def _refuse(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
             lambda: actions.refuse(found, request.gateway, reason=form.cleaned_data["reason"]),
             _("Refused. Nothing is done."),
         )
-    return _form(request, found, form, title=_("Refuse this?"), text="", submit=_("Refuse"), danger=False)
+    return _form(
+        request,
+        found,
+        form,
+        title=_("Refuse “%(what)s”?") % {"what": title(found)},
+        text="",
+        submit=_("Refuse"),
+        danger=False,
+    )
 
 
 def _demand(request: CloudRequest, found: ApprovalRequest) -> None:

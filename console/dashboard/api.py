@@ -72,36 +72,44 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The three parts; one that could not be read is the error that says why, one that nobody can count None."""
+    """The three parts; one that could not be read is the error that says why, one that the actor does not read is None.
+
+    `countable`: whether the devices within the actor's reach can be counted together.
+    """
 
     fleet: Fleet | CloudError | None
-    products: Products | CloudError
-    packages: Sequence[Package] | CloudError
+    products: Products | CloudError | None
+    packages: Sequence[Package] | CloudError | None
+    countable: bool
 
     @property
     def error(self) -> CloudError | None:
         """The error to show on top when all parts failed, else None: then each is said in its place."""
-        parts = (self.fleet, self.products, self.packages)
-        return parts[0] if all(isinstance(part, CloudError) for part in parts) else None  # type: ignore[return-value]
+        parts = [part for part in (self.fleet, self.products, self.packages) if part is not None]
+        errors = [part for part in parts if isinstance(part, CloudError)]
+        return errors[0] if errors and len(errors) == len(parts) else None
 
 
 def overview(gateway: Gateway) -> Overview:
-    """The fleet in numbers, the newest products and packages. 3 calls at once; for a member whose access is limited, up to 3
-    for each product of theirs. Raises PermissionRefused."""
+    """The fleet in numbers, the newest products and packages. 3 calls at once, without those that the role does not read; for a
+    member whose access is limited, up to 3 for each product of theirs."""
     # Devices of a group may be of any product: nobody can count them together.
     countable = gateway.limits is None or not gateway.limits.by_group
-    products, packages, *counted = gateway.gather(
-        [
-            Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),
-            Call("ListOTAFirmware", {"CurrentPage": 1, "PageSize": SHOWN}),
-            *([Call("QueryDeviceStatistics")] if countable else []),
-        ]
+    calls = [
+        Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),
+        Call("ListOTAFirmware", {"CurrentPage": 1, "PageSize": SHOWN}),
+        *([Call("QueryDeviceStatistics")] if countable else []),
+    ]
+    read = [call for call in calls if gateway.allows(call.operation)]
+    answers = dict(zip((call.operation for call in read), gateway.gather(read), strict=True))
+    products, packages, fleet = (
+        answers.get(name) for name in ("QueryProductList", "ListOTAFirmware", "QueryDeviceStatistics")
     )
-    fleet = counted[0] if counted else None
     return Overview(
         _fleet(fleet.get("Data") or {}) if isinstance(fleet, dict) else fleet,
-        products if isinstance(products, CloudError) else _products(products.get("Data") or {}),
-        packages if isinstance(packages, CloudError) else _packages(packages),
+        _products(products.get("Data") or {}) if isinstance(products, dict) else products,
+        _packages(packages) if isinstance(packages, dict) else packages,
+        countable,
     )
 
 

@@ -51,14 +51,24 @@ def group_list(request: CloudRequest) -> HttpResponse:
     rights = Rights.of(request)
     if request.gateway.limits is not None:
         rights = replace(rights, create=False)  # at the top; in a group of theirs its page offers it
-    empty = Empty(
+    none_in_reach = Empty(
+        _("No group is within your reach"),
+        _("Your access here is limited to other things."),
+        icon="hierarchy-2",
+    )
+    none_yet = Empty(
         _("No groups yet"),
         _("A group holds devices of any product, so that they can be found and updated together."),
         icon="hierarchy-2",
         url=curl(request, "groups:create") if rights.create else "",
         action=_("New group"),
     )
-    table = TABLE.bind(request, found.groups, page=Page(number, size, found.total), empty=empty)
+    table = TABLE.bind(
+        request,
+        found.groups,
+        page=Page(number, size, found.total),
+        empty=none_yet if request.gateway.limits is None else none_in_reach,
+    )
     return render(
         request,
         "groups/list.html",

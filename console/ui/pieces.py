@@ -46,13 +46,14 @@ def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuIt
 
 @dataclass(frozen=True)
 class Fact:
-    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column."""
+    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: a line of its own, for prose."""
 
     label: Text
     value: Any
     kind: str = "text"
     status: str = ""
     copy: bool = False
+    wide: bool = False
 
     @property
     def html(self) -> str | SafeString:

@@ -27,7 +27,8 @@ Text = str | Promise
 class Column(Generic[Row]):
     """One column. What a cell holds is `value(row)`, by default the attribute or key named `key`.
 
-    `kind` says how it reads: text, number, bytes, when, ago, code, status (then `status` names the kind of state).
+    `kind` says how it reads: text, phrase (a few words that stay together), number, bytes, when, ago, code, status (then
+    `status` names the kind of state).
     `template` renders the cell instead, with `row` and `value`. `link(request, row)` makes it a link.
     `primary` is what names the row: it stays in sight when the table scrolls and heads the card on a narrow screen.
     `sort`: the view can sort by it. `hidden`: not shown until chosen. `narrow=False`: left out of the card.
@@ -217,6 +218,8 @@ class BoundColumn(Generic[Row]):
         """The start tag of each of its cells: made once a page, not once a row."""
         plain = self.column
         classes = f"fd-{plain.align}{' fd-primary' if plain.primary else ''}{'' if plain.narrow else ' fd-wide-only'}"
+        if plain.kind == "phrase":
+            classes += " fd-phrase"
         return format_html(
             '<td role="cell" data-col="{}" data-label="{}" class="{}"{}>',
             plain.key,

@@ -167,3 +167,20 @@ def test_what_no_database_takes_is_written_in_a_form_that_every_one_takes(cast: 
     kept = AuditRecord.objects.get(pk=record.pk)
     assert {kept.target, kept.code, kept.message, kept.request_id, kept.user_agent} == {"a\ufffdb?c"}
     assert kept.parameters["DeviceName"] == ["a\ufffdb?c"]
+
+
+def test_a_record_leads_to_its_job_and_to_the_request_that_was_approved(cast: Cast, sign_in: SignIn) -> None:
+    made = AuditRecord.objects.create(
+        team=cast.team,
+        operation="DeleteProduct",
+        actor_label="somebody",
+        connection="sandbox",
+        job=7,
+        parameters={"approval": 3},
+    )
+    ways = ("/acme/sandbox/jobs/7/", "/acme/sandbox/approvals/3/")
+    page = sign_in("owner").get(f"/acme/-/audit/{made.pk}/").content.decode()
+    assert all(way in page for way in ways)
+    cast.connection.delete()
+    page = sign_in("owner").get(f"/acme/-/audit/{made.pk}/").content.decode()
+    assert not any(way in page for way in ways)

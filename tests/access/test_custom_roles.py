@@ -218,6 +218,9 @@ def test_a_role_in_use_is_not_deleted_and_what_uses_it_is_said(cast: Cast, sign_
             expires_at=timezone.now() + timedelta(days=1),
         )
     Invitation.objects.create(team=cast.other_team, email="n@acme.test", role_slug="crew", digest="j")
+    page = sign_in("owner").get(ROLES + "crew/").content.decode()
+    assert "Only a role that nothing uses can be deleted." in page
+    assert ROLES + "crew/delete/" not in page
     answer = sign_in("owner").post(ROLES + "crew/delete/", {"typed": "Crew"})
     assert answer.status_code == 422
     assert "1 member, 1 invitation, 2 API tokens, 1 sign-on rule" in answer.content.decode()
@@ -264,3 +267,16 @@ def test_a_role_that_lost_its_part_in_members_closes_the_page_at_the_next_reques
     custom_roles.edit(actor(cast, "owner"), role, Draft("Crew", "", {}))
     assert client.get("/acme/-/members/").status_code == 403
     assert User.objects.filter(email="operator@acme.test").exists()
+
+
+def test_what_was_typed_stays_when_another_role_is_copied(cast: Cast, sign_in: SignIn) -> None:
+    page = sign_in("owner").get(ROLES + "add/?from=operator&name=Line+3&description=Labels").content.decode()
+    assert 'value="Line 3"' in page
+    assert 'value="Labels"' in page
+
+
+def test_a_role_for_devices_without_products_says_what_it_lacks(cast: Cast, sign_in: SignIn) -> None:
+    hint = "begin with a product"
+    preview = f"{ROLES}preview/?level_devices=2&level_products="
+    assert hint in sign_in("owner").get(preview + "0").content.decode()
+    assert hint not in sign_in("owner").get(preview + "1").content.decode()

@@ -284,8 +284,18 @@ def test_the_last_owner_can_be_neither_lowered_nor_removed(cast: Cast, sign_in: 
     lowered = client.post(page(cast, "owner", "edit/"), {"role": "viewer", "reach": "all"})
     left = client.post(page(cast, "owner", "remove/"))
     assert (lowered.status_code, left.status_code) == (422, 422)
-    assert "only one" in left.content.decode()
+    assert "You are the only owner" in left.content.decode()
     assert member(cast, "owner").role_slug == "owner"
+
+
+def test_the_last_owner_is_told_before_they_try_to_leave(cast: Cast, sign_in: SignIn) -> None:
+    text = sign_in("owner").get(page(cast, "owner", "remove/")).content.decode()
+    assert "You are the only owner" in text
+    assert ">Leave<" not in text
+
+
+def test_everybody_finds_the_way_out_of_a_team_in_their_profile(cast: Cast, sign_in: SignIn) -> None:
+    assert page(cast, "viewer", "remove/") in sign_in("viewer").get("/account/profile/").content.decode()
 
 
 def test_an_owner_may_leave_when_there_is_another(cast: Cast, sign_in: SignIn) -> None:

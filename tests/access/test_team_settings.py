@@ -104,7 +104,8 @@ def test_a_second_factor_is_required_only_by_an_owner_who_has_one(cast: Cast, si
     client = sign_in("owner")
     answer = saved(client, second_factor_required="on")
     assert answer.status_code == 422
-    assert "for yourself first" in answer.content.decode()
+    assert "You have none yourself yet" in answer.content.decode()
+    assert "Set up a second factor</a>" in answer.content.decode()
     Authenticator.objects.create(
         user=cast.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
     )

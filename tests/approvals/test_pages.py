@@ -98,7 +98,7 @@ def test_the_explorer_is_no_way_round(cast, rules, product, sign_in):
     assert exists(cast, product)
 
 
-def test_another_person_approves_it_and_it_is_done(cast, of_product, product, sign_in, drain):
+def test_another_person_approves_it_and_it_is_done(cast, of_product, product, sign_in):
     browser = sign_in("owner")
     page = page_of(cast, of_product)
     shown = text(browser.get(page))
@@ -262,3 +262,10 @@ def test_a_program_is_told_which_request_waits_for_what_it_wanted(cast, rules, p
         cast.members["administrator"],
     )
     assert exists(cast, product)
+
+
+def test_a_product_is_told_by_its_name_and_traced_by_its_key(cast, of_product, product, sign_in, drain):
+    assert f"Meters ({product})" in text(sign_in("owner").get(page_of(cast, of_product)))
+    drain(actions.approve(of_product, cast.gateway("owner"), seen=of_product.digest))
+    told = AuditRecord.objects.filter(operation__in=["approval.request", "approval.approve", "DeleteProduct"])
+    assert {record.target for record in told} == {product}

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.access.models import AuditRecord, CustomRole
 from console.jobs.models import Job
 from tests.conftest import Cast
 from tests.connections.conftest import Watched, upstream
@@ -109,3 +109,18 @@ def test_a_load_balancer_asks_by_address_and_without_tls(db: None, settings: Any
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz", headers={"Host": "10.0.0.7:8600"}).status_code == 200
     assert Client().get("/accounts/login/", headers={"Host": "10.0.0.7:8600"}).status_code == 400
+
+
+@pytest.mark.parametrize("levels", [{"devices": 2}, {"products": 1}, {"groups": 1}, {"ota": 1}, {}])
+def test_whoever_belongs_to_the_team_has_a_first_page_with_what_their_role_reads(
+    fleet: Any, upstream: Watched, cast: Cast, sign_in: SignIn, levels: dict[str, int]
+) -> None:
+    CustomRole.objects.create(team=cast.team, slug="line", name="Factory line", levels=levels)
+    cast.team.memberships.filter(user=cast.members["viewer"]).update(role_slug="line")
+    response = sign_in("viewer").get(HOME)
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert ("Newest products" in text) == ("products" in levels)
+    assert ("Newest update packages" in text) == ("ota" in levels)
+    assert ("never connected" in text) == ("devices" in levels)
+    assert "fd-cloud-error-title" not in text

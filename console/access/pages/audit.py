@@ -23,6 +23,7 @@ from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
+from console.ui.format import in_a_row
 from console.ui.pieces import Fact, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
 
@@ -92,8 +93,8 @@ READS: Table[ReadCount] = Table(
     id="reads",
     caption=_("Reads"),
     columns=[
-        Column("day", _("Day"), value=lambda row: row.day.isoformat()),
-        Column("actor_label", _("Person"), primary=True),
+        Column("day", _("Day"), value=lambda row: row.day.isoformat(), primary=True),
+        Column("actor_label", _("Person")),
         Column("operation", _("Operation"), kind="code"),
         Column("connection", _("Connection")),
         Column("count", _("Reads"), kind="number"),
@@ -199,6 +200,8 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     ]
     context = {
         "record": found,
+        # Whether what it was done on is still there, to be looked at.
+        "reached": request.team.connections.filter(slug=found.connection).exists(),
         "facts": [fact for fact in facts if fact.value not in (None, "")],
         "table": (VALUES if found.before is None else EDITED).bind(request, _values(found)),
     }
@@ -209,7 +212,7 @@ def _numbers(found: AuditRecord) -> str:
     """Which links of the team's chain the record is."""
     numbers = [number for number in (found.opened_number, found.closed_number) if number]
     return (
-        gettext("Links %(numbers)s of the chain") % {"numbers": ", ".join(map(str, numbers))}
+        gettext("Links %(numbers)s of the chain") % {"numbers": in_a_row(map(str, numbers))}
         if numbers
         else ""
     )

@@ -154,6 +154,10 @@ def matrix(role: Role, *, compared: Role | None = None, editor: Role | None = No
     return rows
 
 
+# Whose pages ask for a product first.
+_WITHIN_PRODUCTS = (Area.DEVICES, Area.OTA)
+
+
 def summary(role: Role) -> list[str]:
     """What a role can do, in a few sentences."""
     every = list(operations().values())
@@ -172,6 +176,14 @@ def summary(role: Role) -> list[str]:
         areas = [str(AREA_LABELS[area]) for area in CLOUD_AREAS if nearest(area, role.level(area)) == level]
         if areas:
             lines.append(words % {"areas": in_a_row(areas)})
+    needing = [str(AREA_LABELS[area]) for area in _WITHIN_PRODUCTS if role.level(area)]
+    if needing and not role.level(Area.PRODUCTS):
+        lines.append(
+            gettext(
+                "Pages of %(areas)s begin with a product: without reading Products only programs can use them."
+            )
+            % {"areas": in_a_row(needing)}
+        )
     for area in CONSOLE_WORDS:
         level = nearest(area, role.level(area))
         lines += [str(words) for step, words in CONSOLE_WORDS[area].items() if step == level]

@@ -64,7 +64,10 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
             Column("email", gettext_lazy("E-mail address"), value=lambda member: member.user.email),
             Column("role", gettext_lazy("Role"), value=lambda member: str(member.own_role.label)),
             Column(
-                "reach", gettext_lazy("Reach"), value=lambda member: in_words(member.own_narrowing, names)
+                "reach",
+                gettext_lazy("Reach"),
+                value=lambda member: in_words(member.own_narrowing, names),
+                kind="phrase",
             ),
             Column(
                 "last_login",
@@ -76,7 +79,7 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 "source",
                 gettext_lazy("Came by"),
                 value=lambda member: member.get_source_display(),
-                narrow=False,
+                hidden=True,
             ),
             Column("created_at", gettext_lazy("Member since"), kind="when", hidden=True),
         ],
@@ -106,6 +109,7 @@ def invitations_table(names: dict[int, str]) -> Table[Invited]:
                 "reach",
                 gettext_lazy("Reach"),
                 value=lambda row: in_words(row.invitation.own_narrowing, names),
+                kind="phrase",
             ),
             Column(
                 "invited_by",
@@ -242,7 +246,8 @@ def _out(request: TeamRequest, found: Membership, said: str, back: str, *, leavi
         else:
             messages.success(request, said)
             return redirect(back)
-    context = {"member": found, "leaving": leaving, "form": form, "back": back}
+    stuck = leaving and teams.is_last_owner(found)
+    context = {"member": found, "leaving": leaving, "stuck": stuck, "form": form, "back": back}
     return render(request, "access/member_remove.html", context, status=422 if form.errors else 200)
 
 
@@ -273,6 +278,7 @@ def member_transfer(request: TeamRequest, pk: int) -> HttpResponse:
         "submit": _("Hand over"),
         "cancel": back,
         "crumbs": [
+            (request.team.name, ""),
             (_("Members"), reverse("access:members", args=[request.team.slug])),
             (str(found.user), back),
         ],

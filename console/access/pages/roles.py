@@ -94,7 +94,8 @@ def role_add(request: TeamRequest) -> HttpResponse:
     """A new role, begun as a copy of `?from=`, cut to what the editor's own role reaches."""
     editor = request.membership.role
     start = request.team.role(request.GET.get("from", "viewer")).at_most(editor)
-    form = RoleForm(editor, start, request.POST or None)
+    typed = {name: request.GET.get(name, "") for name in ("name", "description")}
+    form = RoleForm(editor, start, request.POST or None, initial=typed)
     if request.method == "POST" and form.is_valid():
         try:
             made = custom_roles.create(actor_of(request), form.draft)
@@ -152,7 +153,11 @@ def role_delete(request: TeamRequest, slug: str) -> HttpResponse:
         "title": _("Delete the role “%(role)s”?") % {"role": own.name},
         "form": form,
         "cancel": back,
-        "crumbs": [(_("Roles"), reverse("access:roles", args=[request.team.slug])), (own.name, back)],
+        "crumbs": [
+            (request.team.name, ""),
+            (_("Roles"), reverse("access:roles", args=[request.team.slug])),
+            (own.name, back),
+        ],
     }
     return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
 

@@ -18,6 +18,7 @@ from allauth.mfa.webauthn import forms as webauthn_forms
 from django import forms
 from django.db import DatabaseError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.access.encryption import Undecryptable, decrypt, encrypt
 from console.access.sign_in import brake
@@ -29,6 +30,12 @@ class _CodeForm(forms.Form):
     """A code under the brake; of an authenticator app each code is taken once."""
 
     what = "session.second_factor"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        code = self.fields["code"]
+        code.label = pgettext_lazy("of a second factor", "Code")
+        code.widget.attrs.pop("placeholder", None)
 
     def clean_code(self) -> str:
         request = context.request
@@ -148,6 +155,22 @@ class EditPasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
     """Another name for a passkey."""
 
     name = forms.CharField(label=_("Name of the passkey"), max_length=80)
+
+
+class LoginForm(account_forms.LoginForm):  # type: ignore[misc]
+    """Address and password, in the words of the other pages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("E-mail address")
+
+
+class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
+    """Where the link to a new password goes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail address")
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]

@@ -21,6 +21,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access.audit import Origin
 from console.access.http import PersonRequest, TeamRequest
 from console.access.models import ApiToken, Membership
+from console.access.narrowing import in_words
+from console.access.pages.common import connection_names
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
@@ -34,7 +36,9 @@ _ENDED_SHOWN = timedelta(days=30)
 
 
 def _reach(token: ApiToken) -> str:
-    return _("Part of the team") if token.own_narrowing else _("The whole team")
+    narrowing = token.own_narrowing
+    names = connection_names(token.team) if narrowing.connections else {}
+    return in_words(narrowing, names)
 
 
 _COLUMNS: tuple[Column[ApiToken], ...] = (
@@ -42,9 +46,9 @@ _COLUMNS: tuple[Column[ApiToken], ...] = (
     Column("hint", gettext_lazy("Begins with"), kind="code"),
     Column("state", gettext_lazy("State"), kind="status", status="token"),
     Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label)),
-    Column("reach", gettext_lazy("Reach"), value=_reach, narrow=False),
+    Column("reach", gettext_lazy("Reach"), value=_reach, kind="phrase"),
     Column("last_used_at", gettext_lazy("Last used"), kind="ago"),
-    Column("last_used_ip", gettext_lazy("From"), narrow=False),
+    Column("last_used_ip", gettext_lazy("From"), hidden=True),
     Column("expires_at", gettext_lazy("Expires"), kind="when"),
 )
 OWN: Table[ApiToken] = Table(
