@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from console.access.models import Team, User
+from console.access.models import User
 from console.jobs import kinds
 from console.jobs.api import Product
-from console.jobs.models import Job, Row
+from console.jobs.models import Job, JobQuerySet, Row
 from console.ui.format import number
 from console.ui.forms import FileWidget, FilterForm
 
@@ -90,14 +91,15 @@ class ColumnsForm(forms.Form):
 
 
 class JobFilters(FilterForm):
-    """The filters of the list of jobs."""
+    """The filters of a list of `jobs`. The people to choose from are those of these jobs: not all may see who is in the team."""
 
     kind = forms.ChoiceField(label=_("Kind"), required=False)
     state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Any")), *Job.State.choices])
     person = forms.ChoiceField(label=_("Person"), required=False)
 
-    def __init__(self, request: Any, team: Team) -> None:
-        people = User.objects.filter(memberships__team=team).order_by("name", "email")
+    def __init__(self, request: Any, jobs: JobQuerySet) -> None:
+        of_these = Q(pk__in=jobs.values("started_by")) | Q(pk__in=jobs.values("created_by"))
+        people = User.objects.filter(of_these).order_by("name", "email")
         self._people = [("", _("Anybody")), *((str(person.pk), str(person)) for person in people)]
         super().__init__(request)
 

@@ -35,8 +35,8 @@ _TRAY = 8
 @require_safe
 def job_list(request: CloudRequest) -> HttpResponseBase:
     """The connection's jobs, newest first."""
-    filters = JobFilters(request, request.team)
     jobs = jobs_of(request.gateway).select_related("created_by", "started_by")
+    filters = JobFilters(request, jobs)
     wanted = filters.values
     if "kind" in wanted:
         jobs = jobs.filter(kind=wanted["kind"])

@@ -52,6 +52,16 @@ def test_a_member_of_the_whole_team_sees_every_job_that_their_role_reads(cast, e
     assert found == {job.pk for job in jobs.values()}
 
 
+def test_the_list_names_nobody_but_those_whose_jobs_are_in_it(cast, emulator, sign_in, jobs):
+    """Who may not see the members is not told of them by a filter either."""
+    Job.objects.filter(pk=jobs["mine"].pk).update(created_by=cast.members["operator"])
+    Job.objects.filter(pk=jobs["theirs"].pk).update(started_by=cast.members["administrator"])
+    narrow(cast, "viewer", products=["mine"])
+    page = sign_in("viewer").get(cast.url("jobs/")).content.decode()
+    assert "Operator" in page
+    assert [name for name in ("Owner", "Administrator", "Release Engineer") if name in page] == []
+
+
 def test_a_narrowed_member_sees_the_jobs_of_their_products_and_no_number_of_the_others(
     cast, emulator, sign_in, jobs
 ):
