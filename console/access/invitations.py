@@ -61,6 +61,8 @@ def invite(
                     )
                 }
             )
+        # Who once left may come in again: also by single sign-on, where that is how they sign in to accept.
+        acting.team.departures.filter(user__email=address).delete()
         token, digest = _token()
         invitation = Invitation.objects.create(
             team=acting.team,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, recorded
-from console.access.models import Membership, Team
+from console.access.models import Departure, Membership, Team
 from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Area, Level, Role
 
@@ -112,6 +112,10 @@ def remove_member(actor: Actor, member: Membership) -> None:
         if is_last_owner(present):
             raise LastOwner
         present.delete()
+        # Nor do they come back by themselves: by a rule of single sign-on, with a role that was lowered by hand, or by an
+        # invitation that they never used.
+        Departure.objects.get_or_create(team=acting.team, user=present.user)
+        acting.team.invitations.filter(email=present.user.email).delete()
 
 
 def transfer_ownership(actor: Actor, member: Membership) -> None:

@@ -737,3 +737,36 @@ def test_who_was_changed_by_hand_stays_so(
     rule.delete()
     sign_on(Client(), sub)
     assert membership_of("ada@corp.test").role_slug == "operator"
+
+
+@pytest.mark.parametrize("how", ["leaves", "is removed"])
+def test_who_was_lowered_by_hand_does_not_get_the_role_of_the_rule_back_by_going_and_coming(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any, how: str
+) -> None:
+    SignOnRule.objects.update(role_slug="administrator")
+    sub, browser = provider.person("ada"), Client()
+    sign_on(browser, sub)
+    membership = membership_of("ada@corp.test")
+    owner = sign_in("owner")
+    owner.post(f"/acme/-/members/{membership.pk}/edit/", {"role": "viewer", "reach": "all"})
+    assert membership_of("ada@corp.test").role_slug == "viewer"
+    by = browser if how == "leaves" else owner
+    assert by.post(f"/acme/-/members/{membership.pk}/remove/").status_code == 302
+    assert not_let_in(sign_on(Client(), sub))
+    assert membership_of("ada@corp.test") is None
+    # Somebody lets them in again, and they sign in as they always did.
+    invited = {"email": "ada@corp.test", "role": "viewer", "reach": "all"}
+    assert owner.post("/acme/-/members/invite/", invited).status_code == 302
+    sign_on(Client(), sub)
+    assert membership_of("ada@corp.test") is not None
+
+
+def test_who_was_removed_does_not_come_back_by_an_invitation_that_was_never_used(
+    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any
+) -> None:
+    owner = sign_in("owner")
+    owner.post("/acme/-/members/invite/", {"email": "ada@corp.test", "role": "operator", "reach": "all"})
+    sign_on(Client(), provider.person("ada"))
+    membership = membership_of("ada@corp.test")
+    owner.post(f"/acme/-/members/{membership.pk}/remove/")
+    assert not cast.team.invitations.exists()

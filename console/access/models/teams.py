@@ -248,6 +248,22 @@ class Invitation(Grant):
         return self.email
 
 
+class Departure(models.Model):
+    """Somebody left a team or was taken out of it: rules of single sign-on do not bring them back, an invitation does."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="departures")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "user"], name="one_departure_a_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} from {self.team_id}"
+
+
 class SignOnRule(Grant):
     """Whom single sign-on brings into a team, by what the identity provider says of them. The first that fits counts."""
 

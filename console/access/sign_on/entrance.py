@@ -73,7 +73,7 @@ def _rules_by_team() -> dict[Team, list[SignOnRule]]:
 def _apply(user: User, team: Team, rule: SignOnRule | None, origin: Origin) -> None:
     """Make, change or end the membership that rules give in `team`. What was made by hand, and owners, stay as they are."""
     present = user.memberships.filter(team=team).first()
-    if not _differs(present, rule):
+    if not _differs(present, rule) or (present is None and _departed(user, team)):
         return
     operation = "team.remove_member" if rule is None else "team.change_role" if present else "team.add_member"
     given = {"rule": str(rule), **granted(rule.role_slug, rule.own_narrowing)} if rule else {}
@@ -93,7 +93,7 @@ def _apply(user: User, team: Team, rule: SignOnRule | None, origin: Origin) -> N
         # One after the other with those who change members by hand.
         Team.objects.select_for_update().get(pk=team.pk)
         present = user.memberships.filter(team=team).first()
-        if not _differs(present, rule):
+        if not _differs(present, rule) or (present is None and _departed(user, team)):
             return
         if rule is None:
             user.memberships.filter(team=team).delete()
@@ -114,6 +114,11 @@ def _differs(present: Membership | None, rule: SignOnRule | None) -> bool:
     if present.source != Membership.Source.SIGN_ON or present.role_slug == OWNER:
         return False
     return rule is None or (present.role_slug, present.narrowing) != (rule.role_slug, rule.narrowing)
+
+
+def _departed(user: User, team: Team) -> bool:
+    """Whether the person left the team or was taken out of it, and nobody has invited them since."""
+    return team.departures.filter(user=user).exists()
 
 
 def _check_free(user: User, identity: Identity) -> None:
