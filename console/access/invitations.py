@@ -21,12 +21,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, recorded
-from console.access.models import Invitation, Membership, Team, User
+from console.access.models import INVITATION_DAYS, Invitation, Membership, Team, User
 from console.access.narrowing import Narrowing
 from console.access.teams import Actor, acting_now, assignable, check_grant, granted, recorded_as
 
 log = logging.getLogger(__name__)
-DAYS = 7
 
 
 class NotOpen(ValidationError):  # noqa: N818
@@ -87,7 +86,7 @@ def renew(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
         token, present.digest = _token()
         present.invited_by = acting.user
         present.created_at = timezone.now()
-        present.expires_at = present.created_at + timedelta(days=DAYS)
+        present.expires_at = present.created_at + timedelta(days=INVITATION_DAYS)
         present.save(update_fields=["digest", "invited_by", "created_at", "expires_at"])
     return present, token
 
@@ -114,7 +113,7 @@ def state(invitation: Invitation, inviter: Membership | None) -> str:
 
 def send(invitation: Invitation, link: str) -> bool:
     """Mail the link; False when the mail server does not take it."""
-    context = {"invitation": invitation, "link": link, "days": DAYS}
+    context = {"invitation": invitation, "link": link, "days": INVITATION_DAYS}
     subject = gettext("%(team)s invites you to Fleetdesk") % {"team": invitation.team}
     body = render_to_string("access/mail/invitation.txt", context)
     try:

@@ -147,10 +147,9 @@ class Gateway:
         `target` names for the audit trail what the call is about. `fresh` passes over the cache of reads, and so does
         `trace`, which is filled with what was sent and answered, secrets masked as in the answer. `listed` are the names in
         the file that DnListFileUrl leads to, where the caller wrote it. `before` is what an edit found, under the names of its
-        parameters, for the audit trail. A read is counted (console/access/audit/reads.py). Raises PermissionRefused, ApprovalNeeded,
-        ReauthenticationNeeded (for `reveal`), or an
-        error of the CloudError family; InvalidParameter before anything is sent when a
-        parameter breaks the catalogue's rules.
+        parameters, for the audit trail. A read is counted (console/access/audit/reads.py). Raises PermissionRefused,
+        ReauthenticationNeeded (for `reveal`), ApprovalNeeded, or an error of the CloudError family; InvalidParameter before
+        anything is sent when a parameter breaks the catalogue's rules.
         """
         described = operation(name)
         params = given(params)

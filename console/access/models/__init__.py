@@ -3,6 +3,7 @@
 from console.access.models.audit import AuditChain, AuditQuerySet, AuditRecord, ReadCount
 from console.access.models.people import User, UserManager
 from console.access.models.teams import (
+    INVITATION_DAYS,
     RESERVED_SLUGS,
     ApiToken,
     CustomRole,
@@ -16,6 +17,7 @@ from console.access.models.teams import (
 )
 
 __all__ = [
+    "INVITATION_DAYS",
     "RESERVED_SLUGS",
     "ApiToken",
     "AuditChain",

@@ -223,8 +223,11 @@ class Membership(Grant):
         return self.role.level(area) >= level
 
 
+INVITATION_DAYS = 7
+
+
 def _invitation_end() -> Any:
-    return timezone.now() + timedelta(days=7)
+    return timezone.now() + timedelta(days=INVITATION_DAYS)
 
 
 class Invitation(Grant):

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from console.access import invitations
 from console.access.forms import InvitationForm
 from console.access.http import TeamRequest
-from console.access.models import Invitation
+from console.access.models import INVITATION_DAYS, Invitation
 from console.access.pages.common import actor_of
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
@@ -87,7 +87,7 @@ def _handed_over(request: TeamRequest, invitation: Invitation, token: str) -> Ht
     """The link goes to the invited address alone, or to the inviter where no mail is sent."""
     link = request.build_absolute_uri(reverse("access:invitation-link", args=[token]))
     if not settings.SENDS_MAIL:
-        context = {"invitation": invitation, "link": link, "days": invitations.DAYS}
+        context = {"invitation": invitation, "link": link, "days": INVITATION_DAYS}
         return render(request, "access/invitation_made.html", context)
     if invitations.send(invitation, link):
         messages.success(
