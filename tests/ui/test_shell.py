@@ -5,9 +5,12 @@ import re
 import pytest
 from django.urls import reverse
 
+from console.access.models import Membership, Team
 from console.access.roles import BUILT_IN
+from console.connections.models import Connection
 from console.ui.context import NAVIGATION, Shell
 from console.ui.links import curl
+from tests.conftest import KEY_ID
 
 
 def frame(rf, cast, role, path=""):
@@ -76,3 +79,24 @@ def test_the_sign_in_page_has_the_looks_of_the_cookie(client, db):
     client.cookies["theme"] = "dark"
     html = client.get(reverse("account_login")).content.decode()
     assert re.search(r'<html[^>]+data-bs-theme="dark"', html)
+
+
+@pytest.mark.parametrize("page", ["groups", "members"])
+def test_the_frame_costs_a_page_few_questions_to_the_database_however_large_the_team(
+    cast, emulator, sign_in, django_assert_max_num_queries, page
+):
+    for number in range(5):
+        Connection.objects.create(
+            team=cast.team, slug=f"site-{number}", name=f"Site {number}", access_key_id=KEY_ID
+        )
+        Membership.objects.create(
+            team=Team.objects.create(slug=f"team-{number}", name=f"Team {number}"),
+            user=cast.members["owner"],
+            role_slug="owner",
+        )
+    client = sign_in("owner")
+    url = cast.url("groups/") if page == "groups" else f"/{cast.team.slug}/-/members/"
+    client.get(url)
+    # Session, person, membership, connection, connections, what waits, teams; members, invitations and names of their own.
+    with django_assert_max_num_queries(7 if page == "groups" else 10):
+        assert client.get(url).status_code == 200
