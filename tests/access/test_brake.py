@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 import time_machine
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
-from django.test import Client
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console.access.cache import SteadyRedisCache
@@ -126,6 +130,29 @@ def test_a_locked_account_takes_as_much_work_as_an_open_one(
         enter(Client(), email, "not the password", REMOTE_ADDR=HOME)
         work[email] = len(hashed)
     assert set(work.values()) == {1}
+
+
+def test_a_wrong_password_takes_as_much_work_whether_there_is_an_account_or_not(
+    cast: Cast, settings: Any
+) -> None:
+    """Until the answer is sent: what is written down of a failure comes after it."""
+    token, work = "a" * 32, {}
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)  # as Django's own test client does
+    for email in ("nobody@acme.test", "viewer@acme.test", "owner@globex.test", "nobody@globex.test"):
+        form = {"login": email, "password": "wrong horse", "csrfmiddlewaretoken": token}
+        cookie = f"{settings.CSRF_COOKIE_NAME}={token}"
+        request = RequestFactory(HTTP_COOKIE=cookie).post("/accounts/login/", form)
+        with CaptureQueriesContext(connection) as queries:
+            answer = WSGIHandler()(request.environ, lambda *_: None)
+        assert answer.status_code == 200
+        work[email] = len(queries)
+        answer.close()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+    assert len(set(work.values())) == 1, work
+    failed = AuditRecord.objects.filter(operation="session.sign_in", outcome="failed")
+    assert set(failed.values_list("actor_label", flat=True)) == {"viewer@acme.test", "owner@globex.test"}
 
 
 def test_it_counts_while_redis_is_away(cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.access.audit import Origin
 from console.access.models import User
 from console.access.sign_in.brake import Backend, account_name
+from console.access.sign_in.sessions import after_answer
 from console.access.sign_in.trail import note, note_failure
 from console.access.sign_on.sign_in import ways_to_prove_again
 
@@ -67,8 +69,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             return
         user = User.objects.filter(email=account_name(request, credentials)).first()
         if user is not None:
-            again = request.user.is_authenticated
-            note_failure(request, user, "session.reauthenticate" if again else "session.sign_in")
+            operation = "session.reauthenticate" if request.user.is_authenticated else "session.sign_in"
+            # Once the answer is sent: writing takes time, and only accounts that there are have a trail.
+            after_answer(request, partial(note_failure, request, user, operation))
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """How the person can confirm that it is they, in the words of our pages."""

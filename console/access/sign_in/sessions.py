@@ -37,6 +37,12 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._answered(request)
+        for task in getattr(request, "after_answer", ()):
+            response._resource_closers.append(task)  # type: ignore[attr-defined]  # what Django calls when it is sent
+        return response
+
+    def _answered(self, request: HttpRequest) -> HttpResponse:
         now = time.time()
         if request.user.is_authenticated and _is_over(request, now):
             _expire(request)
@@ -54,6 +60,11 @@ class SessionMiddleware:
             request.session.cycle_key()
             UserSession.objects.filter(session_key=key).update(session_key=request.session.session_key)
         return response
+
+
+def after_answer(request: HttpRequest, task: Callable[[], None]) -> None:
+    """Have `task` done when the answer to the request is sent, so that nobody can tell from its time that it was."""
+    request.after_answer = [*getattr(request, "after_answer", ()), task]  # type: ignore[attr-defined]
 
 
 def _is_over(request: HttpRequest, now: float) -> bool:
