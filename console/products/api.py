@@ -359,7 +359,11 @@ def remove_tag(gateway: Gateway, key: str, tag_key: str) -> None:
     """Take a tag off a product."""
     before = [_sent(tag) for tag in list_tags(gateway, key, fresh=True) if tag.key == tag_key]
     gateway.call(
-        "DeleteProductTags", target=key, before={"ProductTag": before}, ProductKey=key, ProductTagKey=[tag_key]
+        "DeleteProductTags",
+        target=key,
+        before={"ProductTag": before},
+        ProductKey=key,
+        ProductTagKey=[tag_key],
     )
 
 

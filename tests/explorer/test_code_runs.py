@@ -77,7 +77,9 @@ def run(
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY_ID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY_SECRET}
     keys |= {"ALIBABA_CLOUD_SECURITY_TOKEN": token} if token else {}
     environment = {"PATH": path, "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1", **keys}
-    return subprocess.run([*command, str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [*command, str(script)], env=environment, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.fixture(params=["curl", "python"])

@@ -224,9 +224,7 @@ def test_two_jobs_with_the_same_names_at_once_make_each_device_once(cast, starte
     assert device_count(cast, product) == 5
 
 
-def test_a_job_stops_when_its_connection_goes_over_to_another_account(
-    cast, started, drain, clock
-):
+def test_a_job_stops_when_its_connection_goes_over_to_another_account(cast, started, drain, clock):
     job = started(600)
     until(job, "made", clock)
     two = job.chunks.get(number=2)
