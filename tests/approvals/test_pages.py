@@ -98,7 +98,7 @@ def test_the_explorer_is_no_way_round(cast, rules, product, sign_in):
     assert exists(cast, product)
 
 
-def test_another_person_approves_it_and_it_is_done(cast, of_product, product, sign_in):
+def test_another_person_approves_it_and_it_is_done(cast, of_product, product, sign_in, drain):
     browser = sign_in("owner")
     page = page_of(cast, of_product)
     shown = text(browser.get(page))

@@ -105,7 +105,10 @@ def addresses(page: Page, base: str) -> list[str]:
         *(f"/demo/-/roles/{path}" for path in ("", "add/?from=operator", "operator/?compare=viewer")),
         *("/demo/-/settings/", "/demo/-/settings/delete/", "/teams/new/", "/invitations/"),
         *("/demo/-/tokens/", "/demo/-/tokens/add/", "/demo/-/tokens/own/add/"),
-        *("/account/tokens/", "/account/api/"),
+        *("/account/tokens/", "/account/api/", "/account/security/", "/accounts/reauthenticate/"),
+        *(f"/accounts/{path}" for path in ("app/set-up/", "passkeys/add/")),
+        *("/demo/-/approvals/", "/demo/-/audit/reads/", f"{members[0]}remove/"),
+        *(f"/demo/-/sign-on/{path}" for path in ("", "add/", "try/")),
         *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
         *(f"{room}/products/a1missing/", "/nowhere/at/all/", f"{room}/nowhere/"),
     ]
@@ -152,6 +155,66 @@ def test_nobody_is_shut_out_of_any_page(size, person):
         inspector.look(f"with {menu}")
         me.page.keyboard.press("Escape")
     assert not inspector.findings, "\n".join(inspector.findings)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nobody_is_shut_out_of_a_decision_or_an_invitation(size, person, browser: Browser):
+    me, other = person(), person("operator@demo.example")
+    tag = f"{size[0]}"
+    for who in (me, other):
+        who.page.set_viewport_size({"width": size[0], "height": size[1]})
+    me.page.goto(f"{me.base}/demo/-/settings/")
+    me.page.check("[name=approve_product_deletion]")
+    me.click("Save")
+    me.see("Saved.")
+    other.go("products/new/")
+    other.page.fill("[name=product_name]", f"Name_that_is_long_{tag}")
+    other.page.keyboard.press("Enter")
+    other.page.wait_for_url("**/products/a1*/")
+    product = other.page.url
+    his, mine = Inspector(other.page), Inspector(me.page)
+    other.page.goto(f"{product}delete/")
+    other.page.locator("main input[type=text]").fill(f"Name_that_is_long_{tag}")
+    his.look("which needs approval")
+    other.page.keyboard.press("Enter")
+    other.page.wait_for_url("**/approvals/*/")
+    his.look("a request to be asked for")
+    other.page.fill("[name=reason]", "Made by mistake")
+    other.click("Ask for approval")
+    other.see("You can leave this page.")
+    his.look("a request that waits")
+    his.visit(product)
+    request = links(me.page, f"{me.base}/demo/-/approvals/?q={tag}", r"/demo/sandbox/approvals/\d+/")[0]
+    for path in ("", "approve/", "refuse/"):
+        mine.visit(f"{me.base}{request}{path}")
+    me.page.fill("[name=reason]", "Not this one")
+    me.click("Refuse")
+    me.see("Refused. Nothing is done.")
+    mine.look("a request that was refused")
+    me.page.goto(f"{me.base}/demo/-/members/invite/")
+    me.page.fill("[name=email]", f"somebody.with.a.long.name.{tag}@mail.example")
+    me.page.check("[name=role][value=viewer]")
+    me.page.check("[name=reach][value=part]")
+    me.page.fill("#id_products", "a1typedByHand")
+    mine.look("with a reach")
+    me.click("Invite")
+    link = me.page.locator(".access-link code").inner_text()
+    assert me.page.evaluate("document.activeElement.role") == "status", "the message has the focus"
+    mine.look("a link shown once")
+    mine.visit(f"{me.base}/demo/-/members/")
+    for act in ("renew", "withdraw"):
+        mine.visit(me.base + links(me.page, me.page.url, rf"/demo/-/invitations/\d+/{act}/")[0])
+        me.page.goto(f"{me.base}/demo/-/members/")
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    theirs = Inspector(context.new_page())
+    theirs.visit(link)
+    theirs.page.locator("[name=password1]").press("Enter")
+    theirs.page.locator(".invalid-feedback").first.wait_for()
+    theirs.look("with mistakes")
+    his.visit(link)
+    context.close()
+    findings = his.findings + mine.findings + theirs.findings
+    assert not findings, "\n".join(findings)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

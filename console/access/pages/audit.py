@@ -22,8 +22,8 @@ from console.access.models import AuditRecord, ReadCount
 from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
-from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.format import in_a_row
+from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.pieces import Fact, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
 
@@ -229,7 +229,9 @@ def _values(found: AuditRecord) -> list[Value]:
 
 
 def _said(value: Any) -> str:
-    """A value as text: lists in one line, structures as JSON."""
+    """A value as text: lists in one line, a structure as its names and values, one that holds others as JSON."""
     if isinstance(value, list):
         return ", ".join(map(_said, value))
+    if isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
+        return " · ".join(f"{name}: {_said(part)}" for name, part in value.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -163,6 +163,7 @@ class LoginForm(account_forms.LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = _("E-mail address")
+        self.fields["login"].widget.attrs.pop("placeholder", None)
 
 
 class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
@@ -171,6 +172,7 @@ class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("E-mail address")
+        self.fields["email"].widget.attrs.pop("placeholder", None)
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]

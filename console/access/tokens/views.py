@@ -54,7 +54,7 @@ _COLUMNS: tuple[Column[ApiToken], ...] = (
 OWN: Table[ApiToken] = Table(
     id="own-tokens",
     caption=gettext_lazy("Your API tokens"),
-    columns=(_COLUMNS[0], Column("team", gettext_lazy("Team")), *_COLUMNS[1:]),
+    columns=(_COLUMNS[0], Column("team", gettext_lazy("Team"), kind="phrase"), *_COLUMNS[1:]),
     row_template="access/token_own_row.html",
 )
 TEAMS: Table[ApiToken] = Table(
@@ -66,7 +66,7 @@ TEAMS: Table[ApiToken] = Table(
 MEMBERS: Table[ApiToken] = Table(
     id="member-tokens",
     caption=gettext_lazy("Tokens of members"),
-    columns=(_COLUMNS[0], Column("user", gettext_lazy("Person")), *_COLUMNS[1:]),
+    columns=(_COLUMNS[0], Column("user", gettext_lazy("Person"), kind="phrase"), *_COLUMNS[1:]),
     row_template="access/token_team_row.html",
 )
 
