@@ -184,3 +184,11 @@ def test_a_record_leads_to_its_job_and_to_the_request_that_was_approved(cast: Ca
     cast.connection.delete()
     page = sign_in("owner").get(f"/acme/-/audit/{made.pk}/").content.decode()
     assert not any(way in page for way in ways)
+
+
+def test_a_structure_is_shown_as_names_and_values(cast: Cast, sign_in: SignIn) -> None:
+    renamed = {"DeviceNicknameInfo": [{"DeviceName": "lamp-1", "Nickname": "Pier"}]}
+    found = write(cast, 1, parameters=renamed, before={"DeviceNicknameInfo": [{"Nickname": "Quay"}]})
+    page = sign_in("owner").get(f"{PAGE}{found.pk}/").content.decode()
+    assert "DeviceName: lamp-1 · Nickname: Pier" in page
+    assert "Nickname: Quay" in page

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
+from console.access.narrowing import Narrowing
+
 PAGES = [
     "",
     "{top}/",
@@ -130,3 +132,11 @@ def test_an_error_of_the_cloud_is_a_page_with_words(kind, tree, emulator, cast, 
         assert answer.status_code in (502, 503), page
         assert operation in answer.content.decode()
         emulator.faults.clear()
+
+
+def test_who_is_limited_to_products_is_not_told_that_there_are_no_groups(tree, cast, sign_in):
+    kept = Narrowing(products=frozenset(["a1Some"])).kept()
+    cast.team.memberships.filter(user=cast.members["viewer"]).update(narrowing=kept)
+    page = sign_in("viewer").get(cast.url("groups/")).content.decode()
+    assert "No group is within your reach" in page
+    assert "No groups yet" not in page
