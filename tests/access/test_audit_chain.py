@@ -74,7 +74,9 @@ def problems() -> str:
     return err
 
 
-def test_a_chain_under_a_key_that_somebody_knows_does_not_verify(trail: list[AuditRecord], cast: Cast) -> None:
+def test_a_chain_under_a_key_that_somebody_knows_does_not_verify(
+    trail: list[AuditRecord], cast: Cast
+) -> None:
     """Who has the database and may add a connection has an encrypted text that they know, and can seal anything with it."""
     known = "a text that I typed as the secret of a connection"
     cast.connection.access_key_secret = known

@@ -119,7 +119,9 @@ def test_a_limited_member_is_offered_only_connections_within_their_reach(cast: C
     assert "hidden-plant" not in page
     # Nor can they try out which numbers are those of connections.
     answers = {
-        client.post(OWN, {**FORM, "reach": "part", "connections": [str(pk)]}).content.decode().count("not one of")
+        client.post(OWN, {**FORM, "reach": "part", "connections": [str(pk)]})
+        .content.decode()
+        .count("not one of")
         for pk in (hidden.pk, hidden.pk + 1000, cast.other_connection.pk)
     }
     assert answers == {1}
