@@ -13,7 +13,7 @@ demo: $(VENV)/.base static/vendor/.done $(MESSAGES)
 	@$(BIN)/python manage.py quickstart --port $(PORT)
 
 test: $(VENV)/.dev static/vendor/.done $(MESSAGES)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 	$(BIN)/python -m tests.bench

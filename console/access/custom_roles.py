@@ -37,7 +37,8 @@ class Draft:
     @property
     def shown(self) -> dict[str, Any]:
         """As records show it."""
-        levels = [f"{area}: {level.name.lower()}" for area, level in self.levels.items() if level]
+        # In the order of the areas: a database may keep the names of an object in another.
+        levels = [f"{area}: {self.levels[area].name.lower()}" for area in Area if self.levels.get(area)]
         return {"name": self.name, "description": self.description, "levels": levels}
 
     @property
