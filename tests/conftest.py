@@ -1,4 +1,4 @@
-"""The shared cast: a team with one member a role, an outsider with a team of their own, and a connection to a seeded emulator."""
+"""The shared org: a team with one member a role, an outsider with a team of their own, and a connection to a seeded emulator."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def fleet(emulator):
 
 
 @dataclass(frozen=True)
-class Cast:
+class Organization:
     """The people and places of a test: members by role slug, an outsider, and connections."""
 
     team: Team
@@ -99,7 +99,7 @@ class Cast:
     other_connection: Connection
 
     def url(self, rest: str = "") -> str:
-        """A URL of the cast's connection."""
+        """A URL of the org's connection."""
         return f"/{self.team.slug}/{self.connection.slug}/{rest}"
 
     def gateway(self, role: str = "owner", **options):
@@ -113,7 +113,7 @@ class Cast:
 
 
 @pytest.fixture
-def cast(db) -> Cast:
+def org(db) -> Organization:
     """A team with a member for each built-in role, and another team that must never see it."""
     team = Team.objects.create(slug="acme", name="Acme Energy")
     members = {}
@@ -136,7 +136,9 @@ def cast(db) -> Cast:
             access_key_secret=KEY_SECRET,
         )
 
-    return Cast(team, members, connect(team, "sandbox"), outsider, other_team, connect(other_team, "plant"))
+    return Organization(
+        team, members, connect(team, "sandbox"), outsider, other_team, connect(other_team, "plant")
+    )
 
 
 def authenticate(client: Client, user: User) -> None:
@@ -150,13 +152,13 @@ def authenticate(client: Client, user: User) -> None:
 
 
 @pytest.fixture
-def sign_in(cast: Cast) -> Callable[[str], Client]:
+def sign_in(org: Organization) -> Callable[[str], Client]:
     """A browser signed in as the member of a role ("outsider": of another team; "" for nobody)."""
 
     def make(role: str) -> Client:
         client = Client()
         if role:
-            user = cast.outsider if role == "outsider" else cast.members[role]
+            user = org.outsider if role == "outsider" else org.members[role]
             client.force_login(user)
             authenticate(client, user)
         return client

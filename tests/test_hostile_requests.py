@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
-from tests.world import World, addresses, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 PARAMETERS = """
@@ -27,13 +27,15 @@ NAMES = ["a%00b", "..%2f..%ED%A0%80", "x" * 300, "a@b:c.d'%22%0d%0a"]
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_parameter_of_an_address_breaks_a_page(world: World, sign_in: SignIn, text: str) -> None:
+def test_no_parameter_of_an_address_breaks_a_page(
+    populated: PopulatedTeam, sign_in: SignIn, text: str
+) -> None:
     client = sign_in("owner")
     query = urlencode(dict.fromkeys(PARAMETERS, text))
     wrong = []
     for name in (name for name, may in MEMBERS_ONLY.items() if may.get):
         for headers in ({}, {"HX-Request": "true"}):
-            answer = client.get(f"{world.url(name)}?{query}", headers=headers)
+            answer = client.get(f"{populated.url(name)}?{query}", headers=headers)
             if answer.status_code >= 500:
                 wrong.append(f"{name}: {answer.status_code}")
     assert wrong == []
@@ -41,13 +43,19 @@ def test_no_parameter_of_an_address_breaks_a_page(world: World, sign_in: SignIn,
 
 @pytest.mark.parametrize("role", ["viewer", "owner"])
 @pytest.mark.parametrize("named", NAMES)
-def test_no_name_in_an_address_breaks_a_page(world: World, sign_in: SignIn, named: str, role: str) -> None:
+def test_no_name_in_an_address_breaks_a_page(
+    populated: PopulatedTeam, sign_in: SignIn, named: str, role: str
+) -> None:
     client = sign_in(role)
     wrong = []
     for name in (name for name in MEMBERS_ONLY if name.partition(":")[0] not in {"access", "connections"}):
         parts = addresses()[name] - {"team", "connection"} - NUMBERED
-        things = world.things[""] | world.things.get(name.partition(":")[0], {}) | world.things.get(name, {})
-        url = world.url(name)
+        things = (
+            populated.things[""]
+            | populated.things.get(name.partition(":")[0], {})
+            | populated.things.get(name, {})
+        )
+        url = populated.url(name)
         for part in parts:
             url = url.replace(f"/{things[part]}/", f"/{named}/")
         for method in (client.get, client.post, client.head) if parts else ():
@@ -74,17 +82,17 @@ FORGED = {
 
 @pytest.mark.parametrize("reauthenticated", [True, False])
 def test_forged_htmx_headers_open_nothing(
-    world: World, sign_in: SignIn, settings: Any, reauthenticated: bool
+    populated: PopulatedTeam, sign_in: SignIn, settings: Any, reauthenticated: bool
 ) -> None:
     """Who may do what is the same with them; what needs a token of the page, a fresh password or a sign-in still does."""
     if not reauthenticated:
         settings.REAUTHENTICATION_MINUTES = 0
     viewer, owner, outsider, stranger = (sign_in(role) for role in ("viewer", "owner", "outsider", ""))
     without_token = Client(enforce_csrf_checks=True)
-    without_token.force_login(world.cast.members["owner"])
+    without_token.force_login(populated.org.members["owner"])
     wrong = []
     for name, may in MEMBERS_ONLY.items():
-        url = world.url(name)
+        url = populated.url(name)
         if may.post and without_token.post(url, headers=FORGED).status_code != 403:
             wrong.append(f"{url} without the token of its page")
         for method in ("get", "post"):
@@ -102,10 +110,12 @@ def test_forged_htmx_headers_open_nothing(
         if "evil.test" in f"{answer.content if not answer.streaming else ''}{dict(answer.items())}":
             wrong.append(f"{url} leads to where the header says")
     assert wrong == []
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_no_address_takes_a_post_without_the_token_of_its_page(world: World, sign_in: SignIn) -> None:
+def test_no_address_takes_a_post_without_the_token_of_its_page(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
     """Also those of no team: sign-in, password, factors, sessions, tokens, language."""
     taken = []
     for role in ("", "owner"):
@@ -113,11 +123,11 @@ def test_no_address_takes_a_post_without_the_token_of_its_page(world: World, sig
         client.cookies = sign_in(role).cookies
         for name in {**MEMBERS_ONLY, **FOR_ALL}:
             answer = client.post(
-                world.url(name), {"language": "zh-hans", "login": "a@b.test", "password": "x"}
+                populated.url(name), {"language": "zh-hans", "login": "a@b.test", "password": "x"}
             )
             to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
             refused = answer.status_code in (403, 404, 405)
             if not (refused or (role == "" and to_sign_in)):
                 taken.append(f"{name} as {role or 'a stranger'}: {answer.status_code}")
     assert taken == []
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []

@@ -13,11 +13,11 @@ from django.test import Client
 from console.access.models import AuditRecord
 from console.cloud.errors import BadAnswer
 from console.connections import clients
-from tests.conftest import Cast
+from tests.conftest import Organization
+from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
 from tests.test_urls_by_role import MEMBERS_ONLY
-from tests.world import World, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 
@@ -77,10 +77,10 @@ class Damaged(httpx.BaseTransport):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_no_page_breaks_on_an_answer_of_another_shape(
-    world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: Any, damage: str
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: Any, damage: str
 ) -> None:
     settings.CLOUD_CACHE_SECONDS = 0
-    damaged = Damaged(world.upstream, DAMAGES[damage])
+    damaged = Damaged(populated.upstream, DAMAGES[damage])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     clients.forget()
     client = sign_in("owner")
@@ -88,28 +88,28 @@ def test_no_page_breaks_on_an_answer_of_another_shape(
     broken = []
     for name, may in MEMBERS_ONLY.items():
         if may.get and not name.startswith(("access:", "connections:")):
-            status = client.get(world.url(name)).status_code
+            status = client.get(populated.url(name)).status_code
             if status == 500:
                 broken.append(name)
     assert broken == []
 
 
 def test_an_answer_without_what_a_page_reads_is_told_as_no_answer_of_the_platform(
-    world: World, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    damaged = Damaged(world.upstream, DAMAGES["another program's"])
+    damaged = Damaged(populated.upstream, DAMAGES["another program's"])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     clients.forget()
-    page = sign_in("viewer").get(world.url("ota:packages"))
+    page = sign_in("viewer").get(populated.url("ota:packages"))
     assert page.status_code == 502
     assert "Client.BadAnswer" in page.content.decode()
 
 
 def test_a_write_that_is_answered_so_is_recorded_as_not_known(
-    emulator: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged = Damaged(httpx.WSGITransport(app=emulator), DAMAGES["nothing but success"])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     with pytest.raises(BadAnswer):
-        cast.gateway().call("CreateProduct", ProductName="meter", NodeType=0)
+        org.gateway().call("CreateProduct", ProductName="meter", NodeType=0)
     assert AuditRecord.objects.get(operation="CreateProduct").outcome == AuditRecord.Outcome.UNKNOWN

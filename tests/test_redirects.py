@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import pytest
 from django.test import Client
 
-from tests.conftest import PASSWORD, Cast
-from tests.world import World, addresses, fleet_copied, seeded, world
+from tests.conftest import PASSWORD, Organization
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 ELSEWHERE = [
@@ -68,13 +68,13 @@ def led_away(answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("elsewhere", ["//evil.test/", "/\\evil.test/"])
-def test_no_address_leads_elsewhere(world: World, sign_in: SignIn, elsewhere: str) -> None:
+def test_no_address_leads_elsewhere(populated: PopulatedTeam, sign_in: SignIn, elsewhere: str) -> None:
     named = dict.fromkeys(NAMES, elsewhere)
     said = elsewhere.strip().replace("\t", "").replace("\x01", "")
     headers = {"Referer": said, "HX-Current-URL": said, "Origin": said}
     wrong = []
     for name in addresses():
-        url = world.url(name)
+        url = populated.url(name)
         for role, more in (("owner", {}), ("owner", {"HX-Request": "true"}), ("", {})):
             # A browser of its own for each: some pages sign out.
             read = sign_in(role).get(url, named, headers={**headers, **more})
@@ -85,7 +85,7 @@ def test_no_address_leads_elsewhere(world: World, sign_in: SignIn, elsewhere: st
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_who_signs_in_goes_to_a_page_of_the_console(cast: Cast, elsewhere: str) -> None:
+def test_who_signs_in_goes_to_a_page_of_the_console(org: Organization, elsewhere: str) -> None:
     for query in ("", f"?{urlencode({'next': elsewhere})}"):
         answer = Client().post(
             f"/accounts/login/{query}", {"login": "viewer@acme.test", "password": PASSWORD, "next": elsewhere}
@@ -94,7 +94,7 @@ def test_who_signs_in_goes_to_a_page_of_the_console(cast: Cast, elsewhere: str) 
         assert led_away(answer) == []
 
 
-def test_where_somebody_was_going_is_kept_when_it_is_ours(cast: Cast) -> None:
+def test_where_somebody_was_going_is_kept_when_it_is_ours(org: Organization) -> None:
     answer = Client().post(
         "/accounts/login/?next=/acme/sandbox/products/", {"login": "viewer@acme.test", "password": PASSWORD}
     )
@@ -102,7 +102,7 @@ def test_where_somebody_was_going_is_kept_when_it_is_ours(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_the_choice_of_a_language_leads_back_to_the_console(cast: Cast, elsewhere: str) -> None:
+def test_the_choice_of_a_language_leads_back_to_the_console(org: Organization, elsewhere: str) -> None:
     said = elsewhere.strip().replace("\t", "").replace("\x01", "")
     for data in ({"language": "en", "next": elsewhere}, {"language": "en"}):
         assert led_away(Client().post("/i18n/language/", data, headers={"Referer": said})) == []
@@ -112,7 +112,7 @@ def test_the_choice_of_a_language_leads_back_to_the_console(cast: Cast, elsewher
     "header", ["Host", "X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "Forwarded"]
 )
 def test_no_page_and_no_mail_names_a_host_that_the_request_made_up(
-    cast: Cast, mailoutbox: list[Any], header: str
+    org: Organization, mailoutbox: list[Any], header: str
 ) -> None:
     said = "host=evil.test" if header == "Forwarded" else "evil.test"
     client = Client(headers={header: said})

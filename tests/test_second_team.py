@@ -48,10 +48,10 @@ from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
 from tests.api.conftest import MakeProgram, _patient, program
 from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, filled, named
+from tests.populated import PopulatedTeam, Watched, addresses, fleet_copied, populated, seeded
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
-from tests.world import Watched, World, addresses, fleet_copied, seeded, world
 
-__all__ = ["_patient", "fleet_copied", "program", "seeded", "world"]  # fixtures
+__all__ = ["_patient", "fleet_copied", "populated", "program", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 # What everything of the second team is called and numbered, and beside it what nothing is.
@@ -128,15 +128,15 @@ class _ReadsOnly(Watched):
 
 
 @pytest.fixture
-def upstream(world: World, monkeypatch: pytest.MonkeyPatch, settings: Any) -> _ReadsOnly:
+def upstream(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings: Any) -> _ReadsOnly:
     settings.CLOUD_CACHE_SECONDS = 0  # what was asked a moment ago would change the number of calls
-    made = _ReadsOnly(world.upstream)
+    made = _ReadsOnly(populated.upstream)
     monkeypatch.setattr(clients, "transport_for", lambda connection: made)
     return made
 
 
 @pytest.fixture
-def second(world: World) -> Team:
+def second(populated: PopulatedTeam) -> Team:
     """A second team with one of everything, all of the same number and short name."""
     pk = int(NUMBER)
     team = Team.objects.create(pk=pk, slug="zulu", name=f"{SECRET_WORD} Works")
@@ -306,7 +306,7 @@ def test_every_part_of_an_address_is_ours_or_the_platforms() -> None:
     assert parts == OWN_PARTS | CLOUD_PARTS
 
 
-def test_ids_in_addresses(world: World, sign_in: SignIn, asker: Asker) -> None:
+def test_ids_in_addresses(populated: PopulatedTeam, sign_in: SignIn, asker: Asker) -> None:
     client = sign_in("owner")
     named_by = [(name, part) for name in (*MEMBERS_ONLY, *FOR_ALL) for part in addresses()[name] & OWN_PARTS]
     for name, part in named_by:
@@ -314,7 +314,7 @@ def test_ids_in_addresses(world: World, sign_in: SignIn, asker: Asker) -> None:
         for method in ("get", "post"):
 
             def ask(given: str, name: str = name, part: str = part, method: str = method) -> tuple[str, Any]:
-                url = world.url(name, **{part: given})
+                url = populated.url(name, **{part: given})
                 return url, browser(client, method, url)
 
             asker.compare(f"{method} {name} by {part}", ask, theirs, nobodys)
@@ -322,7 +322,9 @@ def test_ids_in_addresses(world: World, sign_in: SignIn, asker: Asker) -> None:
     assert asker.asked > 300
 
 
-def test_ids_in_addresses_of_nobody_who_is_signed_in(world: World, sign_in: SignIn, asker: Asker) -> None:
+def test_ids_in_addresses_of_nobody_who_is_signed_in(
+    populated: PopulatedTeam, sign_in: SignIn, asker: Asker
+) -> None:
     client = sign_in("")
     for name in (*MEMBERS_ONLY, *FOR_ALL):
         for part in addresses()[name] & {*OWN_PARTS, "uidb36"}:
@@ -330,7 +332,7 @@ def test_ids_in_addresses_of_nobody_who_is_signed_in(world: World, sign_in: Sign
             theirs, nobodys = (int_to_base36(int(one)) for one in pair) if part == "uidb36" else pair
 
             def ask(given: str, name: str = name, part: str = part) -> tuple[str, Any]:
-                url = world.url(name, **{part: given})
+                url = populated.url(name, **{part: given})
                 return url, browser(client, "get", url)
 
             asker.compare(f"{name} by {part}", ask, theirs, nobodys)
@@ -347,7 +349,7 @@ def read_by_the_code(source: str) -> list[str]:
     return sorted({name for file in files for name in pattern.findall(file.read_text())})
 
 
-def test_ids_in_every_parameter_that_is_read(world: World, sign_in: SignIn, asker: Asker) -> None:
+def test_ids_in_every_parameter_that_is_read(populated: PopulatedTeam, sign_in: SignIn, asker: Asker) -> None:
     client = sign_in("owner")
     names = {"get": read_by_the_code("GET"), "post": read_by_the_code("POST")}
     assert {"token", "team", "product", "compare"} <= set(names["get"])
@@ -358,7 +360,7 @@ def test_ids_in_every_parameter_that_is_read(world: World, sign_in: SignIn, aske
             for theirs, nobodys in PAIRS[:2] if allowed else ():
 
                 def ask(given: str, name: str = name, method: str = method) -> tuple[str, Any]:
-                    url = world.url(name)
+                    url = populated.url(name)
                     data = {one: given for one in names[method] if one not in plain}
                     return url, browser(client, method, url, data)
 
@@ -381,11 +383,11 @@ OF_THE_PLATFORM = {"dashboard", "devices", "groups", "ota", "products", "explore
 KNOWN = ("post", "/teams/new/", "slug")
 
 
-def forms_of(world: World, client: Client, room: str) -> Iterator[Form]:
+def forms_of(populated: PopulatedTeam, client: Client, room: str) -> Iterator[Form]:
     """Every form of every page of a room that an owner can open, each once."""
     known = set()
     for name in (name for name in PAGES if name.partition(":")[0] == room):
-        url = world.url(name)
+        url = populated.url(name)
         with undone():
             answer = browser(client, "get", url)
         if answer.status_code != 200 or "html" not in answer["Content-Type"]:
@@ -399,10 +401,12 @@ def forms_of(world: World, client: Client, room: str) -> Iterator[Form]:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_ids_in_every_field_of_every_form(world: World, sign_in: SignIn, asker: Asker, room: str) -> None:
+def test_ids_in_every_field_of_every_form(
+    populated: PopulatedTeam, sign_in: SignIn, asker: Asker, room: str
+) -> None:
     client = sign_in("owner")
     fields = 0
-    for form in list(forms_of(world, client, room)):
+    for form in list(forms_of(populated, client, room)):
         for name in form.values:
             if name == "csrfmiddlewaretoken" or (form.method, form.action, name) == KNOWN:
                 continue
@@ -456,8 +460,10 @@ def put(body: Any, keys: tuple[str, ...], given: str) -> Any:
     return {name: put(one, keys[1:], given) if name == keys[0] else one for name, one in body.items()}
 
 
-def test_ids_in_every_parameter_of_the_api(world: World, program: MakeProgram, asker: Asker) -> None:
-    mine, names = program("owner", "administrator"), named(world)
+def test_ids_in_every_parameter_of_the_api(
+    populated: PopulatedTeam, program: MakeProgram, asker: Asker
+) -> None:
+    mine, names = program("owner", "administrator"), named(populated)
     places = 0
     for operation_id, (path, method, described) in BY_ID.items():
         wanted = EXPECTED[operation_id]
@@ -505,7 +511,7 @@ def said(status: int, text: str) -> HttpResponse:
     return HttpResponse(text, status=status, content_type="text/plain")
 
 
-def test_the_comparison_finds_what_tells_the_two_apart(world: World, asker: Asker) -> None:
+def test_the_comparison_finds_what_tells_the_two_apart(populated: PopulatedTeam, asker: Asker) -> None:
     """That all of the above can fail."""
 
     def by_status(given: str) -> tuple[str, Any]:

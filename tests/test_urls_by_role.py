@@ -17,9 +17,9 @@ from console.access.roles import BUILT_IN, Level
 from console.cloud.catalogue import Access, operations
 from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
-from tests.world import World, addresses, fleet_copied, seeded, world
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 EVERYBODY = frozenset(BUILT_IN)
@@ -245,33 +245,35 @@ FINE = frozenset({200, 204, 302, 400, 409, 422})  # answered on its merits: an e
 
 
 @pytest.mark.parametrize("name", MEMBERS_ONLY)
-def test_each_role_gets_what_it_may_and_no_more(world: World, sign_in: SignIn, name: str) -> None:
-    url, may = world.url(name), MEMBERS_ONLY[name]
+def test_each_role_gets_what_it_may_and_no_more(populated: PopulatedTeam, sign_in: SignIn, name: str) -> None:
+    url, may = populated.url(name), MEMBERS_ONLY[name]
     for role in BUILT_IN:
         got = sign_in(role).get(url).status_code
         if may.get == NOBODY:
             assert got == 405, f"GET {url} as {role}"
         else:
             assert got in ({200, 302} if role in may.get else {403}), f"GET {url} as {role}: {got}"
-    assert world.upstream.writes == [], "reading a page changed something"
+    assert populated.upstream.writes == [], "reading a page changed something"
     # Those who may not come first: what the others do may take away what the address names.
     for role in sorted(BUILT_IN, key=lambda role: role in may.post):
         if role in may.post:
             break
         posted = sign_in(role).post(url).status_code
         assert posted == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {posted}"
-    assert world.upstream.writes == [], "a refused request reached the platform"
+    assert populated.upstream.writes == [], "a refused request reached the platform"
     for number, role in enumerate(sorted(may.post)):
         posted = sign_in(role).post(url).status_code
         gone = {404} if number else set()  # the first may have taken away what the address names
         assert posted in FINE | gone, f"POST {url} as {role}: {posted}"
 
 
-def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(world: World, sign_in: SignIn) -> None:
+def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
     outsider, stranger = sign_in("outsider"), sign_in("")
     wrong: list[str] = []
     for name in MEMBERS_ONLY:
-        url = world.url(name)
+        url = populated.url(name)
         for method in ("get", "post"):
             found = getattr(outsider, method)(url)
             asked = getattr(stranger, method)(url)
@@ -280,41 +282,43 @@ def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(world: World,
             if (found.status_code, asked.status_code, leads, part.status_code) != (404, 302, True, 401):
                 wrong.append(f"{method} {url}: {found.status_code} {asked.status_code} {part.status_code}")
     assert wrong == []
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_another_teams_connection_is_not_reached_through_the_own_team(world: World, sign_in: SignIn) -> None:
+def test_another_teams_connection_is_not_reached_through_the_own_team(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
     client = sign_in("owner")
     wrong: list[str] = []
     for name in (name for name, takes in addresses().items() if "connection" in takes):
-        url = world.url(name, connection=world.cast.other_connection.slug)
+        url = populated.url(name, connection=populated.org.other_connection.slug)
         if (client.get(url).status_code, client.post(url).status_code) != (404, 404):
             wrong.append(url)
     assert wrong == []
 
 
-def test_a_job_of_another_connection_is_not_found(world: World, sign_in: SignIn) -> None:
+def test_a_job_of_another_connection_is_not_found(populated: PopulatedTeam, sign_in: SignIn) -> None:
     theirs = Job.objects.create(
-        team=world.cast.other_team,
-        connection=world.cast.other_connection,
+        team=populated.org.other_team,
+        connection=populated.org.other_connection,
         kind="devices.register",
         state="queued",
     )
     client = sign_in("owner")
     wrong: list[str] = []
     for name in (name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in addresses()[name]):
-        url, may = world.url(name, job=theirs.pk), MEMBERS_ONLY[name]
+        url, may = populated.url(name, job=theirs.pk), MEMBERS_ONLY[name]
         expected = (404 if may.get else 405, 404 if may.post else 405)
         if (client.get(url).status_code, client.post(url).status_code) != expected:
             wrong.append(url)
     assert wrong == []
 
 
-def test_a_post_without_the_token_of_its_page_is_refused(world: World) -> None:
+def test_a_post_without_the_token_of_its_page_is_refused(populated: PopulatedTeam) -> None:
     client, stranger = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
-    client.force_login(world.cast.members["owner"])
+    client.force_login(populated.org.members["owner"])
     wrong: list[str] = []
-    for url in map(world.url, addresses()):
+    for url in map(populated.url, addresses()):
         for method in ("post", "put", "patch", "delete"):
             forged = getattr(client, method)(url)
             asked = getattr(stranger, method)(url)
@@ -322,24 +326,26 @@ def test_a_post_without_the_token_of_its_page_is_refused(world: World) -> None:
             if forged.status_code != 403 or not (led or asked.status_code == 403):
                 wrong.append(f"{method} {url}: {forged.status_code} {asked.status_code}")
     assert wrong == []
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_no_other_method_does_anything(world: World, sign_in: SignIn) -> None:
+def test_no_other_method_does_anything(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     wrong = [
-        f"{method} {world.url(name)}"
+        f"{method} {populated.url(name)}"
         for name in MEMBERS_ONLY
         for method in ("put", "patch", "delete")
-        if getattr(client, method)(world.url(name)).status_code != 405
+        if getattr(client, method)(populated.url(name)).status_code != 405
     ]
     assert wrong == []
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
 @pytest.mark.parametrize("name", FOR_ALL)
-def test_what_names_no_team_is_for_whom_it_should_be(world: World, sign_in: SignIn, name: str) -> None:
-    url, expected = world.url(name), FOR_ALL[name]
+def test_what_names_no_team_is_for_whom_it_should_be(
+    populated: PopulatedTeam, sign_in: SignIn, name: str
+) -> None:
+    url, expected = populated.url(name), FOR_ALL[name]
     asked = [("", "get"), ("viewer", "get"), ("", "post"), ("viewer", "post")]
     for (role, method), status in zip(asked, expected, strict=True):
         answer = getattr(sign_in(role), method)(url)
@@ -365,9 +371,9 @@ MOST: dict[str, dict[str, Access]] = {
 
 @pytest.mark.parametrize("role", BUILT_IN)
 def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_platform(
-    world: World, role: str
+    populated: PopulatedTeam, role: str
 ) -> None:
-    gateway = world.cast.gateway(role)
+    gateway = populated.org.gateway(role)
     refused = 0
     for described in operations().values():
         expected = ORDER.index(described.access) <= ORDER.index(MOST[role][described.area])
@@ -382,8 +388,10 @@ def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_
             with pytest.raises(PermissionRefused):
                 gateway.call(described.name, reveal=True)
     assert gateway.calls == 0
-    assert world.upstream.writes == []
-    recorded = AuditRecord.objects.filter(actor=world.cast.members[role], outcome=AuditRecord.Outcome.REFUSED)
+    assert populated.upstream.writes == []
+    recorded = AuditRecord.objects.filter(
+        actor=populated.org.members[role], outcome=AuditRecord.Outcome.REFUSED
+    )
     assert recorded.count() >= refused
 
 
@@ -398,11 +406,11 @@ CELLS = [(area, level) for area in FULL for level in Level]
 
 @pytest.mark.parametrize(("area", "level"), CELLS)
 def test_a_role_of_the_teams_own_may_call_what_its_one_cell_says_and_nothing_else(
-    world: World, area: str, level: Level
+    populated: PopulatedTeam, area: str, level: Level
 ) -> None:
-    CustomRole.objects.create(team=world.cast.team, slug="cell", name="Cell", levels={area: int(level)})
-    world.cast.team.memberships.filter(user=world.cast.members["operator"]).update(role_slug="cell")
-    gateway = world.cast.gateway("operator")
+    CustomRole.objects.create(team=populated.org.team, slug="cell", name="Cell", levels={area: int(level)})
+    populated.org.team.memberships.filter(user=populated.org.members["operator"]).update(role_slug="cell")
+    gateway = populated.org.gateway("operator")
     for described in operations().values():
         here = described.area == area
         expected = here and ORDER.index(described.access) < level
@@ -416,4 +424,4 @@ def test_a_role_of_the_teams_own_may_call_what_its_one_cell_says_and_nothing_els
             with pytest.raises(PermissionRefused):
                 gateway.call(described.name, reveal=True)
     assert gateway.calls == 0
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []

@@ -56,7 +56,7 @@ def create(actor: Actor, draft: Draft) -> CustomRole:
     """A new role. Raises PermissionDenied when it exceeds the actor's own, ValidationError for a name that is taken."""
     with recorded_as(actor, "role.create", draft.name, draft.shown), transaction.atomic():
         acting = acting_now(actor)
-        _check_reach(acting, draft.role)
+        _check_scope(acting, draft.role)
         _check_name(acting, draft.name)
         return CustomRole.objects.create(
             team=acting.team,
@@ -81,8 +81,8 @@ def edit(actor: Actor, role: CustomRole, draft: Draft) -> None:
         present = acting.team.custom_roles.filter(pk=role.pk).first()
         if present is None or present.updated_at != role.updated_at:
             raise changed_meanwhile()
-        _check_reach(acting, present.role)
-        _check_reach(acting, draft.role)
+        _check_scope(acting, present.role)
+        _check_scope(acting, draft.role)
         _check_name(acting, draft.name, other_than=present)
         present.name, present.description, present.levels = draft.name, draft.description, draft.kept
         present.save(update_fields=["name", "description", "levels", "updated_at"])
@@ -92,7 +92,7 @@ def delete(actor: Actor, role: CustomRole) -> None:
     """Delete a role that nothing uses. Raises ValidationError that says what does, PermissionDenied."""
     with recorded_as(actor, "role.delete", role.name, before=_draft(role).shown), transaction.atomic():
         acting = acting_now(actor)
-        _check_reach(acting, role.role)
+        _check_scope(acting, role.role)
         used = uses(role)
         if used:
             raise ValidationError(
@@ -131,7 +131,7 @@ def _draft(role: CustomRole) -> Draft:
     return Draft(role.name, role.description, role.role.levels)
 
 
-def _check_reach(membership: Membership, role: Role) -> None:
+def _check_scope(membership: Membership, role: Role) -> None:
     if not may_edit(membership, role):
         raise PermissionDenied(gettext("This role reaches further than yours."))
 

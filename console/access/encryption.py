@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 
-class Undecryptable(Exception):  # noqa: N818
+class Undecryptable(Exception):
     """None of FIELD_ENCRYPTION_KEYS opens the value: the key that closed it is missing."""
 
     def __init__(self) -> None:

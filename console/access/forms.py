@@ -18,8 +18,8 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from console.access.models import Grant, Team, User
-from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Role
+from console.access.scope import AccessScope
 
 REACHES = [("all", _("The whole team")), ("part", _("Only some connections, products or device groups"))]
 
@@ -77,11 +77,11 @@ class GrantForm(forms.Form):
     """A role of the team, and how far it reaches. `grant` is what is edited.
 
     `roles` are those that may be given, `connections` (all of the team's, unless they are said) those to choose from. What
-    `grant` names and no longer exists stays in it until somebody takes it out: a narrowing never grows by itself.
+    `grant` names and no longer exists stays in it until somebody takes it out: a access_scope never grows by itself.
     """
 
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
-    reach = forms.ChoiceField(
+    scope = forms.ChoiceField(
         label=_("Reach"), widget=forms.RadioSelect, choices=REACHES, initial="all", required=False
     )
     connections = forms.TypedMultipleChoiceField(
@@ -100,7 +100,7 @@ class GrantForm(forms.Form):
         label=_("Device groups"),
         required=False,
         help_text=_(
-            "Their devices are within reach, and those of the groups below them. IDs, separated by spaces."
+            "Their devices are within scope, and those of the groups below them. IDs, separated by spaces."
         ),
     )
 
@@ -113,13 +113,13 @@ class GrantForm(forms.Form):
         connections: Sequence[Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        narrowing = grant.own_narrowing if grant else Narrowing()
+        access_scope = grant.own_scope if grant else AccessScope()
         present = {
             "role": grant.role_slug if grant else None,
-            "reach": "part" if narrowing else "all",
-            "connections": sorted(narrowing.connections),
-            "products": narrowing.products,
-            "groups": narrowing.groups,
+            "scope": "part" if access_scope else "all",
+            "connections": sorted(access_scope.connections),
+            "products": access_scope.products,
+            "groups": access_scope.groups,
         }
         kwargs["initial"] = present | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
@@ -128,30 +128,30 @@ class GrantForm(forms.Form):
         self.fields["role"].choices = role_choices(roles)  # type: ignore[attr-defined]
         self.fields["connections"].choices = [  # type: ignore[attr-defined]
             *((connection.pk, connection.name) for connection in connections),
-            *((pk, _("A connection that was deleted")) for pk in sorted(narrowing.connections - known)),
+            *((pk, _("A connection that was deleted")) for pk in sorted(access_scope.connections - known)),
         ]
         for name in ("products", "groups"):
             urls = {c.pk: reverse("explorer:suggest", args=[team.slug, c.slug, name]) for c in connections}
             self.fields[name].widget.attrs["data-urls"] = json.dumps(urls)
 
     @property
-    def narrowing(self) -> Narrowing:
+    def access_scope(self) -> AccessScope:
         """What was chosen, once the form is valid."""
         values = self.cleaned_data
-        if values["reach"] != "part":
-            return Narrowing()
-        return Narrowing(frozenset(values["connections"]), values["products"], values["groups"])
+        if values["scope"] != "part":
+            return AccessScope()
+        return AccessScope(frozenset(values["connections"]), values["products"], values["groups"])
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if self.errors:
             return values
-        if values["reach"] == "part" and not self.narrowing:
+        if values["scope"] == "part" and not self.access_scope:
             raise forms.ValidationError(
-                _("Choose at least one connection, product or device group, or the whole team."), code="reach"
+                _("Choose at least one connection, product or device group, or the whole team."), code="scope"
             )
-        if values["role"] == OWNER and self.narrowing:
-            self.add_error("reach", _("An owner always has the whole team."))
+        if values["role"] == OWNER and self.access_scope:
+            self.add_error("scope", _("An owner always has the whole team."))
         return values
 
 
@@ -167,7 +167,7 @@ class InvitationForm(GrantForm):
         required=False,
         help_text=_("For the greeting. The person can change it."),
     )
-    field_order = ["email", "name", "role", "reach", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
+    field_order = ["email", "name", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
 
 
 class JoinForm(forms.Form):

@@ -22,13 +22,13 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, recorded
 from console.access.models import INVITATION_DAYS, Invitation, Membership, Team, User
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.access.teams import Actor, acting_now, assignable, check_grant, granted, recorded_as
 
 log = logging.getLogger(__name__)
 
 
-class NotOpen(ValidationError):  # noqa: N818
+class NotOpen(ValidationError):
     """The link was used, taken back, is too old, or never was one: nobody is told which."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class NotOpen(ValidationError):  # noqa: N818
 
 
 def invite(
-    actor: Actor, email: str, name: str, role_slug: str, narrowing: Narrowing
+    actor: Actor, email: str, name: str, role_slug: str, access_scope: AccessScope
 ) -> tuple[Invitation, str]:
     """A new invitation and the token of its link, which is nowhere else.
 
@@ -47,9 +47,9 @@ def invite(
     address is a member's or invited already.
     """
     address = email.strip().lower()
-    with recorded_as(actor, "team.invite", address, granted(role_slug, narrowing)), transaction.atomic():
+    with recorded_as(actor, "team.invite", address, granted(role_slug, access_scope)), transaction.atomic():
         acting = acting_now(actor)
-        check_grant(acting, role_slug, narrowing)
+        check_grant(acting, role_slug, access_scope)
         if acting.team.memberships.filter(user__email=address).exists():
             raise ValidationError({"email": gettext("This person is a member of the team already.")})
         if acting.team.invitations.filter(email=address).exists():
@@ -68,7 +68,7 @@ def invite(
             email=address,
             name=name.strip(),
             role_slug=role_slug,
-            narrowing=narrowing.kept(),
+            access_scope=access_scope.kept(),
             digest=digest,
             invited_by=acting.user,
         )
@@ -80,7 +80,7 @@ def renew(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
 
     Who renews it answers for it from now on. Raises PermissionDenied, NotOpen.
     """
-    parameters = granted(invitation.role_slug, invitation.own_narrowing)
+    parameters = granted(invitation.role_slug, invitation.own_scope)
     with recorded_as(actor, "team.renew_invitation", invitation.email, parameters), transaction.atomic():
         acting, present = _as_it_is_now(actor, invitation)
         token, present.digest = _token()
@@ -93,7 +93,7 @@ def renew(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
 
 def withdraw(actor: Actor, invitation: Invitation) -> None:
     """Take the invitation back. Raises PermissionDenied, NotOpen."""
-    before = granted(invitation.role_slug, invitation.own_narrowing)
+    before = granted(invitation.role_slug, invitation.own_scope)
     with (
         recorded_as(actor, "team.withdraw_invitation", invitation.email, before=before),
         transaction.atomic(),
@@ -191,7 +191,7 @@ def _joining(invitation: Invitation, user: User | None, origin: Origin) -> Abstr
         team=invitation.team,
         origin=origin,
         target=invitation.email,
-        parameters=granted(invitation.role_slug, invitation.own_narrowing),
+        parameters=granted(invitation.role_slug, invitation.own_scope),
     )
 
 
@@ -202,7 +202,7 @@ def _join(invitation: Invitation, user: User) -> Membership:
     membership, _created = Membership.objects.get_or_create(
         team=present.team,
         user=user,
-        defaults={"role_slug": present.role_slug, "narrowing": present.narrowing},
+        defaults={"role_slug": present.role_slug, "access_scope": present.access_scope},
     )
     present.delete()
     return membership
@@ -220,5 +220,5 @@ def _as_it_is_now(actor: Actor, invitation: Invitation) -> tuple[Membership, Inv
     if present is None:
         raise NotOpen
     present.team = acting.team
-    check_grant(acting, present.role_slug, present.own_narrowing)
+    check_grant(acting, present.role_slug, present.own_scope)
     return acting, present

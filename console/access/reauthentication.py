@@ -22,7 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-class ReauthenticationNeeded(Exception):  # noqa: N818
+class ReauthenticationNeeded(Exception):
     """The act asks for somebody who showed lately that it is they. `next` is where they go on after it ("": where they were)."""
 
     def __init__(self, next: str = "") -> None:

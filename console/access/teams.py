@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, recorded
 from console.access.models import Departure, Membership, Team
-from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Area, Level, Role
+from console.access.scope import AccessScope
 
 
-class LastOwner(ValidationError):  # noqa: N818
+class LastOwner(ValidationError):
     """A team always has an owner: the last one can be neither removed nor lowered."""
 
     def __init__(self) -> None:
@@ -67,29 +67,29 @@ def is_last_owner(member: Membership) -> bool:
 # -- changes -----------------------------------------------------------------------------------------------------------
 
 
-def change_member(actor: Actor, member: Membership, role_slug: str, narrowing: Narrowing) -> None:
+def change_member(actor: Actor, member: Membership, role_slug: str, access_scope: AccessScope) -> None:
     """Give `member` another role or reach. Raises LastOwner, PermissionDenied, ValidationError when they have left."""
     with (
         recorded_as(
             actor,
             "team.change_role",
             member.user.label,
-            granted(role_slug, narrowing),
-            before=granted(member.role_slug, member.own_narrowing),
+            granted(role_slug, access_scope),
+            before=granted(member.role_slug, member.own_scope),
         ),
         transaction.atomic(),
     ):
         acting, present = _as_they_are_now(actor, member)
         if not may_change(acting, present):
             raise _not_yours()
-        check_grant(acting, role_slug, narrowing)
+        check_grant(acting, role_slug, access_scope)
         if role_slug != OWNER and is_last_owner(present):
             raise LastOwner
         # What was changed by hand is no longer a matter of the rules of single sign-on.
         Membership.objects.filter(pk=present.pk).update(
-            role_slug=role_slug, narrowing=narrowing.kept(), source=Membership.Source.ADDED
+            role_slug=role_slug, access_scope=access_scope.kept(), source=Membership.Source.ADDED
         )
-    member.role_slug, member.narrowing = role_slug, narrowing.kept()
+    member.role_slug, member.access_scope = role_slug, access_scope.kept()
 
 
 def remove_member(actor: Actor, member: Membership) -> None:
@@ -102,7 +102,7 @@ def remove_member(actor: Actor, member: Membership) -> None:
             actor,
             "team.remove_member",
             member.user.label,
-            before=granted(member.role_slug, member.own_narrowing),
+            before=granted(member.role_slug, member.own_scope),
         ),
         transaction.atomic(),
     ):
@@ -129,7 +129,7 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
             "team.transfer",
             member.user.label,
             {"role": OWNER},
-            before=granted(member.role_slug, member.own_narrowing),
+            before=granted(member.role_slug, member.own_scope),
         ),
         transaction.atomic(),
     ):
@@ -143,7 +143,7 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
                 gettext("This person cannot sign in: their account is closed."), code="inactive"
             )
         Membership.objects.filter(pk=present.pk).update(
-            role_slug=OWNER, narrowing={}, source=Membership.Source.ADDED
+            role_slug=OWNER, access_scope={}, source=Membership.Source.ADDED
         )
         Membership.objects.filter(pk=acting.pk).update(role_slug="administrator")
 
@@ -151,9 +151,9 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
 # -- what changes of a team share --------------------------------------------------------------------------------------
 
 
-def granted(role_slug: str, narrowing: Narrowing) -> dict[str, Any]:
-    """A role and its reach, as records show them."""
-    return {"role": role_slug, **narrowing.kept()}
+def granted(role_slug: str, access_scope: AccessScope) -> dict[str, Any]:
+    """A role and its scope, as records show them."""
+    return {"role": role_slug, **access_scope.kept()}
 
 
 def recorded_as(
@@ -192,11 +192,11 @@ def acting_now(actor: Actor) -> Membership:
     return present
 
 
-def check_grant(membership: Membership, role_slug: str, narrowing: Narrowing) -> None:
+def check_grant(membership: Membership, role_slug: str, access_scope: AccessScope) -> None:
     """Raises PermissionDenied unless the member may give this role, ValidationError for a narrowed owner."""
     if role_slug not in {role.slug for role in assignable(membership)}:
         raise PermissionDenied(gettext("Your role does not allow giving this role."))
-    if role_slug == OWNER and narrowing:
+    if role_slug == OWNER and access_scope:
         raise ValidationError(gettext("An owner always has the whole team."), code="owner")
 
 

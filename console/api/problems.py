@@ -69,7 +69,7 @@ KINDS: Mapping[str, int] = {
 _UNREADABLE = (BadRequest, HttpError, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
 
 
-class Problem(Exception):  # noqa: N818
+class Problem(Exception):
     """Ends a request with a problem. `errors`: (field, what is wrong with it). `lost`: it may have been done all the same."""
 
     def __init__(

@@ -26,7 +26,7 @@ from console.cloud.catalogue import operation
 from console.cloud.errors import CloudError
 from console.connections.approval import ApprovalNeeded, Rule
 from console.connections.gateway import Gateway
-from console.connections.reach import NotWithin
+from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
 from console.jobs.models import Job, in_seconds, said
 from console.products import api as products_api
@@ -176,10 +176,10 @@ def demand_reach(request: ApprovalRequest, gateway: Gateway) -> None:
     and CloudError when that cannot be learned."""
     for call in request.planned:
         gateway.require(call.operation)
-        if gateway.reach is not None:
+        if gateway.scope is not None:
             try:
-                gateway.reach.check(operation(call.operation), call.params)
-            except NotWithin as error:
+                gateway.scope.check(operation(call.operation), call.params)
+            except NotInScope as error:
                 raise PermissionDenied(error.text) from error
 
 

@@ -21,19 +21,19 @@ def visible(membership: Membership) -> ApprovalQuerySet:
     """The requests that a member sees: their own, and on connections within their reach those of areas that they may read.
 
     Whose access is limited to some products or groups sees the requests that name these products alone; another that is
-    within their reach, by a group, they find by its address.
+    within their scope, by a group, they find by its address.
     """
     team, user = membership.team, membership.user
     readable = [name for name in RULES if membership.role.level(Area(operation(name).area)) >= Level.READ]
     found = ApprovalRequest.objects.for_team(team).asked().filter(connection__in=membership.connections)
     found = found.filter(Q(requested_by=user) | Q(operation__in=readable))
-    fleets = [narrowing for narrowing in membership.narrowings if narrowing.fleet]
+    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.fleet]
     if not fleets:
         return found
     within = [
         pk
         for pk, asker, products in found.values_list("pk", "requested_by", "products")[:_LOOKED_THROUGH]
-        if asker == user.pk or all(set(products) <= narrowing.products for narrowing in fleets)
+        if asker == user.pk or all(set(products) <= access_scope.products for access_scope in fleets)
     ]
     return found.filter(pk__in=within)
 

@@ -18,7 +18,7 @@ from console.devices import api as devices_api
 from console.ota import api as ota_api
 from console.products import api as products_api
 from console.products.product import consequences
-from console.ui.pieces import Fact
+from console.ui.pieces import DetailItem
 
 READ_AT_MOST = 100
 """Devices whose present state is read for one page."""
@@ -32,7 +32,7 @@ class Line:
     number: int
     name: str
     product_key: str
-    facts: Sequence[Fact]
+    facts: Sequence[DetailItem]
     status: str = ""
     nickname: str = ""
     gone: bool = False
@@ -44,7 +44,7 @@ class Subject:
     """`facts`: what is there now. `goes`: what goes with it. `error`: why the present state could not be read."""
 
     lines: Sequence[Line]
-    facts: Sequence[Fact] = ()
+    facts: Sequence[DetailItem] = ()
     goes: Sequence[str] = ()
     names: Sequence[str] = ()
     error: CloudError | None = None
@@ -85,11 +85,11 @@ def _line(number: int, call: Planned, outcome: ApprovalCall | None) -> Line:
     )
 
 
-def _fact(name: str, value: Any) -> Fact:
+def _fact(name: str, value: Any) -> DetailItem:
     """A parameter for the page, whole; what is not known to be harmless is masked."""
     if name in _TIMES:
-        return Fact(name, int(value), kind="when")
-    return Fact(name, _shown(name, value))
+        return DetailItem(name, int(value), kind="when")
+    return DetailItem(name, _shown(name, value))
 
 
 def _shown(name: str, value: Any) -> str:
@@ -105,33 +105,36 @@ def _shown(name: str, value: Any) -> str:
 # -- what is there now -----------------------------------------------------------------------------------------------
 
 
-def _product(call: Planned, gateway: Gateway) -> list[Fact]:
+def _product(call: Planned, gateway: Gateway) -> list[DetailItem]:
     try:
         detail = products_api.product_detail(gateway, str(call.params["ProductKey"]), fresh=True)
     except NotFound:
-        return [Fact(_("Product"), _("It no longer exists."))]
+        return [DetailItem(_("Product"), _("It no longer exists."))]
     product = detail.product
     return [
-        Fact(_("Product"), product.name),
-        Fact(_("State"), _("Published") if detail.published else _("Developing")),
-        Fact(_("Devices"), product.devices, kind="number"),
-        Fact(_("Created"), product.created, kind="when"),
-        Fact(_("Description"), product.description),
+        DetailItem(_("Product"), product.name),
+        DetailItem(_("State"), _("Published") if detail.published else _("Developing")),
+        DetailItem(_("Devices"), product.devices, kind="number"),
+        DetailItem(_("Created"), product.created, kind="when"),
+        DetailItem(_("Description"), product.description),
     ]
 
 
-def _batch(call: Planned, gateway: Gateway) -> list[Fact]:
+def _batch(call: Planned, gateway: Gateway) -> list[DetailItem]:
     params = call.params
     everything = ota_api.count_devices(gateway, str(params["ProductKey"]))
-    facts = [Fact(_("Devices of the product now"), everything, kind="number"), Fact(_("Goes to"), _aim(call))]
+    facts = [
+        DetailItem(_("Devices of the product now"), everything, kind="number"),
+        DetailItem(_("Goes to"), _aim(call)),
+    ]
     try:
         package = ota_api.get_package(gateway, str(params["FirmwareId"]))
     except NotFound:
-        return [Fact(_("Package"), _("It no longer exists.")), *facts]
+        return [DetailItem(_("Package"), _("It no longer exists.")), *facts]
     return [
-        Fact(_("Package"), package.name),
-        Fact(_("Version"), package.version),
-        Fact(_("Product"), package.product_name or package.product_key),
+        DetailItem(_("Package"), package.name),
+        DetailItem(_("Version"), package.version),
+        DetailItem(_("Product"), package.product_name or package.product_key),
         *facts,
     ]
 

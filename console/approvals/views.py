@@ -25,7 +25,7 @@ from console.connections.approval import Rule
 from console.connections.http import CloudRequest
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import Fact
+from console.ui.pieces import DetailItem
 from console.ui.tables import BoundTable, Column, Empty, Table
 
 State = ApprovalRequest.State
@@ -180,17 +180,17 @@ def title(found: ApprovalRequest) -> str:
     return _("%(what)s: %(target)s") % {"what": found.rule_label, "target": found.target}
 
 
-def _facts(found: ApprovalRequest) -> list[Fact]:
+def _facts(found: ApprovalRequest) -> list[DetailItem]:
     facts = [
-        Fact(_("Asked by"), found.requester_label),
-        Fact(_("With the API token"), found.token.name if found.token else ""),
-        Fact(_("Asked"), found.asked_at, kind="when"),
-        Fact(_("Expires"), found.expires_at if found.state == State.WAITING else None, kind="when"),
-        Fact(_("Reason"), found.reason, wide=True),
-        Fact(_("Decided by"), found.decider_label),
-        Fact(_("Decided"), found.decided_at, kind="when"),
-        Fact(_("Ended"), found.finished_at, kind="when"),
-        Fact(_("What they said"), found.decision, wide=True),
+        DetailItem(_("Asked by"), found.requester_label),
+        DetailItem(_("With the API token"), found.token.name if found.token else ""),
+        DetailItem(_("Asked"), found.asked_at, kind="when"),
+        DetailItem(_("Expires"), found.expires_at if found.state == State.WAITING else None, kind="when"),
+        DetailItem(_("Reason"), found.reason, wide=True),
+        DetailItem(_("Decided by"), found.decider_label),
+        DetailItem(_("Decided"), found.decided_at, kind="when"),
+        DetailItem(_("Ended"), found.finished_at, kind="when"),
+        DetailItem(_("What they said"), found.decision, wide=True),
     ]
     return [fact for fact in facts if fact.value not in (None, "")]
 

@@ -18,7 +18,7 @@ from console.cloud.catalogue import Operation, operation
 from console.cloud.errors import BadAnswer
 
 
-class Unreadable(ValueError):  # noqa: N818
+class Unreadable(ValueError):
     """The body is not an answer of the platform; the text says why."""
 
 

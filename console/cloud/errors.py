@@ -1,4 +1,3 @@
-# ruff: noqa: N818  (the family is named after what happened, as its users speak of it)
 """One small family of errors for everything that can go wrong with a call.
 
 Which class an error has decides what is done with it: retried, shown at a field, shown as a page. Which words people

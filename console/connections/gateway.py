@@ -27,16 +27,16 @@ from console.cloud.errors import BadAnswer, CloudError, InvalidParameter, Unavai
 from console.cloud.quota import Lane
 from console.cloud.trace import Trace
 from console.connections import approval as approvals
-from console.connections import reach
+from console.connections import scope
 from console.connections.cache import Facts, Reads
 from console.connections.calls import Call, fitting, given, named_by
 from console.connections.clients import client_for, quota
 from console.connections.masking import mask_trace, masked
 from console.connections.models import Connection
 from console.connections.pools import pool
-from console.connections.refusals import ConnectionOutOfReach, OutOfReach, PermissionRefused
+from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
 
-__all__ = ["Call", "ConnectionOutOfReach", "Gateway", "OutOfReach", "PermissionRefused"]
+__all__ = ["Call", "ConnectionOutOfScope", "Gateway", "OutOfScope", "PermissionRefused"]
 
 Judged = TypeVar("Judged")
 _BACKGROUND_WAIT_SECONDS = 120.0
@@ -60,7 +60,7 @@ class Gateway:
         if membership.team_id != connection.team_id or membership.user_id != actor.pk:
             raise ValueError("The membership is not the actor's in the connection's team.")
         if not membership.admits_connection(connection.pk):
-            raise ConnectionOutOfReach(_("Your access in this team is limited to other connections."))
+            raise ConnectionOutOfScope(_("Your access in this team is limited to other connections."))
         self.actor = actor
         self.membership = membership
         self.connection = connection
@@ -71,9 +71,11 @@ class Gateway:
         self.approval = approval
         self.reads = Reads(connection)
         # None for a membership of the whole team, which pays nothing for it.
-        self.reach = (
-            reach.Reach(membership.narrowings, connection.instance_id, self._look_up, Facts(connection))
-            if membership.narrowings
+        self.scope = (
+            scope.ScopeGuard(
+                membership.access_scopes, connection.instance_id, self._look_up, Facts(connection)
+            )
+            if membership.access_scopes
             else None
         )
         self.calls = 0  # upstream calls made, cache answers not counted
@@ -81,9 +83,9 @@ class Gateway:
         self._counting = threading.Lock()
 
     @property
-    def limits(self) -> reach.Reach | None:
-        """The actor's reach, where only some products or groups are within it."""
-        return self.reach if self.reach is not None and self.reach.limited else None
+    def limits(self) -> scope.ScopeGuard | None:
+        """The actor's scope, where only some products or groups are within it."""
+        return self.scope if self.scope is not None and self.scope.limited else None
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -97,10 +99,10 @@ class Gateway:
             if not self.allows(name):
                 raise self._refusal(operation(name), reveal=False)
 
-    def require_within(self, name: str, **params: Any) -> None:
+    def require_in_scope(self, name: str, **params: Any) -> None:
         """Raises PermissionRefused unless the actor may make this very call; so much of it as is known."""
         self.require(name)
-        self._check_reach(operation(name), given(params), target=None)
+        self._check_scope(operation(name), given(params), target=None)
 
     def require_secrets(self, *names: str) -> None:
         """Raises PermissionRefused unless the actor may see the secrets in the answers of all these operations."""
@@ -114,7 +116,7 @@ class Gateway:
 
     def _may(self, described: Operation, *, reveal: bool) -> bool:
         return self._role_allows(described, reveal=reveal) and (
-            self.reach is None or self.reach.could(described)
+            self.scope is None or self.scope.could(described)
         )
 
     def _role_allows(self, described: Operation, *, reveal: bool) -> bool:
@@ -124,8 +126,8 @@ class Gateway:
         return self.actor.is_active and (role.reveals(described) if reveal else role.allows(described))
 
     def _refusal(self, described: Operation, *, reveal: bool) -> PermissionRefused:
-        if self.reach is not None and self._role_allows(described, reveal=reveal):
-            return OutOfReach(described, self.reach.sentence)
+        if self.scope is not None and self._role_allows(described, reveal=reveal):
+            return OutOfScope(described, self.scope.sentence)
         return PermissionRefused(described, self.membership, reveal=reveal)
 
     # -- calling -----------------------------------------------------------------------------------------------------
@@ -162,14 +164,14 @@ class Gateway:
         problems = validate(described, params)
         if problems:
             raise InvalidParameter.from_problems(name, problems)
-        self._check_reach(described, params, target=target if recorded else None)
+        self._check_scope(described, params, target=target if recorded else None)
         if reveal and not self.reauthenticated:
             raise ReauthenticationNeeded
         approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))], target)
         if not recorded:
             read = (self.actor.email, self.origin.token, self.connection.slug, name)
             reads.count(self.membership.team.pk, *read)
-        composed = self._limited(described, lambda within: reach.composed(within, described, params))
+        composed = self._limited(described, lambda within: scope.composed(within, described, params))
         if composed is not None:
             if trace is not None:
                 trace.withheld = True  # there is no one answer of the platform
@@ -185,8 +187,8 @@ class Gateway:
         finally:
             if trace is not None and not reveal:
                 mask_trace(described, trace)
-        if self.reach is not None and reach.alters(self.reach, described):
-            answer = self._limited(described, lambda within: reach.filtered(within, described, answer)) or {}
+        if self.scope is not None and scope.alters(self.scope, described):
+            answer = self._limited(described, lambda within: scope.filtered(within, described, answer)) or {}
             if trace is not None:
                 trace.body, trace.withheld = b"", True
         return answer if reveal else masked(described, answer)
@@ -226,7 +228,7 @@ class Gateway:
         if not self.allows(name) and many:
             self.call(name, **many[0])
         planned = [approvals.Planned(name, given(one)) for one in many]
-        self._check_reach(described, *(call.params for call in planned), target="")
+        self._check_scope(described, *(call.params for call in planned), target="")
         approvals.check(self, described, [one for one in planned if not validate(described, one.params)])
         answers: list[dict[str, Any] | CloudError] = []
         for start in range(0, len(many), _WRITERS):
@@ -260,34 +262,34 @@ class Gateway:
     def bounds(self) -> list[str]:
         """Conditions of which one must bound each alternative of a QueryDeviceBySQL: a search asks once for each.
 
-        [""] without limits. Raises OutOfReach where there are too many.
+        [""] without limits. Raises OutOfScope where there are too many.
         """
-        found = self._limited(operation("QueryDeviceBySQL"), reach.bounds)
+        found = self._limited(operation("QueryDeviceBySQL"), scope.bounds)
         return [""] if found is None else found
 
-    def _check_reach(self, described: Operation, *calls: Mapping[str, Any], target: str | None) -> None:
-        """Raises OutOfReach, in the trail under `target` unless that is None, when one of the calls is not within reach."""
+    def _check_scope(self, described: Operation, *calls: Mapping[str, Any], target: str | None) -> None:
+        """Raises OutOfScope, in the trail under `target` unless that is None, when one of the calls is not within reach."""
         params: Mapping[str, Any] = calls[0] if calls else {}
         try:
             self._limited(described, lambda within: within.prepare(described, calls))
             for params in calls:
                 self._limited(described, partial(_checked, described, params))
-        except OutOfReach as refusal:
+        except OutOfScope as refusal:
             if target is not None:
                 self.record_refusal(refusal, target, params)
             raise
 
-    def _limited(self, described: Operation, judge: Callable[[reach.Reach], Judged]) -> Judged | None:
-        """What `judge` says of the membership's reach; None without one. Raises OutOfReach and CloudError."""
+    def _limited(self, described: Operation, judge: Callable[[scope.ScopeGuard], Judged]) -> Judged | None:
+        """What `judge` says of the membership's reach; None without one. Raises OutOfScope and CloudError."""
         try:
-            return None if self.reach is None else judge(self.reach)
-        except reach.NotWithin as error:
-            raise OutOfReach(described, error.text) from None
+            return None if self.scope is None else judge(self.scope)
+        except scope.NotInScope as error:
+            raise OutOfScope(described, error.text) from None
 
-    def _look_up(self, asked: Sequence[reach.Asked]) -> list[dict[str, Any] | CloudError]:
-        """Reads that tell what is within reach: past permission, as nobody sees them as they are."""
+    def _look_up(self, asked: Sequence[scope.Asked]) -> list[dict[str, Any] | CloudError]:
+        """Reads that tell what is within scope: past permission, as nobody sees them as they are."""
 
-        def one(read: reach.Asked) -> dict[str, Any] | CloudError:
+        def one(read: scope.Asked) -> dict[str, Any] | CloudError:
             name, params = read
             try:
                 return self._cached(operation(name), dict(params), False)
@@ -296,7 +298,7 @@ class Gateway:
 
         if len(asked) == 1:
             return [one(asked[0])]
-        futures = [pool("reach").submit(copy_context().run, one, read) for read in asked]
+        futures = [pool("scope").submit(copy_context().run, one, read) for read in asked]
         return [future.result() for future in futures]
 
     # -- the steps ---------------------------------------------------------------------------------------------------
@@ -327,8 +329,8 @@ class Gateway:
         finally:
             if described.access is not Access.READ:
                 self.reads.forget()
-                if self.reach is not None:
-                    self.reach.forget()
+                if self.scope is not None:
+                    self.scope.forget()
         close_record(record, AuditRecord.Outcome.DONE, request_id=str(answer.get("RequestId", "")))
         return answer
 
@@ -400,7 +402,7 @@ class Gateway:
         )
 
 
-def _checked(described: Operation, params: Mapping[str, Any], within: reach.Reach) -> None:
+def _checked(described: Operation, params: Mapping[str, Any], within: scope.ScopeGuard) -> None:
     within.check(described, params)
 
 

@@ -23,7 +23,7 @@ from console.cloud.quota import Lane
 from console.connections.errors import status_of
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
-from console.connections.reach.names import in_address
+from console.connections.scope.names import in_address
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class CloudErrorMiddleware:
         if isinstance(error, CloudError):
             return _cloud_answer(request, error)
         if isinstance(error, PermissionRefused) and request.method == "POST":
-            # A page hides what the role does not reach: who posts it all the same made the request by hand.
+            # A page hides what the role does not scope: who posts it all the same made the request by hand.
             request.gateway.record_refusal(error, target=request.path)
         if isinstance(error, PermissionDenied):
             return _answer(request, 403, "403.html", {"exception_text": str(error)}, str(error))

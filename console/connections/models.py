@@ -28,9 +28,9 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
     def within(self, membership: Membership) -> ConnectionQuerySet:
         """The connections of the membership's team that it reaches."""
         found = self.filter(team=membership.team_id)
-        for narrowing in membership.narrowings:
-            if narrowing.connections:
-                found = found.filter(pk__in=narrowing.connections)
+        for access_scope in membership.access_scopes:
+            if access_scope.connections:
+                found = found.filter(pk__in=access_scope.connections)
         return found
 
 

@@ -23,7 +23,7 @@ from console.connections.models import Submission
 _KEPT = timedelta(days=7)
 
 
-class AlreadySent(Exception):  # noqa: N818
+class AlreadySent(Exception):
     """The form was sent before; `result` is the id of what it made, "" while that is not known."""
 
     def __init__(self, result: str) -> None:

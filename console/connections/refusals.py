@@ -28,13 +28,13 @@ class PermissionRefused(PermissionDenied):
         super().__init__(text % {"role": membership.role.label, "operation": operation.name})
 
 
-class OutOfReach(PermissionRefused):
-    """The membership's narrowing does not reach what a call names: said alike of what does not exist."""
+class OutOfScope(PermissionRefused):
+    """The membership's access_scope does not reach what a call names: said alike of what does not exist."""
 
     def __init__(self, operation: Operation, text: str) -> None:
         self.operation = operation
         PermissionDenied.__init__(self, text)
 
 
-class ConnectionOutOfReach(PermissionDenied):
+class ConnectionOutOfScope(PermissionDenied):
     """The membership is narrowed to other connections."""

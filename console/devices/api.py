@@ -123,7 +123,7 @@ def _of_product(
         listed(answer, "DeviceInfo"),
         integer(answer.get("Total")),
         next_token=str(answer.get("NextToken") or ""),
-        reach=NUMBERED,
+        paging_limit=NUMBERED,
     )
 
 
@@ -135,7 +135,7 @@ def _by_status(gateway: Gateway, wanted: DeviceFilter, page: int, size: int, fre
     return DevicePage(
         listed(answer, "SimpleDeviceInfo"),
         integer(answer.get("TotalCount") if total is None else total),
-        reach=NUMBERED,
+        paging_limit=NUMBERED,
     )
 
 
@@ -168,7 +168,7 @@ def _by_sql(gateway: Gateway, wanted: DeviceFilter, page: int, size: int, fresh:
     if len(devices) == size or (not devices and page > 1):
         total = count_devices(gateway, wanted, fresh=fresh)
     return DevicePage(
-        devices, total, reach=sql.REACH, reading=Reading.WHOLE if where.whole else Reading.BEGINNINGS
+        devices, total, paging_limit=sql.REACH, reading=Reading.WHOLE if where.whole else Reading.BEGINNINGS
     )
 
 

@@ -24,7 +24,7 @@ from console.devices.records import DeviceDetail
 from console.groups import api as groups_api
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
-from console.ui.pieces import Fact, MenuItem, Tab, explorer_item
+from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 from console.ui.tables import Empty
 
 # -- the tabs ----------------------------------------------------------------------------------------------------------
@@ -80,19 +80,19 @@ def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse
     )
 
 
-def _facts(detail: DeviceDetail) -> list[Fact]:
+def _facts(detail: DeviceDetail) -> list[DetailItem]:
     device = detail.device
     return [
-        Fact(_("Status"), device.status, kind="status", status="device"),
-        Fact(_("Nickname"), device.nickname),
-        Fact(_("IoT ID"), device.iot_id, kind="code", copy=True),
-        Fact(_("Last online"), detail.online, kind="ago"),
-        Fact(pgettext("when", "Activated"), device.activated, kind="when"),
-        Fact(_("Created"), device.created, kind="when"),
-        Fact(_("Firmware"), detail.firmware),
-        Fact(_("IP address"), detail.ip, kind="code"),
-        Fact(_("Region"), detail.region),
-        Fact(_("Node type"), _("Gateway") if detail.gateway else _("Device")),
+        DetailItem(_("Status"), device.status, kind="status", status="device"),
+        DetailItem(_("Nickname"), device.nickname),
+        DetailItem(_("IoT ID"), device.iot_id, kind="code", copy=True),
+        DetailItem(_("Last online"), detail.online, kind="ago"),
+        DetailItem(pgettext("when", "Activated"), device.activated, kind="when"),
+        DetailItem(_("Created"), device.created, kind="when"),
+        DetailItem(_("Firmware"), detail.firmware),
+        DetailItem(_("IP address"), detail.ip, kind="code"),
+        DetailItem(_("Region"), detail.region),
+        DetailItem(_("Node type"), _("Gateway") if detail.gateway else _("Device")),
     ]
 
 

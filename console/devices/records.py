@@ -91,7 +91,7 @@ class DevicePage:
     devices: Sequence[Device]
     total: int
     next_token: str = ""
-    reach: int | None = None
+    paging_limit: int | None = None
     reading: Reading = Reading.COMPLETE
 
 

@@ -17,7 +17,7 @@ from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
 from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form, status_of
-from console.connections.gateway import Gateway, OutOfReach
+from console.connections.gateway import Gateway, OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.once import AlreadySent, new_token, once, outcome_unknown
 from console.devices import api, forms, sql
@@ -114,7 +114,7 @@ def _found(
         token=cloud_token if by_token else "",
         known_total=total,
     )
-    last = found.reach // size if found.reach else None
+    last = found.paging_limit // size if found.paging_limit else None
     leads_on = found.next_token and last is not None and here >= last
     if not by_token and not leads_on:
         return found, Page(here, size, found.total, last=last)
@@ -187,7 +187,7 @@ def search(request: CloudRequest) -> HttpResponse:
     if context["searchable"]:
         try:
             found = api.search(request.gateway, text)
-        except OutOfReach as refused:
+        except OutOfScope as refused:
             context["refused"] = str(refused)
             return render(request, "devices/search.html", context)
         if len(found.exact) == 1:

@@ -33,7 +33,7 @@ class GatewayError(Exception):
         self.retry_after = retry_after
 
 
-class Dropped(ConnectionError):  # noqa: N818 - an event, not a mistake
+class Dropped(ConnectionError):
     """A fault ordered this connection to be closed without an answer. Never rendered."""
 
 

@@ -11,7 +11,7 @@ from console.access.pages.audit import trail_items
 from console.connections.http import CloudRequest
 from console.groups import api
 from console.ui.links import curl
-from console.ui.pieces import Fact, MenuItem, Tab, explorer_item
+from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -
     }
 
 
-def facts_of(group: api.GroupDetail) -> list[Fact]:
+def facts_of(group: api.GroupDetail) -> list[DetailItem]:
     """What a group is."""
     return [
-        Fact(_("Group ID"), group.id, "code", copy=True),
-        Fact(_("Created"), group.created, "when"),
-        Fact(_("Level"), _LEVELS.get(group.depth, str(group.depth))),
+        DetailItem(_("Group ID"), group.id, "code", copy=True),
+        DetailItem(_("Created"), group.created, "when"),
+        DetailItem(_("Level"), _LEVELS.get(group.depth, str(group.depth))),
     ]
 
 

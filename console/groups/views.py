@@ -124,7 +124,7 @@ def _no_children(request: CloudRequest, group: api.GroupDetail) -> Empty:
 def create(request: CloudRequest) -> HttpResponseBase:
     """A new group, at the top or (`?parent=`) in another. Up to 3 calls: where it will be is shown."""
     parent_id = request.GET.get("parent", "")[:64]
-    request.gateway.require_within(api.CREATE, SuperGroupId=parent_id or None)
+    request.gateway.require_in_scope(api.CREATE, SuperGroupId=parent_id or None)
     parent = api.get_group(request.gateway, parent_id) if parent_id else None
     form = GroupForm(request.POST if request.method == "POST" else None)
     error: CloudError | None = None

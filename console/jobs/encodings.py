@@ -41,7 +41,7 @@ NAMES = {
 }
 
 
-class Unusable(Exception):  # noqa: N818
+class Unusable(Exception):
     """The file as a whole cannot be used. `sentence` says why, to people; `columns` is its first line, if it has one."""
 
     def __init__(self, text: str, columns: list[str] | None = None, **args: object) -> None:

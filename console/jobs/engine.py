@@ -54,7 +54,7 @@ _ENDINGS = {
 }
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The job may not go on: the person who started it is gone, or may no longer do this."""
 
     def __init__(self, text: str, **args: Any) -> None:

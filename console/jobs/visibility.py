@@ -25,7 +25,7 @@ def reaches(membership: Membership, job: Job) -> bool:
     """Whether the product that the job is about is within reach of the membership. Where it is about no single one, the
     gateway judges each call."""
     product = job.params.get(kinds.get(job.kind).product)
-    fleets = [narrowing for narrowing in membership.narrowings if narrowing.fleet]
+    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.fleet]
     return product is None or all(product in fleet.products for fleet in fleets)
 
 
@@ -36,10 +36,10 @@ def _seen(kind: Kind, membership: Membership) -> Q:
     seen = Q(kind=kind.slug)
     if kind.operation:
         seen &= Q(**{f"params__{kind.operation}__in": sorted(readable)})
-    for narrowing in membership.narrowings:
-        if narrowing.fleet:
+    for access_scope in membership.access_scopes:
+        if access_scope.fleet:
             seen &= (
-                Q(**{f"params__{kind.product}__in": sorted(narrowing.products)})
+                Q(**{f"params__{kind.product}__in": sorted(access_scope.products)})
                 if kind.product
                 else Q(pk__in=[])
             )

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _RENEWALS = 40  # a step that hangs for good must lose its chunk in the end
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another worker has the chunk, or it is gone: what was learned here is thrown away."""
 
 

@@ -23,7 +23,7 @@ from console.products.tables import EDITABLE_TAGS, TAGS
 from console.ui.format import number
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
-from console.ui.pieces import Fact, MenuItem, Tab, explorer_item
+from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 from console.ui.tables import Empty
 
 # -- its tabs -------------------------------------------------------------------------------------------------------
@@ -72,39 +72,43 @@ def detail(request: CloudRequest, key: str) -> HttpResponse:
         "overview",
         facts=_facts(overview.detail),
         counts=None if isinstance(counts, CloudError) else counts,
-        tag_facts=None if isinstance(tags, CloudError) else [Fact(tag.key, tag.value) for tag in tags],
+        tag_facts=None if isinstance(tags, CloudError) else [DetailItem(tag.key, tag.value) for tag in tags],
         missing=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
         reveals=request.gateway.reveals("QueryProduct"),
     )
 
 
-def _facts(detail: api.ProductDetail) -> list[Fact]:
+def _facts(detail: api.ProductDetail) -> list[DetailItem]:
     product = detail.product
     nodes, auth, formats = dict(forms.NODE_TYPES), dict(forms.AUTH_TYPES), dict(forms.DATA_FORMATS)
     facts = [
-        Fact(_("Product key"), product.key, kind="code", copy=True),
-        Fact(_("Node type"), nodes["1" if product.gateway else "0"]),
-        Fact(_("Authentication"), auth.get(product.auth_type, product.auth_type)),
-        Fact(_("Thing model"), _("Yes") if detail.thing_model else _("No")),
+        DetailItem(_("Product key"), product.key, kind="code", copy=True),
+        DetailItem(_("Node type"), nodes["1" if product.gateway else "0"]),
+        DetailItem(_("Authentication"), auth.get(product.auth_type, product.auth_type)),
+        DetailItem(_("Thing model"), _("Yes") if detail.thing_model else _("No")),
     ]
     if detail.thing_model:
         category = detail.category_name or detail.category_key
-        facts += [Fact(_("Category"), category)] if category else []
+        facts += [DetailItem(_("Category"), category)] if category else []
         facts += [
-            Fact(_("Data format"), formats.get(str(product.data_format), "")),
-            Fact(
+            DetailItem(_("Data format"), formats.get(str(product.data_format), "")),
+            DetailItem(
                 _("Data validation"),
                 dict(forms.VALIDATE_TYPES).get(detail.validate_type, detail.validate_type),
             ),
         ]
     if detail.protocol:
-        facts.append(Fact(_("Gateway protocol"), dict(forms.PROTOCOLS).get(detail.protocol, detail.protocol)))
+        facts.append(
+            DetailItem(_("Gateway protocol"), dict(forms.PROTOCOLS).get(detail.protocol, detail.protocol))
+        )
     elif detail.net_type:
-        facts.append(Fact(_("Network"), forms.NET_TYPES_BY_NUMBER.get(detail.net_type, detail.net_type)))
+        facts.append(
+            DetailItem(_("Network"), forms.NET_TYPES_BY_NUMBER.get(detail.net_type, detail.net_type))
+        )
     return [
         *facts,
-        Fact(_("Created"), product.created, kind="when"),
-        Fact(_("Description"), product.description),
+        DetailItem(_("Created"), product.created, kind="when"),
+        DetailItem(_("Description"), product.description),
     ]
 
 

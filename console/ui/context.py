@@ -25,7 +25,7 @@ SIDEBAR_COOKIE = "sidebar"
 
 
 @dataclass(frozen=True)
-class Room:
+class NavigationEntry:
     """A line of the navigation: where it leads, and the area (of roles) and its level that see it."""
 
     name: str
@@ -35,42 +35,42 @@ class Room:
     level: int = 1
 
 
-NAVIGATION: Sequence[tuple[str | Promise, Sequence[Room]]] = (
+NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
     (
         "",
         (
-            Room("dashboard:home", _("Overview"), "layout-dashboard"),
-            Room("products:list", _("Products"), "packages", "products"),
-            Room("devices:list", _("Devices"), "cpu", "devices"),
-            Room("groups:list", _("Groups"), "hierarchy-2", "groups"),
+            NavigationEntry("dashboard:home", _("Overview"), "layout-dashboard"),
+            NavigationEntry("products:list", _("Products"), "packages", "products"),
+            NavigationEntry("devices:list", _("Devices"), "cpu", "devices"),
+            NavigationEntry("groups:list", _("Groups"), "hierarchy-2", "groups"),
         ),
     ),
     (
         _("Updates"),
         (
-            Room("ota:packages", _("Packages"), "package", "ota"),
-            Room("ota:jobs", _("Batches"), "cloud-upload", "ota"),
-            Room("ota:modules", _("Modules"), "puzzle", "ota"),
+            NavigationEntry("ota:packages", _("Packages"), "package", "ota"),
+            NavigationEntry("ota:jobs", _("Batches"), "cloud-upload", "ota"),
+            NavigationEntry("ota:modules", _("Modules"), "puzzle", "ota"),
         ),
     ),
     (
         _("Work"),
         (
-            Room("jobs:list", _("Jobs"), "progress-check"),
-            Room("approvals:list", _("Approvals"), "checks"),
-            Room("explorer:list", _("Explorer"), "terminal-2"),
+            NavigationEntry("jobs:list", _("Jobs"), "progress-check"),
+            NavigationEntry("approvals:list", _("Approvals"), "checks"),
+            NavigationEntry("explorer:list", _("Explorer"), "terminal-2"),
         ),
     ),
     (
         _("Team"),
         (
-            Room("connections:list", _("Connections"), "plug-connected", "connections"),
-            Room("access:members", _("Members"), "users", "members"),
-            Room("access:roles", _("Roles"), "shield-check", "members"),
-            Room("access:tokens", _("API tokens"), "key", "members"),
-            Room("access:audit", _("Audit trail"), "history", "audit"),
-            Room("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
-            Room("access:settings", _("Settings"), "settings", "members", level=4),
+            NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
+            NavigationEntry("access:members", _("Members"), "users", "members"),
+            NavigationEntry("access:roles", _("Roles"), "shield-check", "members"),
+            NavigationEntry("access:tokens", _("API tokens"), "key", "members"),
+            NavigationEntry("access:audit", _("Audit trail"), "history", "audit"),
+            NavigationEntry("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
+            NavigationEntry("access:settings", _("Settings"), "settings", "members", level=4),
         ),
     ),
 )
@@ -144,7 +144,7 @@ class Shell:
                 groups.append(NavGroup(label, items))
         return groups
 
-    def _item(self, room: Room) -> NavItem | None:
+    def _item(self, room: NavigationEntry) -> NavItem | None:
         if self.membership is None or (room.area and not self.membership.has_level(room.area, room.level)):
             return None
         url = self.url(room.name)

@@ -14,7 +14,7 @@ ICONS = Path(__file__).resolve().parent.parent.parent / "static" / "vendor" / "i
 OWN = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
 
 
-class UnknownIcon(LookupError):  # noqa: N818 - it says what happened
+class UnknownIcon(LookupError):
     """No icon has this name, or the assets were never built (`make assets`)."""
 
 

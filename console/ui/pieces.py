@@ -45,7 +45,7 @@ def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuIt
 
 
 @dataclass(frozen=True)
-class Fact:
+class DetailItem:
     """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: a line of its own, for prose."""
 
     label: Text

@@ -16,7 +16,7 @@ from console.cloud.errors import Throttled, Unavailable
 from console.ui.context import LOOKS, NAVIGATION, NavGroup, NavItem, Place
 from console.ui.forms import FileWidget, FilterForm
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import Fact, MenuItem, Tab
+from console.ui.pieces import DetailItem, MenuItem, Tab
 from console.ui.statuses import STATUSES
 from console.ui.tables import BulkAction, Column, Empty, Table
 
@@ -292,12 +292,12 @@ def context(request: HttpRequest) -> dict[str, Any]:
             Tab("Events", "/_style/#tabs"),
         ],
         "facts": [
-            Fact("Product key", "a1Qr8dJzWbE", "code", copy=True),
-            Fact("Status", "RELEASE_STATUS", "status", "product"),
-            Fact("Node type", "Directly connected device"),
-            Fact("Devices", 2140, "number"),
-            Fact("Created", _START, "when"),
-            Fact("Description", ""),
+            DetailItem("Product key", "a1Qr8dJzWbE", "code", copy=True),
+            DetailItem("Status", "RELEASE_STATUS", "status", "product"),
+            DetailItem("Node type", "Directly connected device"),
+            DetailItem("Devices", 2140, "number"),
+            DetailItem("Created", _START, "when"),
+            DetailItem("Description", ""),
         ],
         "events": [
             {

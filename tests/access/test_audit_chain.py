@@ -25,7 +25,7 @@ from time_machine import TimeMachineFixture
 from console.access.audit import Origin, close_record, open_record, recorded, seals
 from console.access.encryption import Undecryptable
 from console.access.models import AuditChain, AuditRecord, Team
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 DONE = AuditRecord.Outcome.DONE
 
@@ -63,9 +63,9 @@ def run(sql: str, *params: object) -> None:
 
 
 @pytest.fixture
-def trail(cast: Cast) -> list[AuditRecord]:
+def trail(org: Organization) -> list[AuditRecord]:
     """Five records, links 1 to 10."""
-    return [act(cast.team, f"Meter_{n}") for n in range(5)]
+    return [act(org.team, f"Meter_{n}") for n in range(5)]
 
 
 def problems() -> str:
@@ -75,19 +75,19 @@ def problems() -> str:
 
 
 def test_a_chain_under_a_key_that_somebody_knows_does_not_verify(
-    trail: list[AuditRecord], cast: Cast
+    trail: list[AuditRecord], org: Organization
 ) -> None:
     """Who has the database and may add a connection has an encrypted text that they know, and can seal anything with it."""
     known = "a text that I typed as the secret of a connection"
-    cast.connection.access_key_secret = known
-    cast.connection.save()
+    org.connection.access_key_secret = known
+    org.connection.save()
 
     def mac(*parts: object) -> str:
         return hmac.new(known.encode(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
     trail[0].delete()
     state, number = "", 0
-    for record in AuditRecord.objects.filter(team=cast.team).order_by("opened_number"):
+    for record in AuditRecord.objects.filter(team=org.team).order_by("opened_number"):
         record.opened_number, record.closed_number = number + 1, number + 2
         record.opened_seal = mac("link", number + 1, state, seals.opening(vars(record)))
         state = mac("state", number + 1, record.opened_seal)
@@ -99,25 +99,25 @@ def test_a_chain_under_a_key_that_somebody_knows_does_not_verify(
             closed_number=record.closed_number,
             closed_seal=record.closed_seal,
         )
-    AuditChain.objects.filter(team=cast.team).update(length=number, state=state)
+    AuditChain.objects.filter(team=org.team).update(length=number, state=state)
     run(
         "UPDATE access_auditchain SET key = (SELECT access_key_secret FROM connections_connection WHERE id = %s)"
         " WHERE team_id = %s",
-        cast.connection.pk,
-        cast.team.pk,
+        org.connection.pk,
+        org.team.pk,
     )
     assert "was not made for a chain" in problems()
     with pytest.raises(Undecryptable):
-        act(cast.team, "what cannot be sealed is not done")
+        act(org.team, "what cannot be sealed is not done")
 
 
-def test_an_untouched_trail_verifies(trail: list[AuditRecord], cast: Cast) -> None:
-    act(cast.team, "never closed", close=False)
-    act(cast.other_team, "theirs")
+def test_an_untouched_trail_verifies(trail: list[AuditRecord], org: Organization) -> None:
+    act(org.team, "never closed", close=False)
+    act(org.other_team, "theirs")
     act(None, "nobody's")
     with (
         pytest.raises(ZeroDivisionError),
-        recorded(operation="x", actor=None, team=cast.team, origin=Origin()),
+        recorded(operation="x", actor=None, team=org.team, origin=Origin()),
     ):
         raise ZeroDivisionError
     out, err, well = audit("verify")
@@ -127,12 +127,12 @@ def test_an_untouched_trail_verifies(trail: list[AuditRecord], cast: Cast) -> No
 
 
 def test_a_record_is_closed_once_and_the_second_close_is_no_link(
-    trail: list[AuditRecord], cast: Cast
+    trail: list[AuditRecord], org: Organization
 ) -> None:
     close_record(trail[0], AuditRecord.Outcome.FAILED, message="again")
     found = AuditRecord.objects.get(pk=trail[0].pk)
     assert (found.outcome, found.message) == ("done", "ok")
-    assert AuditChain.objects.get(team=cast.team).length == 10
+    assert AuditChain.objects.get(team=org.team).length == 10
     assert audit("verify")[2]
 
 
@@ -197,15 +197,15 @@ def test_a_head_set_back_leaves_records_past_it(trail: list[AuditRecord]) -> Non
     assert f"head: record {trail[4].pk} " in problems()
 
 
-def test_a_record_put_in_carries_no_seal(trail: list[AuditRecord], cast: Cast) -> None:
-    alien = AuditRecord.objects.create(team=cast.team, operation="DeleteProduct", actor_label="x")
+def test_a_record_put_in_carries_no_seal(trail: list[AuditRecord], org: Organization) -> None:
+    alien = AuditRecord.objects.create(team=org.team, operation="DeleteProduct", actor_label="x")
     assert f"inserted: record {alien.pk} " in problems()
 
 
-def test_a_record_put_in_at_the_end_shows(trail: list[AuditRecord], cast: Cast) -> None:
-    chain = AuditChain.objects.get(team=cast.team)
+def test_a_record_put_in_at_the_end_shows(trail: list[AuditRecord], org: Organization) -> None:
+    chain = AuditChain.objects.get(team=org.team)
     alien = AuditRecord.objects.create(
-        team=cast.team, operation="x", actor_label="x", chain=chain, opened_number=11, opened_seal="1" * 64
+        team=org.team, operation="x", actor_label="x", chain=chain, opened_number=11, opened_seal="1" * 64
     )
     assert f"head: record {alien.pk} " in problems()
     run("UPDATE access_auditchain SET length = 11")
@@ -233,8 +233,8 @@ def test_a_record_hidden_from_its_team_shows(trail: list[AuditRecord], to: str) 
     assert "was moved out of its team" in problems()
 
 
-def test_an_outcome_given_or_taken_without_a_link_shows(trail: list[AuditRecord], cast: Cast) -> None:
-    still_open = act(cast.team, "open", close=False)
+def test_an_outcome_given_or_taken_without_a_link_shows(trail: list[AuditRecord], org: Organization) -> None:
+    still_open = act(org.team, "open", close=False)
     run("UPDATE access_auditrecord SET outcome = 'done' WHERE id = %s", still_open.pk)
     run(
         "UPDATE access_auditrecord SET outcome = 'open', closed_at = NULL, closed_number = NULL, closed_seal = '',"
@@ -254,12 +254,12 @@ def test_a_record_without_its_numbers_shows(trail: list[AuditRecord]) -> None:
 
 
 def test_an_unreadable_key_is_said_and_stops_what_would_go_unrecorded(
-    trail: list[AuditRecord], cast: Cast
+    trail: list[AuditRecord], org: Organization
 ) -> None:
     run("UPDATE access_auditchain SET key = 'nonsense'")
     assert "key: A stored secret cannot be read" in problems()
     done = []
-    with pytest.raises(Undecryptable), recorded(operation="x", actor=None, team=cast.team, origin=Origin()):
+    with pytest.raises(Undecryptable), recorded(operation="x", actor=None, team=org.team, origin=Origin()):
         done.append("the act")
     assert done == []
 
@@ -273,44 +273,44 @@ def test_verifying_since_a_day_reads_no_more_than_that(trail: list[AuditRecord])
     assert not audit("verify", "--since", f"{timezone.now() - timedelta(days=1):%Y-%m-%d}")[2]
 
 
-def test_a_chain_longer_than_one_reading_verifies_and_names_what_was_altered(cast: Cast) -> None:
-    records = [act(cast.team, f"Meter_{n}") for n in range(600)]
+def test_a_chain_longer_than_one_reading_verifies_and_names_what_was_altered(org: Organization) -> None:
+    records = [act(org.team, f"Meter_{n}") for n in range(600)]
     assert audit("verify")[2]
     run("UPDATE access_auditrecord SET target = 'x' WHERE id = %s", records[550].pk)
     assert f"altered: record {records[550].pk} " in problems()
 
 
 def test_deleting_a_team_or_a_person_leaves_its_trail_verifiable(
-    trail: list[AuditRecord], cast: Cast
+    trail: list[AuditRecord], org: Organization
 ) -> None:
-    with recorded(operation="x", actor=cast.members["owner"], team=cast.team, origin=Origin()):
+    with recorded(operation="x", actor=org.members["owner"], team=org.team, origin=Origin()):
         pass
-    cast.members["owner"].delete()
-    cast.connection.delete()
-    cast.team.delete()
+    org.members["owner"].delete()
+    org.connection.delete()
+    org.team.delete()
     assert audit("verify")[2]
     again = Team.objects.create(slug="acme", name="Another")
     act(again, "first of another team of the same short name")
     assert audit("verify")[2]
 
 
-def test_a_record_within_a_transaction_is_refused(cast: Cast) -> None:
+def test_a_record_within_a_transaction_is_refused(org: Organization) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
-        act(cast.team, "would be rolled back with the act")
+        act(org.team, "would be rolled back with the act")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_threads_that_write_at_once_make_one_chain(cast: Cast) -> None:
+def test_threads_that_write_at_once_make_one_chain(org: Organization) -> None:
     def write(n: int) -> None:
         try:
             for m in range(15):
-                act(cast.team, f"Meter_{n}_{m}")
+                act(org.team, f"Meter_{n}_{m}")
         finally:
             connection.close()
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
-    assert AuditChain.objects.get(team=cast.team).length == 6 * 15 * 2
+    assert AuditChain.objects.get(team=org.team).length == 6 * 15 * 2
     assert audit("verify")[2]
 
 
@@ -349,24 +349,26 @@ def test_processes_that_write_at_once_make_one_chain(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def aged(cast: Cast, time_machine: TimeMachineFixture) -> list[AuditRecord]:
+def aged(org: Organization, time_machine: TimeMachineFixture) -> list[AuditRecord]:
     """A record a day for ten days, today's the last; the second never ended, the third only when the fifth had begun."""
     now, records = timezone.now(), []
     for days in range(9, -1, -1):
         time_machine.move_to(now - timedelta(days=days), tick=True)
-        records.append(act(cast.team, f"{days} days ago", close=days not in (7, 8)))
+        records.append(act(org.team, f"{days} days ago", close=days not in (7, 8)))
         if days == 5:
             close_record(records[2], DONE)
     return records
 
 
-def keep(cast: Cast, days: int) -> None:
-    cast.team.audit_keep_days = days
-    cast.team.save()
+def keep(org: Organization, days: int) -> None:
+    org.team.audit_keep_days = days
+    org.team.save()
 
 
-def test_pruning_deletes_what_is_too_old_and_the_rest_verifies(aged: list[AuditRecord], cast: Cast) -> None:
-    keep(cast, 4)
+def test_pruning_deletes_what_is_too_old_and_the_rest_verifies(
+    aged: list[AuditRecord], org: Organization
+) -> None:
+    keep(org, 4)
     out, _err, well = audit("prune")
     assert well
     left = list(AuditRecord.objects.order_by("opened_number").values_list("target", flat=True))
@@ -376,25 +378,27 @@ def test_pruning_deletes_what_is_too_old_and_the_rest_verifies(aged: list[AuditR
     pruning = AuditRecord.objects.get(operation="audit.prune")
     assert (pruning.outcome, pruning.message, pruning.parameters["days"]) == ("done", "6 records", 4)
     assert "0 records deleted" in audit("prune")[0]
-    act(cast.team, "afterwards")
+    act(org.team, "afterwards")
     assert audit("verify")[2]
 
 
-def test_a_record_that_ended_late_keeps_what_came_after_it(aged: list[AuditRecord], cast: Cast) -> None:
-    keep(cast, 6)  # cuts between the opening and the closing of the third
+def test_a_record_that_ended_late_keeps_what_came_after_it(
+    aged: list[AuditRecord], org: Organization
+) -> None:
+    keep(org, 6)  # cuts between the opening and the closing of the third
     audit("prune")
     targets = AuditRecord.objects.order_by("opened_number").values_list("target", flat=True)
     assert next(iter(targets)) == "7 days ago"
     assert audit("verify")[2]
 
 
-def test_without_a_limit_nothing_is_deleted(aged: list[AuditRecord], cast: Cast) -> None:
+def test_without_a_limit_nothing_is_deleted(aged: list[AuditRecord], org: Organization) -> None:
     audit("prune")
     assert AuditRecord.objects.count() == 10
 
 
-def test_a_beginning_that_does_not_verify_is_not_pruned(aged: list[AuditRecord], cast: Cast) -> None:
-    keep(cast, 4)
+def test_a_beginning_that_does_not_verify_is_not_pruned(aged: list[AuditRecord], org: Organization) -> None:
+    keep(org, 4)
     run("UPDATE access_auditrecord SET target = 'x' WHERE id = %s", aged[1].pk)
     _out, err, well = audit("prune")
     assert not well
@@ -403,8 +407,8 @@ def test_a_beginning_that_does_not_verify_is_not_pruned(aged: list[AuditRecord],
     assert AuditRecord.objects.get(operation="audit.prune").outcome == "failed"
 
 
-def test_what_was_pruned_by_hand_without_the_key_shows(aged: list[AuditRecord], cast: Cast) -> None:
-    keep(cast, 4)
+def test_what_was_pruned_by_hand_without_the_key_shows(aged: list[AuditRecord], org: Organization) -> None:
+    keep(org, 4)
     audit("prune")
     AuditRecord.objects.filter(target="3 days ago").delete()
     assert "removed" in problems()
@@ -414,14 +418,14 @@ def test_what_was_pruned_by_hand_without_the_key_shows(aged: list[AuditRecord], 
 
 
 @pytest.fixture
-def exported(trail: list[AuditRecord], cast: Cast, tmp_path: Path) -> Path:
+def exported(trail: list[AuditRecord], org: Organization, tmp_path: Path) -> Path:
     path = tmp_path / "audit.jsonl"
     path.write_text(audit("export", "--team", "acme")[0], encoding="utf-8")
     return path
 
 
-def test_an_export_agrees_with_the_trail_also_later(exported: Path, cast: Cast) -> None:
-    act(cast.team, "later")
+def test_an_export_agrees_with_the_trail_also_later(exported: Path, org: Organization) -> None:
+    act(org.team, "later")
     out, err, well = audit("verify", "--file", str(exported))
     assert (err, well) == ("", True)
     assert "6 records are in the trail" in out  # the export is one of them
@@ -429,12 +433,12 @@ def test_an_export_agrees_with_the_trail_also_later(exported: Path, cast: Cast) 
 
 
 def test_an_export_shows_a_trail_that_was_set_back_as_a_whole(
-    exported: Path, trail: list[AuditRecord], cast: Cast
+    exported: Path, trail: list[AuditRecord], org: Organization
 ) -> None:
     """Who restored an older head with its records fools `verify`, not the export."""
-    AuditChain.objects.get(team=cast.team)
-    AuditRecord.objects.filter(chain__team=cast.team).delete()
-    AuditChain.objects.filter(team=cast.team).delete()
+    AuditChain.objects.get(team=org.team)
+    AuditRecord.objects.filter(chain__team=org.team).delete()
+    AuditChain.objects.filter(team=org.team).delete()
     assert audit("verify")[2]
     _out, err, well = audit("verify", "--file", str(exported))
     assert not well
@@ -442,7 +446,7 @@ def test_an_export_shows_a_trail_that_was_set_back_as_a_whole(
 
 
 def test_an_export_shows_what_was_altered_here_or_in_the_file(
-    exported: Path, trail: list[AuditRecord], cast: Cast
+    exported: Path, trail: list[AuditRecord], org: Organization
 ) -> None:
     text = exported.read_text(encoding="utf-8")
     run("UPDATE access_auditrecord SET target = 'x' WHERE id = %s", trail[1].pk)
@@ -453,14 +457,14 @@ def test_an_export_shows_what_was_altered_here_or_in_the_file(
     assert err.count("is no record of an export") == 2
 
 
-def test_a_team_that_is_not_there_is_an_error(cast: Cast) -> None:
+def test_a_team_that_is_not_there_is_an_error(org: Organization) -> None:
     for act_of in ("verify", "prune", "export"):
         assert not audit(act_of, "--team", "nobody")[2]
 
 
-def test_records_from_before_there_were_chains_are_sealed_by_the_migration(cast: Cast) -> None:
+def test_records_from_before_there_were_chains_are_sealed_by_the_migration(org: Organization) -> None:
     for n in range(3):
-        for team in (cast.team, cast.other_team, None):
+        for team in (org.team, org.other_team, None):
             AuditRecord.objects.create(
                 team=team,
                 operation="X",
@@ -474,6 +478,6 @@ def test_records_from_before_there_were_chains_are_sealed_by_the_migration(cast:
     migration.seal_what_is_there(apps, SimpleNamespace(connection=connection))
     out, err, well = audit("verify")
     assert (err, well, out.count("links 1 to 5 fit")) == ("", True, 3)
-    act(cast.team, "afterwards")
+    act(org.team, "afterwards")
     act(None, "afterwards")
     assert audit("verify")[2]

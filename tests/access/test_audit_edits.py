@@ -13,7 +13,7 @@ from django.test import Client
 from console.access.audit import MASK
 from console.access.models import AuditRecord, Membership
 from console.connections.models import Connection
-from tests.conftest import KEY_ID, Cast
+from tests.conftest import KEY_ID, Organization
 
 SignIn = Callable[[str], Client]
 
@@ -23,20 +23,20 @@ def last(operation: str) -> AuditRecord:
 
 
 @pytest.fixture
-def product(emulator: Any, cast: Cast) -> str:
-    answer = cast.gateway().call("CreateProduct", ProductName="Quay_Lamp", NodeType=0, Description="Old")
+def product(emulator: Any, org: Organization) -> str:
+    answer = org.gateway().call("CreateProduct", ProductName="Quay_Lamp", NodeType=0, Description="Old")
     return str(answer["Data"]["ProductKey"])
 
 
 @pytest.fixture
-def device(product: str, cast: Cast) -> str:
-    cast.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-1", Nickname="First")
+def device(product: str, org: Organization) -> str:
+    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-1", Nickname="First")
     return f"devices/{product}/lamp-1/"
 
 
 @pytest.fixture
-def group(emulator: Any, cast: Cast) -> str:
-    answer = cast.gateway().call("CreateDeviceGroup", GroupName="Harbour", GroupDesc="Old")
+def group(emulator: Any, org: Organization) -> str:
+    answer = org.gateway().call("CreateDeviceGroup", GroupName="Harbour", GroupDesc="Old")
     return str(answer["Data"]["GroupId"])
 
 
@@ -44,18 +44,18 @@ def group(emulator: Any, cast: Cast) -> str:
 
 
 def test_a_product_edit_keeps_name_and_description_as_they_were(
-    product: str, cast: Cast, sign_in: SignIn
+    product: str, org: Organization, sign_in: SignIn
 ) -> None:
     sign_in("operator").post(
-        cast.url(f"products/{product}/edit/"), {"product_name": "Pier_Lamp", "description": ""}
+        org.url(f"products/{product}/edit/"), {"product_name": "Pier_Lamp", "description": ""}
     )
     record = last("UpdateProduct")
     assert record.before == {"ProductName": "Quay_Lamp", "Description": "Old"}
     assert record.parameters == {"ProductKey": product, "ProductName": "Pier_Lamp", "Description": ""}
 
 
-def test_a_product_tag_keeps_the_value_that_it_had(product: str, cast: Cast, sign_in: SignIn) -> None:
-    browser, url = sign_in("operator"), cast.url(f"products/{product}/tags/")
+def test_a_product_tag_keeps_the_value_that_it_had(product: str, org: Organization, sign_in: SignIn) -> None:
+    browser, url = sign_in("operator"), org.url(f"products/{product}/tags/")
     browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "north"})
     assert last("CreateProductTags").before == {"ProductTag": []}
     browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "south"})
@@ -64,32 +64,32 @@ def test_a_product_tag_keeps_the_value_that_it_had(product: str, cast: Cast, sig
     assert last("DeleteProductTags").before == {"ProductTag": [{"TagKey": "site", "TagValue": "south"}]}
 
 
-def test_a_device_keeps_its_nickname_and_its_tag(device: str, cast: Cast, sign_in: SignIn) -> None:
+def test_a_device_keeps_its_nickname_and_its_tag(device: str, org: Organization, sign_in: SignIn) -> None:
     browser = sign_in("operator")
-    browser.post(cast.url(f"{device}rename/"), {"nickname": "Second"})
+    browser.post(org.url(f"{device}rename/"), {"nickname": "Second"})
     record = last("BatchUpdateDeviceNickname")
     assert record.before is not None
     assert [info["Nickname"] for info in record.before["DeviceNicknameInfo"]] == ["First"]
     assert [info["Nickname"] for info in record.parameters["DeviceNicknameInfo"]] == ["Second"]
     for value in ("north", "south"):
-        browser.post(cast.url(f"{device}tags/set/"), {"tag_key": "site", "tag_value": value})
+        browser.post(org.url(f"{device}tags/set/"), {"tag_key": "site", "tag_value": value})
     assert json.loads((last("SaveDeviceProp").before or {})["Props"]) == {"site": "north"}
-    browser.post(cast.url(f"{device}tags/remove/?key=site"))
+    browser.post(org.url(f"{device}tags/remove/?key=site"))
     assert json.loads((last("DeleteDeviceProp").before or {})["Props"]) == {"site": "south"}
 
 
-def test_a_group_keeps_its_description_and_its_tags(group: str, cast: Cast, sign_in: SignIn) -> None:
+def test_a_group_keeps_its_description_and_its_tags(group: str, org: Organization, sign_in: SignIn) -> None:
     browser = sign_in("operator")
-    browser.post(cast.url(f"groups/{group}/edit/"), {"description": "New"})
+    browser.post(org.url(f"groups/{group}/edit/"), {"description": "New"})
     assert last("UpdateDeviceGroup").before == {"GroupDesc": "Old"}
     for value in ("north", "south"):
-        browser.post(cast.url(f"groups/{group}/tags/set/"), {"key": "site", "value": value})
+        browser.post(org.url(f"groups/{group}/tags/set/"), {"key": "site", "value": value})
     found = json.loads((last("SetDeviceGroupTags").before or {})["TagString"])
     assert found == [{"tagKey": "site", "tagValue": "north"}]
 
 
 def test_a_connection_keeps_its_fields_and_says_of_a_secret_only_that_it_changed(
-    emulator: Any, cast: Cast, sign_in: SignIn
+    emulator: Any, org: Organization, sign_in: SignIn
 ) -> None:
     form = {
         "name": "Plant 2",
@@ -100,7 +100,7 @@ def test_a_connection_keeps_its_fields_and_says_of_a_secret_only_that_it_changed
         "untested": "on",
     }
     sign_in("owner").post("/acme/-/connections/sandbox/edit/", form)
-    assert Connection.objects.get(pk=cast.connection.pk).name == "Plant 2"
+    assert Connection.objects.get(pk=org.connection.pk).name == "Plant 2"
     record = last("connection.edit")
     assert record.before is not None
     assert (record.before["name"], record.parameters["name"]) == ("Sandbox", "Plant 2")
@@ -108,13 +108,15 @@ def test_a_connection_keeps_its_fields_and_says_of_a_secret_only_that_it_changed
     assert "secret" not in json.dumps(record.before)
 
 
-def test_a_persons_new_name_is_in_the_trail_of_each_of_their_teams(cast: Cast, sign_in: SignIn) -> None:
-    viewer = cast.members["viewer"]
-    Membership.objects.create(team=cast.other_team, user=viewer, role_slug="viewer")
+def test_a_persons_new_name_is_in_the_trail_of_each_of_their_teams(
+    org: Organization, sign_in: SignIn
+) -> None:
+    viewer = org.members["viewer"]
+    Membership.objects.create(team=org.other_team, user=viewer, role_slug="viewer")
     form = {"name": "Wei", "time_zone": "UTC", "language": "en", "theme": "auto"}
     assert sign_in("viewer").post("/account/profile/", form).status_code == 302
     records = AuditRecord.objects.filter(operation="profile.edit")
-    assert {record.team_id for record in records} == {cast.team.pk, cast.other_team.pk}
+    assert {record.team_id for record in records} == {org.team.pk, org.other_team.pk}
     assert {(str(record.before), str(record.parameters)) for record in records} == {
         ("{'name': 'Viewer'}", "{'name': 'Wei'}")
     }
@@ -122,13 +124,13 @@ def test_a_persons_new_name_is_in_the_trail_of_each_of_their_teams(cast: Cast, s
     assert records.count() == 2
 
 
-def test_what_an_edit_found_is_masked_as_its_parameters_are(cast: Cast) -> None:
+def test_what_an_edit_found_is_masked_as_its_parameters_are(org: Organization) -> None:
     from console.access.audit import Origin, recorded
 
     with recorded(
         operation="x",
         actor=None,
-        team=cast.team,
+        team=org.team,
         origin=Origin(),
         parameters={"AuthKey": "new"},
         before={"AuthKey": "old", "Description": "d"},
@@ -137,9 +139,9 @@ def test_what_an_edit_found_is_masked_as_its_parameters_are(cast: Cast) -> None:
     assert last("x").before == {"AuthKey": MASK, "Description": "d"}
 
 
-def test_the_page_of_an_edit_marks_what_changed_and_only_that(cast: Cast, sign_in: SignIn) -> None:
+def test_the_page_of_an_edit_marks_what_changed_and_only_that(org: Organization, sign_in: SignIn) -> None:
     record = AuditRecord.objects.create(
-        team=cast.team,
+        team=org.team,
         operation="UpdateProduct",
         actor_label="x",
         parameters={"ProductName": "Same", "Description": "<new>", "ProductKey": "a1"},
@@ -166,10 +168,10 @@ def seen_in(page: str) -> str:
 
 @pytest.mark.parametrize("what", ["product", "group"])
 def test_what_somebody_else_changed_meanwhile_is_said_once_and_then_replaced(
-    what: str, cast: Cast, sign_in: SignIn, request: pytest.FixtureRequest
+    what: str, org: Organization, sign_in: SignIn, request: pytest.FixtureRequest
 ) -> None:
     key = request.getfixturevalue(what)
-    url = cast.url(f"{what}s/{key}/edit/")
+    url = org.url(f"{what}s/{key}/edit/")
     operation, field = (
         ("UpdateProduct", "Description") if what == "product" else ("UpdateDeviceGroup", "GroupDesc")
     )
@@ -191,8 +193,10 @@ def test_what_somebody_else_changed_meanwhile_is_said_once_and_then_replaced(
     assert last(operation).parameters[field] == "Mine"
 
 
-def test_two_who_write_the_same_do_not_disturb_each_other(product: str, cast: Cast, sign_in: SignIn) -> None:
-    url = cast.url(f"products/{product}/edit/")
+def test_two_who_write_the_same_do_not_disturb_each_other(
+    product: str, org: Organization, sign_in: SignIn
+) -> None:
+    url = org.url(f"products/{product}/edit/")
     seen = seen_in(sign_in("operator").get(url).content.decode())
     form = {"product_name": "Quay_Lamp", "description": "The same"}
     assert sign_in("owner").post(url, form).status_code == 302
@@ -201,10 +205,10 @@ def test_two_who_write_the_same_do_not_disturb_each_other(product: str, cast: Ca
 
 @pytest.mark.parametrize("seen", ["", "nonsense", "[]", '{"description": 7}', "1" * 5000])
 def test_a_form_that_says_nonsense_of_what_it_was_made_from_is_no_error(
-    product: str, cast: Cast, sign_in: SignIn, seen: str
+    product: str, org: Organization, sign_in: SignIn, seen: str
 ) -> None:
     form = {"product_name": "Quay_Lamp", "description": "New", "seen": seen}
-    answer = sign_in("operator").post(cast.url(f"products/{product}/edit/"), form)
+    answer = sign_in("operator").post(org.url(f"products/{product}/edit/"), form)
     assert answer.status_code in (302, 422)
 
 
@@ -212,13 +216,13 @@ def test_a_form_that_says_nonsense_of_what_it_was_made_from_is_no_error(
 
 
 def test_the_page_of_a_thing_leads_those_who_may_read_the_trail_to_its_records(
-    device: str, product: str, group: str, cast: Cast, sign_in: SignIn
+    device: str, product: str, group: str, org: Organization, sign_in: SignIn
 ) -> None:
-    member = Membership.objects.get(team=cast.team, user=cast.members["viewer"])
+    member = Membership.objects.get(team=org.team, user=org.members["viewer"])
     pages = {
-        cast.url(f"products/{product}/"): f"target={product}",
-        cast.url(device): "target=lamp-1",
-        cast.url(f"groups/{group}/"): "target=Harbour",
+        org.url(f"products/{product}/"): f"target={product}",
+        org.url(device): "target=lamp-1",
+        org.url(f"groups/{group}/"): "target=Harbour",
         f"/acme/-/members/{member.pk}/": "person=viewer%40acme.test",
     }
     for page, query in pages.items():

@@ -18,7 +18,7 @@ from django.utils import timezone
 from console.access.audit import Origin, recorded
 from console.access.models import AuditRecord
 from console.jobs.models import Job, Row, Secret
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 PAGE = "/acme/-/audit/"
@@ -29,12 +29,12 @@ def body(response: Any) -> str:
 
 
 @pytest.fixture
-def trail(cast: Cast) -> None:
+def trail(org: Organization) -> None:
     for n in range(12):
         with recorded(
             operation="DeleteProduct" if n % 3 == 0 else "UpdateProduct",
-            actor=cast.members["operator"],
-            team=cast.team,
+            actor=org.members["operator"],
+            team=org.team,
             origin=Origin(ip="192.0.2.1", token="nightly (fd_ab…)" if n == 5 else ""),
             target=f"Meter_{n}",
             parameters={"Description": "Ü", "AuthKey": "canary"},
@@ -60,7 +60,7 @@ def trail(cast: Cast) -> None:
     ],
 )
 def test_both_files_hold_what_the_list_shows(
-    trail: None, cast: Cast, sign_in: SignIn, query: str, count: int
+    trail: None, org: Organization, sign_in: SignIn, query: str, count: int
 ) -> None:
     client = sign_in("administrator")
     listed = [row.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].data]
@@ -84,14 +84,14 @@ def test_the_lines_of_the_page_can_be_held_against_the_chain(
 
 
 def test_an_export_of_the_trail_is_recorded_with_its_filters_and_its_size(
-    trail: None, cast: Cast, sign_in: SignIn
+    trail: None, org: Organization, sign_in: SignIn
 ) -> None:
     for form in ("csv", "jsonl"):
         body(sign_in("administrator").get(f"{PAGE}?operation=Delete&format={form}"))
         record = AuditRecord.objects.filter(operation="audit.export").latest("pk")
         assert record.parameters == {"file": f"audit-acme.{form}", "filters": "operation=Delete"}
         assert (record.outcome, record.message) == ("done", "4 rows")
-        assert record.actor == cast.members["administrator"]
+        assert record.actor == org.members["administrator"]
 
 
 def test_a_file_that_was_not_taken_to_its_end_says_so(trail: None, sign_in: SignIn) -> None:
@@ -117,11 +117,11 @@ def test_who_may_not_read_the_trail_exports_nothing_of_it(trail: None, sign_in: 
 
 
 @pytest.fixture
-def job(cast: Cast) -> Job:
+def job(org: Organization) -> Job:
     job = Job.objects.create(
-        team=cast.team,
-        connection=cast.connection,
-        created_by=cast.members["operator"],
+        team=org.team,
+        connection=org.connection,
+        created_by=org.members["operator"],
         kind="devices.register",
         state=Job.State.PARTIAL,
         params={"product_key": "a1", "product_name": "Meters"},
@@ -135,17 +135,17 @@ def job(cast: Cast) -> Job:
 
 
 @pytest.mark.parametrize("file", ["result", "findings", "bad-lines"])
-def test_a_file_of_a_job_is_recorded(job: Job, cast: Cast, sign_in: SignIn, file: str) -> None:
-    text = body(sign_in("operator").get(cast.url(f"jobs/{job.pk}/{file}.csv")))
+def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignIn, file: str) -> None:
+    text = body(sign_in("operator").get(org.url(f"jobs/{job.pk}/{file}.csv")))
     record = AuditRecord.objects.get(operation="jobs.export")
     assert (record.target, record.connection) == (f"job {job.pk}", "sandbox")
     assert record.message == f"{max(len(text.splitlines()) - 1, 0)} rows"
 
 
 def test_a_file_with_secrets_is_recorded_and_its_record_holds_none(
-    job: Job, cast: Cast, sign_in: SignIn
+    job: Job, org: Organization, sign_in: SignIn
 ) -> None:
-    text = body(sign_in("administrator").get(cast.url(f"jobs/{job.pk}/secrets.csv")))
+    text = body(sign_in("administrator").get(org.url(f"jobs/{job.pk}/secrets.csv")))
     assert "canary-secret" in text
     record = AuditRecord.objects.get(operation="DownloadDeviceSecrets")
     assert record.parameters["Count"] == 1
@@ -153,8 +153,8 @@ def test_a_file_with_secrets_is_recorded_and_its_record_holds_none(
     assert "canary" not in str(vars(record))
 
 
-def test_a_list_of_the_fleet_is_recorded(fleet: Any, cast: Cast, sign_in: SignIn) -> None:
-    body(sign_in("viewer").get(cast.url("products/?format=csv&node=gateway")))
+def test_a_list_of_the_fleet_is_recorded(fleet: Any, org: Organization, sign_in: SignIn) -> None:
+    body(sign_in("viewer").get(org.url("products/?format=csv&node=gateway")))
     record = AuditRecord.objects.get(operation="products.export")
     assert record.parameters == {"file": "products.csv", "filters": "node=gateway"}
     assert record.message.endswith(" rows")

@@ -12,16 +12,16 @@ from django.test import Client, RequestFactory
 
 from console.access.audit import MASK, Origin, close_record, open_record, shown
 from console.access.models import AuditRecord
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 PAGE = "/acme/-/audit/"
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
-def write(cast: Cast, n: int, **fields: object) -> AuditRecord:
+def write(org: Organization, n: int, **fields: object) -> AuditRecord:
     values = {
-        "team": cast.team,
+        "team": org.team,
         "at": START + timedelta(minutes=n),
         "operation": "CreateProduct",
         "target": f"target-{n:03}",
@@ -37,9 +37,11 @@ def targets(client: Client, query: str = "") -> list[str]:
     return [row.target for row in response.context["table"].data]
 
 
-def test_the_newest_come_first_and_pages_follow_without_gap_or_repeat(cast: Cast, sign_in: SignIn) -> None:
+def test_the_newest_come_first_and_pages_follow_without_gap_or_repeat(
+    org: Organization, sign_in: SignIn
+) -> None:
     for n in range(30):
-        write(cast, n // 3)  # several at the same moment
+        write(org, n // 3)  # several at the same moment
     client = sign_in("owner")
     seen, token = [], ""
     while True:
@@ -48,21 +50,23 @@ def test_the_newest_come_first_and_pages_follow_without_gap_or_repeat(cast: Cast
         token = response.context["table"].page.next
         if not token:
             break
-    expected = AuditRecord.objects.for_team(cast.team).order_by("-at", "-id").values_list("pk", flat=True)
+    expected = AuditRecord.objects.for_team(org.team).order_by("-at", "-id").values_list("pk", flat=True)
     assert seen == list(expected)
 
 
 @pytest.mark.parametrize("token", ["x", "2026-05-01_1", "_", "2026-05-01T00:00:00+00:00_x", "9" * 300])
-def test_a_token_that_is_none_is_a_bad_request(cast: Cast, sign_in: SignIn, token: str) -> None:
+def test_a_token_that_is_none_is_a_bad_request(org: Organization, sign_in: SignIn, token: str) -> None:
     assert sign_in("owner").get(PAGE, {"token": token}).status_code == 400
 
 
-def test_filters_narrow_by_target_person_operation_outcome_and_day(cast: Cast, sign_in: SignIn) -> None:
-    write(cast, 1, target="a")
-    write(cast, 2, target="b", actor_label="viewer@acme.test")
-    write(cast, 3, target="c", operation="DeleteProduct")
-    write(cast, 4, target="d", outcome="refused")
-    write(cast, 60 * 24 * 3, target="e")
+def test_filters_narrow_by_target_person_operation_outcome_and_day(
+    org: Organization, sign_in: SignIn
+) -> None:
+    write(org, 1, target="a")
+    write(org, 2, target="b", actor_label="viewer@acme.test")
+    write(org, 3, target="c", operation="DeleteProduct")
+    write(org, 4, target="d", outcome="refused")
+    write(org, 60 * 24 * 3, target="e")
     client = sign_in("owner")
     assert targets(client, "q=A") == ["a"]
     assert targets(client, "person=viewer") == ["b"]
@@ -74,9 +78,9 @@ def test_filters_narrow_by_target_person_operation_outcome_and_day(cast: Cast, s
     assert targets(client, "q=nothing") == []
 
 
-def test_a_day_is_a_day_of_the_persons_time_zone(cast: Cast, sign_in: SignIn) -> None:
-    write(cast, 60 * 5, target="late")  # 17:00 UTC: 1 a.m. of the next day in Shanghai
-    owner = cast.members["owner"]
+def test_a_day_is_a_day_of_the_persons_time_zone(org: Organization, sign_in: SignIn) -> None:
+    write(org, 60 * 5, target="late")  # 17:00 UTC: 1 a.m. of the next day in Shanghai
+    owner = org.members["owner"]
     owner.time_zone = "Asia/Shanghai"
     owner.save()
     assert targets(sign_in("owner"), "since=2026-05-02") == ["late"]
@@ -86,30 +90,30 @@ def test_a_day_is_a_day_of_the_persons_time_zone(cast: Cast, sign_in: SignIn) ->
 @pytest.mark.parametrize(
     "query", ["since=0001-01-01", "until=9999-12-31", "outcome=x", "since=x", "q=%00", "size=9999"]
 )
-def test_filters_that_make_no_sense_are_no_error(cast: Cast, sign_in: SignIn, query: str) -> None:
+def test_filters_that_make_no_sense_are_no_error(org: Organization, sign_in: SignIn, query: str) -> None:
     assert sign_in("owner").get(f"{PAGE}?{query}").status_code == 200
 
 
 def test_another_teams_records_are_neither_listed_nor_opened_nor_exported(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
-    other = write(cast, 1, team=cast.other_team, target="theirs")
+    other = write(org, 1, team=org.other_team, target="theirs")
     client = sign_in("owner")
     assert "theirs" not in targets(client)
     assert client.get(f"{PAGE}{other.pk}/").status_code == 404
     assert b"theirs" not in b"".join(client.get(f"{PAGE}?format=csv").streaming_content)
 
 
-def test_a_record_shows_its_parameters_and_request_id(cast: Cast, sign_in: SignIn) -> None:
-    found = write(cast, 1, parameters={"ProductName": "Meter<b>"}, request_id="REQ-1")
+def test_a_record_shows_its_parameters_and_request_id(org: Organization, sign_in: SignIn) -> None:
+    found = write(org, 1, parameters={"ProductName": "Meter<b>"}, request_id="REQ-1")
     text = sign_in("owner").get(f"{PAGE}{found.pk}/").content.decode()
     assert "Meter&lt;b&gt;" in text
     assert "REQ-1" in text
 
 
-def test_the_export_holds_what_matches_and_runs_no_formula(cast: Cast, sign_in: SignIn) -> None:
-    write(cast, 1, target="=HYPERLINK(1)", outcome="failed")
-    write(cast, 2, target="plain")
+def test_the_export_holds_what_matches_and_runs_no_formula(org: Organization, sign_in: SignIn) -> None:
+    write(org, 1, target="=HYPERLINK(1)", outcome="failed")
+    write(org, 2, target="plain")
     response = sign_in("owner").get(f"{PAGE}?format=csv&outcome=failed")
     text = b"".join(response.streaming_content).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -145,20 +149,22 @@ def test_parameters_are_masked_unless_listed_and_long_ones_are_cut() -> None:
         ("192.0.2.7", "192.0.2.7"),
     ],
 )
-def test_an_origin_takes_no_nonsense_for_an_address(cast: Cast, address: str, kept: str | None) -> None:
+def test_an_origin_takes_no_nonsense_for_an_address(
+    org: Organization, address: str, kept: str | None
+) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=address, HTTP_USER_AGENT="x" * 999)
     origin = Origin.of(request)
     assert (origin.ip, len(origin.user_agent)) == (kept, 255)
-    record = open_record(operation="X", actor=None, team=cast.team, origin=origin)
+    record = open_record(operation="X", actor=None, team=org.team, origin=origin)
     assert AuditRecord.objects.get(pk=record.pk).ip == kept
 
 
-def test_what_no_database_takes_is_written_in_a_form_that_every_one_takes(cast: Cast) -> None:
+def test_what_no_database_takes_is_written_in_a_form_that_every_one_takes(org: Organization) -> None:
     odd = "a\x00b\ud800c"
     record = open_record(
         operation="X",
         actor=None,
-        team=cast.team,
+        team=org.team,
         origin=Origin(user_agent=odd),
         target=odd,
         parameters={"ProductKey": odd, "DeviceName": [odd], "Tag": [{"Key": odd}], odd: odd},
@@ -169,9 +175,11 @@ def test_what_no_database_takes_is_written_in_a_form_that_every_one_takes(cast: 
     assert kept.parameters["DeviceName"] == ["a\ufffdb?c"]
 
 
-def test_a_record_leads_to_its_job_and_to_the_request_that_was_approved(cast: Cast, sign_in: SignIn) -> None:
+def test_a_record_leads_to_its_job_and_to_the_request_that_was_approved(
+    org: Organization, sign_in: SignIn
+) -> None:
     made = AuditRecord.objects.create(
-        team=cast.team,
+        team=org.team,
         operation="DeleteProduct",
         actor_label="somebody",
         connection="sandbox",
@@ -181,14 +189,14 @@ def test_a_record_leads_to_its_job_and_to_the_request_that_was_approved(cast: Ca
     ways = ("/acme/sandbox/jobs/7/", "/acme/sandbox/approvals/3/")
     page = sign_in("owner").get(f"/acme/-/audit/{made.pk}/").content.decode()
     assert all(way in page for way in ways)
-    cast.connection.delete()
+    org.connection.delete()
     page = sign_in("owner").get(f"/acme/-/audit/{made.pk}/").content.decode()
     assert not any(way in page for way in ways)
 
 
-def test_a_structure_is_shown_as_names_and_values(cast: Cast, sign_in: SignIn) -> None:
+def test_a_structure_is_shown_as_names_and_values(org: Organization, sign_in: SignIn) -> None:
     renamed = {"DeviceNicknameInfo": [{"DeviceName": "lamp-1", "Nickname": "Pier"}]}
-    found = write(cast, 1, parameters=renamed, before={"DeviceNicknameInfo": [{"Nickname": "Quay"}]})
+    found = write(org, 1, parameters=renamed, before={"DeviceNicknameInfo": [{"Nickname": "Quay"}]})
     page = sign_in("owner").get(f"{PAGE}{found.pk}/").content.decode()
     # PostgreSQL keeps the names of an object in an order of its own.
     assert "DeviceName: lamp-1 · Nickname: Pier" in page or "Nickname: Pier · DeviceName: lamp-1" in page

@@ -20,7 +20,7 @@ from console.access.cache import SteadyRedisCache
 from console.access.models import AuditRecord, User
 from tests.access.people import STEP, code, enter, give_app, give_recovery_codes, is_inside
 from tests.access.test_sign_in import words
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, Organization
 
 PERSON = "operator@acme.test"
 HOME, ELSEWHERE = "10.0.0.1", "10.0.0.2"
@@ -38,27 +38,27 @@ def gets_in(email: str = PERSON, ip: str = HOME) -> bool:
     return is_inside(client)
 
 
-def test_four_wrong_ones_lock_nobody_out(cast: Cast) -> None:
+def test_four_wrong_ones_lock_nobody_out(org: Organization) -> None:
     fail(4)
     assert gets_in()
 
 
-def test_after_five_even_the_right_password_does_not_open_from_there(cast: Cast) -> None:
+def test_after_five_even_the_right_password_does_not_open_from_there(org: Organization) -> None:
     fail(5)
     assert not gets_in()
 
 
-def test_the_person_still_gets_in_from_another_address(cast: Cast) -> None:
+def test_the_person_still_gets_in_from_another_address(org: Organization) -> None:
     fail(20)
     assert gets_in(ip=ELSEWHERE)
 
 
-def test_another_person_at_the_same_address_still_gets_in(cast: Cast) -> None:
+def test_another_person_at_the_same_address_still_gets_in(org: Organization) -> None:
     fail(20)
     assert gets_in("viewer@acme.test")
 
 
-def test_the_lock_opens_by_itself_and_trying_on_does_not_prolong_it(cast: Cast) -> None:
+def test_the_lock_opens_by_itself_and_trying_on_does_not_prolong_it(org: Organization) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         fail(5)
         clock.shift(timedelta(minutes=20))
@@ -68,14 +68,14 @@ def test_the_lock_opens_by_itself_and_trying_on_does_not_prolong_it(cast: Cast) 
         assert gets_in()
 
 
-def test_right_sign_ins_in_between_do_not_let_an_attacker_go_on(cast: Cast) -> None:
+def test_right_sign_ins_in_between_do_not_let_an_attacker_go_on(org: Organization) -> None:
     for _ in range(5):
         fail(1)
         assert gets_in("viewer@acme.test")
     assert not gets_in()
 
 
-def test_many_addresses_together_are_braked_but_not_where_the_person_is_at_home(cast: Cast) -> None:
+def test_many_addresses_together_are_braked_but_not_where_the_person_is_at_home(org: Organization) -> None:
     assert gets_in(ip=HOME)
     for n in range(8):
         fail(4, ip=f"10.9.0.{n}")
@@ -83,14 +83,14 @@ def test_many_addresses_together_are_braked_but_not_where_the_person_is_at_home(
     assert gets_in(ip=HOME)
 
 
-def test_a_network_of_ipv6_is_one_address(cast: Cast) -> None:
+def test_a_network_of_ipv6_is_one_address(org: Organization) -> None:
     for n in range(5):
         fail(1, ip=f"2001:db8:1:2::{n + 1}")
     assert not gets_in(ip="2001:db8:1:2:ffff::1")
     assert gets_in(ip="2001:db8:1:3::1")
 
 
-def test_the_answer_is_the_same_for_each_reason_why_not(cast: Cast) -> None:
+def test_the_answer_is_the_same_for_each_reason_why_not(org: Organization) -> None:
     User.objects.filter(email="viewer@acme.test").update(is_active=False)
     User.objects.create_user("nopassword@acme.test", None)
     User.objects.create_user("robot@acme.test", PASSWORD, is_service=True)
@@ -109,7 +109,7 @@ def test_the_answer_is_the_same_for_each_reason_why_not(cast: Cast) -> None:
 
 
 def test_a_locked_account_takes_as_much_work_as_an_open_one(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measured in passwords hashed, not in seconds: that is what takes the time."""
     from django.contrib.auth import hashers
@@ -133,7 +133,7 @@ def test_a_locked_account_takes_as_much_work_as_an_open_one(
 
 
 def test_a_wrong_password_takes_as_much_work_whether_there_is_an_account_or_not(
-    cast: Cast, settings: Any
+    org: Organization, settings: Any
 ) -> None:
     """Until the answer is sent: what is written down of a failure comes after it."""
     token, work = "a" * 32, {}
@@ -155,7 +155,9 @@ def test_a_wrong_password_takes_as_much_work_whether_there_is_an_account_or_not(
     assert set(failed.values_list("actor_label", flat=True)) == {"viewer@acme.test", "owner@globex.test"}
 
 
-def test_it_counts_while_redis_is_away(cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_counts_while_redis_is_away(
+    org: Organization, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import redis
 
     def away(*args: Any, **kwargs: Any) -> Any:
@@ -168,9 +170,9 @@ def test_it_counts_while_redis_is_away(cast: Cast, settings: Any, monkeypatch: p
     assert not gets_in()
 
 
-def test_codes_of_the_second_step_are_braked_too(cast: Cast) -> None:
-    give_app(cast.members["operator"])
-    recovery = give_recovery_codes(cast.members["operator"])
+def test_codes_of_the_second_step_are_braked_too(org: Organization) -> None:
+    give_app(org.members["operator"])
+    recovery = give_recovery_codes(org.members["operator"])
     client = Client(REMOTE_ADDR=HOME)
     enter(client, PERSON)
     for n in range(5):
@@ -184,7 +186,7 @@ def test_codes_of_the_second_step_are_braked_too(cast: Cast) -> None:
     assert not is_inside(again), "starting over does not help"
 
 
-def test_guessing_the_password_of_an_open_session_is_braked(cast: Cast, sign_in: Any) -> None:
+def test_guessing_the_password_of_an_open_session_is_braked(org: Organization, sign_in: Any) -> None:
     client = sign_in("operator")
     for _ in range(5):
         client.post("/accounts/reauthenticate/", {"password": "not the password"})
@@ -193,7 +195,7 @@ def test_guessing_the_password_of_an_open_session_is_braked(cast: Cast, sign_in:
     assert "not right" in answer.content.decode()
 
 
-def test_guessing_at_the_change_of_password_is_braked(cast: Cast, sign_in: Any) -> None:
+def test_guessing_at_the_change_of_password_is_braked(org: Organization, sign_in: Any) -> None:
     new = {"password1": "a wholly different one", "password2": "a wholly different one"}
     client = sign_in("operator")
     for n in range(5):
@@ -205,7 +207,7 @@ def test_guessing_at_the_change_of_password_is_braked(cast: Cast, sign_in: Any) 
     assert User.objects.get(email=PERSON).check_password("a wholly different one")
 
 
-def test_a_wrong_present_password_counts_as_a_try(cast: Cast, sign_in: Any) -> None:
+def test_a_wrong_present_password_counts_as_a_try(org: Organization, sign_in: Any) -> None:
     new = {"password1": "a wholly different one", "password2": "a wholly different one"}
     client = sign_in("operator")
     for _ in range(5):
@@ -213,23 +215,23 @@ def test_a_wrong_present_password_counts_as_a_try(cast: Cast, sign_in: Any) -> N
     assert not gets_in(ip="127.0.0.1")
 
 
-def test_whoever_runs_the_console_can_unlock(cast: Cast) -> None:
+def test_whoever_runs_the_console_can_unlock(org: Organization) -> None:
     fail(5)
     assert not gets_in()
     call_command("axes_reset_username", PERSON, verbosity=0)
     assert gets_in()
 
 
-def test_the_lock_is_in_the_trail_once_and_further_tries_do_not_fill_it(cast: Cast) -> None:
+def test_the_lock_is_in_the_trail_once_and_further_tries_do_not_fill_it(org: Organization) -> None:
     fail(12)
-    kept = AuditRecord.objects.for_team(cast.team).order_by("id").values_list("operation", "outcome")
+    kept = AuditRecord.objects.for_team(org.team).order_by("id").values_list("operation", "outcome")
     assert list(kept) == [("session.sign_in", "failed")] * 5 + [("session.lock", "done")]
 
 
-def test_nothing_that_was_typed_is_written_down(cast: Cast, sign_in: Any) -> None:
+def test_nothing_that_was_typed_is_written_down(org: Organization, sign_in: Any) -> None:
     canary = "canary-of-a-password"
     enter(Client(), PERSON, canary)
-    give_app(cast.members["operator"])
+    give_app(org.members["operator"])
     second = Client()
     enter(second, PERSON)
     second.post(STEP, {"code": canary})

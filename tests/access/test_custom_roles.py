@@ -27,7 +27,7 @@ from console.access.roles import BUILT_IN, Area, Level
 from console.access.teams import Actor
 from console.cloud.catalogue import operations
 from console.connections.gateway import PermissionRefused
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 ROLES = "/acme/-/roles/"
@@ -37,17 +37,17 @@ def form(name: str = "Crew", **levels: int) -> dict[str, str]:
     return {"name": name, "description": ""} | {f"level_{area}": str(levels.get(area, 0)) for area in Area}
 
 
-def made(cast: Cast, slug: str = "crew", **levels: int) -> CustomRole:
-    return CustomRole.objects.create(team=cast.team, slug=slug, name=slug.title(), levels=levels)
+def made(org: Organization, slug: str = "crew", **levels: int) -> CustomRole:
+    return CustomRole.objects.create(team=org.team, slug=slug, name=slug.title(), levels=levels)
 
 
-def give(cast: Cast, member: str, slug: str) -> None:
-    Membership.objects.filter(team=cast.team, user=cast.members[member]).update(role_slug=slug)
+def give(org: Organization, member: str, slug: str) -> None:
+    Membership.objects.filter(team=org.team, user=org.members[member]).update(role_slug=slug)
 
 
-def actor(cast: Cast, role: str) -> Actor:
-    user = cast.members[role]
-    return Actor(Membership.objects.select_related("team", "user").get(team=cast.team, user=user), Origin())
+def actor(org: Organization, role: str) -> Actor:
+    user = org.members[role]
+    return Actor(Membership.objects.select_related("team", "user").get(team=org.team, user=user), Origin())
 
 
 def levels(**named: int) -> Mapping[Area, Level]:
@@ -76,10 +76,10 @@ def test_a_level_that_adds_nothing_is_not_offered() -> None:
 
 
 @pytest.mark.parametrize("slug", BUILT_IN)
-def test_a_copy_of_a_role_may_call_what_the_role_may(cast: Cast, slug: str) -> None:
+def test_a_copy_of_a_role_may_call_what_the_role_may(org: Organization, slug: str) -> None:
     role = BUILT_IN[slug]
     copied = {area.value: int(nearest(area, role.level(area))) for area in Area}
-    copy = made(cast, **copied).role
+    copy = made(org, **copied).role
     for operation in operations().values():
         assert copy.allows(operation) == role.allows(operation), operation.name
         if operation.secret_fields:
@@ -88,7 +88,7 @@ def test_a_copy_of_a_role_may_call_what_the_role_may(cast: Cast, slug: str) -> N
 
 
 def test_the_page_of_a_role_shows_the_operations_behind_it_and_where_another_differs(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
     page = sign_in("administrator").get(ROLES + "viewer/?compare=operator").content.decode()
     assert "DeleteDevice" in page
@@ -99,7 +99,7 @@ def test_the_page_of_a_role_shows_the_operations_behind_it_and_where_another_dif
     assert sign_in("administrator").get(ROLES + "emperor/").status_code == 404
 
 
-def test_the_editor_says_what_the_role_can_do_while_it_is_chosen(cast: Cast, sign_in: SignIn) -> None:
+def test_the_editor_says_what_the_role_can_do_while_it_is_chosen(org: Organization, sign_in: SignIn) -> None:
     reads = sum(op.area == "ota" and op.access == "read" for op in operations().values())
     answer = sign_in("administrator").get(ROLES + "preview/", form(ota=1))
     text = answer.content.decode()
@@ -110,7 +110,9 @@ def test_the_editor_says_what_the_role_can_do_while_it_is_chosen(cast: Cast, sig
 # -- making and changing -----------------------------------------------------------------------------------------------
 
 
-def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(cast: Cast, sign_in: SignIn) -> None:
+def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(
+    org: Organization, sign_in: SignIn
+) -> None:
     client = sign_in("administrator")
     answer = client.post(ROLES + "add/", form("Field crew", devices=2, audit=1))
     assert answer["Location"] == ROLES + "field-crew/"
@@ -129,7 +131,7 @@ def test_a_role_is_made_given_changed_and_recorded_with_before_and_after(cast: C
     assert not CustomRole.objects.exists()
 
 
-def test_names_and_short_names_do_not_collide(cast: Cast, sign_in: SignIn) -> None:
+def test_names_and_short_names_do_not_collide(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     for name in ("Viewer", "viewer", "Crew", "crew"):
         client.post(ROLES + "add/", form(name, devices=1))
@@ -140,54 +142,56 @@ def test_names_and_short_names_do_not_collide(cast: Cast, sign_in: SignIn) -> No
     assert slugs == {"crew", "add-2", "preview-2", "role", "owner-2"}
 
 
-def test_a_short_name_that_a_grant_still_names_is_not_given_again(cast: Cast, sign_in: SignIn) -> None:
-    give(cast, "viewer", "crew")
+def test_a_short_name_that_a_grant_still_names_is_not_given_again(org: Organization, sign_in: SignIn) -> None:
+    give(org, "viewer", "crew")
     sign_in("owner").post(ROLES + "add/", form("Crew", devices=4))
     assert CustomRole.objects.get().slug == "crew-2"
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "release-engineer"])
-def test_who_may_not_change_members_makes_no_roles(cast: Cast, sign_in: SignIn, role: str) -> None:
+def test_who_may_not_change_members_makes_no_roles(org: Organization, sign_in: SignIn, role: str) -> None:
     assert sign_in(role).post(ROLES + "add/", form(devices=1)).status_code == 403
     with pytest.raises(PermissionDenied):
-        custom_roles.create(actor(cast, role), Draft("Crew", "", levels(devices=1)))
+        custom_roles.create(actor(org, role), Draft("Crew", "", levels(devices=1)))
     assert not CustomRole.objects.exists()
 
 
 def test_nobody_makes_or_edits_a_role_that_reaches_further_than_their_own(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
-    made(cast, "desk", members=2, devices=1)
-    made(cast, "strong", devices=3)
-    give(cast, "operator", "desk")
+    made(org, "desk", members=2, devices=1)
+    made(org, "strong", devices=3)
+    give(org, "operator", "desk")
     client = sign_in("operator")
     assert client.post(ROLES + "add/", form(devices=2)).status_code == 422
     assert client.get(ROLES + "strong/edit/").status_code == 403
     assert client.post(ROLES + "strong/delete/", {"typed": "Strong"}).status_code == 403
     with pytest.raises(PermissionDenied):
-        custom_roles.create(actor(cast, "operator"), Draft("Crew", "", levels(devices=2)))
+        custom_roles.create(actor(org, "operator"), Draft("Crew", "", levels(devices=2)))
     assert CustomRole.objects.count() == 2
 
 
-def test_who_edits_the_role_they_hold_cannot_raise_themselves(cast: Cast, sign_in: SignIn) -> None:
-    desk = made(cast, "desk", members=2, devices=1)
-    give(cast, "operator", "desk")
+def test_who_edits_the_role_they_hold_cannot_raise_themselves(org: Organization, sign_in: SignIn) -> None:
+    desk = made(org, "desk", members=2, devices=1)
+    give(org, "operator", "desk")
     client = sign_in("operator")
     assert client.post(ROLES + "desk/edit/", form("Desk", members=2, devices=2)).status_code == 422
     with pytest.raises(PermissionDenied):
-        custom_roles.edit(actor(cast, "operator"), desk, Draft("Desk", "", levels(members=2, devices=2)))
+        custom_roles.edit(actor(org, "operator"), desk, Draft("Desk", "", levels(members=2, devices=2)))
     desk.refresh_from_db()
     assert desk.levels == {"members": 2, "devices": 1}
 
 
 @pytest.mark.parametrize(("area", "level"), [("members", 3), ("members", 4), ("things", 4), ("audit", 2)])
-def test_a_level_that_is_not_offered_is_not_taken(cast: Cast, sign_in: SignIn, area: str, level: int) -> None:
+def test_a_level_that_is_not_offered_is_not_taken(
+    org: Organization, sign_in: SignIn, area: str, level: int
+) -> None:
     assert sign_in("owner").post(ROLES + "add/", form(**{area: level})).status_code == 422
     assert not CustomRole.objects.exists()
 
 
-def test_two_who_edit_one_role_do_not_undo_each_other(cast: Cast, sign_in: SignIn) -> None:
-    made(cast, devices=1)
+def test_two_who_edit_one_role_do_not_undo_each_other(org: Organization, sign_in: SignIn) -> None:
+    made(org, devices=1)
     first, second = sign_in("owner"), sign_in("administrator")
     seen = second.get(ROLES + "crew/edit/").context["seen"]
     first.post(ROLES + "crew/edit/", form(devices=2))
@@ -197,27 +201,27 @@ def test_two_who_edit_one_role_do_not_undo_each_other(cast: Cast, sign_in: SignI
     assert CustomRole.objects.get().levels == {"devices": 2}
 
 
-def test_built_in_roles_are_not_edited(cast: Cast, sign_in: SignIn) -> None:
+def test_built_in_roles_are_not_edited(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     for rest in ("edit/", "delete/"):
         assert client.post(f"{ROLES}viewer/{rest}", form("Viewer", devices=4)).status_code == 404
 
 
-def test_a_role_in_use_is_not_deleted_and_what_uses_it_is_said(cast: Cast, sign_in: SignIn) -> None:
-    role = made(cast, devices=1)
-    give(cast, "viewer", "crew")
-    Invitation.objects.create(team=cast.team, email="n@acme.test", role_slug="crew", digest="i")
-    SignOnRule.objects.create(team=cast.team, value="acme.test", role_slug="crew")
+def test_a_role_in_use_is_not_deleted_and_what_uses_it_is_said(org: Organization, sign_in: SignIn) -> None:
+    role = made(org, devices=1)
+    give(org, "viewer", "crew")
+    Invitation.objects.create(team=org.team, email="n@acme.test", role_slug="crew", digest="i")
+    SignOnRule.objects.create(team=org.team, value="acme.test", role_slug="crew")
     for number in range(2):
         ApiToken.objects.create(
-            team=cast.team,
-            user=cast.members["operator"],
+            team=org.team,
+            user=org.members["operator"],
             name="T",
             role_slug="crew",
             digest=str(number),
             expires_at=timezone.now() + timedelta(days=1),
         )
-    Invitation.objects.create(team=cast.other_team, email="n@acme.test", role_slug="crew", digest="j")
+    Invitation.objects.create(team=org.other_team, email="n@acme.test", role_slug="crew", digest="j")
     page = sign_in("owner").get(ROLES + "crew/").content.decode()
     assert "Only a role that nothing uses can be deleted." in page
     assert ROLES + "crew/delete/" not in page
@@ -225,12 +229,12 @@ def test_a_role_in_use_is_not_deleted_and_what_uses_it_is_said(cast: Cast, sign_
     assert answer.status_code == 422
     assert "1 member, 1 invitation, 2 API tokens, 1 sign-on rule" in answer.content.decode()
     with pytest.raises(ValidationError):
-        custom_roles.delete(actor(cast, "owner"), role)
+        custom_roles.delete(actor(org, "owner"), role)
     assert CustomRole.objects.exists()
 
 
-def test_roles_of_another_team_are_neither_shown_nor_reached(cast: Cast, sign_in: SignIn) -> None:
-    CustomRole.objects.create(team=cast.other_team, slug="theirs", name="Theirs", levels={"devices": 1})
+def test_roles_of_another_team_are_neither_shown_nor_reached(org: Organization, sign_in: SignIn) -> None:
+    CustomRole.objects.create(team=org.other_team, slug="theirs", name="Theirs", levels={"devices": 1})
     client = sign_in("owner")
     for rest in ("", "edit/", "delete/"):
         assert client.get(f"{ROLES}theirs/{rest}").status_code == 404
@@ -244,38 +248,38 @@ def test_roles_of_another_team_are_neither_shown_nor_reached(cast: Cast, sign_in
 
 
 def test_a_custom_role_counts_in_the_gateway_and_its_change_at_the_next_request(
-    cast: Cast, sign_in: SignIn, fleet: object
+    org: Organization, sign_in: SignIn, fleet: object
 ) -> None:
-    role = made(cast, products=1, devices=1)
-    give(cast, "viewer", "crew")
+    role = made(org, products=1, devices=1)
+    give(org, "viewer", "crew")
     client = sign_in("viewer")
-    assert client.get(cast.url("products/")).status_code == 200
-    assert client.get(cast.url("ota/packages/")).status_code in {403, 404}
-    custom_roles.edit(actor(cast, "owner"), role, Draft("Crew", "", levels(devices=1)))
-    assert client.get(cast.url("products/")).status_code == 403
+    assert client.get(org.url("products/")).status_code == 200
+    assert client.get(org.url("ota/packages/")).status_code in {403, 404}
+    custom_roles.edit(actor(org, "owner"), role, Draft("Crew", "", levels(devices=1)))
+    assert client.get(org.url("products/")).status_code == 403
     with pytest.raises(PermissionRefused):
-        cast.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=1)
+        org.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=1)
 
 
 def test_a_role_that_lost_its_part_in_members_closes_the_page_at_the_next_request(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
-    role = made(cast, members=2)
-    give(cast, "operator", "crew")
+    role = made(org, members=2)
+    give(org, "operator", "crew")
     client = sign_in("operator")
     assert client.get("/acme/-/members/").status_code == 200
-    custom_roles.edit(actor(cast, "owner"), role, Draft("Crew", "", {}))
+    custom_roles.edit(actor(org, "owner"), role, Draft("Crew", "", {}))
     assert client.get("/acme/-/members/").status_code == 403
     assert User.objects.filter(email="operator@acme.test").exists()
 
 
-def test_what_was_typed_stays_when_another_role_is_copied(cast: Cast, sign_in: SignIn) -> None:
+def test_what_was_typed_stays_when_another_role_is_copied(org: Organization, sign_in: SignIn) -> None:
     page = sign_in("owner").get(ROLES + "add/?from=operator&name=Line+3&description=Labels").content.decode()
     assert 'value="Line 3"' in page
     assert 'value="Labels"' in page
 
 
-def test_a_role_for_devices_without_products_says_what_it_lacks(cast: Cast, sign_in: SignIn) -> None:
+def test_a_role_for_devices_without_products_says_what_it_lacks(org: Organization, sign_in: SignIn) -> None:
     hint = "begin with a product"
     preview = f"{ROLES}preview/?level_devices=2&level_products="
     assert hint in sign_in("owner").get(preview + "0").content.decode()

@@ -11,7 +11,7 @@ from django.db import connection as database
 
 from console.access.encryption import Undecryptable, encrypted_fields, is_newest
 from console.connections.models import Connection
-from tests.conftest import KEY_SECRET, Cast
+from tests.conftest import KEY_SECRET, Organization
 
 
 def stored(pk: int) -> str:
@@ -21,21 +21,21 @@ def stored(pk: int) -> str:
         return str(cursor.fetchone()[0])
 
 
-def test_the_database_holds_no_plaintext(cast: Cast) -> None:
-    assert KEY_SECRET not in stored(cast.connection.pk)
-    assert Connection.objects.get(pk=cast.connection.pk).access_key_secret == KEY_SECRET
+def test_the_database_holds_no_plaintext(org: Organization) -> None:
+    assert KEY_SECRET not in stored(org.connection.pk)
+    assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_an_older_key_still_opens(cast: Cast, settings: Any) -> None:
+def test_an_older_key_still_opens(org: Organization, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEYS]
-    assert Connection.objects.get(pk=cast.connection.pk).access_key_secret == KEY_SECRET
+    assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_saving_a_row_whose_secret_is_unreadable_keeps_the_secret(cast: Cast, settings: Any) -> None:
-    before = stored(cast.connection.pk)
+def test_saving_a_row_whose_secret_is_unreadable_keeps_the_secret(org: Organization, settings: Any) -> None:
+    before = stored(org.connection.pk)
     keys = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    connection = Connection.objects.get(pk=cast.connection.pk)
+    connection = Connection.objects.get(pk=org.connection.pk)
     connection.name = "Renamed"
     connection.save()
     with pytest.raises(Undecryptable):
@@ -45,24 +45,26 @@ def test_saving_a_row_whose_secret_is_unreadable_keeps_the_secret(cast: Cast, se
     assert Connection.objects.get(pk=connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_rotation_moves_every_secret_to_the_newest_key_and_can_be_repeated(cast: Cast, settings: Any) -> None:
+def test_rotation_moves_every_secret_to_the_newest_key_and_can_be_repeated(
+    org: Organization, settings: Any
+) -> None:
     new = Fernet.generate_key().decode()
     settings.FIELD_ENCRYPTION_KEYS = [new, *settings.FIELD_ENCRYPTION_KEYS]
     call_command("rotate_encryption_key", "--batch", "1", verbosity=0)
-    tokens = [stored(c.pk) for c in (cast.connection, cast.other_connection)]
+    tokens = [stored(c.pk) for c in (org.connection, org.other_connection)]
     assert all(is_newest(token) for token in tokens)
     call_command("rotate_encryption_key")
-    assert [stored(c.pk) for c in (cast.connection, cast.other_connection)] == tokens
+    assert [stored(c.pk) for c in (org.connection, org.other_connection)] == tokens
     settings.FIELD_ENCRYPTION_KEYS = [new]
-    assert Connection.objects.get(pk=cast.connection.pk).access_key_secret == KEY_SECRET
+    assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_rotation_leaves_the_unreadable_as_it_is_and_says_so(cast: Cast, settings: Any) -> None:
-    before = stored(cast.connection.pk)
+def test_rotation_leaves_the_unreadable_as_it_is_and_says_so(org: Organization, settings: Any) -> None:
+    before = stored(org.connection.pk)
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("rotate_encryption_key")
-    assert stored(cast.connection.pk) == before
+    assert stored(org.connection.pk) == before
 
 
 def test_rotation_covers_every_model_that_holds_a_secret() -> None:

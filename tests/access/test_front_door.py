@@ -11,18 +11,18 @@ from django.test import Client
 
 from console.access.models import Membership, Team, User
 from console.connections.models import Connection
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, Organization
 
 SignIn = Callable[[str], Client]
 
 
-def test_the_front_door_leads_to_the_first_connection(cast: Cast, sign_in: SignIn) -> None:
+def test_the_front_door_leads_to_the_first_connection(org: Organization, sign_in: SignIn) -> None:
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_the_front_door_leads_back_to_where_the_person_was(cast: Cast, sign_in: SignIn) -> None:
+def test_the_front_door_leads_back_to_where_the_person_was(org: Organization, sign_in: SignIn) -> None:
     Connection.objects.create(
-        team=cast.team, slug="second", name="Second", access_key_id="k", access_key_secret="s"
+        team=org.team, slug="second", name="Second", access_key_id="k", access_key_secret="s"
     )
     client = sign_in("owner")
     client.get("/acme/-/connections/second/edit/")
@@ -31,14 +31,14 @@ def test_the_front_door_leads_back_to_where_the_person_was(cast: Cast, sign_in: 
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_a_connection_that_is_gone_is_not_led_to(cast: Cast, sign_in: SignIn) -> None:
-    user = cast.members["viewer"]
+def test_a_connection_that_is_gone_is_not_led_to(org: Organization, sign_in: SignIn) -> None:
+    user = org.members["viewer"]
     user.last_place = "globex/plant"
     user.save()
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_somebody_without_a_team_is_told_what_to_do(cast: Cast) -> None:
+def test_somebody_without_a_team_is_told_what_to_do(org: Organization) -> None:
     client = Client()
     client.force_login(User.objects.create_user("alone@acme.test", PASSWORD))
     response = client.get("/")
@@ -47,15 +47,15 @@ def test_somebody_without_a_team_is_told_what_to_do(cast: Cast) -> None:
 
 
 def test_a_team_without_a_connection_says_so_and_offers_one_to_those_who_may(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
-    Connection.objects.for_team(cast.team).delete()
+    Connection.objects.for_team(org.team).delete()
     assert sign_in("owner").get("/")["Location"] == "/acme/"
     assert "/acme/-/connections/add/" in sign_in("owner").get("/acme/").content.decode()
     assert "/acme/-/connections/add/" not in sign_in("viewer").get("/acme/").content.decode()
 
 
-def test_the_profile_is_kept(cast: Cast, sign_in: SignIn) -> None:
+def test_the_profile_is_kept(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("viewer")
     fields = {"name": "Vera", "time_zone": "Asia/Shanghai", "language": "zh-hans", "theme": "dark"}
     assert client.post("/account/profile/", fields).status_code == 302

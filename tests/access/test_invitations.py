@@ -21,9 +21,9 @@ from django.utils import timezone
 from console.access import invitations
 from console.access.audit import Origin
 from console.access.models import AuditRecord, CustomRole, Invitation, Membership, User
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.access.teams import Actor
-from tests.conftest import PASSWORD, Cast, authenticate
+from tests.conftest import PASSWORD, Organization, authenticate
 
 SignIn = Callable[[str], Client]
 INVITE = "/acme/-/members/invite/"
@@ -38,14 +38,14 @@ def _no_mail(settings: Any) -> None:
     settings.SENDS_MAIL = False
 
 
-def actor(cast: Cast, role: str = "administrator") -> Actor:
-    user = cast.members[role]
-    return Actor(Membership.objects.select_related("team", "user").get(team=cast.team, user=user), Origin())
+def actor(org: Organization, role: str = "administrator") -> Actor:
+    user = org.members[role]
+    return Actor(Membership.objects.select_related("team", "user").get(team=org.team, user=user), Origin())
 
 
-def invited(cast: Cast, email: str = NEW, role: str = "operator", by: str = "administrator") -> str:
+def invited(org: Organization, email: str = NEW, role: str = "operator", by: str = "administrator") -> str:
     """The path of a fresh invitation's link."""
-    _invitation, token = invitations.invite(actor(cast, by), email, "", role, Narrowing())
+    _invitation, token = invitations.invite(actor(org, by), email, "", role, AccessScope())
     return f"/invitations/{token}/"
 
 
@@ -72,9 +72,11 @@ def closed(client: Client, path: str) -> str:
 # -- inviting ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_mail_the_link_is_shown_once_and_only_its_digest_is_kept(cast: Cast, sign_in: SignIn) -> None:
+def test_without_mail_the_link_is_shown_once_and_only_its_digest_is_kept(
+    org: Organization, sign_in: SignIn
+) -> None:
     client = sign_in("administrator")
-    fields = {"email": "New@Acme.test ", "name": "New", "role": "operator", "reach": "all"}
+    fields = {"email": "New@Acme.test ", "name": "New", "role": "operator", "scope": "all"}
     answer = client.post(INVITE, fields)
     found = LINK.search(answer.content.decode())
     assert found is not None
@@ -91,10 +93,10 @@ def test_without_mail_the_link_is_shown_once_and_only_its_digest_is_kept(cast: C
 
 
 def test_with_mail_the_link_goes_to_the_address_and_not_to_the_inviter(
-    cast: Cast, sign_in: SignIn, settings: Any
+    org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.SENDS_MAIL = True
-    fields = {"email": NEW, "name": "Nora", "role": "operator", "reach": "all"}
+    fields = {"email": NEW, "name": "Nora", "role": "operator", "scope": "all"}
     answer = sign_in("administrator").post(INVITE, fields, follow=True)
     assert LINK.search(answer.content.decode()) is None
     (sent,) = mail.outbox
@@ -107,7 +109,7 @@ def test_with_mail_the_link_goes_to_the_address_and_not_to_the_inviter(
 
 
 def test_a_mail_server_that_is_away_loses_no_invitation_and_shows_no_link(
-    cast: Cast, sign_in: SignIn, settings: Any, monkeypatch: pytest.MonkeyPatch
+    org: Organization, sign_in: SignIn, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*args: Any, **kwargs: Any) -> int:
         raise smtplib.SMTPServerDisconnected("away")
@@ -115,7 +117,7 @@ def test_a_mail_server_that_is_away_loses_no_invitation_and_shows_no_link(
     settings.SENDS_MAIL = True
     monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", away)
     client = sign_in("administrator")
-    answer = client.post(INVITE, {"email": NEW, "role": "viewer", "reach": "all"}, follow=True)
+    answer = client.post(INVITE, {"email": NEW, "role": "viewer", "scope": "all"}, follow=True)
     assert "did not take the mail" in answer.content.decode()
     assert LINK.search(answer.content.decode()) is None
     monkeypatch.undo()
@@ -124,12 +126,12 @@ def test_a_mail_server_that_is_away_loses_no_invitation_and_shows_no_link(
 
 
 def test_inviting_answers_alike_for_an_address_with_and_without_an_account(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("administrator")
     texts = []
-    for address in (cast.outsider.email, "nobodyxx@globex.test"):
-        answer = client.post(INVITE, {"email": address, "role": "viewer", "reach": "all"})
+    for address in (org.outsider.email, "nobodyxx@globex.test"):
+        answer = client.post(INVITE, {"email": address, "role": "viewer", "scope": "all"})
         found = LINK.search(answer.content.decode())
         assert found is not None
         stranger = Client().get(found[1], follow=True).content.decode()
@@ -146,40 +148,40 @@ def test_inviting_answers_alike_for_an_address_with_and_without_an_account(
 
 
 def test_a_member_and_somebody_who_is_invited_already_are_not_invited_again(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
-    invited(cast)
+    invited(org)
     for email in ("VIEWER@acme.test", NEW):
-        answer = client.post(INVITE, {"email": email, "role": "owner", "reach": "all"})
+        answer = client.post(INVITE, {"email": email, "role": "owner", "scope": "all"})
         assert answer.status_code == 422
         assert "already" in answer.content.decode()
     assert Invitation.objects.get().role_slug == "operator"
 
 
-def test_nobody_invites_to_more_than_their_own_role(cast: Cast, sign_in: SignIn) -> None:
-    answer = sign_in("administrator").post(INVITE, {"email": NEW, "role": "owner", "reach": "all"})
+def test_nobody_invites_to_more_than_their_own_role(org: Organization, sign_in: SignIn) -> None:
+    answer = sign_in("administrator").post(INVITE, {"email": NEW, "role": "owner", "scope": "all"})
     assert answer.status_code == 422
     with pytest.raises(PermissionDenied):
-        invitations.invite(actor(cast), NEW, "", "owner", Narrowing())
+        invitations.invite(actor(org), NEW, "", "owner", AccessScope())
     with pytest.raises(PermissionDenied):
-        invitations.invite(actor(cast, "viewer"), NEW, "", "viewer", Narrowing())
+        invitations.invite(actor(org, "viewer"), NEW, "", "viewer", AccessScope())
     assert not Invitation.objects.exists()
 
 
-def test_a_new_link_makes_the_old_one_void(cast: Cast, sign_in: SignIn) -> None:
-    old = invited(cast)
+def test_a_new_link_makes_the_old_one_void(org: Organization, sign_in: SignIn) -> None:
+    old = invited(org)
     found = Invitation.objects.get()
     answer = sign_in("owner").post(f"/acme/-/invitations/{found.pk}/renew/")
     new = LINK.search(answer.content.decode())
     assert new is not None
     closed(Client(), old)
     assert joining(Client(), new[1]).status_code == 302
-    assert Membership.objects.filter(team=cast.team, user__email=NEW).exists()
+    assert Membership.objects.filter(team=org.team, user__email=NEW).exists()
 
 
-def test_a_withdrawn_invitation_opens_nothing(cast: Cast, sign_in: SignIn) -> None:
-    path = invited(cast)
+def test_a_withdrawn_invitation_opens_nothing(org: Organization, sign_in: SignIn) -> None:
+    path = invited(org)
     opened = Client()
     opened.get(path)
     client = sign_in("administrator")
@@ -192,8 +194,8 @@ def test_a_withdrawn_invitation_opens_nothing(cast: Cast, sign_in: SignIn) -> No
     assert (record.target, record.before) == (NEW, {"role": "operator"})
 
 
-def test_an_administrator_touches_no_invitation_to_become_owner(cast: Cast, sign_in: SignIn) -> None:
-    invited(cast, role="owner", by="owner")
+def test_an_administrator_touches_no_invitation_to_become_owner(org: Organization, sign_in: SignIn) -> None:
+    invited(org, role="owner", by="owner")
     pk = Invitation.objects.get().pk
     client = sign_in("administrator")
     for act in ("renew", "withdraw"):
@@ -202,9 +204,9 @@ def test_an_administrator_touches_no_invitation_to_become_owner(cast: Cast, sign
     assert Invitation.objects.filter(pk=pk).exists()
 
 
-def test_invitations_of_another_team_are_not_found(cast: Cast, sign_in: SignIn) -> None:
+def test_invitations_of_another_team_are_not_found(org: Organization, sign_in: SignIn) -> None:
     theirs = Invitation.objects.create(
-        team=cast.other_team, email=NEW, role_slug="viewer", digest="x" * 64, invited_by=cast.outsider
+        team=org.other_team, email=NEW, role_slug="viewer", digest="x" * 64, invited_by=org.outsider
     )
     client = sign_in("owner")
     for act in ("renew", "withdraw"):
@@ -215,13 +217,17 @@ def test_invitations_of_another_team_are_not_found(cast: Cast, sign_in: SignIn) 
 # -- accepting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_person_chooses_a_name_and_a_password_and_is_in(cast: Cast) -> None:
-    narrowing = Narrowing(products=frozenset(["a1"]))
-    _made, token = invitations.invite(actor(cast), NEW, "", "operator", narrowing)
+def test_a_new_person_chooses_a_name_and_a_password_and_is_in(org: Organization) -> None:
+    access_scope = AccessScope(products=frozenset(["a1"]))
+    _made, token = invitations.invite(actor(org), NEW, "", "operator", access_scope)
     client = Client()
     assert joining(client, f"/invitations/{token}/")["Location"] == "/acme/"
-    member = Membership.objects.get(team=cast.team, user__email=NEW)
-    assert (member.role_slug, member.narrowing, member.user.name) == ("operator", {"products": ["a1"]}, "New")
+    member = Membership.objects.get(team=org.team, user__email=NEW)
+    assert (member.role_slug, member.access_scope, member.user.name) == (
+        "operator",
+        {"products": ["a1"]},
+        "New",
+    )
     assert client.get("/acme/").status_code == 302
     assert Client().post("/accounts/login/", {"login": NEW, "password": CHOSEN})["Location"] == "/"
     record = AuditRecord.objects.get(operation="team.join")
@@ -234,57 +240,59 @@ def test_a_new_person_chooses_a_name_and_a_password_and_is_in(cast: Cast) -> Non
     [("short", "short"), ("password1234", "password1234"), (NEW, NEW), (CHOSEN, CHOSEN + "!")],
 )
 def test_a_weak_or_mistyped_password_is_refused_and_nothing_is_made(
-    cast: Cast, first: str, second: str
+    org: Organization, first: str, second: str
 ) -> None:
     client = Client()
-    client.get(invited(cast))
+    client.get(invited(org))
     answer = client.post("/invitations/", {"name": "New", "password1": first, "password2": second})
     assert answer.status_code == 422
     assert not User.objects.filter(email=NEW).exists()
     assert Invitation.objects.exists()
 
 
-def test_who_has_an_account_signs_in_and_then_accepts(cast: Cast) -> None:
+def test_who_has_an_account_signs_in_and_then_accepts(org: Organization) -> None:
     client = Client()
-    page = client.get(invited(cast, cast.outsider.email), follow=True)
+    page = client.get(invited(org, org.outsider.email), follow=True)
     assert "/accounts/login/?next=/invitations/" in page.content.decode()
-    fields = {"login": cast.outsider.email, "password": PASSWORD, "next": "/invitations/"}
+    fields = {"login": org.outsider.email, "password": PASSWORD, "next": "/invitations/"}
     assert client.post("/accounts/login/", fields)["Location"] == "/invitations/"
     assert "Acme Energy" in client.get("/invitations/").content.decode()
-    assert not Membership.objects.filter(team=cast.team, user=cast.outsider).exists(), "a GET only shows"
+    assert not Membership.objects.filter(team=org.team, user=org.outsider).exists(), "a GET only shows"
     assert client.post("/invitations/")["Location"] == "/acme/"
-    assert Membership.objects.get(team=cast.team, user=cast.outsider).role_slug == "operator"
+    assert Membership.objects.get(team=org.team, user=org.outsider).role_slug == "operator"
 
 
-def test_a_link_is_no_way_into_an_account_that_exists(cast: Cast) -> None:
+def test_a_link_is_no_way_into_an_account_that_exists(org: Organization) -> None:
     client = Client()
-    answer = joining(client, invited(cast, cast.outsider.email))
+    answer = joining(client, invited(org, org.outsider.email))
     assert answer.status_code == 422
     assert "account already" in answer.content.decode()
     assert "_auth_user_id" not in client.session
-    cast.outsider.refresh_from_db()
-    assert cast.outsider.check_password(PASSWORD)
-    assert not Membership.objects.filter(team=cast.team, user=cast.outsider).exists()
+    org.outsider.refresh_from_db()
+    assert org.outsider.check_password(PASSWORD)
+    assert not Membership.objects.filter(team=org.team, user=org.outsider).exists()
 
 
-def test_somebody_else_who_is_signed_in_is_told_so_and_can_sign_out(cast: Cast, sign_in: SignIn) -> None:
+def test_somebody_else_who_is_signed_in_is_told_so_and_can_sign_out(
+    org: Organization, sign_in: SignIn
+) -> None:
     client = sign_in("outsider")
-    page = client.get(invited(cast), follow=True)
+    page = client.get(invited(org), follow=True)
     assert "for somebody else" in page.content.decode()
     with pytest.raises(PermissionDenied):
-        invitations.accept(Invitation.objects.get().digest, cast.outsider, Origin())
+        invitations.accept(Invitation.objects.get().digest, org.outsider, Origin())
     assert client.post("/invitations/")["Location"] == "/invitations/"
     assert "_auth_user_id" not in client.session
     answer = client.post("/invitations/", {"name": "New", "password1": CHOSEN, "password2": CHOSEN})
     assert answer["Location"] == "/acme/"
-    assert not Membership.objects.filter(team=cast.team, user=cast.outsider).exists()
+    assert not Membership.objects.filter(team=org.team, user=org.outsider).exists()
 
 
-def test_used_withdrawn_expired_and_unknown_links_answer_the_same(cast: Cast) -> None:
-    used = invited(cast)
+def test_used_withdrawn_expired_and_unknown_links_answer_the_same(org: Organization) -> None:
+    used = invited(org)
     joining(Client(), used)
-    withdrawn, expired = invited(cast, "w@acme.test"), invited(cast, "e@acme.test")
-    invitations.withdraw(actor(cast), Invitation.objects.get(email="w@acme.test"))
+    withdrawn, expired = invited(org, "w@acme.test"), invited(org, "e@acme.test")
+    invitations.withdraw(actor(org), Invitation.objects.get(email="w@acme.test"))
     Invitation.objects.filter(email="e@acme.test").update(expires_at=timezone.now())
     unknown = "/invitations/never-was-one/"
     pages = {
@@ -294,9 +302,9 @@ def test_used_withdrawn_expired_and_unknown_links_answer_the_same(cast: Cast) ->
 
 
 def test_the_token_is_in_no_later_address_log_line_or_session(
-    cast: Cast, caplog: pytest.LogCaptureFixture
+    org: Organization, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = invited(cast)
+    path = invited(org)
     token = path.split("/")[2]
     client = Client()
     with caplog.at_level(logging.DEBUG):
@@ -308,33 +316,33 @@ def test_the_token_is_in_no_later_address_log_line_or_session(
     assert token not in caplog.text
 
 
-def test_accepting_twice_makes_one_membership(cast: Cast) -> None:
-    path = invited(cast, cast.outsider.email)
-    first, second = browser(cast.outsider), browser(cast.outsider)
+def test_accepting_twice_makes_one_membership(org: Organization) -> None:
+    path = invited(org, org.outsider.email)
+    first, second = browser(org.outsider), browser(org.outsider)
     first.get(path)
     second.get(path)
     assert first.post("/invitations/").status_code == 302
     assert second.post("/invitations/").status_code == 404
     assert first.post("/invitations/").status_code == 404
-    assert Membership.objects.filter(team=cast.team, user=cast.outsider).count() == 1
+    assert Membership.objects.filter(team=org.team, user=org.outsider).count() == 1
 
 
-def test_who_became_a_member_meanwhile_keeps_what_they_have(cast: Cast) -> None:
-    path = invited(cast, cast.outsider.email)
-    Membership.objects.create(team=cast.team, user=cast.outsider, role_slug="viewer", source="sign-on")
-    client = browser(cast.outsider)
+def test_who_became_a_member_meanwhile_keeps_what_they_have(org: Organization) -> None:
+    path = invited(org, org.outsider.email)
+    Membership.objects.create(team=org.team, user=org.outsider, role_slug="viewer", source="sign-on")
+    client = browser(org.outsider)
     client.get(path)
     assert client.post("/invitations/").status_code == 302
-    assert Membership.objects.get(team=cast.team, user=cast.outsider).role_slug == "viewer"
+    assert Membership.objects.get(team=org.team, user=org.outsider).role_slug == "viewer"
     assert not Invitation.objects.exists()
 
 
-def test_an_invitation_is_worth_what_its_inviter_may_still_give(cast: Cast, sign_in: SignIn) -> None:
-    path = invited(cast, role="administrator")
-    inviter = Membership.objects.get(team=cast.team, user=cast.members["administrator"])
+def test_an_invitation_is_worth_what_its_inviter_may_still_give(org: Organization, sign_in: SignIn) -> None:
+    path = invited(org, role="administrator")
+    inviter = Membership.objects.get(team=org.team, user=org.members["administrator"])
     for change in (
         {"role_slug": "operator"},
-        {"role_slug": "administrator", "narrowing": {"products": ["a"]}},
+        {"role_slug": "administrator", "access_scope": {"products": ["a"]}},
     ):
         Membership.objects.filter(pk=inviter.pk).update(**change)
         closed(Client(), path)
@@ -348,20 +356,20 @@ def test_an_invitation_is_worth_what_its_inviter_may_still_give(cast: Cast, sign
     assert joining(Client(), renewed[1]).status_code == 302
 
 
-def test_a_role_that_grew_beyond_the_inviter_is_not_given(cast: Cast) -> None:
-    crew = CustomRole.objects.create(team=cast.team, slug="crew", name="Crew", levels={"devices": 1})
+def test_a_role_that_grew_beyond_the_inviter_is_not_given(org: Organization) -> None:
+    crew = CustomRole.objects.create(team=org.team, slug="crew", name="Crew", levels={"devices": 1})
     desk = CustomRole.objects.create(
-        team=cast.team, slug="desk", name="Desk", levels={"members": 2, "devices": 1}
+        team=org.team, slug="desk", name="Desk", levels={"members": 2, "devices": 1}
     )
-    Membership.objects.filter(team=cast.team, user=cast.members["operator"]).update(role_slug=desk.slug)
-    path = invited(cast, role="crew", by="operator")
+    Membership.objects.filter(team=org.team, user=org.members["operator"]).update(role_slug=desk.slug)
+    path = invited(org, role="crew", by="operator")
     CustomRole.objects.filter(pk=crew.pk).update(levels={"devices": 4})
     closed(Client(), path)
 
 
-def test_an_account_made_meanwhile_is_not_taken_over(cast: Cast) -> None:
+def test_an_account_made_meanwhile_is_not_taken_over(org: Organization) -> None:
     client = Client()
-    client.get(invited(cast))
+    client.get(invited(org))
     User.objects.create_user(NEW, PASSWORD)
     answer = client.post("/invitations/", {"name": "New", "password1": CHOSEN, "password2": CHOSEN})
     assert answer.status_code == 422
@@ -369,8 +377,8 @@ def test_an_account_made_meanwhile_is_not_taken_over(cast: Cast) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_tabs_that_accept_at_once_make_one_account_and_one_membership(cast: Cast) -> None:
-    path = invited(cast)
+def test_two_tabs_that_accept_at_once_make_one_account_and_one_membership(org: Organization) -> None:
+    path = invited(org)
     digest = invitations.digest_of(path.split("/")[2])
     outcomes: list[str | None] = []
     together = threading.Barrier(2)
@@ -391,4 +399,4 @@ def test_two_tabs_that_accept_at_once_make_one_account_and_one_membership(cast: 
     for thread in threads:
         thread.join()
     assert sorted(outcomes) in (["account", "joined"], ["closed", "joined"])
-    assert Membership.objects.filter(team=cast.team, user__email=NEW).count() == 1
+    assert Membership.objects.filter(team=org.team, user__email=NEW).count() == 1

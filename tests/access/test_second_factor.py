@@ -18,7 +18,7 @@ from django.test import Client
 
 from console.access.models import AuditRecord, Membership, Team
 from tests.access.people import APP_SECRET, STEP, code, enter, give_app, give_recovery_codes, is_inside
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 PERSON = "operator@acme.test"
 APP, CODES, NEW_CODES = "/accounts/app/set-up/", "/accounts/recovery-codes/", "/accounts/recovery-codes/new/"
@@ -26,16 +26,16 @@ SECURITY = "/account/security/"
 
 
 @pytest.fixture
-def second_step(cast: Cast) -> Client:
+def second_step(org: Organization) -> Client:
     """A browser whose person has entered the password and has an authenticator app."""
-    give_app(cast.members["operator"])
+    give_app(org.members["operator"])
     client = Client()
     enter(client, PERSON)
     return client
 
 
-def operations(cast: Cast) -> list[str]:
-    return list(AuditRecord.objects.for_team(cast.team).order_by("id").values_list("operation", flat=True))
+def operations(org: Organization) -> list[str]:
+    return list(AuditRecord.objects.for_team(org.team).order_by("id").values_list("operation", flat=True))
 
 
 def set_up_app(client: Client) -> str:
@@ -65,8 +65,8 @@ def test_the_session_has_another_id_after_the_second_step(second_step: Client) -
     assert second_step.session.session_key != before
 
 
-def test_a_clock_that_is_half_a_minute_off_is_forgiven_and_one_that_is_two_is_not(cast: Cast) -> None:
-    give_app(cast.members["operator"])
+def test_a_clock_that_is_half_a_minute_off_is_forgiven_and_one_that_is_two_is_not(org: Organization) -> None:
+    give_app(org.members["operator"])
     with time_machine.travel(datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC), tick=False):
         for steps, inside in ((-4, False), (4, False), (-1, True)):
             client = Client()
@@ -89,8 +89,8 @@ def test_a_code_works_once(second_step: Client) -> None:
             assert not is_inside(again)
 
 
-def test_an_older_code_does_not_work_after_a_newer_one(cast: Cast) -> None:
-    give_app(cast.members["operator"])
+def test_an_older_code_does_not_work_after_a_newer_one(org: Organization) -> None:
+    give_app(org.members["operator"])
     with time_machine.travel(datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC), tick=False):
         first, second = Client(), Client(REMOTE_ADDR="10.0.0.2")
         enter(first, PERSON)
@@ -114,7 +114,7 @@ def test_a_code_works_once_even_when_redis_forgets(second_step: Client, settings
 
 
 @pytest.mark.django_db(transaction=True)
-def test_setting_up_an_app_shows_recovery_codes_once(cast: Cast, sign_in: Any) -> None:
+def test_setting_up_an_app_shows_recovery_codes_once(org: Organization, sign_in: Any) -> None:
     client = sign_in("operator")
     set_up_app(client)
     shown = client.get(CODES)
@@ -124,38 +124,38 @@ def test_setting_up_an_app_shows_recovery_codes_once(cast: Cast, sign_in: Any) -
     assert "no-store" in shown["Cache-Control"]
     again = client.get(CODES).content.decode()
     assert [one for one in codes if one in again] == []
-    assert operations(cast) == ["factor.add", "factor.add"]
+    assert operations(org) == ["factor.add", "factor.add"]
 
 
-def test_the_code_that_set_the_app_up_does_not_sign_in_too(cast: Cast, sign_in: Any) -> None:
+def test_the_code_that_set_the_app_up_does_not_sign_in_too(org: Organization, sign_in: Any) -> None:
     with time_machine.travel(datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC), tick=False):
-        secret = set_up_app(sign_in_now(cast))
+        secret = set_up_app(sign_in_now(org))
         client = Client()
         enter(client, PERSON)
         client.post(STEP, {"code": code(secret)})
         assert not is_inside(client)
 
 
-def sign_in_now(cast: Cast) -> Client:
+def sign_in_now(org: Organization) -> Client:
     client = Client()
     enter(client, PERSON)
     return client
 
 
-def test_a_recovery_code_lets_in_once_and_is_in_the_trail(cast: Cast) -> None:
-    give_app(cast.members["operator"])
-    codes = give_recovery_codes(cast.members["operator"])
+def test_a_recovery_code_lets_in_once_and_is_in_the_trail(org: Organization) -> None:
+    give_app(org.members["operator"])
+    codes = give_recovery_codes(org.members["operator"])
     for inside in (True, False):
         client = Client()
         enter(client, PERSON)
         client.post(STEP, {"code": codes[3]})
         assert is_inside(client) == inside
-    assert "factor.recovery_code" in operations(cast)
+    assert "factor.recovery_code" in operations(org)
 
 
-def test_new_recovery_codes_end_the_old_ones(cast: Cast, sign_in: Any) -> None:
-    give_app(cast.members["operator"])
-    old = give_recovery_codes(cast.members["operator"])
+def test_new_recovery_codes_end_the_old_ones(org: Organization, sign_in: Any) -> None:
+    give_app(org.members["operator"])
+    old = give_recovery_codes(org.members["operator"])
     client = sign_in("operator")
     assert client.post(NEW_CODES)["Location"] == CODES
     new = re.findall(r"<code>(\d{8})</code>", client.get(CODES).content.decode())
@@ -168,20 +168,20 @@ def test_new_recovery_codes_end_the_old_ones(cast: Cast, sign_in: Any) -> None:
 
 
 def test_removing_the_app_takes_the_codes_along_and_the_password_alone_does_again(
-    cast: Cast, sign_in: Any
+    org: Organization, sign_in: Any
 ) -> None:
-    give_app(cast.members["operator"])
-    give_recovery_codes(cast.members["operator"])
+    give_app(org.members["operator"])
+    give_recovery_codes(org.members["operator"])
     assert sign_in("operator").post("/accounts/app/remove/").status_code == 302
-    assert not Authenticator.objects.filter(user=cast.members["operator"]).exists()
+    assert not Authenticator.objects.filter(user=org.members["operator"]).exists()
     client = Client()
     enter(client, PERSON)
     assert is_inside(client)
-    assert operations(cast).count("factor.remove") == 2
+    assert operations(org).count("factor.remove") == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_person_is_told_by_mail(cast: Cast, sign_in: Any) -> None:
+def test_the_person_is_told_by_mail(org: Organization, sign_in: Any) -> None:
     set_up_app(sign_in("operator"))
     told = mail.outbox[-1]
     assert told.to == [PERSON]
@@ -192,9 +192,9 @@ def test_the_person_is_told_by_mail(cast: Cast, sign_in: Any) -> None:
 # -- at rest -----------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_are_encrypted_at_rest(cast: Cast) -> None:
-    give_app(cast.members["operator"])
-    codes = give_recovery_codes(cast.members["operator"])
+def test_secrets_are_encrypted_at_rest(org: Organization) -> None:
+    give_app(org.members["operator"])
+    codes = give_recovery_codes(org.members["operator"])
     kept = json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
     assert APP_SECRET not in kept
     assert [one for one in codes if one in kept] == []
@@ -209,9 +209,9 @@ def test_a_secret_that_waits_to_be_set_up_is_encrypted_too(sign_in: Any) -> None
     assert secret[0] not in str(rows)
 
 
-def test_rotating_the_key_rotates_secrets_of_factors(cast: Cast, settings: Any) -> None:
-    give_app(cast.members["operator"])
-    codes = give_recovery_codes(cast.members["operator"])
+def test_rotating_the_key_rotates_secrets_of_factors(org: Organization, settings: Any) -> None:
+    give_app(org.members["operator"])
+    codes = give_recovery_codes(org.members["operator"])
     old, new = settings.FIELD_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
     settings.FIELD_ENCRYPTION_KEYS = [new, old]
     call_command("rotate_encryption_key", batch=1)
@@ -224,9 +224,9 @@ def test_rotating_the_key_rotates_secrets_of_factors(cast: Cast, settings: Any) 
 
 
 def test_a_factor_whose_key_is_gone_is_named_by_the_rotation_and_said_at_sign_in(
-    cast: Cast, settings: Any
+    org: Organization, settings: Any
 ) -> None:
-    give_app(cast.members["operator"])
+    give_app(org.members["operator"])
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(CommandError):
         call_command("rotate_encryption_key")
@@ -241,15 +241,15 @@ def test_a_factor_whose_key_is_gone_is_named_by_the_rotation_and_said_at_sign_in
 
 
 @pytest.fixture
-def strict(cast: Cast) -> Team:
-    """The cast's team, which requires a second factor; the operator is also in the other one, which does not."""
-    Membership.objects.create(team=cast.other_team, user=cast.members["operator"], role_slug="viewer")
-    cast.team.second_factor_required = True
-    cast.team.save()
-    return cast.team
+def strict(org: Organization) -> Team:
+    """The org's team, which requires a second factor; the operator is also in the other one, which does not."""
+    Membership.objects.create(team=org.other_team, user=org.members["operator"], role_slug="viewer")
+    org.team.second_factor_required = True
+    org.team.save()
+    return org.team
 
 
-def test_members_without_one_are_led_to_set_one_up(cast: Cast, strict: Team, sign_in: Any) -> None:
+def test_members_without_one_are_led_to_set_one_up(org: Organization, strict: Team, sign_in: Any) -> None:
     client = sign_in("operator")
     for path in ("/acme/", "/acme/sandbox/", "/acme/sandbox/devices/", "/acme/-/audit/"):
         answer = client.get(path)
@@ -260,7 +260,9 @@ def test_members_without_one_are_led_to_set_one_up(cast: Cast, strict: Team, sig
     assert "asks its members for a second factor" in client.get(f"{SECURITY}?team=acme").content.decode()
 
 
-def test_their_other_teams_and_their_own_pages_stay_open(cast: Cast, strict: Team, sign_in: Any) -> None:
+def test_their_other_teams_and_their_own_pages_stay_open(
+    org: Organization, strict: Team, sign_in: Any
+) -> None:
     client = sign_in("operator")
     assert client.get("/globex/plant/explorer/").status_code == 200
     assert client.get("/account/profile/").status_code == 200
@@ -268,10 +270,10 @@ def test_their_other_teams_and_their_own_pages_stay_open(cast: Cast, strict: Tea
 
 
 def test_the_frame_of_their_own_pages_shows_nothing_of_the_team(
-    cast: Cast, strict: Team, sign_in: Any
+    org: Organization, strict: Team, sign_in: Any
 ) -> None:
-    cast.members["viewer"].last_place = "acme/sandbox"
-    cast.members["viewer"].save()
+    org.members["viewer"].last_place = "acme/sandbox"
+    org.members["viewer"].save()
     client = sign_in("viewer")
     for page in ("/account/security/?team=acme", "/account/profile/", "/account/tokens/", "/account/api/"):
         shown = client.get(page)
@@ -279,20 +281,20 @@ def test_the_frame_of_their_own_pages_shows_nothing_of_the_team(
         assert "sandbox" not in shown.content.decode().casefold(), page
 
 
-def test_members_who_have_one_come_in(cast: Cast, strict: Team, sign_in: Any) -> None:
+def test_members_who_have_one_come_in(org: Organization, strict: Team, sign_in: Any) -> None:
     client = sign_in("operator")
     set_up_app(client)
     assert client.get("/acme/sandbox/explorer/").status_code == 200
     assert "asks its members" not in client.get(f"{SECURITY}?team=acme").content.decode()
 
 
-def test_recovery_codes_alone_are_no_second_factor(cast: Cast, strict: Team, sign_in: Any) -> None:
-    give_recovery_codes(cast.members["operator"])
+def test_recovery_codes_alone_are_no_second_factor(org: Organization, strict: Team, sign_in: Any) -> None:
+    give_recovery_codes(org.members["operator"])
     assert sign_in("operator").get("/acme/sandbox/").status_code == 302
 
 
 def test_removing_the_factor_closes_the_team_at_the_next_request(
-    cast: Cast, strict: Team, sign_in: Any
+    org: Organization, strict: Team, sign_in: Any
 ) -> None:
     client = sign_in("operator")
     set_up_app(client)
@@ -301,7 +303,9 @@ def test_removing_the_factor_closes_the_team_at_the_next_request(
     assert client.get("/acme/sandbox/explorer/")["Location"] == f"{SECURITY}?team=acme"
 
 
-def test_a_stranger_learns_nothing_of_what_a_team_requires(cast: Cast, strict: Team, sign_in: Any) -> None:
+def test_a_stranger_learns_nothing_of_what_a_team_requires(
+    org: Organization, strict: Team, sign_in: Any
+) -> None:
     outsider = sign_in("outsider")
     assert outsider.get("/acme/sandbox/").status_code == 404
     assert "Acme" not in outsider.get(f"{SECURITY}?team=acme").content.decode()
@@ -321,7 +325,7 @@ def test_a_stranger_learns_nothing_of_what_a_team_requires(cast: Cast, strict: T
         "[" * 2000,
     ],
 )
-def test_a_made_up_passkey_is_refused(cast: Cast, sign_in: Any, credential: str) -> None:
+def test_a_made_up_passkey_is_refused(org: Organization, sign_in: Any, credential: str) -> None:
     stranger = Client()
     stranger.get("/accounts/passkeys/sign-in/", headers={"Accept": "application/json"})
     answer = stranger.post("/accounts/passkeys/sign-in/", {"credential": credential})
@@ -333,8 +337,8 @@ def test_a_made_up_passkey_is_refused(cast: Cast, sign_in: Any, credential: str)
     assert not Authenticator.objects.exists()
 
 
-def test_whoever_runs_the_console_can_remove_a_lost_factor(cast: Cast, second_step: Client) -> None:
-    give_recovery_codes(cast.members["operator"])
+def test_whoever_runs_the_console_can_remove_a_lost_factor(org: Organization, second_step: Client) -> None:
+    give_recovery_codes(org.members["operator"])
     second_step.post(STEP, {"code": code()})
     assert is_inside(second_step)
     call_command("remove_second_factor", "Operator@Acme.test", verbosity=0)
@@ -342,6 +346,6 @@ def test_whoever_runs_the_console_can_remove_a_lost_factor(cast: Cast, second_st
     client = Client()
     enter(client, PERSON)
     assert is_inside(client)
-    assert operations(cast).count("factor.reset") == 1
+    assert operations(org).count("factor.reset") == 1
     with pytest.raises(CommandError):
         call_command("remove_second_factor", "nobody@acme.test")

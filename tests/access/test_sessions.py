@@ -21,7 +21,7 @@ from console.access.models import AuditRecord, User
 from console.access.sign_in.agents import device
 from console.access.tasks import tidy_sign_in
 from tests.access.people import enter, is_inside
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, Organization
 
 PERSON = "operator@acme.test"
 SECURITY, OTHERS = "/account/security/", "/account/security/sessions/end-others/"
@@ -44,7 +44,7 @@ def signed_in(email: str = PERSON, **extra: Any) -> Client:
 # -- how long ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_nobody_uses_ends(cast: Cast, clock: Any) -> None:
+def test_a_session_that_nobody_uses_ends(org: Organization, clock: Any) -> None:
     client = signed_in()
     clock.shift(timedelta(minutes=29))
     assert is_inside(client)
@@ -53,7 +53,7 @@ def test_a_session_that_nobody_uses_ends(cast: Cast, clock: Any) -> None:
     assert not is_inside(client), "and does not come back"
 
 
-def test_a_session_that_was_never_used_after_sign_in_ends_too(cast: Cast, clock: Any) -> None:
+def test_a_session_that_was_never_used_after_sign_in_ends_too(org: Organization, clock: Any) -> None:
     client = Client()
     enter(client, PERSON)
     clock.shift(timedelta(minutes=31))
@@ -61,7 +61,7 @@ def test_a_session_that_was_never_used_after_sign_in_ends_too(cast: Cast, clock:
     assert AuditRecord.objects.filter(operation="session.expire").count() == 1
 
 
-def test_a_session_ends_however_much_it_is_used(cast: Cast, clock: Any) -> None:
+def test_a_session_ends_however_much_it_is_used(org: Organization, clock: Any) -> None:
     client = signed_in()
     for _ in range(12 * 4 - 1):
         clock.shift(timedelta(minutes=15))
@@ -70,7 +70,7 @@ def test_a_session_ends_however_much_it_is_used(cast: Cast, clock: Any) -> None:
     assert not is_inside(client)
 
 
-def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(cast: Cast, clock: Any) -> None:
+def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(org: Organization, clock: Any) -> None:
     client = signed_in()
     for _ in range(7):
         clock.shift(timedelta(minutes=5))
@@ -80,7 +80,7 @@ def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(cast: Cast, clock: An
     assert answer["X-Sign-In"].startswith("/accounts/login/")
 
 
-def test_the_end_is_answered_as_signed_out(cast: Cast, clock: Any) -> None:
+def test_the_end_is_answered_as_signed_out(org: Organization, clock: Any) -> None:
     page, part = signed_in(), signed_in("viewer@acme.test")
     clock.shift(timedelta(hours=1))
     assert page.get("/acme/sandbox/")["Location"] == "/accounts/login/?next=/acme/sandbox/"
@@ -88,7 +88,7 @@ def test_the_end_is_answered_as_signed_out(cast: Cast, clock: Any) -> None:
     assert (answer.status_code, answer["X-Sign-In"]) == (401, "/accounts/login/?next=/acme/sandbox/")
 
 
-def test_what_ended_is_gone_from_the_database(cast: Cast, clock: Any) -> None:
+def test_what_ended_is_gone_from_the_database(org: Organization, clock: Any) -> None:
     client = signed_in()
     key = client.session.session_key
     clock.shift(timedelta(hours=1))
@@ -99,7 +99,7 @@ def test_what_ended_is_gone_from_the_database(cast: Cast, clock: Any) -> None:
     assert not is_inside(stolen)
 
 
-def test_a_session_in_use_is_written_once_a_minute_at_most(cast: Cast, clock: Any) -> None:
+def test_a_session_in_use_is_written_once_a_minute_at_most(org: Organization, clock: Any) -> None:
     client = signed_in()
     writes = []
     for seconds in (1, 30, 28, 2):
@@ -118,7 +118,7 @@ def test_a_session_in_use_is_written_once_a_minute_at_most(cast: Cast, clock: An
 # -- its id ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_planted_session_is_worth_nothing(cast: Cast) -> None:
+def test_a_planted_session_is_worth_nothing(org: Organization) -> None:
     attacker, victim = Client(), Client()
     attacker.get("/accounts/login/")
     session = attacker.session
@@ -131,7 +131,7 @@ def test_a_planted_session_is_worth_nothing(cast: Cast) -> None:
     assert not is_inside(attacker)
 
 
-def test_the_id_changes_when_somebody_confirms_that_it_is_they(cast: Cast) -> None:
+def test_the_id_changes_when_somebody_confirms_that_it_is_they(org: Organization) -> None:
     client, thief = signed_in(), Client()
     thief.cookies[configured.SESSION_COOKIE_NAME] = client.session.session_key
     assert is_inside(thief)
@@ -141,7 +141,7 @@ def test_the_id_changes_when_somebody_confirms_that_it_is_they(cast: Cast) -> No
     assert UserSession.objects.get().session_key == client.session.session_key
 
 
-def test_signing_out_ends_the_session_on_the_server(cast: Cast) -> None:
+def test_signing_out_ends_the_session_on_the_server(org: Organization) -> None:
     client, thief = signed_in(), Client()
     thief.cookies[configured.SESSION_COOKIE_NAME] = client.session.session_key
     client.post("/accounts/logout/")
@@ -153,7 +153,7 @@ def test_signing_out_ends_the_session_on_the_server(cast: Cast) -> None:
 # -- seeing and ending them ----------------------------------------------------------------------------------------------
 
 
-def test_people_see_where_they_are_signed_in(cast: Cast) -> None:
+def test_people_see_where_they_are_signed_in(org: Organization) -> None:
     here = signed_in(
         HTTP_USER_AGENT="Mozilla/5.0 (X11; Linux x86_64) Gecko Firefox/140.0", REMOTE_ADDR="10.0.0.1"
     )
@@ -166,7 +166,7 @@ def test_people_see_where_they_are_signed_in(cast: Cast) -> None:
     assert "10.0.0.3" not in page
 
 
-def test_one_of_them_can_be_ended(cast: Cast) -> None:
+def test_one_of_them_can_be_ended(org: Organization) -> None:
     here, there = signed_in(), signed_in()
     pk = UserSession.objects.get(session_key=there.session.session_key).pk
     assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 302
@@ -175,14 +175,14 @@ def test_one_of_them_can_be_ended(cast: Cast) -> None:
     assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 404
 
 
-def test_nobody_ends_the_session_of_another_person(cast: Cast) -> None:
+def test_nobody_ends_the_session_of_another_person(org: Organization) -> None:
     here, theirs = signed_in(), signed_in("viewer@acme.test")
     pk = UserSession.objects.get(session_key=theirs.session.session_key).pk
     assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 404
     assert is_inside(theirs)
 
 
-def test_signing_out_everywhere_else(cast: Cast) -> None:
+def test_signing_out_everywhere_else(org: Organization) -> None:
     here, there, theirs = signed_in(), signed_in(), signed_in("viewer@acme.test")
     assert "Sign out everywhere else" in here.get(SECURITY).content.decode()
     assert here.post(OTHERS).status_code == 302
@@ -191,7 +191,7 @@ def test_signing_out_everywhere_else(cast: Cast) -> None:
     assert here.post(OTHERS).status_code == 302, "safe to repeat"
 
 
-def test_a_new_password_ends_the_others(cast: Cast) -> None:
+def test_a_new_password_ends_the_others(org: Organization) -> None:
     here, there = signed_in(), signed_in()
     answer = here.post(
         "/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
@@ -201,7 +201,7 @@ def test_a_new_password_ends_the_others(cast: Cast) -> None:
     assert AuditRecord.objects.filter(operation="password.change").exists()
 
 
-def test_a_reset_ends_them_all_and_signs_nobody_in(cast: Cast, mailoutbox: Any) -> None:
+def test_a_reset_ends_them_all_and_signs_nobody_in(org: Organization, mailoutbox: Any) -> None:
     there, stranger = signed_in(), Client()
     stranger.post("/accounts/password/reset/", {"email": PERSON})
     link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
@@ -215,7 +215,7 @@ def test_a_reset_ends_them_all_and_signs_nobody_in(cast: Cast, mailoutbox: Any) 
     assert Client().get(link[1]).status_code == 200
 
 
-def test_latest_sign_ins_show_who_failed_too(cast: Cast) -> None:
+def test_latest_sign_ins_show_who_failed_too(org: Organization) -> None:
     enter(Client(), PERSON, "not the password", REMOTE_ADDR="10.66.0.1")
     page = signed_in(REMOTE_ADDR="10.66.0.2").get(SECURITY).content.decode()
     assert page.index("10.66.0.2") < page.index("10.66.0.1")
@@ -257,15 +257,15 @@ def test_devices_are_called_by_what_people_know(agent: str, name: str) -> None:
         "/accounts/password/reset/",
     ],
 )
-def test_a_post_from_another_site_does_nothing(cast: Cast, path: str) -> None:
+def test_a_post_from_another_site_does_nothing(org: Organization, path: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.members["operator"])
+    client.force_login(org.members["operator"])
     assert client.post(path).status_code == 403
     assert Client(enforce_csrf_checks=True).post(path).status_code in {302, 403}
 
 
 @pytest.mark.parametrize("password", ["short", "password1234", "operator@acme.test", "123456789012"])
-def test_a_weak_new_password_is_refused(cast: Cast, password: str) -> None:
+def test_a_weak_new_password_is_refused(org: Organization, password: str) -> None:
     signed_in().post(
         "/accounts/password/change/",
         {"oldpassword": PASSWORD, "password1": password, "password2": password},
@@ -273,7 +273,7 @@ def test_a_weak_new_password_is_refused(cast: Cast, password: str) -> None:
     assert User.objects.get(email=PERSON).check_password(PASSWORD)
 
 
-def test_a_long_password_of_any_letters_is_taken_whole(cast: Cast) -> None:
+def test_a_long_password_of_any_letters_is_taken_whole(org: Organization) -> None:
     long = "пароль из многих слов 密码 🔑 " * 6
     assert len(long) > 128
     client = signed_in()
@@ -285,7 +285,7 @@ def test_a_long_password_of_any_letters_is_taken_whole(cast: Cast) -> None:
     assert is_inside(other)
 
 
-def test_what_signing_in_leaves_behind_is_let_go(cast: Cast, clock: Any) -> None:
+def test_what_signing_in_leaves_behind_is_let_go(org: Organization, clock: Any) -> None:
     signed_in()
     enter(Client(), "nobody@acme.test", "x")
     kept = (Session, UserSession, AccessLog, AccessFailureLog)

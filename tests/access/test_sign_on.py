@@ -27,7 +27,7 @@ from tests.access.identity_provider import (
     sign_on_through,
 )
 from tests.access.people import STEP, code, enter, give_app
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, Organization
 
 __all__ = ["_running", "provider"]  # fixtures
 
@@ -35,9 +35,9 @@ LOGIN, START, CALLBACK = "/accounts/login/", "/accounts/sign-on/", "/accounts/si
 
 
 @pytest.fixture
-def rule(cast: Cast) -> SignOnRule:
+def rule(org: Organization) -> SignOnRule:
     """Who has an address at corp.test is a viewer of the team."""
-    return SignOnRule.objects.create(team=cast.team, value="corp.test", role_slug="viewer")
+    return SignOnRule.objects.create(team=org.team, value="corp.test", role_slug="viewer")
 
 
 def is_in(client: Client) -> bool:
@@ -56,7 +56,7 @@ def not_let_in(answer: Any) -> bool:
 
 
 def test_the_first_sign_in_makes_the_account_and_the_membership_of_the_rule(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     client = Client()
     answer = sign_on(client, provider.person("ada", email="Ada@Corp.test"))
@@ -65,8 +65,8 @@ def test_the_first_sign_in_makes_the_account_and_the_membership_of_the_rule(
     user = User.objects.get(email="ada@corp.test")
     assert (user.name, user.has_usable_password()) == ("Ada L.", False)
     membership = user.memberships.get()
-    assert (membership.team, membership.role_slug, membership.source) == (cast.team, "viewer", "sign-on")
-    trail = list(AuditRecord.objects.for_team(cast.team).order_by("id").values_list("operation", "outcome"))
+    assert (membership.team, membership.role_slug, membership.source) == (org.team, "viewer", "sign-on")
+    trail = list(AuditRecord.objects.for_team(org.team).order_by("id").values_list("operation", "outcome"))
     assert trail == [
         ("team.add_member", "done"),
         ("session.link_sign_on", "done"),
@@ -75,7 +75,7 @@ def test_the_first_sign_in_makes_the_account_and_the_membership_of_the_rule(
 
 
 def test_signing_in_twice_changes_nothing_more(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sub = provider.person("ada")
     sign_on(Client(), sub)
@@ -86,7 +86,7 @@ def test_signing_in_twice_changes_nothing_more(
 
 
 def test_a_known_person_with_another_address_later_is_the_same_person(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sign_on(Client(), provider.person("ada"))
     sign_on(Client(), provider.person("ada", email="ada.l@corp.test"))
@@ -108,7 +108,7 @@ def test_a_known_person_with_another_address_later_is_the_same_person(
     ],
 )
 def test_whom_no_rule_brings_in_gets_one_and_the_same_page_and_leaves_no_account(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, claims: dict[str, Any]
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, claims: dict[str, Any]
 ) -> None:
     people = User.objects.count()
     client = Client()
@@ -118,7 +118,7 @@ def test_whom_no_rule_brings_in_gets_one_and_the_same_page_and_leaves_no_account
 
 
 def test_the_page_is_the_same_for_an_address_with_an_account_that_is_in_no_team(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     User.objects.create_user("alone@other.test", PASSWORD)
     known = sign_on(Client(), provider.person("alone", email="alone@other.test"))
@@ -131,17 +131,17 @@ def test_the_page_is_the_same_for_an_address_with_an_account_that_is_in_no_team(
 
 
 def test_an_account_of_the_same_address_is_linked_and_its_membership_stays(
-    provider: IdentityProvider, cast: Cast
+    provider: IdentityProvider, org: Organization
 ) -> None:
     client = Client()
     sign_on(client, provider.person("op", email="operator@acme.test"))
     assert is_in(client)
-    assert SocialAccount.objects.get().user == cast.members["operator"]
-    assert cast.members["operator"].memberships.get().role_slug == "operator"
+    assert SocialAccount.objects.get().user == org.members["operator"]
+    assert org.members["operator"].memberships.get().role_slug == "operator"
 
 
 def test_a_password_chosen_before_the_address_was_proved_ends_with_the_link_and_so_do_its_sessions(
-    provider: IdentityProvider, cast: Cast, sign_in: Any
+    provider: IdentityProvider, org: Organization, sign_in: Any
 ) -> None:
     elsewhere = sign_in("operator")
     assert is_in(elsewhere)
@@ -153,7 +153,7 @@ def test_a_password_chosen_before_the_address_was_proved_ends_with_the_link_and_
 
 
 def test_an_address_given_to_somebody_else_does_not_open_the_account_of_who_had_it(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sign_on(Client(), provider.person("ada", email="ada@corp.test"))
     client = Client()
@@ -162,7 +162,7 @@ def test_an_address_given_to_somebody_else_does_not_open_the_account_of_who_had_
 
 
 def test_an_operator_of_the_installation_can_unlink_an_account(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, capsys: pytest.CaptureFixture[str]
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sign_on(Client(), provider.person("ada", email="ada@corp.test"))
     for said in ("Unlinked ada@corp.test.", "ada@corp.test was not linked."):
@@ -176,7 +176,7 @@ def test_an_operator_of_the_installation_can_unlink_an_account(
 
 
 def test_a_switched_off_account_does_not_get_in(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sub = provider.person("ada")
     sign_on(Client(), sub)
@@ -187,10 +187,10 @@ def test_a_switched_off_account_does_not_get_in(
 
 
 def test_a_service_account_is_never_signed_in_to(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     service = User.objects.create_user("robot@corp.test", None, is_service=True)
-    Membership.objects.create(team=cast.team, user=service, role_slug="operator")
+    Membership.objects.create(team=org.team, user=service, role_slug="operator")
     client = Client()
     assert not_let_in(sign_on(client, provider.person("robot")))
     assert not is_in(client)
@@ -200,35 +200,39 @@ def test_a_service_account_is_never_signed_in_to(
 # -- rules -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_that_is_a_list_fits_by_one_of_its_values(provider: IdentityProvider, cast: Cast) -> None:
-    SignOnRule.objects.create(team=cast.team, claim="groups", value="fleet-ops", role_slug="operator")
+def test_a_claim_that_is_a_list_fits_by_one_of_its_values(
+    provider: IdentityProvider, org: Organization
+) -> None:
+    SignOnRule.objects.create(team=org.team, claim="groups", value="fleet-ops", role_slug="operator")
     sign_on(Client(), provider.person("ada", groups=["all", "fleet-ops"]))
     assert membership_of("ada@corp.test").role_slug == "operator"
     assert not_let_in(sign_on(Client(), provider.person("bob", groups="fleet-ops-not")))
 
 
-def test_a_claim_inside_another_is_found_by_a_dot(provider: IdentityProvider, cast: Cast) -> None:
-    SignOnRule.objects.create(team=cast.team, claim="realm_access.roles", value="ops", role_slug="operator")
+def test_a_claim_inside_another_is_found_by_a_dot(provider: IdentityProvider, org: Organization) -> None:
+    SignOnRule.objects.create(team=org.team, claim="realm_access.roles", value="ops", role_slug="operator")
     sign_on(Client(), provider.person("ada", realm_access={"roles": ["ops"]}))
     assert membership_of("ada@corp.test").role_slug == "operator"
 
 
-def test_a_claim_rule_needs_a_verified_address_too(provider: IdentityProvider, cast: Cast) -> None:
-    SignOnRule.objects.create(team=cast.team, claim="groups", value="fleet-ops", role_slug="operator")
+def test_a_claim_rule_needs_a_verified_address_too(provider: IdentityProvider, org: Organization) -> None:
+    SignOnRule.objects.create(team=org.team, claim="groups", value="fleet-ops", role_slug="operator")
     assert not_let_in(sign_on(Client(), provider.person("ada", groups=["fleet-ops"], email_verified=False)))
 
 
-def test_the_first_rule_that_fits_counts(provider: IdentityProvider, cast: Cast, rule: SignOnRule) -> None:
+def test_the_first_rule_that_fits_counts(
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
+) -> None:
     SignOnRule.objects.filter(pk=rule.pk).update(position=1)
-    SignOnRule.objects.create(team=cast.team, claim="groups", value="ops", role_slug="operator", position=0)
+    SignOnRule.objects.create(team=org.team, claim="groups", value="ops", role_slug="operator", position=0)
     sign_on(Client(), provider.person("ada", groups=["ops"]))
     sign_on(Client(), provider.person("bob"))
     assert membership_of("ada@corp.test").role_slug == "operator"
     assert membership_of("bob@corp.test").role_slug == "viewer"
 
 
-def test_each_team_has_its_own_say(provider: IdentityProvider, cast: Cast, rule: SignOnRule) -> None:
-    SignOnRule.objects.create(team=cast.other_team, value="corp.test", role_slug="operator")
+def test_each_team_has_its_own_say(provider: IdentityProvider, org: Organization, rule: SignOnRule) -> None:
+    SignOnRule.objects.create(team=org.other_team, value="corp.test", role_slug="operator")
     sign_on(Client(), provider.person("ada"))
     found = dict(
         Membership.objects.filter(user__email="ada@corp.test").values_list("team__slug", "role_slug")
@@ -237,16 +241,16 @@ def test_each_team_has_its_own_say(provider: IdentityProvider, cast: Cast, rule:
 
 
 def test_a_changed_rule_counts_at_the_next_sign_in(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sub = provider.person("ada")
     sign_on(Client(), sub)
-    narrowing = {"connections": [cast.connection.pk]}
-    SignOnRule.objects.filter(pk=rule.pk).update(role_slug="operator", narrowing=narrowing)
+    access_scope = {"connections": [org.connection.pk]}
+    SignOnRule.objects.filter(pk=rule.pk).update(role_slug="operator", access_scope=access_scope)
     assert membership_of("ada@corp.test").role_slug == "viewer"
     sign_on(Client(), sub)
     membership = membership_of("ada@corp.test")
-    assert (membership.role_slug, membership.narrowing) == ("operator", narrowing)
+    assert (membership.role_slug, membership.access_scope) == ("operator", access_scope)
     record = AuditRecord.objects.get(operation="team.change_role")
     assert (record.before["role"], record.parameters["role"]) == ("viewer", "operator")
     assert record.parameters["rule"] == "@ corp.test"
@@ -254,28 +258,28 @@ def test_a_changed_rule_counts_at_the_next_sign_in(
 
 @pytest.mark.parametrize("how", ["rule deleted", "another rule left", "claim gone"])
 def test_a_membership_that_no_rule_gives_any_more_ends_at_the_next_sign_in(
-    provider: IdentityProvider, cast: Cast, how: str
+    provider: IdentityProvider, org: Organization, how: str
 ) -> None:
-    rule = SignOnRule.objects.create(team=cast.team, claim="groups", value="ops", role_slug="operator")
+    rule = SignOnRule.objects.create(team=org.team, claim="groups", value="ops", role_slug="operator")
     sign_on(Client(), provider.person("ada", groups=["ops"]))
     if how == "claim gone":
         provider.person("ada", groups=[])
     else:
         rule.delete()
     if how == "another rule left":
-        SignOnRule.objects.create(team=cast.team, claim="groups", value="none", role_slug="operator")
+        SignOnRule.objects.create(team=org.team, claim="groups", value="none", role_slug="operator")
     client = Client()
     assert not_let_in(sign_on(client, "ada"))
     assert not is_in(client)
     assert membership_of("ada@corp.test") is None
-    assert AuditRecord.objects.for_team(cast.team).filter(operation="team.remove_member").count() == 1
+    assert AuditRecord.objects.for_team(org.team).filter(operation="team.remove_member").count() == 1
 
 
 def test_a_membership_made_by_hand_is_never_changed(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     user = User.objects.create_user("ada@corp.test", None)
-    Membership.objects.create(team=cast.team, user=user, role_slug="operator")
+    Membership.objects.create(team=org.team, user=user, role_slug="operator")
     sub = provider.person("ada")
     sign_on(Client(), sub)
     rule.delete()
@@ -285,7 +289,7 @@ def test_a_membership_made_by_hand_is_never_changed(
 
 
 def test_an_owner_is_neither_made_nor_removed_by_rules(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sub = provider.person("ada")
     sign_on(Client(), sub)
@@ -293,7 +297,7 @@ def test_an_owner_is_neither_made_nor_removed_by_rules(
     rule.delete()
     sign_on(Client(), sub)
     assert membership_of("ada@corp.test").role_slug == "owner"
-    SignOnRule.objects.create(team=cast.team, value="corp.test", role_slug="owner")
+    SignOnRule.objects.create(team=org.team, value="corp.test", role_slug="owner")
     assert not_let_in(sign_on(Client(), provider.person("bob")))
 
 
@@ -305,7 +309,7 @@ def failed(answer: Any) -> bool:
 
 
 def test_the_way_there_carries_state_nonce_and_a_code_challenge(
-    provider: IdentityProvider, cast: Cast
+    provider: IdentityProvider, org: Organization
 ) -> None:
     first, second = (parse_qs(urlsplit(leave(Client())).query) for _ in range(2))
     assert first["code_challenge_method"] == ["S256"]
@@ -316,7 +320,7 @@ def test_the_way_there_carries_state_nonce_and_a_code_challenge(
 
 
 def test_the_verifier_goes_to_the_token_endpoint_with_the_code(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sign_on(Client(), provider.person("ada"))
     (form,) = provider.asked_for("/oauth2/token")
@@ -325,7 +329,7 @@ def test_the_verifier_goes_to_the_token_endpoint_with_the_code(
 
 
 def test_parameters_of_the_request_do_not_change_what_is_asked_of_the_provider(
-    provider: IdentityProvider, cast: Cast
+    provider: IdentityProvider, org: Organization
 ) -> None:
     url = leave(Client(), "?scope=admin&auth_params=prompt%3Dnone&process=connect&action=rerequest")
     asked = parse_qs(urlsplit(url).query)
@@ -335,14 +339,14 @@ def test_parameters_of_the_request_do_not_change_what_is_asked_of_the_provider(
 
 @pytest.mark.parametrize("state", ["", "&state=made-up", "&state=%00"])
 def test_a_callback_that_nobody_asked_for_is_refused(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, state: str
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, state: str
 ) -> None:
     assert failed(Client().get(f"{CALLBACK}?code=abc{state}"))
     assert provider.asked_for("/oauth2/token") == []
 
 
 def test_a_callback_works_only_in_the_browser_that_began(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     back = approve(leave(Client()), provider.person("ada"))
     victim = Client()
@@ -350,7 +354,7 @@ def test_a_callback_works_only_in_the_browser_that_began(
     assert not is_in(victim)
 
 
-def test_a_callback_works_once(provider: IdentityProvider, cast: Cast, rule: SignOnRule) -> None:
+def test_a_callback_works_once(provider: IdentityProvider, org: Organization, rule: SignOnRule) -> None:
     client = Client()
     back = approve(leave(client), provider.person("ada"))
     assert client.get(back).status_code == 302
@@ -360,7 +364,7 @@ def test_a_callback_works_once(provider: IdentityProvider, cast: Cast, rule: Sig
 
 
 def test_a_code_that_was_used_is_refused_by_the_provider_and_so_here(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     client = Client()
     back = approve(leave(client), provider.person("ada"))
@@ -372,7 +376,7 @@ def test_a_code_that_was_used_is_refused_by_the_provider_and_so_here(
 
 
 def test_a_token_with_the_nonce_of_another_request_is_refused(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     client = Client()
     url = re.sub(r"nonce=[^&]+", "nonce=of-another-request", leave(client))
@@ -381,7 +385,7 @@ def test_a_token_with_the_nonce_of_another_request_is_refused(
 
 
 def test_a_token_of_the_published_key_is_believed(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     provider.signs()
     client = Client()
@@ -409,7 +413,7 @@ def test_a_token_of_the_published_key_is_believed(
     ids=lambda wrong: "-".join(wrong),
 )
 def test_a_token_that_is_not_what_it_must_be_is_refused(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, wrong: dict[str, Any]
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, wrong: dict[str, Any]
 ) -> None:
     provider.signs(**wrong)
     client = Client()
@@ -419,7 +423,7 @@ def test_a_token_that_is_not_what_it_must_be_is_refused(
 
 
 def test_an_address_said_verified_elsewhere_does_not_verify_the_one_of_the_token(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     provider.signs(email="ceo@corp.test", email_verified=None)
     assert not_let_in(sign_on(Client(), provider.person("eve", email="eve@other.test")))
@@ -428,7 +432,7 @@ def test_an_address_said_verified_elsewhere_does_not_verify_the_one_of_the_token
 
 
 def test_the_claim_that_says_verified_can_be_another(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, settings: Any
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, settings: Any
 ) -> None:
     settings.SOCIALACCOUNT_PROVIDERS = sign_on_through(provider.address, OIDC_EMAIL_VERIFIED_CLAIM="xms_edov")
     client = Client()
@@ -451,13 +455,13 @@ def test_the_claim_that_says_verified_can_be_another(
     ],
 )
 def test_a_provider_whose_description_cannot_be_used_gets_a_page(
-    provider: IdentityProvider, cast: Cast, reply: tuple[int, str]
+    provider: IdentityProvider, org: Organization, reply: tuple[int, str]
 ) -> None:
     provider.replies["/.well-known/openid-configuration"] = reply
     assert failed(Client().post(START))
 
 
-def test_a_provider_that_is_down_gets_a_page_that_says_so(cast: Cast, settings: Any) -> None:
+def test_a_provider_that_is_down_gets_a_page_that_says_so(org: Organization, settings: Any) -> None:
     settings.SOCIALACCOUNT_PROVIDERS = sign_on_through("http://localhost:9")
     answer = Client().post(START)
     assert failed(answer)
@@ -465,7 +469,7 @@ def test_a_provider_that_is_down_gets_a_page_that_says_so(cast: Cast, settings: 
 
 
 def test_while_the_provider_is_down_not_every_click_waits_for_it(
-    provider: IdentityProvider, cast: Cast
+    provider: IdentityProvider, org: Organization
 ) -> None:
     described = "/.well-known/openid-configuration"
     provider.replies[described] = (500, "down")
@@ -476,7 +480,7 @@ def test_while_the_provider_is_down_not_every_click_waits_for_it(
 
 @pytest.mark.parametrize("name", ["A\x00B", "\ud800", float("nan"), "x" * 1_000_001])
 def test_claims_that_no_database_takes_get_a_page(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, name: Any
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, name: Any
 ) -> None:
     sub = provider.person("ada")
     provider.replies["/userinfo"] = 200, json.dumps({"sub": sub, "odd": name})
@@ -495,7 +499,7 @@ def test_claims_that_no_database_takes_get_a_page(
     ],
 )
 def test_any_answer_on_the_way_back_that_cannot_be_used_gets_a_page(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, path: str, reply: tuple[int, str]
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, path: str, reply: tuple[int, str]
 ) -> None:
     client = Client()
     back = approve(leave(client), provider.person("ada"))
@@ -505,7 +509,7 @@ def test_any_answer_on_the_way_back_that_cannot_be_used_gets_a_page(
 
 
 def test_keys_that_were_changed_are_asked_for_again(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     sign_on(Client(), provider.person("ada"))
     provider.signs()
@@ -515,7 +519,7 @@ def test_keys_that_were_changed_are_asked_for_again(
 
 
 def test_the_description_and_the_keys_are_kept(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     for _ in range(2):
         sign_on(Client(), provider.person("ada"))
@@ -523,7 +527,7 @@ def test_the_description_and_the_keys_are_kept(
     assert len(provider.asked_for("/jwks")) == 1
 
 
-def test_who_stops_at_the_provider_is_told_so(provider: IdentityProvider, cast: Cast) -> None:
+def test_who_stops_at_the_provider_is_told_so(provider: IdentityProvider, org: Organization) -> None:
     client = Client()
     state = parse_qs(urlsplit(leave(client)).query)["state"][0]
     answer = client.get(CALLBACK, {"error": "access_denied", "state": state}, follow=True)
@@ -533,7 +537,7 @@ def test_who_stops_at_the_provider_is_told_so(provider: IdentityProvider, cast: 
 # -- around it -------------------------------------------------------------------------------------------------------
 
 
-def test_the_button_is_there_only_where_a_provider_is_set_up(cast: Cast, settings: Any) -> None:
+def test_the_button_is_there_only_where_a_provider_is_set_up(org: Organization, settings: Any) -> None:
     assert START not in Client().get(LOGIN).content.decode()
     assert Client().post(START).status_code == 404
     assert Client().get(f"{CALLBACK}?code=a&state=b").status_code == 404
@@ -541,7 +545,9 @@ def test_the_button_is_there_only_where_a_provider_is_set_up(cast: Cast, setting
     assert "Sign in with Corp Login" in Client().get(LOGIN).content.decode()
 
 
-def test_the_way_there_begins_by_a_post_with_its_token_only(provider: IdentityProvider, cast: Cast) -> None:
+def test_the_way_there_begins_by_a_post_with_its_token_only(
+    provider: IdentityProvider, org: Organization
+) -> None:
     assert Client().get(START).status_code == 405
     assert Client(enforce_csrf_checks=True).post(START).status_code == 403
     assert provider.asked == []
@@ -551,18 +557,18 @@ def test_the_way_there_begins_by_a_post_with_its_token_only(provider: IdentityPr
     "there", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:x"]
 )
 def test_it_leads_to_no_other_site(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, there: str
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, there: str
 ) -> None:
     assert sign_on(Client(), provider.person("ada"), next=there)["Location"] == "/"
 
 
 def test_it_leads_back_to_where_the_person_was_going(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     assert sign_on(Client(), provider.person("ada"), next="/acme/")["Location"] == "/acme/"
 
 
-def test_the_session_changes(provider: IdentityProvider, cast: Cast, rule: SignOnRule) -> None:
+def test_the_session_changes(provider: IdentityProvider, org: Organization, rule: SignOnRule) -> None:
     client = Client()
     back = approve(leave(client), provider.person("ada"))
     before = client.session.session_key
@@ -571,7 +577,7 @@ def test_the_session_changes(provider: IdentityProvider, cast: Cast, rule: SignO
 
 
 def test_no_secret_or_token_of_the_provider_is_kept_shown_or_logged(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, caplog: pytest.LogCaptureFixture
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, caplog: pytest.LogCaptureFixture
 ) -> None:
     received: list[dict[str, Any]] = []
     provider.token = lambda answer: received.append(answer) or answer
@@ -600,7 +606,7 @@ def proved_at(client: Client) -> float:
 
 
 def test_who_is_signed_in_proves_again_that_it_is_them(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     client = Client()
     sub = provider.person("ada")
@@ -614,7 +620,7 @@ def test_who_is_signed_in_proves_again_that_it_is_them(
 
 
 def test_who_has_no_password_is_led_to_the_provider_before_an_act_that_matters(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     client = Client()
     sub = provider.person("ada")
@@ -631,7 +637,7 @@ def test_who_has_no_password_is_led_to_the_provider_before_an_act_that_matters(
 
 @pytest.mark.parametrize("how", ["another person", "old sign-in", "no time"])
 def test_what_does_not_prove_it_counts_for_nothing(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, how: str
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, how: str
 ) -> None:
     client = Client()
     sign_on(client, provider.person("ada"))
@@ -650,7 +656,7 @@ def test_what_does_not_prove_it_counts_for_nothing(
 
 
 def test_a_second_factor_of_ones_own_is_asked_for_and_rules_count_only_after_it(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     user = User.objects.create_user("ada@corp.test", PASSWORD)
     give_app(user)
@@ -666,7 +672,7 @@ def test_a_second_factor_of_ones_own_is_asked_for_and_rules_count_only_after_it(
 
 
 def test_nothing_of_the_provider_but_what_it_says_waits_in_the_session_for_the_second_factor(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
     give_app(User.objects.create_user("ada@corp.test", None))
     received: list[dict[str, Any]] = []
@@ -691,7 +697,7 @@ def test_nothing_of_the_provider_but_what_it_says_waits_in_the_session_for_the_s
 )
 def test_a_second_factor_at_the_provider_counts_only_where_the_installation_says_so(
     provider: IdentityProvider,
-    cast: Cast,
+    org: Organization,
     rule: SignOnRule,
     settings: Any,
     accepted: str,
@@ -699,37 +705,37 @@ def test_a_second_factor_at_the_provider_counts_only_where_the_installation_says
     enough: bool,
 ) -> None:
     settings.SOCIALACCOUNT_PROVIDERS = sign_on_through(provider.address, OIDC_SECOND_FACTOR=accepted)
-    Team.objects.filter(pk=cast.team.pk).update(second_factor_required=True)
+    Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
     client = Client()
     sign_on(client, provider.person("ada", **claims))
-    answer = client.get(cast.url("jobs/"))
+    answer = client.get(org.url("jobs/"))
     assert (answer.status_code == 200) == enough
     assert answer.get("Location", "").startswith("/account/security/") != enough
 
 
 def test_the_providers_second_factor_is_not_handed_on_to_who_signs_in_next(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, settings: Any
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, settings: Any
 ) -> None:
     settings.SOCIALACCOUNT_PROVIDERS = sign_on_through(provider.address, OIDC_SECOND_FACTOR="mfa")
-    Team.objects.filter(pk=cast.team.pk).update(second_factor_required=True)
+    Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
     client = Client()
     sign_on(client, provider.person("ada", amr=["mfa"]))
     client.post("/accounts/logout/")
     enter(client, "viewer@acme.test")
-    assert client.get(cast.url("jobs/"))["Location"].startswith("/account/security/")
+    assert client.get(org.url("jobs/"))["Location"].startswith("/account/security/")
 
 
 # -- changes by hand -------------------------------------------------------------------------------------------------
 
 
 def test_who_was_changed_by_hand_stays_so(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, sign_in: Any
 ) -> None:
     sub = provider.person("ada")
     sign_on(Client(), sub)
     membership = membership_of("ada@corp.test")
     changed = sign_in("owner").post(
-        f"/acme/-/members/{membership.pk}/edit/", {"role": "operator", "reach": "all"}
+        f"/acme/-/members/{membership.pk}/edit/", {"role": "operator", "scope": "all"}
     )
     assert changed.status_code == 302
     sign_on(Client(), sub)
@@ -741,32 +747,32 @@ def test_who_was_changed_by_hand_stays_so(
 
 @pytest.mark.parametrize("how", ["leaves", "is removed"])
 def test_who_was_lowered_by_hand_does_not_get_the_role_of_the_rule_back_by_going_and_coming(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any, how: str
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, sign_in: Any, how: str
 ) -> None:
     SignOnRule.objects.update(role_slug="administrator")
     sub, browser = provider.person("ada"), Client()
     sign_on(browser, sub)
     membership = membership_of("ada@corp.test")
     owner = sign_in("owner")
-    owner.post(f"/acme/-/members/{membership.pk}/edit/", {"role": "viewer", "reach": "all"})
+    owner.post(f"/acme/-/members/{membership.pk}/edit/", {"role": "viewer", "scope": "all"})
     assert membership_of("ada@corp.test").role_slug == "viewer"
     by = browser if how == "leaves" else owner
     assert by.post(f"/acme/-/members/{membership.pk}/remove/").status_code == 302
     assert not_let_in(sign_on(Client(), sub))
     assert membership_of("ada@corp.test") is None
     # Somebody lets them in again, and they sign in as they always did.
-    invited = {"email": "ada@corp.test", "role": "viewer", "reach": "all"}
+    invited = {"email": "ada@corp.test", "role": "viewer", "scope": "all"}
     assert owner.post("/acme/-/members/invite/", invited).status_code == 302
     sign_on(Client(), sub)
     assert membership_of("ada@corp.test") is not None
 
 
 def test_who_was_removed_does_not_come_back_by_an_invitation_that_was_never_used(
-    provider: IdentityProvider, cast: Cast, rule: SignOnRule, sign_in: Any
+    provider: IdentityProvider, org: Organization, rule: SignOnRule, sign_in: Any
 ) -> None:
     owner = sign_in("owner")
-    owner.post("/acme/-/members/invite/", {"email": "ada@corp.test", "role": "operator", "reach": "all"})
+    owner.post("/acme/-/members/invite/", {"email": "ada@corp.test", "role": "operator", "scope": "all"})
     sign_on(Client(), provider.person("ada"))
     membership = membership_of("ada@corp.test")
     owner.post(f"/acme/-/members/{membership.pk}/remove/")
-    assert not cast.team.invitations.exists()
+    assert not org.team.invitations.exists()

@@ -11,14 +11,14 @@ from django.test import Client
 
 from console.access.models import AuditRecord, CustomRole, Membership, SignOnRule
 from tests.access.identity_provider import sign_on_through
-from tests.conftest import PASSWORD, Cast
+from tests.conftest import PASSWORD, Organization
 
 PAGE = "/acme/-/sign-on/"
 SignIn = Callable[[str], Client]
 
 
 @pytest.fixture
-def owner(cast: Cast) -> Client:
+def owner(org: Organization) -> Client:
     """An owner who has just signed in with their password."""
     client = Client()
     client.post("/accounts/login/", {"login": "owner@acme.test", "password": PASSWORD})
@@ -26,7 +26,7 @@ def owner(cast: Cast) -> Client:
 
 
 def fields(**changed: Any) -> dict[str, Any]:
-    return {"by": "domain", "value": "corp.test", "role": "viewer", "reach": "all"} | changed
+    return {"by": "domain", "value": "corp.test", "role": "viewer", "scope": "all"} | changed
 
 
 def kept() -> list[tuple[str, str, str]]:
@@ -34,18 +34,18 @@ def kept() -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def rules(cast: Cast) -> list[SignOnRule]:
+def rules(org: Organization) -> list[SignOnRule]:
     return [
-        SignOnRule.objects.create(team=cast.team, value=f"{name}.test", role_slug="viewer", position=place)
+        SignOnRule.objects.create(team=org.team, value=f"{name}.test", role_slug="viewer", position=place)
         for place, name in enumerate(("a", "b", "c"))
     ]
 
 
-def test_an_owner_adds_rules_which_count_in_the_order_they_came(owner: Client, cast: Cast) -> None:
+def test_an_owner_adds_rules_which_count_in_the_order_they_came(owner: Client, org: Organization) -> None:
     assert owner.post(f"{PAGE}add/", fields(value=" @Corp.TEST ")).status_code == 302
     owner.post(f"{PAGE}add/", fields(by="claim", claim="groups", value="Fleet-Ops", role="operator"))
     assert kept() == [("", "corp.test", "viewer"), ("groups", "Fleet-Ops", "operator")]
-    record = AuditRecord.objects.for_team(cast.team).filter(operation="sign_on.add_rule").latest("id")
+    record = AuditRecord.objects.for_team(org.team).filter(operation="sign_on.add_rule").latest("id")
     assert (record.target, record.parameters["role"], record.outcome) == (
         "groups Fleet-Ops",
         "operator",
@@ -55,13 +55,13 @@ def test_an_owner_adds_rules_which_count_in_the_order_they_came(owner: Client, c
     assert page.index("E-mail address at corp.test") < page.index("groups: Fleet-Ops")
 
 
-def test_a_rule_can_be_narrowed(owner: Client, cast: Cast) -> None:
-    owner.post(f"{PAGE}add/", fields(reach="part", connections=[cast.connection.pk]))
-    assert SignOnRule.objects.get().narrowing == {"connections": [cast.connection.pk]}
+def test_a_rule_can_be_narrowed(owner: Client, org: Organization) -> None:
+    owner.post(f"{PAGE}add/", fields(scope="part", connections=[org.connection.pk]))
+    assert SignOnRule.objects.get().access_scope == {"connections": [org.connection.pk]}
 
 
-def test_a_connection_of_another_team_is_no_reach(owner: Client, cast: Cast) -> None:
-    answer = owner.post(f"{PAGE}add/", fields(reach="part", connections=[cast.other_connection.pk]))
+def test_a_connection_of_another_team_is_no_reach(owner: Client, org: Organization) -> None:
+    answer = owner.post(f"{PAGE}add/", fields(scope="part", connections=[org.other_connection.pk]))
     assert answer.status_code == 422
     assert kept() == []
 
@@ -81,7 +81,7 @@ def test_a_connection_of_another_team_is_no_reach(owner: Client, cast: Cast) -> 
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_and_what_was_typed_stays(
-    owner: Client, cast: Cast, wrong: dict[str, Any]
+    owner: Client, org: Organization, wrong: dict[str, Any]
 ) -> None:
     answer = owner.post(f"{PAGE}add/", fields(claim="kept-claim") | wrong)
     assert answer.status_code == 422
@@ -98,10 +98,12 @@ def test_there_is_one_rule_for_a_value(owner: Client, rules: list[SignOnRule]) -
     assert len(kept()) == 3
 
 
-def test_a_role_of_the_teams_own_can_be_given_but_none_beyond_the_givers(owner: Client, cast: Cast) -> None:
-    CustomRole.objects.create(team=cast.team, slug="night", name="Night shift", levels={"devices": 1})
-    CustomRole.objects.create(team=cast.other_team, slug="theirs", name="Theirs", levels={})
-    CustomRole.objects.create(team=cast.team, slug="beyond", name="Beyond", levels={"audit": 4})
+def test_a_role_of_the_teams_own_can_be_given_but_none_beyond_the_givers(
+    owner: Client, org: Organization
+) -> None:
+    CustomRole.objects.create(team=org.team, slug="night", name="Night shift", levels={"devices": 1})
+    CustomRole.objects.create(team=org.other_team, slug="theirs", name="Theirs", levels={})
+    CustomRole.objects.create(team=org.team, slug="beyond", name="Beyond", levels={"audit": 4})
     assert owner.post(f"{PAGE}add/", fields(role="night")).status_code == 302
     assert owner.post(f"{PAGE}add/", fields(role="theirs", value="b.test")).status_code == 422
     assert owner.post(f"{PAGE}add/", fields(role="beyond", value="b.test")).status_code == 422
@@ -139,14 +141,16 @@ def test_a_deleted_rule_is_gone_and_recorded(owner: Client, rules: list[SignOnRu
     assert owner.post(f"{PAGE}{rules[0].pk}/delete/").status_code == 404
 
 
-def test_another_teams_rule_is_not_found(owner: Client, cast: Cast) -> None:
-    theirs = SignOnRule.objects.create(team=cast.other_team, value="corp.test", role_slug="viewer")
+def test_another_teams_rule_is_not_found(owner: Client, org: Organization) -> None:
+    theirs = SignOnRule.objects.create(team=org.other_team, value="corp.test", role_slug="viewer")
     for path in ("", "move/", "delete/"):
         assert owner.post(f"{PAGE}{theirs.pk}/{path}", fields()).status_code == 404
     assert "corp.test" not in owner.get(PAGE).content.decode()
 
 
-def test_only_owners_see_or_change_the_rules(cast: Cast, rules: list[SignOnRule], sign_in: SignIn) -> None:
+def test_only_owners_see_or_change_the_rules(
+    org: Organization, rules: list[SignOnRule], sign_in: SignIn
+) -> None:
     for role in ("administrator", "viewer"):
         assert sign_in(role).get(PAGE).status_code == 403
         assert sign_in(role).post(f"{PAGE}{rules[0].pk}/delete/").status_code == 403
@@ -154,14 +158,16 @@ def test_only_owners_see_or_change_the_rules(cast: Cast, rules: list[SignOnRule]
 
 
 def test_an_owner_who_was_lowered_meanwhile_changes_nothing(
-    owner: Client, cast: Cast, rules: list[SignOnRule]
+    owner: Client, org: Organization, rules: list[SignOnRule]
 ) -> None:
-    Membership.objects.filter(user=cast.members["owner"]).update(role_slug="administrator")
+    Membership.objects.filter(user=org.members["owner"]).update(role_slug="administrator")
     assert owner.post(f"{PAGE}add/", fields()).status_code == 403
     assert len(kept()) == 3
 
 
-def test_changing_rules_asks_for_a_fresh_proof(cast: Cast, rules: list[SignOnRule], sign_in: SignIn) -> None:
+def test_changing_rules_asks_for_a_fresh_proof(
+    org: Organization, rules: list[SignOnRule], sign_in: SignIn
+) -> None:
     stale = sign_in("owner")
     session = stale.session
     session.pop("account_authentication_methods", None)  # signed in, and when that was is not known

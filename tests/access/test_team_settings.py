@@ -16,7 +16,7 @@ from console.access import team_settings
 from console.access.audit import Origin
 from console.access.models import AuditRecord, Invitation, Membership, Team, User
 from console.access.teams import Actor
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 SETTINGS = "/acme/-/settings/"
@@ -30,9 +30,9 @@ PRESENT = {
 SEEN = {f"initial-{name}": value for name, value in PRESENT.items()}
 
 
-def actor(cast: Cast, role: str) -> Actor:
-    user = cast.members[role]
-    return Actor(Membership.objects.select_related("team", "user").get(team=cast.team, user=user), Origin())
+def actor(org: Organization, role: str) -> Actor:
+    user = org.members[role]
+    return Actor(Membership.objects.select_related("team", "user").get(team=org.team, user=user), Origin())
 
 
 def saved(client: Client, **changes: str) -> Any:
@@ -42,12 +42,12 @@ def saved(client: Client, **changes: str) -> Any:
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 
-def test_an_owner_changes_rules_and_the_trail_says_what_they_were(cast: Cast, sign_in: SignIn) -> None:
+def test_an_owner_changes_rules_and_the_trail_says_what_they_were(org: Organization, sign_in: SignIn) -> None:
     answer = saved(
         sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_batch_over="50"
     )
     assert answer["Location"] == SETTINGS
-    team = Team.objects.get(pk=cast.team.pk)
+    team = Team.objects.get(pk=org.team.pk)
     assert (team.audit_keep_days, team.approve_product_deletion, team.approve_batch_over) == (400, True, 50)
     record = AuditRecord.objects.get(operation="team.settings")
     assert record.parameters == {
@@ -62,13 +62,15 @@ def test_an_owner_changes_rules_and_the_trail_says_what_they_were(cast: Cast, si
     }
 
 
-def test_two_owners_who_change_different_rules_do_not_undo_each_other(cast: Cast, sign_in: SignIn) -> None:
+def test_two_owners_who_change_different_rules_do_not_undo_each_other(
+    org: Organization, sign_in: SignIn
+) -> None:
     first, second = sign_in("owner"), sign_in("owner")
     page = second.get(SETTINGS).content.decode()
     seen = dict(re.findall(r'<input type="hidden" name="(initial-[a-z_]+)"(?: value="([^"]*)")?', page))
     saved(first, audit_keep_days="400")
     second.post(SETTINGS, PRESENT | seen | {"approval_hours": "48"})
-    team = Team.objects.get(pk=cast.team.pk)
+    team = Team.objects.get(pk=org.team.pk)
     assert (team.audit_keep_days, team.approval_hours) == (400, 48)
 
 
@@ -83,7 +85,7 @@ def test_two_owners_who_change_different_rules_do_not_undo_each_other(cast: Cast
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
-    cast: Cast, sign_in: SignIn, field: str, value: str
+    org: Organization, sign_in: SignIn, field: str, value: str
 ) -> None:
     answer = saved(sign_in("owner"), **{field: value})
     assert answer.status_code == 422
@@ -91,37 +93,37 @@ def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "release-engineer", "administrator"])
-def test_who_is_no_owner_changes_no_rule(cast: Cast, sign_in: SignIn, role: str) -> None:
+def test_who_is_no_owner_changes_no_rule(org: Organization, sign_in: SignIn, role: str) -> None:
     assert saved(sign_in(role), name="Mine").status_code == 403
     with pytest.raises(PermissionDenied):
-        team_settings.change_settings(actor(cast, role), {"name": "Mine"})
+        team_settings.change_settings(actor(org, role), {"name": "Mine"})
     with pytest.raises(PermissionDenied):
-        team_settings.delete_team(actor(cast, role))
-    assert Team.objects.get(pk=cast.team.pk).name == "Acme Energy"
+        team_settings.delete_team(actor(org, role))
+    assert Team.objects.get(pk=org.team.pk).name == "Acme Energy"
 
 
-def test_a_second_factor_is_required_only_by_an_owner_who_has_one(cast: Cast, sign_in: SignIn) -> None:
+def test_a_second_factor_is_required_only_by_an_owner_who_has_one(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     answer = saved(client, second_factor_required="on")
     assert answer.status_code == 422
     assert "You have none yourself yet" in answer.content.decode()
     assert "Set up a second factor</a>" in answer.content.decode()
     Authenticator.objects.create(
-        user=cast.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
+        user=org.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
     )
     assert saved(client, second_factor_required="on").status_code == 302
-    assert Team.objects.get(pk=cast.team.pk).second_factor_required
+    assert Team.objects.get(pk=org.team.pk).second_factor_required
 
 
 # -- another team ------------------------------------------------------------------------------------------------------
 
 
-def test_who_owns_a_team_makes_another_and_owns_it(cast: Cast, sign_in: SignIn) -> None:
+def test_who_owns_a_team_makes_another_and_owns_it(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     assert "/teams/new/" in client.get("/acme/-/members/").content.decode()
     assert client.post("/teams/new/", {"name": "Acme Water", "slug": "water"})["Location"] == "/water/"
     made = Membership.objects.get(team__slug="water")
-    assert (made.user, made.role_slug) == (cast.members["owner"], "owner")
+    assert (made.user, made.role_slug) == (org.members["owner"], "owner")
     assert client.get("/water/-/settings/").status_code == 200
     assert AuditRecord.objects.get(operation="team.create").team == made.team
     assert sign_in("administrator").get("/water/-/members/").status_code == 404
@@ -129,7 +131,7 @@ def test_who_owns_a_team_makes_another_and_owns_it(cast: Cast, sign_in: SignIn) 
 
 @pytest.mark.parametrize("slug", ["globex", "GLOBEX", "accounts", "invitations", "-x", "a b"])
 def test_a_short_name_that_is_taken_and_one_that_is_reserved_get_the_same_answer(
-    cast: Cast, sign_in: SignIn, slug: str
+    org: Organization, sign_in: SignIn, slug: str
 ) -> None:
     answer = sign_in("owner").post("/teams/new/", {"name": "Mine", "slug": slug})
     assert answer.status_code == 422
@@ -137,7 +139,7 @@ def test_a_short_name_that_is_taken_and_one_that_is_reserved_get_the_same_answer
     assert Team.objects.count() == 2
 
 
-def test_who_owns_no_team_makes_none(cast: Cast, sign_in: SignIn) -> None:
+def test_who_owns_no_team_makes_none(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("administrator")
     assert client.get("/teams/new/").status_code == 403
     assert client.post("/teams/new/", {"name": "Mine", "slug": "mine"}).status_code == 403
@@ -148,20 +150,20 @@ def test_who_owns_no_team_makes_none(cast: Cast, sign_in: SignIn) -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_team_with_a_connection_is_not_deleted(cast: Cast, sign_in: SignIn) -> None:
+def test_a_team_with_a_connection_is_not_deleted(org: Organization, sign_in: SignIn) -> None:
     answer = sign_in("owner").post(SETTINGS + "delete/", {"typed": "Acme Energy"})
     assert answer.status_code == 422
     assert "has connections" in answer.content.decode()
-    assert Team.objects.filter(pk=cast.team.pk).exists()
+    assert Team.objects.filter(pk=org.team.pk).exists()
 
 
 def test_an_empty_team_is_deleted_once_its_name_is_typed_and_its_trail_stays(
-    cast: Cast, sign_in: SignIn
+    org: Organization, sign_in: SignIn
 ) -> None:
-    cast.connection.delete()
-    Invitation.objects.create(team=cast.team, email="n@acme.test", role_slug="viewer", digest="d")
+    org.connection.delete()
+    Invitation.objects.create(team=org.team, email="n@acme.test", role_slug="viewer", digest="d")
     service = User.objects.create_user("t@service.invalid", None, name="T", is_service=True)
-    Membership.objects.create(team=cast.team, user=service, role_slug="viewer")
+    Membership.objects.create(team=org.team, user=service, role_slug="viewer")
     client = sign_in("owner")
     assert client.post(SETTINGS + "delete/", {"typed": "acme"}).status_code == 422
     assert client.post(SETTINGS + "delete/", {"typed": "Acme Energy"})["Location"] == "/"
@@ -174,8 +176,8 @@ def test_an_empty_team_is_deleted_once_its_name_is_typed_and_its_trail_stays(
     call_command("audit", "verify")
 
 
-def test_bootstrap_makes_a_narrowed_member_owner_of_everything(cast: Cast) -> None:
-    Membership.objects.filter(user=cast.members["viewer"]).update(narrowing={"products": ["a"]})
+def test_bootstrap_makes_a_narrowed_member_owner_of_everything(org: Organization) -> None:
+    Membership.objects.filter(user=org.members["viewer"]).update(access_scope={"products": ["a"]})
     call_command("bootstrap", "--email", "viewer@acme.test", "--team", "Acme Energy", "--slug", "acme")
-    found = Membership.objects.get(user=cast.members["viewer"])
-    assert (found.role_slug, found.narrowing) == ("owner", {})
+    found = Membership.objects.get(user=org.members["viewer"])
+    assert (found.role_slug, found.access_scope) == ("owner", {})

@@ -12,10 +12,10 @@ from django.test import Client
 from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.api.document import document, operations
 from console.connections.models import Connection
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.test_canary import tables
 
-FORM = {"name": "nightly", "role": "viewer", "reach": "all", "days": "30"}
+FORM = {"name": "nightly", "role": "viewer", "scope": "all", "days": "30"}
 OWN, TEAM = "/acme/-/tokens/own/add/", "/acme/-/tokens/add/"
 
 
@@ -31,7 +31,9 @@ def works(key: str) -> bool:
 
 
 @pytest.mark.parametrize("url", [OWN, TEAM])
-def test_a_token_is_shown_once_and_kept_nowhere(cast: Cast, sign_in: Any, url: str, caplog: Any) -> None:
+def test_a_token_is_shown_once_and_kept_nowhere(
+    org: Organization, sign_in: Any, url: str, caplog: Any
+) -> None:
     caplog.set_level("DEBUG")
     client = sign_in("owner")
     made = client.post(url, FORM)
@@ -46,7 +48,7 @@ def test_a_token_is_shown_once_and_kept_nowhere(cast: Cast, sign_in: Any, url: s
 
 
 def test_making_a_token_asks_for_somebody_who_showed_lately_that_it_is_they(
-    cast: Cast, sign_in: Any, settings: Any
+    org: Organization, sign_in: Any, settings: Any
 ) -> None:
     client = sign_in("owner")
     settings.REAUTHENTICATION_MINUTES = 0
@@ -57,7 +59,7 @@ def test_making_a_token_asks_for_somebody_who_showed_lately_that_it_is_they(
     assert not ApiToken.objects.exists()
 
 
-def test_everybody_makes_tokens_of_their_own_of_roles_within_theirs(cast: Cast, sign_in: Any) -> None:
+def test_everybody_makes_tokens_of_their_own_of_roles_within_theirs(org: Organization, sign_in: Any) -> None:
     client = sign_in("operator")
     page = client.get(OWN).content.decode()
     assert 'value="operator"' in page
@@ -69,10 +71,10 @@ def test_everybody_makes_tokens_of_their_own_of_roles_within_theirs(cast: Cast, 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": ""}, {"name": "x" * 41}, {"days": "0"}, {"days": "366"}, {"role": ""}, {"reach": "part"}],
+    [{"name": ""}, {"name": "x" * 41}, {"days": "0"}, {"days": "366"}, {"role": ""}, {"scope": "part"}],
 )
 def test_a_form_with_a_mistake_makes_nothing_and_keeps_what_was_typed(
-    cast: Cast, sign_in: Any, wrong: dict[str, str]
+    org: Organization, sign_in: Any, wrong: dict[str, str]
 ) -> None:
     answer = sign_in("owner").post(OWN, {**FORM, **wrong})
     assert answer.status_code == 422
@@ -81,7 +83,7 @@ def test_a_form_with_a_mistake_makes_nothing_and_keeps_what_was_typed(
         assert 'value="nightly"' in answer.content.decode()
 
 
-def test_sending_the_form_again_makes_no_second_token(cast: Cast, sign_in: Any) -> None:
+def test_sending_the_form_again_makes_no_second_token(org: Organization, sign_in: Any) -> None:
     client = sign_in("owner")
     assert client.post(OWN, FORM).status_code == 200
     again = client.post(OWN, FORM)
@@ -90,27 +92,29 @@ def test_sending_the_form_again_makes_no_second_token(cast: Cast, sign_in: Any) 
     assert ApiToken.objects.count() == 1
 
 
-def test_a_token_is_narrowed_to_what_was_ticked(cast: Cast, sign_in: Any) -> None:
+def test_a_token_is_narrowed_to_what_was_ticked(org: Organization, sign_in: Any) -> None:
     form = {
         **FORM,
-        "reach": "part",
-        "connections": [str(cast.connection.pk)],
+        "scope": "part",
+        "connections": [str(org.connection.pk)],
         "products": "a1keyOne, a1keyTwo",
     }
     sign_in("owner").post(OWN, form)
-    narrowing = ApiToken.objects.get().own_narrowing
-    assert narrowing.connections == {cast.connection.pk}
-    assert narrowing.products == {"a1keyOne", "a1keyTwo"}
-    theirs = {**FORM, "name": "b", "reach": "part", "connections": [str(cast.other_connection.pk)]}
+    access_scope = ApiToken.objects.get().own_scope
+    assert access_scope.connections == {org.connection.pk}
+    assert access_scope.products == {"a1keyOne", "a1keyTwo"}
+    theirs = {**FORM, "name": "b", "scope": "part", "connections": [str(org.other_connection.pk)]}
     assert sign_in("owner").post(OWN, theirs).status_code == 422
 
 
-def test_a_limited_member_is_offered_only_connections_within_their_reach(cast: Cast, sign_in: Any) -> None:
+def test_a_limited_member_is_offered_only_connections_within_their_reach(
+    org: Organization, sign_in: Any
+) -> None:
     hidden = Connection.objects.create(
-        team=cast.team, slug="hidden-plant", name="Hidden plant", access_key_id="x", access_key_secret="y"
+        team=org.team, slug="hidden-plant", name="Hidden plant", access_key_id="x", access_key_secret="y"
     )
-    Membership.objects.filter(user=cast.members["viewer"]).update(
-        narrowing={"connections": [cast.connection.pk]}
+    Membership.objects.filter(user=org.members["viewer"]).update(
+        access_scope={"connections": [org.connection.pk]}
     )
     client = sign_in("viewer")
     page = client.get(OWN).content.decode()
@@ -119,17 +123,17 @@ def test_a_limited_member_is_offered_only_connections_within_their_reach(cast: C
     assert "hidden-plant" not in page
     # Nor can they try out which numbers are those of connections.
     answers = {
-        client.post(OWN, {**FORM, "reach": "part", "connections": [str(pk)]})
+        client.post(OWN, {**FORM, "scope": "part", "connections": [str(pk)]})
         .content.decode()
         .count("not one of")
-        for pk in (hidden.pk, hidden.pk + 1000, cast.other_connection.pk)
+        for pk in (hidden.pk, hidden.pk + 1000, org.other_connection.pk)
     }
     assert answers == {1}
     assert not ApiToken.objects.exists()
 
 
 def test_people_revoke_their_own_tokens_and_administrators_those_of_the_team(
-    cast: Cast, sign_in: Any
+    org: Organization, sign_in: Any
 ) -> None:
     mine = key_in(sign_in("viewer").post(OWN, FORM))
     ours = key_in(sign_in("administrator").post(TEAM, FORM))
@@ -147,7 +151,7 @@ def test_people_revoke_their_own_tokens_and_administrators_those_of_the_team(
     assert "Revoked" in sign_in("administrator").get("/acme/-/tokens/").content.decode()
 
 
-def test_a_teams_page_lists_its_tokens_and_no_others(cast: Cast, sign_in: Any) -> None:
+def test_a_teams_page_lists_its_tokens_and_no_others(org: Organization, sign_in: Any) -> None:
     sign_in("viewer").post(OWN, {**FORM, "name": "of-a-member"})
     sign_in("owner").post(TEAM, {**FORM, "name": "of-the-team"})
     sign_in("outsider").post("/globex/-/tokens/own/add/", {**FORM, "name": "of-globex"})
@@ -156,11 +160,11 @@ def test_a_teams_page_lists_its_tokens_and_no_others(cast: Cast, sign_in: Any) -
     assert "of-the-team" in page
     assert "of-globex" not in page
     assert "of-a-member" not in sign_in("owner").get("/account/tokens/").content.decode()
-    Membership.objects.filter(user=cast.members["viewer"]).delete()
+    Membership.objects.filter(user=org.members["viewer"]).delete()
     assert "of-a-member" not in sign_in("administrator").get("/acme/-/tokens/").content.decode()
 
 
-def test_the_account_of_a_token_is_nobody_that_people_meet(cast: Cast, sign_in: Any) -> None:
+def test_the_account_of_a_token_is_nobody_that_people_meet(org: Organization, sign_in: Any) -> None:
     sign_in("owner").post(TEAM, {**FORM, "name": "robot-arm"})
     account = User.objects.get(is_service=True)
     client = sign_in("owner")
@@ -173,7 +177,7 @@ def test_the_account_of_a_token_is_nobody_that_people_meet(cast: Cast, sign_in: 
     assert AuditRecord.objects.get(operation="token.make_for_team").target == "robot-arm"
 
 
-def test_the_reference_tells_every_operation(cast: Cast, sign_in: Any) -> None:
+def test_the_reference_tells_every_operation(org: Organization, sign_in: Any) -> None:
     page = sign_in("viewer").get("/account/api/").content.decode()
     for path, _method, operation in operations(document()):
         assert f'id="{operation["operationId"]}"' in page

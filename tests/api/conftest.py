@@ -13,16 +13,16 @@ from django.test import Client
 
 from console.access.audit import Origin
 from console.access.models import Membership, Team, User
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.making import Made, Wanted, make_for_team, make_personal
-from tests.conftest import Cast
-from tests.world import fleet_copied, seeded, world
+from tests.conftest import Organization
+from tests.populated import fleet_copied, populated, seeded
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 
-WHOLE = Narrowing()
+WHOLE = AccessScope()
 
 
 @dataclass
@@ -71,8 +71,8 @@ def actor_of(team: Team, user: User) -> Actor:
 
 
 @pytest.fixture
-def program(cast: Cast) -> MakeProgram:
-    """Makes a program: with a personal token of `by` (a role of the cast, "outsider"), or one of the team's own."""
+def program(org: Organization) -> MakeProgram:
+    """Makes a program: with a personal token of `by` (a role of the organization, "outsider"), or one of the team's own."""
 
     def make(
         by: str = "owner",
@@ -80,12 +80,12 @@ def program(cast: Cast) -> MakeProgram:
         *,
         name: str = "",
         team_token: bool = False,
-        narrowing: Narrowing = WHOLE,
+        access_scope: AccessScope = WHOLE,
         days: int = 90,
     ) -> Program:
-        user = cast.outsider if by == "outsider" else cast.members[by]
-        team = cast.other_team if by == "outsider" else cast.team
-        wanted = Wanted(name or f"{by} {role} {len(narrowing.kept())}", role, narrowing, days)
+        user = org.outsider if by == "outsider" else org.members[by]
+        team = org.other_team if by == "outsider" else org.team
+        wanted = Wanted(name or f"{by} {role} {len(access_scope.kept())}", role, access_scope, days)
         making = make_for_team if team_token else make_personal
         return Program(making(actor_of(team, user), wanted))
 

@@ -23,9 +23,9 @@ from console.access.tokens import keys
 from console.api.models import KeptAnswer
 from console.connections.models import Connection
 from tests.api.conftest import MakeProgram, Program
-from tests.conftest import KEY_SECRET, Cast
+from tests.conftest import KEY_SECRET, Organization
+from tests.populated import PopulatedTeam
 from tests.test_canary import device_secrets, redis_holds, tables
-from tests.world import World
 
 GROUPS = "sandbox/groups"
 NEW = {"name": "boilers"}
@@ -43,7 +43,7 @@ def kind(answer: Any) -> str:
 
 
 def test_a_token_that_asks_too_often_has_to_wait_and_others_have_not(
-    cast: Cast, program: MakeProgram, settings: Any
+    org: Organization, program: MakeProgram, settings: Any
 ) -> None:
     settings.API_REQUESTS, settings.API_SECONDS = 3, 60
     busy, calm = program(name="busy"), program(name="calm")
@@ -60,7 +60,7 @@ def test_a_token_that_asks_too_often_has_to_wait_and_others_have_not(
 
 
 def test_requests_are_counted_while_redis_is_away(
-    cast: Cast, program: MakeProgram, settings: Any, monkeypatch: pytest.MonkeyPatch
+    org: Organization, program: MakeProgram, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.API_REQUESTS, settings.API_SECONDS = 2, 60
     busy = program()
@@ -76,7 +76,7 @@ def test_requests_are_counted_while_redis_is_away(
 
 
 def test_an_address_that_guesses_tokens_has_to_wait_even_with_a_right_one(
-    cast: Cast, program: MakeProgram, settings: Any
+    org: Organization, program: MakeProgram, settings: Any
 ) -> None:
     settings.API_GUESSES = 3
     right = program()
@@ -96,12 +96,12 @@ def test_an_address_that_guesses_tokens_has_to_wait_even_with_a_right_one(
 # -- once --------------------------------------------------------------------------------------------------------------
 
 
-def creations(world: World) -> int:
-    return world.upstream.writes.count("CreateDeviceGroup")
+def creations(populated: PopulatedTeam) -> int:
+    return populated.upstream.writes.count("CreateDeviceGroup")
 
 
 def test_the_same_request_with_the_same_key_is_done_once_and_answered_alike(
-    world: World, program: MakeProgram
+    populated: PopulatedTeam, program: MakeProgram
 ) -> None:
     robot = program()
     first = robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
@@ -110,10 +110,12 @@ def test_the_same_request_with_the_same_key_is_done_once_and_answered_alike(
     assert first.content == again.content
     assert "Idempotent-Replayed" not in first
     assert again["Idempotent-Replayed"] == "true"
-    assert creations(world) == 1
+    assert creations(populated) == 1
 
 
-def test_a_key_is_for_one_request_of_one_token_on_one_day(world: World, program: MakeProgram) -> None:
+def test_a_key_is_for_one_request_of_one_token_on_one_day(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot, other = program(name="a"), program(name="b")
     key = {"Idempotency-Key": "one"}
     assert robot.post(GROUPS, NEW, **key).status_code == 201
@@ -125,14 +127,16 @@ def test_a_key_is_for_one_request_of_one_token_on_one_day(world: World, program:
     assert KeptAnswer.objects.count() == 1
 
 
-def test_a_request_that_did_nothing_can_be_mended_under_its_key(world: World, program: MakeProgram) -> None:
+def test_a_request_that_did_nothing_can_be_mended_under_its_key(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot, key = program(), {"Idempotency-Key": "one"}
     assert kind(robot.post(GROUPS, {"name": "x"}, **key)) == "not-valid"
     assert robot.post(GROUPS, NEW, **key).status_code == 201
 
 
 def test_a_request_whose_answer_was_lost_is_not_done_again(
-    world: World, emulator: Any, program: MakeProgram
+    populated: PopulatedTeam, emulator: Any, program: MakeProgram
 ) -> None:
     robot, key = program(), {"Idempotency-Key": "one"}
     emulator.faults.add("CreateDeviceGroup", "drop", times=1)
@@ -140,10 +144,12 @@ def test_a_request_whose_answer_was_lost_is_not_done_again(
     assert kind(first) == "cloud-silent"
     again = robot.post(GROUPS, NEW, **key)
     assert (again.status_code, again.content) == (first.status_code, first.content)
-    assert creations(world) == 1
+    assert creations(populated) == 1
 
 
-def test_what_a_dead_worker_left_open_is_told_as_not_known(world: World, program: MakeProgram) -> None:
+def test_what_a_dead_worker_left_open_is_told_as_not_known(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot, key = program(), {"Idempotency-Key": "one"}
     robot.post(GROUPS, NEW, **key)
     KeptAnswer.objects.update(status=None, content="")
@@ -152,21 +158,21 @@ def test_what_a_dead_worker_left_open_is_told_as_not_known(world: World, program
     assert at_once["Retry-After"] == "1"
     KeptAnswer.objects.update(at=timezone.now() - timedelta(minutes=3))
     assert kind(robot.post(GROUPS, NEW, **key)) == "outcome-unknown"
-    assert creations(world) == 1
+    assert creations(populated) == 1
 
 
 def test_an_error_of_our_own_leaves_the_key_used(
-    world: World, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot, key = program(), {"Idempotency-Key": "one"}
-    sound = world.upstream.handle_request
+    sound = populated.upstream.handle_request
 
     def broken(request: Any) -> Any:
         if b"CreateDeviceGroup" in request.content + request.url.query:
             raise LookupError("a mistake of ours")
         return sound(request)
 
-    monkeypatch.setattr(world.upstream, "handle_request", broken)
+    monkeypatch.setattr(populated.upstream, "handle_request", broken)
     failed = robot.post(GROUPS, NEW, **key)
     assert kind(failed) == "internal-error"
     assert b"mistake" not in failed.content
@@ -174,10 +180,10 @@ def test_an_error_of_our_own_leaves_the_key_used(
 
 
 def test_of_two_that_come_at_once_one_is_done(
-    world: World, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot, key = program(), {"Idempotency-Key": "one"}
-    sound, meanwhile = world.upstream.handle_request, []
+    sound, meanwhile = populated.upstream.handle_request, []
 
     def slow(request: Any) -> Any:
         if not meanwhile and b"CreateDeviceGroup" in request.content + request.url.query:
@@ -185,14 +191,14 @@ def test_of_two_that_come_at_once_one_is_done(
             meanwhile[0] = robot.post(GROUPS, NEW, **key)
         return sound(request)
 
-    monkeypatch.setattr(world.upstream, "handle_request", slow)
+    monkeypatch.setattr(populated.upstream, "handle_request", slow)
     assert robot.post(GROUPS, NEW, **key).status_code == 201
     assert kind(meanwhile[0]) == "in-progress"
-    assert creations(world) == 1
+    assert creations(populated) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_four_in_one_moment_one_is_done(world: World, program: MakeProgram) -> None:
+def test_of_four_in_one_moment_one_is_done(populated: PopulatedTeam, program: MakeProgram) -> None:
     robot = program()
     begin = threading.Barrier(4)
 
@@ -205,22 +211,27 @@ def test_of_four_in_one_moment_one_is_done(world: World, program: MakeProgram) -
 
     with ThreadPoolExecutor(4) as pool:
         answers = [future.result(30) for future in [pool.submit(post) for _ in range(4)]]
-    assert creations(world) == 1
+    assert creations(populated) == 1
     assert set(answers) <= {201, 409}
     assert 201 in answers
 
 
 @pytest.mark.parametrize("key", ["", "with space", "x" * 129, "é"])
-def test_a_key_that_is_none_is_refused(world: World, program: MakeProgram, key: str) -> None:
+def test_a_key_that_is_none_is_refused(populated: PopulatedTeam, program: MakeProgram, key: str) -> None:
     assert kind(program().post(GROUPS, NEW, **{"Idempotency-Key": key})) == "not-valid"
-    assert creations(world) == 0
+    assert creations(populated) == 0
 
 
-def test_an_upload_that_is_sent_again_makes_no_second_job(world: World, program: MakeProgram) -> None:
+def test_an_upload_that_is_sent_again_makes_no_second_job(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot = program()
 
     def upload(content: bytes) -> Any:
-        body = {"product_key": world.things["products"]["key"], "file": SimpleUploadedFile("d.csv", content)}
+        body = {
+            "product_key": populated.things["products"]["key"],
+            "file": SimpleUploadedFile("d.csv", content),
+        }
         head = {"Authorization": f"Bearer {robot.made.key}", "Idempotency-Key": "one"}
         return Client().post("/api/v1/sandbox/registrations/upload", body, headers=head)
 
@@ -243,7 +254,9 @@ def send(program: Program, content: bytes, content_type: str = "application/json
     )
 
 
-def test_a_body_that_is_too_large_or_no_json_is_refused(world: World, program: MakeProgram) -> None:
+def test_a_body_that_is_too_large_or_no_json_is_refused(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot = program()
     assert kind(send(robot, b"x" * (2_621_440 + 1))) == "too-large"
     assert kind(send(robot, b"{")) == "bad-request"
@@ -253,7 +266,7 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(world: World, program: M
         "bad-request",
         "not-valid",
     }
-    assert creations(world) == 0
+    assert creations(populated) == 0
 
 
 @pytest.mark.parametrize(
@@ -269,12 +282,14 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(world: World, program: M
     ],
 )
 def test_what_no_database_can_look_for_is_refused(
-    world: World, program: MakeProgram, path: str, status: int
+    populated: PopulatedTeam, program: MakeProgram, path: str, status: int
 ) -> None:
     assert program().get(path).status_code == status
 
 
-def test_what_is_wrong_is_told_by_the_name_of_its_field(world: World, program: MakeProgram) -> None:
+def test_what_is_wrong_is_told_by_the_name_of_its_field(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot = program()
     asked = robot.post(GROUPS, {"name": "x", "colour": "red"}).json()["errors"]
     assert {error["field"] for error in asked} == {"name", "colour"}
@@ -289,7 +304,7 @@ def test_what_is_wrong_is_told_by_the_name_of_its_field(world: World, program: M
 
 
 def test_what_the_platform_refuses_is_told_with_its_code_and_request_id(
-    world: World, program: MakeProgram
+    populated: PopulatedTeam, program: MakeProgram
 ) -> None:
     robot = program()
     missing = robot.get("sandbox/groups/nosuchgroup")
@@ -307,7 +322,7 @@ def test_what_the_platform_refuses_is_told_with_its_code_and_request_id(
     ],
 )
 def test_trouble_of_the_cloud_has_a_status_of_its_own(
-    world: World, emulator: Any, program: MakeProgram, fault: str, expected: str, status: int
+    populated: PopulatedTeam, emulator: Any, program: MakeProgram, fault: str, expected: str, status: int
 ) -> None:
     emulator.faults.add("QueryDeviceGroupList", fault, times=20)
     answer = program().get(GROUPS)
@@ -319,7 +334,11 @@ def test_trouble_of_the_cloud_has_a_status_of_its_own(
 
 
 def test_no_answer_tells_a_secret_even_to_who_may_see_them_in_the_console(
-    world: World, emulator: Any, program: MakeProgram, redis_url: str, caplog: pytest.LogCaptureFixture
+    populated: PopulatedTeam,
+    emulator: Any,
+    program: MakeProgram,
+    redis_url: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from tests.api.test_matrix import EXPECTED, ask, content_of, named
 
@@ -328,8 +347,8 @@ def test_no_answer_tells_a_secret_even_to_who_may_see_them_in_the_console(
     secrets = [KEY_SECRET, robot.made.key, *device_secrets(emulator)]
     seen = {}
     for name in EXPECTED:
-        seen[name] = content_of(ask(robot, name, named(world))).decode()
-    made = robot.post("sandbox/devices", {"product_key": named(world)["product_key"], "name": "canary-1"})
+        seen[name] = content_of(ask(robot, name, named(populated))).decode()
+    made = robot.post("sandbox/devices", {"product_key": named(populated)["product_key"], "name": "canary-1"})
     assert made.status_code == 201
     seen["register"] = made.content.decode()
     secrets += [secret for secret in device_secrets(emulator) if secret not in secrets]
@@ -341,7 +360,9 @@ def test_no_answer_tells_a_secret_even_to_who_may_see_them_in_the_console(
         assert secret not in logged
 
 
-def test_what_a_program_does_is_in_the_trail_with_its_tokens_name(world: World, program: MakeProgram) -> None:
+def test_what_a_program_does_is_in_the_trail_with_its_tokens_name(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
     robot, ours = program(name="nightly"), program(name="robot", team_token=True)
     robot.post(GROUPS, NEW)
     ours.post(GROUPS, {"name": "pumps"})
@@ -357,10 +378,12 @@ def test_what_a_program_does_is_in_the_trail_with_its_tokens_name(world: World, 
     assert [record["target"] for record in found] == ["boilers"]
 
 
-def test_the_trail_is_paged_and_exported_and_the_export_is_in_it(cast: Cast, program: MakeProgram) -> None:
+def test_the_trail_is_paged_and_exported_and_the_export_is_in_it(
+    org: Organization, program: MakeProgram
+) -> None:
     robot = program()
     AuditRecord.objects.bulk_create(
-        AuditRecord(team=cast.team, operation=f"x.{number}", actor_label="x") for number in range(7)
+        AuditRecord(team=org.team, operation=f"x.{number}", actor_label="x") for number in range(7)
     )
     names: list[str] = []
     token = ""
@@ -377,9 +400,9 @@ def test_the_trail_is_paged_and_exported_and_the_export_is_in_it(cast: Cast, pro
     assert robot.get(f"audit?until={until:%Y-%m-%dT%H:%M:%SZ}").json()["items"] == []
 
 
-def test_lists_are_paged_to_their_end(world: World, program: MakeProgram) -> None:
+def test_lists_are_paged_to_their_end(populated: PopulatedTeam, program: MakeProgram) -> None:
     robot = program()
-    key = world.things["products"]["key"]
+    key = populated.things["products"]["key"]
     names: list[str] = []
     token = ""
     while token is not None:
@@ -391,7 +414,7 @@ def test_lists_are_paged_to_their_end(world: World, program: MakeProgram) -> Non
 
 
 def test_a_connection_that_cannot_be_read_is_told_as_such(
-    cast: Cast, emulator: Any, program: MakeProgram
+    org: Organization, emulator: Any, program: MakeProgram
 ) -> None:
     with database.cursor() as cursor:
         cursor.execute(f"UPDATE {Connection._meta.db_table} SET access_key_secret = 'unreadable'")

@@ -9,9 +9,9 @@ import pytest
 from console.access.models import AuditRecord
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_door import kind
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.jobs.conftest import _no_bells, _no_pauses, product
-from tests.world import World
+from tests.populated import PopulatedTeam
 
 __all__ = ["_no_bells", "_no_pauses", "product"]  # fixtures
 
@@ -22,12 +22,12 @@ def robot(program: MakeProgram) -> Program:
 
 
 @pytest.fixture
-def things(world: World) -> dict[str, str]:
+def things(populated: PopulatedTeam) -> dict[str, str]:
     """Where a device, a group and a product are."""
-    device = world.things["devices"]
+    device = populated.things["devices"]
     return {
         "device": f"sandbox/devices/{device['product_key']}/{device['name']}",
-        "group": f"sandbox/groups/{world.things['groups']['group_id']}",
+        "group": f"sandbox/groups/{populated.things['groups']['group_id']}",
         "product": f"sandbox/products/{device['product_key']}",
     }
 
@@ -56,12 +56,18 @@ def test_a_tag_is_set_changed_and_taken_off_and_the_others_stay(
     ],
 )
 def test_a_tag_that_cannot_be_is_told_by_its_field(
-    thing: str, tag: str, value: str, field: str, things: dict[str, str], robot: Program, world: World
+    thing: str,
+    tag: str,
+    value: str,
+    field: str,
+    things: dict[str, str],
+    robot: Program,
+    populated: PopulatedTeam,
 ) -> None:
     answer = robot.ask("PUT", f"{things[thing]}/tags/{tag}", {"value": value})
     assert kind(answer) == "not-valid"
     assert [error["field"] for error in answer.json()["errors"]] == [field]
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
 def test_a_group_has_no_more_tags_than_the_platform_takes(
@@ -73,15 +79,19 @@ def test_a_group_has_no_more_tags_than_the_platform_takes(
     assert robot.ask("PUT", f"{things['group']}/tags/site", {"value": "south"}).status_code == 204
 
 
-def test_the_groups_of_a_device_are_told(things: dict[str, str], robot: Program, world: World) -> None:
-    device = world.things["devices"]
+def test_the_groups_of_a_device_are_told(
+    things: dict[str, str], robot: Program, populated: PopulatedTeam
+) -> None:
+    device = populated.things["devices"]
     body = {"product_key": device["product_key"], "names": [device["name"]]}
     robot.post(f"{things['group']}/devices", body)
     listed = robot.get(f"{things['device']}/groups").json()
     assert things["group"].rpartition("/")[2] in [group["id"] for group in listed]
 
 
-def test_of_several_devices_each_is_told_what_became_of_it(cast: Cast, product: str, robot: Program) -> None:
+def test_of_several_devices_each_is_told_what_became_of_it(
+    org: Organization, product: str, robot: Program
+) -> None:
     for name in ("lamp-1", "lamp-2"):
         robot.post("sandbox/devices", {"product_key": product, "name": name})
     named = [{"product_key": product, "name": name} for name in ("lamp-1", "never-was", "lamp-2", "lamp-1")]
@@ -98,10 +108,10 @@ def test_of_several_devices_each_is_told_what_became_of_it(cast: Cast, product: 
 
 
 def test_deleting_several_devices_waits_for_a_second_person_where_a_rule_asks_for_one(
-    cast: Cast, product: str, robot: Program
+    org: Organization, product: str, robot: Program
 ) -> None:
-    cast.team.approve_deletion_over = 1
-    cast.team.save()
+    org.team.approve_deletion_over = 1
+    org.team.save()
     names = ["lamp-1", "lamp-2"]
     for name in names:
         robot.post("sandbox/devices", {"product_key": product, "name": name})
@@ -119,7 +129,7 @@ def lines(answer: Any) -> list[str]:
 
 
 def test_what_is_wrong_in_a_file_is_told_and_the_bad_lines_handed_back(
-    cast: Cast, product: str, robot: Program
+    org: Organization, product: str, robot: Program
 ) -> None:
     content = b"DeviceName,Nickname\nlamp-1,Lamp_1\nno good name,Lamp_2\n"
     job = robot.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
@@ -133,7 +143,7 @@ def test_what_is_wrong_in_a_file_is_told_and_the_bad_lines_handed_back(
 
 
 def test_the_columns_of_a_file_are_chosen_before_its_job_is_started(
-    cast: Cast, product: str, robot: Program
+    org: Organization, product: str, robot: Program
 ) -> None:
     content = b"serial,what\nLamp_1,lamp-1\nLamp_2,lamp-2\n"
     job = robot.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
@@ -145,7 +155,7 @@ def test_the_columns_of_a_file_are_chosen_before_its_job_is_started(
     assert [(row["name"], row["nickname"]) for row in rows] == [("lamp-1", "Lamp_1"), ("lamp-2", "Lamp_2")]
 
 
-def test_devices_with_random_names_are_registered(cast: Cast, product: str, robot: Program) -> None:
+def test_devices_with_random_names_are_registered(org: Organization, product: str, robot: Program) -> None:
     body = {"product_key": product, "count": 3, "begins": "lamp-"}
     job = robot.post("sandbox/registrations/random", body).json()
     assert (job["state"], job["total"]) == ("queued", 3)

@@ -21,9 +21,9 @@ from console.jobs import kinds
 from console.jobs.models import Job
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_matrix import named
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, until
-from tests.world import World
+from tests.populated import PopulatedTeam
 
 __all__ = ["_no_bells", "_no_pauses", "drain", "product"]  # fixtures
 
@@ -34,7 +34,7 @@ def register(program: Program, product_key: str, count: int = 3, **more: Any) ->
 
 
 def test_many_devices_are_registered_and_their_outcome_is_told(
-    cast: Cast, program: MakeProgram, product: str, drain: Any
+    org: Organization, program: MakeProgram, product: str, drain: Any
 ) -> None:
     robot = program("owner", "operator")
     job = register(robot, product).json()
@@ -54,7 +54,7 @@ def test_many_devices_are_registered_and_their_outcome_is_told(
 
 
 def test_a_list_with_a_bad_line_waits_until_it_is_started_by_itself(
-    cast: Cast, program: MakeProgram, product: str
+    org: Organization, program: MakeProgram, product: str
 ) -> None:
     robot = program("owner", "operator")
     listed = [{"name": "api-00001"}, {"name": "no good name"}]
@@ -69,7 +69,7 @@ def test_a_list_with_a_bad_line_waits_until_it_is_started_by_itself(
     assert robot.post(f"sandbox/jobs/{job['id']}/cancel").status_code == 409
 
 
-def test_a_job_can_be_held_back_and_discarded(cast: Cast, program: MakeProgram, product: str) -> None:
+def test_a_job_can_be_held_back_and_discarded(org: Organization, program: MakeProgram, product: str) -> None:
     robot = program("owner", "operator")
     job = register(robot, product, start=False).json()
     assert job["state"] == "ready"
@@ -78,7 +78,7 @@ def test_a_job_can_be_held_back_and_discarded(cast: Cast, program: MakeProgram, 
 
 
 def test_an_uploaded_file_that_is_none_is_told_as_rejected(
-    cast: Cast, program: MakeProgram, product: str
+    org: Organization, program: MakeProgram, product: str
 ) -> None:
     robot = program("owner", "operator")
     answer = Client().post(
@@ -92,50 +92,54 @@ def test_an_uploaded_file_that_is_none_is_told_as_rejected(
 
 @pytest.mark.parametrize("end", ["revoked", "lowered", "left"])
 def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
-    cast: Cast, program: MakeProgram, product: str, clock: Any, drain: Any, end: str
+    org: Organization, program: MakeProgram, product: str, clock: Any, drain: Any, end: str
 ) -> None:
     robot = program("administrator", "operator", name="nightly")
     job = Job.objects.get(pk=register(robot, product).json()["id"])
     until(job, "register", clock)
     if end == "revoked":
-        revoke(robot.made.token, cast.members["administrator"], Origin())
+        revoke(robot.made.token, org.members["administrator"], Origin())
     elif end == "lowered":
         ApiToken.objects.update(role_slug="viewer")
     else:
-        Membership.objects.filter(user=cast.members["administrator"]).delete()
+        Membership.objects.filter(user=org.members["administrator"]).delete()
     job = drain(job)
     assert job.state == Job.State.FAILED
     words = {"revoked": "was revoked", "lowered": "does not allow", "left": "no longer a member"}
     assert words[end] in job.why
     with pytest.raises(NotFound):
-        devices.device_detail(cast.gateway(), product, "api-00000", fresh=True)
+        devices.device_detail(org.gateway(), product, "api-00000", fresh=True)
 
 
 def test_a_person_who_starts_a_programs_draft_acts_with_their_own_rights(
-    cast: Cast, program: MakeProgram, product: str, drain: Any, sign_in: Any
+    org: Organization, program: MakeProgram, product: str, drain: Any, sign_in: Any
 ) -> None:
     robot = program("owner", "operator")
     job = Job.objects.get(pk=register(robot, product, start=False).json()["id"])
-    revoke(robot.made.token, cast.members["owner"], Origin())
-    sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"))
+    revoke(robot.made.token, org.members["owner"], Origin())
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     job = drain(job)
     assert (job.state, job.token) == (Job.State.SUCCEEDED, None)
 
 
-def test_a_token_with_jobs_is_not_deleted_under_them(cast: Cast, program: MakeProgram, product: str) -> None:
+def test_a_token_with_jobs_is_not_deleted_under_them(
+    org: Organization, program: MakeProgram, product: str
+) -> None:
     robot = program("owner", "operator")
     register(robot, product)
     with pytest.raises(RestrictedError):
         ApiToken.objects.get().delete()
 
 
-def test_programs_collect_no_secrets(cast: Cast, program: MakeProgram, product: str, drain: Any) -> None:
+def test_programs_collect_no_secrets(
+    org: Organization, program: MakeProgram, product: str, drain: Any
+) -> None:
     robot = program("owner", "administrator")
-    membership = Membership.objects.select_related("team", "user").get(user=cast.members["owner"])
+    membership = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     gateway = Gateway(
         actor=membership.user,
         membership=membership.limited_by(robot.made.token),
-        connection=cast.connection,
+        connection=org.connection,
         reauthenticated=True,
     )
     assert not gateway.reveals("QueryDeviceInfo")
@@ -147,12 +151,12 @@ def test_programs_collect_no_secrets(cast: Cast, program: MakeProgram, product: 
 
 
 def test_what_a_rule_of_the_team_holds_back_waits_for_a_second_person(
-    world: World, program: MakeProgram, drain: Any
+    populated: PopulatedTeam, program: MakeProgram, drain: Any
 ) -> None:
-    cast, names = world.cast, named(world)
+    org, names = populated.org, named(populated)
     ApprovalRequest.objects.all().delete()
-    cast.team.approve_deletion_over = 0
-    cast.team.save()
+    org.team.approve_deletion_over = 0
+    org.team.save()
     robot = program("operator", "operator")
     path = f"sandbox/devices/{names['product_key']}/{names['name']}"
     answer = robot.ask("DELETE", path, **{"Approval-Reason": "Broken in the field"})
@@ -164,13 +168,13 @@ def test_what_a_rule_of_the_team_holds_back_waits_for_a_second_person(
         "DeleteDevice",
     )
     assert answer["Location"] == told["url"]
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
     assert robot.ask("DELETE", path).json()["id"] == told["id"], "the same is not asked for twice"
     asked = robot.get(told["url"].partition("/api/v1/")[2])
     assert asked.json()["state"] == "waiting"
     assert program("outsider", "administrator").get(f"sandbox/approvals/{told['id']}").status_code == 404
     request = ApprovalRequest.objects.get(pk=told["id"])
-    approvals.approve(request, cast.gateway("administrator"), seen=request.digest)
+    approvals.approve(request, org.gateway("administrator"), seen=request.digest)
     drain(ApprovalRequest.objects.get(pk=told["id"]).job)
     assert robot.get(f"sandbox/approvals/{told['id']}").json()["state"] == "done"
     assert robot.get(path).status_code == 404

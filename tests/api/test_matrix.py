@@ -16,14 +16,14 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from console.access.models import AuditRecord
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.api.document import PREFIX, document, operations
 from console.api.urls import urlpatterns
 from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
 from console.jobs.models import Job
 from tests.api.conftest import MakeProgram, Program
-from tests.world import World
+from tests.populated import PopulatedTeam
 
 ROLES = ("viewer", "operator", "release-engineer", "administrator")
 EVERYBODY, FLEET = frozenset(ROLES), frozenset({"operator", "administrator"})
@@ -140,13 +140,13 @@ BY_ID = {
 INSTEAD = {name: {"name": "radio"} for name in ("edit_module", "delete_module")}
 
 
-def named(world: World) -> dict[str, Any]:
+def named(populated: PopulatedTeam) -> dict[str, Any]:
     """What paths, queries and bodies name, filled with things of the team."""
-    things = world.things
+    things = populated.things
     waiting = ApprovalRequest.objects.filter(state="waiting", operation="DeleteDevice")
     approval = waiting.first() or ApprovalRequest.objects.create(
-        team=world.cast.team,
-        connection=world.cast.connection,
+        team=populated.org.team,
+        connection=populated.org.connection,
         rule="deletion",
         state="waiting",
         operation="DeleteDevice",
@@ -155,7 +155,7 @@ def named(world: World) -> dict[str, Any]:
     )
     return {
         "approval_id": approval.pk,
-        "connection": world.cast.connection.slug,
+        "connection": populated.org.connection.slug,
         "product_key": things["devices"]["product_key"],
         "name": things["devices"]["name"],
         "group_id": things["groups"]["group_id"],
@@ -222,25 +222,27 @@ def test_every_operation_says_what_it_does_and_how_it_fails() -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_role_gets_what_it_may_and_no_more(world: World, program: MakeProgram, name: str) -> None:
-    wanted, names = EXPECTED[name], named(world)
+def test_each_role_gets_what_it_may_and_no_more(
+    populated: PopulatedTeam, program: MakeProgram, name: str
+) -> None:
+    wanted, names = EXPECTED[name], named(populated)
     if name == "remove_product_tag":
         ask(program("owner", "administrator", name="first"), "set_product_tag", names)
     if name == "unpublish_product":
         ask(program("owner", "administrator", name="first"), "publish_product", names)
-    world.upstream.writes.clear()
+    populated.upstream.writes.clear()
     for role, of_team in product(sorted(EVERYBODY - wanted.may), (False, True)):
         refused = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
         answer = ask(refused, name, names)
         assert answer.status_code == 403, f"{role}: {content_of(answer)!r}"
         assert answer["Content-Type"] == "application/problem+json"
-    assert world.upstream.writes == [], "a refused request reached the platform"
+    assert populated.upstream.writes == [], "a refused request reached the platform"
     first, *others = product(sorted(wanted.may), (False, True))
     answer = ask(program("owner", first[0]), name, names)
     content = content_of(answer)
     assert answer.status_code == wanted.answer, f"{first}: {content!r}"
     if BY_ID[name][1] == "get":
-        assert world.upstream.writes == [], "reading changed something"
+        assert populated.upstream.writes == [], "reading changed something"
     check(name, answer.status_code, answer["Content-Type"], content)
     for role, of_team in others:  # what the first did may be in their way, their role is not
         allowed = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
@@ -249,9 +251,11 @@ def test_each_role_gets_what_it_may_and_no_more(world: World, program: MakeProgr
 
 
 @pytest.mark.parametrize("name", [name for name, wanted in EXPECTED.items() if wanted.may == EVERYBODY])
-def test_every_role_reads_what_everybody_may(world: World, program: MakeProgram, name: str) -> None:
+def test_every_role_reads_what_everybody_may(
+    populated: PopulatedTeam, program: MakeProgram, name: str
+) -> None:
     for role in ROLES:
-        assert ask(program("owner", role), name, named(world)).status_code == 200, role
+        assert ask(program("owner", role), name, named(populated)).status_code == 200, role
 
 
 def check(name: str, status: int, content_type: str, content: bytes) -> None:
@@ -272,10 +276,12 @@ def check(name: str, status: int, content_type: str, content: bytes) -> None:
 
 
 def test_what_is_narrowed_to_other_products_reaches_nothing_of_this_one(
-    world: World, program: MakeProgram
+    populated: PopulatedTeam, program: MakeProgram
 ) -> None:
-    names = named(world)
-    elsewhere = program("owner", "administrator", narrowing=Narrowing(products=frozenset({"anotherkey1"})))
+    names = named(populated)
+    elsewhere = program(
+        "owner", "administrator", access_scope=AccessScope(products=frozenset({"anotherkey1"}))
+    )
     harmless = {"get_token", "list_connections"}
     for name in set(EXPECTED) - harmless:
         answer = ask(elsewhere, name, names)
@@ -284,67 +290,69 @@ def test_what_is_narrowed_to_other_products_reaches_nothing_of_this_one(
         if answer.status_code == 200:
             assert names["product_key"].encode() not in content, name
             assert json.loads(content).get("items") in ([], None), name
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_what_is_narrowed_to_a_connection_finds_no_other(world: World, program: MakeProgram) -> None:
-    cast = world.cast
+def test_what_is_narrowed_to_a_connection_finds_no_other(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    org = populated.org
     second = Connection.objects.create(
-        team=cast.team,
+        team=org.team,
         slug="second",
         name="Second",
         endpoint="http://emulator.test",
         access_key_id="a",
         access_key_secret="b",
     )
-    only = program("owner", "administrator", narrowing=Narrowing(connections=frozenset({second.pk})))
+    only = program("owner", "administrator", access_scope=AccessScope(connections=frozenset({second.pk})))
     assert [one["slug"] for one in only.get("connections").json()] == ["second"]
     assert only.get("audit").status_code == 403
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
-        assert ask(only, name, named(world)).status_code == 404, name
-    assert world.upstream.writes == []
+        assert ask(only, name, named(populated)).status_code == 404, name
+    assert populated.upstream.writes == []
 
 
-def test_nothing_of_another_team_is_found(world: World, program: MakeProgram) -> None:
+def test_nothing_of_another_team_is_found(populated: PopulatedTeam, program: MakeProgram) -> None:
     stranger = program("outsider", "administrator")
-    theirs = named(world)
+    theirs = named(populated)
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
         assert ask(stranger, name, theirs).status_code == 404, name
-    own = theirs | {"connection": world.cast.other_connection.slug}
+    own = theirs | {"connection": populated.org.other_connection.slug}
     numbered = [
         name for name, (path, _m, _o) in BY_ID.items() if "{job_id}" in path or "{approval_id}" in path
     ]
     for name in numbered:
         assert ask(stranger, name, own).status_code == 404, name
     assert Job.objects.get(pk=theirs["job_id"]).state == "queued"
-    AuditRecord.objects.create(team=world.cast.team, operation="secret.of.acme", actor_label="x")
+    AuditRecord.objects.create(team=populated.org.team, operation="secret.of.acme", actor_label="x")
     assert "secret.of.acme" not in stranger.get("audit").content.decode()
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_without_a_token_that_works_everything_is_refused_alike(world: World) -> None:
-    names = named(world)
+def test_without_a_token_that_works_everything_is_refused_alike(populated: PopulatedTeam) -> None:
+    names = named(populated)
     for name, (path, method, _operation) in BY_ID.items():
         answer = Client().generic(method.upper(), path.format(**names))
         assert answer.status_code == 401, name
         assert answer["Cache-Control"] == "no-store"
 
 
-def test_no_other_method_does_anything(world: World, program: MakeProgram) -> None:
-    owner, names = program("owner", "administrator"), named(world)
+def test_no_other_method_does_anything(populated: PopulatedTeam, program: MakeProgram) -> None:
+    owner, names = program("owner", "administrator"), named(populated)
     for path, methods in document()["paths"].items():
         for method in {"get", "post", "put", "patch", "delete", "options", "trace"} - set(methods):
             answer = owner.ask(method, path.removeprefix(PREFIX).format(**names))
             assert answer.status_code == 405, f"{method} {path}"
             assert set(answer["Allow"].lower().split(", ")) == set(methods)
             assert answer["Content-Type"] == "application/problem+json"
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
 @pytest.mark.parametrize(
     "path", ["", "nothing", "sandbox/nothing", "sandbox/products/", "token/", "../api/v1/x"]
 )
-def test_an_address_that_there_is_not_is_a_problem(cast: Any, path: str) -> None:
+def test_an_address_that_there_is_not_is_a_problem(org: Any, path: str) -> None:
     answer = Client().get(f"{PREFIX}{path}")
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"

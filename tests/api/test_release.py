@@ -9,14 +9,14 @@ import pytest
 from django.test import Client
 
 from console.access.models import AuditRecord
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.approvals.models import ApprovalRequest
 from console.jobs import engine
 from console.jobs.models import Chunk
 from console.ota import api
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_door import kind
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.jobs.conftest import _no_bells, _no_pauses, a_moment_ago
 from tests.ota.conftest import calls, product
 
@@ -52,8 +52,8 @@ def upload(robot: Program, product_key: str, *, key: str = "", **fields: Any) ->
     return robot.upload(PACKAGES, name, content, key=key, **sent)
 
 
-def packages(cast: Cast) -> tuple[api.Package, ...]:
-    return api.list_packages(cast.gateway(), size=100).packages
+def packages(org: Organization) -> tuple[api.Package, ...]:
+    return api.list_packages(org.gateway(), size=100).packages
 
 
 def to_its_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[str, Any]:
@@ -74,12 +74,12 @@ def to_its_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[s
 
 
 def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
-    lamps: str, cast: Cast, pipeline: Program, emulator: Any, clock: Any
+    lamps: str, org: Organization, pipeline: Program, emulator: Any, clock: Any
 ) -> None:
     made, again = upload(pipeline, lamps, key="build-17"), upload(pipeline, lamps, key="build-17")
     assert (made.status_code, again["Idempotent-Replayed"]) == (201, "true")
     assert made.json() == again.json()
-    assert len(packages(cast)) == 1
+    assert len(packages(org)) == 1
     address = f"{PACKAGES}/{made.json()['package_id']}"
     package = pipeline.get(address).json()
     assert (package["verification"], package["ready"]) == ("unverified", False)
@@ -108,7 +108,7 @@ def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
         told = pipeline.get(f"sandbox/devices/{lamps}/{lamp}/updates").json()
         assert told == {"versions": [{"module": "default", "version": "2.0.0"}], "unfinished": []}
 
-    trail = AuditRecord.objects.filter(token=pipeline.made.token.label, connection=cast.connection.slug)
+    trail = AuditRecord.objects.filter(token=pipeline.made.token.label, connection=org.connection.slug)
     assert [(one.operation, one.outcome) for one in trail.order_by("pk")] == [
         ("GenerateOTAUploadURL", "done"),
         ("CreateOTAFirmware", "done"),
@@ -138,7 +138,7 @@ def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
     ],
 )
 def test_what_is_wrong_with_a_package_is_told_by_its_field_before_anything_is_sent(
-    sent: dict[str, Any], at: str, lamps: str, cast: Cast, pipeline: Program, calls: list[str]
+    sent: dict[str, Any], at: str, lamps: str, org: Organization, pipeline: Program, calls: list[str]
 ) -> None:
     answer = upload(pipeline, **{"product_key": lamps, **sent})
     assert kind(answer) == "not-valid"
@@ -176,7 +176,7 @@ class Unread:
     ],
 )
 def test_who_may_not_send_a_package_is_refused_before_it_is_read(
-    role: str, length: int, expected: int, cast: Cast, program: MakeProgram
+    role: str, length: int, expected: int, org: Organization, program: MakeProgram
 ) -> None:
     answer = Client().generic(
         "POST",
@@ -202,7 +202,12 @@ def test_who_may_not_send_a_package_is_refused_before_it_is_read(
     ],
 )
 def test_a_form_that_is_none_is_refused(
-    content_type: str, content: bytes, expected: str, key: dict[str, str], cast: Cast, pipeline: Program
+    content_type: str,
+    content: bytes,
+    expected: str,
+    key: dict[str, str],
+    org: Organization,
+    pipeline: Program,
 ) -> None:
     headers = {"Authorization": f"Bearer {pipeline.made.key}", **key}
     answer = Client().generic("POST", f"/api/v1/{PACKAGES}", content, content_type, headers=headers)
@@ -210,13 +215,13 @@ def test_a_form_that_is_none_is_refused(
 
 
 def test_a_package_of_a_product_out_of_reach_is_not_brought_to_the_store(
-    lamps: str, cast: Cast, program: MakeProgram, calls: list[str]
+    lamps: str, org: Organization, program: MakeProgram, calls: list[str]
 ) -> None:
-    narrowed = Narrowing(products=frozenset({"anotherkey1"}))
-    robot = program("owner", "release-engineer", narrowing=narrowed)
+    narrowed = AccessScope(products=frozenset({"anotherkey1"}))
+    robot = program("owner", "release-engineer", access_scope=narrowed)
     assert upload(robot, lamps).status_code in {403, 404}
     assert "GenerateOTAUploadURL" not in calls
-    assert packages(cast) == ()
+    assert packages(org) == ()
 
 
 def test_a_name_that_is_taken_is_told_and_the_key_can_be_used_again(lamps: str, pipeline: Program) -> None:
@@ -229,10 +234,10 @@ def test_a_name_that_is_taken_is_told_and_the_key_can_be_used_again(lamps: str, 
 
 
 def test_verifying_waits_for_a_second_person_where_a_rule_asks_for_one(
-    lamps: str, cast: Cast, pipeline: Program
+    lamps: str, org: Organization, pipeline: Program
 ) -> None:
-    cast.team.approve_batch_over = 1
-    cast.team.save()
+    org.team.approve_batch_over = 1
+    org.team.save()
     package_id = upload(pipeline, lamps).json()["package_id"]
     answer = pipeline.post(f"{PACKAGES}/{package_id}/verification", {"names": ["lamp-1", "lamp-2"]})
     assert answer.status_code == 202

@@ -13,14 +13,14 @@ from django.utils import timezone
 from console.access import teams
 from console.access.audit import Origin
 from console.access.models import ApiToken, AuditRecord, CustomRole, Membership, Team, User
-from console.access.narrowing import Narrowing
 from console.access.roles import BUILT_IN
+from console.access.scope import AccessScope
 from console.access.tokens import keys
 from console.access.tokens.making import Wanted, giveable, make_for_team, make_personal, revoke
 from tests.api.conftest import MakeProgram, actor_of
-from tests.conftest import Cast
+from tests.conftest import Organization
 
-WANTED = Wanted("nightly", "viewer", Narrowing(), 90)
+WANTED = Wanted("nightly", "viewer", AccessScope(), 90)
 
 
 def status(program) -> int:
@@ -36,7 +36,7 @@ def test_a_key_is_told_from_what_is_none_by_its_form_and_checksum() -> None:
     assert len({keys.new_key() for _ in range(100)}) == 100
 
 
-def test_of_a_token_only_a_digest_is_kept(cast: Cast, program: MakeProgram) -> None:
+def test_of_a_token_only_a_digest_is_kept(org: Organization, program: MakeProgram) -> None:
     made = program().made
     kept = ApiToken.objects.values().get(pk=made.token.pk)
     assert made.key not in str(kept)
@@ -44,34 +44,34 @@ def test_of_a_token_only_a_digest_is_kept(cast: Cast, program: MakeProgram) -> N
     assert len(kept["hint"]) < 12
 
 
-def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(cast: Cast) -> None:
+def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(org: Organization) -> None:
     for slug in BUILT_IN:
-        actor = actor_of(cast.team, cast.members[slug])
+        actor = actor_of(org.team, org.members[slug])
         given = {role.slug for role in giveable(actor.membership)}
         assert "owner" not in given
         assert all(actor.membership.role.includes(BUILT_IN[role]) for role in given)
         for refused in {*BUILT_IN, "nothing"} - given:
             with pytest.raises(PermissionDenied):
-                make_personal(actor, Wanted("x", refused, Narrowing(), 1))
+                make_personal(actor, Wanted("x", refused, AccessScope(), 1))
     assert not ApiToken.objects.exists()
     assert AuditRecord.objects.filter(operation="token.make", outcome="refused").count() >= len(BUILT_IN)
 
 
 @pytest.mark.parametrize("days", [0, -1, 366])
-def test_a_token_works_for_a_year_at_most(cast: Cast, days: int) -> None:
+def test_a_token_works_for_a_year_at_most(org: Organization, days: int) -> None:
     with pytest.raises(ValidationError):
-        make_personal(actor_of(cast.team, cast.members["owner"]), Wanted("x", "viewer", Narrowing(), days))
+        make_personal(actor_of(org.team, org.members["owner"]), Wanted("x", "viewer", AccessScope(), days))
 
 
-def test_only_who_may_change_members_makes_tokens_of_the_team(cast: Cast) -> None:
+def test_only_who_may_change_members_makes_tokens_of_the_team(org: Organization) -> None:
     for slug in ("viewer", "operator", "release-engineer"):
         with pytest.raises(PermissionDenied):
-            make_for_team(actor_of(cast.team, cast.members[slug]), WANTED)
+            make_for_team(actor_of(org.team, org.members[slug]), WANTED)
     assert not User.objects.filter(is_service=True).exists()
 
 
-def test_two_tokens_that_work_are_not_called_the_same(cast: Cast) -> None:
-    actor = actor_of(cast.team, cast.members["owner"])
+def test_two_tokens_that_work_are_not_called_the_same(org: Organization) -> None:
+    actor = actor_of(org.team, org.members["owner"])
     first = make_personal(actor, WANTED)
     make_for_team(actor, WANTED)  # another list
     for make in (make_personal, make_for_team):
@@ -81,18 +81,20 @@ def test_two_tokens_that_work_are_not_called_the_same(cast: Cast) -> None:
     make_personal(actor, WANTED)
 
 
-def test_a_token_works_until_it_expires_or_is_revoked(cast: Cast, program: MakeProgram) -> None:
+def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program: MakeProgram) -> None:
     first, second = program(days=1, name="a"), program(name="b")
     assert (status(first), status(second)) == (200, 200)
     with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1), tick=True):
         assert (status(first), status(second)) == (401, 200)
-    revoke(second.made.token, cast.members["owner"], Origin())
+    revoke(second.made.token, org.members["owner"], Origin())
     assert status(second) == 401
 
 
-def test_unknown_expired_and_revoked_tokens_are_answered_alike(cast: Cast, program: MakeProgram) -> None:
+def test_unknown_expired_and_revoked_tokens_are_answered_alike(
+    org: Organization, program: MakeProgram
+) -> None:
     revoked, expired = program(name="a"), program(name="b")
-    revoke(revoked.made.token, cast.members["owner"], Origin())
+    revoke(revoked.made.token, org.members["owner"], Origin())
     ApiToken.objects.filter(pk=expired.made.token.pk).update(expires_at=timezone.now())
     unknown = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
     nothing = Client().get("/api/v1/token")
@@ -102,22 +104,22 @@ def test_unknown_expired_and_revoked_tokens_are_answered_alike(cast: Cast, progr
     assert all(answer["WWW-Authenticate"].startswith("Bearer") for answer in answers)
 
 
-def test_a_browsers_session_opens_nothing(cast: Cast, sign_in) -> None:
+def test_a_browsers_session_opens_nothing(org: Organization, sign_in) -> None:
     client = sign_in("owner")
     assert client.get("/api/v1/token").status_code == 401
     assert client.post("/api/v1/sandbox/groups", "{}", content_type="application/json").status_code == 401
 
 
-def test_who_loses_their_role_takes_it_from_their_tokens(cast: Cast, program: MakeProgram) -> None:
+def test_who_loses_their_role_takes_it_from_their_tokens(org: Organization, program: MakeProgram) -> None:
     mine = program("administrator", "administrator")
     assert mine.get("token").json()["levels"]["members"] == "write"
-    Membership.objects.filter(user=cast.members["administrator"]).update(role_slug="viewer")
+    Membership.objects.filter(user=org.members["administrator"]).update(role_slug="viewer")
     assert mine.get("token").json()["levels"]["devices"] == "read"
     assert mine.get("audit").status_code == 403
 
 
-def test_a_token_of_a_role_that_is_gone_may_do_nothing(cast: Cast, program: MakeProgram) -> None:
-    own = CustomRole.objects.create(team=cast.team, slug="night", name="Night", levels={"devices": 1})
+def test_a_token_of_a_role_that_is_gone_may_do_nothing(org: Organization, program: MakeProgram) -> None:
+    own = CustomRole.objects.create(team=org.team, slug="night", name="Night", levels={"devices": 1})
     mine = program("owner", "night")
     assert mine.get("token").json()["levels"]["devices"] == "read"
     own.delete()
@@ -125,61 +127,65 @@ def test_a_token_of_a_role_that_is_gone_may_do_nothing(cast: Cast, program: Make
 
 
 def test_who_left_the_team_or_was_closed_out_takes_their_tokens_along(
-    cast: Cast, program: MakeProgram
+    org: Organization, program: MakeProgram
 ) -> None:
     mine = program("operator", "viewer")
-    member = Membership.objects.get(user=cast.members["operator"])
+    member = Membership.objects.get(user=org.members["operator"])
     User.objects.filter(pk=member.user_id).update(is_active=False)
     assert status(mine) == 401
     User.objects.filter(pk=member.user_id).update(is_active=True)
-    teams.remove_member(actor_of(cast.team, cast.members["owner"]), member)
+    teams.remove_member(actor_of(org.team, org.members["owner"]), member)
     assert status(mine) == 401
-    Membership.objects.create(team=cast.team, user=cast.members["operator"], role_slug="operator")
+    Membership.objects.create(team=org.team, user=org.members["operator"], role_slug="operator")
     assert status(mine) == 401, "who comes back does not bring old tokens with them"
 
 
 def test_where_the_team_requires_a_second_factor_a_token_of_somebody_without_one_does_not_work(
-    cast: Cast, program: MakeProgram
+    org: Organization, program: MakeProgram
 ) -> None:
     mine, ours = program(), program(team_token=True, name="ours")
-    Team.objects.filter(pk=cast.team.pk).update(second_factor_required=True)
+    Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
     assert (status(mine), status(ours)) == (401, 200)
 
 
 def test_a_token_of_the_team_outlives_who_made_it_and_ends_with_its_account(
-    cast: Cast, program: MakeProgram
+    org: Organization, program: MakeProgram
 ) -> None:
     ours = program("administrator", "operator", team_token=True, name="robot")
     told = ours.get("token").json()
     assert (told["acts_for"], told["role"]) == ("robot", "operator")
-    Membership.objects.filter(user=cast.members["administrator"]).delete()
+    Membership.objects.filter(user=org.members["administrator"]).delete()
     assert status(ours) == 200
     account = ours.made.token.user
     assert account.is_service
     assert not account.has_usable_password()
-    revoke(ours.made.token, cast.members["owner"], Origin())
+    revoke(ours.made.token, org.members["owner"], Origin())
     account.refresh_from_db()
     assert not account.is_active
     assert not account.memberships.exists()
 
 
-def test_only_its_person_and_who_may_change_members_revoke_a_token(cast: Cast, program: MakeProgram) -> None:
+def test_only_its_person_and_who_may_change_members_revoke_a_token(
+    org: Organization, program: MakeProgram
+) -> None:
     mine = program("operator", "viewer")
-    for other in (cast.members["viewer"], cast.outsider):
+    for other in (org.members["viewer"], org.outsider):
         with pytest.raises(PermissionDenied):
             revoke(mine.made.token, other, Origin())
     assert status(mine) == 200
-    revoke(mine.made.token, cast.members["administrator"], Origin())
+    revoke(mine.made.token, org.members["administrator"], Origin())
     assert status(mine) == 401
 
 
-def test_making_using_and_revoking_are_in_the_trail_without_the_key(cast: Cast, program: MakeProgram) -> None:
+def test_making_using_and_revoking_are_in_the_trail_without_the_key(
+    org: Organization, program: MakeProgram
+) -> None:
     mine = program(name="nightly")
     for address in ("10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.2"):
         ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
         ApiToken.objects.filter(last_used_ip=None).update(last_used_at=None)
         Client(REMOTE_ADDR=address).get("/api/v1/token", headers={"Authorization": f"Bearer {mine.made.key}"})
-    revoke(mine.made.token, cast.members["owner"], Origin())
+    revoke(mine.made.token, org.members["owner"], Origin())
     status(mine)
     status(mine)
     trail = AuditRecord.objects.filter(operation__startswith="token.").order_by("id")
@@ -193,7 +199,7 @@ def test_making_using_and_revoking_are_in_the_trail_without_the_key(cast: Cast, 
     assert mine.made.key not in str(list(AuditRecord.objects.values()))
 
 
-def test_when_a_token_was_used_is_written_once_a_minute(cast: Cast, program: MakeProgram) -> None:
+def test_when_a_token_was_used_is_written_once_a_minute(org: Organization, program: MakeProgram) -> None:
     mine = program()
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:

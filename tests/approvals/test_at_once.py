@@ -29,8 +29,8 @@ def told(act):
     return tried
 
 
-def test_approved_by_two_at_once_it_is_done_once(cast, of_product, drain):
-    gateways = [cast.gateway("owner"), cast.gateway("administrator")]
+def test_approved_by_two_at_once_it_is_done_once(org, of_product, drain):
+    gateways = [org.gateway("owner"), org.gateway("administrator")]
     found = at_once(
         *(told(lambda g=g: actions.approve(of_product, g, seen=of_product.digest)) for g in gateways)
     )
@@ -39,25 +39,25 @@ def test_approved_by_two_at_once_it_is_done_once(cast, of_product, drain):
     drain(Job.objects.get())
 
 
-def test_approved_and_refused_and_withdrawn_at_once_one_counts(cast, of_product):
+def test_approved_and_refused_and_withdrawn_at_once_one_counts(org, of_product):
     found = at_once(
-        told(lambda: actions.approve(of_product, cast.gateway("owner"), seen=of_product.digest)),
-        told(lambda: actions.refuse(of_product, cast.gateway("administrator"), reason="no")),
-        told(lambda: actions.withdraw(of_product, cast.gateway("operator"))),
+        told(lambda: actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)),
+        told(lambda: actions.refuse(of_product, org.gateway("administrator"), reason="no")),
+        told(lambda: actions.withdraw(of_product, org.gateway("operator"))),
     )
     assert sorted(found) == [False, False, True]
     of_product.refresh_from_db()
     assert Job.objects.count() == (of_product.state == ApprovalRequest.State.APPROVED)
 
 
-def test_the_same_asked_by_two_at_once_is_one_request(cast, rules, prepared, product):
+def test_the_same_asked_by_two_at_once_is_one_request(org, rules, prepared, product):
     rules(product=True)
     drafts = {
         role: prepared("DeleteProduct", [{"ProductKey": product}], role) for role in ("operator", "owner")
     }
     found = at_once(
         *(
-            lambda role=role, draft=draft: actions.ask(draft, cast.gateway(role), REASON).pk
+            lambda role=role, draft=draft: actions.ask(draft, org.gateway(role), REASON).pk
             for role, draft in drafts.items()
         )
     )
@@ -65,11 +65,11 @@ def test_the_same_asked_by_two_at_once_is_one_request(cast, rules, prepared, pro
     assert ApprovalRequest.objects.filter(state="waiting").count() == 1
 
 
-def test_deletions_side_by_side_are_counted_one_after_another(cast, rules, product, devices):
+def test_deletions_side_by_side_are_counted_one_after_another(org, rules, product, devices):
     rules(deletion=3)
 
     def delete(name):
-        return told(lambda: cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name))
+        return told(lambda: org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name))
 
     assert sum(at_once(*map(delete, devices[:8]))) == 3
-    assert len(there(cast, product)) == len(devices) - 3
+    assert len(there(org, product)) == len(devices) - 3

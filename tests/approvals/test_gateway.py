@@ -30,30 +30,30 @@ from console.connections.models import Connection, RecentDeletion
 from tests.approvals.conftest import exists, there
 
 
-def test_a_team_without_rules_asks_nobody(cast, product, devices):
-    answers = cast.gateway().each(
+def test_a_team_without_rules_asks_nobody(org, product, devices):
+    answers = org.gateway().each(
         "DeleteDevice", [{"ProductKey": product, "DeviceName": name} for name in devices]
     )
     assert all(isinstance(answer, dict) for answer in answers)
-    cast.gateway().call("DeleteProduct", ProductKey=product)
-    assert not exists(cast, product)
+    org.gateway().call("DeleteProduct", ProductKey=product)
+    assert not exists(org, product)
 
 
 @pytest.mark.parametrize("role", ["operator", "administrator", "owner"])
-def test_deleting_a_product_is_held_back_from_everybody_and_nothing_is_sent(cast, rules, product, role):
+def test_deleting_a_product_is_held_back_from_everybody_and_nothing_is_sent(org, rules, product, role):
     rules(product=True)
     before = AuditRecord.objects.count()
     with pytest.raises(ApprovalNeeded) as raised:
-        cast.gateway(role).call("DeleteProduct", ProductKey=product)
+        org.gateway(role).call("DeleteProduct", ProductKey=product)
     assert raised.value.rule is Rule.PRODUCT
     assert AuditRecord.objects.count() == before
-    assert exists(cast, product)
+    assert exists(org, product)
 
 
-def test_a_role_that_may_not_do_it_is_refused_and_not_led_to_a_request(cast, rules, product):
+def test_a_role_that_may_not_do_it_is_refused_and_not_led_to_a_request(org, rules, product):
     rules(product=True)
     with pytest.raises(PermissionRefused):
-        cast.gateway("viewer").call("DeleteProduct", ProductKey=product)
+        org.gateway("viewer").call("DeleteProduct", ProductKey=product)
 
 
 def test_every_operation_that_destroys_is_decided_on():
@@ -93,39 +93,39 @@ def named(product: str, names: list[str]) -> list[dict[str, str]]:
 
 
 def test_more_devices_at_once_than_the_limit_wait_and_as_many_as_the_limit_do_not(
-    cast, rules, product, devices
+    org, rules, product, devices
 ):
     rules(deletion=5)
     with pytest.raises(ApprovalNeeded) as raised:
-        cast.gateway().each("DeleteDevice", named(product, devices[:6]))
+        org.gateway().each("DeleteDevice", named(product, devices[:6]))
     assert raised.value.devices == 6
-    assert there(cast, product) == devices
-    cast.gateway().each("DeleteDevice", named(product, devices[:5]))
-    assert there(cast, product) == devices[5:]
+    assert there(org, product) == devices
+    org.gateway().each("DeleteDevice", named(product, devices[:5]))
+    assert there(org, product) == devices[5:]
 
 
-def test_many_small_deletions_one_after_another_are_a_large_one(cast, rules, product, devices):
+def test_many_small_deletions_one_after_another_are_a_large_one(org, rules, product, devices):
     rules(deletion=3)
     for name in devices[:3]:
-        cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
+        org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
     with pytest.raises(ApprovalNeeded) as raised:
-        cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
+        org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
     assert [call.params["DeviceName"] for call in raised.value.calls] == [devices[3]]
-    assert there(cast, product) == devices[3:]
+    assert there(org, product) == devices[3:]
     # Another person's count is their own.
-    cast.gateway("administrator").call("DeleteDevice", ProductKey=product, DeviceName=devices[4])
+    org.gateway("administrator").call("DeleteDevice", ProductKey=product, DeviceName=devices[4])
     # Ten minutes later it is a new deletion.
     RecentDeletion.objects.update(at=timezone.now() - timedelta(minutes=11))
-    cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
-    assert there(cast, product) == devices[5:]
+    org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
+    assert there(org, product) == devices[5:]
 
 
-def test_a_second_connection_to_the_same_account_is_no_way_round(cast, rules, product, devices):
+def test_a_second_connection_to_the_same_account_is_no_way_round(org, rules, product, devices):
     rules(deletion=3)
-    cast.gateway().each("DeleteDevice", named(product, devices[:3]))
-    first = cast.connection
+    org.gateway().each("DeleteDevice", named(product, devices[:3]))
+    first = org.connection
     other = Connection.objects.create(
-        team=cast.team,
+        team=org.team,
         slug="again",
         name="Again",
         endpoint=first.endpoint,
@@ -133,21 +133,21 @@ def test_a_second_connection_to_the_same_account_is_no_way_round(cast, rules, pr
         access_key_secret=first.access_key_secret,
     )
     with pytest.raises(ApprovalNeeded):
-        replace(cast, connection=other).gateway().each("DeleteDevice", named(product, devices[3:4]))
-    assert there(cast, product) == devices[3:]
+        replace(org, connection=other).gateway().each("DeleteDevice", named(product, devices[3:4]))
+    assert there(org, product) == devices[3:]
 
 
-def test_a_limit_of_none_at_all_holds_back_the_first(cast, rules, product, devices):
+def test_a_limit_of_none_at_all_holds_back_the_first(org, rules, product, devices):
     rules(deletion=0)
     with pytest.raises(ApprovalNeeded):
-        cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[0])
+        org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[0])
 
 
 # -- batches ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def package(cast, product, devices):
+def package(org, product, devices):
     """What a batch of the product is asked for with; whether the package exists the platform would say, later."""
     return {"ProductKey": product, "FirmwareId": "a-package"}
 
@@ -168,41 +168,41 @@ def package(cast, product, devices):
         (CREATE_DYNAMIC, {"SrcVersion": ["1.0"]}, 12),
     ],
 )
-def test_a_batch_counts_the_most_devices_it_can_reach(cast, rules, package, operation, params, reached):
+def test_a_batch_counts_the_most_devices_it_can_reach(org, rules, package, operation, params, reached):
     rules(batch=reached - 1)
     with pytest.raises(ApprovalNeeded) as raised:
-        cast.gateway().call(operation, **package, **params)
+        org.gateway().call(operation, **package, **params)
     assert raised.value.devices == reached
     rules(batch=reached)
     # A dynamic batch has no upper end: it always waits.
     expected = ApprovalNeeded if operation == CREATE_DYNAMIC else Exception
     with pytest.raises(expected) as raised:
-        cast.gateway().call(operation, **package, **params)
+        org.gateway().call(operation, **package, **params)
     assert isinstance(raised.value, ApprovalNeeded) == (operation == CREATE_DYNAMIC)
 
 
-def test_a_batch_whose_devices_the_role_may_not_count_waits(cast, rules, package):
+def test_a_batch_whose_devices_the_role_may_not_count_waits(org, rules, package):
     rules(batch=1000)
-    cast.team.custom_roles.create(slug="updates-only", name="Updates only", levels={"ota": 3})
-    membership = cast.team.memberships.get(user=cast.members["viewer"])
+    org.team.custom_roles.create(slug="updates-only", name="Updates only", levels={"ota": 3})
+    membership = org.team.memberships.get(user=org.members["viewer"])
     membership.role_slug = "updates-only"
     membership.save()
     with pytest.raises(ApprovalNeeded) as raised:
-        cast.gateway("viewer").call(CREATE_STATIC, TargetSelection="ALL", **package)
+        org.gateway("viewer").call(CREATE_STATIC, TargetSelection="ALL", **package)
     assert raised.value.devices is None
 
 
 # -- an approval -----------------------------------------------------------------------------------------------------
 
 
-def approved(cast, *calls: Planned):
-    return cast.gateway("operator", approval=Approval(7, "owner@acme.test", calls))
+def approved(org, *calls: Planned):
+    return org.gateway("operator", approval=Approval(7, "owner@acme.test", calls))
 
 
-def test_an_approval_lets_a_call_through_once(cast, rules, product, devices):
+def test_an_approval_lets_a_call_through_once(org, rules, product, devices):
     rules(deletion=0)
     one = Planned("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
-    gateway = approved(cast, one)
+    gateway = approved(org, one)
     gateway.call(one.operation, **one.params)
     with pytest.raises(NotAsApproved):
         gateway.call(one.operation, **one.params)
@@ -211,9 +211,9 @@ def test_an_approval_lets_a_call_through_once(cast, rules, product, devices):
     assert record.parameters["approval"] == 7
 
 
-def test_an_approval_lets_nothing_else_through_also_what_no_rule_covers(cast, product, devices):
+def test_an_approval_lets_nothing_else_through_also_what_no_rule_covers(org, product, devices):
     one = Planned("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
-    gateway = approved(cast, one)
+    gateway = approved(org, one)
     for operation, params in [
         ("DeleteDevice", {"ProductKey": product, "DeviceName": devices[1]}),
         ("DisableThing", {"ProductKey": product, "DeviceName": devices[0]}),
@@ -223,7 +223,7 @@ def test_an_approval_lets_nothing_else_through_also_what_no_rule_covers(cast, pr
             gateway.call(operation, **params)
     with pytest.raises(NotAsApproved):
         gateway.each("DeleteDevice", named(product, devices[:2]))
-    assert there(cast, product) == devices
+    assert there(org, product) == devices
 
 
 VALUES = st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.world import Server
+from tests.conformance.platform import Server
 
 
 @pytest.fixture(scope="session")

@@ -7,39 +7,39 @@ import hmac
 import json
 
 from tests.conformance.devices import BAD_PAGE, HALF, NO_DEVICE, ONE, UNKNOWN_PRODUCT, one
+from tests.conformance.platform import PreparedPlatform, column, identity
 from tests.conformance.rows import Asked, Row, Told
-from tests.conformance.world import World, column, identity
 
 DAY = 86_400
 NO_APPLY = ({"ApplyId": 7}, "iot.device.DeviceApplyIsNotFound")
 
 
-def checked(world: World) -> Asked:
+def checked(platform: PreparedPlatform) -> Asked:
     """An application whose names are found good."""
-    key = world.product()
-    told = world.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
-    world.clock.advance(5)
+    key = platform.product()
+    told = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
+    platform.clock.advance(5)
     return {"ProductKey": key, "ApplyId": told["Data"]["ApplyId"]}
 
 
-def taken(world: World) -> Asked:
+def taken(platform: PreparedPlatform) -> Asked:
     """An application of which a name is not free."""
-    key = world.devices("dev-1")
-    told = world.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
-    world.clock.advance(5)
+    key = platform.devices("dev-1")
+    told = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
+    platform.clock.advance(5)
     return {"ProductKey": key, "ApplyId": told["Data"]["ApplyId"]}
 
 
-def done(world: World) -> Asked:
-    key = world.product()
-    return {"ProductKey": key, "ApplyId": world.apply(key, "dev-1", "dev-2", "dev-3")}
+def done(platform: PreparedPlatform) -> Asked:
+    key = platform.product()
+    return {"ProductKey": key, "ApplyId": platform.apply(key, "dev-1", "dev-2", "dev-3")}
 
 
-def state(world: World, asked: Asked, told: Told) -> str:
+def state(platform: PreparedPlatform, asked: Asked, told: Told) -> str:
     """The state of an application, after the time that it takes."""
-    world.clock.advance(5)
+    platform.clock.advance(5)
     apply_id = told["Data"]["ApplyId"]
-    return world.call("QueryBatchRegisterDeviceStatus", ProductKey=asked["ProductKey"], ApplyId=apply_id)[
+    return platform.call("QueryBatchRegisterDeviceStatus", ProductKey=asked["ProductKey"], ApplyId=apply_id)[
         "Data"
     ]["Status"]
 
@@ -63,20 +63,20 @@ def item(device: dict[str, str]) -> dict[str, str]:
     }
 
 
-def gateway(world: World) -> Asked:
+def gateway(platform: PreparedPlatform) -> Asked:
     """A gateway that is online, and named."""
-    made = world.device(world.gateways(), "gateway-1")
-    world.hold("gateway-1")
-    world.version("gateway-1")
+    made = platform.device(platform.gateways(), "gateway-1")
+    platform.hold("gateway-1")
+    platform.version("gateway-1")
     return {"ProductKey": made["ProductKey"], "DeviceName": "gateway-1"}
 
 
-def joined(world: World) -> tuple[Asked, Asked]:
+def joined(platform: PreparedPlatform) -> tuple[Asked, Asked]:
     """A gateway with two sub-devices; the gateway, and the first of them."""
-    above = gateway(world)
-    first = world.device()
-    second = world.device(first["ProductKey"], "dev-2")
-    world.call(
+    above = gateway(platform)
+    first = platform.device()
+    second = platform.device(first["ProductKey"], "dev-2")
+    platform.call(
         "BatchAddThingTopo",
         GwProductKey=above["ProductKey"],
         GwDeviceName=above["DeviceName"],
@@ -85,8 +85,8 @@ def joined(world: World) -> tuple[Asked, Asked]:
     return above, identity({"ProductKey": first["ProductKey"], "DeviceName": "dev-1"})
 
 
-def below(world: World, above: Asked) -> list[str]:
-    told = world.call("GetThingTopo", **above, PageNo=1, PageSize=10)
+def below(platform: PreparedPlatform, above: Asked) -> list[str]:
+    told = platform.call("GetThingTopo", **above, PageNo=1, PageSize=10)
     return sorted(column(told["Data"]["List"]["deviceInfo"], "DeviceName"))
 
 
@@ -94,15 +94,15 @@ def named_above(asked: Asked) -> Asked:
     return {"ProductKey": asked["GwProductKey"], "DeviceName": asked["GwDeviceName"]}
 
 
-def with_files(world: World) -> Asked:
+def with_files(platform: PreparedPlatform) -> Asked:
     """A device that has been online long enough for two files."""
-    asked = one(world, "ONLINE")
-    world.clock.advance(8 * DAY)
+    asked = one(platform, "ONLINE")
+    platform.clock.advance(8 * DAY)
     return asked
 
 
-def files(world: World, asked: Asked) -> list[str]:
-    return column(world.call("QueryDeviceFileList", **identity(asked))["Data"]["FileSummary"], "FileId")
+def files(platform: PreparedPlatform, asked: Asked) -> list[str]:
+    return column(platform.call("QueryDeviceFileList", **identity(asked))["Data"]["FileSummary"], "FileId")
 
 
 NO_FILE = ({"FileId": "none"}, "iot.common.FileNotExist")

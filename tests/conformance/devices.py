@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from console.cloud.catalogue import operation
+from tests.conformance.platform import PreparedPlatform, column, identity
 from tests.conformance.rows import Asked, Row
 from tests.conformance.sdk import leaves
-from tests.conformance.world import World, column, identity
 
 UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 NO_DEVICE = "iot.device.NotExistedDevice"
@@ -21,52 +21,52 @@ BAD_PAGE = [
 ]
 
 
-def one(world: World, status: str = "", **params: Any) -> Asked:
+def one(platform: PreparedPlatform, status: str = "", **params: Any) -> Asked:
     """A device named by product key and name; online and of version 1.0.0 if a status is given."""
-    made = world.device(**params)
+    made = platform.device(**params)
     if status:
-        world.hold(made["DeviceName"], status)
-        world.version(made["DeviceName"])
+        platform.hold(made["DeviceName"], status)
+        platform.version(made["DeviceName"])
     return identity({"ProductKey": made["ProductKey"], "DeviceName": made["DeviceName"]})
 
 
-def by_id(world: World, **params: Any) -> Asked:
-    return {"IotId": world.device(**params)["IotId"]}
+def by_id(platform: PreparedPlatform, **params: Any) -> Asked:
+    return {"IotId": platform.device(**params)["IotId"]}
 
 
-def tagged(world: World, **params: Any) -> Asked:
-    asked = one(world, **params)
-    world.call("SaveDeviceProp", **asked, Props=json.dumps({"city": "Ulm", "floor": "3"}))
+def tagged(platform: PreparedPlatform, **params: Any) -> Asked:
+    asked = one(platform, **params)
+    platform.call("SaveDeviceProp", **asked, Props=json.dumps({"city": "Ulm", "floor": "3"}))
     return asked
 
 
-def props(world: World, asked: Asked) -> dict[str, str]:
-    return json.loads(world.call("QueryDeviceProp", **identity(asked))["Props"])
+def props(platform: PreparedPlatform, asked: Asked) -> dict[str, str]:
+    return json.loads(platform.call("QueryDeviceProp", **identity(asked))["Props"])
 
 
-def disabled(world: World) -> Asked:
-    asked = one(world, "ONLINE")
-    world.call("DisableThing", **asked)
+def disabled(platform: PreparedPlatform) -> Asked:
+    asked = one(platform, "ONLINE")
+    platform.call("DisableThing", **asked)
     return asked
 
 
-def with_client_ids(world: World) -> Asked:
-    asked = by_id(world)
-    world.hold("dev-1")
+def with_client_ids(platform: PreparedPlatform) -> Asked:
+    asked = by_id(platform)
+    platform.hold("dev-1")
     return asked
 
 
-def client_ids(world: World, asked: Asked) -> list[str]:
-    told = world.call("QueryClientIds", IotId=asked["IotId"])
+def client_ids(platform: PreparedPlatform, asked: Asked) -> list[str]:
+    told = platform.call("QueryClientIds", IotId=asked["IotId"])
     return column(told["Data"].get("DynamicRegClientIds") or [], "ClientId")
 
 
-def searched(world: World) -> Asked:
+def searched(platform: PreparedPlatform) -> Asked:
     """A device with everything that a search tells."""
-    asked = tagged(world, Nickname="Meter")
-    world.hold("dev-1")
-    world.version("dev-1")
-    world.grouped(world.group(), asked["ProductKey"], "dev-1")
+    asked = tagged(platform, Nickname="Meter")
+    platform.hold("dev-1")
+    platform.version("dev-1")
+    platform.grouped(platform.group(), asked["ProductKey"], "dev-1")
     return asked
 
 
@@ -351,6 +351,6 @@ ROWS = [
 ]
 
 
-def products(world: World) -> list[str]:
-    told = world.call("QueryProductList", CurrentPage=1)
+def products(platform: PreparedPlatform) -> list[str]:
+    told = platform.call("QueryProductList", CurrentPage=1)
     return column(told["Data"]["List"]["ProductInfo"], "ProductKey")

@@ -7,8 +7,8 @@ from typing import Any
 
 from console.emulator.distribution import PUBLIC
 from tests.conformance.devices import UNKNOWN_PRODUCT
+from tests.conformance.platform import INSTANCES, KEY_ID, PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
-from tests.conformance.world import INSTANCES, KEY_ID, World, column
 
 THERE, ELSEWHERE = INSTANCES
 PROVISIONING = "iot.provisioning."
@@ -20,10 +20,10 @@ BAD_PAGES = [
 ]
 
 
-def devices_of(world: World) -> Asked:
+def devices_of(platform: PreparedPlatform) -> Asked:
     """What a job for two of three devices is made of."""
     return {
-        "ProductKey": world.devices(),
+        "ProductKey": platform.devices(),
         "DeviceName": ["dev-1", "dev-3"],
         "SourceInstanceId": PUBLIC,
         "TargetInstanceConfig": [{"TargetInstanceId": THERE}],
@@ -33,9 +33,9 @@ def devices_of(world: World) -> Asked:
     }
 
 
-def product_of(world: World) -> Asked:
+def product_of(platform: PreparedPlatform) -> Asked:
     return {
-        "ProductKey": world.product(),
+        "ProductKey": platform.product(),
         "SourceInstanceId": PUBLIC,
         "TargetInstanceId": THERE,
         "TargetUid": KEY_ID,
@@ -43,18 +43,18 @@ def product_of(world: World) -> Asked:
     }
 
 
-def done(world: World) -> Asked:
+def done(platform: PreparedPlatform) -> Asked:
     """A job for devices that is done."""
-    told = world.call("CreateDeviceDistributeJob", **devices_of(world))
-    world.clock.advance(10)
-    world.emulator.settle()
+    told = platform.call("CreateDeviceDistributeJob", **devices_of(platform))
+    platform.clock.advance(10)
+    platform.emulator.settle()
     return {"JobId": told["JobId"]}
 
 
-def there(world: World, product_key: str) -> list[str]:
+def there(platform: PreparedPlatform, product_key: str) -> list[str]:
     """The devices of the product in the instance that they were brought to."""
-    world.clock.advance(10)
-    told = world.call("QueryDevice", ProductKey=product_key, IotInstanceId=THERE)
+    platform.clock.advance(10)
+    told = platform.call("QueryDevice", ProductKey=product_key, IotInstanceId=THERE)
     return sorted(column(told["Data"].get("DeviceInfo") or [], "DeviceName"))
 
 
@@ -170,11 +170,11 @@ ROWS = [
 ]
 
 
-def done_again(world: World) -> Asked:
+def done_again(platform: PreparedPlatform) -> Asked:
     """A second job, for other devices."""
-    key = world.devices("more-1")
-    told = world.call("CreateDeviceDistributeJob", **devices_of_another(key))
-    world.clock.advance(10)
+    key = platform.devices("more-1")
+    told = platform.call("CreateDeviceDistributeJob", **devices_of_another(key))
+    platform.clock.advance(10)
     return {"JobId": told["JobId"]}
 
 

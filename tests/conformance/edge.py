@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conformance.devices import NO_DEVICE, ONE
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
-from tests.conformance.world import World, column
 
 MODBUS, OPCUA = "5b1f7a34c6d84f0e9a2d6c1b7e3f8a01", "8d2c4e67f9a14b3c8e5f0d9a1c7b6e02"
 PAGE = {"CurrentPage": 1, "PageSize": 30}
@@ -20,37 +20,39 @@ NOBODY = ({"IotIds": ["nothing"]}, NO_DEVICE)
 UNTOLD = ("RoleArn", "RoleAttachTime", "RoleAttachTimestamp", "RoleName", "Type")
 
 
-def edge(world: World, name: str = "plant-1", **params: Any) -> Asked:
-    return {"InstanceId": world.call("CreateEdgeInstance", Name=name, **params)["InstanceId"]}
+def edge(platform: PreparedPlatform, name: str = "plant-1", **params: Any) -> Asked:
+    return {"InstanceId": platform.call("CreateEdgeInstance", Name=name, **params)["InstanceId"]}
 
 
-def gateway(world: World) -> str:
+def gateway(platform: PreparedPlatform) -> str:
     """The IotId of a gateway that is online."""
-    made = world.device(world.gateways(), "gateway-1")
-    world.hold("gateway-1")
+    made = platform.device(platform.gateways(), "gateway-1")
+    platform.hold("gateway-1")
     return made["IotId"]
 
 
-def ready(world: World) -> Asked:
+def ready(platform: PreparedPlatform) -> Asked:
     """An edge instance with a gateway that is online, and a driver."""
-    asked = edge(world, Tags="room:1,floor:2", Spec=30)
-    world.call("BindGatewayToEdgeInstance", **asked, IotId=gateway(world))
-    world.call("BindDriverToEdgeInstance", **asked, DriverId=MODBUS, DriverVersion="1.0.0", OrderId="order-1")
+    asked = edge(platform, Tags="room:1,floor:2", Spec=30)
+    platform.call("BindGatewayToEdgeInstance", **asked, IotId=gateway(platform))
+    platform.call(
+        "BindDriverToEdgeInstance", **asked, DriverId=MODBUS, DriverVersion="1.0.0", OrderId="order-1"
+    )
     return asked
 
 
-def bound(world: World) -> Asked:
+def bound(platform: PreparedPlatform) -> Asked:
     """The same with a device of that driver; with the device."""
-    asked = ready(world)
-    iot_ids = [world.device()["IotId"]]
-    world.call("BatchBindDeviceToEdgeInstanceWithDriver", **asked, DriverId=MODBUS, IotIds=iot_ids)
+    asked = ready(platform)
+    iot_ids = [platform.device()["IotId"]]
+    platform.call("BatchBindDeviceToEdgeInstanceWithDriver", **asked, DriverId=MODBUS, IotIds=iot_ids)
     return asked | {"IotIds": iot_ids}
 
 
-def configured(world: World) -> Asked:
+def configured(platform: PreparedPlatform) -> Asked:
     """The same with a configuration of the device."""
-    asked = bound(world)
-    world.call(
+    asked = bound(platform)
+    platform.call(
         "BatchSetEdgeInstanceDeviceConfig",
         InstanceId=asked["InstanceId"],
         DeviceConfigs=[{"IotId": asked["IotIds"][0], "Content": '{"a":1}'}],
@@ -58,20 +60,20 @@ def configured(world: World) -> Asked:
     return asked
 
 
-def tuned(world: World) -> Asked:
+def tuned(platform: PreparedPlatform) -> Asked:
     """A driver with a configuration."""
-    asked = only(ready(world), "InstanceId") | {"DriverId": MODBUS}
+    asked = only(ready(platform), "InstanceId") | {"DriverId": MODBUS}
     configs = [{"Format": "KV", "Content": "baud=9600", "Key": "serial"}]
-    world.call("SetEdgeInstanceDriverConfigs", **asked, Configs=configs)
+    platform.call("SetEdgeInstanceDriverConfigs", **asked, Configs=configs)
     return asked
 
 
-def deployed(world: World) -> Asked:
+def deployed(platform: PreparedPlatform) -> Asked:
     """A deployment that is done."""
-    asked = only(bound(world), "InstanceId")
-    told = world.call("CreateEdgeInstanceDeployment", **asked, Type="deploy")
-    world.clock.advance(60)
-    world.emulator.settle()
+    asked = only(bound(platform), "InstanceId")
+    told = platform.call("CreateEdgeInstanceDeployment", **asked, Type="deploy")
+    platform.clock.advance(60)
+    platform.emulator.settle()
     return asked | {"DeploymentId": told["DeploymentId"]}
 
 
@@ -79,39 +81,39 @@ def only(asked: Asked, *names: str) -> Asked:
     return {name: asked[name] for name in names}
 
 
-def info(world: World, asked: Asked) -> dict[str, Any]:
-    return world.call("GetEdgeInstance", InstanceId=asked["InstanceId"])["Data"]
+def info(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
+    return platform.call("GetEdgeInstance", InstanceId=asked["InstanceId"])["Data"]
 
 
-def listed(world: World) -> list[str]:
-    return column(world.call("QueryEdgeInstance", **PAGE)["Data"].get("InstanceList") or [], "InstanceId")
+def listed(platform: PreparedPlatform) -> list[str]:
+    return column(platform.call("QueryEdgeInstance", **PAGE)["Data"].get("InstanceList") or [], "InstanceId")
 
 
-def drivers(world: World, asked: Asked) -> list[str]:
-    told = world.call("QueryEdgeInstanceDriver", InstanceId=asked["InstanceId"], **PAGE)["Data"]
+def drivers(platform: PreparedPlatform, asked: Asked) -> list[str]:
+    told = platform.call("QueryEdgeInstanceDriver", InstanceId=asked["InstanceId"], **PAGE)["Data"]
     return column(told.get("DriverList") or [], "DriverId")
 
 
-def devices(world: World, asked: Asked) -> list[str]:
-    told = world.call("QueryEdgeInstanceDevice", InstanceId=asked["InstanceId"], **PAGE)["Data"]
+def devices(platform: PreparedPlatform, asked: Asked) -> list[str]:
+    told = platform.call("QueryEdgeInstanceDevice", InstanceId=asked["InstanceId"], **PAGE)["Data"]
     return column(told.get("DeviceList") or [], "IotId")
 
 
-def contents(world: World, asked: Asked) -> list[str]:
+def contents(platform: PreparedPlatform, asked: Asked) -> list[str]:
     """The configurations of a driver."""
-    told = world.call(
+    told = platform.call(
         "BatchGetEdgeInstanceDriverConfigs", InstanceId=asked["InstanceId"], DriverIds=[asked["DriverId"]]
     )
     return [item["Content"] for entry in told["DriverConfigList"] for item in entry.get("ConfigList") or []]
 
 
-def device_contents(world: World, edge_id: str, iot_ids: list[str]) -> list[str]:
-    told = world.call("BatchGetEdgeInstanceDeviceConfig", InstanceId=edge_id, IotIds=iot_ids)
+def device_contents(platform: PreparedPlatform, edge_id: str, iot_ids: list[str]) -> list[str]:
+    told = platform.call("BatchGetEdgeInstanceDeviceConfig", InstanceId=edge_id, IotIds=iot_ids)
     return [item["Config"]["Content"] for item in told.get("DeviceConfigList") or []]
 
 
-def deployment(world: World, edge_id: str, deployment_id: str) -> dict[str, Any]:
-    return world.call("GetEdgeInstanceDeployment", InstanceId=edge_id, DeploymentId=deployment_id)["Data"]
+def deployment(platform: PreparedPlatform, edge_id: str, deployment_id: str) -> dict[str, Any]:
+    return platform.call("GetEdgeInstanceDeployment", InstanceId=edge_id, DeploymentId=deployment_id)["Data"]
 
 
 INSTANCES = [
@@ -384,8 +386,8 @@ DEPLOYMENTS = [
 ROWS = [*INSTANCES, *DEVICES, *DEPLOYMENTS]
 
 
-def bound_elsewhere(world: World) -> Asked:
+def bound_elsewhere(platform: PreparedPlatform) -> Asked:
     """Another edge instance, with a driver."""
-    asked = edge(world, "plant-9")
-    world.call("BindDriverToEdgeInstance", **asked, DriverId=OPCUA)
+    asked = edge(platform, "plant-9")
+    platform.call("BindDriverToEdgeInstance", **asked, DriverId=OPCUA)
     return asked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tests.conformance.platform import PreparedPlatform, column, named
 from tests.conformance.rows import Row
-from tests.conformance.world import World, column, named
 
 NO_GROUP = ({"GroupId": "none"}, "iot.group.NotExistedGroup")
 BAD_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
@@ -13,26 +13,26 @@ TAGS = json.dumps([{"tagKey": "city", "tagValue": "Ulm"}])
 BAD_TYPE = ({"GroupType": "OTHER"}, "iot.common.InvalidFormattedParameter")
 
 
-def filled(world: World) -> tuple[str, str]:
+def filled(platform: PreparedPlatform) -> tuple[str, str]:
     """A group with two of three devices; its id and the devices' product."""
-    key, group = world.devices(), world.group(GroupDesc="The first")
-    world.grouped(group, key, "dev-1", "dev-2")
+    key, group = platform.devices(), platform.group(GroupDesc="The first")
+    platform.grouped(group, key, "dev-1", "dev-2")
     return group, key
 
 
-def tagged(world: World) -> str:
-    group = world.group(GroupDesc="d")
-    world.call("SetDeviceGroupTags", GroupId=group, TagString=TAGS)
+def tagged(platform: PreparedPlatform) -> str:
+    group = platform.group(GroupDesc="d")
+    platform.call("SetDeviceGroupTags", GroupId=group, TagString=TAGS)
     return group
 
 
-def members(world: World, group: str) -> list[str]:
-    told = world.call("QueryDeviceListByDeviceGroup", GroupId=group, PageSize=50)
+def members(platform: PreparedPlatform, group: str) -> list[str]:
+    told = platform.call("QueryDeviceListByDeviceGroup", GroupId=group, PageSize=50)
     return column(told["Data"].get("SimpleDeviceInfo") or [], "DeviceName")
 
 
-def groups(world: World, **params: object) -> list[str]:
-    told = world.call("QueryDeviceGroupList", **params)
+def groups(platform: PreparedPlatform, **params: object) -> list[str]:
+    told = platform.call("QueryDeviceGroupList", **params)
     return column(told["Data"].get("GroupInfo") or [], "GroupId")
 
 
@@ -107,7 +107,7 @@ ROWS = [
     Row(
         "QueryDeviceGroupList",
         lambda w: (
-            [w.group("plant", GroupDesc="a"), w.group("yard", GroupDesc="b")]
+            [w.group("plant", GroupDesc="a"), w.group("scoped_fleet", GroupDesc="b")]
             and {"CurrentPage": 2, "PageSize": 1}
         ),
         "newest first, by pages",
@@ -161,7 +161,7 @@ ROWS = [
     ),
     Row(
         "QueryDeviceGroupByTags",
-        lambda w: [tagged(w), w.group("yard")] and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}]},
+        lambda w: [tagged(w), w.group("scoped_fleet")] and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}]},
         "the groups with a tag",
         lambda w, asked, told: column(told["Data"]["DeviceGroup"], "GroupName") == ["plant"],
         missing={"Tag": "MissingTag"},

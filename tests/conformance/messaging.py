@@ -6,8 +6,8 @@ import base64
 from typing import Any
 
 from tests.conformance.devices import NO_DEVICE, UNKNOWN_PRODUCT
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row, Told
-from tests.conformance.world import World, column
 
 BROKER = "iot.messagebroker."
 HELLO = base64.b64encode(b"hello").decode()
@@ -16,46 +16,46 @@ BAD_NAME = f"{BROKER}InvalidFormattedTopicName"
 NO_TOPIC = f"{BROKER}TopicTemplateIsNotFound"
 
 
-def topic(world: World) -> Asked:
-    key = world.product()
+def topic(platform: PreparedPlatform) -> Asked:
+    key = platform.product()
     params = {"TopicShortName": "alarms/fire", "Operation": "PUB", "Desc": "Alarms", "Codec": "JSON"}
-    told = world.call("CreateProductTopic", ProductKey=key, **params)
+    told = platform.call("CreateProductTopic", ProductKey=key, **params)
     return {"ProductKey": key, "TopicId": str(told["TopicId"])}
 
 
-def topics(world: World, key: str) -> dict[str, str]:
+def topics(platform: PreparedPlatform, key: str) -> dict[str, str]:
     """Short name -> operation (0: publish, 1: subscribe, 2: both) of a product's topics."""
-    listed = world.call("QueryProductTopic", ProductKey=key)["Data"]["ProductTopicInfo"]
+    listed = platform.call("QueryProductTopic", ProductKey=key)["Data"]["ProductTopicInfo"]
     return {info["TopicShortName"].rpartition("/user/")[2]: info["Operation"] for info in listed}
 
 
-def online(world: World, *names: str) -> str:
+def online(platform: PreparedPlatform, *names: str) -> str:
     """A product with devices that are online."""
-    key = world.devices(*(names or ("dev-1", "dev-2")))
+    key = platform.devices(*(names or ("dev-1", "dev-2")))
     for name in names or ("dev-1", "dev-2"):
-        world.hold(name, status_since=world.clock.now() - 3_600_000)
+        platform.hold(name, status_since=platform.clock.now() - 3_600_000)
     return key
 
 
-def ends(world: World) -> Asked:
+def ends(platform: PreparedPlatform) -> Asked:
     """A source topic and two destinations."""
-    key = online(world)
+    key = online(platform)
     return {"SrcTopic": f"/{key}/dev-1/user/update", "DstTopic": [f"/{key}/dev-{n}/user/get" for n in (1, 2)]}
 
 
-def routed(world: World) -> Asked:
-    asked = ends(world)
-    world.call("CreateTopicRouteTable", **asked)
+def routed(platform: PreparedPlatform) -> Asked:
+    asked = ends(platform)
+    platform.call("CreateTopicRouteTable", **asked)
     return asked
 
 
-def routes(world: World, source: str) -> list[str]:
-    return sorted(world.call("QueryTopicRouteTable", Topic=source)["DstTopics"].get("Topic") or [])
+def routes(platform: PreparedPlatform, source: str) -> list[str]:
+    return sorted(platform.call("QueryTopicRouteTable", Topic=source)["DstTopics"].get("Topic") or [])
 
 
-def log(world: World) -> list[tuple[Any, ...]]:
+def log(platform: PreparedPlatform) -> list[tuple[Any, ...]]:
     """The device and the payload of each message that was delivered; no operation tells them, so the store has to."""
-    with world.emulator.store.read() as db:
+    with platform.emulator.store.read() as db:
         return [tuple(row) for row in db.execute("SELECT device_name, payload FROM messages ORDER BY id")]
 
 
@@ -284,6 +284,6 @@ ROWS = [
 ]
 
 
-def subscriptions(world: World) -> list[str]:
-    with world.emulator.store.read() as db:
+def subscriptions(platform: PreparedPlatform) -> list[str]:
+    with platform.emulator.store.read() as db:
         return column([dict(row) for row in db.execute("SELECT topic FROM device_topics")], "topic")

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.conformance.devices import HALF, NO_DEVICE, ONE
 from tests.conformance.ota_packages import BAD_PAGE, FIRMWARE, NO_PACKAGE, PAGE, UNKNOWN_PRODUCT, package
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
-from tests.conformance.world import World, column
 
 NO_JOB = ({"JobId": "none"}, f"{FIRMWARE}InvalidOTAJobId")
 NO_TASK = ({"TaskId": ["none"]}, f"{FIRMWARE}InvalidOTATaskId")
@@ -22,74 +22,74 @@ OF_RETRY = {"Data.RetryInterval", "Data.RetryCount", "Data.TimeoutInMinutes"}
 OF_SOURCES = {"Data.SrcVersions.SrcVersion[]"}
 
 
-def fleet(world: World, status: str = "ONLINE") -> str:
+def fleet(platform: PreparedPlatform, status: str = "ONLINE") -> str:
     """A product with two devices that have told version 1.0.0."""
-    key = world.devices(*NAMES)
+    key = platform.devices(*NAMES)
     for name in NAMES:
-        world.hold(name, status)
-        world.version(name)
+        platform.hold(name, status)
+        platform.version(name)
     return key
 
 
-def ready(world: World, status: str = "ONLINE", **params: Any) -> Asked:
+def ready(platform: PreparedPlatform, status: str = "ONLINE", **params: Any) -> Asked:
     """A fleet and a package for it."""
-    key = fleet(world, status)
-    return {"FirmwareId": package(world, key, **params), "ProductKey": key}
+    key = fleet(platform, status)
+    return {"FirmwareId": package(platform, key, **params), "ProductKey": key}
 
 
-def static(world: World, status: str = "ONLINE", **params: Any) -> Asked:
+def static(platform: PreparedPlatform, status: str = "ONLINE", **params: Any) -> Asked:
     """A static batch of the whole fleet; with the package and the product."""
-    asked = ready(world, status)
+    asked = ready(platform, status)
     params = {"TargetSelection": "ALL", "Tag": TAG, **params}
-    told = world.call("CreateOTAStaticUpgradeJob", **asked, **params)
+    told = platform.call("CreateOTAStaticUpgradeJob", **asked, **params)
     return asked | {"JobId": told["Data"]["JobId"]}
 
 
-def dynamic(world: World, **params: Any) -> Asked:
-    asked = ready(world)
+def dynamic(platform: PreparedPlatform, **params: Any) -> Asked:
+    asked = ready(platform)
     params = {"SrcVersion": ["1.0.0"], "DynamicMode": 2, "Tag": TAG, **params}
-    told = world.call("CreateOTADynamicUpgradeJob", **asked, **params)
+    told = platform.call("CreateOTADynamicUpgradeJob", **asked, **params)
     return asked | {"JobId": told["Data"]["JobId"]}
 
 
-def grouped(world: World) -> Asked:
+def grouped(platform: PreparedPlatform) -> Asked:
     """What a batch of a group asks for."""
-    asked = ready(world)
-    group = world.group()
-    world.grouped(group, asked["ProductKey"], "dev-1")
+    asked = ready(platform)
+    group = platform.group()
+    platform.grouped(group, asked["ProductKey"], "dev-1")
     return asked | {"TargetSelection": "GROUP", "GroupType": "LINK_PLATFORM", "GroupId": group}
 
 
-def job(world: World, job_id: str) -> dict[str, Any]:
-    return world.call("QueryOTAJob", JobId=job_id)["Data"]
+def job(platform: PreparedPlatform, job_id: str) -> dict[str, Any]:
+    return platform.call("QueryOTAJob", JobId=job_id)["Data"]
 
 
-def tasks(world: World, job_id: str) -> list[dict[str, Any]]:
-    told = world.call("ListOTATaskByJob", JobId=job_id, CurrentPage=1, PageSize=100)["Data"]
+def tasks(platform: PreparedPlatform, job_id: str) -> list[dict[str, Any]]:
+    told = platform.call("ListOTATaskByJob", JobId=job_id, CurrentPage=1, PageSize=100)["Data"]
     return told.get("SimpleOTATaskInfo") or []
 
 
-def states(world: World, asked: Asked) -> set[str]:
-    return set(column(tasks(world, asked["JobId"]), "TaskStatus"))
+def states(platform: PreparedPlatform, asked: Asked) -> set[str]:
+    return set(column(tasks(platform, asked["JobId"]), "TaskStatus"))
 
 
-def run_out(world: World, seconds: float = 900, step: float = 30) -> None:
+def run_out(platform: PreparedPlatform, seconds: float = 900, step: float = 30) -> None:
     """Let time pass, with somebody looking."""
     for _ in range(int(seconds / step)):
-        world.clock.advance(step)
-        world.emulator.settle()
+        platform.clock.advance(step)
+        platform.emulator.settle()
 
 
-def finished(world: World, **params: Any) -> Asked:
-    asked = static(world, **params)
-    run_out(world)
+def finished(platform: PreparedPlatform, **params: Any) -> Asked:
+    asked = static(platform, **params)
+    run_out(platform)
     return asked
 
 
-def unconfirmed(world: World) -> Asked:
+def unconfirmed(platform: PreparedPlatform) -> Asked:
     """A batch whose tasks wait for being confirmed; and one of them."""
-    asked = static(world, NeedConfirm=True)
-    return asked | {"TaskId": [tasks(world, asked["JobId"])[0]["TaskId"]]}
+    asked = static(platform, NeedConfirm=True)
+    return asked | {"TaskId": [tasks(platform, asked["JobId"])[0]["TaskId"]]}
 
 
 def only(asked: Asked, *names: str) -> Asked:
@@ -301,11 +301,11 @@ ROWS = [
 ]
 
 
-def static_of(world: World) -> Asked:
-    """A static batch in a world that has devices of these names already."""
-    key = world.devices(*NAMES)
+def static_of(platform: PreparedPlatform) -> Asked:
+    """A static batch in a platform that has devices of these names already."""
+    key = platform.devices(*NAMES)
     for name in NAMES:
-        world.version(name)
-    asked = {"FirmwareId": package(world, key, FirmwareName="pkg-other"), "ProductKey": key}
-    told = world.call("CreateOTAStaticUpgradeJob", **asked, TargetSelection="ALL")
+        platform.version(name)
+    asked = {"FirmwareId": package(platform, key, FirmwareName="pkg-other"), "ProductKey": key}
+    told = platform.call("CreateOTAStaticUpgradeJob", **asked, TargetSelection="ALL")
     return asked | {"JobId": told["Data"]["JobId"]}

@@ -6,8 +6,8 @@ import io
 from typing import Any
 
 from console.cloud import objects
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
-from tests.conformance.world import World, column
 
 UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 NO_PACKAGE = ({"FirmwareId": "none"}, "iot.firmware.FirmwareNotFound")
@@ -17,9 +17,9 @@ BAD_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
 FIRMWARE = "iot.firmware."
 
 
-def upload(world: World, data: bytes = b"firmware" * 100, suffix: str = "bin") -> str:
+def upload(platform: PreparedPlatform, data: bytes = b"firmware" * 100, suffix: str = "bin") -> str:
     """The address of a file brought to the store."""
-    form = world.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
+    form = platform.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
     objects.put(objects.UploadForm.of(form), io.BytesIO(data))
     return str(form["FirmwareUrl"])
 
@@ -29,25 +29,25 @@ def bring(told: dict[str, Any]) -> bool:
     return objects.put(objects.UploadForm.of(told["Data"]), io.BytesIO(b"dev-1\r\n")).size == 7
 
 
-def package(world: World, product_key: str = "", **params: Any) -> str:
+def package(platform: PreparedPlatform, product_key: str = "", **params: Any) -> str:
     """The id of a package that needs no verifying, or of one that does."""
     params = {
-        "ProductKey": product_key or world.product(),
+        "ProductKey": product_key or platform.product(),
         "FirmwareName": "pkg-2",
         "DestVersion": "2.0.0",
         "NeedToVerify": False,
-        "FirmwareUrl": None if "MultiFiles" in params else upload(world),
+        "FirmwareUrl": None if "MultiFiles" in params else upload(platform),
         **params,
     }
     given = {name: value for name, value in params.items() if value is not None}
-    return str(world.call("CreateOTAFirmware", **given)["Data"]["FirmwareId"])
+    return str(platform.call("CreateOTAFirmware", **given)["Data"]["FirmwareId"])
 
 
-def whole(world: World) -> str:
+def whole(platform: PreparedPlatform) -> str:
     """A package with all that can be told of one: a difference, for a module, with a text and data of one's own."""
-    key = module(world)["ProductKey"]
+    key = module(platform)["ProductKey"]
     return package(
-        world,
+        platform,
         key,
         Type=1,
         SrcVersion="1.0.0",
@@ -58,25 +58,25 @@ def whole(world: World) -> str:
     )
 
 
-def several(world: World) -> str:
+def several(platform: PreparedPlatform) -> str:
     """A package of two files."""
-    files = [{"Name": f"part-{n}", "Url": upload(world, bytes([n]) * 9)} for n in (1, 2)]
-    return package(world, MultiFiles=files)
+    files = [{"Name": f"part-{n}", "Url": upload(platform, bytes([n]) * 9)} for n in (1, 2)]
+    return package(platform, MultiFiles=files)
 
 
-def packages(world: World) -> list[str]:
-    told = world.call("ListOTAFirmware", CurrentPage=1, PageSize=100)
+def packages(platform: PreparedPlatform) -> list[str]:
+    told = platform.call("ListOTAFirmware", CurrentPage=1, PageSize=100)
     return column(told["FirmwareInfo"].get("SimpleFirmwareInfo") or [], "FirmwareId")
 
 
-def module(world: World) -> Asked:
-    asked = {"ProductKey": world.product(), "ModuleName": "radio"}
-    world.call("CreateOTAModule", **asked, AliasName="Radio", Desc="The radio")
+def module(platform: PreparedPlatform) -> Asked:
+    asked = {"ProductKey": platform.product(), "ModuleName": "radio"}
+    platform.call("CreateOTAModule", **asked, AliasName="Radio", Desc="The radio")
     return asked
 
 
-def aliases(world: World, key: str) -> dict[str, str]:
-    told = world.call("ListOTAModuleByProduct", ProductKey=key)["Data"]
+def aliases(platform: PreparedPlatform, key: str) -> dict[str, str]:
+    told = platform.call("ListOTAModuleByProduct", ProductKey=key)["Data"]
     return {item["ModuleName"]: item.get("AliasName", "") for item in told}
 
 

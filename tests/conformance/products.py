@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Row
-from tests.conformance.world import World, column
 
 NOBODY = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 TAGS = [{"TagKey": "city", "TagValue": "Ulm"}, {"TagKey": "kind", "TagValue": "gas"}]
 BAD_TAG = ({"ProductTag": [{"TagKey": "bad key", "TagValue": "v"}]}, "iot.common.InvalidFormattedParameter")
 
 
-def tagged(world: World) -> str:
-    key = world.product()
-    world.call("CreateProductTags", ProductKey=key, ProductTag=TAGS)
+def tagged(platform: PreparedPlatform) -> str:
+    key = platform.product()
+    platform.call("CreateProductTags", ProductKey=key, ProductTag=TAGS)
     return key
 
 
-def tags(world: World, key: str) -> dict[str, str]:
-    told = world.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
+def tags(platform: PreparedPlatform, key: str) -> dict[str, str]:
+    told = platform.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
     return {tag["TagKey"]: tag["TagValue"] for tag in told}
 
 
-def info(world: World, key: str) -> dict:
-    return world.call("QueryProduct", ProductKey=key)["Data"]
+def info(platform: PreparedPlatform, key: str) -> dict:
+    return platform.call("QueryProduct", ProductKey=key)["Data"]
 
 
-def keys(world: World) -> list[str]:
-    told = world.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
+def keys(platform: PreparedPlatform) -> list[str]:
+    told = platform.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
     return column(told, "ProductKey")
 
 
-def published(world: World) -> str:
-    key = world.product()
-    world.call("ReleaseProduct", ProductKey=key)
+def published(platform: PreparedPlatform) -> str:
+    key = platform.product()
+    platform.call("ReleaseProduct", ProductKey=key)
     return key
 
 
@@ -200,8 +200,8 @@ ROWS = [
 ]
 
 
-def filters(world: World, key: str) -> tuple[int, int]:
+def filters(platform: PreparedPlatform, key: str) -> tuple[int, int]:
     """No operation tells them, so the store has to."""
-    with world.emulator.store.read() as db:
+    with platform.emulator.store.read() as db:
         row = db.execute("SELECT timestamp_filter, value_filter FROM products WHERE product_key = ?", (key,))
         return tuple(row.fetchone())

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from tests.conformance.devices import NO_DEVICE, UNKNOWN_PRODUCT
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
-from tests.conformance.world import World, column
 
 ROLE = {"roleArn": "acs:ram::6541:role/aliyuniotaccessingrole", "roleName": "AliyunIOTAccessingRole"}
 MNS = json.dumps({"themeName": "meters", "regionName": "cn-shanghai", "role": ROLE})
@@ -35,11 +35,11 @@ FLAGS = [
 ]
 
 
-def sql(world: World) -> Asked:
+def sql(platform: PreparedPlatform) -> Asked:
     """All that a rule can be made of."""
     return {
         "Name": "hot_rooms",
-        "ProductKey": world.devices("dev-1"),
+        "ProductKey": platform.devices("dev-1"),
         "ShortTopic": POST,
         "TopicType": 0,
         "Select": "deviceName() as deviceName",
@@ -49,35 +49,35 @@ def sql(world: World) -> Asked:
     }
 
 
-def rule(world: World) -> Asked:
-    return {"RuleId": world.call("CreateRule", **sql(world))["RuleId"]}
+def rule(platform: PreparedPlatform) -> Asked:
+    return {"RuleId": platform.call("CreateRule", **sql(platform))["RuleId"]}
 
 
-def action(world: World) -> tuple[Asked, Asked]:
+def action(platform: PreparedPlatform) -> tuple[Asked, Asked]:
     """A rule with an action: the rule's id, the action's id."""
-    asked = rule(world)
-    told = world.call("CreateRuleAction", **asked, Type="MNS", Configuration=MNS, ErrorActionFlag=False)
+    asked = rule(platform)
+    told = platform.call("CreateRuleAction", **asked, Type="MNS", Configuration=MNS, ErrorActionFlag=False)
     return asked, {"ActionId": told["ActionId"]}
 
 
-def started(world: World) -> Asked:
-    asked = action(world)[0]
-    world.call("StartRule", **asked)
+def started(platform: PreparedPlatform) -> Asked:
+    asked = action(platform)[0]
+    platform.call("StartRule", **asked)
     return asked
 
 
-def info(world: World, asked: Asked) -> dict[str, Any]:
-    return world.call("GetRule", RuleId=asked["RuleId"])["RuleInfo"]
+def info(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
+    return platform.call("GetRule", RuleId=asked["RuleId"])["RuleInfo"]
 
 
-def actions(world: World, rule_id: int) -> list[str]:
-    told = world.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]
+def actions(platform: PreparedPlatform, rule_id: int) -> list[str]:
+    told = platform.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]
     return column(told.get("RuleActionInfo") or [], "Type")
 
 
-def topic(world: World) -> Asked:
+def topic(platform: PreparedPlatform) -> Asked:
     """A topic of a data source, for one device."""
-    key = world.devices("dev-1")
+    key = platform.devices("dev-1")
     return {
         "DataSourceId": SOURCE,
         "Topic": f"/{key}/+/user/update",
@@ -87,14 +87,14 @@ def topic(world: World) -> Asked:
     }
 
 
-def sourced(world: World) -> Asked:
-    world.call("CreateDataSourceItem", **topic(world))
-    told = world.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]["dataSourceItem"]
+def sourced(platform: PreparedPlatform) -> Asked:
+    platform.call("CreateDataSourceItem", **topic(platform))
+    told = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]["dataSourceItem"]
     return {"DataSourceId": SOURCE, "DataSourceItemId": told[0]["DataSourceItemId"]}
 
 
-def topics(world: World) -> list[str]:
-    told = world.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]
+def topics(platform: PreparedPlatform) -> list[str]:
+    told = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]
     return column(told.get("dataSourceItem") or [], "Topic")
 
 
@@ -254,58 +254,58 @@ RULES = [
 ]
 
 
-def consumers(world: World, name: str = "billing") -> Asked:
-    return {"GroupId": world.call("CreateConsumerGroup", GroupName=name)["GroupId"]}
+def consumers(platform: PreparedPlatform, name: str = "billing") -> Asked:
+    return {"GroupId": platform.call("CreateConsumerGroup", GroupName=name)["GroupId"]}
 
 
-def amqp(world: World) -> Asked:
+def amqp(platform: PreparedPlatform) -> Asked:
     """What an AMQP subscription to everything is made of; of a product of gateways, for only they can find devices."""
-    group_ids = [consumers(world)["GroupId"], consumers(world, "alerts")["GroupId"]]
-    key = world.gateways()
+    group_ids = [consumers(platform)["GroupId"], consumers(platform, "alerts")["GroupId"]]
+    key = platform.gateways()
     return {"ProductKey": key, "Type": "AMQP", "ConsumerGroupIds": group_ids, **dict.fromkeys(FLAGS, True)}
 
 
-def subscribed(world: World) -> Asked:
-    asked = amqp(world)
-    world.call("CreateSubscribeRelation", **asked)
+def subscribed(platform: PreparedPlatform) -> Asked:
+    asked = amqp(platform)
+    platform.call("CreateSubscribeRelation", **asked)
     return {name: asked[name] for name in ("ProductKey", "Type", "ConsumerGroupIds")}
 
 
-def queued(world: World) -> Asked:
+def queued(platform: PreparedPlatform) -> Asked:
     """A product with an MNS subscription."""
-    asked = {"ProductKey": world.gateways(), "Type": "MNS"}
-    world.call("CreateSubscribeRelation", **asked, MnsConfiguration=QUEUE, DeviceDataFlag=True)
+    asked = {"ProductKey": platform.gateways(), "Type": "MNS"}
+    platform.call("CreateSubscribeRelation", **asked, MnsConfiguration=QUEUE, DeviceDataFlag=True)
     return asked
 
 
-def relation(world: World, asked: Asked) -> dict[str, Any]:
-    return world.call("QuerySubscribeRelation", ProductKey=asked["ProductKey"], Type=asked["Type"])
+def relation(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
+    return platform.call("QuerySubscribeRelation", ProductKey=asked["ProductKey"], Type=asked["Type"])
 
 
-def group_ids(world: World, asked: Asked) -> list[str]:
-    return relation(world, {"Type": "AMQP", **asked})["ConsumerGroupIds"]
+def group_ids(platform: PreparedPlatform, asked: Asked) -> list[str]:
+    return relation(platform, {"Type": "AMQP", **asked})["ConsumerGroupIds"]
 
 
-def receiving(world: World) -> Asked:
+def receiving(platform: PreparedPlatform) -> Asked:
     """A consumer group that gets the data of twenty devices, and has two consumers: no operation makes them come."""
-    asked = subscribed(world)
+    asked = subscribed(platform)
     for n in range(20):
-        world.device(asked["ProductKey"], f"meter-{n}")
-        world.hold(f"meter-{n}", status_since=world.clock.now() - 3_600_000)
+        platform.device(asked["ProductKey"], f"meter-{n}")
+        platform.hold(f"meter-{n}", status_since=platform.clock.now() - 3_600_000)
     group_id = asked["ConsumerGroupIds"][0]
-    with world.emulator.store.write() as db:
+    with platform.emulator.store.write() as db:
         db.execute("UPDATE consumer_groups SET clients = 2 WHERE group_id = ?", (group_id,))
-    world.clock.advance(3600)
+    platform.clock.advance(3600)
     # Consumers are away for up to an hour a day, at a time that hangs on the group's random id.
-    while not world.call("QueryConsumerGroupStatus", GroupId=group_id)["ClientConnectionStatusList"][
+    while not platform.call("QueryConsumerGroupStatus", GroupId=group_id)["ClientConnectionStatusList"][
         "ConsumerGroupClientConnectionInfo"
     ]:
-        world.clock.advance(1800)
+        platform.clock.advance(1800)
     return {"GroupId": group_id}
 
 
-def waiting(world: World, asked: Asked) -> int:
-    return world.call("QueryConsumerGroupStatus", GroupId=asked["GroupId"])["AccumulationCount"]
+def waiting(platform: PreparedPlatform, asked: Asked) -> int:
+    return platform.call("QueryConsumerGroupStatus", GroupId=asked["GroupId"])["AccumulationCount"]
 
 
 NO_GROUP = ({"GroupId": "none"}, f"{GROUP}ConsumerGroupNotExist")
@@ -462,11 +462,11 @@ SUBSCRIPTIONS = [
 ROWS = [*RULES, *SUBSCRIPTIONS]
 
 
-def subscribed_by_others(world: World) -> str:
+def subscribed_by_others(platform: PreparedPlatform) -> str:
     """The id of a consumer group that a product has subscribed for."""
-    group = consumers(world, "subscriber")["GroupId"]
-    key = world.product()
-    world.call(
+    group = consumers(platform, "subscriber")["GroupId"]
+    key = platform.product()
+    platform.call(
         "CreateSubscribeRelation", ProductKey=key, Type="AMQP", ConsumerGroupIds=[group], DeviceDataFlag=True
     )
     return group

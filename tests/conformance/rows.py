@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.cloud.catalogue import operation
+from tests.conformance.platform import PreparedPlatform
 from tests.conformance.sdk import leaves, paths
-from tests.conformance.world import World
 
 Asked = dict[str, Any]
 Told = dict[str, Any]
-Changes = Mapping[str, Any] | Callable[[World, Asked], Mapping[str, Any]]
+Changes = Mapping[str, Any] | Callable[[PreparedPlatform, Asked], Mapping[str, Any]]
 
 NOT_SAID_ON_SUCCESS = frozenset({"Code", "ErrorMessage"})
 TYPES: Mapping[str, type] = {"String": str, "Integer": int, "Long": int, "Boolean": bool, "Struct": dict}
@@ -22,9 +22,9 @@ TYPES: Mapping[str, type] = {"String": str, "Integer": int, "Long": int, "Boolea
 class Row:
     """One operation, or one of the ways in which it answers: an operation may have several rows.
 
-    asks      makes what the call needs in an empty world, and returns its parameters by the platform's names
+    asks      makes what the call needs in an empty platform, and returns its parameters by the platform's names
     says      what its success shows, for the printed table
-    proves    tells from the world, the parameters and the answer whether the success was real; may be left out only
+    proves    tells from the platform, the parameters and the answer whether the success was real; may be left out only
               where the fields of the answer are all there is
     code      of a refusal whose answer tells more than the code; then that is what is looked at
     beyond    fields that the reference's text tells of, and the SDK's model knows nothing of
@@ -40,9 +40,9 @@ class Row:
     """
 
     operation: str
-    asks: Callable[[World], Asked]
+    asks: Callable[[PreparedPlatform], Asked]
     says: str
-    proves: Callable[[World, Asked, Told], object] | None = None
+    proves: Callable[[PreparedPlatform, Asked, Told], object] | None = None
     without: frozenset[str] | set[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
     bad: Sequence[tuple[Changes, str]] = ()
@@ -61,43 +61,43 @@ class Tried:
     absent: list[str] = field(default_factory=list)
 
 
-def try_row(row: Row, world: World) -> Tried:
+def try_row(row: Row, platform: PreparedPlatform) -> Tried:
     """Refusals first, for they change nothing; then the success. Fails with what was wrong."""
-    asked = row.asks(world)
+    asked = row.asks(platform)
     tried = Tried()
     for name, code in _required(row).items():
         assert name in asked, f"the request of {row.operation} does not give {name}"
-        _refuse(row, world, asked, {name: None}, code)
+        _refuse(row, platform, asked, {name: None}, code)
         tried.missing.append(code)
     for changes, code in row.bad:
-        _refuse(row, world, asked, changes, code)
+        _refuse(row, platform, asked, changes, code)
         tried.bad.append(code)
     for name, member in _members(row, asked):
         first, *others = asked[name]
         halved = {key: value for key, value in first.items() if key != member}
         if halved:
-            tried.missing.append(_refusal(row, world, asked | {name: [halved, *others]}))
+            tried.missing.append(_refusal(row, platform, asked | {name: [halved, *others]}))
     for name in _numbers(row):
-        _refuse(row, world, asked, {name: "nonsense"}, "InvalidParameter")
+        _refuse(row, platform, asked, {name: "nonsense"}, "InvalidParameter")
         tried.bad.append("InvalidParameter")
     for changes, code in row.absent:
-        _refuse(row, world, asked, changes, code)
+        _refuse(row, platform, asked, changes, code)
         tried.absent.append(code)
     if row.absent and row.alien is not None:
-        told = world.partner.refused(row.operation, asked)
+        told = platform.partner.refused(row.operation, asked)
         assert told == (row.alien or row.absent[0][1]), f"another account's {row.operation}: {told}"
         tried.absent.append(told)
     if "IotInstanceId" in operation(row.operation).parameters:
-        _refuse(row, world, asked, {"IotInstanceId": "iot-nowhere"}, "iot.system.InstanceNotFound")
+        _refuse(row, platform, asked, {"IotInstanceId": "iot-nowhere"}, "iot.system.InstanceNotFound")
         tried.absent.append("iot.system.InstanceNotFound")
     told = (
-        world.told_in_refusal(row.operation, row.code, asked)
+        platform.told_in_refusal(row.operation, row.code, asked)
         if row.code
-        else world.call(row.operation, **asked)
+        else platform.call(row.operation, **asked)
     )
-    check_answer(row, told, world.raw())
+    check_answer(row, told, platform.raw())
     if row.proves is not None:
-        assert row.proves(world, asked, told), f"{row.operation} did not show: {row.says}\n{told}"
+        assert row.proves(platform, asked, told), f"{row.operation} did not show: {row.says}\n{told}"
     return tried
 
 
@@ -161,9 +161,9 @@ def _members(row: Row, asked: Asked) -> list[tuple[str, str]]:
     return [(p.base, p.member) for p in known if p.member and (p.required or p.per_item) and p.base in asked]
 
 
-def _refusal(row: Row, world: World, params: Asked) -> str:
+def _refusal(row: Row, platform: PreparedPlatform, params: Asked) -> str:
     """A code of the platform."""
-    code = world.refused(row.operation, **params)
+    code = platform.refused(row.operation, **params)
     assert code.startswith(("Missing", "iot.")), f"{row.operation}: {code}"
     return code
 
@@ -174,10 +174,10 @@ def _numbers(row: Row) -> list[str]:
     return [p.name for p in known if p.type in ("Integer", "Long", "Boolean") and not p.repeated]
 
 
-def _refuse(row: Row, world: World, asked: Asked, changes: Changes, code: str) -> None:
-    changed = {**asked, **(changes(world, asked) if callable(changes) else changes)}
+def _refuse(row: Row, platform: PreparedPlatform, asked: Asked, changes: Changes, code: str) -> None:
+    changed = {**asked, **(changes(platform, asked) if callable(changes) else changes)}
     params = {name: value for name, value in changed.items() if value is not None}
-    told = world.refused(row.operation, **params)
+    told = platform.refused(row.operation, **params)
     assert told == code, (
         f"{row.operation} with {dict(changes) if not callable(changes) else params}: {told}, not {code}"
     )

@@ -6,9 +6,9 @@ import json
 
 from console.emulator.devices_schema import NewDevice, insert_devices
 from tests.conformance.devices import HALF, NO_DEVICE, ONE
+from tests.conformance.platform import KEY_ID, PreparedPlatform, column, identity
 from tests.conformance.rows import Asked, Row
 from tests.conformance.things import senior
-from tests.conformance.world import KEY_ID, World, column, identity
 
 DAY = 86_400_000
 FAILED = "iot.device.SetDevicePropertyFailed"
@@ -21,62 +21,62 @@ TIMES = [BAD_SIZE, BACKWARDS, LONG_AGO]
 BAD_ASC = ({"Asc": 2}, "iot.common.InvalidFormattedParameter")
 
 
-def gateway(world: World) -> Asked:
+def gateway(platform: PreparedPlatform) -> Asked:
     """A gateway of the standard category, online, with forty days of life behind it."""
-    key = senior(world, CategoryKey="GeneralGateway", NodeType=1)
-    since = world.clock.now() - 40 * DAY
+    key = senior(platform, CategoryKey="GeneralGateway", NodeType=1)
+    since = platform.clock.now() - 40 * DAY
     # What a device has told follows from its id, which the platform would make up.
     made = NewDevice("gateway", "", "ONLINE", since, since, since, iot_id="gatewayC000000000000000100")
-    with world.emulator.store.write() as db:
+    with platform.emulator.store.write() as db:
         insert_devices(db, KEY_ID, "", key, [made], since)
     return {"ProductKey": key, "DeviceName": "gateway"}
 
 
-def sleeper(world: World, asked: Asked) -> Asked:
+def sleeper(platform: PreparedPlatform, asked: Asked) -> Asked:
     """A change of the request to a device that was never online."""
-    world.device(asked["ProductKey"], "sleeper")
+    platform.device(asked["ProductKey"], "sleeper")
     return {"DeviceName": ["sleeper"] if isinstance(asked["DeviceName"], list) else "sleeper"}
 
 
-def basic(world: World, asked: Asked) -> Asked:
+def basic(platform: PreparedPlatform, asked: Asked) -> Asked:
     """A change of the request to a device of a product without a thing model."""
-    return {"ProductKey": world.devices("plain"), "DeviceName": "plain"}
+    return {"ProductKey": platform.devices("plain"), "DeviceName": "plain"}
 
 
-def past(world: World, days: int = 29, **params: object) -> Asked:
+def past(platform: PreparedPlatform, days: int = 29, **params: object) -> Asked:
     """A request about what the gateway has told."""
-    asked = gateway(world)
-    now = world.clock.now()
+    asked = gateway(platform)
+    now = platform.clock.now()
     return asked | {"StartTime": now - days * DAY, "EndTime": now, "Asc": 1, "PageSize": 10} | params
 
 
-def several(world: World) -> Asked:
-    asked = gateway(world)
+def several(platform: PreparedPlatform) -> Asked:
+    asked = gateway(platform)
     return {"ProductKey": asked["ProductKey"], "DeviceName": ["gateway"]}
 
 
-def told_twice(world: World) -> Asked:
+def told_twice(platform: PreparedPlatform) -> Asked:
     """A gateway that was given a property and called a service a moment ago, so that there is something of each."""
-    asked = gateway(world)
-    world.call("SetDeviceProperty", **asked, Items='{"HeartbeatInterval":30}')
-    world.call("InvokeThingService", **asked, Identifier="Ping", Args='{"Host":"a"}')
-    world.clock.advance(5)
+    asked = gateway(platform)
+    platform.call("SetDeviceProperty", **asked, Items='{"HeartbeatInterval":30}')
+    platform.call("InvokeThingService", **asked, Identifier="Ping", Args='{"Host":"a"}')
+    platform.clock.advance(5)
     return asked
 
 
-def value(world: World, asked: Asked, identifier: str) -> str | None:
+def value(platform: PreparedPlatform, asked: Asked, identifier: str) -> str | None:
     """The present value of a property of the gateway."""
-    told = world.call("QueryDevicePropertyStatus", ProductKey=asked["ProductKey"], DeviceName="gateway")
+    told = platform.call("QueryDevicePropertyStatus", ProductKey=asked["ProductKey"], DeviceName="gateway")
     for info in told["Data"]["List"]["PropertyStatusInfo"]:
         if info["Identifier"] == identifier:
             return info.get("Value")
     return None
 
 
-def called(world: World, asked: Asked, identifier: str) -> list[str]:
+def called(platform: PreparedPlatform, asked: Asked, identifier: str) -> list[str]:
     """The inputs with which a service of the gateway was called within the last minutes."""
-    now = world.clock.advance(5)
-    told = world.call(
+    now = platform.clock.advance(5)
+    told = platform.call(
         "QueryDeviceServiceData",
         ProductKey=asked["ProductKey"],
         DeviceName="gateway",
@@ -89,14 +89,14 @@ def called(world: World, asked: Asked, identifier: str) -> list[str]:
     return column(told["Data"]["List"]["ServiceInfo"], "InputData")
 
 
-def desired(world: World) -> Asked:
-    asked = gateway(world)
-    world.call("SetDeviceDesiredProperty", **asked, Items='{"LogLevel":3}', Versions="{}")
+def desired(platform: PreparedPlatform) -> Asked:
+    asked = gateway(platform)
+    platform.call("SetDeviceDesiredProperty", **asked, Items='{"LogLevel":3}', Versions="{}")
     return asked
 
 
-def wished(world: World, asked: Asked) -> dict[str, str]:
-    told = world.call("QueryDeviceDesiredProperty", **identity(asked), Identifier=["LogLevel"])
+def wished(platform: PreparedPlatform, asked: Asked) -> dict[str, str]:
+    told = platform.call("QueryDeviceDesiredProperty", **identity(asked), Identifier=["LogLevel"])
     return {
         info["Identifier"]: info["Value"]
         for info in told["Data"]["List"]["DesiredPropertyInfo"]
@@ -108,9 +108,9 @@ def shadow(version: int, **state: int) -> str:
     return json.dumps({"method": "update", "state": {"desired": state}, "version": version})
 
 
-def shadowed(world: World) -> Asked:
-    asked = {"ProductKey": world.devices("dev-1"), "DeviceName": "dev-1"}
-    world.call("UpdateDeviceShadow", **asked, ShadowMessage=shadow(1, level=5))
+def shadowed(platform: PreparedPlatform) -> Asked:
+    asked = {"ProductKey": platform.devices("dev-1"), "DeviceName": "dev-1"}
+    platform.call("UpdateDeviceShadow", **asked, ShadowMessage=shadow(1, level=5))
     return asked
 
 
@@ -329,6 +329,6 @@ ROWS = [
 ]
 
 
-def past_of_now(world: World) -> Asked:
-    now = world.clock.now()
+def past_of_now(platform: PreparedPlatform) -> Asked:
+    now = platform.clock.now()
     return {"StartTime": now - 29 * DAY, "EndTime": now + 1000, "Asc": 0, "PageSize": 10}

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from console.cloud.catalogue import Access, operation, operations
+from tests.conformance.platform import PreparedPlatform, Server
 from tests.conformance.rows import Row, try_row
 from tests.conformance.sdk import RENAMED, SCHEMES, known_to_sdk, leaves, methods
 from tests.conformance.table import NEVER, ROWS
-from tests.conformance.world import Server, World
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
 def test_operation(row: Row, scheme: str, server: Server, tmp_path: Path, record_property) -> None:
-    with World.on(server, tmp_path, scheme) as world:
-        tried = try_row(row, world)
+    with PreparedPlatform.on(server, tmp_path, scheme) as platform:
+        tried = try_row(row, platform)
     group = operation(row.operation).group
     record_property(
         "conformance",

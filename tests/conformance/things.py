@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Row
-from tests.conformance.world import World, column
 
 NOBODY = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 NO_VERSION = ({"ModelVersion": "v9"}, "iot.common.InvalidFormattedParameter")
@@ -44,38 +44,38 @@ MODEL = {
 }
 
 
-def senior(world: World, **params: Any) -> str:
+def senior(platform: PreparedPlatform, **params: Any) -> str:
     """A product that can have a thing model; it has none yet."""
-    return world.product(**{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
+    return platform.product(**{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
 
 
-def drafted(world: World, **params: Any) -> str:
-    key = senior(world, **params)
-    world.call("CreateThingModel", ProductKey=key, ThingModelJson=json.dumps(MODEL))
+def drafted(platform: PreparedPlatform, **params: Any) -> str:
+    key = senior(platform, **params)
+    platform.call("CreateThingModel", ProductKey=key, ThingModelJson=json.dumps(MODEL))
     return key
 
 
-def modelled(world: World, **params: Any) -> str:
+def modelled(platform: PreparedPlatform, **params: Any) -> str:
     """A product whose model is published as v1."""
-    key = drafted(world, **params)
-    world.call("PublishThingModel", ProductKey=key, ModelVersion="v1", Description="first")
+    key = drafted(platform, **params)
+    platform.call("PublishThingModel", ProductKey=key, ModelVersion="v1", Description="first")
     return key
 
 
-def scripted(world: World) -> str:
-    key = senior(world, DataFormat=0)
-    world.call("CreateThingScript", ProductKey=key, ScriptContent=SCRIPT, ScriptType="JavaScript")
+def scripted(platform: PreparedPlatform) -> str:
+    key = senior(platform, DataFormat=0)
+    platform.call("CreateThingScript", ProductKey=key, ScriptContent=SCRIPT, ScriptType="JavaScript")
     return key
 
 
-def properties(world: World, key: str) -> list[str]:
+def properties(platform: PreparedPlatform, key: str) -> list[str]:
     """The identifiers of the draft's properties."""
-    told = world.call("QueryThingModel", ProductKey=key)["Data"]["ThingModelJson"]
+    told = platform.call("QueryThingModel", ProductKey=key)["Data"]["ThingModelJson"]
     return column(json.loads(told).get("properties") or [], "identifier")
 
 
-def published(world: World, key: str) -> list[str]:
-    told = world.call("QueryThingModelPublished", ProductKey=key)["Data"]["ThingModelJson"]
+def published(platform: PreparedPlatform, key: str) -> list[str]:
+    told = platform.call("QueryThingModelPublished", ProductKey=key)["Data"]["ThingModelJson"]
     return column(json.loads(told).get("properties") or [], "identifier")
 
 

@@ -21,7 +21,7 @@ from console.cloud.client import Credentials
 from console.cloud.errors import BadAnswer, CloudError, InvalidParameter
 from console.connections import clients, endpoints
 from console.connections.models import Connection
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.connections.conftest import Watched
 from tests.connections.test_pages import ADD, EDIT, GOOD, TEST, UNCHANGED, said
 from tests.running import CHECKOUT
@@ -166,7 +166,7 @@ def test_without_a_setting_only_the_platforms_own_names_are_called() -> None:
     "endpoint", ["http://127.0.0.1:6379", "http://169.254.169.254", "https://evil.example"]
 )
 def test_the_form_refuses_it_at_its_field_and_sends_nothing(
-    upstream: Watched, cast: Cast, sign_in: SignIn, endpoint: str
+    upstream: Watched, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
     client = sign_in("owner")
     for address, data in ((ADD, GOOD), (EDIT, UNCHANGED)):
@@ -178,7 +178,7 @@ def test_the_form_refuses_it_at_its_field_and_sends_nothing(
 
 
 def test_a_region_whose_own_address_is_not_on_the_list_is_refused_at_its_field(
-    upstream: Watched, cast: Cast, sign_in: SignIn, settings: Any
+    upstream: Watched, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.CLOUD_ENDPOINTS = ["http://emulator.test"]
     answer = sign_in("owner").post(ADD, {**GOOD, "endpoint": "", "untested": "on"})
@@ -187,7 +187,7 @@ def test_a_region_whose_own_address_is_not_on_the_list_is_refused_at_its_field(
 
 
 def test_the_form_keeps_the_address_as_it_will_be_called(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     sign_in("owner").post(ADD, {**GOOD, "endpoint": " HTTP://Emulator.Test:80/ "})
     assert Connection.objects.get(slug="production").endpoint == "http://emulator.test"
@@ -197,31 +197,31 @@ def test_the_form_keeps_the_address_as_it_will_be_called(
 
 
 @pytest.fixture
-def forbidden(cast: Cast) -> Connection:
+def forbidden(org: Organization) -> Connection:
     """A connection whose address was taken off the list after it was saved, and whose client is in use."""
-    Connection.objects.filter(pk=cast.connection.pk).update(endpoint="http://10.0.0.8:8500")
-    return Connection.objects.get(pk=cast.connection.pk)
+    Connection.objects.filter(pk=org.connection.pk).update(endpoint="http://10.0.0.8:8500")
+    return Connection.objects.get(pk=org.connection.pk)
 
 
 def test_a_stored_address_that_the_list_no_longer_has_is_told_on_a_page_and_never_called(
-    upstream: Watched, forbidden: Connection, cast: Cast, sign_in: SignIn
+    upstream: Watched, forbidden: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
-    page = client.get(cast.url("products/"))
+    page = client.get(org.url("products/"))
     assert page.status_code == 502
     assert "Client.EndpointRefused" in page.content.decode()
     assert "CLOUD_ENDPOINTS" in page.content.decode()
-    part = client.get(cast.url("products/"), headers={"HX-Request": "true"})
+    part = client.get(org.url("products/"), headers={"HX-Request": "true"})
     assert "CLOUD_ENDPOINTS" in part.content.decode()
-    packages = client.get(cast.url("ota/packages/"), headers={"HX-Request": "true"})
+    packages = client.get(org.url("ota/packages/"), headers={"HX-Request": "true"})
     assert "CLOUD_ENDPOINTS" in packages["X-Message"]
     assert upstream.operations == []
 
 
 def test_a_write_to_it_is_recorded_as_one_that_failed(
-    upstream: Watched, forbidden: Connection, cast: Cast
+    upstream: Watched, forbidden: Connection, org: Organization
 ) -> None:
-    gateway = cast.gateway()
+    gateway = org.gateway()
     gateway.connection = forbidden
     with pytest.raises(endpoints.EndpointRefused):
         gateway.call("CreateProduct", ProductName="meter", NodeType=0)
@@ -231,7 +231,7 @@ def test_a_write_to_it_is_recorded_as_one_that_failed(
 
 
 def test_its_connection_can_still_be_opened_and_mended(
-    upstream: Watched, forbidden: Connection, cast: Cast, sign_in: SignIn
+    upstream: Watched, forbidden: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     told = client.post(TEST, headers={"HX-Request": "true"})
@@ -239,7 +239,7 @@ def test_its_connection_can_still_be_opened_and_mended(
     assert upstream.operations == []
     assert client.get(EDIT).status_code == 200
     assert client.post(EDIT, UNCHANGED).status_code == 302
-    assert client.get(cast.url("products/")).status_code == 200
+    assert client.get(org.url("products/")).status_code == 200
 
 
 # -- uploads -----------------------------------------------------------------------------------------------------------
@@ -276,21 +276,23 @@ class Store(httpx.BaseTransport):
     ],
 )
 def test_a_file_goes_only_to_a_store_of_the_list(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch, host: str, code: str
+    org: Organization, monkeypatch: pytest.MonkeyPatch, host: str, code: str
 ) -> None:
     store = Store()
     monkeypatch.setattr(clients, "transport_for", lambda connection: store)
     with pytest.raises(CloudError) as caught:
-        clients.bring(cast.connection, {"Host": host, "Key": "a.bin"}, io.BytesIO(b"x"))
+        clients.bring(org.connection, {"Host": host, "Key": "a.bin"}, io.BytesIO(b"x"))
     assert caught.value.code == code
     assert store.asked == []
 
 
-def test_a_file_goes_to_a_store_of_the_platforms_own(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_goes_to_a_store_of_the_platforms_own(
+    org: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Store(httpx.Response(200))
     monkeypatch.setattr(clients, "transport_for", lambda connection: store)
     data = {"Host": "https://bucket.oss-cn-shanghai.aliyuncs.com", "Key": "a.bin"}
-    assert clients.bring(cast.connection, data, io.BytesIO(b"x")).size == 1
+    assert clients.bring(org.connection, data, io.BytesIO(b"x")).size == 1
 
 
 # -- redirects ---------------------------------------------------------------------------------------------------------

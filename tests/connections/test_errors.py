@@ -20,7 +20,7 @@ from console.cloud.errors import CloudError, InvalidParameter
 from console.connections.errors import cloud_errors_to_form, snake, status_of
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 FAMILIES = [
     errors.Throttled,
@@ -46,14 +46,14 @@ def product_form() -> ProductForm:
     return ProductForm({"product_name": "Meter", "description": "x"})
 
 
-def answer(cast: Cast, error: Exception, method: str = "GET", htmx: bool = False) -> HttpResponse:
+def answer(org: Organization, error: Exception, method: str = "GET", htmx: bool = False) -> HttpResponse:
     """What the middleware makes of a view that raised."""
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/acme/sandbox/"} if htmx else {}
     request: Any = RequestFactory().generic(method, "/acme/sandbox/products/", headers=headers)
-    membership = cast.gateway("viewer").membership
-    request.user, request.team, request.membership = membership.user, cast.team, membership
-    request.connection, request.htmx = cast.connection, HtmxDetails(request)
-    request.gateway = cast.gateway("viewer")
+    membership = org.gateway("viewer").membership
+    request.user, request.team, request.membership = membership.user, org.team, membership
+    request.connection, request.htmx = org.connection, HtmxDetails(request)
+    request.gateway = org.gateway("viewer")
     response = CloudErrorMiddleware(lambda r: HttpResponse()).process_exception(request, error)
     assert response is not None
     return response
@@ -61,10 +61,10 @@ def answer(cast: Cast, error: Exception, method: str = "GET", htmx: bool = False
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_error_of_the_cloud_is_a_page_with_words_code_and_request_id(
-    cast: Cast, family: type[CloudError]
+    org: Organization, family: type[CloudError]
 ) -> None:
     error = family("iot.some.Code", "the platform's words", operation="QueryProduct", request_id="REQ-17")
-    response = answer(cast, error)
+    response = answer(org, error)
     text = response.content.decode()
     assert response.status_code == status_of(error) >= 400
     assert all(
@@ -73,40 +73,40 @@ def test_every_error_of_the_cloud_is_a_page_with_words_code_and_request_id(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_htmx_gets_the_words_for_a_toast_and_nothing_to_swap(cast: Cast, method: str) -> None:
+def test_htmx_gets_the_words_for_a_toast_and_nothing_to_swap(org: Organization, method: str) -> None:
     error = errors.Conflict("iot.some.Code", operation="DeleteProduct", request_id="REQ-17")
-    response = answer(cast, error, method, htmx=True)
+    response = answer(org, error, method, htmx=True)
     assert (response.status_code, response.content) == (409, b"")
     assert "REQ-17" in unquote(response["X-Message"])
 
 
-def test_the_words_survive_a_header_in_any_language(cast: Cast) -> None:
-    refusal = PermissionRefused(operation("DeleteProduct"), cast.gateway("viewer").membership)
-    response = answer(cast, refusal, "POST", htmx=True)
+def test_the_words_survive_a_header_in_any_language(org: Organization) -> None:
+    refusal = PermissionRefused(operation("DeleteProduct"), org.gateway("viewer").membership)
+    response = answer(org, refusal, "POST", htmx=True)
     assert response.status_code == 403
     assert response["X-Message"].isascii()
     assert "“Viewer”" in unquote(response["X-Message"])
 
 
-def test_what_may_pass_says_when_to_come_back(cast: Cast) -> None:
+def test_what_may_pass_says_when_to_come_back(org: Organization) -> None:
     error = errors.Throttled("Throttling.User", operation="QueryProduct", retry_after=2.6)
-    assert answer(cast, error)["Retry-After"] == "3"
+    assert answer(org, error)["Retry-After"] == "3"
 
 
-def test_a_refusal_is_a_403_page_that_names_the_operation(cast: Cast) -> None:
-    refusal = PermissionRefused(operation("DeleteProduct"), cast.gateway("viewer").membership)
-    response = answer(cast, refusal)
+def test_a_refusal_is_a_403_page_that_names_the_operation(org: Organization) -> None:
+    refusal = PermissionRefused(operation("DeleteProduct"), org.gateway("viewer").membership)
+    response = answer(org, refusal)
     assert response.status_code == 403
     assert "DeleteProduct" in response.content.decode()
 
 
-def test_an_unreadable_secret_is_a_page_that_says_what_to_do(cast: Cast) -> None:
-    response = answer(cast, Undecryptable())
+def test_an_unreadable_secret_is_a_page_that_says_what_to_do(org: Organization) -> None:
+    response = answer(org, Undecryptable())
     assert response.status_code == 503
     assert "cannot be read" in response.content.decode()
 
 
-def test_other_exceptions_are_left_to_django(cast: Cast) -> None:
+def test_other_exceptions_are_left_to_django(org: Organization) -> None:
     request: Any = RequestFactory().get("/")
     assert CloudErrorMiddleware(lambda r: HttpResponse()).process_exception(request, KeyError("x")) is None
 
@@ -187,7 +187,7 @@ def test_sentences_are_said_in_the_persons_language() -> None:
 
 @pytest.mark.parametrize("kind", ["malformed", "error", "throttle"])
 def test_a_real_page_shows_the_error_not_a_traceback(
-    emulator: Any, cast: Cast, sign_in: Any, kind: str
+    emulator: Any, org: Organization, sign_in: Any, kind: str
 ) -> None:
     emulator.faults.add("*", kind, times=99)
     response: Any = sign_in("viewer").get("/acme/sandbox/products/")
@@ -197,7 +197,7 @@ def test_a_real_page_shows_the_error_not_a_traceback(
 
 
 def test_a_forged_request_is_refused_and_recorded_once_and_a_form_asked_for_is_not(
-    emulator: Any, cast: Cast, sign_in: Any
+    emulator: Any, org: Organization, sign_in: Any
 ) -> None:
     for path, operation_name in (
         ("products/new/", "CreateProduct"),
@@ -205,14 +205,14 @@ def test_a_forged_request_is_refused_and_recorded_once_and_a_form_asked_for_is_n
         ("devices/a1/meter-1/delete/", "DeleteDevice"),
     ):
         viewer = sign_in("viewer")
-        viewer.get(cast.url(path))
-        assert viewer.post(cast.url(path)).status_code == 403
+        viewer.get(org.url(path))
+        assert viewer.post(org.url(path)).status_code == 403
         record = AuditRecord.objects.get(operation=operation_name)
         assert (record.outcome, record.actor_label) == ("refused", "viewer@acme.test")
 
 
 def test_a_name_with_half_a_character_does_not_take_the_page_away(
-    emulator: Any, cast: Cast, sign_in: Any
+    emulator: Any, org: Organization, sign_in: Any
 ) -> None:
     row = '{"ProductKey": "a1", "ProductName": "half \\ud800 of one"}'
     body = f'{{"Success": true, "Data": {{"List": {{"ProductInfo": [{row}]}}, "Total": 1}}}}'

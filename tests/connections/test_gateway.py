@@ -21,7 +21,7 @@ from console.cloud.quota import Lane
 from console.connections import clients
 from console.connections.gateway import Call, Gateway, PermissionRefused
 from console.connections.models import Connection
-from tests.conftest import KEY_SECRET, Cast
+from tests.conftest import KEY_SECRET, Organization
 from tests.connections.conftest import Watched
 
 pytestmark = pytest.mark.django_db
@@ -29,9 +29,9 @@ Outcome = AuditRecord.Outcome
 
 
 @pytest.fixture
-def product_key(upstream: Watched, cast: Cast) -> str:
+def product_key(upstream: Watched, org: Organization) -> str:
     """A product with one device, meter-0001."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     key = str(gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)["ProductKey"])
     gateway.call("RegisterDevice", ProductKey=key, DeviceName="meter-0001")
     AuditRecord.objects.all().delete()
@@ -42,9 +42,9 @@ def product_key(upstream: Watched, cast: Cast) -> str:
 # -- permission ------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_write_is_recorded_and_never_sent(upstream: Watched, cast: Cast) -> None:
+def test_a_refused_write_is_recorded_and_never_sent(upstream: Watched, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
-        cast.gateway("viewer").call("CreateProduct", ProductName="SmartMeter", NodeType=0)
+        org.gateway("viewer").call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     record = AuditRecord.objects.get()
     assert (record.operation, record.outcome, record.target) == (
         "CreateProduct",
@@ -55,40 +55,40 @@ def test_a_refused_write_is_recorded_and_never_sent(upstream: Watched, cast: Cas
     assert upstream.operations == []
 
 
-def test_permission_comes_before_validation(upstream: Watched, cast: Cast) -> None:
+def test_permission_comes_before_validation(upstream: Watched, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
-        cast.gateway("viewer").call("CreateProduct")
+        org.gateway("viewer").call("CreateProduct")
 
 
 @pytest.mark.parametrize("name", [o.name for o in operations().values() if o.access is not Access.READ])
-def test_a_viewer_may_call_nothing_that_writes(cast: Cast, name: str) -> None:
-    assert not cast.gateway("viewer").allows(name)
+def test_a_viewer_may_call_nothing_that_writes(org: Organization, name: str) -> None:
+    assert not org.gateway("viewer").allows(name)
 
 
-def test_a_person_who_was_deactivated_may_call_nothing(upstream: Watched, cast: Cast) -> None:
-    gateway = cast.gateway("owner")
+def test_a_person_who_was_deactivated_may_call_nothing(upstream: Watched, org: Organization) -> None:
+    gateway = org.gateway("owner")
     gateway.actor.is_active = False
     assert not gateway.allows("QueryProductList")
     with pytest.raises(PermissionRefused):
         gateway.call("QueryProductList", CurrentPage=1, PageSize=10)
 
 
-def test_the_membership_must_be_the_actors_in_the_connections_team(cast: Cast) -> None:
-    own = Membership.objects.get(team=cast.team, user=cast.members["owner"])
+def test_the_membership_must_be_the_actors_in_the_connections_team(org: Organization) -> None:
+    own = Membership.objects.get(team=org.team, user=org.members["owner"])
     with pytest.raises(ValueError, match="membership"):
-        Gateway(actor=cast.members["owner"], membership=own, connection=cast.other_connection)
+        Gateway(actor=org.members["owner"], membership=own, connection=org.other_connection)
     with pytest.raises(ValueError, match="membership"):
-        Gateway(actor=cast.outsider, membership=own, connection=cast.connection)
+        Gateway(actor=org.outsider, membership=own, connection=org.connection)
 
 
 # -- validation ------------------------------------------------------------------------------------------------------
 
 
 def test_what_breaks_a_rule_of_the_catalogue_is_neither_sent_nor_recorded(
-    upstream: Watched, cast: Cast
+    upstream: Watched, org: Organization
 ) -> None:
     with pytest.raises(InvalidParameter) as caught:
-        cast.gateway().call("CreateProduct", ProductName="no", NodeType=0)
+        org.gateway().call("CreateProduct", ProductName="no", NodeType=0)
     assert "ProductName" in caught.value.problems
     assert upstream.operations == []
     assert not AuditRecord.objects.exists()
@@ -97,35 +97,37 @@ def test_what_breaks_a_rule_of_the_catalogue_is_neither_sent_nor_recorded(
 # -- the audit trail -------------------------------------------------------------------------------------------------
 
 
-def test_a_write_is_recorded_with_who_where_what_and_the_request_id(upstream: Watched, cast: Cast) -> None:
-    gateway = cast.gateway("operator", origin=Origin(ip="10.0.0.7", user_agent="Browser", job_id=5))
+def test_a_write_is_recorded_with_who_where_what_and_the_request_id(
+    upstream: Watched, org: Organization
+) -> None:
+    gateway = org.gateway("operator", origin=Origin(ip="10.0.0.7", user_agent="Browser", job_id=5))
     answer = gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     record = AuditRecord.objects.get()
     assert record.outcome == Outcome.DONE
     assert record.request_id == answer["RequestId"]
-    assert (record.team, record.actor, record.connection) == (cast.team, cast.members["operator"], "sandbox")
+    assert (record.team, record.actor, record.connection) == (org.team, org.members["operator"], "sandbox")
     assert (record.ip, record.user_agent, record.job) == ("10.0.0.7", "Browser", 5)
     assert record.parameters == {"ProductName": "SmartMeter", "NodeType": 0}
     assert record.closed_at is not None
 
 
-def test_a_read_is_not_recorded(upstream: Watched, cast: Cast) -> None:
-    cast.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=10)
+def test_a_read_is_not_recorded(upstream: Watched, org: Organization) -> None:
+    org.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=10)
     assert not AuditRecord.objects.exists()
 
 
 def test_a_write_the_platform_refused_is_recorded_as_failed_with_its_code(
-    upstream: Watched, cast: Cast
+    upstream: Watched, org: Organization
 ) -> None:
     with pytest.raises(NotFound):
-        cast.gateway().call("DeleteProduct", ProductKey="a1BwAGV0000")
+        org.gateway().call("DeleteProduct", ProductKey="a1BwAGV0000")
     record = AuditRecord.objects.get()
     assert (record.outcome, record.code) == (Outcome.FAILED, "iot.prod.NotExistedProduct")
     assert record.request_id
 
 
 def test_a_write_whose_answer_is_lost_is_recorded_as_unknown_and_not_repeated(
-    emulator: Any, upstream: Watched, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    emulator: Any, upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(request: httpx.Request) -> httpx.Response:
         Watched.handle_request(upstream, request)
@@ -133,36 +135,36 @@ def test_a_write_whose_answer_is_lost_is_recorded_as_unknown_and_not_repeated(
 
     monkeypatch.setattr(upstream, "handle_request", lose)
     with pytest.raises(Unavailable) as caught:
-        cast.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
+        org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert caught.value.sent
     assert AuditRecord.objects.get().outcome == Outcome.UNKNOWN
     assert upstream.count("CreateProduct") == 1
 
 
 def test_a_write_answered_with_something_unreadable_is_recorded_as_unknown(
-    emulator: Any, upstream: Watched, cast: Cast
+    emulator: Any, upstream: Watched, org: Organization
 ) -> None:
     emulator.faults.add("CreateProduct", "malformed", after=True)
     with pytest.raises(Exception, match="BadAnswer"):
-        cast.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
+        org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert AuditRecord.objects.get().outcome == Outcome.UNKNOWN
     assert upstream.count("CreateProduct") == 1
 
 
 def test_an_answer_that_breaks_off_after_a_secret_tells_it_to_nobody(
-    emulator: Any, upstream: Watched, cast: Cast, product_key: str
+    emulator: Any, upstream: Watched, org: Organization, product_key: str
 ) -> None:
     cut_off = '{"Success": true, "Data": {"DeviceSecret": "canary-of-a-device"'
     emulator.faults.add("RegisterDevice", "malformed", body=cut_off)
     with pytest.raises(BadAnswer) as caught:
-        cast.gateway("operator").call("RegisterDevice", ProductKey=product_key, DeviceName="meter-0002")
+        org.gateway("operator").call("RegisterDevice", ProductKey=product_key, DeviceName="meter-0002")
     assert "canary" not in f"{caught.value} {caught.value.message} {AuditRecord.objects.get().message}"
 
 
-def test_a_closed_record_is_never_edited(cast: Cast) -> None:
+def test_a_closed_record_is_never_edited(org: Organization) -> None:
     from console.access.audit import close_record, open_record
 
-    record = open_record(operation="X", actor=None, team=cast.team, origin=Origin())
+    record = open_record(operation="X", actor=None, team=org.team, origin=Origin())
     close_record(record, Outcome.FAILED, code="first")
     close_record(record, Outcome.DONE, code="second")
     record.refresh_from_db()
@@ -173,9 +175,9 @@ def test_a_closed_record_is_never_edited(cast: Cast) -> None:
 
 
 def test_secrets_in_an_answer_are_masked_wherever_they_are_nested(
-    upstream: Watched, cast: Cast, product_key: str
+    upstream: Watched, org: Organization, product_key: str
 ) -> None:
-    gateway = cast.gateway("administrator")
+    gateway = org.gateway("administrator")
     listed = gateway.call("QueryDevice", ProductKey=product_key, PageSize=10)
     assert [row["DeviceSecret"] for row in listed["Data"]["DeviceInfo"]] == [MASK]
     assert listed["Data"]["DeviceInfo"][0]["DeviceName"] == "meter-0001"
@@ -183,8 +185,10 @@ def test_secrets_in_an_answer_are_masked_wherever_they_are_nested(
     assert one["Data"]["DeviceSecret"] == MASK
 
 
-def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(cast: Cast, product_key: str) -> None:
-    answer = cast.gateway("administrator").call(
+def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(
+    org: Organization, product_key: str
+) -> None:
+    answer = org.gateway("administrator").call(
         "QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True
     )
     secret = answer["Data"]["DeviceSecret"]
@@ -200,18 +204,18 @@ def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(cast: Cast, p
 
 
 def test_a_reveal_without_the_level_is_refused_and_recorded(
-    upstream: Watched, cast: Cast, product_key: str
+    upstream: Watched, org: Organization, product_key: str
 ) -> None:
     with pytest.raises(PermissionRefused):
-        cast.gateway("operator").call(
+        org.gateway("operator").call(
             "QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True
         )
     assert AuditRecord.objects.get().outcome == Outcome.REFUSED
     assert upstream.operations == []
 
 
-def test_no_secret_is_kept_in_redis(cast: Cast, product_key: str, redis_url: str) -> None:
-    gateway = cast.gateway("owner")
+def test_no_secret_is_kept_in_redis(org: Organization, product_key: str, redis_url: str) -> None:
+    gateway = org.gateway("owner")
     revealed = gateway.call("QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True)
     gateway.call("QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001")
     gateway.call("QueryDevice", ProductKey=product_key, PageSize=10)
@@ -233,62 +237,66 @@ def everything_in(redis_url: str) -> bytes:
 # -- the cache -------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_read_within_seconds_is_asked_once(upstream: Watched, cast: Cast, product_key: str) -> None:
-    first = cast.gateway("viewer").call("QueryProduct", ProductKey=product_key)
-    second = cast.gateway("operator").call("QueryProduct", ProductKey=product_key)
+def test_the_same_read_within_seconds_is_asked_once(
+    upstream: Watched, org: Organization, product_key: str
+) -> None:
+    first = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
+    second = org.gateway("operator").call("QueryProduct", ProductKey=product_key)
     assert first == second
     assert upstream.count("QueryProduct") == 1
 
 
-def test_a_fresh_read_is_asked_again(upstream: Watched, cast: Cast, product_key: str) -> None:
+def test_a_fresh_read_is_asked_again(upstream: Watched, org: Organization, product_key: str) -> None:
     for _ in range(2):
-        cast.gateway().call("QueryProduct", ProductKey=product_key, fresh=True)
+        org.gateway().call("QueryProduct", ProductKey=product_key, fresh=True)
     assert upstream.count("QueryProduct") == 2
 
 
-def test_a_write_on_the_connection_empties_the_cache(upstream: Watched, cast: Cast, product_key: str) -> None:
-    before = cast.gateway("viewer").call("QueryProduct", ProductKey=product_key)
-    cast.gateway("operator").call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
-    after = cast.gateway("viewer").call("QueryProduct", ProductKey=product_key)
+def test_a_write_on_the_connection_empties_the_cache(
+    upstream: Watched, org: Organization, product_key: str
+) -> None:
+    before = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
+    org.gateway("operator").call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
+    after = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
     assert (before["Data"]["ProductName"], after["Data"]["ProductName"]) == ("SmartMeter", "Renamed")
 
 
 def test_a_write_that_failed_empties_the_cache_too(
-    emulator: Any, upstream: Watched, cast: Cast, product_key: str
+    emulator: Any, upstream: Watched, org: Organization, product_key: str
 ) -> None:
-    cast.gateway().call("QueryProduct", ProductKey=product_key)
+    org.gateway().call("QueryProduct", ProductKey=product_key)
     emulator.faults.add("UpdateProduct", "error", times=9, status=500)
     with pytest.raises(Unavailable):
-        cast.gateway().call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
-    cast.gateway().call("QueryProduct", ProductKey=product_key)
+        org.gateway().call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
+    org.gateway().call("QueryProduct", ProductKey=product_key)
     assert upstream.count("QueryProduct") == 2
 
 
-def test_connections_do_not_share_answers(upstream: Watched, cast: Cast, product_key: str) -> None:
-    cast.gateway().call("QueryProduct", ProductKey=product_key)
+def test_connections_do_not_share_answers(upstream: Watched, org: Organization, product_key: str) -> None:
+    org.gateway().call("QueryProduct", ProductKey=product_key)
     second = Connection.objects.create(
-        team=cast.team,
+        team=org.team,
         slug="second",
         name="Second",
         access_key_id="LTAItestkey",
         access_key_secret=KEY_SECRET,
     )
-    owner = cast.members["owner"]
-    membership = Membership.objects.get(team=cast.team, user=owner)
+    owner = org.members["owner"]
+    membership = Membership.objects.get(team=org.team, user=owner)
     Gateway(actor=owner, membership=membership, connection=second).call(
         "QueryProduct", ProductKey=product_key
     )
     assert upstream.count("QueryProduct") == 2
 
 
-def test_background_work_reads_past_the_cache(upstream: Watched, cast: Cast, product_key: str) -> None:
+def test_background_work_reads_past_the_cache(upstream: Watched, org: Organization, product_key: str) -> None:
     for _ in range(2):
-        cast.gateway(lane=Lane.BACKGROUND).call("QueryProduct", ProductKey=product_key)
+        org.gateway(lane=Lane.BACKGROUND).call("QueryProduct", ProductKey=product_key)
     assert upstream.count("QueryProduct") == 2
 
 
 def test_without_redis_everything_still_works(
-    upstream: Watched, cast: Cast, product_key: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+    upstream: Watched, org: Organization, product_key: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = redis.Redis.from_url("unix:///nowhere/redis.sock")
     monkeypatch.setattr(
@@ -297,7 +305,7 @@ def test_without_redis_everything_still_works(
         lambda *a, **k: nowhere.connection_pool.make_connection().connect(),
     )
     clients.forget()
-    gateway = cast.gateway()
+    gateway = org.gateway()
     assert gateway.call("QueryProduct", ProductKey=product_key)["Data"]["ProductName"] == "SmartMeter"
     gateway.call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
     assert gateway.call("QueryProduct", ProductKey=product_key)["Data"]["ProductName"] == "Renamed"
@@ -307,9 +315,9 @@ def test_without_redis_everything_still_works(
 
 
 def test_gather_answers_in_order_and_gives_an_error_in_its_place(
-    upstream: Watched, cast: Cast, product_key: str
+    upstream: Watched, org: Organization, product_key: str
 ) -> None:
-    answers = cast.gateway("viewer").gather(
+    answers = org.gateway("viewer").gather(
         [
             Call("QueryProduct", {"ProductKey": product_key}),
             Call("QueryProduct", {"ProductKey": "a1BwAGV0000"}),
@@ -321,7 +329,9 @@ def test_gather_answers_in_order_and_gives_an_error_in_its_place(
     assert answers[2]["Data"]["DeviceInfo"][0]["DeviceSecret"] == MASK
 
 
-def test_gather_asks_at_the_same_time(upstream: Watched, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gather_asks_at_the_same_time(
+    upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
     together = threading.Barrier(3, timeout=5)
 
     def meet(request: httpx.Request) -> httpx.Response:
@@ -330,16 +340,16 @@ def test_gather_asks_at_the_same_time(upstream: Watched, cast: Cast, monkeypatch
 
     monkeypatch.setattr(upstream, "handle_request", meet)
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2, 3)]
-    assert all(isinstance(answer, dict) for answer in cast.gateway().gather(calls))
+    assert all(isinstance(answer, dict) for answer in org.gateway().gather(calls))
 
 
-def test_gather_takes_only_reads(cast: Cast) -> None:
+def test_gather_takes_only_reads(org: Organization) -> None:
     with pytest.raises(ValueError, match="not a read"):
-        cast.gateway().gather([Call("DeleteProduct", {"ProductKey": "a1BwAGV0000"})])
+        org.gateway().gather([Call("DeleteProduct", {"ProductKey": "a1BwAGV0000"})])
 
 
 def test_gather_opens_no_database_connection_in_its_threads(
-    upstream: Watched, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     connect = type(connections["default"]).connect
@@ -348,13 +358,13 @@ def test_gather_opens_no_database_connection_in_its_threads(
         "connect",
         lambda self: (opened.append(threading.current_thread().name), connect(self))[1],
     )
-    gateway = cast.gateway("viewer")
+    gateway = org.gateway("viewer")
     gateway.gather([Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in range(1, 9)])
     assert [name for name in opened if name != "MainThread"] == []
 
 
-def test_a_forked_worker_can_gather(upstream: Watched, cast: Cast) -> None:
-    gateway = cast.gateway("viewer")
+def test_a_forked_worker_can_gather(upstream: Watched, org: Organization) -> None:
+    gateway = org.gateway("viewer")
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2)]
     gateway.gather(calls)
     child = os.fork()
@@ -375,10 +385,10 @@ def test_a_forked_worker_can_gather(upstream: Watched, cast: Cast) -> None:
     assert (bool(done), status) == (True, 0)
 
 
-def test_pages_walks_to_the_end(upstream: Watched, cast: Cast) -> None:
+def test_pages_walks_to_the_end(upstream: Watched, org: Organization) -> None:
     for n in range(3):
-        cast.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
-    pages = list(cast.gateway("viewer").pages("QueryProductList", PageSize=2))
+        org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
+    pages = list(org.gateway("viewer").pages("QueryProductList", PageSize=2))
     assert [len(page["Data"]["List"]["ProductInfo"]) for page in pages] == [2, 1]
 
 
@@ -386,11 +396,11 @@ def test_pages_walks_to_the_end(upstream: Watched, cast: Cast) -> None:
 
 
 def test_no_free_turn_in_time_is_a_throttle_and_nothing_is_sent(
-    upstream: Watched, cast: Cast, settings: Any
+    upstream: Watched, org: Organization, settings: Any
 ) -> None:
     settings.CLOUD_QUOTA_WAIT_SECONDS = 0.0
     settings.CLOUD_CACHE_SECONDS = 0
-    gateway = cast.gateway()
+    gateway = org.gateway()
 
     def rush() -> None:
         for _ in range(200):
@@ -407,10 +417,10 @@ def test_no_free_turn_in_time_is_a_throttle_and_nothing_is_sent(
 
 
 def test_a_secret_whose_key_is_gone_is_said_when_it_is_needed_not_when_the_row_is_read(
-    cast: Cast, settings: Any
+    org: Organization, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="]
-    connection = Connection.objects.get(pk=cast.connection.pk)
+    connection = Connection.objects.get(pk=org.connection.pk)
     assert connection.name == "Sandbox"
     owner = User.objects.get(email="owner@acme.test")
     membership = Membership.objects.get(user=owner)

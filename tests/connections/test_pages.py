@@ -15,7 +15,7 @@ from console.access.models import AuditRecord
 from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job
-from tests.conftest import KEY_ID, KEY_SECRET, Cast
+from tests.conftest import KEY_ID, KEY_SECRET, Organization
 from tests.connections.conftest import Watched
 
 SignIn = Callable[[str], Client]
@@ -42,14 +42,14 @@ def said(response: Any, field: str = "") -> str:
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("administrator").post(ADD, GOOD)
     assert response["Location"] == "/acme/production/"
-    connection = Connection.objects.get(team=cast.team, slug="production")
+    connection = Connection.objects.get(team=org.team, slug="production")
     assert connection.access_key_secret == KEY_SECRET
     assert upstream.count("QueryProductList") == 1
-    records = AuditRecord.objects.for_team(cast.team)
+    records = AuditRecord.objects.for_team(org.team)
     assert set(records.values_list("operation", "outcome")) == {
         ("connection.test", "done"),
         ("connection.create", "done"),
@@ -58,7 +58,7 @@ def test_a_connection_whose_keys_work_is_saved_and_recorded(
 
 
 def test_a_wrong_key_id_is_said_at_its_field_and_the_input_kept(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("owner").post(ADD, {**GOOD, "access_key_id": "LTAIwrong"})
     assert "does not know this AccessKey ID" in said(response, "access_key_id")
@@ -67,20 +67,20 @@ def test_a_wrong_key_id_is_said_at_its_field_and_the_input_kept(
 
 
 def test_a_wrong_secret_is_said_at_its_field_and_not_sent_back(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("owner").post(ADD, {**GOOD, "access_key_secret": "wrong-secret-typed"})
     assert "secret does not belong" in said(response, "access_key_secret")
     assert "wrong-secret-typed" not in response.content.decode()
 
 
-def test_a_wrong_instance_is_said_at_its_field(upstream: Watched, cast: Cast, sign_in: SignIn) -> None:
+def test_a_wrong_instance_is_said_at_its_field(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
     response = sign_in("owner").post(ADD, {**GOOD, "instance_id": "iot-unknown"})
     assert "no instance of this ID" in said(response, "instance_id")
 
 
 def test_a_clock_that_is_off_is_said(
-    emulator: Any, upstream: Watched, cast: Cast, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     an_hour_ago = time.gmtime(time.time() - 3600)
     monkeypatch.setattr("console.cloud.client.time.gmtime", lambda *args: an_hour_ago)
@@ -111,7 +111,7 @@ class Broken(httpx.BaseTransport):
     ],
 )
 def test_an_address_where_the_platform_is_not_is_said_at_its_field(
-    cast: Cast,
+    org: Organization,
     sign_in: SignIn,
     monkeypatch: pytest.MonkeyPatch,
     how: Any,
@@ -125,14 +125,14 @@ def test_an_address_where_the_platform_is_not_is_said_at_its_field(
 
 
 def test_keys_that_may_not_list_products_are_good_keys(
-    emulator: Any, upstream: Watched, cast: Cast, sign_in: SignIn
+    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", code="iot.common.RamActionPermissionDeny", status=200)
     assert sign_in("owner").post(ADD, GOOD).status_code == 302
 
 
 def test_a_connection_can_be_saved_against_the_tests_advice(
-    emulator: Any, upstream: Watched, cast: Cast, sign_in: SignIn
+    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", times=9, status=503)
     assert sign_in("owner").post(ADD, {**GOOD, "untested": "on"}).status_code == 302
@@ -152,27 +152,31 @@ def test_a_connection_can_be_saved_against_the_tests_advice(
     ],
 )
 def test_an_endpoint_is_an_address_and_nothing_more(
-    upstream: Watched, cast: Cast, sign_in: SignIn, endpoint: str
+    upstream: Watched, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
     assert said(sign_in("owner").post(ADD, {**GOOD, "endpoint": endpoint}), "endpoint")
     assert upstream.operations == []
 
 
 @pytest.mark.parametrize("region", ["", "cn shanghai", "evil.example/", "cn_shanghai", "x" * 60])
-def test_a_region_is_the_id_of_one(upstream: Watched, cast: Cast, sign_in: SignIn, region: str) -> None:
+def test_a_region_is_the_id_of_one(
+    upstream: Watched, org: Organization, sign_in: SignIn, region: str
+) -> None:
     assert said(sign_in("owner").post(ADD, {**GOOD, "region": region}), "region")
 
 
 def test_a_short_name_is_unique_in_the_team_and_free_in_another(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert "already" in said(client.post(ADD, {**GOOD, "slug": "sandbox"}), "slug")
     assert client.post(ADD, {**GOOD, "slug": "plant"}).status_code == 302
 
 
-def test_the_secret_is_never_sent_to_the_browser(upstream: Watched, cast: Cast, sign_in: SignIn) -> None:
-    Connection.objects.filter(pk=cast.connection.pk).update(security_token="token-of-no-worth")
+def test_the_secret_is_never_sent_to_the_browser(
+    upstream: Watched, org: Organization, sign_in: SignIn
+) -> None:
+    Connection.objects.filter(pk=org.connection.pk).update(security_token="token-of-no-worth")
     client = sign_in("owner")
     for page in (LIST, EDIT, ADD, DELETE):
         text = client.get(page).content.decode()
@@ -180,16 +184,16 @@ def test_the_secret_is_never_sent_to_the_browser(upstream: Watched, cast: Cast, 
         assert "token-of-no-worth" not in text
 
 
-def test_a_secret_left_empty_stays(upstream: Watched, cast: Cast, sign_in: SignIn) -> None:
+def test_a_secret_left_empty_stays(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
-    connection = Connection.objects.get(pk=cast.connection.pk)
+    connection = Connection.objects.get(pk=org.connection.pk)
     assert (connection.name, connection.access_key_secret) == ("Renamed", KEY_SECRET)
 
 
 def test_a_stored_token_does_not_follow_the_connection_to_another_address(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
-    connection = cast.connection
+    connection = org.connection
     connection.security_token = "token-of-no-worth"
     connection.save()
     changed = {**UNCHANGED, "endpoint": "https://evil.test", "untested": "on"}
@@ -201,27 +205,27 @@ def test_a_stored_token_does_not_follow_the_connection_to_another_address(
 
 
 def test_an_edit_takes_nothing_back_that_somebody_else_changed_meanwhile(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     shown = sign_in("owner").get(EDIT).context["form"]["seen"].value()
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
     late = sign_in("owner").post(EDIT, {**UNCHANGED, "region": "us-west-1", "seen": shown})
     assert "somebody else" in said(late).lower()
-    connection = Connection.objects.get(pk=cast.connection.pk)
+    connection = Connection.objects.get(pk=org.connection.pk)
     assert (connection.name, connection.region) == ("Renamed", "cn-shanghai")
 
 
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_change_while_the_keys_are_tried_is_not_overwritten(
-    upstream: Watched, cast: Cast, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, deleted: bool
+    upstream: Watched, org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, deleted: bool
 ) -> None:
     send = upstream.handle_request
 
     def meanwhile(request: httpx.Request) -> httpx.Response:
         if deleted:
-            Connection.objects.filter(pk=cast.connection.pk).delete()
+            Connection.objects.filter(pk=org.connection.pk).delete()
         else:
-            Connection.objects.get(pk=cast.connection.pk).save()
+            Connection.objects.get(pk=org.connection.pk).save()
         return send(request)
 
     monkeypatch.setattr(upstream, "handle_request", meanwhile)
@@ -232,7 +236,7 @@ def test_a_change_while_the_keys_are_tried_is_not_overwritten(
 
 
 def test_an_unreadable_secret_can_be_entered_again(
-    upstream: Watched, cast: Cast, sign_in: SignIn, settings: Any
+    upstream: Watched, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     client = sign_in("owner")
@@ -240,19 +244,19 @@ def test_an_unreadable_secret_can_be_entered_again(
     assert client.get(EDIT).status_code == 200
     assert "Enter it again" in said(client.post(EDIT, UNCHANGED), "access_key_secret")
     assert client.post(EDIT, {**UNCHANGED, "access_key_secret": KEY_SECRET}).status_code == 302
-    assert Connection.objects.get(pk=cast.connection.pk).access_key_secret == KEY_SECRET
+    assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_the_next_call_uses_the_new_keys(upstream: Watched, cast: Cast, sign_in: SignIn) -> None:
-    before = clients.client_for(Connection.objects.get(pk=cast.connection.pk))
+def test_the_next_call_uses_the_new_keys(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
+    before = clients.client_for(Connection.objects.get(pk=org.connection.pk))
     sign_in("owner").post(EDIT, {**UNCHANGED, "region": "us-east-1"})
-    after = clients.client_for(Connection.objects.get(pk=cast.connection.pk))
+    after = clients.client_for(Connection.objects.get(pk=org.connection.pk))
     assert (before.region, after.region) == ("cn-shanghai", "us-east-1")
-    assert clients.client_for(Connection.objects.get(pk=cast.connection.pk)) is after
+    assert clients.client_for(Connection.objects.get(pk=org.connection.pk)) is after
 
 
 def test_the_test_button_says_whether_the_keys_work(
-    emulator: Any, upstream: Watched, cast: Cast, sign_in: SignIn
+    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert "accepts the keys" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
@@ -264,23 +268,23 @@ def test_the_test_button_says_whether_the_keys_work(
 
 
 def test_deleting_asks_for_the_name_and_leaves_the_cloud_alone(
-    upstream: Watched, cast: Cast, sign_in: SignIn
+    upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert client.post(DELETE, {"typed": "sandbox"}).status_code == 422
     assert client.post(DELETE, {"typed": "Sandbox"}).status_code == 302
-    assert not Connection.objects.filter(pk=cast.connection.pk).exists()
+    assert not Connection.objects.filter(pk=org.connection.pk).exists()
     assert upstream.operations == []
     assert AuditRecord.objects.filter(operation="connection.delete", outcome="done").exists()
 
 
-def test_a_connection_with_jobs_at_work_is_not_deleted(cast: Cast, sign_in: SignIn) -> None:
-    Job.objects.create(team=cast.team, connection=cast.connection, kind="x", state=Job.State.RUNNING)
+def test_a_connection_with_jobs_at_work_is_not_deleted(org: Organization, sign_in: SignIn) -> None:
+    Job.objects.create(team=org.team, connection=org.connection, kind="x", state=Job.State.RUNNING)
     assert "Jobs" in said(sign_in("owner").post(DELETE, {"typed": "Sandbox"}))
-    assert Connection.objects.filter(pk=cast.connection.pk).exists()
+    assert Connection.objects.filter(pk=org.connection.pk).exists()
 
 
-def test_another_teams_connection_is_not_there(cast: Cast, sign_in: SignIn) -> None:
+def test_another_teams_connection_is_not_there(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     for verb in ("edit", "delete"):
         assert client.get(f"/acme/-/connections/plant/{verb}/").status_code == 404

@@ -11,7 +11,7 @@ from django.test import Client
 
 from console.access.models import AuditRecord, CustomRole
 from console.jobs.models import Job
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.connections.conftest import Watched, upstream
 
 __all__ = ["upstream"]  # a fixture
@@ -21,7 +21,7 @@ HOME = "/acme/sandbox/"
 
 
 def test_it_shows_the_fleet_in_numbers_with_few_calls(
-    fleet: Any, upstream: Watched, cast: Cast, sign_in: SignIn
+    fleet: Any, upstream: Watched, org: Organization, sign_in: SignIn
 ) -> None:
     text = sign_in("viewer").get(HOME).content.decode()
     assert len(upstream.operations) <= 4
@@ -29,14 +29,14 @@ def test_it_shows_the_fleet_in_numbers_with_few_calls(
     assert "Smart_Meter_DDS720" in text
 
 
-def test_an_empty_account_is_told_what_comes_next(emulator: Any, cast: Cast, sign_in: SignIn) -> None:
+def test_an_empty_account_is_told_what_comes_next(emulator: Any, org: Organization, sign_in: SignIn) -> None:
     text = sign_in("owner").get(HOME).content.decode()
     assert "No products yet" in text
     assert "No jobs yet" in text
 
 
 def test_a_part_that_fails_says_so_in_its_place_and_the_rest_is_there(
-    fleet: Any, cast: Cast, sign_in: SignIn
+    fleet: Any, org: Organization, sign_in: SignIn
 ) -> None:
     fleet.faults.add("ListOTAFirmware", "error", code="iot.common.RamActionPermissionDeny", status=200)
     response = sign_in("viewer").get(HOME)
@@ -46,7 +46,7 @@ def test_a_part_that_fails_says_so_in_its_place_and_the_rest_is_there(
     assert "Smart_Meter_DDS720" in text
 
 
-def test_when_nothing_answers_it_is_said_once(fleet: Any, cast: Cast, sign_in: SignIn) -> None:
+def test_when_nothing_answers_it_is_said_once(fleet: Any, org: Organization, sign_in: SignIn) -> None:
     fleet.faults.add("*", "malformed", times=9)
     response = sign_in("viewer").get(HOME)
     assert response.content.decode().count("fd-cloud-error-title") == 1
@@ -54,12 +54,12 @@ def test_when_nothing_answers_it_is_said_once(fleet: Any, cast: Cast, sign_in: S
 
 
 def test_changes_of_others_are_shown_to_those_who_may_read_the_trail_only(
-    emulator: Any, cast: Cast, sign_in: SignIn
+    emulator: Any, org: Organization, sign_in: SignIn
 ) -> None:
     for role, target in (("operator", "by-the-operator"), ("viewer", "by-the-viewer")):
         AuditRecord.objects.create(
-            team=cast.team,
-            actor=cast.members[role],
+            team=org.team,
+            actor=org.members[role],
             actor_label=role,
             operation="CreateProduct",
             target=target,
@@ -75,19 +75,21 @@ def test_changes_of_others_are_shown_to_those_who_may_read_the_trail_only(
     ("role", "offered"), [("viewer", 0), ("operator", 3), ("release-engineer", 1), ("administrator", 4)]
 )
 def test_shortcuts_are_those_the_role_may_take(
-    emulator: Any, cast: Cast, sign_in: SignIn, role: str, offered: int
+    emulator: Any, org: Organization, sign_in: SignIn, role: str, offered: int
 ) -> None:
     assert len(sign_in(role).get(HOME).context["shortcuts"]) == offered
 
 
-def test_jobs_of_the_connection_are_listed_newest_first(emulator: Any, cast: Cast, sign_in: SignIn) -> None:
-    for team, connection in ((cast.team, cast.connection), (cast.other_team, cast.other_connection)):
+def test_jobs_of_the_connection_are_listed_newest_first(
+    emulator: Any, org: Organization, sign_in: SignIn
+) -> None:
+    for team, connection in ((org.team, org.connection), (org.other_team, org.other_connection)):
         for _ in range(7):
             Job.objects.create(
                 team=team, connection=connection, kind="devices.register", params={"product_key": "a1"}
             )
     shown = [job for job, _title in sign_in("viewer").get(HOME).context["jobs"]]
-    assert [job.connection_id for job in shown] == [cast.connection.pk] * 5
+    assert [job.connection_id for job in shown] == [org.connection.pk] * 5
     assert shown == sorted(shown, key=lambda job: -job.pk)
 
 
@@ -113,10 +115,10 @@ def test_a_load_balancer_asks_by_address_and_without_tls(db: None, settings: Any
 
 @pytest.mark.parametrize("levels", [{"devices": 2}, {"products": 1}, {"groups": 1}, {"ota": 1}, {}])
 def test_whoever_belongs_to_the_team_has_a_first_page_with_what_their_role_reads(
-    fleet: Any, upstream: Watched, cast: Cast, sign_in: SignIn, levels: dict[str, int]
+    fleet: Any, upstream: Watched, org: Organization, sign_in: SignIn, levels: dict[str, int]
 ) -> None:
-    CustomRole.objects.create(team=cast.team, slug="line", name="Factory line", levels=levels)
-    cast.team.memberships.filter(user=cast.members["viewer"]).update(role_slug="line")
+    CustomRole.objects.create(team=org.team, slug="line", name="Factory line", levels=levels)
+    org.team.memberships.filter(user=org.members["viewer"]).update(role_slug="line")
     response = sign_in("viewer").get(HOME)
     text = response.content.decode()
     assert response.status_code == 200

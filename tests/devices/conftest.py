@@ -12,17 +12,17 @@ from console.products import api as products_api
 
 
 @pytest.fixture
-def product(emulator, cast) -> str:
+def product(emulator, org) -> str:
     """The key of a product without devices."""
-    return products_api.create_product(cast.gateway(), {"ProductName": "Harbour_Lamp", "NodeType": 0})
+    return products_api.create_product(org.gateway(), {"ProductName": "Harbour_Lamp", "NodeType": 0})
 
 
 @pytest.fixture
-def register(product, cast) -> Callable[..., None]:
+def register(product, org) -> Callable[..., None]:
     """Registers devices of the product by name."""
 
     def make(*names: str, **options: str) -> None:
-        gateway = cast.gateway()
+        gateway = org.gateway()
         for name in names:
             api.register_device(gateway, product, name=name, **options)
 

@@ -9,14 +9,14 @@ import pytest
 
 from console.connections import clients
 from console.connections.models import Submission
-from tests.world import World, fleet_copied, seeded, world
+from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 
-def count(world: World) -> int:
-    answer = world.cast.gateway().call(
-        "QueryDevice", ProductKey=world.things["products"]["key"], PageSize=1, fresh=True
+def count(populated: PopulatedTeam) -> int:
+    answer = populated.org.gateway().call(
+        "QueryDevice", ProductKey=populated.things["products"]["key"], PageSize=1, fresh=True
     )
     return int(answer["Total"])
 
@@ -28,52 +28,56 @@ def form_of(page: Any) -> str:
 
 
 @pytest.mark.parametrize("name", ["", "only-one"])
-def test_a_form_that_is_sent_twice_registers_one_device(world: World, sign_in: Any, name: str) -> None:
-    client, url, before = sign_in("operator"), world.url("devices:create"), count(world)
+def test_a_form_that_is_sent_twice_registers_one_device(
+    populated: PopulatedTeam, sign_in: Any, name: str
+) -> None:
+    client, url, before = sign_in("operator"), populated.url("devices:create"), count(populated)
     token = form_of(client.get(url))
-    data = {"product_key": world.things["products"]["key"], "device_name": name, "token": token}
+    data = {"product_key": populated.things["products"]["key"], "device_name": name, "token": token}
     made = client.post(url, data).context["made"]
     again = client.post(url, data)
-    assert again["Location"] == world.cast.url(f"devices/{made.product_key}/{made.name}/")
-    assert count(world) == before + 1
-    assert world.upstream.writes == ["RegisterDevice"]
+    assert again["Location"] == populated.org.url(f"devices/{made.product_key}/{made.name}/")
+    assert count(populated) == before + 1
+    assert populated.upstream.writes == ["RegisterDevice"]
 
 
-def test_a_form_that_is_still_being_sent_is_not_sent_again(world: World, sign_in: Any) -> None:
+def test_a_form_that_is_still_being_sent_is_not_sent_again(populated: PopulatedTeam, sign_in: Any) -> None:
     Submission.objects.create(
-        connection=world.cast.connection, user=world.cast.members["operator"], token="one-token"
+        connection=populated.org.connection, user=populated.org.members["operator"], token="one-token"
     )
-    data = {"product_key": world.things["products"]["key"], "token": "one-token"}
-    answer = sign_in("operator").post(world.url("devices:create"), data)
-    assert answer["Location"] == world.url("devices:list")
-    assert world.upstream.writes == []
+    data = {"product_key": populated.things["products"]["key"], "token": "one-token"}
+    answer = sign_in("operator").post(populated.url("devices:create"), data)
+    assert answer["Location"] == populated.url("devices:list")
+    assert populated.upstream.writes == []
 
 
 def test_after_a_lost_answer_the_same_form_registers_nothing_more_and_the_page_brings_a_new_one(
-    world: World, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, sign_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Losing(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
-            answer = world.upstream.handle_request(request)
+            answer = populated.upstream.handle_request(request)
             if b"Action=RegisterDevice" in request.url.query:
                 raise httpx.ReadTimeout("lost")
             return answer
 
-    before = count(world)
+    before = count(populated)
     monkeypatch.setattr(clients, "transport_for", lambda connection: Losing())
     clients.forget()
-    client, url = sign_in("operator"), world.url("devices:create")
-    data = {"product_key": world.things["products"]["key"], "token": form_of(client.get(url))}
+    client, url = sign_in("operator"), populated.url("devices:create")
+    data = {"product_key": populated.things["products"]["key"], "token": form_of(client.get(url))}
     lost = client.post(url, data)
     assert lost.status_code == 422
     assert form_of(lost) != data["token"]
     assert client.post(url, data).status_code == 302
-    assert count(world) == before + 1
+    assert count(populated) == before + 1
 
 
-def test_a_refused_form_can_be_sent_again_as_it_is(world: World, sign_in: Any, emulator: Any) -> None:
-    client, url = sign_in("operator"), world.url("devices:create")
-    data = {"product_key": world.things["products"]["key"], "token": form_of(client.get(url))}
+def test_a_refused_form_can_be_sent_again_as_it_is(
+    populated: PopulatedTeam, sign_in: Any, emulator: Any
+) -> None:
+    client, url = sign_in("operator"), populated.url("devices:create")
+    data = {"product_key": populated.things["products"]["key"], "token": form_of(client.get(url))}
     emulator.faults.add("RegisterDevice", "error", code="iot.common.RamActionPermissionDeny", status=200)
     assert client.post(url, data).status_code == 422
     assert client.post(url, data).context["made"].name

@@ -48,12 +48,12 @@ class TestTree:
     def test_lists_of_the_top_and_of_what_is_below(self, api: Api) -> None:
         top = api.group("plant")
         below = [api.group(f"hall_{n}", SuperGroupId=top) for n in range(3)]
-        api.group("yard")
+        api.group("scoped_fleet")
 
         def listed(**params: Any) -> list[str]:
             return [g["GroupName"] for g in api.call("QueryDeviceGroupList", **params)["Data"]["GroupInfo"]]
 
-        assert listed() == ["yard", "plant"]
+        assert listed() == ["scoped_fleet", "plant"]
         assert listed(SuperGroupId=top) == ["hall_2", "hall_1", "hall_0"]
         assert listed(SuperGroupId=below[0]) == []
         assert listed(GroupName="HALL") == ["hall_2", "hall_1", "hall_0"]

@@ -1,3 +1,3 @@
-from tests.world import fleet_copied, seeded, world
+from tests.populated import fleet_copied, populated, seeded
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures

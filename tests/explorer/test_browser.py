@@ -33,7 +33,7 @@ def chromium():
 
 
 @pytest.fixture
-def open_page(live_server, chromium, fleet, cast, sign_in):
+def open_page(live_server, chromium, fleet, org, sign_in):
     """Opens a page of the connection as an owner; afterwards the browser may not have complained."""
     complaints: list[str] = []
     contexts = []
@@ -54,7 +54,7 @@ def open_page(live_server, chromium, fleet, cast, sign_in):
             "console",
             lambda m: complaints.append(m.text) if m.type == "error" and "422" not in m.text else None,
         )
-        page.goto(live_server.url + cast.url(path))
+        page.goto(live_server.url + org.url(path))
         page.wait_for_load_state("networkidle")
         return page
 
@@ -170,8 +170,8 @@ def test_the_code_follows_the_form_and_the_answer_stays(open_page):
     expect(page.locator("#ex-code pre")).to_contain_text("page_size=9")
 
 
-def test_a_destroying_call_waits_for_its_name(open_page, cast):
-    products = products_api.list_products(cast.gateway()).products
+def test_a_destroying_call_waits_for_its_name(open_page, org):
+    products = products_api.list_products(org.gateway()).products
     page = open_page(f"explorer/DeleteProduct/?ProductKey={products[0].key}")
     assert page.is_disabled("#ex-send")
     page.focus("[name=ProductKey]")
@@ -198,8 +198,8 @@ def test_the_answer_is_copied_downloaded_and_unfolded(open_page):
     assert download.value.suggested_filename == "ListThingTemplates.json"
 
 
-def test_pages_lead_to_the_call_behind_them(open_page, cast):
-    product = products_api.list_products(cast.gateway()).products[0]
+def test_pages_lead_to_the_call_behind_them(open_page, org):
+    product = products_api.list_products(org.gateway()).products[0]
     page = open_page(f"products/{product.key}/")
     page.click("[popovertarget=product-menu]")
     page.click("text=Show this call in the explorer")

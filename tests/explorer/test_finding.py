@@ -16,13 +16,13 @@ def found(answer) -> list[str]:
     return re.findall(r'class="ex-operation-name">(\w+)<', answer.content.decode())
 
 
-def test_all_operations_are_listed_by_area_with_their_levels(emulator, cast, sign_in):
-    answer = sign_in("viewer").get(cast.url("explorer/"))
+def test_all_operations_are_listed_by_area_with_their_levels(emulator, org, sign_in):
+    answer = sign_in("viewer").get(org.url("explorer/"))
     assert set(found(answer)) == set(operations())
     html = unescape(answer.content.decode())
     for word in ("Thing models", "Edge instances", "Read", "Write", "Destroy", "not for you"):
         assert word in html
-    assert "not for you" not in sign_in("owner").get(cast.url("explorer/")).content.decode()
+    assert "not for you" not in sign_in("owner").get(org.url("explorer/")).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -37,23 +37,23 @@ def test_all_operations_are_listed_by_area_with_their_levels(emulator, cast, sig
         ("ota firmware delete", "DeleteOTAFirmware"),
     ],
 )
-def test_part_of_the_name_or_its_capitals_find_it(emulator, cast, sign_in, typed, first):
+def test_part_of_the_name_or_its_capitals_find_it(emulator, org, sign_in, typed, first):
     assert best(typed).name == first
     browser = sign_in("viewer")
-    assert found(browser.get(cast.url("explorer/"), {"q": typed}))[0] == first
-    answer = browser.get(cast.url("explorer/"), {"q": typed, "go": "1"})
-    assert answer["Location"] == cast.url(f"explorer/{first}/")
+    assert found(browser.get(org.url("explorer/"), {"q": typed}))[0] == first
+    answer = browser.get(org.url("explorer/"), {"q": typed, "go": "1"})
+    assert answer["Location"] == org.url(f"explorer/{first}/")
 
 
-def test_group_area_and_words_of_the_description_find_too(emulator, cast, sign_in):
+def test_group_area_and_words_of_the_description_find_too(emulator, org, sign_in):
     browser = sign_in("viewer")
-    assert "PubBroadcast" in found(browser.get(cast.url("explorer/"), {"q": "communications"}))
-    assert len(found(browser.get(cast.url("explorer/"), {"area": "edge"}))) == 25
-    assert "DeleteProduct" in found(browser.get(cast.url("explorer/"), {"q": "for good"}))
+    assert "PubBroadcast" in found(browser.get(org.url("explorer/"), {"q": "communications"}))
+    assert len(found(browser.get(org.url("explorer/"), {"area": "edge"}))) == 25
+    assert "DeleteProduct" in found(browser.get(org.url("explorer/"), {"q": "for good"}))
 
 
-def test_nothing_found_says_so_and_leads_nowhere(emulator, cast, sign_in):
-    answer = sign_in("viewer").get(cast.url("explorer/"), {"q": "<b>nothing</b>", "go": "1"})
+def test_nothing_found_says_so_and_leads_nowhere(emulator, org, sign_in):
+    answer = sign_in("viewer").get(org.url("explorer/"), {"q": "<b>nothing</b>", "go": "1"})
     assert answer.status_code == 200
     assert "No operation is called like that." in answer.content.decode()
     assert "<b>nothing" not in answer.content.decode()

@@ -14,12 +14,12 @@ HOSTILE = """"><script>alert(1)</script>'{{7*7}}${x}"""
 
 
 @pytest.fixture
-def browser(cast, sign_in):
+def browser(org, sign_in):
     return sign_in("owner")
 
 
-def url(cast, name: str) -> str:
-    return cast.url(f"explorer/{name}/")
+def url(org, name: str) -> str:
+    return org.url(f"explorer/{name}/")
 
 
 def inputs(html: str) -> set[str]:
@@ -42,7 +42,7 @@ def values(html: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", operations())
-def test_every_operation_has_a_form_with_every_parameter(emulator, cast, browser, name):
+def test_every_operation_has_a_form_with_every_parameter(emulator, org, browser, name):
     described = operation(name)
     query = {}
     for base, parameter in lists(described).items():
@@ -50,7 +50,7 @@ def test_every_operation_has_a_form_with_every_parameter(emulator, cast, browser
             query[f"{base}.1.{parameter.member}"] = "1"
         else:
             query[f"{base}.1"] = "1"
-    answer = browser.get(url(cast, name), query)
+    answer = browser.get(url(org, name), query)
     assert answer.status_code == 200
     html = answer.content.decode()
     shown = inputs(html)
@@ -69,22 +69,22 @@ def test_every_operation_has_a_form_with_every_parameter(emulator, cast, browser
     assert len(ids) == len(set(ids))
 
 
-def test_opening_a_form_sends_nothing(world, sign_in):
+def test_opening_a_form_sends_nothing(populated, sign_in):
     page = sign_in("owner").get(
-        world.cast.url("explorer/DeleteProduct/"), {"ProductKey": "a1", "typed": "DeleteProduct"}
+        populated.org.url("explorer/DeleteProduct/"), {"ProductKey": "a1", "typed": "DeleteProduct"}
     )
     assert page.status_code == 200
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_an_address_fills_the_form_in(emulator, cast, browser):
+def test_an_address_fills_the_form_in(emulator, org, browser):
     query = {
         "ProductKey": "a1b2",
         "DeviceName.1": "one",
         "DeviceName.2": HOSTILE,
         "Unknown": "x",
     }
-    html = browser.get(url(cast, "BatchPub"), query).content.decode()
+    html = browser.get(url(org, "BatchPub"), query).content.decode()
     found = values(html)
     assert found["ProductKey"] == "a1b2"
     assert (found["DeviceName.1"], found["DeviceName.2"]) == ("one", HOSTILE)
@@ -92,41 +92,41 @@ def test_an_address_fills_the_form_in(emulator, cast, browser):
     assert "<script>alert" not in html
 
 
-def test_a_list_may_be_repeated_in_the_address_or_given_as_lines(emulator, cast, browser):
-    html = browser.get(url(cast, "BatchPub") + "?DeviceName=a&DeviceName=b").content.decode()
+def test_a_list_may_be_repeated_in_the_address_or_given_as_lines(emulator, org, browser):
+    html = browser.get(url(org, "BatchPub") + "?DeviceName=a&DeviceName=b").content.decode()
     assert (values(html)["DeviceName.1"], values(html)["DeviceName.2"]) == ("a", "b")
-    html = browser.get(url(cast, "BatchCheckDeviceNames") + "?DeviceName=a&DeviceName=b").content.decode()
+    html = browser.get(url(org, "BatchCheckDeviceNames") + "?DeviceName=a&DeviceName=b").content.decode()
     assert values(html)["DeviceName.lines"] == "a\nb"
 
 
-def test_the_kind_of_a_parameter_decides_its_field(emulator, cast, browser):
-    html = browser.get(url(cast, "CreateProduct")).content.decode()
+def test_the_kind_of_a_parameter_decides_its_field(emulator, org, browser):
+    html = browser.get(url(org, "CreateProduct")).content.decode()
     assert re.search(r'<select[^>]*name="NodeType"', html)
     assert re.search(
         r'<select[^>]*name="PublishAuto".*?<option value="" selected>.*?true.*?false', html, re.S
     )
-    html = browser.get(url(cast, "QueryDevice")).content.decode()
+    html = browser.get(url(org, "QueryDevice")).content.decode()
     assert re.search(
         r'<input[^>]*name="PageSize"[^>]*inputmode="numeric"|inputmode="numeric"[^>]*name="PageSize"', html
     )
     assert "1 to 50" in html
-    html = browser.get(url(cast, "SaveDeviceProp")).content.decode()
+    html = browser.get(url(org, "SaveDeviceProp")).content.decode()
     assert re.search(r'<textarea[^>]*name="Props"', html)
 
 
-def test_help_limits_and_rules_are_said(emulator, cast, browser):
-    html = unescape(browser.get(url(cast, "QueryDeviceDetail")).content.decode())
+def test_help_limits_and_rules_are_said(emulator, org, browser):
+    html = unescape(browser.get(url(org, "QueryDeviceDetail")).content.decode())
     assert "Give IotId, or ProductKey and DeviceName." in html
     assert operation("QueryDeviceDetail").description in html
-    html = unescape(browser.get(url(cast, "CreateOTAStaticUpgradeJob")).content.decode())
+    html = unescape(browser.get(url(org, "CreateOTAStaticUpgradeJob")).content.decode())
     assert "With TargetSelection GRAY, also give GrayPercent." in html
     assert "leave out SrcVersion" in html
 
 
-def test_products_and_devices_are_suggested(fleet, cast, browser):
-    html = browser.get(url(cast, "QueryDeviceDetail")).content.decode()
+def test_products_and_devices_are_suggested(fleet, org, browser):
+    html = browser.get(url(org, "QueryDeviceDetail")).content.decode()
     assert html.count("<datalist") == 2
-    options = browser.get(cast.url("explorer/suggest/products/")).content.decode()
+    options = browser.get(org.url("explorer/suggest/products/")).content.decode()
     keys = re.findall(r'<option value="([^"]+)"', options)
     assert len(keys) == 6
     found = []
@@ -139,26 +139,26 @@ def test_products_and_devices_are_suggested(fleet, cast, browser):
         }
         found += re.findall(
             r'<option value="([^"]+)"',
-            browser.get(cast.url("explorer/suggest/devices/"), query).content.decode(),
+            browser.get(org.url("explorer/suggest/devices/"), query).content.decode(),
         )
     assert len(found) >= 10
-    assert browser.get(cast.url("explorer/suggest/devices/")).content.decode().strip() == ""
-    assert browser.get(cast.url("explorer/suggest/other/")).status_code == 404
+    assert browser.get(org.url("explorer/suggest/devices/")).content.decode().strip() == ""
+    assert browser.get(org.url("explorer/suggest/other/")).status_code == 404
 
 
-def test_suggestions_that_cannot_be_had_are_none(emulator, cast, browser):
+def test_suggestions_that_cannot_be_had_are_none(emulator, org, browser):
     emulator.faults.add("*", "malformed", times=5)
-    answer = browser.get(cast.url("explorer/suggest/products/"))
+    answer = browser.get(org.url("explorer/suggest/products/"))
     assert (answer.status_code, answer.content.decode().strip()) == (200, "")
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def test_rows_are_added_and_taken_out_without_losing_what_was_typed(emulator, cast, browser):
+def test_rows_are_added_and_taken_out_without_losing_what_was_typed(emulator, org, browser):
     typed = {"GroupId": "g", "TagString": "{bad", "Device.1.ProductKey": "a", "Device.1.DeviceName": HOSTILE}
     name = "BatchAddDeviceGroupRelations"
-    html = browser.post(url(cast, name), {**typed, "grow": "Device"}).content.decode()
+    html = browser.post(url(org, name), {**typed, "grow": "Device"}).content.decode()
     found = values(html)
     assert found["Device.1.DeviceName"] == HOSTILE
     assert found["GroupId"] == "g"
@@ -166,32 +166,32 @@ def test_rows_are_added_and_taken_out_without_losing_what_was_typed(emulator, ca
     assert re.search(r'<input[^>]*name="Device.2.[^>]*autofocus', html)
     assert "is required" not in html
     more = {**typed, "Device.2.ProductKey": "b", "Device.2.DeviceName": "second", "drop": "Device.1"}
-    found = values(browser.post(url(cast, name), more).content.decode())
+    found = values(browser.post(url(org, name), more).content.decode())
     assert found["Device.1.DeviceName"] == "second"
     assert "Device.2.DeviceName" not in found
 
 
 @pytest.mark.parametrize("nonsense", ["Nothing", "GroupId", "", "Device.9"])
-def test_a_row_that_cannot_be_added_or_taken_out_changes_nothing(emulator, cast, browser, nonsense):
+def test_a_row_that_cannot_be_added_or_taken_out_changes_nothing(emulator, org, browser, nonsense):
     name = "BatchAddDeviceGroupRelations"
     for button in ("grow", "drop"):
-        answer = browser.post(url(cast, name), {"Device.1.DeviceName": "x", button: nonsense})
+        answer = browser.post(url(org, name), {"Device.1.DeviceName": "x", button: nonsense})
         assert answer.status_code == 200
         assert values(answer.content.decode())["Device.1.DeviceName"] == "x"
 
 
-def test_a_list_that_must_be_given_shows_a_first_row(emulator, cast, browser):
-    assert "DeviceName.1" in inputs(browser.get(url(cast, "BatchPub")).content.decode())
+def test_a_list_that_must_be_given_shows_a_first_row(emulator, org, browser):
+    assert "DeviceName.1" in inputs(browser.get(url(org, "BatchPub")).content.decode())
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
 
 
-def test_mistakes_are_said_at_their_fields_and_nothing_is_sent(world, sign_in):
-    browser, cast = sign_in("owner"), world.cast
+def test_mistakes_are_said_at_their_fields_and_nothing_is_sent(populated, sign_in):
+    browser, org = sign_in("owner"), populated.org
     typed = {"ProductKey": "a1", "DeviceName.1": "", "DeviceName.2": "b" * 40, "DeviceName.3": "bad name!"}
     answer = browser.post(
-        url(cast, "BatchAddDeviceGroupRelations"),
+        url(org, "BatchAddDeviceGroupRelations"),
         {"GroupId": "", "Device.1.ProductKey": "", "Device.2.ProductKey": "p", "Device.2.DeviceName": ""},
     )
     assert answer.status_code == 422
@@ -202,40 +202,40 @@ def test_mistakes_are_said_at_their_fields_and_nothing_is_sent(world, sign_in):
     html = answer.content.decode()
     assert 'aria-invalid="true"' in html
     answer = browser.post(
-        url(cast, "SaveDeviceProp"), {"ProductKey": "a1", "DeviceName": "d", "Props": "{no json"}
+        url(org, "SaveDeviceProp"), {"ProductKey": "a1", "DeviceName": "d", "Props": "{no json"}
     )
     assert answer.context["form"].errors["Props"] == ["Must be JSON."]
     assert values(answer.content.decode())["Props"] == "{no json"
-    answer = browser.post(url(cast, "QueryDevice"), {"ProductKey": "a1", "PageSize": "many", **typed})
+    answer = browser.post(url(org, "QueryDevice"), {"ProductKey": "a1", "PageSize": "many", **typed})
     assert answer.context["form"].errors["PageSize"] == ["Must be a whole number."]
     assert values(answer.content.decode())["PageSize"] == "many"
-    answer = browser.post(url(cast, "QueryDeviceDetail"), {"ProductKey": "a1"})
+    answer = browser.post(url(org, "QueryDeviceDetail"), {"ProductKey": "a1"})
     assert "one of these is required" in str(answer.context["form"].errors["IotId"]).lower()
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_a_mistake_in_a_long_list_names_its_line(emulator, cast, browser):
+def test_a_mistake_in_a_long_list_names_its_line(emulator, org, browser):
     answer = browser.post(
-        url(cast, "BatchCheckDeviceNames"), {"ProductKey": "a1", "DeviceName.lines": "fine\n\nbad name!\n"}
+        url(org, "BatchCheckDeviceNames"), {"ProductKey": "a1", "DeviceName.lines": "fine\n\nbad name!\n"}
     )
     assert answer.status_code in (200, 422)
     if answer.status_code == 422:
         assert answer.context["form"].errors["DeviceName.lines"][0].startswith("2: ")
 
 
-def test_every_operation_says_what_it_misses_before_anything_is_sent(world, sign_in):
+def test_every_operation_says_what_it_misses_before_anything_is_sent(populated, sign_in):
     """With nothing filled in, whatever needs something is refused here, and never reaches the platform."""
     browser = sign_in("owner")
     for described in operations().values():
         needs = any(p.required and not p.per_item for p in described.parameters.values()) or described.one_of
         if needs and described.access is not Access.READ:
-            answer = browser.post(url(world.cast, described.name), {"typed": described.name})
+            answer = browser.post(url(populated.org, described.name), {"typed": described.name})
             assert answer.status_code == 422, described.name
             assert answer.context["form"].wrong, described.name
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_an_operation_that_does_not_exist_is_not_found(emulator, cast, browser):
+def test_an_operation_that_does_not_exist_is_not_found(emulator, org, browser):
     for name in ("NoSuchThing", "querydevice", "-"):
-        assert browser.get(url(cast, name)).status_code == 404
-        assert browser.post(url(cast, name)).status_code == 404
+        assert browser.get(url(org, name)).status_code == 404
+        assert browser.post(url(org, name)).status_code == 404

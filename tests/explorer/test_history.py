@@ -20,15 +20,15 @@ NEVER_KEPT = {
 
 
 @pytest.fixture
-def keep(cast):
+def keep(org):
     def make(role: str = "owner", name: str = "QueryProduct", connection: Connection | None = None, **params):
-        return history.keep(cast.members[role], connection or cast.connection, operation(name), params)
+        return history.keep(org.members[role], connection or org.connection, operation(name), params)
 
     return make
 
 
-def page(cast, sign_in, role="owner", query=None):
-    return sign_in(role).get(cast.url("explorer/history/"), query or {})
+def page(org, sign_in, role="owner", query=None):
+    return sign_in(role).get(org.url("explorer/history/"), query or {})
 
 
 def test_each_text_is_kept_or_not_by_decision():
@@ -42,24 +42,24 @@ def test_each_text_is_kept_or_not_by_decision():
     assert not NEVER_KEPT & KEPT_PARAMETERS
 
 
-def test_what_one_person_called_is_in_no_form_that_others_use_at_the_same_moment(cast, sign_in, keep):
+def test_what_one_person_called_is_in_no_form_that_others_use_at_the_same_moment(org, sign_in, keep):
     keep()
-    assert "QueryProduct" in page(cast, sign_in).content.decode()
+    assert "QueryProduct" in page(org, sign_in).content.decode()
     assert HistoryFilters.base_fields["operation"].choices == []  # which every request copies
 
 
-def test_secrets_and_contents_are_not_kept_and_are_asked_for_again(emulator, cast, sign_in):
+def test_secrets_and_contents_are_not_kept_and_are_asked_for_again(emulator, org, sign_in):
     secret = "c2VjcmV0IG1lc3NhZ2U="
     form = {"ProductKey": "a1", "TopicFullName": "/a1/d/user/get", "MessageContent": secret, "Qos": "1"}
     browser = sign_in("owner")
-    browser.post(cast.url("explorer/Pub/"), form)
+    browser.post(org.url("explorer/Pub/"), form)
     call = ExplorerCall.objects.get()
     assert call.parameters == {"ProductKey": "a1", "TopicFullName": "/a1/d/user/get", "Qos": 1}
     assert call.left_out == ["MessageContent"]
-    listed = page(cast, sign_in).content.decode()
+    listed = page(org, sign_in).content.decode()
     assert secret not in listed
     assert "••••••" in listed
-    html = browser.get(cast.url("explorer/Pub/"), {"again": call.pk}).content.decode()
+    html = browser.get(org.url("explorer/Pub/"), {"again": call.pk}).content.decode()
     assert values(html)["TopicFullName"] == "/a1/d/user/get"
     assert values(html)["Qos"] == "1"
     assert values(html)["MessageContent"] == ""
@@ -81,82 +81,80 @@ def test_a_very_long_value_is_left_out():
     ]
 
 
-def test_a_call_is_repeated_with_its_lists_and_structures(emulator, cast, sign_in, keep):
+def test_a_call_is_repeated_with_its_lists_and_structures(emulator, org, sign_in, keep):
     call = keep(
         name="BatchAddDeviceGroupRelations",
         GroupId="g",
         Device=[{"ProductKey": "a", "DeviceName": "one"}, {"ProductKey": "b", "DeviceName": "two"}],
     )
-    html = sign_in("owner").get(cast.url(f"explorer/{call.operation}/"), {"again": call.pk}).content.decode()
+    html = sign_in("owner").get(org.url(f"explorer/{call.operation}/"), {"again": call.pk}).content.decode()
     assert (values(html)["Device.2.ProductKey"], values(html)["Device.2.DeviceName"]) == ("b", "two")
     call = keep(name="CreateProduct", ProductName="Lamp", PublishAuto=False)
-    html = sign_in("owner").get(cast.url("explorer/CreateProduct/"), {"again": call.pk}).content.decode()
+    html = sign_in("owner").get(org.url("explorer/CreateProduct/"), {"again": call.pk}).content.decode()
     assert values(html)["PublishAuto"] == "false"
 
 
-def test_the_history_is_private_to_the_person_and_the_connection(emulator, cast, sign_in, keep):
+def test_the_history_is_private_to_the_person_and_the_connection(emulator, org, sign_in, keep):
     mine, theirs = keep("owner", ProductKey="mine-key"), keep("administrator", ProductKey="their-key")
     other = Connection.objects.create(
-        team=cast.team, slug="second", name="Second", access_key_id="x", access_key_secret="y"
+        team=org.team, slug="second", name="Second", access_key_id="x", access_key_secret="y"
     )
     elsewhere = keep("owner", connection=other, ProductKey="elsewhere-key")
-    listed = page(cast, sign_in).content.decode()
+    listed = page(org, sign_in).content.decode()
     assert "mine-key" in listed
     assert "their-key" not in listed
     assert "elsewhere-key" not in listed
     browser = sign_in("owner")
-    form = cast.url("explorer/QueryProduct/")
+    form = org.url("explorer/QueryProduct/")
     assert "mine-key" in browser.get(form, {"again": mine.pk}).content.decode()
     for wrong in (theirs.pk, elsewhere.pk, 0, "x", "9" * 30):
         assert browser.get(form, {"again": wrong}).status_code == 404
-    assert browser.get(cast.url("explorer/QueryDevice/"), {"again": mine.pk}).status_code == 404
+    assert browser.get(org.url("explorer/QueryDevice/"), {"again": mine.pk}).status_code == 404
     assert "their-key" not in browser.get(form).content.decode()
 
 
-def test_only_the_last_calls_are_kept_of_each_person(cast, keep):
+def test_only_the_last_calls_are_kept_of_each_person(org, keep):
     ExplorerCall.objects.bulk_create(
-        ExplorerCall(user=cast.members["owner"], connection=cast.connection, operation="X", outcome="done")
+        ExplorerCall(user=org.members["owner"], connection=org.connection, operation="X", outcome="done")
         for _ in range(KEPT_CALLS + 5)
     )
     keep("viewer")
     newest = keep("owner")
-    own = ExplorerCall.objects.of(cast.members["owner"], cast.connection)
+    own = ExplorerCall.objects.of(org.members["owner"], org.connection)
     assert own.count() == KEPT_CALLS
     assert own.first() == newest
-    assert ExplorerCall.objects.of(cast.members["viewer"], cast.connection).count() == 1
+    assert ExplorerCall.objects.of(org.members["viewer"], org.connection).count() == 1
 
 
-def test_it_is_filtered_by_operation_and_outcome(emulator, cast, sign_in, keep):
+def test_it_is_filtered_by_operation_and_outcome(emulator, org, sign_in, keep):
     keep(name="QueryProduct", ProductKey="first-key")
     keep(name="QueryDevice", ProductKey="second-key")
-    listed = page(cast, sign_in, query={"operation": "QueryDevice"}).content.decode()
+    listed = page(org, sign_in, query={"operation": "QueryDevice"}).content.decode()
     assert "second-key" in listed
     assert "first-key" not in listed
-    assert "second-key" not in page(cast, sign_in, query={"outcome": "failed"}).content.decode()
+    assert "second-key" not in page(org, sign_in, query={"outcome": "failed"}).content.decode()
 
 
-def test_outcome_time_and_request_are_kept(emulator, cast, sign_in):
-    sign_in("viewer").post(cast.url("explorer/QueryProduct/"), {"ProductKey": "a1missing000"})
+def test_outcome_time_and_request_are_kept(emulator, org, sign_in):
+    sign_in("viewer").post(org.url("explorer/QueryProduct/"), {"ProductKey": "a1missing000"})
     call = ExplorerCall.objects.get()
     assert (call.outcome, call.code) == ("failed", "iot.prod.NotExistedProduct")
     assert call.request_id
     assert call.milliseconds is not None
-    sign_in("viewer").post(
-        cast.url("explorer/DeleteProduct/"), {"ProductKey": "a1", "typed": "DeleteProduct"}
-    )
+    sign_in("viewer").post(org.url("explorer/DeleteProduct/"), {"ProductKey": "a1", "typed": "DeleteProduct"})
     assert ExplorerCall.objects.first().outcome == "refused"
 
 
-def test_a_form_that_was_not_sent_is_no_call(emulator, cast, sign_in):
+def test_a_form_that_was_not_sent_is_no_call(emulator, org, sign_in):
     browser = sign_in("owner")
-    browser.get(cast.url("explorer/QueryProduct/"), {"ProductKey": "a1"})
-    browser.post(cast.url("explorer/QueryProduct/"), {})
-    browser.post(cast.url("explorer/BatchPub/"), {"grow": "DeviceName"})
+    browser.get(org.url("explorer/QueryProduct/"), {"ProductKey": "a1"})
+    browser.post(org.url("explorer/QueryProduct/"), {})
+    browser.post(org.url("explorer/BatchPub/"), {"grow": "DeviceName"})
     assert not ExplorerCall.objects.exists()
 
 
-def test_what_was_called_lately_is_a_click_away(emulator, cast, sign_in, keep):
+def test_what_was_called_lately_is_a_click_away(emulator, org, sign_in, keep):
     keep(name="QueryDevice", ProductKey="a")
-    html = sign_in("owner").get(cast.url("explorer/")).content.decode()
+    html = sign_in("owner").get(org.url("explorer/")).content.decode()
     assert "ex-recent" in html
-    assert "ex-recent" not in sign_in("viewer").get(cast.url("explorer/")).content.decode()
+    assert "ex-recent" not in sign_in("viewer").get(org.url("explorer/")).content.decode()

@@ -27,31 +27,31 @@ PRODUCT = {
 }
 
 
-def url(cast, name: str) -> str:
-    return cast.url(f"explorer/{name}/")
+def url(org, name: str) -> str:
+    return org.url(f"explorer/{name}/")
 
 
 @pytest.fixture
-def product(emulator, cast) -> str:
+def product(emulator, org) -> str:
     made = {
         "ProductName": "Quay_Lamp",
         "NodeType": 0,
         "AliyunCommodityCode": "iothub_senior",
         "DataFormat": 1,
     }
-    return products_api.create_product(cast.gateway(), made)
+    return products_api.create_product(org.gateway(), made)
 
 
 @pytest.fixture
-def device(product, cast):
-    return devices_api.register_device(cast.gateway(), product, name="lamp-0001")
+def device(product, org):
+    return devices_api.register_device(org.gateway(), product, name="lamp-0001")
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------
 
 
-def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, cast, sign_in):
-    answer = sign_in("viewer").post(url(cast, "QueryProduct"), {"ProductKey": product})
+def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, org, sign_in):
+    answer = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": product})
     html = unescape(answer.content.decode())
     sent = answer.context["sent"]
     assert answer.status_code == 200
@@ -69,7 +69,7 @@ def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, c
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_no_key_and_no_signature_is_on_the_page(product, cast, sign_in, monkeypatch):
+def test_no_key_and_no_signature_is_on_the_page(product, org, sign_in, monkeypatch):
     signatures = []
     sent = Trace.sent
 
@@ -78,9 +78,7 @@ def test_no_key_and_no_signature_is_on_the_page(product, cast, sign_in, monkeypa
         sent(self, method, address, headers, query, form)
 
     monkeypatch.setattr(Trace, "sent", watched)
-    html = unescape(
-        sign_in("owner").post(url(cast, "QueryProduct"), {"ProductKey": product}).content.decode()
-    )
+    html = unescape(sign_in("owner").post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode())
     assert len(signatures) == 1
     for secret in (signatures[0], KEY_SECRET, KEY_ID):
         assert secret not in html
@@ -102,9 +100,9 @@ def test_a_token_in_a_refusal_is_taken_out(emulator):
     assert "tok" not in shown.lower().replace("securitytoken", "")
 
 
-def test_the_answer_may_be_had_as_xml(device, product, cast, sign_in):
+def test_the_answer_may_be_had_as_xml(device, product, org, sign_in):
     answer = sign_in("viewer").post(
-        url(cast, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001", "format": "XML"}
+        url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001", "format": "XML"}
     )
     sent = answer.context["sent"]
     assert sent.raw.startswith("<")
@@ -115,15 +113,15 @@ def test_the_answer_may_be_had_as_xml(device, product, cast, sign_in):
     assert "Raw XML" in answer.content.decode()
 
 
-def test_a_write_changes_something_and_is_audited(emulator, cast, sign_in):
-    answer = sign_in("operator").post(url(cast, "CreateProduct"), PRODUCT)
+def test_a_write_changes_something_and_is_audited(emulator, org, sign_in):
+    answer = sign_in("operator").post(url(org, "CreateProduct"), PRODUCT)
     assert answer.context["sent"].answer["Success"] is True
-    assert [p.name for p in products_api.list_products(cast.gateway()).products] == ["Explorer_Lamp"]
+    assert [p.name for p in products_api.list_products(org.gateway()).products] == ["Explorer_Lamp"]
     record = AuditRecord.objects.get(operation="CreateProduct")
-    assert (record.outcome, record.actor) == ("done", cast.members["operator"])
+    assert (record.outcome, record.actor) == ("done", org.members["operator"])
 
 
-def test_lists_booleans_and_structures_arrive(product, cast, sign_in):
+def test_lists_booleans_and_structures_arrive(product, org, sign_in):
     browser = sign_in("operator")
     tags = {
         "ProductTag.1.TagKey": "room",
@@ -132,32 +130,32 @@ def test_lists_booleans_and_structures_arrive(product, cast, sign_in):
         "ProductTag.2.TagValue": "",
     }
     assert (
-        browser.post(url(cast, "CreateProductTags"), {"ProductKey": product, **tags}).context["sent"].error
+        browser.post(url(org, "CreateProductTags"), {"ProductKey": product, **tags}).context["sent"].error
         is None
     )
-    assert products_api.list_tags(cast.gateway(), product, fresh=True) == [products_api.Tag("room", "101")]
-    browser.post(url(cast, "CreateProduct"), {**PRODUCT, "PublishAuto": "false", "Id2": ""})
+    assert products_api.list_tags(org.gateway(), product, fresh=True) == [products_api.Tag("room", "101")]
+    browser.post(url(org, "CreateProduct"), {**PRODUCT, "PublishAuto": "false", "Id2": ""})
     for name in ("lamp-0001", "lamp-0002"):
-        devices_api.register_device(cast.gateway(), product, name=name)
+        devices_api.register_device(org.gateway(), product, name=name)
     names = {"DeviceName.1": "lamp-0001", "DeviceName.2": "", "DeviceName.3": "lamp-0002"}
-    sent = browser.post(url(cast, "BatchGetDeviceState"), {"ProductKey": product, **names}).context["sent"]
+    sent = browser.post(url(org, "BatchGetDeviceState"), {"ProductKey": product, **names}).context["sent"]
     assert len(sent.answer["DeviceStatusList"]["DeviceStatus"]) == 2
     assert ("DeviceName.2", "lamp-0002", "query") in sent.own_fields
 
 
-def test_what_was_typed_stays_in_the_form(product, cast, sign_in):
-    html = sign_in("viewer").post(url(cast, "QueryProduct"), {"ProductKey": product}).content.decode()
+def test_what_was_typed_stays_in_the_form(product, org, sign_in):
+    html = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode()
     assert f'value="{product}"' in html
 
 
 @pytest.mark.parametrize("kind", ["error", "malformed", "drop", "throttle"])
-def test_an_error_is_said_in_plain_words_and_the_form_is_kept(product, cast, sign_in, emulator, kind):
+def test_an_error_is_said_in_plain_words_and_the_form_is_kept(product, org, sign_in, emulator, kind):
     options = {
         "throttle": {"delay": 0.0},
         "error": {"code": "iot.system.SystemException", "status": 500},
     }.get(kind, {})
     emulator.faults.add("CreateProduct", kind, times=50, **options)
-    answer = sign_in("owner").post(url(cast, "CreateProduct"), PRODUCT)
+    answer = sign_in("owner").post(url(org, "CreateProduct"), PRODUCT)
     html = answer.content.decode()
     assert answer.status_code == 200
     assert "fd-cloud-error" in html
@@ -165,8 +163,8 @@ def test_an_error_is_said_in_plain_words_and_the_form_is_kept(product, cast, sig
     assert ExplorerCall.objects.get().outcome in ("failed", "unknown")
 
 
-def test_a_refusal_of_the_platform_shows_its_answer(emulator, cast, sign_in):
-    answer = sign_in("viewer").post(url(cast, "QueryProduct"), {"ProductKey": "a1missing000"})
+def test_a_refusal_of_the_platform_shows_its_answer(emulator, org, sign_in):
+    answer = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": "a1missing000"})
     html = answer.content.decode()
     assert "iot.prod.NotExistedProduct" in html
     assert answer.context["sent"].tree
@@ -176,86 +174,86 @@ def test_a_refusal_of_the_platform_shows_its_answer(emulator, cast, sign_in):
 # -- roles -------------------------------------------------------------------------------------------------------------
 
 
-def test_only_what_the_role_allows_can_be_sent(world, sign_in):
+def test_only_what_the_role_allows_can_be_sent(populated, sign_in):
     """Each role, each operation: a forged POST of what the page does not offer is refused, recorded, and reaches nothing."""
     for role in ("viewer", "operator", "release-engineer"):
-        gateway, browser = world.cast.gateway(role), sign_in(role)
+        gateway, browser = populated.org.gateway(role), sign_in(role)
         for described in operations().values():
             if gateway.allows(described.name):
                 continue
             answer = browser.post(
-                url(world.cast, described.name), {"ProductKey": "a1", "typed": described.name}
+                url(populated.org, described.name), {"ProductKey": "a1", "typed": described.name}
             )
             assert answer.status_code == 403, (role, described.name)
         refused = {op.name for op in operations().values() if not gateway.allows(op.name)}
-        records = AuditRecord.objects.filter(actor=world.cast.members[role], outcome="refused")
+        records = AuditRecord.objects.filter(actor=populated.org.members[role], outcome="refused")
         assert set(records.values_list("operation", flat=True)) == refused
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
-def test_a_call_that_the_role_cannot_make_says_which_level_it_asks_for(emulator, cast, sign_in):
-    html = unescape(sign_in("viewer").get(url(cast, "CreateProduct")).content.decode())
+def test_a_call_that_the_role_cannot_make_says_which_level_it_asks_for(emulator, org, sign_in):
+    html = unescape(sign_in("viewer").get(url(org, "CreateProduct")).content.decode())
     assert "Your role “Viewer” cannot send this. It asks for the level “write” in Products." in html
     assert 'id="ex-send"' not in html
-    html = unescape(sign_in("operator").get(url(cast, "CancelOTATaskByJob")).content.decode())
+    html = unescape(sign_in("operator").get(url(org, "CancelOTATaskByJob")).content.decode())
     assert "in Updates." in html
 
 
-def test_a_destroying_call_is_sent_only_when_its_name_is_typed(product, cast, sign_in, emulator):
+def test_a_destroying_call_is_sent_only_when_its_name_is_typed(product, org, sign_in, emulator):
     browser = sign_in("operator")
-    page = unescape(browser.get(url(cast, "DeleteProduct"), {"ProductKey": product}).content.decode())
+    page = unescape(browser.get(url(org, "DeleteProduct"), {"ProductKey": product}).content.decode())
     assert "This destroys something on Sandbox." in page
     for typed in ("", "deleteproduct", "Delete", product):
-        answer = browser.post(url(cast, "DeleteProduct"), {"ProductKey": product, "typed": typed})
+        answer = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": typed})
         assert answer.status_code == 422
         assert "Nothing was sent" in answer.content.decode()
         assert f'value="{product}"' in answer.content.decode()
     assert AuditRecord.objects.filter(operation="DeleteProduct").count() == 0
-    answer = browser.post(url(cast, "DeleteProduct"), {"ProductKey": product, "typed": "DeleteProduct"})
+    answer = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": "DeleteProduct"})
     assert answer.context["sent"].error is None
     assert 'value="DeleteProduct"' not in answer.content.decode()
     assert AuditRecord.objects.get(operation="DeleteProduct").outcome == "done"
 
 
-def test_every_destroying_operation_asks(world, sign_in):
+def test_every_destroying_operation_asks(populated, sign_in):
     browser = sign_in("owner")
     for described in operations().values():
         if described.access == "destroy":
-            assert "data-ex-typed" in browser.get(url(world.cast, described.name)).content.decode()
+            assert "data-ex-typed" in browser.get(url(populated.org, described.name)).content.decode()
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_are_hidden_from_everybody_who_does_not_ask(device, product, cast, sign_in):
+def test_secrets_are_hidden_from_everybody_who_does_not_ask(device, product, org, sign_in):
     for role in ("viewer", "owner"):
         answer = sign_in(role).post(
-            url(cast, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
+            url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
         )
         assert device.secret not in answer.content.decode()
         assert "••••••" in answer.content.decode()
     assert not AuditRecord.objects.filter(operation="QueryDeviceDetail").exists()
 
 
-def test_who_has_the_level_sees_them_on_request_and_that_is_recorded(device, product, cast, sign_in):
+def test_who_has_the_level_sees_them_on_request_and_that_is_recorded(device, product, org, sign_in):
     form = {"ProductKey": product, "DeviceName": "lamp-0001", "reveal": "1"}
-    answer = sign_in("owner").post(url(cast, "QueryDeviceDetail"), form)
+    answer = sign_in("owner").post(url(org, "QueryDeviceDetail"), form)
     assert device.secret in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
     assert AuditRecord.objects.get(operation="QueryDeviceDetail").outcome == "done"
-    refused = sign_in("operator").post(url(cast, "QueryDeviceDetail"), form)
+    refused = sign_in("operator").post(url(org, "QueryDeviceDetail"), form)
     assert refused.status_code == 403
     assert AuditRecord.objects.filter(operation="QueryDeviceDetail", outcome="refused").count() == 1
-    assert "Show secrets" not in sign_in("operator").get(url(cast, "QueryDeviceDetail")).content.decode()
-    assert "Show secrets" not in sign_in("owner").get(url(cast, "GetDeviceStatus")).content.decode()
+    assert "Show secrets" not in sign_in("operator").get(url(org, "QueryDeviceDetail")).content.decode()
+    assert "Show secrets" not in sign_in("owner").get(url(org, "GetDeviceStatus")).content.decode()
 
 
 def test_an_answer_that_cannot_be_read_is_not_shown_where_it_may_hold_a_secret(
-    device, product, cast, sign_in, emulator
+    device, product, org, sign_in, emulator
 ):
     emulator.faults.add("QueryDeviceDetail", "malformed", times=9)
     answer = sign_in("viewer").post(
-        url(cast, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
+        url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
     )
     assert answer.context["sent"].trace.body == b""
     assert "is not shown" in answer.content.decode()
@@ -264,18 +262,18 @@ def test_an_answer_that_cannot_be_read_is_not_shown_where_it_may_hold_a_secret(
 # -- hostile texts -----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_typed_and_what_is_answered_is_shown_as_text(emulator, cast, sign_in):
+def test_what_is_typed_and_what_is_answered_is_shown_as_text(emulator, org, sign_in):
     evil = "<img src=x onerror=alert(1)>"
     form = {**PRODUCT, "Description": evil}
     browser = sign_in("owner")
-    made = browser.post(url(cast, "CreateProduct"), form)
+    made = browser.post(url(org, "CreateProduct"), form)
     key = made.context["sent"].answer["Data"]["ProductKey"]
     pages = [
         made,
-        browser.post(url(cast, "QueryProduct"), {"ProductKey": key}),
-        browser.get(cast.url("explorer/history/")),
+        browser.post(url(org, "QueryProduct"), {"ProductKey": key}),
+        browser.get(org.url("explorer/history/")),
     ]
-    pages += [browser.post(url(cast, "QueryProduct"), {"ProductKey": key, "format": "XML"})]
+    pages += [browser.post(url(org, "QueryProduct"), {"ProductKey": key, "format": "XML"})]
     for page in pages:
         html = page.content.decode()
         assert evil not in html
@@ -286,33 +284,33 @@ def test_what_is_typed_and_what_is_answered_is_shown_as_text(emulator, cast, sig
 # -- code --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_the_call_as_code_in_the_language_that_was_chosen(product, cast, sign_in):
+def test_the_page_shows_the_call_as_code_in_the_language_that_was_chosen(product, org, sign_in):
     browser = sign_in("viewer")
-    page = browser.get(url(cast, "QueryProduct"), {"ProductKey": product})
+    page = browser.get(url(org, "QueryProduct"), {"ProductKey": product})
     assert page.context["language"].slug == "curl"
-    chosen = browser.post(url(cast, "QueryProduct"), {"ProductKey": product, "code": "python"})
+    chosen = browser.post(url(org, "QueryProduct"), {"ProductKey": product, "code": "python"})
     assert f"product_key=&quot;{product}&quot;" in chosen.content.decode()
     assert chosen.context["sent"] is None
-    again = browser.get(url(cast, "QueryDevice"), {"ProductKey": product})
+    again = browser.get(url(org, "QueryDevice"), {"ProductKey": product})
     assert again.context["language"].slug == "python"
     assert "protocol=&quot;HTTP&quot;" in again.content.decode()
     assert not ExplorerCall.objects.exists()
 
 
-def test_code_never_holds_the_connections_keys(product, cast, sign_in):
+def test_code_never_holds_the_connections_keys(product, org, sign_in):
     for slug in ("curl", "python", "java", "node", "go", "php", "csharp", "cpp"):
         html = (
             sign_in("owner")
-            .post(url(cast, "QueryProduct"), {"ProductKey": product, "code": slug})
+            .post(url(org, "QueryProduct"), {"ProductKey": product, "code": slug})
             .content.decode()
         )
         assert KEY_SECRET not in html
         assert KEY_ID not in html
 
 
-def test_the_instance_of_the_connection_is_in_the_code(product, cast, sign_in):
-    cast.connection.instance_id = "iot-sandbox"
-    cast.connection.save()
-    html = sign_in("owner").get(url(cast, "QueryProduct"), {"ProductKey": product}).content.decode()
+def test_the_instance_of_the_connection_is_in_the_code(product, org, sign_in):
+    org.connection.instance_id = "iot-sandbox"
+    org.connection.save()
+    html = sign_in("owner").get(url(org, "QueryProduct"), {"ProductKey": product}).content.decode()
     assert "IotInstanceId=iot-sandbox" in unescape(html)
     assert 'placeholder="iot-sandbox"' in html

@@ -9,9 +9,9 @@ from console.groups import api
 
 
 @pytest.fixture
-def tree(emulator, cast):
+def tree(emulator, org):
     """Three levels: {"top", "middle", "leaf"} by id."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     top = api.create_group(gateway, name="Region_North", description="All sites of the north")
     middle = api.create_group(gateway, name="Site_Harbour", parent=top.id)
     leaf = api.create_group(gateway, name="Hall_1", parent=middle.id)
@@ -19,9 +19,9 @@ def tree(emulator, cast):
 
 
 @pytest.fixture
-def product(emulator, cast):
+def product(emulator, org):
     """A product of five lamps, lamp-1 to lamp-5: its key."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
     for number in range(1, 6):
         gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")

@@ -59,18 +59,18 @@ def drain(clock):
 
 
 @pytest.fixture
-def product(cast, emulator):
+def product(org, emulator):
     """The key of a product without devices."""
-    answer = cast.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)
+    answer = org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)
     return answer["Data"]["ProductKey"]
 
 
 @pytest.fixture
-def started(cast, product):
+def started(org, product):
     """Starts a registration of so many devices with given names; the job."""
 
     def make(count: int = 3, role: str = "operator", table: str = "") -> Job:
-        gateway = cast.gateway(role)
+        gateway = org.gateway(role)
         content = table or "name\n" + "".join(f"dev-{n:05d}\n" for n in range(count))
         params = {"product_key": product, "product_name": "Meters", "source": "file", "filename": "d.csv"}
         job = actions.draft(gateway, "devices.register", params, [content.encode()])
@@ -135,12 +135,12 @@ def abandon(chunk: Chunk) -> None:
 
 
 @pytest.fixture
-def upload(cast, sign_in, product):
+def upload(org, sign_in, product):
     """Uploads a file as an operator, or the member of another role; the answer."""
 
     def send(content: bytes, name: str = "devices.csv", role: str = "operator", follow: bool = True):
         data = {"product": product, "file": SimpleUploadedFile(name, content)}
-        return sign_in(role).post(cast.url("jobs/register/"), data, follow=follow)
+        return sign_in(role).post(org.url("jobs/register/"), data, follow=follow)
 
     return send
 
@@ -156,5 +156,5 @@ def table(response) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content)))
 
 
-def device_count(cast, product: str) -> int:
-    return cast.gateway().call("QueryProduct", ProductKey=product, fresh=True)["Data"]["DeviceCount"]
+def device_count(org, product: str) -> int:
+    return org.gateway().call("QueryProduct", ProductKey=product, fresh=True)["Data"]["DeviceCount"]

@@ -11,39 +11,39 @@ from tests.jobs.conftest import device_count, until
 
 
 @pytest.mark.parametrize("count", [1, 249, 250, 251])
-def test_a_job_of_any_size_has_no_row_too_many_or_too_few(started, drain, cast, product, count):
+def test_a_job_of_any_size_has_no_row_too_many_or_too_few(started, drain, org, product, count):
     job = started(count)
     assert job.chunks.exclude(number=0).count() == -(-count // 250)
     assert drain(job).counts == {"created": count}
-    assert device_count(cast, product) == count
+    assert device_count(org, product) == count
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("kind", ["drop", "malformed", "error"])
-def test_a_tag_whose_answer_is_lost_is_set_all_the_same(started, drain, emulator, cast, product, kind, after):
+def test_a_tag_whose_answer_is_lost_is_set_all_the_same(started, drain, emulator, org, product, kind, after):
     job = started(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
     emulator.faults.add("SaveDeviceProp", kind=kind, times=9, after=after)
     assert drain(job).state == Job.State.SUCCEEDED
     assert set(Row.objects.values_list("reason", flat=True)) == {""}
-    props = cast.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0002")
+    props = org.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0002")
     assert "west" in str(props)
 
 
 @pytest.mark.parametrize("kind", ["malformed", "error"])
 @pytest.mark.parametrize("operation", ["BatchCheckDeviceNames", "BatchRegisterDeviceWithApplyId"])
 def test_a_write_that_was_done_and_answered_strangely_is_not_done_twice(
-    started, drain, emulator, cast, product, kind, operation
+    started, drain, emulator, org, product, kind, operation
 ):
     job = started(4)
     emulator.faults.add(operation, kind=kind, times=6, after=True)
     assert drain(job).counts == {"created": 4}
-    assert device_count(cast, product) == 4
+    assert device_count(org, product) == 4
 
 
-def test_stopped_before_all_tags_were_set_it_says_so(started, drain, clock, cast):
+def test_stopped_before_all_tags_were_set_it_says_so(started, drain, clock, org):
     job = started(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
     until(job, "tags", clock)
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     job = drain(job)
     assert job.counts == {"created": 2}
     assert any("tags" in event.text for event in job.events.all())
@@ -66,26 +66,26 @@ def test_a_form_whose_outcome_cannot_be_asked_for_leaves_its_rows_unknown(starte
 
 
 def test_rows_of_unknown_outcome_that_were_made_are_found_to_be_ours_by_a_further_run(
-    started, drain, clock, cast, product
+    started, drain, clock, org, product
 ):
     first = started(300)
     until(first, "made", clock)
-    membership = Membership.objects.get(user=cast.members["operator"])
+    membership = Membership.objects.get(user=org.members["operator"])
     Membership.objects.filter(pk=membership.pk).update(role_slug="viewer")
     assert drain(first).counts == {"unknown": 250, "canceled": 50}
     Membership.objects.filter(pk=membership.pk).update(role_slug="operator")
-    second = actions.further_run(first, cast.gateway("operator"))
+    second = actions.further_run(first, org.gateway("operator"))
     second = drain(second)
     assert second.counts == {"created": 300}, "not names that exist already"
-    assert device_count(cast, product) == 300
+    assert device_count(org, product) == 300
     calls = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", outcome="done")
     assert calls.count() == 2, "one for each form"
-    third = actions.follow_up(second, cast.gateway("owner"), "devices.secrets")
+    third = actions.follow_up(second, org.gateway("owner"), "devices.secrets")
     assert drain(third).succeeded == 300, "the secrets of both"
 
 
 def test_rows_of_unknown_outcome_that_were_not_made_are_made_by_a_further_run(
-    started, drain, clock, cast, product, emulator
+    started, drain, clock, org, product, emulator
 ):
     first = started(4)
     until(first, "made", clock)
@@ -101,18 +101,18 @@ def test_rows_of_unknown_outcome_that_were_not_made_are_made_by_a_further_run(
         data={"apply_id": 4_000_000}
     )  # a form that the platform has forgotten
     for name in ("dev-00000", "dev-00001", "dev-00002", "dev-00003"):
-        cast.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
-    second = actions.further_run(first, cast.gateway("operator"))
+        org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
+    second = actions.further_run(first, org.gateway("operator"))
     assert drain(second).counts == {"created": 4}
 
 
 def test_names_refused_only_because_others_of_the_form_exist_are_made(
-    started, drain, clock, cast, product, wire
+    started, drain, clock, org, product, wire
 ):
     """The platform may name the whole form where one name of it is taken."""
     job = started(5)
     until(job, "register", clock)
-    cast.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
+    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
 
     def everything(answer):
         if answer["Data"]["Status"].endswith("_FAILED"):
@@ -156,7 +156,7 @@ def test_a_refusal_of_names_that_nobody_sent_ends(started, drain, wire):
 
 
 def test_what_a_failed_form_made_is_ours_even_when_it_is_the_last_try(
-    started, drain, wire, clock, cast, product
+    started, drain, wire, clock, org, product
 ):
     job = started(5)
     chunk = until(job, "made", clock)
@@ -174,13 +174,13 @@ def test_what_a_failed_form_made_is_ours_even_when_it_is_the_last_try(
 
     wire.after["QueryBatchRegisterDeviceStatus"] = pretend
     assert drain(job).counts == {"created": 5}
-    assert device_count(cast, product) == 5
+    assert device_count(org, product) == 5
 
 
-def test_a_product_deleted_in_the_middle_ends_the_job_with_the_reason(started, drain, clock, cast, product):
+def test_a_product_deleted_in_the_middle_ends_the_job_with_the_reason(started, drain, clock, org, product):
     job = started(600)
     until(job, "checked", clock)
-    cast.gateway().call("DeleteProduct", ProductKey=product)
+    org.gateway().call("DeleteProduct", ProductKey=product)
     job = drain(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"failed": 600}

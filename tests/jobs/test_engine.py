@@ -39,7 +39,7 @@ def test_a_bell_before_its_time_is_harmless(started):
 
 
 def test_what_a_worker_learned_after_its_lease_was_over_is_thrown_away(
-    started, drain, monkeypatch, cast, product
+    started, drain, monkeypatch, org, product
 ):
     """A worker hangs in its call; another takes over and finishes; then the first comes back."""
     job = started()
@@ -63,24 +63,24 @@ def test_what_a_worker_learned_after_its_lease_was_over_is_thrown_away(
     assert chunk.step == "checked"
     assert len(calls) == 2
     assert drain(job).counts == {"created": 3}
-    assert device_count(cast, product) == 3
+    assert device_count(org, product) == 3
 
 
 @pytest.mark.parametrize("step", ["check", "checked", "register", "made"])
-def test_a_worker_killed_in_any_step_costs_no_device(started, drain, clock, cast, product, step):
+def test_a_worker_killed_in_any_step_costs_no_device(started, drain, clock, org, product, step):
     job = started(5)
     abandon(until(job, step, clock))
     assert engine.due() or True  # a bell is rung for it by beat; here the test drives it
     assert drain(job).counts == {"created": 5}
-    assert device_count(cast, product) == 5
+    assert device_count(org, product) == 5
 
 
 def test_a_worker_killed_after_the_platform_took_the_form_does_not_send_it_again(
-    started, drain, clock, cast, product
+    started, drain, clock, org, product
 ):
     job = started(5)
     chunk = until(job, "register", clock)
-    cast.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
+    org.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
     clock.advance(10)
     abandon(chunk)
     job = drain(job)
@@ -92,23 +92,23 @@ def test_a_worker_killed_after_the_platform_took_the_form_does_not_send_it_again
     "operation", ["BatchCheckDeviceNames", "QueryBatchRegisterDeviceStatus", "BatchRegisterDeviceWithApplyId"]
 )
 @pytest.mark.parametrize("after", [False, True])
-def test_an_answer_that_is_lost_costs_no_device(started, drain, emulator, cast, product, operation, after):
+def test_an_answer_that_is_lost_costs_no_device(started, drain, emulator, org, product, operation, after):
     job = started(4)
     emulator.faults.add(operation, kind="drop", times=6, after=after)
     assert drain(job).counts == {"created": 4}
-    assert device_count(cast, product) == 4
+    assert device_count(org, product) == 4
 
 
 @pytest.mark.parametrize("kind", ["malformed", "error", "throttle"])
 def test_trouble_of_the_cloud_is_waited_for_and_shown(
-    started, drain, emulator, clock, cast, sign_in, product, kind
+    started, drain, emulator, clock, org, sign_in, product, kind
 ):
     job = started(4)
     emulator.faults.add(
         "BatchCheckDeviceNames", kind=kind, times=8, delay=0.01 if kind == "throttle" else None
     )
     drain(job, rounds=1)
-    page = text(sign_in("viewer").get(cast.url(f"jobs/{job.pk}/")))
+    page = text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
     assert ("limit of calls" if kind == "throttle" else "Waiting for the cloud") in page
     assert drain(job).counts == {"created": 4}
     warnings = [event.text for event in job.events.filter(level="warning")]
@@ -141,7 +141,7 @@ def test_a_refusal_of_the_platform_is_the_reason_of_its_rows(started, drain, emu
     assert Row.objects.first().reason == "iot.device.DeviceCountExceeded: Too many."
 
 
-def test_refused_keys_stop_the_job_at_once_and_say_so(started, drain, emulator, cast, sign_in):
+def test_refused_keys_stop_the_job_at_once_and_say_so(started, drain, emulator, org, sign_in):
     job = started(600)
     assert job.chunks.count() > 3
     emulator.faults.add(
@@ -150,101 +150,101 @@ def test_refused_keys_stop_the_job_at_once_and_say_so(started, drain, emulator, 
     job = drain(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"canceled": 600}
-    assert "InvalidAccessKeyId.NotFound" in text(sign_in("viewer").get(cast.url(f"jobs/{job.pk}/")))
+    assert "InvalidAccessKeyId.NotFound" in text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
-def test_canceled_before_anything_was_sent(started, drain, cast, sign_in, product):
+def test_canceled_before_anything_was_sent(started, drain, org, sign_in, product):
     job = started(600)
     browser = sign_in("operator")
-    assert "Stop this job?" in text(browser.get(cast.url(f"jobs/{job.pk}/cancel/")))
-    browser.post(cast.url(f"jobs/{job.pk}/cancel/"))
+    assert "Stop this job?" in text(browser.get(org.url(f"jobs/{job.pk}/cancel/")))
+    browser.post(org.url(f"jobs/{job.pk}/cancel/"))
     job = drain(job)
     assert (job.state, job.counts) == (Job.State.CANCELED, {"canceled": 600})
-    assert device_count(cast, product) == 0
-    line = table(browser.get(cast.url(f"jobs/{job.pk}/result.csv")))[0]
+    assert device_count(org, product) == 0
+    line = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
     assert (line["outcome"], line["reason"]) == ("canceled", "Not sent: the job stopped before.")
 
 
-def test_canceled_half_way_what_was_sent_is_followed_to_its_end(started, drain, clock, cast, product):
+def test_canceled_half_way_what_was_sent_is_followed_to_its_end(started, drain, clock, org, product):
     job = started(600)
     until(job, "made", clock)
-    assert actions.cancel(job, cast.members["operator"])
-    assert not actions.cancel(job, cast.members["operator"]), "once is enough"
+    assert actions.cancel(job, org.members["operator"])
+    assert not actions.cancel(job, org.members["operator"]), "once is enough"
     job = drain(job)
     assert job.state == Job.State.CANCELED
     assert job.counts == {"created": 250, "canceled": 350}
-    assert device_count(cast, product) == 250
+    assert device_count(org, product) == 250
 
 
 def test_canceled_when_nobody_knows_whether_it_was_sent_the_platform_is_asked(
-    started, drain, clock, cast, product
+    started, drain, clock, org, product
 ):
     job = started(5)
     abandon(until(job, "register", clock))
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     assert drain(job).counts == {"canceled": 5}
-    assert device_count(cast, product) == 0
+    assert device_count(org, product) == 0
 
 
-def test_canceled_while_the_cloud_is_away(started, drain, emulator, cast):
+def test_canceled_while_the_cloud_is_away(started, drain, emulator, org):
     job = started(5)
     emulator.faults.add("*", kind="error", times=1000)
     drain(job, rounds=3)
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     assert drain(job, rounds=3).state == Job.State.CANCELED
 
 
-def test_run_again_takes_what_was_not_sent_into_a_new_job(started, drain, clock, cast, sign_in, product):
+def test_run_again_takes_what_was_not_sent_into_a_new_job(started, drain, clock, org, sign_in, product):
     first = started(600)
     until(first, "made", clock)
-    actions.cancel(first, cast.members["operator"])
+    actions.cancel(first, org.members["operator"])
     drain(first)
     browser = sign_in("operator")
-    browser.post(cast.url(f"jobs/{first.pk}/again/"))
-    browser.post(cast.url(f"jobs/{first.pk}/again/"))
+    browser.post(org.url(f"jobs/{first.pk}/again/"))
+    browser.post(org.url(f"jobs/{first.pk}/again/"))
     second = Job.objects.get(parent=first)
     assert drain(second).counts == {"created": 350}
     assert second.state == Job.State.SUCCEEDED
-    assert device_count(cast, product) == 600
+    assert device_count(org, product) == 600
     first.refresh_from_db()
     assert first.counts == {"created": 250, "canceled": 350}, "the first job stays as it was"
     assert Row.objects.filter(job=second).order_by("number").first().number == 252, "the line in the file"
 
 
-def test_who_lost_the_right_to_register_stops_their_jobs(started, drain, cast, product, sign_in):
+def test_who_lost_the_right_to_register_stops_their_jobs(started, drain, org, product, sign_in):
     job = started(600)
-    Membership.objects.filter(user=cast.members["operator"]).update(role_slug="viewer")
+    Membership.objects.filter(user=org.members["operator"]).update(role_slug="viewer")
     job = drain(job)
     assert (job.state, job.counts) == (Job.State.FAILED, {"canceled": 600})
     assert "the role of Operator does not allow this any more" in text(
-        sign_in("owner").get(cast.url(f"jobs/{job.pk}/"))
+        sign_in("owner").get(org.url(f"jobs/{job.pk}/"))
     )
-    assert device_count(cast, product) == 0
+    assert device_count(org, product) == 0
 
 
-def test_who_holds_a_role_that_lost_the_right_stops_their_jobs(started, drain, cast, product, clock):
+def test_who_holds_a_role_that_lost_the_right_stops_their_jobs(started, drain, org, product, clock):
     crew = CustomRole.objects.create(
-        team=cast.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1}
+        team=org.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1}
     )
-    Membership.objects.filter(user=cast.members["operator"]).update(role_slug="crew")
+    Membership.objects.filter(user=org.members["operator"]).update(role_slug="crew")
     job = started(600)
     until(job, "made", clock)
-    owner = Membership.objects.select_related("team", "user").get(user=cast.members["owner"])
+    owner = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     less = custom_roles.Draft("Crew", "", {Area.DEVICES: Level.READ, Area.PRODUCTS: Level.READ})
     custom_roles.edit(Actor(owner, Origin()), crew, less)
     job = drain(job)
     assert job.state == Job.State.FAILED
-    assert device_count(cast, product) < 600
+    assert device_count(org, product) < 600
 
 
-def test_who_left_the_team_while_devices_were_made_leaves_outcomes_unknown(started, drain, clock, cast):
+def test_who_left_the_team_while_devices_were_made_leaves_outcomes_unknown(started, drain, clock, org):
     job = started(600)
     until(job, "made", clock)
-    Membership.objects.filter(user=cast.members["operator"]).delete()
+    Membership.objects.filter(user=org.members["operator"]).delete()
     assert drain(job).counts == {"canceled": 350, "unknown": 250}
 
 
-def test_an_error_of_our_own_is_tried_again_and_stops_the_job_in_the_end(started, drain, monkeypatch, cast):
+def test_an_error_of_our_own_is_tried_again_and_stops_the_job_in_the_end(started, drain, monkeypatch, org):
     job = started(3)
     from console.devices import batches
 
@@ -258,11 +258,11 @@ def test_an_error_of_our_own_is_tried_again_and_stops_the_job_in_the_end(started
 
 
 def test_names_taken_between_check_and_making_are_found_and_the_rest_is_made(
-    started, drain, clock, cast, product
+    started, drain, clock, org, product
 ):
     job = started(5)
     until(job, "register", clock)
-    cast.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
+    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
     job = drain(job)
     assert job.counts == {"created": 4, "exists": 1}
     assert Row.objects.get(state="exists").name == "dev-00003"
@@ -296,24 +296,22 @@ def test_every_call_of_a_job_is_audited_under_it(started, drain):
     assert (record.job, record.actor_label, record.outcome) == (job.pk, "operator@acme.test", "done")
 
 
-def test_secrets_are_collected_by_who_may_see_them_and_deleted_in_time(
-    started, drain, cast, sign_in, product
-):
+def test_secrets_are_collected_by_who_may_see_them_and_deleted_in_time(started, drain, org, sign_in, product):
     job = drain(started(120))
     operator, owner = sign_in("operator"), sign_in("owner")
-    assert operator.post(cast.url(f"jobs/{job.pk}/secrets/")).status_code == 403
-    assert operator.get(cast.url(f"jobs/{job.pk}/secrets.csv")).status_code == 403
-    owner.post(cast.url(f"jobs/{job.pk}/secrets/"))
+    assert operator.post(org.url(f"jobs/{job.pk}/secrets/")).status_code == 403
+    assert operator.get(org.url(f"jobs/{job.pk}/secrets.csv")).status_code == 403
+    owner.post(org.url(f"jobs/{job.pk}/secrets/"))
     collecting = Job.objects.get(kind="devices.secrets")
     assert drain(collecting).succeeded == 120
-    lines = table(owner.get(cast.url(f"jobs/{job.pk}/secrets.csv")))
-    truth = cast.gateway().call("QueryDeviceDetail", reveal=True, ProductKey=product, DeviceName="dev-00007")
+    lines = table(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))
+    truth = org.gateway().call("QueryDeviceDetail", reveal=True, ProductKey=product, DeviceName="dev-00007")
     assert lines[7]["device_secret"] == truth["Data"]["DeviceSecret"] != ""
-    assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=cast.members["owner"]).exists()
+    assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=org.members["owner"]).exists()
     assert AuditRecord.objects.filter(operation="QueryPageByApplyId", job=collecting.pk).exists()
-    assert "device_secret" not in table(operator.get(cast.url(f"jobs/{job.pk}/result.csv")))[0]
+    assert "device_secret" not in table(operator.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
     Secret.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert table(owner.get(cast.url(f"jobs/{job.pk}/secrets.csv")))[7]["device_secret"] == ""
+    assert table(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))[7]["device_secret"] == ""
     from console.jobs.upkeep import tidy
 
     tidy()
@@ -341,7 +339,7 @@ def test_a_busy_database_is_no_error_of_the_job(started, drain, monkeypatch):
     assert drain(job).counts == {"created": 3}
 
 
-def test_canceled_in_the_middle_of_a_vain_try_it_stops_soon(started, emulator, cast, monkeypatch):
+def test_canceled_in_the_middle_of_a_vain_try_it_stops_soon(started, emulator, org, monkeypatch):
     job = started(3)
     chunk = job.chunks.get(number=1)
     emulator.faults.add("BatchCheckDeviceNames", kind="error", times=1000)
@@ -351,7 +349,7 @@ def test_canceled_in_the_middle_of_a_vain_try_it_stops_soon(started, emulator, c
     real = batches.check_names
 
     def canceled_meanwhile(*args, **kwargs):
-        actions.cancel(job, cast.members["operator"])
+        actions.cancel(job, org.members["operator"])
         return real(*args, **kwargs)
 
     monkeypatch.setattr(batches, "check_names", canceled_meanwhile)
@@ -359,7 +357,7 @@ def test_canceled_in_the_middle_of_a_vain_try_it_stops_soon(started, emulator, c
 
 
 def test_a_start_is_kept_when_the_broker_is_away(
-    cast, upload, sign_in, drain, monkeypatch, django_capture_on_commit_callbacks
+    org, upload, sign_in, drain, monkeypatch, django_capture_on_commit_callbacks
 ):
     """The bell fails, once; the job is in the database, and beat rings for it."""
     tried = []
@@ -373,7 +371,7 @@ def test_a_start_is_kept_when_the_broker_is_away(
     upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(1000))]).encode())
     job = Job.objects.get()
     with django_capture_on_commit_callbacks(execute=True):
-        answer = sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"))
+        answer = sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     assert answer.status_code == 302
     assert tried == [1], "it is not tried for every part"
     assert drain(job).counts == {"created": 1000}

@@ -73,25 +73,25 @@ def test_bare_names_without_a_header_are_taken_and_this_is_said(upload):
     assert "There is no header" in text(page)
 
 
-def test_a_wrong_header_is_told_and_the_person_can_say_which_column_it_is(cast, sign_in, upload):
+def test_a_wrong_header_is_told_and_the_person_can_say_which_column_it_is(org, sign_in, upload):
     page = upload(b"Serial,Label\nlamp-0001,Lamp_1\nlamp-0002,Lamp_2\n")
     assert "No column is called \u201cdevice name\u201d" in text(page).replace("&ldquo;", "\u201c")
     assert "Serial | Label" in text(page)
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED
     page = sign_in("operator").post(
-        cast.url(f"jobs/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
+        org.url(f"jobs/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
     )
     assert "2 devices can be registered" in text(page)
     assert names() == NAMES[:2]
     assert Row.objects.first().nickname == "Lamp_1"
 
 
-def test_a_first_line_that_is_a_device_can_be_said_to_be_one(cast, sign_in, upload):
+def test_a_first_line_that_is_a_device_can_be_said_to_be_one(org, sign_in, upload):
     upload(b"alpha\nbravo\ncharlie\n")
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED, "a word alone may be a heading"
-    sign_in("operator").post(cast.url(f"jobs/{job.pk}/columns/"), {"name": 0, "headless": "on"})
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/columns/"), {"name": 0, "headless": "on"})
     assert names() == ["alpha", "bravo", "charlie"]
 
 
@@ -207,7 +207,7 @@ def test_a_line_left_out_does_not_make_a_later_good_one_a_duplicate(upload):
     assert Row.objects.get(state="pending").number == 3
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_read(cast, sign_in, product, settings):
+def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, product, settings):
     browser = sign_in("operator")
 
     class Endless:
@@ -224,7 +224,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(cast, sign_in, produ
     body = Endless()
     answer = browser.generic(
         "POST",
-        cast.url("jobs/register/"),
+        org.url("jobs/register/"),
         content_type="multipart/form-data; boundary=x",
         **{"CONTENT_LENGTH": str(settings.JOBS_UPLOAD_BYTES * 2), "wsgi.input": body},
     )
@@ -242,33 +242,33 @@ def test_too_many_lines_are_refused(upload, settings):
 
 
 def test_a_large_file_is_read_by_a_worker_while_the_page_shows_that_it_works(
-    upload, drain, monkeypatch, cast, sign_in
+    upload, drain, monkeypatch, org, sign_in
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10)
     page = upload(b"DeviceName\nlamp-0001\n")
     assert "Reading the file" in text(page)
     job = Job.objects.get()
     browser = sign_in("operator")
-    assert browser.get(cast.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"}).status_code == 200
+    assert browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"}).status_code == 200
     assert drain(job).state == Job.State.READY
-    answer = browser.get(cast.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
-    assert answer["HX-Redirect"] == cast.url(f"jobs/{job.pk}/")
+    answer = browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
+    assert answer["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
 
 
-def test_the_file_is_forgotten_once_the_job_starts(cast, sign_in, upload):
+def test_the_file_is_forgotten_once_the_job_starts(org, sign_in, upload):
     upload(b"DeviceName\nlamp-0001\n")
     assert Part.objects.exists()
-    sign_in("operator").post(cast.url(f"jobs/{Job.objects.get().pk}/start/"))
+    sign_in("operator").post(org.url(f"jobs/{Job.objects.get().pk}/start/"))
     assert not Part.objects.exists()
 
 
-def test_the_form_says_what_is_missing_and_keeps_what_was_chosen(cast, sign_in, product):
+def test_the_form_says_what_is_missing_and_keeps_what_was_chosen(org, sign_in, product):
     browser = sign_in("operator")
-    page = browser.post(cast.url("jobs/register/"), {"product": product})
+    page = browser.post(org.url("jobs/register/"), {"product": product})
     assert page.status_code == 422
     assert f'value="{product}" selected' in page.content.decode()
     page = browser.post(
-        cast.url("jobs/register/?by=count"), {"product": product, "count": "100001", "begins": "a b"}
+        org.url("jobs/register/?by=count"), {"product": product, "count": "100001", "begins": "a b"}
     )
     assert page.status_code == 422
     assert "less than or equal to 100000" in text(page)

@@ -158,24 +158,24 @@ def test_cells_are_bounded_before_they_fill_the_memory(upload, monkeypatch):
     assert Job.objects.get().state == Job.State.REJECTED
 
 
-def test_a_line_whose_quotes_do_not_pair_comes_back_without_running_as_a_formula(cast, sign_in, upload):
+def test_a_line_whose_quotes_do_not_pair_comes_back_without_running_as_a_formula(org, sign_in, upload):
     upload(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
     job = Job.objects.get()
-    response = sign_in("operator").get(cast.url(f"jobs/{job.pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/bad-lines.csv"))
     lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
     assert len(lines) == 3
     assert all(not cell.strip('"').startswith("=") for line in lines for cell in line.split(","))
 
 
-def test_what_was_not_sent_comes_back_readable_by_a_spreadsheet_even_without_a_header(cast, sign_in, upload):
+def test_what_was_not_sent_comes_back_readable_by_a_spreadsheet_even_without_a_header(org, sign_in, upload):
     upload("lamp-0001\nlamp-0002\nläm\n".encode())
-    response = sign_in("operator").get(cast.url(f"jobs/{Job.objects.get().pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{Job.objects.get().pk}/bad-lines.csv"))
     assert b"".join(response.streaming_content).decode() == "\ufeffläm\r\n"
 
 
-def test_a_download_while_rows_change_has_every_line_once(started, cast, sign_in, drain):
+def test_a_download_while_rows_change_has_every_line_once(started, org, sign_in, drain):
     job = started(300)
-    response = sign_in("operator").get(cast.url(f"jobs/{job.pk}/result.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv"))
     pieces = iter(response.streaming_content)
     first = next(pieces) + next(pieces)
     drain(job)
@@ -183,7 +183,7 @@ def test_a_download_while_rows_change_has_every_line_once(started, cast, sign_in
     assert len(content.splitlines()) == 301
     assert len({line.split(",")[0] for line in content.splitlines()}) == 301
     assert {
-        line["outcome"] for line in table(sign_in("operator").get(cast.url(f"jobs/{job.pk}/result.csv")))
+        line["outcome"] for line in table(sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv")))
     } == {"created"}
 
 

@@ -11,66 +11,66 @@ from tests.jobs.conftest import text
 
 
 @pytest.fixture
-def draft(cast, product):
+def draft(org, product):
     """Makes a draft with a device, as the member of a role."""
 
     def make(name: str = "dev-0001", role: str = "operator", product_name: str = "Meters") -> Job:
         params = {"product_key": product, "product_name": product_name, "source": "file", "filename": "d.csv"}
-        return actions.draft(cast.gateway(role), "devices.register", params, [f"name\n{name}\n".encode()])
+        return actions.draft(org.gateway(role), "devices.register", params, [f"name\n{name}\n".encode()])
 
     return make
 
 
-def test_the_list_shows_newest_first_and_filters_by_kind_state_and_person(cast, draft, sign_in, drain):
+def test_the_list_shows_newest_first_and_filters_by_kind_state_and_person(org, draft, sign_in, drain):
     first, second = draft("dev-0001", product_name="Lamps"), draft("dev-0002", role="owner")
-    actions.start(first, cast.gateway("operator"))
+    actions.start(first, org.gateway("operator"))
     drain(first)
     browser = sign_in("viewer")
-    page = text(browser.get(cast.url("jobs/")))
+    page = text(browser.get(org.url("jobs/")))
     assert page.index("in Meters") < page.index("in Lamps")
     for query, shown, hidden in (
         ("state=succeeded", "in Lamps", "in Meters"),
         ("state=ready", "in Meters", "in Lamps"),
-        (f"person={cast.members['owner'].pk}", "in Meters", "in Lamps"),
-        (f"person={cast.members['operator'].pk}", "in Lamps", "in Meters"),
+        (f"person={org.members['owner'].pk}", "in Meters", "in Lamps"),
+        (f"person={org.members['operator'].pk}", "in Lamps", "in Meters"),
     ):
-        page = text(browser.get(cast.url(f"jobs/?{query}")))
+        page = text(browser.get(org.url(f"jobs/?{query}")))
         assert shown in page
         assert hidden not in page
-    assert "Nothing matches" in text(browser.get(cast.url("jobs/?kind=ota.watch")))
+    assert "Nothing matches" in text(browser.get(org.url("jobs/?kind=ota.watch")))
     assert second.state == Job.State.READY
 
 
-def test_the_list_of_another_connection_is_its_own(cast, draft, sign_in):
+def test_the_list_of_another_connection_is_its_own(org, draft, sign_in):
     draft()
-    page = sign_in("outsider").get(f"/{cast.other_team.slug}/{cast.other_connection.slug}/jobs/")
+    page = sign_in("outsider").get(f"/{org.other_team.slug}/{org.other_connection.slug}/jobs/")
     assert "in Meters" not in text(page)
 
 
-def test_the_tray_shows_what_runs_and_what_ended_lately(cast, draft, sign_in, drain):
+def test_the_tray_shows_what_runs_and_what_ended_lately(org, draft, sign_in, drain):
     job = draft()
-    actions.start(job, cast.gateway("operator"))
+    actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
-    answer = browser.get(cast.url("jobs/tray/"), headers={"HX-Request": "true"})
+    answer = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
     assert "every 3s" in answer.content.decode()
     assert "Register 1 device in Meters" in text(answer)
     drain(job)
-    answer = browser.get(cast.url("jobs/tray/"), headers={"HX-Request": "true"})
+    answer = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
     assert "every 3s" not in answer.content.decode()
     assert "Succeeded" in text(answer)
 
 
-def test_a_draft_is_in_the_tray_of_who_made_it_only(cast, draft, sign_in):
+def test_a_draft_is_in_the_tray_of_who_made_it_only(org, draft, sign_in):
     draft()
-    assert "Not started" in text(sign_in("operator").get(cast.url("jobs/tray/")))
-    assert "Not started" not in text(sign_in("viewer").get(cast.url("jobs/tray/")))
+    assert "Not started" in text(sign_in("operator").get(org.url("jobs/tray/")))
+    assert "Not started" not in text(sign_in("viewer").get(org.url("jobs/tray/")))
 
 
-def test_a_job_that_runs_is_asked_for_again_and_one_that_is_over_is_not(cast, draft, sign_in, drain):
+def test_a_job_that_runs_is_asked_for_again_and_one_that_is_over_is_not(org, draft, sign_in, drain):
     job = draft()
-    actions.start(job, cast.gateway("operator"))
+    actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
-    live = cast.url(f"jobs/{job.pk}/live/")
+    live = org.url(f"jobs/{job.pk}/live/")
     answer = browser.get(live, headers={"HX-Request": "true"})
     assert "every 1s" in answer.content.decode()
     seen = answer.content.decode().split("?seen=")[1].split('"')[0]
@@ -81,79 +81,79 @@ def test_a_job_that_runs_is_asked_for_again_and_one_that_is_over_is_not(cast, dr
     assert answer["HX-Trigger"] == "fd:rows", "the table is told that its rows have changed"
 
 
-def test_rows_are_searched_and_filtered_by_outcome(cast, sign_in, upload, drain):
+def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, drain):
     upload(b"name\nlamp-0001\nlamp-0002\nab\n")
     job = Job.objects.get()
-    actions.start(job, cast.gateway("operator"))
+    actions.start(job, org.gateway("operator"))
     drain(job)
     browser = sign_in("viewer")
-    page = text(browser.get(cast.url(f"jobs/{job.pk}/?q=0002")))
+    page = text(browser.get(org.url(f"jobs/{job.pk}/?q=0002")))
     assert "lamp-0002" in page
     assert "lamp-0001" not in page
-    page = text(browser.get(cast.url(f"jobs/{job.pk}/?outcome=skipped")))
+    page = text(browser.get(org.url(f"jobs/{job.pk}/?outcome=skipped")))
     assert "must have 4 to 32 characters" in page
     assert "lamp-0001" not in page
 
 
-def test_a_page_of_a_large_job_costs_few_queries(cast, sign_in, upload, drain, django_assert_max_num_queries):
+def test_a_page_of_a_large_job_costs_few_queries(org, sign_in, upload, drain, django_assert_max_num_queries):
     upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(3000))]).encode())
     job = Job.objects.get()
-    actions.start(job, cast.gateway("operator"))
+    actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
-    browser.get(cast.url("jobs/"))
+    browser.get(org.url("jobs/"))
     with django_assert_max_num_queries(30):
-        browser.get(cast.url(f"jobs/{job.pk}/"))
+        browser.get(org.url(f"jobs/{job.pk}/"))
     with django_assert_max_num_queries(25):
-        browser.get(cast.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
+        browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
 
 
-def test_forged_requests_change_nothing(cast, draft):
+def test_forged_requests_change_nothing(org, draft):
     job = draft()
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(cast.members["operator"])
+    browser.force_login(org.members["operator"])
     for rest in ("start", "discard", "cancel", "again", "secrets", "columns"):
-        assert browser.post(cast.url(f"jobs/{job.pk}/{rest}/")).status_code == 403
-    assert browser.post(cast.url("jobs/register/"), {"product": "x"}).status_code == 403
+        assert browser.post(org.url(f"jobs/{job.pk}/{rest}/")).status_code == 403
+    assert browser.post(org.url("jobs/register/"), {"product": "x"}).status_code == 403
     job.refresh_from_db()
     assert job.state == Job.State.READY
 
 
 @pytest.mark.parametrize("rest", ["start", "discard", "again", "secrets", "columns"])
-def test_what_changes_something_is_not_done_by_following_a_link(cast, draft, sign_in, rest):
-    assert sign_in("operator").get(cast.url(f"jobs/{draft().pk}/{rest}/")).status_code == 405
+def test_what_changes_something_is_not_done_by_following_a_link(org, draft, sign_in, rest):
+    assert sign_in("operator").get(org.url(f"jobs/{draft().pk}/{rest}/")).status_code == 405
 
 
-def test_wrong_moments_are_answered_kindly(cast, draft, sign_in, drain):
+def test_wrong_moments_are_answered_kindly(org, draft, sign_in, drain):
     job = draft()
     browser = sign_in("owner")
     for rest in ("cancel", "again", "secrets"):
-        assert browser.post(cast.url(f"jobs/{job.pk}/{rest}/"), follow=True).status_code == 200
+        assert browser.post(org.url(f"jobs/{job.pk}/{rest}/"), follow=True).status_code == 200
     job.refresh_from_db()
     assert job.state == Job.State.READY
-    actions.start(job, cast.gateway("owner"))
+    actions.start(job, org.gateway("owner"))
     drain(job)
     for rest in ("start", "discard", "cancel", "again", "columns"):
-        assert browser.post(cast.url(f"jobs/{job.pk}/{rest}/"), {"name": "0"}, follow=True).status_code == 200
+        assert browser.post(org.url(f"jobs/{job.pk}/{rest}/"), {"name": "0"}, follow=True).status_code == 200
     assert Row.objects.get().state == "created"
 
 
-def test_the_cloud_being_away_leaves_the_form_with_a_clear_word(cast, sign_in, emulator):
+def test_the_cloud_being_away_leaves_the_form_with_a_clear_word(org, sign_in, emulator):
     emulator.faults.add("QueryProductList", kind="error", times=50)
-    page = sign_in("operator").get(cast.url("jobs/register/"))
+    page = sign_in("operator").get(org.url("jobs/register/"))
     assert page.status_code == 200
     assert "InternalError" in text(page)
 
 
-def test_a_download_holds_nothing_that_a_spreadsheet_would_run(cast, sign_in, upload):
+def test_a_download_holds_nothing_that_a_spreadsheet_would_run(org, sign_in, upload):
     upload(b'name,nickname\n"=HYPERLINK(""x"")",Lamp_1\n+lamp0001,@SUM\n')
     job = Job.objects.get()
     browser = sign_in("viewer")
     for file in ("result.csv", "findings.csv", "bad-lines.csv"):
-        content = b"".join(browser.get(cast.url(f"jobs/{job.pk}/{file}")).streaming_content).decode()
+        content = b"".join(browser.get(org.url(f"jobs/{job.pk}/{file}")).streaming_content).decode()
         for line in content.splitlines():
             assert not any(cell.strip('"').startswith(("=", "+", "@", "-")) for cell in line.split(","))
 
 
-def test_an_unknown_number_is_not_found(cast, sign_in):
+def test_an_unknown_number_is_not_found(org, sign_in):
     for rest in ("", "live/", "result.csv"):
-        assert sign_in("owner").get(cast.url(f"jobs/99/{rest}")).status_code == 404
+        assert sign_in("owner").get(org.url(f"jobs/99/{rest}")).status_code == 404

@@ -11,37 +11,37 @@ from console.jobs.models import Job, Row
 from tests.jobs.conftest import DATA, device_count, table, text
 
 
-def test_ten_thousand_devices_from_upload_to_the_products_list(cast, sign_in, product, upload, drain):
-    before = device_count(cast, product)
+def test_ten_thousand_devices_from_upload_to_the_products_list(org, sign_in, product, upload, drain):
+    before = device_count(org, product)
     page = upload((DATA / "meters-10000.csv").read_bytes(), "meters-10000.csv")
     job = Job.objects.get()
     assert "10,000 devices can be registered" in text(page)
     assert "Nothing was found wrong." in text(page)
-    assert device_count(cast, product) == before, "nothing is sent before the start"
+    assert device_count(org, product) == before, "nothing is sent before the start"
     browser = sign_in("operator")
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).state == Job.State.SUCCEEDED
-    assert device_count(cast, product) == before + 10_000
-    lines = table(browser.get(cast.url(f"jobs/{job.pk}/result.csv")))
+    assert device_count(org, product) == before + 10_000
+    lines = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(lines) == 10_000
     assert {line["outcome"] for line in lines} == {"created"}
     assert lines[0]["device_name"] == "SM-A4CF1205B4E2"
-    found = cast.gateway().call("QueryDeviceDetail", ProductKey=product, DeviceName="SM-A4CF1205B4E2")
+    found = org.gateway().call("QueryDeviceDetail", ProductKey=product, DeviceName="SM-A4CF1205B4E2")
     assert found["Data"]["Nickname"] == "Meter_Hangzhou_2_00000"
 
 
-def test_a_chinese_excel_file_is_read_right(cast, sign_in, product, upload, drain):
+def test_a_chinese_excel_file_is_read_right(org, sign_in, product, upload, drain):
     page = upload((DATA / "gateways-excel-gb18030.csv").read_bytes(), "网关.csv")
     assert "1,500 devices can be registered" in text(page)
     assert "GB18030" in text(page)
     job = Job.objects.get()
-    sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"))
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 1500}
-    found = cast.gateway().call("QueryDeviceDetail", ProductKey=product, DeviceName="GW747557600949243")
+    found = org.gateway().call("QueryDeviceDetail", ProductKey=product, DeviceName="GW747557600949243")
     assert found["Data"]["Nickname"] == "网关_苏州一厂_0000"
 
 
-def test_a_messy_file_names_what_is_wrong_and_starts_without_it(cast, sign_in, product, upload, drain):
+def test_a_messy_file_names_what_is_wrong_and_starts_without_it(org, sign_in, product, upload, drain):
     page = upload((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
     words = text(page)
     assert "899 devices can be registered" in words
@@ -51,7 +51,7 @@ def test_a_messy_file_names_what_is_wrong_and_starts_without_it(cast, sign_in, p
     assert "first on line 10" in words
     job = Job.objects.get()
     browser = sign_in("operator")
-    findings = table(browser.get(cast.url(f"jobs/{job.pk}/findings.csv")))
+    findings = table(browser.get(org.url(f"jobs/{job.pk}/findings.csv")))
     assert {f["rule"] for f in findings} == {
         "duplicate", "name_missing", "name_length", "name_chars", "nickname_length", "nickname_chars",
     }  # fmt: skip
@@ -61,17 +61,17 @@ def test_a_messy_file_names_what_is_wrong_and_starts_without_it(cast, sign_in, p
         "rule": "duplicate",
         "value": "lamp-927877",
     }.items() <= findings[0].items()
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 899}
-    result = table(browser.get(cast.url(f"jobs/{job.pk}/result.csv")))
+    result = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(result) == 938
     assert sum(line["outcome"] == "skipped" for line in result) == 39
 
 
-def test_bad_lines_come_back_in_the_shape_of_the_file_to_be_mended_and_sent_again(cast, sign_in, upload):
+def test_bad_lines_come_back_in_the_shape_of_the_file_to_be_mended_and_sent_again(org, sign_in, upload):
     upload("device name;Nick name;site\n=cmd();Lamp_1;x\nlamp-0001;Lamp_1;y\nab;Lamp_2;z\n".encode("gb18030"))
     job = Job.objects.get()
-    response = sign_in("operator").get(cast.url(f"jobs/{job.pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/bad-lines.csv"))
     content = b"".join(response.streaming_content).decode("utf-8")
     assert content == "\ufeffdevice name;Nick name;site\r\n'=cmd();Lamp_1;x\r\nab;Lamp_2;z\r\n"
     mended = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
@@ -80,105 +80,105 @@ def test_bad_lines_come_back_in_the_shape_of_the_file_to_be_mended_and_sent_agai
     assert set(Row.objects.exclude(job=job).values_list("name", flat=True)) == {"@cmd", "abcd"}
 
 
-def test_names_that_exist_are_reported_and_never_counted_as_created(cast, sign_in, product, upload, drain):
-    cast.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-0002")
+def test_names_that_exist_are_reported_and_never_counted_as_created(org, sign_in, product, upload, drain):
+    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-0002")
     upload(b"device name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     job = Job.objects.get()
     browser = sign_in("operator")
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     job = drain(job)
     assert job.counts == {"created": 2, "exists": 1}
     assert (job.state, job.succeeded, job.failed) == (Job.State.PARTIAL, 2, 1)
-    result = table(browser.get(cast.url(f"jobs/{job.pk}/result.csv")))
+    result = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert [line["outcome"] for line in result] == ["created", "exists", "created"]
     assert result[1]["reason"] == "The product has a device of this name already."
 
 
-def test_the_same_file_again_creates_nothing(cast, sign_in, product, upload, drain):
+def test_the_same_file_again_creates_nothing(org, sign_in, product, upload, drain):
     browser = sign_in("operator")
     for counts in ({"created": 300}, {"exists": 300}):
         upload(b"name\n" + b"".join(b"dev-%04d\n" % n for n in range(300)))
         job = Job.objects.latest("pk")
-        browser.post(cast.url(f"jobs/{job.pk}/start/"))
+        browser.post(org.url(f"jobs/{job.pk}/start/"))
         assert drain(job).counts == counts
     assert job.state == Job.State.PARTIAL
 
 
-def test_two_clicks_on_start_start_once(cast, sign_in, product, upload, drain):
-    before = device_count(cast, product)
+def test_two_clicks_on_start_start_once(org, sign_in, product, upload, drain):
+    before = device_count(org, product)
     upload(b"name\ndev-0001\ndev-0002\n")
     job = Job.objects.get()
     browser = sign_in("operator")
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     drain(job)
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 2}
-    assert device_count(cast, product) == before + 2
+    assert device_count(org, product) == before + 2
     assert AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").count() == 1
 
 
-def test_random_names_are_made_before_anything_is_sent(cast, sign_in, product, drain):
+def test_random_names_are_made_before_anything_is_sent(org, sign_in, product, drain):
     browser = sign_in("operator")
     data = {"product": product, "count": "1200", "begins": "LAMP-"}
-    page = browser.post(cast.url("jobs/register/?by=count"), data, follow=True)
+    page = browser.post(org.url("jobs/register/?by=count"), data, follow=True)
     assert "1,200 devices can be registered" in text(page)
     job = Job.objects.get()
     names = set(Row.objects.values_list("name", flat=True))
     assert len(names) == 1200
     assert all(re.fullmatch(r"LAMP-[a-z0-9]{16}", name) for name in names)
-    browser.post(cast.url(f"jobs/{job.pk}/start/"))
+    browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 1200}
 
 
-def test_tags_are_set_when_asked_for(cast, sign_in, product, upload, drain):
+def test_tags_are_set_when_asked_for(org, sign_in, product, upload, drain):
     upload("设备名称,标签:厂区\ndev-0001,苏州\ndev-0002,\n".encode())
     job = Job.objects.get()
-    sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"), {"tags": "on"})
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"), {"tags": "on"})
     assert drain(job).state == Job.State.SUCCEEDED
-    props = cast.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0001")
+    props = org.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0001")
     assert "苏州" in str(props)
 
 
-def test_tags_are_left_out_when_not_asked_for(cast, sign_in, product, upload, drain):
+def test_tags_are_left_out_when_not_asked_for(org, sign_in, product, upload, drain):
     upload(b"name,tag:site\ndev-0001,east\n")
     job = Job.objects.get()
-    sign_in("operator").post(cast.url(f"jobs/{job.pk}/start/"))
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     drain(job)
     assert not AuditRecord.objects.filter(operation="SaveDeviceProp").exists()
 
 
-def test_a_draft_can_be_discarded(cast, sign_in, upload):
+def test_a_draft_can_be_discarded(org, sign_in, upload):
     upload(b"name\ndev-0001\n")
     job = Job.objects.get()
-    page = sign_in("operator").post(cast.url(f"jobs/{job.pk}/discard/"), follow=True)
+    page = sign_in("operator").post(org.url(f"jobs/{job.pk}/discard/"), follow=True)
     assert "Nothing was sent" in text(page)
     assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize("role", ["viewer", "release-engineer"])
-def test_who_may_not_register_can_look_but_change_nothing(cast, sign_in, upload, product, role):
+def test_who_may_not_register_can_look_but_change_nothing(org, sign_in, upload, product, role):
     assert upload(b"name\ndev-0001\n", role=role).status_code == 403
     assert not Job.objects.exists()
     upload(b"name\ndev-0001\n")
     job = Job.objects.get()
     browser = sign_in(role)
-    assert browser.get(cast.url("jobs/register/")).status_code == 403
-    page = browser.get(cast.url(f"jobs/{job.pk}/"))
+    assert browser.get(org.url("jobs/register/")).status_code == 403
+    page = browser.get(org.url(f"jobs/{job.pk}/"))
     assert page.status_code == 200
     assert "/start/" not in page.content.decode()
     for action in ("start", "discard", "columns", "cancel", "again", "secrets"):
-        assert browser.post(cast.url(f"jobs/{job.pk}/{action}/")).status_code == 403
+        assert browser.post(org.url(f"jobs/{job.pk}/{action}/")).status_code == 403
     job.refresh_from_db()
     assert job.state == Job.State.READY
 
 
-def test_another_team_sees_nothing_of_it(cast, sign_in, upload):
+def test_another_team_sees_nothing_of_it(org, sign_in, upload):
     upload(b"name\ndev-0001\n")
     job = Job.objects.get()
     browser = sign_in("outsider")
-    assert browser.get(cast.url(f"jobs/{job.pk}/")).status_code == 404
-    theirs = f"/{cast.other_team.slug}/{cast.other_connection.slug}/jobs/{job.pk}/"
+    assert browser.get(org.url(f"jobs/{job.pk}/")).status_code == 404
+    theirs = f"/{org.other_team.slug}/{org.other_connection.slug}/jobs/{job.pk}/"
     for rest in ("", "live/", "result.csv", "findings.csv", "bad-lines.csv", "secrets.csv", "samples.json"):
         assert browser.get(theirs + rest).status_code == 404
     for rest in ("start/", "discard/", "cancel/", "again/", "secrets/", "columns/"):

@@ -29,7 +29,7 @@ def over(chunk: Chunk) -> None:
 @pytest.mark.parametrize("step", ["check", "checked", "register", "made"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_worker_that_stalls_around_its_call_and_wakes_when_another_has_the_chunk_does_no_harm(
-    started, drain, clock, cast, product, wire, step, moment
+    started, drain, clock, org, product, wire, step, moment
 ):
     job = started(5)
     chunk = until(job, step, clock)
@@ -45,25 +45,25 @@ def test_a_worker_that_stalls_around_its_call_and_wakes_when_another_has_the_chu
     getattr(wire, moment)[operation] = stall
     assert engine.run_step(chunk.pk) is None
     assert drain(job).counts == {"created": 5}
-    assert device_count(cast, product) == 5
+    assert device_count(org, product) == 5
     assert len(Job.objects.get().chunks.get(number=1).data["applies"]) == 1
 
 
 def test_a_worker_that_wakes_before_its_call_makes_no_devices_of_a_job_that_was_stopped_meanwhile(
-    started, drain, clock, cast, product
+    started, drain, clock, org, product
 ):
     job = started(5)
     chunk = until(job, "register", clock)
     asleep = engine._claim(chunk.pk)
     assert asleep is not None
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     over(chunk)
     engine.run_step(chunk.pk)
     with pytest.raises(LeaseLost):
-        REGISTER.steps["register"].run(Work(job, asleep, cast.gateway("operator")))
+        REGISTER.steps["register"].run(Work(job, asleep, org.gateway("operator")))
     clock.advance(10)
     assert drain(job).counts == {"canceled": 5}
-    assert device_count(cast, product) == 0
+    assert device_count(org, product) == 0
 
 
 @contextmanager
@@ -141,27 +141,27 @@ def test_trouble_that_comes_and_goes_is_said_once_in_a_while(started, emulator, 
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_does_not_go_on_with_the_rights_of_who_only_uploaded_the_file(cast, product, drain):
+def test_a_job_does_not_go_on_with_the_rights_of_who_only_uploaded_the_file(org, product, drain):
     params = {"product_key": product, "source": "count", "count": 600}
-    job = actions.draft(cast.gateway("owner"), "devices.register", params)
-    assert actions.start(job, cast.gateway("operator"))
-    cast.members["operator"].delete()
+    job = actions.draft(org.gateway("owner"), "devices.register", params)
+    assert actions.start(job, org.gateway("operator"))
+    org.members["operator"].delete()
     job = drain(job)
     assert (job.state, job.counts) == (Job.State.FAILED, {"canceled": 600})
     assert "no longer here" in job.why
 
 
-def test_a_person_who_was_deactivated_stops_their_jobs(cast, started, drain, product):
+def test_a_person_who_was_deactivated_stops_their_jobs(org, started, drain, product):
     job = started(600)
-    User.objects.filter(pk=cast.members["operator"].pk).update(is_active=False)
+    User.objects.filter(pk=org.members["operator"].pk).update(is_active=False)
     assert drain(job).counts == {"canceled": 600}
-    assert device_count(cast, product) == 0
+    assert device_count(org, product) == 0
 
 
-def test_a_watch_that_is_stopped_while_a_worker_looks_ends_soon(cast, fleet, wire):
+def test_a_watch_that_is_stopped_while_a_worker_looks_ends_soon(org, fleet, wire):
     from console.ota import api, jobs
 
-    gateway = cast.gateway("release-engineer")
+    gateway = org.gateway("release-engineer")
     batch = next(
         found
         for package in api.list_packages(gateway, size=100).packages
@@ -173,7 +173,7 @@ def test_a_watch_that_is_stopped_while_a_worker_looks_ends_soon(cast, fleet, wir
 
     def meanwhile() -> None:
         wire.before.clear()
-        assert actions.cancel(job, cast.members["release-engineer"])
+        assert actions.cancel(job, org.members["release-engineer"])
 
     wire.before["ListOTATaskByJob"] = meanwhile
     wait = engine.run_step(job.chunks.get().pk)
@@ -181,7 +181,7 @@ def test_a_watch_that_is_stopped_while_a_worker_looks_ends_soon(cast, fleet, wir
     assert wait <= 2
 
 
-def test_a_stopped_job_whose_platform_stays_away_is_let_go_in_the_end(cast, started, drain, clock, emulator):
+def test_a_stopped_job_whose_platform_stays_away_is_let_go_in_the_end(org, started, drain, clock, emulator):
     job = started(600)
     until(job, "made", clock)
     emulator.faults.add("*", kind="error", times=100_000)
@@ -189,7 +189,7 @@ def test_a_stopped_job_whose_platform_stays_away_is_let_go_in_the_end(cast, star
     Chunk.objects.filter(job=job).update(attempts=1000)
     drain(job, rounds=2)
     assert job.is_at_work, "as long as nobody stops it, it goes on waiting"
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     Chunk.objects.filter(job=job).update(attempts=1)
     drain(job, rounds=5)
     assert job.is_at_work, "it is not let go at once"
@@ -198,21 +198,21 @@ def test_a_stopped_job_whose_platform_stays_away_is_let_go_in_the_end(cast, star
     assert job.counts == {"canceled": 350, "unknown": 250}
 
 
-def test_two_clicks_on_run_again_make_one_job_even_after_it_is_over(cast, started, drain, clock, sign_in):
+def test_two_clicks_on_run_again_make_one_job_even_after_it_is_over(org, started, drain, clock, sign_in):
     first = started(600)
     until(first, "made", clock)
-    actions.cancel(first, cast.members["operator"])
+    actions.cancel(first, org.members["operator"])
     first = drain(first)
-    second = actions.further_run(first, cast.gateway("operator"))
+    second = actions.further_run(first, org.gateway("operator"))
     assert second is not None
-    assert actions.further_run(first, cast.gateway("operator")) == second
+    assert actions.further_run(first, org.gateway("operator")) == second
     assert drain(second).counts == {"created": 350}
-    assert actions.further_run(first, cast.gateway("operator")) is None, "nothing is left to run again"
-    page = text(sign_in("operator").get(cast.url(f"jobs/{first.pk}/")))
+    assert actions.further_run(first, org.gateway("operator")) is None, "nothing is left to run again"
+    page = text(sign_in("operator").get(org.url(f"jobs/{first.pk}/")))
     assert "Run again" not in page
 
 
-def test_two_jobs_with_the_same_names_at_once_make_each_device_once(cast, started, product, clock, drain):
+def test_two_jobs_with_the_same_names_at_once_make_each_device_once(org, started, product, clock, drain):
     one, two = started(5), started(5)
     until(one, "register", clock)
     until(two, "register", clock)
@@ -221,10 +221,10 @@ def test_two_jobs_with_the_same_names_at_once_make_each_device_once(cast, starte
             drain(job, rounds=1)
     assert drain(one).counts == {"created": 5}
     assert drain(two).counts == {"exists": 5}
-    assert device_count(cast, product) == 5
+    assert device_count(org, product) == 5
 
 
-def test_a_job_stops_when_its_connection_goes_over_to_another_account(cast, started, drain, clock):
+def test_a_job_stops_when_its_connection_goes_over_to_another_account(org, started, drain, clock):
     job = started(600)
     until(job, "made", clock)
     two = job.chunks.get(number=2)
@@ -242,39 +242,39 @@ def test_a_job_stops_when_its_connection_goes_over_to_another_account(cast, star
     )
 
 
-def test_a_connection_deleted_under_a_job_leaves_nothing_behind(cast, started, clock, wire):
+def test_a_connection_deleted_under_a_job_leaves_nothing_behind(org, started, clock, wire):
     job = started(5)
     chunk = until(job, "made", clock)
-    wire.before["QueryBatchRegisterDeviceStatus"] = lambda: cast.connection.delete()
+    wire.before["QueryBatchRegisterDeviceStatus"] = lambda: org.connection.delete()
     assert engine.run_step(chunk.pk) is None
     assert not Job.objects.exists()
     assert not Row.objects.exists()
     assert not Event.objects.exists()
 
 
-def test_a_connection_deleted_under_a_job_in_trouble_is_no_error(cast, started, wire, emulator):
+def test_a_connection_deleted_under_a_job_in_trouble_is_no_error(org, started, wire, emulator):
     job = started(5)
     emulator.faults.add("*", kind="error", times=100)
-    wire.before["BatchCheckDeviceNames"] = lambda: cast.connection.delete()
+    wire.before["BatchCheckDeviceNames"] = lambda: org.connection.delete()
     assert engine.run_step(job.chunks.get(number=1).pk) is None
     assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize("step", ["check", "checked", "register", "made"])
-def test_a_job_stopped_at_any_step_tells_the_truth_of_every_row(cast, started, drain, clock, product, step):
+def test_a_job_stopped_at_any_step_tells_the_truth_of_every_row(org, started, drain, clock, product, step):
     job = started(600)
     until(job, step, clock)
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     job = drain(job)
     assert job.state == Job.State.CANCELED
-    assert job.counts.get("created", 0) == device_count(cast, product) == (250 if step == "made" else 0)
+    assert job.counts.get("created", 0) == device_count(org, product) == (250 if step == "made" else 0)
     assert sum(job.counts.values()) == 600
 
 
-def test_abandoned_and_stopped_the_rows_are_still_told_right(cast, started, drain, clock, product):
+def test_abandoned_and_stopped_the_rows_are_still_told_right(org, started, drain, clock, product):
     job = started(5)
     chunk = until(job, "register", clock)
-    cast.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
+    org.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
     abandon(chunk)
-    actions.cancel(job, cast.members["operator"])
+    actions.cancel(job, org.members["operator"])
     assert drain(job).counts == {"created": 5}

@@ -27,10 +27,10 @@ def test_drafts_that_nobody_starts_are_deleted_with_their_file(upload):
         assert not model.objects.exists()
 
 
-def test_jobs_that_ended_long_ago_are_deleted_and_the_audit_trail_stays(started, drain, settings, cast):
+def test_jobs_that_ended_long_ago_are_deleted_and_the_audit_trail_stays(started, drain, settings, org):
     settings.JOBS_KEEP_DAYS = 30
     old, young = drain(started(3)), drain(started(3))
-    run = actions.follow_up(old, cast.gateway("owner"), "devices.secrets")
+    run = actions.follow_up(old, org.gateway("owner"), "devices.secrets")
     drain(run)
     audited = AuditRecord.objects.filter(job=old.pk).count()
     assert audited
@@ -44,10 +44,10 @@ def test_jobs_that_ended_long_ago_are_deleted_and_the_audit_trail_stays(started,
     assert AuditRecord.objects.filter(job=old.pk).count() == audited
 
 
-def test_a_job_stays_as_long_as_another_one_works_on_it(started, drain, settings, cast):
+def test_a_job_stays_as_long_as_another_one_works_on_it(started, drain, settings, org):
     settings.JOBS_KEEP_DAYS = 30
     old = drain(started(3))
-    run = actions.follow_up(old, cast.gateway("owner"), "devices.secrets")
+    run = actions.follow_up(old, org.gateway("owner"), "devices.secrets")
     ended(old, 31)
     tidy()
     assert drain(run).succeeded == 3

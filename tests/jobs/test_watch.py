@@ -11,9 +11,9 @@ from tests.jobs.conftest import a_moment_ago, text
 
 
 @pytest.fixture
-def batch(cast, fleet):
+def batch(org, fleet):
     """A static batch that is running: its id."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     for package in api.list_packages(gateway, size=100).packages:
         for found in api.list_jobs(gateway, package.id, size=100).jobs:
             if found.running and not found.dynamic and not found.verify:
@@ -21,12 +21,12 @@ def batch(cast, fleet):
     raise AssertionError("the sample fleet has no running batch")
 
 
-def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(cast, batch, drain, clock):
-    job = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
+def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(org, batch, drain, clock):
+    job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
     drain(job, rounds=3)
     assert job.state == Job.State.RUNNING
     assert job.total > 0
-    cast.gateway().call(
+    org.gateway().call(
         "CancelOTATaskByJob",
         JobId=batch,
         CancelQueuedTask=True,
@@ -40,34 +40,34 @@ def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(cast, batch, d
     job.refresh_from_db()
     assert job.is_over
     assert job.params["status"] in {"COMPLETED", "CANCELED"}
-    history = jobs.history(cast.connection, batch)
+    history = jobs.history(org.connection, batch)
     assert len(history) >= 2
     assert [sample.at for sample in history] == sorted(sample.at for sample in history)
     assert sum(history[-1].counts.values()) == job.total
 
 
-def test_one_watch_a_batch(cast, batch):
-    first = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
-    assert jobs.watch(cast.gateway("owner"), batch, product_key="k1") == first
+def test_one_watch_a_batch(org, batch):
+    first = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
+    assert jobs.watch(org.gateway("owner"), batch, product_key="k1") == first
     assert Job.objects.count() == 1
 
 
-def test_a_batch_whose_watch_is_over_can_be_watched_again(cast, batch, drain):
-    first = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
-    actions.cancel(first, cast.members["owner"])
+def test_a_batch_whose_watch_is_over_can_be_watched_again(org, batch, drain):
+    first = jobs.watch(org.gateway("owner"), batch, product_key="k1")
+    actions.cancel(first, org.members["owner"])
     assert drain(first).state == Job.State.CANCELED
-    second = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
+    second = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     assert second != first
     drain(second, rounds=1)
-    assert len(jobs.history(cast.connection, batch)) == 1
+    assert len(jobs.history(org.connection, batch)) == 1
 
 
-def test_it_looks_less_often_as_time_goes_by(cast, batch):
+def test_it_looks_less_often_as_time_goes_by(org, batch):
     from datetime import timedelta
 
     from django.utils import timezone
 
-    job = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
+    job = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     chunk = job.chunks.get()
     waits = []
     for age in (0, 1, 10, 48):
@@ -77,28 +77,28 @@ def test_it_looks_less_often_as_time_goes_by(cast, batch):
     assert waits == [5, 60, 300, 300]
 
 
-def test_a_batch_that_is_gone_stops_its_watch_with_the_reason(cast, emulator, drain, sign_in):
-    job = drain(jobs.watch(cast.gateway("owner"), "no-such-batch", product_key="k1"))
+def test_a_batch_that_is_gone_stops_its_watch_with_the_reason(org, emulator, drain, sign_in):
+    job = drain(jobs.watch(org.gateway("owner"), "no-such-batch", product_key="k1"))
     assert job.state == Job.State.FAILED
-    assert job.error["cloud"]["code"] in text(sign_in("viewer").get(cast.url(f"jobs/{job.pk}/")))
+    assert job.error["cloud"]["code"] in text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
-def test_the_page_of_a_watch_shows_counts_and_figures_over_time(cast, batch, drain, sign_in):
-    job = jobs.watch(cast.gateway("owner"), batch, product_key="k1")
+def test_the_page_of_a_watch_shows_counts_and_figures_over_time(org, batch, drain, sign_in):
+    job = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     drain(job, rounds=2)
     browser = sign_in("viewer")
-    page = browser.get(cast.url(f"jobs/{job.pk}/"))
+    page = browser.get(org.url(f"jobs/{job.pk}/"))
     assert batch in text(page)
-    figures = browser.get(cast.url(f"jobs/{job.pk}/samples.json")).json()
+    figures = browser.get(org.url(f"jobs/{job.pk}/samples.json")).json()
     assert len(figures["x"]) == 2
     assert all(len(series["values"]) == 2 for series in figures["series"])
 
 
-def test_who_may_only_read_updates_cannot_stop_a_watch(cast, batch, sign_in):
-    job = jobs.watch(cast.gateway("release-engineer"), batch, product_key="k1")
+def test_who_may_only_read_updates_cannot_stop_a_watch(org, batch, sign_in):
+    job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
     for role in ("viewer", "operator"):
-        assert sign_in(role).post(cast.url(f"jobs/{job.pk}/cancel/")).status_code == 403
-        assert "/cancel/" not in sign_in(role).get(cast.url(f"jobs/{job.pk}/")).content.decode()
-    sign_in("release-engineer").post(cast.url(f"jobs/{job.pk}/cancel/"))
+        assert sign_in(role).post(org.url(f"jobs/{job.pk}/cancel/")).status_code == 403
+        assert "/cancel/" not in sign_in(role).get(org.url(f"jobs/{job.pk}/")).content.decode()
+    sign_in("release-engineer").post(org.url(f"jobs/{job.pk}/cancel/"))
     job.refresh_from_db()
     assert job.state == Job.State.CANCELING

@@ -194,7 +194,7 @@ def test_nobody_is_shut_out_of_a_decision_or_an_invitation(size, person, browser
     me.page.goto(f"{me.base}/demo/-/members/invite/")
     me.page.fill("[name=email]", f"somebody.with.a.long.name.{tag}@mail.example")
     me.page.check("[name=role][value=viewer]")
-    me.page.check("[name=reach][value=part]")
+    me.page.check("[name=scope][value=part]")
     me.page.fill("#id_products", "a1typedByHand")
     mine.look("with a reach")
     me.click("Invite")

@@ -10,7 +10,7 @@ def test_somebody_is_invited_to_some_products_and_joins(person, browser, console
     page.fill("[name=email]", "joiner@demo.example")
     page.check("[name=role][value=operator]")
     assert page.locator("#id_products").is_hidden(), "the whole team is within reach"
-    page.check("[name=reach][value=part]")
+    page.check("[name=scope][value=part]")
     page.click("#id_products")
     page.locator("#id_products_options li").first.wait_for()
     page.keyboard.press("ArrowDown")

@@ -24,9 +24,9 @@ def calls(monkeypatch):
 
 
 @pytest.fixture
-def sample(fleet, cast):
+def sample(fleet, org):
     """Ids of the sample fleet: a package that is ready, one to be verified, a batch in every state, a dynamic one."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     found: dict[str, str] = {}
     for package in api.list_packages(gateway, size=100).packages:
         if package.ready and not package.delta:
@@ -42,9 +42,9 @@ def sample(fleet, cast):
 
 
 @pytest.fixture
-def product(emulator, cast):
+def product(emulator, org):
     """An otherwise empty platform with one product of five devices: its key."""
-    gateway = cast.gateway()
+    gateway = org.gateway()
     key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
     for number in range(1, 6):
         gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")

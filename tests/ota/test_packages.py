@@ -24,7 +24,7 @@ CONTENT = b"firmware " * 1000
 FILE = {"name": "lamp.bin", "content": CONTENT}
 
 
-def send(browser: Client, cast, product_key: str, *, file=None, **fields):
+def send(browser: Client, org, product_key: str, *, file=None, **fields):
     data = {
         "token": "one-token",
         "name": "lamp-2",
@@ -37,17 +37,17 @@ def send(browser: Client, cast, product_key: str, *, file=None, **fields):
         "udi": "",
         "file": SimpleUploadedFile(**(file or FILE)),
     }
-    return browser.post(cast.url("ota/packages/new/"), {**data, **fields})
+    return browser.post(org.url("ota/packages/new/"), {**data, **fields})
 
 
-def packages(cast):
-    return api.list_packages(cast.gateway(), size=100).packages
+def packages(org):
+    return api.list_packages(org.gateway(), size=100).packages
 
 
-def test_a_file_becomes_a_package_with_its_size_and_checksum(product, cast, sign_in):
-    answer = send(sign_in("release-engineer"), cast, product)
+def test_a_file_becomes_a_package_with_its_size_and_checksum(product, org, sign_in):
+    answer = send(sign_in("release-engineer"), org, product)
     assert answer.status_code == 302
-    (package,) = packages(cast)
+    (package,) = packages(org)
     assert answer["Location"].endswith(f"/ota/packages/{package.id}/")
     assert (package.name, package.version, package.product_key) == ("lamp-2", "2.0.0", product)
     assert package.size == len(CONTENT)
@@ -55,15 +55,15 @@ def test_a_file_becomes_a_package_with_its_size_and_checksum(product, cast, sign
     assert package.status == "-1"  # the box "verify" was not ticked
 
 
-def test_a_package_to_be_verified_is_not_ready(product, cast, sign_in):
-    send(sign_in("release-engineer"), cast, product, verify="on")
-    (package,) = packages(cast)
+def test_a_package_to_be_verified_is_not_ready(product, org, sign_in):
+    send(sign_in("release-engineer"), org, product, verify="on")
+    (package,) = packages(org)
     assert package.verifiable
     assert not package.ready
 
 
-def test_the_upload_and_the_creation_are_in_the_audit_trail(product, cast, sign_in):
-    send(sign_in("release-engineer"), cast, product)
+def test_the_upload_and_the_creation_are_in_the_audit_trail(product, org, sign_in):
+    send(sign_in("release-engineer"), org, product)
     records = AuditRecord.objects.filter(actor_label="release-engineer@acme.test").order_by("pk")
     assert [(record.operation, record.target, record.outcome) for record in records] == [
         ("GenerateOTAUploadURL", "lamp-2", "done"),
@@ -72,34 +72,34 @@ def test_the_upload_and_the_creation_are_in_the_audit_trail(product, cast, sign_
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_who_may_not_makes_no_package(role, product, cast, sign_in):
-    assert send(sign_in(role), cast, product).status_code == 403
-    assert packages(cast) == ()
+def test_who_may_not_makes_no_package(role, product, org, sign_in):
+    assert send(sign_in(role), org, product).status_code == 403
+    assert packages(org) == ()
 
 
-def test_sent_twice_one_package_is_made_and_shown_both_times(product, cast, sign_in):
+def test_sent_twice_one_package_is_made_and_shown_both_times(product, org, sign_in):
     browser = sign_in("release-engineer")
-    first, second = send(browser, cast, product), send(browser, cast, product)
+    first, second = send(browser, org, product), send(browser, org, product)
     assert first["Location"] == second["Location"]
-    assert len(packages(cast)) == 1
+    assert len(packages(org)) == 1
 
 
-def test_sent_again_while_the_first_is_under_way_nothing_more_is_made(product, cast, sign_in):
+def test_sent_again_while_the_first_is_under_way_nothing_more_is_made(product, org, sign_in):
     browser = sign_in("release-engineer")
     Submission.objects.create(
-        connection=cast.connection, user=cast.members["release-engineer"], token="one-token"
+        connection=org.connection, user=org.members["release-engineer"], token="one-token"
     )
-    answer = send(browser, cast, product)
+    answer = send(browser, org, product)
     assert answer.status_code == 302
-    assert packages(cast) == ()
+    assert packages(org) == ()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_at_the_same_moment_make_one_package(product, cast, sign_in):
+def test_two_clicks_at_the_same_moment_make_one_package(product, org, sign_in):
     browsers = [sign_in("release-engineer"), sign_in("release-engineer")]
     answers: list[int] = []
     threads = [
-        threading.Thread(target=lambda b=browser: answers.append(send(b, cast, product).status_code))
+        threading.Thread(target=lambda b=browser: answers.append(send(b, org, product).status_code))
         for browser in browsers
     ]
     for thread in threads:
@@ -107,12 +107,12 @@ def test_two_clicks_at_the_same_moment_make_one_package(product, cast, sign_in):
     for thread in threads:
         thread.join()
     assert answers == [302, 302]
-    assert len(packages(cast)) == 1
+    assert len(packages(org)) == 1
 
 
 @pytest.mark.parametrize("refusal", [PermissionDenied, Undecryptable])
-def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, cast):
-    asked = SimpleNamespace(connection=cast.connection, membership=cast.gateway("owner").membership)
+def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, org):
+    asked = SimpleNamespace(connection=org.connection, membership=org.gateway("owner").membership)
 
     def refuse():
         raise refusal
@@ -132,16 +132,16 @@ def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, cast):
         {"name": "lamp.tar.gz", "content": b"not gzip"},
     ],
 )
-def test_a_file_that_the_platform_would_refuse_is_told_before_sending(file, product, cast, sign_in, calls):
-    answer = send(sign_in("release-engineer"), cast, product, file=file)
+def test_a_file_that_the_platform_would_refuse_is_told_before_sending(file, product, org, sign_in, calls):
+    answer = send(sign_in("release-engineer"), org, product, file=file)
     assert answer.status_code == 422
     assert answer.context["form"].errors["file"]
     assert "GenerateOTAUploadURL" not in calls
 
 
-def test_a_file_that_is_too_large_is_told_at_the_field(product, cast, sign_in, calls, monkeypatch):
+def test_a_file_that_is_too_large_is_told_at_the_field(product, org, sign_in, calls, monkeypatch):
     monkeypatch.setattr(api, "MAX_PACKAGE_BYTES", 10)
-    answer = send(sign_in("release-engineer"), cast, product)
+    answer = send(sign_in("release-engineer"), org, product)
     assert "at most 2,000 MB" in answer.context["form"].errors["file"][0]
     assert "GenerateOTAUploadURL" not in calls
 
@@ -162,54 +162,54 @@ def test_a_file_that_is_too_large_is_told_at_the_field(product, cast, sign_in, c
         ({"udi": "x" * 4097}, "udi"),
     ],
 )
-def test_a_field_out_of_its_limits_is_told_and_nothing_sent(fields, at, product, cast, sign_in, calls):
-    answer = send(sign_in("release-engineer"), cast, product, **fields)
+def test_a_field_out_of_its_limits_is_told_and_nothing_sent(fields, at, product, org, sign_in, calls):
+    answer = send(sign_in("release-engineer"), org, product, **fields)
     assert answer.status_code == 422
     assert answer.context["form"].errors[at]
     assert "GenerateOTAUploadURL" not in calls
 
 
-def test_a_name_in_use_is_told_at_the_name_and_the_form_can_be_sent_again(product, cast, sign_in):
+def test_a_name_in_use_is_told_at_the_name_and_the_form_can_be_sent_again(product, org, sign_in):
     browser = sign_in("release-engineer")
-    send(browser, cast, product)
-    answer = send(browser, cast, product, token="two", version="3.0.0")
+    send(browser, org, product)
+    answer = send(browser, org, product, token="two", version="3.0.0")
     assert "already exists" in answer.context["form"].errors["name"][0]
     assert "brighter" in answer.content.decode()
-    assert send(browser, cast, product, token="two", version="3.0.0", name="lamp-3").status_code == 302
-    assert len(packages(cast)) == 2
+    assert send(browser, org, product, token="two", version="3.0.0", name="lamp-3").status_code == 302
+    assert len(packages(org)) == 2
 
 
-def test_a_version_in_use_is_told_at_the_version(product, cast, sign_in):
-    send(sign_in("release-engineer"), cast, product)
-    answer = send(sign_in("release-engineer"), cast, product, token="two", name="lamp-3")
+def test_a_version_in_use_is_told_at_the_version(product, org, sign_in):
+    send(sign_in("release-engineer"), org, product)
+    answer = send(sign_in("release-engineer"), org, product, token="two", name="lamp-3")
     assert "this version" in answer.context["form"].errors["version"][0]
 
 
 @pytest.mark.parametrize("operation", ["GenerateOTAUploadURL", "CreateOTAFirmware"])
-def test_a_refusal_keeps_the_input_and_the_same_form_works_later(operation, product, emulator, cast, sign_in):
+def test_a_refusal_keeps_the_input_and_the_same_form_works_later(operation, product, emulator, org, sign_in):
     emulator.faults.add(operation, kind="error", code="Forbidden.RAM", status=403, times=1)
-    answer = send(sign_in("release-engineer"), cast, product)
+    answer = send(sign_in("release-engineer"), org, product)
     text = answer.content.decode()
     assert answer.status_code == 422
     assert "Forbidden.RAM" in text
     assert "lamp-2" in text
     assert 'value="one-token"' in text
-    assert send(sign_in("release-engineer"), cast, product).status_code == 302
+    assert send(sign_in("release-engineer"), org, product).status_code == 302
 
 
-def test_after_a_lost_answer_the_same_sending_is_not_repeated(product, emulator, cast, sign_in):
+def test_after_a_lost_answer_the_same_sending_is_not_repeated(product, emulator, org, sign_in):
     browser = sign_in("release-engineer")
     emulator.faults.add("CreateOTAFirmware", kind="drop", times=1, after=True)
-    answer = send(browser, cast, product)
+    answer = send(browser, org, product)
     assert answer.status_code == 422
     assert "one-token" not in answer.content.decode()
-    assert len(packages(cast)) == 1
-    assert send(browser, cast, product).status_code == 302
-    assert len(packages(cast)) == 1
+    assert len(packages(org)) == 1
+    assert send(browser, org, product).status_code == 302
+    assert len(packages(org)) == 1
 
 
 def test_a_store_that_refuses_is_explained_and_no_package_is_made(
-    product, emulator, clock, cast, sign_in, monkeypatch
+    product, emulator, clock, org, sign_in, monkeypatch
 ):
     sent = objects.put
 
@@ -218,95 +218,95 @@ def test_a_store_that_refuses_is_explained_and_no_package_is_made(
         return sent(form, file, **options)
 
     monkeypatch.setattr(objects, "put", late)
-    answer = send(sign_in("release-engineer"), cast, product)
+    answer = send(sign_in("release-engineer"), org, product)
     assert answer.status_code == 422
     assert "PostObject" in answer.content.decode()
-    assert packages(cast) == ()
+    assert packages(org) == ()
 
 
-def test_the_choice_of_modules_follows_the_product(product, cast, sign_in):
-    api.create_module(cast.gateway(), product, "radio")
+def test_the_choice_of_modules_follows_the_product(product, org, sign_in):
+    api.create_module(org.gateway(), product, "radio")
     text = (
-        sign_in("release-engineer").get(cast.url(f"ota/modules/options/?product={product}")).content.decode()
+        sign_in("release-engineer").get(org.url(f"ota/modules/options/?product={product}")).content.decode()
     )
     assert '<option value="radio">' in text
-    send(sign_in("release-engineer"), cast, product, module="radio")
-    (package,) = packages(cast)
+    send(sign_in("release-engineer"), org, product, module="radio")
+    (package,) = packages(org)
     assert package.module == "radio"
 
 
 # -- deleting ----------------------------------------------------------------------------------------------------------
 
 
-def test_deleting_asks_for_the_name_and_is_refused_to_a_viewer(product, cast, sign_in):
-    send(sign_in("release-engineer"), cast, product)
-    (package,) = packages(cast)
-    url = cast.url(f"ota/packages/{package.id}/delete/")
+def test_deleting_asks_for_the_name_and_is_refused_to_a_viewer(product, org, sign_in):
+    send(sign_in("release-engineer"), org, product)
+    (package,) = packages(org)
+    url = org.url(f"ota/packages/{package.id}/delete/")
     assert sign_in("viewer").post(url, {"typed": "lamp-2"}).status_code == 403
     assert sign_in("release-engineer").post(url, {"typed": "lamp"}).status_code == 422
-    assert exists(cast.gateway(), package.id)
+    assert exists(org.gateway(), package.id)
     assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 302
-    assert not exists(cast.gateway(), package.id)
+    assert not exists(org.gateway(), package.id)
     assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 404
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
-def modules(cast, product):
-    return {module.name: module for module in api.list_modules(cast.gateway(), product)}
+def modules(org, product):
+    return {module.name: module for module in api.list_modules(org.gateway(), product)}
 
 
-def test_a_module_is_made_changed_and_deleted(product, cast, sign_in):
+def test_a_module_is_made_changed_and_deleted(product, org, sign_in):
     browser = sign_in("release-engineer")
     browser.post(
-        cast.url(f"ota/modules/{product}/new/"), {"name": "radio", "alias": "", "description": "LoRa"}
+        org.url(f"ota/modules/{product}/new/"), {"name": "radio", "alias": "", "description": "LoRa"}
     )
-    assert modules(cast, product)["radio"].description == "LoRa"
-    browser.post(cast.url(f"ota/modules/{product}/radio/edit/"), {"alias": "lora", "description": ""})
-    assert (modules(cast, product)["radio"].alias, modules(cast, product)["radio"].description) == (
+    assert modules(org, product)["radio"].description == "LoRa"
+    browser.post(org.url(f"ota/modules/{product}/radio/edit/"), {"alias": "lora", "description": ""})
+    assert (modules(org, product)["radio"].alias, modules(org, product)["radio"].description) == (
         "lora",
         "",
     )
-    url = cast.url(f"ota/modules/{product}/radio/delete/")
+    url = org.url(f"ota/modules/{product}/radio/delete/")
     assert browser.post(url, {"typed": "rad"}).status_code == 422
     assert browser.post(url, {"typed": "radio"}).status_code == 302
-    assert set(modules(cast, product)) == {"default"}
+    assert set(modules(org, product)) == {"default"}
     assert browser.post(url, {"typed": "radio"}).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["", "default", "Default", "with space", "x" * 65])
-def test_a_module_name_out_of_its_limits_is_told(name, product, cast, sign_in, calls):
-    answer = sign_in("release-engineer").post(cast.url(f"ota/modules/{product}/new/"), {"name": name})
+def test_a_module_name_out_of_its_limits_is_told(name, product, org, sign_in, calls):
+    answer = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": name})
     assert answer.status_code == 422
     assert "CreateOTAModule" not in calls
 
 
-def test_a_module_name_in_use_is_told_at_the_name(product, cast, sign_in):
-    api.create_module(cast.gateway(), product, "radio")
-    answer = sign_in("release-engineer").post(cast.url(f"ota/modules/{product}/new/"), {"name": "RADIO"})
+def test_a_module_name_in_use_is_told_at_the_name(product, org, sign_in):
+    api.create_module(org.gateway(), product, "radio")
+    answer = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": "RADIO"})
     assert "Choose another name" in answer.context["form"].errors["name"][0]
 
 
-def test_a_module_with_packages_is_not_deleted_and_the_reason_told(product, cast, sign_in):
-    api.create_module(cast.gateway(), product, "radio")
-    send(sign_in("release-engineer"), cast, product, module="radio")
+def test_a_module_with_packages_is_not_deleted_and_the_reason_told(product, org, sign_in):
+    api.create_module(org.gateway(), product, "radio")
+    send(sign_in("release-engineer"), org, product, module="radio")
     answer = sign_in("release-engineer").post(
-        cast.url(f"ota/modules/{product}/radio/delete/"), {"typed": "radio"}
+        org.url(f"ota/modules/{product}/radio/delete/"), {"typed": "radio"}
     )
     assert answer.status_code == 422
     assert "iot.ota.DeleteOTAModulePackageExist" in answer.content.decode()
 
 
-def test_the_default_module_can_neither_be_edited_nor_deleted(product, cast, sign_in):
+def test_the_default_module_can_neither_be_edited_nor_deleted(product, org, sign_in):
     for page in ("edit", "delete"):
-        assert sign_in("owner").post(cast.url(f"ota/modules/{product}/default/{page}/")).status_code == 404
+        assert sign_in("owner").post(org.url(f"ota/modules/{product}/default/{page}/")).status_code == 404
 
 
 # -- the store's client ------------------------------------------------------------------------------------------------
 
 
-def test_the_file_is_read_in_pieces_and_hashed_on_the_way(product, emulator, cast):
+def test_the_file_is_read_in_pieces_and_hashed_on_the_way(product, emulator, org):
     import httpx
 
     largest = 0
@@ -318,7 +318,7 @@ def test_the_file_is_read_in_pieces_and_hashed_on_the_way(product, emulator, cas
             assert size > 0
             return super().read(size)
 
-    data = cast.gateway().call("GenerateOTAUploadURL", FileSuffix="bin")["Data"]
+    data = org.gateway().call("GenerateOTAUploadURL", FileSuffix="bin")["Data"]
     content = bytes(range(256)) * 4096
     stored = objects.put(
         objects.UploadForm.of(data), Watched(content), transport=httpx.WSGITransport(app=emulator)

@@ -9,10 +9,10 @@ from console.products import api
 
 
 @pytest.fixture
-def product(emulator, cast) -> str:
+def product(emulator, org) -> str:
     """The key of an unpublished product without devices."""
     return api.create_product(
-        cast.gateway(),
+        org.gateway(),
         {
             "ProductName": "Harbour_Lamp",
             "NodeType": 0,

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from console.access.models import AuditRecord
-from tests.conftest import Cast
+from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 MULTIPART = "multipart/form-data; boundary=x"
@@ -39,14 +39,14 @@ def send(client: Client, path: str, length: int | str, **headers: str) -> tuple[
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
-def test_a_stranger_sends_no_more_than_a_form(cast: Cast, path: str) -> None:
+def test_a_stranger_sends_no_more_than_a_form(org: Organization, path: str) -> None:
     answer, read = send(Client(enforce_csrf_checks=True), path, 50_000_000)
     assert (answer.status_code, read) == (413, 0)
     assert "too much" in answer.content.decode()
 
 
 @pytest.mark.parametrize("length", [10**30, "-1", "many"])
-def test_a_length_that_is_none_is_refused(cast: Cast, length: int | str) -> None:
+def test_a_length_that_is_none_is_refused(org: Organization, length: int | str) -> None:
     assert send(Client(enforce_csrf_checks=True), "/accounts/login/", length)[0].status_code == 413
 
 
@@ -55,42 +55,42 @@ def test_a_length_that_is_none_is_refused(cast: Cast, length: int | str) -> None
     "path", ["ota/packages/new/", "ota/packages/x/batch/", "groups/new/", "devices/new/"]
 )
 def test_a_page_reads_no_more_than_it_takes(
-    cast: Cast, sign_in: SignIn, role: str, status: int, path: str
+    org: Organization, sign_in: SignIn, role: str, status: int, path: str
 ) -> None:
-    answer, read = send(sign_in(role), cast.url(path), 5_000_000_000)
+    answer, read = send(sign_in(role), org.url(path), 5_000_000_000)
     assert (answer.status_code, read) == (status, 0)
 
 
 @pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"])
 def test_nothing_is_read_of_a_file_from_those_who_may_not_upload_it(
-    cast: Cast, sign_in: SignIn, path: str
+    org: Organization, sign_in: SignIn, path: str
 ) -> None:
     for length in (50_000_000, 500):
-        answer, read = send(sign_in("viewer"), cast.url(path), length)
+        answer, read = send(sign_in("viewer"), org.url(path), length)
         assert (answer.status_code, read) == (403, 0)
-    told, read = send(sign_in("viewer"), cast.url(path), 4_000_000, **{"HX-Request": "true"})
+    told, read = send(sign_in("viewer"), org.url(path), 4_000_000, **{"HX-Request": "true"})
     assert (told.status_code, read) == (403, 0)
     assert "viewer" in unquote(told["X-Message"]).lower()
-    assert AuditRecord.objects.filter(actor=cast.members["viewer"], outcome="refused").exists()
+    assert AuditRecord.objects.filter(actor=org.members["viewer"], outcome="refused").exists()
 
 
-def test_a_file_from_another_site_is_refused(cast: Cast) -> None:
+def test_a_file_from_another_site_is_refused(org: Organization) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(cast.members["owner"])
+    client.force_login(org.members["owner"])
     for path in ("ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"):
         file = SimpleUploadedFile("f.bin", b"x")
-        assert client.post(cast.url(path), {"file": file}).status_code == 403
+        assert client.post(org.url(path), {"file": file}).status_code == 403
 
 
 @pytest.mark.parametrize("role", ["", "outsider"])
 def test_nothing_is_read_of_those_who_may_not_even_see_the_page(
-    cast: Cast, sign_in: SignIn, role: str
+    org: Organization, sign_in: SignIn, role: str
 ) -> None:
-    assert send(sign_in(role), cast.url("ota/packages/new/"), 1_000_000_000)[1] == 0
+    assert send(sign_in(role), org.url("ota/packages/new/"), 1_000_000_000)[1] == 0
 
 
-def test_htmx_is_told_in_a_toast(cast: Cast, sign_in: SignIn) -> None:
-    answer, _read = send(sign_in("owner"), cast.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
+def test_htmx_is_told_in_a_toast(org: Organization, sign_in: SignIn) -> None:
+    answer, _read = send(sign_in("owner"), org.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
     assert answer.status_code == 413
     assert "Nothing%20was%20saved" in answer["X-Message"]
     assert answer.content == b""

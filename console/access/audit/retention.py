@@ -19,7 +19,7 @@ OPERATION = "audit.prune"
 _AT_ONCE = 500
 
 
-class Broken(Exception):  # noqa: N818
+class Broken(Exception):
     """The beginning of a chain does not verify: it is evidence, and stays until somebody has looked."""
 
 

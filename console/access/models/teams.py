@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.access.models.people import User
-from console.access.narrowing import Narrowing
 from console.access.roles import BUILT_IN, CONSOLE_AREAS, NOTHING, Area, Level, Role
+from console.access.scope import AccessScope
 
 # First parts of addresses that mean something else: no team may be called so.
 RESERVED_SLUGS = frozenset(
@@ -129,7 +129,7 @@ class Grant(models.Model):
     """A role in a team, and how far it reaches. What memberships, invitations, rules of single sign-on and tokens give."""
 
     role_slug = models.CharField(_("role"), max_length=40)
-    narrowing = models.JSONField(default=dict, blank=True)  # as of Narrowing.kept
+    access_scope = models.JSONField(default=dict, blank=True)  # as of AccessScope.kept
 
     class Meta:
         abstract = True
@@ -143,9 +143,9 @@ class Grant(models.Model):
         return role
 
     @property
-    def own_narrowing(self) -> Narrowing:
+    def own_scope(self) -> AccessScope:
         """How far it reaches."""
-        return Narrowing.of(self.narrowing)
+        return AccessScope.of(self.access_scope)
 
 
 class Membership(Grant):
@@ -178,7 +178,7 @@ class Membership(Grant):
             team=self.team,
             user=self.user,
             role_slug=self.role_slug,
-            narrowing=self.narrowing,
+            access_scope=self.access_scope,
             source=self.source,
             created_at=self.created_at,
         )
@@ -197,18 +197,18 @@ class Membership(Grant):
         return self.own_role if self._limit is None else self.own_role.at_most(self._limit.own_role)
 
     @property
-    def narrowings(self) -> tuple[Narrowing, ...]:
+    def access_scopes(self) -> tuple[AccessScope, ...]:
         """What narrows this membership: whatever is done must be within all of them. Empty: the whole team."""
-        both = (self.own_narrowing, self._limit.own_narrowing if self._limit else Narrowing())
-        return tuple(narrowing for narrowing in both if narrowing)
+        both = (self.own_scope, self._limit.own_scope if self._limit else AccessScope())
+        return tuple(access_scope for access_scope in both if access_scope)
 
     def admits_connection(self, pk: int) -> bool:
         """Whether the connection is within reach."""
-        return all(narrowing.admits_connection(pk) for narrowing in self.narrowings)
+        return all(access_scope.admits_connection(pk) for access_scope in self.access_scopes)
 
     @cached_property
     def connections(self) -> list[Any]:
-        """The team's connections that are within reach, in their order (what a connection is, the room above knows)."""
+        """The team's connections that are within scope, in their order (what a connection is, the room above knows)."""
         return [
             connection for connection in self.team.connections.all() if self.admits_connection(connection.pk)
         ]
@@ -218,7 +218,7 @@ class Membership(Grant):
 
         Members, connections, settings and the audit trail are the whole team's: a narrowed membership has no part in them.
         """
-        if area in CONSOLE_AREAS and self.narrowings:
+        if area in CONSOLE_AREAS and self.access_scopes:
             return level <= Level.NONE
         return self.role.level(area) >= level
 

@@ -24,7 +24,7 @@ from console.access.roles import Area, Level
 from console.ui.csv import Download
 from console.ui.format import in_a_row
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
-from console.ui.pieces import Fact, MenuItem, Tab
+from console.ui.pieces import DetailItem, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
 
 
@@ -184,19 +184,19 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     """One record of the team's trail."""
     found = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
     facts = [
-        Fact(_("Time"), found.at, kind="when"),
-        Fact(_("Ended"), found.closed_at, kind="when"),
-        Fact(_("Person"), found.actor_label),
-        Fact(_("API token"), found.token),
-        Fact(_("Target"), found.target, copy=True),
-        Fact(_("Connection"), found.connection),
-        Fact(_("Job"), found.job),
-        Fact(_("Code"), found.code, kind="code", copy=True),
-        Fact(_("Message"), found.message),
-        Fact(_("Request ID"), found.request_id, kind="code", copy=True),
-        Fact(_("Address"), found.ip),
-        Fact(_("Browser"), found.user_agent),
-        Fact(_("Seals"), _numbers(found)),
+        DetailItem(_("Time"), found.at, kind="when"),
+        DetailItem(_("Ended"), found.closed_at, kind="when"),
+        DetailItem(_("Person"), found.actor_label),
+        DetailItem(_("API token"), found.token),
+        DetailItem(_("Target"), found.target, copy=True),
+        DetailItem(_("Connection"), found.connection),
+        DetailItem(_("Job"), found.job),
+        DetailItem(_("Code"), found.code, kind="code", copy=True),
+        DetailItem(_("Message"), found.message),
+        DetailItem(_("Request ID"), found.request_id, kind="code", copy=True),
+        DetailItem(_("Address"), found.ip),
+        DetailItem(_("Browser"), found.user_agent),
+        DetailItem(_("Seals"), _numbers(found)),
     ]
     context = {
         "record": found,

@@ -35,7 +35,7 @@ def invite(request: TeamRequest) -> HttpResponse:
         values = form.cleaned_data
         try:
             invitation, token = invitations.invite(
-                actor_of(request), values["email"], values["name"], values["role"], form.narrowing
+                actor_of(request), values["email"], values["name"], values["role"], form.access_scope
             )
         except ValidationError as error:
             form.add_error(None, error)

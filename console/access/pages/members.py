@@ -20,12 +20,12 @@ from console.access import invitations, teams
 from console.access.forms import GrantForm
 from console.access.http import TeamRequest
 from console.access.models import Invitation, Membership
-from console.access.narrowing import in_words
 from console.access.pages.audit import trail_items
 from console.access.pages.common import actor_of, connection_names, people
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
+from console.access.scope import in_words
 from console.access.teams import assignable, is_owner, may_change
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.tables import Column, Table
@@ -64,9 +64,9 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
             Column("email", gettext_lazy("E-mail address"), value=lambda member: member.user.email),
             Column("role", gettext_lazy("Role"), value=lambda member: str(member.own_role.label)),
             Column(
-                "reach",
+                "scope",
                 gettext_lazy("Reach"),
-                value=lambda member: in_words(member.own_narrowing, names),
+                value=lambda member: in_words(member.own_scope, names),
                 kind="phrase",
             ),
             Column(
@@ -106,9 +106,9 @@ def invitations_table(names: dict[int, str]) -> Table[Invited]:
             ),
             Column("role", gettext_lazy("Role"), value=lambda row: str(row.invitation.own_role.label)),
             Column(
-                "reach",
+                "scope",
                 gettext_lazy("Reach"),
-                value=lambda row: in_words(row.invitation.own_narrowing, names),
+                value=lambda row: in_words(row.invitation.own_scope, names),
                 kind="phrase",
             ),
             Column(
@@ -176,7 +176,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     found = _member(request, pk)
     own = found.pk == request.membership.pk
     changeable = may_change(request.membership, found)
-    narrowing = found.own_narrowing
+    access_scope = found.own_scope
     names = connection_names(request.team)
     context = {
         "member": found,
@@ -184,11 +184,11 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "changeable": changeable,
         "removable": changeable or own,
         "transferable": is_owner(request.membership) and not own and found.user.is_active,
-        "narrowing": narrowing,
-        "reach": in_words(narrowing, names),
-        "products": sorted(narrowing.products),
-        "groups": sorted(narrowing.groups),
-        "connections": [names.get(pk, _("a deleted connection")) for pk in sorted(narrowing.connections)],
+        "access_scope": access_scope,
+        "scope": in_words(access_scope, names),
+        "products": sorted(access_scope.products),
+        "groups": sorted(access_scope.groups),
+        "connections": [names.get(pk, _("a deleted connection")) for pk in sorted(access_scope.connections)],
     }
     context["trail"] = trail_items(request, person=found.user.email)
     return render(request, "access/member.html", context)
@@ -205,7 +205,7 @@ def member_edit(request: TeamRequest, pk: int) -> HttpResponse:
     form = GrantForm(request.team, assignable(request.membership), request.POST or None, grant=found)
     if request.method == "POST" and form.is_valid():
         try:
-            teams.change_member(actor_of(request), found, form.cleaned_data["role"], form.narrowing)
+            teams.change_member(actor_of(request), found, form.cleaned_data["role"], form.access_scope)
         except ValidationError as error:
             form.add_error("role", error)
         else:

@@ -18,7 +18,7 @@ from console.access.sign_on.configuration import PROVIDER_ID
 from console.access.teams import granted
 
 
-class NotLetIn(Exception):  # noqa: N818 - it says what happened
+class NotLetIn(Exception):
     """No team lets this person in. Why is told to nobody who asks at the door."""
 
 
@@ -76,8 +76,8 @@ def _apply(user: User, team: Team, rule: SignOnRule | None, origin: Origin) -> N
     if not _differs(present, rule) or (present is None and _departed(user, team)):
         return
     operation = "team.remove_member" if rule is None else "team.change_role" if present else "team.add_member"
-    given = {"rule": str(rule), **granted(rule.role_slug, rule.own_narrowing)} if rule else {}
-    before = granted(present.role_slug, present.own_narrowing) if present else None
+    given = {"rule": str(rule), **granted(rule.role_slug, rule.own_scope)} if rule else {}
+    before = granted(present.role_slug, present.own_scope) if present else None
     with (
         recorded(
             operation=operation,
@@ -98,7 +98,7 @@ def _apply(user: User, team: Team, rule: SignOnRule | None, origin: Origin) -> N
         if rule is None:
             user.memberships.filter(team=team).delete()
             return
-        grant = {"role_slug": rule.role_slug, "narrowing": rule.narrowing}
+        grant = {"role_slug": rule.role_slug, "access_scope": rule.access_scope}
         Membership.objects.update_or_create(
             team=team,
             user=user,
@@ -113,7 +113,7 @@ def _differs(present: Membership | None, rule: SignOnRule | None) -> bool:
         return rule is not None
     if present.source != Membership.Source.SIGN_ON or present.role_slug == OWNER:
         return False
-    return rule is None or (present.role_slug, present.narrowing) != (rule.role_slug, rule.narrowing)
+    return rule is None or (present.role_slug, present.access_scope) != (rule.role_slug, rule.access_scope)
 
 
 def _departed(user: User, team: Team) -> bool:

@@ -43,7 +43,7 @@ class RuleForm(GrantForm):
         max_length=200,
         help_text=_("The domain, as example.com; or what the claim must be or hold, written exactly so."),
     )
-    field_order = ["by", "claim", "value", "role", "reach", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
+    field_order = ["by", "claim", "value", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
 
     def __init__(
         self, team: Team, roles: Sequence[Role], *args: Any, grant: SignOnRule | None = None, **kwargs: Any

@@ -13,8 +13,8 @@ from django.db.models import Max
 from django.utils.translation import gettext
 
 from console.access.models import Membership, SignOnRule
-from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Area, Level, Role
+from console.access.scope import AccessScope
 from console.access.teams import Actor, acting_now, assignable, granted, recorded_as
 
 
@@ -23,24 +23,24 @@ def givable(membership: Membership) -> list[Role]:
     return [role for role in assignable(membership) if role.slug != OWNER]
 
 
-def add_rule(actor: Actor, claim: str, value: str, role_slug: str, narrowing: Narrowing) -> SignOnRule:
+def add_rule(actor: Actor, claim: str, value: str, role_slug: str, access_scope: AccessScope) -> SignOnRule:
     """A new rule, after all others. Raises ValidationError when there is one for this value, PermissionDenied."""
     rule = SignOnRule(team=actor.membership.team, claim=claim, value=value)
     with (
-        recorded_as(actor, "sign_on.add_rule", str(rule), granted(role_slug, narrowing)),
+        recorded_as(actor, "sign_on.add_rule", str(rule), granted(role_slug, access_scope)),
         transaction.atomic(),
     ):
         _check(actor, role_slug)
         _check_only(rule)
         last = _rules(rule).aggregate(last=Max("position"))["last"]
         rule.position = 0 if last is None else last + 1
-        rule.role_slug, rule.narrowing = role_slug, narrowing.kept()
+        rule.role_slug, rule.access_scope = role_slug, access_scope.kept()
         rule.save()
     return rule
 
 
 def change_rule(
-    actor: Actor, rule: SignOnRule, claim: str, value: str, role_slug: str, narrowing: Narrowing
+    actor: Actor, rule: SignOnRule, claim: str, value: str, role_slug: str, access_scope: AccessScope
 ) -> None:
     """Say something else by a rule. Raises as `add_rule`, and ValidationError when it is gone."""
     new = SignOnRule(pk=rule.pk, team=rule.team, claim=claim, value=value)
@@ -49,15 +49,15 @@ def change_rule(
             actor,
             "sign_on.change_rule",
             str(new),
-            {"rule": str(new), **granted(role_slug, narrowing)},
-            before={"rule": str(rule), **granted(rule.role_slug, rule.own_narrowing)},
+            {"rule": str(new), **granted(role_slug, access_scope)},
+            before={"rule": str(rule), **granted(rule.role_slug, rule.own_scope)},
         ),
         transaction.atomic(),
     ):
         _check(actor, role_slug)
         _check_only(new)
         fields: dict[str, Any] = {"claim": claim, "value": value, "role_slug": role_slug}
-        if not _rules(rule).filter(pk=rule.pk).update(**fields, narrowing=narrowing.kept()):
+        if not _rules(rule).filter(pk=rule.pk).update(**fields, access_scope=access_scope.kept()):
             raise ValidationError(gettext("This rule was deleted meanwhile."), code="gone")
 
 
@@ -81,7 +81,7 @@ def move_rule(actor: Actor, rule: SignOnRule, up: bool) -> None:
 
 def delete_rule(actor: Actor, rule: SignOnRule) -> None:
     """Forget a rule; a second time nothing happens."""
-    before = {"rule": str(rule), **granted(rule.role_slug, rule.own_narrowing)}
+    before = {"rule": str(rule), **granted(rule.role_slug, rule.own_scope)}
     with recorded_as(actor, "sign_on.delete_rule", str(rule), before=before), transaction.atomic():
         _check(actor)
         _rules(rule).filter(pk=rule.pk).delete()

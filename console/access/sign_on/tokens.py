@@ -32,7 +32,7 @@ class SignOnError(OAuth2Error):  # type: ignore[misc]  # allauth has no type inf
     """The provider's answer cannot be used. The message is for the log: it holds nothing that was received."""
 
 
-class ProviderAway(SignOnError):  # noqa: N818 - it says what happened
+class ProviderAway(SignOnError):
     """The provider did not answer, or not with what was asked for."""
 
 

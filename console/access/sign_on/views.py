@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access.http import TeamRequest
 from console.access.models import SignOnRule
-from console.access.narrowing import in_words
 from console.access.pages.common import actor_of, connection_names
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
+from console.access.scope import in_words
 from console.access.sign_on.claims import Identity, first_fit
 from console.access.sign_on.forms import RuleForm, TryForm
 from console.access.sign_on.rules import add_rule, change_rule, delete_rule, givable, move_rule
@@ -46,7 +46,7 @@ def _table(names: dict[int, str]) -> Table[SignOnRule]:
         columns=[
             Column("rule", gettext_lazy("People with"), value=in_short, link=_edit_url, primary=True),
             Column("role", gettext_lazy("Get the role"), value=lambda rule: str(rule.own_role.label)),
-            Column("reach", gettext_lazy("Reach"), value=lambda rule: in_words(rule.own_narrowing, names)),
+            Column("scope", gettext_lazy("Reach"), value=lambda rule: in_words(rule.own_scope, names)),
         ],
         row_template="access/sign_on/row.html",
     )
@@ -76,7 +76,7 @@ def add(request: TeamRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            add_rule(actor_of(request), values["claim"], values["value"], values["role"], form.narrowing)
+            add_rule(actor_of(request), values["claim"], values["value"], values["role"], form.access_scope)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -96,7 +96,7 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
         values = form.cleaned_data
         try:
             change_rule(
-                actor_of(request), rule, values["claim"], values["value"], values["role"], form.narrowing
+                actor_of(request), rule, values["claim"], values["value"], values["role"], form.access_scope
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -157,7 +157,7 @@ def try_out(request: TeamRequest) -> HttpResponse:
             "verified_claim": verified,
             "rule": rule,
             "short": in_short(rule) if rule else "",
-            "reach": in_words(rule.own_narrowing, connection_names(request.team)) if rule else "",
+            "scope": in_words(rule.own_scope, connection_names(request.team)) if rule else "",
         }
     return render(request, "access/sign_on/try.html", context, status=422 if form.errors else 200)
 

@@ -20,7 +20,7 @@ _REFUSAL_NOTED_EVERY = timedelta(hours=1)
 USE, REFUSED = "token.use", "token.refused"
 
 
-class NotWorking(Exception):  # noqa: N818
+class NotWorking(Exception):
     """The token cannot be used (any more). `text` is a msgid of a sentence for who looks at its job, `args` fill it."""
 
     def __init__(self, text: str, **args: Any) -> None:

@@ -28,7 +28,7 @@ class TokenForm(GrantForm):
         max_value=LONGEST_DAYS,
         help_text=_("A token that ended is replaced by a new one."),
     )
-    field_order = ["name", "role", "reach", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
+    field_order = ["name", "role", "scope", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
         roles, reached = giveable(membership), membership.connections
@@ -38,4 +38,4 @@ class TokenForm(GrantForm):
     def wanted(self) -> Wanted:
         """What was asked for, once the form is valid."""
         values = self.cleaned_data
-        return Wanted(values["name"], values["role"], self.narrowing, values["days"])
+        return Wanted(values["name"], values["role"], self.access_scope, values["days"])

@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 
 from console.access.audit import Origin, recorded
 from console.access.models import ApiToken, Membership, User
-from console.access.narrowing import Narrowing
 from console.access.roles import OWNER, Area, Level, Role
+from console.access.scope import AccessScope
 from console.access.teams import Actor, acting_now, granted, recorded_as
 from console.access.tokens import keys
 
@@ -31,7 +31,7 @@ class Wanted:
 
     name: str
     role_slug: str
-    narrowing: Narrowing
+    access_scope: AccessScope
     days: int
 
 
@@ -78,7 +78,10 @@ def make_for_team(actor: Actor, wanted: Wanted) -> Made:
             f"{uuid.uuid4().hex}@{_NO_DOMAIN}", None, name=wanted.name, is_service=True
         )
         Membership.objects.create(
-            team=acting.team, user=account, role_slug=wanted.role_slug, narrowing=wanted.narrowing.kept()
+            team=acting.team,
+            user=account,
+            role_slug=wanted.role_slug,
+            access_scope=wanted.access_scope.kept(),
         )
         return _make(acting, account, wanted)
 
@@ -103,7 +106,7 @@ def revoke(token: ApiToken, person: User, origin: Origin) -> None:
 
 
 def _recorded(actor: Actor, operation: str, wanted: Wanted) -> AbstractContextManager[None]:
-    given = {**granted(wanted.role_slug, wanted.narrowing), "days": wanted.days}
+    given = {**granted(wanted.role_slug, wanted.access_scope), "days": wanted.days}
     return recorded_as(actor, operation, wanted.name, given)
 
 
@@ -136,7 +139,7 @@ def _make(acting: Membership, user: User, wanted: Wanted) -> Made:
         digest=keys.digest(key),
         hint=keys.hint(key),
         role_slug=wanted.role_slug,
-        narrowing=wanted.narrowing.kept(),
+        access_scope=wanted.access_scope.kept(),
         created_by=acting.user,
         created_at=now,
         expires_at=now + timedelta(days=wanted.days),

@@ -21,11 +21,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access.audit import Origin
 from console.access.http import PersonRequest, TeamRequest
 from console.access.models import ApiToken, Membership
-from console.access.narrowing import in_words
 from console.access.pages.common import connection_names
 from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
+from console.access.scope import in_words
 from console.access.teams import Actor
 from console.access.tokens.forms import TokenForm
 from console.access.tokens.making import Made, Wanted, make_for_team, make_personal, revoke
@@ -35,10 +35,10 @@ from console.ui.tables import Column, Empty, Table
 _ENDED_SHOWN = timedelta(days=30)
 
 
-def _reach(token: ApiToken) -> str:
-    narrowing = token.own_narrowing
-    names = connection_names(token.team) if narrowing.connections else {}
-    return in_words(narrowing, names)
+def _scope(token: ApiToken) -> str:
+    access_scope = token.own_scope
+    names = connection_names(token.team) if access_scope.connections else {}
+    return in_words(access_scope, names)
 
 
 _COLUMNS: tuple[Column[ApiToken], ...] = (
@@ -46,7 +46,7 @@ _COLUMNS: tuple[Column[ApiToken], ...] = (
     Column("hint", gettext_lazy("Begins with"), kind="code"),
     Column("state", gettext_lazy("State"), kind="status", status="token"),
     Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label)),
-    Column("reach", gettext_lazy("Reach"), value=_reach, kind="phrase"),
+    Column("scope", gettext_lazy("Reach"), value=_scope, kind="phrase"),
     Column("last_used_at", gettext_lazy("Last used"), kind="ago"),
     Column("last_used_ip", gettext_lazy("From"), hidden=True),
     Column("expires_at", gettext_lazy("Expires"), kind="when"),

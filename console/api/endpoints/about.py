@@ -57,7 +57,7 @@ def get_token(request: ApiRequest) -> TokenInfo:
         acts_for=membership.user.label,
         role=token.role_slug,
         levels={area.value: membership.role.level(area).name.lower() for area in Area},
-        narrowed=bool(membership.narrowings),
+        narrowed=bool(membership.access_scopes),
         expires_at=token.expires_at,
     )
 

@@ -166,8 +166,8 @@ def create_package(
     }
     form = PackageForm(sent, {"file": file}, products=[(body.product_key, body.product_key)])
     _check(form)
-    # What the token does not reach, it does not fill the store for.
-    gateway.require_within(api.CREATE_PACKAGE, ProductKey=body.product_key)
+    # What the token does not allow, it does not fill the store for.
+    gateway.require_in_scope(api.CREATE_PACKAGE, ProductKey=body.product_key)
     package_id = api.create_package(gateway, form.wanted(), file, suffix_of(file.name or ""))
     return Status(201, PackageId(package_id=package_id))
 

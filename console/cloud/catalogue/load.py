@@ -15,7 +15,7 @@ DATA = Path(__file__).parent
 TEXTS = DATA / "text"
 
 
-class UnknownOperation(KeyError):  # noqa: N818
+class UnknownOperation(KeyError):
     """The catalogue has no operation of that name."""
 
     def __str__(self) -> str:

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[^\W_][\w\-. ]*")
 _INT = range(-(2**31), 2**31)
 
 
-class Flaw(ValueError):  # noqa: N818 - what is wrong, told to the caller in the refusal
+class Flaw(ValueError):
     """What is wrong with a model or a value, in words."""
 
 

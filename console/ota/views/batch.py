@@ -27,7 +27,7 @@ from console.ota.views.shared import FORM_REFUSED, Rights, status_of
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import Fact, MenuItem, explorer_item
+from console.ui.pieces import DetailItem, MenuItem, explorer_item
 from console.ui.statuses import status
 from console.ui.tables import Empty, Selection
 
@@ -170,32 +170,34 @@ def _progress(request: CloudRequest, job: api.Job) -> dict[str, Any]:
     return {"counts": latest, "watching": watching and job.running, "charted": len(samples) > 1 or watching}
 
 
-def facts_of(detail: api.JobDetail) -> list[Fact]:
+def facts_of(detail: api.JobDetail) -> list[DetailItem]:
     """The strategy of a batch, what was not set left out."""
     job = detail.job
     never, everyone = _("Never"), _("As many as the platform allows")
     facts = [
-        Fact(_("Batch ID"), job.id, "code", copy=True),
-        Fact(_("Aimed at"), _aimed_at(detail)),
-        Fact(_("Only from versions"), ", ".join(detail.source_versions)),
-        Fact(_("Created"), job.created, "when"),
-        Fact(_("Planned start"), detail.scheduled, "when"),
-        Fact(_("Planned end"), detail.schedule_end, "when"),
-        Fact(_("Started"), job.started, "when"),
-        Fact(_("Ended"), job.ended, "when"),
-        Fact(
+        DetailItem(_("Batch ID"), job.id, "code", copy=True),
+        DetailItem(_("Aimed at"), _aimed_at(detail)),
+        DetailItem(_("Only from versions"), ", ".join(detail.source_versions)),
+        DetailItem(_("Created"), job.created, "when"),
+        DetailItem(_("Planned start"), detail.scheduled, "when"),
+        DetailItem(_("Planned end"), detail.schedule_end, "when"),
+        DetailItem(_("Started"), job.started, "when"),
+        DetailItem(_("Ended"), job.ended, "when"),
+        DetailItem(
             _("Devices a minute"),
             detail.rate if detail.rate else everyone,
             "number" if detail.rate else "text",
         ),
-        Fact(_("Retries"), _retries(detail) or never),
-        Fact(_("Timeout"), gettext("%d min") % detail.timeout if detail.timeout else _("None")),
-        Fact(_("Updates that wait"), _("Are replaced") if detail.overwrite else _("Go first")),
-        Fact(_("Devices are told"), _("At once") if detail.need_push else _("When they ask")),
-        Fact(_("Confirmation"), _("Each device waits for it") if detail.need_confirm else _("Not needed")),
-        Fact(_("Download over"), detail.protocol),
-        Fact(_("Tags"), ", ".join(f"{key}={value}" for key, value in detail.tags)),
-        Fact(_("Description"), detail.description),
+        DetailItem(_("Retries"), _retries(detail) or never),
+        DetailItem(_("Timeout"), gettext("%d min") % detail.timeout if detail.timeout else _("None")),
+        DetailItem(_("Updates that wait"), _("Are replaced") if detail.overwrite else _("Go first")),
+        DetailItem(_("Devices are told"), _("At once") if detail.need_push else _("When they ask")),
+        DetailItem(
+            _("Confirmation"), _("Each device waits for it") if detail.need_confirm else _("Not needed")
+        ),
+        DetailItem(_("Download over"), detail.protocol),
+        DetailItem(_("Tags"), ", ".join(f"{key}={value}" for key, value in detail.tags)),
+        DetailItem(_("Description"), detail.description),
     ]
     return [fact for fact in facts if fact.value not in (None, "")]
 

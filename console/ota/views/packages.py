@@ -20,7 +20,7 @@ from console.ota.views.tables import JOBS, PACKAGES
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import Fact, MenuItem
+from console.ui.pieces import DetailItem, MenuItem
 from console.ui.tables import Empty
 from console.ui.uploads import takes_file
 
@@ -81,23 +81,23 @@ def package(request: CloudRequest, package_id: str) -> HttpResponse:
     )
 
 
-def _facts(package: api.Package) -> list[Fact]:
+def _facts(package: api.Package) -> list[DetailItem]:
     facts = [
-        Fact(_("Package ID"), package.id, "code", copy=True),
-        Fact(_("Version"), package.version, "code"),
-        Fact(_("Module"), package.module),
-        Fact(
+        DetailItem(_("Package ID"), package.id, "code", copy=True),
+        DetailItem(_("Version"), package.version, "code"),
+        DetailItem(_("Module"), package.module),
+        DetailItem(
             _("Kind"),
             _("Delta from %(version)s") % {"version": package.source_version} if package.delta else _("Full"),
         ),
-        Fact(_("Size"), package.size, "bytes"),
-        Fact(package.sign_method or _("Checksum"), package.sign, "code", copy=True),
-        Fact(_("Description"), package.description),
-        Fact(_("Created"), package.created, "when"),
-        Fact(_("Changed"), package.modified, "when"),
+        DetailItem(_("Size"), package.size, "bytes"),
+        DetailItem(package.sign_method or _("Checksum"), package.sign, "code", copy=True),
+        DetailItem(_("Description"), package.description),
+        DetailItem(_("Created"), package.created, "when"),
+        DetailItem(_("Changed"), package.modified, "when"),
     ]
     if not package.delta and package.source_version:
-        facts.insert(4, Fact(_("For devices on version"), package.source_version, "code"))
+        facts.insert(4, DetailItem(_("For devices on version"), package.source_version, "code"))
     return facts
 
 

@@ -65,7 +65,7 @@ class Command(BaseCommand):
             parameters={"role": "owner"},
         ):
             _membership, created = Membership.objects.update_or_create(
-                team=team, user=user, defaults={"role_slug": "owner", "narrowing": {}}
+                team=team, user=user, defaults={"role_slug": "owner", "access_scope": {}}
             )
         self.stdout.write(
             f"{email} is {'now' if created else 'already a member and now'} owner of {team.name}"

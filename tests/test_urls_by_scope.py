@@ -1,4 +1,4 @@
-"""Every address under a connection × members whose access is limited: in reach, out of reach, and what the pages tell.
+"""Every address under a connection × members whose access is limited: in scope, out of scope, and what the pages tell.
 
 What they may do by their role is in test_urls_by_role; an address that is missing there fails there.
 """
@@ -16,12 +16,12 @@ from console.access.models import AuditRecord, Membership
 from console.access.roles import BUILT_IN, OWNER
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
-from console.connections.reach.names import IN_ADDRESSES
+from console.connections.scope.names import IN_ADDRESSES
 from console.jobs.models import Job
+from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
-from tests.world import World, addresses, fleet_copied, seeded, world
 
-__all__ = ["fleet_copied", "seeded", "world"]  # fixtures
+__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 HERE = sorted(name for name in MEMBERS_ONLY if "connection" in addresses()[name])
@@ -46,7 +46,7 @@ APART = {name for name in HERE if name.startswith("approvals:")}
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Things of the same account that are out of reach, by the names under which addresses take them; and all the words
+    """Things of the same account that are out of scope, by the names under which addresses take them; and all the words
     that must never be shown."""
 
     things: dict[str, Any]
@@ -62,9 +62,9 @@ def pages(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[di
 
 
 @pytest.fixture
-def elsewhere(world: World) -> Elsewhere:
-    """Everything that is not of the product of the world."""
-    owner, mine = world.cast.gateway(), world.things["products"]["key"]
+def elsewhere(populated: PopulatedTeam) -> Elsewhere:
+    """Everything that is not of the product of the populated team."""
+    owner, mine = populated.org.gateway(), populated.things["products"]["key"]
     products = list(pages(owner, "QueryProductList", "Data", "List", "ProductInfo", PageSize=200))
     others = [product for product in products if product["ProductKey"] != mine]
     devices = [
@@ -88,8 +88,8 @@ def elsewhere(world: World) -> Elsewhere:
         )
     ]
     job = Job.objects.create(
-        team=world.cast.team,
-        connection=world.cast.connection,
+        team=populated.org.team,
+        connection=populated.org.connection,
         kind="devices.register",
         state=Job.State.RUNNING,
         params={"product_key": others[0]["ProductKey"], "product_name": others[0]["ProductName"]},
@@ -111,13 +111,15 @@ def elsewhere(world: World) -> Elsewhere:
         *(package["FirmwareId"] for package in theirs),
         *(batch["JobId"] for batch in batches),
     }
-    world.upstream.writes.clear()
+    populated.upstream.writes.clear()
     AuditRecord.objects.all().delete()
     return Elsewhere(things, frozenset(words))
 
 
-def narrow(world: World, role: str, **narrowing: Any) -> None:
-    Membership.objects.filter(team=world.cast.team, user=world.cast.members[role]).update(narrowing=narrowing)
+def narrow(populated: PopulatedTeam, role: str, **access_scope: Any) -> None:
+    Membership.objects.filter(team=populated.org.team, user=populated.org.members[role]).update(
+        access_scope=access_scope
+    )
 
 
 def body(answer: Any) -> str:
@@ -132,12 +134,12 @@ def test_every_part_of_an_address_is_known_to_name_something_or_not() -> None:
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
 def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
-    world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
+    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn, name: str
 ) -> None:
     may = MEMBERS_ONLY[name]
     for role in LIMITED:
-        narrow(world, role, products=[world.things["products"]["key"]])
-        answer = sign_in(role).get(world.url(name))
+        narrow(populated, role, products=[populated.things["products"]["key"]])
+        answer = sign_in(role).get(populated.url(name))
         if may.get == NOBODY:
             expected = {404, 405}
         elif role not in may.get:
@@ -152,19 +154,19 @@ def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
         told = body(answer)
         assert [word for word in elsewhere.words if word in told] == [], role
         if role not in may.post:
-            assert sign_in(role).post(world.url(name)).status_code in {403, 404, 405}, role
-    assert world.upstream.writes == []
+            assert sign_in(role).post(populated.url(name)).status_code in {403, 404, 405}, role
+    assert populated.upstream.writes == []
 
 
 @pytest.mark.parametrize("name", NAMING)
 def test_what_is_out_of_reach_is_not_there(
-    world: World, elsewhere: Elsewhere, sign_in: SignIn, name: str
+    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn, name: str
 ) -> None:
-    known = world.things[""] | {"action": "disable"} | elsewhere.things
-    url = replace(world, things={"": known}).url(name)
+    known = populated.things[""] | {"action": "disable"} | elsewhere.things
+    url = replace(populated, things={"": known}).url(name)
     asked = {str(value) for value in elsewhere.things.values()}  # what the address itself holds
     for role in LIMITED:
-        narrow(world, role, products=[world.things["products"]["key"]])
+        narrow(populated, role, products=[populated.things["products"]["key"]])
         for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
             answer = getattr(sign_in(role), method)(url)
             expected = {404, 405} if may == NOBODY else {403, 404}
@@ -173,26 +175,28 @@ def test_what_is_out_of_reach_is_not_there(
             assert answer.status_code in expected, f"{method} {url} as {role}: {answer.status_code}"
             told = body(answer)
             assert [word for word in elsewhere.words - asked if word in told] == [], f"{method} as {role}"
-    assert world.upstream.writes == [], "something out of reach was changed"
+    assert populated.upstream.writes == [], "something out of reach was changed"
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
-def test_another_connection_of_the_team_is_not_there(world: World, sign_in: SignIn, name: str) -> None:
-    other = Connection.objects.create(team=world.cast.team, slug="other", name="Other", access_key_id="k")
-    url = world.url(name)
+def test_another_connection_of_the_team_is_not_there(
+    populated: PopulatedTeam, sign_in: SignIn, name: str
+) -> None:
+    other = Connection.objects.create(team=populated.org.team, slug="other", name="Other", access_key_id="k")
+    url = populated.url(name)
     for role in LIMITED:
-        narrow(world, role, connections=[other.pk])
+        narrow(populated, role, connections=[other.pk])
         client = sign_in(role)
         assert (client.get(url).status_code, client.post(url).status_code) == (404, 404), role
 
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_who_is_limited_has_no_part_in_the_team_beside_its_connections(
-    world: World, sign_in: SignIn, name: str
+    populated: PopulatedTeam, sign_in: SignIn, name: str
 ) -> None:
-    url, may = world.url(name), MEMBERS_ONLY[name]
+    url, may = populated.url(name), MEMBERS_ONLY[name]
     for role in LIMITED:
-        narrow(world, role, products=[world.things["products"]["key"]])
+        narrow(populated, role, products=[populated.things["products"]["key"]])
         for method, roles in (("get", may.get), ("post", may.post)):
             status = getattr(sign_in(role), method)(url).status_code
             refused = {405} if roles == NOBODY else {403}
@@ -201,9 +205,9 @@ def test_who_is_limited_has_no_part_in_the_team_beside_its_connections(
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
-def test_pages_work_for_a_member_of_some_groups(world: World, sign_in: SignIn, name: str) -> None:
-    narrow(world, "administrator", groups=[world.things["groups"]["group_id"]])
-    answer = sign_in("administrator").get(world.url(name))
+def test_pages_work_for_a_member_of_some_groups(populated: PopulatedTeam, sign_in: SignIn, name: str) -> None:
+    narrow(populated, "administrator", groups=[populated.things["groups"]["group_id"]])
+    answer = sign_in("administrator").get(populated.url(name))
     takes = addresses()[name]
     if MEMBERS_ONLY[name].get == NOBODY:
         expected = {404, 405}
@@ -212,59 +216,61 @@ def test_pages_work_for_a_member_of_some_groups(world: World, sign_in: SignIn, n
     else:
         expected = {200, 302, 403, 404}
     assert answer.status_code in expected, answer.status_code
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []
 
 
 def test_the_front_door_and_the_switcher_know_only_connections_within_reach(
-    world: World, sign_in: SignIn
+    populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
-    other = Connection.objects.create(team=world.cast.team, slug="annex", name="Annex", access_key_id="k")
-    narrow(world, "viewer", connections=[world.cast.connection.pk])
+    other = Connection.objects.create(team=populated.org.team, slug="annex", name="Annex", access_key_id="k")
+    narrow(populated, "viewer", connections=[populated.org.connection.pk])
     client = sign_in("viewer")
-    for address in ("/", f"/{world.cast.team.slug}/"):
-        assert client.get(address)["Location"] == world.cast.url()
-    assert "Annex" not in client.get(world.cast.url()).content.decode()
-    world.cast.members["viewer"].last_place = f"{world.cast.team.slug}/{other.slug}"
-    world.cast.members["viewer"].save()
-    assert client.get("/")["Location"] == world.cast.url()
-    Connection.objects.filter(pk=world.cast.connection.pk).delete()
-    assert client.get(f"/{world.cast.team.slug}/").status_code == 200, "there is none: the page says so"
+    for address in ("/", f"/{populated.org.team.slug}/"):
+        assert client.get(address)["Location"] == populated.org.url()
+    assert "Annex" not in client.get(populated.org.url()).content.decode()
+    populated.org.members["viewer"].last_place = f"{populated.org.team.slug}/{other.slug}"
+    populated.org.members["viewer"].save()
+    assert client.get("/")["Location"] == populated.org.url()
+    Connection.objects.filter(pk=populated.org.connection.pk).delete()
+    assert client.get(f"/{populated.org.team.slug}/").status_code == 200, "there is none: the page says so"
 
 
-def test_the_frame_says_that_the_access_is_limited(world: World, sign_in: SignIn) -> None:
-    key = world.things["products"]["key"]
-    narrow(world, "viewer", products=[key], groups=["g"])
-    assert "Limited to 1 product, 1 group" in sign_in("viewer").get(world.cast.url()).content.decode()
-    narrow(world, "viewer")
-    assert "Limited to" not in sign_in("viewer").get(world.cast.url()).content.decode()
+def test_the_frame_says_that_the_access_is_limited(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    key = populated.things["products"]["key"]
+    narrow(populated, "viewer", products=[key], groups=["g"])
+    assert "Limited to 1 product, 1 group" in sign_in("viewer").get(populated.org.url()).content.decode()
+    narrow(populated, "viewer")
+    assert "Limited to" not in sign_in("viewer").get(populated.org.url()).content.decode()
 
 
 def test_a_search_finds_only_what_is_within_reach(
-    world: World, elsewhere: Elsewhere, sign_in: SignIn
+    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn
 ) -> None:
-    own, theirs = world.things["devices"], elsewhere.things["name"]
-    narrow(world, "viewer", products=[own["product_key"]])
+    own, theirs = populated.things["devices"], elsewhere.things["name"]
+    narrow(populated, "viewer", products=[own["product_key"]])
     client = sign_in("viewer")
-    assert client.get(world.cast.url("devices/search/"), {"q": own["name"]}).status_code == 302
-    found = client.get(world.cast.url("devices/search/"), {"q": theirs})
+    assert client.get(populated.org.url("devices/search/"), {"q": own["name"]}).status_code == 302
+    found = client.get(populated.org.url("devices/search/"), {"q": theirs})
     assert found.status_code == 200
     assert elsewhere.things["product_key"] not in found.content.decode()
-    listed = client.get(world.cast.url("devices/"), {"q": theirs})
+    listed = client.get(populated.org.url("devices/"), {"q": theirs})
     assert "Choose a product" in listed.content.decode()
-    options = client.get(world.cast.url("explorer/suggest/products/"), {"field": "x"}).content.decode()
+    options = client.get(populated.org.url("explorer/suggest/products/"), {"field": "x"}).content.decode()
     assert own["product_key"] in options
     assert elsewhere.things["product_key"] not in options
 
 
-def test_an_operation_out_of_reach_is_shown_as_one_and_refused(world: World, sign_in: SignIn) -> None:
-    narrow(world, "owner", products=[world.things["products"]["key"]])
+def test_an_operation_out_of_reach_is_shown_as_one_and_refused(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
+    narrow(populated, "owner", products=[populated.things["products"]["key"]])
     client = sign_in("owner")
-    form = client.get(world.cast.url("explorer/CreateProduct/"))
+    form = client.get(populated.org.url("explorer/CreateProduct/"))
     assert "your access here is limited to 1 product" in form.content.decode()
     assert (
         client.post(
-            world.cast.url("explorer/CreateProduct/"), {"ProductName": "New", "NodeType": "0"}
+            populated.org.url("explorer/CreateProduct/"), {"ProductName": "New", "NodeType": "0"}
         ).status_code
         == 403
     )
-    assert world.upstream.writes == []
+    assert populated.upstream.writes == []

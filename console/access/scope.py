@@ -12,7 +12,7 @@ from console.ui.format import in_a_row
 
 
 @dataclass(frozen=True)
-class Narrowing:
+class AccessScope:
     """What a grant is limited to. An empty set of connections means all of them.
 
     `products` (ProductKeys) and `groups` (GroupIds, with the groups below them) make up one fleet: what is in any of them
@@ -24,8 +24,8 @@ class Narrowing:
     groups: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Narrowing:
-        """A narrowing from its form in the database: lists by name."""
+    def of(cls, kept: Mapping[str, Any]) -> AccessScope:
+        """A access_scope from its form in the database: lists by name."""
         return cls(
             frozenset(kept.get("connections", ())),
             frozenset(kept.get("products", ())),
@@ -54,21 +54,21 @@ class Narrowing:
         return not self.connections or pk in self.connections
 
 
-def in_words(narrowing: Narrowing, connections: Mapping[int, str]) -> str:
+def in_words(access_scope: AccessScope, connections: Mapping[int, str]) -> str:
     """A short line about a reach; `connections` are the names of those that there are."""
-    if not narrowing:
+    if not access_scope:
         return gettext("The whole team")
     parts = []
-    count = len(narrowing.connections)
+    count = len(access_scope.connections)
     if count == 1:
-        (pk,) = narrowing.connections
+        (pk,) = access_scope.connections
         parts.append(connections.get(pk, gettext("a deleted connection")))
     elif count:
         parts.append(ngettext("%(count)d connection", "%(count)d connections", count) % {"count": count})
-    if narrowing.products:
-        count = len(narrowing.products)
+    if access_scope.products:
+        count = len(access_scope.products)
         parts.append(ngettext("%(count)d product", "%(count)d products", count) % {"count": count})
-    if narrowing.groups:
-        count = len(narrowing.groups)
+    if access_scope.groups:
+        count = len(access_scope.groups)
         parts.append(ngettext("%(count)d group", "%(count)d groups", count) % {"count": count})
     return in_a_row(parts)

@@ -1,7 +1,7 @@
 """What is within reach of a membership that is limited to some products and device groups, judged for each call.
 
 A device is within reach when its product is listed, or when it is in a listed group or one below it; a group, when it or
-one above it is listed; whatever belongs to a product, when the product is listed. Where several narrowings apply (a
+one above it is listed; whatever belongs to a product, when the product is listed. Where several access_scopes apply (a
 token's, and its person's) all must admit. What the parameters do not tell is asked of the cloud: what cannot change (whose
 product a package is, which group is above which) is kept for minutes, which groups a device is in as long as any read.
 """
@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from console.access.narrowing import Narrowing, in_words
+from console.access.scope import AccessScope, in_words
 from console.cloud.answers import dig
 from console.cloud.catalogue import Operation
 from console.cloud.errors import CloudError, NotFound
-from console.connections.reach import names, sql
-from console.connections.reach.names import Named, Sort
+from console.connections.scope import names, sql
+from console.connections.scope.names import Named, Sort
 
 MOST_DEVICES = 50
 """Devices of one call whose groups are asked for: QueryDeviceGroupByDevice is allowed 50 times a second."""
@@ -40,7 +40,7 @@ class Facts(Protocol):
     def learn(self, sort: str, value: str, fact: Any) -> None: ...
 
 
-class NotWithin(Exception):  # noqa: N818
+class NotInScope(Exception):
     """What a call names is not within reach; `text` says so, or why it cannot be told."""
 
     def __init__(self, text: str) -> None:
@@ -48,17 +48,17 @@ class NotWithin(Exception):  # noqa: N818
         self.text = text
 
 
-class Reach:
+class ScopeGuard:
     """`read` answers several reads of the cloud at once, past permission and unfiltered, an error in its place."""
 
     def __init__(
         self,
-        narrowings: Sequence[Narrowing],
+        access_scopes: Sequence[AccessScope],
         instance_id: str,
         read: Callable[[Sequence[Asked]], list[dict[str, Any] | CloudError]],
         facts: Facts,
     ) -> None:
-        self.fleets = tuple(narrowing for narrowing in narrowings if narrowing.fleet)
+        self.fleets = tuple(access_scope for access_scope in access_scopes if access_scope.fleet)
         self.instance_id = instance_id
         self.read = read
         self.facts = facts
@@ -86,7 +86,7 @@ class Reach:
         return any(fleet.groups for fleet in self.fleets)
 
     def roots(self) -> list[str]:
-        """The listed groups that are within reach, in order."""
+        """The listed groups that are within scope, in order."""
         listed = sorted(frozenset.union(*(fleet.groups for fleet in self.fleets)))
         return [group for group in listed if self.group(group)]
 
@@ -113,10 +113,10 @@ class Reach:
         )
 
     def check(self, described: Operation, params: Mapping[str, Any]) -> None:
-        """Raises NotWithin unless all that the call names is within reach, and CloudError when that cannot be learned."""
+        """Raises NotInScope unless all that the call names is within scope, and CloudError when that cannot be learned."""
         for name in _OWN_INSTANCE:
             if params.get(name) not in (None, "", self.instance_id):
-                raise NotWithin(_("Your access here is limited to the instance of this connection."))
+                raise NotInScope(_("Your access here is limited to the instance of this connection."))
         if not self.limited or described.name in names.HARMLESS:
             return
         things = names.named(described, params)
@@ -124,16 +124,16 @@ class Reach:
             return  # answered from what is within reach
         self.learn_groups(things)
         if not things or not self.could(described) or not all(map(self.admits, things)):
-            raise NotWithin(self.sentence)
+            raise NotInScope(self.sentence)
 
     def prepare(self, described: Operation, many: Sequence[Mapping[str, Any]]) -> None:
-        """Learn at once what `check` will ask for each of several calls. Raises NotWithin for too many devices."""
+        """Learn at once what `check` will ask for each of several calls. Raises NotInScope for too many devices."""
         if self.limited:
             self.learn_groups([thing for params in many for thing in names.named(described, params)])
 
     @property
     def sentence(self) -> str:
-        """What is said of anything out of reach, and of what does not exist alike."""
+        """What is said of anything out of scope, and of what does not exist alike."""
         return _(
             "Your access here is limited to %(limits)s. What you asked for is not part of that, or does not exist."
         ) % {"limits": self.words}
@@ -198,7 +198,7 @@ class Reach:
             answers.append(answer)
         return answers
 
-    def _above(self, group: str, fleet: Narrowing) -> bool:
+    def _above(self, group: str, fleet: AccessScope) -> bool:
         """Whether the group, or one above it, is listed."""
         for _level in range(_LEVELS):
             if not group or not fleet.groups:
@@ -239,7 +239,7 @@ class Reach:
                 self._groups[device] = [str(group.get("GroupId") or "") for group in found]
 
     def learn_groups(self, things: Iterable[Named]) -> None:
-        """Ask at once for the groups of all devices that only these can bring within reach. Raises NotWithin for too many."""
+        """Ask at once for the groups of all devices that only these can bring within reach. Raises NotInScope for too many."""
         devices = {
             (thing.product, thing.value)
             for thing in things
@@ -248,7 +248,7 @@ class Reach:
         if not self.by_group or not devices:
             return
         if len(devices) > MOST_DEVICES:
-            raise NotWithin(
+            raise NotInScope(
                 _(
                     "Your access here is limited to %(limits)s: at most %(most)d devices at a time can be held against it."
                 )
@@ -290,7 +290,7 @@ class Reach:
         )
 
     def _statement(self, text: str) -> bool:
-        """Whether every alternative of a statement is bounded by what is within reach, and no other group is named."""
+        """Whether every alternative of a statement is bounded by what is within scope, and no other group is named."""
         statement = sql.read(text)
         return (
             statement is not None

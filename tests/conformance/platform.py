@@ -60,7 +60,7 @@ class _Handler(WSGIRequestHandler):
 
 
 @dataclass
-class World:
+class PreparedPlatform:
     """One account of an empty platform whose clock is turned by hand, seen by the SDK."""
 
     emulator: Emulator
@@ -72,8 +72,8 @@ class World:
 
     @classmethod
     @contextmanager
-    def on(cls, server: Server, folder: Path, scheme: str) -> Iterator[World]:
-        """A world on that server, for calls signed by that scheme."""
+    def on(cls, server: Server, folder: Path, scheme: str) -> Iterator[PreparedPlatform]:
+        """A platform on that server, for calls signed by that scheme."""
         clock = ManualClock(START)
         emulator = create_app(
             folder / "emulator.sqlite3",

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from console.access.audit import Origin
 from console.access.models import AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.making import Wanted, make_personal
 from console.approvals.models import ApprovalRequest, digest_of
@@ -30,7 +30,7 @@ from console.connections.approval import Planned
 from console.emulator import create_app
 from console.emulator.clock import ManualClock
 from console.jobs.models import Job
-from tests.conftest import KEY_ID, KEY_SECRET, Cast
+from tests.conftest import KEY_ID, KEY_SECRET, Organization
 
 
 def addresses() -> dict[str, set[str]]:
@@ -67,10 +67,10 @@ class Watched(httpx.BaseTransport):
 
 
 @dataclass(frozen=True)
-class World:
-    """The cast with a fleet, and the names and numbers of one of everything."""
+class PopulatedTeam:
+    """The org with a fleet, and the names and numbers of one of everything."""
 
-    cast: Cast
+    org: Organization
     upstream: Watched
     things: dict[str, dict[str, Any]]
 
@@ -138,54 +138,54 @@ def fleet_copied(seeded: Fleet, tmp_path: Path) -> None:
     shutil.copytree(seeded.database.parent, tmp_path, dirs_exist_ok=True)
 
 
-def asked_by(cast: Cast, state: str, product_key: str) -> ApprovalRequest:
+def asked_by(org: Organization, state: str, product_key: str) -> ApprovalRequest:
     """A request of the operator's to delete a product."""
     calls = [Planned("DeleteProduct", {"ProductKey": product_key})]
     return ApprovalRequest.objects.create(
-        team=cast.team,
-        connection=cast.connection,
+        team=org.team,
+        connection=org.connection,
         rule="product",
         operation="DeleteProduct",
         products=[product_key],
-        requested_by=cast.members["operator"],
+        requested_by=org.members["operator"],
         requester_label="operator@acme.test",
         state=state,
         expires_at=timezone.now() + timedelta(hours=1),
         calls=json.dumps([call.kept for call in calls]),
-        digest=digest_of(cast.connection.pk, calls),
+        digest=digest_of(org.connection.pk, calls),
     )
 
 
 @pytest.fixture
-def world(
-    seeded: Fleet, fleet_copied: None, emulator: Any, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> World:
+def populated(
+    seeded: Fleet, fleet_copied: None, emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch
+) -> PopulatedTeam:
     """A team with a fleet and one of everything."""
     upstream = Watched(httpx.WSGITransport(app=emulator))
     monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
     newcomer = User.objects.create_user("newcomer@acme.test", None)
-    member = Membership.objects.create(team=cast.team, user=newcomer, role_slug="viewer")
-    rule = SignOnRule.objects.create(team=cast.team, value="corp.test", role_slug="viewer")
-    role = CustomRole.objects.create(team=cast.team, slug="crew", name="Crew", levels={"devices": 1})
+    member = Membership.objects.create(team=org.team, user=newcomer, role_slug="viewer")
+    rule = SignOnRule.objects.create(team=org.team, value="corp.test", role_slug="viewer")
+    role = CustomRole.objects.create(team=org.team, slug="crew", name="Crew", levels={"devices": 1})
     invitation = Invitation.objects.create(
-        team=cast.team,
+        team=org.team,
         email="invited@acme.test",
         role_slug="viewer",
         digest="0" * 64,
-        invited_by=cast.members["owner"],
+        invited_by=org.members["owner"],
     )
-    record = AuditRecord.objects.create(team=cast.team, operation="X", actor_label="somebody")
+    record = AuditRecord.objects.create(team=org.team, operation="X", actor_label="somebody")
     params = {"product_key": seeded.things["products"]["key"]}
     job = Job.objects.create(
-        team=cast.team, connection=cast.connection, kind="devices.register", state="queued", params=params
+        team=org.team, connection=org.connection, kind="devices.register", state="queued", params=params
     )
-    waiting, draft = (asked_by(cast, state, params["product_key"]) for state in ("waiting", "draft"))
-    viewer = Membership.objects.select_related("team", "user").get(user=cast.members["viewer"])
-    token = make_personal(Actor(viewer, Origin()), Wanted("nightly", "viewer", Narrowing(), 90)).token
+    waiting, draft = (asked_by(org, state, params["product_key"]) for state in ("waiting", "draft"))
+    viewer = Membership.objects.select_related("team", "user").get(user=org.members["viewer"])
+    token = make_personal(Actor(viewer, Origin()), Wanted("nightly", "viewer", AccessScope(), 90)).token
     own: dict[str, dict[str, Any]] = {
         "approvals": {"pk": waiting.pk},
         "approvals:ask": {"pk": draft.pk},
-        "": {"team": cast.team.slug, "connection": cast.connection.slug, "uidb36": "1", "key": "1-abc"},
+        "": {"team": org.team.slug, "connection": org.connection.slug, "uidb36": "1", "key": "1-abc"},
         "access": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
         "access:invitation-renew": {"pk": invitation.pk},
         "access:invitation-withdraw": {"pk": invitation.pk},
@@ -200,4 +200,4 @@ def world(
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
-    return World(cast, upstream, own | seeded.things)
+    return PopulatedTeam(org, upstream, own | seeded.things)

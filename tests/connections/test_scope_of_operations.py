@@ -1,4 +1,4 @@
-"""Every operation × narrowing through the gateway, with calls that name things which exist.
+"""Every operation × access_scope through the gateway, with calls that name things which exist.
 
 What each operation is expected to name is written out here: one without an expectation fails.
 """
@@ -14,18 +14,18 @@ import httpx
 import pytest
 
 from console.access.models import Membership
-from console.access.narrowing import Narrowing
+from console.access.scope import AccessScope
 from console.cloud.catalogue import Access, operation, operations
 from console.cloud.errors import CloudError
 from console.connections import clients
-from console.connections.gateway import Gateway, OutOfReach, PermissionRefused
+from console.connections.gateway import Gateway, OutOfScope, PermissionRefused
 from console.connections.models import Connection
-from console.connections.reach import NotWithin
+from console.connections.scope import NotInScope
+from tests.conformance.platform import KEY_ID, KEY_SECRET, PreparedPlatform, Server
 from tests.conformance.rows import Row
 from tests.conformance.sdk import SCHEMES
 from tests.conformance.table import ROWS
-from tests.conformance.world import KEY_ID, KEY_SECRET, Server, World
-from tests.conftest import Cast
+from tests.conftest import Organization
 from tests.connections.conftest import Watched
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +102,7 @@ EXPECTED = {
 }
 """Whether a call may pass where all products are listed; all groups, with every device in one; nothing that exists."""
 
-NOWHERE = Narrowing(products=frozenset({"a1Nowhere"}), groups=frozenset({"nowhere"}))
+NOWHERE = AccessScope(products=frozenset({"a1Nowhere"}), groups=frozenset({"nowhere"}))
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +113,12 @@ def server() -> Iterator[Server]:
 
 
 class Platform:
-    """An empty platform in which the table of conformance makes what a call needs, behind a connection of the cast."""
+    """An empty platform in which the table of conformance makes what a call needs, behind a connection of the organization."""
 
-    def __init__(self, world: World, cast: Cast, upstream: Watched) -> None:
-        self.world, self.cast, self.upstream = world, cast, upstream
+    def __init__(self, prepared: PreparedPlatform, org: Organization, upstream: Watched) -> None:
+        self.prepared, self.org, self.upstream = prepared, org, upstream
         self.connection = Connection.objects.create(
-            team=cast.team,
+            team=org.team,
             slug="conformance",
             name="Conformance",
             endpoint="http://emulator.test",
@@ -126,34 +126,34 @@ class Platform:
             access_key_secret=KEY_SECRET,
         )
 
-    def gateway(self, narrowing: Narrowing, role: str = "owner") -> Gateway:
-        user = self.cast.members[role]
-        Membership.objects.filter(team=self.cast.team, user=user).update(narrowing=narrowing.kept())
-        membership = Membership.objects.select_related("team", "user").get(team=self.cast.team, user=user)
+    def gateway(self, access_scope: AccessScope, role: str = "owner") -> Gateway:
+        user = self.org.members[role]
+        Membership.objects.filter(team=self.org.team, user=user).update(access_scope=access_scope.kept())
+        membership = Membership.objects.select_related("team", "user").get(team=self.org.team, user=user)
         return Gateway(actor=user, membership=membership, connection=self.connection, reauthenticated=True)
 
     def column(self, sql: str) -> frozenset[str]:
-        with self.world.emulator.store.write() as db:
+        with self.prepared.emulator.store.write() as db:
             return frozenset(row[0] for row in db.execute(sql))
 
-    def everything_by_product(self) -> Narrowing:
-        return Narrowing(products=NOWHERE.products | self.column("SELECT product_key FROM products"))
+    def everything_by_product(self) -> AccessScope:
+        return AccessScope(products=NOWHERE.products | self.column("SELECT product_key FROM products"))
 
-    def everything_by_group(self) -> Narrowing:
-        group = self.world.group("every_device")
-        with self.world.emulator.store.write() as db:
+    def everything_by_group(self) -> AccessScope:
+        group = self.prepared.group("every_device")
+        with self.prepared.emulator.store.write() as db:
             db.execute("INSERT OR IGNORE INTO group_devices SELECT ?, iot_id FROM devices", (group,))
-        return Narrowing(groups=NOWHERE.groups | self.column("SELECT group_id FROM groups"))
+        return AccessScope(groups=NOWHERE.groups | self.column("SELECT group_id FROM groups"))
 
 
 @pytest.fixture
 def platform(
-    server: Server, tmp_path: Path, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
-    with World.on(server, tmp_path, next(iter(SCHEMES))) as world:
-        upstream = Watched(httpx.WSGITransport(app=world.emulator))
+    with PreparedPlatform.on(server, tmp_path, next(iter(SCHEMES))) as prepared:
+        upstream = Watched(httpx.WSGITransport(app=prepared.emulator))
         monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
-        yield Platform(world, cast, upstream)
+        yield Platform(prepared, org, upstream)
 
 
 def as_it_should_be(asked: dict[str, Any]) -> dict[str, Any]:
@@ -173,11 +173,11 @@ def as_it_should_be(asked: dict[str, Any]) -> dict[str, Any]:
 
 def passes(gateway: Gateway, name: str, asked: dict[str, Any]) -> bool:
     """Whether a call would be let through, as an approval asks before anything is sent."""
-    if not gateway.allows(name) or gateway.reach is None:
+    if not gateway.allows(name) or gateway.scope is None:
         return False
     try:
-        gateway.reach.check(operation(name), asked)
-    except NotWithin:
+        gateway.scope.check(operation(name), asked)
+    except NotInScope:
         return False
     return True
 
@@ -194,17 +194,17 @@ FIRST = {row.operation: row for row in reversed(ROWS)}
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_call_passes_where_all_that_it_names_is_within_reach(platform: Platform, name: str) -> None:
     row: Row = FIRST[name]
-    asked = as_it_should_be(row.asks(platform.world))
+    asked = as_it_should_be(row.asks(platform.prepared))
     by_product, by_group = platform.everything_by_product(), platform.everything_by_group()
-    for narrowing, expected in zip((by_product, by_group, NOWHERE), EXPECTED[name], strict=True):
-        gateway = platform.gateway(narrowing)
-        if name == "ConfirmOTATask" and narrowing == by_product:
+    for access_scope, expected in zip((by_product, by_group, NOWHERE), EXPECTED[name], strict=True):
+        gateway = platform.gateway(access_scope)
+        if name == "ConfirmOTATask" and access_scope == by_product:
             see_tasks(gateway)
-        assert passes(gateway, name, asked) == expected, narrowing
+        assert passes(gateway, name, asked) == expected, access_scope
     platform.upstream.operations.clear()
     gateway = platform.gateway(NOWHERE)
     if not EXPECTED[name][2]:
-        with pytest.raises(OutOfReach) as refused:
+        with pytest.raises(OutOfScope) as refused:
             gateway.call(name, **asked)
         assert isinstance(refused.value, PermissionRefused)
         assert "limited to 1 product, 1 group" in str(refused.value)
