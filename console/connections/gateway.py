@@ -144,14 +144,14 @@ class Gateway:
         before: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> dict[str, Any]:
-        """Call an operation and return its answer, secrets masked unless `reveal`.
+        """Call an operation and return its answer. Secrets are masked unless `reveal`.
 
-        `target` names for the audit trail what the call is about. `fresh` passes over the cache of reads, and so does
-        `trace`, which is filled with what was sent and answered, secrets masked as in the answer. `listed` are the names in
-        the file that DnListFileUrl leads to, where the caller wrote it. `before` is what an edit found, under the names of its
-        parameters, for the audit trail. A read is counted (console/access/audit/reads.py). Raises PermissionRefused,
-        ReauthenticationNeeded (for `reveal`), ApprovalNeeded, or an error of the CloudError family; InvalidParameter before
-        anything is sent when a parameter breaks the catalogue's rules.
+        `target`: the target for the audit trail. `fresh`: skip the read cache. `trace`: filled with the request and the
+        response, with secrets masked as in the answer; it also skips the cache. `listed_names`: the names in the file at
+        DnListFileUrl, if the caller wrote that file. `before`: the values before an edit, by parameter, for the audit trail.
+        Reads are counted (console/access/audit/reads.py). Raises PermissionRefused, ReauthenticationNeeded (for `reveal`),
+        ApprovalNeeded, or a subclass of CloudError; InvalidParameter, before anything is sent, if a parameter violates the
+        catalogue.
         """
         described = operation(name)
         params = given(params)

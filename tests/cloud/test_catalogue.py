@@ -62,8 +62,8 @@ def test_answers_have_the_reference_s_paths_and_types(reference: dict[str, Any])
 # --- its own consistency
 
 
-def test_there_are_193_operations() -> None:
-    assert len(operations()) == 193
+def test_there_are_194_operations() -> None:
+    assert len(operations()) == 194
 
 
 @pytest.mark.parametrize("op", operations().values(), ids=lambda op: op.name)
@@ -94,8 +94,8 @@ def test_every_secret_an_answer_carries_is_marked() -> None:
                 assert path in op.secret_fields, op.name
 
 
-def test_nothing_that_creates_or_sends_is_called_repeatable() -> None:
-    once = ("Create", "Register", "BatchRegister", "Invoke", "Pub", "BatchPub", "RRpc")
+def test_nothing_that_creates_sends_or_starts_is_called_repeatable() -> None:
+    once = ("Create", "Register", "BatchRegister", "Invoke", "Pub", "BatchPub", "RRpc", "Reupgrade")
     assert [op.name for op in operations().values() if op.name.startswith(once) and op.idempotent] == []
 
 

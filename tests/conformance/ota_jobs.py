@@ -92,6 +92,12 @@ def unconfirmed(platform: PreparedPlatform) -> Asked:
     return asked | {"TaskId": [tasks(platform, asked["JobId"])[0]["TaskId"]]}
 
 
+def failed(platform: World) -> Asked:
+    """A completed batch whose tasks took longer than they may; and one of them."""
+    asked = finished(platform, TimeoutInMinutes=1)
+    return asked | {"TaskId": [tasks(platform, asked["JobId"])[0]["TaskId"]]}
+
+
 def only(asked: Asked, *names: str) -> Asked:
     return {name: asked[name] for name in names}
 
@@ -288,6 +294,21 @@ ROWS = [
         lambda w, asked, told: w.refused("ConfirmOTATask", **asked) == f"{FIRMWARE}InvalidTaskStatus",
         bad=[({"TaskId": [str(n) for n in range(11)]}, "iot.ota.TooManyOtaTask")],
         absent=[NO_TASK],
+    ),
+    Row(
+        "ReupgradeOTATask",
+        lambda w: only(failed(w), "JobId", "TaskId"),
+        "that device's task waits to run again, the other is left as it was, and the batch is in progress",
+        lambda w, asked, told: (
+            {task["TaskStatus"]: [task["TaskId"]] == asked["TaskId"] for task in tasks(w, asked["JobId"])}
+            == {"QUEUED": True, "FAILED": False}
+            and job(w, asked["JobId"])["JobStatus"] == "IN_PROGRESS"
+        ),
+        bad=[({"TaskId": [str(n) for n in range(11)]}, "iot.ota.TooManyOtaTask")],
+        absent=[
+            ({"JobId": "none"}, "iot.ota.InvalidJobId"),
+            ({"TaskId": ["none"]}, "iot.ota.InvalidTaskId"),
+        ],
     ),
     Row(
         "ListOTAUnfinishedTaskByDevice",

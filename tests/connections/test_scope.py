@@ -387,6 +387,7 @@ def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at
         ("CreateRule", {"Name": "everything"}),
         ("CreateConsumerGroup", {"GroupName": "everything"}),
         ("ConfirmOTATask", {"TaskId": ["0" * 32]}),
+        ("ReupgradeOTATask", {"JobId": "0" * 32, "TaskId": ["0" * 32]}),
     ],
 )
 def test_a_write_whose_effect_leaves_the_reach_is_refused_recorded_and_not_sent(

@@ -14,7 +14,9 @@ from console.cloud import objects as store
 from console.cloud.client import Client, Credentials
 from console.cloud.errors import CloudError
 from console.emulator import Emulator, ManualClock
+from console.emulator.clock import Pace
 from console.emulator.devices_schema import NewDevice, insert_devices
+from console.emulator.ota import running
 from tests.emulator.conftest import KEY_ID, KEY_SECRET
 
 
@@ -136,3 +138,15 @@ class World:
             self.clock.advance(step)
             self.emulator.settle()
             passed += step
+
+    def make_fail(self, version: str = "2.0.0", *, once: bool = False) -> str:
+        """Rename device0000 so that its update in a package's first batch fails for good, or once; its new name."""
+        wanted = 1 if once else running.HOPELESS
+        plans = {
+            name: running.plan(f"{name}/default/{version}/0", Pace(), timeout=None, trial=False)
+            for name in (f"unlucky{number}" for number in range(500))
+        }
+        name = next(name for name, plan in plans.items() if plan.failures == wanted)
+        with self.emulator.store.write() as db:
+            assert db.execute("UPDATE devices SET name = ? WHERE name = 'device0000'", (name,)).rowcount == 1
+        return name

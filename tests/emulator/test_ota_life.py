@@ -7,7 +7,6 @@ import time
 import pytest
 
 from console.emulator import create_app
-from console.emulator.clock import Pace
 from console.emulator.ota import running
 from tests.emulator.conftest import KEY_ID, KEY_SECRET, api_of
 from tests.emulator.ota_world import World
@@ -23,23 +22,6 @@ def world(emulator, clock) -> World:
 @pytest.fixture
 def product(world) -> str:
     return world.product()
-
-
-def failing(world: World, product: str, version: str, *, once: bool, count: int = 1) -> list[str]:
-    """Names of devices whose task in a package's first batch fails, once or for good."""
-    wanted = 1 if once else running.HOPELESS
-    found = []
-    number = 0
-    while len(found) < count:
-        name = f"unlucky{number}"
-        plan = running.plan(f"{name}/default/{version}/0", Pace(), timeout=None, trial=False)
-        if plan.failures == wanted:
-            found.append(name)
-        number += 1
-    with world.emulator.store.write() as db:
-        for name in found:
-            db.execute("UPDATE devices SET name = ? WHERE name = ?", (name, f"device{found.index(name):04}"))
-    return found
 
 
 def test_an_update_runs_from_upload_to_new_versions(world, product):
@@ -128,7 +110,7 @@ def test_a_batch_without_push_waits_for_the_devices_to_ask(world, product):
 
 def test_a_failed_update_says_why_and_leaves_the_version(world, product):
     world.devices(product, 1)
-    (name,) = failing(world, product, "2.0.0", once=False)
+    name = world.make_fail()
     job = world.static(world.package(product), product)
     world.run_out()
     (task,) = world.tasks(job)
@@ -140,7 +122,7 @@ def test_a_failed_update_says_why_and_leaves_the_version(world, product):
 
 def test_a_device_that_fails_once_is_retried_after_the_interval(world, product):
     world.devices(product, 1)
-    failing(world, product, "2.0.0", once=True)
+    world.make_fail(once=True)
     job = world.static(world.package(product), product, RetryInterval=10, RetryCount=1)
     world.run_out(9 * 60)
     (task,) = world.tasks(job)
@@ -152,7 +134,7 @@ def test_a_device_that_fails_once_is_retried_after_the_interval(world, product):
 
 def test_without_retries_the_first_failure_is_the_end(world, product):
     world.devices(product, 1)
-    failing(world, product, "2.0.0", once=True)
+    world.make_fail(once=True)
     job = world.static(world.package(product), product)
     world.run_out()
     assert world.counts(job) == {"FAILED": 1}

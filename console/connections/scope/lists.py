@@ -279,7 +279,7 @@ def _gateway(scope: ScopeGuard, answer: Answer) -> Answer:
 
 
 def _tasks(scope: ScopeGuard, answer: Answer) -> Answer:
-    """Tasks are confirmed by their ids alone, and no operation tells whose they are: it is kept when they are listed."""
+    """Calls name tasks by their ids, and no operation tells whose product a task is of: it is kept when tasks are listed."""
     for task in dig(answer, "Data.SimpleOTATaskInfo[]"):
         scope.facts.learn(Sort.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
     return answer

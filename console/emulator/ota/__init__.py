@@ -5,6 +5,7 @@ packages.py   what it is updated to
 jobs.py       batches: making and reading them
 targets.py    which devices a batch takes
 tasks.py      one device in one batch: reading, confirming, cancelling
+repeating.py  running ended tasks again
 running.py    what tasks do by themselves, on the clock
 settling.py   when that is
 """
@@ -12,7 +13,7 @@ settling.py   when that is
 from __future__ import annotations
 
 from console.emulator.call import Handler
-from console.emulator.ota import jobs, modules, packages, running, tasks
+from console.emulator.ota import jobs, modules, packages, repeating, running, tasks
 from console.emulator.ota.settling import SETTLER
 
 __all__ = ["OPERATIONS", "SCHEMA", "SETTLER"]
@@ -22,5 +23,6 @@ OPERATIONS: dict[str, Handler] = {
     **packages.OPERATIONS,
     **jobs.OPERATIONS,
     **tasks.OPERATIONS,
+    **repeating.OPERATIONS,
 }
 SCHEMA = "\n".join((modules.SCHEMA, packages.SCHEMA, running.SCHEMA))

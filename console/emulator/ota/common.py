@@ -11,6 +11,7 @@ from console.emulator.formats import random_text
 from console.emulator.paging import Page
 
 UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
+TASKS_LIMIT = 10
 
 
 def paging(page: Page, total: int) -> dict[str, int]:
@@ -34,15 +35,25 @@ def package(call: Call, package_id: str) -> sqlite3.Row:
     return row
 
 
-def job(call: Call, job_id: str | None = None) -> sqlite3.Row:
-    """The caller's batch, by `JobId` unless given; raises `iot.firmware.InvalidOTAJobId`."""
+def job(call: Call, unknown: str = "iot.firmware.InvalidOTAJobId") -> sqlite3.Row:
+    """The caller's batch, by `JobId`; raises ServiceError with the code `unknown`."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM ota_jobs WHERE job_id = ? AND account = ? AND instance = ?",
-        (job_id or call.params["JobId"], call.account, call.instance),
+        (call.params["JobId"], call.account, call.instance),
     ).fetchone()
     if row is None:
-        raise ServiceError("iot.firmware.InvalidOTAJobId", "The update batch does not exist.")
+        raise ServiceError(unknown, "The update batch does not exist.")
     return row
+
+
+def task_ids(call: Call) -> list[str]:
+    """The ids under `TaskId`, each once; raises `iot.ota.TaskIdIsNull` and `iot.ota.TooManyOtaTask`."""
+    ids = list(dict.fromkeys(call.params.get("TaskId") or []))
+    if not ids:
+        raise ServiceError("iot.ota.TaskIdIsNull", "The IDs of the update tasks are missing.")
+    if len(ids) > TASKS_LIMIT:
+        raise ServiceError("iot.ota.TooManyOtaTask", f"At most {TASKS_LIMIT} tasks can be given in one call.")
+    return ids
 
 
 def product_name(db: sqlite3.Connection, product_key: str) -> str:

@@ -5,6 +5,7 @@ how long it works, and which attempts fail and why. Afterwards only its `due` is
 sets, each transition one statement, stamped with the time at which it was due and not with the time somebody looked.
 
     CONFIRM -> (ConfirmOTATask) -> QUEUED -> NOTIFIED -> IN_PROGRESS -> SUCCEEDED | FAILED | QUEUED again, to retry
+    FAILED | CANCELED -> (ReupgradeOTATask) -> QUEUED | CONFIRM, with a new course
 
 A device that is not online keeps its task QUEUED and is looked at again when it should be, half a minute later at the
 soonest.
@@ -83,7 +84,8 @@ CREATE TABLE IF NOT EXISTS ota_tasks (
     failures INTEGER NOT NULL DEFAULT 0,
     retries INTEGER NOT NULL DEFAULT 0,
     reach REAL NOT NULL DEFAULT 100,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    reruns INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS ota_tasks_due ON ota_tasks (status, due) WHERE due IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ota_tasks_active ON ota_tasks (job) WHERE active;
@@ -167,6 +169,43 @@ def start_tasks(db: sqlite3.Connection, job: sqlite3.Row, pace: Pace, now: int) 
     Earlier waiting tasks of these devices are cancelled where the job overwrites; a device that still has one in
     its way gets a task that failed (CreateOTAStaticUpgradeJob: a device is in one batch at a time).
     """
+    _clear_way(db, job, now)
+    targets = db.execute("SELECT iot_id, name, version, blocked FROM temp.ota_targets ORDER BY position")
+    return db.executemany(
+        """INSERT INTO ota_tasks (task_id, job, iot_id, name, module, src_version, status, active, due, description,
+            created, modified, notice_ms, work_ms, failures, retries, reach, reason)
+        VALUES (lower(hex(randomblob(11))) || '0100', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        _rows(job, targets, pace, now),
+    ).rowcount
+
+
+def restart_tasks(db: sqlite3.Connection, job: sqlite3.Row, pace: Pace, now: int) -> int:
+    """Start ended tasks of `job` again, those in temp.ota_targets by position; returns how many have started.
+
+    They begin as those of a new batch do, from the version that the device has now. A task whose device is in another
+    batch fails at once.
+    """
+    _clear_way(db, job, now)
+    targets = db.execute(
+        "SELECT t.id, t.name, t.reruns + 1, r.version, r.blocked FROM temp.ota_targets r "
+        "CROSS JOIN ota_tasks t ON t.id = r.position ORDER BY t.id"
+    ).fetchall()
+    started = 0
+    for number, name, reruns, version, blocked in targets:
+        opening = _BLOCKED if blocked else _opening(job, name, started, pace, now, reruns)
+        started += not blocked
+        db.execute(
+            """UPDATE ota_tasks SET status = ?, active = ?, due = ?, description = ?, notice_ms = ?, work_ms = ?,
+                failures = ?, retries = ?, reach = ?, reason = ?, src_version = ?, reruns = ?, progress = 0,
+                modified = ? WHERE id = ?""",
+            (*opening, version, reruns, now, number),
+        )
+    return started
+
+
+def _clear_way(db: sqlite3.Connection, job: sqlite3.Row, now: int) -> None:
+    """Cancel other batches' waiting tasks of the devices in temp.ota_targets where `job` overwrites; mark the devices
+    that still have one in the way."""
     same_module = "AND a.module = :module" if job["multi"] else ""
     values = {
         "module": job["module"],
@@ -188,57 +227,45 @@ def start_tasks(db: sqlite3.Connection, job: sqlite3.Row, pace: Pace, now: int) 
             (SELECT 1 FROM ota_tasks a WHERE a.iot_id = t.iot_id AND a.active {same_module})""",
         values,
     )
-    targets = db.execute("SELECT iot_id, name, version, blocked FROM temp.ota_targets ORDER BY position")
-    return db.executemany(
-        """INSERT INTO ota_tasks (task_id, job, iot_id, name, module, src_version, status, active, due, description,
-            created, modified, notice_ms, work_ms, failures, retries, reach, reason)
-        VALUES (lower(hex(randomblob(11))) || '0100', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        _rows(job, targets, pace, now),
-    ).rowcount
 
 
 def _rows(
     job: sqlite3.Row, targets: Iterable[sqlite3.Row], pace: Pace, now: int
 ) -> Iterator[tuple[object, ...]]:
     """The tasks, pushed no faster than the job allows a minute."""
-    start = job["schedule"] or now + pace.work(SECONDS_BEFORE_PUSH)
-    retries = job["retry_count"] if job["retry_interval"] is not None else 0
     pushed = 0
     for iot_id, name, version, blocked in targets:
-        fixed = (job["id"], iot_id, name, job["module"], version)
-        if blocked:
-            yield (
-                *fixed,
-                "FAILED",
-                0,
-                None,
-                "the device is in another update batch",
-                now,
-                now,
-                0,
-                0,
-                0,
-                0,
-                0.0,
-                "",
-            )
-            continue
-        course = plan(
-            f"{name}/{job['module']}/{job['dest_version']}/{job['round']}",
-            pace,
-            timeout=job["timeout"],
-            trial=bool(job["verify"]),
-        )
-        due = start + pace.work(pushed * 60 / job["per_minute"])
-        if not job["need_push"]:
-            due += pace.work(30) + 8 * course.notice_ms  # the device asks by itself, when it next gets to it
-        pushed += 1
-        waiting = bool(job["need_confirm"])
+        opening = _BLOCKED if blocked else _opening(job, name, pushed, pace, now)
+        pushed += not blocked
+        status, active, due, description, *course = opening
         yield (
-            *fixed, "CONFIRM" if waiting else "QUEUED", 1, None if waiting else due, "", now, now,
-            course.notice_ms, course.work_ms, course.failures, 0 if course.reason == TIMED_OUT else retries,
-            course.reach, course.reason,
+            job["id"], iot_id, name, job["module"], version, status, active, due, description, now, now, *course
         )  # fmt: skip
+
+
+_BLOCKED = ("FAILED", 0, None, "the device is in another update batch", 0, 0, 0, 0, 0.0, "")
+"""What `_opening` returns, for a device that another task is in the way of."""
+
+
+def _opening(
+    job: sqlite3.Row, name: str, pushed: int, pace: Pace, now: int, reruns: int = 0
+) -> tuple[object, ...]:
+    """How the task of the device `name` begins when `pushed` others go before it: status, active, due, description,
+    notice_ms, work_ms, failures, retries, reach, reason. Each of its `reruns` has another course."""
+    seed = f"{name}/{job['module']}/{job['dest_version']}/{job['round']}"
+    course = plan(
+        f"{seed}/{reruns}" if reruns else seed, pace, timeout=job["timeout"], trial=bool(job["verify"])
+    )
+    due = max(job["schedule"] or 0, now + pace.work(SECONDS_BEFORE_PUSH))
+    due += pace.work(pushed * 60 / job["per_minute"])
+    if not job["need_push"]:
+        due += pace.work(30) + 8 * course.notice_ms  # the device asks by itself, when it next gets to it
+    waiting = bool(job["need_confirm"])
+    retries = job["retry_count"] if job["retry_interval"] is not None and course.reason != TIMED_OUT else 0
+    return (
+        "CONFIRM" if waiting else "QUEUED", 1, None if waiting else due, "",
+        course.notice_ms, course.work_ms, course.failures, retries, course.reach, course.reason,
+    )  # fmt: skip
 
 
 # SQLite has no statistics of these tables; CROSS JOIN and INDEXED BY keep it from reading all tasks for a few.

@@ -108,6 +108,19 @@ def grouped(call: Call, package: sqlite3.Row, group_id: str) -> int:
     )
 
 
+def repeated(db: sqlite3.Connection, package: sqlite3.Row, tasks: list[int]) -> int:
+    """The devices of these tasks (`ota_tasks.id`, which becomes the position) that still need the package: those that
+    have another version, or for a delta package its source version."""
+    only = "AND m.version = ?" if package["kind"] == DELTA else ""
+    return _fill(
+        db,
+        f"""SELECT t.id, t.iot_id, t.name, m.version FROM ota_tasks t
+            CROSS JOIN device_modules m ON m.iot_id = t.iot_id AND m.module = t.module
+            WHERE t.id IN ({common.marks(tasks)}) AND m.version <> ? {only}""",
+        (*tasks, package["dest_version"], *([package["src_version"]] if only else [])),
+    )
+
+
 def take_reports(db: sqlite3.Connection, now: int, pace: Pace) -> None:
     """Give devices that have submitted a version since the last look to the dynamic batches that want it.
 

@@ -13,7 +13,6 @@ from console.emulator.ota import common, running
 from console.emulator.paging import Page, page_of
 
 LIST_REACH = 100_000
-CONFIRM_LIMIT = 10
 CANCELED_BY_USER = "canceled by user"
 
 
@@ -70,13 +69,7 @@ def list_ota_unfinished_task_by_device(call: Call) -> dict[str, Any]:
 
 def confirm_ota_task(call: Call) -> dict[str, Any]:
     """ConfirmOTATask: release up to 10 tasks that wait for it, all or none, while their batch is running."""
-    ids = list(dict.fromkeys(call.params.get("TaskId") or []))
-    if not ids:
-        raise ServiceError("iot.ota.TaskIdIsNull", "The tasks to confirm are missing.")
-    if len(ids) > CONFIRM_LIMIT:
-        raise ServiceError(
-            "iot.ota.TooManyOtaTask", f"At most {CONFIRM_LIMIT} tasks can be confirmed in one call."
-        )
+    ids = common.task_ids(call)
     rows = call.db.execute(
         "SELECT t.id, t.status, j.status AS job_status FROM ota_tasks t JOIN ota_jobs j ON j.id = t.job "
         f"WHERE t.task_id IN ({common.marks(ids)}) AND j.account = ? AND j.instance = ?",
