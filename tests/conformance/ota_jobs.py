@@ -92,7 +92,7 @@ def unconfirmed(platform: PreparedPlatform) -> Asked:
     return asked | {"TaskId": [tasks(platform, asked["JobId"])[0]["TaskId"]]}
 
 
-def failed(platform: World) -> Asked:
+def failed(platform: PreparedPlatform) -> Asked:
     """A completed batch whose tasks took longer than they may; and one of them."""
     asked = finished(platform, TimeoutInMinutes=1)
     return asked | {"TaskId": [tasks(platform, asked["JobId"])[0]["TaskId"]]}
