@@ -184,7 +184,7 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 # -- people ----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "access.User"
-AUTHENTICATION_BACKENDS = ["console.access.sign_in.brake.Backend"]
+AUTHENTICATION_BACKENDS = ["console.access.sign_in.lockout.LockoutBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -235,10 +235,10 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_ACCOUNT_FAILURES = env.int("SIGN_IN_ACCOUNT_FAILURES", default=30)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=30))
-AXES_HANDLER = "console.access.sign_in.brake.Brake"
+AXES_HANDLER = "console.access.sign_in.lockout.LockoutHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "console.access.sign_in.brake.account_name"
-AXES_CLIENT_IP_CALLABLE = "console.access.sign_in.brake.client_address"
+AXES_USERNAME_CALLABLE = "console.access.sign_in.lockout.account_name"
+AXES_CLIENT_IP_CALLABLE = "console.access.sign_in.lockout.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # a person's own page shows who failed in their name
@@ -330,7 +330,7 @@ SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds that a person waits for the identi
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
         "provider_class": "console.access.sign_on.provider.Provider",
-        "APPS": sign_on.apps(os.environ, insecure_http=INSECURE_HTTP),
+        "APPS": sign_on.build_apps(os.environ, insecure_http=INSECURE_HTTP),
     }
 }
 

@@ -20,7 +20,7 @@ from console.access.audit import Origin
 from console.access.models import AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
 from console.access.scope import AccessScope
 from console.access.teams import Actor
-from console.access.tokens.making import Wanted, make_personal
+from console.access.tokens.lifecycle import TokenDraft, create_personal_token
 from console.approvals.models import ApprovalRequest, digest_of
 from console.cloud.catalogue import Access, operation
 from console.cloud.client import Client as CloudClient
@@ -181,7 +181,9 @@ def populated(
     )
     waiting, draft = (asked_by(org, state, params["product_key"]) for state in ("waiting", "draft"))
     viewer = Membership.objects.select_related("team", "user").get(user=org.members["viewer"])
-    token = make_personal(Actor(viewer, Origin()), Wanted("nightly", "viewer", AccessScope(), 90)).token
+    token = create_personal_token(
+        Actor(viewer, Origin()), TokenDraft("nightly", "viewer", AccessScope(), 90)
+    ).token
     own: dict[str, dict[str, Any]] = {
         "approvals": {"pk": waiting.pk},
         "approvals:ask": {"pk": draft.pk},

@@ -21,7 +21,7 @@ from console.access.audit import Origin
 from console.access.models import AuditChain, AuditRecord, Membership
 from console.access.scope import AccessScope
 from console.access.teams import Actor
-from console.access.tokens.making import Wanted, make_personal
+from console.access.tokens.lifecycle import TokenDraft, create_personal_token
 from console.api.document import PREFIX, document, operations
 from console.cloud.catalogue import Access
 from console.cloud.catalogue import operations as catalogued
@@ -29,8 +29,21 @@ from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections.models import Connection
 from console.jobs.models import Job, Secret
-from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider, _running, provider, sign_on
-from tests.access.people import APP_SECRET, STEP, code, enter, give_app, give_recovery_codes
+from tests.access.identity_provider import (
+    CLIENT_SECRET,
+    IdentityProvider,
+    provider,
+    running_provider,
+    sign_on,
+)
+from tests.access.sign_in import (
+    APP_SECRET,
+    SECOND_STEP,
+    add_authenticator_app,
+    add_recovery_codes,
+    submit_password,
+    totp_code,
+)
 from tests.api.test_matrix import named
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, started, table
@@ -38,7 +51,16 @@ from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 # Fixtures.
-__all__ = ["_no_bells", "_no_pauses", "_running", "drain", "fleet_copied", "product", "provider", "seeded"]
+__all__ = [
+    "_no_bells",
+    "_no_pauses",
+    "drain",
+    "fleet_copied",
+    "product",
+    "provider",
+    "running_provider",
+    "seeded",
+]
 __all__ += ["populated", "started"]
 
 SignIn = Callable[[str], Client]
@@ -207,11 +229,13 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
         "encryption key": configured.FIELD_ENCRYPTION_KEYS[0],
     }
     # A passkey has no secret here: its private half stays on the person's device.
-    give_app(owner)
-    codes = give_recovery_codes(owner)
+    add_authenticator_app(owner)
+    codes = add_recovery_codes(owner)
     secrets |= {f"recovery code {number}": one for number, one in enumerate(codes)}
     actor = Actor(Membership.objects.select_related("team", "user").get(user=owner), Origin())
-    secrets["API token"] = make_personal(actor, Wanted("canary", "administrator", AccessScope(), 9)).key
+    secrets["API token"] = create_personal_token(
+        actor, TokenDraft("canary", "administrator", AccessScope(), 9)
+    ).key
     once = read(client.get(populated.url("mfa_view_recovery_codes")))
     assert [one for one in codes if one not in once] == []
     # Links that let somebody in: shown once, or sent by mail, and opened.
@@ -235,11 +259,11 @@ def test_secrets_of_people_and_programs_are_on_no_page_in_no_log_record_table_or
             continue
         seen[f"GET {name}"] = read(client.get(populated.url(name)))
         seen[f"GET {name} as a stranger"] = read(Client().get(populated.url(name)))
-    for wrong in (code(APP_SECRET, 40), codes[0]):  # a code that is none, and one that works, once
+    for wrong in (totp_code(APP_SECRET, 40), codes[0]):  # a code that is none, and one that works, once
         entering = Client()
-        seen[f"password, then {wrong == codes[0]}"] = read(enter(entering, owner.email))
-        seen[f"second step {wrong == codes[0]}"] = read(entering.post(STEP, {"code": wrong}))
-    seen["single sign-on"] = read(sign_on(Client(), provider.person("ada")))
+        seen[f"password, then {wrong == codes[0]}"] = read(submit_password(entering, owner.email))
+        seen[f"second step {wrong == codes[0]}"] = read(entering.post(SECOND_STEP, {"code": wrong}))
+    seen["single sign-on"] = read(sign_on(Client(), provider.add_user("ada")))
     bearer = {"Authorization": f"Bearer {secrets['API token']}"}
     for path, method, _described in operations(document()):
         if method == "get":

@@ -206,7 +206,7 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "account_reset_password_from_key_done": (200, 200, 405, 405),
     # Single sign-on is not there unless a provider is set up; the way to it begins by a post.
     "sign_on": (405, 405, 404, 404),
-    "sign_on_again": (302, 404, 302, 405),
+    "sign_on_confirm": (302, 404, 302, 405),
     "sign_on_callback": (404, 404, 405, 405),
     "socialaccount_login_cancelled": (200, 200, 405, 405),
     "mfa_authenticate": (302, 302, 302, 302),  # for who has entered the password

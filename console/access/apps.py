@@ -8,6 +8,6 @@ class AccessConfig(AppConfig):
     label = "access"
 
     def ready(self) -> None:
-        from console.access.sign_in import trail
+        from console.access.sign_in import audit_records
 
-        trail.listen()
+        audit_records.connect_signals()

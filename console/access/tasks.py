@@ -39,4 +39,4 @@ def tidy() -> None:
 @shared_task(name="sign_in.tidy", acks_late=False)
 def tidy_sign_in() -> None:
     """Let go of sessions that are over and of old notes about sign-ins."""
-    upkeep.tidy()
+    upkeep.delete_expired()

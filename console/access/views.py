@@ -15,7 +15,7 @@ from console.access.forms import ProfileForm
 from console.access.http import PersonRequest, TeamRequest
 from console.access.models import Team, User
 from console.access.roles import Area, Level
-from console.access.sign_in.factors import lacks_factor
+from console.access.sign_in.factors import lacks_second_factor
 from console.ui.context import THEME_COOKIE
 
 # -- the front door --------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def keep_place(request: PersonRequest) -> None:
     """Let the frame around a page of no team show the team that the person comes from, where it shows them anything."""
     slug = request.user.last_place.partition("/")[0]
     membership = request.user.memberships.select_related("team", "user").filter(team__slug=slug).first()
-    if membership is not None and not lacks_factor(request, membership.team):
+    if membership is not None and not lacks_second_factor(request, membership.team):
         request.membership = membership  # type: ignore[attr-defined]
         request.team = membership.team  # type: ignore[attr-defined]
 

@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from console.access.audit import Origin
 from console.access.models import Membership
-from console.access.tokens.acting import recognise
+from console.access.tokens.authentication import authenticate
 from console.api import limits
 from console.api.http import ApiRequest
 from console.api.once import once
@@ -103,7 +103,7 @@ def _let_in(request: Any) -> None:
 
 def _of_header(header: str, origin: Origin) -> Membership | None:
     scheme, _space, text = header.partition(" ")
-    return recognise(text.strip(), origin) if scheme.lower() == "bearer" else None
+    return authenticate(text.strip(), origin) if scheme.lower() == "bearer" else None
 
 
 def _too_many(left: limits.Left) -> Problem:

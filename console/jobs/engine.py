@@ -26,7 +26,7 @@ from django.utils.translation import gettext_noop
 from console.access.audit import Origin
 from console.access.encryption import Undecryptable
 from console.access.models import Membership, User
-from console.access.tokens.acting import NotWorking, acting
+from console.access.tokens.authentication import InvalidToken, find_membership
 from console.celery import app
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
@@ -204,8 +204,8 @@ def _membership(job: Job, actor: User) -> Membership:
     """The actor's membership as it is now, limited by the token that the job was started with. Raises Refused."""
     if job.token is not None:
         try:
-            return acting(job.token)
-        except NotWorking as ended:
+            return find_membership(job.token)
+        except InvalidToken as ended:
             raise Refused(ended.text, **ended.values) from ended
     membership = Membership.objects.select_related("team").filter(team=job.team_id, user=actor).first()
     if membership is None:

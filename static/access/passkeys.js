@@ -1,34 +1,34 @@
-// Passkeys: a form with `data-passkey` asks the browser for one when it is sent, and sends what the browser answers.
-// "create" and "get" take their options from the script that `data-options` names, "login" asks the form's address for them.
+// Passkeys: when a form with `data-passkey` is sent, ask the browser for a passkey and send its credential with the form.
+// "create" and "get" read their options from the script element that `data-options` names. "login" requests them from the form's address.
 const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
 const encode = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-const decoded = (descriptors) => (descriptors || []).map((one) => ({ ...one, id: decode(one.id) }));
+const decodeDescriptors = (descriptors) => (descriptors || []).map((descriptor) => ({ ...descriptor, id: decode(descriptor.id) }));
 
-async function create(key, alone) {
-  const chosen = {
-    ...key.authenticatorSelection,
-    residentKey: alone ? "required" : "discouraged",
-    requireResidentKey: alone,
-    ...(alone && { userVerification: "required" }),
+async function createPasskey(options, passwordless) {
+  const selection = {
+    ...options.authenticatorSelection,
+    residentKey: passwordless ? "required" : "discouraged",
+    requireResidentKey: passwordless,
+    ...(passwordless && { userVerification: "required" }),
   };
   return navigator.credentials.create({
     publicKey: {
-      ...key,
-      challenge: decode(key.challenge),
-      user: { ...key.user, id: decode(key.user.id) },
-      excludeCredentials: decoded(key.excludeCredentials),
-      authenticatorSelection: chosen,
+      ...options,
+      challenge: decode(options.challenge),
+      user: { ...options.user, id: decode(options.user.id) },
+      excludeCredentials: decodeDescriptors(options.excludeCredentials),
+      authenticatorSelection: selection,
     },
   });
 }
 
-async function get(key) {
+async function getPasskey(options) {
   return navigator.credentials.get({
-    publicKey: { ...key, challenge: decode(key.challenge), allowCredentials: decoded(key.allowCredentials) },
+    publicKey: { ...options, challenge: decode(options.challenge), allowCredentials: decodeDescriptors(options.allowCredentials) },
   });
 }
 
-function written(credential) {
+function serialize(credential) {
   const response = {};
   for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
     if (credential.response[name]) response[name] = encode(credential.response[name]);
@@ -44,21 +44,21 @@ function written(credential) {
   });
 }
 
-async function ceremony(form) {
+async function requestCredential(form) {
   if (form.dataset.passkey === "login") {
-    const answer = await fetch(form.action, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(String(answer.status));
-    return get((await answer.json()).request_options.publicKey);
+    const response = await fetch(form.action, { headers: { Accept: "application/json" } });
+    if (!response.ok) throw new Error(String(response.status));
+    return getPasskey((await response.json()).request_options.publicKey);
   }
   const options = JSON.parse(document.getElementById(form.dataset.options).textContent);
-  if (form.dataset.passkey === "get") return get(options.request_options.publicKey);
-  return create(options.creation_options.publicKey, form.elements.passwordless.checked);
+  if (form.dataset.passkey === "get") return getPasskey(options.request_options.publicKey);
+  return createPasskey(options.creation_options.publicKey, form.elements.passwordless.checked);
 }
 
-function say(form, text) {
-  const place = form.querySelector("[data-passkey-error]");
-  place.hidden = !text;
-  place.querySelector("[data-passkey-text]").textContent = text;
+function showError(form, text) {
+  const alert = form.querySelector("[data-passkey-error]");
+  alert.hidden = !text;
+  alert.querySelector("[data-passkey-text]").textContent = text;
 }
 
 document.addEventListener("submit", async (event) => {
@@ -66,18 +66,18 @@ document.addEventListener("submit", async (event) => {
   if (!form.matches("form[data-passkey]")) return;
   event.preventDefault();
   if (!window.PublicKeyCredential) {
-    say(form, form.dataset.none);
+    showError(form, form.dataset.unsupported);
     return;
   }
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
-  say(form, "");
+  showError(form, "");
   try {
-    form.elements.credential.value = written(await ceremony(form));
+    form.elements.credential.value = serialize(await requestCredential(form));
     form.submit();
   } catch (error) {
-    const texts = { InvalidStateError: form.dataset.known, SecurityError: form.dataset.none };
-    say(form, texts[error.name] || form.dataset.failed);
+    const texts = { InvalidStateError: form.dataset.duplicate, SecurityError: form.dataset.unsupported };
+    showError(form, texts[error.name] || form.dataset.failed);
     button.disabled = false;
   }
 });

@@ -1,4 +1,4 @@
-"""Sessions: how long they last, what their id is worth, and how people see and end their own."""
+"""Sessions: how long they last, when their ID changes, and how users see and end their own."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from console.access.models import AuditRecord, User
-from console.access.sign_in.agents import device
+from console.access.sign_in.user_agents import describe_device
 from console.access.tasks import tidy_sign_in
-from tests.access.people import enter, is_inside
+from tests.access.sign_in import is_signed_in, submit_password
 from tests.conftest import PASSWORD, Organization
 
-PERSON = "operator@acme.test"
-SECURITY, OTHERS = "/account/security/", "/account/security/sessions/end-others/"
-NEW = "a wholly different one"
+USER = "operator@acme.test"
+SECURITY, END_OTHERS = "/account/security/", "/account/security/sessions/end-others/"
+NEW_PASSWORD = "a wholly different one"
 
 
 @pytest.fixture
@@ -34,73 +34,73 @@ def clock() -> Iterator[Any]:
         yield traveller
 
 
-def signed_in(email: str = PERSON, **extra: Any) -> Client:
+def signed_in_client(email: str = USER, **extra: Any) -> Client:
     client = Client(**extra)
-    enter(client, email)
-    assert is_inside(client)
+    submit_password(client, email)
+    assert is_signed_in(client)
     return client
 
 
-# -- how long ----------------------------------------------------------------------------------------------------------
+# -- expiry ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_that_nobody_uses_ends(org: Organization, clock: Any) -> None:
-    client = signed_in()
+def test_an_unused_session_expires(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
     clock.shift(timedelta(minutes=29))
-    assert is_inside(client)
+    assert is_signed_in(client)
     clock.shift(timedelta(minutes=31))
-    assert not is_inside(client)
-    assert not is_inside(client), "and does not come back"
+    assert not is_signed_in(client)
+    assert not is_signed_in(client), "and stays expired"
 
 
-def test_a_session_that_was_never_used_after_sign_in_ends_too(org: Organization, clock: Any) -> None:
+def test_a_session_never_used_after_sign_in_expires_too(org: Organization, clock: Any) -> None:
     client = Client()
-    enter(client, PERSON)
+    submit_password(client, USER)
     clock.shift(timedelta(minutes=31))
-    assert not is_inside(client)
+    assert not is_signed_in(client)
     assert AuditRecord.objects.filter(operation="session.expire").count() == 1
 
 
-def test_a_session_ends_however_much_it_is_used(org: Organization, clock: Any) -> None:
-    client = signed_in()
+def test_a_session_in_use_expires_after_its_maximum_age(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
     for _ in range(12 * 4 - 1):
         clock.shift(timedelta(minutes=15))
-        assert is_inside(client)
+        assert is_signed_in(client)
     clock.shift(timedelta(minutes=16))
-    assert not is_inside(client)
+    assert not is_signed_in(client)
 
 
-def test_what_a_page_asks_by_itself_keeps_nobody_signed_in(org: Organization, clock: Any) -> None:
-    client = signed_in()
+def test_background_requests_of_a_page_do_not_keep_the_session_alive(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
     for _ in range(7):
         clock.shift(timedelta(minutes=5))
         client.get("/acme/sandbox/jobs/tray/", headers={"HX-Request": "true", "X-Poll": "1"})
-    answer = client.get("/acme/sandbox/jobs/tray/", headers={"HX-Request": "true", "X-Poll": "1"})
-    assert answer.status_code == 401
-    assert answer["X-Sign-In"].startswith("/accounts/login/")
+    response = client.get("/acme/sandbox/jobs/tray/", headers={"HX-Request": "true", "X-Poll": "1"})
+    assert response.status_code == 401
+    assert response["X-Sign-In"].startswith("/accounts/login/")
 
 
-def test_the_end_is_answered_as_signed_out(org: Organization, clock: Any) -> None:
-    page, part = signed_in(), signed_in("viewer@acme.test")
+def test_an_expired_session_redirects_to_sign_in(org: Organization, clock: Any) -> None:
+    page, fragment = signed_in_client(), signed_in_client("viewer@acme.test")
     clock.shift(timedelta(hours=1))
     assert page.get("/acme/sandbox/")["Location"] == "/accounts/login/?next=/acme/sandbox/"
-    answer = part.get("/acme/sandbox/", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer["X-Sign-In"]) == (401, "/accounts/login/?next=/acme/sandbox/")
+    response = fragment.get("/acme/sandbox/", headers={"HX-Request": "true"})
+    assert (response.status_code, response["X-Sign-In"]) == (401, "/accounts/login/?next=/acme/sandbox/")
 
 
-def test_what_ended_is_gone_from_the_database(org: Organization, clock: Any) -> None:
-    client = signed_in()
+def test_an_expired_session_is_deleted_from_the_database(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
     key = client.session.session_key
     clock.shift(timedelta(hours=1))
     client.get("/account/profile/")
     assert not Session.objects.filter(pk=key).exists()
     stolen = Client()
     stolen.cookies[configured.SESSION_COOKIE_NAME] = key
-    assert not is_inside(stolen)
+    assert not is_signed_in(stolen)
 
 
-def test_a_session_in_use_is_written_once_a_minute_at_most(org: Organization, clock: Any) -> None:
-    client = signed_in()
+def test_a_session_in_use_is_saved_once_a_minute_at_most(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
     writes = []
     for seconds in (1, 30, 28, 2):
         clock.shift(timedelta(seconds=seconds))
@@ -115,10 +115,10 @@ def test_a_session_in_use_is_written_once_a_minute_at_most(org: Organization, cl
     assert writes[3] > 0
 
 
-# -- its id ------------------------------------------------------------------------------------------------------------
+# -- session ID ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_planted_session_is_worth_nothing(org: Organization) -> None:
+def test_a_planted_session_id_gets_no_access(org: Organization) -> None:
     attacker, victim = Client(), Client()
     attacker.get("/accounts/login/")
     session = attacker.session
@@ -126,26 +126,26 @@ def test_a_planted_session_is_worth_nothing(org: Organization) -> None:
     session.save()
     victim.cookies[configured.SESSION_COOKIE_NAME] = session.session_key
     attacker.cookies[configured.SESSION_COOKIE_NAME] = session.session_key
-    enter(victim, PERSON)
-    assert is_inside(victim)
-    assert not is_inside(attacker)
+    submit_password(victim, USER)
+    assert is_signed_in(victim)
+    assert not is_signed_in(attacker)
 
 
-def test_the_id_changes_when_somebody_confirms_that_it_is_they(org: Organization) -> None:
-    client, thief = signed_in(), Client()
+def test_the_session_id_changes_when_the_user_confirms_their_identity(org: Organization) -> None:
+    client, thief = signed_in_client(), Client()
     thief.cookies[configured.SESSION_COOKIE_NAME] = client.session.session_key
-    assert is_inside(thief)
+    assert is_signed_in(thief)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert is_inside(client)
-    assert not is_inside(thief)
+    assert is_signed_in(client)
+    assert not is_signed_in(thief)
     assert UserSession.objects.get().session_key == client.session.session_key
 
 
 def test_signing_out_ends_the_session_on_the_server(org: Organization) -> None:
-    client, thief = signed_in(), Client()
+    client, thief = signed_in_client(), Client()
     thief.cookies[configured.SESSION_COOKIE_NAME] = client.session.session_key
     client.post("/accounts/logout/")
-    assert not is_inside(thief)
+    assert not is_signed_in(thief)
     assert not UserSession.objects.exists()
     assert AuditRecord.objects.filter(operation="session.sign_out").count() == 1
 
@@ -153,71 +153,72 @@ def test_signing_out_ends_the_session_on_the_server(org: Organization) -> None:
 # -- seeing and ending them ----------------------------------------------------------------------------------------------
 
 
-def test_people_see_where_they_are_signed_in(org: Organization) -> None:
-    here = signed_in(
+def test_users_see_their_own_sessions(org: Organization) -> None:
+    current = signed_in_client(
         HTTP_USER_AGENT="Mozilla/5.0 (X11; Linux x86_64) Gecko Firefox/140.0", REMOTE_ADDR="10.0.0.1"
     )
-    signed_in(HTTP_USER_AGENT="Mozilla/5.0 (iPhone) AppleWebKit Safari/605", REMOTE_ADDR="10.0.0.2")
-    signed_in("viewer@acme.test", REMOTE_ADDR="10.0.0.3")
-    page = here.get(SECURITY).content.decode()
+    signed_in_client(HTTP_USER_AGENT="Mozilla/5.0 (iPhone) AppleWebKit Safari/605", REMOTE_ADDR="10.0.0.2")
+    signed_in_client("viewer@acme.test", REMOTE_ADDR="10.0.0.3")
+    page = current.get(SECURITY).content.decode()
     assert "Firefox, Linux" in page
     assert "Safari, iPhone" in page
     assert "10.0.0.2" in page
     assert "10.0.0.3" not in page
 
 
-def test_one_of_them_can_be_ended(org: Organization) -> None:
-    here, there = signed_in(), signed_in()
-    pk = UserSession.objects.get(session_key=there.session.session_key).pk
-    assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 302
-    assert is_inside(here)
-    assert not is_inside(there)
-    assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 404
+def test_a_user_can_end_one_of_their_sessions(org: Organization) -> None:
+    current, other = signed_in_client(), signed_in_client()
+    pk = UserSession.objects.get(session_key=other.session.session_key).pk
+    assert current.post(f"/account/security/sessions/{pk}/end/").status_code == 302
+    assert is_signed_in(current)
+    assert not is_signed_in(other)
+    assert current.post(f"/account/security/sessions/{pk}/end/").status_code == 404
 
 
-def test_nobody_ends_the_session_of_another_person(org: Organization) -> None:
-    here, theirs = signed_in(), signed_in("viewer@acme.test")
-    pk = UserSession.objects.get(session_key=theirs.session.session_key).pk
-    assert here.post(f"/account/security/sessions/{pk}/end/").status_code == 404
-    assert is_inside(theirs)
+def test_a_user_cannot_end_the_session_of_another_user(org: Organization) -> None:
+    current, foreign = signed_in_client(), signed_in_client("viewer@acme.test")
+    pk = UserSession.objects.get(session_key=foreign.session.session_key).pk
+    assert current.post(f"/account/security/sessions/{pk}/end/").status_code == 404
+    assert is_signed_in(foreign)
 
 
-def test_signing_out_everywhere_else(org: Organization) -> None:
-    here, there, theirs = signed_in(), signed_in(), signed_in("viewer@acme.test")
-    assert "Sign out everywhere else" in here.get(SECURITY).content.decode()
-    assert here.post(OTHERS).status_code == 302
-    assert (is_inside(here), is_inside(there), is_inside(theirs)) == (True, False, True)
-    assert AuditRecord.objects.filter(operation="session.end", actor__email=PERSON).exists()
-    assert here.post(OTHERS).status_code == 302, "safe to repeat"
+def test_a_user_can_end_all_other_sessions(org: Organization) -> None:
+    current, other, foreign = signed_in_client(), signed_in_client(), signed_in_client("viewer@acme.test")
+    assert "Sign out everywhere else" in current.get(SECURITY).content.decode()
+    assert current.post(END_OTHERS).status_code == 302
+    assert (is_signed_in(current), is_signed_in(other), is_signed_in(foreign)) == (True, False, True)
+    assert AuditRecord.objects.filter(operation="session.end", actor__email=USER).exists()
+    assert current.post(END_OTHERS).status_code == 302, "safe to repeat"
 
 
-def test_a_new_password_ends_the_others(org: Organization) -> None:
-    here, there = signed_in(), signed_in()
-    answer = here.post(
-        "/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+def test_a_new_password_ends_the_other_sessions(org: Organization) -> None:
+    current, other = signed_in_client(), signed_in_client()
+    response = current.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
     )
-    assert answer.status_code == 302
-    assert (is_inside(here), is_inside(there)) == (True, False)
+    assert response.status_code == 302
+    assert (is_signed_in(current), is_signed_in(other)) == (True, False)
     assert AuditRecord.objects.filter(operation="password.change").exists()
 
 
-def test_a_reset_ends_them_all_and_signs_nobody_in(org: Organization, mailoutbox: Any) -> None:
-    there, stranger = signed_in(), Client()
-    stranger.post("/accounts/password/reset/", {"email": PERSON})
+def test_a_password_reset_ends_all_sessions_and_signs_nobody_in(org: Organization, mailoutbox: Any) -> None:
+    other, stranger = signed_in_client(), Client()
+    stranger.post("/accounts/password/reset/", {"email": USER})
     link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     assert link is not None
     form = stranger.get(link[1])["Location"]
-    stranger.post(form, {"password1": NEW, "password2": NEW})
-    assert User.objects.get(email=PERSON).check_password(NEW)
-    assert (is_inside(there), is_inside(stranger)) == (False, False)
+    stranger.post(form, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+    assert User.objects.get(email=USER).check_password(NEW_PASSWORD)
+    assert (is_signed_in(other), is_signed_in(stranger)) == (False, False)
     assert AuditRecord.objects.filter(operation="password.reset").exists()
     assert "token" not in str(Client().get(link[1]).headers), "the link works once"
     assert Client().get(link[1]).status_code == 200
 
 
-def test_latest_sign_ins_show_who_failed_too(org: Organization) -> None:
-    enter(Client(), PERSON, "not the password", REMOTE_ADDR="10.66.0.1")
-    page = signed_in(REMOTE_ADDR="10.66.0.2").get(SECURITY).content.decode()
+def test_the_latest_sign_ins_include_failures(org: Organization) -> None:
+    submit_password(Client(), USER, "not the password", REMOTE_ADDR="10.66.0.1")
+    page = signed_in_client(REMOTE_ADDR="10.66.0.2").get(SECURITY).content.decode()
     assert page.index("10.66.0.2") < page.index("10.66.0.1")
     assert "Wrong password or code" in page
 
@@ -231,14 +232,14 @@ def test_latest_sign_ins_show_who_failed_too(org: Organization) -> None:
         ("", "Unknown device"),
     ],
 )
-def test_devices_are_called_by_what_people_know(agent: str, name: str) -> None:
-    assert device(agent) == name
+def test_the_device_is_described_by_browser_and_system(agent: str, name: str) -> None:
+    assert describe_device(agent) == name
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        OTHERS,
+        END_OTHERS,
         "/account/security/sessions/1/end/",
         "/accounts/app/set-up/",
         "/accounts/app/remove/",
@@ -257,7 +258,7 @@ def test_devices_are_called_by_what_people_know(agent: str, name: str) -> None:
         "/accounts/password/reset/",
     ],
 )
-def test_a_post_from_another_site_does_nothing(org: Organization, path: str) -> None:
+def test_a_post_from_another_site_is_refused(org: Organization, path: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(org.members["operator"])
     assert client.post(path).status_code == 403
@@ -266,31 +267,31 @@ def test_a_post_from_another_site_does_nothing(org: Organization, path: str) -> 
 
 @pytest.mark.parametrize("password", ["short", "password1234", "operator@acme.test", "123456789012"])
 def test_a_weak_new_password_is_refused(org: Organization, password: str) -> None:
-    signed_in().post(
+    signed_in_client().post(
         "/accounts/password/change/",
         {"oldpassword": PASSWORD, "password1": password, "password2": password},
     )
-    assert User.objects.get(email=PERSON).check_password(PASSWORD)
+    assert User.objects.get(email=USER).check_password(PASSWORD)
 
 
-def test_a_long_password_of_any_letters_is_taken_whole(org: Organization) -> None:
+def test_a_long_password_of_any_characters_is_not_truncated(org: Organization) -> None:
     long = "пароль из многих слов 密码 🔑 " * 6
     assert len(long) > 128
-    client = signed_in()
+    client = signed_in_client()
     client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": long, "password2": long})
-    assert User.objects.get(email=PERSON).check_password(long)
-    assert not User.objects.get(email=PERSON).check_password(long[:-1])
+    assert User.objects.get(email=USER).check_password(long)
+    assert not User.objects.get(email=USER).check_password(long[:-1])
     other = Client()
-    enter(other, PERSON, long)
-    assert is_inside(other)
+    submit_password(other, USER, long)
+    assert is_signed_in(other)
 
 
-def test_what_signing_in_leaves_behind_is_let_go(org: Organization, clock: Any) -> None:
-    signed_in()
-    enter(Client(), "nobody@acme.test", "x")
-    kept = (Session, UserSession, AccessLog, AccessFailureLog)
+def test_old_sign_in_data_is_deleted(org: Organization, clock: Any) -> None:
+    signed_in_client()
+    submit_password(Client(), "nobody@acme.test", "x")
+    models = (Session, UserSession, AccessLog, AccessFailureLog)
     tidy_sign_in()
-    assert all(model.objects.exists() for model in kept)
+    assert all(model.objects.exists() for model in models)
     clock.shift(timedelta(days=31))
     tidy_sign_in()
-    assert [model for model in (*kept, AccessAttempt) if model.objects.exists()] == []
+    assert [model for model in (*models, AccessAttempt) if model.objects.exists()] == []

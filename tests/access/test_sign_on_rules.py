@@ -1,4 +1,4 @@
-"""The page where owners say whom single sign-on brings into their team."""
+"""The page where owners edit the single sign-on rules of their team."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from console.access.models import AuditRecord, CustomRole, Membership, SignOnRule
-from tests.access.identity_provider import sign_on_through
+from tests.access.identity_provider import provider_settings
 from tests.conftest import PASSWORD, Organization
 
 PAGE = "/acme/-/sign-on/"
@@ -29,7 +29,7 @@ def fields(**changed: Any) -> dict[str, Any]:
     return {"by": "domain", "value": "corp.test", "role": "viewer", "scope": "all"} | changed
 
 
-def kept() -> list[tuple[str, str, str]]:
+def stored_rules() -> list[tuple[str, str, str]]:
     return list(SignOnRule.objects.values_list("claim", "value", "role_slug"))
 
 
@@ -41,10 +41,10 @@ def rules(org: Organization) -> list[SignOnRule]:
     ]
 
 
-def test_an_owner_adds_rules_which_count_in_the_order_they_came(owner: Client, org: Organization) -> None:
+def test_an_owner_adds_rules_which_apply_in_the_order_of_creation(owner: Client, org: Organization) -> None:
     assert owner.post(f"{PAGE}add/", fields(value=" @Corp.TEST ")).status_code == 302
     owner.post(f"{PAGE}add/", fields(by="claim", claim="groups", value="Fleet-Ops", role="operator"))
-    assert kept() == [("", "corp.test", "viewer"), ("groups", "Fleet-Ops", "operator")]
+    assert stored_rules() == [("", "corp.test", "viewer"), ("groups", "Fleet-Ops", "operator")]
     record = AuditRecord.objects.for_team(org.team).filter(operation="sign_on.add_rule").latest("id")
     assert (record.target, record.parameters["role"], record.outcome) == (
         "groups Fleet-Ops",
@@ -52,18 +52,18 @@ def test_an_owner_adds_rules_which_count_in_the_order_they_came(owner: Client, o
         "done",
     )
     page = owner.get(PAGE).content.decode()
-    assert page.index("E-mail address at corp.test") < page.index("groups: Fleet-Ops")
+    assert page.index("Email domain: corp.test") < page.index("groups: Fleet-Ops")
 
 
-def test_a_rule_can_be_narrowed(owner: Client, org: Organization) -> None:
+def test_a_rule_can_have_a_limited_access_scope(owner: Client, org: Organization) -> None:
     owner.post(f"{PAGE}add/", fields(scope="part", connections=[org.connection.pk]))
     assert SignOnRule.objects.get().access_scope == {"connections": [org.connection.pk]}
 
 
-def test_a_connection_of_another_team_is_no_reach(owner: Client, org: Organization) -> None:
-    answer = owner.post(f"{PAGE}add/", fields(scope="part", connections=[org.other_connection.pk]))
-    assert answer.status_code == 422
-    assert kept() == []
+def test_a_connection_of_another_team_cannot_be_in_the_access_scope(owner: Client, org: Organization) -> None:
+    response = owner.post(f"{PAGE}add/", fields(scope="part", connections=[org.other_connection.pk]))
+    assert response.status_code == 422
+    assert stored_rules() == []
 
 
 @pytest.mark.parametrize(
@@ -80,25 +80,25 @@ def test_a_connection_of_another_team_is_no_reach(owner: Client, org: Organizati
         {"by": "claim", "claim": "a\x00", "value": "x"},
     ],
 )
-def test_a_rule_that_cannot_be_is_refused_and_what_was_typed_stays(
+def test_an_invalid_rule_is_refused_and_the_input_is_kept(
     owner: Client, org: Organization, wrong: dict[str, Any]
 ) -> None:
-    answer = owner.post(f"{PAGE}add/", fields(claim="kept-claim") | wrong)
-    assert answer.status_code == 422
-    assert kept() == []
+    response = owner.post(f"{PAGE}add/", fields(claim="kept-claim") | wrong)
+    assert response.status_code == 422
+    assert stored_rules() == []
     if "claim" not in wrong:
-        assert "kept-claim" in answer.content.decode()
+        assert "kept-claim" in response.content.decode()
 
 
-def test_there_is_one_rule_for_a_value(owner: Client, rules: list[SignOnRule]) -> None:
+def test_a_duplicate_rule_is_refused(owner: Client, rules: list[SignOnRule]) -> None:
     for path in ("add/", f"{rules[1].pk}/"):
-        answer = owner.post(PAGE + path, fields(value="A.test"))
-        assert answer.status_code == 422
-        assert "There is a rule for this already" in answer.content.decode()
-    assert len(kept()) == 3
+        response = owner.post(PAGE + path, fields(value="A.test"))
+        assert response.status_code == 422
+        assert "A rule for this value already exists" in response.content.decode()
+    assert len(stored_rules()) == 3
 
 
-def test_a_role_of_the_teams_own_can_be_given_but_none_beyond_the_givers(
+def test_a_rule_can_assign_custom_roles_but_none_beyond_the_owners_permissions(
     owner: Client, org: Organization
 ) -> None:
     CustomRole.objects.create(team=org.team, slug="night", name="Night shift", levels={"devices": 1})
@@ -109,42 +109,45 @@ def test_a_role_of_the_teams_own_can_be_given_but_none_beyond_the_givers(
     assert owner.post(f"{PAGE}add/", fields(role="beyond", value="b.test")).status_code == 422
 
 
-def test_an_owner_changes_a_rule_and_the_trail_says_what_it_was(
+def test_an_owner_changes_a_rule_and_the_old_values_are_recorded(
     owner: Client, rules: list[SignOnRule]
 ) -> None:
     assert owner.post(f"{PAGE}{rules[0].pk}/", fields(value="z.test", role="operator")).status_code == 302
-    assert kept()[0] == ("", "z.test", "operator")
+    assert stored_rules()[0] == ("", "z.test", "operator")
     record = AuditRecord.objects.get(operation="sign_on.change_rule")
     assert (record.before["rule"], record.before["role"]) == ("@ a.test", "viewer")
     assert (record.parameters["rule"], record.parameters["role"]) == ("@ z.test", "operator")
 
 
-def test_rules_are_moved_and_at_the_end_of_the_list_nothing_happens(
-    owner: Client, rules: list[SignOnRule]
-) -> None:
+def test_rules_are_moved_up_and_down_within_the_list(owner: Client, rules: list[SignOnRule]) -> None:
     a, b, c = rules
 
     def order() -> str:
         return "".join(value[0] for value in SignOnRule.objects.values_list("value", flat=True))
 
-    for rule, to, then in ((c, "up", "acb"), (a, "up", "acb"), (b, "down", "acb"), (a, "down", "cab")):
-        assert owner.post(f"{PAGE}{rule.pk}/move/", {"to": to}).status_code == 302
-        assert order() == then
+    for rule, direction, expected in (
+        (c, "up", "acb"),
+        (a, "up", "acb"),
+        (b, "down", "acb"),
+        (a, "down", "cab"),
+    ):
+        assert owner.post(f"{PAGE}{rule.pk}/move/", {"to": direction}).status_code == 302
+        assert order() == expected
 
 
-def test_a_deleted_rule_is_gone_and_recorded(owner: Client, rules: list[SignOnRule]) -> None:
+def test_an_owner_deletes_a_rule_and_the_deletion_is_recorded(owner: Client, rules: list[SignOnRule]) -> None:
     assert owner.get(f"{PAGE}{rules[0].pk}/delete/").status_code == 200
-    assert len(kept()) == 3
+    assert len(stored_rules()) == 3
     owner.post(f"{PAGE}{rules[0].pk}/delete/")
-    assert [value for _, value, _ in kept()] == ["b.test", "c.test"]
+    assert [value for _, value, _ in stored_rules()] == ["b.test", "c.test"]
     assert AuditRecord.objects.get(operation="sign_on.delete_rule").before["rule"] == "@ a.test"
     assert owner.post(f"{PAGE}{rules[0].pk}/delete/").status_code == 404
 
 
 def test_another_teams_rule_is_not_found(owner: Client, org: Organization) -> None:
-    theirs = SignOnRule.objects.create(team=org.other_team, value="corp.test", role_slug="viewer")
+    foreign_rule = SignOnRule.objects.create(team=org.other_team, value="corp.test", role_slug="viewer")
     for path in ("", "move/", "delete/"):
-        assert owner.post(f"{PAGE}{theirs.pk}/{path}", fields()).status_code == 404
+        assert owner.post(f"{PAGE}{foreign_rule.pk}/{path}", fields()).status_code == 404
     assert "corp.test" not in owner.get(PAGE).content.decode()
 
 
@@ -154,57 +157,57 @@ def test_only_owners_see_or_change_the_rules(
     for role in ("administrator", "viewer"):
         assert sign_in(role).get(PAGE).status_code == 403
         assert sign_in(role).post(f"{PAGE}{rules[0].pk}/delete/").status_code == 403
-    assert len(kept()) == 3
+    assert len(stored_rules()) == 3
 
 
-def test_an_owner_who_was_lowered_meanwhile_changes_nothing(
+def test_a_former_owner_cannot_change_rules(
     owner: Client, org: Organization, rules: list[SignOnRule]
 ) -> None:
     Membership.objects.filter(user=org.members["owner"]).update(role_slug="administrator")
     assert owner.post(f"{PAGE}add/", fields()).status_code == 403
-    assert len(kept()) == 3
+    assert len(stored_rules()) == 3
 
 
-def test_changing_rules_asks_for_a_fresh_proof(
+def test_changing_rules_requires_a_recent_confirmation(
     org: Organization, rules: list[SignOnRule], sign_in: SignIn
 ) -> None:
-    stale = sign_in("owner")
-    session = stale.session
-    session.pop("account_authentication_methods", None)  # signed in, and when that was is not known
+    client = sign_in("owner")
+    session = client.session
+    session.pop("account_authentication_methods", None)  # signed in at an unknown time
     session.save()
-    assert stale.get(PAGE).status_code == 200
+    assert client.get(PAGE).status_code == 200
     for path in ("add/", f"{rules[0].pk}/", f"{rules[0].pk}/move/", f"{rules[0].pk}/delete/"):
-        answer = stale.post(PAGE + path, fields())
-        assert (answer.status_code, answer["Location"][:24]) == (302, "/accounts/reauthenticate")
-    assert len(kept()) == 3
+        response = client.post(PAGE + path, fields())
+        assert (response.status_code, response["Location"][:24]) == (302, "/accounts/reauthenticate")
+    assert len(stored_rules()) == 3
 
 
-def test_the_page_says_whether_rules_count_at_all(owner: Client, settings: Any) -> None:
-    assert "No identity provider is set up" in owner.get(PAGE).content.decode()
-    settings.SOCIALACCOUNT_PROVIDERS = sign_on_through("https://login.corp.test")
-    assert "People sign in with Corp Login" in owner.get(PAGE).content.decode()
+def test_the_page_says_whether_a_provider_is_configured(owner: Client, settings: Any) -> None:
+    assert "No identity provider is configured" in owner.get(PAGE).content.decode()
+    settings.SOCIALACCOUNT_PROVIDERS = provider_settings("https://login.corp.test")
+    assert "Users sign in with Corp Login" in owner.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("claims", "says"),
+    ("claims", "result"),
     [
-        ({"email": "ada@b.test", "email_verified": True}, "E-mail address at b.test"),
-        ({"email": "ada@z.test", "email_verified": True}, "No rule fits"),
-        ({"email": "ada@b.test"}, "no verified e-mail address"),
-        ({}, "no verified e-mail address"),
+        ({"email": "ada@b.test", "email_verified": True}, "Email domain: b.test"),
+        ({"email": "ada@z.test", "email_verified": True}, "No rule matches"),
+        ({"email": "ada@b.test"}, "no verified email address"),
+        ({}, "no verified email address"),
     ],
 )
-def test_rules_can_be_tried(
-    owner: Client, rules: list[SignOnRule], claims: dict[str, Any], says: str
+def test_rules_can_be_tested_with_claims(
+    owner: Client, rules: list[SignOnRule], claims: dict[str, Any], result: str
 ) -> None:
-    assert says in owner.post(f"{PAGE}try/", {"claims": json.dumps(claims)}).content.decode()
+    assert result in owner.post(f"{PAGE}try/", {"claims": json.dumps(claims)}).content.decode()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '"x"', "[" * 9000])
-def test_what_is_no_claims_is_said_at_the_field(owner: Client, text: str) -> None:
+def test_invalid_claims_are_refused(owner: Client, text: str) -> None:
     assert owner.post(f"{PAGE}try/", {"claims": text}).status_code == 422
 
 
-def test_what_is_tried_is_shown_as_text(owner: Client, rules: list[SignOnRule]) -> None:
-    answer = owner.post(f"{PAGE}try/", {"claims": '{"x": "<script>alert(1)</script>"}'})
-    assert "<script>alert" not in answer.content.decode()
+def test_tested_claims_are_escaped(owner: Client, rules: list[SignOnRule]) -> None:
+    response = owner.post(f"{PAGE}try/", {"claims": '{"x": "<script>alert(1)</script>"}'})
+    assert "<script>alert" not in response.content.decode()

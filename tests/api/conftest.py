@@ -15,7 +15,7 @@ from console.access.audit import Origin
 from console.access.models import Membership, Team, User
 from console.access.scope import AccessScope
 from console.access.teams import Actor
-from console.access.tokens.making import Made, Wanted, make_for_team, make_personal
+from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
 from tests.populated import fleet_copied, populated, seeded
 
@@ -29,7 +29,7 @@ WHOLE = AccessScope()
 class Program:
     """What holds a token and asks the API."""
 
-    made: Made
+    made: CreatedToken
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer to a request; `body` is sent as JSON."""
@@ -85,8 +85,8 @@ def program(org: Organization) -> MakeProgram:
     ) -> Program:
         user = org.outsider if by == "outsider" else org.members[by]
         team = org.other_team if by == "outsider" else org.team
-        wanted = Wanted(name or f"{by} {role} {len(access_scope.kept())}", role, access_scope, days)
-        making = make_for_team if team_token else make_personal
+        wanted = TokenDraft(name or f"{by} {role} {len(access_scope.kept())}", role, access_scope, days)
+        making = create_team_token if team_token else create_personal_token
         return Program(making(actor_of(team, user), wanted))
 
     return make

@@ -11,7 +11,7 @@ from django.test import Client
 
 from console.access.audit import Origin
 from console.access.models import ApiToken, AuditRecord, Membership
-from console.access.tokens.making import revoke
+from console.access.tokens.lifecycle import revoke_token
 from console.approvals import actions as approvals
 from console.approvals.models import ApprovalRequest
 from console.cloud.errors import NotFound
@@ -98,7 +98,7 @@ def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
     job = Job.objects.get(pk=register(robot, product).json()["id"])
     until(job, "register", clock)
     if end == "revoked":
-        revoke(robot.made.token, org.members["administrator"], Origin())
+        revoke_token(robot.made.token, org.members["administrator"], Origin())
     elif end == "lowered":
         ApiToken.objects.update(role_slug="viewer")
     else:
@@ -116,7 +116,7 @@ def test_a_person_who_starts_a_programs_draft_acts_with_their_own_rights(
 ) -> None:
     robot = program("owner", "operator")
     job = Job.objects.get(pk=register(robot, product, start=False).json()["id"])
-    revoke(robot.made.token, org.members["owner"], Origin())
+    revoke_token(robot.made.token, org.members["owner"], Origin())
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     job = drain(job)
     assert (job.state, job.token) == (Job.State.SUCCEEDED, None)

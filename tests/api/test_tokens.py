@@ -16,11 +16,17 @@ from console.access.models import ApiToken, AuditRecord, CustomRole, Membership,
 from console.access.roles import BUILT_IN
 from console.access.scope import AccessScope
 from console.access.tokens import keys
-from console.access.tokens.making import Wanted, giveable, make_for_team, make_personal, revoke
+from console.access.tokens.lifecycle import (
+    TokenDraft,
+    create_personal_token,
+    create_team_token,
+    list_token_roles,
+    revoke_token,
+)
 from tests.api.conftest import MakeProgram, actor_of
 from tests.conftest import Organization
 
-WANTED = Wanted("nightly", "viewer", AccessScope(), 90)
+WANTED = TokenDraft("nightly", "viewer", AccessScope(), 90)
 
 
 def status(program) -> int:
@@ -29,10 +35,10 @@ def status(program) -> int:
 
 def test_a_key_is_told_from_what_is_none_by_its_form_and_checksum() -> None:
     key = keys.new_key()
-    assert keys.looks_right(key)
+    assert keys.is_well_formed(key)
     changed = key[:10] + ("a" if key[10] != "a" else "b") + key[11:]
     for wrong in (changed, key[:-1], key + "0", key.removeprefix("fd_"), "", "fd_", key + "\n", key.upper()):
-        assert not keys.looks_right(wrong)
+        assert not keys.is_well_formed(wrong)
     assert len({keys.new_key() for _ in range(100)}) == 100
 
 
@@ -47,12 +53,12 @@ def test_of_a_token_only_a_digest_is_kept(org: Organization, program: MakeProgra
 def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(org: Organization) -> None:
     for slug in BUILT_IN:
         actor = actor_of(org.team, org.members[slug])
-        given = {role.slug for role in giveable(actor.membership)}
+        given = {role.slug for role in list_token_roles(actor.membership)}
         assert "owner" not in given
         assert all(actor.membership.role.includes(BUILT_IN[role]) for role in given)
         for refused in {*BUILT_IN, "nothing"} - given:
             with pytest.raises(PermissionDenied):
-                make_personal(actor, Wanted("x", refused, AccessScope(), 1))
+                create_personal_token(actor, TokenDraft("x", refused, AccessScope(), 1))
     assert not ApiToken.objects.exists()
     assert AuditRecord.objects.filter(operation="token.make", outcome="refused").count() >= len(BUILT_IN)
 
@@ -60,25 +66,27 @@ def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(org: Orga
 @pytest.mark.parametrize("days", [0, -1, 366])
 def test_a_token_works_for_a_year_at_most(org: Organization, days: int) -> None:
     with pytest.raises(ValidationError):
-        make_personal(actor_of(org.team, org.members["owner"]), Wanted("x", "viewer", AccessScope(), days))
+        create_personal_token(
+            actor_of(org.team, org.members["owner"]), TokenDraft("x", "viewer", AccessScope(), days)
+        )
 
 
 def test_only_who_may_change_members_makes_tokens_of_the_team(org: Organization) -> None:
     for slug in ("viewer", "operator", "release-engineer"):
         with pytest.raises(PermissionDenied):
-            make_for_team(actor_of(org.team, org.members[slug]), WANTED)
+            create_team_token(actor_of(org.team, org.members[slug]), WANTED)
     assert not User.objects.filter(is_service=True).exists()
 
 
 def test_two_tokens_that_work_are_not_called_the_same(org: Organization) -> None:
     actor = actor_of(org.team, org.members["owner"])
-    first = make_personal(actor, WANTED)
-    make_for_team(actor, WANTED)  # another list
-    for make in (make_personal, make_for_team):
+    first = create_personal_token(actor, WANTED)
+    create_team_token(actor, WANTED)  # another list
+    for make in (create_personal_token, create_team_token):
         with pytest.raises(ValidationError):
             make(actor, WANTED)
-    revoke(first.token, actor.membership.user, Origin())
-    make_personal(actor, WANTED)
+    revoke_token(first.token, actor.membership.user, Origin())
+    create_personal_token(actor, WANTED)
 
 
 def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program: MakeProgram) -> None:
@@ -86,7 +94,7 @@ def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program
     assert (status(first), status(second)) == (200, 200)
     with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1), tick=True):
         assert (status(first), status(second)) == (401, 200)
-    revoke(second.made.token, org.members["owner"], Origin())
+    revoke_token(second.made.token, org.members["owner"], Origin())
     assert status(second) == 401
 
 
@@ -94,7 +102,7 @@ def test_unknown_expired_and_revoked_tokens_are_answered_alike(
     org: Organization, program: MakeProgram
 ) -> None:
     revoked, expired = program(name="a"), program(name="b")
-    revoke(revoked.made.token, org.members["owner"], Origin())
+    revoke_token(revoked.made.token, org.members["owner"], Origin())
     ApiToken.objects.filter(pk=expired.made.token.pk).update(expires_at=timezone.now())
     unknown = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
     nothing = Client().get("/api/v1/token")
@@ -159,7 +167,7 @@ def test_a_token_of_the_team_outlives_who_made_it_and_ends_with_its_account(
     account = ours.made.token.user
     assert account.is_service
     assert not account.has_usable_password()
-    revoke(ours.made.token, org.members["owner"], Origin())
+    revoke_token(ours.made.token, org.members["owner"], Origin())
     account.refresh_from_db()
     assert not account.is_active
     assert not account.memberships.exists()
@@ -171,9 +179,9 @@ def test_only_its_person_and_who_may_change_members_revoke_a_token(
     mine = program("operator", "viewer")
     for other in (org.members["viewer"], org.outsider):
         with pytest.raises(PermissionDenied):
-            revoke(mine.made.token, other, Origin())
+            revoke_token(mine.made.token, other, Origin())
     assert status(mine) == 200
-    revoke(mine.made.token, org.members["administrator"], Origin())
+    revoke_token(mine.made.token, org.members["administrator"], Origin())
     assert status(mine) == 401
 
 
@@ -185,7 +193,7 @@ def test_making_using_and_revoking_are_in_the_trail_without_the_key(
         ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
         ApiToken.objects.filter(last_used_ip=None).update(last_used_at=None)
         Client(REMOTE_ADDR=address).get("/api/v1/token", headers={"Authorization": f"Bearer {mine.made.key}"})
-    revoke(mine.made.token, org.members["owner"], Origin())
+    revoke_token(mine.made.token, org.members["owner"], Origin())
     status(mine)
     status(mine)
     trail = AuditRecord.objects.filter(operation__startswith="token.").order_by("id")

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from console.access.models import AuditRecord, Membership
-from console.access.tokens.making import revoke
+from console.access.tokens.lifecycle import revoke_token
 from console.approvals import actions, jobs
 from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.connections.approval import ApprovalNeeded
@@ -110,7 +110,7 @@ def test_a_token_that_was_revoked_meanwhile_lends_its_request_nothing(org, rules
         gateway.call("DeleteProduct", ProductKey=product)
     request = actions.ask(actions.prepare(raised.value), gateway, REASON)
     job = approved(org, request)
-    revoke(token, org.members["owner"], gateway.origin)
+    revoke_token(token, org.members["owner"], gateway.origin)
     drain(job)
     request.refresh_from_db()
     assert request.state == State.FAILED

@@ -51,9 +51,9 @@ def test_a_passkey_is_second_step_sign_in_and_proof(person: Callable[[str], Pers
     viewer.page.get_by_role("link", name="Add").click()
     viewer.page.fill("[name=name]", "Key of the journey")
     use_passkey(viewer)
-    viewer.see("Each of them signs you in once")
+    viewer.see("Each code lets you sign in once")
     assert viewer.page.locator(".fd-codes code").count() == 10
-    viewer.page.get_by_role("link", name="I have saved them").click()
+    viewer.page.get_by_role("link", name="Done").click()
     viewer.see("Key of the journey")
 
     sign_out(viewer)
@@ -73,11 +73,11 @@ def test_a_passkey_is_second_step_sign_in_and_proof(person: Callable[[str], Pers
     # Others who sign in as this person with a password alone find it as it was.
     viewer.page.goto(f"{viewer.base}/account/security/")
     viewer.page.get_by_role("link", name="Remove Key of the journey").click()
-    viewer.page.get_by_role("button", name="Remove").click()
+    viewer.page.get_by_role("button", name="Remove passkey").click()
     viewer.page.wait_for_url("**/account/security/")
     sign_out(viewer)
     use_passkey(viewer)
-    viewer.see("This code is not right")
+    viewer.see("Wrong or already used code")
     enter_password(viewer)
     viewer.page.wait_for_url("**/demo/**")
     assert viewer.complaints == []
@@ -89,5 +89,5 @@ def test_where_passkeys_cannot_work_the_page_says_so(person: Callable[[str], Per
     viewer.base = viewer.base.replace("localhost", "127.0.0.1")
     viewer.page.goto(f"{viewer.base}/accounts/login/")
     use_passkey(viewer)
-    viewer.see("They need HTTPS, or the address “localhost”")
+    viewer.see("They require HTTPS or the address “localhost”")
     assert viewer.page.get_by_role("button", name="Sign in with a passkey").is_enabled()

@@ -57,10 +57,10 @@ def comes_in(browser: Browser, console: str, sub: str) -> Page:
 
 
 def test_an_owner_lets_a_group_in_and_out_again(browser, console, organisation, person):
-    organisation.person("ada", groups=["fleet-ops"])
+    organisation.add_user("ada", groups=["fleet-ops"])
     owner = person()
     owner.page.goto(f"{console}/demo/-/sign-on/add/")
-    owner.page.get_by_label("What the identity provider says of them").check()
+    owner.page.get_by_label("Claim from the identity provider").check()
     owner.page.fill("[name=claim]", "groups")
     owner.page.fill("[name=value]", "fleet-ops")
     owner.page.get_by_label("Operator").check()
@@ -74,7 +74,7 @@ def test_an_owner_lets_a_group_in_and_out_again(browser, console, organisation, 
     owner.page.goto(f"{console}/demo/-/sign-on/")
     owner.page.get_by_role("link", name="Delete groups fleet-ops").click()
     owner.click("Delete")
-    owner.see("No rule yet")
+    owner.see("No rules yet")
     again = comes_in(browser, console, "ada")
-    assert again.get_by_role("heading", name="No team lets you in").is_visible()
+    assert again.get_by_role("heading", name="No access to a team").is_visible()
     assert owner.complaints == []

@@ -1,1 +1,1 @@
-"""Signing in: the brake on guessing, second factors, sessions, and the pages about them (django-allauth does the rest)."""
+"""Sign-in: limits on failed attempts, second factors, sessions and the pages for them. django-allauth does the rest."""

@@ -1,4 +1,4 @@
-"""How django-allauth behaves here: nobody signs up by themselves, guessing is braked, and sign-ins are in the audit trail."""
+"""The account adapter of django-allauth: no sign-up, limited sign-in attempts, and sign-ins in the audit trail."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin
 from console.access.models import User
-from console.access.sign_in.brake import Backend, account_name
-from console.access.sign_in.sessions import after_answer
-from console.access.sign_in.trail import note, note_failure
-from console.access.sign_on.sign_in import ways_to_prove_again
+from console.access.sign_in.audit_records import record_event, record_failure
+from console.access.sign_in.lockout import LockoutBackend, account_name
+from console.access.sign_in.sessions import run_after_response
+from console.access.sign_on.sign_in import list_confirmation_methods
 
-_WRONG_PASSWORD = _("This password is not right, or wrong ones were tried too often.")
+_WRONG_PASSWORD = _("Wrong password, or too many failed attempts. Check the password, or try again later.")
 
-_WAYS = {
+_METHOD_LABELS = {
     "reauthenticate": _("Use your password"),
     "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
     "mfa_reauthenticate:webauthn": _("Use a passkey"),
@@ -29,12 +29,11 @@ _WAYS = {
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no type information
-    """People are added by an administrator of a team."""
+    """Users cannot sign up: an administrator of a team adds them."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": _(
-            "This address and password do not fit together, or wrong ones were tried too often. After too many tries"
-            " wait a while, or use a passkey."
+            "Wrong email address or password. After several failed attempts, try again later or use a passkey."
         ),
         "incorrect_password": _WRONG_PASSWORD,
         "enter_current_password": _WRONG_PASSWORD,
@@ -47,59 +46,59 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return [*super().get_login_stages(), "console.access.sign_on.adapter.SignOnStage"]
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """What attempts are counted by: the same address as in the audit trail."""
+        """Return the IP address that attempts are counted by: the same one as in the audit trail."""
         return Origin.of(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Never by allauth: `console.access.reauthentication` asks, for its pages as for ours."""
+        """Return False: `console.access.reauthentication` decides this for the pages of allauth as well."""
         return False
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """The person of an address and a password, or None: the same answer for each reason why not."""
+        """Return the user with this email address and password, or None. The reason for None is not disclosed."""
         user: User | None = authenticate(request, **credentials)
-        # allauth would tell somebody who knows the password that the account is switched off.
-        Backend.unstash_authenticated_user()
+        # Otherwise allauth tells somebody who knows the password that the account is deactivated.
+        LockoutBackend.unstash_authenticated_user()
         if user is None:
             self.authentication_failed(request, **credentials)
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Into the trail, unless the account is locked there: nobody fills it by going on."""
+        """Record the failure, unless the account is locked for this address: further attempts must not fill the trail."""
         if request.axes_locked_out and request.axes_failures_since_start is None:  # type: ignore[attr-defined]
             return
         user = User.objects.filter(email=account_name(request, credentials)).first()
         if user is not None:
             operation = "session.reauthenticate" if request.user.is_authenticated else "session.sign_in"
-            # Once the answer is sent: writing takes time, and only accounts that there are have a trail.
-            after_answer(request, partial(note_failure, request, user, operation))
+            # After the response: writing takes time and happens for existing accounts only, so it would reveal them.
+            run_after_response(request, partial(record_failure, request, user, operation))
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """How the person can confirm that it is they, in the words of our pages."""
-        ways = [
-            way | {"description": _WAYS.get(way["id"], way["description"])}
-            for way in super().get_reauthentication_methods(user)
+        """Return the ways in which the user can confirm their identity, with the labels of our pages."""
+        methods = [
+            method | {"description": _METHOD_LABELS.get(method["id"], method["description"])}
+            for method in super().get_reauthentication_methods(user)
         ]
-        return [*ways, *ways_to_prove_again(user)]
+        return [*methods, *list_confirmation_methods(user)]
 
     def reauthenticate(self, user: User, password: str) -> bool:
-        """Whether the password is the person's own."""
-        found = self.authenticate(context.request, email=user.email, password=password)
-        return found is not None and found.pk == user.pk
+        """Return whether the password is the user's own."""
+        authenticated = self.authenticate(context.request, email=user.email, password=password)
+        return authenticated is not None and authenticated.pk == user.pk
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
-        note(request, user, "session.sign_in")
+        record_event(request, user, "session.sign_in")
 
     def logout(self, request: HttpRequest) -> None:
         user, key = request.user, request.session.session_key
         super().logout(request)
         if isinstance(user, User):
             UserSession.objects.filter(session_key=key).delete()
-            note(request, user, "session.sign_out")
+            record_event(request, user, "session.sign_out")
 
     def add_message(
         self, request: HttpRequest, level: int, *args: Any, message: Any = None, **kwargs: Any
     ) -> None:
-        """Says what went wrong. What went well the page that follows shows."""
+        """Show messages about errors only: the next page shows what succeeded."""
         if message is not None:
             super().add_message(request, level, *args, message=message, **kwargs)

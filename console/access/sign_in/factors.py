@@ -1,4 +1,4 @@
-"""Second factors: how they are kept, who has one, and where a team asks for one."""
+"""Second factors: their storage, who has one, and teams that require one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from django.utils.translation import gettext, gettext_lazy
 
 from console.access.encryption import Undecryptable, decrypt, encrypt, is_newest, rotate
 from console.access.models import Team, User
-from console.access.sign_on.adapter import second_factor_by_provider
+from console.access.sign_on.adapter import has_provider_second_factor
 
-# What counts as a second factor; recovery codes stand in for one of these.
+# What counts as a second factor. Recovery codes only replace one of these.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-# Where allauth keeps a secret in an authenticator's data.
-_SECRETS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
-WRONG_CODE = gettext_lazy("This code is not right, was used before, or wrong ones were tried too often.")
+# The key of the secret in `data` of an authenticator of allauth.
+_SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+WRONG_CODE = gettext_lazy(
+    "Wrong or already used code, or too many failed attempts. Enter a new code, or try again later."
+)
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no type information
-    """Secrets of second factors are encrypted at rest; the console is called by its name."""
+    """Encrypts the secrets of second factors at rest, and names the console in authenticator apps and passkeys."""
 
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": WRONG_CODE}
 
@@ -48,19 +50,22 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether the person has a second factor: what a team can require, and an owner needs who switches that on."""
+    """Return whether the user has a second factor of their own.
+
+    A team can require one from its members. An owner needs one to set that requirement.
+    """
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
 
 
-def first_use(authenticator: Authenticator, code: str) -> bool:
-    """Take a code of an authenticator app. False when it, or a later one, was taken before: no code works twice."""
+def accept_code(authenticator: Authenticator, code: str) -> bool:
+    """Accept a code of an authenticator app once. Return False if the code is wrong, or if it or a later one was used."""
     secret = decrypt(authenticator.data["secret"])
-    fits = (
+    matching = (
         counter
         for counter in yield_hotp_counters_from_time()
         if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter)))
     )
-    counter = next(fits, None)
+    counter = next(matching, None)
     if counter is None:
         return False
     with transaction.atomic():
@@ -73,38 +78,45 @@ def first_use(authenticator: Authenticator, code: str) -> bool:
 
 
 def rotate_secrets(batch: int) -> tuple[int, int]:
-    """Bring the secrets of all factors under the newest key: how many were re-encrypted, and how many cannot be read."""
-    done = lost = last = 0
+    """Encrypt the secrets of all factors with the newest key, `batch` rows in one transaction.
+
+    Return how many were re-encrypted, and how many cannot be decrypted with any key.
+    """
+    rotated = unreadable = last_pk = 0
     while True:
         with transaction.atomic():
-            rows = Authenticator.objects.select_for_update().filter(type__in=_SECRETS, pk__gt=last)
-            found = list(rows.order_by("pk")[:batch])
-            for row in found:
-                name = _SECRETS[Authenticator.Type(row.type)]
+            remaining = Authenticator.objects.select_for_update().filter(
+                type__in=_SECRET_KEYS, pk__gt=last_pk
+            )
+            rows = list(remaining.order_by("pk")[:batch])
+            for row in rows:
+                name = _SECRET_KEYS[Authenticator.Type(row.type)]
                 if is_newest(row.data[name]):
                     continue
                 try:
                     row.data[name] = rotate(row.data[name])
                 except Undecryptable:
-                    lost += 1
+                    unreadable += 1
                     continue
                 row.save(update_fields=["data"])
-                done += 1
-        if len(found) < batch:
-            return done, lost
-        last = found[-1].pk
+                rotated += 1
+        if len(rows) < batch:
+            return rotated, unreadable
+        last_pk = rows[-1].pk
 
 
-def lacks_factor(request: HttpRequest, team: Team) -> bool:
-    """Whether the team requires a second factor that whoever is signed in has not."""
+def lacks_second_factor(request: HttpRequest, team: Team) -> bool:
+    """Return whether the team requires a second factor and the user has none, neither here nor at the identity provider."""
     user: Any = request.user
-    return team.second_factor_required and not (second_factor_by_provider(request) or has_second_factor(user))
+    return team.second_factor_required and not (
+        has_provider_second_factor(request) or has_second_factor(user)
+    )
 
 
 class SecondFactorMiddleware:
-    """For pages of a team that requires a second factor: leads members without one to where they set one up.
+    """Redirects members without a second factor to its setup when they open a page of a team that requires one.
 
-    Must stand after TeamMiddleware. The person's other teams and their own pages stay as they are.
+    Must stand after TeamMiddleware. The user's other teams and their own pages are not affected.
     """
 
     def __init__(self, get_response: Any) -> None:
@@ -118,6 +130,6 @@ class SecondFactorMiddleware:
         self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         team = request.team
-        if team is None or not lacks_factor(request, team):
+        if team is None or not lacks_second_factor(request, team):
             return None
         return HttpResponseRedirect(f"{reverse('access:security')}?{urlencode({'team': team.slug})}")

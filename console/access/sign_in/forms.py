@@ -1,4 +1,4 @@
-"""allauth's forms, with the brake on guessing, codes that work once, and words that tell a stranger nothing."""
+"""The forms of allauth, with lockout, single-use codes, and messages that do not reveal whether an account exists."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.access.encryption import Undecryptable, decrypt, encrypt
-from console.access.sign_in import brake
-from console.access.sign_in.factors import first_use
-from console.access.sign_in.trail import note_failure
+from console.access.sign_in import lockout
+from console.access.sign_in.audit_records import record_failure
+from console.access.sign_in.factors import accept_code
 
 
 class _CodeForm(forms.Form):
-    """A code under the brake; of an authenticator app each code is taken once."""
+    """A form with a code. Wrong codes count towards the lockout, and each code of an authenticator app works once."""
 
-    what = "session.second_factor"
+    operation = "session.second_factor"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,25 +39,26 @@ class _CodeForm(forms.Form):
 
     def clean_code(self) -> str:
         request = context.request
-        if brake.locked(request, self.user.email):  # type: ignore[attr-defined]
+        if lockout.is_locked(request, self.user.email):  # type: ignore[attr-defined]
             raise get_adapter().validation_error("incorrect_code")
         try:
-            return self._taken()
+            return self._validated_code()
         except forms.ValidationError:
-            brake.failed(request, self.user.email)  # type: ignore[attr-defined]
-            note_failure(request, self.user, self.what)  # type: ignore[attr-defined]
+            lockout.count_failure(request, self.user.email)  # type: ignore[attr-defined]
+            record_failure(request, self.user, self.operation)  # type: ignore[attr-defined]
             raise
         except Undecryptable:
             raise forms.ValidationError(
                 _(
-                    "The code cannot be checked: the server lacks the key to it. Tell whoever runs this console."
+                    "The code cannot be checked: the server does not have the encryption key. "
+                    "Contact the administrator of this console."
                 )
             ) from None
 
-    def _taken(self) -> str:
+    def _validated_code(self) -> str:
         code: str = super().clean_code()  # type: ignore[misc]
-        used: Authenticator = self.authenticator  # type: ignore[attr-defined]
-        if used.type == Authenticator.Type.TOTP and not first_use(used, code):
+        authenticator: Authenticator = self.authenticator  # type: ignore[attr-defined]
+        if authenticator.type == Authenticator.Type.TOTP and not accept_code(authenticator, code):
             raise get_adapter().validation_error("incorrect_code")
         return code
 
@@ -67,44 +68,44 @@ class AuthenticateForm(_CodeForm, mfa_forms.AuthenticateForm):  # type: ignore[m
 
 
 class ReauthenticateForm(_CodeForm, mfa_forms.ReauthenticateForm):  # type: ignore[misc]
-    """A person confirms by a code that it is they."""
+    """A user confirms their identity with a code."""
 
-    what = "session.reauthenticate"
+    operation = "session.reauthenticate"
 
 
 class ActivateTOTPForm(_CodeForm, totp_forms.ActivateTOTPForm):  # type: ignore[misc]
-    """Sets up an authenticator app. Until it is set up its secret waits in the session, encrypted as it will be kept."""
+    """Sets up an authenticator app. Until then the session keeps its secret, encrypted as in the database."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         session = context.request.session
-        waiting = session.get(SECRET_SESSION_KEY)
+        encrypted = session.get(SECRET_SESSION_KEY)
         super().__init__(*args, **kwargs)
-        if self.is_bound and waiting:
-            self.secret = decrypt(waiting)
+        if self.is_bound and encrypted:
+            self.secret = decrypt(encrypted)
         else:
             session[SECRET_SESSION_KEY] = encrypt(self.secret)
 
-    def _taken(self) -> str:
-        # There is no authenticator yet: the view takes the code when there is.
+    def _validated_code(self) -> str:
+        # The authenticator does not exist yet: the view marks the code as used once it does.
         return totp_forms.ActivateTOTPForm.clean_code(self)  # type: ignore[no-any-return]
 
 
 class _CredentialField(forms.JSONField):
-    """What a browser says of a passkey: an object, or nothing that it could be."""
+    """The credential of a passkey from the browser: a JSON object. Everything else becomes None."""
 
     widget = forms.HiddenInput
 
     def to_python(self, value: Any) -> Any:
         try:
-            found = super().to_python(value)
+            credential = super().to_python(value)
         except RecursionError:
-            found = None
-        return found if isinstance(found, dict) else None
+            credential = None
+        return credential if isinstance(credential, dict) else None
 
 
 @contextmanager
-def _well_formed() -> Iterator[None]:
-    """What somebody made up is refused as a wrong code is: parsing it can fail in any way."""
+def _refuse_malformed() -> Iterator[None]:
+    """Refuse a malformed credential like a wrong code. Parsing one can raise any exception."""
     try:
         yield
     except (forms.ValidationError, DatabaseError):
@@ -117,69 +118,69 @@ class _PasskeyForm(forms.Form):
     credential = _CredentialField()
 
     def clean_credential(self) -> Authenticator:
-        with _well_formed():
+        with _refuse_malformed():
             return super().clean_credential()  # type: ignore[misc, no-any-return]
 
 
 class AuthenticatePasskeyForm(_PasskeyForm, webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
-    """The second step of signing in, by a passkey."""
+    """The second step of signing in, with a passkey."""
 
 
 class LoginPasskeyForm(_PasskeyForm, webauthn_forms.LoginWebAuthnForm):  # type: ignore[misc]
-    """Signing in by a passkey alone."""
+    """Signing in with a passkey alone."""
 
 
 class ReauthenticatePasskeyForm(_PasskeyForm, webauthn_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
-    """A person confirms by a passkey that it is they."""
+    """A user confirms their identity with a passkey."""
 
 
 class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
-    """A passkey; one that signs in alone, unless the person wants it beside the password only."""
+    """Adds a passkey. It can replace the password, unless the user wants it as a second factor only."""
 
     credential = _CredentialField()
-    name = forms.CharField(label=_("Name of the passkey"), max_length=80, required=False)
+    name = forms.CharField(label=_("Passkey name"), max_length=80, required=False)
     passwordless = forms.BooleanField(
-        label=_("Sign in with this passkey alone, without the password"),
+        label=_("Use this passkey without a password"),
         required=False,
         initial=True,
-        help_text=_("The device then asks for a PIN, a finger or a face each time."),
+        help_text=_("Your device asks for a PIN, fingerprint or face at each sign-in."),
     )
 
     def clean(self) -> dict[str, Any]:
-        with _well_formed():
+        with _refuse_malformed():
             cleaned: dict[str, Any] = super().clean()
         return cleaned
 
 
 class EditPasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
-    """Another name for a passkey."""
+    """Renames a passkey."""
 
-    name = forms.CharField(label=_("Name of the passkey"), max_length=80)
+    name = forms.CharField(label=_("Passkey name"), max_length=80)
 
 
 class LoginForm(account_forms.LoginForm):  # type: ignore[misc]
-    """Address and password, in the words of the other pages."""
+    """Email address and password, labeled as on the other pages."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].label = _("E-mail address")
+        self.fields["login"].label = _("Email address")
         self.fields["login"].widget.attrs.pop("placeholder", None)
 
 
 class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
-    """Where the link to a new password goes."""
+    """The email address that the link to set a new password is sent to."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].label = _("E-mail address")
+        self.fields["email"].label = _("Email address")
         self.fields["email"].widget.attrs.pop("placeholder", None)
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]
-    """The present password is a guess as any other, and counted as one."""
+    """Changes the password. A wrong current password counts as a failed attempt."""
 
     def clean_oldpassword(self) -> str:
-        given: str = self.cleaned_data["oldpassword"]
-        if not account_adapter().reauthenticate(self.user, given):
+        password: str = self.cleaned_data["oldpassword"]
+        if not account_adapter().reauthenticate(self.user, password):
             raise account_adapter().validation_error("enter_current_password")
-        return given
+        return password

@@ -1,4 +1,4 @@
-"""Sessions end when nobody uses them, and in any case after some hours; people see their own and end them."""
+"""Sessions: they end after a time without use and after some hours in any case. Users see and end their own."""
 
 from __future__ import annotations
 
@@ -18,62 +18,66 @@ from django.utils import timezone
 from console.access.audit import Origin
 from console.access.models import User
 from console.access.reauthentication import authenticated_at
-from console.access.sign_in.trail import note
+from console.access.sign_in.audit_records import record_event
 
-# Sent by requests that a page makes by itself while it is open: they keep nobody signed in.
+# The header of requests that an open page sends by itself: they do not keep the session alive.
 POLL_HEADER = "X-Poll"
-# How far behind "last seen" may be: so often at most a session in use is written.
-_SEEN_EVERY_SECONDS = 60
-_BEGAN, _SEEN = "session_began", "session_seen"
+# How old "last seen" may be: a session in use is written once in this time at most.
+_SEEN_INTERVAL_SECONDS = 60
+# Keys of the session, both in seconds since 1970.
+_STARTED_AT, _SEEN_AT = "session_started_at", "session_seen_at"
 
 
 class SessionMiddleware:
-    """Signs out whose session is over, notes that one is used, and renames one whose person has just proved who they are.
+    """Ends expired sessions, records when one was used last, and changes the id of one whose user confirmed their identity.
 
-    Must stand after AuthenticationMiddleware, and before whatever asks who is signed in.
+    Must stand after AuthenticationMiddleware, and before everything that reads `request.user`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._answered(request)
-        for task in getattr(request, "after_answer", ()):
-            response._resource_closers.append(task)  # type: ignore[attr-defined]  # what Django calls when it is sent
+        response = self._respond(request)
+        for task in getattr(request, "after_response_tasks", ()):
+            # Django calls these after it has sent the response.
+            response._resource_closers.append(task)  # type: ignore[attr-defined]
         return response
 
-    def _answered(self, request: HttpRequest) -> HttpResponse:
+    def _respond(self, request: HttpRequest) -> HttpResponse:
         now = time.time()
-        if request.user.is_authenticated and _is_over(request, now):
+        if request.user.is_authenticated and _is_expired(request, now):
             _expire(request)
         if not request.user.is_authenticated:
             response = self.get_response(request)
             if request.user.is_authenticated:
-                request.session[_BEGAN] = request.session[_SEEN] = now
+                request.session[_STARTED_AT] = request.session[_SEEN_AT] = now
             return response
-        if POLL_HEADER not in request.headers and now - request.session.get(_SEEN, 0) >= _SEEN_EVERY_SECONDS:
-            _seen(request, now)
-        proved, key = authenticated_at(request), request.session.session_key
+        is_poll = POLL_HEADER in request.headers
+        if not is_poll and now - request.session.get(_SEEN_AT, 0) >= _SEEN_INTERVAL_SECONDS:
+            _save_last_seen(request, now)
+        confirmed_at, key = authenticated_at(request), request.session.session_key
         response = self.get_response(request)
-        if request.session.session_key == key and authenticated_at(request) > proved:
-            # What the session may do has grown: a name of it that somebody knew before is worth nothing now.
+        if request.session.session_key == key and authenticated_at(request) > confirmed_at:
+            # The session has more rights now: a session id that somebody learned before must not get them.
             request.session.cycle_key()
             UserSession.objects.filter(session_key=key).update(session_key=request.session.session_key)
         return response
 
 
-def after_answer(request: HttpRequest, task: Callable[[], None]) -> None:
-    """Have `task` done when the answer to the request is sent, so that nobody can tell from its time that it was."""
-    request.after_answer = [*getattr(request, "after_answer", ()), task]  # type: ignore[attr-defined]
+def run_after_response(request: HttpRequest, task: Callable[[], None]) -> None:
+    """Run `task` after the response is sent, so that the response time does not reveal whether it ran."""
+    tasks = getattr(request, "after_response_tasks", ())
+    request.after_response_tasks = [*tasks, task]  # type: ignore[attr-defined]
 
 
-def _is_over(request: HttpRequest, now: float) -> bool:
+def _is_expired(request: HttpRequest, now: float) -> bool:
     session = request.session
-    idle: float = now - session.get(_SEEN, now)
-    age: float = now - session.get(_BEGAN, now)
-    longest_idle: int = settings.SESSION_IDLE_MINUTES * 60
-    longest: int = settings.SESSION_ABSOLUTE_HOURS * 3600
-    return idle > longest_idle or age > longest
+    idle: float = now - session.get(_SEEN_AT, now)
+    age: float = now - session.get(_STARTED_AT, now)
+    max_idle: int = settings.SESSION_IDLE_MINUTES * 60
+    max_age: int = settings.SESSION_ABSOLUTE_HOURS * 3600
+    return idle > max_idle or age > max_age
 
 
 def _expire(request: HttpRequest) -> None:
@@ -81,17 +85,19 @@ def _expire(request: HttpRequest) -> None:
     logout(request)
     UserSession.objects.filter(session_key=key).delete()
     if isinstance(user, User):
-        note(request, user, "session.expire")
+        record_event(request, user, "session.expire")
 
 
-def _seen(request: HttpRequest, now: float) -> None:
-    """Saved at once, not at the end of a request that may be slow: what another one writes meanwhile is not undone.
+def _save_last_seen(request: HttpRequest, now: float) -> None:
+    """Save when the session was used last.
 
-    A note is not worth a page: when the database is busy, or the session was ended just now, the next request tries again.
+    This is saved before the request is handled, not at its end: a slow request must not overwrite what another request
+    writes in the meantime. An error is ignored, for example when the database is busy or the session was just ended:
+    the next request tries again.
     """
     session: Any = request.session
-    session[_SEEN] = now
-    session.setdefault(_BEGAN, now)
+    session[_SEEN_AT] = now
+    session.setdefault(_STARTED_AT, now)
     try:
         session.save()
     except (DatabaseError, UpdateError):
@@ -99,19 +105,19 @@ def _seen(request: HttpRequest, now: float) -> None:
     finally:
         session.modified = False
     origin = Origin.of(request)
-    known = UserSession.objects.filter(session_key=session.session_key, user=request.user)
-    if not known.update(last_seen_at=timezone.now(), ip=origin.ip or "0.0.0.0", user_agent=origin.user_agent):  # noqa: S104
+    rows = UserSession.objects.filter(session_key=session.session_key, user=request.user)
+    if not rows.update(last_seen_at=timezone.now(), ip=origin.ip or "0.0.0.0", user_agent=origin.user_agent):  # noqa: S104
         UserSession.objects.create_from_request(request)
 
 
-def sessions_of(user: User) -> list[UserSession]:
-    """The person's sessions that are still good, the one used last first."""
-    found: list[UserSession] = UserSession.objects.purge_and_list(user)
-    return sorted(found, key=lambda session: session.last_seen_at, reverse=True)
+def list_sessions(user: User) -> list[UserSession]:
+    """Return the user's sessions that have not expired, the last used first."""
+    sessions: list[UserSession] = UserSession.objects.purge_and_list(user)
+    return sorted(sessions, key=lambda session: session.last_seen_at, reverse=True)
 
 
-def end(sessions: list[UserSession]) -> int:
-    """Sign out where these sessions are; how many there were."""
+def end_sessions(sessions: list[UserSession]) -> int:
+    """End these sessions. Return how many there were."""
     keys = [session.session_key for session in sessions]
     Session.objects.filter(session_key__in=keys).delete()
     UserSession.objects.filter(session_key__in=keys).delete()

@@ -1,4 +1,4 @@
-"""Keeps small what signing in leaves behind: anybody can write into it by trying."""
+"""Deletes old data of sign-ins. Anybody can create such data by attempting to sign in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-# Where a person signed in from so lately they are known, and so long their own page can show it.
-KEPT_DAYS = 30
+# How long sign-ins are kept: for the user's own page, and to recognize the addresses that a user signs in from.
+LOG_RETENTION_DAYS = 30
 
 
-def tidy() -> None:
-    """Delete sessions that are over, with what people see of them, and notes of sign-ins and failures past their time."""
+def delete_expired() -> None:
+    """Delete expired sessions with their entries on users' pages, and sign-ins and failures past their retention."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
     longest = timedelta(hours=settings.SESSION_ABSOLUTE_HOURS)
@@ -24,4 +24,4 @@ def tidy() -> None:
     ).delete()
     AccessAttempt.objects.filter(attempt_time__lt=now - settings.AXES_COOLOFF_TIME).delete()
     for log in (AccessLog, AccessFailureLog):
-        log.objects.filter(attempt_time__lt=now - timedelta(days=KEPT_DAYS)).delete()
+        log.objects.filter(attempt_time__lt=now - timedelta(days=LOG_RETENTION_DAYS)).delete()

@@ -1,6 +1,6 @@
-"""The pages of django-allauth that this console has: sign-in, and what belongs to passwords and second factors.
+"""The pages of django-allauth that this console has: sign-in, passwords and second factors.
 
-Listed one by one, so that a page of allauth that nobody thought of is not there.
+They are listed one by one, so that no other page of allauth is reachable.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from console.access.sign_in.views import ActivateTOTPView, ReauthenticateWebAuth
 
 @login_not_required
 def password_reset(request: HttpRequest) -> HttpResponseBase:
-    """allauth's page, where mails are sent; else what to do instead."""
+    """The page of allauth if the console sends email, else a page that says what to do."""
     if settings.SENDS_MAIL:
         return views.password_reset(request)  # type: ignore[no-any-return]
     return render(request, "account/password_reset_closed.html")
@@ -81,10 +81,10 @@ urlpatterns = [
         ReauthenticateWebAuthnView.as_view(),
         name="mfa_reauthenticate_webauthn",
     ),
-    # allauth goes to these when something is done.
+    # allauth redirects to these after a change.
     path("factors/", _to_security, name="mfa_index"),
     path("passkeys/", _to_security, name="mfa_list_webauthn"),
-    # allauth looks these up; addresses are changed by an administrator.
+    # allauth needs these names. An administrator changes email addresses.
     path("email/", _to_profile, name="account_email"),
     path("email/sent/", _to_profile, name="account_email_verification_sent"),
 ]

@@ -1,1 +1,1 @@
-"""Single sign-on by OpenID Connect: what the identity provider says of a person, and what the teams' rules make of it."""
+"""Single sign-on with OpenID Connect: the claims of the identity provider, and the rules of teams that use them."""

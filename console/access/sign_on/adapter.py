@@ -1,4 +1,4 @@
-"""How django-allauth behaves when somebody comes from the identity provider."""
+"""The social account adapter of django-allauth: what happens when the identity provider sends a user back."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from requests import Session
 from console.access.audit import Origin, write_record
 from console.access.models import AuditRecord
 from console.access.sign_on.claims import Identity
-from console.access.sign_on.entrance import NotLetIn, account_for, enter
-from console.access.sign_on.tokens import ProviderAway, SignOnError
+from console.access.sign_on.provisioning import NotAdmitted, apply_rules, find_or_create_account
+from console.access.sign_on.tokens import ProviderUnavailable, SignOnError
 
 logger = logging.getLogger(__name__)
-# Where the session keeps how the person signed in; tied to the account, for the session outlives a change of person.
+# The session key for how the user signed in. The value names the account: the session can outlive a change of user.
 SESSION_KEY = "sign_on"
-# What clocks may differ by, in seconds, when the provider says at what time somebody signed in there.
-_CLOCKS = 60
+# How much the clocks may differ when the provider reports the time of a sign-in.
+_CLOCK_SKEW_SECONDS = 60
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no type information
-    """Accounts are found or made by `entrance`; allauth's own sign-up is closed and never reached."""
+    """Takes accounts from `provisioning`. The sign-up of allauth is closed and never reached."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False
 
     def get_requests_session(self) -> Session:
-        """Goes where it is sent and no further: an answer that leads elsewhere is refused."""
+        """Return a session that follows no redirects."""
         session: Session = super().get_requests_session()
         session.max_redirects = 0
         return session
@@ -49,27 +49,27 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
-        """Logs why, without what was received; the page tells only whether the provider is away."""
+        """Log the reason without received data. The page only says whether the provider is unavailable."""
         reason = str(exception) if isinstance(exception, SignOnError) else type(exception).__name__
-        logger.warning("single sign-on failed: %s", reason if exception else error)
+        logger.warning("Single sign-on failed: %s", reason if exception else error)
         if extra_context is not None:
-            extra_context["away"] = isinstance(exception, ProviderAway)
+            extra_context["is_unavailable"] = isinstance(exception, ProviderUnavailable)
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Finds or makes the account of a person whose ID token was verified."""
-        sociallogin.token = None  # a sign-in that waits for a second factor is kept in the session
-        identity = identity_of(sociallogin)
+        """Find or create the account of a user whose ID token was verified."""
+        sociallogin.token = None  # not to be stored in the session while the second factor is pending
+        identity = read_identity(sociallogin)
         if sociallogin.state.get("process") == AuthProcess.REDIRECT:
-            _prove_again(request, sociallogin, identity)
+            _confirm_identity(request, sociallogin, identity)
             return
         try:
-            sociallogin.user = account_for(identity)
-        except NotLetIn as refused:
-            raise ImmediateHttpResponse(not_let_in(request, identity)) from refused
+            sociallogin.user = find_or_create_account(identity)
+        except NotAdmitted as error:
+            raise ImmediateHttpResponse(refuse(request, identity)) from error
 
 
 class SignOnStage(LoginStage):  # type: ignore[misc]  # allauth has no type information
-    """The last step of signing in by single sign-on: only now, after any second factor, are the teams' rules applied."""
+    """The last step of single sign-on: applies the rules of all teams, after the second factor if there is one."""
 
     key = "sign_on"
 
@@ -77,34 +77,42 @@ class SignOnStage(LoginStage):  # type: ignore[misc]  # allauth has no type info
         sociallogin = (self.login.signal_kwargs or {}).get("sociallogin")
         if sociallogin is None:
             return None, True
-        identity = identity_of(sociallogin)
+        identity = read_identity(sociallogin)
         try:
-            enter(self.login.user, identity, Origin.of(self.request))
-        except NotLetIn:
-            return not_let_in(self.request, identity), False
+            apply_rules(self.login.user, identity, Origin.of(self.request))
+        except NotAdmitted:
+            return refuse(self.request, identity), False
         accepted = sociallogin.provider.app.settings["second_factor"]
         self.request.session[SESSION_KEY] = {
             "account": self.login.user.pk,
-            "second_factor": identity.proved_by(accepted),
+            "second_factor": identity.used_any_method(accepted),
         }
         return None, True
 
 
-def identity_of(sociallogin: SocialLogin) -> Identity:
-    """Who the provider says this is."""
+def read_identity(sociallogin: SocialLogin) -> Identity:
+    """Return the identity that the provider reports."""
     settings = sociallogin.provider.app.settings
     account = sociallogin.account
-    return Identity.of(account.uid, account.extra_data, verified_claim=settings["email_verified_claim"])
+    return Identity.from_claims(
+        account.uid, account.extra_data, verified_claim=settings["email_verified_claim"]
+    )
 
 
-def second_factor_by_provider(request: HttpRequest) -> bool:
-    """Whether the person signed in through the provider in this session, with a second factor there that OIDC_SECOND_FACTOR accepts."""
-    kept = request.session.get(SESSION_KEY) or {}
-    return bool(kept.get("second_factor")) and kept.get("account") == request.user.pk
+def has_provider_second_factor(request: HttpRequest) -> bool:
+    """Return whether the user signed in through the provider in this session with an accepted second factor.
+
+    OIDC_SECOND_FACTOR lists the methods that are accepted.
+    """
+    sign_on = request.session.get(SESSION_KEY) or {}
+    return bool(sign_on.get("second_factor")) and sign_on.get("account") == request.user.pk
 
 
-def not_let_in(request: HttpRequest, identity: Identity) -> HttpResponse:
-    """The one page for everybody whom no team lets in, whatever the reason; the reason's trace is in the trail of no team."""
+def refuse(request: HttpRequest, identity: Identity) -> HttpResponse:
+    """Record the refusal in the audit trail (of no team) and return the page for it.
+
+    The page is the same for every reason.
+    """
     write_record(
         AuditRecord.Outcome.REFUSED,
         operation="session.sign_on",
@@ -114,20 +122,23 @@ def not_let_in(request: HttpRequest, identity: Identity) -> HttpResponse:
         origin=Origin.of(request),
         target=identity.email,
     )
-    return render(request, "access/sign_on/not_let_in.html", status=403)
+    return render(request, "access/sign_on/not_admitted.html", status=403)
 
 
-def _prove_again(request: HttpRequest, sociallogin: SocialLogin, identity: Identity) -> None:
-    """The person who is signed in has just signed in anew at the provider: counts as having proved that it is them."""
+def _confirm_identity(request: HttpRequest, sociallogin: SocialLogin, identity: Identity) -> None:
+    """Record that the signed-in user confirmed their identity: they have just signed in at the provider again.
+
+    Raises ImmediateHttpResponse if it was another user, or an earlier sign-in.
+    """
     signed_in_at = identity.claims.get("auth_time")
-    fresh = (
+    is_recent = (
         isinstance(signed_in_at, int | float)
-        and signed_in_at >= float(sociallogin.state["asked_at"]) - _CLOCKS
-        and signed_in_at <= time.time() + _CLOCKS
+        and signed_in_at >= float(sociallogin.state["asked_at"]) - _CLOCK_SKEW_SECONDS
+        and signed_in_at <= time.time() + _CLOCK_SKEW_SECONDS
     )
-    if not (fresh and request.user.is_authenticated and sociallogin.user == request.user):
-        logger.warning("single sign-on failed: not proved anew by the same person")
-        raise ImmediateHttpResponse(render(request, "access/sign_on/not_proved.html", status=403))
+    if not (is_recent and request.user.is_authenticated and sociallogin.user == request.user):
+        logger.warning("Single sign-on failed: the user did not sign in again with the same account")
+        raise ImmediateHttpResponse(render(request, "access/sign_on/identity_not_confirmed.html", status=403))
     record_authentication(
         request,
         request.user,

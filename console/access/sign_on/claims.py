@@ -1,4 +1,4 @@
-"""What is known of somebody who comes from the identity provider, and which rules that fits."""
+"""Claims of the identity provider about a user, and the rules that match them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _TRUE = frozenset(["true", "1"])  # some providers write the boolean as text
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody whom the provider vouches for. `uid` is theirs for ever; `email` is "" unless the provider verified it."""
+    """A user of the identity provider. `uid` never changes; `email` is "" unless the provider verified it."""
 
     uid: str
     claims: Mapping[str, Any]
     email: str
 
     @classmethod
-    def of(cls, uid: str, claims: Mapping[str, Any], *, verified_claim: str) -> Identity:
-        """Who the claims speak of; `verified_claim` is the one that says whether the e-mail address is theirs."""
+    def from_claims(cls, uid: str, claims: Mapping[str, Any], *, verified_claim: str) -> Identity:
+        """Return the identity in the claims. `verified_claim` names the claim that says whether the email address is verified."""
         email = claims.get("email")
         if (
             not isinstance(email, str)
@@ -40,39 +40,43 @@ class Identity:
 
     @property
     def name(self) -> str:
-        """What to call them; "" when the provider does not say."""
+        """The name to show, up to 80 characters, or "" if the provider gives none."""
         name = self.claims.get("name")
         return name.replace("\x00", "").strip()[:80] if isinstance(name, str) else ""
 
-    def proved_by(self, accepted: Iterable[str]) -> bool:
-        """Whether one of the accepted values stands in `amr` (how they signed in there) or is the `acr` (how well)."""
-        return not {*values(self.claims, "amr"), *values(self.claims, "acr")}.isdisjoint(accepted)
+    def used_any_method(self, accepted: Iterable[str]) -> bool:
+        """Return whether `amr` (authentication methods) or `acr` (authentication class) has one of the accepted values."""
+        methods = {*read_claim(self.claims, "amr"), *read_claim(self.claims, "acr")}
+        return not methods.isdisjoint(accepted)
 
 
-def values(claims: Mapping[str, Any], name: str) -> list[str]:
-    """What a claim says, as texts: one of a list each. `realm.roles` finds `roles` inside `realm`, unless a claim is called so."""
-    found: Any = claims.get(name)
+def read_claim(claims: Mapping[str, Any], name: str) -> list[str]:
+    """Return the values of a claim as texts: all items of a list, or the single value.
+
+    `realm.roles` is the claim `roles` inside `realm`, unless a claim has the name with the dot.
+    """
+    value: Any = claims.get(name)
     if name not in claims:
-        found = claims
+        value = claims
         for part in name.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-    several = found if isinstance(found, list) else [found]
-    return [_text(one) for one in several if isinstance(one, str | int | float)]
+            value = value.get(part) if isinstance(value, Mapping) else None
+    items = value if isinstance(value, list) else [value]
+    return [_as_text(item) for item in items if isinstance(item, str | int | float)]
 
 
-def _text(value: str | float) -> str:
+def _as_text(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def fits(rule: SignOnRule, identity: Identity) -> bool:
-    """Whether the rule speaks of this person."""
+def matches(rule: SignOnRule, identity: Identity) -> bool:
+    """Return whether the rule matches the identity. Without a verified email address no rule does."""
     if not identity.email:
         return False
     if not rule.claim:
         return identity.email.rpartition("@")[2] == rule.value.lower()
-    return rule.value in values(identity.claims, rule.claim)
+    return rule.value in read_claim(identity.claims, rule.claim)
 
 
-def first_fit(rules: Iterable[SignOnRule], identity: Identity) -> SignOnRule | None:
-    """The first of the rules, in their order, that fits."""
-    return next((rule for rule in rules if fits(rule, identity)), None)
+def find_matching_rule(rules: Iterable[SignOnRule], identity: Identity) -> SignOnRule | None:
+    """Return the first of the rules that matches the identity."""
+    return next((rule for rule in rules if matches(rule, identity)), None)

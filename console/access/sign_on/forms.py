@@ -1,4 +1,4 @@
-"""Forms of a team's rules of single sign-on."""
+"""Forms for the single sign-on rules of a team."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from console.access.models import SignOnRule, Team
 from console.access.roles import Role
 
 DOMAIN, CLAIM = "domain", "claim"
-_domain_name = DomainNameValidator(message=_("This is no domain of e-mail addresses, such as example.com."))
+_domain_name = DomainNameValidator(message=_("Enter an email domain, for example example.com."))
 
 
 class RuleForm(GrantForm):
-    """Whom a rule speaks of, and what it gives them."""
+    """Which users a rule matches, and the role and access scope that it gives them."""
 
     by = forms.ChoiceField(
-        label=_("People are known by"),
+        label=_("Match by"),
         widget=forms.RadioSelect,
         choices=[
-            (DOMAIN, _("The domain of their e-mail address")),
-            (CLAIM, _("What the identity provider says of them: a claim, such as groups")),
+            (DOMAIN, _("Email domain")),
+            (CLAIM, _("Claim from the identity provider, for example groups")),
         ],
         initial=DOMAIN,
     )
@@ -35,37 +35,40 @@ class RuleForm(GrantForm):
         max_length=80,
         required=False,
         help_text=_(
-            "Only for a claim: its name, as groups or roles. A dot leads inside: realm_access.roles."
+            "Only if you match by claim: the name of the claim, for example groups or roles."
+            " Use a dot for a nested claim: realm_access.roles."
         ),
     )
     value = forms.CharField(
         label=_("Value"),
         max_length=200,
-        help_text=_("The domain, as example.com; or what the claim must be or hold, written exactly so."),
+        help_text=_(
+            "The email domain, for example example.com, or the exact value that the claim must have or contain."
+        ),
     )
     field_order = ["by", "claim", "value", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
 
     def __init__(
         self, team: Team, roles: Sequence[Role], *args: Any, grant: SignOnRule | None = None, **kwargs: Any
     ) -> None:
-        present = (
+        initial = (
             {"by": CLAIM if grant.claim else DOMAIN, "claim": grant.claim, "value": grant.value}
             if grant
             else {}
         )
-        super().__init__(team, roles, *args, grant=grant, initial=present, **kwargs)
+        super().__init__(team, roles, *args, grant=grant, initial=initial, **kwargs)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean()
         if values.get("by") == DOMAIN:
             values["claim"] = ""
             if "value" in values:
-                values["value"] = self._domain(values["value"])
+                values["value"] = self._clean_domain(values["value"])
         elif values.get("by") == CLAIM and "claim" in values and not values["claim"]:
-            self.add_error("claim", _("Name the claim."))
+            self.add_error("claim", _("Enter the name of the claim."))
         return values
 
-    def _domain(self, text: str) -> str:
+    def _clean_domain(self, text: str) -> str:
         domain = text.removeprefix("@").lower()
         try:
             _domain_name(domain)
@@ -75,20 +78,22 @@ class RuleForm(GrantForm):
 
 
 class TryForm(forms.Form):
-    """Claims to try the rules with. Nothing of them is kept."""
+    """Claims to test the rules with. They are not stored."""
 
     claims = forms.CharField(
         label=_("Claims"),
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text=_("What the provider says of a person, as JSON: the payload of an ID token, for instance."),
+        help_text=_("Claims about a user as JSON, for example the payload of an ID token."),
     )
 
     def clean_claims(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.cleaned_data["claims"])
+            claims = json.loads(self.cleaned_data["claims"])
         except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(_("This is no JSON: %(why)s"), params={"why": error}) from error
-        if not isinstance(found, dict):
-            raise forms.ValidationError(_("Give a JSON object: names and values in braces."))
-        return found
+            raise forms.ValidationError(
+                _("The text is not valid JSON: %(reason)s"), params={"reason": error}
+            ) from error
+        if not isinstance(claims, dict):
+            raise forms.ValidationError(_("Enter a JSON object: names and values in braces."))
+        return claims

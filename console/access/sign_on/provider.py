@@ -1,8 +1,8 @@
-"""django-allauth's OpenID Connect provider, held to what it leaves open.
+"""The OpenID Connect provider of django-allauth, with stricter checks.
 
-allauth takes the ID token unread from the token endpoint, sends no nonce, and lets the address of the request choose scopes,
-parameters and the process. Here the token is verified in full (`tokens`), a nonce ties it to the browser that asked,
-and nothing but the place to return to comes from the request.
+allauth does not verify the ID token from the token endpoint, sends no nonce, and lets the query string choose scopes,
+parameters and the process. Here, the token is verified in full (`tokens`), a nonce ties it to the browser that started
+the sign-in, and only the page to return to comes from the request.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from django.urls import reverse
 from console.access.sign_on import tokens
 from console.access.sign_on.configuration import PROVIDER_ID
 
-# Claims that say how the token was made, and nothing of the person.
-_OF_THE_TOKEN = frozenset(["aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "sid"])
+# Claims about the token, not about the user.
+_TOKEN_CLAIMS = frozenset(["aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "sid"])
 
 
 class OpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth has no type information
-    """Talks to the provider. Whatever goes wrong is an OAuth2Error, which becomes a page."""
+    """Calls the provider. Every error is an OAuth2Error, which becomes an error page."""
 
     nonce = ""
 
@@ -42,7 +42,7 @@ class OpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allaut
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        return tokens.discovery(self.get_provider().app)
+        return tokens.read_discovery(self.get_provider().app)
 
     def get_callback_url(self, request: HttpRequest, app: SocialApp) -> str:
         return request.build_absolute_uri(reverse("sign_on_callback"))
@@ -54,24 +54,24 @@ class OpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allaut
         client: OAuth2Client,
         pkce_code_verifier: str | None = None,
     ) -> dict[str, Any]:
-        self.nonce = nonce_of(pkce_code_verifier or "")
+        self.nonce = derive_nonce(pkce_code_verifier or "")
         try:
             data = super().get_access_token_data(request, app, client, pkce_code_verifier)
         except (KeyError, TypeError, ValueError) as error:
-            raise tokens.ProviderAway("the token endpoint answers rubbish") from error
+            raise tokens.ProviderUnavailable("the response of the token endpoint is invalid") from error
         if not isinstance(data, dict) or not isinstance(data.get("access_token"), str):
-            raise tokens.ProviderAway("the token endpoint answers rubbish")
+            raise tokens.ProviderUnavailable("the response of the token endpoint is invalid")
         return data
 
     def parse_token(self, data: dict[str, Any]) -> SocialToken:
-        """Only for this request: no token of the provider is kept."""
+        """Return the access token for use in this request. No token of the provider is stored."""
         return SocialToken(token=data["access_token"])
 
     def complete_login(
         self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any
     ) -> SocialLogin:
-        claims = tokens.verified_claims(app, kwargs["response"].get("id_token"), nonce=self.nonce)
-        claims = tokens.with_userinfo(app, claims, token.token)
+        claims = tokens.verify_id_token(app, kwargs["response"].get("id_token"), nonce=self.nonce)
+        claims = tokens.add_userinfo(app, claims, token.token)
         return self.get_provider().sociallogin_from_response(request, claims)
 
 
@@ -87,33 +87,38 @@ class Provider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth has no t
         return reverse("sign_on_callback")
 
     def get_pkce_params(self) -> dict[str, Any]:
-        """With the nonce: it is made from the verifier, which only this browser's session holds."""
+        """Add the nonce. It is derived from the verifier, which only the session of this browser has."""
         pkce: dict[str, Any] = super().get_pkce_params()
-        return {**pkce, "nonce": nonce_of(pkce["code_verifier"])}
+        return {**pkce, "nonce": derive_nonce(pkce["code_verifier"])}
 
     def get_redirect_from_request_kwargs(self, request: HttpRequest) -> dict[str, Any]:
-        there = {"next_url": get_next_redirect_url(request)}
-        if request.user.is_authenticated:  # known already, and to prove it again
-            fresh = {"prompt": "login", "max_age": "0"}
-            return {**there, "process": AuthProcess.REDIRECT, "auth_params": fresh, "asked_at": time.time()}
-        return {**there, "process": AuthProcess.LOGIN}
+        target = {"next_url": get_next_redirect_url(request)}
+        if request.user.is_authenticated:  # to confirm their identity again
+            sign_in_again = {"prompt": "login", "max_age": "0"}
+            return {
+                **target,
+                "process": AuthProcess.REDIRECT,
+                "auth_params": sign_in_again,
+                "asked_at": time.time(),
+            }
+        return {**target, "process": AuthProcess.LOGIN}
 
     def extract_uid(self, data: dict[str, Any]) -> str:
-        """Who this is: `sub` means something at its issuer only, and may be longer than the column."""
+        """Return a hash of issuer and `sub`: `sub` is unique at its issuer only, and may be longer than the column."""
         return hashlib.sha256(f"{data['iss']}\n{data['sub']}".encode()).hexdigest()
 
     def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if name not in _OF_THE_TOKEN}
+        return {name: value for name, value in data.items() if name not in _TOKEN_CLAIMS}
 
     def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
-        """None for allauth: what an address is worth is judged in `entrance`."""
+        """Return no addresses, so that allauth uses none: `provisioning` decides which to trust."""
         return []
 
     def extract_common_fields(self, data: dict[str, Any]) -> dict[str, Any]:
         return {}
 
 
-def nonce_of(verifier: str) -> str:
-    """The nonce that belongs to a PKCE verifier."""
+def derive_nonce(verifier: str) -> str:
+    """Return the nonce for a PKCE verifier."""
     digest = hashlib.sha256(f"nonce:{verifier}".encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""The way to the identity provider and back. Where none is configured, these pages are not there."""
+"""The pages that lead to the identity provider and back. They respond with 404 if no provider is configured."""
 
 from __future__ import annotations
 
@@ -23,70 +23,73 @@ from console.access.sign_on.configuration import PROVIDER_ID
 from console.access.sign_on.provider import OpenIDAdapter, Provider
 
 
-def provider_of(request: HttpRequest | None) -> Provider | None:
-    """The identity provider, None where none is configured."""
+def find_provider(request: HttpRequest | None) -> Provider | None:
+    """Return the identity provider, or None if none is configured."""
     try:
-        found: Provider = get_adapter().get_provider(request, PROVIDER_ID)
+        provider: Provider = get_adapter().get_provider(request, PROVIDER_ID)
     except SocialApp.DoesNotExist:
         return None
-    return found
+    return provider
 
 
 @never_cache
 @require_POST
 @login_not_required
 def start(request: HttpRequest) -> HttpResponse:
-    """Sends the browser to the provider; somebody who is signed in, to prove again that it is them.
+    """Redirect the browser to the provider: to sign in, or to confirm the identity of a signed-in user.
 
-    By a page that leads there at once: the content security policy lets no form of ours end on another site.
+    The redirect is a page: the content security policy does not allow a form to end on another site.
     """
-    provider = _provider(request)
+    provider = _get_provider(request)
     try:
-        answer: HttpResponse = provider.redirect_from_request(request)
+        response: HttpResponse = provider.redirect_from_request(request)
     except OAuth2Error as error:
-        return _failed(request, provider, error)
-    if isinstance(answer, HttpResponseRedirect):
-        return render(request, "access/sign_on/leaving.html", {"provider": provider, "url": answer.url})
-    return answer
+        return _render_error(request, provider, error)
+    if isinstance(response, HttpResponseRedirect):
+        return render(request, "access/sign_on/redirect.html", {"provider": provider, "url": response.url})
+    return response
 
 
 @never_cache
 @require_safe
-def again(request: HttpRequest) -> HttpResponse:
-    """Asks somebody who is signed in to prove at the provider that it is still them."""
-    context = {"provider": _provider(request), "next": get_next_redirect_url(request)}
-    return render(request, "access/sign_on/again.html", context)
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Ask the signed-in user to confirm their identity at the provider."""
+    context = {"provider": _get_provider(request), "next": get_next_redirect_url(request)}
+    return render(request, "access/sign_on/confirm.html", context)
 
 
-def ways_to_prove_again(user: User) -> list[dict[str, Any]]:
-    """The provider as allauth lists a way to confirm who one is; empty for people who never came through it."""
-    provider = provider_of(None)
+def list_confirmation_methods(user: User) -> list[dict[str, Any]]:
+    """Return the provider as a way to confirm the identity, in the format of allauth.
+
+    The list is empty for users who never signed in through the provider.
+    """
+    provider = find_provider(None)
     if provider is None or not SocialAccount.objects.filter(user_id=user.pk, provider=PROVIDER_ID).exists():
         return []
     text = gettext("Sign in with %(name)s again") % {"name": provider.name}
-    return [{"id": "sign_on", "description": text, "url": reverse("sign_on_again")}]
+    return [{"id": "sign_on", "description": text, "url": reverse("sign_on_confirm")}]
 
 
 @never_cache
 @require_safe
 @login_not_required
 def callback(request: HttpRequest) -> HttpResponse:
-    """Where the provider sends the browser back to."""
-    provider = _provider(request)
+    """Handle the return of the browser from the provider."""
+    provider = _get_provider(request)
     try:
-        answer: HttpResponse = OAuth2CallbackView.adapter_view(OpenIDAdapter(request))(request)
+        response: HttpResponse = OAuth2CallbackView.adapter_view(OpenIDAdapter(request))(request)
     except OAuth2Error as error:
-        return _failed(request, provider, error)
-    return answer
+        return _render_error(request, provider, error)
+    return response
 
 
-def _provider(request: HttpRequest) -> Provider:
-    provider = provider_of(request)
+def _get_provider(request: HttpRequest) -> Provider:
+    provider = find_provider(request)
     if provider is None:
         raise Http404
     return provider
 
 
-def _failed(request: HttpRequest, provider: Provider, error: OAuth2Error) -> HttpResponse:
-    answer: HttpResponse = render_authentication_error(request, provider, exception=error, extra_context={})
-    return answer
+def _render_error(request: HttpRequest, provider: Provider, error: OAuth2Error) -> HttpResponse:
+    response: HttpResponse = render_authentication_error(request, provider, exception=error, extra_context={})
+    return response

@@ -1,4 +1,4 @@
-"""The pages of single sign-on that stand outside every team."""
+"""The pages of single sign-on that belong to no team."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.access.sign_on import sign_in
 
 urlpatterns = [
     path("", sign_in.start, name="sign_on"),
-    path("again/", sign_in.again, name="sign_on_again"),
+    path("again/", sign_in.confirm, name="sign_on_confirm"),
     path("callback/", sign_in.callback, name="sign_on_callback"),
     path("cancelled/", views.login_cancelled, name="socialaccount_login_cancelled"),
 ]

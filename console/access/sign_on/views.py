@@ -1,4 +1,4 @@
-"""The page where owners say whom single sign-on brings into their team."""
+"""The page where owners edit the single sign-on rules of their team."""
 
 from __future__ import annotations
 
@@ -19,60 +19,60 @@ from console.access.permissions import requires
 from console.access.reauthentication import reauthenticated
 from console.access.roles import Area, Level
 from console.access.scope import in_words
-from console.access.sign_on.claims import Identity, first_fit
+from console.access.sign_on.claims import Identity, find_matching_rule
 from console.access.sign_on.forms import RuleForm, TryForm
-from console.access.sign_on.rules import add_rule, change_rule, delete_rule, givable, move_rule
-from console.access.sign_on.sign_in import provider_of
+from console.access.sign_on.rules import add_rule, change_rule, delete_rule, list_rule_roles, move_rule
+from console.access.sign_on.sign_in import find_provider
 from console.ui.tables import Column, Empty, Table
 
-OWNERS = requires(Area.MEMBERS, Level.SECRET)
+owners_only = requires(Area.MEMBERS, Level.SECRET)
 
 
 def _edit_url(request: HttpRequest, rule: SignOnRule) -> str:
     return reverse("access:sign-on-edit", args=[request.team.slug, rule.pk])  # type: ignore[attr-defined]
 
 
-def in_short(rule: SignOnRule) -> str:
-    """Whom the rule speaks of, in a line."""
+def describe_rule(rule: SignOnRule) -> str:
+    """Return the condition of the rule as a short text."""
     if not rule.claim:
-        return _("E-mail address at %(domain)s") % {"domain": rule.value}
+        return _("Email domain: %(domain)s") % {"domain": rule.value}
     return _("%(claim)s: %(value)s") % {"claim": rule.claim, "value": rule.value}
 
 
 def _table(names: dict[int, str]) -> Table[SignOnRule]:
     return Table(
         id="sign-on-rules",
-        caption=gettext_lazy("Rules of single sign-on"),
+        caption=gettext_lazy("Single sign-on rules"),
         columns=[
-            Column("rule", gettext_lazy("People with"), value=in_short, link=_edit_url, primary=True),
-            Column("role", gettext_lazy("Get the role"), value=lambda rule: str(rule.own_role.label)),
-            Column("scope", gettext_lazy("Reach"), value=lambda rule: in_words(rule.own_scope, names)),
+            Column("rule", gettext_lazy("Condition"), value=describe_rule, link=_edit_url, primary=True),
+            Column("role", gettext_lazy("Role"), value=lambda rule: str(rule.own_role.label)),
+            Column("scope", gettext_lazy("Access scope"), value=lambda rule: in_words(rule.own_scope, names)),
         ],
         row_template="access/sign_on/row.html",
     )
 
 
 @require_safe
-@OWNERS
+@owners_only
 def rules(request: TeamRequest) -> HttpResponse:
-    """The team's rules, in the order they count."""
+    """List the rules of the team in the order in which they are checked."""
     empty = Empty(
-        gettext_lazy("No rule yet"),
-        gettext_lazy("Without a rule only invited people belong to the team."),
+        gettext_lazy("No rules yet"),
+        gettext_lazy("Without rules, only invited users belong to the team."),
         icon="login-2",
         url=reverse("access:sign-on-add", args=[request.team.slug]),
-        action=gettext_lazy("Add a rule"),
+        action=gettext_lazy("Add rule"),
     )
     table = _table(connection_names(request.team)).bind(request, _rules(request), empty=empty)
-    return render(request, "access/sign_on/rules.html", {"table": table, "provider": provider_of(request)})
+    return render(request, "access/sign_on/rules.html", {"table": table, "provider": find_provider(request)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@OWNERS
+@owners_only
 @reauthenticated
 def add(request: TeamRequest) -> HttpResponse:
-    """A new rule, which counts after all others."""
-    form = RuleForm(request.team, givable(request.membership), request.POST or None)
+    """Add a rule after all others."""
+    form = RuleForm(request.team, list_rule_roles(request.membership), request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -80,18 +80,18 @@ def add(request: TeamRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The rule is saved. It counts from the next sign-in on."))
+            messages.success(request, _("Rule saved. It applies from the next sign-in."))
             return redirect("access:sign-on", request.team.slug)
-    return _form_page(request, form, _("Add a rule"))
+    return _form_page(request, form, _("Add rule"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@OWNERS
+@owners_only
 @reauthenticated
 def edit(request: TeamRequest, pk: int) -> HttpResponse:
-    """Changes a rule."""
+    """Change a rule."""
     rule = _rule(request, pk)
-    form = RuleForm(request.team, givable(request.membership), request.POST or None, grant=rule)
+    form = RuleForm(request.team, list_rule_roles(request.membership), request.POST or None, grant=rule)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -101,37 +101,39 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The rule is saved. It counts from the next sign-in on."))
+            messages.success(request, _("Rule saved. It applies from the next sign-in."))
             return redirect("access:sign-on", request.team.slug)
-    return _form_page(request, form, _("Change the rule"))
+    return _form_page(request, form, _("Edit rule"))
 
 
 @require_POST
-@OWNERS
+@owners_only
 @reauthenticated
 def move(request: TeamRequest, pk: int) -> HttpResponse:
-    """Moves a rule one place: up with `to=up`, else down."""
+    """Move a rule one position: up with `to=up`, else down."""
     move_rule(actor_of(request), _rule(request, pk), up=request.POST.get("to") == "up")
     return redirect("access:sign-on", request.team.slug)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@OWNERS
+@owners_only
 @reauthenticated
 def delete(request: TeamRequest, pk: int) -> HttpResponse:
-    """Deletes a rule."""
+    """Delete a rule."""
     rule = _rule(request, pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         delete_rule(actor_of(request), rule)
-        messages.success(request, _("The rule is deleted."))
+        messages.success(request, _("Rule deleted."))
         return redirect("access:sign-on", request.team.slug)
     context = {
         "title": _("Delete this rule?"),
-        "text": in_short(rule),
+        "text": describe_rule(rule),
         "consequences": [
-            _("Whom it brought in, and no other rule does, leaves the team at their next sign-in."),
-            _("Until then they stay; remove them under Members to end it at once."),
+            _(
+                "Members whom this rule added leave the team at their next sign-in, unless another rule matches."
+            ),
+            _("To remove them immediately, use the Members page."),
         ],
         "form": form,
         "cancel": reverse("access:sign-on", args=[request.team.slug]),
@@ -141,25 +143,25 @@ def delete(request: TeamRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@OWNERS
-def try_out(request: TeamRequest) -> HttpResponse:
-    """Which rule would count for somebody of whom the provider says this; changes nothing."""
+@owners_only
+def try_rules(request: TeamRequest) -> HttpResponse:
+    """Show which rule matches the claims. Changes nothing."""
     form = TryForm(request.POST or None)
-    context = {"form": form, "tried": False}
+    context = {"form": form, "has_result": False}
     if request.method == "POST" and form.is_valid():
-        provider = provider_of(request)
-        verified = provider.app.settings["email_verified_claim"] if provider else "email_verified"
-        identity = Identity.of("", form.cleaned_data["claims"], verified_claim=verified)
-        rule = first_fit(_rules(request), identity)
+        provider = find_provider(request)
+        verified_claim = provider.app.settings["email_verified_claim"] if provider else "email_verified"
+        identity = Identity.from_claims("", form.cleaned_data["claims"], verified_claim=verified_claim)
+        rule = find_matching_rule(_rules(request), identity)
         context |= {
-            "tried": True,
+            "has_result": True,
             "email": identity.email,
-            "verified_claim": verified,
+            "verified_claim": verified_claim,
             "rule": rule,
-            "short": in_short(rule) if rule else "",
+            "condition": describe_rule(rule) if rule else "",
             "scope": in_words(rule.own_scope, connection_names(request.team)) if rule else "",
         }
-    return render(request, "access/sign_on/try.html", context, status=422 if form.errors else 200)
+    return render(request, "access/sign_on/try_rules.html", context, status=422 if form.errors else 200)
 
 
 def _form_page(request: TeamRequest, form: RuleForm, title: str) -> HttpResponse:
@@ -177,13 +179,13 @@ def _crumbs(request: TeamRequest) -> list[tuple[str, str]]:
 
 
 def _rules(request: TeamRequest) -> list[SignOnRule]:
-    found = list(request.team.sign_on_rules.all())
-    for rule in found:
-        rule.team = request.team  # whose roles were read once
-    return found
+    rules = list(request.team.sign_on_rules.all())
+    for rule in rules:
+        rule.team = request.team  # its roles were read already
+    return rules
 
 
 def _rule(request: TeamRequest, pk: int) -> SignOnRule:
-    found = get_object_or_404(request.team.sign_on_rules, pk=pk)
-    found.team = request.team
-    return found
+    rule = get_object_or_404(request.team.sign_on_rules, pk=pk)
+    rule.team = request.team
+    return rule

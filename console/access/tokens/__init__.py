@@ -1,1 +1,1 @@
-"""API tokens: made and revoked by people, recognised by the HTTP API, asked again by every step of a job they started."""
+"""API tokens: users create and revoke them, the HTTP API authenticates by them, and jobs check theirs at every step."""

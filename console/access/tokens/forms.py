@@ -1,4 +1,4 @@
-"""The form of a new token."""
+"""The form for a new token."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.forms import GrantForm
 from console.access.models import Membership
-from console.access.tokens.making import DEFAULT_DAYS, LONGEST_DAYS, Wanted, giveable
+from console.access.tokens.lifecycle import DEFAULT_DAYS, MAX_DAYS, TokenDraft, list_token_roles
 
 
 class TokenForm(GrantForm):
-    """What a new token may do, and for how long."""
+    """Name, role, access scope and validity of a new token."""
 
     name = forms.CharField(
         label=_("Name"),
         max_length=40,
-        help_text=_("What it is for, such as the program that uses it. The audit trail names it."),
+        help_text=_("The program or purpose of the token. The audit trail shows this name."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     days = forms.IntegerField(
-        label=_("Works for (days)"),
+        label=_("Valid for (days)"),
         initial=DEFAULT_DAYS,
         min_value=1,
-        max_value=LONGEST_DAYS,
-        help_text=_("A token that ended is replaced by a new one."),
+        max_value=MAX_DAYS,
+        help_text=_("Expired tokens cannot be renewed. Create a new token instead."),
     )
     field_order = ["name", "role", "scope", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
-        roles, reached = giveable(membership), membership.connections
-        super().__init__(membership.team, roles, *args, connections=reached, **kwargs)
+        roles, connections = list_token_roles(membership), membership.connections
+        super().__init__(membership.team, roles, *args, connections=connections, **kwargs)
 
     @property
-    def wanted(self) -> Wanted:
-        """What was asked for, once the form is valid."""
+    def draft(self) -> TokenDraft:
+        """The token to create. The form must be valid."""
         values = self.cleaned_data
-        return Wanted(values["name"], values["role"], self.access_scope, values["days"])
+        return TokenDraft(values["name"], values["role"], self.access_scope, values["days"])

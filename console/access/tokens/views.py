@@ -1,4 +1,4 @@
-"""The pages of tokens: a person's own, and those of a team."""
+"""The pages of tokens: the user's own, and those of a team."""
 
 from __future__ import annotations
 
@@ -28,14 +28,20 @@ from console.access.roles import Area, Level
 from console.access.scope import in_words
 from console.access.teams import Actor
 from console.access.tokens.forms import TokenForm
-from console.access.tokens.making import Made, Wanted, make_for_team, make_personal, revoke
+from console.access.tokens.lifecycle import (
+    CreatedToken,
+    TokenDraft,
+    create_personal_token,
+    create_team_token,
+    revoke_token,
+)
 from console.access.views import keep_place
 from console.ui.tables import Column, Empty, Table
 
-_ENDED_SHOWN = timedelta(days=30)
+_HISTORY = timedelta(days=30)
 
 
-def _scope(token: ApiToken) -> str:
+def _describe_scope(token: ApiToken) -> str:
     access_scope = token.own_scope
     names = connection_names(token.team) if access_scope.connections else {}
     return in_words(access_scope, names)
@@ -43,59 +49,61 @@ def _scope(token: ApiToken) -> str:
 
 _COLUMNS: tuple[Column[ApiToken], ...] = (
     Column("name", pgettext_lazy("of a token", "Name"), primary=True),
-    Column("hint", gettext_lazy("Begins with"), kind="code"),
-    Column("state", gettext_lazy("State"), kind="status", status="token"),
+    Column("hint", gettext_lazy("Prefix"), kind="code"),
+    Column("state", gettext_lazy("Status"), kind="status", status="token"),
     Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label)),
-    Column("scope", gettext_lazy("Reach"), value=_scope, kind="phrase"),
+    Column("scope", gettext_lazy("Access scope"), value=_describe_scope, kind="phrase"),
     Column("last_used_at", gettext_lazy("Last used"), kind="ago"),
-    Column("last_used_ip", gettext_lazy("From"), hidden=True),
+    Column("last_used_ip", gettext_lazy("Last IP address"), hidden=True),
     Column("expires_at", gettext_lazy("Expires"), kind="when"),
 )
-OWN: Table[ApiToken] = Table(
+OWN_TOKENS: Table[ApiToken] = Table(
     id="own-tokens",
     caption=gettext_lazy("Your API tokens"),
     columns=(_COLUMNS[0], Column("team", gettext_lazy("Team"), kind="phrase"), *_COLUMNS[1:]),
     row_template="access/token_own_row.html",
 )
-TEAMS: Table[ApiToken] = Table(
+TEAM_TOKENS: Table[ApiToken] = Table(
     id="team-tokens",
-    caption=gettext_lazy("Tokens of the team"),
-    columns=(*_COLUMNS, Column("created_by", gettext_lazy("Made by"), hidden=True)),
+    caption=gettext_lazy("Team tokens"),
+    columns=(*_COLUMNS, Column("created_by", gettext_lazy("Created by"), hidden=True)),
     row_template="access/token_team_row.html",
 )
-MEMBERS: Table[ApiToken] = Table(
+MEMBER_TOKENS: Table[ApiToken] = Table(
     id="member-tokens",
-    caption=gettext_lazy("Tokens of members"),
-    columns=(_COLUMNS[0], Column("user", gettext_lazy("Person"), kind="phrase"), *_COLUMNS[1:]),
+    caption=gettext_lazy("Member tokens"),
+    columns=(_COLUMNS[0], Column("user", gettext_lazy("User"), kind="phrase"), *_COLUMNS[1:]),
     row_template="access/token_team_row.html",
 )
 
 
-def _shown(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
-    """Those that work, and those that expired or were revoked lately. One of somebody who left the team works no more."""
-    lately = timezone.now() - _ENDED_SHOWN
-    acts = Membership.objects.filter(
+def _select_listed(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
+    """Select valid tokens, and those that expired or were revoked recently. Tokens of former members are invalid."""
+    since = timezone.now() - _HISTORY
+    memberships = Membership.objects.filter(
         team=OuterRef("team"), user=OuterRef("user"), created_at__lte=OuterRef("created_at")
     )
-    shown = tokens.filter(Q(revoked_at=None) & Exists(acts) | Q(revoked_at__gt=lately), expires_at__gt=lately)
-    return shown.select_related("team", "user", "created_by")
+    listed = tokens.filter(
+        Q(revoked_at=None) & Exists(memberships) | Q(revoked_at__gt=since), expires_at__gt=since
+    )
+    return listed.select_related("team", "user", "created_by")
 
 
-# -- a person's own ----------------------------------------------------------------------------------------------------
+# -- the user's own ----------------------------------------------------------------------------------------------------
 
 
 @require_safe
-def own(request: PersonRequest) -> HttpResponse:
-    """The person's tokens, of all their teams."""
+def own_tokens(request: PersonRequest) -> HttpResponse:
+    """List the user's tokens in all their teams."""
     keep_place(request)
     memberships = request.user.memberships.select_related("team").order_by("team__name")
     empty = Empty(
         gettext_lazy("No tokens yet"),
-        gettext_lazy("A token lets a program act for you, with your rights or fewer."),
+        gettext_lazy("With a token, a program acts as you, with your permissions or fewer."),
         icon="key",
     )
     context = {
-        "table": OWN.bind(request, _shown(request.user.tokens.all()), empty=empty),
+        "table": OWN_TOKENS.bind(request, _select_listed(request.user.tokens.all()), empty=empty),
         "teams": [membership.team for membership in memberships],
     }
     return render(request, "access/tokens_own.html", context)
@@ -105,13 +113,13 @@ def own(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthenticated
 def add_own(request: TeamRequest) -> HttpResponse:
-    """A new token that acts for the person in this team."""
-    return _add(request, make_personal, reverse("access:own-tokens"), _("New API token"))
+    """Create a token that acts for the user in this team."""
+    return _add(request, create_personal_token, reverse("access:own-tokens"), _("Create API token"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_own(request: PersonRequest, pk: int) -> HttpResponse:
-    """Ends one of the person's own tokens."""
+    """Revoke one of the user's own tokens."""
     keep_place(request)
     token = get_object_or_404(request.user.tokens.select_related("team", "user"), pk=pk)
     return _revoke(request, token, reverse("access:own-tokens"), _("Your API tokens"))
@@ -122,18 +130,20 @@ def revoke_own(request: PersonRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @requires(Area.MEMBERS, Level.WRITE)
-def of_team(request: TeamRequest) -> HttpResponse:
-    """The team's own tokens, and those of its members that act in it."""
-    found = _shown(request.team.tokens.all())
+def team_tokens(request: TeamRequest) -> HttpResponse:
+    """List the tokens of the team, and those of its members for this team."""
+    tokens = _select_listed(request.team.tokens.all())
     empty = Empty(
-        gettext_lazy("No tokens of the team yet"),
-        gettext_lazy("A token of the team acts by itself, and goes on working when who made it leaves."),
+        gettext_lazy("No team tokens yet"),
+        gettext_lazy("Team tokens keep working after their creator leaves."),
         icon="key",
     )
-    none = Empty(gettext_lazy("No member has a token"), icon="key")
+    no_member_tokens = Empty(gettext_lazy("No member tokens yet"), icon="key")
     context = {
-        "team_table": TEAMS.bind(request, found.filter(user__is_service=True), empty=empty),
-        "member_table": MEMBERS.bind(request, found.filter(user__is_service=False), empty=none),
+        "team_table": TEAM_TOKENS.bind(request, tokens.filter(user__is_service=True), empty=empty),
+        "member_table": MEMBER_TOKENS.bind(
+            request, tokens.filter(user__is_service=False), empty=no_member_tokens
+        ),
     }
     return render(request, "access/tokens_team.html", context)
 
@@ -143,15 +153,15 @@ def of_team(request: TeamRequest) -> HttpResponse:
 @requires(Area.MEMBERS, Level.WRITE)
 @reauthenticated
 def add_to_team(request: TeamRequest) -> HttpResponse:
-    """A new token of the team's own."""
+    """Create a token of the team."""
     back = reverse("access:tokens", args=[request.team.slug])
-    return _add(request, make_for_team, back, _("New API token of the team"))
+    return _add(request, create_team_token, back, _("Create team token"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
 def revoke_in_team(request: TeamRequest, pk: int) -> HttpResponse:
-    """Ends a token that acts in this team."""
+    """Revoke a token for this team."""
     token = get_object_or_404(request.team.tokens.select_related("team", "user"), pk=pk)
     back = reverse("access:tokens", args=[request.team.slug])
     return _revoke(request, token, back, _("API tokens"))
@@ -160,29 +170,36 @@ def revoke_in_team(request: TeamRequest, pk: int) -> HttpResponse:
 # -- what both share ---------------------------------------------------------------------------------------------------
 
 
-def _add(request: TeamRequest, make: Callable[[Actor, Wanted], Made], back: str, title: str) -> HttpResponse:
+def _add(
+    request: TeamRequest, create: Callable[[Actor, TokenDraft], CreatedToken], back: str, title: str
+) -> HttpResponse:
     form = TokenForm(request.membership, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = make(Actor(request.membership, Origin.of(request)), form.wanted)
+            created = create(Actor(request.membership, Origin.of(request)), form.draft)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            # Shown in the answer itself: nowhere is it kept for a further page.
-            context = {"token": made.token, "key": made.key, "back": back, "address": _address(request)}
-            return render(request, "access/token_made.html", context)
+            # Shown in this response only: the text is not stored for another page.
+            context = {
+                "token": created.token,
+                "key": created.key,
+                "back": back,
+                "address": _api_address(request),
+            }
+            return render(request, "access/token_created.html", context)
     context = {"form": form, "back": back, "title": title}
     return render(request, "access/token_form.html", context, status=422 if form.errors else 200)
 
 
 def _revoke(request: HttpRequest, token: ApiToken, back: str, crumb: str) -> HttpResponse:
-    person: Any = request.user
+    user: Any = request.user
     if request.method == "POST":
-        revoke(token, person, Origin.of(request))
-        messages.success(request, _("The token %(name)s does not work any more.") % {"name": token.name})
+        revoke_token(token, user, Origin.of(request))
+        messages.success(request, _("The token %(name)s is revoked.") % {"name": token.name})
         return redirect(back)
     return render(request, "access/token_revoke.html", {"token": token, "back": back, "crumb": crumb})
 
 
-def _address(request: HttpRequest) -> str:
+def _api_address(request: HttpRequest) -> str:
     return request.build_absolute_uri("/api/v1/")

@@ -34,5 +34,5 @@ class Command(BaseCommand):
             ):
                 pass
         removed = Authenticator.objects.filter(user=user).delete()[0]
-        ended = sessions.end(list(UserSession.objects.filter(user=user)))
+        ended = sessions.end_sessions(list(UserSession.objects.filter(user=user)))
         self.stdout.write(f"{user.email}: {removed} factors removed, {ended} sessions ended.")

@@ -1,10 +1,10 @@
-"""What a browser says of itself, in words that its owner knows it by."""
+"""Names of browsers and systems, read from the User-Agent header."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-# The first that is found counts: Edge and Opera call themselves Chrome too, and Chrome Safari.
+# The first match counts: Edge and Opera also contain "Chrome", and Chrome also contains "Safari".
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -25,8 +25,8 @@ _SYSTEMS = (
 )
 
 
-def device(user_agent: str) -> str:
-    """Browser and system, as in "Firefox, Windows"; what it cannot tell is left out."""
+def describe_device(user_agent: str) -> str:
+    """Return browser and system, as in "Firefox, Windows", without the part that is not recognized."""
     names = [
         next((name for mark, name in marks if mark in user_agent), "") for marks in (_BROWSERS, _SYSTEMS)
     ]

@@ -1,4 +1,4 @@
-"""Where people land, and what those find who have no team or no connection; their own page."""
+"""The home page, also for users without a team or a connection, the profile page, and the bootstrap command."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.conftest import PASSWORD, Organization
 SignIn = Callable[[str], Client]
 
 
-def test_the_front_door_leads_to_the_first_connection(org: Organization, sign_in: SignIn) -> None:
+def test_the_home_page_redirects_to_the_first_connection(org: Organization, sign_in: SignIn) -> None:
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_the_front_door_leads_back_to_where_the_person_was(org: Organization, sign_in: SignIn) -> None:
+def test_the_home_page_redirects_to_the_last_used_connection(org: Organization, sign_in: SignIn) -> None:
     Connection.objects.create(
         team=org.team, slug="second", name="Second", access_key_id="k", access_key_secret="s"
     )
@@ -31,14 +31,16 @@ def test_the_front_door_leads_back_to_where_the_person_was(org: Organization, si
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_a_connection_that_is_gone_is_not_led_to(org: Organization, sign_in: SignIn) -> None:
+def test_the_home_page_does_not_redirect_to_a_connection_that_no_longer_exists(
+    org: Organization, sign_in: SignIn
+) -> None:
     user = org.members["viewer"]
     user.last_place = "globex/plant"
     user.save()
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
 
-def test_somebody_without_a_team_is_told_what_to_do(org: Organization) -> None:
+def test_a_user_without_a_team_sees_what_to_do(org: Organization) -> None:
     client = Client()
     client.force_login(User.objects.create_user("alone@acme.test", PASSWORD))
     response = client.get("/")
@@ -46,7 +48,7 @@ def test_somebody_without_a_team_is_told_what_to_do(org: Organization) -> None:
     assert "no team" in response.content.decode()
 
 
-def test_a_team_without_a_connection_says_so_and_offers_one_to_those_who_may(
+def test_a_team_without_a_connection_offers_to_add_one_to_those_who_may(
     org: Organization, sign_in: SignIn
 ) -> None:
     Connection.objects.for_team(org.team).delete()
@@ -55,7 +57,7 @@ def test_a_team_without_a_connection_says_so_and_offers_one_to_those_who_may(
     assert "/acme/-/connections/add/" not in sign_in("viewer").get("/acme/").content.decode()
 
 
-def test_the_profile_is_kept(org: Organization, sign_in: SignIn) -> None:
+def test_the_profile_is_saved(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("viewer")
     fields = {"name": "Vera", "time_zone": "Asia/Shanghai", "language": "zh-hans", "theme": "dark"}
     assert client.post("/account/profile/", fields).status_code == 302
@@ -69,12 +71,12 @@ def test_the_profile_is_kept(org: Organization, sign_in: SignIn) -> None:
     assert client.get("/account/profile/")["Content-Language"] == "zh-hans"
 
 
-def test_a_time_zone_that_is_none_is_refused(sign_in: SignIn) -> None:
+def test_an_invalid_time_zone_is_refused(sign_in: SignIn) -> None:
     fields = {"name": "Vera", "time_zone": "../../etc/passwd", "language": "", "theme": "auto"}
     assert sign_in("viewer").post("/account/profile/", fields).status_code == 422
 
 
-def test_the_profile_changes_nothing_but_its_own_fields(sign_in: SignIn) -> None:
+def test_the_profile_form_changes_only_its_own_fields(sign_in: SignIn) -> None:
     fields = {
         "name": "V",
         "time_zone": "UTC",
@@ -88,12 +90,12 @@ def test_the_profile_changes_nothing_but_its_own_fields(sign_in: SignIn) -> None
 
 
 @pytest.mark.parametrize("slug", ["account", "accounts", "static", "healthz", "_style", "-", "api"])
-def test_a_team_is_not_called_what_an_address_begins_with(db: None, slug: str) -> None:
+def test_a_team_slug_cannot_be_a_reserved_path(db: None, slug: str) -> None:
     with pytest.raises(ValidationError):
         Team(slug=slug, name="X").full_clean()
 
 
-def test_bootstrap_makes_the_first_team_and_its_owner_and_can_be_repeated(
+def test_bootstrap_creates_the_first_team_and_its_owner_and_can_be_repeated(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BOOTSTRAP_PASSWORD", PASSWORD)
