@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class UiConfig(AppConfig):
-    """The design system: layouts, components, template tags."""
+    """Layouts, components and template tags."""
 
     name = "console.ui"
     label = "ui"

@@ -1,6 +1,6 @@
-"""Copies the few files that pages load from `node_modules` to `static/vendor/`: `make assets` runs it after `npm ci`.
+"""Copies the files that pages load from `node_modules` to `static/vendor/`; `make assets` runs it after `npm ci`.
 
-Needs no Django and no package: any Python runs it as a script.
+A script without dependencies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
 
-# What pages load: from node_modules, to static/vendor.
+# Path in node_modules -> path in static/vendor.
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
@@ -25,19 +25,19 @@ FILES = {
     "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2": "fonts/inter-latin-ext.woff2",
     "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2": "fonts/mono-latin.woff2",
 }
-LICENCES = {  # the stylesheet of @tabler/core carries its own in a comment
+LICENSES = {  # the stylesheet of @tabler/core contains its license in a comment
     "@tabler/icons": "tabler-icons",
     "htmx.org": "htmx",
     "uplot": "uplot",
     "@fontsource-variable/inter": "inter",
     "@fontsource-variable/jetbrains-mono": "jetbrains-mono",
 }
-# The manifest storage follows these comments, and the maps they name are not copied.
+# The manifest storage would look for these files, which are not copied.
 SOURCE_MAP = re.compile(rb"(?:/\*|//)# sourceMappingURL=[^\n]*\n?")
 
 
 def copy() -> None:
-    """Copies what pages load into static/vendor, and packs the icons into one file."""
+    """Copies the files and packs the icons into one file."""
     for source, target in FILES.items():
         content = (MODULES / source).read_bytes()
         if target.endswith((".js", ".css")):
@@ -45,16 +45,16 @@ def copy() -> None:
         path = VENDOR / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    for package, name in LICENCES.items():
-        licence = next(p for p in (MODULES / package).iterdir() if p.name.upper().startswith("LICEN"))
-        path = VENDOR / "licences" / f"{name}.txt"
+    for package, name in LICENSES.items():
+        license = next(p for p in (MODULES / package).iterdir() if p.name.upper().startswith("LICEN"))
+        path = VENDOR / "licenses" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(licence, path)
+        shutil.copyfile(license, path)
     pack_icons()
 
 
 def pack_icons() -> None:
-    """Writes icons.json: the name of each outline icon → the inside of its SVG."""
+    """Writes icons.json: the name of each outline icon and the content of its SVG."""
     nodes = json.loads((MODULES / "@tabler/icons/tabler-nodes-outline.json").read_text())
     icons = {
         name: "".join(

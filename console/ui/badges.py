@@ -1,4 +1,4 @@
-"""Small pieces of HTML that Python and templates both make."""
+"""Small HTML elements for Python and templates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.ui.statuses import status
 
 
 def badge(kind: str, value: object) -> SafeString:
-    """A state as a badge: icon, word, tone. Kinds are those of `console.ui.statuses`."""
+    """A status badge: icon, label, tone. Kinds are those of `console.ui.statuses`."""
     shown = status(kind, value)
     return format_html(
         '<span class="fd-status fd-status-{}">{}<span>{}</span></span>',
@@ -23,7 +23,7 @@ def badge(kind: str, value: object) -> SafeString:
 
 
 def copy_button(text: str, label: str = "") -> SafeString:
-    """A button that copies `text` and says so to everyone, screen readers included."""
+    """A button that copies `text` and announces it to screen readers."""
     name = label or gettext("Copy %(text)s") % {"text": text if len(text) <= 40 else f"{text[:40]}…"}
     return format_html(
         '<button type="button" class="fd-copy" data-copy="{}" aria-label="{}" title="{}">{}{}</button>',
@@ -36,19 +36,19 @@ def copy_button(text: str, label: str = "") -> SafeString:
 
 
 def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeString:
-    """Progress as a bar with its share in per cent. A total of 0 or less means that the amount is not known yet."""
+    """A progress bar with a percentage. A total of 0 or less means that the amount is unknown."""
     if total <= 0:
         return format_html(
             '<span class="fd-bar"><progress aria-label="{}"></progress></span>', label or gettext("Progress")
         )
     share = max(0.0, min(1.0, done / total))
-    # Never "100 %" before the last one is done.
+    # Never "100%" before the last item is done.
     percent = 100 if share >= 1 else int(share * 100)
     return format_html(
-        '<span class="fd-bar{}"><progress value="{}" max="{}" aria-label="{}">{} %</progress>'
-        '<span class="fd-bar-share">{} %</span></span>',
+        '<span class="fd-bar{}"><progress value="{}" max="{}" aria-label="{}">{}%</progress>'
+        '<span class="fd-bar-share">{}%</span></span>',
         f" fd-bar-{tone}" if tone else "",
-        f"{share * 1000:.0f}",
+        f"{share * 1000:.1f}",
         1000,
         label or gettext("Progress"),
         percent,

@@ -1,4 +1,4 @@
-"""What the frame around every page shows: where the person is, where they may go, how they like it."""
+"""The frame around every page: current team and connection, navigation, theme."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from console.ui.links import curl, shown_connection
 
 THEMES = ("auto", "light", "dark")
-# The looks to choose from: value, name, icon.
-LOOKS: Sequence[tuple[str, str | Promise, str]] = (
+# Value, label, icon.
+THEME_CHOICES: Sequence[tuple[str, str | Promise, str]] = (
     ("auto", _("System"), "device-desktop"),
     ("light", _("Light"), "sun"),
     ("dark", _("Dark"), "moon"),
@@ -26,7 +26,7 @@ SIDEBAR_COOKIE = "sidebar"
 
 @dataclass(frozen=True)
 class NavigationEntry:
-    """A line of the navigation: where it leads, and the area (of roles) and its level that see it."""
+    """An entry of the navigation: URL name, label, icon, and the role area and level that may see it."""
 
     name: str
     label: str | Promise
@@ -54,7 +54,7 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
         ),
     ),
     (
-        _("Work"),
+        _("Activity"),
         (
             NavigationEntry("jobs:list", _("Jobs"), "progress-check"),
             NavigationEntry("approvals:list", _("Approvals"), "checks"),
@@ -78,18 +78,18 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
 
 @dataclass(frozen=True)
 class NavItem:
-    """A room as it stands in the navigation of this page."""
+    """A navigation entry on the current page."""
 
     label: str | Promise
     icon: str
     url: str
     current: bool
-    waiting: bool = False  # whether the number of what waits there for the person stands beside it
+    waiting: bool = False  # show the number of items that wait for this user
 
 
 @dataclass(frozen=True)
 class NavGroup:
-    """Rooms under one heading."""
+    """Navigation entries under one heading."""
 
     label: str | Promise
     items: list[NavItem]
@@ -97,7 +97,7 @@ class NavGroup:
 
 @dataclass(frozen=True)
 class Place:
-    """A team or connection that can be switched to."""
+    """A team or connection in the switcher."""
 
     label: str
     note: str
@@ -106,9 +106,9 @@ class Place:
 
 
 class Shell:
-    """Everything the layouts show besides the page. Each part is worked out when a template asks for it, once."""
+    """All that the layouts show around the page. Each part is computed on first use."""
 
-    themes = LOOKS
+    themes = THEME_CHOICES
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -123,52 +123,55 @@ class Shell:
 
     @cached_property
     def theme(self) -> str:
-        """auto, light or dark: what this browser was told, else what the person prefers."""
-        chosen = self.request.COOKIES.get(THEME_COOKIE, "")
-        if chosen not in THEMES:
-            chosen = getattr(self.user, "theme", "auto")
-        return chosen if chosen in THEMES else "auto"
+        """auto, light or dark: from the browser's cookie, else from the user's profile."""
+        theme = self.request.COOKIES.get(THEME_COOKIE, "")
+        if theme not in THEMES:
+            theme = getattr(self.user, "theme", "auto")
+        return theme if theme in THEMES else "auto"
 
     @property
-    def folded(self) -> bool:
+    def collapsed(self) -> bool:
         """Whether the sidebar shows icons only."""
-        return self.request.COOKIES.get(SIDEBAR_COOKIE) == "folded"
+        return self.request.COOKIES.get(SIDEBAR_COOKIE) == "collapsed"
 
     @cached_property
     def navigation(self) -> list[NavGroup]:
-        """The rooms that the person's role can read, in groups."""
+        """The entries that the user's role may see, in groups."""
         groups = []
-        for label, rooms in NAVIGATION:
-            items = [item for item in map(self._item, rooms) if item is not None]
+        for label, entries in NAVIGATION:
+            items = [item for item in map(self._item, entries) if item is not None]
             if items:
                 groups.append(NavGroup(label, items))
         return groups
 
-    def _item(self, room: NavigationEntry) -> NavItem | None:
-        if self.membership is None or (room.area and not self.membership.has_level(room.area, room.level)):
+    def _item(self, entry: NavigationEntry) -> NavItem | None:
+        if self.membership is None or (entry.area and not self.membership.has_level(entry.area, entry.level)):
             return None
-        url = self.url(room.name)
+        url = self.url(entry.name)
         if not url:
             return None
-        waiting = room.name == "approvals:list"
-        return NavItem(room.label, room.icon, url, self._current == room.name, waiting)
+        waiting = entry.name == "approvals:list"
+        return NavItem(entry.label, entry.icon, url, self._current == entry.name, waiting)
 
     @cached_property
     def _current(self) -> str:
-        """The room that this page lies in: of those of its app, the one whose address it continues furthest."""
+        """The URL name of the entry that contains this page: of the entries of its app, the longest URL prefix."""
         match = self.request.resolver_match
         if match is None:
             return ""
-        rooms = [
-            room for _, rooms in NAVIGATION for room in rooms if room.name.partition(":")[0] == match.app_name
+        names = [
+            entry.name
+            for _, entries in NAVIGATION
+            for entry in entries
+            if entry.name.partition(":")[0] == match.app_name
         ]
-        fitting = [
-            room for room in rooms if (url := self.url(room.name)) and self.request.path.startswith(url)
-        ]
-        return max(fitting, key=lambda room: len(self.url(room.name))).name if fitting else ""
+        prefixes = {
+            name: url for name in names if (url := self.url(name)) and self.request.path.startswith(url)
+        }
+        return max(prefixes, key=lambda name: len(prefixes[name]), default="")
 
     def url(self, name: str) -> str:
-        """The address of a room's page here, or "" where there is none."""
+        """The URL of a page in this team and connection, or "" if it does not exist here."""
         try:
             return curl(self.request, name)
         except NoReverseMatch:
@@ -176,54 +179,54 @@ class Shell:
 
     @cached_property
     def home(self) -> str:
-        """Where the name of the console leads."""
+        """The URL behind the console's name."""
         return self.url("dashboard:home") if self.connection is not None else "/"
 
     @cached_property
     def search(self) -> str:
-        """Where the search box asks."""
+        """The URL of the device search."""
         return self.url("devices:search") if self.connection is not None else ""
 
     @cached_property
     def tray(self) -> str:
-        """Where the job tray is filled from."""
+        """The URL of the job tray's content."""
         return self.url("jobs:tray") if self.connection is not None else ""
 
     @cached_property
     def jobs(self) -> str:
-        """Where all jobs are listed."""
+        """The URL of the job list."""
         return self.url("jobs:list") if self.connection is not None else ""
 
     @cached_property
     def profile(self) -> str:
-        """Where the person's own settings are."""
+        """The URL of the user's profile."""
         return _url("access:profile", otherwise="")
 
     @cached_property
     def tokens(self) -> str:
-        """Where the person's own API tokens are."""
+        """The URL of the user's personal API tokens."""
         return _url("access:own-tokens", otherwise="")
 
     @property
     def user(self) -> Any:
-        """Who is signed in."""
+        """The signed-in user, or an anonymous one."""
         return getattr(self.request, "user", None)
 
     @property
     def initials(self) -> str:
-        """One or two letters for the person."""
+        """One or two letters of the user's name."""
         words = str(self.user or "").partition("@")[0].replace(".", " ").split()
         return "".join(word[0] for word in words[:2]).upper() or "?"
 
     @cached_property
     def limits(self) -> str:
-        """What of the connection is shown to the person, when it is not all of it; else ""."""
+        """The user's access scope in this connection in words; "" if it is not limited."""
         limits = getattr(getattr(self.request, "gateway", None), "limits", None)
         return str(limits.words) if limits is not None else ""
 
     @cached_property
     def connections(self) -> list[Place]:
-        """The team's connections that the person reaches."""
+        """The team's connections in the user's access scope."""
         if self.team is None or self.membership is None:
             return []
         return [
@@ -238,13 +241,13 @@ class Shell:
 
     @cached_property
     def _memberships(self) -> list[Any]:
-        """The person's memberships, by the names of their teams."""
+        """The user's memberships, ordered by team name."""
         memberships = getattr(self.user, "memberships", None) if self.signed_in else None
         return list(memberships.select_related("team").order_by("team__name")) if memberships else []
 
     @cached_property
     def teams(self) -> list[Place]:
-        """The teams that the person is a member of."""
+        """The user's teams."""
         return [
             Place(
                 label=membership.team.name,
@@ -257,7 +260,7 @@ class Shell:
 
     @property
     def new_team(self) -> str:
-        """Where another team is made, for who owns one; else ""."""
+        """The URL for creating a team, for users who own one; else ""."""
         owns = any(membership.role_slug == "owner" for membership in self._memberships)
         return _url("access:new-team", otherwise="") if owns else ""
 

@@ -1,4 +1,4 @@
-"""Writing CSV that spreadsheets read right and run nothing of."""
+"""Writes CSV that spreadsheets read correctly and that contains no formulas."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from console.cloud.errors import CloudError, explain
 
 T = TypeVar("T")
 
-# A spreadsheet runs what begins with one of these as a formula; those of East Asian width too, where it is set up for them.
+# A spreadsheet treats a cell with one of these prefixes as a formula; East Asian editions also the full-width ones.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text; an apostrophe before what a spreadsheet would take for a formula. "" for None; numbers stay."""
+    """A cell's text, with an apostrophe before a formula prefix. "" for None; numbers are kept."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) and not isinstance(value, int | float) else text
 
@@ -31,7 +31,7 @@ class _Echo:
 
 
 def csv_lines(rows: Iterable[Sequence[object]], separator: str = ",") -> Iterator[str]:
-    """The lines of a file: a byte-order mark (spreadsheets ask for it), then each row with safe cells."""
+    """The lines of a file: a byte-order mark, which spreadsheets need, then each row with safe cells."""
     writer = csv.writer(_Echo(), delimiter=separator)
     mark = "\ufeff"
     for row in rows:
@@ -40,26 +40,25 @@ def csv_lines(rows: Iterable[Sequence[object]], separator: str = ",") -> Iterato
 
 
 def first_now(rows: Iterable[T]) -> Iterable[T]:
-    """The same rows, the first read already: what is wrong from the start shows as a page, not inside a file."""
+    """The same rows, with the first one read now: an early error becomes an error page, not part of a file."""
     remaining = iter(rows)
     return chain(list(islice(remaining, 1)), remaining)
 
 
 def until_broken(lines: Iterable[str]) -> Iterator[str]:
-    """The lines; an error of the cloud in the middle ends the file with a line that says so: its status is sent long ago."""
+    """The lines. A CloudError ends the file with a line about it, because the status is already sent."""
     try:
         yield from lines
     except CloudError as error:
-        why = gettext("This file is not complete: %(why)s") % {"why": gettext(explain(error).title)}
+        why = gettext("This file is incomplete: %(why)s") % {"why": gettext(explain(error).title)}
         yield next(csv_lines([[why]])).removeprefix("\ufeff")
 
 
 class Download(StreamingHttpResponse):
-    """Lines as a file to save; they are taken as they are written, so they may be many.
+    """Lines as a file download. Lines are read while they are sent, so their number is not limited.
 
-    Every file that leaves the console is one of these, which is how the audit trail knows of it: `act` is the record's
-    operation ("" is the room's export), `about` its target, `noted` more of its parameters; the first `header` lines are
-    no rows.
+    Every file that leaves the console is a Download; the audit trail records it: `act` is the record's operation ("": the
+    area's export), `about` its target, `noted` further parameters. The first `header` lines do not count as rows.
     """
 
     def __init__(

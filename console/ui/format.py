@@ -1,4 +1,4 @@
-"""How times, numbers and sizes read."""
+"""Formats times, numbers and sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def number(value: float | None, decimals: int | None = None) -> str:
-    """A number grouped as the person's language does; "–" for None."""
+    """A number, grouped by the user's language; "–" for None."""
     if value is None:
         return "–"
     if decimals is None and isinstance(value, float):
@@ -24,18 +24,18 @@ def number(value: float | None, decimals: int | None = None) -> str:
 
 
 def size(count: float | None) -> str:
-    """A count of bytes in the unit that reads best, by 1024: "1.4 MB"; "–" for None."""
+    """Bytes in the largest fitting unit of 1024: "1.4 MB", "9 KB"; "–" for None."""
     if count is None:
         return "–"
     amount, unit = float(count), 0
     while abs(amount) >= 1024 and unit < len(UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
-    decimals = 0 if unit == 0 or amount >= 100 else 1
+    decimals = 0 if unit == 0 or amount >= 100 or f"{amount:.1f}".endswith(".0") else 1
     return f"{number(amount, decimals)} {UNITS[unit]}"
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units: "2 h 5 min"; "–" for None."""
+    """A duration in its two largest units: "2 h 5 min"; "–" for None."""
     if seconds is None:
         return "–"
     whole = max(0, round(seconds))
@@ -51,17 +51,17 @@ def duration(seconds: float | None) -> str:
 
 
 def sentence(clause: str) -> str:
-    """A clause, such as a limit, as a sentence of its own: "at most 5" is "At most 5."."""
+    """A clause as a sentence: "at most 5" becomes "At most 5."."""
     return gettext("%(clause)s.") % {"clause": f"{clause[:1].upper()}{clause[1:]}"}
 
 
 def in_a_row(words: Iterable[str]) -> str:
-    """Words one after the other, parted as the language does: "2 products, 1 group"."""
+    """Items joined by the language's separator: "2 products, 1 group"."""
     return pgettext("between words in a row", ", ").join(words)
 
 
 def instant(value: object) -> datetime | None:
-    """An aware moment from a datetime, an ISO 8601 text or milliseconds since 1970; None when there is none in it."""
+    """An aware datetime from a datetime, an ISO 8601 text or milliseconds since 1970; None for any other value."""
     if value in (None, ""):
         return None
     try:
@@ -77,11 +77,11 @@ def instant(value: object) -> datetime | None:
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago (or ahead) `moment` is, in its largest unit: "3 minutes ago"."""
+    """The time since or until `moment` in its largest unit: "3 minutes ago"."""
     seconds = ((now or timezone.now()) - moment).total_seconds()
     amount = abs(seconds)
     if amount < 45:
-        return gettext("just now") if seconds >= 0 else gettext("in a moment")
+        return gettext("just now") if seconds >= 0 else gettext("in a few seconds")
     minutes, hours, days = round(amount / 60), round(amount / 3600), round(amount / 86400)
     if minutes < 60:
         past, ahead = (
@@ -102,12 +102,12 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
 
 
 def stamp(moment: datetime, seconds: bool = False) -> str:
-    """A moment in the person's time zone, widths equal so that columns align: "2026-05-01 14:30"."""
+    """A moment in the user's time zone, of constant width: "2026-05-01 14:30"."""
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
 def when(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
-    """A `<time>`: the person's time zone, exact UTC on hover; `relative` says how long ago, kept fresh by the page."""
+    """A `<time>` in the user's time zone with exact UTC on hover; the page updates a `relative` one."""
     moment = instant(value)
     if moment is None:
         return format_html('<span class="fd-none" title="{}">–</span>', gettext("No time"))

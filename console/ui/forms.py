@@ -1,5 +1,5 @@
-"""How Django forms look, and the forms that all rooms share: filters of a list, editing what others may edit too, and
-"type the name to destroy"."""
+"""How forms are rendered, and the forms that all areas share: list filters, edit forms that detect a concurrent change, and
+"type the name to delete"."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class FieldParts:
 
 
 def describe(bound: forms.BoundField) -> FieldParts:
-    """The widget with the classes it needs, and what the field's limits say.
+    """The widget with the classes it needs, and a text for its limits.
 
-    A field is called optional when it is not required, unless its widget has the attribute `data-needed`: what another
-    field's choice shows and then needs.
+    A field is marked optional if it is not required, unless its widget has the attribute `data-needed`: another field's
+    value shows such a field and then requires it.
     """
     widget = bound.field.widget
     kind = _kind(widget)
@@ -60,7 +60,7 @@ def describe(bound: forms.BoundField) -> FieldParts:
     maximum = getattr(bound.field, "max_length", None)
     placeholder = str(widget.attrs.get("placeholder", "")).casefold()
     if placeholder and str(bound.label).casefold() in placeholder:
-        attrs["placeholder"] = False  # it would say the label twice
+        attrs["placeholder"] = False  # it would repeat the label
     limit = _limit(bound.field)
     if limit and not bound.use_fieldset and kind != "hidden":
         attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
@@ -77,7 +77,7 @@ def describe(bound: forms.BoundField) -> FieldParts:
 
 
 def _counts(field: forms.Field) -> bool:
-    """Whether people run into the field's maximal length, so that a counter helps."""
+    """Whether input can come close to the maximum length, so that a counter helps."""
     return not isinstance(field, forms.EmailField | forms.URLField) and (field.max_length or 0) <= 2048  # type: ignore[attr-defined]
 
 
@@ -96,7 +96,7 @@ def _kind(widget: forms.Widget) -> str:
 
 
 def _limit(field: forms.Field) -> str:
-    """What the field takes, when it is a range or a size that the label does not say."""
+    """The range or size limit of the field as text, or ""."""
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
     if low is not None and high is not None:
         return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
@@ -108,7 +108,7 @@ def _limit(field: forms.Field) -> str:
 
 @dataclass(frozen=True)
 class Chip:
-    """A filter that is on: what it says, and the address without it."""
+    """An active filter: label, value, and the URL without it."""
 
     label: str
     value: str
@@ -116,10 +116,10 @@ class Chip:
 
 
 class FilterForm(forms.Form):
-    """The filters of a list: a GET form whose values live in the address. A field named `q` is the search box.
+    """The filters of a list: a GET form whose values are in the URL. A field named `q` is the search box.
 
-    Declare fields as in any form, all `required=False`. A value that is no choice is ignored and said at the field.
-    `values` holds what the address asks for.
+    Declare all fields with `required=False`. An invalid value is ignored and reported at its field. `values` holds the
+    active filters.
     """
 
     template_name = "ui/filters.html"
@@ -131,7 +131,7 @@ class FilterForm(forms.Form):
 
     @property
     def values(self) -> dict[str, Any]:
-        """Cleaned values of the filters that are on."""
+        """The cleaned values of the active filters."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
 
     @property
@@ -146,14 +146,14 @@ class FilterForm(forms.Form):
 
     @property
     def kept(self) -> Iterator[tuple[str, str]]:
-        """Parameters of the address that are no filters and must survive a change of them (sort, size)."""
+        """URL parameters other than filters that a change of filters keeps (sort, size)."""
         for name in ("sort", "size"):
             if name in self.request.GET and name not in self.fields:
                 yield name, self.request.GET[name]
 
     @property
     def chips(self) -> list[Chip]:
-        """The filters that are on, each with the address that turns it off."""
+        """The active filters, each with the URL that removes it."""
         chips = []
         for name, value in self.values.items():
             field = self.fields[name]
@@ -166,7 +166,7 @@ class FilterForm(forms.Form):
 
     @property
     def clear_url(self) -> str:
-        """The address with no filter on."""
+        """The URL without filters."""
         return with_query(self.request, drop=("page", "token", *self.fields))
 
 
@@ -179,10 +179,10 @@ def _flat(choices: Any) -> Iterator[tuple[str, Any]]:
 
 
 class EditForm(forms.Form):
-    """Edits what is stored elsewhere, where somebody else may change it meanwhile.
+    """Edits values that are stored elsewhere and that another user may change at the same time.
 
-    `present` is what is there now, by field. A form that was made from something else is refused once, saying at each field
-    what is there now; what was typed stays, and saving again replaces it.
+    `present` are the current values by field. If they differ from the values the form was opened with, the form is invalid
+    once and shows the current value at each changed field. Input is kept; saving again overwrites the change.
     """
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -192,7 +192,7 @@ class EditForm(forms.Form):
         super().__init__(data, initial={**present, "seen": json.dumps(present)}, **kwargs)
 
     def clean(self) -> dict[str, Any]:
-        """What was typed. Fields that are no longer as the form found them are in error."""
+        """The cleaned values. Fields whose stored value changed since the form was opened get an error."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         try:
             seen = json.loads(values.pop("seen", "") or "{}")
@@ -204,22 +204,22 @@ class EditForm(forms.Form):
             if isinstance(seen, dict) and seen.get(name, now) != now and values.get(name) != now
         }
         for name, now in changed.items():
-            self.add_error(name, _meanwhile(str(seen[name]), now))
+            self.add_error(name, _conflict_message(str(seen[name]), now))
         if changed:
             self.data = {**dict(self.data.items()), "seen": json.dumps(self.present)}
         return values
 
 
-def _meanwhile(was: str, now: str) -> str:
+def _conflict_message(was: str, now: str) -> str:
     words = gettext(
-        "Somebody else changed this from “%(was)s” to “%(now)s” meanwhile. Save again to replace theirs with yours."
+        "Another user changed this from “%(was)s” to “%(now)s”. Save again to overwrite the change."
     )
     empty = gettext("(empty)")
     return words % {"was": was or empty, "now": now or empty}
 
 
 class ConfirmForm(forms.Form):
-    """Asks for the name of what is to be destroyed; valid only when it is typed exactly."""
+    """Asks for the name of the object to delete; valid only if it is typed exactly."""
 
     typed = forms.CharField(
         label=_("Name"), strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -237,17 +237,17 @@ class ConfirmForm(forms.Form):
             self.fields["typed"].label = label
 
     def clean_typed(self) -> str:
-        """The name, when it is the right one."""
+        """The name, if it matches."""
         typed: str = self.cleaned_data["typed"]
         if typed != self.expected:
             raise forms.ValidationError(
-                _("This is not the name. Type it exactly: %(name)s"), params={"name": self.expected}
+                _("The name does not match. Type exactly: %(name)s"), params={"name": self.expected}
             )
         return typed
 
 
 class FileWidget(forms.FileInput):
-    """A file field where a file can also be dropped; its name and size are shown. `max_bytes` is checked before sending."""
+    """A file field with drag and drop that shows name and size. The page checks `max_bytes` before it sends the file."""
 
     def __init__(
         self, attrs: dict[str, Any] | None = None, accept: str = "", max_bytes: int | None = None

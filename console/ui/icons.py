@@ -1,4 +1,4 @@
-"""Icons: Tabler's outline set, written into the page as SVG."""
+"""Icons of Tabler's outline set, as inline SVG."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 ICONS = Path(__file__).resolve().parent.parent.parent / "static" / "vendor" / "icons.json"
-# Shapes of our own: a full circle, beside the set's empty and dashed ones.
+# A filled circle, which the set does not have.
 OWN = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
 
 
 class UnknownIcon(LookupError):
-    """No icon has this name, or the assets were never built (`make assets`)."""
+    """No icon has this name, or the assets are not built (`make assets`)."""
 
 
 @cache
-def _inside() -> dict[str, str]:
+def _shapes() -> dict[str, str]:
     try:
         icons: dict[str, str] = json.loads(ICONS.read_text())
     except FileNotFoundError as error:
@@ -28,17 +28,17 @@ def _inside() -> dict[str, str]:
 
 
 def icon(name: str, size: int = 18, label: str = "", css: str = "") -> SafeString:
-    """The icon as inline SVG, `size` pixels wide. Decoration unless `label` gives it a name. Raises UnknownIcon."""
-    inside = _inside().get(name)
-    if inside is None:
+    """The icon as inline SVG, `size` pixels wide; hidden from screen readers without a `label`. Raises UnknownIcon."""
+    shape = _shapes().get(name)
+    if shape is None:
         raise UnknownIcon(name)
-    voice = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    role = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
         '<svg class="fd-icon{}" width="{}" height="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
         ' stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" focusable="false" {}>{}</svg>',
         f" {css}" if css else "",
         size,
         size,
-        voice,
-        mark_safe(inside),  # noqa: S308 - packed from the icon package by the asset build
+        role,
+        mark_safe(shape),  # noqa: S308 - packed from the icon package by the asset build
     )

@@ -1,4 +1,4 @@
-"""Addresses inside the connection that the person is looking at."""
+"""URLs in the current team and connection."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from django.urls import NoReverseMatch, reverse
 
 
 def shown_connection(request: HttpRequest) -> Any:
-    """The connection that the page is about; on a team's own pages the one the person comes from; None for none."""
+    """The page's connection; on team pages the connection that the user came from; or None."""
     return getattr(request, "connection", None) or getattr(request, "came_from", None) or None
 
 
 def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
-    """The address of `name` in the request's team and connection ("connection url").
+    """The URL of `name` in the request's team and connection.
 
-    `args` or `kwargs` are what the pattern takes after those two; Django allows one of both. A pattern that names a team
-    but no connection is found too. Raises NoReverseMatch.
+    `args` or `kwargs` are the pattern's arguments after team and connection; Django allows only one of the two. A pattern
+    with a team but no connection works too. Raises NoReverseMatch.
     """
     team = getattr(request, "team", None)
     connection = shown_connection(request)
     if team is None:
-        raise NoReverseMatch(f"'{name}' lies in a team, and the request names none.")
+        raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
     lead = {"team": team.slug} | ({"connection": connection.slug} if connection is not None else {})
     if kwargs:
         return reverse(name, kwargs={**lead, **kwargs})
@@ -34,7 +34,7 @@ def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
 
 
 def explore(request: HttpRequest, operation: str, **params: Any) -> str:
-    """The address of an operation's form in the explorer, filled with `params`: it sends nothing by itself."""
+    """The URL of an operation's form in the explorer, filled with `params`. Opening it sends nothing."""
     query = QueryDict(mutable=True)
     for name, value in params.items():
         if value not in (None, ""):
@@ -46,7 +46,7 @@ def explore(request: HttpRequest, operation: str, **params: Any) -> str:
 
 
 def with_query(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
-    """The present address with some query parameters changed; None or "" removes one. `drop` names more to remove."""
+    """The current URL with changed query parameters; None or "" removes one, and so does `drop`."""
     query: QueryDict = request.GET.copy()
     for key in drop:
         query.pop(key, None)

@@ -1,4 +1,4 @@
-"""Headers that every answer has; and htmx answered as a browser is: a redirect moves the whole page, messages become toasts."""
+"""Headers of every response, and responses to htmx: a redirect navigates the whole page, messages become toasts."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _POLICY = ", ".join(
 
 
 class HeadersMiddleware:
-    """What every answer but static files tells the browser: keep nothing of it, let no other site embed it, and use none of
-    the machine's devices. A view may say otherwise for its own answer."""
+    """Headers of every response except static files: no caching, no embedding by other sites, no access to the user's
+    devices. A view may set its own values."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -46,11 +46,11 @@ class HeadersMiddleware:
 
 
 class HtmxMiddleware:
-    """For requests that htmx made; must stand after MessageMiddleware and before those that may redirect to sign-in.
+    """Adapts responses to htmx requests. It must come after MessageMiddleware and before middleware that redirects to sign-in.
 
-    - A redirect becomes `HX-Redirect`: the browser goes there, instead of a whole page landing in a part of this one.
-    - A redirect to sign-in becomes 401 with the address in `X-Sign-In`: the page says so and keeps what was typed.
-    - Messages that the answer did not show travel in `HX-Trigger` and pop up as toasts.
+    - A redirect becomes `HX-Redirect`: the browser navigates, instead of inserting a whole page into a part of this one.
+    - A redirect to sign-in becomes 401 with the URL in `X-Sign-In`: the page shows a message and keeps the input.
+    - Messages that the response did not render are sent in `HX-Trigger` and become toasts.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -58,24 +58,24 @@ class HtmxMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        patch_vary_headers(response, ["HX-Request"])  # said of the page as of the part: a cache holds either
+        patch_vary_headers(response, ["HX-Request"])  # on full pages too, so that a cache separates the two
         if request.headers.get("HX-Request") != "true":
             return response
         if response.status_code in {301, 302, 303, 307, 308} and "HX-Redirect" not in response:
-            return _redirected(response)
-        leaves = any(name in response for name in ("HX-Redirect", "HX-Location", "HX-Refresh"))
-        if not leaves and response.status_code < 500:
+            return _navigate(response)
+        navigates = any(name in response for name in ("HX-Redirect", "HX-Location", "HX-Refresh"))
+        if not navigates and response.status_code < 500:
             _send_messages(request, response)
         return response
 
 
-def _redirected(response: HttpResponse) -> HttpResponse:
+def _navigate(response: HttpResponse) -> HttpResponse:
     target = response["Location"]
     sign_in = target.partition("?")[0] == resolve_url(settings.LOGIN_URL)
-    moved = HttpResponse(status=401 if sign_in else 204)
-    moved["X-Sign-In" if sign_in else "HX-Redirect"] = target
-    moved.cookies = response.cookies
-    return moved
+    navigation = HttpResponse(status=401 if sign_in else 204)
+    navigation["X-Sign-In" if sign_in else "HX-Redirect"] = target
+    navigation.cookies = response.cookies
+    return navigation
 
 
 def _send_messages(request: HttpRequest, response: HttpResponse) -> None:

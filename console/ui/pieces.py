@@ -1,4 +1,4 @@
-"""What the includes of templates/ui/ are given: tabs, menus, facts."""
+"""The data of the includes of templates/ui/: tabs, menus, details."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class MenuItem:
-    """A line of ui/menu.html; `dialog` opens its page over the present one."""
+    """An entry of ui/menu.html; `dialog` opens its page over the current one."""
 
     label: Text
     url: str
@@ -40,13 +40,13 @@ class MenuItem:
 
 
 def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuItem:
-    """The line of a page's menu that leads to the call behind it, in the explorer."""
-    return MenuItem(_("Show this call in the explorer"), explore(request, operation, **params), "terminal-2")
+    """The menu entry that opens the page's API call in the explorer."""
+    return MenuItem(_("View API call"), explore(request, operation, **params), "terminal-2")
 
 
 @dataclass(frozen=True)
 class DetailItem:
-    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: a line of its own, for prose."""
+    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: the full width, for long texts."""
 
     label: Text
     value: Any
@@ -57,7 +57,7 @@ class DetailItem:
 
     @property
     def html(self) -> str | SafeString:
-        """The value as it is shown."""
+        """The value as HTML."""
         content = shown(self.kind, self.status, self.value)
         if self.copy and self.value not in (None, ""):
             content = format_html(

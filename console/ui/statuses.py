@@ -1,4 +1,4 @@
-"""What each state of the platform and of jobs is called, and how it looks: never by colour alone."""
+"""Label and appearance of each status of the platform and of jobs. No status is shown by color alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 @dataclass(frozen=True)
 class Status:
-    """How a state is shown: a word, a tone (good, busy, wait, warn, bad, off) and an icon of its own shape."""
+    """Label, tone (good, busy, wait, warn, bad, off) and icon of a status."""
 
     label: str | Promise
     tone: str
@@ -35,8 +35,8 @@ STATUSES: dict[str, dict[str, Status]] = {
     "invitation": {
         "open": Status(pgettext_lazy("of an invitation", "Open"), "wait", "mail"),
         "expired": Status(_("Expired"), "off", "clock-x"),
-        # Who invited has left, or may no longer give the role.
-        "void": Status(_("No longer valid"), "warn", "mail-off"),
+        # The inviter left the team or may no longer grant the role.
+        "void": Status(_("Invalid"), "warn", "mail-off"),
     },
     # ProductStatus of QueryProduct.
     "product": {
@@ -60,7 +60,7 @@ STATUSES: dict[str, dict[str, Status]] = {
     },
     # TaskStatus of ListOTATaskByJob.
     "ota_task": {
-        "CONFIRM": Status(_("To be confirmed"), "warn", "hand-stop"),
+        "CONFIRM": Status(_("Waiting for confirmation"), "warn", "hand-stop"),
         "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
         "NOTIFIED": Status(_("Notified"), "busy", "bell"),
         "IN_PROGRESS": _RUNNING,
@@ -72,62 +72,62 @@ STATUSES: dict[str, dict[str, Status]] = {
     "job": {
         "checking": Status(_("Checking"), "busy", "loader-2"),
         "ready": Status(_("Ready to start"), "warn", "player-play"),
-        "rejected": Status(_("Cannot be used"), "bad", "file-x"),
+        "rejected": Status(_("Invalid file"), "bad", "file-x"),
         "queued": Status(_("Queued"), "wait", "clock"),
         "running": Status(_("Running"), "busy", "loader-2"),
         "canceling": Status(_("Canceling"), "warn", "loader-2"),
         "succeeded": _SUCCEEDED,
-        "partial": Status(_("Done, with failures"), "warn", "alert-triangle"),
+        "partial": Status(_("Partly failed"), "warn", "alert-triangle"),
         "failed": _FAILED,
         "canceled": _CANCELED,
     },
-    # One row of a job.
+    # A row of a job.
     "row": {
         "pending": _PENDING,
         "sending": _RUNNING,
         "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
         "done": Status(_("Done"), "good", "circle-check"),
-        "exists": Status(_("Exists already"), "warn", "copy"),
-        "invalid": Status(_("Not valid"), "bad", "alert-circle"),
+        "exists": Status(_("Already exists"), "warn", "copy"),
+        "invalid": Status(_("Invalid"), "bad", "alert-circle"),
         "failed": _FAILED,
-        "unknown": Status(_("Not known"), "warn", "help-circle"),
+        "unknown": Status(_("Unknown"), "warn", "help-circle"),
         "canceled": Status(_("Not sent"), "off", "ban"),
-        "skipped": Status(_("Left out"), "off", "minus"),
+        "skipped": Status(_("Skipped"), "off", "minus"),
     },
     # ApprovalRequest.State of console.approvals.
     "approval": {
-        "draft": Status(_("Not asked yet"), "off", "pencil"),
+        "draft": Status(_("Draft"), "off", "pencil"),
         "waiting": Status(_("Waiting"), "wait", "clock"),
-        "approved": Status(_("Approved, being done"), "busy", "loader-2"),
-        "refused": Status(_("Refused"), "bad", "ban"),
+        "approved": Status(_("Approved, running"), "busy", "loader-2"),
+        "refused": Status(_("Rejected"), "bad", "ban"),
         "expired": Status(_("Expired"), "off", "clock-pause"),
         "withdrawn": Status(_("Withdrawn"), "off", "minus"),
         "done": Status(_("Done"), "good", "circle-check"),
         "failed": _FAILED,
-        "unknown": Status(_("Not known"), "warn", "help-circle"),
+        "unknown": Status(_("Unknown"), "warn", "help-circle"),
     },
     # Outcome of an audit record.
     "audit": {
-        "open": Status(_("No answer yet"), "wait", "clock"),
+        "open": Status(_("No response yet"), "wait", "clock"),
         "done": Status(_("Done"), "good", "circle-check"),
         "failed": _FAILED,
-        "refused": Status(_("Refused"), "warn", "lock"),
-        "unknown": Status(_("Not known"), "warn", "help-circle"),
+        "refused": Status(_("Denied"), "warn", "lock"),
+        "unknown": Status(_("Unknown"), "warn", "help-circle"),
     },
     # An API token.
     "token": {
-        "working": Status(_("Working"), "good", "circle-check"),
+        "working": Status(_("Active"), "good", "circle-check"),
         "expired": Status(_("Expired"), "off", "clock-x"),
         "revoked": Status(_("Revoked"), "off", "ban"),
     },
-    # What an operation of the platform asks for: Access of the catalogue.
+    # Access of an operation, from the catalogue.
     "access": {
         "read": Status(_("Read"), "off", "eye"),
         "write": Status(_("Write"), "busy", "pencil"),
-        "destroy": Status(_("Destroy"), "bad", "flame"),
+        "destroy": Status(_("Delete"), "bad", "flame"),
         "secret": Status(_("Secret"), "warn", "key"),
     },
-    # Plain yes and no of settings.
+    # Boolean settings.
     "switch": {
         "on": Status(_("On"), "good", "check"),
         "off": Status(_("Off"), "off", "minus"),
@@ -136,7 +136,7 @@ STATUSES: dict[str, dict[str, Status]] = {
 
 
 def status(kind: str, value: object) -> Status:
-    """How `value` of that kind of state is shown; a word nobody told us of is shown as it is. Raises KeyError for `kind`."""
+    """The Status of `value`; an unknown value is its own label. Raises KeyError for an unknown `kind`."""
     known = STATUSES[kind]
     text = "" if value is None else str(value)
     return (

@@ -1,4 +1,4 @@
-"""Samples for the style guide, and nothing else: a list, a form, errors, jobs, figures."""
+"""Sample data for the style guide: a list, a form, errors, jobs, a chart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from console.cloud.errors import Throttled, Unavailable
-from console.ui.context import LOOKS, NAVIGATION, NavGroup, NavItem, Place
+from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, Place
 from console.ui.forms import FileWidget, FilterForm
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
@@ -133,18 +133,18 @@ class SampleForm(forms.Form):
         choices=[("0", "Directly connected device"), ("1", "Gateway")],
         widget=forms.RadioSelect,
         initial="0",
-        help_text="A gateway carries sub-devices. This cannot be changed later.",
+        help_text="A gateway connects sub-devices. You cannot change this later.",
     )
     network = forms.ChoiceField(
         label="Network",
         choices=[("WIFI", "Wi-Fi"), ("CELLULAR", "Cellular (2G, 3G, 4G, 5G)"), ("ETHERNET", "Ethernet")],
     )
     per_minute = forms.IntegerField(
-        label="Devices a minute",
+        label="Devices per minute",
         min_value=10,
         max_value=1000,
         initial=100,
-        help_text="How many are told of the update each minute.",
+        help_text="Number of devices that get the update per minute.",
     )
     note = forms.CharField(
         label="Description", max_length=100, required=False, widget=forms.Textarea(attrs={"rows": 3})
@@ -162,12 +162,12 @@ class SampleForm(forms.Form):
         help_text="BIN, DAV, TAR, GZ or ZIP.",
     )
     publish = forms.BooleanField(
-        label="Publish at once", required=False, help_text="Devices can be registered either way."
+        label="Publish now", required=False, help_text="You can register devices before you publish."
     )
 
 
 def matching(values: dict[str, Any], sort: str) -> list[Meter]:
-    """The sample rows that the filters leave, sorted."""
+    """The sample rows that match the filters, sorted."""
     text = str(values.get("q", "")).lower()
     rows = [
         row
@@ -183,14 +183,14 @@ def matching(values: dict[str, Any], sort: str) -> list[Meter]:
     return rows
 
 
-def cut(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Meter]]:
-    """The page of the sample rows that the address asks for."""
+def page_of(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Meter]]:
+    """The requested page of the sample rows."""
     page = Page(page_number(request), page_size(request, 10), len(rows))
     return page, rows[(page.number - 1) * page.size : page.number * page.size]
 
 
 def figures() -> dict[str, Any]:
-    """A day of made-up counts."""
+    """Sample counts of one day."""
     base = int(_START.timestamp())
     x = [base + i * 600 for i in range(144)]
     online = [4200 + round(300 * math.sin(i / 18) + 40 * math.sin(i / 3)) for i in range(144)]
@@ -208,7 +208,7 @@ JOBS = [
     SimpleNamespace(
         title="Register 10,000 devices", state="running", done=6_240, total=10_000, url="#", note="2 min left"
     ),
-    SimpleNamespace(title="Watch update 2.4.1", state="succeeded", done=512, total=512, url="#", note=""),
+    SimpleNamespace(title="Monitor batch 2.4.1", state="succeeded", done=512, total=512, url="#", note=""),
     SimpleNamespace(
         title="Register 300 devices", state="failed", done=120, total=300, url="#", note="stopped"
     ),
@@ -226,15 +226,15 @@ _ERRORS = [
 
 
 class SampleShell:
-    """The frame's facts without a team: every part of the frame is shown."""
+    """A Shell without a request's team that shows every part of the frame."""
 
     theme = "auto"
-    folded = False
+    collapsed = False
     signed_in = True
     user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
     initials = "LW"
     profile = "#"
-    themes = LOOKS
+    themes = THEME_CHOICES
     home = "/_style/"
     search = "/_style/"
     tray = "/_style/tray"
@@ -249,26 +249,27 @@ class SampleShell:
     teams = (Place("Acme Energy", "Owner", "#", True), Place("Globex", "Viewer", "#", False))
 
     def __init__(self, request: HttpRequest) -> None:
-        chosen = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
-        self.theme = chosen if chosen in {"light", "dark"} else "auto"
-        self.folded = request.COOKIES.get("sidebar") == "folded"
+        theme = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
+        self.theme = theme if theme in {"light", "dark"} else "auto"
+        self.collapsed = request.COOKIES.get("sidebar") == "collapsed"
 
     @property
     def navigation(self) -> list[NavGroup]:
-        """The real rooms, none of which lead anywhere here."""
+        """The real navigation, without links."""
         return [
             NavGroup(
-                label, [NavItem(room.label, room.icon, "#", room.name == "devices:list") for room in rooms]
+                label,
+                [NavItem(entry.label, entry.icon, "#", entry.name == "devices:list") for entry in entries],
             )
-            for label, rooms in NAVIGATION
+            for label, entries in NAVIGATION
         ]
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """All samples but the list."""
+    """The context of all samples except the list."""
     now = timezone.now()
     bound = SampleForm(
-        {"name": "ab", "kind": "7", "per_minute": "5", "network": "WIFI", "note": "Kept as it was typed."}
+        {"name": "ab", "kind": "7", "per_minute": "5", "network": "WIFI", "note": "Input is kept."}
     )
     bound.is_valid()
     return {

@@ -1,4 +1,4 @@
-"""Lists of things, declared once: the same columns make the page, the cards of a narrow screen, and the CSV export."""
+"""Tables that are declared once and used by the page, its cards on a phone, and the CSV export."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ Text = str | Promise
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """One column. What a cell holds is `value(row)`, by default the attribute or key named `key`.
+    """One column. The value of a cell is `value(row)`, by default the attribute or key named `key`.
 
-    `kind` says how it reads: text, phrase (a few words that stay together), number, bytes, when, ago, code, status (then
-    `status` names the kind of state).
-    `template` renders the cell instead, with `row` and `value`. `link(request, row)` makes it a link.
-    `primary` is what names the row: it stays in sight when the table scrolls and heads the card on a narrow screen.
-    `sort`: the view can sort by it. `hidden`: not shown until chosen. `narrow=False`: left out of the card.
-    `csv` gives the exported value; False leaves the column out of the export. `copy` adds a copy button.
+    `kind` sets the format: text, phrase (a few words without a line break), number, bytes, when, ago, code, status (of the
+    kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link.
+    `primary` marks the column that names the row: it stays visible when the table scrolls and is the title of the card.
+    `sort`: the view can sort by it. `hidden`: not shown by default. `narrow=False`: not part of the card.
+    `csv` returns the exported value; False excludes the column from the export. `copy` adds a copy button.
     """
 
     key: str
@@ -51,17 +50,17 @@ class Column(Generic[Row]):
 
     @property
     def align(self) -> str:
-        """Numbers end where their column ends, all else begins where it begins."""
+        """The alignment: "end" for numbers, else "start"."""
         return "end" if self.kind in {"number", "bytes"} else "start"
 
     def of(self, row: Row) -> Any:
-        """The value of this column in `row`."""
+        """The value of this column for `row`."""
         if self.value is not None:
             return self.value(row)
         return row.get(self.key) if isinstance(row, dict) else getattr(row, self.key, None)
 
     def exported(self, row: Row) -> object:
-        """The value as `csv_lines` takes it: moments as ISO 8601 in UTC."""
+        """The value for `csv_lines`; moments as ISO 8601 in UTC."""
         value = self.csv(row) if callable(self.csv) else self.of(row)
         if isinstance(value, datetime):
             return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -70,7 +69,7 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True)
 class BulkAction:
-    """What can be done to the rows that are ticked: posts them to `url(request)` and shows the answer in the dialog."""
+    """An action on the selected rows: posts them to `url(request)` and shows the response in the dialog."""
 
     label: Text
     icon: str
@@ -81,7 +80,7 @@ class BulkAction:
 
 @dataclass(frozen=True)
 class Selection:
-    """The rows that a bulk action was asked for: those named, or all that match the list's filters."""
+    """The rows of a bulk action: the selected keys, or all that match the list's filters."""
 
     keys: tuple[str, ...]
     all_matching: bool
@@ -89,7 +88,7 @@ class Selection:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Selection:
-        """What the list's form posted: `selected` for each ticked row, `all_matching` and the list's `query`."""
+        """Reads the list's form: `selected` for each row, `all_matching`, and the list's `query`."""
         return cls(
             keys=tuple(dict.fromkeys(request.POST.getlist("selected"))),
             all_matching=request.POST.get("all_matching") == "1",
@@ -102,7 +101,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Empty:
-    """What a list says when it holds nothing: a sentence, and what to do about it."""
+    """The text of an empty list, with the next step."""
 
     title: Text
     text: Text = ""
@@ -113,11 +112,11 @@ class Empty:
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A list declared once. `id` is unique on its page and names what is remembered of it.
+    """A declared table. `id` is unique on its page and names the stored preferences.
 
-    `key(row)` identifies a row for selection; without it, or without an allowed action, nothing can be ticked.
+    `key(row)` identifies a row for selection; without it, or without an allowed action, rows cannot be selected.
     `row_template` is included at the end of each row, for its menu or buttons.
-    `scope` names parameters of the address that say which list this is, rather than filter it.
+    `scope` lists URL parameters that identify the list rather than filter it.
     """
 
     id: str
@@ -138,31 +137,31 @@ class Table(Generic[Row]):
         empty: Empty | None = None,
         default_sort: str = "",
     ) -> BoundTable[Row]:
-        """The table with rows in it, for `ui/list.html` and `ui/table.html`."""
+        """The table with its rows, for `ui/list.html` and `ui/table.html`."""
         return BoundTable(self, request, list(rows), page, empty, default_sort)
 
     def sort(self, request: HttpRequest, default: str = "") -> str:
-        """`?sort=` ("name", "-name") when a column of that key can be sorted by, else `default`."""
-        asked = request.GET.get("sort", "")
-        return asked if any(c.sort and c.key == asked.removeprefix("-") for c in self.columns) else default
+        """`?sort=` ("name", "-name") if the column is sortable, else `default`."""
+        sort = request.GET.get("sort", "")
+        return sort if any(c.sort and c.key == sort.removeprefix("-") for c in self.columns) else default
 
     def csv_lines(self, rows: Iterable[Row]) -> Iterator[str]:
-        """The export, line by line, all columns, with a header."""
+        """The lines of the export: a header, then all rows with all exported columns."""
         columns = [column for column in self.columns if column.csv is not False]
         header = [str(column.label) for column in columns]
         return csv_lines(chain([header], ([column.exported(row) for column in columns] for row in rows)))
 
     def csv_response(self, rows: Iterable[Row], filename: str) -> Download:
-        """The export as a download; rows are taken as they are written, so they may be many.
+        """The export as a download. Rows are read while the file is sent, so their number is not limited.
 
-        An error before the first row is raised; one of the cloud after it ends the file with a line that says so.
+        An error before the first row is raised. A later CloudError ends the file with a line about it.
         """
         return Download(until_broken(self.csv_lines(first_now(rows))), filename)
 
 
 @dataclass
 class Cell(Generic[Row]):
-    """One column of one row, as it is shown."""
+    """One cell: a column of a row."""
 
     column: BoundColumn[Row]
     row: Row
@@ -170,25 +169,25 @@ class Cell(Generic[Row]):
 
     @cached_property
     def value(self) -> Any:
-        """What the column makes of the row."""
+        """The column's value for the row."""
         return self.column.column.of(self.row)
 
     @property
     def html(self) -> str | SafeString:
-        """The cell's content when no template makes it."""
+        """The cell's content, for columns without a template."""
         column, value = self.column.column, self.value
         content = shown(column.kind, column.status, value)
         if column.link is not None and value not in (None, ""):
             content = format_html('<a href="{}">{}</a>', column.link(self.request, self.row), content)
         elif column.primary and isinstance(content, str) and not isinstance(content, SafeString):
-            content = format_html("<span>{}</span>", content)  # so that a very long name can be broken
+            content = format_html("<span>{}</span>", content)  # so that a very long name can wrap
         if column.copy and value not in (None, ""):
             content = format_html('<span class="fd-copied">{}{}</span>', content, copy_button(str(value)))
         return content
 
 
 def shown(kind: str, status: str, value: Any) -> str | SafeString:
-    """A value as a column of that kind shows it; a dash for nothing."""
+    """A value formatted by the column's kind; a dash for None and ""."""
     if kind == "status":
         return badge(status, value)
     if kind in {"when", "ago"}:
@@ -206,7 +205,7 @@ def shown(kind: str, status: str, value: Any) -> str | SafeString:
 
 @dataclass
 class BoundColumn(Generic[Row]):
-    """A column of a list on a page: shown or not, sorted or not."""
+    """A column on a page, with its visibility and sort order."""
 
     column: Column[Row]
     shown: bool
@@ -215,7 +214,7 @@ class BoundColumn(Generic[Row]):
 
     @cached_property
     def opening(self) -> SafeString:
-        """The start tag of each of its cells: made once a page, not once a row."""
+        """The start tag of its cells, rendered once per page."""
         plain = self.column
         classes = f"fd-{plain.align}{' fd-primary' if plain.primary else ''}{'' if plain.narrow else ' fd-wide-only'}"
         if plain.kind == "phrase":
@@ -231,7 +230,7 @@ class BoundColumn(Generic[Row]):
 
 @dataclass
 class BoundRow(Generic[Row]):
-    """A row of a list on a page."""
+    """A row with its key and cells."""
 
     row: Row
     key: str
@@ -240,7 +239,7 @@ class BoundRow(Generic[Row]):
 
 @dataclass
 class BoundTable(Generic[Row]):
-    """A table with its rows and place in the list, for the templates."""
+    """A table with its rows and paging, for the templates."""
 
     table: Table[Row]
     request: HttpRequest
@@ -259,26 +258,26 @@ class BoundTable(Generic[Row]):
 
     @property
     def id(self) -> str:
-        """The element's id; the region that htmx replaces is `<id>-results`."""
+        """The element's id; htmx replaces the region `<id>-results`."""
         return self.table.id
 
     @property
     def selectable(self) -> bool:
-        """Whether rows can be ticked."""
+        """Whether rows can be selected."""
         return bool(self.actions) and self.table.key is not None
 
     @cached_property
     def columns(self) -> list[BoundColumn[Row]]:
-        """All columns in order, those not shown included (the page can bring them in)."""
-        chosen = self.request.COOKIES.get(f"columns-{self.table.id}")
-        names = set(chosen.split(".")) if chosen is not None else None
+        """All columns in order, including hidden ones, which the page can show."""
+        preference = self.request.COOKIES.get(f"columns-{self.table.id}")
+        names = set(preference.split(".")) if preference is not None else None
         sort = self.table.sort(self.request, self.default_sort)
         bound = []
         for column in self.table.columns:
             shown = column.primary or (column.key in names if names is not None else not column.hidden)
             order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sort, "")
-            turned = f"-{column.key}" if order == "ascending" else column.key
-            url = with_query(self.request, drop=("page", "token"), sort=turned) if column.sort else ""
+            reversed_sort = f"-{column.key}" if order == "ascending" else column.key
+            url = with_query(self.request, drop=("page", "token"), sort=reversed_sort) if column.sort else ""
             bound.append(BoundColumn(column, shown, order, url))
         return bound
 
@@ -295,17 +294,17 @@ class BoundTable(Generic[Row]):
 
     @property
     def total(self) -> int | None:
-        """How many rows match in all, when known."""
+        """The total number of matching rows, or None if it is unknown."""
         return self.page.total if self.page is not None else len(self.data)
 
     @property
     def numbered(self) -> bool:
-        """Whether the list is paged by number (else by token)."""
+        """Whether the list is paged by number rather than by token."""
         return isinstance(self.page, Page)
 
     @property
     def filtered(self) -> bool:
-        """Whether the address asks for less than all."""
+        """Whether a filter is active."""
         return any(
             key not in {"page", "size", "sort", "token", "format", *self.table.scope} and value
             for key, value in self.request.GET.items()
@@ -313,12 +312,12 @@ class BoundTable(Generic[Row]):
 
     @property
     def query(self) -> str:
-        """The list's filters as a query string: what "select all matching" means."""
+        """The list's filters as a query string, for "select all"."""
         return (
             with_query(self.request, " ", drop=("page", "size", "token", "format")).strip().removeprefix("?")
         )
 
     @property
     def csv_url(self) -> str:
-        """Where the export of all matching rows is."""
+        """The URL of the export of all matching rows."""
         return with_query(self.request, drop=("page", "size", "token"), format="csv")

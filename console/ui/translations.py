@@ -1,6 +1,6 @@
-"""Compiles the translations: every `.po` beside which gettext looks for a `.mo`. `make` runs it.
+"""Compiles every `.po` file to a `.mo` file beside it; `make` runs it.
 
-Needs no Django and no gettext tools, only polib, so that a bare checkout speaks every language.
+Needs only polib: no Django and no gettext tools.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import polib
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Of the interface, which `makemessages` keeps, and of the catalogue and error codes, which lie in data files.
+# The interface (see `makemessages`), and the catalogue with the error codes, which are data files.
 FOLDERS = (ROOT / "locale", ROOT / "console" / "cloud" / "translations")
 
 
@@ -24,9 +24,9 @@ def catalogues(folders: Sequence[Path] = FOLDERS) -> Iterator[Path]:
 
 
 def compile_one(source: Path) -> Path:
-    """Writes the `.mo` beside `source` and returns its path; fuzzy and empty entries are left out.
+    """Writes the `.mo` beside `source` without fuzzy and empty entries, and returns its path.
 
-    The file appears at once, whole. Raises OSError with the line for a source that cannot be parsed.
+    The file is replaced atomically. Raises OSError with the line number if `source` cannot be parsed.
     """
     target = source.with_suffix(".mo")
     unfinished = target.with_suffix(f".{os.getpid()}")

@@ -1,4 +1,4 @@
-"""How much a request may send: a form's worth, unless its address takes a file."""
+"""Limits the size of request bodies: small, except for views that accept a file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def takes_file(
     demand: Callable[[Any], None],
     too_large: Callable[[HttpRequest], HttpResponse] | None = None,
 ) -> Callable[[View], View]:
-    """Decorates a view, as its outermost decorator, whose form takes a file of `most` bytes.
+    """Decorates a view whose form accepts a file of up to `most` bytes. Must be the outermost decorator.
 
-    `demand(request)` raises PermissionDenied for those who may not send it: they are refused before a byte of the body is
-    read, and so is a body that is too large, with `too_large(request)` or the usual page. A tenth more is let in, so that
-    the form can say in its own words that a file is too large. Only then is the CSRF token looked for: it lies in the body.
+    `demand(request)` raises PermissionDenied for users who may not upload. They get the error before the body is read. A
+    body that is too large gets `too_large(request)` or the standard page, also unread. The limit is 10% higher than `most`,
+    so that the form can report a file that is a little too large. The CSRF token, which is in the body, is checked last.
     """
     limit = most + most // 10 + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
@@ -38,7 +38,7 @@ def takes_file(
             if request.method == "POST":
                 demand(request)
             if not _fits(request, limit):
-                return (too_large or refused)(request)
+                return (too_large or respond_too_large)(request)
             return protected(request, *args, **kwargs)
 
         return limited  # type: ignore[return-value]
@@ -46,11 +46,11 @@ def takes_file(
     return decorate
 
 
-def refused(request: HttpRequest) -> HttpResponse:
-    """The answer to a body that is larger than its address takes."""
+def respond_too_large(request: HttpRequest) -> HttpResponse:
+    """The response to a body over the limit."""
     if request.headers.get("HX-Request") == "true":
         response = HttpResponse(status=413)
-        response["X-Message"] = quote(_("This is more than the page takes. Nothing was saved."))
+        response["X-Message"] = quote(_("The request is too large. Nothing was saved."))
         return response
     return render(request, "413.html", status=413)
 
@@ -61,10 +61,10 @@ def _fits(request: HttpRequest, most: int) -> bool:
 
 
 class BodyLimitMiddleware:
-    """Refuses with 413, before a byte of it is read, a body that is larger than its address takes.
+    """Responds with 413 to a body over the limit, before it is read.
 
-    Django reads the whole body, files into temporary ones, to look for the CSRF token in it: without a limit here anybody
-    could fill the disk. Must stand after sign-in and team are checked, and before CsrfViewMiddleware.
+    Django reads the whole body to find the CSRF token, and stores files in temporary files: without this limit anybody could
+    fill the disk. It must come after the checks of sign-in and team, and before CsrfViewMiddleware.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -76,7 +76,7 @@ class BodyLimitMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        # Exempt views (of `takes_file`, say) limit what they read themselves.
+        # Exempt views, for example those of `takes_file`, have their own limit.
         if getattr(view, "csrf_exempt", False) or _fits(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
             return None
-        return refused(request)
+        return respond_too_large(request)

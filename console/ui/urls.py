@@ -1,11 +1,8 @@
-"""The style guide. `curl` makes addresses inside a connection."""
+"""The style guide."""
 
 from django.urls import path
 
 from console.ui import views
-from console.ui.links import curl, with_query
-
-__all__ = ["app_name", "curl", "urlpatterns", "with_query"]
 
 app_name = "ui"
 urlpatterns = [

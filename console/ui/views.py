@@ -1,4 +1,4 @@
-"""The style guide: every component in every state, for those who build pages. Only with DEBUG or STYLE_GUIDE set."""
+"""The style guide: every component in every state. Available with DEBUG or STYLE_GUIDE."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ View = Callable[[HttpRequest], HttpResponseBase]
 
 
 def guide(view: View) -> View:
-    """A page of the style guide: 404 where the guide is not switched on; needs no sign-in where it is."""
+    """Decorates a page of the style guide: no sign-in needed, 404 if the guide is off."""
 
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponseBase:
@@ -34,15 +34,15 @@ def guide(view: View) -> View:
 
 @guide
 def style(request: HttpRequest) -> HttpResponseBase:
-    """Everything on one page; `?format=csv` exports the sample list, as every list does."""
+    """All components on one page; `?format=csv` exports the sample list."""
     filters = styleguide.SampleFilters(request)
     rows = styleguide.matching(filters.values, request.GET.get("sort", ""))
     if request.GET.get("format") == "csv":
         return styleguide.METERS.csv_response(rows, "meters.csv")
-    page, shown = styleguide.cut(request, rows)
+    page, page_rows = styleguide.page_of(request, rows)
     context = styleguide.context(request) | {
         "filters": filters,
-        "table": styleguide.METERS.bind(request, shown, page=page, empty=styleguide.NOTHING),
+        "table": styleguide.METERS.bind(request, page_rows, page=page, empty=styleguide.NOTHING),
         "token_table": styleguide.PLAIN.bind(
             request, rows[:3], page=TokenPage(size=25, shown=3, token="", next="AAAAAWq", total=None)
         ),
@@ -53,13 +53,13 @@ def style(request: HttpRequest) -> HttpResponseBase:
 
 @guide
 def style_chart(request: HttpRequest) -> HttpResponseBase:
-    """Figures for the sample chart."""
+    """Data for the sample chart."""
     return JsonResponse(styleguide.figures())
 
 
 @guide
 def style_form(request: HttpRequest) -> HttpResponseBase:
-    """The sample form: sent with errors it comes back with them, sent well it says so."""
+    """The sample form, which shows its errors or a success message."""
     form = styleguide.SampleForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         messages.success(request, "Saved the sample.")
@@ -70,19 +70,19 @@ def style_form(request: HttpRequest) -> HttpResponseBase:
 
 @guide
 def style_confirm(request: HttpRequest) -> HttpResponseBase:
-    """The sample of "type the name to delete it"."""
+    """The sample of a deletion that asks for the name."""
     form = ConfirmForm("SmartMeter_Gen3", request.POST if "typed" in request.POST else None)
     if request.method == "POST" and form.is_bound and form.is_valid():
-        messages.success(request, "Deleted SmartMeter_Gen3 (a sample: nothing was).")
+        messages.success(request, "Deleted SmartMeter_Gen3 (sample only).")
         return redirect("ui:style")
     context = {
         "form": form,
         "title": "Delete the product SmartMeter_Gen3?",
-        "text": "It cannot be brought back.",
+        "text": "This cannot be undone.",
         "consequences": [
             "2,140 devices are deleted with it.",
-            "Their shadows and files are gone.",
-            "Its rules stop.",
+            "Their shadows and files are deleted.",
+            "Its rules are stopped.",
         ],
         "submit": "Delete product",
         "action": request.path,

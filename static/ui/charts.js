@@ -1,8 +1,8 @@
-// Line charts. The library is loaded when a page first holds one; figures come from the address in `data-src`.
+// Line charts. The library is loaded with the first chart; the data comes from the URL in `data-src`.
 const TONES = { "": "--fd-series-1", good: "--fd-good", warn: "--fd-warn", bad: "--fd-bad", off: "--fd-off", busy: "--fd-busy" };
 const live = new Set();
 
-// A custom property may hold light-dark(); only a real property of an element resolves it.
+// A custom property may contain light-dark(), which only a property of an element resolves.
 function color(element, name) {
   const probe = document.createElement("i");
   probe.style.color = `var(${name})`;
@@ -63,9 +63,9 @@ async function draw(figure) {
   const plot = figure.querySelector("[data-chart-plot]");
   const state = figure.querySelector("[data-chart-state]");
   try {
-    const [{ default: Plot }, answer] = await Promise.all([import(figure.dataset.lib), fetch(figure.dataset.src, { headers: { Accept: "application/json", "X-Poll": "1" } })]);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const data = await answer.json();
+    const [{ default: Plot }, response] = await Promise.all([import(figure.dataset.lib), fetch(figure.dataset.src, { headers: { Accept: "application/json", "X-Poll": "1" } })]);
+    if (!response.ok) throw new Error(String(response.status));
+    const data = await response.json();
     if (!figure.isConnected) return;
     figure.fdPlot?.destroy();
     figure.fdPlot = undefined;
@@ -75,7 +75,7 @@ async function draw(figure) {
     }
     if (state) state.hidden = true;
     figure.fdPlot = new Plot(options(Plot, figure, data, plot.clientWidth), [data.x, ...data.series.map((series) => series.values)], plot);
-    // A canvas says nothing to a screen reader: the latest figures stand beside it.
+    // A screen reader cannot read a canvas: the latest values are added as text.
     let text = figure.querySelector("[data-chart-text]");
     if (!text) {
       text = document.createElement("div");

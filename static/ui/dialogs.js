@@ -1,4 +1,4 @@
-// A link or button with `data-dialog` opens its page's [data-dialog-content] over this one; without script it is a page.
+// A link or button with `data-dialog` opens its page's [data-dialog-content] over this page; without scripts it opens as a page.
 const dialog = document.getElementById("fd-dialog");
 const body = document.getElementById("fd-dialog-body");
 
@@ -37,14 +37,14 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 dialog.addEventListener("close", () => body.replaceChildren());
-// A click beside the dialog closes it, unless something was typed.
+// A click outside the dialog closes it, unless a field was changed.
 dialog.addEventListener("mousedown", (event) => {
   if (event.target !== dialog) return;
-  const typed = [...dialog.querySelectorAll("input:not([type=hidden]), textarea")].some((input) => input.value !== input.defaultValue);
-  if (!typed) dialog.close();
+  const changed = [...dialog.querySelectorAll("input:not([type=hidden]), textarea")].some((input) => input.value !== input.defaultValue);
+  if (!changed) dialog.close();
 });
 
-// -- "type the name": the button stays off until it is right; the server checks again --
+// -- deletions that ask for the name: the button is disabled until it matches; the server checks again --
 function check(input) {
   const button = input.form?.querySelector("[type=submit]");
   if (button) button.disabled = input.value !== input.dataset.expected;

@@ -1,4 +1,4 @@
-// Forms: counters, dropped files, progress of uploads, focus on the first error, a warning before input is lost.
+// Forms: counters, file drop, upload progress, focus on the first error.
 function bytes(count) {
   const units = ["B", "KB", "MB", "GB", "TB"];
   let unit = 0;
@@ -9,7 +9,7 @@ function bytes(count) {
   return `${unit === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
 }
 
-function counted(input) {
+function updateCounter(input) {
   const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
   if (!counter) return;
   const length = [...input.value].length;
@@ -17,7 +17,7 @@ function counted(input) {
   counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
 }
 
-function chosen(input) {
+function showFile(input) {
   const drop = input.closest("[data-drop]");
   if (!drop) return;
   const out = drop.querySelector("output");
@@ -40,13 +40,13 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-reveal]");
   if (!button) return;
   const input = document.getElementById(button.dataset.reveal);
-  const shown = input.type === "password";
-  input.type = shown ? "text" : "password";
-  button.setAttribute("aria-pressed", String(shown));
+  const reveal = input.type === "password";
+  input.type = reveal ? "text" : "password";
+  button.setAttribute("aria-pressed", String(reveal));
 });
 
-document.addEventListener("input", (event) => counted(event.target));
-document.addEventListener("change", (event) => event.target.type === "file" && chosen(event.target));
+document.addEventListener("input", (event) => updateCounter(event.target));
+document.addEventListener("change", (event) => event.target.type === "file" && showFile(event.target));
 
 for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   document.addEventListener(name, (event) => {
@@ -62,7 +62,7 @@ for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   });
 }
 
-// -- sending --
+// -- upload --
 document.addEventListener("htmx:confirm", (event) => {
   const form = event.detail.elt;
   if (!form.matches?.("form[data-form]")) return;
@@ -84,7 +84,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (upload && !event.detail.successful) upload.hidden = true;
 });
 
-// -- after an answer with errors, the first of them has the focus --
+// -- after a response with errors, focus the first one --
 document.addEventListener("htmx:afterSettle", (event) => {
   const form = event.detail.elt?.closest?.("form[data-form]") || event.detail.elt?.querySelector?.("form[data-form]");
   const bad = form?.querySelector("[aria-invalid=true], .fd-field-bad input") || form?.querySelector("[role=alert]");

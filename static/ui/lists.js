@@ -1,4 +1,4 @@
-// Lists: ticking rows, choosing columns, filters that follow the address.
+// Lists: selection, columns, filters that match the URL.
 
 function boxes(table) {
   return [...table.querySelectorAll('input[name="selected"]')];
@@ -8,19 +8,19 @@ function refresh(table) {
   const bar = table.querySelector("[data-bulk]");
   if (!bar) return;
   const all = boxes(table);
-  const ticked = all.filter((box) => box.checked);
+  const selected = all.filter((box) => box.checked);
   const everything = table.elements.all_matching.value === "1";
   const page = table.querySelector("[data-tick-page]");
-  page.checked = all.length > 0 && ticked.length === all.length;
-  page.indeterminate = ticked.length > 0 && ticked.length < all.length;
-  bar.hidden = ticked.length === 0;
-  table.classList.toggle("fd-has-bulk", ticked.length > 0);
-  for (const box of all) box.closest("tr").classList.toggle("fd-ticked", box.checked);
+  page.checked = all.length > 0 && selected.length === all.length;
+  page.indeterminate = selected.length > 0 && selected.length < all.length;
+  bar.hidden = selected.length === 0;
+  table.classList.toggle("fd-has-bulk", selected.length > 0);
+  for (const box of all) box.closest("tr").classList.toggle("fd-selected", box.checked);
   const count = bar.querySelector("[data-bulk-count]");
-  const text = everything ? count.dataset.all : ticked.length === 1 ? count.dataset.one : count.dataset.many.replace("{n}", ticked.length);
-  if (ticked.length && count.textContent !== text) count.textContent = text;
+  const text = everything ? count.dataset.all : selected.length === 1 ? count.dataset.one : count.dataset.many.replace("{n}", selected.length);
+  if (selected.length && count.textContent !== text) count.textContent = text;
   const more = bar.querySelector("[data-select-all]");
-  if (more) more.hidden = everything || ticked.length < all.length;
+  if (more) more.hidden = everything || selected.length < all.length;
 }
 
 let last = null;
@@ -57,7 +57,7 @@ document.addEventListener("click", (event) => {
   if (more) more.setAttribute("aria-expanded", String(more.getAttribute("aria-expanded") !== "true"));
 });
 
-// -- columns: shown or not at once, and remembered for the server's next answer --
+// -- columns: toggled at once, and stored in a cookie for the server --
 document.addEventListener("change", (event) => {
   const menu = event.target.closest?.("[data-columns]");
   if (!menu) return;
@@ -69,8 +69,8 @@ document.addEventListener("change", (event) => {
   document.cookie = `columns-${id}=${shown}; path=/; max-age=31536000; samesite=lax${secure}`;
 });
 
-// -- what stands outside the region that changes follows it: filter fields and the export's address --
-function follow(region) {
+// -- update what is outside the replaced region: filter fields and the export's URL --
+function syncFilters(region) {
   const id = region.id.replace(/-results$/, "");
   const query = new URLSearchParams(location.search);
   const form = document.querySelector(`[data-filters="${CSS.escape(id)}"]`);
@@ -86,9 +86,9 @@ function follow(region) {
   const rows = region.querySelector(".fd-pages-where")?.textContent.trim() || region.querySelector(".fd-empty-title")?.textContent.trim();
   if (rows) document.getElementById("fd-polite").textContent = rows;
 }
-document.addEventListener("htmx:pushedIntoHistory", () => document.querySelectorAll("[data-results]").forEach(follow));
+document.addEventListener("htmx:pushedIntoHistory", () => document.querySelectorAll("[data-results]").forEach(syncFilters));
 
-// Filters that are off do not belong in the address.
+// Leave inactive filters out of the URL.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.matches?.("[data-filters]")) return;
   for (const name of [...event.detail.formData.keys()]) {
@@ -96,11 +96,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 document.addEventListener("submit", (event) => {
-  // Without htmx the same is done by leaving empty fields out.
+  // Without htmx: disable empty fields, so that they are not sent.
   if (event.target.matches?.("[data-filters]") && !window.htmx) for (const field of event.target.elements) field.disabled = field.value === "";
 });
 
-// -- a table that fits needs no scrolling box: its head sticks to the page, and Tab passes it by --
+// -- a table that fits does not scroll: its header sticks to the page, and Tab skips the box --
 function fit(box) {
   const table = box.querySelector("table");
   box.classList.remove("fd-fits");

@@ -1,4 +1,4 @@
-// Menus are popovers: the browser opens, closes and puts focus back. Here: where they stand, arrow keys, and the frame's keys.
+// Menus are popovers: the browser opens and closes them and restores focus. Here: position, arrow keys, shortcuts.
 const GAP = 6;
 const EDGE = 8;
 
@@ -62,32 +62,32 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A click on a link of a menu closes it at once.
+// A click on a link closes its menu.
 document.addEventListener("click", (event) => {
   const menu = event.target.closest?.("a.fd-menu-item") && event.target.closest(".fd-menu[popover]");
   menu?.hidePopover();
 });
 
-// -- the switcher's own search --
+// -- search in the switcher --
 document.addEventListener("input", (event) => {
   if (event.target.id !== "switcher-search") return;
-  const wanted = event.target.value.trim().toLowerCase();
+  const query = event.target.value.trim().toLowerCase();
   for (const item of document.querySelectorAll("[data-switcher] .fd-menu-item")) {
-    item.hidden = wanted !== "" && !item.textContent.toLowerCase().includes(wanted);
+    item.hidden = query !== "" && !item.textContent.toLowerCase().includes(query);
   }
 });
 
-// -- fold the sidebar; choose the looks. Both are remembered in a cookie, which the server reads --
+// -- sidebar and theme, stored in cookies that the server reads --
 function remember(name, value) {
   const secure = location.protocol === "https:" ? "; secure" : "";
   document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
 }
 document.addEventListener("click", (event) => {
-  const fold = event.target.closest?.("[data-fold]");
-  if (fold) {
-    const folded = document.body.classList.toggle("fd-folded");
-    fold.setAttribute("aria-pressed", String(folded));
-    remember("sidebar", folded ? "folded" : "open");
+  const toggle = event.target.closest?.("[data-collapse]");
+  if (toggle) {
+    const collapsed = document.body.classList.toggle("fd-collapsed");
+    toggle.setAttribute("aria-pressed", String(collapsed));
+    remember("sidebar", collapsed ? "collapsed" : "open");
   }
   const choice = event.target.closest?.("[data-theme-choice]");
   if (choice) {

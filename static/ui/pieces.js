@@ -1,4 +1,4 @@
-// Small things: copy buttons, times that stay true.
+// Copy buttons and relative times.
 const words = document.getElementById("fd-words").dataset;
 const polite = document.getElementById("fd-polite");
 
@@ -6,7 +6,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // No clipboard outside a secure context: let the browser copy a selection.
+    // Outside a secure context there is no clipboard API: copy a selection.
     const area = document.createElement("textarea");
     area.value = text;
     (document.querySelector("dialog[open]") || document.body).append(area);
@@ -34,15 +34,15 @@ const SPANS = [
   [86400, "hour", 3600],
   [2592000, "day", 86400],
 ];
-const speaker = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
-function tick() {
+const formatter = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
+function updateTimes() {
   if (document.hidden) return;
   for (const time of document.querySelectorAll("time[data-relative]")) {
     const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
     const span = SPANS.find(([limit]) => Math.abs(seconds) < limit);
-    // Below a minute and beyond a month the server's words stand.
-    if (span && span[2] > 1) time.textContent = speaker.format(Math.round(seconds / span[2]), span[1]);
+    // Below a minute and beyond a month, keep the server's text.
+    if (span && span[2] > 1) time.textContent = formatter.format(Math.round(seconds / span[2]), span[1]);
   }
 }
-setInterval(tick, 30000);
-document.addEventListener("visibilitychange", tick);
+setInterval(updateTimes, 30000);
+document.addEventListener("visibilitychange", updateTimes);

@@ -1,4 +1,4 @@
-// What happens around every request of htmx: a thin line while it runs, plain words when it fails, no polling unseen.
+// Every htmx request: a progress line, messages for failures, no polling in hidden tabs.
 const words = document.getElementById("fd-words").dataset;
 const line = document.getElementById("fd-loading");
 
@@ -6,20 +6,20 @@ function toast(text, level = "error", extra = {}) {
   document.dispatchEvent(new CustomEvent("fd:toast", { detail: { toasts: [{ text, level, ...extra }] } }));
 }
 
-// -- the line on top: only for what takes longer than a blink, and not for polling --
+// -- progress line: only for requests over 120 ms, and not for polling --
 let running = 0;
 let timer;
-const polls = (element) => element.closest?.("[data-poll]") === element;
+const isPoll = (element) => element.closest?.("[data-poll]") === element;
 
 document.addEventListener("htmx:beforeSend", (event) => {
-  if (polls(event.detail.elt)) return;
+  if (isPoll(event.detail.elt)) return;
   event.detail.xhr.fdCounted = true;
   running += 1;
   clearTimeout(timer);
   timer = setTimeout(() => line.classList.toggle("fd-loading-on", running > 0), 120);
 });
 
-function ended(event) {
+function countDown(event) {
   if (!event.detail.xhr?.fdCounted) return;
   event.detail.xhr.fdCounted = false;
   running = Math.max(0, running - 1);
@@ -28,17 +28,17 @@ function ended(event) {
     line.classList.remove("fd-loading-on");
   }
 }
-document.addEventListener("htmx:afterRequest", ended);
-document.addEventListener("htmx:sendAbort", ended);
+document.addEventListener("htmx:afterRequest", countDown);
+document.addEventListener("htmx:sendAbort", countDown);
 
-// What a page asks for by itself does not keep its person signed in.
+// Polling does not extend the session.
 document.addEventListener("htmx:configRequest", (event) => {
-  if (polls(event.detail.elt)) event.detail.headers["X-Poll"] = "1";
+  if (isPoll(event.detail.elt)) event.detail.headers["X-Poll"] = "1";
 });
 
-// -- polling stops while nobody looks, and catches up when somebody does --
+// -- polling pauses in a hidden tab and resumes with a request --
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && polls(event.detail.elt)) event.preventDefault();
+  if (document.hidden && isPoll(event.detail.elt)) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
@@ -61,14 +61,14 @@ document.addEventListener("htmx:responseError", (event) => {
     toast(words.signedOut, "warning", { link: `${base}?next=${next}`, linkText: words.signIn, stay: true, key: "signed-out" });
     return;
   }
-  if (polls(elt)) return;
+  if (isPoll(elt)) return;
   const text =
     { 400: words.refused, 403: words.forbidden, 404: words.missing, 429: words.busy }[xhr.status] ||
     (xhr.status >= 500 ? words.broken : words.refused);
-  // Percent-encoded: a header holds no other letters than English ones.
+  // Percent-encoded, because a header holds ASCII only.
   toast(decodeURIComponent(xhr.getResponseHeader("X-Message") || "") || text);
 });
 document.addEventListener("htmx:sendError", (event) => {
-  toast(words.offline, "error", { key: "offline", stay: !polls(event.detail.elt) });
+  toast(words.offline, "error", { key: "offline", stay: !isPoll(event.detail.elt) });
 });
 document.addEventListener("htmx:timeout", () => toast(words.slow, "warning"));

@@ -1,4 +1,4 @@
-// Runs before the page is painted, so that it never flashes in the wrong colours: light, dark, or as the system is.
+// Sets the theme before the first paint: light, dark, or the system's.
 (function () {
   "use strict";
   var root = document.documentElement;

@@ -1,12 +1,12 @@
-// Messages that pop up: those that came with the page, those that htmx brings (HX-Trigger: fd:toast), those of scripts.
+// Toasts from the page, from htmx responses (HX-Trigger: fd:toast) and from scripts.
 const box = document.getElementById("fd-toasts");
 const words = document.getElementById("fd-words").dataset;
 const icons = document.getElementById("fd-toast-icons").content;
 const STAY = 6000;
 
-function picture(level) {
-  const found = icons.querySelector(`[data-level="${CSS.escape(level)}"]`) || icons.querySelector('[data-level="info"]');
-  return found.firstElementChild.cloneNode(true);
+function cloneIcon(level) {
+  const icon = icons.querySelector(`[data-level="${CSS.escape(level)}"]`) || icons.querySelector('[data-level="info"]');
+  return icon.firstElementChild.cloneNode(true);
 }
 
 function show({ text, level = "info", link, linkText, stay = false, key = "" }) {
@@ -31,8 +31,8 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   close.type = "button";
   close.className = "fd-toast-x";
   close.setAttribute("aria-label", words.close);
-  close.append(picture("close"));
-  toast.append(picture(level), body, close);
+  close.append(cloneIcon("close"));
+  toast.append(cloneIcon(level), body, close);
   box.append(toast);
   // In the top layer, above an open dialog.
   if (box.showPopover) {
@@ -55,7 +55,7 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
 }
 
 document.addEventListener("fd:toast", (event) => (event.detail?.toasts || []).forEach(show));
-for (const waiting of box.querySelectorAll("[data-toast]")) {
-  waiting.remove();
-  show({ text: waiting.textContent.trim(), level: waiting.dataset.level.split(" ").pop() || "info" });
+for (const message of box.querySelectorAll("[data-toast]")) {
+  message.remove();
+  show({ text: message.textContent.trim(), level: message.dataset.level.split(" ").pop() || "info" });
 }

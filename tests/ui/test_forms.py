@@ -1,4 +1,4 @@
-"""Forms: labels, limits, errors at the field, nothing lost."""
+"""Forms: labels, limits, errors at the field, input kept."""
 
 from django import forms
 from django.template.loader import render_to_string
@@ -31,11 +31,11 @@ def test_a_field_has_label_help_limit_and_counter(rf):
     assert 'aria-describedby="id_name_helptext"' in html
     assert 'data-counter="id_name" data-max="30"' in html
     assert "10 to 1,000" in html
-    assert "at most 1.0 MB" in html
+    assert "at most 1 MB" in html
     assert 'enctype="multipart/form-data"' in html
 
 
-def test_an_error_stands_at_its_field_and_the_input_is_kept(rf):
+def test_an_error_is_shown_at_its_field_and_input_is_kept(rf):
     html = page(Sample({"name": "<ab", "count": "5", "kind": "a", "sure": "on"}), rf)
     assert 'value="&lt;ab"' in html
     assert 'id="id_name_error"' in html
@@ -49,7 +49,7 @@ def test_an_error_of_the_whole_form_is_announced(rf):
     assert "Not this one." in html
 
 
-def test_choices_are_a_group_with_a_legend(rf):
+def test_choices_are_a_fieldset_with_a_legend(rf):
     html = page(Sample(), rf)
     assert '<legend class="form-label">Kind</legend>' in html
     assert html.count('type="radio"') == 2
@@ -62,7 +62,7 @@ def test_a_form_carries_the_csrf_token_and_no_inline_style_or_script(rf):
     assert "<script" not in html
 
 
-def test_destroying_needs_the_exact_name():
+def test_a_deletion_needs_the_exact_name():
     assert ConfirmForm("Meter_3", {"typed": "Meter_3"}).is_valid()
     for typed in ("meter_3", "Meter_", "", "Meter_33"):
         assert not ConfirmForm("Meter_3", {"typed": typed}).is_valid()

@@ -1,4 +1,4 @@
-"""htmx gets from views what a browser gets, in its own terms."""
+"""Responses to htmx: redirects, sign-in, messages."""
 
 import json
 
@@ -17,22 +17,22 @@ def answer(view, htmx=True):
     return HtmxMiddleware(view)(request)
 
 
-def test_a_redirect_moves_the_whole_page():
+def test_a_redirect_navigates_the_whole_page():
     response = answer(lambda request: HttpResponseRedirect("/products/"))
     assert response.status_code == 204
     assert response["HX-Redirect"] == "/products/"
 
 
-def test_a_browser_is_redirected_as_ever():
+def test_a_request_without_htmx_is_redirected():
     assert answer(lambda request: HttpResponseRedirect("/products/"), htmx=False).status_code == 302
 
 
 @pytest.mark.parametrize("htmx", [True, False])
-def test_a_page_is_not_taken_for_its_part_by_a_cache(htmx):
+def test_a_cache_separates_pages_from_parts(htmx):
     assert "HX-Request" in answer(lambda request: HttpResponse("page"), htmx=htmx)["Vary"]
 
 
-def test_being_signed_out_is_said_and_does_not_replace_the_page():
+def test_a_signed_out_user_gets_401_and_keeps_the_page():
     response = answer(lambda request: HttpResponseRedirect("/accounts/login/?next=/x"))
     assert response.status_code == 401
     assert response["X-Sign-In"] == "/accounts/login/?next=/x"
@@ -62,7 +62,7 @@ def test_messages_become_toasts_beside_other_events(before):
     assert ("saved" in events) == bool(before)
 
 
-def test_messages_wait_for_the_page_that_a_redirect_leads_to():
+def test_messages_are_kept_for_the_target_of_a_redirect():
     def view(request):
         messages.success(request, "Done")
         return HttpResponseRedirect("/")

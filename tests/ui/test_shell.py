@@ -1,4 +1,4 @@
-"""The frame: rooms that a role can read, the way to the other places, and no frame that breaks without a team."""
+"""The frame: navigation by role, the switcher, and pages without a team."""
 
 import re
 
@@ -25,7 +25,7 @@ def frame(rf, org, role, path=""):
 
 
 @pytest.mark.parametrize("role", BUILT_IN)
-def test_every_room_leads_somewhere_and_a_role_sees_those_it_can_read(rf, org, role):
+def test_every_navigation_entry_works_and_a_role_sees_the_entries_it_may_read(rf, org, role):
     shell = frame(rf, org, role)
     shown = {item.url for group in shell.navigation for item in group.items}
     levels = BUILT_IN[role]
@@ -38,13 +38,13 @@ def test_every_room_leads_somewhere_and_a_role_sees_those_it_can_read(rf, org, r
     assert shown == expected
 
 
-def test_one_room_is_marked_as_the_present_one(rf, org):
+def test_one_navigation_entry_is_marked_as_current(rf, org):
     shell = frame(rf, org, "owner", "devices/new/")
     current = [item.label for group in shell.navigation for item in group.items if item.current]
     assert current == ["Devices"]
 
 
-def test_the_switcher_holds_only_the_persons_own_places(rf, org):
+def test_the_switcher_lists_only_the_users_own_teams_and_connections(rf, org):
     shell = frame(rf, org, "owner")
     assert [place.label for place in shell.teams] == ["Acme Energy"]
     assert [(place.label, place.current) for place in shell.connections] == [("Sandbox", True)]
@@ -52,7 +52,7 @@ def test_the_switcher_holds_only_the_persons_own_places(rf, org):
     assert shell.tray == reverse("jobs:tray", args=["acme", "sandbox"])
 
 
-def test_without_a_team_the_frame_still_stands(rf, db):
+def test_the_frame_works_without_a_team(rf, db):
     shell = Shell(rf.get("/"))
     assert shell.navigation == []
     assert shell.connections == []
@@ -64,25 +64,25 @@ def test_without_a_team_the_frame_still_stands(rf, db):
 @pytest.mark.parametrize(
     ("cookie", "theme"), [("dark", "dark"), ("light", "light"), ("x' onload=", "auto"), ("", "auto")]
 )
-def test_the_looks_are_the_cookies_if_it_is_sane(rf, cookie, theme):
+def test_a_valid_cookie_sets_the_theme(rf, cookie, theme):
     request = rf.get("/")
     request.COOKIES["theme"] = cookie
     assert Shell(request).theme == theme
 
 
-def test_the_persons_preference_counts_where_no_cookie_says_otherwise(rf, org):
+def test_the_profile_sets_the_theme_without_a_cookie(rf, org):
     org.members["owner"].theme = "dark"
     assert frame(rf, org, "owner").theme == "dark"
 
 
-def test_the_sign_in_page_has_the_looks_of_the_cookie(client, db):
+def test_the_sign_in_page_uses_the_theme_of_the_cookie(client, db):
     client.cookies["theme"] = "dark"
     html = client.get(reverse("account_login")).content.decode()
     assert re.search(r'<html[^>]+data-bs-theme="dark"', html)
 
 
 @pytest.mark.parametrize("page", ["groups", "members"])
-def test_the_frame_costs_a_page_few_questions_to_the_database_however_large_the_team(
+def test_the_frame_makes_few_database_queries_for_any_team_size(
     org, emulator, sign_in, django_assert_max_num_queries, page
 ):
     for number in range(5):

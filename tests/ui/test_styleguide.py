@@ -1,4 +1,4 @@
-"""The style guide shows every component; here it stands for all pages: policy, accessibility, widths."""
+"""The style guide shows every component: content security policy, accessibility, widths."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ PAGES = ["/_style/", "/_style/form", "/_style/confirm", "/accounts/login/", "/ac
 
 
 @pytest.mark.django_db
-def test_there_is_no_style_guide_in_production(settings, client: Client):
+def test_the_style_guide_is_off_in_production(settings, client: Client):
     settings.STYLE_GUIDE = False
     for page in PAGES[:3]:
         assert client.get(page).status_code == 404
@@ -22,7 +22,7 @@ def test_there_is_no_style_guide_in_production(settings, client: Client):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_hold_nothing_that_the_policy_forbids(guide, client: Client, page):
+def test_pages_contain_nothing_that_the_content_security_policy_forbids(guide, client: Client, page):
     html = client.get(page).content.decode()
     assert not re.search(r"<[^>]+\sstyle=", html)
     assert not re.search(r"<[^>]+\son\w+=", html)
@@ -33,21 +33,21 @@ def test_pages_hold_nothing_that_the_policy_forbids(guide, client: Client, page)
 
 
 @pytest.mark.django_db
-def test_the_form_comes_back_with_errors_as_422(guide, client: Client):
+def test_an_invalid_form_is_shown_again_with_status_422(guide, client: Client):
     response = client.post("/_style/form", {"name": "ab"})
     assert response.status_code == 422
     assert 'value="ab"' in response.content.decode()
 
 
 @pytest.mark.django_db
-def test_the_guides_list_is_exported(guide, client: Client):
+def test_the_sample_list_is_exported(guide, client: Client):
     response = client.get("/_style/?format=csv&status=ONLINE")
     lines = b"".join(response.streaming_content).decode().splitlines()
     assert lines[0].startswith("\ufeffDevice,")
     assert all(",ONLINE," in line for line in lines[1:])
 
 
-def test_the_errors_page_needs_nothing_from_the_request():
+def test_the_error_page_needs_no_request_data():
     from django.template.loader import render_to_string
 
     for code in ("400", "403", "403_csrf", "404", "429", "500", "503"):
@@ -112,7 +112,7 @@ browser_test = pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme):
+def test_axe_finds_nothing_and_nothing_overflows(open_page, path, width, theme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = open_page(path, width, theme)
@@ -122,7 +122,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme)
 
 
 @browser_test
-def test_filters_live_in_the_address_and_back_goes_back(open_page):
+def test_filters_are_in_the_url_and_back_restores_them(open_page):
     page = open_page("/_style/")
     page.fill("#filter_q", "mill")
     page.wait_for_url("**/_style/?q=mill")
@@ -136,7 +136,7 @@ def test_filters_live_in_the_address_and_back_goes_back(open_page):
 
 
 @browser_test
-def test_a_column_brought_in_stays_in(open_page):
+def test_a_column_that_was_shown_stays_shown(open_page):
     page = open_page("/_style/")
     assert not page.is_visible("th[data-col=iot_id]")
     page.click("[popovertarget=meters-columns]")
@@ -147,7 +147,7 @@ def test_a_column_brought_in_stays_in(open_page):
 
 
 @browser_test
-def test_destroying_all_matching_asks_for_the_name_by_keyboard_alone(open_page):
+def test_deleting_all_matching_rows_asks_for_the_name_and_works_by_keyboard(open_page):
     page = open_page("/_style/?status=OFFLINE")
     page.focus("[data-tick-page]")
     page.keyboard.press("Space")
@@ -165,7 +165,7 @@ def test_destroying_all_matching_asks_for_the_name_by_keyboard_alone(open_page):
 
 
 @browser_test
-def test_a_refused_form_keeps_its_input_and_has_the_focus_on_the_error(open_page):
+def test_an_invalid_form_keeps_input_and_focuses_the_error(open_page):
     page = open_page("/_style/form")
     page.fill("#id_name", "ab")
     page.fill("#id_note", "kept")
@@ -176,7 +176,7 @@ def test_a_refused_form_keeps_its_input_and_has_the_focus_on_the_error(open_page
 
 
 @browser_test
-def test_menus_open_close_and_give_the_focus_back_by_keyboard(open_page):
+def test_menus_work_by_keyboard_and_restore_focus(open_page):
     page = open_page("/_style/")
     page.focus("[popovertarget=user-menu]")
     page.keyboard.press("Enter")
@@ -191,7 +191,7 @@ def test_menus_open_close_and_give_the_focus_back_by_keyboard(open_page):
 
 
 @browser_test
-def test_the_search_box_is_a_key_away(open_page):
+def test_a_key_focuses_the_search_box(open_page):
     page = open_page("/_style/")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "global-search"
@@ -202,7 +202,7 @@ def test_the_search_box_is_a_key_away(open_page):
 
 
 @browser_test
-def test_a_network_that_fails_is_said_and_loses_nothing(open_page):
+def test_a_network_failure_is_reported_and_input_is_kept(open_page):
     page = open_page("/_style/form")
     page.fill("#id_note", "still here")
     page.context.set_offline(True)

@@ -1,4 +1,4 @@
-"""Lists: what is shown, remembered, exported, selected."""
+"""Tables: columns, sorting, export, selection, paging."""
 
 import csv
 import io
@@ -54,13 +54,13 @@ def cells(text):
     return list(csv.reader(io.StringIO(text)))
 
 
-def test_a_row_is_named_linked_and_escaped(rf):
+def test_cells_are_linked_and_escaped(rf):
     html = shown(rf.get("/"), [Thing('<b>"x"</b>')])
     assert "<b>" not in html
     assert 'href="/things/&lt;b&gt;' in html
 
 
-def test_a_hidden_column_can_be_chosen_and_the_choice_is_remembered(rf):
+def test_a_hidden_column_can_be_shown_and_the_choice_is_stored(rf):
     request = rf.get("/")
     assert [c.shown for c in THINGS.bind(request, []).columns] == [True, True, False, True, True]
     request.COOKIES["columns-things"] = "at"
@@ -75,24 +75,24 @@ def test_only_declared_columns_sort(rf, asked, sort):
     assert THINGS.sort(rf.get("/", {"sort": asked}), "-name") == sort
 
 
-def test_sorting_again_turns_the_order_and_starts_over(rf):
+def test_sorting_again_reverses_the_order_and_returns_to_page_one(rf):
     column = THINGS.bind(rf.get("/?sort=name&page=4&q=a"), []).columns[0]
     assert column.sorted == "ascending"
     assert column.sort_url == "/?sort=-name&q=a"
 
 
-def test_the_export_has_every_column_but_those_kept_out_and_times_in_utc():
+def test_the_export_has_all_columns_except_excluded_ones_and_times_in_utc():
     rows = cells("".join(THINGS.csv_lines([Thing("a", at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))])))
     assert rows == [["\ufeffName", "State", "Seen", "Count"], ["a", "ONLINE", "2026-01-02T03:04:05Z", "1200"]]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
-def test_the_export_holds_nothing_that_a_spreadsheet_would_run(start):
+def test_the_export_contains_no_formula(start):
     text = f"{start}cmd|' /C calc'!A0"
     assert cells("".join(THINGS.csv_lines([Thing(text)])))[1][0] == f"'{text}"
 
 
-def test_a_selection_is_the_rows_named_once_or_all_that_match(rf):
+def test_a_selection_has_each_key_once_or_all_matching(rf):
     some = Selection.of(rf.post("/", {"selected": ["a", "b", "a"], "query": "q=x"}))
     assert some.keys == ("a", "b")
     assert not some.all_matching
@@ -102,7 +102,7 @@ def test_a_selection_is_the_rows_named_once_or_all_that_match(rf):
     assert not Selection.of(rf.post("/", {}))
 
 
-def test_rows_can_be_ticked_only_where_an_action_is_allowed(rf):
+def test_rows_can_be_selected_only_if_an_action_is_allowed(rf):
     locked = Table(
         id="locked",
         caption="x",
@@ -117,20 +117,20 @@ def test_rows_can_be_ticked_only_where_an_action_is_allowed(rf):
     )
 
 
-def test_select_all_matching_is_offered_when_there_is_more_than_the_page(rf):
+def test_select_all_is_offered_for_more_than_one_page(rf):
     assert "data-select-all" in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 4000))
     assert "data-select-all" not in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 1))
 
 
-def test_an_empty_list_says_what_to_do_and_a_filtered_one_what_to_undo(rf):
+def test_an_empty_list_shows_the_next_step_and_a_filtered_one_how_to_clear(rf):
     empty = Empty("No things yet", "Make one.", url="/new", action="Make")
     assert "No things yet" in shown(rf.get("/"), [], empty=empty)
     filtered = shown(rf.get("/?q=zz"), [], empty=empty)
-    assert "Nothing matches" in filtered
+    assert "No results for these filters" in filtered
     assert "No things yet" not in filtered
 
 
-def test_active_filters_are_chips_that_turn_off_one_filter_each(rf):
+def test_each_active_filter_is_a_chip_that_removes_it(rf):
     filters = Filters(rf.get("/?q=ab&state=ONLINE&page=3&size=50"))
     assert [(c.label, c.value, c.url) for c in filters.chips] == [
         ("Search", "ab", "/?state=ONLINE&size=50"),
@@ -139,7 +139,7 @@ def test_active_filters_are_chips_that_turn_off_one_filter_each(rf):
     assert filters.clear_url == "/?size=50"
 
 
-def test_a_filter_that_is_no_choice_is_ignored_and_said(rf):
+def test_an_invalid_filter_value_is_ignored_and_reported(rf):
     filters = Filters(rf.get("/?state=BOGUS&q=ok"))
     assert filters.values == {"q": "ok"}
     assert filters.errors["state"]
@@ -148,12 +148,12 @@ def test_a_filter_that_is_no_choice_is_ignored_and_said(rf):
 @pytest.mark.parametrize(
     ("text", "number"), [("3", 3), ("0", 1), ("-2", 1), ("x", 1), ("٣", 1), ("9" * 30, 1)]
 )
-def test_page_numbers_are_sane(rf, text, number):
+def test_page_numbers_are_bounded(rf, text, number):
     assert page_number(rf.get("/", {"page": text})) == number
 
 
 @pytest.mark.parametrize(("text", "size"), [("50", 50), ("51", 25), ("1000000", 25), ("", 25)])
-def test_page_sizes_are_those_offered(rf, text, size):
+def test_only_offered_page_sizes_are_accepted(rf, text, size):
     assert page_size(rf.get("/", {"size": text})) == size
 
 
@@ -167,17 +167,17 @@ def test_page_sizes_are_those_offered(rf, text, size):
         (20, 500, [1, None, 19, 20]),
     ],
 )
-def test_paging_links_the_ends_and_the_neighbours(number, total, numbers):
+def test_paging_links_first_last_and_neighbors(number, total, numbers):
     assert list(Page(number, 25, total).numbers) == numbers
 
 
-def test_a_platform_that_pages_no_deeper_is_not_asked_to():
+def test_pages_beyond_the_platforms_limit_are_not_linked():
     page = Page(10, 50, 1_000_000, last=10)
     assert page.next is None
     assert page.pages == 10
 
 
-def test_a_list_by_tokens_leads_on_and_back_to_the_start(rf):
+def test_a_token_page_links_the_next_and_the_first_page(rf):
     html = shown(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
     assert "token=def" in html
     assert 'href="/"' in html

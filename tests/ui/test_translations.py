@@ -1,4 +1,4 @@
-"""The console speaks every language it offers: nothing untranslated, nothing that a translation breaks."""
+"""Every language is complete, and no translation breaks a message."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_the_interface_is_translated_in_full(interface: polib.POFile) -> None:
     assert wanting == []
 
 
-def test_the_interface_says_nothing_that_its_translation_does_not_know(interface: polib.POFile) -> None:
+def test_every_message_in_code_and_templates_has_an_entry(interface: polib.POFile) -> None:
     # docs/translations.md tells how a new sentence gets into the file.
     known = {(entry.msgctxt or "", entry.msgid) for entry in interface if not entry.obsolete}
-    assert sorted(set(_said()) - known) == []
+    assert sorted(set(_marked_messages()) - known) == []
 
 
-def test_translations_are_only_of_what_the_catalogue_and_the_error_codes_say(catalogue: polib.POFile) -> None:
+def test_catalogue_translations_have_an_english_source(catalogue: polib.POFile) -> None:
     assert {entry.msgid for entry in catalogue} - {text for _where, text in messages()} == set()
 
 
@@ -76,7 +76,7 @@ def test_a_translation_keeps_placeholders_and_markup(
     assert wrong == []
 
 
-def test_compiling_needs_no_tools_and_makes_what_gettext_reads(tmp_path: Path) -> None:
+def test_translations_compile_without_gettext_tools(tmp_path: Path) -> None:
     for source in catalogues():
         copy = tmp_path / source.name
         shutil.copy(source, copy)
@@ -92,13 +92,13 @@ def test_compiling_needs_no_tools_and_makes_what_gettext_reads(tmp_path: Path) -
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _compiled() -> None:
+def _compile_translations() -> None:
     for source in catalogues():
         if not source.with_suffix(".mo").is_file():
             compile_one(source)
 
 
-def test_a_stranger_is_spoken_to_in_the_language_of_the_browser(db: None, client: Client) -> None:
+def test_the_browser_sets_the_language_before_sign_in(db: None, client: Client) -> None:
     page = client.get("/accounts/login/", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})
     text = page.content.decode()
     assert '<html lang="zh-hans"' in text
@@ -107,7 +107,7 @@ def test_a_stranger_is_spoken_to_in_the_language_of_the_browser(db: None, client
     assert "Password" not in text
 
 
-def test_a_stranger_chooses_a_language(db: None, client: Client) -> None:
+def test_a_language_can_be_chosen_before_sign_in(db: None, client: Client) -> None:
     answer = client.post("/i18n/language/", {"language": "zh-hans", "next": "/accounts/login/?next=/"})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
     assert "登录" in client.get("/accounts/login/").content.decode()
@@ -115,14 +115,14 @@ def test_a_stranger_chooses_a_language(db: None, client: Client) -> None:
     assert "Sign in" in client.get("/accounts/login/").content.decode()
 
 
-def test_the_choice_of_somebody_signed_in_goes_with_them(sign_in: Callable[[str], Client]) -> None:
+def test_the_language_of_a_signed_in_user_is_stored_in_the_profile(sign_in: Callable[[str], Client]) -> None:
     sign_in("viewer").post("/i18n/language/", {"language": "zh-hans", "next": "/account/profile/"})
     page = sign_in("viewer").get("/account/profile/", headers={"Accept-Language": "en"}).content.decode()
     assert '<html lang="zh-hans"' in page
     assert "个人资料" in page
 
 
-def test_a_choice_leads_nowhere_else_and_knows_only_what_there_is(sign_in: Callable[[str], Client]) -> None:
+def test_choosing_a_language_redirects_only_within_the_console(sign_in: Callable[[str], Client]) -> None:
     client = sign_in("viewer")
     answer = client.post("/i18n/language/", {"language": "tlh", "next": "https://evil.example/"})
     assert answer["Location"] == "/"
@@ -139,8 +139,8 @@ def _placeholders(*texts: str) -> set[str]:
     return {found for text in texts for found in PLACEHOLDER.findall(text)}
 
 
-def _said() -> Iterator[Message]:
-    """What programs and templates mark for translation."""
+def _marked_messages() -> Iterator[Message]:
+    """The messages marked for translation in code and templates."""
     for path in sorted((ROOT / "console").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):

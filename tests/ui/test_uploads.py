@@ -1,4 +1,4 @@
-"""No address reads more than it takes: a body that is too large is refused unread, whoever sends it."""
+"""A request body over the limit is rejected unread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MULTIPART = "multipart/form-data; boundary=x"
 
 
 class Endless:
-    """A body without end that knows whether it was read."""
+    """An endless body that records how much was read."""
 
     read_bytes = 0
 
@@ -30,7 +30,7 @@ class Endless:
 
 
 def send(client: Client, path: str, length: int | str, **headers: str) -> tuple[Any, int]:
-    """The answer to a body of that length, and how much of it was read."""
+    """Sends a body of that length; returns the response and the number of bytes read."""
     body = Endless()
     client.cookies["fleetdesk_csrf"] = "x" * 32
     extra: dict[str, Any] = {"CONTENT_LENGTH": str(length), "wsgi.input": body}
@@ -39,14 +39,14 @@ def send(client: Client, path: str, length: int | str, **headers: str) -> tuple[
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
-def test_a_stranger_sends_no_more_than_a_form(org: Organization, path: str) -> None:
+def test_a_large_body_is_rejected_before_sign_in(org: Organization, path: str) -> None:
     answer, read = send(Client(enforce_csrf_checks=True), path, 50_000_000)
     assert (answer.status_code, read) == (413, 0)
-    assert "too much" in answer.content.decode()
+    assert "Request too large" in answer.content.decode()
 
 
 @pytest.mark.parametrize("length", [10**30, "-1", "many"])
-def test_a_length_that_is_none_is_refused(org: Organization, length: int | str) -> None:
+def test_an_invalid_content_length_is_rejected(org: Organization, length: int | str) -> None:
     assert send(Client(enforce_csrf_checks=True), "/accounts/login/", length)[0].status_code == 413
 
 
@@ -54,7 +54,7 @@ def test_a_length_that_is_none_is_refused(org: Organization, length: int | str) 
 @pytest.mark.parametrize(
     "path", ["ota/packages/new/", "ota/packages/x/batch/", "groups/new/", "devices/new/"]
 )
-def test_a_page_reads_no_more_than_it_takes(
+def test_a_page_reads_no_more_than_its_limit(
     org: Organization, sign_in: SignIn, role: str, status: int, path: str
 ) -> None:
     answer, read = send(sign_in(role), org.url(path), 5_000_000_000)
@@ -62,7 +62,7 @@ def test_a_page_reads_no_more_than_it_takes(
 
 
 @pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"])
-def test_nothing_is_read_of_a_file_from_those_who_may_not_upload_it(
+def test_a_file_is_not_read_without_permission_to_upload(
     org: Organization, sign_in: SignIn, path: str
 ) -> None:
     for length in (50_000_000, 500):
@@ -74,7 +74,7 @@ def test_nothing_is_read_of_a_file_from_those_who_may_not_upload_it(
     assert AuditRecord.objects.filter(actor=org.members["viewer"], outcome="refused").exists()
 
 
-def test_a_file_from_another_site_is_refused(org: Organization) -> None:
+def test_a_file_from_another_site_is_rejected(org: Organization) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(org.members["owner"])
     for path in ("ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"):
@@ -83,13 +83,11 @@ def test_a_file_from_another_site_is_refused(org: Organization) -> None:
 
 
 @pytest.mark.parametrize("role", ["", "outsider"])
-def test_nothing_is_read_of_those_who_may_not_even_see_the_page(
-    org: Organization, sign_in: SignIn, role: str
-) -> None:
+def test_a_body_is_not_read_without_access_to_the_page(org: Organization, sign_in: SignIn, role: str) -> None:
     assert send(sign_in(role), org.url("ota/packages/new/"), 1_000_000_000)[1] == 0
 
 
-def test_htmx_is_told_in_a_toast(org: Organization, sign_in: SignIn) -> None:
+def test_htmx_gets_a_toast(org: Organization, sign_in: SignIn) -> None:
     answer, _read = send(sign_in("owner"), org.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
     assert answer.status_code == 413
     assert "Nothing%20was%20saved" in answer["X-Message"]

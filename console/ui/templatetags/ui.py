@@ -1,16 +1,16 @@
-"""The tags of the design system. docs/ui.md lists them with the includes of templates/ui/.
+"""Template tags. docs/ui.md lists them together with the includes of templates/ui/.
 
 {% icon "name" size=18 label="" %}            Tabler outline icon, inline SVG
-{% status value "device" %}                   badge of a state (kinds: console/ui/statuses.py)
-{% when moment relative=True %}               time in the person's zone, UTC on hover
-{% copy text label="" %}                      copy button;  {% code_copy text %} the text in mono with its button
-{% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, lengths of time (filters of the same names too)
+{% status value "device" %}                   status badge (kinds: console/ui/statuses.py)
+{% when moment relative=True %}               time in the user's zone, UTC on hover
+{% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
+{% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
 {% bar done total label="" tone="" %}         progress bar
-{% curl "devices:detail" key name %}          address in the present team and connection (`as url` works)
-{% explore "QueryDevice" ProductKey=key %}    address of a call's form in the explorer, filled in
-{% url_with page=2 q=None %}                  the present address with parameters changed
-{% cloud_error error retry=url %}             an error of the cloud, in plain words
-{% cells bound %}                             the cells of one row of a list (ui/table.html)
+{% curl "devices:detail" key name %}          URL in the current team and connection (`as url` works)
+{% explore "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
+{% url_with page=2 q=None %}                  the current URL with changed parameters
+{% cloud_error error retry=url %}             an error of the cloud with advice
+{% cells bound %}                             the cells of a row (ui/table.html)
 {% field form.name %}                         one field with label, help, limits, errors
 """
 
@@ -37,31 +37,31 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str, size: int = 18, label: str = "") -> SafeString:
-    """Tabler's outline icon; decoration unless it has a label."""
+    """Tabler's outline icon; hidden from screen readers without a label."""
     return icons.icon(name, size, label)
 
 
 @register.simple_tag
 def status(value: object, kind: str) -> SafeString:
-    """The badge of a state."""
+    """A status badge."""
     return badges.badge(kind, value)
 
 
 @register.simple_tag
 def when(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
-    """A moment (datetime, ISO text, or milliseconds) in the person's time zone."""
+    """A moment (datetime, ISO text, or milliseconds) in the user's time zone."""
     return fmt.when(value, relative, seconds)
 
 
 @register.simple_tag
 def copy(text: object, label: str = "") -> SafeString:
-    """A button that copies `text`; nothing when there is no text."""
+    """A button that copies `text`; empty without a text."""
     return badges.copy_button(str(text), label) if text not in (None, "") else SafeString("")
 
 
 @register.simple_tag
 def code_copy(text: object) -> SafeString:
-    """An id in mono type with its copy button; a dash when there is none."""
+    """A text as code with a copy button; a dash without a text."""
     if text in (None, ""):
         return format_html('<span class="fd-none">{}</span>', "–")
     return format_html(
@@ -77,13 +77,13 @@ def number_tag(value: float | None, decimals: int | None = None) -> str:
 
 @register.simple_tag(name="bytes")
 def bytes_tag(value: float | None) -> str:
-    """A size in the unit that reads best."""
+    """A size in the largest fitting unit."""
     return fmt.size(value)
 
 
 @register.simple_tag(name="duration")
 def duration_tag(seconds: float | None) -> str:
-    """A length of time, given in seconds."""
+    """A duration, given in seconds."""
     return fmt.duration(seconds)
 
 
@@ -100,27 +100,27 @@ def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeStrin
 
 @register.simple_tag(takes_context=True)
 def curl(context: RequestContext, name: str, *args: Any, **kwargs: Any) -> str:
-    """The address of `name` in the request's team and connection."""
+    """The URL of `name` in the request's team and connection."""
     return links.curl(context["request"], name, *args, **kwargs)
 
 
 @register.simple_tag(takes_context=True)
 def explore(context: RequestContext, operation: str, **params: Any) -> str:
-    """The address of an operation's form in the explorer, filled with `params`."""
+    """The URL of an operation's form in the explorer, filled with `params`."""
     return links.explore(context["request"], operation, **params)
 
 
 @register.simple_tag(takes_context=True)
 def url_with(context: RequestContext, **changes: Any) -> str:
-    """The present address with query parameters changed; None removes one; a change of anything but `page` starts over."""
+    """The current URL with changed query parameters; None removes one. Any change except of `page` returns to page 1."""
     drop = () if {"page", "token"} & changes.keys() else ("page", "token")
     return links.with_query(context["request"], drop=drop, **changes)
 
 
 @register.inclusion_tag("ui/cloud_error.html", takes_context=True)
 def cloud_error(context: RequestContext, error: CloudError, retry: str = "") -> dict[str, Any]:
-    """An error of the cloud: what happened, what to do, the code, the request id, and a retry (by default for errors
-    that may pass, of a page that only reads)."""
+    """An error of the cloud: what happened, what to do, code, request id, and a retry (by default for temporary errors of
+    GET pages)."""
     request: HttpRequest | None = context.get("request")
     if not retry and error.retryable and request is not None and request.method in {"GET", "HEAD"}:
         retry = request.get_full_path()
@@ -129,19 +129,19 @@ def cloud_error(context: RequestContext, error: CloudError, retry: str = "") -> 
 
 @register.inclusion_tag("ui/field.html")
 def field(bound: BoundField) -> dict[str, Any]:
-    """One form field with everything around it."""
+    """A form field with label, help, limits and errors."""
     return {"field": bound}
 
 
 @register.simple_tag
 def field_parts(bound: BoundField) -> Any:
-    """What ui/field.html needs to know of a field."""
+    """The FieldParts of a field, for ui/field.html."""
     return describe(bound)
 
 
 @register.simple_tag(takes_context=True)
 def cells(context: RequestContext, bound: BoundRow[Any]) -> SafeString:
-    """The cells of one row of a list. Python, not a template, because a page of 50 rows has hundreds of them."""
+    """The cells of a row. Rendered in Python, because a page of 50 rows has hundreds of cells."""
     parts: list[str] = []
     for cell in bound.cells:
         plain = cell.column.column
@@ -153,4 +153,4 @@ def cells(context: RequestContext, bound: BoundRow[Any]) -> SafeString:
         else:
             parts.append(conditional_escape(cell.html))
         parts.append("</td>")
-    return mark_safe("".join(parts))  # noqa: S308  # each part is escaped above or comes out of a template
+    return mark_safe("".join(parts))  # noqa: S308  # each part is escaped above or rendered by a template
