@@ -110,7 +110,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "console.ui.middleware.HtmxMiddleware",
     "console.access.reauthentication.ReauthenticationMiddleware",
-    "console.access.middleware.PersonMiddleware",
+    "console.access.middleware.UserPreferencesMiddleware",
     "console.access.middleware.TeamMiddleware",
     "console.access.audit.exports.ExportMiddleware",
     "console.access.sign_in.factors.SecondFactorMiddleware",
@@ -174,7 +174,7 @@ _CACHE = {
 }
 CACHES = {
     # Counts sign-in attempts, so it goes on counting, in this process, while Redis is away.
-    "default": {"BACKEND": "console.access.cache.SteadyRedisCache", **_CACHE},
+    "default": {"BACKEND": "console.access.cache.FallbackRedisCache", **_CACHE},
     # Recent answers of the cloud; while Redis is away there are none.
     "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
 }

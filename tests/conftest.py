@@ -1,4 +1,4 @@
-"""The shared org: a team with one member a role, an outsider with a team of their own, and a connection to a seeded emulator."""
+"""Shared fixtures: a team with a member per role, an outsider with a team of their own, and connections to an emulator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from console.connections.models import Connection
 from console.emulator import create_app
 from console.emulator.clock import ManualClock
 
-# A slow machine is no mistake of the code.
+# A slow machine is not a fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
@@ -34,7 +34,7 @@ KEY_ID, KEY_SECRET = "LTAItestkey", "test-secret-of-no-worth"
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """A Redis for this test process: the one of REDIS_URL, or an embedded one started here."""
+    """The URL of a Redis for this test process: that of REDIS_URL, or of an embedded one that is started here."""
     if os.environ.get("REDIS_URL"):
         yield settings.REDIS_URL
         return
@@ -57,7 +57,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test that may touch the database starts with an empty Redis and no kept clients."""
+    """Start each test that may use the database with an empty Redis and without cached clients."""
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
         redis.Redis.from_url(request.getfixturevalue("redis_url")).flushdb()
     clients.forget()
@@ -67,13 +67,13 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The emulator's clock, turned by hand."""
+    """The clock of the emulator. Only the test moves it."""
     return ManualClock(1_790_000_000_000)
 
 
 @pytest.fixture
 def emulator(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
-    """An empty platform in this process; every connection's client reaches it."""
+    """An empty platform in this process. The clients of all connections call it."""
     app = create_app(tmp_path / "emulator.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
     monkeypatch.setattr(clients, "transport_for", lambda connection: httpx.WSGITransport(app=app))
     yield app
@@ -82,14 +82,14 @@ def emulator(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def fleet(emulator):
-    """The same platform with a small sample fleet: 6 products, 300 devices, groups, packages, jobs in every state."""
+    """The same platform with a sample fleet: 6 products, 300 devices, groups, packages, and batches in every status."""
     emulator.seed(devices=300)
     return emulator
 
 
 @dataclass(frozen=True)
 class Organization:
-    """The people and places of a test: members by role slug, an outsider, and connections."""
+    """A team with members by role slug and a connection, and an outsider with another team and connection."""
 
     team: Team
     members: dict[str, User]
@@ -99,11 +99,11 @@ class Organization:
     other_connection: Connection
 
     def url(self, rest: str = "") -> str:
-        """A URL of the org's connection."""
+        """Return a URL under the team's connection."""
         return f"/{self.team.slug}/{self.connection.slug}/{rest}"
 
     def gateway(self, role: str = "owner", **options):
-        """The gateway as a member of that role has it."""
+        """Return the gateway of the member with this role."""
         from console.connections.gateway import Gateway
 
         options = {"reauthenticated": True} | options
@@ -114,7 +114,7 @@ class Organization:
 
 @pytest.fixture
 def org(db) -> Organization:
-    """A team with a member for each built-in role, and another team that must never see it."""
+    """A team with a member for each built-in role, and another team that must never have access to it."""
     team = Team.objects.create(slug="acme", name="Acme Energy")
     members = {}
     for slug in BUILT_IN:
@@ -126,7 +126,7 @@ def org(db) -> Organization:
     outsider = User.objects.create_user("owner@globex.test", PASSWORD, name="Outsider")
     Membership.objects.create(team=other_team, user=outsider, role_slug="owner")
 
-    def connect(team: Team, slug: str) -> Connection:
+    def create_connection(team: Team, slug: str) -> Connection:
         return Connection.objects.create(
             team=team,
             slug=slug,
@@ -137,12 +137,17 @@ def org(db) -> Organization:
         )
 
     return Organization(
-        team, members, connect(team, "sandbox"), outsider, other_team, connect(other_team, "plant")
+        team,
+        members,
+        create_connection(team, "sandbox"),
+        outsider,
+        other_team,
+        create_connection(other_team, "plant"),
     )
 
 
 def authenticate(client: Client, user: User) -> None:
-    """Make the session as one in which the person has just signed in by password."""
+    """Mark the session as one in which the user has just signed in with a password."""
     session = client.session
     session["account_authentication_methods"] = [
         {"method": "password", "at": time.time(), "email": user.email}
@@ -153,9 +158,9 @@ def authenticate(client: Client, user: User) -> None:
 
 @pytest.fixture
 def sign_in(org: Organization) -> Callable[[str], Client]:
-    """A browser signed in as the member of a role ("outsider": of another team; "" for nobody)."""
+    """A function that returns a browser signed in as the member with a role ("outsider": of another team; "": nobody)."""
 
-    def make(role: str) -> Client:
+    def create_client(role: str) -> Client:
         client = Client()
         if role:
             user = org.outsider if role == "outsider" else org.members[role]
@@ -163,4 +168,4 @@ def sign_in(org: Organization) -> Callable[[str], Client]:
             authenticate(client, user)
         return client
 
-    return make
+    return create_client

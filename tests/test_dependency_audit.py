@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import CHECKOUT
+from tests.console_process import CHECKOUT
 
 CLEAN_PIP = {"dependencies": [{"name": "django", "version": "5", "vulns": []}]}
 CLEAN_NPM = {"vulnerabilities": {}, "metadata": {"dependencies": {"total": 3}}}

@@ -18,8 +18,8 @@ from console.access.models import AuditRecord, ReadCount
 from console.connections import clients
 from console.jobs.models import Job, Row, Secret
 from console.ui.csv import FORMULA
+from tests.console_process import CHECKOUT
 from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
-from tests.running import CHECKOUT
 from tests.test_odd_answers import Damaged, each
 
 __all__ = ["fleet_copied", "populated", "seeded"]  # fixtures

@@ -17,8 +17,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from console.logs import without_keys
+from tests.console_process import CHECKOUT
 from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
-from tests.running import CHECKOUT
 
 __all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 

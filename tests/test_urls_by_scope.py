@@ -228,7 +228,7 @@ def test_the_front_door_and_the_switcher_know_only_connections_within_reach(
     for address in ("/", f"/{populated.org.team.slug}/"):
         assert client.get(address)["Location"] == populated.org.url()
     assert "Annex" not in client.get(populated.org.url()).content.decode()
-    populated.org.members["viewer"].last_place = f"{populated.org.team.slug}/{other.slug}"
+    populated.org.members["viewer"].last_visited = f"{populated.org.team.slug}/{other.slug}"
     populated.org.members["viewer"].save()
     assert client.get("/")["Location"] == populated.org.url()
     Connection.objects.filter(pk=populated.org.connection.pk).delete()

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class AccessConfig(AppConfig):
-    """Who may do what, and who did it: users, teams, roles, the audit trail."""
+    """Users, teams, roles and the audit trail."""
 
     name = "console.access"
     label = "access"

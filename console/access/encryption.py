@@ -1,4 +1,4 @@
-"""Secrets at rest: text encrypted with the newest of FIELD_ENCRYPTION_KEYS, readable with any of them."""
+"""Encryption of stored secrets: with the newest of FIELD_ENCRYPTION_KEYS, decryption with any of them."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from django.db.models.query_utils import DeferredAttribute
 
 
 class Undecryptable(Exception):
-    """None of FIELD_ENCRYPTION_KEYS opens the value: the key that closed it is missing."""
+    """None of FIELD_ENCRYPTION_KEYS decrypts the value: the key that encrypted it is missing."""
 
     def __init__(self) -> None:
-        super().__init__("A stored secret cannot be read: its key is not among FIELD_ENCRYPTION_KEYS.")
+        super().__init__("A stored secret cannot be decrypted: its key is not in FIELD_ENCRYPTION_KEYS.")
 
 
-class Unreadable:
-    """A token that no key opens, kept as it is, so that saving the rest of its row does not destroy it."""
+class UndecryptableToken:
+    """A token that no key decrypts. It is kept unchanged, so that saving the other fields of its row does not destroy it."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
 
 @lru_cache(maxsize=4)
-def _ring(keys: tuple[str, ...]) -> MultiFernet:
+def _multi_fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
 
-def _current_ring() -> MultiFernet:
-    return _ring(tuple(settings.FIELD_ENCRYPTION_KEYS))
+def _current_fernet() -> MultiFernet:
+    return _multi_fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
 def encrypt(text: str) -> str:
-    """`text` as a Fernet token of the newest key."""
-    return _current_ring().encrypt(text.encode()).decode()
+    """Return `text` as a Fernet token of the newest key."""
+    return _current_fernet().encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
-    """The text of a token. Raises Undecryptable."""
+    """Return the text of a token. Raises Undecryptable."""
     try:
-        return _current_ring().decrypt(token.encode()).decode()
+        return _current_fernet().decrypt(token.encode()).decode()
     except InvalidToken:
         raise Undecryptable from None
 
 
 def rotate(token: str) -> str:
-    """The same text under the newest key. Raises Undecryptable."""
+    """Return a token of the same text with the newest key. Raises Undecryptable."""
     try:
-        return _current_ring().rotate(token.encode()).decode()
+        return _current_fernet().rotate(token.encode()).decode()
     except InvalidToken:
         raise Undecryptable from None
 
 
 def is_newest(token: str) -> bool:
-    """Whether the newest key closed the token."""
+    """Return whether the token was encrypted with the newest key."""
     try:
         Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(token.encode())
     except InvalidToken:
@@ -66,15 +66,15 @@ def is_newest(token: str) -> bool:
     return True
 
 
-class _Decrypted(DeferredAttribute):
-    """The attribute of a field on a row: the text, or Undecryptable raised when it is asked for.
+class _DecryptedAttribute(DeferredAttribute):
+    """The attribute of an encrypted field: the text. Reading it raises Undecryptable if no key decrypts it.
 
-    Asked for, not loaded: a row with an unreadable secret can still be listed, renamed and given a new secret.
+    Loading the row raises nothing: a row with such a secret can still be listed, renamed and given a new secret.
     """
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        if isinstance(value, Unreadable):
+        if isinstance(value, UndecryptableToken):
             raise Undecryptable
         return value
 
@@ -83,12 +83,12 @@ class _Decrypted(DeferredAttribute):
 
 
 class EncryptedTextField(models.TextField[str, str]):
-    """Text that the database holds encrypted. Empty stays empty. It cannot be searched by value."""
+    """Text that is encrypted in the database. Empty text stays empty. The field cannot be searched by value."""
 
-    descriptor_class = _Decrypted
+    descriptor_class = _DecryptedAttribute
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, Unreadable):
+        if isinstance(value, UndecryptableToken):
             return value.token
         return encrypt(value) if value else value
 
@@ -98,17 +98,17 @@ class EncryptedTextField(models.TextField[str, str]):
         return super().pre_save(model_instance, add)
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
-        """The text, or an Unreadable in its place."""
+        """Return the text, or an UndecryptableToken in its place."""
         if not value:
             return value
         try:
             return decrypt(value)
         except Undecryptable:
-            return Unreadable(value)
+            return UndecryptableToken(value)
 
 
-def encrypted_fields() -> Iterator[tuple[type[models.Model], str]]:
-    """Every model of the project that holds encrypted text, with the field's name."""
+def list_encrypted_fields() -> Iterator[tuple[type[models.Model], str]]:
+    """Yield every model of the project that has an encrypted field, with the field's name."""
     for model in apps.get_models():
         for field in model._meta.local_fields:
             if isinstance(field, EncryptedTextField):

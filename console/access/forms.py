@@ -1,4 +1,4 @@
-"""Forms of the team's and the person's own pages."""
+"""Forms of the pages of a team and of the user's profile."""
 
 from __future__ import annotations
 
@@ -21,42 +21,45 @@ from console.access.models import Grant, Team, User
 from console.access.roles import OWNER, Role
 from console.access.scope import AccessScope
 
-REACHES = [("all", _("The whole team")), ("part", _("Only some connections, products or device groups"))]
+SCOPE_CHOICES = [
+    ("all", _("Entire team")),
+    ("part", _("Only some connections, products or device groups")),
+]
 
 
 def role_choices(roles: Sequence[Role]) -> list[tuple[str, SafeString]]:
-    """The roles with what each may do, for radio buttons."""
+    """Return the roles with their descriptions, as choices for radio buttons."""
     return [
         (role.slug, format_html('{}<span class="form-hint">{}</span>', role.label, role.summary))
         for role in roles
     ]
 
 
-# What a ProductKey or a GroupId is written with: whatever else is typed is a mistake.
+# The characters of a ProductKey or a GroupId.
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST_KEYS = 200
+_MAX_KEYS = 200
 
 
 class KeysWidget(forms.Textarea):
-    """Keys, one a line; static/access/keys.js makes it a list of chips with a search over `urls`, one a connection.
+    """Keys, one per line. static/access/keys.js turns it into a list of chips with a search in `data-urls`, one per connection.
 
-    `urls` answer with `<option>`s (`explorer:suggest`): what the cloud knows, asked as the person who looks.
+    The URLs return `<option>`s (`explorer:suggest`): what the platform returns to the present user.
     """
 
     def __init__(self) -> None:
-        # The words of keys.js stand here, where they are translated.
-        words = {
-            "data-search": _("Search by name, or type a key"),
+        # The texts of keys.js are here because they are translated here.
+        texts = {
+            "data-search": _("Search by name, or enter a key"),
             "data-remove": _("Remove"),
-            "data-none": _("Nothing known fits. Type the whole key and press Enter."),
-            "data-wrong": _("A key has letters, digits, - and _ only."),
+            "data-none": _("No matches. Enter the full key and press Enter."),
+            "data-wrong": _("Use only letters, digits, - and _ in a key."),
         }
         plain = {"rows": 3, "spellcheck": "false", "autocapitalize": "off", "data-keys": ""}
-        super().__init__(attrs=plain | words)
+        super().__init__(attrs=plain | texts)
 
 
 class KeysField(forms.CharField):
-    """Keys of products or groups, separated by commas or white space; cleaned to a frozenset."""
+    """Keys of products or groups, separated by commas or white space. The cleaned value is a frozenset."""
 
     widget = KeysWidget
 
@@ -65,43 +68,49 @@ class KeysField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         keys = frozenset(re.split(r"[\s,;]+", super().clean(value))) - {""}
-        wrong = sorted(key for key in keys if not _KEY.fullmatch(key))
-        if wrong:
-            raise forms.ValidationError(_("Not a key: %(key)s"), params={"key": wrong[0][:80]}, code="key")
-        if len(keys) > _MOST_KEYS:
-            raise forms.ValidationError(_("At most %(most)d can be named."), params={"most": _MOST_KEYS})
+        invalid = sorted(key for key in keys if not _KEY.fullmatch(key))
+        if invalid:
+            raise forms.ValidationError(
+                _("Invalid key: %(key)s. Use up to 64 letters, digits, - and _."),
+                params={"key": invalid[0][:80]},
+                code="key",
+            )
+        if len(keys) > _MAX_KEYS:
+            raise forms.ValidationError(_("Enter at most %(most)d keys."), params={"most": _MAX_KEYS})
         return keys
 
 
 class GrantForm(forms.Form):
-    """A role of the team, and how far it reaches. `grant` is what is edited.
+    """A role of the team and its access scope. `grant` is the grant to edit.
 
-    `roles` are those that may be given, `connections` (all of the team's, unless they are said) those to choose from. What
-    `grant` names and no longer exists stays in it until somebody takes it out: a access_scope never grows by itself.
+    `roles` are the roles to choose from, `connections` the connections (by default all of the team's). Whatever `grant` names
+    that no longer exists is kept until a user removes it, so that an access scope never grows by itself.
     """
 
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
     scope = forms.ChoiceField(
-        label=_("Reach"), widget=forms.RadioSelect, choices=REACHES, initial="all", required=False
+        label=_("Access scope"),
+        widget=forms.RadioSelect,
+        choices=SCOPE_CHOICES,
+        initial="all",
+        required=False,
     )
     connections = forms.TypedMultipleChoiceField(
         label=_("Connections"),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("None ticked: all of them."),
+        help_text=_("If you select none, all connections are included."),
     )
     products = KeysField(
         label=_("Products"),
         required=False,
-        help_text=_("Their devices are within reach. Keys, separated by spaces."),
+        help_text=_("Includes the devices of these products. Separate ProductKeys with spaces."),
     )
     groups = KeysField(
         label=_("Device groups"),
         required=False,
-        help_text=_(
-            "Their devices are within scope, and those of the groups below them. IDs, separated by spaces."
-        ),
+        help_text=_("Includes devices in these groups and their subgroups. Separate group IDs with spaces."),
     )
 
     def __init__(
@@ -114,21 +123,21 @@ class GrantForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         access_scope = grant.own_scope if grant else AccessScope()
-        present = {
+        initial = {
             "role": grant.role_slug if grant else None,
             "scope": "part" if access_scope else "all",
             "connections": sorted(access_scope.connections),
             "products": access_scope.products,
             "groups": access_scope.groups,
         }
-        kwargs["initial"] = present | (kwargs.get("initial") or {})
+        kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         connections = list(team.connections.all()) if connections is None else connections
-        known = {connection.pk for connection in connections}
+        existing = {connection.pk for connection in connections}
         self.fields["role"].choices = role_choices(roles)  # type: ignore[attr-defined]
         self.fields["connections"].choices = [  # type: ignore[attr-defined]
             *((connection.pk, connection.name) for connection in connections),
-            *((pk, _("A connection that was deleted")) for pk in sorted(access_scope.connections - known)),
+            *((pk, _("Deleted connection")) for pk in sorted(access_scope.connections - existing)),
         ]
         for name in ("products", "groups"):
             urls = {c.pk: reverse("explorer:suggest", args=[team.slug, c.slug, name]) for c in connections}
@@ -136,7 +145,7 @@ class GrantForm(forms.Form):
 
     @property
     def access_scope(self) -> AccessScope:
-        """What was chosen, once the form is valid."""
+        """The selected scope. Available once the form is valid."""
         values = self.cleaned_data
         if values["scope"] != "part":
             return AccessScope()
@@ -148,30 +157,31 @@ class GrantForm(forms.Form):
             return values
         if values["scope"] == "part" and not self.access_scope:
             raise forms.ValidationError(
-                _("Choose at least one connection, product or device group, or the whole team."), code="scope"
+                _("Select at least one connection, product or device group, or the entire team."),
+                code="scope",
             )
         if values["role"] == OWNER and self.access_scope:
-            self.add_error("scope", _("An owner always has the whole team."))
+            self.add_error("scope", _("Owners always have access to the entire team."))
         return values
 
 
 class InvitationForm(GrantForm):
-    """Whom to invite, as what."""
+    """The email address and name of a user to invite, with their role and scope."""
 
     email = forms.EmailField(
-        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label=_("Email address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     name = forms.CharField(
         label=pgettext_lazy("of a person", "Name"),
         max_length=80,
         required=False,
-        help_text=_("For the greeting. The person can change it."),
+        help_text=_("Used as a greeting. The user can change it."),
     )
     field_order = ["email", "name", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
 
 
 class JoinForm(forms.Form):
-    """A new person's name and password. `email` is the invited address: a password like it is refused."""
+    """The name and password of a new user. `email` is the invited address: a password similar to it is refused."""
 
     name = forms.CharField(label=pgettext_lazy("of a person", "Name"), max_length=80)
     password1 = forms.CharField(
@@ -180,7 +190,7 @@ class JoinForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     password2 = forms.CharField(
-        label=_("Password (again)"),
+        label=_("Confirm password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -194,7 +204,7 @@ class JoinForm(forms.Form):
         values = super().clean() or {}
         password = values.get("password1")
         if password and "password2" in values and values["password2"] != password:
-            self.add_error("password2", _("The two passwords differ."))
+            self.add_error("password2", _("The passwords do not match."))
         elif password:
             try:
                 validate_password(password, User(email=self.email, name=values.get("name", "")))
@@ -209,24 +219,26 @@ class TeamForm(forms.ModelForm[Team]):
     class Meta:
         model = Team
         fields: ClassVar[list[str]] = ["name", "slug"]
-        help_texts: ClassVar = {"slug": _("Addresses begin with it. It is not changed later.")}
+        help_texts: ClassVar = {"slug": _("Used in URLs. Cannot be changed later.")}
 
     def clean_slug(self) -> str:
-        """The short name; whether another team has it is only known when it is made."""
+        """Return the short name in lower case. Whether another team has it is checked when the team is created."""
         slug: str = self.cleaned_data["slug"]
         return slug.lower()
 
     def validate_unique(self) -> None:
-        """Left to the database, so that a taken and a reserved short name get the same answer."""
+        """Leave this to the database, so that short names in use and reserved ones get the same error."""
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # ModelForm's own step, where the model's validators run
         if "slug" in self.errors:
-            self.errors["slug"] = self.error_class([gettext("This short name is not available.")])
+            self.errors["slug"] = self.error_class(
+                [gettext("This short name is not available. Choose another one.")]
+            )
 
 
 class TeamSettingsForm(forms.ModelForm[Team]):
-    """The rules of a team. Only what a person changed is written, so two owners do not undo each other's changes."""
+    """The settings of a team. Only changed fields are saved, so that two owners do not overwrite each other's changes."""
 
     class Meta:
         model = Team
@@ -241,45 +253,45 @@ class TeamSettingsForm(forms.ModelForm[Team]):
         ]
         help_texts: ClassVar = {
             "second_factor_required": _(
-                "Members without one are led to set it up before they see anything of the team."
+                "Members must set up a second factor before they can access the team."
             ),
-            "audit_keep_days": _("0: for ever. Older records are deleted for good."),
-            "approve_batch_over": _("Empty: nobody is asked. 0: every batch."),
-            "approve_deletion_over": _("Empty: nobody is asked. 0: every deletion."),
-            "approval_hours": _("Then it lapses and has to be made anew."),
+            "audit_keep_days": _("0 keeps records forever. Older records are permanently deleted."),
+            "approve_batch_over": _("Leave empty for none. 0: every batch."),
+            "approve_deletion_over": _("Leave empty for none. 0: every deletion."),
+            "approval_hours": _("Submit a new request after that."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            field.show_hidden_initial = True  # what the person saw, to tell what they changed
+            field.show_hidden_initial = True  # to detect which fields the user changed
 
     @property
-    def seen(self) -> list[SafeString]:
-        """The hidden fields that say what the person saw."""
+    def initial_inputs(self) -> list[SafeString]:
+        """The hidden inputs with the values that the user saw."""
         return [bound.as_hidden(only_initial=True) for bound in self]
 
     @property
-    def rules(self) -> list[forms.BoundField]:
+    def general_fields(self) -> list[forms.BoundField]:
         """The fields about the team itself."""
         return [bound for bound in self if not bound.name.startswith("appro")]
 
     @property
-    def approvals(self) -> list[forms.BoundField]:
-        """The fields about what a second person must agree to."""
+    def approval_fields(self) -> list[forms.BoundField]:
+        """The fields about operations that require approval."""
         return [bound for bound in self if bound.name.startswith("appro")]
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What was changed, by field."""
+        """The new values of the changed fields, by name."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 class ProfileForm(forms.ModelForm[User]):
-    """What people set for themselves."""
+    """The settings of a user's profile."""
 
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), help_text=_("Times are shown in this zone; hover for UTC.")
+        label=_("Time zone"), help_text=_("Times use this time zone. Hover over a time to see UTC.")
     )
 
     class Meta:
@@ -288,12 +300,12 @@ class ProfileForm(forms.ModelForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["time_zone"].choices = _zones()  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = _time_zone_choices()  # type: ignore[attr-defined]
 
 
 @cache
-def _zones() -> tuple[tuple[str, Any], ...]:
-    """The time zones by region, the plain one first. Read once: finding them looks through a folder of six hundred files."""
+def _time_zone_choices() -> tuple[tuple[str, Any], ...]:
+    """Return the time zones by region, UTC first. Cached, because listing them reads a folder of 600 files."""
     regions: dict[str, list[tuple[str, str]]] = {}
     for zone in sorted(zoneinfo.available_timezones()):
         region, slash, place = zone.partition("/")

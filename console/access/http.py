@@ -1,4 +1,4 @@
-"""The request as views of a team see it."""
+"""The request types of views."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from django_htmx.middleware import HtmxDetails
 from console.access.models import Membership, Team, User
 
 
-class PersonRequest(HttpRequest):
-    """A request of somebody who is signed in."""
+class UserRequest(HttpRequest):
+    """A request of a signed-in user."""
 
     user: User  # type: ignore[assignment]
     htmx: HtmxDetails
 
 
-class TeamRequest(PersonRequest):
-    """A request whose URL names a team; the middleware has checked that the person is a member."""
+class TeamRequest(UserRequest):
+    """A request whose URL names a team. The middleware has checked that the user is a member."""
 
     team: Team
     membership: Membership

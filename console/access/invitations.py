@@ -1,7 +1,7 @@
-"""Inviting people by a link: to make it, to make it anew, to take it back, to accept it.
+"""Inviting users by a link: creating, renewing, withdrawing and accepting an invitation.
 
-Only a digest of the link's token is kept. An invitation is worth what its inviter may give at the moment when it is accepted:
-who left the team, or lost the right, leaves no open door behind.
+Only a digest of the link's token is stored. An invitation is valid only if its inviter may still assign the role when it is
+accepted: it becomes void if the inviter leaves the team or loses the permission.
 """
 
 from __future__ import annotations
@@ -20,70 +20,80 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import INVITATION_DAYS, Invitation, Membership, Team, User
 from console.access.scope import AccessScope
-from console.access.teams import Actor, acting_now, assignable, check_grant, granted, recorded_as
+from console.access.teams import (
+    Actor,
+    check_grant,
+    grant_values,
+    list_assignable_roles,
+    lock_acting_membership,
+    record_change,
+)
 
 log = logging.getLogger(__name__)
 
 
-class NotOpen(ValidationError):
-    """The link was used, taken back, is too old, or never was one: nobody is told which."""
+class InvitationClosed(ValidationError):
+    """The link was used, was withdrawn, has expired or never existed. The message does not tell which."""
 
     def __init__(self) -> None:
-        super().__init__(_("This invitation is not open any more."), code="closed")
+        super().__init__(_("This invitation is no longer valid. Ask for a new link."), code="closed")
 
 
-# -- the team's side ---------------------------------------------------------------------------------------------------
+# -- for the team ------------------------------------------------------------------------------------------------------
 
 
-def invite(
+def create_invitation(
     actor: Actor, email: str, name: str, role_slug: str, access_scope: AccessScope
 ) -> tuple[Invitation, str]:
-    """A new invitation and the token of its link, which is nowhere else.
+    """Create an invitation. Returns it and the token of its link, which is stored nowhere.
 
-    It is made alike for an address with and without an account here. Raises PermissionDenied, and ValidationError when the
-    address is a member's or invited already.
+    The result does not depend on whether the address has an account. Raises PermissionDenied, and ValidationError if the
+    address belongs to a member or is already invited.
     """
     address = email.strip().lower()
-    with recorded_as(actor, "team.invite", address, granted(role_slug, access_scope)), transaction.atomic():
-        acting = acting_now(actor)
+    with (
+        record_change(actor, "team.invite", address, grant_values(role_slug, access_scope)),
+        transaction.atomic(),
+    ):
+        acting = lock_acting_membership(actor)
         check_grant(acting, role_slug, access_scope)
         if acting.team.memberships.filter(user__email=address).exists():
-            raise ValidationError({"email": gettext("This person is a member of the team already.")})
+            raise ValidationError({"email": gettext("This user is already a member of the team.")})
         if acting.team.invitations.filter(email=address).exists():
             raise ValidationError(
                 {
                     "email": gettext(
-                        "This address is invited already. Make its link anew, or withdraw it first."
+                        "This address is already invited. Renew the link, or withdraw the invitation first."
                     )
                 }
             )
-        # Who once left may come in again: also by single sign-on, where that is how they sign in to accept.
+        # A user who left before may join again, also by single sign-on if they sign in with it to accept.
         acting.team.departures.filter(user__email=address).delete()
-        token, digest = _token()
+        token, digest = _new_token()
         invitation = Invitation.objects.create(
             team=acting.team,
             email=address,
             name=name.strip(),
             role_slug=role_slug,
-            access_scope=access_scope.kept(),
+            access_scope=access_scope.to_json(),
             digest=digest,
             invited_by=acting.user,
         )
     return invitation, token
 
 
-def renew(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
-    """The invitation with a new link that works for as long as a first one; the old link works no more.
+def renew_invitation(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
+    """Replace the link of an invitation. Returns the invitation and the token of the new link, valid for the full time.
 
-    Who renews it answers for it from now on. Raises PermissionDenied, NotOpen.
+    The previous link becomes invalid. The actor becomes the inviter. Raises PermissionDenied, InvitationClosed.
     """
-    parameters = granted(invitation.role_slug, invitation.own_scope)
-    with recorded_as(actor, "team.renew_invitation", invitation.email, parameters), transaction.atomic():
-        acting, present = _as_it_is_now(actor, invitation)
-        token, present.digest = _token()
+    parameters = grant_values(invitation.role_slug, invitation.own_scope)
+    with record_change(actor, "team.renew_invitation", invitation.email, parameters), transaction.atomic():
+        acting, present = _lock_invitation(actor, invitation)
+        token, present.digest = _new_token()
         present.invited_by = acting.user
         present.created_at = timezone.now()
         present.expires_at = present.created_at + timedelta(days=INVITATION_DAYS)
@@ -91,114 +101,117 @@ def renew(actor: Actor, invitation: Invitation) -> tuple[Invitation, str]:
     return present, token
 
 
-def withdraw(actor: Actor, invitation: Invitation) -> None:
-    """Take the invitation back. Raises PermissionDenied, NotOpen."""
-    before = granted(invitation.role_slug, invitation.own_scope)
+def withdraw_invitation(actor: Actor, invitation: Invitation) -> None:
+    """Delete the invitation. Raises PermissionDenied, InvitationClosed."""
+    before = grant_values(invitation.role_slug, invitation.own_scope)
     with (
-        recorded_as(actor, "team.withdraw_invitation", invitation.email, before=before),
+        record_change(actor, "team.withdraw_invitation", invitation.email, before=before),
         transaction.atomic(),
     ):
-        _acting, present = _as_it_is_now(actor, invitation)
+        _acting, present = _lock_invitation(actor, invitation)
         present.delete()
 
 
-def state(invitation: Invitation, inviter: Membership | None) -> str:
-    """What has become of it: "open", "expired", or "void" when `inviter` (in the team now) may no longer give its role."""
+def invitation_status(invitation: Invitation, inviter: Membership | None) -> str:
+    """Return "open", "expired", or "void" if `inviter`, the present member, may no longer assign the role."""
     if invitation.expires_at <= timezone.now():
         return "expired"
     if inviter is None or not inviter.user.is_active:
         return "void"
-    return "open" if invitation.role_slug in {role.slug for role in assignable(inviter)} else "void"
+    return (
+        "open" if invitation.role_slug in {role.slug for role in list_assignable_roles(inviter)} else "void"
+    )
 
 
-def send(invitation: Invitation, link: str) -> bool:
-    """Mail the link; False when the mail server does not take it."""
+def send_invitation(invitation: Invitation, link: str) -> bool:
+    """Send the link by email. Returns False if the mail server does not accept it."""
     context = {"invitation": invitation, "link": link, "days": INVITATION_DAYS}
     subject = gettext("%(team)s invites you to Fleetdesk") % {"team": invitation.team}
     body = render_to_string("access/mail/invitation.txt", context)
     try:
-        # A name with a line break would be a second header, which Django refuses to send.
+        # A name with a line break would create a second header, which Django refuses to send.
         send_mail(" ".join(subject.split()), body, None, [invitation.email])
     except OSError as error:  # SMTPException is one
-        log.error("An invitation was not sent: %s", type(error).__name__)
+        log.error("The invitation email was not sent: %s", type(error).__name__)
         return False
     return True
 
 
-# -- the invited person's side -----------------------------------------------------------------------------------------
+# -- for the invited user -----------------------------------------------------------------------------------------------
 
 
-def digest_of(token: str) -> str:
-    """What is kept of a token."""
+def digest_token(token: str) -> str:
+    """Return the digest of a token, which is what the database stores."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_invitation(digest: str) -> Invitation | None:
-    """The invitation of that digest, if it can be accepted."""
-    found = Invitation.objects.select_related("team", "invited_by").filter(digest=digest).first()
-    if found is None:
+def find_open_invitation(digest: str) -> Invitation | None:
+    """Return the invitation with this digest, or None if it cannot be accepted."""
+    invitation = Invitation.objects.select_related("team", "invited_by").filter(digest=digest).first()
+    if invitation is None:
         return None
-    inviter = found.team.memberships.select_related("user").filter(user=found.invited_by_id).first()
-    return found if state(found, inviter) == "open" else None
+    memberships = invitation.team.memberships.select_related("user")
+    inviter = memberships.filter(user=invitation.invited_by_id).first()
+    return invitation if invitation_status(invitation, inviter) == "open" else None
 
 
-def accept(digest: str, user: User, origin: Origin) -> Membership:
-    """Make `user`, who has the invited address, a member, and close the invitation.
+def accept_invitation(digest: str, user: User, origin: Origin) -> Membership:
+    """Make `user`, who has the invited address, a member, and delete the invitation.
 
-    Who became a member meanwhile keeps what they have. Two acceptances at once make one membership: the second raises NotOpen.
-    Raises PermissionDenied for another person.
+    A user who became a member in the meantime keeps their role. Two acceptances at the same time create one membership: the
+    second one raises InvitationClosed. Raises PermissionDenied for another user.
     """
-    invitation = _still_open(digest)
+    invitation = _require_open_invitation(digest)
     if user.email != invitation.email:
-        raise PermissionDenied(gettext("This invitation is for another e-mail address."))
-    with _joining(invitation, user, origin), transaction.atomic():
+        raise PermissionDenied(gettext("This invitation is for another email address."))
+    with _record_join(invitation, user, origin), transaction.atomic():
         return _join(invitation, user)
 
 
-def accept_as_new_person(digest: str, name: str, password: str, origin: Origin) -> Membership:
-    """Make an account for the invited address, and accept: both or neither.
+def accept_as_new_user(digest: str, name: str, password: str, origin: Origin) -> Membership:
+    """Create an account for the invited address and accept the invitation: both or neither.
 
-    Raises NotOpen, and ValidationError when the address has an account. The team's trail does not tell that.
+    Raises InvitationClosed, and ValidationError if the address has an account. The audit trail of the team does not show that.
     """
-    invitation = _still_open(digest)
+    invitation = _require_open_invitation(digest)
     user = User(email=invitation.email, name=name)
     if User.objects.filter(email=user.email).exists():
         raise ValidationError(
-            gettext("This address has an account already. Sign in, then accept."), code="account"
+            gettext("This address already has an account. Sign in to accept the invitation."), code="account"
         )
-    user.set_password(password)  # takes its time: outside of the transaction
-    with _joining(invitation, None, origin), transaction.atomic():
+    user.set_password(password)  # slow, therefore outside of the transaction
+    with _record_join(invitation, None, origin), transaction.atomic():
         try:
             with transaction.atomic():
                 user.save()
         except IntegrityError as error:
-            raise NotOpen from error  # another tab was faster
+            raise InvitationClosed from error  # accepted in another tab in the meantime
         return _join(invitation, user)
 
 
-def _still_open(digest: str) -> Invitation:
-    found = open_invitation(digest)
-    if found is None:
-        raise NotOpen
-    return found
+def _require_open_invitation(digest: str) -> Invitation:
+    invitation = find_open_invitation(digest)
+    if invitation is None:
+        raise InvitationClosed
+    return invitation
 
 
-def _joining(invitation: Invitation, user: User | None, origin: Origin) -> AbstractContextManager[None]:
-    return recorded(
+def _record_join(invitation: Invitation, user: User | None, origin: Origin) -> AbstractContextManager[None]:
+    return record_action(
         operation="team.join",
         actor=user,
         actor_label=invitation.email,
         team=invitation.team,
         origin=origin,
         target=invitation.email,
-        parameters=granted(invitation.role_slug, invitation.own_scope),
+        parameters=grant_values(invitation.role_slug, invitation.own_scope),
     )
 
 
 def _join(invitation: Invitation, user: User) -> Membership:
-    """The membership, once the team's row is locked and the invitation still open; closes it."""
+    """Create the membership and delete the invitation, with the team's row locked and the invitation checked again."""
     Team.objects.select_for_update().get(pk=invitation.team_id)
-    present = _still_open(invitation.digest)
+    present = _require_open_invitation(invitation.digest)
     membership, _created = Membership.objects.get_or_create(
         team=present.team,
         user=user,
@@ -208,17 +221,17 @@ def _join(invitation: Invitation, user: User) -> Membership:
     return membership
 
 
-def _token() -> tuple[str, str]:
+def _new_token() -> tuple[str, str]:
     token = secrets.token_urlsafe(32)
-    return token, digest_of(token)
+    return token, digest_token(token)
 
 
-def _as_it_is_now(actor: Actor, invitation: Invitation) -> tuple[Membership, Invitation]:
-    """Who acts and the invitation, with the team's row locked."""
-    acting = acting_now(actor)
+def _lock_invitation(actor: Actor, invitation: Invitation) -> tuple[Membership, Invitation]:
+    """Return the actor's membership and the invitation, read again with the team's row locked."""
+    acting = lock_acting_membership(actor)
     present = acting.team.invitations.filter(pk=invitation.pk).first()
     if present is None:
-        raise NotOpen
+        raise InvitationClosed
     present.team = acting.team
     check_grant(acting, present.role_slug, present.own_scope)
     return acting, present

@@ -1,4 +1,4 @@
-"""The choice of a language, by anybody, from the user menu or the sign-in page."""
+"""Sets the language, from the user menu or the sign-in page."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from console.access.models import User
 @login_not_required
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Keeps `language` in the browser's cookie, and in the profile of who is signed in; leads to `next` or back.
+    """Save `language` in the browser's cookie and in the signed-in user's profile; redirect to `next` or back.
 
-    What is no language of the console changes nothing.
+    An unknown language changes nothing.
     """
     language = request.POST.get("language", "")
-    # The profile counts for more than the cookie, so a choice that only set the cookie would show nothing.
+    # The profile overrides the cookie, so setting only the cookie would have no effect.
     if request.user.is_authenticated and language in dict(settings.LANGUAGES):
         User.objects.filter(pk=request.user.pk).update(language=language)
     response: HttpResponse = set_language(request)

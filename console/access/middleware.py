@@ -1,4 +1,4 @@
-"""Resolves the team of a URL, and speaks to people in their language and time zone."""
+"""Resolves the team of a URL, and activates the user's language and time zone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.utils import timezone, translation
 from console.access.models import Membership
 
 
-class PersonMiddleware:
-    """Activates the signed-in person's time zone, and their language when they chose one, for the request."""
+class UserPreferencesMiddleware:
+    """Activates the signed-in user's time zone for the request, and their language if they chose one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,10 +35,10 @@ class PersonMiddleware:
 
 
 class TeamMiddleware:
-    """For URLs that name a team (`<slug:team>`): sets `request.membership` and `request.team`, or answers 404.
+    """For URLs that name a team (`<slug:team>`): sets `request.membership` and `request.team`, or responds 404.
 
-    The answer is the same for a team that does not exist and for one that the person is no member of. The slug is taken
-    out of the view's arguments: a view has the team on the request, checked, and has no name to trust.
+    The response is the same for a team that does not exist and for one that the user does not belong to. The slug is removed
+    from the view's arguments, so that a view uses the checked team of the request, not an unchecked name.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -56,7 +56,7 @@ class TeamMiddleware:
         if slug is None:
             return None
         if "\x00" in request.path:
-            raise Http404  # nothing is called so, and PostgreSQL refuses to look for it
+            raise Http404  # no team has such a slug, and PostgreSQL refuses the query
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         membership = (

@@ -1,4 +1,4 @@
-"""The levels that the console's own pages ask for (what the cloud's operations ask for, the gateway knows)."""
+"""Checks the levels that the console's own pages require. The gateway checks those of the platform's operations."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class LevelRefused(PermissionDenied):
-    """The person's role does not reach a level in an area of the console itself."""
+    """The user's role does not have the required level in an area of the console itself."""
 
 
 def require(request: TeamRequest, area: Area, level: Level) -> None:
-    """Raises LevelRefused, which becomes the 403 page, unless the person's role reaches `level` in `area`."""
+    """Raise LevelRefused, which becomes the 403 page, unless the user's role has `level` in `area`."""
     if not request.membership.has_level(area, level):
         raise LevelRefused(
-            gettext("The role “%(role)s” does not allow this. Ask an owner of the team.")
+            gettext("The role “%(role)s” does not allow this. Ask a team owner for access.")
             % {"role": request.membership.role.label}
         )
 
 
 def requires(area: Area, level: Level) -> Callable[[View], View]:
-    """Decorates a view of a team's page: only for people whose role reaches `level` in `area`."""
+    """Decorate a view of a team: only users whose role has `level` in `area` may open it."""
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -1,7 +1,7 @@
-"""Asks people to show once more that it is they, before an act that matters: revealing secrets, changing roles or keys.
+"""Asks users to confirm their identity before a sensitive action: revealing secrets, changing roles or keys.
 
-A view says so by `@reauthenticated`, the gateway by its `reauthenticated` argument; both end in ReauthenticationNeeded,
-which `ReauthenticationMiddleware` answers in one place.
+A view requires it with `@requires_reauthentication`, the gateway with its `reauthenticated` argument. Both raise
+ReauthenticationNeeded, which `ReauthenticationMiddleware` handles in one place.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class ReauthenticationNeeded(Exception):
-    """The act asks for somebody who showed lately that it is they. `next` is where they go on after it ("": where they were)."""
+    """The action requires a recent confirmation of identity. `next` is the page that follows it ("": the present page)."""
 
     def __init__(self, next: str = "") -> None:
-        super().__init__("The person has to confirm that it is they.")
+        super().__init__("The user must confirm their identity.")
         self.next = next
 
 
-def recently_authenticated(request: HttpRequest, *, grace: bool = False) -> bool:
-    """Whether the person signed in, or confirmed that it is they, in the last REAUTHENTICATION_MINUTES; `grace` doubles them.
+def is_recently_authenticated(request: HttpRequest, *, grace: bool = False) -> bool:
+    """Return whether the user signed in or confirmed their identity in the last REAUTHENTICATION_MINUTES; `grace` doubles them.
 
-    Any way counts: password, second factor, passkey. Coming by single sign-on does not, for the provider may have asked for
-    nothing; signing in there anew does.
+    A password, a second factor or a passkey counts. A single sign-on does not count, because the provider may not have asked
+    for anything, unless it required a new sign-in.
     """
     minutes: int = settings.REAUTHENTICATION_MINUTES * (2 if grace else 1)
     return time.time() - authenticated_at(request) < minutes * 60
 
 
 def authenticated_at(request: HttpRequest) -> float:
-    """When the person last signed in or confirmed it in this session, in seconds since 1970; 0 for nobody and for never."""
+    """Return when the user last signed in or confirmed their identity in this session, in seconds since 1970; 0 if never."""
     if not request.user.is_authenticated:
         return 0.0
     records = get_authentication_records(request, request.user)
@@ -49,15 +49,15 @@ def authenticated_at(request: HttpRequest) -> float:
     return max((float(proof["at"]) for proof in proofs), default=0.0)
 
 
-def reauthenticated(view: View) -> View:
-    """Decorates a view whose act asks for a person who showed lately that it is they; stands under `@requires`.
+def requires_reauthentication(view: View) -> View:
+    """Decorate a view whose action requires a recent confirmation of identity. To be placed below `@requires`.
 
-    A form is asked for with a fresh confirmation, so that the time to fill it in is left: what is typed is not lost.
+    Showing a form requires a fresher confirmation than submitting it, so that users have time to fill it in and lose no input.
     """
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not recently_authenticated(request, grace=request.method == "POST"):
+        if not is_recently_authenticated(request, grace=request.method == "POST"):
             raise ReauthenticationNeeded
         return view(request, *args, **kwargs)
 
@@ -65,7 +65,7 @@ def reauthenticated(view: View) -> View:
 
 
 class ReauthenticationMiddleware:
-    """Leads who has to confirm that it is they to the page for it, and from there back to where they were."""
+    """Redirects users who must confirm their identity to the page for it, and from there back."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -76,21 +76,21 @@ class ReauthenticationMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ReauthenticationNeeded):
             return None
-        query = urlencode({REDIRECT_FIELD_NAME: error.next or _page_of(request)})
+        query = urlencode({REDIRECT_FIELD_NAME: error.next or _current_page(request)})
         return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{query}")
 
 
-def _page_of(request: HttpRequest) -> str:
-    """The page that the person sees: the path asked for, or for a part or a form the page that it was asked from.
+def _current_page(request: HttpRequest) -> str:
+    """Return the page that the user sees: the requested path, or for a fragment or a form the page that contains it.
 
-    What the browser says of that is believed only when it is of this host.
+    The browser names that page in a header, which is trusted only if it is on this host.
     """
-    part = request.headers.get("HX-Request") == "true"
-    if request.method in {"GET", "HEAD"} and not part:
+    is_fragment = request.headers.get("HX-Request") == "true"
+    if request.method in {"GET", "HEAD"} and not is_fragment:
         return request.get_full_path()
-    said = request.headers.get("HX-Current-URL" if part else "Referer", "")
-    if not url_has_allowed_host_and_scheme(said, {request.get_host()}, require_https=request.is_secure()):
+    address = request.headers.get("HX-Current-URL" if is_fragment else "Referer", "")
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
         return "/"
-    place = urlsplit(said)
-    path = f"/{place.path.lstrip('/')}"
-    return f"{path}?{place.query}" if place.query else path
+    url = urlsplit(address)
+    path = f"/{url.path.lstrip('/')}"
+    return f"{path}?{url.query}" if url.query else path

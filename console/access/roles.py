@@ -1,6 +1,6 @@
-"""Roles: what each may do, as a level for each area of the cloud's operations and of the console itself.
+"""Roles: a level for each area of the platform's operations and of the console itself.
 
-A level includes those below it. The gateway asks `Role.allows` before every call; pages only hide what it would refuse.
+A level includes the lower ones. The gateway checks `Role.allows` before every call; pages only hide what it would refuse.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from console.cloud.catalogue import Access, Operation
 
 
 class Level(IntEnum):
-    """How far a role may go in an area; each level includes the lower ones."""
+    """What a role permits in an area; each level includes the lower ones."""
 
     NONE = 0
     READ = 1
     WRITE = 2
-    DESTROY = 3
+    DELETE = 3
     SECRET = 4
 
 
 class Area(StrEnum):
-    """What a level is given for: the areas of the catalogue, and three of the console's own."""
+    """The areas that have levels: those of the catalogue, and three of the console itself."""
 
     PRODUCTS = "products"
     DEVICES = "devices"
@@ -60,19 +60,19 @@ AREA_LABELS: Mapping[Area, str | Promise] = MappingProxyType(
     }
 )
 OWNER = "owner"
-NOTHING: Mapping[Area, Level] = MappingProxyType({})
+NO_LEVELS: Mapping[Area, Level] = MappingProxyType({})
 
 LEVEL_OF_ACCESS = {
     Access.READ: Level.READ,
     Access.WRITE: Level.WRITE,
-    Access.DESTROY: Level.DESTROY,
+    Access.DESTROY: Level.DELETE,
     Access.SECRET: Level.SECRET,
 }
 
 
 @dataclass(frozen=True)
 class Role:
-    """A named set of levels; an area that is not listed has the level NONE."""
+    """A named set of levels. An area that is not listed has the level NONE."""
 
     slug: str
     label: str | Promise
@@ -80,23 +80,23 @@ class Role:
     levels: Mapping[Area, Level]
 
     def level(self, area: Area) -> Level:
-        """The role's level in `area`."""
+        """Return the role's level in `area`."""
         return self.levels.get(area, Level.NONE)
 
-    def at_most(self, other: Role) -> Role:
-        """This role's name, with the lower of both levels in each area."""
+    def limit_to(self, other: Role) -> Role:
+        """Return a role with this role's name and the lower of both levels in each area."""
         return replace(self, levels={area: min(self.level(area), other.level(area)) for area in Area})
 
     def includes(self, other: Role) -> bool:
-        """Whether this role reaches every level of `other`: who may give it gives nothing that they have not."""
+        """Return whether this role has every level of `other`, so that a member with it may assign `other`."""
         return all(self.level(area) >= other.level(area) for area in Area)
 
     def allows(self, operation: Operation) -> bool:
-        """Whether the role may call `operation` (secrets in its answer are a matter of `reveals`)."""
+        """Return whether the role may call `operation` (see `reveals` for the secrets in its response)."""
         return self.level(Area(operation.area)) >= LEVEL_OF_ACCESS[operation.access]
 
     def reveals(self, operation: Operation) -> bool:
-        """Whether the role may see the secrets in `operation`'s answer."""
+        """Return whether the role may view the secrets in the response of `operation`."""
         return self.level(Area(operation.area)) >= Level.SECRET
 
 
@@ -113,31 +113,33 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
             Role(
                 "viewer",
                 _("Viewer"),
-                _("Reads everything, changes nothing, sees no secret."),
+                _("Views everything. Cannot change anything or view secrets."),
                 _levels(Level.READ),
             ),
             Role(
                 "operator",
                 _("Operator"),
-                _("Runs the fleet: products, devices, groups, messages. Reads updates."),
-                _levels(Level.DESTROY, ota=Level.READ, routing=Level.READ),
+                _("Manages products, devices, groups and messages. Views updates and data routing."),
+                _levels(Level.DELETE, ota=Level.READ, routing=Level.READ),
             ),
             Role(
                 "release-engineer",
                 _("Release engineer"),
-                _("Brings updates to the fleet. Reads the rest."),
-                _levels(Level.READ, ota=Level.DESTROY),
+                _("Manages updates. Views everything else."),
+                _levels(Level.READ, ota=Level.DELETE),
             ),
             Role(
                 "administrator",
                 _("Administrator"),
-                _("Everything on the cloud, secrets included; connections, members and the audit trail."),
+                _(
+                    "Full access to the platform, including secrets. Manages connections and members, views the audit trail."
+                ),
                 _levels(Level.SECRET, connections=Level.SECRET, members=Level.WRITE, audit=Level.READ),
             ),
             Role(
                 OWNER,
                 _("Owner"),
-                _("Everything, and who else may be owner."),
+                _("Full access. Can assign owners."),
                 _levels(Level.SECRET, connections=Level.SECRET, members=Level.SECRET, audit=Level.READ),
             ),
         )

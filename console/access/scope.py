@@ -1,4 +1,4 @@
-"""How far a grant reaches: the whole team, or only some connections, products or device groups."""
+"""The access scope of a grant: the entire team, or only some connections, products or device groups."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from console.ui.format import in_a_row
 class AccessScope:
     """What a grant is limited to. An empty set of connections means all of them.
 
-    `products` (ProductKeys) and `groups` (GroupIds, with the groups below them) make up one fleet: what is in any of them
-    is within reach. Both empty: every device of the connections.
+    A device is in the scope if it is in any of the `products` (ProductKeys) or `groups` (GroupIds, including their
+    subgroups). If both are empty, every device of the connections is.
     """
 
     connections: frozenset[int] = frozenset()
@@ -24,45 +24,45 @@ class AccessScope:
     groups: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> AccessScope:
-        """A access_scope from its form in the database: lists by name."""
+    def from_json(cls, values: Mapping[str, Any]) -> AccessScope:
+        """Create an access scope from its database value: lists by name."""
         return cls(
-            frozenset(kept.get("connections", ())),
-            frozenset(kept.get("products", ())),
-            frozenset(kept.get("groups", ())),
+            frozenset(values.get("connections", ())),
+            frozenset(values.get("products", ())),
+            frozenset(values.get("groups", ())),
         )
 
-    def kept(self) -> dict[str, Any]:
-        """The form for the database; {} for one that narrows nothing."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the database value; {} if the scope is not limited."""
         lists = {
             "connections": sorted(self.connections),
             "products": sorted(self.products),
             "groups": sorted(self.groups),
         }
-        return {name: values for name, values in lists.items() if values}
+        return {name: ids for name, ids in lists.items() if ids}
 
     def __bool__(self) -> bool:
         return bool(self.connections or self.products or self.groups)
 
     @property
-    def fleet(self) -> bool:
-        """Whether only some products or groups are within reach."""
+    def limits_devices(self) -> bool:
+        """Whether the scope is limited to some products or groups."""
         return bool(self.products or self.groups)
 
-    def admits_connection(self, pk: int) -> bool:
-        """Whether the connection is within reach."""
+    def includes_connection(self, pk: int) -> bool:
+        """Return whether the connection is in the scope."""
         return not self.connections or pk in self.connections
 
 
-def in_words(access_scope: AccessScope, connections: Mapping[int, str]) -> str:
-    """A short line about a reach; `connections` are the names of those that there are."""
+def describe_scope(access_scope: AccessScope, connections: Mapping[int, str]) -> str:
+    """Describe a scope in a few words; `connections` are the names of the existing connections by id."""
     if not access_scope:
-        return gettext("The whole team")
+        return gettext("Entire team")
     parts = []
     count = len(access_scope.connections)
     if count == 1:
         (pk,) = access_scope.connections
-        parts.append(connections.get(pk, gettext("a deleted connection")))
+        parts.append(connections.get(pk, gettext("deleted connection")))
     elif count:
         parts.append(ngettext("%(count)d connection", "%(count)d connections", count) % {"count": count})
     if access_scope.products:

@@ -1,4 +1,4 @@
-"""What beat asks of the audit trail and of sign-in."""
+"""Periodic tasks of the audit trail and of sign-in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from console.access.audit import reads, retention
-from console.access.audit.verifying import verify
+from console.access.audit import read_counts, retention
+from console.access.audit.verification import verify_chain
 from console.access.models import AuditChain
 from console.access.sign_in import upkeep
 
@@ -17,26 +17,26 @@ log = logging.getLogger(__name__)
 
 
 @shared_task(name="audit.reads", acks_late=False)
-def count_reads() -> None:
-    """Bring the counts of reads from Redis to the database."""
-    reads.flush()
+def flush_read_counts() -> None:
+    """Move the counts of reads from Redis to the database."""
+    read_counts.flush_counts()
 
 
 @shared_task(name="audit.tidy", acks_late=False)
-def tidy() -> None:
-    """Let go what is too old, verify what was added of late, and write each chain's end to the log.
+def maintain_audit_trail() -> None:
+    """Delete old records, verify those of the last two days, and write each chain's length and state to the log.
 
-    Who keeps the log elsewhere can show by it that a chain was cut and given back an older end.
+    A copy of the log that is stored elsewhere shows if a chain is cut and given an older head.
     """
-    retention.prune_all()
+    retention.prune_chains()
     since = timezone.now() - timedelta(days=2)
     for chain in AuditChain.objects.order_by("pk"):
-        log.info("The audit chain %s has %d links, state %s", chain.name, chain.length, chain.state[:16])
-        for problem in verify(chain, since):
+        log.info("The audit chain %s has %d entries, state %s", chain.name, chain.length, chain.state[:16])
+        for problem in verify_chain(chain, since):
             log.error("The audit chain %s does not verify: %s: %s", chain.name, problem.kind, problem.text)
 
 
 @shared_task(name="sign_in.tidy", acks_late=False)
 def tidy_sign_in() -> None:
-    """Let go of sessions that are over and of old notes about sign-ins."""
+    """Delete ended sessions and old records of sign-ins."""
     upkeep.delete_expired()

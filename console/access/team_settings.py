@@ -1,4 +1,4 @@
-"""A team itself: to make one, to change its rules, to delete it."""
+"""Creating a team, changing its settings and deleting it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import Membership, Team, User
 from console.access.roles import OWNER
 from console.access.sign_in.factors import has_second_factor
-from console.access.teams import Actor, acting_now, is_owner, recorded_as
+from console.access.teams import Actor, is_owner, lock_acting_membership, record_change
 
 
-def may_make_teams(user: User) -> bool:
-    """Whether the person may make another team: who owns one."""
+def may_create_teams(user: User) -> bool:
+    """Return whether the user may create another team: only if they own one."""
     return user.memberships.filter(role_slug=OWNER).exists()
 
 
 def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
-    """A team with `user` as its owner. Raises PermissionDenied, ValidationError for a short name that is not to be had."""
-    if not may_make_teams(user):
-        raise PermissionDenied(gettext("Only who owns a team may make another."))
+    """Create a team with `user` as its owner. Raises PermissionDenied, ValidationError if the short name is not available."""
+    if not may_create_teams(user):
+        raise PermissionDenied(gettext("Only team owners can create teams."))
     try:
         with transaction.atomic():
             team = Team.objects.create(name=name, slug=slug)
     except IntegrityError as error:
-        raise ValidationError({"slug": gettext("This short name is not available.")}) from error
+        raise ValidationError(
+            {"slug": gettext("This short name is not available. Choose another one.")}
+        ) from error
     try:
-        with recorded(
+        with record_action(
             operation="team.create",
             actor=user,
             team=team,
@@ -41,27 +43,27 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
         ):
             Membership.objects.create(team=team, user=user, role_slug=OWNER)
     except BaseException:
-        team.delete()  # nobody owns it
+        team.delete()  # it has no owner
         raise
     return team
 
 
 def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
-    """Write `changes` (fields of Team by name) and leave the rest as it is.
+    """Save `changes` (values of Team fields by name) and leave the other fields unchanged.
 
-    Raises PermissionDenied for who is no owner, ValidationError for an owner who asks for a second factor and has none:
-    they would lock themselves out.
+    Raises PermissionDenied if the actor is no owner, ValidationError if they require a second factor and have none themselves:
+    they would lose access.
     """
     team = actor.membership.team
     before = {name: getattr(team, name) for name in changes}
-    with recorded_as(actor, "team.settings", team.name, changes, before=before), transaction.atomic():
-        acting = acting_now(actor)
-        _check_owner(acting)
+    with record_change(actor, "team.settings", team.name, changes, before=before), transaction.atomic():
+        acting = lock_acting_membership(actor)
+        _require_owner(acting)
         if changes.get("second_factor_required") and not has_second_factor(acting.user):
             raise ValidationError(
                 {
                     "second_factor_required": gettext(
-                        "You have none yourself yet: set one up first, or you would lock yourself out."
+                        "You do not have a second factor. Set one up first to keep your access."
                     )
                 }
             )
@@ -71,27 +73,27 @@ def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
 
 
 def delete_team(actor: Actor) -> None:
-    """Delete the team with its memberships, roles, invitations and tokens. The audit trail stays, as nobody's.
+    """Delete the team with its memberships, roles, invitations and tokens. The audit trail is kept without a team.
 
-    Raises PermissionDenied, ValidationError while it has a connection.
+    Raises PermissionDenied, ValidationError if it has a connection.
     """
     team = actor.membership.team
     with (
-        recorded_as(actor, "team.delete", team.name, before={"name": team.name, "slug": team.slug}),
+        record_change(actor, "team.delete", team.name, before={"name": team.name, "slug": team.slug}),
         transaction.atomic(),
     ):
-        acting = acting_now(actor)
-        _check_owner(acting)
+        acting = lock_acting_membership(actor)
+        _require_owner(acting)
         if acting.team.connections.exists():
             raise ValidationError(
-                gettext("The team has connections. Delete them first: with them go their jobs and keys."),
+                gettext("This team has connections. Delete them first. Their jobs and keys are deleted too."),
                 code="connections",
             )
-        # Accounts made for the team's API tokens belong to it alone.
+        # Accounts that were created for the team's API tokens belong to no other team.
         User.objects.filter(is_service=True, memberships__team=acting.team).delete()
         acting.team.delete()
 
 
-def _check_owner(membership: Membership) -> None:
+def _require_owner(membership: Membership) -> None:
     if not is_owner(membership):
-        raise PermissionDenied(gettext("Only an owner of the team may do this."))
+        raise PermissionDenied(gettext("Only team owners can do this."))

@@ -1,4 +1,4 @@
-"""The front door, the person's own page, and the pages of a team: "-" in the place of a connection's name."""
+"""The start page, the pages of the user's account, and those of a team, with "-" in place of a connection's name."""
 
 from __future__ import annotations
 

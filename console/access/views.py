@@ -1,4 +1,4 @@
-"""The front door, and the person's own page."""
+"""The start page, and the user's profile."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.forms import ProfileForm
-from console.access.http import PersonRequest, TeamRequest
+from console.access.http import TeamRequest, UserRequest
 from console.access.models import Team, User
 from console.access.roles import Area, Level
 from console.access.sign_in.factors import lacks_second_factor
 from console.ui.context import THEME_COOKIE
 
-# -- the front door --------------------------------------------------------------------------------------------------
+# -- the start page --------------------------------------------------------------------------------------------------
 
 
 @require_safe
-def home(request: PersonRequest) -> HttpResponse:
-    """Leads to the connection that the person looked at last, else to their first team; says so when they have none."""
+def home(request: UserRequest) -> HttpResponse:
+    """Redirect to the last visited connection, else to the first one of a team, or show a page for users without a team."""
     user = request.user
     memberships = user.memberships.select_related("team").order_by("team__name", "team_id")
-    last_team, _slash, last_connection = user.last_place.partition("/")
-    chosen = next((m for m in memberships if m.team.slug == last_team), None)
-    if chosen is not None and any(place.slug == last_connection for place in chosen.connections):
-        return redirect("dashboard:home", chosen.team.slug, last_connection)
+    last_team, _slash, last_connection = user.last_visited.partition("/")
+    last_membership = next((m for m in memberships if m.team.slug == last_team), None)
+    if last_membership is not None and any(
+        connection.slug == last_connection for connection in last_membership.connections
+    ):
+        return redirect("dashboard:home", last_membership.team.slug, last_connection)
     for membership in memberships:
         for connection in membership.connections:
             return redirect("dashboard:home", membership.team.slug, connection.slug)
@@ -40,22 +42,25 @@ def home(request: PersonRequest) -> HttpResponse:
 
 @require_safe
 def team(request: TeamRequest) -> HttpResponse:
-    """Leads to the team's connection, the last used one first; a page that says what to do when it has none."""
+    """Redirect to the team's last visited connection, else to its first one, or show a page for teams without a connection."""
     connections = request.membership.connections
-    last_team, _slash, last_connection = request.membership.user.last_place.partition("/")
-    used = [c for c in connections if last_team == request.team.slug and c.slug == last_connection]
-    for connection in (*used, *connections):
+    last_team, _slash, last_connection = request.membership.user.last_visited.partition("/")
+    visited = [c for c in connections if last_team == request.team.slug and c.slug == last_connection]
+    for connection in (*visited, *connections):
         return redirect("dashboard:home", request.team.slug, connection.slug)
     may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
     return render(request, "access/no_connection.html", {"may_add": may_add})
 
 
-# -- the person's own page -------------------------------------------------------------------------------------------
+# -- the user's profile ----------------------------------------------------------------------------------------------
 
 
-def keep_place(request: PersonRequest) -> None:
-    """Let the frame around a page of no team show the team that the person comes from, where it shows them anything."""
-    slug = request.user.last_place.partition("/")[0]
+def restore_last_team(request: UserRequest) -> None:
+    """Set the last visited team on a request whose URL names none, for the navigation around the page.
+
+    Sets nothing if the user lacks a second factor that the team requires.
+    """
+    slug = request.user.last_visited.partition("/")[0]
     membership = request.user.memberships.select_related("team", "user").filter(team__slug=slug).first()
     if membership is not None and not lacks_second_factor(request, membership.team):
         request.membership = membership  # type: ignore[attr-defined]
@@ -63,16 +68,16 @@ def keep_place(request: PersonRequest) -> None:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: PersonRequest) -> HttpResponse:
-    """Name, time zone, language, looks; the teams; the way to a new password."""
+def profile(request: UserRequest) -> HttpResponse:
+    """Show and edit the user's name, time zone, language and theme; list their teams."""
     user = request.user
-    keep_place(request)
+    restore_last_team(request)
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
     if request.method == "POST" and form.is_valid():
         with ExitStack() as records:
-            if "name" in form.changed_data:  # what others see of the person
+            if "name" in form.changed_data:  # the name is visible to others
                 for team in Team.objects.filter(memberships__user=user):
-                    record = recorded(
+                    record = record_action(
                         operation="profile.edit",
                         actor=user,
                         team=team,
@@ -83,9 +88,9 @@ def profile(request: PersonRequest) -> HttpResponse:
                     )
                     records.enter_context(record)
             form.save()
-        messages.success(request, _("Saved."))
+        messages.success(request, _("Profile saved."))
         response = redirect("access:profile")
-        # What this browser was told before gives way to what was chosen now.
+        # The saved theme replaces the one that this browser remembers.
         response.delete_cookie(THEME_COOKIE)
         return response
     memberships = user.memberships.select_related("team").order_by("team__name")

@@ -14,8 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from console.access.http import PersonRequest
-from console.access.views import keep_place
+from console.access.http import UserRequest
+from console.access.views import restore_last_team
 from console.api.document import document, operations
 
 
@@ -53,9 +53,9 @@ class Section:
 
 
 @require_safe
-def reference(request: PersonRequest) -> HttpResponse:
+def reference(request: UserRequest) -> HttpResponse:
     """Every operation with its parameters, answers, errors and an example for this console's address."""
-    keep_place(request)
+    restore_last_team(request)
     base = request.build_absolute_uri("/").rstrip("/")
     context = {
         "sections": sections(base),

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from console.access.audit import Origin, recorded, storable, write_record
+from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
 from console.cloud.catalogue import operation
@@ -68,8 +68,8 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
         calls=json.dumps([call.kept for call in calls]),
         digest=digest,
         operation=calls[0].operation,
-        target=storable(_target(needed), 255),
-        about=storable(_about(needed), 255),
+        target=clean_text(_target(needed), 255),
+        about=clean_text(_about(needed), 255),
         products=sorted({str(call.params.get("ProductKey") or "") for call in calls}),
         devices=needed.devices,
     )
@@ -114,7 +114,7 @@ def ask(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequ
             with transaction.atomic():
                 asked = mine.update(
                     state=State.WAITING,
-                    reason=storable(reason, 500),
+                    reason=clean_text(reason, 500),
                     asked_at=Now(),
                     expires_at=in_seconds(timedelta(hours=request.team.approval_hours).total_seconds()),
                 )
@@ -219,7 +219,7 @@ def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.S
         decided_by=gateway.actor,
         decider_label=gateway.actor.label,
         decided_at=Now(),
-        decision=storable(reason, 500),
+        decision=clean_text(reason, 500),
         finished_at=None if state is State.APPROVED else Now(),
     )
     if not decided:
@@ -317,7 +317,7 @@ def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome,
 
 def _noted(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
     """A record around what a person does."""
-    return recorded(
+    return record_action(
         operation=operation,
         actor=gateway.actor,
         team=request.team,

@@ -27,7 +27,7 @@ def visible(membership: Membership) -> ApprovalQuerySet:
     readable = [name for name in RULES if membership.role.level(Area(operation(name).area)) >= Level.READ]
     found = ApprovalRequest.objects.for_team(team).asked().filter(connection__in=membership.connections)
     found = found.filter(Q(requested_by=user) | Q(operation__in=readable))
-    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.fleet]
+    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.limits_devices]
     if not fleets:
         return found
     within = [

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.access.http import TeamRequest
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.approvals import actions, inbox, telling
 from console.approvals.forms import ApproveForm, AskForm, RefuseForm, RequestFilters
 from console.approvals.models import Altered, ApprovalRequest
@@ -242,7 +242,7 @@ def approve(request: CloudRequest, pk: int) -> HttpResponseBase:
     return _approve(request, found)
 
 
-@reauthenticated
+@requires_reauthentication
 def _approve(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
     form = ApproveForm(request.POST if request.method == "POST" else None, initial={"seen": found.digest})
     if form.is_valid():
@@ -273,7 +273,7 @@ def refuse(request: CloudRequest, pk: int) -> HttpResponseBase:
     return _refuse(request, found)
 
 
-@reauthenticated
+@requires_reauthentication
 def _refuse(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
     form = RefuseForm(request.POST if request.method == "POST" else None)
     if form.is_valid():

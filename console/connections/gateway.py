@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from console.access.audit import Origin, close_record, open_record, reads
+from console.access.audit import Origin, close_record, open_record, read_counts
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.access.reauthentication import ReauthenticationNeeded
@@ -59,7 +59,7 @@ class Gateway:
     ) -> None:
         if membership.team_id != connection.team_id or membership.user_id != actor.pk:
             raise ValueError("The membership is not the actor's in the connection's team.")
-        if not membership.admits_connection(connection.pk):
+        if not membership.includes_connection(connection.pk):
             raise ConnectionOutOfScope(_("Your access in this team is limited to other connections."))
         self.actor = actor
         self.membership = membership
@@ -149,7 +149,7 @@ class Gateway:
         `target`: the target for the audit trail. `fresh`: skip the read cache. `trace`: filled with the request and the
         response, with secrets masked as in the answer; it also skips the cache. `listed_names`: the names in the file at
         DnListFileUrl, if the caller wrote that file. `before`: the values before an edit, by parameter, for the audit trail.
-        Reads are counted (console/access/audit/reads.py). Raises PermissionRefused, ReauthenticationNeeded (for `reveal`),
+        Reads are counted (console/access/audit/read_counts.py). Raises PermissionRefused, ReauthenticationNeeded (for `reveal`),
         ApprovalNeeded, or a subclass of CloudError; InvalidParameter, before anything is sent, if a parameter violates the
         catalogue.
         """
@@ -170,7 +170,7 @@ class Gateway:
         approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))], target)
         if not recorded:
             read = (self.actor.email, self.origin.token, self.connection.slug, name)
-            reads.count(self.membership.team.pk, *read)
+            read_counts.count_read(self.membership.team.pk, *read)
         composed = self._limited(described, lambda within: scope.composed(within, described, params))
         if composed is not None:
             if trace is not None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from console.access.audit import Origin
 from console.access.encryption import Undecryptable
 from console.access.models import User
-from console.access.reauthentication import recently_authenticated
+from console.access.reauthentication import is_recently_authenticated
 from console.access.roles import Area, Level
 from console.cloud.errors import CloudError, explain
 from console.cloud.quota import Lane
@@ -65,7 +65,7 @@ class ConnectionMiddleware:
             connection=connection,
             lane=Lane.PEOPLE,
             origin=Origin.of(request),
-            reauthenticated=recently_authenticated(request),
+            reauthenticated=is_recently_authenticated(request),
         )
         _remember(request, connection)
         try:
@@ -89,7 +89,7 @@ def _last_used(request: Any) -> Connection | None:
     """The connection of the team that the person looked at last, else its first: a team's own pages lead back there."""
     if request.team is None:
         return None
-    team, _slash, slug = request.membership.user.last_place.partition("/")
+    team, _slash, slug = request.membership.user.last_visited.partition("/")
     own: list[Connection] = request.membership.connections
     used = [one for one in own if team == request.team.slug and one.slug == slug]
     return next(iter((*used, *own)), None)
@@ -99,8 +99,8 @@ def _remember(request: Any, connection: Connection) -> None:
     """Where the front door leads next time. Only pages that the person opens count, not parts that refresh themselves."""
     place = f"{request.team.slug}/{connection.slug}"
     user = request.membership.user
-    if request.method == "GET" and not request.htmx and user.last_place != place:
-        User.objects.filter(pk=user.pk).update(last_place=place)
+    if request.method == "GET" and not request.htmx and user.last_visited != place:
+        User.objects.filter(pk=user.pk).update(last_visited=place)
 
 
 class CloudErrorMiddleware:

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.http import TeamRequest
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
 from console.access.teams import Actor
 from console.connections.forms import REGIONS, ConnectionForm, changed_meanwhile
@@ -66,7 +66,7 @@ def connections(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.CONNECTIONS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def add(request: TeamRequest) -> HttpResponse:
     """A new connection; saved when the platform accepts its keys."""
     form = ConnectionForm(_actor(request), request.POST or None)
@@ -85,7 +85,7 @@ def add(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.CONNECTIONS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def edit(request: CloudRequest) -> HttpResponse:
     """Changes a connection; a secret that is left empty stays as it is."""
     form = ConnectionForm(_actor(request), request.POST or None, instance=_own(request))
@@ -116,8 +116,8 @@ def test(request: CloudRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires(Area.CONNECTIONS, Level.DESTROY)
-@reauthenticated
+@requires(Area.CONNECTIONS, Level.DELETE)
+@requires_reauthentication
 def delete(request: CloudRequest) -> HttpResponse:
     """Forgets a connection and its keys, after its name was typed. Nothing changes in the cloud."""
     connection = request.connection
@@ -131,7 +131,7 @@ def delete(request: CloudRequest) -> HttpResponse:
         else:
             who = _who(request)
             with (
-                recorded(
+                record_action(
                     operation="connection.delete", target=connection.name, connection=connection.slug, **who
                 ),
                 transaction.atomic(),
@@ -153,7 +153,7 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
     before = {name: form.initial.get(name) for name in fields} if form.instance.pk else None
     parameters["changed"] = sorted(set(form.changed_data) - {"untested", "seen"})
     with (
-        recorded(
+        record_action(
             operation=operation,
             target=form.instance.name,
             connection=form.instance.slug,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from console.access.pages.audit import trail_items
+from console.access.pages.audit import audit_menu_items
 from console.cloud.errors import CloudError, InvalidParameter, LimitExceeded, NotFound
 from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form
@@ -51,7 +51,7 @@ def _render(
     ]
     menu = [
         explorer_item(request, "QueryDeviceDetail", ProductKey=where[0], DeviceName=where[1]),
-        *trail_items(request, target=where[1]),
+        *audit_menu_items(request, target=where[1]),
     ]
     if allows("DisableThing") and not detail.disabled:
         menu.append(MenuItem(_("Disable…"), curl(request, "devices:disable", *where), "ban", dialog=True))

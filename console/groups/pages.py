@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from console.access.pages.audit import trail_items
+from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.groups import api
 from console.ui.links import curl
@@ -44,7 +44,7 @@ def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -
     ]
     menu = [
         explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id),
-        *trail_items(request, target=group.name),
+        *audit_menu_items(request, target=group.name),
     ]
     if rights.edit:
         menu.append(

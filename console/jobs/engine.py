@@ -181,7 +181,7 @@ def gateway_for(job: Job, kind: Kind) -> Gateway:
             )
         )
     membership = _membership(job, actor)
-    if not (membership.admits_connection(job.connection_id) and reaches(membership, job)):
+    if not (membership.includes_connection(job.connection_id) and reaches(membership, job)):
         raise Refused(
             gettext_noop("Stopped: the access of %(person)s does not reach this any more."), person=str(actor)
         )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from console.access.pages.audit import trail_items
+from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters
@@ -115,7 +115,7 @@ def detail(request: CloudRequest, job: int) -> HttpResponseBase:
         context |= page.rows_context(request, found)
         if request.htmx and request.htmx.target == "rows-results":
             return render(request, "ui/results.html", context)
-    return render(request, "jobs/detail.html", {**context, "trail": trail_items(request, job=found.pk)})
+    return render(request, "jobs/detail.html", {**context, "trail": audit_menu_items(request, job=found.pk)})
 
 
 @require_safe

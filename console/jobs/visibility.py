@@ -25,7 +25,7 @@ def reaches(membership: Membership, job: Job) -> bool:
     """Whether the product that the job is about is within reach of the membership. Where it is about no single one, the
     gateway judges each call."""
     product = job.params.get(kinds.get(job.kind).product)
-    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.fleet]
+    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.limits_devices]
     return product is None or all(product in fleet.products for fleet in fleets)
 
 
@@ -37,7 +37,7 @@ def _seen(kind: Kind, membership: Membership) -> Q:
     if kind.operation:
         seen &= Q(**{f"params__{kind.operation}__in": sorted(readable)})
     for access_scope in membership.access_scopes:
-        if access_scope.fleet:
+        if access_scope.limits_devices:
             seen &= (
                 Q(**{f"params__{kind.product}__in": sorted(access_scope.products)})
                 if kind.product

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from console.access.pages.audit import trail_items
+from console.access.pages.audit import audit_menu_items
 from console.cloud.errors import CloudError, NotFound
 from console.connections.approval import holds_back
 from console.connections.errors import cloud_errors_to_form
@@ -49,7 +49,7 @@ def _render(
         name: request.gateway.allows(name)
         for name in ("UpdateProduct", "ReleaseProduct", "CancelReleaseProduct")
     }
-    menu = [explorer_item(request, "QueryProduct", ProductKey=key), *trail_items(request, target=key)]
+    menu = [explorer_item(request, "QueryProduct", ProductKey=key), *audit_menu_items(request, target=key)]
     if detail.published and may["CancelReleaseProduct"]:
         menu.append(MenuItem(_("Unpublish…"), curl(request, "products:unpublish", key), "tool", dialog=True))
     if request.gateway.allows("DeleteProduct"):

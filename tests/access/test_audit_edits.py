@@ -1,4 +1,4 @@
-"""What an edit found stands beside what it wrote, and nobody's change is written over unseen."""
+"""A record of an edit contains the values before and after it, and no change of another user is overwritten unnoticed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.conftest import KEY_ID, Organization
 SignIn = Callable[[str], Client]
 
 
-def last(operation: str) -> AuditRecord:
+def last_record(operation: str) -> AuditRecord:
     return AuditRecord.objects.filter(operation=operation).latest("pk")
 
 
 @pytest.fixture
 def product(emulator: Any, org: Organization) -> str:
-    answer = org.gateway().call("CreateProduct", ProductName="Quay_Lamp", NodeType=0, Description="Old")
-    return str(answer["Data"]["ProductKey"])
+    response = org.gateway().call("CreateProduct", ProductName="Quay_Lamp", NodeType=0, Description="Old")
+    return str(response["Data"]["ProductKey"])
 
 
 @pytest.fixture
@@ -36,59 +36,69 @@ def device(product: str, org: Organization) -> str:
 
 @pytest.fixture
 def group(emulator: Any, org: Organization) -> str:
-    answer = org.gateway().call("CreateDeviceGroup", GroupName="Harbour", GroupDesc="Old")
-    return str(answer["Data"]["GroupId"])
+    response = org.gateway().call("CreateDeviceGroup", GroupName="Harbour", GroupDesc="Old")
+    return str(response["Data"]["GroupId"])
 
 
 # -- before and after --------------------------------------------------------------------------------------------------
 
 
-def test_a_product_edit_keeps_name_and_description_as_they_were(
+def test_a_product_edit_records_the_previous_name_and_description(
     product: str, org: Organization, sign_in: SignIn
 ) -> None:
     sign_in("operator").post(
         org.url(f"products/{product}/edit/"), {"product_name": "Pier_Lamp", "description": ""}
     )
-    record = last("UpdateProduct")
+    record = last_record("UpdateProduct")
     assert record.before == {"ProductName": "Quay_Lamp", "Description": "Old"}
     assert record.parameters == {"ProductKey": product, "ProductName": "Pier_Lamp", "Description": ""}
 
 
-def test_a_product_tag_keeps_the_value_that_it_had(product: str, org: Organization, sign_in: SignIn) -> None:
+def test_a_product_tag_edit_records_the_previous_value(
+    product: str, org: Organization, sign_in: SignIn
+) -> None:
     browser, url = sign_in("operator"), org.url(f"products/{product}/tags/")
     browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "north"})
-    assert last("CreateProductTags").before == {"ProductTag": []}
+    assert last_record("CreateProductTags").before == {"ProductTag": []}
     browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "south"})
-    assert last("UpdateProductTags").before == {"ProductTag": [{"TagKey": "site", "TagValue": "north"}]}
+    assert last_record("UpdateProductTags").before == {
+        "ProductTag": [{"TagKey": "site", "TagValue": "north"}]
+    }
     browser.post(f"{url}remove/?key=site")
-    assert last("DeleteProductTags").before == {"ProductTag": [{"TagKey": "site", "TagValue": "south"}]}
+    assert last_record("DeleteProductTags").before == {
+        "ProductTag": [{"TagKey": "site", "TagValue": "south"}]
+    }
 
 
-def test_a_device_keeps_its_nickname_and_its_tag(device: str, org: Organization, sign_in: SignIn) -> None:
+def test_a_device_edit_records_the_previous_nickname_and_tag(
+    device: str, org: Organization, sign_in: SignIn
+) -> None:
     browser = sign_in("operator")
     browser.post(org.url(f"{device}rename/"), {"nickname": "Second"})
-    record = last("BatchUpdateDeviceNickname")
+    record = last_record("BatchUpdateDeviceNickname")
     assert record.before is not None
     assert [info["Nickname"] for info in record.before["DeviceNicknameInfo"]] == ["First"]
     assert [info["Nickname"] for info in record.parameters["DeviceNicknameInfo"]] == ["Second"]
     for value in ("north", "south"):
         browser.post(org.url(f"{device}tags/set/"), {"tag_key": "site", "tag_value": value})
-    assert json.loads((last("SaveDeviceProp").before or {})["Props"]) == {"site": "north"}
+    assert json.loads((last_record("SaveDeviceProp").before or {})["Props"]) == {"site": "north"}
     browser.post(org.url(f"{device}tags/remove/?key=site"))
-    assert json.loads((last("DeleteDeviceProp").before or {})["Props"]) == {"site": "south"}
+    assert json.loads((last_record("DeleteDeviceProp").before or {})["Props"]) == {"site": "south"}
 
 
-def test_a_group_keeps_its_description_and_its_tags(group: str, org: Organization, sign_in: SignIn) -> None:
+def test_a_group_edit_records_the_previous_description_and_tags(
+    group: str, org: Organization, sign_in: SignIn
+) -> None:
     browser = sign_in("operator")
     browser.post(org.url(f"groups/{group}/edit/"), {"description": "New"})
-    assert last("UpdateDeviceGroup").before == {"GroupDesc": "Old"}
+    assert last_record("UpdateDeviceGroup").before == {"GroupDesc": "Old"}
     for value in ("north", "south"):
         browser.post(org.url(f"groups/{group}/tags/set/"), {"key": "site", "value": value})
-    found = json.loads((last("SetDeviceGroupTags").before or {})["TagString"])
-    assert found == [{"tagKey": "site", "tagValue": "north"}]
+    tags = json.loads((last_record("SetDeviceGroupTags").before or {})["TagString"])
+    assert tags == [{"tagKey": "site", "tagValue": "north"}]
 
 
-def test_a_connection_keeps_its_fields_and_says_of_a_secret_only_that_it_changed(
+def test_a_connection_edit_records_its_fields_but_only_the_fact_that_a_secret_changed(
     emulator: Any, org: Organization, sign_in: SignIn
 ) -> None:
     form = {
@@ -101,16 +111,14 @@ def test_a_connection_keeps_its_fields_and_says_of_a_secret_only_that_it_changed
     }
     sign_in("owner").post("/acme/-/connections/sandbox/edit/", form)
     assert Connection.objects.get(pk=org.connection.pk).name == "Plant 2"
-    record = last("connection.edit")
+    record = last_record("connection.edit")
     assert record.before is not None
     assert (record.before["name"], record.parameters["name"]) == ("Sandbox", "Plant 2")
     assert record.parameters["changed"] == ["access_key_secret", "name"]
     assert "secret" not in json.dumps(record.before)
 
 
-def test_a_persons_new_name_is_in_the_trail_of_each_of_their_teams(
-    org: Organization, sign_in: SignIn
-) -> None:
+def test_a_users_new_name_is_recorded_in_each_of_their_teams(org: Organization, sign_in: SignIn) -> None:
     viewer = org.members["viewer"]
     Membership.objects.create(team=org.other_team, user=viewer, role_slug="viewer")
     form = {"name": "Wei", "time_zone": "UTC", "language": "en", "theme": "auto"}
@@ -124,10 +132,10 @@ def test_a_persons_new_name_is_in_the_trail_of_each_of_their_teams(
     assert records.count() == 2
 
 
-def test_what_an_edit_found_is_masked_as_its_parameters_are(org: Organization) -> None:
-    from console.access.audit import Origin, recorded
+def test_values_before_an_edit_are_masked_like_its_parameters(org: Organization) -> None:
+    from console.access.audit import Origin, record_action
 
-    with recorded(
+    with record_action(
         operation="x",
         actor=None,
         team=org.team,
@@ -136,10 +144,10 @@ def test_what_an_edit_found_is_masked_as_its_parameters_are(org: Organization) -
         before={"AuthKey": "old", "Description": "d"},
     ):
         pass
-    assert last("x").before == {"AuthKey": MASK, "Description": "d"}
+    assert last_record("x").before == {"AuthKey": MASK, "Description": "d"}
 
 
-def test_the_page_of_an_edit_marks_what_changed_and_only_that(org: Organization, sign_in: SignIn) -> None:
+def test_the_page_of_an_edit_marks_only_changed_values(org: Organization, sign_in: SignIn) -> None:
     record = AuditRecord.objects.create(
         team=org.team,
         operation="UpdateProduct",
@@ -147,37 +155,37 @@ def test_the_page_of_an_edit_marks_what_changed_and_only_that(org: Organization,
         parameters={"ProductName": "Same", "Description": "<new>", "ProductKey": "a1"},
         before={"ProductName": "Same", "Description": "old"},
     )
-    answer = sign_in("administrator").get(f"/acme/-/audit/{record.pk}/")
-    assert [(v.name, v.before, v.after, v.changed) for v in answer.context["table"].data] == [
+    response = sign_in("administrator").get(f"/acme/-/audit/{record.pk}/")
+    assert [(v.name, v.before, v.after, v.is_changed) for v in response.context["table"].data] == [
         ("Description", "old", "<new>", True),
         ("ProductKey", "", "a1", False),
         ("ProductName", "Same", "Same", False),
     ]
-    text = answer.content.decode()
+    text = response.content.decode()
     assert "&lt;new&gt;" in text
     assert text.count(">changed<") == 1
 
 
-# -- two people edit the same ------------------------------------------------------------------------------------------
+# -- simultaneous edits ------------------------------------------------------------------------------------------------
 
 
-def seen_in(page: str) -> str:
-    """What the form says it was made from."""
+def read_seen_value(page: str) -> str:
+    """Return the hidden value in which the form states what it was created from."""
     return unescape(page.split('name="seen" value="')[1].split('"')[0])
 
 
-@pytest.mark.parametrize("what", ["product", "group"])
-def test_what_somebody_else_changed_meanwhile_is_said_once_and_then_replaced(
-    what: str, org: Organization, sign_in: SignIn, request: pytest.FixtureRequest
+@pytest.mark.parametrize("kind", ["product", "group"])
+def test_a_change_by_another_user_is_reported_once_and_then_replaced(
+    kind: str, org: Organization, sign_in: SignIn, request: pytest.FixtureRequest
 ) -> None:
-    key = request.getfixturevalue(what)
-    url = org.url(f"{what}s/{key}/edit/")
+    key = request.getfixturevalue(kind)
+    url = org.url(f"{kind}s/{key}/edit/")
     operation, field = (
-        ("UpdateProduct", "Description") if what == "product" else ("UpdateDeviceGroup", "GroupDesc")
+        ("UpdateProduct", "Description") if kind == "product" else ("UpdateDeviceGroup", "GroupDesc")
     )
-    form = {"product_name": "Quay_Lamp"} if what == "product" else {}
+    form = {"product_name": "Quay_Lamp"} if kind == "product" else {}
     browser, other = sign_in("operator"), sign_in("owner")
-    seen = seen_in(browser.get(url).content.decode())
+    seen = read_seen_value(browser.get(url).content.decode())
     assert other.post(url, {**form, "description": "Theirs"}).status_code == 302
 
     refused = browser.post(url, {**form, "description": "Mine", "seen": seen})
@@ -185,37 +193,35 @@ def test_what_somebody_else_changed_meanwhile_is_said_once_and_then_replaced(
     assert refused.status_code == 422
     assert "from “Old” to “Theirs”" in page
     assert "Mine" in page
-    assert last(operation).parameters[field] == "Theirs"
+    assert last_record(operation).parameters[field] == "Theirs"
 
-    again = browser.post(url, {**form, "description": "Mine", "seen": seen_in(page)})
-    assert again.status_code == 302
-    assert (last(operation).before or {})[field] == "Theirs"
-    assert last(operation).parameters[field] == "Mine"
+    repeated = browser.post(url, {**form, "description": "Mine", "seen": read_seen_value(page)})
+    assert repeated.status_code == 302
+    assert (last_record(operation).before or {})[field] == "Theirs"
+    assert last_record(operation).parameters[field] == "Mine"
 
 
-def test_two_who_write_the_same_do_not_disturb_each_other(
-    product: str, org: Organization, sign_in: SignIn
-) -> None:
+def test_two_identical_edits_do_not_conflict(product: str, org: Organization, sign_in: SignIn) -> None:
     url = org.url(f"products/{product}/edit/")
-    seen = seen_in(sign_in("operator").get(url).content.decode())
+    seen = read_seen_value(sign_in("operator").get(url).content.decode())
     form = {"product_name": "Quay_Lamp", "description": "The same"}
     assert sign_in("owner").post(url, form).status_code == 302
     assert sign_in("operator").post(url, {**form, "seen": seen}).status_code == 302
 
 
 @pytest.mark.parametrize("seen", ["", "nonsense", "[]", '{"description": 7}', "1" * 5000])
-def test_a_form_that_says_nonsense_of_what_it_was_made_from_is_no_error(
+def test_an_invalid_seen_value_of_a_form_is_no_error(
     product: str, org: Organization, sign_in: SignIn, seen: str
 ) -> None:
     form = {"product_name": "Quay_Lamp", "description": "New", "seen": seen}
-    answer = sign_in("operator").post(org.url(f"products/{product}/edit/"), form)
-    assert answer.status_code in (302, 422)
+    response = sign_in("operator").post(org.url(f"products/{product}/edit/"), form)
+    assert response.status_code in (302, 422)
 
 
-# -- the way from a thing to its records -------------------------------------------------------------------------------
+# -- links to the records of an object -------------------------------------------------------------------------------
 
 
-def test_the_page_of_a_thing_leads_those_who_may_read_the_trail_to_its_records(
+def test_the_page_of_an_object_links_its_records_for_users_who_may_read_the_audit_trail(
     device: str, product: str, group: str, org: Organization, sign_in: SignIn
 ) -> None:
     member = Membership.objects.get(team=org.team, user=org.members["viewer"])

@@ -1,4 +1,4 @@
-"""Files that leave are in the trail, and the trail's own hold what was asked for."""
+"""Exported files are recorded in the audit trail, and exports of the audit trail contain the filtered records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import AuditRecord
 from console.jobs.models import Job, Row, Secret
 from tests.conftest import Organization
@@ -24,14 +24,15 @@ SignIn = Callable[[str], Client]
 PAGE = "/acme/-/audit/"
 
 
-def body(response: Any) -> str:
+def read_body(response: Any) -> str:
     return b"".join(response.streaming_content).decode("utf-8-sig")
 
 
 @pytest.fixture
-def trail(org: Organization) -> None:
+def records(org: Organization) -> None:
+    """Twelve records about Meter_0 to Meter_11."""
     for n in range(12):
-        with recorded(
+        with record_action(
             operation="DeleteProduct" if n % 3 == 0 else "UpdateProduct",
             actor=org.members["operator"],
             team=org.team,
@@ -59,56 +60,60 @@ def trail(org: Organization) -> None:
         ("job=7", 0),
     ],
 )
-def test_both_files_hold_what_the_list_shows(
-    trail: None, org: Organization, sign_in: SignIn, query: str, count: int
+def test_both_file_formats_contain_the_listed_records(
+    records: None, org: Organization, sign_in: SignIn, query: str, count: int
 ) -> None:
     client = sign_in("administrator")
-    listed = [row.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].data]
-    listed = [target for target in listed if target.startswith("Meter")]
-    assert len(listed) == count
-    table = csv.DictReader(io.StringIO(body(client.get(f"{PAGE}?{query}&format=csv"))))
-    assert [row["Target"] for row in table if row["Target"].startswith("Meter")] == listed
-    lines = [json.loads(line) for line in body(client.get(f"{PAGE}?{query}&format=jsonl")).splitlines()]
-    assert [line["target"] for line in lines if line["target"].startswith("Meter")] == listed
+    targets = [row.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].data]
+    targets = [target for target in targets if target.startswith("Meter")]
+    assert len(targets) == count
+    table = csv.DictReader(io.StringIO(read_body(client.get(f"{PAGE}?{query}&format=csv"))))
+    assert [row["Target"] for row in table if row["Target"].startswith("Meter")] == targets
+    lines = [json.loads(line) for line in read_body(client.get(f"{PAGE}?{query}&format=jsonl")).splitlines()]
+    assert [line["target"] for line in lines if line["target"].startswith("Meter")] == targets
 
 
-def test_the_lines_of_the_page_can_be_held_against_the_chain(
-    trail: None, sign_in: SignIn, tmp_path: Path
+def test_an_export_from_the_page_can_be_compared_with_the_chain(
+    records: None, sign_in: SignIn, tmp_path: Path
 ) -> None:
     file = tmp_path / "audit.jsonl"
-    file.write_text(body(sign_in("owner").get(f"{PAGE}?format=jsonl")), encoding="utf-8")
+    file.write_text(read_body(sign_in("owner").get(f"{PAGE}?format=jsonl")), encoding="utf-8")
     out = io.StringIO()
     call_command("audit", "verify", "--file", str(file), stdout=out)
-    assert "13 records" in out.getvalue()  # the export's own, still open, is among them
+    assert (
+        "13 records match" in out.getvalue()
+    )  # including the record of the export itself, which is still open
     assert "canary" not in file.read_text(encoding="utf-8")
 
 
-def test_an_export_of_the_trail_is_recorded_with_its_filters_and_its_size(
-    trail: None, org: Organization, sign_in: SignIn
+def test_an_export_of_the_audit_trail_is_recorded_with_its_filters_and_number_of_rows(
+    records: None, org: Organization, sign_in: SignIn
 ) -> None:
-    for form in ("csv", "jsonl"):
-        body(sign_in("administrator").get(f"{PAGE}?operation=Delete&format={form}"))
+    for file_format in ("csv", "jsonl"):
+        read_body(sign_in("administrator").get(f"{PAGE}?operation=Delete&format={file_format}"))
         record = AuditRecord.objects.filter(operation="audit.export").latest("pk")
-        assert record.parameters == {"file": f"audit-acme.{form}", "filters": "operation=Delete"}
+        assert record.parameters == {"file": f"audit-acme.{file_format}", "filters": "operation=Delete"}
         assert (record.outcome, record.message) == ("done", "4 rows")
         assert record.actor == org.members["administrator"]
 
 
-def test_a_file_that_was_not_taken_to_its_end_says_so(trail: None, sign_in: SignIn) -> None:
+def test_an_interrupted_download_is_recorded_as_unknown_with_the_rows_sent(
+    records: None, sign_in: SignIn
+) -> None:
     response = sign_in("owner").get(f"{PAGE}?format=csv")
     lines = iter(response.streaming_content)
     next(lines), next(lines), next(lines)
-    response._iterator.close()  # as a server does when the browser has gone
+    response._iterator.close()  # as a server does when the browser closes the connection
     record = AuditRecord.objects.get(operation="audit.export")
     assert (record.outcome, record.code, record.message) == ("unknown", "GeneratorExit", "2 rows")
 
 
-def test_a_head_request_takes_nothing_and_is_no_export(trail: None, sign_in: SignIn) -> None:
+def test_a_head_request_is_not_recorded_as_an_export(records: None, sign_in: SignIn) -> None:
     assert sign_in("owner").head(f"{PAGE}?format=csv").status_code == 200
     assert not AuditRecord.objects.filter(operation="audit.export").exists()
 
 
-def test_who_may_not_read_the_trail_exports_nothing_of_it(trail: None, sign_in: SignIn) -> None:
+def test_users_who_may_not_read_the_audit_trail_cannot_export_it(records: None, sign_in: SignIn) -> None:
     for role in ("viewer", "operator", "release-engineer"):
         for address in (PAGE, f"{PAGE}?format=jsonl", f"{PAGE}reads/", f"{PAGE}reads/?format=csv"):
             assert sign_in(role).get(address).status_code == 403
@@ -136,16 +141,16 @@ def job(org: Organization) -> Job:
 
 @pytest.mark.parametrize("file", ["result", "findings", "bad-lines"])
 def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignIn, file: str) -> None:
-    text = body(sign_in("operator").get(org.url(f"jobs/{job.pk}/{file}.csv")))
+    text = read_body(sign_in("operator").get(org.url(f"jobs/{job.pk}/{file}.csv")))
     record = AuditRecord.objects.get(operation="jobs.export")
     assert (record.target, record.connection) == (f"job {job.pk}", "sandbox")
     assert record.message == f"{max(len(text.splitlines()) - 1, 0)} rows"
 
 
-def test_a_file_with_secrets_is_recorded_and_its_record_holds_none(
+def test_a_file_with_secrets_is_recorded_and_its_record_contains_none(
     job: Job, org: Organization, sign_in: SignIn
 ) -> None:
-    text = body(sign_in("administrator").get(org.url(f"jobs/{job.pk}/secrets.csv")))
+    text = read_body(sign_in("administrator").get(org.url(f"jobs/{job.pk}/secrets.csv")))
     assert "canary-secret" in text
     record = AuditRecord.objects.get(operation="DownloadDeviceSecrets")
     assert record.parameters["Count"] == 1
@@ -153,8 +158,8 @@ def test_a_file_with_secrets_is_recorded_and_its_record_holds_none(
     assert "canary" not in str(vars(record))
 
 
-def test_a_list_of_the_fleet_is_recorded(fleet: Any, org: Organization, sign_in: SignIn) -> None:
-    body(sign_in("viewer").get(org.url("products/?format=csv&node=gateway")))
+def test_an_export_of_the_product_list_is_recorded(fleet: Any, org: Organization, sign_in: SignIn) -> None:
+    read_body(sign_in("viewer").get(org.url("products/?format=csv&node=gateway")))
     record = AuditRecord.objects.get(operation="products.export")
     assert record.parameters == {"file": "products.csv", "filters": "node=gateway"}
     assert record.message.endswith(" rows")

@@ -35,7 +35,7 @@ def test_the_home_page_does_not_redirect_to_a_connection_that_no_longer_exists(
     org: Organization, sign_in: SignIn
 ) -> None:
     user = org.members["viewer"]
-    user.last_place = "globex/plant"
+    user.last_visited = "globex/plant"
     user.save()
     assert sign_in("viewer").get("/")["Location"] == "/acme/sandbox/"
 
@@ -45,7 +45,7 @@ def test_a_user_without_a_team_sees_what_to_do(org: Organization) -> None:
     client.force_login(User.objects.create_user("alone@acme.test", PASSWORD))
     response = client.get("/")
     assert response.status_code == 200
-    assert "no team" in response.content.decode()
+    assert "not a member of any team" in response.content.decode()
 
 
 def test_a_team_without_a_connection_offers_to_add_one_to_those_who_may(

@@ -1,4 +1,4 @@
-"""Invitations: who can make them, what the link does, and for whom."""
+"""Invitations: who can create them, and what the link does for whom."""
 
 from __future__ import annotations
 
@@ -28,118 +28,118 @@ from tests.conftest import PASSWORD, Organization, authenticate
 SignIn = Callable[[str], Client]
 INVITE = "/acme/-/members/invite/"
 NEW = "new@acme.test"
-CHOSEN = "another horse battery staple"
+NEW_PASSWORD = "another horse battery staple"
 LINK = re.compile(r"http://testserver(/invitations/[\w-]{40,}/)")
 
 
 @pytest.fixture(autouse=True)
 def _no_mail(settings: Any) -> None:
-    """A server that sends no mail, as where a test does not say otherwise."""
+    """The server sends no email unless a test says otherwise."""
     settings.SENDS_MAIL = False
 
 
-def actor(org: Organization, role: str = "administrator") -> Actor:
+def get_actor(org: Organization, role: str = "administrator") -> Actor:
     user = org.members[role]
     return Actor(Membership.objects.select_related("team", "user").get(team=org.team, user=user), Origin())
 
 
-def invited(org: Organization, email: str = NEW, role: str = "operator", by: str = "administrator") -> str:
-    """The path of a fresh invitation's link."""
-    _invitation, token = invitations.invite(actor(org, by), email, "", role, AccessScope())
+def invite(org: Organization, email: str = NEW, role: str = "operator", by: str = "administrator") -> str:
+    """Create an invitation. Returns the path of its link."""
+    _invitation, token = invitations.create_invitation(get_actor(org, by), email, "", role, AccessScope())
     return f"/invitations/{token}/"
 
 
-def browser(user: User) -> Client:
+def browser_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
     authenticate(client, user)
     return client
 
 
-def joining(client: Client, path: str) -> Any:
-    """Opens the link and joins as a new person."""
+def join(client: Client, path: str) -> Any:
+    """Open the link and join as a new user."""
     client.get(path)
-    return client.post("/invitations/", {"name": "New", "password1": CHOSEN, "password2": CHOSEN})
+    return client.post("/invitations/", {"name": "New", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
 
 
-def closed(client: Client, path: str) -> str:
-    """The page of a link that opens nothing."""
-    answer = client.get(path, follow=True)
-    assert answer.status_code == 404
-    return answer.content.decode()
+def open_invalid_link(client: Client, path: str) -> str:
+    """Open a link that must be invalid. Returns the page."""
+    response = client.get(path, follow=True)
+    assert response.status_code == 404
+    return response.content.decode()
 
 
 # -- inviting ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_mail_the_link_is_shown_once_and_only_its_digest_is_kept(
+def test_without_email_the_link_is_shown_once_and_only_its_digest_is_stored(
     org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("administrator")
     fields = {"email": "New@Acme.test ", "name": "New", "role": "operator", "scope": "all"}
-    answer = client.post(INVITE, fields)
-    found = LINK.search(answer.content.decode())
-    assert found is not None
-    assert "no-store" in answer["Cache-Control"]
+    response = client.post(INVITE, fields)
+    match = LINK.search(response.content.decode())
+    assert match is not None
+    assert "no-store" in response["Cache-Control"]
     assert mail.outbox == []
-    token = found[1].split("/")[2]
-    kept = Invitation.objects.get()
-    assert (kept.email, kept.digest) == (NEW, hashlib.sha256(token.encode()).hexdigest())
-    assert timedelta(days=6, hours=23) < kept.expires_at - timezone.now() <= timedelta(days=7)
+    token = match[1].split("/")[2]
+    invitation = Invitation.objects.get()
+    assert (invitation.email, invitation.digest) == (NEW, hashlib.sha256(token.encode()).hexdigest())
+    assert timedelta(days=6, hours=23) < invitation.expires_at - timezone.now() <= timedelta(days=7)
     rows = [str(vars(row)) for row in (*Invitation.objects.all(), *AuditRecord.objects.all())]
     assert token not in "".join(rows)
     assert token not in client.get("/acme/-/members/").content.decode()
-    assert not User.objects.filter(email=NEW).exists(), "the account is made when the person joins"
+    assert not User.objects.filter(email=NEW).exists(), "the account is created when the user joins"
 
 
-def test_with_mail_the_link_goes_to_the_address_and_not_to_the_inviter(
+def test_with_email_the_link_is_sent_to_the_address_and_not_shown_to_the_inviter(
     org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.SENDS_MAIL = True
     fields = {"email": NEW, "name": "Nora", "role": "operator", "scope": "all"}
-    answer = sign_in("administrator").post(INVITE, fields, follow=True)
-    assert LINK.search(answer.content.decode()) is None
+    response = sign_in("administrator").post(INVITE, fields, follow=True)
+    assert LINK.search(response.content.decode()) is None
     (sent,) = mail.outbox
     assert sent.to == [NEW]
     assert "Acme Energy" in sent.subject
-    found = LINK.search(sent.body)
-    assert found is not None
+    match = LINK.search(sent.body)
+    assert match is not None
     assert {"Nora", "Operator", "Administrator"} <= set(re.findall(r"\w+", sent.body))
-    assert joining(Client(), found[1])["Location"] == "/acme/"
+    assert join(Client(), match[1])["Location"] == "/acme/"
 
 
-def test_a_mail_server_that_is_away_loses_no_invitation_and_shows_no_link(
+def test_a_failing_mail_server_loses_no_invitation_and_shows_no_link(
     org: Organization, sign_in: SignIn, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: Any, **kwargs: Any) -> int:
-        raise smtplib.SMTPServerDisconnected("away")
+    def fail(*args: Any, **kwargs: Any) -> int:
+        raise smtplib.SMTPServerDisconnected("unavailable")
 
     settings.SENDS_MAIL = True
-    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", away)
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fail)
     client = sign_in("administrator")
-    answer = client.post(INVITE, {"email": NEW, "role": "viewer", "scope": "all"}, follow=True)
-    assert "did not take the mail" in answer.content.decode()
-    assert LINK.search(answer.content.decode()) is None
+    response = client.post(INVITE, {"email": NEW, "role": "viewer", "scope": "all"}, follow=True)
+    assert "could not be sent" in response.content.decode()
+    assert LINK.search(response.content.decode()) is None
     monkeypatch.undo()
     client.post(f"/acme/-/invitations/{Invitation.objects.get().pk}/renew/")
     assert len(mail.outbox) == 1
 
 
-def test_inviting_answers_alike_for_an_address_with_and_without_an_account(
+def test_inviting_does_not_reveal_whether_an_address_has_an_account(
     org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("administrator")
     texts = []
     for address in (org.outsider.email, "nobodyxx@globex.test"):
-        answer = client.post(INVITE, {"email": address, "role": "viewer", "scope": "all"})
-        found = LINK.search(answer.content.decode())
-        assert found is not None
-        stranger = Client().get(found[1], follow=True).content.decode()
+        response = client.post(INVITE, {"email": address, "role": "viewer", "scope": "all"})
+        match = LINK.search(response.content.decode())
+        assert match is not None
+        visitor_page = Client().get(match[1], follow=True).content.decode()
         cleaned = [
             re.sub(
                 r'/invitations/[\w-]+[/…]?|value="[^"]*"|token": "[^"]*"|X-CSRFToken[^}]*', "", text
             ).replace(address, "A")
-            for text in (answer.content.decode(), stranger)
+            for text in (response.content.decode(), visitor_page)
         ]
         texts.append(cleaned)
         listed = client.get("/acme/-/members/").content.decode()
@@ -147,60 +147,60 @@ def test_inviting_answers_alike_for_an_address_with_and_without_an_account(
     assert texts[0] == texts[1]
 
 
-def test_a_member_and_somebody_who_is_invited_already_are_not_invited_again(
-    org: Organization, sign_in: SignIn
-) -> None:
+def test_members_and_invited_addresses_cannot_be_invited_again(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
-    invited(org)
+    invite(org)
     for email in ("VIEWER@acme.test", NEW):
-        answer = client.post(INVITE, {"email": email, "role": "owner", "scope": "all"})
-        assert answer.status_code == 422
-        assert "already" in answer.content.decode()
+        response = client.post(INVITE, {"email": email, "role": "owner", "scope": "all"})
+        assert response.status_code == 422
+        assert "already" in response.content.decode()
     assert Invitation.objects.get().role_slug == "operator"
 
 
-def test_nobody_invites_to_more_than_their_own_role(org: Organization, sign_in: SignIn) -> None:
-    answer = sign_in("administrator").post(INVITE, {"email": NEW, "role": "owner", "scope": "all"})
-    assert answer.status_code == 422
+def test_users_cannot_invite_with_a_role_above_their_own(org: Organization, sign_in: SignIn) -> None:
+    response = sign_in("administrator").post(INVITE, {"email": NEW, "role": "owner", "scope": "all"})
+    assert response.status_code == 422
     with pytest.raises(PermissionDenied):
-        invitations.invite(actor(org), NEW, "", "owner", AccessScope())
+        invitations.create_invitation(get_actor(org), NEW, "", "owner", AccessScope())
     with pytest.raises(PermissionDenied):
-        invitations.invite(actor(org, "viewer"), NEW, "", "viewer", AccessScope())
+        invitations.create_invitation(get_actor(org, "viewer"), NEW, "", "viewer", AccessScope())
     assert not Invitation.objects.exists()
 
 
-def test_a_new_link_makes_the_old_one_void(org: Organization, sign_in: SignIn) -> None:
-    old = invited(org)
-    found = Invitation.objects.get()
-    answer = sign_in("owner").post(f"/acme/-/invitations/{found.pk}/renew/")
-    new = LINK.search(answer.content.decode())
-    assert new is not None
-    closed(Client(), old)
-    assert joining(Client(), new[1]).status_code == 302
+def test_a_new_link_invalidates_the_previous_one(org: Organization, sign_in: SignIn) -> None:
+    old = invite(org)
+    invitation = Invitation.objects.get()
+    response = sign_in("owner").post(f"/acme/-/invitations/{invitation.pk}/renew/")
+    new_match = LINK.search(response.content.decode())
+    assert new_match is not None
+    open_invalid_link(Client(), old)
+    assert join(Client(), new_match[1]).status_code == 302
     assert Membership.objects.filter(team=org.team, user__email=NEW).exists()
 
 
-def test_a_withdrawn_invitation_opens_nothing(org: Organization, sign_in: SignIn) -> None:
-    path = invited(org)
+def test_a_withdrawn_invitation_is_invalid(org: Organization, sign_in: SignIn) -> None:
+    path = invite(org)
     opened = Client()
     opened.get(path)
     client = sign_in("administrator")
     address = f"/acme/-/invitations/{Invitation.objects.get().pk}/withdraw/"
     assert client.post(address)["Location"] == "/acme/-/members/"
     assert client.post(address).status_code == 404
-    assert joining(opened, "/invitations/").status_code == 404
+    assert join(opened, "/invitations/").status_code == 404
     assert not User.objects.filter(email=NEW).exists()
     record = AuditRecord.objects.get(operation="team.withdraw_invitation")
     assert (record.target, record.before) == (NEW, {"role": "operator"})
 
 
-def test_an_administrator_touches_no_invitation_to_become_owner(org: Organization, sign_in: SignIn) -> None:
-    invited(org, role="owner", by="owner")
+def test_an_administrator_cannot_change_the_invitation_of_an_owner(
+    org: Organization, sign_in: SignIn
+) -> None:
+    invite(org, role="owner", by="owner")
     pk = Invitation.objects.get().pk
     client = sign_in("administrator")
-    for act in ("renew", "withdraw"):
-        assert client.post(f"/acme/-/invitations/{pk}/{act}/").status_code == 403
-        assert f"invitations/{pk}/{act}/" not in client.get("/acme/-/members/").content.decode()
+    for action in ("renew", "withdraw"):
+        assert client.post(f"/acme/-/invitations/{pk}/{action}/").status_code == 403
+        assert f"invitations/{pk}/{action}/" not in client.get("/acme/-/members/").content.decode()
     assert Invitation.objects.filter(pk=pk).exists()
 
 
@@ -209,19 +209,19 @@ def test_invitations_of_another_team_are_not_found(org: Organization, sign_in: S
         team=org.other_team, email=NEW, role_slug="viewer", digest="x" * 64, invited_by=org.outsider
     )
     client = sign_in("owner")
-    for act in ("renew", "withdraw"):
-        assert client.post(f"/acme/-/invitations/{theirs.pk}/{act}/").status_code == 404
+    for action in ("renew", "withdraw"):
+        assert client.post(f"/acme/-/invitations/{theirs.pk}/{action}/").status_code == 404
     assert NEW not in client.get("/acme/-/members/").content.decode()
 
 
 # -- accepting ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_person_chooses_a_name_and_a_password_and_is_in(org: Organization) -> None:
+def test_a_new_user_chooses_a_name_and_a_password_and_joins(org: Organization) -> None:
     access_scope = AccessScope(products=frozenset(["a1"]))
-    _made, token = invitations.invite(actor(org), NEW, "", "operator", access_scope)
+    _invitation, token = invitations.create_invitation(get_actor(org), NEW, "", "operator", access_scope)
     client = Client()
-    assert joining(client, f"/invitations/{token}/")["Location"] == "/acme/"
+    assert join(client, f"/invitations/{token}/")["Location"] == "/acme/"
     member = Membership.objects.get(team=org.team, user__email=NEW)
     assert (member.role_slug, member.access_scope, member.user.name) == (
         "operator",
@@ -229,7 +229,7 @@ def test_a_new_person_chooses_a_name_and_a_password_and_is_in(org: Organization)
         "New",
     )
     assert client.get("/acme/").status_code == 302
-    assert Client().post("/accounts/login/", {"login": NEW, "password": CHOSEN})["Location"] == "/"
+    assert Client().post("/accounts/login/", {"login": NEW, "password": NEW_PASSWORD})["Location"] == "/"
     record = AuditRecord.objects.get(operation="team.join")
     assert (record.actor_label, record.parameters) == (NEW, {"role": "operator", "products": ["a1"]})
     assert not Invitation.objects.exists()
@@ -237,74 +237,77 @@ def test_a_new_person_chooses_a_name_and_a_password_and_is_in(org: Organization)
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("short", "short"), ("password1234", "password1234"), (NEW, NEW), (CHOSEN, CHOSEN + "!")],
+    [("short", "short"), ("password1234", "password1234"), (NEW, NEW), (NEW_PASSWORD, NEW_PASSWORD + "!")],
 )
-def test_a_weak_or_mistyped_password_is_refused_and_nothing_is_made(
+def test_a_weak_or_mistyped_password_is_refused_and_nothing_is_created(
     org: Organization, first: str, second: str
 ) -> None:
     client = Client()
-    client.get(invited(org))
-    answer = client.post("/invitations/", {"name": "New", "password1": first, "password2": second})
-    assert answer.status_code == 422
+    client.get(invite(org))
+    response = client.post("/invitations/", {"name": "New", "password1": first, "password2": second})
+    assert response.status_code == 422
     assert not User.objects.filter(email=NEW).exists()
     assert Invitation.objects.exists()
 
 
-def test_who_has_an_account_signs_in_and_then_accepts(org: Organization) -> None:
+def test_a_user_with_an_account_signs_in_and_then_accepts(org: Organization) -> None:
     client = Client()
-    page = client.get(invited(org, org.outsider.email), follow=True)
+    page = client.get(invite(org, org.outsider.email), follow=True)
     assert "/accounts/login/?next=/invitations/" in page.content.decode()
     fields = {"login": org.outsider.email, "password": PASSWORD, "next": "/invitations/"}
     assert client.post("/accounts/login/", fields)["Location"] == "/invitations/"
     assert "Acme Energy" in client.get("/invitations/").content.decode()
-    assert not Membership.objects.filter(team=org.team, user=org.outsider).exists(), "a GET only shows"
+    assert not Membership.objects.filter(team=org.team, user=org.outsider).exists(), (
+        "a GET request changes nothing"
+    )
     assert client.post("/invitations/")["Location"] == "/acme/"
     assert Membership.objects.get(team=org.team, user=org.outsider).role_slug == "operator"
 
 
-def test_a_link_is_no_way_into_an_account_that_exists(org: Organization) -> None:
+def test_a_link_gives_no_access_to_an_existing_account(org: Organization) -> None:
     client = Client()
-    answer = joining(client, invited(org, org.outsider.email))
-    assert answer.status_code == 422
-    assert "account already" in answer.content.decode()
+    response = join(client, invite(org, org.outsider.email))
+    assert response.status_code == 422
+    assert "already has an account" in response.content.decode()
     assert "_auth_user_id" not in client.session
     org.outsider.refresh_from_db()
     assert org.outsider.check_password(PASSWORD)
     assert not Membership.objects.filter(team=org.team, user=org.outsider).exists()
 
 
-def test_somebody_else_who_is_signed_in_is_told_so_and_can_sign_out(
-    org: Organization, sign_in: SignIn
-) -> None:
+def test_another_signed_in_user_is_informed_and_can_sign_out(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("outsider")
-    page = client.get(invited(org), follow=True)
-    assert "for somebody else" in page.content.decode()
+    page = client.get(invite(org), follow=True)
+    assert "for another user" in page.content.decode()
     with pytest.raises(PermissionDenied):
-        invitations.accept(Invitation.objects.get().digest, org.outsider, Origin())
+        invitations.accept_invitation(Invitation.objects.get().digest, org.outsider, Origin())
     assert client.post("/invitations/")["Location"] == "/invitations/"
     assert "_auth_user_id" not in client.session
-    answer = client.post("/invitations/", {"name": "New", "password1": CHOSEN, "password2": CHOSEN})
-    assert answer["Location"] == "/acme/"
+    response = client.post(
+        "/invitations/", {"name": "New", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    )
+    assert response["Location"] == "/acme/"
     assert not Membership.objects.filter(team=org.team, user=org.outsider).exists()
 
 
-def test_used_withdrawn_expired_and_unknown_links_answer_the_same(org: Organization) -> None:
-    used = invited(org)
-    joining(Client(), used)
-    withdrawn, expired = invited(org, "w@acme.test"), invited(org, "e@acme.test")
-    invitations.withdraw(actor(org), Invitation.objects.get(email="w@acme.test"))
+def test_used_withdrawn_expired_and_unknown_links_show_the_same_page(org: Organization) -> None:
+    used = invite(org)
+    join(Client(), used)
+    withdrawn, expired = invite(org, "w@acme.test"), invite(org, "e@acme.test")
+    invitations.withdraw_invitation(get_actor(org), Invitation.objects.get(email="w@acme.test"))
     Invitation.objects.filter(email="e@acme.test").update(expires_at=timezone.now())
     unknown = "/invitations/never-was-one/"
     pages = {
-        re.sub(r'value="[^"]+"', "", closed(Client(), path)) for path in (used, withdrawn, expired, unknown)
+        re.sub(r'value="[^"]+"', "", open_invalid_link(Client(), path))
+        for path in (used, withdrawn, expired, unknown)
     }
     assert len(pages) == 1
 
 
-def test_the_token_is_in_no_later_address_log_line_or_session(
+def test_the_token_is_in_no_later_url_log_line_or_session(
     org: Organization, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = invited(org)
+    path = invite(org)
     token = path.split("/")[2]
     client = Client()
     with caplog.at_level(logging.DEBUG):
@@ -316,9 +319,9 @@ def test_the_token_is_in_no_later_address_log_line_or_session(
     assert token not in caplog.text
 
 
-def test_accepting_twice_makes_one_membership(org: Organization) -> None:
-    path = invited(org, org.outsider.email)
-    first, second = browser(org.outsider), browser(org.outsider)
+def test_accepting_twice_creates_one_membership(org: Organization) -> None:
+    path = invite(org, org.outsider.email)
+    first, second = browser_of(org.outsider), browser_of(org.outsider)
     first.get(path)
     second.get(path)
     assert first.post("/invitations/").status_code == 302
@@ -327,66 +330,72 @@ def test_accepting_twice_makes_one_membership(org: Organization) -> None:
     assert Membership.objects.filter(team=org.team, user=org.outsider).count() == 1
 
 
-def test_who_became_a_member_meanwhile_keeps_what_they_have(org: Organization) -> None:
-    path = invited(org, org.outsider.email)
+def test_a_user_who_became_a_member_in_the_meantime_keeps_their_role(org: Organization) -> None:
+    path = invite(org, org.outsider.email)
     Membership.objects.create(team=org.team, user=org.outsider, role_slug="viewer", source="sign-on")
-    client = browser(org.outsider)
+    client = browser_of(org.outsider)
     client.get(path)
     assert client.post("/invitations/").status_code == 302
     assert Membership.objects.get(team=org.team, user=org.outsider).role_slug == "viewer"
     assert not Invitation.objects.exists()
 
 
-def test_an_invitation_is_worth_what_its_inviter_may_still_give(org: Organization, sign_in: SignIn) -> None:
-    path = invited(org, role="administrator")
+def test_an_invitation_is_invalid_if_its_inviter_may_no_longer_assign_the_role(
+    org: Organization, sign_in: SignIn
+) -> None:
+    path = invite(org, role="administrator")
     inviter = Membership.objects.get(team=org.team, user=org.members["administrator"])
     for change in (
         {"role_slug": "operator"},
         {"role_slug": "administrator", "access_scope": {"products": ["a"]}},
     ):
         Membership.objects.filter(pk=inviter.pk).update(**change)
-        closed(Client(), path)
-    assert "No longer valid" in sign_in("owner").get("/acme/-/members/").content.decode()
+        open_invalid_link(Client(), path)
+    assert "Invalid" in sign_in("owner").get("/acme/-/members/").content.decode()
     inviter.delete()
-    closed(Client(), path)
+    open_invalid_link(Client(), path)
     pk = Invitation.objects.get().pk
-    answer = sign_in("owner").post(f"/acme/-/invitations/{pk}/renew/")
-    renewed = LINK.search(answer.content.decode())
-    assert renewed is not None, "who renews it answers for it"
-    assert joining(Client(), renewed[1]).status_code == 302
+    response = sign_in("owner").post(f"/acme/-/invitations/{pk}/renew/")
+    renewed = LINK.search(response.content.decode())
+    assert renewed is not None, "the user who renews it becomes the inviter"
+    assert join(Client(), renewed[1]).status_code == 302
 
 
-def test_a_role_that_grew_beyond_the_inviter_is_not_given(org: Organization) -> None:
+def test_a_role_that_now_exceeds_that_of_the_inviter_is_not_assigned(org: Organization) -> None:
     crew = CustomRole.objects.create(team=org.team, slug="crew", name="Crew", levels={"devices": 1})
     desk = CustomRole.objects.create(
         team=org.team, slug="desk", name="Desk", levels={"members": 2, "devices": 1}
     )
     Membership.objects.filter(team=org.team, user=org.members["operator"]).update(role_slug=desk.slug)
-    path = invited(org, role="crew", by="operator")
+    path = invite(org, role="crew", by="operator")
     CustomRole.objects.filter(pk=crew.pk).update(levels={"devices": 4})
-    closed(Client(), path)
+    open_invalid_link(Client(), path)
 
 
-def test_an_account_made_meanwhile_is_not_taken_over(org: Organization) -> None:
+def test_an_account_created_in_the_meantime_is_not_taken_over(org: Organization) -> None:
     client = Client()
-    client.get(invited(org))
+    client.get(invite(org))
     User.objects.create_user(NEW, PASSWORD)
-    answer = client.post("/invitations/", {"name": "New", "password1": CHOSEN, "password2": CHOSEN})
-    assert answer.status_code == 422
+    response = client.post(
+        "/invitations/", {"name": "New", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    )
+    assert response.status_code == 422
     assert not Membership.objects.filter(user__email=NEW).exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_tabs_that_accept_at_once_make_one_account_and_one_membership(org: Organization) -> None:
-    path = invited(org)
-    digest = invitations.digest_of(path.split("/")[2])
+def test_two_tabs_that_accept_at_the_same_time_create_one_account_and_one_membership(
+    org: Organization,
+) -> None:
+    path = invite(org)
+    digest = invitations.digest_token(path.split("/")[2])
     outcomes: list[str | None] = []
-    together = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def accept() -> None:
-        together.wait()
+        barrier.wait()
         try:
-            invitations.accept_as_new_person(digest, "New", CHOSEN, Origin())
+            invitations.accept_as_new_user(digest, "New", NEW_PASSWORD, Origin())
             outcomes.append("joined")
         except ValidationError as error:
             outcomes.append(error.code)

@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from console.access.cache import SteadyRedisCache
+from console.access.cache import FallbackRedisCache
 from console.access.models import AuditRecord, User
 from tests.access.sign_in import (
     SECOND_STEP,
@@ -178,7 +178,7 @@ def test_failures_are_counted_while_redis_is_unavailable(
 
     fail_sign_in(3)
     monkeypatch.setattr(redis.ConnectionPool, "get_connection", fail_to_connect)
-    monkeypatch.setattr(SteadyRedisCache, "_away_until", 0.0)
+    monkeypatch.setattr(FallbackRedisCache, "_retry_at", 0.0)
     fail_sign_in(2)
     assert not can_sign_in()
 

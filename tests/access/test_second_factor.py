@@ -279,7 +279,7 @@ def test_other_teams_and_own_pages_stay_accessible(
 
 
 def test_own_pages_show_nothing_of_the_team(org: Organization, strict_team: Team, sign_in: Any) -> None:
-    org.members["viewer"].last_place = "acme/sandbox"
+    org.members["viewer"].last_visited = "acme/sandbox"
     org.members["viewer"].save()
     client = sign_in("viewer")
     for page in ("/account/security/?team=acme", "/account/profile/", "/account/tokens/", "/account/api/"):

@@ -184,7 +184,7 @@ def test_a_user_cannot_end_the_session_of_another_user(org: Organization) -> Non
 
 def test_a_user_can_end_all_other_sessions(org: Organization) -> None:
     current, other, foreign = signed_in_client(), signed_in_client(), signed_in_client("viewer@acme.test")
-    assert "Sign out everywhere else" in current.get(SECURITY).content.decode()
+    assert "Sign out other sessions" in current.get(SECURITY).content.decode()
     assert current.post(END_OTHERS).status_code == 302
     assert (is_signed_in(current), is_signed_in(other), is_signed_in(foreign)) == (True, False, True)
     assert AuditRecord.objects.filter(operation="session.end", actor__email=USER).exists()

@@ -12,7 +12,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from console.access.cache import SteadyRedisCache
+from console.access.cache import FallbackRedisCache
 from console.access.models import AuditRecord, User
 from tests.conftest import PASSWORD, Organization
 
@@ -103,7 +103,7 @@ def test_sign_in_works_and_counts_failures_while_redis_is_unavailable(
         raise redis.ConnectionError("unavailable")
 
     monkeypatch.setattr(redis.ConnectionPool, "get_connection", fail_to_connect)
-    monkeypatch.setattr(SteadyRedisCache, "_away_until", 0.0)
+    monkeypatch.setattr(FallbackRedisCache, "_retry_at", 0.0)
     client = Client()
     submit_password(client, "viewer@acme.test", PASSWORD)
     assert client.get("/account/profile/").status_code == 200

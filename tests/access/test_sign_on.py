@@ -167,7 +167,7 @@ def test_a_server_administrator_can_unlink_an_account(
     client = Client()
     sign_on(client, provider.add_user("another", email="ada@corp.test"))
     assert is_signed_in(client)
-    with pytest.raises(CommandError, match="no account"):
+    with pytest.raises(CommandError, match="No account"):
         call_command("forget_sign_on", "nobody@corp.test")
 
 

@@ -1,4 +1,4 @@
-"""A team's rules, another team, and a team's end."""
+"""The settings of a team, creating another team, and deleting a team."""
 
 from __future__ import annotations
 
@@ -20,33 +20,35 @@ from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
 SETTINGS = "/acme/-/settings/"
-PRESENT = {
+FIELDS = {
     "name": "Acme Energy",
     "audit_keep_days": "0",
     "approve_batch_over": "",
     "approve_deletion_over": "",
     "approval_hours": "24",
 }
-SEEN = {f"initial-{name}": value for name, value in PRESENT.items()}
+INITIAL_FIELDS = {f"initial-{name}": value for name, value in FIELDS.items()}
 
 
-def actor(org: Organization, role: str) -> Actor:
+def get_actor(org: Organization, role: str) -> Actor:
     user = org.members[role]
     return Actor(Membership.objects.select_related("team", "user").get(team=org.team, user=user), Origin())
 
 
-def saved(client: Client, **changes: str) -> Any:
-    return client.post(SETTINGS, PRESENT | SEEN | changes)
+def save_settings(client: Client, **changes: str) -> Any:
+    return client.post(SETTINGS, FIELDS | INITIAL_FIELDS | changes)
 
 
-# -- rules -------------------------------------------------------------------------------------------------------------
+# -- settings ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_owner_changes_rules_and_the_trail_says_what_they_were(org: Organization, sign_in: SignIn) -> None:
-    answer = saved(
+def test_an_owner_changes_settings_and_the_record_states_the_previous_values(
+    org: Organization, sign_in: SignIn
+) -> None:
+    response = save_settings(
         sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_batch_over="50"
     )
-    assert answer["Location"] == SETTINGS
+    assert response["Location"] == SETTINGS
     team = Team.objects.get(pk=org.team.pk)
     assert (team.audit_keep_days, team.approve_product_deletion, team.approve_batch_over) == (400, True, 50)
     record = AuditRecord.objects.get(operation="team.settings")
@@ -62,14 +64,14 @@ def test_an_owner_changes_rules_and_the_trail_says_what_they_were(org: Organizat
     }
 
 
-def test_two_owners_who_change_different_rules_do_not_undo_each_other(
+def test_two_owners_who_change_different_settings_do_not_overwrite_each_other(
     org: Organization, sign_in: SignIn
 ) -> None:
     first, second = sign_in("owner"), sign_in("owner")
     page = second.get(SETTINGS).content.decode()
     seen = dict(re.findall(r'<input type="hidden" name="(initial-[a-z_]+)"(?: value="([^"]*)")?', page))
-    saved(first, audit_keep_days="400")
-    second.post(SETTINGS, PRESENT | seen | {"approval_hours": "48"})
+    save_settings(first, audit_keep_days="400")
+    second.post(SETTINGS, FIELDS | seen | {"approval_hours": "48"})
     team = Team.objects.get(pk=org.team.pk)
     assert (team.audit_keep_days, team.approval_hours) == (400, 48)
 
@@ -84,62 +86,64 @@ def test_two_owners_who_change_different_rules_do_not_undo_each_other(
         ("approval_hours", "721"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
+def test_an_invalid_value_is_refused_at_its_field(
     org: Organization, sign_in: SignIn, field: str, value: str
 ) -> None:
-    answer = saved(sign_in("owner"), **{field: value})
-    assert answer.status_code == 422
-    assert field in answer.context["form"].errors
+    response = save_settings(sign_in("owner"), **{field: value})
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "release-engineer", "administrator"])
-def test_who_is_no_owner_changes_no_rule(org: Organization, sign_in: SignIn, role: str) -> None:
-    assert saved(sign_in(role), name="Mine").status_code == 403
+def test_only_owners_change_settings(org: Organization, sign_in: SignIn, role: str) -> None:
+    assert save_settings(sign_in(role), name="Mine").status_code == 403
     with pytest.raises(PermissionDenied):
-        team_settings.change_settings(actor(org, role), {"name": "Mine"})
+        team_settings.change_settings(get_actor(org, role), {"name": "Mine"})
     with pytest.raises(PermissionDenied):
-        team_settings.delete_team(actor(org, role))
+        team_settings.delete_team(get_actor(org, role))
     assert Team.objects.get(pk=org.team.pk).name == "Acme Energy"
 
 
-def test_a_second_factor_is_required_only_by_an_owner_who_has_one(org: Organization, sign_in: SignIn) -> None:
+def test_only_an_owner_with_a_second_factor_can_require_one(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
-    answer = saved(client, second_factor_required="on")
-    assert answer.status_code == 422
-    assert "You have none yourself yet" in answer.content.decode()
-    assert "Set up a second factor</a>" in answer.content.decode()
+    response = save_settings(client, second_factor_required="on")
+    assert response.status_code == 422
+    assert "You do not have a second factor." in response.content.decode()
+    assert "Set up a second factor</a>" in response.content.decode()
     Authenticator.objects.create(
         user=org.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
     )
-    assert saved(client, second_factor_required="on").status_code == 302
+    assert save_settings(client, second_factor_required="on").status_code == 302
     assert Team.objects.get(pk=org.team.pk).second_factor_required
 
 
-# -- another team ------------------------------------------------------------------------------------------------------
+# -- creating a team ---------------------------------------------------------------------------------------------------
 
 
-def test_who_owns_a_team_makes_another_and_owns_it(org: Organization, sign_in: SignIn) -> None:
+def test_a_team_owner_creates_another_team_and_owns_it(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     assert "/teams/new/" in client.get("/acme/-/members/").content.decode()
     assert client.post("/teams/new/", {"name": "Acme Water", "slug": "water"})["Location"] == "/water/"
-    made = Membership.objects.get(team__slug="water")
-    assert (made.user, made.role_slug) == (org.members["owner"], "owner")
+    membership = Membership.objects.get(team__slug="water")
+    assert (membership.user, membership.role_slug) == (org.members["owner"], "owner")
     assert client.get("/water/-/settings/").status_code == 200
-    assert AuditRecord.objects.get(operation="team.create").team == made.team
+    assert AuditRecord.objects.get(operation="team.create").team == membership.team
     assert sign_in("administrator").get("/water/-/members/").status_code == 404
 
 
 @pytest.mark.parametrize("slug", ["globex", "GLOBEX", "accounts", "invitations", "-x", "a b"])
-def test_a_short_name_that_is_taken_and_one_that_is_reserved_get_the_same_answer(
+def test_a_used_and_a_reserved_short_name_get_the_same_error(
     org: Organization, sign_in: SignIn, slug: str
 ) -> None:
-    answer = sign_in("owner").post("/teams/new/", {"name": "Mine", "slug": slug})
-    assert answer.status_code == 422
-    assert list(answer.context["form"].errors.values()) == [["This short name is not available."]]
+    response = sign_in("owner").post("/teams/new/", {"name": "Mine", "slug": slug})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors.values()) == [
+        ["This short name is not available. Choose another one."]
+    ]
     assert Team.objects.count() == 2
 
 
-def test_who_owns_no_team_makes_none(org: Organization, sign_in: SignIn) -> None:
+def test_users_without_an_own_team_cannot_create_one(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("administrator")
     assert client.get("/teams/new/").status_code == 403
     assert client.post("/teams/new/", {"name": "Mine", "slug": "mine"}).status_code == 403
@@ -147,17 +151,17 @@ def test_who_owns_no_team_makes_none(org: Organization, sign_in: SignIn) -> None
     assert Team.objects.count() == 2
 
 
-# -- the end -----------------------------------------------------------------------------------------------------------
+# -- deleting ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_team_with_a_connection_is_not_deleted(org: Organization, sign_in: SignIn) -> None:
-    answer = sign_in("owner").post(SETTINGS + "delete/", {"typed": "Acme Energy"})
-    assert answer.status_code == 422
-    assert "has connections" in answer.content.decode()
+    response = sign_in("owner").post(SETTINGS + "delete/", {"typed": "Acme Energy"})
+    assert response.status_code == 422
+    assert "has connections" in response.content.decode()
     assert Team.objects.filter(pk=org.team.pk).exists()
 
 
-def test_an_empty_team_is_deleted_once_its_name_is_typed_and_its_trail_stays(
+def test_a_team_without_connections_is_deleted_once_its_name_is_entered_and_its_records_are_kept(
     org: Organization, sign_in: SignIn
 ) -> None:
     org.connection.delete()
@@ -169,15 +173,15 @@ def test_an_empty_team_is_deleted_once_its_name_is_typed_and_its_trail_stays(
     assert client.post(SETTINGS + "delete/", {"typed": "Acme Energy"})["Location"] == "/"
     assert not Team.objects.filter(slug="acme").exists()
     assert client.get("/acme/").status_code == 404
-    assert User.objects.filter(email="viewer@acme.test").exists(), "accounts stay"
-    assert not User.objects.filter(is_service=True).exists(), "but for those made for the team's tokens"
+    assert User.objects.filter(email="viewer@acme.test").exists(), "accounts are kept"
+    assert not User.objects.filter(is_service=True).exists(), "except those of the team's tokens"
     record = AuditRecord.objects.get(operation="team.delete")
     assert (record.outcome, record.target, record.actor_label) == ("done", "Acme Energy", "owner@acme.test")
     call_command("audit", "verify")
 
 
-def test_bootstrap_makes_a_narrowed_member_owner_of_everything(org: Organization) -> None:
+def test_bootstrap_gives_a_member_with_limited_scope_access_to_the_entire_team(org: Organization) -> None:
     Membership.objects.filter(user=org.members["viewer"]).update(access_scope={"products": ["a"]})
     call_command("bootstrap", "--email", "viewer@acme.test", "--team", "Acme Energy", "--slug", "acme")
-    found = Membership.objects.get(user=org.members["viewer"])
-    assert (found.role_slug, found.access_scope) == ("owner", {})
+    membership = Membership.objects.get(user=org.members["viewer"])
+    assert (membership.role_slug, membership.access_scope) == ("owner", {})

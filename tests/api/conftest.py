@@ -85,7 +85,7 @@ def program(org: Organization) -> MakeProgram:
     ) -> Program:
         user = org.outsider if by == "outsider" else org.members[by]
         team = org.other_team if by == "outsider" else org.team
-        wanted = TokenDraft(name or f"{by} {role} {len(access_scope.kept())}", role, access_scope, days)
+        wanted = TokenDraft(name or f"{by} {role} {len(access_scope.to_json())}", role, access_scope, days)
         making = create_team_token if team_token else create_personal_token
         return Program(making(actor_of(team, user), wanted))
 

@@ -70,7 +70,7 @@ def test_requests_are_counted_while_redis_is_away(
 
     with time_machine.travel(1_790_000_000, tick=False):
         monkeypatch.setattr(redis.connection.ConnectionPool, "get_connection", away)
-        monkeypatch.setattr(type(cache._connections[cache._alias]), "_away_until", 0.0)
+        monkeypatch.setattr(type(cache._connections[cache._alias]), "_retry_at", 0.0)
         answers = [busy.get("token").status_code for _ in range(4)]
     assert answers == [200, 200, 429, 429]
 

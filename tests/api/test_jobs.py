@@ -138,7 +138,7 @@ def test_programs_collect_no_secrets(
     membership = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     gateway = Gateway(
         actor=membership.user,
-        membership=membership.limited_by(robot.made.token),
+        membership=membership.limit_to_token(robot.made.token),
         connection=org.connection,
         reauthenticated=True,
     )

@@ -76,7 +76,7 @@ def token_of(org, user: User, role: str, maker: User) -> ApiToken:
 
 
 def acting(org, token: ApiToken) -> Gateway:
-    membership = Membership.objects.get(team=org.team, user=token.user).limited_by(token)
+    membership = Membership.objects.get(team=org.team, user=token.user).limit_to_token(token)
     return Gateway(actor=token.user, membership=membership, connection=org.connection)
 
 

@@ -17,7 +17,7 @@ import httpx
 
 from console.cloud.client import Client, Credentials
 from console.emulator import create_app
-from tests.running import CHECKOUT
+from tests.console_process import CHECKOUT
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 7

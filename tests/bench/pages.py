@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.running import Quickstart, sign_in
+from tests.console_process import Quickstart, sign_in
 
 PEOPLE = 20
 SECONDS = 15.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.running import Quickstart, sign_in
+from tests.console_process import Quickstart, sign_in
 
 SIZES = (10_000, 100_000)
 _PATIENCE = 600.0  # seconds for one job

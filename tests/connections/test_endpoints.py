@@ -24,7 +24,7 @@ from console.connections.models import Connection
 from tests.conftest import Organization
 from tests.connections.conftest import Watched
 from tests.connections.test_pages import ADD, EDIT, GOOD, TEST, UNCHANGED, said
-from tests.running import CHECKOUT
+from tests.console_process import CHECKOUT
 
 SignIn = Callable[[str], Client]
 LIST = [

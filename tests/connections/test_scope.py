@@ -37,7 +37,7 @@ class ScopedFleet:
 
     def gateway(self, role: str = "operator", **access_scope: Any) -> Gateway:
         """The gateway of a member narrowed so."""
-        kept = AccessScope(**{name: frozenset(values) for name, values in access_scope.items()}).kept()
+        kept = AccessScope(**{name: frozenset(values) for name, values in access_scope.items()}).to_json()
         user = self.org.members[role]
         Membership.objects.filter(team=self.org.team, user=user).update(access_scope=kept)
         return self.org.gateway(role)
@@ -297,17 +297,19 @@ def test_an_iot_id_is_judged_by_the_device_that_it_is_of_and_tells_nothing_else(
 def test_all_narrowings_have_to_admit(scoped_fleet: ScopedFleet) -> None:
     user = scoped_fleet.org.members["operator"]
     membership = Membership.objects.select_related("team", "user").get(team=scoped_fleet.org.team, user=user)
-    membership.access_scope = AccessScope(products=frozenset({scoped_fleet.mine, scoped_fleet.theirs})).kept()
+    membership.access_scope = AccessScope(
+        products=frozenset({scoped_fleet.mine, scoped_fleet.theirs})
+    ).to_json()
     token = ApiToken(
         team=scoped_fleet.org.team,
         user=user,
         role_slug="operator",
         access_scope=AccessScope(
             groups=frozenset({scoped_fleet.group}), products=frozenset({scoped_fleet.mine})
-        ).kept(),
+        ).to_json(),
     )
     gateway = Gateway(
-        actor=user, membership=membership.limited_by(token), connection=scoped_fleet.org.connection
+        actor=user, membership=membership.limit_to_token(token), connection=scoped_fleet.org.connection
     )
     assert products_of(gateway) == [scoped_fleet.mine]
     gateway.call(

@@ -128,7 +128,7 @@ class Platform:
 
     def gateway(self, access_scope: AccessScope, role: str = "owner") -> Gateway:
         user = self.org.members[role]
-        Membership.objects.filter(team=self.org.team, user=user).update(access_scope=access_scope.kept())
+        Membership.objects.filter(team=self.org.team, user=user).update(access_scope=access_scope.to_json())
         membership = Membership.objects.select_related("team", "user").get(team=self.org.team, user=user)
         return Gateway(actor=user, membership=membership, connection=self.connection, reauthenticated=True)
 

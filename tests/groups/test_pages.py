@@ -135,7 +135,7 @@ def test_an_error_of_the_cloud_is_a_page_with_words(kind, tree, emulator, org, s
 
 
 def test_who_is_limited_to_products_is_not_told_that_there_are_no_groups(tree, org, sign_in):
-    kept = AccessScope(products=frozenset(["a1Some"])).kept()
+    kept = AccessScope(products=frozenset(["a1Some"])).to_json()
     org.team.memberships.filter(user=org.members["viewer"]).update(access_scope=kept)
     page = sign_in("viewer").get(org.url("groups/")).content.decode()
     assert "No group is within your reach" in page

@@ -230,8 +230,8 @@ def test_who_holds_a_role_that_lost_the_right_stops_their_jobs(started, drain, o
     job = started(600)
     until(job, "made", clock)
     owner = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
-    less = custom_roles.Draft("Crew", "", {Area.DEVICES: Level.READ, Area.PRODUCTS: Level.READ})
-    custom_roles.edit(Actor(owner, Origin()), crew, less)
+    less = custom_roles.RoleDraft("Crew", "", {Area.DEVICES: Level.READ, Area.PRODUCTS: Level.READ})
+    custom_roles.edit_role(Actor(owner, Origin()), crew, less)
     job = drain(job)
     assert job.state == Job.State.FAILED
     assert device_count(org, product) < 600

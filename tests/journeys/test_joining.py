@@ -18,7 +18,7 @@ def test_somebody_is_invited_to_some_products_and_joins(person, browser, console
     page.keyboard.type("typedByHand")
     page.keyboard.press("Enter")
     page.fill("#id_groups", "notYetAdded")
-    page.get_by_role("button", name="Invite").click()
+    page.get_by_role("button", name="Invite user").click()
     link = page.locator(".access-link code").inner_text()
 
     context = browser.new_context()
@@ -29,7 +29,7 @@ def test_somebody_is_invited_to_some_products_and_joins(person, browser, console
     joining.fill("[name=name]", "Joy Joiner")
     for field in ("password1", "password2"):
         joining.fill(f"[name={field}]", "some battery of staples")
-    joining.get_by_role("button", name="Make an account and join").click()
+    joining.get_by_role("button", name="Create account and join").click()
     joining.wait_for_url(f"{console}/demo/**")
     context.close()
 
@@ -49,7 +49,7 @@ def test_a_role_is_made_with_the_keyboard_and_says_what_it_can_do(person):
     page.fill("[name=name]", "Night shift")
     page.focus("[name=level_ota][value='1']")
     page.keyboard.press("ArrowRight")
-    page.locator("#role-summary", has_text="Changes: Updates.").wait_for()
+    page.locator("#role-summary", has_text="Can read and write: Updates.").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/roles/night-shift/")
     chosen = page.locator("section[aria-label=Updates] [aria-current]").inner_text()

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider
+from tests.console_process import Quickstart
 from tests.journeys.conftest import CHROMIUM, PASSWORD
-from tests.running import Quickstart
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 

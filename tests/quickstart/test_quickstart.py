@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.running import CHECKOUT, Quickstart, sign_in
+from tests.console_process import CHECKOUT, Quickstart, sign_in
 
 pytestmark = pytest.mark.processes
 

@@ -1,16 +1,16 @@
-"""The audit trail: its records, the chain that seals them, how long they are kept, and the counts of reads."""
+"""The audit trail: its records, the hash chain that protects them, how long they are kept, and the counts of reads."""
 
-from console.access.audit.masking import MASK, SAFE_PARAMETERS, shown, storable
-from console.access.audit.records import Origin, close_record, open_record, recorded, write_record
+from console.access.audit.masking import MASK, SAFE_PARAMETERS, clean_text, mask_parameters
+from console.access.audit.records import Origin, close_record, open_record, record_action, write_record
 
 __all__ = [
     "MASK",
     "SAFE_PARAMETERS",
     "Origin",
+    "clean_text",
     "close_record",
+    "mask_parameters",
     "open_record",
-    "recorded",
-    "shown",
-    "storable",
+    "record_action",
     "write_record",
 ]

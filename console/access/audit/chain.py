@@ -1,7 +1,8 @@
-"""Adding links to a team's chain: one at a time, whoever writes.
+"""Appending entries to a team's hash chain, one at a time, whichever process writes.
 
-The head is locked (a row lock on PostgreSQL, the only writer's lock on SQLite) from reading it to committing the link, a
-millisecond; hence the links have transactions of their own, and Django refuses one that is begun inside another.
+The chain's head is locked (a row lock on PostgreSQL, the single writer's lock on SQLite) from reading it until the entry is
+committed, about a millisecond. Therefore each entry has a transaction of its own, and Django refuses to begin one inside
+another.
 """
 
 from __future__ import annotations
@@ -9,68 +10,68 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from console.access.audit import seals
+from console.access.audit import hmacs
 from console.access.models import AuditChain, AuditRecord, Team
 
-TEAMLESS = "-"
-"""The name of the chain of what belongs to no team."""
+TEAMLESS_CHAIN = "-"
+"""The name of the chain of records that belong to no team."""
 
 
 def append_opening(record: AuditRecord) -> None:
-    """Save a new record as the next link of its team's chain. Raises RuntimeError within a transaction, Undecryptable."""
+    """Save a new record as the next entry of its team's chain. Raises RuntimeError within a transaction, Undecryptable."""
     with transaction.atomic(durable=True):
-        chain = _locked(record.team)
-        record.at = timezone.now()  # under the lock, so that time goes the way of the numbers
+        chain = _lock_chain(record.team)
+        record.at = timezone.now()  # set under the lock, so that times and numbers have the same order
         record.chain, record.opened_number = chain, chain.length + 1
-        record.opened_seal = seals.seal(
-            chain.key, record.opened_number, chain.state, seals.opening(vars(record))
+        record.opened_hmac = hmacs.entry_hmac(
+            chain.key, record.opened_number, chain.state, hmacs.opening_content(vars(record))
         )
         record.save(force_insert=True)
-        _move_head(chain, record.opened_number, record.opened_seal)
+        _move_head(chain, record.opened_number, record.opened_hmac)
 
 
 def append_closing(record: AuditRecord) -> None:
-    """Save how an open record ended as the next link; nothing when it is closed already or was deleted.
+    """Save the outcome of an open record as the next entry. Does nothing if the record is already closed or was deleted.
 
     Raises RuntimeError within a transaction, Undecryptable.
     """
     if record.chain is None:
-        raise ValueError("A record is opened before it is closed.")
+        raise ValueError("A record must be opened before it is closed.")
     with transaction.atomic(durable=True):
         chain = AuditChain.objects.select_for_update().get(pk=record.chain.pk)
         record.closed_at = timezone.now()
         record.closed_number = chain.length + 1
-        record.closed_seal = seals.seal(
-            chain.key, record.closed_number, chain.state, seals.closing(vars(record))
+        record.closed_hmac = hmacs.entry_hmac(
+            chain.key, record.closed_number, chain.state, hmacs.closing_content(vars(record))
         )
-        open_yet = AuditRecord.objects.filter(pk=record.pk, outcome=AuditRecord.Outcome.OPEN)
-        closed = open_yet.update(
+        open_records = AuditRecord.objects.filter(pk=record.pk, outcome=AuditRecord.Outcome.OPEN)
+        updated = open_records.update(
             outcome=record.outcome,
             closed_at=record.closed_at,
             code=record.code,
             message=record.message,
             request_id=record.request_id,
             closed_number=record.closed_number,
-            closed_seal=record.closed_seal,
+            closed_hmac=record.closed_hmac,
         )
-        if closed:
-            _move_head(chain, record.closed_number, record.closed_seal)
+        if updated:
+            _move_head(chain, record.closed_number, record.closed_hmac)
 
 
-def _locked(team: Team | None) -> AuditChain:
-    """The chain of a team, made when it has none yet, with its head locked."""
+def _lock_chain(team: Team | None) -> AuditChain:
+    """Return the chain of a team with its head locked. Creates the chain if there is none."""
     chains = AuditChain.objects.select_for_update()
-    named = {"name": TEAMLESS} if team is None else {"team": team}
-    chain = chains.filter(**named).first()
+    lookup = {"name": TEAMLESS_CHAIN} if team is None else {"team": team}
+    chain = chains.filter(**lookup).first()
     if chain is None:
-        # Not the short name alone: a team that is gone leaves its chain behind, and another may get its name.
-        name = TEAMLESS if team is None else f"{team.slug[:20]}-{team.pk}"
-        AuditChain.objects.get_or_create(**named, defaults={"name": name, "key": seals.new_key()})
-        chain = chains.get(**named)
+        # The short name alone is not enough: a deleted team leaves its chain behind, and another team may get its name.
+        name = TEAMLESS_CHAIN if team is None else f"{team.slug[:20]}-{team.pk}"
+        AuditChain.objects.get_or_create(**lookup, defaults={"name": name, "key": hmacs.new_key()})
+        chain = chains.get(**lookup)
     return chain
 
 
-def _move_head(chain: AuditChain, number: int, seal: str) -> None:
+def _move_head(chain: AuditChain, number: int, last_hmac: str) -> None:
     AuditChain.objects.filter(pk=chain.pk).update(
-        length=number, state=seals.state_after(chain.key, number, seal)
+        length=number, state=hmacs.state_after(chain.key, number, last_hmac)
     )

@@ -1,4 +1,4 @@
-"""Every file that leaves the console is in the trail: what it holds, by which filters, and how many rows were taken."""
+"""Records every file that leaves the console in the audit trail: its content, the filters and the number of rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from console.ui.csv import Download
 
 
 class ExportMiddleware:
-    """Records each `Download` of a team: opened before its first line is sent, closed after its last with their number.
+    """Records each `Download` of a team: opens the record before the first line is sent, closes it after the last one.
 
-    A file that was not taken to its end is closed as not known, with the rows that had gone out by then.
+    The closed record states the number of rows. If the client stops early, the outcome is unknown and the record states the
+    rows sent until then.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -25,13 +26,13 @@ class ExportMiddleware:
         response = self.get_response(request)
         team = getattr(request, "team", None)
         if isinstance(response, Download) and team is not None and request.method != "HEAD":
-            record = _opened(request, response)
+            record = _open_export_record(request, response)
             lines = cast("Iterable[bytes]", response.streaming_content)
-            response.streaming_content = _taken(lines, response, record)
+            response.streaming_content = _count_lines(lines, response, record)
         return response
 
 
-def _opened(request: Any, response: Download) -> AuditRecord:
+def _open_export_record(request: Any, response: Download) -> AuditRecord:
     query = request.GET.copy()
     query.pop("format", None)
     connection = getattr(request, "connection", None)
@@ -39,29 +40,29 @@ def _opened(request: Any, response: Download) -> AuditRecord:
         operation=response.act or f"{request.resolver_match.app_name}.export",
         actor=request.membership.user,
         team=request.team,
-        origin=getattr(request, "origin", None) or Origin.of(request),  # the API knows the token too
+        origin=getattr(request, "origin", None) or Origin.of(request),  # the API also knows the token
         target=response.about or response.filename,
         parameters={"file": response.filename, "filters": query.urlencode(), **response.noted},
         connection=connection.slug if connection else "",
     )
 
 
-def _taken(lines: Iterable[bytes], response: Download, record: AuditRecord) -> Iterator[bytes]:
+def _count_lines(lines: Iterable[bytes], response: Download, record: AuditRecord) -> Iterator[bytes]:
     count = 0
     try:
         for line in lines:
             count += 1
             yield line
-    except BaseException as error:  # also GeneratorExit: who asked has gone away
+    except BaseException as error:  # includes GeneratorExit: the client closed the connection
         close_record(
             record,
             AuditRecord.Outcome.UNKNOWN,
             code=type(error).__name__,
-            message=_rows(count - response.header),
+            message=_describe_rows(count - response.header),
         )
         raise
-    close_record(record, AuditRecord.Outcome.DONE, message=_rows(count - response.header))
+    close_record(record, AuditRecord.Outcome.DONE, message=_describe_rows(count - response.header))
 
 
-def _rows(count: int) -> str:
+def _describe_rows(count: int) -> str:
     return f"{max(count, 0)} rows"

@@ -10,29 +10,29 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.access.audit.searching import Wanted
+from console.access.audit.search import RecordQuery
 from console.access.models import AuditRecord
 from console.ui.forms import FilterForm
 
 _DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
-def _text(label: Any, length: int, suggested: str = "") -> forms.CharField:
-    """A field for text; `suggested` is the id of the list on the page that it offers."""
-    attrs = {"list": suggested, "autocomplete": "off"} if suggested else {}
+def _text_field(label: Any, length: int, list_id: str = "") -> forms.CharField:
+    """Create a text field; `list_id` is the id of the element on the page with its suggestions."""
+    attrs = {"list": list_id, "autocomplete": "off"} if list_id else {}
     return forms.CharField(
         label=label, required=False, max_length=length, widget=forms.TextInput(attrs=attrs)
     )
 
 
-def _day(label: Any) -> forms.DateField:
+def _day_field(label: Any) -> forms.DateField:
     return forms.DateField(
         label=label, required=False, validators=_DAYS, widget=forms.DateInput(attrs={"type": "date"})
     )
 
 
 class AuditFilter(FilterForm):
-    """Which records of the trail to show."""
+    """The filters of the audit trail."""
 
     q = forms.CharField(
         label=_("Target"),
@@ -40,29 +40,29 @@ class AuditFilter(FilterForm):
         max_length=255,
         widget=forms.TextInput(attrs={"placeholder": _("Search by target")}),
     )
-    person = _text(_("Person"), 255, "audit-people")
-    operation = _text(_("Operation"), 64, "audit-operations")
+    person = _text_field(_("User"), 255, "audit-actors")
+    operation = _text_field(_("Operation"), 64, "audit-operations")
     outcome = forms.ChoiceField(
         label=_("Outcome"), required=False, choices=[("", _("Any outcome")), *AuditRecord.Outcome.choices]
     )
-    connection = _text(_("Connection"), 80, "audit-connections")
-    api_token = _text(_("API token"), 100)
-    # What links of other pages ask for; shown as chips.
+    connection = _text_field(_("Connection"), 80, "audit-connections")
+    api_token = _text_field(_("API token"), 100)
+    # Set by links from other pages; shown as chips.
     target = forms.CharField(
-        label=_("Exact target"), required=False, max_length=255, widget=forms.HiddenInput
+        label=_("Target (exact match)"), required=False, max_length=255, widget=forms.HiddenInput
     )
     job = forms.IntegerField(
         label=_("Job"), required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
     )
-    since = _day(_("From"))
-    until = _day(_("To"))
+    since = _day_field(_("From"))
+    until = _day_field(_("To"))
 
     @property
-    def wanted(self) -> Wanted:
-        """The same, as the search takes it; days are those of the person's time zone."""
+    def query(self) -> RecordQuery:
+        """The filters as a query of records. Days are days in the user's time zone."""
         values = self.values
         until = values.get("until")
-        return Wanted(
+        return RecordQuery(
             text=values.get("q", ""),
             token=values.get("api_token", ""),
             **{
@@ -70,37 +70,37 @@ class AuditFilter(FilterForm):
                 for name in ("target", "person", "operation", "connection", "outcome")
             },
             job=values.get("job"),
-            start=_midnight(values.get("since")),
-            end=_midnight(until + timedelta(days=1)) if until else None,
+            start=_start_of_day(values.get("since")),
+            end=_start_of_day(until + timedelta(days=1)) if until else None,
         )
 
 
 class ReadsFilter(FilterForm):
-    """Which counts of reads to show; days are those of UTC."""
+    """The filters of the read counts. Days are days in UTC."""
 
     q = forms.CharField(
-        label=_("Person"),
+        label=_("User"),
         required=False,
         max_length=255,
-        widget=forms.TextInput(attrs={"placeholder": _("Search by person or token")}),
+        widget=forms.TextInput(attrs={"placeholder": _("Search by user or token")}),
     )
-    operation = _text(_("Operation"), 64)
-    connection = _text(_("Connection"), 80, "audit-connections")
-    since = _day(_("From"))
-    until = _day(_("To"))
+    operation = _text_field(_("Operation"), 64)
+    connection = _text_field(_("Connection"), 80, "audit-connections")
+    since = _day_field(_("From"))
+    until = _day_field(_("To"))
 
     @property
     def lookups(self) -> dict[str, Any]:
-        """The same, as conditions on ReadCount."""
-        named = {
+        """The filters as conditions on ReadCount."""
+        lookup_names = {
             "q": "actor_label__icontains",
             "operation": "operation__istartswith",
             "connection": "connection",
             "since": "day__gte",
             "until": "day__lte",
         }
-        return {named[name]: value for name, value in self.values.items()}
+        return {lookup_names[name]: value for name, value in self.values.items()}
 
 
-def _midnight(day: date | None) -> datetime | None:
+def _start_of_day(day: date | None) -> datetime | None:
     return None if day is None else timezone.make_aware(datetime.combine(day, time.min))

@@ -1,15 +1,15 @@
-"""What of an act's parameters a record keeps: masked unless listed as safe, cut where long."""
+"""Masks the parameters of an action for its audit record: values are masked unless listed as safe, and cut when long."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_LIST_SHOWN = 20
-_TEXT_SHOWN = 400
+_MAX_ITEMS = 20
+_MAX_CHARACTERS = 400
 MASK = "••••••"
 
-# Parameters whose values are shown in a record. Everything else is masked: a new parameter is a secret until listed.
+# Parameters whose values appear in a record. All others are masked: a new parameter counts as a secret until it is listed.
 SAFE_PARAMETERS = frozenset(
     [
         "ProductKey",
@@ -128,25 +128,28 @@ SAFE_PARAMETERS = frozenset(
 )
 
 
-def storable(text: str, most: int) -> str:
-    """At most `most` characters of a text, as every database takes it: PostgreSQL refuses NUL, UTF-8 half a surrogate."""
-    return text[:most].replace("\x00", "\ufffd").encode(errors="replace").decode()
+def clean_text(text: str, max_length: int) -> str:
+    """Return at most `max_length` characters of a text, without characters that a database refuses.
+
+    PostgreSQL refuses NUL, UTF-8 half a surrogate pair.
+    """
+    return text[:max_length].replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
-def shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as a record keeps them: masked unless listed as safe, long lists and texts cut with their size said."""
-    return {storable(name, _TEXT_SHOWN): _shown_value(name, value) for name, value in parameters.items()}
+def mask_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters as a record keeps them: masked unless listed as safe; long lists and texts are cut, with their size."""
+    return {clean_text(name, _MAX_CHARACTERS): _mask_value(name, value) for name, value in parameters.items()}
 
 
-def _shown_value(name: str, value: Any) -> Any:
+def _mask_value(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
-        return shown(value)
+        return mask_parameters(value)
     if name not in SAFE_PARAMETERS:
         return MASK
     if isinstance(value, list | tuple):
-        cut = [_shown_value(name, item) for item in value[:_LIST_SHOWN]]
-        return [*cut, f"… {len(value):,} in all"] if len(value) > _LIST_SHOWN else cut
+        items = [_mask_value(name, item) for item in value[:_MAX_ITEMS]]
+        return [*items, f"… {len(value):,} in total"] if len(value) > _MAX_ITEMS else items
     if isinstance(value, str):
-        kept = storable(value, _TEXT_SHOWN)
-        return kept if len(value) <= _TEXT_SHOWN else f"{kept}… {len(value):,} characters"
+        text = clean_text(value, _MAX_CHARACTERS)
+        return text if len(value) <= _MAX_CHARACTERS else f"{text}… {len(value):,} characters"
     return value

@@ -1,4 +1,4 @@
-"""Writing records: one is opened before the act and closed after it."""
+"""Writes audit records: a record is opened before an action and closed after it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest
 
 from console.access.audit import chain
-from console.access.audit.masking import shown, storable
+from console.access.audit.masking import clean_text, mask_parameters
 from console.access.models import ApiToken, AuditRecord, Team, User
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an act came from: a browser's address and agent, the job when a worker acts, the API token when a program does.
+    """Where an action came from: the address and user agent of a browser, the job of a worker, the API token of a program.
 
-    `token` is what people know a token by (its prefix and name), never the token itself.
+    `token` is the label of a token (its name and prefix), never the token itself.
     """
 
     ip: str | None = None
@@ -31,9 +31,9 @@ class Origin:
 
     @classmethod
     def of(cls, request: HttpRequest) -> Origin:
-        """The origin of a request, with the token that the API recognised it by (`request.token`).
+        """Return the origin of a request, with the API token that authenticated it (`request.token`).
 
-        Behind N trusted proxies (TRUSTED_PROXIES) the N-th forwarded address from the right counts.
+        Behind N trusted proxies (TRUSTED_PROXIES), the N-th forwarded address from the right is the client's.
         """
         ip = request.META.get("REMOTE_ADDR") or None
         if settings.TRUSTED_PROXIES:
@@ -46,24 +46,24 @@ class Origin:
                 ip = forwarded[-settings.TRUSTED_PROXIES]
         token: ApiToken | None = getattr(request, "token", None)
         return cls(
-            ip=_address(ip or ""),
+            ip=_parse_address(ip or ""),
             user_agent=request.META.get("HTTP_USER_AGENT", "")[:255],
             token=token.label if token else "",
         )
 
 
-def _address(text: str) -> str | None:
-    """An IP address without its zone; None for what is none: a database that knows addresses refuses the record."""
+def _parse_address(text: str) -> str | None:
+    """Return an IP address without its zone, or None if the text is none: PostgreSQL refuses a record with any other text."""
     try:
         return str(ipaddress.ip_address(text.partition("%")[0]))
     except ValueError:
         return None
 
 
-class Act(TypedDict):
-    """What a record says of an act before it is done.
+class Action(TypedDict):
+    """What a record states about an action before it is carried out.
 
-    `before` is what an edit found, under the names of the parameters that write it; both are masked.
+    `before` holds the values before an edit, under the names of the parameters that write them. Both are masked.
     """
 
     operation: str
@@ -74,29 +74,29 @@ class Act(TypedDict):
     parameters: NotRequired[Mapping[str, Any] | None]
     before: NotRequired[Mapping[str, Any] | None]
     connection: NotRequired[str]
-    actor_label: NotRequired[str]  # where it is not the actor's own
+    actor_label: NotRequired[str]  # if it is not the actor's own label
 
 
-def open_record(**act: Unpack[Act]) -> AuditRecord:
-    """Write that `actor` is about to do `operation`; the outcome is OPEN until `close_record`.
+def open_record(**action: Unpack[Action]) -> AuditRecord:
+    """Record that `actor` is about to carry out `operation`. The outcome is OPEN until `close_record`.
 
-    Not to be called within a transaction: it is committed before the act, and stays when the act is rolled back. Raises
-    RuntimeError there, and Undecryptable when the chain's key cannot be read: what cannot be recorded is not done.
+    The record is committed before the action, and stays if the action is rolled back. Raises RuntimeError if called within a
+    transaction, and Undecryptable if the chain's key cannot be read: an action that cannot be recorded is not carried out.
     """
-    actor, origin, before = act["actor"], act["origin"], act.get("before")
+    actor, origin, before = action["actor"], action["origin"], action.get("before")
     record = AuditRecord(
-        operation=act["operation"],
+        operation=action["operation"],
         actor=actor,
-        actor_label=storable(act.get("actor_label") or (actor.label if actor else ""), 255),
-        team=act["team"],
+        actor_label=clean_text(action.get("actor_label") or (actor.label if actor else ""), 255),
+        team=action["team"],
         ip=origin.ip,
-        user_agent=storable(origin.user_agent, 255),
-        token=storable(origin.token, 100),
+        user_agent=clean_text(origin.user_agent, 255),
+        token=clean_text(origin.token, 100),
         job=origin.job_id,
-        connection=act.get("connection", ""),
-        target=storable(act.get("target", ""), 255),
-        parameters=shown(act.get("parameters") or {}),
-        before=None if before is None else shown(before),
+        connection=action.get("connection", ""),
+        target=clean_text(action.get("target", ""), 255),
+        parameters=mask_parameters(action.get("parameters") or {}),
+        before=None if before is None else mask_parameters(before),
     )
     chain.append_opening(record)
     return record
@@ -110,23 +110,26 @@ def close_record(
     message: str = "",
     request_id: str = "",
 ) -> None:
-    """Write how it ended. Only an open record can be closed: a closed one is never edited."""
+    """Record the outcome. Only an open record can be closed; a closed record is never edited."""
     record.outcome = outcome
-    record.code = storable(code, 128)
-    record.message = storable(message, 1000)
-    record.request_id = storable(request_id, 64)
+    record.code = clean_text(code, 128)
+    record.message = clean_text(message, 1000)
+    record.request_id = clean_text(request_id, 64)
     chain.append_closing(record)
 
 
-def write_record(outcome: AuditRecord.Outcome, message: str = "", **act: Unpack[Act]) -> None:
-    """A record of what has come to its end already. Raises as `open_record`."""
-    close_record(open_record(**act), outcome, message=message)
+def write_record(outcome: AuditRecord.Outcome, message: str = "", **action: Unpack[Action]) -> None:
+    """Record an action that is already finished. Raises as `open_record`."""
+    close_record(open_record(**action), outcome, message=message)
 
 
 @contextmanager
-def recorded(**act: Unpack[Act]) -> Iterator[None]:
-    """A record around an act of the console itself: done, refused, failed or not known, by how the block ends."""
-    record = open_record(**act)
+def record_action(**action: Unpack[Action]) -> Iterator[None]:
+    """Record an action of the console itself around a block.
+
+    The outcome is DONE, REFUSED (PermissionDenied), FAILED (ValidationError) or UNKNOWN (any other exception).
+    """
+    record = open_record(**action)
     try:
         yield
     except PermissionDenied as error:

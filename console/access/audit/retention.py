@@ -1,4 +1,4 @@
-"""Letting old records go, from the beginning of a chain only, so that what stays can still be verified."""
+"""Deletes old records, from the beginning of a chain only, so that the remaining records can still be verified."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from django.db import transaction
 from django.utils import timezone
 
 from console.access.audit.records import Origin, close_record, open_record
-from console.access.audit.verifying import Reading, links_between
+from console.access.audit.verification import ChainReader, read_entries
 from console.access.encryption import Undecryptable
 from console.access.models import AuditChain, AuditRecord, ReadCount
 
 log = logging.getLogger(__name__)
 OPERATION = "audit.prune"
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 
 
-class Broken(Exception):
-    """The beginning of a chain does not verify: it is evidence, and stays until somebody has looked."""
+class BrokenChain(Exception):
+    """The beginning of a chain does not verify. It is evidence, and is kept until somebody has examined it."""
 
 
-def prune_all() -> None:
+def prune_chains() -> None:
     """Prune every chain that has a limit, and the counts of reads with it."""
     for chain in AuditChain.objects.select_related("team").order_by("pk"):
         try:
-            prune(chain)
-        except (Broken, Undecryptable) as error:
+            prune_chain(chain)
+        except (BrokenChain, Undecryptable) as error:
             log.error("The audit chain %s was not pruned: %s", chain.name, error)
 
 
-def prune(chain: AuditChain) -> int:
-    """Delete the records older than the team keeps them; how many. The pruning is itself a record.
+def prune_chain(chain: AuditChain) -> int:
+    """Delete the records older than the team keeps them. Returns their number. The pruning is itself recorded.
 
-    Kept longer: an old record that ended after a younger one began, until that one goes too. Raises Broken, Undecryptable.
+    An old record that was closed after a newer one was opened is kept until the newer one is deleted too.
+    Raises BrokenChain, Undecryptable.
     """
     days = chain.team.audit_keep_days if chain.team else settings.AUDIT_KEEP_DAYS
     if not days:
@@ -53,55 +54,57 @@ def prune(chain: AuditChain) -> int:
         target=chain.name,
         parameters={"days": days, "until": limit.isoformat(timespec="seconds")},
     )
-    deleted = 0
+    total = 0
     try:
-        while some := _prune_some(chain, limit):
-            deleted += some
-    except (Broken, Undecryptable) as error:
+        while deleted := _prune_batch(chain, limit):
+            total += deleted
+    except (BrokenChain, Undecryptable) as error:
         close_record(record, AuditRecord.Outcome.FAILED, code=type(error).__name__, message=str(error))
         raise
-    close_record(record, AuditRecord.Outcome.DONE, message=f"{deleted} records")
-    return deleted
+    close_record(record, AuditRecord.Outcome.DONE, message=f"{total} records")
+    return total
 
 
-def _prune_some(chain: AuditChain, limit: datetime) -> int:
-    """Delete a part of what is too old; how many records, 0 when nothing can go any more."""
+def _prune_batch(chain: AuditChain, limit: datetime) -> int:
+    """Delete some of the old records. Returns their number, 0 when none can be deleted any more."""
     chain.refresh_from_db()
-    end = _end(chain, limit)
+    end = _find_end(chain, limit)
     if end is None:
         return 0
     number, state = end
     with transaction.atomic():
-        present = AuditChain.objects.select_for_update().get(pk=chain.pk)
-        going = AuditRecord.objects.filter(chain=chain, opened_number__lte=number)
-        # Somebody else pruned, or a record that never ended did after all: the next time.
-        if present.base_length != chain.base_length or going.filter(closed_number__gt=number).exists():
+        locked_chain = AuditChain.objects.select_for_update().get(pk=chain.pk)
+        old_records = AuditRecord.objects.filter(chain=chain, opened_number__lte=number)
+        # Another process pruned, or an open record was closed in the meantime: leave it to the next run.
+        is_overtaken = locked_chain.base_length != chain.base_length
+        if is_overtaken or old_records.filter(closed_number__gt=number).exists():
             return 0
-        deleted, _by_model = going.delete()
+        deleted, _by_model = old_records.delete()
         AuditChain.objects.filter(pk=chain.pk).update(base_length=number, base_state=state)
     return deleted
 
 
-def _end(chain: AuditChain, limit: datetime) -> tuple[int, str] | None:
-    """The last link, and the state after it, of a beginning that holds whole records and only old ones; None for none.
+def _find_end(chain: AuditChain, limit: datetime) -> tuple[int, str] | None:
+    """Find the longest beginning of the chain that contains only whole records, all of them old.
 
-    It has at most some thousand links: the first place after 500 of them that no record reaches across.
+    Returns its last entry's number and the state after it, or None if there is no such beginning. The beginning has at most a
+    few thousand entries: the search stops at the first possible end after 500 of them.
     """
-    reading = Reading(chain, chain.key, chain.base_length, [chain.base_state])
+    reader = ChainReader(chain, chain.key, chain.base_length, [chain.base_state])
     unfinished: set[int] = set()
     end = None
-    while reading.number < chain.length and (end is None or end[0] < chain.base_length + _AT_ONCE):
-        last = min(reading.number + _AT_ONCE, chain.length)
-        found = links_between(chain, reading.number + 1, last)
-        for number in range(reading.number + 1, last + 1):
-            link = next(iter(found.get(number, [])), None)
-            if link and link.opens and link.record.at >= limit:
+    while reader.number < chain.length and (end is None or end[0] < chain.base_length + _BATCH_SIZE):
+        last = min(reader.number + _BATCH_SIZE, chain.length)
+        entries = read_entries(chain, reader.number + 1, last)
+        for number in range(reader.number + 1, last + 1):
+            entry = next(iter(entries.get(number, [])), None)
+            if entry and entry.is_opening and entry.record.at >= limit:
                 return end
-            if link is None or not reading.take(link):
-                raise Broken(f"link {number} does not verify")
-            if link.opens and link.record.closed_number:
-                unfinished.add(link.record.closed_number)
+            if entry is None or not reader.accept_entry(entry):
+                raise BrokenChain(f"entry {number} does not verify")
+            if entry.is_opening and entry.record.closed_number:
+                unfinished.add(entry.record.closed_number)
             unfinished.discard(number)
             if not unfinished:
-                end = number, reading.states[0]
+                end = number, reader.states[0]
     return end

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ),
                 ("password", models.CharField(max_length=128, verbose_name="password")),
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                ("email", models.EmailField(max_length=254, unique=True, verbose_name="e-mail address")),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="email address")),
                 ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
                 ("time_zone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
                 (
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("", "As the browser"),
+                            ("", "Browser default"),
                             ("en", "English"),
                             ("zh-hans", "Simplified Chinese"),
                         ],
@@ -45,13 +45,13 @@ class Migration(migrations.Migration):
                 (
                     "theme",
                     models.CharField(
-                        choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
+                        choices=[("auto", "System default"), ("light", "Light"), ("dark", "Dark")],
                         default="auto",
                         max_length=8,
                         verbose_name="theme",
                     ),
                 ),
-                ("last_place", models.CharField(blank=True, default="", max_length=100)),
+                ("last_visited", models.CharField(blank=True, default="", max_length=100)),
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 (
                     "date_joined",
@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("team", "user"), name="one_membership_a_team")
+                    models.UniqueConstraint(fields=("team", "user"), name="unique_team_membership")
                 ],
             },
         ),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("closed_at", models.DateTimeField(null=True)),
-                ("actor_label", models.CharField(max_length=255, verbose_name="person")),
+                ("actor_label", models.CharField(max_length=255, verbose_name="user")),
                 ("ip", models.GenericIPAddressField(null=True, verbose_name="address")),
                 ("user_agent", models.CharField(blank=True, max_length=255)),
                 ("connection", models.CharField(blank=True, max_length=80, verbose_name="connection")),
@@ -159,11 +159,11 @@ class Migration(migrations.Migration):
                     "outcome",
                     models.CharField(
                         choices=[
-                            ("open", "No answer yet"),
+                            ("open", "No response yet"),
                             ("done", "Done"),
                             ("failed", "Failed"),
                             ("refused", "Refused"),
-                            ("unknown", "Not known: the answer was lost"),
+                            ("unknown", "Unknown: no response was received"),
                         ],
                         default="open",
                         max_length=8,

@@ -1,7 +1,6 @@
-"""People, teams, grants, and the audit trail."""
+"""Users, teams, grants and the audit trail."""
 
 from console.access.models.audit import AuditChain, AuditQuerySet, AuditRecord, ReadCount
-from console.access.models.people import User, UserManager
 from console.access.models.teams import (
     INVITATION_DAYS,
     RESERVED_SLUGS,
@@ -15,6 +14,7 @@ from console.access.models.teams import (
     Team,
     validate_team_slug,
 )
+from console.access.models.users import User, UserManager
 
 __all__ = [
     "INVITATION_DAYS",

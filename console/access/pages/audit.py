@@ -1,4 +1,4 @@
-"""The audit page: what was done, by whom, and how it ended."""
+"""The pages of the audit trail: records, read counts, and a single record."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from console.access.audit.filters import AuditFilter, ReadsFilter
-from console.access.audit.lines import download
-from console.access.audit.searching import operations, part, people, search
+from console.access.audit.jsonl import build_jsonl_download
+from console.access.audit.search import list_actors, list_operations, read_page, search_records
 from console.access.http import TeamRequest
 from console.access.models import AuditRecord, ReadCount
+from console.access.operation_labels import operation_label
 from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
@@ -29,24 +30,24 @@ from console.ui.tables import Column, Empty, Table
 
 
 @dataclass(frozen=True)
-class Value:
-    """One parameter of a record as the page shows it: what was there and what was written, as text.
+class ParameterRow:
+    """A parameter of a record as the page shows it: the values before and after the action, as text.
 
-    `edited`: whether it is known what was there.
+    `has_before`: whether the value before the action is known.
     """
 
     name: str
     before: str
     after: str
-    edited: bool
+    has_before: bool
 
     @property
-    def changed(self) -> bool:
-        """Whether an edit changed it; of what is masked it cannot be told."""
-        return self.edited and self.before != self.after
+    def is_changed(self) -> bool:
+        """Whether an edit changed the value. Changes of masked values are not detected."""
+        return self.has_before and self.before != self.after
 
 
-VALUES: Table[Value] = Table(
+PARAMETERS: Table[ParameterRow] = Table(
     id="values",
     caption=_("Parameters"),
     columns=[
@@ -54,23 +55,29 @@ VALUES: Table[Value] = Table(
         Column("after", _("Value")),
     ],
 )
-EDITED: Table[Value] = replace(
-    VALUES, columns=[VALUES.columns[0], Column("before", _("Before")), Column("after", _("After"))]
+PARAMETERS_WITH_BEFORE: Table[ParameterRow] = replace(
+    PARAMETERS,
+    columns=[PARAMETERS.columns[0], Column("before", _("Before")), Column("after", _("After"))],
 )
 
 
 def record_url(request: HttpRequest, record: AuditRecord) -> str:
-    """The page of one record, in the request's team."""
+    """Return the URL of a record's page, in the request's team."""
     return reverse("access:audit-record", args=[request.team.slug, record.pk])  # type: ignore[attr-defined]
 
 
-TABLE: Table[AuditRecord] = Table(
+RECORDS: Table[AuditRecord] = Table(
     id="audit",
     caption=_("Audit trail"),
     columns=[
         Column("at", _("Time"), kind="when", link=record_url, primary=True),
-        Column("actor_label", _("Person")),
-        Column("operation", _("Operation"), kind="code"),
+        Column("actor_label", _("User")),
+        Column(
+            "operation",
+            _("Operation"),
+            value=lambda record: record.operation_label,
+            csv=lambda record: record.operation,
+        ),
         Column("target", _("Target")),
         Column("outcome", _("Outcome"), kind="status", status="audit"),
         Column("connection", _("Connection"), narrow=False),
@@ -78,80 +85,75 @@ TABLE: Table[AuditRecord] = Table(
         Column("code", _("Code"), kind="code", hidden=True),
         Column("message", _("Message"), hidden=True),
         Column("request_id", _("Request ID"), kind="code", hidden=True),
-        Column("ip", _("Address"), hidden=True),
+        Column("ip", _("IP address"), hidden=True),
         Column("user_agent", _("Browser"), hidden=True),
         Column("job", _("Job"), kind="number", hidden=True),
     ],
     export=True,
 )
-EMPTY = Empty(
-    _("Nothing recorded"),
-    _("Changes made here or by jobs, sign-ins and revealed secrets appear here."),
+NO_RECORDS = Empty(
+    _("No records yet"),
+    _("Changes by users and jobs, sign-ins and revealed secrets appear here."),
     "history",
 )
-READS: Table[ReadCount] = Table(
+READ_COUNTS: Table[ReadCount] = Table(
     id="reads",
     caption=_("Reads"),
     columns=[
         Column("day", _("Day"), value=lambda row: row.day.isoformat(), primary=True),
-        Column("actor_label", _("Person")),
+        Column("actor_label", _("User")),
         Column("operation", _("Operation"), kind="code"),
         Column("connection", _("Connection")),
-        Column("count", _("Reads"), kind="number"),
+        Column("count", _("Number of reads"), kind="number"),
     ],
     export=True,
 )
-READS_ORDER = ("-day", "actor_label", "operation", "connection")
-NO_READS = Empty(
-    _("Nothing read yet"), _("What people and programs read from the cloud is counted by day."), "eye"
-)
-NO_READ_MATCHES = Empty(_("No count matches"), _("Change or clear the filters."), "filter-off")
-NO_MATCH = Empty(_("No record matches"), _("Change or clear the filters."), "filter-off")
+READ_COUNTS_ORDER = ("-day", "actor_label", "operation", "connection")
+NO_READS = Empty(_("No reads yet"), _("Read operations of users and programs are counted by day."), "eye")
+NO_READ_MATCHES = Empty(_("No matching reads"), _("Remove a filter, or change the search."), "filter-off")
+NO_MATCHES = Empty(_("No matching records"), _("Remove a filter, or change the search."), "filter-off")
 
 
-def trail_items(request: TeamRequest, **wanted: object) -> list[MenuItem]:
-    """The line of a page's menu that leads to the records of what it shows, by filters of the audit page.
-
-    None for those who may not read the trail.
-    """
+def audit_menu_items(request: TeamRequest, **filters: object) -> list[MenuItem]:
+    """Return the menu item that leads to the audit page with these filters; [] for users who may not read the audit trail."""
     if not request.membership.has_level(Area.AUDIT, Level.READ):
         return []
-    url = f"{reverse('access:audit', args=[request.team.slug])}?{urlencode(wanted)}"
+    url = f"{reverse('access:audit', args=[request.team.slug])}?{urlencode(filters)}"
     return [MenuItem(_("Audit trail"), url, "history")]
 
 
-def _tabs(request: TeamRequest, here: str) -> list[Tab]:
-    named = [("access:audit", _("Records")), ("access:audit-reads", _("Reads"))]
-    return [Tab(label, reverse(name, args=[request.team.slug]), name == here) for name, label in named]
+def _build_tabs(request: TeamRequest, current: str) -> list[Tab]:
+    pages = [("access:audit", _("Records")), ("access:audit-reads", _("Reads"))]
+    return [Tab(label, reverse(name, args=[request.team.slug]), name == current) for name, label in pages]
 
 
-def _connections(request: TeamRequest) -> list[str]:
+def _connection_slugs(request: TeamRequest) -> list[str]:
     return list(request.team.connections.values_list("slug", flat=True))
 
 
 @require_safe
 @requires(Area.AUDIT, Level.READ)
 def audit(request: TeamRequest) -> HttpResponseBase:
-    """The trail, newest first, filtered by the address; `?format=csv` or `jsonl` downloads all that matches."""
+    """List the records, newest first, filtered by the query; `?format=csv` or `jsonl` downloads all matching records."""
     filters = AuditFilter(request)
-    records = search(request.team, filters.wanted)
-    form = request.GET.get("format")
-    if form == "csv":
-        lines = TABLE.csv_lines(records.iterator(chunk_size=1000))
+    records = search_records(request.team, filters.query)
+    file_format = request.GET.get("format")
+    if file_format == "csv":
+        lines = RECORDS.csv_lines(records.iterator(chunk_size=1000))
         return Download(lines, f"audit-{request.team.slug}.csv", act="audit.export")
-    if form == "jsonl":
-        return download(request.team, records)
+    if file_format == "jsonl":
+        return build_jsonl_download(request.team, records)
     size, token = page_size(request), page_token(request)
-    rows, following = part(records, token, size)
-    page = TokenPage(size=size, shown=len(rows), token=token, next=following)
-    table = TABLE.bind(request, rows, page=page, empty=NO_MATCH if filters.values else EMPTY)
+    rows, next_token = read_page(records, token, size)
+    page = TokenPage(size=size, shown=len(rows), token=token, next=next_token)
+    table = RECORDS.bind(request, rows, page=page, empty=NO_MATCHES if filters.values else NO_RECORDS)
     context = {
         "table": table,
         "filters": filters,
-        "tabs": _tabs(request, "access:audit"),
-        "operations": operations(request.team),
-        "people": people(request.team),
-        "connections": _connections(request),
+        "tabs": _build_tabs(request, "access:audit"),
+        "operations": [(code, operation_label(code)) for code in list_operations(request.team)],
+        "actors": list_actors(request.team),
+        "connections": _connection_slugs(request),
     }
     return render(request, "access/audit.html", context)
 
@@ -159,21 +161,21 @@ def audit(request: TeamRequest) -> HttpResponseBase:
 @require_safe
 @requires(Area.AUDIT, Level.READ)
 def reads(request: TeamRequest) -> HttpResponseBase:
-    """How often who read what from the cloud, by day; `?format=csv` downloads all that matches."""
+    """List the read counts by day; `?format=csv` downloads all matching rows."""
     filters = ReadsFilter(request)
-    found = ReadCount.objects.filter(team=request.team, **filters.lookups).order_by(*READS_ORDER)
+    counts = ReadCount.objects.filter(team=request.team, **filters.lookups).order_by(*READ_COUNTS_ORDER)
     if request.GET.get("format") == "csv":
         name = f"reads-{request.team.slug}.csv"
-        return READS.csv_response(found.iterator(chunk_size=1000), name)
+        return READ_COUNTS.csv_response(counts.iterator(chunk_size=1000), name)
     number, size = page_number(request), page_size(request)
-    rows = found[(number - 1) * size : number * size]
-    page = Page(number, size, found.count())
-    table = READS.bind(request, rows, page=page, empty=NO_READ_MATCHES if filters.values else NO_READS)
+    rows = counts[(number - 1) * size : number * size]
+    page = Page(number, size, counts.count())
+    table = READ_COUNTS.bind(request, rows, page=page, empty=NO_READ_MATCHES if filters.values else NO_READS)
     context = {
         "table": table,
         "filters": filters,
-        "tabs": _tabs(request, "access:audit-reads"),
-        "connections": _connections(request),
+        "tabs": _build_tabs(request, "access:audit-reads"),
+        "connections": _connection_slugs(request),
     }
     return render(request, "access/audit_reads.html", context)
 
@@ -181,57 +183,63 @@ def reads(request: TeamRequest) -> HttpResponseBase:
 @require_safe
 @requires(Area.AUDIT, Level.READ)
 def record(request: TeamRequest, pk: int) -> HttpResponseBase:
-    """One record of the team's trail."""
-    found = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
-    facts = [
-        DetailItem(_("Time"), found.at, kind="when"),
-        DetailItem(_("Ended"), found.closed_at, kind="when"),
-        DetailItem(_("Person"), found.actor_label),
-        DetailItem(_("API token"), found.token),
-        DetailItem(_("Target"), found.target, copy=True),
-        DetailItem(_("Connection"), found.connection),
-        DetailItem(_("Job"), found.job),
-        DetailItem(_("Code"), found.code, kind="code", copy=True),
-        DetailItem(_("Message"), found.message),
-        DetailItem(_("Request ID"), found.request_id, kind="code", copy=True),
-        DetailItem(_("Address"), found.ip),
-        DetailItem(_("Browser"), found.user_agent),
-        DetailItem(_("Seals"), _numbers(found)),
+    """Show a record of the team."""
+    audit_record = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
+    details = [
+        DetailItem(_("Time"), audit_record.at, kind="when"),
+        DetailItem(_("End time"), audit_record.closed_at, kind="when"),
+        DetailItem(_("Operation"), audit_record.operation, kind="code"),
+        DetailItem(_("User"), audit_record.actor_label),
+        DetailItem(_("API token"), audit_record.token),
+        DetailItem(_("Target"), audit_record.target, copy=True),
+        DetailItem(_("Connection"), audit_record.connection),
+        DetailItem(_("Job"), audit_record.job),
+        DetailItem(_("Code"), audit_record.code, kind="code", copy=True),
+        DetailItem(_("Message"), audit_record.message),
+        DetailItem(_("Request ID"), audit_record.request_id, kind="code", copy=True),
+        DetailItem(_("IP address"), audit_record.ip),
+        DetailItem(_("Browser"), audit_record.user_agent),
+        DetailItem(_("Integrity"), _describe_chain_entries(audit_record)),
     ]
     context = {
-        "record": found,
-        # Whether what it was done on is still there, to be looked at.
-        "reached": request.team.connections.filter(slug=found.connection).exists(),
-        "facts": [fact for fact in facts if fact.value not in (None, "")],
-        "table": (VALUES if found.before is None else EDITED).bind(request, _values(found)),
+        "record": audit_record,
+        # Whether the connection still exists, so that its pages can be linked.
+        "connection_exists": request.team.connections.filter(slug=audit_record.connection).exists(),
+        "facts": [item for item in details if item.value not in (None, "")],
+        "table": (PARAMETERS if audit_record.before is None else PARAMETERS_WITH_BEFORE).bind(
+            request, _parameter_rows(audit_record)
+        ),
     }
     return render(request, "access/audit_record.html", context)
 
 
-def _numbers(found: AuditRecord) -> str:
-    """Which links of the team's chain the record is."""
-    numbers = [number for number in (found.opened_number, found.closed_number) if number]
-    return (
-        gettext("Links %(numbers)s of the chain") % {"numbers": in_a_row(map(str, numbers))}
-        if numbers
-        else ""
-    )
+def _describe_chain_entries(record: AuditRecord) -> str:
+    """Return the numbers of the record's entries in the team's hash chain as text; "" if it has none."""
+    numbers = [number for number in (record.opened_number, record.closed_number) if number]
+    if not numbers:
+        return ""
+    text = ngettext("Hash chain entry %(numbers)s", "Hash chain entries %(numbers)s", len(numbers))
+    return text % {"numbers": in_a_row(map(str, numbers))}
 
 
-def _values(found: AuditRecord) -> list[Value]:
-    """The parameters by name, and what an edit found in their place."""
-    before = found.before or {}
-    names = sorted({*found.parameters, *before})  # PostgreSQL keeps an order of its own
+def _parameter_rows(record: AuditRecord) -> list[ParameterRow]:
+    """Return the parameters by name, with their values before the action if they are known."""
+    before, after = record.before or {}, record.parameters
     return [
-        Value(name, _said(before.get(name, "")), _said(found.parameters.get(name, "")), edited=name in before)
-        for name in names
+        ParameterRow(
+            name,
+            _format_value(before.get(name, "")),
+            _format_value(after.get(name, "")),
+            has_before=name in before,
+        )
+        for name in sorted({*after, *before})  # PostgreSQL stores the names in an order of its own
     ]
 
 
-def _said(value: Any) -> str:
-    """A value as text: lists in one line, a structure as its names and values, one that holds others as JSON."""
+def _format_value(value: Any) -> str:
+    """Return a value as text: a list in one line, a flat structure as names and values, a nested one as JSON."""
     if isinstance(value, list):
-        return ", ".join(map(_said, value))
+        return ", ".join(map(_format_value, value))
     if isinstance(value, dict) and not any(isinstance(part, dict | list) for part in value.values()):
-        return " · ".join(f"{name}: {_said(part)}" for name, part in value.items())
+        return " · ".join(f"{name}: {_format_value(part)}" for name, part in value.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What the pages of a team share."""
+"""Functions shared by the pages of a team."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from console.access.models import Membership, Team
 from console.access.teams import Actor
 
 
-def actor_of(request: TeamRequest) -> Actor:
-    """Who changes something by this request."""
+def get_actor(request: TeamRequest) -> Actor:
+    """Return the actor of a change that is made by this request."""
     return Actor(request.membership, Origin.of(request))
 
 
-def people(team: Team) -> QuerySet[Membership]:
-    """The memberships of people: accounts made for API tokens are in no list."""
+def list_members(team: Team) -> QuerySet[Membership]:
+    """Return the memberships of users, without the accounts of API tokens."""
     return team.memberships.select_related("user").filter(user__is_service=False)
 
 
 def connection_names(team: Team) -> dict[int, str]:
-    """The names of the team's connections by id."""
+    """Return the names of the team's connections by id."""
     return dict(team.connections.values_list("pk", "name"))

@@ -1,4 +1,4 @@
-"""Inviting people: the form, a new link, taking an invitation back."""
+"""Inviting users: the form, renewing a link, withdrawing an invitation."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from console.access import invitations
 from console.access.forms import InvitationForm
 from console.access.http import TeamRequest
 from console.access.models import INVITATION_DAYS, Invitation
-from console.access.pages.common import actor_of
+from console.access.pages.common import get_actor
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
-from console.access.teams import assignable
+from console.access.teams import list_assignable_roles
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def invite(request: TeamRequest) -> HttpResponse:
-    """Invites an address: by mail where the server sends mail, else by a link that is shown once."""
-    form = InvitationForm(request.team, assignable(request.membership), request.POST or None)
+    """Invite an email address: by email if the server can send it, otherwise by a link that is shown once."""
+    form = InvitationForm(request.team, list_assignable_roles(request.membership), request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            invitation, token = invitations.invite(
-                actor_of(request), values["email"], values["name"], values["role"], form.access_scope
+            invitation, token = invitations.create_invitation(
+                get_actor(request), values["email"], values["name"], values["role"], form.access_scope
             )
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _handed_over(request, invitation, token)
+            return _deliver_link(request, invitation, token)
     context = {"form": form, "sends_mail": settings.SENDS_MAIL}
     return render(request, "access/invite.html", context, status=422 if form.errors else 200)
 
@@ -48,63 +48,59 @@ def invite(request: TeamRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def renew(request: TeamRequest, pk: int) -> HttpResponse:
-    """Makes the link anew, and sends or shows it; the old one works no more."""
-    found = _invitation(request, pk)
+    """Create a new link and send or show it; the previous link becomes invalid."""
+    present = _get_invitation(request, pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         try:
-            invitation, token = invitations.renew(actor_of(request), found)
+            invitation, token = invitations.renew_invitation(get_actor(request), present)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            return _handed_over(request, invitation, token)
-    context = {"invitation": found, "form": form, "sends_mail": settings.SENDS_MAIL}
+            return _deliver_link(request, invitation, token)
+    context = {"invitation": present, "form": form, "sends_mail": settings.SENDS_MAIL}
     return render(request, "access/invitation_renew.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def withdraw(request: TeamRequest, pk: int) -> HttpResponse:
-    """Takes an invitation back: its link works no more."""
-    found = _invitation(request, pk)
+    """Withdraw an invitation: its link becomes invalid."""
+    invitation = _get_invitation(request, pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         try:
-            invitations.withdraw(actor_of(request), found)
+            invitations.withdraw_invitation(get_actor(request), invitation)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The invitation of %(email)s is withdrawn.") % {"email": found.email})
+            messages.success(request, _("Invitation for %(email)s withdrawn.") % {"email": invitation.email})
             return redirect("access:members", request.team.slug)
-    context = {"invitation": found, "form": form}
+    context = {"invitation": invitation, "form": form}
     return render(request, "access/invitation_withdraw.html", context, status=422 if form.errors else 200)
 
 
-def _handed_over(request: TeamRequest, invitation: Invitation, token: str) -> HttpResponse:
-    """The link goes to the invited address alone, or to the inviter where no mail is sent."""
+def _deliver_link(request: TeamRequest, invitation: Invitation, token: str) -> HttpResponse:
+    """Send the link to the invited address, or show it to the inviter if the server sends no email."""
     link = request.build_absolute_uri(reverse("access:invitation-link", args=[token]))
     if not settings.SENDS_MAIL:
         context = {"invitation": invitation, "link": link, "days": INVITATION_DAYS}
-        return render(request, "access/invitation_made.html", context)
-    if invitations.send(invitation, link):
-        messages.success(
-            request, _("The invitation is on its way to %(email)s.") % {"email": invitation.email}
-        )
+        return render(request, "access/invitation_link.html", context)
+    if invitations.send_invitation(invitation, link):
+        messages.success(request, _("Invitation sent to %(email)s.") % {"email": invitation.email})
     else:
         messages.error(
             request,
-            _(
-                "The mail server did not take the mail to %(email)s. The invitation is kept: send it again later."
-            )
+            _("The email to %(email)s could not be sent. The invitation is saved. Send it again later.")
             % {"email": invitation.email},
         )
     return redirect("access:members", request.team.slug)
 
 
-def _invitation(request: TeamRequest, pk: int) -> Invitation:
-    found = get_object_or_404(request.team.invitations.select_related("invited_by"), pk=pk)
-    found.team = request.team
-    return found
+def _get_invitation(request: TeamRequest, pk: int) -> Invitation:
+    invitation = get_object_or_404(request.team.invitations.select_related("invited_by"), pk=pk)
+    invitation.team = request.team
+    return invitation

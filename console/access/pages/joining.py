@@ -1,10 +1,10 @@
-"""Accepting an invitation: the link, and the page it leads to."""
+"""Accepting an invitation: the link, and the page that it opens."""
 
 from __future__ import annotations
 
-from allauth.account.adapter import get_adapter  # type: ignore[import-not-found]
-from allauth.account.internal.flows.login import record_authentication  # type: ignore[import-not-found]
-from allauth.account.utils import perform_login  # type: ignore[import-not-found]
+from allauth.account.adapter import get_adapter  # type: ignore[import-not-opened]
+from allauth.account.internal.flows.login import record_authentication  # type: ignore[import-not-opened]
+from allauth.account.utils import perform_login  # type: ignore[import-not-opened]
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
@@ -21,19 +21,19 @@ from console.access.audit import Origin
 from console.access.forms import JoinForm
 from console.access.models import Invitation, Membership
 
-# Where the session keeps which invitation was opened: its digest, which opens nothing by itself.
-_OPENED = "invitation"
+# The session key for the digest of the opened invitation. A digest alone does not open an invitation.
+_SESSION_KEY = "invitation"
 
 
 @login_not_required
 @never_cache
 @require_safe
 def link(request: HttpRequest, token: str) -> HttpResponse:
-    """Takes the token out of the address at once, so that no later request, log line or referrer has it."""
-    digest = invitations.digest_of(token)
-    request.session.pop(_OPENED, None)
-    if invitations.open_invitation(digest) is not None:
-        request.session[_OPENED] = digest
+    """Remove the token from the URL immediately, so that no later request, log line or referrer contains it."""
+    digest = invitations.digest_token(token)
+    request.session.pop(_SESSION_KEY, None)
+    if invitations.find_open_invitation(digest) is not None:
+        request.session[_SESSION_KEY] = digest
     response = redirect("access:invitation")
     response["Referrer-Policy"] = "no-referrer"
     return response
@@ -44,62 +44,63 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest) -> HttpResponseBase:
-    """The invitation that was opened last: accepted by who has its address, or by a new person who chooses a password.
+    """Show the invitation that was opened last. Its addressee accepts it, or a new user joins by choosing a password.
 
-    A stranger is shown the same whether the address has an account or not: who invited may hold the link.
+    A visitor who is not signed in sees the same page whether or not the address has an account, because the inviter may have
+    the link.
     """
-    found = invitations.open_invitation(request.session.get(_OPENED, ""))
-    if found is None:
-        return _closed(request)
+    opened = invitations.find_open_invitation(request.session.get(_SESSION_KEY, ""))
+    if opened is None:
+        return _show_closed(request)
     if not request.user.is_authenticated:
-        return _stranger(request, found)
-    if request.user.email == found.email:
-        return _invited(request, found)
+        return _join_as_new_user(request, opened)
+    if request.user.email == opened.email:
+        return _join_as_user(request, opened)
     if request.method == "POST":  # the button "Sign out"
         get_adapter(request).logout(request)
-        request.session[_OPENED] = found.digest
+        request.session[_SESSION_KEY] = opened.digest
         return redirect("access:invitation")
-    return render(request, "access/invitation_of_another.html", {"invitation": found})
+    return render(request, "access/invitation_wrong_account.html", {"invitation": opened})
 
 
-def _invited(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _join_as_user(request: HttpRequest, opened: Invitation) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "access/invitation_accept.html", {"invitation": found})
+        return render(request, "access/invitation_accept.html", {"invitation": opened})
     try:
-        membership = invitations.accept(found.digest, request.user, Origin.of(request))  # type: ignore[arg-type]
-    except invitations.NotOpen:
-        return _closed(request)
-    return _welcome(request, membership)
+        membership = invitations.accept_invitation(opened.digest, request.user, Origin.of(request))  # type: ignore[arg-type]
+    except invitations.InvitationClosed:
+        return _show_closed(request)
+    return _finish_joining(request, membership)
 
 
-def _stranger(request: HttpRequest, found: Invitation) -> HttpResponseBase:
-    form = JoinForm(found.email, request.POST or None, initial={"name": found.name})
+def _join_as_new_user(request: HttpRequest, opened: Invitation) -> HttpResponseBase:
+    form = JoinForm(opened.email, request.POST or None, initial={"name": opened.name})
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            membership = invitations.accept_as_new_person(
-                found.digest, values["name"], values["password1"], Origin.of(request)
+            membership = invitations.accept_as_new_user(
+                opened.digest, values["name"], values["password1"], Origin.of(request)
             )
-        except invitations.NotOpen:
-            return _closed(request)
+        except invitations.InvitationClosed:
+            return _show_closed(request)
         except ValidationError as error:
             form.add_error(None, error)
         else:
             record_authentication(request, membership.user, method="password", email=membership.user.email)
-            _welcome(request, membership)
+            _finish_joining(request, membership)
             return perform_login(  # type: ignore[no-any-return]
                 request, membership.user, redirect_url=reverse("access:team", args=[membership.team.slug])
             )
-    context = {"invitation": found, "form": form}
+    context = {"invitation": opened, "form": form}
     return render(request, "access/invitation_join.html", context, status=422 if form.errors else 200)
 
 
-def _welcome(request: HttpRequest, membership: Membership) -> HttpResponse:
-    request.session.pop(_OPENED, None)
-    messages.success(request, _("You are a member of %(team)s now.") % {"team": membership.team})
+def _finish_joining(request: HttpRequest, membership: Membership) -> HttpResponse:
+    request.session.pop(_SESSION_KEY, None)
+    messages.success(request, _("You joined %(team)s.") % {"team": membership.team})
     return redirect("access:team", membership.team.slug)
 
 
-def _closed(request: HttpRequest) -> HttpResponse:
-    request.session.pop(_OPENED, None)
+def _show_closed(request: HttpRequest) -> HttpResponse:
+    request.session.pop(_SESSION_KEY, None)
     return render(request, "access/invitation_closed.html", status=404)

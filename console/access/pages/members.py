@@ -1,4 +1,4 @@
-"""Who belongs to the team: the list, a person's page, and changing either."""
+"""The members of a team: the list, a member's page, editing, removal and the transfer of ownership."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from console.access import invitations, teams
 from console.access.forms import GrantForm
 from console.access.http import TeamRequest
 from console.access.models import Invitation, Membership
-from console.access.pages.audit import trail_items
-from console.access.pages.common import actor_of, connection_names, people
+from console.access.pages.audit import audit_menu_items
+from console.access.pages.common import connection_names, get_actor, list_members
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
-from console.access.scope import in_words
-from console.access.teams import assignable, is_owner, may_change
+from console.access.scope import describe_scope
+from console.access.teams import is_owner, list_assignable_roles, may_change_member
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.tables import Column, Table
 
 
 class MemberFilters(FilterForm):
-    """Which members to show."""
+    """The filters of the list of members."""
 
     q = forms.CharField(label=gettext_lazy("Search members"), required=False, max_length=80)
     role = forms.ChoiceField(label=gettext_lazy("Role"), required=False)
@@ -44,12 +44,12 @@ class MemberFilters(FilterForm):
         self.full_clean()
 
 
-def _person_url(request: HttpRequest, member: Membership) -> str:
+def _member_url(request: HttpRequest, member: Membership) -> str:
     return reverse("access:member", args=[member.team.slug, member.pk])
 
 
 def members_table(names: dict[int, str]) -> Table[Membership]:
-    """The list of members; `names` are those of the team's connections, for the words about reach."""
+    """Return the table of members; `names` are those of the team's connections, for the access scopes."""
     return Table(
         id="members",
         caption=gettext_lazy("Members"),
@@ -58,15 +58,15 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 "name",
                 pgettext_lazy("of a person", "Name"),
                 value=lambda member: str(member.user),
-                link=_person_url,
+                link=_member_url,
                 primary=True,
             ),
-            Column("email", gettext_lazy("E-mail address"), value=lambda member: member.user.email),
+            Column("email", gettext_lazy("Email address"), value=lambda member: member.user.email),
             Column("role", gettext_lazy("Role"), value=lambda member: str(member.own_role.label)),
             Column(
                 "scope",
-                gettext_lazy("Reach"),
-                value=lambda member: in_words(member.own_scope, names),
+                gettext_lazy("Access scope"),
+                value=lambda member: describe_scope(member.own_scope, names),
                 kind="phrase",
             ),
             Column(
@@ -77,7 +77,7 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
             ),
             Column(
                 "source",
-                gettext_lazy("Came by"),
+                gettext_lazy("Joined via"),
                 value=lambda member: member.get_source_display(),
                 hidden=True,
             ),
@@ -87,28 +87,28 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
 
 
 @dataclass(frozen=True)
-class Invited:
-    """A line of the list of invitations."""
+class InvitationRow:
+    """A row of the table of invitations. `may_change`: whether the present user may renew and withdraw it."""
 
     invitation: Invitation
-    state: str
-    changeable: bool
+    status: str
+    may_change: bool
 
 
-def invitations_table(names: dict[int, str]) -> Table[Invited]:
-    """The list of invitations that nobody accepted or withdrew."""
+def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
+    """Return the table of invitations that were neither accepted nor withdrawn."""
     return Table(
         id="invitations",
         caption=gettext_lazy("Invitations"),
         columns=[
             Column(
-                "email", gettext_lazy("E-mail address"), value=lambda row: row.invitation.email, primary=True
+                "email", gettext_lazy("Email address"), value=lambda row: row.invitation.email, primary=True
             ),
             Column("role", gettext_lazy("Role"), value=lambda row: str(row.invitation.own_role.label)),
             Column(
                 "scope",
-                gettext_lazy("Reach"),
-                value=lambda row: in_words(row.invitation.own_scope, names),
+                gettext_lazy("Access scope"),
+                value=lambda row: describe_scope(row.invitation.own_scope, names),
                 kind="phrase",
             ),
             Column(
@@ -116,9 +116,12 @@ def invitations_table(names: dict[int, str]) -> Table[Invited]:
                 gettext_lazy("Invited by"),
                 value=lambda row: str(row.invitation.invited_by or ""),
             ),
-            Column("state", gettext_lazy("State"), kind="status", status="invitation"),
+            Column("status", gettext_lazy("Status"), kind="status", status="invitation"),
             Column(
-                "expires_at", gettext_lazy("Until"), value=lambda row: row.invitation.expires_at, kind="when"
+                "expires_at",
+                gettext_lazy("Expires"),
+                value=lambda row: row.invitation.expires_at,
+                kind="when",
             ),
         ],
         row_template="access/_invitation_row.html",
@@ -128,40 +131,42 @@ def invitations_table(names: dict[int, str]) -> Table[Invited]:
 @require_safe
 @requires(Area.MEMBERS, Level.READ)
 def members(request: TeamRequest) -> HttpResponse:
-    """The team's people, and the invitations that are open."""
+    """List the team's members and its invitations."""
     names = connection_names(request.team)
     filters = MemberFilters(request)
-    found = sorted(
-        _found(people(request.team), filters.values), key=lambda one: (str(one.user).casefold(), one.pk)
+    memberships = sorted(
+        _filter_members(list_members(request.team), filters.values),
+        key=lambda membership: (str(membership.user).casefold(), membership.pk),
     )
-    for grant in found:
-        grant.team = request.team  # whose roles are read once
-    invited = _invited(request)
+    for membership in memberships:
+        membership.team = request.team  # so that its roles are read only once
+    invitation_rows = _invitation_rows(request)
     context = {
-        "table": members_table(names).bind(request, found),
+        "table": members_table(names).bind(request, memberships),
         "filters": filters,
-        "invited": invitations_table(names).bind(request, invited) if invited else None,
+        "invitations": invitations_table(names).bind(request, invitation_rows) if invitation_rows else None,
         "may_add": request.membership.has_level(Area.MEMBERS, Level.WRITE),
     }
     return render(request, "access/members.html", context)
 
 
-def _invited(request: TeamRequest) -> list[Invited]:
-    waiting = list(request.team.invitations.select_related("invited_by"))
+def _invitation_rows(request: TeamRequest) -> list[InvitationRow]:
+    team_invitations = list(request.team.invitations.select_related("invited_by"))
+    inviter_ids = {invitation.invited_by_id for invitation in team_invitations}
     inviters: dict[int | None, Membership] = {}
-    for inviter in people(request.team).filter(user__in={row.invited_by_id for row in waiting}):
+    for inviter in list_members(request.team).filter(user__in=inviter_ids):
         inviter.team = request.team
         inviters[inviter.user_id] = inviter
-    may_give = {role.slug for role in assignable(request.membership)}
+    assignable_slugs = {role.slug for role in list_assignable_roles(request.membership)}
     rows = []
-    for row in waiting:
-        row.team = request.team
-        state = invitations.state(row, inviters.get(row.invited_by_id))
-        rows.append(Invited(row, state, row.role_slug in may_give))
+    for invitation in team_invitations:
+        invitation.team = request.team
+        status = invitations.invitation_status(invitation, inviters.get(invitation.invited_by_id))
+        rows.append(InvitationRow(invitation, status, invitation.role_slug in assignable_slugs))
     return rows
 
 
-def _found(members: QuerySet[Membership], values: dict[str, Any]) -> QuerySet[Membership]:
+def _filter_members(members: QuerySet[Membership], values: dict[str, Any]) -> QuerySet[Membership]:
     if "q" in values:
         members = members.filter(Q(user__name__icontains=values["q"]) | Q(user__email__icontains=values["q"]))
     if "role" in values:
@@ -172,121 +177,130 @@ def _found(members: QuerySet[Membership], values: dict[str, Any]) -> QuerySet[Me
 @require_safe
 @requires(Area.MEMBERS, Level.READ)
 def member(request: TeamRequest, pk: int) -> HttpResponse:
-    """A person in the team: what they may do, how far it reaches, and what can be changed."""
-    found = _member(request, pk)
-    own = found.pk == request.membership.pk
-    changeable = may_change(request.membership, found)
-    access_scope = found.own_scope
+    """Show a member: their role, access scope and the actions that are available."""
+    membership = _get_member(request, pk)
+    is_self = membership.pk == request.membership.pk
+    may_edit = may_change_member(request.membership, membership)
+    access_scope = membership.own_scope
     names = connection_names(request.team)
     context = {
-        "member": found,
-        "own": own,
-        "changeable": changeable,
-        "removable": changeable or own,
-        "transferable": is_owner(request.membership) and not own and found.user.is_active,
+        "member": membership,
+        "is_self": is_self,
+        "may_edit": may_edit,
+        "may_remove": may_edit or is_self,
+        "may_transfer": is_owner(request.membership) and not is_self and membership.user.is_active,
         "access_scope": access_scope,
-        "scope": in_words(access_scope, names),
+        "scope": describe_scope(access_scope, names),
         "products": sorted(access_scope.products),
         "groups": sorted(access_scope.groups),
-        "connections": [names.get(pk, _("a deleted connection")) for pk in sorted(access_scope.connections)],
+        "connections": [names.get(pk, _("deleted connection")) for pk in sorted(access_scope.connections)],
     }
-    context["trail"] = trail_items(request, person=found.user.email)
+    context["audit_items"] = audit_menu_items(request, person=membership.user.email)
     return render(request, "access/member.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def member_edit(request: TeamRequest, pk: int) -> HttpResponse:
-    """Changes a person's role and reach."""
-    found = _member(request, pk)
-    if not may_change(request.membership, found):
-        raise PermissionDenied(_("This person's role reaches further than yours."))
-    form = GrantForm(request.team, assignable(request.membership), request.POST or None, grant=found)
+    """Edit a member's role and access scope."""
+    membership = _get_member(request, pk)
+    if not may_change_member(request.membership, membership):
+        raise PermissionDenied(_("This user's role has more permissions than yours. Ask a team owner."))
+    form = GrantForm(
+        request.team, list_assignable_roles(request.membership), request.POST or None, grant=membership
+    )
     if request.method == "POST" and form.is_valid():
         try:
-            teams.change_member(actor_of(request), found, form.cleaned_data["role"], form.access_scope)
+            teams.change_member(get_actor(request), membership, form.cleaned_data["role"], form.access_scope)
         except ValidationError as error:
             form.add_error("role", error)
         else:
-            text = _("%(person)s has the role “%(role)s” now.")
-            messages.success(request, text % {"person": found.user, "role": found.own_role.label})
+            text = _("%(person)s now has the role “%(role)s”.")
+            messages.success(request, text % {"person": membership.user, "role": membership.own_role.label})
             return redirect("access:members", request.team.slug)
-    context = {"member": found, "form": form}
+    context = {"member": membership, "form": form}
     return render(request, "access/member_edit.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_remove(request: TeamRequest, pk: int) -> HttpResponse:
-    """Takes a member out of the team, or lets anyone leave it."""
-    return _leave(request) if pk == request.membership.pk else _remove(request, pk=pk)
+    """Remove a member from the team, or let the user leave it."""
+    return _leave_team(request) if pk == request.membership.pk else _remove_other(request, pk=pk)
 
 
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
-def _remove(request: TeamRequest, pk: int) -> HttpResponse:
-    found = _member(request, pk)
+@requires_reauthentication
+def _remove_other(request: TeamRequest, pk: int) -> HttpResponse:
+    membership = _get_member(request, pk)
     back = reverse("access:members", args=[request.team.slug])
-    said = _("%(person)s is no longer a member.") % {"person": found.user}
-    return _out(request, found, said, back, leaving=False)
+    message = _("%(person)s is no longer a member.") % {"person": membership.user}
+    return _confirm_removal(request, membership, message, back, is_leaving=False)
 
 
-def _leave(request: TeamRequest) -> HttpResponse:
-    said = _("You left the team %(team)s.") % {"team": request.team}
-    return _out(request, request.membership, said, reverse("access:home"), leaving=True)
+def _leave_team(request: TeamRequest) -> HttpResponse:
+    message = _("You left the team %(team)s.") % {"team": request.team}
+    return _confirm_removal(request, request.membership, message, reverse("access:home"), is_leaving=True)
 
 
-def _out(request: TeamRequest, found: Membership, said: str, back: str, *, leaving: bool) -> HttpResponse:
+def _confirm_removal(
+    request: TeamRequest, membership: Membership, message: str, back: str, *, is_leaving: bool
+) -> HttpResponse:
     form = forms.Form(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            teams.remove_member(actor_of(request), found)
+            teams.remove_member(get_actor(request), membership)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, said)
+            messages.success(request, message)
             return redirect(back)
-    stuck = leaving and teams.is_last_owner(found)
-    context = {"member": found, "leaving": leaving, "stuck": stuck, "form": form, "back": back}
+    context = {
+        "member": membership,
+        "is_leaving": is_leaving,
+        "is_last_owner": is_leaving and teams.is_last_owner(membership),
+        "form": form,
+        "back": back,
+    }
     return render(request, "access/member_remove.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.SECRET)
-@reauthenticated
+@requires_reauthentication
 def member_transfer(request: TeamRequest, pk: int) -> HttpResponse:
-    """Hands the ownership over, after the team's name was typed: the person becomes owner, who hands over administrator."""
-    found = _member(request, pk)
-    form = ConfirmForm(request.team.name, request.POST or None, label=_("Name of the team"))
+    """Transfer the ownership once the team's name is entered: the member becomes owner, the present user administrator."""
+    membership = _get_member(request, pk)
+    form = ConfirmForm(request.team.name, request.POST or None, label=_("Team name"))
     if request.method == "POST" and form.is_valid():
         try:
-            teams.transfer_ownership(actor_of(request), found)
+            teams.transfer_ownership(get_actor(request), membership)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("%(person)s is owner now.") % {"person": found.user})
+            messages.success(request, _("%(person)s is now owner.") % {"person": membership.user})
             return redirect("access:member", request.team.slug, request.membership.pk)
-    back = reverse("access:member", args=[request.team.slug, found.pk])
+    back = reverse("access:member", args=[request.team.slug, membership.pk])
     context = {
-        "title": _("Hand the ownership over to %(person)s?") % {"person": found.user},
+        "title": _("Transfer ownership to %(person)s?") % {"person": membership.user},
         "consequences": [
-            _("%(person)s becomes owner: with everything, and the say who else may be owner.")
-            % {"person": found.user},
+            _("%(person)s becomes owner, gets full access and can assign owners.")
+            % {"person": membership.user},
             _("You become administrator. Only an owner can make you owner again."),
         ],
         "form": form,
-        "submit": _("Hand over"),
+        "submit": _("Transfer ownership"),
         "cancel": back,
         "crumbs": [
             (request.team.name, ""),
             (_("Members"), reverse("access:members", args=[request.team.slug])),
-            (str(found.user), back),
+            (str(membership.user), back),
         ],
     }
     return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
 
 
-def _member(request: TeamRequest, pk: int) -> Membership:
-    found = get_object_or_404(people(request.team), pk=pk)
-    found.team = request.team
-    return found
+def _get_member(request: TeamRequest, pk: int) -> Membership:
+    membership = get_object_or_404(list_members(request.team), pk=pk)
+    membership.team = request.team
+    return membership

@@ -1,4 +1,4 @@
-"""The team's roles: the list, what each may do, and the editor of its own ones."""
+"""The roles of a team: the list, the permissions of a role, and the editor of custom roles."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.access import custom_roles
 from console.access.http import TeamRequest
 from console.access.models import CustomRole
-from console.access.pages.common import actor_of, people
-from console.access.pages.matrix import RoleForm, matrix, summary
+from console.access.pages.common import get_actor, list_members
+from console.access.pages.matrix import RoleForm, build_matrix, summarize_role
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import BUILT_IN, Area, Level, Role
 from console.cloud.catalogue import operations
 from console.ui.forms import ConfirmForm
@@ -29,18 +29,18 @@ def _role_url(request: HttpRequest, role: Role) -> str:
     return reverse("access:role", args=[request.team.slug, role.slug])  # type: ignore[attr-defined]
 
 
-def roles_table(held: dict[str, int]) -> Table[Role]:
-    """The list of roles; `held` is how many members have each."""
+def roles_table(member_counts: dict[str, int]) -> Table[Role]:
+    """Return the table of roles; `member_counts` are the numbers of members by role slug."""
     return Table(
         id="roles",
         caption=gettext_lazy("Roles"),
         columns=[
             Column("name", gettext_lazy("Role"), value=lambda role: role.label, link=_role_url, primary=True),
-            Column("summary", gettext_lazy("What it is for"), value=lambda role: str(role.summary)),
+            Column("summary", gettext_lazy("Description"), value=lambda role: str(role.summary)),
             Column(
                 "kind",
-                gettext_lazy("Kind"),
-                value=lambda role: _("Built in") if role.slug in BUILT_IN else _("The team's own"),
+                gettext_lazy("Type"),
+                value=lambda role: _("Built-in") if role.slug in BUILT_IN else _("Custom"),
             ),
             Column(
                 "operations",
@@ -49,7 +49,10 @@ def roles_table(held: dict[str, int]) -> Table[Role]:
                 kind="number",
             ),
             Column(
-                "members", gettext_lazy("Members"), value=lambda role: held.get(role.slug, 0), kind="number"
+                "members",
+                gettext_lazy("Members"),
+                value=lambda role: member_counts.get(role.slug, 0),
+                kind="number",
             ),
         ],
     )
@@ -58,10 +61,10 @@ def roles_table(held: dict[str, int]) -> Table[Role]:
 @require_safe
 @requires(Area.MEMBERS, Level.READ)
 def roles(request: TeamRequest) -> HttpResponse:
-    """The roles that the team can give."""
-    counted = people(request.team).order_by().values_list("role_slug").annotate(Count("pk"))
+    """List the roles of the team."""
+    member_counts = list_members(request.team).order_by().values_list("role_slug").annotate(Count("pk"))
     context = {
-        "table": roles_table(dict(counted)).bind(request, request.team.roles.values()),
+        "table": roles_table(dict(member_counts)).bind(request, request.team.roles.values()),
         "may_add": request.membership.has_level(Area.MEMBERS, Level.WRITE),
     }
     return render(request, "access/roles.html", context)
@@ -70,93 +73,93 @@ def roles(request: TeamRequest) -> HttpResponse:
 @require_safe
 @requires(Area.MEMBERS, Level.READ)
 def role(request: TeamRequest, slug: str) -> HttpResponse:
-    """What a role may do; `?compare=` marks where another one differs."""
-    found = _role(request, slug)
+    """Show the permissions of a role; `?compare=` marks the differences from another one."""
+    selected = _get_role(request, slug)
     compared = request.team.roles.get(request.GET.get("compare", ""))
-    own = request.team.custom_roles.filter(slug=slug).first()
+    custom = request.team.custom_roles.filter(slug=slug).first()
     context = {
-        "role": found,
-        "rows": matrix(found, compared=compared),
-        "summary": summary(found),
+        "role": selected,
+        "rows": build_matrix(selected, compared=compared),
+        "summary": summarize_role(selected),
         "compared": compared,
-        "others": [other for other in request.team.roles.values() if other.slug != slug],
-        "editable": own is not None and custom_roles.may_edit(request.membership, found),
+        "other_roles": [other for other in request.team.roles.values() if other.slug != slug],
+        "may_edit": custom is not None and custom_roles.may_edit_role(request.membership, selected),
         "may_add": request.membership.has_level(Area.MEMBERS, Level.WRITE),
-        "uses": custom_roles.uses(own) if own else "",
+        "uses": custom_roles.describe_uses(custom) if custom else "",
     }
     return render(request, "access/role.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def role_add(request: TeamRequest) -> HttpResponse:
-    """A new role, begun as a copy of `?from=`, cut to what the editor's own role reaches."""
+    """Create a role from a copy of `?from=`, limited to the permissions of the editor's own role."""
     editor = request.membership.role
-    start = request.team.role(request.GET.get("from", "viewer")).at_most(editor)
-    typed = {name: request.GET.get(name, "") for name in ("name", "description")}
-    form = RoleForm(editor, start, request.POST or None, initial=typed)
+    template = request.team.role(request.GET.get("from", "viewer")).limit_to(editor)
+    initial = {name: request.GET.get(name, "") for name in ("name", "description")}
+    form = RoleForm(editor, template, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            made = custom_roles.create(actor_of(request), form.draft)
+            created = custom_roles.create_role(get_actor(request), form.draft)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The role “%(role)s” is made.") % {"role": made.name})
-            return redirect("access:role", request.team.slug, made.slug)
-    return _editor(request, form, None)
+            messages.success(request, _("Role “%(role)s” created.") % {"role": created.name})
+            return redirect("access:role", request.team.slug, created.slug)
+    return _show_editor(request, form, None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def role_edit(request: TeamRequest, slug: str) -> HttpResponse:
-    """Changes a role of the team's own; built-in ones are as they are."""
-    own = _own(request, slug)
-    seen = request.POST.get("seen", own.updated_at.isoformat())
+    """Edit a custom role. Built-in roles cannot be edited."""
+    custom = _get_custom_role(request, slug)
+    seen = request.POST.get("seen", custom.updated_at.isoformat())
     form = RoleForm(
         request.membership.role,
-        own,
+        custom,
         request.POST or None,
-        initial={"name": own.name, "description": own.description},
+        initial={"name": custom.name, "description": custom.description},
     )
     if request.method == "POST" and form.is_valid():
         try:
-            if seen != own.updated_at.isoformat():
-                raise custom_roles.changed_meanwhile()
-            custom_roles.edit(actor_of(request), own, form.draft)
+            if seen != custom.updated_at.isoformat():
+                raise custom_roles.role_changed_error()
+            custom_roles.edit_role(get_actor(request), custom, form.draft)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The role “%(role)s” is saved.") % {"role": form.draft.name})
-            return redirect("access:role", request.team.slug, own.slug)
-    return _editor(request, form, own, seen=seen)
+            messages.success(request, _("Role “%(role)s” saved.") % {"role": form.draft.name})
+            return redirect("access:role", request.team.slug, custom.slug)
+    return _show_editor(request, form, custom, seen=seen)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def role_delete(request: TeamRequest, slug: str) -> HttpResponse:
-    """Deletes a role that nothing uses, after its name was typed."""
-    own = _own(request, slug)
-    form = ConfirmForm(own.name, request.POST or None, label=_("Name of the role"))
+    """Delete an unused role once its name is entered."""
+    custom = _get_custom_role(request, slug)
+    form = ConfirmForm(custom.name, request.POST or None, label=_("Role name"))
     if request.method == "POST" and form.is_valid():
         try:
-            custom_roles.delete(actor_of(request), own)
+            custom_roles.delete_role(get_actor(request), custom)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The role “%(role)s” is deleted.") % {"role": own.name})
+            messages.success(request, _("Role “%(role)s” deleted.") % {"role": custom.name})
             return redirect("access:roles", request.team.slug)
-    back = reverse("access:role", args=[request.team.slug, own.slug])
+    back = reverse("access:role", args=[request.team.slug, custom.slug])
     context = {
-        "title": _("Delete the role “%(role)s”?") % {"role": own.name},
+        "title": _("Delete the role “%(role)s”?") % {"role": custom.name},
         "form": form,
         "cancel": back,
         "crumbs": [
             (request.team.name, ""),
             (_("Roles"), reverse("access:roles", args=[request.team.slug])),
-            (own.name, back),
+            (custom.name, back),
         ],
     }
     return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
@@ -165,34 +168,39 @@ def role_delete(request: TeamRequest, slug: str) -> HttpResponse:
 @require_safe
 @requires(Area.MEMBERS, Level.WRITE)
 def role_preview(request: TeamRequest) -> HttpResponse:
-    """What a role of the chosen levels could do, for the editor while it is open."""
+    """Describe a role with the selected levels, for the open editor."""
     form = RoleForm(request.membership.role, BUILT_IN["viewer"], request.GET)
-    return render(request, "access/_role_summary.html", {"summary": summary(form.shown_role)})
+    return render(request, "access/_role_summary.html", {"summary": summarize_role(form.present_role)})
 
 
-def _editor(request: TeamRequest, form: RoleForm, own: CustomRole | None, seen: str = "") -> HttpResponse:
+def _show_editor(
+    request: TeamRequest, form: RoleForm, custom: CustomRole | None, seen: str = ""
+) -> HttpResponse:
     context = {
         "form": form,
-        "own": own,
+        "custom": custom,
         "seen": seen,
-        "summary": summary(form.shown_role),
+        "summary": summarize_role(form.present_role),
         "roles": request.team.roles.values(),
-        "copied": request.GET.get("from", "viewer"),
+        "copied_slug": request.GET.get("from", "viewer"),
     }
     return render(request, "access/role_edit.html", context, status=422 if form.errors else 200)
 
 
-def _role(request: TeamRequest, slug: str) -> Role:
-    found = request.team.roles.get(slug)
-    if found is None:
+def _get_role(request: TeamRequest, slug: str) -> Role:
+    selected = request.team.roles.get(slug)
+    if selected is None:
         raise Http404
-    return found
+    return selected
 
 
-def _own(request: TeamRequest, slug: str) -> CustomRole:
-    """The team's own role; raises Http404 for another's and for a built-in one, PermissionDenied when it exceeds the person's."""
-    found = get_object_or_404(request.team.custom_roles, slug=slug)
-    found.team = request.team
-    if not custom_roles.may_edit(request.membership, found.role):
-        raise PermissionDenied(_("This role reaches further than yours."))
-    return found
+def _get_custom_role(request: TeamRequest, slug: str) -> CustomRole:
+    """Return a custom role of the team.
+
+    Raises Http404 for another team's and for a built-in role, PermissionDenied if it exceeds the user's own role.
+    """
+    custom = get_object_or_404(request.team.custom_roles, slug=slug)
+    custom.team = request.team
+    if not custom_roles.may_edit_role(request.membership, custom.role):
+        raise PermissionDenied(_("This role has more permissions than yours. Ask a team owner."))
+    return custom

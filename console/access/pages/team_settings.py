@@ -1,4 +1,4 @@
-"""A team's rules, its end, and the beginning of another."""
+"""The settings of a team, deleting it, and creating another one."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from django.views.decorators.http import require_http_methods
 from console.access import team_settings
 from console.access.audit import Origin
 from console.access.forms import TeamForm, TeamSettingsForm
-from console.access.http import PersonRequest, TeamRequest
+from console.access.http import TeamRequest, UserRequest
 from console.access.models import Team
-from console.access.pages.common import actor_of
+from console.access.pages.common import get_actor
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
 from console.ui.forms import ConfirmForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.SECRET)
-@reauthenticated
+@requires_reauthentication
 def settings(request: TeamRequest) -> HttpResponse:
-    """Changes the team's rules."""
-    # A copy for the form to change: the page's frame shows the team as it is stored.
+    """Edit the settings of the team."""
+    # The form changes a copy: the rest of the page shows the team as it is stored.
     form = TeamSettingsForm(request.POST or None, instance=Team.objects.get(pk=request.team.pk))
     if request.method == "POST" and form.is_valid():
         try:
-            team_settings.change_settings(actor_of(request), form.changes)
+            team_settings.change_settings(get_actor(request), form.changes)
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("Saved."))
+            messages.success(request, _("Settings saved."))
             return redirect("access:settings", request.team.slug)
-    context = {"form": form, "deletable": not request.team.connections.exists()}
+    context = {"form": form, "is_deletable": not request.team.connections.exists()}
     return render(request, "access/settings.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.SECRET)
-@reauthenticated
+@requires_reauthentication
 def delete(request: TeamRequest) -> HttpResponse:
-    """Deletes a team without connections, after its name was typed."""
-    form = ConfirmForm(request.team.name, request.POST or None, label=_("Name of the team"))
+    """Delete a team without connections once its name is entered."""
+    form = ConfirmForm(request.team.name, request.POST or None, label=_("Team name"))
     if request.method == "POST" and form.is_valid():
         try:
-            team_settings.delete_team(actor_of(request))
+            team_settings.delete_team(get_actor(request))
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The team %(team)s is deleted.") % {"team": request.team})
+            messages.success(request, _("Team %(team)s deleted.") % {"team": request.team})
             return redirect("access:home")
     back = reverse("access:settings", args=[request.team.slug])
     context = {
         "title": _("Delete the team %(team)s?") % {"team": request.team},
         "consequences": [
-            _("Its members lose their access. Their accounts stay."),
-            _("Its roles, invitations, API tokens and sign-on rules are deleted."),
+            _("Its members lose access. Their accounts are kept."),
+            _("Its roles, invitations, API tokens and SSO rules are deleted."),
         ],
         "form": form,
         "cancel": back,
@@ -70,30 +70,30 @@ def delete(request: TeamRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def new_team(request: PersonRequest) -> HttpResponse:
-    """Makes another team, by somebody who owns one; they own it too."""
-    if not team_settings.may_make_teams(request.user):
-        raise PermissionDenied(_("Only who owns a team may make another."))
-    return _new_team(request)
+def new_team(request: UserRequest) -> HttpResponse:
+    """Create another team. Only team owners can do that; they become its owner."""
+    if not team_settings.may_create_teams(request.user):
+        raise PermissionDenied(_("Only team owners can create teams."))
+    return _create_team(request)
 
 
-@reauthenticated
-def _new_team(request: PersonRequest) -> HttpResponse:
+@requires_reauthentication
+def _create_team(request: UserRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            made = team_settings.create_team(request.user, values["name"], values["slug"], Origin.of(request))
+            team = team_settings.create_team(request.user, values["name"], values["slug"], Origin.of(request))
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The team %(team)s is made. You are its owner.") % {"team": made})
-            return redirect("access:team", made.slug)
+            messages.success(request, _("Team %(team)s created. You are its owner.") % {"team": team})
+            return redirect("access:team", team.slug)
     context = {
-        "title": _("New team"),
-        "lead": _("A team has its own connections, members and audit trail. You will be its owner."),
+        "title": _("Create team"),
+        "lead": _("A team has its own connections, members and audit trail. You become its owner."),
         "form": form,
-        "submit": _("Make the team"),
+        "submit": _("Create team"),
         "cancel": reverse("access:home"),
     }
     return render(request, "ui/form_page.html", context, status=422 if form.errors else 200)

@@ -22,7 +22,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.access.audit import Origin, storable
+from console.access.audit import Origin, clean_text
 from console.access.models import User
 from console.access.sign_in.upkeep import LOG_RETENTION_DAYS
 
@@ -31,7 +31,7 @@ _IPV6_PREFIX = 64  # the network that a provider gives to one customer
 
 def account_name(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
     """Return the key that failures are counted under: the email address, normalized, whether an account exists or not."""
-    return storable(str((credentials or {}).get("email") or "").strip().lower(), 255)
+    return clean_text(str((credentials or {}).get("email") or "").strip().lower(), 255)
 
 
 def client_address(request: HttpRequest) -> str:

@@ -18,7 +18,7 @@ from django.urls import include, path, re_path
 from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.sign_in.views import ActivateTOTPView, ReauthenticateWebAuthnView
 
 
@@ -40,7 +40,7 @@ urlpatterns = [
     path("signup/", views.signup, name="account_signup"),  # says that sign-up is closed
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("password/change/", views.password_change, name="account_change_password"),
-    path("password/set/", reauthenticated(views.password_set), name="account_set_password"),
+    path("password/set/", requires_reauthentication(views.password_set), name="account_set_password"),
     path("password/reset/", password_reset, name="account_reset_password"),
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     path(
@@ -56,24 +56,28 @@ urlpatterns = [
     path("sign-on/", include("console.access.sign_on.urls")),
     path("second-step/", mfa_views.authenticate, name="mfa_authenticate"),
     path("reauthenticate/code/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
-    path("app/set-up/", reauthenticated(ActivateTOTPView.as_view()), name="mfa_activate_totp"),
-    path("app/remove/", reauthenticated(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
+    path("app/set-up/", requires_reauthentication(ActivateTOTPView.as_view()), name="mfa_activate_totp"),
+    path("app/remove/", requires_reauthentication(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
     path(
         "recovery-codes/",
-        never_cache(reauthenticated(codes_views.view_recovery_codes)),
+        never_cache(requires_reauthentication(codes_views.view_recovery_codes)),
         name="mfa_view_recovery_codes",
     ),
     path(
         "recovery-codes/new/",
-        reauthenticated(codes_views.generate_recovery_codes),
+        requires_reauthentication(codes_views.generate_recovery_codes),
         name="mfa_generate_recovery_codes",
     ),
-    path("passkeys/add/", reauthenticated(webauthn_views.add_webauthn), name="mfa_add_webauthn"),
+    path("passkeys/add/", requires_reauthentication(webauthn_views.add_webauthn), name="mfa_add_webauthn"),
     path("passkeys/sign-in/", webauthn_views.login_webauthn, name="mfa_login_webauthn"),
-    path("passkeys/<int:pk>/", reauthenticated(webauthn_views.edit_webauthn), name="mfa_edit_webauthn"),
+    path(
+        "passkeys/<int:pk>/",
+        requires_reauthentication(webauthn_views.edit_webauthn),
+        name="mfa_edit_webauthn",
+    ),
     path(
         "passkeys/<int:pk>/remove/",
-        reauthenticated(webauthn_views.remove_webauthn),
+        requires_reauthentication(webauthn_views.remove_webauthn),
         name="mfa_remove_webauthn",
     ),
     path(

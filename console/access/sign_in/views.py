@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from console.access.http import PersonRequest
+from console.access.http import UserRequest
 from console.access.models import Team, User
 from console.access.sign_in import sessions
 from console.access.sign_in.audit_records import record_event
 from console.access.sign_in.factors import accept_code, has_second_factor
 from console.access.sign_in.user_agents import describe_device
-from console.access.views import keep_place
+from console.access.views import restore_last_team
 
 _HISTORY_SIZE = 20
 
@@ -40,10 +40,10 @@ class SignInAttempt:
 
 
 @require_safe
-def security(request: PersonRequest) -> HttpResponse:
+def security(request: UserRequest) -> HttpResponse:
     """Show the password, second factors, passkeys, recovery codes, sessions and latest sign-ins."""
     user = request.user
-    keep_place(request)
+    restore_last_team(request)
     authenticators = list(Authenticator.objects.filter(user=user).order_by("created_at"))
     codes = next((a for a in authenticators if a.type == Authenticator.Type.RECOVERY_CODES), None)
     context = {
@@ -62,7 +62,7 @@ def security(request: PersonRequest) -> HttpResponse:
     return render(request, "access/security.html", context)
 
 
-def _find_requiring_team(request: PersonRequest) -> Team | None:
+def _find_requiring_team(request: UserRequest) -> Team | None:
     """Return the team that redirected here because it requires a second factor and the user has none."""
     if has_second_factor(request.user):
         return None
@@ -89,7 +89,7 @@ def _read_attempts(user: User) -> list[SignInAttempt]:
 
 
 @require_POST
-def end_session(request: PersonRequest, pk: int) -> HttpResponse:
+def end_session(request: UserRequest, pk: int) -> HttpResponse:
     """End one of the user's other sessions."""
     session = UserSession.objects.filter(pk=pk, user=request.user).first()
     if session is None:
@@ -103,7 +103,7 @@ def end_session(request: PersonRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-def end_other_sessions(request: PersonRequest) -> HttpResponse:
+def end_other_sessions(request: UserRequest) -> HttpResponse:
     """End all sessions of the user except this one."""
     current = request.session.session_key
     others = [s for s in sessions.list_sessions(request.user) if s.session_key != current]

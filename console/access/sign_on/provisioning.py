@@ -10,12 +10,12 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from console.access.audit import Origin, recorded, write_record
+from console.access.audit import Origin, record_action, write_record
 from console.access.models import AuditRecord, Membership, SignOnRule, Team, User
 from console.access.roles import OWNER
 from console.access.sign_on.claims import Identity, find_matching_rule
 from console.access.sign_on.configuration import PROVIDER_ID
-from console.access.teams import granted
+from console.access.teams import grant_values
 
 
 class NotAdmitted(Exception):
@@ -80,10 +80,10 @@ def _apply_rule(user: User, team: Team, rule: SignOnRule | None, origin: Origin)
     if not _needs_change(present, rule) or (present is None and _has_departed(user, team)):
         return
     operation = "team.remove_member" if rule is None else "team.change_role" if present else "team.add_member"
-    parameters = {"rule": str(rule), **granted(rule.role_slug, rule.own_scope)} if rule else {}
-    before = granted(present.role_slug, present.own_scope) if present else None
+    parameters = {"rule": str(rule), **grant_values(rule.role_slug, rule.own_scope)} if rule else {}
+    before = grant_values(present.role_slug, present.own_scope) if present else None
     with (
-        recorded(
+        record_action(
             operation=operation,
             actor=user,
             team=team,

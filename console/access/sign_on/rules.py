@@ -15,26 +15,32 @@ from django.utils.translation import gettext
 from console.access.models import Membership, SignOnRule
 from console.access.roles import OWNER, Area, Level, Role
 from console.access.scope import AccessScope
-from console.access.teams import Actor, acting_now, assignable, granted, recorded_as
+from console.access.teams import (
+    Actor,
+    grant_values,
+    list_assignable_roles,
+    lock_acting_membership,
+    record_change,
+)
 
 
 def list_rule_roles(membership: Membership) -> list[Role]:
     """Return the roles that this member may set in a rule: all that they may assign to members, except owner."""
-    return [role for role in assignable(membership) if role.slug != OWNER]
+    return [role for role in list_assignable_roles(membership) if role.slug != OWNER]
 
 
 def add_rule(actor: Actor, claim: str, value: str, role_slug: str, access_scope: AccessScope) -> SignOnRule:
     """Add a rule after all others. Raises PermissionDenied, and ValidationError if a rule for this value exists."""
     rule = SignOnRule(team=actor.membership.team, claim=claim, value=value)
     with (
-        recorded_as(actor, "sign_on.add_rule", str(rule), granted(role_slug, access_scope)),
+        record_change(actor, "sign_on.add_rule", str(rule), grant_values(role_slug, access_scope)),
         transaction.atomic(),
     ):
         _check_may_change(actor, role_slug)
         _check_unique(rule)
         last = _team_rules(rule).aggregate(last=Max("position"))["last"]
         rule.position = 0 if last is None else last + 1
-        rule.role_slug, rule.access_scope = role_slug, access_scope.kept()
+        rule.role_slug, rule.access_scope = role_slug, access_scope.to_json()
         rule.save()
     return rule
 
@@ -45,19 +51,19 @@ def change_rule(
     """Change a rule. Raises as `add_rule` does, and ValidationError if the rule no longer exists."""
     new = SignOnRule(pk=rule.pk, team=rule.team, claim=claim, value=value)
     with (
-        recorded_as(
+        record_change(
             actor,
             "sign_on.change_rule",
             str(new),
-            {"rule": str(new), **granted(role_slug, access_scope)},
-            before={"rule": str(rule), **granted(rule.role_slug, rule.own_scope)},
+            {"rule": str(new), **grant_values(role_slug, access_scope)},
+            before={"rule": str(rule), **grant_values(rule.role_slug, rule.own_scope)},
         ),
         transaction.atomic(),
     ):
         _check_may_change(actor, role_slug)
         _check_unique(new)
         fields: dict[str, Any] = {"claim": claim, "value": value, "role_slug": role_slug}
-        if not _team_rules(rule).filter(pk=rule.pk).update(**fields, access_scope=access_scope.kept()):
+        if not _team_rules(rule).filter(pk=rule.pk).update(**fields, access_scope=access_scope.to_json()):
             raise ValidationError(
                 gettext("This rule no longer exists. Reload the list of rules."), code="gone"
             )
@@ -66,7 +72,7 @@ def change_rule(
 def move_rule(actor: Actor, rule: SignOnRule, up: bool) -> None:
     """Move a rule one position up or down. At the end of the list, nothing happens."""
     with (
-        recorded_as(actor, "sign_on.move_rule", str(rule), {"to": "up" if up else "down"}),
+        record_change(actor, "sign_on.move_rule", str(rule), {"to": "up" if up else "down"}),
         transaction.atomic(),
     ):
         _check_may_change(actor)
@@ -83,8 +89,8 @@ def move_rule(actor: Actor, rule: SignOnRule, up: bool) -> None:
 
 def delete_rule(actor: Actor, rule: SignOnRule) -> None:
     """Delete a rule. Can be repeated."""
-    before = {"rule": str(rule), **granted(rule.role_slug, rule.own_scope)}
-    with recorded_as(actor, "sign_on.delete_rule", str(rule), before=before), transaction.atomic():
+    before = {"rule": str(rule), **grant_values(rule.role_slug, rule.own_scope)}
+    with record_change(actor, "sign_on.delete_rule", str(rule), before=before), transaction.atomic():
         _check_may_change(actor)
         _team_rules(rule).filter(pk=rule.pk).delete()
 
@@ -95,7 +101,7 @@ def _team_rules(rule: SignOnRule) -> Any:
 
 def _check_may_change(actor: Actor, role_slug: str | None = None) -> None:
     """Lock the team. Raises PermissionDenied unless the actor is still an owner and may assign the role."""
-    acting = acting_now(actor)
+    acting = lock_acting_membership(actor)
     if not acting.has_level(Area.MEMBERS, Level.SECRET):
         raise PermissionDenied(gettext("Only team owners can change single sign-on rules."))
     if role_slug is not None and role_slug not in {role.slug for role in list_rule_roles(acting)}:

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access.http import TeamRequest
 from console.access.models import SignOnRule
-from console.access.pages.common import actor_of, connection_names
+from console.access.pages.common import connection_names, get_actor
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
-from console.access.scope import in_words
+from console.access.scope import describe_scope
 from console.access.sign_on.claims import Identity, find_matching_rule
 from console.access.sign_on.forms import RuleForm, TryForm
 from console.access.sign_on.rules import add_rule, change_rule, delete_rule, list_rule_roles, move_rule
@@ -46,7 +46,11 @@ def _table(names: dict[int, str]) -> Table[SignOnRule]:
         columns=[
             Column("rule", gettext_lazy("Condition"), value=describe_rule, link=_edit_url, primary=True),
             Column("role", gettext_lazy("Role"), value=lambda rule: str(rule.own_role.label)),
-            Column("scope", gettext_lazy("Access scope"), value=lambda rule: in_words(rule.own_scope, names)),
+            Column(
+                "scope",
+                gettext_lazy("Access scope"),
+                value=lambda rule: describe_scope(rule.own_scope, names),
+            ),
         ],
         row_template="access/sign_on/row.html",
     )
@@ -69,14 +73,14 @@ def rules(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @owners_only
-@reauthenticated
+@requires_reauthentication
 def add(request: TeamRequest) -> HttpResponse:
     """Add a rule after all others."""
     form = RuleForm(request.team, list_rule_roles(request.membership), request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            add_rule(actor_of(request), values["claim"], values["value"], values["role"], form.access_scope)
+            add_rule(get_actor(request), values["claim"], values["value"], values["role"], form.access_scope)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -87,7 +91,7 @@ def add(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @owners_only
-@reauthenticated
+@requires_reauthentication
 def edit(request: TeamRequest, pk: int) -> HttpResponse:
     """Change a rule."""
     rule = _rule(request, pk)
@@ -96,7 +100,7 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
         values = form.cleaned_data
         try:
             change_rule(
-                actor_of(request), rule, values["claim"], values["value"], values["role"], form.access_scope
+                get_actor(request), rule, values["claim"], values["value"], values["role"], form.access_scope
             )
         except ValidationError as error:
             form.add_error(None, error)
@@ -108,22 +112,22 @@ def edit(request: TeamRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @owners_only
-@reauthenticated
+@requires_reauthentication
 def move(request: TeamRequest, pk: int) -> HttpResponse:
     """Move a rule one position: up with `to=up`, else down."""
-    move_rule(actor_of(request), _rule(request, pk), up=request.POST.get("to") == "up")
+    move_rule(get_actor(request), _rule(request, pk), up=request.POST.get("to") == "up")
     return redirect("access:sign-on", request.team.slug)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @owners_only
-@reauthenticated
+@requires_reauthentication
 def delete(request: TeamRequest, pk: int) -> HttpResponse:
     """Delete a rule."""
     rule = _rule(request, pk)
     form = forms.Form(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        delete_rule(actor_of(request), rule)
+        delete_rule(get_actor(request), rule)
         messages.success(request, _("Rule deleted."))
         return redirect("access:sign-on", request.team.slug)
     context = {
@@ -159,7 +163,7 @@ def try_rules(request: TeamRequest) -> HttpResponse:
             "verified_claim": verified_claim,
             "rule": rule,
             "condition": describe_rule(rule) if rule else "",
-            "scope": in_words(rule.own_scope, connection_names(request.team)) if rule else "",
+            "scope": describe_scope(rule.own_scope, connection_names(request.team)) if rule else "",
         }
     return render(request, "access/sign_on/try_rules.html", context, status=422 if form.errors else 200)
 

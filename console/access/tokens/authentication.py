@@ -32,7 +32,7 @@ def find_membership(token: ApiToken) -> Membership:
     """Return the membership of the token's user, limited by the token, as both are now. Raises InvalidToken."""
     if token.revoked_at is not None:
         raise InvalidToken(gettext_noop("Stopped: the API token %(token)s was revoked."), token=token.label)
-    if not token.works:
+    if not token.is_valid:
         raise InvalidToken(gettext_noop("Stopped: the API token %(token)s has expired."), token=token.label)
     if not token.user.is_active:
         raise InvalidToken(
@@ -51,7 +51,7 @@ def find_membership(token: ApiToken) -> Membership:
     if membership.team.second_factor_required and not (user.is_service or has_second_factor(user)):
         text = gettext_noop("Stopped: the team requires a second factor, and %(person)s has none.")
         raise InvalidToken(text, person=str(user))
-    return membership.limited_by(token)
+    return membership.limit_to_token(token)
 
 
 def authenticate(text: str, origin: Origin) -> Membership | None:

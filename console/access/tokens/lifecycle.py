@@ -13,11 +13,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import ApiToken, Membership, User
 from console.access.roles import OWNER, Area, Level, Role
 from console.access.scope import AccessScope
-from console.access.teams import Actor, acting_now, granted, recorded_as
+from console.access.teams import Actor, grant_values, lock_acting_membership, record_change
 from console.access.tokens import keys
 
 MAX_DAYS, DEFAULT_DAYS = 365, 90
@@ -55,7 +55,7 @@ def list_token_roles(membership: Membership) -> list[Role]:
 def create_personal_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
     """Create a token that acts for the actor. Raises PermissionDenied, and ValidationError if the name is in use."""
     with _recorded(actor, "token.make", draft), transaction.atomic():
-        membership = acting_now(actor)
+        membership = lock_acting_membership(actor)
         _check_draft(membership, draft)
         if _valid_tokens(membership).filter(user=membership.user, name=draft.name).exists():
             raise _name_in_use()
@@ -68,7 +68,7 @@ def create_team_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
     Raises PermissionDenied, and ValidationError if the name is in use.
     """
     with _recorded(actor, "token.make_for_team", draft), transaction.atomic():
-        membership = acting_now(actor)
+        membership = lock_acting_membership(actor)
         if not membership.has_level(Area.MEMBERS, Level.WRITE):
             raise PermissionDenied(gettext("Your role cannot create team tokens."))
         _check_draft(membership, draft)
@@ -81,7 +81,7 @@ def create_team_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
             team=membership.team,
             user=account,
             role_slug=draft.role_slug,
-            access_scope=draft.access_scope.kept(),
+            access_scope=draft.access_scope.to_json(),
         )
         return _create(membership, account, draft)
 
@@ -91,7 +91,9 @@ def revoke_token(token: ApiToken, user: User, origin: Origin) -> None:
 
     The token's user may do this, and those who may change members of its team. Raises PermissionDenied for all others.
     """
-    with recorded(operation="token.revoke", actor=user, team=token.team, origin=origin, target=token.label):
+    with record_action(
+        operation="token.revoke", actor=user, team=token.team, origin=origin, target=token.label
+    ):
         memberships = Membership.objects.select_related("team", "user")
         membership = memberships.filter(team=token.team_id, user=user, user__is_active=True).first()
         if token.user_id != user.pk and not (membership and membership.has_level(Area.MEMBERS, Level.WRITE)):
@@ -104,8 +106,8 @@ def revoke_token(token: ApiToken, user: User, origin: Origin) -> None:
 
 
 def _recorded(actor: Actor, operation: str, draft: TokenDraft) -> AbstractContextManager[None]:
-    parameters = {**granted(draft.role_slug, draft.access_scope), "days": draft.days}
-    return recorded_as(actor, operation, draft.name, parameters)
+    parameters = {**grant_values(draft.role_slug, draft.access_scope), "days": draft.days}
+    return record_change(actor, operation, draft.name, parameters)
 
 
 def _check_draft(membership: Membership, draft: TokenDraft) -> None:
@@ -137,7 +139,7 @@ def _create(membership: Membership, user: User, draft: TokenDraft) -> CreatedTok
         digest=keys.digest(key),
         hint=keys.hint(key),
         role_slug=draft.role_slug,
-        access_scope=draft.access_scope.kept(),
+        access_scope=draft.access_scope.to_json(),
         created_by=membership.user,
         created_at=now,
         expires_at=now + timedelta(days=draft.days),

@@ -19,13 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.access.audit import Origin
-from console.access.http import PersonRequest, TeamRequest
+from console.access.http import TeamRequest, UserRequest
 from console.access.models import ApiToken, Membership
 from console.access.pages.common import connection_names
 from console.access.permissions import requires
-from console.access.reauthentication import reauthenticated
+from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
-from console.access.scope import in_words
+from console.access.scope import describe_scope
 from console.access.teams import Actor
 from console.access.tokens.forms import TokenForm
 from console.access.tokens.lifecycle import (
@@ -35,7 +35,7 @@ from console.access.tokens.lifecycle import (
     create_team_token,
     revoke_token,
 )
-from console.access.views import keep_place
+from console.access.views import restore_last_team
 from console.ui.tables import Column, Empty, Table
 
 _HISTORY = timedelta(days=30)
@@ -44,7 +44,7 @@ _HISTORY = timedelta(days=30)
 def _describe_scope(token: ApiToken) -> str:
     access_scope = token.own_scope
     names = connection_names(token.team) if access_scope.connections else {}
-    return in_words(access_scope, names)
+    return describe_scope(access_scope, names)
 
 
 _COLUMNS: tuple[Column[ApiToken], ...] = (
@@ -93,9 +93,9 @@ def _select_listed(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
 
 
 @require_safe
-def own_tokens(request: PersonRequest) -> HttpResponse:
+def own_tokens(request: UserRequest) -> HttpResponse:
     """List the user's tokens in all their teams."""
-    keep_place(request)
+    restore_last_team(request)
     memberships = request.user.memberships.select_related("team").order_by("team__name")
     empty = Empty(
         gettext_lazy("No tokens yet"),
@@ -111,16 +111,16 @@ def own_tokens(request: PersonRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@reauthenticated
+@requires_reauthentication
 def add_own(request: TeamRequest) -> HttpResponse:
     """Create a token that acts for the user in this team."""
     return _add(request, create_personal_token, reverse("access:own-tokens"), _("Create API token"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def revoke_own(request: PersonRequest, pk: int) -> HttpResponse:
+def revoke_own(request: UserRequest, pk: int) -> HttpResponse:
     """Revoke one of the user's own tokens."""
-    keep_place(request)
+    restore_last_team(request)
     token = get_object_or_404(request.user.tokens.select_related("team", "user"), pk=pk)
     return _revoke(request, token, reverse("access:own-tokens"), _("Your API tokens"))
 
@@ -151,7 +151,7 @@ def team_tokens(request: TeamRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@reauthenticated
+@requires_reauthentication
 def add_to_team(request: TeamRequest) -> HttpResponse:
     """Create a token of the team."""
     back = reverse("access:tokens", args=[request.team.slug])

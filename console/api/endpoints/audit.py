@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from console.access.audit import searching
-from console.access.audit.lines import download
+from console.access.audit import search
+from console.access.audit.jsonl import build_jsonl_download
 from console.access.models import AuditRecord, Team
 from console.access.roles import Area, Level
 from console.api.http import ApiRequest
@@ -63,9 +63,9 @@ class Wanted(Schema):
     since: Given | None = None
     until: Given | None = Field(None, description="Records before this moment.")
 
-    def wanted(self) -> searching.Wanted:
+    def wanted(self) -> search.RecordQuery:
         """The same, as the search takes it."""
-        return searching.Wanted(
+        return search.RecordQuery(
             person=self.person,
             token=self.token,
             operation=self.operation,
@@ -84,9 +84,9 @@ class AuditListing(Listing, Wanted):
 @router.get("/audit", response=Page[Record])
 def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Page[Record]:
     """List the trail, newest first. `total` is not counted."""
-    records = searching.search(_team(request), listing.wanted())
+    records = search.search_records(_team(request), listing.wanted())
     try:
-        shown, following = searching.part(records, listing.page_token, listing.limit)
+        shown, following = search.read_page(records, listing.page_token, listing.limit)
     except BadRequest:
         raise not_valid([("page_token", _("This is no token of a page of this list."))]) from None
     return Page(items=[Record.of(record) for record in shown], total=None, next_page_token=following)
@@ -100,7 +100,7 @@ def list_audit_records(request: ApiRequest, listing: Query[AuditListing]) -> Pag
 )
 def export_audit_records(request: ApiRequest, wanted: Query[Wanted]) -> HttpResponseBase:
     """Export the trail as JSON lines, with the seals by which it can be checked later. The export is itself recorded."""
-    return download(request.team, searching.search(_team(request), wanted.wanted()))
+    return build_jsonl_download(request.team, search.search_records(_team(request), wanted.wanted()))
 
 
 def _team(request: ApiRequest) -> Team:

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("access", "0002_grants_tokens_and_seals"),
+        ("access", "0002_grants_tokens_and_audit_chains"),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("access", "0004_find_records_fast"),
+        ("access", "0004_audit_search_indexes"),
         ("connections", "0003_forms_that_were_sent"),
         ("jobs", "0003_token_of_a_job"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

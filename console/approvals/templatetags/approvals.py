@@ -6,7 +6,7 @@ from __future__ import annotations
 from django import template
 from django.template.context import RequestContext
 
-from console.access.audit import storable
+from console.access.audit import clean_text
 from console.approvals import inbox
 from console.approvals.models import ApprovalRequest
 
@@ -25,6 +25,6 @@ def waiting_request(context: RequestContext, about: str) -> ApprovalRequest | No
     """The request that waits about that id on the page's connection, if there is one that the person sees."""
     request = context["request"]
     waiting = inbox.visible(request.membership).filter(
-        connection=request.connection, about=storable(about, 255), state=ApprovalRequest.State.WAITING
+        connection=request.connection, about=clean_text(about, 255), state=ApprovalRequest.State.WAITING
     )
     return next((found for found in waiting if found.waits), None)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from console.access.scope import AccessScope, in_words
+from console.access.scope import AccessScope, describe_scope
 from console.cloud.answers import dig
 from console.cloud.catalogue import Operation
 from console.cloud.errors import CloudError, NotFound
@@ -58,7 +58,7 @@ class ScopeGuard:
         read: Callable[[Sequence[Asked]], list[dict[str, Any] | CloudError]],
         facts: Facts,
     ) -> None:
-        self.fleets = tuple(access_scope for access_scope in access_scopes if access_scope.fleet)
+        self.fleets = tuple(access_scope for access_scope in access_scopes if access_scope.limits_devices)
         self.instance_id = instance_id
         self.read = read
         self.facts = facts
@@ -94,7 +94,9 @@ class ScopeGuard:
     def words(self) -> str:
         """The limits, for people."""
         return "; ".join(
-            dict.fromkeys(in_words(replace(fleet, connections=frozenset()), {}) for fleet in self.fleets)
+            dict.fromkeys(
+                describe_scope(replace(fleet, connections=frozenset()), {}) for fleet in self.fleets
+            )
         )
 
     # -- calls -------------------------------------------------------------------------------------------------------

@@ -32,11 +32,11 @@ class Migration(migrations.Migration):
                     "outcome",
                     models.CharField(
                         choices=[
-                            ("open", "No answer yet"),
+                            ("open", "No response yet"),
                             ("done", "Done"),
                             ("failed", "Failed"),
                             ("refused", "Refused"),
-                            ("unknown", "Not known: the answer was lost"),
+                            ("unknown", "Unknown: no response was received"),
                         ],
                         max_length=8,
                         verbose_name="outcome",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0002_grants_tokens_and_seals"),
+        ("access", "0002_grants_tokens_and_audit_chains"),
         ("jobs", "0002_clock_of_the_database"),
     ]
 

@@ -11,47 +11,53 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from console.access.audit import Origin, lines, recorded, retention
-from console.access.audit.verifying import Problem, unsealed, verify
+from console.access.audit import Origin, jsonl, record_action, retention
+from console.access.audit.verification import Problem, report_unchained, verify_chain
 from console.access.encryption import Undecryptable
 from console.access.models import AuditChain, AuditRecord, Team
 
-_SHOWN = 100
+_MAX_PROBLEMS = 100
 
 
 class Command(BaseCommand):
     help = "Verify, export or prune the audit trail."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True)
-        verifying = acts.add_parser(
+        subparsers = parser.add_subparsers(dest="action", required=True)
+        verify_parser = subparsers.add_parser(
             "verify",
-            help="read the chain of each team again; exit code 1 when a record was removed, altered, inserted or moved",
+            help="verify the hash chain of each team; exit code 1 if a record was removed, altered, inserted or moved",
         )
-        verifying.add_argument(
+        verify_parser.add_argument(
             "--team", default="", help="the short name of one team, or the name of a chain"
         )
-        verifying.add_argument(
-            "--since", type=_moment, help="begin with the records of this day or time (UTC)"
+        verify_parser.add_argument(
+            "--since", type=_parse_moment, help="verify only records from this date or time on (UTC)"
         )
-        verifying.add_argument(
-            "--file", type=Path, help="hold an export (JSON lines) against the chains instead"
+        verify_parser.add_argument(
+            "--file", type=Path, help="compare an export (JSON lines) with the chains instead"
         )
-        exporting = acts.add_parser(
+        export_parser = subparsers.add_parser(
             "export", help="write a team's records as JSON lines to standard output, oldest first"
         )
-        exporting.add_argument("--team", required=True, help="the team's short name")
-        exporting.add_argument("--since", type=_moment, help="records of this day or time and later (UTC)")
-        exporting.add_argument("--until", type=_moment, help="records before this day or time (UTC)")
-        pruning = acts.add_parser(
-            "prune", help="delete records older than their team keeps them; beat does it daily"
+        export_parser.add_argument("--team", required=True, help="the team's short name")
+        export_parser.add_argument(
+            "--since", type=_parse_moment, help="only records from this date or time on (UTC)"
         )
-        pruning.add_argument("--team", default="", help="the short name of one team, or the name of a chain")
+        export_parser.add_argument(
+            "--until", type=_parse_moment, help="only records before this date or time (UTC)"
+        )
+        prune_parser = subparsers.add_parser(
+            "prune", help="delete records that are older than their team keeps them; beat does this daily"
+        )
+        prune_parser.add_argument(
+            "--team", default="", help="the short name of one team, or the name of a chain"
+        )
 
-    def handle(self, *args: Any, act: str, **options: Any) -> None:
-        if act == "export":
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        if action == "export":
             self.export(options["team"], options["since"], options["until"])
-        elif act == "prune":
+        elif action == "prune":
             self.prune(options["team"])
         elif options["file"]:
             self.compare(options["file"])
@@ -59,82 +65,84 @@ class Command(BaseCommand):
             self.verify(options["team"], options["since"])
 
     def verify(self, team: str, since: datetime | None) -> None:
-        wrong = 0
-        for chain in _chains(team):
-            found = self.tell(chain.name, verify(chain, since))
-            wrong += found
-            if not found:
-                self.stdout.write(f"{chain.name}: links {chain.base_length + 1} to {chain.length} fit")
-        loose = AuditRecord.objects.filter(chain=None)
+        total = 0
+        for chain in _find_chains(team):
+            count = self.print_problems(chain.name, verify_chain(chain, since))
+            total += count
+            if not count:
+                first, last = chain.base_length + 1, chain.length
+                self.stdout.write(f"{chain.name}: entries {first} to {last} verified")
+        unchained = AuditRecord.objects.filter(chain=None)
         if team:
-            loose = loose.filter(team__slug=team)
-        wrong += self.tell("in no chain", unsealed(loose.iterator(chunk_size=500)))
-        if wrong:
-            raise CommandError(f"The audit trail does not verify: problems found: {wrong}.")
+            unchained = unchained.filter(team__slug=team)
+        total += self.print_problems("in no chain", report_unchained(unchained.iterator(chunk_size=500)))
+        if total:
+            raise CommandError(f"The audit trail does not verify. Problems: {total}.")
 
     def compare(self, path: Path) -> None:
-        found: list[int] = []
+        compared = 0
 
-        def counted() -> Iterator[Problem]:
+        def compare_file() -> Iterator[Problem]:
+            nonlocal compared
             with path.open(encoding="utf-8") as file:
-                for problem in lines.compare(file):
-                    found.append(1)
+                for problem in jsonl.compare_lines(file):
+                    compared += 1
                     if problem is not None:
                         yield problem
 
-        wrong = self.tell(path.name, counted())
-        if wrong:
-            raise CommandError(f"The file and the audit trail differ: problems found: {wrong}.")
-        self.stdout.write(f"{path.name}: {len(found)} records are in the trail as they are in the file")
+        count = self.print_problems(path.name, compare_file())
+        if count:
+            raise CommandError(f"The file and the audit trail differ. Problems: {count}.")
+        self.stdout.write(f"{path.name}: {compared} records match the audit trail")
 
-    def tell(self, where: str, problems: Iterator[Problem]) -> int:
-        """Write the first problems as they are found; how many there are."""
+    def print_problems(self, source: str, problems: Iterator[Problem]) -> int:
+        """Write the first problems as they are found. Returns the number of all."""
         count = 0
         for count, problem in enumerate(problems, 1):
-            if count <= _SHOWN:
-                self.stderr.write(f"{where}: {problem.kind}: {problem.text}")
-        if count > _SHOWN:
-            self.stderr.write(f"{where}: and {count - _SHOWN} more")
+            if count <= _MAX_PROBLEMS:
+                self.stderr.write(f"{source}: {problem.kind}: {problem.text}")
+        if count > _MAX_PROBLEMS:
+            self.stderr.write(f"{source}: and {count - _MAX_PROBLEMS} more")
         return count
 
     def export(self, slug: str, since: datetime | None, until: datetime | None) -> None:
         team = Team.objects.filter(slug=slug).first()
         if team is None:
-            raise CommandError(f"There is no team {slug}.")
+            raise CommandError(f"No team has the short name {slug}.")
         records = AuditRecord.objects.for_team(team).order_by("at", "pk")
         if since:
             records = records.filter(at__gte=since)
         if until:
             records = records.filter(at__lt=until)
-        asked = {"since": since, "until": until}
-        parameters = {name: moment.isoformat() for name, moment in asked.items() if moment}
-        with recorded(
+        limits = {"since": since, "until": until}
+        parameters = {name: moment.isoformat() for name, moment in limits.items() if moment}
+        with record_action(
             operation="audit.export", actor=None, team=team, origin=Origin(), parameters=parameters
         ):
-            for line in lines.json_lines(records):
+            for line in jsonl.write_json_lines(records):
                 self.stdout.write(line, ending="")
 
     def prune(self, team: str) -> None:
-        for chain in _chains(team):
+        for chain in _find_chains(team):
             try:
-                deleted = retention.prune(chain)
-            except (retention.Broken, Undecryptable) as error:
+                deleted = retention.prune_chain(chain)
+            except (retention.BrokenChain, Undecryptable) as error:
                 raise CommandError(f"{chain.name} was not pruned: {error}") from error
             self.stdout.write(f"{chain.name}: {deleted} records deleted")
 
 
-def _chains(team: str) -> list[AuditChain]:
-    """All chains, or that of a team. Raises CommandError when there is none."""
+def _find_chains(team: str) -> list[AuditChain]:
+    """Return all chains, or those of a team. Raises CommandError if there is no such team."""
     chains = AuditChain.objects.select_related("team").order_by("name")
     if not team:
         return list(chains)
-    found = list(chains.filter(Q(team__slug=team) | Q(name=team)))
-    if not found and not Team.objects.filter(slug=team).exists():
-        raise CommandError(f"There is no team {team}.")
-    return found
+    team_chains = list(chains.filter(Q(team__slug=team) | Q(name=team)))
+    if not team_chains and not Team.objects.filter(slug=team).exists():
+        raise CommandError(f"No team has the short name {team}.")
+    return team_chains
 
 
-def _moment(text: str) -> datetime:
-    """A day or a time, in UTC unless it says otherwise. Raises ValueError, which the parser tells."""
+def _parse_moment(text: str) -> datetime:
+    """Return a date or time, in UTC unless it states a zone. Raises ValueError, which the parser reports."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

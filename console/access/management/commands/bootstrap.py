@@ -15,7 +15,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.text import slugify
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import Membership, Team, User
 
 PASSWORD_VARIABLE = "BOOTSTRAP_PASSWORD"  # noqa: S105 - the name of the variable
@@ -23,16 +23,16 @@ PASSWORD_VARIABLE = "BOOTSTRAP_PASSWORD"  # noqa: S105 - the name of the variabl
 
 class Command(BaseCommand):
     help = (
-        "Make a team and its owner where they are missing. The password of a new person is read from "
-        f"{PASSWORD_VARIABLE}, or asked for. Safe to repeat; changes no existing password."
+        "Create a team and its owner if they do not exist. The password of a new user is read from "
+        f"{PASSWORD_VARIABLE}, or from the terminal. Safe to repeat; never changes an existing password."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--email", required=True, help="the owner's e-mail address")
+        parser.add_argument("--email", required=True, help="the owner's email address")
         parser.add_argument("--name", default="", help="the owner's name")
         parser.add_argument("--team", required=True, help="the team's name")
         parser.add_argument(
-            "--slug", default="", help="the team's short name in addresses (made from the name)"
+            "--slug", default="", help="the team's short name in URLs (default: from the name)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,15 +48,15 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         user = User.objects.filter(email=email).first()
-        password = None if user is not None else _password(email, options["name"])
+        password = None if user is not None else _read_password(email, options["name"])
         with transaction.atomic():
             if team.pk is None:
                 team.save()
-                self.stdout.write(f"Made the team {team.name} at /{team.slug}/")
+                self.stdout.write(f"Created the team {team.name} at /{team.slug}/")
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
-                self.stdout.write(f"Made {email}")
-        with recorded(
+                self.stdout.write(f"Created the user {email}")
+        with record_action(
             operation="team.bootstrap",
             actor=None,
             team=team,
@@ -67,22 +67,21 @@ class Command(BaseCommand):
             _membership, created = Membership.objects.update_or_create(
                 team=team, user=user, defaults={"role_slug": "owner", "access_scope": {}}
             )
-        self.stdout.write(
-            f"{email} is {'now' if created else 'already a member and now'} owner of {team.name}"
-        )
+        was_member = "" if created else "was already a member and "
+        self.stdout.write(f"{email} {was_member}is now owner of {team.name}")
 
 
-def _password(email: str, name: str) -> str:
-    """From the environment, else typed twice at the terminal. Raises CommandError for one that is too weak."""
+def _read_password(email: str, name: str) -> str:
+    """Return the password from the environment, or from the terminal. Raises CommandError if it is too weak."""
     password = os.environ.get(PASSWORD_VARIABLE, "")
     if not password:
         if not sys.stdin.isatty():
             raise CommandError(
-                f"Set {PASSWORD_VARIABLE}, or run this in a terminal to be asked for the password."
+                f"Set {PASSWORD_VARIABLE}, or run this command in a terminal to enter the password."
             )
         password = getpass.getpass("Password: ")
-        if getpass.getpass("Password again: ") != password:
-            raise CommandError("The two passwords differ.")
+        if getpass.getpass("Confirm password: ") != password:
+            raise CommandError("The passwords do not match.")
     try:
         validate_password(password, User(email=email, name=name))
     except ValidationError as error:

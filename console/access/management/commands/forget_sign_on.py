@@ -1,4 +1,4 @@
-"""`manage.py forget_sign_on`: unlink an account from who signed in to it through the identity provider."""
+"""`manage.py forget_sign_on`: unlink an account from its identity at the identity provider."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from django.core.management.base import BaseCommand, CommandError
 
-from console.access.audit import Origin, recorded
+from console.access.audit import Origin, record_action
 from console.access.models import User
 from console.access.sign_on.configuration import PROVIDER_ID
 
 
 class Command(BaseCommand):
     help = (
-        "Let an account be linked anew at the next single sign-on with its address: when the provider gave the address, or a"
-        " new identity, to the person who should have the account. Safe to repeat."
+        "Unlink an account from its identity at the identity provider. The next single sign-on with the account's email address"
+        " links it again. Use this if the provider assigned the address, or a new identity, to the user. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="the account's e-mail address")
+        parser.add_argument("email", help="the account's email address")
 
     def handle(self, *args: Any, **options: Any) -> None:
         email = options["email"].strip().lower()
         user = User.objects.filter(email=email, is_service=False).first()
         if user is None:
-            raise CommandError(f"There is no account of {email}.")
-        with recorded(
+            raise CommandError(f"No account has the email address {email}.")
+        with record_action(
             operation="session.forget_sign_on", actor=None, team=None, origin=Origin(), target=email
         ):
             count, _rows = SocialAccount.objects.filter(provider=PROVIDER_ID, user=user).delete()

@@ -1,4 +1,4 @@
-"""`manage.py rotate_encryption_key`: brings every stored secret under the newest of FIELD_ENCRYPTION_KEYS."""
+"""`manage.py rotate_encryption_key`: re-encrypt every stored secret with the newest of FIELD_ENCRYPTION_KEYS."""
 
 from __future__ import annotations
 
@@ -8,47 +8,52 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models, transaction
 
-from console.access.encryption import Undecryptable, encrypted_fields, is_newest, rotate
+from console.access.encryption import Undecryptable, is_newest, list_encrypted_fields, rotate
 from console.access.sign_in.factors import rotate_secrets
 
 
 class Command(BaseCommand):
     help = (
-        "Re-encrypt all secrets with the first of FIELD_ENCRYPTION_KEYS, in batches, while the console runs. Put the new "
-        "key first, restart, run this, then drop the old key. Safe to repeat and to interrupt."
+        "Re-encrypt all secrets with the first of FIELD_ENCRYPTION_KEYS, in batches, while the console runs. Put the new key "
+        "first, restart, run this command, then remove the old key. Safe to repeat and to interrupt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--batch", type=int, default=500, help="rows in one transaction (500)")
+        parser.add_argument("--batch", type=int, default=500, help="rows per transaction (default: 500)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = 0
-        for model, name in encrypted_fields():
-            done, lost = _rotate(model, name, max(1, options["batch"]))
-            unreadable += lost
-            self.stdout.write(f"{model._meta.label}.{name}: {done} re-encrypted, {lost} unreadable")
-        done, lost = rotate_secrets(max(1, options["batch"]))
-        unreadable += lost
-        self.stdout.write(f"Second factors: {done} re-encrypted, {lost} unreadable")
+        for model, name in list_encrypted_fields():
+            rotated, unreadable_values = _rotate_field(model, name, max(1, options["batch"]))
+            unreadable += unreadable_values
+            self.stdout.write(
+                f"{model._meta.label}.{name}: {rotated} re-encrypted, {unreadable_values} unreadable"
+            )
+        rotated, unreadable_values = rotate_secrets(max(1, options["batch"]))
+        unreadable += unreadable_values
+        self.stdout.write(f"Second factors: {rotated} re-encrypted, {unreadable_values} unreadable")
         if unreadable:
             raise CommandError(
-                f"{unreadable} secrets cannot be read with any of FIELD_ENCRYPTION_KEYS and were left as they are."
+                f"{unreadable} secrets cannot be read with any of FIELD_ENCRYPTION_KEYS. They were not changed."
             )
 
 
-def _rotate(model: type[models.Model], name: str, size: int) -> tuple[int, int]:
-    """How many values of a field were re-encrypted, and how many could not be read. Sees the stored tokens, not the texts."""
+def _rotate_field(model: type[models.Model], name: str, size: int) -> tuple[int, int]:
+    """Re-encrypt the values of a field. Returns how many were re-encrypted, and how many could not be read.
+
+    It reads the stored tokens, not the decrypted texts.
+    """
     quote = connection.ops.quote_name
     table, key, column = (
-        quote(n) for n in (model._meta.db_table, _column(model, "pk"), _column(model, name))
+        quote(n) for n in (model._meta.db_table, _column_name(model, "pk"), _column_name(model, name))
     )
-    # Names of our own tables and columns, quoted; values travel as parameters.
+    # Names of our own tables and columns, quoted; values are passed as parameters.
     select = (
         f"SELECT {key}, {column} FROM {table} WHERE {key} > %s AND {column} <> '' ORDER BY {key} LIMIT %s"  # noqa: S608
     )
-    # A value that somebody changed meanwhile is under the newest key already, and stays.
+    # A value that was changed in the meantime already uses the newest key, and is kept.
     update = f"UPDATE {table} SET {column} = %s WHERE {key} = %s AND {column} = %s"  # noqa: S608
-    done = lost = last = 0
+    rotated = unreadable = last = 0
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(select, [last, size])
@@ -58,14 +63,14 @@ def _rotate(model: type[models.Model], name: str, size: int) -> tuple[int, int]:
                     continue
                 try:
                     cursor.execute(update, [rotate(token), pk, token])
-                    done += 1
+                    rotated += 1
                 except Undecryptable:
-                    lost += 1
+                    unreadable += 1
         if len(rows) < size:
-            return done, lost
+            return rotated, unreadable
         last = rows[-1][0]
 
 
-def _column(model: type[models.Model], name: str) -> str:
+def _column_name(model: type[models.Model], name: str) -> str:
     field = model._meta.pk if name == "pk" else model._meta.get_field(name)
-    return str(field.column)  # type: ignore[union-attr]  # only fields of the model's own table are asked for
+    return str(field.column)  # type: ignore[union-attr]  # only called for fields of the model's own table

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0004_find_records_fast"),
+        ("access", "0004_audit_search_indexes"),
     ]
 
     operations = [
@@ -40,9 +40,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("team", "user"), name="one_departure_a_person")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("team", "user"), name="unique_departure")],
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""A whole console for tests and benchmarks: `manage.py quickstart`, as a newcomer runs it, in a home folder of its own."""
+"""A complete console for tests and benchmarks: a process of `manage.py quickstart` with a home folder of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-_OF_THE_TESTS = {
+_TEST_VARIABLES = {
     "DATABASE_URL",
     "REDIS_URL",
     "SECRET_KEY",
@@ -26,28 +26,28 @@ _OF_THE_TESTS = {
 
 
 class Quickstart:
-    """One run with its state in `home`. Its terminal is the file `home`.log. Use it as a context, or call `stop`."""
+    """A run with its state in `home` and its output in `home`.log. Use it as a context manager, or call `stop`."""
 
     def __init__(self, home: Path, *arguments: str) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_TESTS}
-        self._terminal = home.with_suffix(".log")
-        self._seen = self._terminal.stat().st_size if self._terminal.exists() else 0
-        with self._terminal.open("a") as terminal:
+        environment = {name: value for name, value in os.environ.items() if name not in _TEST_VARIABLES}
+        self._log = home.with_suffix(".log")
+        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        with self._log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "quickstart", "--port", str(_free_port()), *arguments],
                 cwd=CHECKOUT,
                 env={**environment, "FLEETDESK_HOME": str(home), "PYTHONUNBUFFERED": "1"},
-                stdout=terminal,
+                stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
     @property
     def output(self) -> str:
-        """What it has printed so far."""
-        return self._terminal.read_bytes()[self._seen :].decode(errors="replace")
+        """The output of this run so far."""
+        return self._log.read_bytes()[self._log_start :].decode(errors="replace")
 
     def wait_for(self, pattern: str, seconds: float = 90) -> str:
-        """The first group of the first match in what is printed. Raises RuntimeError when it ends or time runs out before."""
+        """Wait for a match in the output. Returns its first group. Raises RuntimeError if the process ends or on timeout."""
         deadline = time.monotonic() + seconds
         while not (match := re.search(pattern, self.output)):
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -56,16 +56,16 @@ class Quickstart:
         return match[1]
 
     def start(self) -> tuple[str, str, str]:
-        """Address, e-mail and password, as printed once all answers."""
+        """Wait until the console is ready. Returns its address, and the email address and password to sign in."""
         address = self.wait_for(r"running:\s+(\S+)/\n")
         return address, self.wait_for(r"Sign in as\s+(\S+)"), self.wait_for(r"Password\s+(\S.*)")
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> tuple[int, list[psutil.Process]]:
-        """The exit status, and those of its processes that outlived it."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
+        """Stop the process. Returns its exit status and those of its child processes that are still alive."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(sign)
         self.process.wait(30)
-        _, alive = psutil.wait_procs(family, timeout=3)
+        _, alive = psutil.wait_procs(children, timeout=3)
         return self.process.returncode, alive
 
     def __enter__(self) -> Quickstart:
@@ -83,13 +83,13 @@ def _free_port() -> int:
 
 
 def sign_in(address: str, email: str, password: str) -> httpx.Client:
-    """A browser, without its window, of that person."""
-    browser = httpx.Client(base_url=address, follow_redirects=True, trust_env=False, timeout=60)
-    browser.get("/accounts/login/")
-    token = browser.cookies["fleetdesk_csrf"]
-    answer = browser.post(
+    """Return an HTTP client that is signed in as this user."""
+    client = httpx.Client(base_url=address, follow_redirects=True, trust_env=False, timeout=60)
+    client.get("/accounts/login/")
+    token = client.cookies["fleetdesk_csrf"]
+    response = client.post(
         "/accounts/login/", data={"login": email, "password": password, "csrfmiddlewaretoken": token}
     )
-    if "/accounts/login" in str(answer.url):
-        raise RuntimeError(f"{email} was not let in: {answer.status_code}")
-    return browser
+    if "/accounts/login" in str(response.url):
+        raise RuntimeError(f"{email} could not sign in: {response.status_code}")
+    return client

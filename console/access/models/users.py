@@ -1,4 +1,4 @@
-"""Who signs in."""
+"""User accounts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.utils.translation import pgettext_lazy
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users by e-mail address."""
+    """Creates users by email address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A user who signs in with `email` (kept lower-case) and `password` (None: cannot sign in by password)."""
+        """Create a user who signs in with `email` (stored in lower case) and `password` (None: no sign-in with a password)."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -27,28 +27,28 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person. What they may do is said by their memberships, never by a flag here."""
+    """A user account. Permissions come from memberships only, never from a field here."""
 
     class Theme(models.TextChoices):
-        AUTO = "auto", _("As the system")
+        AUTO = "auto", _("System default")
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     language = models.CharField(
         _("language"),
         max_length=12,
         blank=True,
-        choices=[("", _("As the browser")), *settings.LANGUAGES],
+        choices=[("", _("Browser default")), *settings.LANGUAGES],
         default="",
     )
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.AUTO)
-    # "team/connection" that the person looked at last: where the front door leads.
-    last_place = models.CharField(max_length=100, blank=True, default="")
+    # "team/connection" that the user visited last; the start page redirects to it.
+    last_visited = models.CharField(max_length=100, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
-    # An account made for a team's API token: nobody signs in with it, and it is in no list of people.
+    # An account of a team's API token: nobody can sign in with it, and lists of users do not contain it.
     is_service = models.BooleanField(default=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
 
@@ -62,5 +62,5 @@ class User(AbstractBaseUser):
 
     @property
     def label(self) -> str:
-        """How the audit trail names this account."""
+        """The name of this account in the audit trail."""
         return self.name if self.is_service else self.email

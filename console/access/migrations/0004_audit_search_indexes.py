@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0003_seal_the_trail"),
+        ("access", "0003_chain_existing_records"),
     ]
 
     operations = [

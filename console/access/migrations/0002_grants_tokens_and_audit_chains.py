@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ),
                 ("slug", models.SlugField(max_length=40, verbose_name="short name")),
                 ("name", models.CharField(max_length=60, verbose_name="name")),
-                ("description", models.CharField(blank=True, max_length=200, verbose_name="what it is for")),
+                ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
                 ("levels", models.JSONField(default=dict)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
@@ -46,11 +46,14 @@ class Migration(migrations.Migration):
                 ),
                 ("role_slug", models.CharField(max_length=40, verbose_name="role")),
                 ("access_scope", models.JSONField(blank=True, default=dict)),
-                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                ("email", models.EmailField(max_length=254, verbose_name="email address")),
                 ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
                 ("digest", models.CharField(max_length=64, unique=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField(default=console.access.models.teams._invitation_end)),
+                (
+                    "expires_at",
+                    models.DateTimeField(default=console.access.models.teams.default_invitation_expiry),
+                ),
             ],
             options={
                 "ordering": ["-created_at", "-id"],
@@ -66,7 +69,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField(verbose_name="day")),
-                ("actor_label", models.CharField(max_length=255, verbose_name="person")),
+                ("actor_label", models.CharField(max_length=255, verbose_name="user")),
                 ("connection", models.CharField(max_length=80, verbose_name="connection")),
                 ("operation", models.CharField(max_length=64, verbose_name="operation")),
                 ("count", models.PositiveBigIntegerField(default=0, verbose_name="reads")),
@@ -106,7 +109,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="auditrecord",
-            name="closed_seal",
+            name="closed_hmac",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
@@ -116,7 +119,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="auditrecord",
-            name="opened_seal",
+            name="opened_hmac",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
@@ -133,7 +136,9 @@ class Migration(migrations.Migration):
             model_name="membership",
             name="source",
             field=models.CharField(
-                choices=[("added", "Invited"), ("sign-on", "Single sign-on")], default="added", max_length=8
+                choices=[("added", "Invitation"), ("sign-on", "Single sign-on")],
+                default="added",
+                max_length=8,
             ),
         ),
         migrations.AddField(
@@ -145,27 +150,27 @@ class Migration(migrations.Migration):
                     django.core.validators.MinValueValidator(1),
                     django.core.validators.MaxValueValidator(720),
                 ],
-                verbose_name="a request waits for (hours)",
+                verbose_name="requests expire after (hours)",
             ),
         ),
         migrations.AddField(
             model_name="team",
             name="approve_batch_over",
             field=models.PositiveIntegerField(
-                blank=True, null=True, verbose_name="an update batch over so many devices"
+                blank=True, null=True, verbose_name="batches larger than (devices)"
             ),
         ),
         migrations.AddField(
             model_name="team",
             name="approve_deletion_over",
             field=models.PositiveIntegerField(
-                blank=True, null=True, verbose_name="deleting more than so many devices at once"
+                blank=True, null=True, verbose_name="deletions of more than (devices)"
             ),
         ),
         migrations.AddField(
             model_name="team",
             name="approve_product_deletion",
-            field=models.BooleanField(default=False, verbose_name="deleting a product"),
+            field=models.BooleanField(default=False, verbose_name="product deletion"),
         ),
         migrations.AddField(
             model_name="team",
@@ -277,13 +282,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="auditrecord",
             constraint=models.UniqueConstraint(
-                fields=("chain", "opened_number"), name="one_opening_a_number"
+                fields=("chain", "opened_number"), name="unique_opened_number"
             ),
         ),
         migrations.AddConstraint(
             model_name="auditrecord",
             constraint=models.UniqueConstraint(
-                fields=("chain", "closed_number"), name="one_closing_a_number"
+                fields=("chain", "closed_number"), name="unique_closed_number"
             ),
         ),
         migrations.AddField(
@@ -326,24 +331,24 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="customrole",
-            constraint=models.UniqueConstraint(fields=("team", "slug"), name="one_role_a_short_name"),
+            constraint=models.UniqueConstraint(fields=("team", "slug"), name="unique_role_slug"),
         ),
         migrations.AddConstraint(
             model_name="customrole",
-            constraint=models.UniqueConstraint(fields=("team", "name"), name="one_role_a_name"),
+            constraint=models.UniqueConstraint(fields=("team", "name"), name="unique_role_name"),
         ),
         migrations.AddConstraint(
             model_name="invitation",
-            constraint=models.UniqueConstraint(fields=("team", "email"), name="one_invitation_a_person"),
+            constraint=models.UniqueConstraint(fields=("team", "email"), name="unique_invitation_email"),
         ),
         migrations.AddConstraint(
             model_name="readcount",
             constraint=models.UniqueConstraint(
-                fields=("team", "day", "actor_label", "connection", "operation"), name="one_count_a_day"
+                fields=("team", "day", "actor_label", "connection", "operation"), name="unique_read_count"
             ),
         ),
         migrations.AddConstraint(
             model_name="signonrule",
-            constraint=models.UniqueConstraint(fields=("team", "claim", "value"), name="one_rule_a_value"),
+            constraint=models.UniqueConstraint(fields=("team", "claim", "value"), name="unique_sign_on_rule"),
         ),
     ]
