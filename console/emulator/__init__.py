@@ -1,24 +1,26 @@
-"""A faithful emulator of the IoT Platform API: the sandbox in which the console runs without a cloud account.
+"""An emulator of the IoT Platform API. With it, the console runs without a cloud account.
 
     app = create_app("var/emulator.sqlite3", keys={"id": "secret"})
     httpx.Client(transport=httpx.WSGITransport(app=app))
 
-How it is built:
+Modules:
 
-    wire.py          HTTP to parameters, answers to JSON or XML
-    auth.py          both signature schemes, clock window, nonces
-    quotas.py        calls a second for each account and operation
-    validation.py    the catalogue's rules, refused with the platform's codes
-    operations.py    the one table of handlers, schemas, settlers and routes
-    call.py          what a handler gets (`Call`) and what it is
-    errors.py        how it refuses
-    store.py         SQLite
-    clock.py         time, and the pace of slow things
-    faults.py        ordered trouble
-    control.py       the control desk under /_emulator/
-    lookups.py       "the product / device this request names"
-    welcome/         the page for browsers, and how SDKs are pointed at the emulator
-    products.py, devices*.py, batches.py, groups.py, …   the rooms
+    app.py           the WSGI application
+    wire.py          reads parameters from HTTP, writes responses as JSON or XML
+    auth.py          both signature schemes, the clock window and the nonces
+    quotas.py        calls per second for each account and operation
+    validation.py    checks parameters by the catalogue's rules, with the platform's error codes
+    operations.py    the table of all handlers, schemas, deferred work and routes
+    call.py          the type of a handler and of its argument (`Call`)
+    errors.py        the two kinds of errors a handler raises
+    store.py         the SQLite database
+    clock.py         the time, and the speed of slow work
+    faults.py        injected faults
+    control.py       the control API under /_emulator/
+    lookups.py       finds the product, device or group that a request names
+    paging.py        page numbers and page tokens
+    welcome/         the page for browsers, with examples for the SDKs
+    products.py, devices*.py, batch_registration.py, groups.py, …   the operations, by subject
 """
 
 from __future__ import annotations
@@ -46,19 +48,19 @@ def create_app(
     signature_window: int = 15 * 60,
     control_token: str | None = None,
 ) -> Emulator:
-    """The emulator as a WSGI application.
+    """Create the emulator as a WSGI application.
 
-    database          path of its SQLite file, made if absent
-    keys              access key id -> secret
-    accounts          access key id -> account, for keys that share one; each key is its own account otherwise
-    instances         the instance ids that exist besides the public instance, which has none
-    pace              real, fast or instant: how long slow things take
-    clock             the world's time; a ManualClock stands still until a test turns it
-    wall              the time that signatures, nonces and quotas are judged by; the real one unless given
-    quotas            enforce the calls a second of each operation
-    base_url          the address put into answers (uploads); by default the one the client used
-    signature_window  seconds that a request's time may be off
-    control_token     opens the control desk under /_emulator/ to who bears it
+    database          path of the SQLite file; created if it does not exist
+    keys              AccessKey ID -> AccessKey secret
+    accounts          AccessKey ID -> account, for keys that share an account; by default each key is its own account
+    instances         IDs of the instances besides the public instance, which has no ID
+    pace              real, fast or instant: how long slow work takes
+    clock             the emulated time; a ManualClock stands still until a test advances it
+    wall              the time for signatures, nonces and quotas; by default the real time
+    quotas            whether the limit of calls per second of each operation is enforced
+    base_url          the base URL in responses (uploads, downloads); by default the address that the client used
+    signature_window  allowed difference in seconds between a request's timestamp and the wall clock
+    control_token     enables the control API under /_emulator/ for clients that send this token
     """
     return Emulator(
         database,

@@ -1,7 +1,7 @@
-"""The emulator as a WSGI application: parse, authenticate, count, validate, dispatch, render.
+"""The emulator as a WSGI application: it parses, authenticates, counts, validates and dispatches requests.
 
-Paths: `/` is the API, and to a browser a page about it; `operations.ROUTES` adds others (the object store under `/oss/`); `/_emulator/…` is the
-control desk, there only when a control token was given.
+Paths: `/` is the API, and for browsers the welcome page. `operations.ROUTES` adds others (the object store under
+`/oss/`). `/_emulator/…` is the control API; it exists only when a control token was given.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from console.emulator import control, objects, operations, welcome, wire
 from console.emulator.auth import Authenticator, Identity
 from console.emulator.call import Call
 from console.emulator.clock import Clock, Pace
-from console.emulator.errors import Dropped, GatewayError, ServiceError
+from console.emulator.errors import ConnectionDropped, GatewayError, ServiceError
 from console.emulator.faults import Fault, Faults
 from console.emulator.quotas import Quotas
 from console.emulator.store import Store
-from console.emulator.validation import check
+from console.emulator.validation import check_parameters
 
 log = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 VERSION = "2018-01-20"
-_IN_SDKS: Mapping[str, str] = {
+_SDK_NAMES: Mapping[str, str] = {
     "BatchGetEdgeInstanceDeviceDriver": "BatchGetDeviceDriver",
     "QueryEdgeInstanceDeviceByDriver": "QueryDeviceByDriver",
 }
-"""What the vendor's SDKs call operations that the reference knows by another name only."""
+"""Names of operations in the vendor's SDKs -> their names in the API reference, where the two differ."""
 
 
 class Emulator:
-    """IoT Platform on this machine. Call it as a WSGI application; see `create_app` for the options.
+    """IoT Platform on this machine, as a WSGI application. See `create_app` for the options.
 
-    Besides the options it offers `store`, `clock`, `wall`, `pace`, `faults`, `quotas`, and `seed()`, `reset()`,
+    Public attributes: `store`, `clock`, `wall`, `pace`, `faults`, `quotas`. Public methods: `seed()`, `reset()`,
     `close()`.
     """
 
@@ -70,37 +70,41 @@ class Emulator:
         self.control_token = control_token
         self.authenticator = Authenticator(self.keys, self.accounts, self.wall, signature_window)
         self.store = Store(database, operations.SCHEMAS)
-        self._settled_writes = -1
+        self._checked_writes = -1
         self._next_due: int | None = None
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/") or "/"
         try:
             if path == "/":
-                answer = welcome.page(self, environ) if welcome.wanted(environ) else self._answer(environ)
-                return _send(answer, environ, start_response)
-            if path == welcome.STYLE:
-                return _send(welcome.style(), environ, start_response)
+                response = (
+                    welcome.render_page(self, environ)
+                    if welcome.is_browser_request(environ)
+                    else self._handle_call(environ)
+                )
+                return _send(response, environ, start_response)
+            if path == welcome.STYLE_PATH:
+                return _send(welcome.render_style(), environ, start_response)
             if path.startswith("/_emulator/"):
-                return _send(control.answer(self, environ), environ, start_response)
+                return _send(control.handle_request(self, environ), environ, start_response)
             for prefix, route in operations.ROUTES.items():
                 if path.startswith(prefix):
                     return route(self, environ, start_response)
-        except Dropped:
-            return _hang_up(environ)
-        return _send(wire.Answer(404, "text/plain", b"Not found.\n"), environ, start_response)
+        except ConnectionDropped:
+            return _close_connection(environ)
+        return _send(wire.Response(404, "text/plain", b"Not found.\n"), environ, start_response)
 
     def seed(self, devices: int = 5000, account: str | None = None) -> None:
-        """Fill one account (the first key's unless told) with the sample fleet."""
+        """Add the sample fleet to an account; by default to the account of the first key."""
         operations.seed(self, devices, account if account is not None else self.first_account)
 
     def seed_if_empty(self, devices: int, account: str) -> bool:
-        """Fill an account with the sample fleet unless it has products; returns whether it did."""
+        """Add the sample fleet to an account that has no products; return whether it was added."""
         with self.store.read() as db:
-            taken = db.execute("SELECT 1 FROM products WHERE account = ? LIMIT 1", (account,)).fetchone()
-        if not taken:
+            product = db.execute("SELECT 1 FROM products WHERE account = ? LIMIT 1", (account,)).fetchone()
+        if product is None:
             self.seed(devices, account)
-        return not taken
+        return product is None
 
     @property
     def first_account(self) -> str:
@@ -108,33 +112,33 @@ class Emulator:
         return next(iter(self.accounts.values()))
 
     def reset(self) -> None:
-        """Forget all state, orders of faults and counts; keys stay."""
+        """Delete all state, injected faults and quota counts. Keys are kept."""
         self.store.reset()
-        objects.of(self).clear()
+        objects.open_store(self).clear()
         self.faults.clear()
         self.quotas.clear()
 
     def close(self) -> None:
-        """Close the connections to the database; the next call opens new ones."""
+        """Close the database connections. The next request opens new ones."""
         self.store.close()
 
-    def settle(self) -> None:
-        """Do what has become due by the clock, a bounded part of it. Every request does this first."""
+    def run_due_work(self) -> None:
+        """Do a bounded part of the work that is due by the emulator's clock. Every request does this first."""
         now = self.clock.now()
-        if self._settled_writes == self.store.writes and (self._next_due is None or self._next_due > now):
+        if self._checked_writes == self.store.writes and (self._next_due is None or self._next_due > now):
             return
-        seen = self.store.writes
+        writes = self.store.writes
         with self.store.read() as db:
-            dues = [due for settler in operations.SETTLERS if (due := settler.due(db)) is not None]
-        if dues and min(dues) <= now:
+            times = [time for work in operations.DEFERRED_WORK if (time := work.next_due(db)) is not None]
+        if times and min(times) <= now:
             with self.store.write() as db:
-                for settler in operations.SETTLERS:
-                    settler.settle(db, now, self)
-            return  # what is left, and what comes next, is found by the next request
-        self._next_due = min(dues) if dues else None
-        self._settled_writes = seen
+                for work in operations.DEFERRED_WORK:
+                    work.run_due(db, now, self)
+            return  # the next request continues with the rest
+        self._next_due = min(times) if times else None
+        self._checked_writes = writes
 
-    def _answer(self, environ: wire.Environ) -> wire.Answer:
+    def _handle_call(self, environ: wire.Environ) -> wire.Response:
         request_id = wire.new_request_id()
         as_json, host, name = True, "", ""
         try:
@@ -143,47 +147,50 @@ class Emulator:
             identity = self.authenticator.identify(request)
             name = identity.action
             if identity.version != VERSION:
-                raise GatewayError("InvalidVersion", "The specified version is not valid.", 400)
+                raise GatewayError("InvalidVersion", f"The API version must be {VERSION}.", 400)
             try:
-                operation = catalogue.operation(_IN_SDKS.get(name, name))
+                operation = catalogue.operation(_SDK_NAMES.get(name, name))
             except catalogue.UnknownOperation:
-                raise _unsupported() from None
+                raise _unsupported_operation() from None
             fault = self.faults.take(operation.name)
             if fault is not None and not fault.after:
                 if fault.kind == "malformed":
-                    return _malformed(fault)
-                fault.strike()
+                    return _malformed_response(fault)
+                fault.apply()
             fields = self._perform(operation, request, identity, environ)
             if fault is not None and fault.after:
                 if fault.kind == "malformed":
-                    return _malformed(fault)
-                fault.strike()
-            return wire.render(name, fields, as_json, request_id)
+                    return _malformed_response(fault)
+                fault.apply()
+            return wire.render_success(name, fields, as_json, request_id)
         except ServiceError as error:
             return wire.render_service_error(name, error, as_json, request_id)
         except GatewayError as error:
             return wire.render_gateway_error(error, host, as_json, request_id)
-        except Dropped:
+        except ConnectionDropped:
             raise
         except Exception:
-            log.exception("%s failed", name or "a request")
-            failure = GatewayError("InternalError", "The request has failed due to an unknown error.", 500)
+            log.exception("%s failed", name or "A request")
+            failure = GatewayError("InternalError", "The emulator failed. See its log.", 500)
             return wire.render_gateway_error(failure, host, as_json, request_id)
 
     def _perform(
         self, operation: Operation, request: wire.Request, identity: Identity, environ: wire.Environ
     ) -> dict[str, Any]:
-        """Everything between knowing the caller and having the answer's fields."""
-        self.quotas.take(identity.account, operation.name, operation.qps)
-        params = wire.typed_params(operation, request.params)
+        """Check and execute a call of an authenticated caller; return the fields of the response."""
+        self.quotas.consume(identity.account, operation.name, operation.qps)
+        params = wire.read_parameters(operation, request.params)
         instance = params.pop("IotInstanceId", "")
-        check(operation, params)
-        self._take_deep(operation, identity, params)
+        check_parameters(operation, params)
+        self._count_deep_page(operation, identity, params)
         if instance and instance not in self.instances:
             raise ServiceError("iot.system.InstanceNotFound", "The instance ID does not exist.")
         handler = operations.HANDLERS[operation.name]
-        self.settle()
-        writes = operation.name in operations.WRITING or operation.access in (Access.WRITE, Access.DESTROY)
+        self.run_due_work()
+        writes = operation.name in operations.WRITE_OPERATIONS or operation.access in (
+            Access.WRITE,
+            Access.DESTROY,
+        )
         with self.store.write() if writes else self.store.read() as db:
             call = Call(
                 operation=operation.name,
@@ -197,54 +204,61 @@ class Emulator:
             )
             fields = handler(call)
         if call.wait:
-            time.sleep(call.wait)  # after the transaction: others go on meanwhile
+            time.sleep(call.wait)  # after the transaction, so that other requests are not blocked
         return fields
 
-    def _take_deep(self, operation: Operation, identity: Identity, params: Mapping[str, Any]) -> None:
-        """Pages far back in a long list have a small quota of their own."""
+    def _count_deep_page(self, operation: Operation, identity: Identity, params: Mapping[str, Any]) -> None:
+        """Count a call for a page far back in a long list. Such calls have a smaller quota of their own."""
         paging = operation.paging
         if paging is None or paging.deep_from is None or paging.deep_qps is None or paging.page_param is None:
             return
         if params.get(paging.page_param, 1) * params.get(paging.size_param, 10) >= paging.deep_from:
-            self.quotas.take(identity.account, f"{operation.name} deep", paging.deep_qps)
+            self.quotas.consume(identity.account, f"{operation.name} deep", paging.deep_qps)
 
 
-def _unsupported() -> GatewayError:
-    return GatewayError("UnsupportedOperation", "The specified action is not supported.", 400)
+def _unsupported_operation() -> GatewayError:
+    return GatewayError("UnsupportedOperation", "This API has no such action.", 400)
 
 
 def _wants_json(request: wire.Request) -> bool:
-    """ACS3 callers say it by `accept`; the others by `Format`, and XML is the default when they do not."""
-    wanted = request.params.get("Format", "")
-    if wanted:
-        return wanted.upper() == "JSON"
+    """Whether the response is JSON. ACS3 callers choose by `accept`, others by `Format` (by default XML)."""
+    response_format = request.params.get("Format", "")
+    if response_format:
+        return response_format.upper() == "JSON"
     if "x-acs-action" in request.headers:
         return "xml" not in request.headers.get("accept", "")
     return False
 
 
-def _malformed(fault: Fault) -> wire.Answer:
-    return wire.Answer(fault.status or 200, "text/html", fault.body.encode())
+def _malformed_response(fault: Fault) -> wire.Response:
+    return wire.Response(fault.status or 200, "text/html", fault.body.encode())
 
 
-def _send(answer: wire.Answer, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
-    body = b"" if environ.get("REQUEST_METHOD") == "HEAD" else answer.body
+def _send(response: wire.Response, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
+    body = b"" if environ.get("REQUEST_METHOD") == "HEAD" else response.body
     start_response(
-        f"{answer.status} {HTTPStatus(answer.status).phrase}",
-        [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))), *answer.headers],
+        f"{response.status} {HTTPStatus(response.status).phrase}",
+        [
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(response.body))),
+            *response.headers,
+        ],
     )
     return [body]
 
 
-def _hang_up(environ: wire.Environ) -> Iterable[bytes]:
-    """Close the connection without an answer: the server's socket where there is one, else what a client of a
-    dead connection would see."""
+def _close_connection(environ: wire.Environ) -> Iterable[bytes]:
+    """Close the connection without a response.
+
+    With gunicorn the server's socket is closed. In process (no socket), the exception is raised that a client gets
+    from a closed connection.
+    """
     connection = environ.get("gunicorn.socket")
     if connection is not None:
         import socket
 
         connection.shutdown(socket.SHUT_RDWR)
-        raise ConnectionAbortedError("a fault was ordered")
+        raise ConnectionAbortedError("Connection closed by an injected fault.")
     import httpx
 
     raise httpx.RemoteProtocolError("Server disconnected without sending a response.")

@@ -1,4 +1,4 @@
-"""The emulator as a Django app: only for its management command. Everything else of it works without Django."""
+"""The emulator as a Django app. Only its management commands need Django."""
 
 from django.apps import AppConfig
 

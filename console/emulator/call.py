@@ -1,8 +1,8 @@
-"""What a handler gets, and what it is.
+"""The types of the operations: handlers, the calls they handle, and deferred work.
 
-A handler is a plain function of one `Call`. It returns the answer's fields besides `RequestId` and `Success`, in the
-reference's own wrapped shape, or raises `ServiceError` / `GatewayError`. It knows no HTTP. Each room of the emulator
-exports its handlers as a dict, and `operations.py` joins them in one explicit table.
+A handler is a plain function with one argument, a `Call`. It returns the fields of the response without `RequestId` and
+`Success`, in the shape of the API reference, or raises `ServiceError` or `GatewayError`. It does not deal with HTTP.
+Each module exports its handlers as a dict, and `operations.py` joins them in one table.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ class Call:
     """One authenticated, validated request.
 
     params      typed by the catalogue: int, bool, str, list[str] (`DeviceName.N` is under "DeviceName"),
-                list[dict[str, Any]] (`Tag.N.Key` is under "Tag"); what was not sent is absent, so use `.get`
-    db          inside a transaction: BEGIN IMMEDIATE for operations that change something, a plain read snapshot
-                for the others; committed when the handler returns, rolled back when it raises
+                list[dict[str, Any]] (`Tag.N.Key` is under "Tag"); a parameter that was not sent is absent, so use `.get`
+    db          in a transaction: BEGIN IMMEDIATE for operations that write, a read snapshot for the others; committed
+                when the handler returns, rolled back when it raises
     now         milliseconds since the epoch, by the emulator's clock
-    account     the owner of the access key; state is kept per account and instance
+    account     the owner of the AccessKey; state is separate for each account and instance
     instance    IotInstanceId, "" for the public instance
     base_url    the emulator's address as this client sees it, without a trailing slash
-    wait        seconds the answer is kept back after the work is done, for what a device takes to answer; a handler
-                may set it
+    wait        seconds to delay the response after the work is done, for the response time of a device; set by handlers
     """
 
     operation: str
@@ -47,14 +46,14 @@ Handler = Callable[[Call], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Settler:
-    """Slow things of one room, settled lazily at the start of a request instead of by threads.
+class DeferredWork:
+    """Work of one module that becomes due with time. It is done at the start of a request; there are no threads.
 
-    due(db)                   the earliest time (ms) at which something has to happen, or None; asked after every
-                              write, so it must be an indexed MIN
-    settle(db, now, emulator) does what is due at `now`, a bounded part of it a call (a few hundred rows); called
-                              inside a write transaction. What is left is done by the next request.
+    next_due(db)                the earliest time (ms) at which work is due, or None; called after every write, so it
+                                must be an indexed MIN
+    run_due(db, now, emulator)  does a bounded part of the work that is due at `now` (a few hundred rows), in a write
+                                transaction; the next request continues with the rest
     """
 
-    due: Callable[[sqlite3.Connection], int | None]
-    settle: Callable[[sqlite3.Connection, int, Emulator], None]
+    next_due: Callable[[sqlite3.Connection], int | None]
+    run_due: Callable[[sqlite3.Connection, int, Emulator], None]

@@ -1,7 +1,7 @@
-"""ClientIDs of devices that register without having been registered before (unique-certificate-per-product).
+"""ClientIDs of devices that register dynamically (unique-certificate-per-product, without pre-registration).
 
-A simulated device gets one when it is activated; one in five has registered again since, and so has more. A device whose
-ClientIDs were deleted gets a new one when it next comes online.
+A simulated device gets a ClientID when it is activated. One device in five has registered again since then and has
+several. After its ClientIDs were deleted, a device gets a new one when it next comes online.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import invalid
+from console.emulator.errors import invalid_parameter
 from console.emulator.formats import random_text
-from console.emulator.lookups import device_of
+from console.emulator.lookups import find_device
 from console.emulator.things.noise import chance, seed_of
 
 SCHEMA = """
@@ -28,13 +28,13 @@ CREATE TABLE IF NOT EXISTS client_ids_known (
 ) WITHOUT ROWID;
 """
 
-MOST = 6  # that a simulated device has; the platform wants them deleted when there are more than five
+MAX_CLIENT_IDS = 6  # of a simulated device; the platform asks to delete them when there are more than five
 
 
 def query_client_ids(call: Call) -> dict[str, Any]:
-    """QueryClientIds: oldest first; none of a device that was never online."""
-    device = device_of(call)
-    rows = _rows(call, device)
+    """QueryClientIds: oldest first. A device that was never online has none."""
+    device = find_device(call)
+    rows = _read_client_ids(call, device)
     return {
         "Data": {
             "IotId": device["iot_id"],
@@ -46,18 +46,20 @@ def query_client_ids(call: Call) -> dict[str, Any]:
 
 
 def transform_client_id(call: Call) -> dict[str, Any]:
-    """TransformClientId: from now on the device may use this one only; the others are gone."""
-    device = device_of(call)
-    wanted = call.params["ClientId"]
-    if wanted not in {row["client_id"] for row in _rows(call, device)}:
-        raise invalid("The device has no such ClientID.")
-    call.db.execute("DELETE FROM client_ids WHERE iot_id = ? AND client_id <> ?", (device["iot_id"], wanted))
+    """TransformClientId: keeps one ClientID of the device and deletes the others."""
+    device = find_device(call)
+    client_id = call.params["ClientId"]
+    if client_id not in {row["client_id"] for row in _read_client_ids(call, device)}:
+        raise invalid_parameter("The device has no such ClientID.")
+    call.db.execute(
+        "DELETE FROM client_ids WHERE iot_id = ? AND client_id <> ?", (device["iot_id"], client_id)
+    )
     return {"Code": "Success"}
 
 
 def delete_client_ids(call: Call) -> dict[str, Any]:
-    """DeleteClientIds: all of the device's."""
-    device = device_of(call)
+    """DeleteClientIds: deletes all ClientIDs of the device."""
+    device = find_device(call)
     call.db.execute("DELETE FROM client_ids WHERE iot_id = ?", (device["iot_id"],))
     call.db.execute(
         "INSERT INTO client_ids_known (iot_id, deleted) VALUES (?, ?)"
@@ -67,21 +69,21 @@ def delete_client_ids(call: Call) -> dict[str, Any]:
     return {"Code": "Success"}
 
 
-def _rows(call: Call, device: sqlite3.Row) -> list[sqlite3.Row]:
-    """The device's ClientIDs, made now if nobody has asked for them before."""
+def _read_client_ids(call: Call, device: sqlite3.Row) -> list[sqlite3.Row]:
+    """Return the ClientIDs of a device. The first call for a device generates them."""
     iot_id = device["iot_id"]
     if device["activated"] is not None:
         known = call.db.execute("SELECT deleted FROM client_ids_known WHERE iot_id = ?", (iot_id,)).fetchone()
         if known is None:
-            _make(call, iot_id, _first_times(iot_id, device["activated"], call.now))
+            _insert_client_ids(call, iot_id, _registration_times(iot_id, device["activated"], call.now))
         elif known["deleted"] is not None and (device["last_online"] or 0) > known["deleted"]:
-            _make(call, iot_id, [device["last_online"]])
+            _insert_client_ids(call, iot_id, [device["last_online"]])
     return call.db.execute(
         "SELECT client_id, created FROM client_ids WHERE iot_id = ? ORDER BY created, client_id", (iot_id,)
     ).fetchall()
 
 
-def _make(call: Call, iot_id: str, times: list[int]) -> None:
+def _insert_client_ids(call: Call, iot_id: str, times: list[int]) -> None:
     call.db.executemany(
         "INSERT INTO client_ids (client_id, iot_id, created) VALUES (?, ?, ?)",
         [(f"{random_text(20)}000100", iot_id, at) for at in times],
@@ -92,9 +94,10 @@ def _make(call: Call, iot_id: str, times: list[int]) -> None:
     )
 
 
-def _first_times(iot_id: str, activated: int, now: int) -> list[int]:
+def _registration_times(iot_id: str, activated: int, now: int) -> list[int]:
+    """When a device registered (ms): at its activation, and for one device in five again later."""
     seed = seed_of("client ids", iot_id)
-    more = int(chance(seed, 1) * MOST) if chance(seed) < 0.2 else 0
+    more = int(chance(seed, 1) * MAX_CLIENT_IDS) if chance(seed) < 0.2 else 0
     return sorted(
         [activated, *(activated + int(chance(seed, 2 + n) * (now - activated)) for n in range(more))]
     )
@@ -105,5 +108,5 @@ OPERATIONS: dict[str, Handler] = {
     "TransformClientId": transform_client_id,
     "DeleteClientIds": delete_client_ids,
 }
-# It reads by its access level; yet the first look at a device's ClientIDs makes them.
-WRITING = frozenset({"QueryClientIds"})
+# A read operation by its access level, but the first call for a device generates its ClientIDs.
+WRITE_OPERATIONS = frozenset({"QueryClientIds"})

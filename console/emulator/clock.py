@@ -1,8 +1,8 @@
-"""Time: the emulator never asks the machine for it directly, so that a test can turn it.
+"""Time. The emulator reads it only from these clocks, so that a test can control it.
 
-Two clocks are in use. `Emulator.clock` is the world's: records are stamped with it, and slow things (a batch
-registration, a device coming online, an update) become due on it. `Emulator.wall` is what signatures, nonces and
-quotas are judged by: a client signs with its own real time, whatever day the world is at.
+There are two clocks. `Emulator.clock` is the emulated time: it gives records their timestamps, and slow work (a batch
+registration, a device that comes online, an update) becomes due by it. `Emulator.wall` is the wall clock, used for
+signatures, nonces and quotas: a client signs with the real time, whatever the emulated time is.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ from datetime import datetime
 
 
 class Clock:
-    """The real time, and as much later as it has been advanced."""
+    """The real time plus the time by which the clock was advanced."""
 
     def __init__(self) -> None:
-        self._ahead = 0
+        self._offset = 0
         self._lock = threading.Lock()
 
     def now(self) -> int:
         """Milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000 + self._ahead
+        return time.time_ns() // 1_000_000 + self._offset
 
     def advance(self, seconds: float) -> int:
-        """Move time on by `seconds`; returns the new time in milliseconds."""
+        """Advance the clock by `seconds`; return the new time in milliseconds since the epoch."""
         with self._lock:
-            self._ahead += int(seconds * 1000)
+            self._offset += int(seconds * 1000)
         return self.now()
 
 
 class ManualClock(Clock):
-    """Stands still until it is advanced.
+    """A clock that stands still until it is advanced.
 
-    `start` is an aware datetime, milliseconds since the epoch as `now()` gives them, or nothing for the moment of
-    making it.
+    `start` is an aware datetime, or milliseconds since the epoch; by default the time of creation.
     """
 
     def __init__(self, start: datetime | int | None = None) -> None:
@@ -50,18 +49,18 @@ class ManualClock(Clock):
         return self._now
 
     def advance(self, seconds: float) -> int:
-        """Move time on by `seconds`; returns the new time in milliseconds."""
+        """Advance the clock by `seconds`; return the new time in milliseconds since the epoch."""
         with self._lock:
             self._now += int(seconds * 1000)
             return self._now
 
 
 class Pace:
-    """How long slow things take: `real` as on the platform, `fast` a twentieth of it, `instant` no time at all.
+    """How long slow work takes: `real` as on the platform, `fast` a twentieth of that, `instant` no time.
 
-    `work(seconds)` scales what somebody waits for (a batch registration, an update task). `life(seconds)` scales
-    what goes on by itself for ever (devices going on- and offline); `instant` leaves it at real speed, since a
-    device that changes its state every moment shows nothing.
+    `work(seconds)` scales work that somebody waits for (a batch registration, an update task). `background(seconds)`
+    scales what goes on permanently (devices that come online and go offline). `instant` leaves the background at real
+    speed: a device whose status changed all the time would be of no use.
     """
 
     NAMES = ("real", "fast", "instant")
@@ -71,12 +70,12 @@ class Pace:
             raise ValueError(f"pace must be one of {', '.join(self.NAMES)}, not {name!r}")
         self.name = name
         self._work = {"real": 1000.0, "fast": 50.0, "instant": 0.0}[name]
-        self._life = {"real": 1000.0, "fast": 50.0, "instant": 1000.0}[name]
+        self._background = {"real": 1000.0, "fast": 50.0, "instant": 1000.0}[name]
 
     def work(self, seconds: float) -> int:
-        """Milliseconds that a piece of work of `seconds` takes at this pace."""
+        """Return the milliseconds that work of `seconds` at real pace takes at this pace."""
         return int(seconds * self._work)
 
-    def life(self, seconds: float) -> int:
-        """Milliseconds until a device's next move that would come after `seconds` at real pace."""
-        return int(seconds * self._life)
+    def background(self, seconds: float) -> int:
+        """Return the milliseconds until a background event that comes after `seconds` at real pace."""
+        return int(seconds * self._background)

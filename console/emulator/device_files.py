@@ -1,8 +1,8 @@
 """Files that devices have uploaded.
 
-A simulated device that has been online uploads a diagnostic log when it is activated and once a week from then on; the
-latest ten are there. They follow from the device and its time of activation and are not stored: only the download of
-one puts it into the object store.
+A simulated device uploads a diagnostic log when it is activated and once a week after that. The latest ten files are
+available. They are computed from the device and its activation time and are not stored: a file is put into the object
+store when somebody requests its download URL.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 from console.emulator import objects
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import utc
-from console.emulator.lookups import device_of
-from console.emulator.paging import page_of
+from console.emulator.formats import format_utc
+from console.emulator.lookups import find_device
+from console.emulator.paging import read_page
 from console.emulator.things.noise import DAY, chance, seed_of
 
 SCHEMA = """
@@ -27,10 +27,10 @@ CREATE TABLE IF NOT EXISTS device_files_deleted (
 ) WITHOUT ROWID;
 """
 
-KEPT = 10  # files a device
-EVERY = 7 * DAY
-_DELAY = 90_000  # after being activated, until the first is there
-_STEP = 300_000  # between two lines of a log
+MAX_FILES = 10  # of a device
+INTERVAL = 7 * DAY  # ms between two uploads
+_DELAY = 90_000  # ms from the activation to the first upload
+_STEP = 300_000  # ms between two lines of a log
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _EVENTS = (
     "INFO  mqtt keepalive answered",
@@ -43,7 +43,7 @@ _EVENTS = (
 
 @dataclass(frozen=True, slots=True)
 class DeviceFile:
-    """One file: `number` counts a device's uploads from 0, `created` is in milliseconds."""
+    """One file. `number` counts the uploads of a device from 0; `created` is in milliseconds since the epoch."""
 
     iot_id: str
     number: int
@@ -57,16 +57,16 @@ class DeviceFile:
 
     @property
     def name(self) -> str:
-        """With the day it is about."""
-        return f"diagnostics-{utc(self.created)[:10]}.log"
+        """The file name, which contains the date of the upload."""
+        return f"diagnostics-{format_utc(self.created)[:10]}.log"
 
     @property
     def key(self) -> str:
-        """Its key in the object store."""
+        """The key in the object store."""
         return f"device_file/{self.iot_id}/{self.file_id}/{self.name}"
 
     def content(self) -> bytes:
-        """The log of the hours before the upload, or of the first minutes of its life."""
+        """Return the log of the hours before the upload; the first file covers the minutes after the activation."""
         seed = seed_of("device log", self.iot_id, str(self.number))
         count = 24 if self.number == 0 else 120 + int(chance(seed) * 168)
         lines = []
@@ -74,24 +74,24 @@ class DeviceFile:
             at = self.created - (count - n) * _STEP // (20 if self.number == 0 else 1)
             event = _EVENTS[int(chance(seed, 2 * n) ** 2 * len(_EVENTS))]
             rssi = -60 - int(chance(seed, 2 * n + 1) * 35)
-            lines.append(f"{utc(at)} {event} rssi={rssi}dBm heap={180 - n % 40}K\n")
+            lines.append(f"{format_utc(at)} {event} rssi={rssi}dBm heap={180 - n % 40}K\n")
         return "".join(lines).encode()
 
-    def told(self) -> dict[str, str]:
-        """As the operations tell it; `Size` in KB."""
+    def describe(self) -> dict[str, str]:
+        """Return the fields of the file in responses; `Size` is in KB."""
         return {
             "FileId": self.file_id,
             "Name": self.name,
             "Size": str(-(-len(self.content()) // 1024)),
-            "UtcCreatedOn": utc(self.created),
+            "UtcCreatedOn": format_utc(self.created),
         }
 
 
 def query_device_file_list(call: Call) -> dict[str, Any]:
     """QueryDeviceFileList: newest first."""
-    files, page = _files(call, device_of(call)), page_of(call)
+    files, page = _list_files(call, find_device(call)), read_page(call)
     return {
-        "Data": {"FileSummary": [file.told() for file in files[page.offset : page.offset + page.size]]},
+        "Data": {"FileSummary": [file.describe() for file in files[page.offset : page.offset + page.size]]},
         "CurrentPage": page.number,
         "PageSize": page.size,
         "PageCount": page.count(len(files)),
@@ -100,37 +100,37 @@ def query_device_file_list(call: Call) -> dict[str, Any]:
 
 
 def query_device_file(call: Call) -> dict[str, Any]:
-    """QueryDeviceFile: with a signed address, good for an hour, from which it can be downloaded."""
-    file = _file(call)
-    store = objects.of(call.emulator)
-    if objects.find(call.db, file.key) is None or not store.path(file.key).exists():
+    """QueryDeviceFile: with a signed download URL that is valid for one hour."""
+    file = _find_file(call)
+    store = objects.open_store(call.emulator)
+    if objects.find_object(call.db, file.key) is None or not store.path(file.key).exists():
         store.put(call.db, file.key, file.content(), file.created)
-    url = objects.signed_url(call.db, call.base_url, file.key, call.now)
-    return {"Data": {**file.told(), "DownloadUrl": url}}
+    url = objects.sign_url(call.db, call.base_url, file.key, call.now)
+    return {"Data": {**file.describe(), "DownloadUrl": url}}
 
 
 def delete_device_file(call: Call) -> dict[str, Any]:
     """DeleteDeviceFile."""
-    file = _file(call)
+    file = _find_file(call)
     call.db.execute(
         "INSERT INTO device_files_deleted (iot_id, number) VALUES (?, ?)", (file.iot_id, file.number)
     )
-    objects.of(call.emulator).delete(call.db, file.key)
+    objects.open_store(call.emulator).delete(call.db, file.key)
     return {}
 
 
-def _file(call: Call) -> DeviceFile:
-    for file in _files(call, device_of(call)):
+def _find_file(call: Call) -> DeviceFile:
+    for file in _list_files(call, find_device(call)):
         if file.file_id == call.params["FileId"]:
             return file
     raise ServiceError("iot.common.FileNotExist", "The device has no such file.")
 
 
-def _files(call: Call, device: sqlite3.Row) -> list[DeviceFile]:
+def _list_files(call: Call, device: sqlite3.Row) -> list[DeviceFile]:
     if device["activated"] is None:
         return []
     first = device["activated"] + _DELAY
-    last = (call.now - first) // EVERY  # -1 before the first
+    last = (call.now - first) // INTERVAL  # -1 before the first upload
     deleted = {
         number
         for (number,) in call.db.execute(
@@ -138,8 +138,8 @@ def _files(call: Call, device: sqlite3.Row) -> list[DeviceFile]:
         )
     }
     return [
-        DeviceFile(device["iot_id"], number, first + number * EVERY)
-        for number in range(last, max(last - KEPT, -1), -1)
+        DeviceFile(device["iot_id"], number, first + number * INTERVAL)
+        for number in range(last, max(last - MAX_FILES, -1), -1)
         if number not in deleted
     ]
 
@@ -149,5 +149,5 @@ OPERATIONS: dict[str, Handler] = {
     "QueryDeviceFile": query_device_file,
     "DeleteDeviceFile": delete_device_file,
 }
-# They read by their access level; yet the first download puts the file into the object store.
-WRITING = frozenset({"QueryDeviceFile"})
+# A read operation by its access level, but the first call puts the file into the object store.
+WRITE_OPERATIONS = frozenset({"QueryDeviceFile"})

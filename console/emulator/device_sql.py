@@ -1,10 +1,10 @@
-"""QueryDeviceBySQL: the platform's own small query language, translated to the store's.
+"""QueryDeviceBySQL: translates the platform's small query language to SQLite's SQL.
 
     SELECT [fields] | count(*) | * FROM device WHERE [conditions] [ORDER BY field [ASC|DESC]] [LIMIT [n,] k]
 
-Up to 400 characters and five conditions joined by AND and OR, without parentheses; AND binds first. LIKE takes a
-prefix of at least four characters. Conditions on `tag.*` and on `ota_module.*` that stand together in one AND speak of
-the same tag or module; naming a field again begins the next one.
+A statement has up to 400 characters and five conditions joined by AND and OR, without parentheses; AND binds tighter.
+LIKE needs a prefix of at least four characters. Conditions on `tag.*` or `ota_module.*` that are joined by AND apply to
+the same tag or module; a second condition on the same field starts the next tag or module.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any, NoReturn
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local
+from console.emulator.formats import format_local
 
 MAX_CONDITIONS = 5
 MAX_LIMIT = 50
-MAX_REACH = 10_000
+MAX_ROWS = 10_000  # of all pages together
 DEFAULT_LIMIT = 20
-_HOME = timezone(timedelta(hours=8))  # times are written in the region's time, as in the answers
+_REGION_TIME = timezone(timedelta(hours=8))  # times in statements are in this zone, as in responses
 
-# field -> (kind, column); the joined ones by the table they live in
+# field -> (kind, column); fields of other tables: field -> (table, column)
 _FIELDS = {
     "product_key": ("text", "d.product_key"),
     "iot_id": ("text", "d.iot_id"),
@@ -44,7 +44,7 @@ _NESTED = {
     "ota_module.firmware_version": ("ota_module", "x.version"),
 }
 _NESTED_TABLES = {"group": "group_devices", "tag": "device_tags", "ota_module": "device_modules"}
-# Ids grow with the time of registering, so their order is that of gmt_create and needs no sorting.
+# IDs grow with the registration time, so the order by ID is the order by gmt_create and needs no sorting.
 _ORDERED = {"gmt_create": "d.id", "gmt_modified": "d.modified", "active_time": "d.activated"}
 _BAD_IN_PREFIX = set("\\/&+-!():~{}*?")
 _TOKEN = re.compile(
@@ -61,7 +61,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`field operator value`; value is text, or milliseconds for a date, or None for null."""
+    """`field operator value`. The value is a text, milliseconds for a date, or None for null."""
 
     field: str
     operator: str
@@ -70,7 +70,7 @@ class Condition:
 
 @dataclass(slots=True)
 class Query:
-    """A parsed statement. `fields` is empty for `*`; `terms` are joined by OR, the conditions in each by AND."""
+    """A parsed statement. `fields` is empty for `*`. `terms` are joined by OR, the conditions of a term by AND."""
 
     fields: list[str] = field(default_factory=list)
     count: bool = False
@@ -82,8 +82,8 @@ class Query:
 
 
 def parse(statement: str) -> Query:
-    """Read a statement; raises ServiceError with the platform's `iot.devicesearch.…` codes."""
-    return _Parser(statement).query()
+    """Parse a statement. Raises ServiceError with the platform's `iot.devicesearch.…` codes."""
+    return _Parser(statement).parse()
 
 
 def _refuse(kind: str, message: str) -> NoReturn:
@@ -102,14 +102,14 @@ class _Parser:
             position = match.end()
         self._next = 0
 
-    def query(self) -> Query:
+    def parse(self) -> Query:
         query = Query()
         self._expect("select")
         self._select(query)
         self._expect("from")
         self._expect("device")
         if not self._accept("where"):
-            _refuse("Error", "The statement needs a WHERE clause.")
+            _refuse("Error", "The statement has no WHERE clause.")
         self._where(query)
         if self._accept("order"):
             self._expect("by")
@@ -117,7 +117,7 @@ class _Parser:
         if self._accept("limit"):
             self._limit(query)
         if self._next < len(self._tokens):
-            _refuse("ParamError", f"{self._peek()[1]} cannot stand here.")
+            _refuse("ParamError", f"Unexpected text: {self._peek()[1]}.")
         return query
 
     def _select(self, query: Query) -> None:
@@ -126,7 +126,7 @@ class _Parser:
         if self._accept("count"):
             for mark in "(*)":
                 if not self._accept_mark(mark):
-                    _refuse("Error", "Only count(*) can be counted.")
+                    _refuse("Error", "The only form of count is count(*).")
             query.count = True
             return
         while True:
@@ -150,28 +150,31 @@ class _Parser:
         for term in query.terms:
             names = {condition.field for condition in term}
             if "ota_module.module_name" in names and "ota_module.firmware_version" not in names:
-                _refuse("ParamError", "ota_module.module_name needs ota_module.firmware_version beside it.")
+                _refuse(
+                    "ParamError",
+                    "A condition on ota_module.module_name needs one on ota_module.firmware_version.",
+                )
 
     def _condition(self) -> Condition:
         if self._peek() == ("mark", "("):
             _refuse("Error", "Conditions cannot be nested.")
         name = self._field()
-        kind = _FIELDS[name][0] if name in _FIELDS else "text"
-        sort, operator = self._take()
+        field_kind = _FIELDS[name][0] if name in _FIELDS else "text"
+        kind, operator = self._take()
         operator = operator.lower()
-        if sort == "word" and operator == "like":
-            if kind != "text":
-                _refuse("OperatorTypeError", f"LIKE does not go with {name}.")
+        if kind == "word" and operator == "like":
+            if field_kind != "text":
+                _refuse("OperatorTypeError", f"LIKE cannot be used with {name}.")
             return Condition(name, "LIKE", self._prefix(name))
-        if operator in ("<=", ">=", "<>") or sort != "operator":
-            _refuse("Error", f"{operator} is not an operator; use =, !=, >, < or LIKE.")
-        if operator in ("<", ">") and kind == "text":
-            _refuse("OperatorTypeError", f"{operator} does not go with {name}.")
+        if operator in ("<=", ">=", "<>") or kind != "operator":
+            _refuse("Error", f"{operator} is not an operator. Use =, !=, >, < or LIKE.")
+        if operator in ("<", ">") and field_kind == "text":
+            _refuse("OperatorTypeError", f"{operator} cannot be used with {name}.")
         value = self._value()
         if value is None and operator in ("<", ">"):
-            _refuse("OperatorTypeError", f"{operator} does not go with null.")
+            _refuse("OperatorTypeError", f"{operator} cannot be used with null.")
         return Condition(
-            name, operator, _milliseconds(value) if kind == "date" and value is not None else value
+            name, operator, _milliseconds(value) if field_kind == "date" and value is not None else value
         )
 
     def _prefix(self, name: str) -> str:
@@ -180,28 +183,28 @@ class _Parser:
         if not value.endswith("%") or len(prefix) < 4 or "%" in prefix or _BAD_IN_PREFIX & set(prefix):
             _refuse(
                 "ParamError",
-                f"LIKE on {name} takes at least four characters, none of them special, and a % at the end.",
+                f"LIKE on {name} needs at least four characters without special characters, then a %.",
             )
         return prefix
 
     def _value(self) -> str | None:
-        sort, value = self._take()
-        if sort == "text":
+        kind, value = self._take()
+        if kind == "text":
             return re.sub(r"\\(.)", r"\1", value[1:-1])
-        if sort == "number":
+        if kind == "number":
             return value
-        if sort == "word" and value.lower() == "null":
+        if kind == "word" and value.lower() == "null":
             return None
-        _refuse("Error", f"{value} is not a value; texts stand in quotation marks.")
+        _refuse("Error", f"{value} is not a value. Put text in quotation marks.")
 
     def _order(self, query: Query) -> None:
-        sort, name = self._take()
-        if sort != "word" or name.lower() not in _ORDERED:
-            _refuse("OrderError", "Devices can be ordered by gmt_create, gmt_modified or active_time.")
+        kind, name = self._take()
+        if kind != "word" or name.lower() not in _ORDERED:
+            _refuse("OrderError", "ORDER BY supports gmt_create, gmt_modified and active_time.")
         query.order = name.lower()
         query.descending = self._accept("desc") or (self._accept("asc") and False)
         if self._peek() == ("mark", ","):
-            _refuse("OrderError", "Devices can be ordered by one field only.")
+            _refuse("OrderError", "ORDER BY supports only one field.")
 
     def _limit(self, query: Query) -> None:
         first = self._whole_number()
@@ -209,36 +212,36 @@ class _Parser:
             query.offset, query.limit = first, self._whole_number()
         else:
             query.limit = first
-        if query.limit > MAX_LIMIT or query.limit < 1 or query.offset + query.limit > MAX_REACH:
-            _refuse("OffsetError", "A page has at most 50 rows, and all pages together reach 10,000.")
+        if query.limit > MAX_LIMIT or query.limit < 1 or query.offset + query.limit > MAX_ROWS:
+            _refuse("OffsetError", "LIMIT allows 1 to 50 rows per page, and 10,000 rows in all pages.")
 
     def _whole_number(self) -> int:
-        sort, value = self._take()
-        if sort != "number" or not value.isdigit():
-            _refuse("OffsetError", "LIMIT takes whole numbers.")
+        kind, value = self._take()
+        if kind != "number" or not value.isdigit():
+            _refuse("OffsetError", "LIMIT needs whole numbers.")
         return int(value)
 
     def _field(self) -> str:
-        sort, name = self._take()
-        if sort != "word":
+        kind, name = self._take()
+        if kind != "word":
             _refuse("Error", f"{name} is not a field.")
         if name.lower() not in _FIELDS and name.lower() not in _NESTED:
-            _refuse("FieldError", f"There is no field {name}.")
+            _refuse("FieldError", f"The field {name} does not exist.")
         return name.lower()
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._next] if self._next < len(self._tokens) else ("", "")
 
     def _take(self) -> tuple[str, str]:
-        sort = self._peek()
-        if not sort[0]:
-            _refuse("Error", "The statement ends too early.")
+        token = self._peek()
+        if not token[0]:
+            _refuse("Error", "The statement is incomplete.")
         self._next += 1
-        return sort
+        return token
 
     def _accept(self, word: str) -> bool:
-        sort, value = self._peek()
-        if sort == "word" and value.lower() == word:
+        kind, value = self._peek()
+        if kind == "word" and value.lower() == word:
             self._next += 1
             return True
         return False
@@ -251,37 +254,37 @@ class _Parser:
 
     def _expect(self, word: str) -> None:
         if not self._accept(word):
-            _refuse("Error", f"{word.upper()} is expected before {self._peek()[1] or 'the end'}.")
+            _refuse("Error", f"{word.upper()} is missing before {self._peek()[1] or 'the end'}.")
 
 
 def _milliseconds(text: str) -> int:
-    """A date literal as the answers write it, with or without its time of day or milliseconds."""
+    """Return the milliseconds since the epoch of a date literal, with or without time of day and milliseconds."""
     for pattern in ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d"):
         try:
-            return round(datetime.strptime(text, pattern).replace(tzinfo=_HOME).timestamp() * 1000)
+            return round(datetime.strptime(text, pattern).replace(tzinfo=_REGION_TIME).timestamp() * 1000)
         except ValueError:
             continue
     if text.isdigit():
         return int(text)
-    _refuse("ParamError", f"{text} is not a time; write it as 2024-01-31 08:00:00.000.")
+    _refuse("ParamError", f"{text} is not a time. Write it as 2024-01-31 08:00:00.000.")
 
 
-def _where(query: Query) -> tuple[str, list[Any]]:
+def _where_sql(query: Query) -> tuple[str, list[Any]]:
     values: list[Any] = []
     terms = []
     for term in query.terms:
         parts = [
-            _compare(_FIELDS[condition.field][1], condition, values)
+            _comparison_sql(_FIELDS[condition.field][1], condition, values)
             for condition in term
             if condition.field in _FIELDS
         ]
-        parts.extend(_exists(group, values) for group in _nested_groups(term))
+        parts.extend(_exists_sql(group, values) for group in _nested_groups(term))
         terms.append("(" + " AND ".join(parts) + ")")
     return "(" + " OR ".join(terms) + ")", values
 
 
 def _nested_groups(term: list[Condition]) -> list[list[Condition]]:
-    """Conditions on the same tag, module or group, together."""
+    """Group the conditions of a term by the tag, module or group they apply to."""
     groups: list[list[Condition]] = []
     latest: dict[str, list[Condition]] = {}
     for condition in term:
@@ -296,8 +299,8 @@ def _nested_groups(term: list[Condition]) -> list[list[Condition]]:
     return groups
 
 
-def _exists(group: list[Condition], values: list[Any]) -> str:
-    """One tag, module or group that meets all the conditions; for a lone `!=`, none that equals."""
+def _exists_sql(group: list[Condition], values: list[Any]) -> str:
+    """SQL: one tag, module or group meets all the conditions; for a single `!=`, none has the value."""
     table = _NESTED_TABLES[_NESTED[group[0].field][0]]
     negated = len(group) == 1 and group[0].operator == "!=" and group[0].value is not None
     if negated:
@@ -305,41 +308,43 @@ def _exists(group: list[Condition], values: list[Any]) -> str:
     if len(group) == 1 and group[0].value is None:
         verb = "NOT EXISTS" if group[0].operator == "=" else "EXISTS"
         return f"{verb} (SELECT 1 FROM {table} x WHERE x.iot_id = d.iot_id)"
-    inner = " AND ".join(_compare(_NESTED[condition.field][1], condition, values) for condition in group)
+    inner = " AND ".join(
+        _comparison_sql(_NESTED[condition.field][1], condition, values) for condition in group
+    )
     return (
         f"{'NOT ' if negated else ''}EXISTS (SELECT 1 FROM {table} x WHERE x.iot_id = d.iot_id AND {inner})"
     )
 
 
-def _compare(column: str, condition: Condition, values: list[Any]) -> str:
+def _comparison_sql(column: str, condition: Condition, values: list[Any]) -> str:
     if condition.value is None:
         return f"coalesce({column}, '') {condition.operator} ''"
-    # Said again of an alias so that the index of those that have one serves.
-    given = f" AND {column} <> ''" if condition.field == "nickname" and condition.value != "" else ""
+    # Repeats the condition of the partial index on nicknames, so that SQLite uses this index.
+    index_hint = f" AND {column} <> ''" if condition.field == "nickname" and condition.value != "" else ""
     if condition.operator == "LIKE":
         prefix = str(condition.value)
         values.extend((prefix, prefix + "\U0010ffff"))
-        return f"({column} >= ? AND {column} < ?{given})"
+        return f"({column} >= ? AND {column} < ?{index_hint})"
     values.append(condition.value)
     if condition.operator == "!=":
         return f"{column} IS NOT ?"
-    return f"({column} {condition.operator} ?{given})"
+    return f"({column} {condition.operator} ?{index_hint})"
 
 
 def _count(call: Call, query: Query) -> int:
-    """How many devices match; from the kept counters where only products and statuses are asked for."""
+    """Count the devices that match; from the stored counters if only products and statuses are compared."""
     if len(query.terms) == 1 and all(
         condition.field in ("product_key", "status") and condition.operator == "="
         for condition in query.terms[0]
     ):
-        wanted = "".join(f" AND c.{condition.field} = ?" for condition in query.terms[0])
+        conditions = "".join(f" AND c.{condition.field} = ?" for condition in query.terms[0])
         (total,) = call.db.execute(
             "SELECT coalesce(sum(c.devices), 0) FROM device_counts c JOIN products p ON p.product_key = c.product_key"
-            f" WHERE p.account = ? AND c.instance = ?{wanted}",
+            f" WHERE p.account = ? AND c.instance = ?{conditions}",
             (call.account, call.instance, *(condition.value for condition in query.terms[0])),
         ).fetchone()
     else:
-        where, values = _where(query)
+        where, values = _where_sql(query)
         (total,) = call.db.execute(
             f"SELECT count(*) FROM devices d WHERE d.account = ? AND d.instance = ? AND {where}",
             (call.account, call.instance, *values),
@@ -348,11 +353,11 @@ def _count(call: Call, query: Query) -> int:
 
 
 def query_device_by_sql(call: Call) -> dict[str, Any]:
-    """QueryDeviceBySQL. Every device comes with its IotId, whatever fields were asked for."""
+    """QueryDeviceBySQL. Each device has its IotId in the response, whichever fields were selected."""
     query = parse(call.params["SQL"])
     if query.count:
         return {"Data": [], "TotalCount": _count(call, query)}
-    where, values = _where(query)
+    where, values = _where_sql(query)
     direction = "DESC" if query.descending else "ASC"
     order = f"{_ORDERED[query.order]} {direction}, d.id {direction}" if query.order else "d.id"
     rows = call.db.execute(
@@ -360,22 +365,22 @@ def query_device_by_sql(call: Call) -> dict[str, Any]:
         f" ORDER BY {order} LIMIT ? OFFSET ?",
         (call.account, call.instance, *values, query.limit, query.offset),
     ).fetchall()
-    return {"Data": [_device(call.db, row, set(query.fields)) for row in rows]}
+    return {"Data": [_describe_device(call.db, row, set(query.fields)) for row in rows]}
 
 
-def _device(db: sqlite3.Connection, row: sqlite3.Row, fields: set[str]) -> dict[str, Any]:
-    everything = not fields
+def _describe_device(db: sqlite3.Connection, row: sqlite3.Row, fields: set[str]) -> dict[str, Any]:
+    all_fields = not fields
     plain = (
         ("product_key", "ProductKey", row["product_key"]),
         ("name", "DeviceName", row["name"]),
         ("nickname", "Nickname", row["nickname"]),
         ("status", "Status", row["status"]),
-        ("active_time", "ActiveTime", _time(row["activated"])),
-        ("gmt_create", "GmtCreate", _time(row["created"])),
-        ("gmt_modified", "GmtModified", _time(row["modified"])),
+        ("active_time", "ActiveTime", _format_time(row["activated"])),
+        ("gmt_create", "GmtCreate", _format_time(row["created"])),
+        ("gmt_modified", "GmtModified", _format_time(row["modified"])),
     )
     device: dict[str, Any] = {"IotId": row["iot_id"]}
-    device.update((key, value) for name, key, value in plain if value and (everything or name in fields))
+    device.update((key, value) for name, key, value in plain if value and (all_fields or name in fields))
     for table, key, sql in (
         ("group", "Groups", "SELECT group_id AS GroupId FROM group_devices WHERE iot_id = ?"),
         ("tag", "Tags", "SELECT key AS TagName, value AS TagValue FROM device_tags WHERE iot_id = ?"),
@@ -385,15 +390,15 @@ def _device(db: sqlite3.Connection, row: sqlite3.Row, fields: set[str]) -> dict[
             "SELECT module AS ModuleName, version AS FirmwareVersion FROM device_modules WHERE iot_id = ?",
         ),
     ):
-        if everything or any(name.startswith(f"{table}.") for name in fields):
-            found = [dict(inner) for inner in db.execute(sql, (row["iot_id"],))]
-            if found:
-                device[key] = found
+        if all_fields or any(name.startswith(f"{table}.") for name in fields):
+            items = [dict(inner) for inner in db.execute(sql, (row["iot_id"],))]
+            if items:
+                device[key] = items
     return device
 
 
-def _time(ms: int | None) -> str:
-    return f"{local(ms)}.{ms % 1000:03d}" if ms is not None else ""
+def _format_time(ms: int | None) -> str:
+    return f"{format_local(ms)}.{ms % 1000:03d}" if ms is not None else ""
 
 
 OPERATIONS: dict[str, Handler] = {"QueryDeviceBySQL": query_device_by_sql}

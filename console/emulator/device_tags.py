@@ -1,4 +1,4 @@
-"""Tags of devices (the API calls them props), and finding devices by them."""
+"""Tags of devices (the API calls them props), and the search for devices by tags."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of
-from console.emulator.paging import page_of
+from console.emulator.lookups import find_device
+from console.emulator.paging import read_page
 
-MAX_TAGS = 100  # a device, and a call
+MAX_TAGS = 100  # of a device, and in a call
 MAX_BYTES = 5 * 1024
 
 
 def save_device_prop(call: Call) -> dict[str, Any]:
-    """SaveDeviceProp: adds tags and changes those whose key is there."""
-    device = device_of(call)
+    """SaveDeviceProp: adds tags, and changes the values of tags that exist."""
+    device = find_device(call)
     text = call.params["Props"]
     if len(text.encode()) > MAX_BYTES:
-        raise ServiceError("iot.device.LongDevicePropertiesString", "Props can have at most 5 KB.")
+        raise ServiceError(
+            "iot.device.LongDevicePropertiesString", "Props can have at most 5 KB (5,120 bytes)."
+        )
     try:
         props = json.loads(text)
     except (ValueError, RecursionError):
@@ -29,14 +31,12 @@ def save_device_prop(call: Call) -> dict[str, Any]:
             "iot.device.InvalidFormattedDevicePropertiesString", "Props must be a JSON object."
         )
     if not props:
-        raise ServiceError("iot.device.NullDevicePropertiesString", "Props has no tags.")
+        raise ServiceError("iot.device.NullDevicePropertiesString", "Props contains no tags.")
     if len(props) > MAX_TAGS:
-        raise ServiceError(
-            "iot.device.TooManyDevicePropertiesPerTime", "At most 100 tags can be sent at once."
-        )
+        raise ServiceError("iot.device.TooManyDevicePropertiesPerTime", "Send at most 100 tags in a call.")
     for key, value in props.items():
         if not key.strip():
-            raise ServiceError("iot.device.NullDevicePropertyKey", "A tag has no key.")
+            raise ServiceError("iot.device.NullDevicePropertyKey", "The key of a tag is empty.")
         if isinstance(value, dict | list) or value is None:
             raise ServiceError(
                 "iot.device.InvalidFormattedDevicePropertiesString",
@@ -59,16 +59,16 @@ def save_device_prop(call: Call) -> dict[str, Any]:
 
 
 def query_device_prop(call: Call) -> dict[str, Any]:
-    """QueryDeviceProp: all tags of a device, as JSON in a string."""
+    """QueryDeviceProp: all tags of a device, as a JSON string."""
     rows = call.db.execute(
-        "SELECT key, value FROM device_tags WHERE iot_id = ? ORDER BY key", (device_of(call)["iot_id"],)
+        "SELECT key, value FROM device_tags WHERE iot_id = ? ORDER BY key", (find_device(call)["iot_id"],)
     )
     return {"Props": json.dumps(dict(rows.fetchall()), ensure_ascii=False, separators=(",", ":"))}
 
 
 def delete_device_prop(call: Call) -> dict[str, Any]:
-    """DeleteDeviceProp; a key that is not there is passed over."""
-    device = device_of(call)
+    """DeleteDeviceProp: ignores a key that does not exist."""
+    device = find_device(call)
     deleted = call.db.execute(
         "DELETE FROM device_tags WHERE iot_id = ? AND key = ?", (device["iot_id"], call.params["PropKey"])
     )
@@ -78,8 +78,8 @@ def delete_device_prop(call: Call) -> dict[str, Any]:
 
 
 def query_device_by_tags(call: Call) -> dict[str, Any]:
-    """QueryDeviceByTags: devices that have all the tags, newest first."""
-    page = page_of(call)
+    """QueryDeviceByTags: devices that have all of the tags, newest first."""
+    page = read_page(call)
     tags = call.params["Tag"]
     matching = " INTERSECT ".join(
         ["SELECT iot_id FROM device_tags WHERE account = ? AND instance = ? AND key = ? AND value = ?"]

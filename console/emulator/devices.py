@@ -1,6 +1,6 @@
-"""Devices: registering one, looking at one or a few, disabling, enabling, resetting, renaming and deleting.
+"""Devices: register, query one or a few, disable, enable, reset, rename and delete.
 
-Lists and counts are in devices_query.py, batch registration in batches.py, tags in device_tags.py.
+Lists and counts are in devices_query.py, batch registration in batch_registration.py, tags in device_tags.py.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.devices_life import first_due, next_due
+from console.emulator.devices_presence import first_online_time, next_change_time
 from console.emulator.devices_schema import NewDevice, insert_devices
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local, new_device_secret, new_iot_id, random_text, utc
-from console.emulator.lookups import device_of, product_of
+from console.emulator.formats import format_local, format_utc, new_device_secret, new_iot_id, random_text
+from console.emulator.lookups import find_device, find_product
 
 
 def register_device(call: Call) -> dict[str, Any]:
-    """RegisterDevice. Without a name the platform makes one up."""
+    """RegisterDevice. Without a name, a random name is generated."""
     params = call.params
-    product = product_of(call)
+    product = find_product(call)
     if product["net_type"] == "LORA" and not params.get("LoraNodeType"):
         raise ServiceError("iot.device.CreateDeviceFailed", "A LoRaWAN device needs LoraNodeType and DevEui.")
     name = params.get("DeviceName") or random_text(20)
-    taken = call.db.execute(
+    existing = call.db.execute(
         "SELECT 1 FROM devices WHERE product_key = ? AND name = ?", (product["product_key"], name)
     ).fetchone()
-    if taken:
+    if existing:
         raise ServiceError(
-            "iot.device.AlreadyExistedDeviceName", "The product already has a device of this name."
+            "iot.device.AlreadyExistedDeviceName", "The product already has a device with this name."
         )
     iot_id = new_iot_id()
     device = NewDevice(
@@ -36,7 +36,7 @@ def register_device(call: Call) -> dict[str, Any]:
         nickname=params.get("Nickname", ""),
         iot_id=iot_id,
         secret=new_device_secret(),
-        due=first_due(iot_id, call.now, call.emulator.pace),
+        due=first_online_time(iot_id, call.now, call.emulator.pace),
     )
     insert_devices(call.db, call.account, call.instance, product["product_key"], [device], call.now)
     data = {
@@ -53,7 +53,7 @@ def register_device(call: Call) -> dict[str, Any]:
 
 def query_device_info(call: Call) -> dict[str, Any]:
     """QueryDeviceInfo."""
-    device = device_of(call)
+    device = find_device(call)
     return {
         "Data": {
             "IotId": device["iot_id"],
@@ -67,30 +67,34 @@ def query_device_info(call: Call) -> dict[str, Any]:
 
 def query_device_detail(call: Call) -> dict[str, Any]:
     """QueryDeviceDetail."""
-    device = device_of(call)
-    product = product_of(call, device["product_key"])
+    device = find_device(call)
+    product = find_product(call, device["product_key"])
     return {
         "Data": {
-            **_detail(call.db, device, product),
+            **_describe_device(call.db, device, product),
             "IpAddress": device["ip"],
-            "GmtOnline": local(device["last_online"]),
-            "UtcOnline": utc(device["last_online"]),
+            "GmtOnline": format_local(device["last_online"]),
+            "UtcOnline": format_utc(device["last_online"]),
             "Owner": True,
         }
     }
 
 
 def batch_query_device_detail(call: Call) -> dict[str, Any]:
-    """BatchQueryDeviceDetail: of the names sent, those that exist, in the order sent; an error if none does."""
-    product = product_of(call)
+    """BatchQueryDeviceDetail: the devices that exist, in the order of the names sent; an error if none exists."""
+    product = find_product(call)
     names = list(dict.fromkeys(call.params["DeviceName"]))
-    found = _by_name(call.db, product["product_key"], names)
-    if not found:
+    devices = _find_by_name(call.db, product["product_key"], names)
+    if not devices:
         raise ServiceError("iot.device.NotExistedDevice", "None of the devices exists.")
-    return {"Data": {"Data": [_detail(call.db, found[name], product) for name in names if name in found]}}
+    return {
+        "Data": {
+            "Data": [_describe_device(call.db, devices[name], product) for name in names if name in devices]
+        }
+    }
 
 
-def _detail(db: sqlite3.Connection, device: sqlite3.Row, product: sqlite3.Row) -> dict[str, Any]:
+def _describe_device(db: sqlite3.Connection, device: sqlite3.Row, product: sqlite3.Row) -> dict[str, Any]:
     version = db.execute(
         "SELECT version FROM device_modules WHERE iot_id = ? AND module = 'default'", (device["iot_id"],)
     ).fetchone()
@@ -105,34 +109,34 @@ def _detail(db: sqlite3.Connection, device: sqlite3.Row, product: sqlite3.Row) -
         "Region": device["region"],
         "Status": device["status"],
         "FirmwareVersion": version["version"] if version else "",
-        "GmtCreate": local(device["created"]),
-        "UtcCreate": utc(device["created"]),
-        "GmtActive": local(device["activated"]),
-        "UtcActive": utc(device["activated"]),
+        "GmtCreate": format_local(device["created"]),
+        "UtcCreate": format_utc(device["created"]),
+        "GmtActive": format_local(device["activated"]),
+        "UtcActive": format_utc(device["activated"]),
     }
 
 
 def get_device_status(call: Call) -> dict[str, Any]:
-    """GetDeviceStatus; `Timestamp` is when the status last changed."""
-    device = device_of(call)
+    """GetDeviceStatus. `Timestamp` is the time of the last change of the status."""
+    device = find_device(call)
     return {"Data": {"Status": device["status"], "Timestamp": device["status_since"]}}
 
 
 def batch_get_device_state(call: Call) -> dict[str, Any]:
-    """BatchGetDeviceState: up to 50 devices by IotId, or by name within a product; unknown ones are left out."""
+    """BatchGetDeviceState: up to 50 devices by IotId, or by name within a product; unknown devices are skipped."""
     if call.params.get("IotId"):
-        wanted = list(dict.fromkeys(call.params["IotId"]))
-        marks = ",".join("?" * len(wanted))
+        iot_ids = list(dict.fromkeys(call.params["IotId"]))
+        marks = ",".join("?" * len(iot_ids))
         rows = call.db.execute(
             f"SELECT * FROM devices WHERE iot_id IN ({marks}) AND account = ? AND instance = ?",
-            (*wanted, call.account, call.instance),
+            (*iot_ids, call.account, call.instance),
         ).fetchall()
         by_id = {row["iot_id"]: row for row in rows}
-        devices = [by_id[iot_id] for iot_id in wanted if iot_id in by_id]
+        devices = [by_id[iot_id] for iot_id in iot_ids if iot_id in by_id]
     else:
         names = list(dict.fromkeys(call.params["DeviceName"]))
-        found = _by_name(call.db, product_of(call)["product_key"], names)
-        devices = [found[name] for name in names if name in found]
+        by_name = _find_by_name(call.db, find_product(call)["product_key"], names)
+        devices = [by_name[name] for name in names if name in by_name]
     if not devices:
         raise ServiceError("iot.device.NotExistedDevice", "None of the devices exists.")
     return {
@@ -144,7 +148,7 @@ def batch_get_device_state(call: Call) -> dict[str, Any]:
                     "DeviceName": device["name"],
                     "Status": device["status"],
                     "AsAddress": device["ip"],
-                    "LastOnlineTime": local(device["last_online"]),
+                    "LastOnlineTime": format_local(device["last_online"]),
                     "Timestamp": device["status_since"],
                 }
                 for device in devices
@@ -154,15 +158,15 @@ def batch_get_device_state(call: Call) -> dict[str, Any]:
 
 
 def delete_device(call: Call) -> dict[str, Any]:
-    """DeleteDevice: with its tags, groups, topology and reported versions."""
-    device = device_of(call)
+    """DeleteDevice: also deletes its tags, group memberships, topology and reported versions."""
+    device = find_device(call)
     call.db.execute("DELETE FROM devices WHERE id = ?", (device["id"],))
     return {}
 
 
 def disable_thing(call: Call) -> dict[str, Any]:
-    """DisableThing: the device cannot connect until it is enabled again."""
-    device = device_of(call)
+    """DisableThing: the device cannot connect until it is enabled."""
+    device = find_device(call)
     if device["status"] != "DISABLE":
         call.db.execute(
             "UPDATE devices SET status = 'DISABLE', status_since = ?, modified = ?, due = NULL WHERE id = ?",
@@ -172,14 +176,14 @@ def disable_thing(call: Call) -> dict[str, Any]:
 
 
 def enable_thing(call: Call) -> dict[str, Any]:
-    """EnableThing: the device is offline (or not activated yet) and will connect by itself."""
-    device = device_of(call)
+    """EnableThing: the device becomes offline (or not activated) and later connects by itself."""
+    device = find_device(call)
     if device["status"] == "DISABLE":
         pace = call.emulator.pace
         if device["activated"] is None:
-            status, due = "UNACTIVE", first_due(device["iot_id"], call.now, pace)
+            status, due = "UNACTIVE", first_online_time(device["iot_id"], call.now, pace)
         else:
-            status, due = "OFFLINE", next_due(device["iot_id"], "OFFLINE", call.now, pace)
+            status, due = "OFFLINE", next_change_time(device["iot_id"], "OFFLINE", call.now, pace)
         call.db.execute(
             "UPDATE devices SET status = ?, status_since = ?, modified = ?, due = ? WHERE id = ?",
             (status, call.now, call.now, due, device["id"]),
@@ -188,8 +192,8 @@ def enable_thing(call: Call) -> dict[str, Any]:
 
 
 def reset_thing(call: Call) -> dict[str, Any]:
-    """ResetThing: not activated, a new secret to be fetched by the device, and no topology any more."""
-    device = device_of(call)
+    """ResetThing: the device becomes not activated, gets a new DeviceSecret, and its topology is deleted."""
+    device = find_device(call)
     call.db.execute(
         "UPDATE devices SET status = 'UNACTIVE', status_since = ?, modified = ?, activated = NULL, secret = ?, due = ?"
         " WHERE id = ?",
@@ -197,7 +201,7 @@ def reset_thing(call: Call) -> dict[str, Any]:
             call.now,
             call.now,
             new_device_secret(),
-            first_due(device["iot_id"], call.now, call.emulator.pace),
+            first_online_time(device["iot_id"], call.now, call.emulator.pace),
             device["id"],
         ),
     )
@@ -208,10 +212,10 @@ def reset_thing(call: Call) -> dict[str, Any]:
 
 
 def batch_update_device_nickname(call: Call) -> dict[str, Any]:
-    """BatchUpdateDeviceNickname: all or none; a device without a Nickname loses the one it has."""
+    """BatchUpdateDeviceNickname: changes all devices or none. Without Nickname, the nickname of a device is removed."""
     changes = []
     for item in call.params["DeviceNicknameInfo"]:
-        device = device_of(
+        device = find_device(
             call,
             iot_id=item.get("IotId") or "",
             product_key=item.get("ProductKey"),
@@ -222,7 +226,7 @@ def batch_update_device_nickname(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _by_name(db: sqlite3.Connection, product_key: str, names: list[str]) -> dict[str, sqlite3.Row]:
+def _find_by_name(db: sqlite3.Connection, product_key: str, names: list[str]) -> dict[str, sqlite3.Row]:
     marks = ",".join("?" * len(names))
     rows = db.execute(
         f"SELECT * FROM devices WHERE product_key = ? AND name IN ({marks})", (product_key, *names)

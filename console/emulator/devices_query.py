@@ -6,46 +6,46 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import page_error
-from console.emulator.formats import gmt, local, utc
-from console.emulator.lookups import device_of, group_of, is_distributed, product_of
-from console.emulator.paging import make_token, page_of, read_token
-from console.emulator.products import device_count
+from console.emulator.errors import invalid_page
+from console.emulator.formats import format_gmt, format_local, format_utc
+from console.emulator.lookups import find_device, find_group, find_product, is_distributed
+from console.emulator.paging import decode_page_token, encode_page_token, read_page
+from console.emulator.products import count_devices
 
-REACH_BY_NUMBER = 10_000  # entries that QueryDevice reaches by page number; beyond, a token is needed
-REACH_BY_TOKEN = 500_000
+MAX_BY_PAGE_NUMBER = 10_000  # devices that QueryDevice returns by page number; for more a token is needed
+MAX_BY_TOKEN = 500_000
 STATUS_BY_NUMBER = {0: "UNACTIVE", 1: "ONLINE", 3: "OFFLINE", 8: "DISABLE"}
 
 
 def query_device(call: Call) -> dict[str, Any]:
-    """QueryDevice: newest first; by page number, or on from where the last page's token points."""
-    product = product_of(call)
+    """QueryDevice: newest first, by page number or from the token of the last page."""
+    product = find_product(call)
     product_key = product["product_key"]
-    here = "product_key = ? AND instance = ?" if is_distributed(call.db, product_key) else "product_key = ?"
-    values = [product_key, call.instance] if "instance" in here else [product_key]
-    page = page_of(call)
+    where = "product_key = ? AND instance = ?" if is_distributed(call.db, product_key) else "product_key = ?"
+    values = [product_key, call.instance] if "instance" in where else [product_key]
+    page = read_page(call)
     token = call.params.get("NextToken")
-    reached = page.number * page.size
-    if (token and reached >= REACH_BY_TOKEN) or (not token and reached > REACH_BY_NUMBER):
-        raise page_error(
-            f"Page numbers reach {REACH_BY_NUMBER} devices and tokens {REACH_BY_TOKEN}; continue with NextToken."
+    last_entry = page.number * page.size
+    if (token and last_entry >= MAX_BY_TOKEN) or (not token and last_entry > MAX_BY_PAGE_NUMBER):
+        raise invalid_page(
+            f"Page numbers work for the first {MAX_BY_PAGE_NUMBER:,} devices. Use NextToken for up to {MAX_BY_TOKEN:,}."
         )
     if token:
         rows = call.db.execute(
-            f"SELECT * FROM devices WHERE {here} AND id < ? ORDER BY id DESC LIMIT ?",
-            (*values, read_token(token), page.size + 1),
+            f"SELECT * FROM devices WHERE {where} AND id < ? ORDER BY id DESC LIMIT ?",
+            (*values, decode_page_token(token), page.size + 1),
         ).fetchall()
     else:
         rows = call.db.execute(
-            f"SELECT * FROM devices WHERE {here} ORDER BY id DESC LIMIT ? OFFSET ?",
+            f"SELECT * FROM devices WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?",
             (*values, page.size + 1, page.offset),
         ).fetchall()
     more = len(rows) > page.size
     rows = rows[: page.size]
-    total = device_count(call.db, product_key, call.instance)
+    total = count_devices(call.db, product_key, call.instance)
     return {
-        "Data": {"DeviceInfo": [_listed(row) for row in rows]},
-        "NextToken": make_token(rows[-1]["id"]) if more else "",
+        "Data": {"DeviceInfo": [_describe_device(row) for row in rows]},
+        "NextToken": encode_page_token(rows[-1]["id"]) if more else "",
         "Page": page.number,
         "PageSize": page.size,
         "PageCount": page.count(total),
@@ -53,7 +53,7 @@ def query_device(call: Call) -> dict[str, Any]:
     }
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
+def _describe_device(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "DeviceId": row["iot_id"][:20],
         "IotId": row["iot_id"],
@@ -62,20 +62,20 @@ def _listed(row: sqlite3.Row) -> dict[str, Any]:
         "DeviceSecret": row["secret"],
         "DeviceStatus": row["status"],
         "Nickname": row["nickname"],
-        "GmtCreate": gmt(row["created"]),
-        "UtcCreate": utc(row["created"]),
-        "GmtModified": gmt(row["modified"]),
-        "UtcModified": utc(row["modified"]),
+        "GmtCreate": format_gmt(row["created"]),
+        "UtcCreate": format_utc(row["created"]),
+        "GmtModified": format_gmt(row["modified"]),
+        "UtcModified": format_utc(row["modified"]),
     }
 
 
 def query_device_by_status(call: Call) -> dict[str, Any]:
-    """QueryDeviceByStatus: of one product or of the whole account, newest first."""
-    params, page = call.params, page_of(call)
+    """QueryDeviceByStatus: the devices of one product or of the account, newest first."""
+    params, page = call.params, read_page(call)
     status = STATUS_BY_NUMBER[params["Status"]]
     values: list[Any]
     if params.get("ProductKey"):
-        product_of(call)
+        find_product(call)
         scope, values = "product_key = ? AND instance = ?", [params["ProductKey"], call.instance]
     else:
         scope, values = "account = ? AND instance = ?", [call.account, call.instance]
@@ -108,10 +108,10 @@ def query_device_by_status(call: Call) -> dict[str, Any]:
                     "DeviceSecret": row["secret"],
                     "Nickname": row["nickname"],
                     "Status": row["status"],
-                    "GmtCreate": local(row["created"]),
-                    "UtcCreate": utc(row["created"]),
-                    "GmtModified": local(row["modified"]),
-                    "UtcModified": utc(row["modified"]),
+                    "GmtCreate": format_local(row["created"]),
+                    "UtcCreate": format_utc(row["created"]),
+                    "GmtModified": format_local(row["modified"]),
+                    "UtcModified": format_utc(row["modified"]),
                 }
                 for row in rows
             ]
@@ -124,12 +124,12 @@ def query_device_by_status(call: Call) -> dict[str, Any]:
 
 
 def query_device_statistics(call: Call) -> dict[str, Any]:
-    """QueryDeviceStatistics: of a product, of a group, of a product's devices in a group, or of the account."""
+    """QueryDeviceStatistics: counts for a product, a group, the devices of a product in a group, or the account."""
     params = call.params
     if params.get("ProductKey"):
-        product_of(call)
+        find_product(call)
     if params.get("GroupId"):
-        group = group_of(call)
+        group = find_group(call)
         sql = (
             "SELECT count(*), coalesce(sum(activated IS NOT NULL), 0), coalesce(sum(status = 'ONLINE'), 0)"
             " FROM group_devices g JOIN devices d ON d.iot_id = g.iot_id WHERE g.group_id = ?"
@@ -152,8 +152,8 @@ def query_device_statistics(call: Call) -> dict[str, Any]:
 
 
 def list_ota_module_versions_by_device(call: Call) -> dict[str, Any]:
-    """ListOTAModuleVersionsByDevice: what the device reported, by module."""
-    device, page = device_of(call), page_of(call)
+    """ListOTAModuleVersionsByDevice: the versions that the device reported, by module."""
+    device, page = find_device(call), read_page(call)
     (total,) = call.db.execute(
         "SELECT count(*) FROM device_modules WHERE iot_id = ?", (device["iot_id"],)
     ).fetchone()

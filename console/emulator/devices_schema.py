@@ -1,11 +1,11 @@
-"""The devices' tables, and the few ways to write them that keep them right.
+"""The tables of devices, and the function that inserts devices.
 
-`devices` is built for a million rows a product: looking up by `iot_id` or by product and name, paging by `id` within
-a product, and counting (`device_counts`, kept by triggers, for each instance) take the same time however many there are.
+`devices` is made for a million rows per product: lookup by `iot_id` or by product and name, paging by `id` within a
+product, and counts (`device_counts`, for each instance, updated by triggers) take the same time for any number of rows.
 
-A device's `status` is UNACTIVE, ONLINE, OFFLINE or DISABLE, since `status_since`; `activated` stays NULL until it was
-first online. `due` is when it next moves by itself (activates, goes on- or offline: see devices_life.py), NULL for
-never. Ids grow with the time of registering.
+The `status` of a device is UNACTIVE, ONLINE, OFFLINE or DISABLE, since `status_since`. `activated` is NULL until the
+device was first online. `due` is the time of its next status change (see devices_presence.py), NULL for never. IDs grow
+with the registration time.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ CREATE INDEX IF NOT EXISTS topology_gateway ON topology (gateway_iot_id, iot_id)
 
 @dataclass(slots=True)
 class NewDevice:
-    """A device to be made. Ids and secrets are made up when left out; times are milliseconds."""
+    """A device to insert. An empty IotId or secret is generated; times are milliseconds since the epoch."""
 
     name: str
     nickname: str = ""
@@ -123,9 +123,9 @@ def insert_devices(
     devices: Iterable[NewDevice],
     now: int,
 ) -> Sequence[str]:
-    """Insert devices in order (a million is fine) and return their IotIds.
+    """Insert devices in their order (also a million) and return their IotIds.
 
-    The caller has checked names and limits; raises sqlite3.IntegrityError for a name the product already has.
+    The caller must have checked names and limits. Raises sqlite3.IntegrityError for a name that the product already has.
     """
     iot_ids: list[str] = []
 

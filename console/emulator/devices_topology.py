@@ -1,4 +1,4 @@
-"""Which sub-devices hang on which gateway."""
+"""The topology: sub-devices of gateways."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local, utc
-from console.emulator.lookups import device_of, product_of
-from console.emulator.paging import make_token, page_of, read_token
+from console.emulator.formats import format_local, format_utc
+from console.emulator.lookups import find_device, find_product
+from console.emulator.paging import decode_page_token, encode_page_token, read_page
 
 MAX_SUB_DEVICES = 1500  # of one gateway
-REACH = 10_000
+MAX_LISTED = 10_000  # sub-devices that GetThingTopo returns by page number
 GATEWAY_NODE = 1
 _HASHES = {"hmacmd5": hashlib.md5, "hmacsha1": hashlib.sha1, "hmacsha256": hashlib.sha256}
 
 
 def get_thing_topo(call: Call) -> dict[str, Any]:
-    """GetThingTopo: the sub-devices of a gateway, by page number or token."""
-    gateway, page = device_of(call), page_of(call, number="PageNo", reach=REACH)
+    """GetThingTopo: the sub-devices of a gateway, by page number or page token."""
+    gateway, page = find_device(call), read_page(call, number="PageNo", max_entries=MAX_LISTED)
     token = call.params.get("NextToken")
     (total,) = call.db.execute(
         "SELECT count(*) FROM topology WHERE gateway_iot_id = ?", (gateway["iot_id"],)
     ).fetchone()
     if not token and page.number > max(1, page.count(total)):
-        raise ServiceError("iot.device.QueryTopoRelationFailed", "PageNo is past the last page.")
+        raise ServiceError("iot.device.QueryTopoRelationFailed", "PageNo is larger than the number of pages.")
     rows = call.db.execute(
         "SELECT d.* FROM topology t JOIN devices d ON d.iot_id = t.iot_id WHERE t.gateway_iot_id = ?"
         " AND d.id < ? ORDER BY d.id DESC LIMIT ? OFFSET ?",
         (
             gateway["iot_id"],
-            read_token(token) if token else 2**62,
+            decode_page_token(token) if token else 2**62,
             page.size + 1,
             0 if token else page.offset,
         ),
@@ -57,20 +57,20 @@ def get_thing_topo(call: Call) -> dict[str, Any]:
             "PageSize": page.size,
             "PageCount": page.count(total),
             "Total": total,
-            "NextToken": make_token(rows[-1]["id"]) if more else "",
+            "NextToken": encode_page_token(rows[-1]["id"]) if more else "",
         }
     }
 
 
 def batch_add_thing_topo(call: Call) -> dict[str, Any]:
-    """BatchAddThingTopo: up to 10 sub-devices, each with its signature; all or none. Who hung elsewhere moves."""
-    gateway = _gateway(call)
+    """BatchAddThingTopo: adds up to 10 signed sub-devices, all or none. A sub-device of another gateway moves."""
+    gateway = _find_gateway(call)
     relations = []
     for item in call.params["TopoAddItem"]:
-        device = device_of(call, iot_id="", product_key=item.get("ProductKey"), name=item.get("DeviceName"))
+        device = find_device(call, iot_id="", product_key=item.get("ProductKey"), name=item.get("DeviceName"))
         if device["id"] == gateway["id"]:
             raise ServiceError("iot.device.AddTopoRelationFailed", "A gateway cannot be its own sub-device.")
-        _verify(device, item)
+        _verify_signature(device, item)
         relations.append((device["iot_id"], gateway["iot_id"]))
     call.db.executemany("INSERT OR REPLACE INTO topology VALUES (?, ?)", relations)
     (count,) = call.db.execute(
@@ -84,8 +84,8 @@ def batch_add_thing_topo(call: Call) -> dict[str, Any]:
 
 
 def notify_add_thing_topo(call: Call) -> dict[str, Any]:
-    """NotifyAddThingTopo: asks an online gateway to add sub-devices; it does so by itself, at once."""
-    gateway = _gateway(call)
+    """NotifyAddThingTopo: requests a gateway to add sub-devices. An online gateway does it immediately."""
+    gateway = _find_gateway(call)
     items = json.loads(call.params.get("DeviceListStr") or "[]")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ServiceError(
@@ -93,12 +93,12 @@ def notify_add_thing_topo(call: Call) -> dict[str, Any]:
         )
     relations = []
     for item in items:
-        named = {str(key).lower(): value for key, value in item.items()}
-        device = device_of(
+        fields = {str(key).lower(): value for key, value in item.items()}
+        device = find_device(
             call,
-            iot_id=named.get("iotid") or "",
-            product_key=named.get("productkey"),
-            name=named.get("devicename"),
+            iot_id=fields.get("iotid") or "",
+            product_key=fields.get("productkey"),
+            name=fields.get("devicename"),
         )
         if device["id"] != gateway["id"]:
             relations.append((device["iot_id"], gateway["iot_id"]))
@@ -108,8 +108,8 @@ def notify_add_thing_topo(call: Call) -> dict[str, Any]:
 
 
 def remove_thing_topo(call: Call) -> dict[str, Any]:
-    """RemoveThingTopo: all relations of a gateway, or the one of a sub-device."""
-    device = device_of(call)
+    """RemoveThingTopo: deletes all relations of a gateway, or the relation of a sub-device."""
+    device = find_device(call)
     call.db.execute(
         "DELETE FROM topology WHERE iot_id = ? OR gateway_iot_id = ?", (device["iot_id"], device["iot_id"])
     )
@@ -117,14 +117,14 @@ def remove_thing_topo(call: Call) -> dict[str, Any]:
 
 
 def get_gateway_by_sub_device(call: Call) -> dict[str, Any]:
-    """GetGatewayBySubDevice; raises `iot.device.QueryTopoRelationFailed` for a device on no gateway."""
+    """GetGatewayBySubDevice. Raises `iot.device.QueryTopoRelationFailed` for a device without a gateway."""
     relation = call.db.execute(
-        "SELECT gateway_iot_id FROM topology WHERE iot_id = ?", (device_of(call)["iot_id"],)
+        "SELECT gateway_iot_id FROM topology WHERE iot_id = ?", (find_device(call)["iot_id"],)
     ).fetchone()
     if relation is None:
-        raise ServiceError("iot.device.QueryTopoRelationFailed", "The device is on no gateway.")
-    gateway = device_of(call, iot_id=relation["gateway_iot_id"])
-    product = product_of(call, gateway["product_key"])
+        raise ServiceError("iot.device.QueryTopoRelationFailed", "The device is not attached to a gateway.")
+    gateway = find_device(call, iot_id=relation["gateway_iot_id"])
+    product = find_product(call, gateway["product_key"])
     version = call.db.execute(
         "SELECT version FROM device_modules WHERE iot_id = ? AND module = 'default'", (gateway["iot_id"],)
     ).fetchone()
@@ -140,30 +140,30 @@ def get_gateway_by_sub_device(call: Call) -> dict[str, Any]:
             "IpAddress": gateway["ip"],
             "region": gateway["region"],
             "FirmwareVersion": version["version"] if version else "",
-            "GmtCreate": local(gateway["created"]),
-            "UtcCreate": utc(gateway["created"]),
-            "GmtActive": local(gateway["activated"]),
-            "UtcActive": utc(gateway["activated"]),
-            "GmtOnline": local(gateway["last_online"]),
-            "UtcOnline": utc(gateway["last_online"]),
+            "GmtCreate": format_local(gateway["created"]),
+            "UtcCreate": format_utc(gateway["created"]),
+            "GmtActive": format_local(gateway["activated"]),
+            "UtcActive": format_utc(gateway["activated"]),
+            "GmtOnline": format_local(gateway["last_online"]),
+            "UtcOnline": format_utc(gateway["last_online"]),
         }
     }
 
 
-def _gateway(call: Call) -> sqlite3.Row:
-    device = device_of(
+def _find_gateway(call: Call) -> sqlite3.Row:
+    device = find_device(
         call,
         iot_id=call.params.get("GwIotId") or "",
         product_key=call.params.get("GwProductKey"),
         name=call.params.get("GwDeviceName"),
     )
-    if product_of(call, device["product_key"])["node_type"] != GATEWAY_NODE:
+    if find_product(call, device["product_key"])["node_type"] != GATEWAY_NODE:
         raise ServiceError("iot.device.AddTopoRelationFailed", "The device is not a gateway.")
     return device
 
 
-def _verify(device: sqlite3.Row, item: dict[str, Any]) -> None:
-    """Check a sub-device's own signature; raises `iot.device.VerifyDeviceFailed`."""
+def _verify_signature(device: sqlite3.Row, item: dict[str, Any]) -> None:
+    """Check the signature of a sub-device. Raises `iot.device.VerifyDeviceFailed`."""
     fields = {
         "clientId": item.get("ClientId"),
         "deviceName": item["DeviceName"],
@@ -182,9 +182,7 @@ def _verify(device: sqlite3.Row, item: dict[str, Any]) -> None:
             "SignMethod must be hmacMd5, hmacSha1, hmacSha256 or Sha256.",
         )
     if not hmac.compare_digest(signature, (item.get("Sign") or "").lower()):
-        raise ServiceError(
-            "iot.device.VerifyDeviceFailed", f"The signature of {device['name']} is not right."
-        )
+        raise ServiceError("iot.device.VerifyDeviceFailed", f"The signature of {device['name']} is wrong.")
 
 
 OPERATIONS: dict[str, Handler] = {

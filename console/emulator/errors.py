@@ -1,4 +1,4 @@
-"""How a handler refuses a request: the platform has two kinds of refusal, and they look different on the wire."""
+"""The errors that a handler raises. The platform has two kinds, with different HTTP responses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 class ServiceError(Exception):
-    """The service understood the request and refused it: HTTP 200, `Success: false`, `Code`, `ErrorMessage`.
+    """An error of the service: HTTP 200 with `Success: false`, `Code` and `ErrorMessage`.
 
-    `fields` are more top-level fields of the answer, such as the lists that say which names were refused.
+    `fields` are additional top-level fields of the response, such as lists of invalid names.
     """
 
     def __init__(self, code: str, message: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -20,9 +20,9 @@ class ServiceError(Exception):
 
 
 class GatewayError(Exception):
-    """The gateway refused the request before the service saw it: a 4xx or 5xx with `Code`, `Message`, `HostId`.
+    """An error of the API gateway, before the service: HTTP 4xx or 5xx with `Code`, `Message` and `HostId`.
 
-    `retry_after` is in milliseconds and travels as the `x-acs-retry-after` header.
+    `retry_after` is in milliseconds and is sent as the header `x-acs-retry-after`.
     """
 
     def __init__(self, code: str, message: str, status: int = 400, retry_after: int | None = None) -> None:
@@ -33,15 +33,15 @@ class GatewayError(Exception):
         self.retry_after = retry_after
 
 
-class Dropped(ConnectionError):
-    """A fault ordered this connection to be closed without an answer. Never rendered."""
+class ConnectionDropped(ConnectionError):
+    """An injected fault closes the connection without a response."""
 
 
-def invalid(message: str, code: str = "iot.common.InvalidFormattedParameter") -> ServiceError:
-    """A parameter that has a bad format or value; `code` when the platform has one of its own for it."""
+def invalid_parameter(message: str, code: str = "iot.common.InvalidFormattedParameter") -> ServiceError:
+    """Return the error for a parameter with an invalid format or value; `code` if the platform has a special code."""
     return ServiceError(code, message)
 
 
-def page_error(message: str = "The page number or page size is out of range.") -> ServiceError:
-    """Bad `CurrentPage`, `PageSize` or page token, in any paging operation."""
+def invalid_page(message: str = "The page number or page size is out of range.") -> ServiceError:
+    """Return the error for an invalid `CurrentPage`, `PageSize` or page token."""
     return ServiceError("iot.common.InvalidPageParams", message)

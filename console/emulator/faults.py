@@ -1,4 +1,4 @@
-"""Ordered trouble: the next N calls of an operation fail in the way a network or a cloud fails."""
+"""Injected faults: the next N calls of an operation fail as with a broken network or a failing cloud."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from console.emulator.errors import Dropped, GatewayError, ServiceError
+from console.emulator.errors import ConnectionDropped, GatewayError, ServiceError
 
 KINDS = ("throttle", "error", "latency", "hang", "drop", "malformed")
 
 
 @dataclass(slots=True)
 class Fault:
-    """One order.
+    """One fault to inject.
 
-    operation  an operation's name, or "*" for any
+    operation  name of an operation, or "*" for any
     kind       throttle   400 `Throttling.User` (or `code`), with a retry-after of `delay` seconds (default 1)
-               error      `code`/`message` with HTTP `status`; status 200 makes it an error of the service
-               latency    waits `delay` seconds, then answers as usual
-               hang       waits `delay` seconds (default 60), then closes the connection without an answer
-               drop       closes the connection without an answer
-               malformed  answers HTTP `status` (default 200) with `body`, which is not an answer at all
-    times      how many calls it strikes
-    after      strike after the work was done instead of before: the call took effect, only its answer is lost.
-               For throttle and latency it makes no difference that a client could want, so it is ignored there.
+               error      `code` and `message` with HTTP `status`; with status 200 it is an error of the service
+               latency    waits `delay` seconds, then responds as usual
+               hang       waits `delay` seconds (default 60), then closes the connection without a response
+               drop       closes the connection without a response
+               malformed  responds with HTTP `status` (default 200) and `body`, which is not a response of the API
+    times      number of calls that fail
+    after      fail after the work was done instead of before: the call took effect, only its response is lost.
+               Not used for throttle and latency.
     """
 
     operation: str
@@ -38,18 +38,18 @@ class Fault:
     after: bool = False
     body: str = "<html><body>502 Bad Gateway</body></html>"
 
-    def strike(self) -> None:
-        """Do the harm; returns for latency, raises otherwise. `malformed` is rendered by the app."""
+    def apply(self) -> None:
+        """Wait for latency; raise for the other kinds. `malformed` is rendered by the app."""
         if self.kind == "throttle":
             retry_after = int((1.0 if self.delay is None else self.delay) * 1000)
             raise GatewayError(
                 self.code or "Throttling.User",
-                self.message or "Request was denied due to user flow control.",
+                self.message or "Too many calls per second. Try again later.",
                 self.status or 400,
                 retry_after,
             )
         if self.kind == "error":
-            message = self.message or "The request failed because a fault was ordered for it."
+            message = self.message or "The request failed because of an injected fault."
             if self.status == 200:
                 raise ServiceError(self.code or "iot.system.SystemException", message)
             raise GatewayError(self.code or "InternalError", message, self.status or 500)
@@ -57,20 +57,20 @@ class Fault:
             time.sleep(0.0 if self.delay is None else self.delay)
         elif self.kind == "hang":
             time.sleep(60.0 if self.delay is None else self.delay)
-            raise Dropped("a fault was ordered: hang")
+            raise ConnectionDropped("injected fault: hang")
         elif self.kind == "drop":
-            raise Dropped("a fault was ordered: drop")
+            raise ConnectionDropped("injected fault: drop")
 
 
 class Faults:
-    """The orders not yet used up, first in first out for each operation. Thread-safe."""
+    """The remaining faults, first in first out for each operation. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     def add(self, operation: str = "*", kind: str = "error", times: int = 1, **options: Any) -> Fault:
-        """Order a fault; options are the other fields of `Fault`. Raises ValueError for what is not one."""
+        """Add a fault; `options` are the other fields of `Fault`. Raises ValueError for invalid values."""
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         if times < 1:
@@ -79,13 +79,13 @@ class Faults:
             fault = Fault(operation, kind, times, **options)
         except TypeError:
             unknown = set(options) - set(Fault.__slots__)
-            raise ValueError(f"not an option of a fault: {', '.join(sorted(unknown))}") from None
+            raise ValueError(f"unknown options of a fault: {', '.join(sorted(unknown))}") from None
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def take(self, operation: str) -> Fault | None:
-        """Use up one strike for this operation, if one was ordered."""
+        """Return the next fault for this operation and reduce its `times` by one; None if there is none."""
         if not self._faults:
             return None
         with self._lock:
@@ -98,11 +98,11 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Forget all orders."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def as_list(self) -> list[dict[str, Any]]:
-        """The orders left, for the control endpoint."""
+        """Return the remaining faults for the control API."""
         with self._lock:
             return [asdict(fault) for fault in self._faults]

@@ -1,4 +1,4 @@
-"""The platform's ways to write a time and to make an id."""
+"""The platform's formats of times and IDs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from functools import lru_cache
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ALPHABET = (string.ascii_letters + string.digits).encode()
-# Every byte to a letter or digit, so that ten thousand ids take milliseconds.
+# Maps each byte to a letter or digit; generates ten thousand IDs in milliseconds.
 _TO_TEXT = bytes(_ALPHABET[i % len(_ALPHABET)] for i in range(256))
 _BEIJING = 8 * 3600
 
 
-@lru_cache(maxsize=8192)  # devices registered together share their times
-def utc(ms: int | None) -> str:
+@lru_cache(maxsize=8192)  # devices that were registered together have the same times
+def format_utc(ms: int | None) -> str:
     """`2019-02-20T02:16:09.000Z`; "" for None."""
     if ms is None:
         return ""
@@ -25,8 +25,8 @@ def utc(ms: int | None) -> str:
 
 
 @lru_cache(maxsize=8192)
-def gmt(ms: int | None) -> str:
-    """`Wed, 20-Feb-2019 02:16:09 GMT`; "" for None. Names are English whatever the machine's locale."""
+def format_gmt(ms: int | None) -> str:
+    """`Wed, 20-Feb-2019 02:16:09 GMT`; "" for None. Names are in English, independent of the locale."""
     if ms is None:
         return ""
     t = time.gmtime(ms // 1000)
@@ -36,28 +36,28 @@ def gmt(ms: int | None) -> str:
 
 
 @lru_cache(maxsize=8192)
-def local(ms: int | None) -> str:
-    """`2019-02-20 10:16:09`, the time in the platform's home region (UTC+8); "" for None."""
+def format_local(ms: int | None) -> str:
+    """`2019-02-20 10:16:09`, in the time zone of the platform's main region (UTC+8); "" for None."""
     if ms is None:
         return ""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000 + _BEIJING))
 
 
 def random_text(length: int) -> str:
-    """Letters and digits, unguessable."""
+    """Return `length` random letters and digits from a secure source."""
     return os.urandom(length).translate(_TO_TEXT).decode()
 
 
 def new_product_key() -> str:
-    """11 characters, such as `a1BwAGVxk2Q`."""
+    """Return 11 characters, such as `a1BwAGVxk2Q`."""
     return "a1" + random_text(9)
 
 
 def new_iot_id() -> str:
-    """26 characters, ending in `00` as the platform's do."""
+    """Return 26 characters that end in `00`, as on the platform."""
     return random_text(20) + "000000"
 
 
 def new_device_secret() -> str:
-    """32 hexadecimal characters."""
+    """Return 32 hexadecimal characters."""
     return secrets.token_hex(16)

@@ -1,7 +1,7 @@
-"""Device groups: a tree of three levels, whose nodes hold devices of any product and carry tags.
+"""Device groups: a tree of three levels. A group has tags, and contains devices of any product.
 
-All groups here are static. Groups whose members follow from an expression (`LINK_PLATFORM_DYNAMIC`) cannot be made
-through this version of the API, so asking for one finds nothing.
+All groups are static. Dynamic groups, whose members match an expression (`LINK_PLATFORM_DYNAMIC`), cannot be created
+with this version of the API, so a query for them finds nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import random_text, utc
-from console.emulator.lookups import device_of, group_of
-from console.emulator.paging import Page, page_of
+from console.emulator.formats import format_utc, random_text
+from console.emulator.lookups import find_device, find_group
+from console.emulator.paging import Page, read_page
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS groups (
@@ -50,33 +50,32 @@ MAX_LEVELS = 3
 MAX_SUBGROUPS = 100  # of one group
 MAX_GROUPS_OF_DEVICE = 10
 MAX_DEVICES = 20_000  # in one group
-MAX_TAGS = 100  # a group
+MAX_TAGS = 100  # of a group
 STATIC, DYNAMIC = "LINK_PLATFORM", "LINK_PLATFORM_DYNAMIC"
 _TAG_KEY = re.compile(r"[A-Za-z0-9.]{2,30}")
 _TAG_VALUE = re.compile(r"[\w-]{1,128}")
 
 
 def create_device_group(call: Call) -> dict[str, Any]:
-    """CreateDeviceGroup: at the top, or under a group that is not at the third level."""
+    """CreateDeviceGroup: a top-level group, or a subgroup of a group on the first or second level."""
     name, description = call.params["GroupName"], call.params.get("GroupDesc", "")
     owner = (call.account, call.instance)
     parent, level = call.params.get("SuperGroupId") or "", 1
     if parent:
-        above = group_of(call, parent)
-        level = above["level"] + 1
+        level = find_group(call, parent)["level"] + 1
         if level > MAX_LEVELS:
             raise ServiceError(
-                "iot.group.GroupLevelExceedingLimitError", "Groups can be nested in three levels."
+                "iot.group.GroupLevelExceedingLimitError", "Groups can have at most three levels."
             )
         (count,) = call.db.execute(
             "SELECT count(*) FROM groups WHERE account = ? AND instance = ? AND parent = ?", (*owner, parent)
         ).fetchone()
         if count >= MAX_SUBGROUPS:
             raise ServiceError("iot.group.GroupCountExceedMax", "A group can have at most 100 subgroups.")
-    taken = call.db.execute(
+    existing = call.db.execute(
         "SELECT 1 FROM groups WHERE account = ? AND instance = ? AND name = ?", (*owner, name)
     ).fetchone()
-    if taken:
+    if existing:
         raise ServiceError("iot.group.GroupNameExisted", "Another group has this name.")
     group_id = random_text(16)
     call.db.execute(
@@ -89,14 +88,14 @@ def create_device_group(call: Call) -> dict[str, Any]:
             "GroupId": group_id,
             "GroupName": name,
             "GroupDesc": description,
-            "UtcCreate": utc(call.now),
+            "UtcCreate": format_utc(call.now),
         }
     }
 
 
 def update_device_group(call: Call) -> dict[str, Any]:
-    """UpdateDeviceGroup: the description; a group keeps its name."""
-    group = _group_of_type(call)
+    """UpdateDeviceGroup: changes the description. The name cannot be changed."""
+    group = _find_group_of_type(call)
     if "GroupDesc" in call.params:
         call.db.execute(
             "UPDATE groups SET description = ? WHERE id = ?", (call.params["GroupDesc"], group["id"])
@@ -105,21 +104,21 @@ def update_device_group(call: Call) -> dict[str, Any]:
 
 
 def delete_device_group(call: Call) -> dict[str, Any]:
-    """DeleteDeviceGroup: its devices stay; refused while it has subgroups."""
-    group = group_of(call)
-    below = call.db.execute(
+    """DeleteDeviceGroup: keeps its devices. Refused while the group has subgroups."""
+    group = find_group(call)
+    subgroup = call.db.execute(
         "SELECT 1 FROM groups WHERE account = ? AND instance = ? AND parent = ?",
         (call.account, call.instance, group["group_id"]),
     ).fetchone()
-    if below:
-        raise ServiceError("iot.group.SubGroupNotNull", "The group still has subgroups.")
+    if subgroup:
+        raise ServiceError("iot.group.SubGroupNotNull", "The group has subgroups. Delete them first.")
     call.db.execute("DELETE FROM groups WHERE id = ?", (group["id"],))
     return {}
 
 
 def query_device_group_info(call: Call) -> dict[str, Any]:
-    """QueryDeviceGroupInfo, with the numbers of its devices."""
-    group = _group_of_type(call)
+    """QueryDeviceGroupInfo: with the number of devices."""
+    group = _find_group_of_type(call)
     total, active, online = call.db.execute(
         "SELECT count(*), coalesce(sum(d.activated IS NOT NULL), 0), coalesce(sum(d.status = 'ONLINE'), 0)"
         " FROM group_devices g JOIN devices d ON d.iot_id = g.iot_id WHERE g.group_id = ?",
@@ -130,7 +129,7 @@ def query_device_group_info(call: Call) -> dict[str, Any]:
             "GroupId": group["group_id"],
             "GroupName": group["name"],
             "GroupDesc": group["description"],
-            "UtcCreate": utc(group["created"]),
+            "UtcCreate": format_utc(group["created"]),
             "DeviceCount": total,
             "DeviceActive": active,
             "DeviceOnline": online,
@@ -139,16 +138,17 @@ def query_device_group_info(call: Call) -> dict[str, Any]:
 
 
 def query_device_group_list(call: Call) -> dict[str, Any]:
-    """QueryDeviceGroupList: newest first; those directly below a group, else the topmost; by a part of the name all levels.
+    """QueryDeviceGroupList: newest first; the subgroups of a group, by default the top-level groups.
 
-    A listed group does not tell its parent, so only a list of the topmost lets a client build the tree from it.
+    With a part of the name, groups of all levels. The response does not contain the parent of a group, so a client can
+    build the tree only from the top-level groups down.
     """
-    page = page_of(call)
+    page = read_page(call)
     where, values = "account = ? AND instance = ?", [call.account, call.instance]
     if call.params.get("SuperGroupId"):
         where, values = (
             where + " AND parent = ?",
-            [*values, group_of(call, call.params["SuperGroupId"])["group_id"]],
+            [*values, find_group(call, call.params["SuperGroupId"])["group_id"]],
         )
     elif not call.params.get("GroupName"):
         where += " AND parent = ''"
@@ -163,7 +163,7 @@ def query_device_group_list(call: Call) -> dict[str, Any]:
         (*values, page.size, page.offset),
     )
     return {
-        "Data": {"GroupInfo": [_listed(row) for row in rows]},
+        "Data": {"GroupInfo": [_describe_group(row) for row in rows]},
         "CurrentPage": page.number,
         "PageSize": page.size,
         "PageCount": page.count(total),
@@ -171,34 +171,34 @@ def query_device_group_list(call: Call) -> dict[str, Any]:
     }
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
+def _describe_group(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "GroupId": row["group_id"],
         "GroupName": row["name"],
         "GroupDesc": row["description"],
         "GroupType": STATIC,
-        "UtcCreate": utc(row["created"]),
+        "UtcCreate": format_utc(row["created"]),
     }
 
 
 def query_super_device_group(call: Call) -> dict[str, Any]:
-    """QuerySuperDeviceGroup: the group above; an empty list for one at the top."""
-    group = group_of(call)
-    above = [group_of(call, group["parent"])] if group["parent"] else []
+    """QuerySuperDeviceGroup: the parent group; an empty list for a top-level group."""
+    group = find_group(call)
+    parents = [find_group(call, group["parent"])] if group["parent"] else []
     return {
         "Data": {
             "GroupInfo": [
                 {"GroupId": row["group_id"], "GroupName": row["name"], "GroupDesc": row["description"]}
-                for row in above
+                for row in parents
             ]
         }
     }
 
 
 def batch_add_device_group_relations(call: Call) -> dict[str, Any]:
-    """BatchAddDeviceGroupRelations: up to 200 devices; those that cannot be added are counted, not refused."""
-    group_id = group_of(call)["group_id"]
-    devices = _devices_named(call)
+    """BatchAddDeviceGroupRelations: up to 200 devices. Devices that cannot be added are counted, not refused."""
+    group_id = find_group(call)["group_id"]
+    devices = _read_iot_ids(call)
     added, already, full = 0, 0, 0
     (members,) = call.db.execute(
         "SELECT count(*) FROM group_devices WHERE group_id = ?", (group_id,)
@@ -221,7 +221,7 @@ def batch_add_device_group_relations(call: Call) -> dict[str, Any]:
             added += 1
     failed = len(call.params["Device"]) - added
     return {
-        "ErrorMessage": f"{added} added, {failed} not added.",
+        "ErrorMessage": f"Devices added: {added}. Devices not added: {failed}.",
         "ValidDeviceCount": len(devices),
         "SuccessAddedDeviceCount": added,
         "AlreadyRelatedGroupDeviceCount": already,
@@ -230,9 +230,9 @@ def batch_add_device_group_relations(call: Call) -> dict[str, Any]:
 
 
 def batch_delete_device_group_relations(call: Call) -> dict[str, Any]:
-    """BatchDeleteDeviceGroupRelations: up to 200 devices; those that are not in the group are passed over."""
-    group_id = group_of(call)["group_id"]
-    devices = _devices_named(call)
+    """BatchDeleteDeviceGroupRelations: up to 200 devices. Devices that are not in the group are ignored."""
+    group_id = find_group(call)["group_id"]
+    devices = _read_iot_ids(call)
     removed = 0
     for iot_id in devices:
         removed += call.db.execute(
@@ -245,33 +245,33 @@ def batch_delete_device_group_relations(call: Call) -> dict[str, Any]:
     }
 
 
-def _devices_named(call: Call) -> list[str]:
-    """IotIds of the devices named that exist, each once."""
-    found: dict[str, None] = {}
+def _read_iot_ids(call: Call) -> list[str]:
+    """Return the IotIds of those devices in `Device` that exist, without duplicates."""
+    iot_ids: dict[str, None] = {}
     for item in call.params["Device"]:
         row = call.db.execute(
             "SELECT iot_id FROM devices WHERE product_key = ? AND name = ? AND account = ? AND instance = ?",
             (item.get("ProductKey"), item.get("DeviceName"), call.account, call.instance),
         ).fetchone()
         if row:
-            found[row["iot_id"]] = None
-    return list(found)
+            iot_ids[row["iot_id"]] = None
+    return list(iot_ids)
 
 
 def query_device_group_by_device(call: Call) -> dict[str, Any]:
-    """QueryDeviceGroupByDevice: the groups a device is in, newest first."""
-    device = device_of(call)
+    """QueryDeviceGroupByDevice: the groups of a device, newest first."""
+    device = find_device(call)
     rows = call.db.execute(
         "SELECT g.* FROM group_devices d JOIN groups g ON g.group_id = d.group_id WHERE d.iot_id = ?"
         " ORDER BY g.id DESC",
         (device["iot_id"],),
     )
-    return {"GroupInfos": {"GroupInfo": [_listed(row) for row in rows]}}
+    return {"GroupInfos": {"GroupInfo": [_describe_group(row) for row in rows]}}
 
 
 def query_device_list_by_device_group(call: Call) -> dict[str, Any]:
-    """QueryDeviceListByDeviceGroup: newest device first."""
-    group_id, page = group_of(call)["group_id"], page_of(call)
+    """QueryDeviceListByDeviceGroup: the devices of a group, newest first."""
+    group_id, page = find_group(call)["group_id"], read_page(call)
     (total,) = call.db.execute(
         "SELECT count(*) FROM group_devices WHERE group_id = ?", (group_id,)
     ).fetchone()
@@ -290,12 +290,12 @@ def query_device_list_by_device_group(call: Call) -> dict[str, Any]:
         }
         for row in rows
     ]
-    return {"Data": {"SimpleDeviceInfo": devices}, **_paged(page, total)}
+    return {"Data": {"SimpleDeviceInfo": devices}, **_page_fields(page, total)}
 
 
 def set_device_group_tags(call: Call) -> dict[str, Any]:
-    """SetDeviceGroupTags: the tags sent replace those the group has; none sent, none left."""
-    group_id = _group_of_type(call)["group_id"]
+    """SetDeviceGroupTags: replaces all tags of the group. Without TagString, all tags are removed."""
+    group_id = _find_group_of_type(call)["group_id"]
     tags = _read_tags(call.params.get("TagString") or "[]")
     if len(tags) > MAX_TAGS:
         raise ServiceError("iot.group.TagCountExceedMax", "A group can have at most 100 tags.")
@@ -307,7 +307,7 @@ def set_device_group_tags(call: Call) -> dict[str, Any]:
 
 
 def _read_tags(text: str) -> dict[str, str]:
-    """`[{"tagKey": …, "tagValue": …}, …]`; raises `iot.group.InvalidFormattedTagString`."""
+    """Parse `[{"tagKey": …, "tagValue": …}, …]`. Raises `iot.group.InvalidFormattedTagString`."""
     tags: dict[str, str] = {}
     items = json.loads(text)
     for item in items if isinstance(items, list) else [items]:
@@ -321,8 +321,8 @@ def _read_tags(text: str) -> dict[str, str]:
         ):
             raise ServiceError(
                 "iot.group.InvalidFormattedTagString",
-                "Tags are a JSON list of objects with tagKey (2 to 30 letters, digits, periods) and tagValue"
-                " (1 to 128 letters, digits, underscores, hyphens).",
+                "TagString must be a JSON list of objects with tagKey (2 to 30 characters: letters, digits, .)"
+                " and tagValue (1 to 128 characters: letters, digits, _ -).",
             )
         tags[key] = value
     return tags
@@ -332,14 +332,14 @@ def query_device_group_tag_list(call: Call) -> dict[str, Any]:
     """QueryDeviceGroupTagList."""
     rows = call.db.execute(
         "SELECT key, value FROM group_tags WHERE group_id = ? ORDER BY key",
-        (_group_of_type(call)["group_id"],),
+        (_find_group_of_type(call)["group_id"],),
     )
     return {"Data": {"GroupTagInfo": [{"TagKey": row["key"], "TagValue": row["value"]} for row in rows]}}
 
 
 def query_device_group_by_tags(call: Call) -> dict[str, Any]:
-    """QueryDeviceGroupByTags: groups that have all the tags, newest first."""
-    page = page_of(call)
+    """QueryDeviceGroupByTags: groups that have all of the tags, newest first."""
+    page = read_page(call)
     where, values = "g.account = ? AND g.instance = ?", [call.account, call.instance]
     for tag in call.params["Tag"]:
         where += " AND EXISTS (SELECT 1 FROM group_tags t WHERE t.group_id = g.group_id AND t.key = ? AND t.value = ?)"
@@ -350,17 +350,17 @@ def query_device_group_by_tags(call: Call) -> dict[str, Any]:
         (*values, page.size, page.offset),
     )
     groups = [{"GroupId": row["group_id"], "GroupName": row["name"]} for row in rows]
-    return {"Data": {"DeviceGroup": groups}, **_paged(page, total)}
+    return {"Data": {"DeviceGroup": groups}, **_page_fields(page, total)}
 
 
-def _group_of_type(call: Call) -> sqlite3.Row:
-    """The group named, if it is of the type asked for."""
+def _find_group_of_type(call: Call) -> sqlite3.Row:
+    """Return the group if it has the type `GroupType`; there are no dynamic groups."""
     if call.params.get("GroupType") == DYNAMIC:
         raise ServiceError("iot.group.NotExistedGroup", "The dynamic group does not exist.")
-    return group_of(call)
+    return find_group(call)
 
 
-def _paged(page: Page, total: int) -> dict[str, int]:
+def _page_fields(page: Page, total: int) -> dict[str, int]:
     return {
         "Page": page.number,
         "PageSize": page.size,

@@ -1,4 +1,4 @@
-"""Finding what a request names, or refusing with the platform's code for "no such thing"."""
+"""Finds the product, device or group that a request names. Raises the platform's errors if it does not exist."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from console.cloud.catalogue import Access
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
 
-_MAKING = ("products", "tsl-models")  # the groups of operations that change a product itself
+_PRODUCT_OPERATIONS = ("products", "tsl-models")  # groups of operations that change a product itself
 
 
-def product_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
-    """The product named (by `ProductKey` unless given); raises `iot.prod.NotExistedProduct`."""
+def find_product(call: Call, product_key: str | None = None) -> sqlite3.Row:
+    """Return a product, by default the one that `ProductKey` names. Raises `iot.prod.NotExistedProduct`."""
     key = product_key if product_key is not None else call.params.get("ProductKey")
     if not key:
         raise ServiceError("iot.prod.NullProductKey", "ProductKey is required.")
@@ -21,11 +21,14 @@ def product_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
         "SELECT * FROM products WHERE product_key = ? AND account = ? AND instance = ?",
         (key, call.account, call.instance),
     ).fetchone()
-    return row if row is not None else _distributed_product(call, key)
+    return row if row is not None else _find_distributed_product(call, key)
 
 
-def _distributed_product(call: Call, key: str) -> sqlite3.Row:
-    """A product that was brought to this instance: it is read, and gets devices, but is changed only where it was made."""
+def _find_distributed_product(call: Call, key: str) -> sqlite3.Row:
+    """Return a product that was distributed to this instance.
+
+    It can be read and can get devices. Operations that change it are refused here.
+    """
     row: sqlite3.Row | None = call.db.execute(
         "SELECT p.* FROM products p JOIN distributed_products d USING (product_key)"
         " WHERE p.product_key = ? AND p.account = ? AND d.instance = ?",
@@ -34,16 +37,16 @@ def _distributed_product(call: Call, key: str) -> sqlite3.Row:
     if row is None:
         raise ServiceError("iot.prod.NotExistedProduct", "The product does not exist.")
     operation = catalogue.operation(call.operation)
-    if operation.group in _MAKING and operation.access in (Access.WRITE, Access.DESTROY):
+    if operation.group in _PRODUCT_OPERATIONS and operation.access in (Access.WRITE, Access.DESTROY):
         raise ServiceError(
             "iot.common.APINotSupportedInInstance",
-            "The product can only be changed in the instance it comes from.",
+            "This product was distributed from another instance. Change it in that instance.",
         )
     return row
 
 
 def is_distributed(db: sqlite3.Connection, product_key: str) -> bool:
-    """Whether a product was brought to another instance, so that its devices are in more than one."""
+    """Whether a product was distributed to another instance, so that it can have devices in several instances."""
     return bool(
         db.execute(
             "SELECT 1 FROM distributed_products WHERE product_key = ? LIMIT 1", (product_key,)
@@ -51,17 +54,17 @@ def is_distributed(db: sqlite3.Connection, product_key: str) -> bool:
     )
 
 
-def device_of(
+def find_device(
     call: Call,
     *,
     iot_id: str | None = None,
     product_key: str | None = None,
     name: str | None = None,
 ) -> sqlite3.Row:
-    """The device named by `IotId`, or by `ProductKey` and `DeviceName`, of the request unless given.
+    """Return the device with this `IotId`, or with this `ProductKey` and `DeviceName`; by default those of the request.
 
-    IotId wins when both are sent. Raises `iot.prod.NullProductKey`, `iot.device.NullDeviceName` when neither is whole,
-    `iot.device.NotExistedDevice` when there is none.
+    If both are given, IotId is used. Raises `iot.prod.NullProductKey` or `iot.device.NullDeviceName` if neither is
+    complete, and `iot.device.NotExistedDevice` if the device does not exist.
     """
     if iot_id is None and product_key is None and name is None:
         iot_id = call.params.get("IotId")
@@ -72,12 +75,10 @@ def device_of(
         row = call.db.execute("SELECT * FROM devices WHERE iot_id = ?", (iot_id,)).fetchone()
     else:
         if not product_key:
-            raise ServiceError(
-                "iot.prod.NullProductKey", "IotId, or ProductKey with DeviceName, is required."
-            )
+            raise ServiceError("iot.prod.NullProductKey", "IotId is required, or ProductKey and DeviceName.")
         if not name:
             raise ServiceError(
-                "iot.device.NullDeviceName", "IotId, or ProductKey with DeviceName, is required."
+                "iot.device.NullDeviceName", "IotId is required, or ProductKey and DeviceName."
             )
         row = call.db.execute(
             "SELECT * FROM devices WHERE product_key = ? AND name = ?", (product_key, name)
@@ -87,8 +88,11 @@ def device_of(
     return row
 
 
-def group_of(call: Call, group_id: str | None = None) -> sqlite3.Row:
-    """The device group named (by `GroupId` unless given); raises `iot.group.NullGroupId`, `iot.group.NotExistedGroup`."""
+def find_group(call: Call, group_id: str | None = None) -> sqlite3.Row:
+    """Return a device group, by default the one that `GroupId` names.
+
+    Raises `iot.group.NullGroupId` or `iot.group.NotExistedGroup`.
+    """
     key = group_id if group_id is not None else call.params.get("GroupId")
     if not key:
         raise ServiceError("iot.group.NullGroupId", "GroupId is required.")

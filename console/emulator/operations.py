@@ -1,11 +1,11 @@
-"""The one table of what the emulator can do, joined from its rooms. Nothing registers itself: it stands here.
+"""The table of all operations of the emulator. Modules do not register themselves; they are listed here.
 
-A room adds itself in up to four places:
+A module is listed in up to four places:
 
-    HANDLERS   its OPERATIONS: dict[str, Handler]
-    SCHEMAS    its SCHEMA: str, SQL statements that can be run again (CREATE … IF NOT EXISTS)
-    SETTLERS   its Settler, if it has slow things
-    ROUTES     path prefix -> function(emulator, environ, start_response), if it speaks more HTTP than the API
+    HANDLERS        its OPERATIONS: dict[str, Handler]
+    SCHEMAS         its SCHEMA: str, SQL statements that can be run repeatedly (CREATE … IF NOT EXISTS)
+    DEFERRED_WORK   its DeferredWork, if it has work that becomes due with time
+    ROUTES          path prefix -> function(emulator, environ, start_response), for HTTP other than the API
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from console.emulator import (
-    batches,
+    batch_registration,
     client_ids,
     device_files,
     device_sql,
     device_tags,
     devices,
-    devices_life,
+    devices_presence,
     devices_query,
     devices_schema,
     devices_topology,
@@ -35,7 +35,7 @@ from console.emulator import (
     routing,
     things,
 )
-from console.emulator.call import Handler, Settler
+from console.emulator.call import DeferredWork, Handler
 
 if TYPE_CHECKING:
     from console.emulator.app import Emulator
@@ -48,7 +48,7 @@ HANDLERS: dict[str, Handler] = {
     **devices_topology.OPERATIONS,
     **device_tags.OPERATIONS,
     **device_sql.OPERATIONS,
-    **batches.OPERATIONS,
+    **batch_registration.OPERATIONS,
     **groups.OPERATIONS,
     **ota.OPERATIONS,
     **things.OPERATIONS,
@@ -60,13 +60,15 @@ HANDLERS: dict[str, Handler] = {
     **client_ids.OPERATIONS,
 }
 
-# Operations that read by the catalogue's access level, and yet write here.
-WRITING: frozenset[str] = frozenset().union(things.WRITING, device_files.WRITING, client_ids.WRITING)
+# Operations that only read by the catalogue's access level, but write to the emulator's database.
+WRITE_OPERATIONS: frozenset[str] = frozenset().union(
+    things.WRITE_OPERATIONS, device_files.WRITE_OPERATIONS, client_ids.WRITE_OPERATIONS
+)
 
 SCHEMAS: tuple[str, ...] = (
     products.SCHEMA,
     devices_schema.SCHEMA,
-    batches.SCHEMA,
+    batch_registration.SCHEMA,
     groups.SCHEMA,
     objects.SCHEMA,
     ota.SCHEMA,
@@ -79,21 +81,21 @@ SCHEMAS: tuple[str, ...] = (
     client_ids.SCHEMA,
 )
 
-SETTLERS: tuple[Settler, ...] = (
-    batches.SETTLER,
-    devices_life.SETTLER,
-    ota.SETTLER,
-    edge.SETTLER,
-    distribution.SETTLER,
+DEFERRED_WORK: tuple[DeferredWork, ...] = (
+    batch_registration.DEFERRED_WORK,
+    devices_presence.DEFERRED_WORK,
+    ota.DEFERRED_WORK,
+    edge.DEFERRED_WORK,
+    distribution.DEFERRED_WORK,
 )
 
 ROUTES: dict[str, Callable[[Emulator, dict[str, Any], Callable[..., Any]], Iterable[bytes]]] = {
-    objects.PATH: objects.serve,
+    objects.PATH: objects.serve_objects,
 }
 
 
 def seed(emulator: Emulator, devices: int, account: str) -> None:
-    """Fill `account` with the sample fleet of so many devices."""
-    from console.emulator.fleet import seed as seed_fleet  # it needs the emulator, which needs this table
+    """Add the sample fleet with this number of devices to an account."""
+    from console.emulator.fleet import seed as seed_fleet  # imports modules that import this table
 
     seed_fleet(emulator, devices=devices, account=account)

@@ -1,4 +1,4 @@
-"""Pages, as nearly every listing operation has them."""
+"""Page numbers and page tokens of list operations."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ import binascii
 from dataclasses import dataclass
 
 from console.emulator.call import Call
-from console.emulator.errors import ServiceError, page_error
+from console.emulator.errors import ServiceError, invalid_page
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was asked for: page `number` from 1, `size` entries each."""
+    """A requested page: `number` counts from 1, a page has `size` entries."""
 
     number: int
     size: int
 
     @property
     def offset(self) -> int:
-        """Entries before this page."""
+        """The number of entries before this page."""
         return (self.number - 1) * self.size
 
     def count(self, total: int) -> int:
-        """How many pages `total` entries fill."""
+        """Return the number of pages for `total` entries."""
         return -(-total // self.size)
 
 
-def page_of(
-    call: Call, *, number: str = "CurrentPage", default_size: int = 10, reach: int | None = None
+def read_page(
+    call: Call, *, number: str = "CurrentPage", default_size: int = 10, max_entries: int | None = None
 ) -> Page:
-    """The page a request names; the catalogue has already checked the numbers' own ranges.
+    """Return the requested page; `number` is the name of the parameter with the page number.
 
-    Raises `iot.common.InvalidPageParams` when number times size passes `reach`.
+    The catalogue has already checked the ranges of the parameters. Raises `iot.common.InvalidPageParams` if the page
+    ends after entry number `max_entries`.
     """
     page = Page(call.params.get(number, 1), call.params.get("PageSize", default_size))
-    if page.number < 1 or page.size < 1 or (reach is not None and page.number * page.size > reach):
-        raise page_error()
+    if (
+        page.number < 1
+        or page.size < 1
+        or (max_entries is not None and page.number * page.size > max_entries)
+    ):
+        raise invalid_page()
     return page
 
 
-def make_token(last_id: int) -> str:
-    """The token that continues after the entry with this id."""
+def encode_page_token(last_id: int) -> str:
+    """Return the token of the page that starts after the entry with this ID."""
     return base64.urlsafe_b64encode(b"next:%d" % last_id).decode()
 
 
-def read_token(token: str) -> int:
-    """The id after which to continue; raises `iot.device.PageTokenIsIllegal` for what is not a token of ours."""
+def decode_page_token(token: str) -> int:
+    """Return the ID of the entry before the page. Raises `iot.device.PageTokenIsIllegal` for an invalid token."""
     try:
         label, _, last_id = base64.urlsafe_b64decode(token.encode()).partition(b":")
         if label == b"next":
             return int(last_id)
     except (ValueError, binascii.Error):
         pass
-    raise ServiceError("iot.device.PageTokenIsIllegal", "The page token is not valid.")
+    raise ServiceError(
+        "iot.device.PageTokenIsIllegal", "Invalid page token. Use the token of the previous page."
+    )

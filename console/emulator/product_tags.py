@@ -1,4 +1,4 @@
-"""Tags of products. A call that has one bad tag changes nothing and names the bad ones."""
+"""Tags of products. A call with an invalid tag changes nothing; its error lists the invalid tags."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import product_of
-from console.emulator.paging import page_of
+from console.emulator.lookups import find_product
+from console.emulator.paging import read_page
 
-MAX_TAGS = 100  # a product
+MAX_TAGS = 100  # of a product
 MAX_TAGS_PER_CALL = 10
 _KEY = re.compile(r"[A-Za-z0-9.]{1,30}")
 _VALUE = re.compile(r"[\w-]{1,128}")
 
 
 def create_product_tags(call: Call) -> dict[str, Any]:
-    """CreateProductTags: new keys only; at most 10 a call and 100 a product."""
-    key = product_of(call)["product_key"]
-    tags = _wanted_tags(call)
-    present = _tags(call, key)
-    taken = [tag for tag in tags if tag["TagKey"] in present]
-    if taken:
-        raise _refusal("The product already has a tag with this key.", taken)
-    if len(present) + len(tags) > MAX_TAGS:
-        raise _refusal("A product can have at most 100 tags.", tags)
-    _write(call, key, tags)
+    """CreateProductTags: only new keys; at most 10 in a call and 100 of a product."""
+    key = find_product(call)["product_key"]
+    tags = _read_tags(call)
+    existing = _find_tags(call, key)
+    duplicates = [tag for tag in tags if tag["TagKey"] in existing]
+    if duplicates:
+        raise _invalid_tags("The product already has a tag with this key.", duplicates)
+    if len(existing) + len(tags) > MAX_TAGS:
+        raise _invalid_tags("A product can have at most 100 tags.", tags)
+    _write_tags(call, key, tags)
     return {}
 
 
 def update_product_tags(call: Call) -> dict[str, Any]:
-    """UpdateProductTags: keys that exist only."""
-    key = product_of(call)["product_key"]
-    tags = _wanted_tags(call)
-    present = _tags(call, key)
-    unknown = [tag for tag in tags if tag["TagKey"] not in present]
+    """UpdateProductTags: only keys that exist."""
+    key = find_product(call)["product_key"]
+    tags = _read_tags(call)
+    existing = _find_tags(call, key)
+    unknown = [tag for tag in tags if tag["TagKey"] not in existing]
     if unknown:
-        raise _refusal("The product has no tag with this key.", unknown)
-    _write(call, key, tags)
+        raise _invalid_tags("The product has no tag with this key.", unknown)
+    _write_tags(call, key, tags)
     return {}
 
 
 def delete_product_tags(call: Call) -> dict[str, Any]:
-    """DeleteProductTags; a key that the product does not have is passed over."""
-    key = product_of(call)["product_key"]
+    """DeleteProductTags: ignores keys that the product does not have."""
+    key = find_product(call)["product_key"]
     call.db.executemany(
         "DELETE FROM product_tags WHERE product_key = ? AND key = ?",
         [(key, tag) for tag in call.params["ProductTagKey"]],
@@ -54,13 +54,13 @@ def delete_product_tags(call: Call) -> dict[str, Any]:
 
 def list_product_tags(call: Call) -> dict[str, Any]:
     """ListProductTags."""
-    tags = _tags(call, product_of(call)["product_key"])
+    tags = _find_tags(call, find_product(call)["product_key"])
     return {"Data": {"ProductTag": [{"TagKey": key, "TagValue": value} for key, value in tags.items()]}}
 
 
 def list_product_by_tags(call: Call) -> dict[str, Any]:
-    """ListProductByTags: products with any of the tags (a key alone, or key and value), newest first."""
-    page = page_of(call)
+    """ListProductByTags: products that have at least one of the tags (key, or key and value), newest first."""
+    page = read_page(call)
     conditions: list[str] = []
     values: list[str] = [call.account, call.instance]
     for tag in call.params["ProductTag"]:
@@ -88,43 +88,43 @@ def list_product_by_tags(call: Call) -> dict[str, Any]:
     }
 
 
-def _tags(call: Call, product_key: str) -> dict[str, str]:
+def _find_tags(call: Call, product_key: str) -> dict[str, str]:
     rows = call.db.execute(
         "SELECT key, value FROM product_tags WHERE product_key = ? ORDER BY key", (product_key,)
     )
     return dict(rows.fetchall())
 
 
-def _wanted_tags(call: Call) -> list[dict[str, str]]:
-    """The tags sent, in order; raises for a bad key, a bad value, a key sent twice, or too many."""
+def _read_tags(call: Call) -> list[dict[str, str]]:
+    """Return the tags of the request, in order. Raises for invalid keys or values, duplicate keys and too many tags."""
     tags: list[dict[str, str]] = [
         {"TagKey": tag.get("TagKey") or "", "TagValue": tag.get("TagValue") or ""}
         for tag in call.params["ProductTag"]
     ]
     if len(tags) > MAX_TAGS_PER_CALL:
-        raise ServiceError("iot.common.InvalidFormattedParameter", "At most 10 tags can be sent in one call.")
-    seen: set[str] = set()
-    bad: list[dict[str, str]] = []
+        raise ServiceError("iot.common.InvalidFormattedParameter", "Send at most 10 tags in a call.")
+    keys: set[str] = set()
+    invalid: list[dict[str, str]] = []
     for tag in tags:
         if (
             not _KEY.fullmatch(tag["TagKey"])
             or not _VALUE.fullmatch(tag["TagValue"])
-            or tag["TagKey"] in seen
+            or tag["TagKey"] in keys
         ):
-            bad.append(tag)
-        seen.add(tag["TagKey"])
-    if bad:
-        raise _refusal("A tag's key or value is not valid.", bad)
+            invalid.append(tag)
+        keys.add(tag["TagKey"])
+    if invalid:
+        raise _invalid_tags("The key or value of a tag is invalid.", invalid)
     return tags
 
 
-def _refusal(message: str, tags: list[dict[str, str]]) -> ServiceError:
+def _invalid_tags(message: str, tags: list[dict[str, str]]) -> ServiceError:
     return ServiceError(
         "iot.common.InvalidFormattedParameter", message, {"InvalidProductTags": {"ProductTag": tags}}
     )
 
 
-def _write(call: Call, product_key: str, tags: list[dict[str, str]]) -> None:
+def _write_tags(call: Call, product_key: str, tags: list[dict[str, str]]) -> None:
     call.db.executemany(
         "INSERT INTO product_tags VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
         [(product_key, tag["TagKey"], tag["TagValue"]) for tag in tags],

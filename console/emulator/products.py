@@ -1,4 +1,4 @@
-"""Products: making, finding, changing, publishing and deleting them, and their message filters.
+"""Products: create, query, update, publish and delete, and their message filters.
 
 Tags are in product_tags.py.
 """
@@ -11,8 +11,8 @@ from typing import Any
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
 from console.emulator.formats import new_product_key, random_text
-from console.emulator.lookups import product_of
-from console.emulator.paging import page_of
+from console.emulator.lookups import find_product
+from console.emulator.paging import read_page
 from console.emulator.things.templates import adopt, category_of
 
 SCHEMA = """
@@ -54,17 +54,17 @@ CREATE TABLE IF NOT EXISTS product_tags (
 CREATE INDEX IF NOT EXISTS product_tags_value ON product_tags (key, value, product_key);
 """
 
-MAX_PRODUCTS = 1000  # an instance (error iot.prod.ProductCountExceedMax)
+MAX_PRODUCTS = 1000  # of an instance (error iot.prod.ProductCountExceedMax)
 DEVELOPMENT, RELEASED = "DEVELOPMENT_STATUS", "RELEASE_STATUS"
-_NET_TYPES = {"WIFI": 3, "CELLULAR": 6, "ETHERNET": 7}  # by QueryProduct; all others are 8
+_NET_TYPES = {"WIFI": 3, "CELLULAR": 6, "ETHERNET": 7}  # numbers in QueryProduct; all others are 8
 _COUNT = "(SELECT coalesce(sum(devices), 0) FROM device_counts c WHERE c.product_key = p.product_key AND c.instance = ?)"
 
 
 def create_product(call: Call) -> dict[str, Any]:
-    """CreateProduct. A product is of the basic edition unless AliyunCommodityCode says otherwise."""
+    """CreateProduct. By default (without AliyunCommodityCode) a product has the basic edition."""
     params = call.params
     owner = (call.account, call.instance)
-    _refuse_taken_name(call, params["ProductName"])
+    _check_name_is_unique(call, params["ProductName"])
     (count,) = call.db.execute(
         "SELECT count(*) FROM products WHERE account = ? AND instance = ?", owner
     ).fetchone()
@@ -72,7 +72,7 @@ def create_product(call: Call) -> dict[str, Any]:
         raise ServiceError("iot.prod.ProductCountExceedMax", "An instance can have at most 1,000 products.")
     auth_type = params.get("AuthType") or ("id2" if params.get("Id2") else "secret")
     if params.get("NetType") == "LORA" and auth_type != "secret":
-        raise ServiceError("iot.prod.CreateProductFailed", "A LoRaWAN product can only use device secrets.")
+        raise ServiceError("iot.prod.CreateProductFailed", "A LoRaWAN product must use AuthType secret.")
     category_key = params.get("CategoryKey", "")
     category_name = category_of(category_key).name if category_key else ""
     key, secret = new_product_key(), random_text(16)
@@ -103,7 +103,7 @@ def create_product(call: Call) -> dict[str, Any]:
             call.now,
         ),
     )
-    row = product_of(call, key)
+    row = find_product(call, key)
     if category_key and row["commodity_code"] == "iothub_senior":
         version = str(call.now) if params.get("PublishAuto", True) else None
         adopt(call.db, key, category_key, call.now, version)
@@ -127,7 +127,7 @@ def create_product(call: Call) -> dict[str, Any]:
 
 def query_product(call: Call) -> dict[str, Any]:
     """QueryProduct."""
-    row = product_of(call)
+    row = find_product(call)
     data: dict[str, Any] = {
         "ProductKey": row["product_key"],
         "ProductName": row["name"],
@@ -141,7 +141,7 @@ def query_product(call: Call) -> dict[str, Any]:
         "AuthType": row["auth_type"],
         "Id2": bool(row["id2"]),
         "ValidateType": row["validate_type"],
-        "DeviceCount": device_count(call.db, row["product_key"], call.instance),
+        "DeviceCount": count_devices(call.db, row["product_key"], call.instance),
         "GmtCreate": row["created"],
         "Owner": True,
     }
@@ -155,7 +155,7 @@ def query_product(call: Call) -> dict[str, Any]:
 
 def query_product_list(call: Call) -> dict[str, Any]:
     """QueryProductList: newest first."""
-    page = page_of(call)
+    page = read_page(call)
     where = (
         "p.account = ? AND (p.instance = ? OR EXISTS (SELECT 1 FROM distributed_products d"
         " WHERE d.product_key = p.product_key AND d.instance = ?))"
@@ -180,12 +180,12 @@ def query_product_list(call: Call) -> dict[str, Any]:
             "PageSize": page.size,
             "PageCount": page.count(total),
             "Total": total,
-            "List": {"ProductInfo": [_listed(row) for row in rows]},
+            "List": {"ProductInfo": [_describe_product(row) for row in rows]},
         }
     }
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
+def _describe_product(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "ProductKey": row["product_key"],
         "ProductName": row["name"],
@@ -199,9 +199,9 @@ def _listed(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def update_product(call: Call) -> dict[str, Any]:
-    """UpdateProduct: the name, and the description when it is sent (an empty one clears it)."""
-    row = product_of(call)
-    _refuse_taken_name(call, call.params["ProductName"], but=row["product_key"])
+    """UpdateProduct: changes the name, and the description if it is sent (an empty text removes it)."""
+    row = find_product(call)
+    _check_name_is_unique(call, call.params["ProductName"], except_key=row["product_key"])
     call.db.execute(
         "UPDATE products SET name = ?, description = ?, modified = ? WHERE product_key = ?",
         (
@@ -215,19 +215,19 @@ def update_product(call: Call) -> dict[str, Any]:
 
 
 def delete_product(call: Call) -> dict[str, Any]:
-    """DeleteProduct: refused while the product is published or has devices."""
-    row = product_of(call)
+    """DeleteProduct. Refused while the product is published or has devices."""
+    row = find_product(call)
     if row["status"] == RELEASED:
-        raise ServiceError("iot.prod.DeleteProductFailed", "A published product cannot be deleted.")
-    if device_count(call.db, row["product_key"]):
-        raise ServiceError("iot.prod.DeleteProductFailed", "The product still has devices.")
+        raise ServiceError("iot.prod.DeleteProductFailed", "The product is published. Unpublish it first.")
+    if count_devices(call.db, row["product_key"]):
+        raise ServiceError("iot.prod.DeleteProductFailed", "The product has devices. Delete them first.")
     call.db.execute("DELETE FROM products WHERE product_key = ?", (row["product_key"],))
     call.db.execute("DELETE FROM device_counts WHERE product_key = ?", (row["product_key"],))
     return {}
 
 
 def release_product(call: Call) -> dict[str, Any]:
-    """ReleaseProduct; publishing twice is the same as once."""
+    """ReleaseProduct. Publishing a published product changes nothing."""
     return _set_status(call, RELEASED)
 
 
@@ -237,7 +237,7 @@ def cancel_release_product(call: Call) -> dict[str, Any]:
 
 
 def _set_status(call: Call, status: str) -> dict[str, Any]:
-    key = product_of(call)["product_key"]
+    key = find_product(call)["product_key"]
     call.db.execute(
         "UPDATE products SET status = ?, modified = ? WHERE product_key = ?", (status, call.now, key)
     )
@@ -245,8 +245,8 @@ def _set_status(call: Call, status: str) -> dict[str, Any]:
 
 
 def update_product_filter_config(call: Call) -> dict[str, Any]:
-    """UpdateProductFilterConfig: which property messages count as repeated."""
-    key = product_of(call)["product_key"]
+    """UpdateProductFilterConfig: sets which property messages are filtered out as repeated."""
+    key = find_product(call)["product_key"]
     call.db.execute(
         "UPDATE products SET timestamp_filter = ?, value_filter = ? WHERE product_key = ?",
         (call.params["PropertyTimestampFilter"], call.params["PropertyValueFilter"], key),
@@ -254,8 +254,8 @@ def update_product_filter_config(call: Call) -> dict[str, Any]:
     return {}
 
 
-def device_count(db: sqlite3.Connection, product_key: str, instance: str | None = None) -> int:
-    """How many devices a product has, in one instance if told, in flat time."""
+def count_devices(db: sqlite3.Connection, product_key: str, instance: str | None = None) -> int:
+    """Return the number of devices of a product, in one instance or (None) in all, in constant time."""
     (count,) = db.execute(
         "SELECT coalesce(sum(devices), 0) FROM device_counts WHERE product_key = ?1"
         " AND (?2 IS NULL OR instance = ?2)",
@@ -264,12 +264,12 @@ def device_count(db: sqlite3.Connection, product_key: str, instance: str | None 
     return int(count)
 
 
-def _refuse_taken_name(call: Call, name: str, but: str = "") -> None:
-    taken = call.db.execute(
+def _check_name_is_unique(call: Call, name: str, except_key: str = "") -> None:
+    other = call.db.execute(
         "SELECT 1 FROM products WHERE account = ? AND instance = ? AND name = ? AND product_key <> ?",
-        (call.account, call.instance, name, but),
+        (call.account, call.instance, name, except_key),
     ).fetchone()
-    if taken:
+    if other:
         raise ServiceError("iot.prod.AlreadyExistedProductName", "Another product has this name.")
 
 

@@ -1,4 +1,4 @@
-"""Calls a second: each account may call an operation so many times a second, all its clients together."""
+"""Quotas: the calls per second of an operation that all clients of an account together may make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from console.emulator.errors import GatewayError
 
 
 class Quotas:
-    """Fixed windows of the wall clock, a second long unless told, kept in memory."""
+    """Counts calls in memory, in fixed windows of the wall clock (by default one second)."""
 
     def __init__(self, clock: Clock, enabled: bool = True) -> None:
         self.enabled = enabled
@@ -17,8 +17,8 @@ class Quotas:
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def take(self, account: str, operation: str, most: int, seconds: int = 1) -> None:
-        """Count one call; raises GatewayError `Throttling.User` once more than `most` came in this window."""
+    def consume(self, account: str, operation: str, limit: int, seconds: int = 1) -> None:
+        """Count one call. Raises GatewayError `Throttling.User` if this window already has `limit` calls."""
         if not self.enabled:
             return
         now = self._clock.now()
@@ -28,17 +28,17 @@ class Quotas:
             window, used = self._windows.get(key, (current, 0))
             if window != current:
                 used = 0
-            if used < most:
+            if used < limit:
                 self._windows[key] = (current, used + 1)
                 return
         raise GatewayError(
             "Throttling.User",
-            "Request was denied due to user flow control.",
+            "Too many calls of this operation. Try again later.",
             400,
             1000 * seconds - now % (1000 * seconds),
         )
 
     def clear(self) -> None:
-        """Forget all counts."""
+        """Remove all counts."""
         with self._lock:
             self._windows.clear()

@@ -1,4 +1,4 @@
-"""The emulator's memory: one SQLite file in WAL mode, a connection for each thread, one writer at a time."""
+"""The emulator's database: one SQLite file in WAL mode, one connection per thread, one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """Opens (or makes) the file at `path` and keeps its schema.
+    """Opens or creates the file at `path` with the given schema.
 
-    A file made by another schema is moved aside as `<name>.old`, not read: a sandbox that starts is worth more than
-    its old content. Safe to use from many threads of one process; the file outlives the process.
+    A file with another schema is not read but renamed to `<name>.old`, so that the emulator can always start. Safe to
+    use from several threads of one process.
     """
 
     def __init__(self, path: str | Path, schemas: Sequence[str]) -> None:
         self.path = Path(path)
         self._schema = "\n".join(schemas)
-        self._mark = zlib.crc32(self._schema.encode()) & 0x7FFFFFFF
+        self._schema_version = zlib.crc32(self._schema.encode()) & 0x7FFFFFFF
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._connections: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
-        self.writes = 0  # committed writes so far; lets the emulator know that what is due may have changed
+        self.writes = 0  # committed writes; after a write, the time of the next due work may have changed
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._move_strange_file_aside()
+        self._rename_incompatible_file()
         self._apply_schema()
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, opened on first use."""
+        """Return the connection of this thread, opened on first use."""
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = self._open()
             self._local.db = db
             with self._lock:
-                self._all.append(db)
+                self._connections.append(db)
         return db
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A snapshot: all statements inside see the same state. Do not write in it."""
+        """Open a read transaction: all statements see the same state. Do not write in it."""
         db = self.connection()
         db.execute("BEGIN")
         try:
@@ -54,9 +54,9 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: committed at the end, rolled back if anything is raised.
+        """Open a write transaction: committed at the end, rolled back after an exception.
 
-        Writers queue on a lock of ours, because SQLite's own waiting is by sleeping and is not fair.
+        Writers wait for a lock of this class, because SQLite's busy handler sleeps and is not fair.
         """
         db = self.connection()
         with self._lock:
@@ -70,10 +70,10 @@ class Store:
             self.writes += 1
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete all data."""
         db = self.connection()
         with self._lock:
-            # A table cannot be dropped while another refers to it, so the references are let alone meanwhile.
+            # A table cannot be dropped while another table refers to it, so foreign keys are switched off.
             db.execute("PRAGMA foreign_keys = OFF")
             try:
                 with self.write():
@@ -86,11 +86,11 @@ class Store:
                 db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
-        """Close every thread's connection; who goes on using the store gets a new one."""
+        """Close the connections of all threads. The next use of the store opens a new one."""
         with self._lock:
-            for db in self._all:
+            for db in self._connections:
                 db.close()
-            self._all.clear()
+            self._connections.clear()
             self._local = threading.local()
 
     def _open(self) -> sqlite3.Connection:
@@ -107,24 +107,26 @@ class Store:
     def _apply_schema(self) -> None:
         with self._lock:
             db = self.connection()
-            db.executescript(f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._mark}; COMMIT;")
+            db.executescript(
+                f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {self._schema_version}; COMMIT;"
+            )
             self.writes += 1
 
-    def _move_strange_file_aside(self) -> None:
+    def _rename_incompatible_file(self) -> None:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return
         db = sqlite3.connect(self.path)
         try:
-            mark = int(db.execute("PRAGMA user_version").fetchone()[0])
-            empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            version = int(db.execute("PRAGMA user_version").fetchone()[0])
+            is_empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         except sqlite3.DatabaseError:
-            mark, empty = -1, False
+            version, is_empty = -1, False
         finally:
             db.close()
-        if empty or mark == self._mark:
+        if is_empty or version == self._schema_version:
             return
-        aside = self.path.with_name(self.path.name + ".old")
-        log.warning("%s was made by another version of the emulator; moved to %s", self.path, aside)
+        new_path = self.path.with_name(self.path.name + ".old")
+        log.warning("%s was created by another version of the emulator. Renamed to %s.", self.path, new_path)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self.path.replace(aside)
+        self.path.replace(new_path)

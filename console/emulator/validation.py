@@ -1,8 +1,8 @@
-"""Refusing bad parameters, with the codes the platform uses for them.
+"""Checks parameters by the catalogue's rules and raises errors with the platform's codes.
 
-What is missing is refused by the gateway (`Missing<Parameter>`, 400), before the service sees it. What has a wrong
-range, length, pattern or value, and a choice of parameters of which none was made, is refused by the service (200),
-with the code of the thing it names.
+A missing parameter is an error of the gateway (`Missing<Parameter>`, HTTP 400). A parameter with an invalid range, length,
+pattern or value, and a choice of parameters none of which was sent, is an error of the service (HTTP 200), with a code
+for the subject of the parameter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from console.emulator.ota import codes as ota_codes
 from console.emulator.routing import codes as routing_codes
 from console.emulator.things import codes as thing_codes
 
-# By parameter; anything else is `iot.common.InvalidFormattedParameter`.
+# By parameter; all others have `iot.common.InvalidFormattedParameter`.
 _CODES = {
     "CurrentPage": "iot.common.InvalidPageParams",
     "PageNo": "iot.common.InvalidPageParams",
@@ -42,7 +42,7 @@ _CODES = {
 _BY_OPERATION = {
     ("CreateProduct", "Description"): "iot.prod.LongProductDesc",
     ("UpdateProduct", "Description"): "iot.prod.LongProductDesc",
-    # Bad ones are told by the handler.
+    # For too many names; the handler reports invalid ones.
     ("BatchCheckDeviceNames", "DeviceName"): "iot.device.NoneDeviceNameElement",
 }
 _BY_GROUP: Mapping[str, Mapping[str, str]] = {
@@ -58,67 +58,67 @@ _MISSING: Mapping[str, Mapping[str, str]] = {
     **message_codes.MISSING,
     **routing_codes.MISSING,
 }
-# Parameters whose handlers tell more exactly what is bad, and which of the items are.
-_OWN = {
+# Parameters that their handlers check, because the handlers return more exact errors.
+_CHECKED_BY_HANDLER = {
     ("BatchCheckDeviceNames", "DeviceName"),
     ("BatchCheckDeviceNames", "DeviceNameList"),
     ("SaveDeviceProp", "Props"),
     ("CreateProductTags", "ProductTag"),
     ("UpdateProductTags", "ProductTag"),
-    *ota_codes.OWN,
-    *message_codes.OWN,
-    *thing_codes.OWN,
-    *edge_codes.OWN,
+    *ota_codes.CHECKED_BY_HANDLER,
+    *message_codes.CHECKED_BY_HANDLER,
+    *thing_codes.CHECKED_BY_HANDLER,
+    *edge_codes.CHECKED_BY_HANDLER,
 }
-# Groups of which the catalogue can say only by a choice without alternative that a parameter has to be there.
+# Groups of operations for which the catalogue expresses a required parameter as a choice with one alternative.
 _SOLE_CHOICES = {"edge", "distribution"}
 
 
-def check(operation: Operation, params: Mapping[str, Any]) -> None:
-    """Raise GatewayError for a missing parameter, ServiceError for a bad one; return if all is well."""
+def check_parameters(operation: Operation, params: Mapping[str, Any]) -> None:
+    """Raise GatewayError for a missing parameter and ServiceError for an invalid one."""
     problems = catalogue.validate(operation, params, ignore_unknown=True)
     if not problems:
         return
-    bad: ServiceError | None = None
+    first_error: ServiceError | None = None
     for name, messages in problems.items():
         parameter = operation.parameters[name]
-        given = params.get(parameter.base) not in (None, "", [])
-        if not given and (parameter.required or _sole(operation, name)):
-            raise missing(parameter.base)
-        if bad is None and not (given and (operation.name, parameter.base) in _OWN):
-            bad = _refusal(operation, name, parameter.base, given, messages[0], params)
-    if bad is not None:
-        raise bad
+        is_sent = params.get(parameter.base) not in (None, "", [])
+        if not is_sent and (parameter.required or _is_sole_choice(operation, name)):
+            raise missing_parameter(parameter.base)
+        if first_error is None and not (is_sent and (operation.name, parameter.base) in _CHECKED_BY_HANDLER):
+            first_error = _invalid_value(operation, name, parameter.base, is_sent, messages[0], params)
+    if first_error is not None:
+        raise first_error
 
 
-def _sole(operation: Operation, name: str) -> bool:
+def _is_sole_choice(operation: Operation, name: str) -> bool:
     return operation.group in _SOLE_CHOICES and any(
         len(choice) == 1 and name in choice[0] for choice in operation.one_of
     )
 
 
-def _refusal(
-    operation: Operation, name: str, base: str, given: bool, message: str, params: Mapping[str, Any]
+def _invalid_value(
+    operation: Operation, name: str, base: str, is_sent: bool, message: str, params: Mapping[str, Any]
 ) -> ServiceError:
-    if not given and base in ("IotId", "GwIotId"):
-        # The other choice is a product key with a device name; say which of the two is not there.
+    if not is_sent and base in ("IotId", "GwIotId"):
+        # The alternative is a product key with a device name; the code names the missing one of the two.
         prefix = base.removesuffix("IotId")
         if params.get(f"{prefix}ProductKey"):
             return ServiceError("iot.device.NullDeviceName", f"{prefix}DeviceName is required.")
         return ServiceError(
-            "iot.prod.NullProductKey", f"{base}, or {prefix}ProductKey and {prefix}DeviceName, is required."
+            "iot.prod.NullProductKey", f"{base} is required, or {prefix}ProductKey and {prefix}DeviceName."
         )
     group = _BY_GROUP.get(operation.group, {})
     code = (
         _BY_OPERATION.get((operation.name, base))
-        or (None if given else _MISSING.get(operation.group, {}).get(base))
+        or (None if is_sent else _MISSING.get(operation.group, {}).get(base))
         or group.get(name)
         or group.get(base)
         or _CODES.get(base, "iot.common.InvalidFormattedParameter")
     )
-    return ServiceError(code, f"{name} {message}")
+    return ServiceError(code, f"{name}: {message}")
 
 
-def missing(name: str) -> GatewayError:
-    """The gateway's refusal of a request without a required parameter."""
-    return GatewayError(f"Missing{name}", f"{name} is mandatory for this action.", 400)
+def missing_parameter(name: str) -> GatewayError:
+    """Return the gateway's error for a request without a required parameter."""
+    return GatewayError(f"Missing{name}", f"The parameter {name} is required.", 400)

@@ -1,4 +1,4 @@
-"""From bytes to parameters and from answers to bytes: what of HTTP the emulator knows."""
+"""HTTP: reads requests and their parameters, and writes responses as JSON or XML."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from console.emulator.errors import GatewayError, ServiceError
 
 Environ = dict[str, Any]
 MAX_BODY = 32 * 1024 * 1024
-_MAX_DIGITS = 19  # of any number that can be meant; Python refuses to read very long ones
+_MAX_DIGITS = 19  # of a 64-bit number; Python refuses to parse very long numbers
 _ILLEGAL_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request to the API. `query` and `form` are decoded; headers have lower-case names."""
+    """An HTTP request to the API. `query` and `form` are decoded; header names are lowercase."""
 
     method: str
     path: str
@@ -34,13 +34,13 @@ class Request:
 
     @property
     def params(self) -> dict[str, str]:
-        """Query and form together, as a server of this API sees them."""
+        """The parameters in query and form; both are allowed at the same time."""
         return {**self.query, **self.form} if self.form else self.query
 
 
 @dataclass(slots=True)
-class Answer:
-    """What goes back: an HTTP status, headers besides the type and length, and bytes."""
+class Response:
+    """An HTTP response: status, content type, body, and headers except Content-Type and Content-Length."""
 
     status: int
     content_type: str
@@ -49,7 +49,7 @@ class Answer:
 
 
 def read_request(environ: Environ) -> Request:
-    """Read the whole request; raises GatewayError for a body that is too large."""
+    """Read the whole request. Raises GatewayError for a body that is too large."""
     body = read_body(environ)
     headers = {
         key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")
@@ -76,7 +76,7 @@ def read_request(environ: Environ) -> Request:
 
 
 def read_body(environ: Environ, limit: int = MAX_BODY) -> bytes:
-    """The request's body; chunked ones too, where the server says that its input ends by itself."""
+    """Return the body of a request; also a chunked body if the server marks the end of its input."""
     stream = environ.get("wsgi.input")
     if stream is None:
         return b""
@@ -84,22 +84,26 @@ def read_body(environ: Environ, limit: int = MAX_BODY) -> bytes:
     if length.isdigit():
         size = int(length)
         if size > limit:
-            raise GatewayError("RequestEntityTooLarge", "The request body is too large.", 413)
+            raise GatewayError(
+                "RequestEntityTooLarge", f"The request body is larger than {limit} bytes.", 413
+            )
         return bytes(stream.read(size)) if size else b""
     if environ.get("wsgi.input_terminated") or "HTTP_TRANSFER_ENCODING" in environ:
         body = bytes(stream.read(limit + 1))
         if len(body) > limit:
-            raise GatewayError("RequestEntityTooLarge", "The request body is too large.", 413)
+            raise GatewayError(
+                "RequestEntityTooLarge", f"The request body is larger than {limit} bytes.", 413
+            )
         return body
     return b""
 
 
-def typed_params(operation: Operation, wire: Mapping[str, str]) -> dict[str, Any]:
-    """The operation's own parameters, unflattened and of the catalogue's types; others are ignored.
+def read_parameters(operation: Operation, wire: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters of an operation with the catalogue's types and lists; others are ignored.
 
-    Lists are ordered by their index as a number, gaps allowed. An empty number or boolean counts as not sent; an
-    empty text is kept, for it may be emptied on purpose. Raises GatewayError `InvalidParameter` for a number or
-    a boolean that is not one.
+    Lists are in the order of their numeric index, gaps are allowed. An empty number or boolean counts as not sent; an
+    empty text is kept, because it can be meant to remove a text. Raises GatewayError `InvalidParameter` for an invalid
+    number or boolean.
     """
     singles, lists = _shape(operation)
     typed: dict[str, Any] = {}
@@ -133,7 +137,7 @@ _SHAPES: dict[str, tuple[dict[str, str], dict[str, dict[str, str]]]] = {}
 
 
 def _shape(operation: Operation) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Names and types of an operation's single parameters, and of its lists by base name and field ("" = none)."""
+    """Return types of an operation's single parameters by name, and of its lists by base name and field ("": no field)."""
     known = _SHAPES.get(operation.name)
     if known is not None:
         return known
@@ -170,23 +174,23 @@ def _convert(name: str, value: str, kind: str) -> Any:
             pass
     else:
         return value
-    raise GatewayError("InvalidParameter", f"Specified parameter {name} is not valid.", 400)
+    raise GatewayError("InvalidParameter", f"The value of {name} must be of the type {kind}.", 400)
 
 
 def new_request_id() -> str:
-    """An id such as `5573D217-8E3E-47AD-9331-2083B88E64B2`."""
+    """Return an ID such as `5573D217-8E3E-47AD-9331-2083B88E64B2`."""
     return str(uuid.uuid4()).upper()
 
 
-def render(operation: str, fields: Mapping[str, Any], as_json: bool, request_id: str) -> Answer:
-    """A successful answer of an operation."""
+def render_success(operation: str, fields: Mapping[str, Any], as_json: bool, request_id: str) -> Response:
+    """Return the response of a successful call."""
     return _encode(
         f"{operation}Response", {"RequestId": request_id, "Success": True, **fields}, as_json, 200, ()
     )
 
 
-def render_service_error(operation: str, error: ServiceError, as_json: bool, request_id: str) -> Answer:
-    """The service's refusal: still HTTP 200."""
+def render_service_error(operation: str, error: ServiceError, as_json: bool, request_id: str) -> Response:
+    """Return the response for an error of the service, with HTTP 200."""
     fields = {
         "RequestId": request_id,
         "Success": False,
@@ -197,8 +201,8 @@ def render_service_error(operation: str, error: ServiceError, as_json: bool, req
     return _encode(f"{operation}Response", fields, as_json, 200, ())
 
 
-def render_gateway_error(error: GatewayError, host: str, as_json: bool, request_id: str) -> Answer:
-    """The gateway's refusal."""
+def render_gateway_error(error: GatewayError, host: str, as_json: bool, request_id: str) -> Response:
+    """Return the response for an error of the gateway."""
     fields = {"RequestId": request_id, "HostId": host, "Code": error.code, "Message": error.message}
     extra: tuple[tuple[str, str], ...] = ()
     if error.retry_after is not None:
@@ -212,18 +216,18 @@ def _encode(
     as_json: bool,
     status: int,
     extra: tuple[tuple[str, str], ...],
-) -> Answer:
+) -> Response:
     headers = (("x-acs-request-id", str(fields["RequestId"])), *extra)
     if as_json:
         body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        return Answer(status, "application/json;charset=utf-8", body, headers)
+        return Response(status, "application/json;charset=utf-8", body, headers)
     parts = ['<?xml version="1.0" encoding="UTF-8"?>']
     parts.extend(_xml(root, fields))
-    return Answer(status, "text/xml;charset=utf-8", "".join(parts).encode("utf-8", "replace"), headers)
+    return Response(status, "text/xml;charset=utf-8", "".join(parts).encode("utf-8", "replace"), headers)
 
 
 def _xml(name: str, value: Any) -> Iterable[str]:
-    """An element; a list is its element repeated, so an empty list leaves no trace."""
+    """Write an element. A list is written as repeated elements, so an empty list is not visible."""
     if isinstance(value, Mapping):
         yield f"<{name}>"
         for key, item in value.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.request
 from typing import Any
 
-from console.emulator.distribution import PUBLIC
+from console.emulator.distribution import PUBLIC_INSTANCE
 from tests.conformance.devices import UNKNOWN_PRODUCT
 from tests.conformance.platform import INSTANCES, KEY_ID, PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
@@ -25,7 +25,7 @@ def devices_of(platform: PreparedPlatform) -> Asked:
     return {
         "ProductKey": platform.devices(),
         "DeviceName": ["dev-1", "dev-3"],
-        "SourceInstanceId": PUBLIC,
+        "SourceInstanceId": PUBLIC_INSTANCE,
         "TargetInstanceConfig": [{"TargetInstanceId": THERE}],
         "TargetUid": KEY_ID,
         "TargetAliyunId": KEY_ID,
@@ -36,7 +36,7 @@ def devices_of(platform: PreparedPlatform) -> Asked:
 def product_of(platform: PreparedPlatform) -> Asked:
     return {
         "ProductKey": platform.product(),
-        "SourceInstanceId": PUBLIC,
+        "SourceInstanceId": PUBLIC_INSTANCE,
         "TargetInstanceId": THERE,
         "TargetUid": KEY_ID,
         "TargetAliyunId": KEY_ID,
@@ -47,7 +47,7 @@ def done(platform: PreparedPlatform) -> Asked:
     """A job for devices that is done."""
     told = platform.call("CreateDeviceDistributeJob", **devices_of(platform))
     platform.clock.advance(10)
-    platform.emulator.settle()
+    platform.emulator.run_due_work()
     return {"JobId": told["JobId"]}
 
 
@@ -82,7 +82,7 @@ ROWS = [
         },
         bad=[
             ({"Strategy": 7}, f"{PROVISIONING}ErrorStrategy"),
-            ({"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC}]}, "iot.system.InstanceIdSame"),
+            ({"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC_INSTANCE}]}, "iot.system.InstanceIdSame"),
             ({"TargetUid": None, "TargetAliyunId": None}, f"{PROVISIONING}TargetAccountParamsError"),
         ],
         absent=[
@@ -102,7 +102,7 @@ ROWS = [
         "after a while the product is in the other instance too",
         lambda w, asked, told: there(w, asked["ProductKey"]) == [],
         missing={"ProductKey": "MissingProductKey", "TargetInstanceId": "MissingTargetInstanceId"},
-        bad=[({"TargetInstanceId": PUBLIC}, "iot.system.InstanceIdSame")],
+        bad=[({"TargetInstanceId": PUBLIC_INSTANCE}, "iot.system.InstanceIdSame")],
         absent=[UNKNOWN_PRODUCT, ({"TargetInstanceId": "iot-none"}, f"{PROVISIONING}TargetInstanceNotFound")],
         alien=f"{PROVISIONING}NotCrossTenantId",
     ),
@@ -182,7 +182,7 @@ def devices_of_another(key: str) -> Asked:
     return {
         "ProductKey": key,
         "DeviceName": ["more-1"],
-        "SourceInstanceId": PUBLIC,
+        "SourceInstanceId": PUBLIC_INSTANCE,
         "TargetInstanceConfig": [{"TargetInstanceId": ELSEWHERE}],
         "TargetUid": KEY_ID,
         "Strategy": 0,

@@ -73,7 +73,7 @@ def deployed(platform: PreparedPlatform) -> Asked:
     asked = only(bound(platform), "InstanceId")
     told = platform.call("CreateEdgeInstanceDeployment", **asked, Type="deploy")
     platform.clock.advance(60)
-    platform.emulator.settle()
+    platform.emulator.run_due_work()
     return asked | {"DeploymentId": told["DeploymentId"]}
 
 

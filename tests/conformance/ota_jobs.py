@@ -77,7 +77,7 @@ def run_out(platform: PreparedPlatform, seconds: float = 900, step: float = 30) 
     """Let time pass, with somebody looking."""
     for _ in range(int(seconds / step)):
         platform.clock.advance(step)
-        platform.emulator.settle()
+        platform.emulator.run_due_work()
 
 
 def finished(platform: PreparedPlatform, **params: Any) -> Asked:

@@ -1,4 +1,4 @@
-"""The emulator in this process, on a clock turned by hand, and a client that reaches it by signed requests."""
+"""The emulator in process with a manual clock, and clients that send signed requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER_ID, OTHER_SECRET = "otherid", "othersecret"
 
 @dataclass(frozen=True)
 class Api:
-    """Calls, and what a person would make first for a test."""
+    """A client with shortcuts for frequent calls."""
 
     client: Client
     clock: ManualClock
@@ -29,22 +29,22 @@ class Api:
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return self.client.call(operation, **params)
 
-    def refused(self, operation: str, **params: Any) -> str:
-        """The code with which a call is refused."""
-        with pytest.raises(CloudError) as refusal:
+    def error_code(self, operation: str, **params: Any) -> str:
+        """Make a call that must fail; return its error code."""
+        with pytest.raises(CloudError) as error:
             self.client.call(operation, **params)
-        return refusal.value.code
+        return error.value.code
 
-    def product(self, name: str = "Meters", **params: Any) -> str:
-        """A new product's key."""
+    def create_product(self, name: str = "Meters", **params: Any) -> str:
+        """Create a product; return its ProductKey."""
         return self.call("CreateProduct", **{"ProductName": name, "NodeType": 0, **params})["ProductKey"]
 
-    def device(self, product_key: str, name: str = "meter-1", **params: Any) -> dict[str, Any]:
-        """A new device's data."""
+    def register_device(self, product_key: str, name: str = "meter-1", **params: Any) -> dict[str, Any]:
+        """Register a device; return its data."""
         return self.call("RegisterDevice", ProductKey=product_key, DeviceName=name, **params)["Data"]
 
-    def devices(self, product_key: str, *names: str) -> None:
-        """New devices, in this order, by one application."""
+    def register_devices(self, product_key: str, *names: str) -> None:
+        """Register devices in this order with one application."""
         apply_id = self.call("BatchCheckDeviceNames", ProductKey=product_key, DeviceName=list(names))["Data"][
             "ApplyId"
         ]
@@ -53,17 +53,17 @@ class Api:
         self.clock.advance(5)
         assert self.call("QueryDevice", ProductKey=product_key)["Total"] >= len(names)
 
-    def group(self, name: str = "plant", **params: Any) -> str:
-        """A new group's id."""
+    def create_group(self, name: str = "plant", **params: Any) -> str:
+        """Create a group; return its ID."""
         return self.call("CreateDeviceGroup", GroupName=name, **params)["Data"]["GroupId"]
 
-    def status(self, product_key: str, name: str) -> str:
-        """A device's status."""
+    def device_status(self, product_key: str, name: str) -> str:
+        """Return the status of a device."""
         return self.call("GetDeviceStatus", ProductKey=product_key, DeviceName=name)["Data"]["Status"]
 
 
-def api_of(emulator: Emulator, key_id: str = KEY_ID, secret: str = KEY_SECRET, **options: Any) -> Api:
-    """A client of `emulator` that tries each call once."""
+def create_api(emulator: Emulator, key_id: str = KEY_ID, secret: str = KEY_SECRET, **options: Any) -> Api:
+    """Return a client of an emulator without retries."""
     client = Client(
         Credentials(key_id, secret),
         endpoint="http://emulator.test",
@@ -77,19 +77,19 @@ def api_of(emulator: Emulator, key_id: str = KEY_ID, secret: str = KEY_SECRET, *
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The world's clock, turned by hand."""
+    """The emulator's clock, which only a test advances."""
     return ManualClock(1_790_000_000_000)
 
 
 @pytest.fixture
 def emulator(tmp_path: Path, clock: ManualClock) -> Iterator[Emulator]:
-    """An empty platform with two accounts, without quotas."""
+    """An empty emulator with two accounts and without quotas."""
     app = create_app(
         tmp_path / "emulator.sqlite3",
         keys={KEY_ID: KEY_SECRET, OTHER_ID: OTHER_SECRET},
         clock=clock,
         quotas=False,
-        control_token="desk",
+        control_token="control-token",
     )
     yield app
     app.close()
@@ -98,10 +98,10 @@ def emulator(tmp_path: Path, clock: ManualClock) -> Iterator[Emulator]:
 @pytest.fixture
 def api(emulator: Emulator) -> Api:
     """A client of the first account."""
-    return api_of(emulator)
+    return create_api(emulator)
 
 
 @pytest.fixture
-def other(emulator: Emulator) -> Api:
+def other_api(emulator: Emulator) -> Api:
     """A client of the second account."""
-    return api_of(emulator, OTHER_ID, OTHER_SECRET)
+    return create_api(emulator, OTHER_ID, OTHER_SECRET)

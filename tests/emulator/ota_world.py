@@ -136,7 +136,7 @@ class World:
         passed = 0.0
         while passed < seconds:
             self.clock.advance(step)
-            self.emulator.settle()
+            self.emulator.run_due_work()
             passed += step
 
     def make_fail(self, version: str = "2.0.0", *, once: bool = False) -> str:

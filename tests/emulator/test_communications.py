@@ -1,4 +1,4 @@
-"""Messages to devices and their answers."""
+"""Messages to devices and their responses."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ import pytest
 from console.emulator import Emulator, ManualClock, create_app
 from console.emulator.messaging import log
 
-from .conftest import KEY_ID, KEY_SECRET, Api, api_of
-from .message_world import encoded, put
+from .conftest import KEY_ID, KEY_SECRET, Api, create_api
+from .message_helpers import encode_base64, set_device_status
 
-HELLO = encoded("hello world")
+HELLO = encode_base64("hello world")
 
 
 @pytest.fixture
 def meters(api: Api, emulator: Emulator) -> str:
     """A product with an online device and an offline one."""
-    key = api.product("Meters")
+    key = api.create_product("Meters")
     for name, status in (("here", "ONLINE"), ("away", "OFFLINE")):
-        api.device(key, name)
-        put(emulator, key, name, status)
+        api.register_device(key, name)
+        set_device_status(emulator, key, name, status)
     return key
 
 
 def logged(emulator: Emulator, limit: int = 10) -> list[log.Message]:
-    """The newest messages of the first account."""
+    """Return the newest messages of the first account."""
     with emulator.store.read() as db:
-        return log.recent(db, KEY_ID, emulator.clock.now(), limit)
+        return log.recent_messages(db, KEY_ID, emulator.clock.now(), limit)
 
 
 class TestPub:
     def test_a_message_reaches_an_online_device(self, api: Api, emulator: Emulator, meters: str) -> None:
         topic = f"/{meters}/here/user/get"
-        answer = api.call("Pub", ProductKey=meters, TopicFullName=topic, MessageContent=HELLO)
+        response = api.call("Pub", ProductKey=meters, TopicFullName=topic, MessageContent=HELLO)
         (message,) = logged(emulator)
-        assert str(message.message_id) == answer["MessageId"]
+        assert str(message.message_id) == response["MessageId"]
         assert (message.topic, message.device_name, message.payload) == (topic, "here", b"hello world")
         assert (message.direction, message.qos, message.outcome) == ("down", 0, "delivered")
 
-    def test_an_offline_device_loses_qos_0_and_gets_qos_1_when_it_returns(
+    def test_an_offline_device_loses_qos_0_and_gets_qos_1_when_it_connects(
         self, api: Api, emulator: Emulator, meters: str
     ) -> None:
         params = {
@@ -57,16 +57,18 @@ class TestPub:
         api.call("Pub", **params, Qos=1)
         assert [message.outcome for message in logged(emulator)] == ["stored", "lost"]
         api.clock.advance(60)
-        put(emulator, meters, "away", "ONLINE", ago=0)
+        set_device_status(emulator, meters, "away", "ONLINE", ago=0)
         assert [message.outcome for message in logged(emulator)] == ["delivered", "lost"]
 
-    def test_qos_1_waits_seven_days(self, api: Api, emulator: Emulator, meters: str) -> None:
+    def test_a_qos_1_message_expires_after_seven_days(
+        self, api: Api, emulator: Emulator, meters: str
+    ) -> None:
         topic = f"/{meters}/away/user/get"
         api.call("Pub", ProductKey=meters, TopicFullName=topic, MessageContent=HELLO, Qos=1)
         api.clock.advance(8 * 86400)
         assert logged(emulator)[0].outcome == "expired"
 
-    def test_routes_send_it_on_once(self, api: Api, emulator: Emulator, meters: str) -> None:
+    def test_routes_forward_a_message_only_once(self, api: Api, emulator: Emulator, meters: str) -> None:
         api.call("CreateProductTopic", ProductKey=meters, TopicShortName="relay", Operation="ALL")
         here, away = (f"/{meters}/{name}/user/relay" for name in ("here", "away"))
         api.call("CreateTopicRouteTable", SrcTopic=here, DstTopic=[away])
@@ -74,14 +76,14 @@ class TestPub:
         api.call("Pub", ProductKey=meters, TopicFullName=here, MessageContent=HELLO)
         assert [(m.topic, m.outcome) for m in logged(emulator)] == [(away, "lost"), (here, "delivered")]
 
-    def test_properties_of_mqtt_5_are_taken(self, api: Api, meters: str) -> None:
+    def test_mqtt_5_properties_are_accepted(self, api: Api, meters: str) -> None:
         api.call(
             "Pub",
             ProductKey=meters,
             TopicFullName=f"/{meters}/here/user/get",
             MessageContent=HELLO,
             ResponseTopic=f"/{meters}/here/user/update",
-            CorrelationData=encoded("42"),
+            CorrelationData=encode_base64("42"),
             UserProp=[{"Key": "k1", "Value": "v1"}],
         )
 
@@ -91,7 +93,10 @@ class TestPub:
             ({"MessageContent": None}, "MissingMessageContent"),
             ({"MessageContent": "not base64!"}, "iot.messagebroker.MessageContentIsNotBase64Encode"),
             ({"MessageContent": "aGVsb"}, "iot.messagebroker.MessageContentIsNotBase64Encode"),
-            ({"MessageContent": encoded("x" * (256 * 1024 + 1))}, "iot.messagebroker.PublishMessageFailed"),
+            (
+                {"MessageContent": encode_base64("x" * (256 * 1024 + 1))},
+                "iot.messagebroker.PublishMessageFailed",
+            ),
             ({"ProductKey": "a1nothing00"}, "iot.prod.NotExistedProduct"),
             ({"TopicFullName": "/{key}/nobody/user/get"}, "iot.device.NotExistedDevice"),
             ({"TopicFullName": "/{key}/here/user/unknown"}, "iot.messagebroker.TopicTemplateIsNotFound"),
@@ -107,7 +112,10 @@ class TestPub:
             ({"Qos": 2}, "iot.common.InvalidFormattedParameter"),
             ({"ResponseTopic": "here"}, "iot.messagebroker.InvalidMqttResponseTopic"),
             ({"CorrelationData": "?"}, "iot.messagebroker.CorrelationDataNotBase64Encode"),
-            ({"CorrelationData": encoded("x" * 100)}, "iot.messagebroker.CorrelationDataExceedMaxLength"),
+            (
+                {"CorrelationData": encode_base64("x" * 100)},
+                "iot.messagebroker.CorrelationDataExceedMaxLength",
+            ),
             ({"UserProp": [{"Key": "k"}]}, "iot.messagebroker.InvalidUserProperty"),
             ({"UserProp": [{"Key": "k", "Value": "v"}] * 21}, "iot.messagebroker.TooManyUserProperties"),
             (
@@ -116,7 +124,7 @@ class TestPub:
             ),
         ],
     )
-    def test_what_is_refused(
+    def test_invalid_calls_are_refused(
         self, api: Api, emulator: Emulator, meters: str, change: dict[str, Any], code: str
     ) -> None:
         params = {
@@ -126,30 +134,30 @@ class TestPub:
             **change,
         }
         params["TopicFullName"] = params["TopicFullName"].format(key=meters)
-        assert api.refused("Pub", **params) == code
+        assert api.error_code("Pub", **params) == code
         assert logged(emulator) == []
 
-    def test_the_log_is_bounded(self, api: Api, emulator: Emulator, meters: str) -> None:
+    def test_the_log_has_a_limited_size(self, api: Api, emulator: Emulator, meters: str) -> None:
         names = [f"node{n}" for n in range(100)]
-        api.devices(meters, *names)
+        api.register_devices(meters, *names)
         for _ in range(12):
             api.call(
                 "BatchPub",
                 ProductKey=meters,
                 DeviceName=names,
                 TopicShortName="get",
-                MessageContent=encoded("x" * 5000),
+                MessageContent=encode_base64("x" * 5000),
             )
         messages = logged(emulator, 5000)
-        assert len(messages) <= log.KEPT
+        assert len(messages) <= log.MAX_MESSAGES
         with emulator.store.read() as db:
-            (kept,) = db.execute("SELECT count(*) FROM messages").fetchone()
-        assert log.KEPT <= kept < log.KEPT + 100
-        assert (messages[0].size, len(messages[0].payload)) == (5000, log.KEPT_BYTES)
+            (stored_count,) = db.execute("SELECT count(*) FROM messages").fetchone()
+        assert log.MAX_MESSAGES <= stored_count < log.MAX_MESSAGES + 100
+        assert (messages[0].size, len(messages[0].payload)) == (5000, log.MAX_PAYLOAD_BYTES)
 
 
 class TestBatchPub:
-    def test_each_device_gets_it(self, api: Api, emulator: Emulator, meters: str) -> None:
+    def test_each_device_gets_the_message(self, api: Api, emulator: Emulator, meters: str) -> None:
         api.call(
             "BatchPub",
             ProductKey=meters,
@@ -176,7 +184,7 @@ class TestBatchPub:
             ({"MessageContent": "?"}, "iot.messagebroker.MessageContentIsNotBase64Encode"),
         ],
     )
-    def test_what_is_refused_reaches_nobody(
+    def test_a_refused_call_sends_no_message(
         self, api: Api, emulator: Emulator, meters: str, change: dict[str, Any], code: str
     ) -> None:
         params = {
@@ -186,29 +194,33 @@ class TestBatchPub:
             "MessageContent": HELLO,
             **change,
         }
-        assert api.refused("BatchPub", **params) == code
+        assert api.error_code("BatchPub", **params) == code
         assert logged(emulator) == []
 
 
 class TestBroadcast:
     @pytest.fixture
     def limited(self, tmp_path: Path) -> Iterator[tuple[Api, ManualClock]]:
-        """A platform that enforces quotas, and the clock it judges them by."""
+        """A client of an emulator with quotas, and the wall clock of the quotas."""
         wall = ManualClock(int(time.time()) // 60 * 60_000)
         emulator = create_app(
             tmp_path / "limited.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=ManualClock(), wall=wall
         )
-        yield api_of(emulator), wall
+        yield create_api(emulator), wall
         emulator.close()
 
-    def test_all_online_devices_of_a_product(self, api: Api, emulator: Emulator, meters: str) -> None:
-        answer = api.call("PubBroadcast", ProductKey=meters, MessageContent=HELLO)
+    def test_a_broadcast_reaches_all_online_devices_of_a_product(
+        self, api: Api, emulator: Emulator, meters: str
+    ) -> None:
+        response = api.call("PubBroadcast", ProductKey=meters, MessageContent=HELLO)
         (message,) = logged(emulator)
-        assert message.message_id == answer["MessageId"]
-        assert message.topic == f"/sys/{meters}/${{deviceName}}/broadcast/request/{answer['MessageId']}"
+        assert message.message_id == response["MessageId"]
+        assert message.topic == f"/sys/{meters}/${{deviceName}}/broadcast/request/{response['MessageId']}"
         assert (message.recipients, message.outcome) == (1, "delivered")
 
-    def test_the_online_subscribers_of_a_topic(self, api: Api, emulator: Emulator, meters: str) -> None:
+    def test_a_broadcast_topic_reaches_its_online_subscribers(
+        self, api: Api, emulator: Emulator, meters: str
+    ) -> None:
         topic = f"/broadcast/{meters}/north"
         params = {"ProductKey": meters, "TopicFullName": topic, "MessageContent": HELLO}
         api.call("PubBroadcast", **params)
@@ -217,12 +229,14 @@ class TestBroadcast:
         api.call("PubBroadcast", **params)
         assert [message.recipients for message in logged(emulator)] == [1, 0]
 
-    def test_to_a_product_once_a_minute(self, limited: tuple[Api, ManualClock]) -> None:
+    def test_a_broadcast_to_a_product_is_allowed_once_a_minute(
+        self, limited: tuple[Api, ManualClock]
+    ) -> None:
         api, wall = limited
-        key = api.product()
+        key = api.create_product()
         api.call("PubBroadcast", ProductKey=key, MessageContent=HELLO)
         wall.advance(2)
-        assert api.refused("PubBroadcast", ProductKey=key, MessageContent=HELLO) == "Throttling.User"
+        assert api.error_code("PubBroadcast", ProductKey=key, MessageContent=HELLO) == "Throttling.User"
         wall.advance(2)
         api.call(
             "PubBroadcast", ProductKey=key, MessageContent=HELLO, TopicFullName=f"/broadcast/{key}/north"
@@ -239,12 +253,18 @@ class TestBroadcast:
             ({"TopicFullName": "/broadcast/a1other0000/x"}, "iot.messagebroker.InvalidFormattedTopicName"),
             ({"TopicFullName": "/here/user/get"}, "iot.messagebroker.InvalidFormattedTopicName"),
             ({"MessageContent": "?"}, "iot.messagebroker.MessageContentIsNotBase64Encode"),
-            ({"MessageContent": encoded("x" * (64 * 1024 + 1))}, "iot.messagebroker.PublishMessageFailed"),
+            (
+                {"MessageContent": encode_base64("x" * (64 * 1024 + 1))},
+                "iot.messagebroker.PublishMessageFailed",
+            ),
         ],
     )
-    def test_what_is_refused(self, api: Api, meters: str, change: dict[str, Any], code: str) -> None:
+    def test_invalid_calls_are_refused(
+        self, api: Api, meters: str, change: dict[str, Any], code: str
+    ) -> None:
         assert (
-            api.refused("PubBroadcast", **{"ProductKey": meters, "MessageContent": HELLO, **change}) == code
+            api.error_code("PubBroadcast", **{"ProductKey": meters, "MessageContent": HELLO, **change})
+            == code
         )
 
     @pytest.mark.parametrize(
@@ -261,13 +281,13 @@ class TestBroadcast:
             ),
         ],
     )
-    def test_what_cannot_be_subscribed_to(
+    def test_invalid_subscriptions_are_refused(
         self, api: Api, meters: str, change: dict[str, Any], code: str
     ) -> None:
         params = {"ProductKey": meters, "DeviceName": "here", "Topic": ["/{key}/here/user/get"], **change}
         if params["Topic"]:
             params["Topic"] = [topic.format(key=meters) for topic in params["Topic"]]
-        assert api.refused("SubscribeTopic", **params) == code
+        assert api.error_code("SubscribeTopic", **params) == code
 
 
 class TestRRpc:
@@ -279,14 +299,14 @@ class TestRRpc:
             **{
                 "ProductKey": key,
                 "DeviceName": name,
-                "RequestBase64Byte": encoded(content),
+                "RequestBase64Byte": encode_base64(content),
                 "Timeout": 5000,
                 **more,
             },
         )
 
     def refusal(self, api: Api, key: str, name: str, **more: Any) -> str:
-        return api.refused(
+        return api.error_code(
             "RRpc",
             **{
                 "ProductKey": key,
@@ -297,63 +317,63 @@ class TestRRpc:
             },
         )
 
-    def test_an_online_device_answers(self, api: Api, emulator: Emulator, meters: str) -> None:
-        answer = self.ask(api, meters)
-        assert answer["RrpcCode"] == "SUCCESS"
-        assert base64.b64decode(answer["PayloadBase64Byte"]) == b"ping"
-        back, there = logged(emulator)
-        assert (there.direction, back.direction) == ("down", "up")
-        assert there.topic == f"/sys/{meters}/here/rrpc/request/{answer['MessageId']}"
-        assert back.topic == f"/sys/{meters}/here/rrpc/response/{answer['MessageId']}"
+    def test_an_online_device_responds(self, api: Api, emulator: Emulator, meters: str) -> None:
+        response = self.ask(api, meters)
+        assert response["RrpcCode"] == "SUCCESS"
+        assert base64.b64decode(response["PayloadBase64Byte"]) == b"ping"
+        response_message, request_message = logged(emulator)
+        assert (request_message.direction, response_message.direction) == ("down", "up")
+        assert request_message.topic == f"/sys/{meters}/here/rrpc/request/{response['MessageId']}"
+        assert response_message.topic == f"/sys/{meters}/here/rrpc/response/{response['MessageId']}"
 
-    def test_an_alink_request_gets_an_alink_reply(self, api: Api, meters: str) -> None:
+    def test_an_alink_request_gets_an_alink_response(self, api: Api, meters: str) -> None:
         request = {"id": "7", "version": "1.0", "method": "x", "params": {"on": 1}}
-        answer = self.ask(api, meters, content=json.dumps(request))
-        reply = json.loads(base64.b64decode(answer["PayloadBase64Byte"]))
+        response = self.ask(api, meters, content=json.dumps(request))
+        reply = json.loads(base64.b64decode(response["PayloadBase64Byte"]))
         assert reply == {"id": "7", "code": 200, "data": {"on": 1}}
 
-    def test_a_topic_of_ones_own(self, api: Api, emulator: Emulator, meters: str) -> None:
-        answer = self.ask(api, meters, Topic=f"/{meters}/here/user/get")
+    def test_a_request_can_use_a_custom_topic(self, api: Api, emulator: Emulator, meters: str) -> None:
+        response = self.ask(api, meters, Topic=f"/{meters}/here/user/get")
         topics = {message.topic for message in logged(emulator)}
-        assert topics == {f"/ext/rrpc/{answer['MessageId']}/{meters}/here/user/get"}
+        assert topics == {f"/ext/rrpc/{response['MessageId']}/{meters}/here/user/get"}
 
-    def test_an_offline_device_is_offline_and_half_connected_at_first(
+    def test_an_offline_device_is_half_connected_at_first(
         self, api: Api, emulator: Emulator, meters: str
     ) -> None:
-        put(emulator, meters, "away", "OFFLINE", ago=10)
+        set_device_status(emulator, meters, "away", "OFFLINE", ago=10)
         assert self.refusal(api, meters, "away") == "iot.messagebroker.HALFCONN"
         api.clock.advance(600)
         assert self.refusal(api, meters, "away") == "iot.messagebroker.OFFLINE"
         assert [message.outcome for message in logged(emulator)] == ["lost", "lost"]
 
-    def test_the_refusal_says_why_in_rrpc_code(self, api: Api, emulator: Emulator, meters: str) -> None:
-        with pytest.raises(Exception) as refusal:  # noqa: PT011 - looked into below
+    def test_the_error_has_its_reason_in_rrpc_code(self, api: Api, emulator: Emulator, meters: str) -> None:
+        with pytest.raises(Exception) as error:  # noqa: PT011 - looked into below
             self.ask(api, meters, "away")
-        assert refusal.value.answer["RrpcCode"] == "OFFLINE"  # type: ignore[attr-defined]
+        assert error.value.answer["RrpcCode"] == "OFFLINE"  # type: ignore[attr-defined]
 
-    def test_a_slow_device_does_not_answer_in_time(self, api: Api, emulator: Emulator) -> None:
-        key = api.product("Saving_power", NetType="CELLULAR")
-        api.device(key, "asleep")
-        put(emulator, key, "asleep")
+    def test_a_slow_device_causes_timeouts(self, api: Api, emulator: Emulator) -> None:
+        key = api.create_product("Saving_power", NetType="CELLULAR")
+        api.register_device(key, "asleep")
+        set_device_status(emulator, key, "asleep")
         codes = set()
         for number in range(60):
             try:
                 codes.add(self.ask(api, key, "asleep", f"ping {number}", Timeout=1000)["RrpcCode"])
-            except Exception as refusal:
-                codes.add(refusal.code)  # type: ignore[attr-defined]
+            except Exception as error:
+                codes.add(error.code)  # type: ignore[attr-defined]
         assert codes == {"SUCCESS", "iot.messagebroker.TIMEOUT"}
 
-    def test_a_subdevice_is_out_of_reach_without_its_gateway(self, api: Api, emulator: Emulator) -> None:
-        gateways, sensors = api.product("Gateways", NodeType=1), api.product("Sensors")
-        gateway, sensor = api.device(gateways, "gate"), api.device(sensors, "leaf")
+    def test_a_sub_device_is_unreachable_without_its_gateway(self, api: Api, emulator: Emulator) -> None:
+        gateways, sensors = api.create_product("Gateways", NodeType=1), api.create_product("Sensors")
+        gateway, sensor = api.register_device(gateways, "gate"), api.register_device(sensors, "leaf")
         topology = [
             {"IotId": sensor["IotId"], "ProductKey": sensors, "DeviceName": "leaf"},
         ]
         with emulator.store.write() as db:
             db.execute("INSERT INTO topology VALUES (?, ?)", (topology[0]["IotId"], gateway["IotId"]))
-        put(emulator, sensors, "leaf")
+        set_device_status(emulator, sensors, "leaf")
         assert self.refusal(api, sensors, "leaf") == "iot.messagebroker.RrpcFailed"
-        put(emulator, gateways, "gate")
+        set_device_status(emulator, gateways, "gate")
         assert self.ask(api, sensors, "leaf")["RrpcCode"] == "SUCCESS"
 
     @pytest.mark.parametrize(
@@ -368,5 +388,7 @@ class TestRRpc:
             ({"Topic": "get"}, "iot.messagebroker.InvalidFormattedTopicName"),
         ],
     )
-    def test_what_is_refused(self, api: Api, meters: str, change: dict[str, Any], code: str) -> None:
+    def test_invalid_calls_are_refused(
+        self, api: Api, meters: str, change: dict[str, Any], code: str
+    ) -> None:
         assert self.refusal(api, meters, "here", **change) == code

@@ -1,5 +1,5 @@
-"""The operations of topics, messages, forwarding and subscriptions, called by the official SDK: its models have their
-fields set, and the answers have the reference's shape."""
+"""The operations of topics, messages, forwarding and subscriptions with the official SDK: its models have their fields,
+and the responses have the structure of the reference."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from console.cloud.catalogue import operation, operations
 from console.emulator import Emulator
 
 from .conftest import KEY_ID, KEY_SECRET, Api
-from .message_world import encoded, put
+from .message_helpers import encode_base64, set_device_status
 from .test_ota_shapes import deviations
 
 GROUPS = ("topics", "communications", "data-forwarding", "server-side-subscription")
-# Only some answers have these: with the vendor's newer features, other types of subscription, and failures.
+# Fields of only some responses: for newer features of the vendor, other types of subscription, and errors.
 SOMETIMES = {
     "Code", "ErrorMessage", "SubscribeFlags", "Codec", "MnsConfiguration", "LastConsumerTime",
 }  # fmt: skip
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietHandler(WSGIRequestHandler):
     def log_message(self, *args: Any) -> None:
         pass
 
 
 @pytest.fixture(params=[None, "v2"], ids=["acs3", "sha1"])
 def sdk(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[Sdk]:
-    server = make_server("127.0.0.1", 0, emulator, handler_class=_Quiet)
+    server = make_server("127.0.0.1", 0, emulator, handler_class=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     config = Config(access_key_id=KEY_ID, access_key_secret=KEY_SECRET, protocol="http")
@@ -50,12 +50,12 @@ def sdk(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[Sdk]:
 
 
 def snake(name: str) -> str:
-    """`RRpc` -> `r_rpc`, as the SDK's methods are called."""
+    """Return the name of the SDK's method: `RRpc` -> `r_rpc`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 class Caller:
-    """Calls by the SDK, and notes which operations it has called."""
+    """Makes calls with the SDK, and records the called operations."""
 
     def __init__(self, sdk: Sdk) -> None:
         self.sdk = sdk
@@ -64,23 +64,23 @@ class Caller:
     def __call__(self, name: str, **params: Any) -> Any:
         request = getattr(models, f"{name}Request")().from_map(params)
         body = getattr(self.sdk, snake(name))(request).body
-        answer = body.to_map()
-        assert answer.get("Success") is True, (name, answer)
+        response = body.to_map()
+        assert response.get("Success") is True, (name, response)
         known = dict(operation(name).response)
-        assert deviations(answer, "", known) == [], name
+        assert deviations(response, "", known) == [], name
         for path in known:
             top = path.partition(".")[0].removesuffix("[]")
-            assert top in answer or top in SOMETIMES, f"{name} answers without {path}"
+            assert top in response or top in SOMETIMES, f"the response of {name} has no {path}"
         self.called.add(name)
         return body
 
 
-def test_every_operation_answers_into_the_sdks_models(api: Api, emulator: Emulator, sdk: Sdk) -> None:
+def test_every_operation_can_be_called_with_the_sdk_models(api: Api, emulator: Emulator, sdk: Sdk) -> None:
     call = Caller(sdk)
-    key = api.product("Meters")
+    key = api.create_product("Meters")
     for name in ("one", "two"):
-        api.device(key, f"meter-{name}")
-        put(emulator, key, f"meter-{name}")
+        api.register_device(key, f"meter-{name}")
+        set_device_status(emulator, key, f"meter-{name}")
     topics(call, key)
     messages(call, key)
     forwarding(call, key)
@@ -89,39 +89,41 @@ def test_every_operation_answers_into_the_sdks_models(api: Api, emulator: Emulat
 
 
 def topics(call: Caller, key: str) -> None:
-    made = call("CreateProductTopic", ProductKey=key, TopicShortName="relay", Operation="ALL", Desc="Relay")
+    created_topic = call(
+        "CreateProductTopic", ProductKey=key, TopicShortName="relay", Operation="ALL", Desc="Relay"
+    )
     listed = call("QueryProductTopic", ProductKey=key).data.product_topic_info
     assert [(topic.id, topic.operation, topic.desc) for topic in listed][3:] == [
-        (str(made.topic_id), "2", "Relay")
+        (str(created_topic.topic_id), "2", "Relay")
     ]
     assert listed[0].topic_short_name == f"/{key}/${{deviceName}}/user/update"
-    call("UpdateProductTopic", TopicId=str(made.topic_id), TopicShortName="pass", Operation="ALL")
+    call("UpdateProductTopic", TopicId=str(created_topic.topic_id), TopicShortName="pass", Operation="ALL")
     here, there = (f"/{key}/meter-{name}/user/pass" for name in ("one", "two"))
-    routed = call("CreateTopicRouteTable", SrcTopic=here, DstTopic=[there, "/nothing"])
-    assert (routed.is_all_succeed, routed.failure_topics.topic) == (False, ["/nothing"])
+    response = call("CreateTopicRouteTable", SrcTopic=here, DstTopic=[there, "/nothing"])
+    assert (response.is_all_succeed, response.failure_topics.topic) == (False, ["/nothing"])
     assert call("QueryTopicRouteTable", Topic=here).dst_topics.topic == [there]
     assert call("QueryTopicReverseRouteTable", Topic=there).src_topics.topic == [here]
-    gone = call("DeleteTopicRouteTable", SrcTopic=here, DstTopic=[there])
-    assert (gone.is_all_succeed, gone.failure_topics.topic) == (True, [])
-    call("DeleteProductTopic", TopicId=str(made.topic_id))
+    deletion = call("DeleteTopicRouteTable", SrcTopic=here, DstTopic=[there])
+    assert (deletion.is_all_succeed, deletion.failure_topics.topic) == (True, [])
+    call("DeleteProductTopic", TopicId=str(created_topic.topic_id))
 
 
 def messages(call: Caller, key: str) -> None:
-    hello = encoded("hello")
-    sent = call(
+    hello = encode_base64("hello")
+    message = call(
         "Pub",
         ProductKey=key,
         TopicFullName=f"/{key}/meter-one/user/get",
         MessageContent=hello,
         UserProp=[{"Key": "k", "Value": "v"}],
     )
-    assert sent.message_id.isdigit()
+    assert message.message_id.isdigit()
     call("BatchPub", ProductKey=key, DeviceName=["meter-one"], TopicShortName="get", MessageContent=hello)
     assert call("PubBroadcast", ProductKey=key, MessageContent=hello).message_id > 10**18
     call("SubscribeTopic", ProductKey=key, DeviceName="meter-one", Topic=[f"/broadcast/{key}/all"])
-    answer = call("RRpc", ProductKey=key, DeviceName="meter-one", RequestBase64Byte=hello, Timeout=5000)
-    assert (answer.rrpc_code, answer.payload_base_64byte) == ("SUCCESS", hello)
-    assert answer.message_id > 10**18
+    response = call("RRpc", ProductKey=key, DeviceName="meter-one", RequestBase64Byte=hello, Timeout=5000)
+    assert (response.rrpc_code, response.payload_base_64byte) == ("SUCCESS", hello)
+    assert response.message_id > 10**18
 
 
 def forwarding(call: Caller, key: str) -> None:
@@ -140,16 +142,16 @@ def forwarding(call: Caller, key: str) -> None:
     action_id = call("CreateRuleAction", RuleId=rule_id, **action).action_id
     config = json.dumps({"topic": f"/{key}/meter-two/user/get", "topicType": 1})
     call("UpdateRuleAction", ActionId=action_id, Type="REPUBLISH", Configuration=config)
-    found = call("GetRuleAction", ActionId=action_id).rule_action_info
-    assert (found.id, found.rule_id, found.type, found.error_action_flag) == (
+    action_info = call("GetRuleAction", ActionId=action_id).rule_action_info
+    assert (action_info.id, action_info.rule_id, action_info.type, action_info.error_action_flag) == (
         action_id,
         rule_id,
         "REPUBLISH",
         False,
     )
     call("StartRule", RuleId=rule_id)
-    (listed,) = call("ListRuleActions", RuleId=rule_id).rule_action_list.rule_action_info
-    assert (listed.id, listed.status) == (action_id, "RUNNING")
+    (listed_action,) = call("ListRuleActions", RuleId=rule_id).rule_action_list.rule_action_info
+    assert (listed_action.id, listed_action.status) == (action_id, "RUNNING")
     call("UpdateRule", RuleId=rule_id, Name="hotter")
     info = call("GetRule", RuleId=rule_id).rule_info
     assert {name for name, value in info.to_map().items() if value is None} == set()
@@ -178,13 +180,13 @@ def subscriptions(call: Caller, key: str, emulator: Emulator) -> None:
     product = {"ProductKey": key, "Type": "AMQP"}
     call("CreateSubscribeRelation", **product, ConsumerGroupIds=[first], DeviceDataFlag=True)
     call("CreateConsumerGroupSubscribeRelation", ProductKey=key, ConsumerGroupId=second)
-    found = call("QuerySubscribeRelation", **product)
-    assert (found.consumer_group_ids, found.device_data_flag) == ([first, second], True)
+    subscription = call("QuerySubscribeRelation", **product)
+    assert (subscription.consumer_group_ids, subscription.device_data_flag) == ([first, second], True)
     with emulator.store.write() as db:
         db.execute("UPDATE consumer_groups SET clients = 1 WHERE group_id = ?", (second,))
     emulator.clock.advance(3600)  # type: ignore[attr-defined]
     assert call("QueryConsumerGroupStatus", GroupId=first).accumulation_count == 24
-    for _ in range(3):  # it may be away
+    for _ in range(3):  # the client may be disconnected
         status = call("QueryConsumerGroupStatus", GroupId=second)
         if status.client_connection_status_list.consumer_group_client_connection_info:
             break

@@ -1,4 +1,4 @@
-"""What holds for every operation: who may call, how often, in which words it is refused, and ordered trouble."""
+"""Behavior of all operations: signatures, responses, parameters, state, quotas, injected faults, control API."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from console.cloud import catalogue, signing
 from console.emulator import Clock, Emulator, ManualClock, create_app
 from console.emulator.operations import HANDLERS
 
-from .conftest import KEY_ID, KEY_SECRET, Api, api_of
+from .conftest import KEY_ID, KEY_SECRET, Api, create_api
 
 OURS = sorted(
     name for name in HANDLERS if catalogue.operation(name).group in ("products", "devices", "device-groups")
 )
 
 
-def http(emulator: Emulator) -> httpx.Client:
+def http_client(emulator: Emulator) -> httpx.Client:
     return httpx.Client(transport=httpx.WSGITransport(app=emulator), base_url="http://emulator.test")
 
 
-def signed(
+def signed_fields(
     action: str = "QueryProductList", secret: str = KEY_SECRET, method: str = "POST", **params: Any
 ) -> dict[str, str]:
-    """The fields of a raw request of the SHA1 scheme."""
+    """Return the fields of a raw request with the SHA1 scheme."""
     fields = {
         "Action": action,
         "Version": "2018-01-20",
@@ -50,14 +50,14 @@ def signed(
     return {**fields, "Signature": signing.rpc_sign(method, fields, secret)}
 
 
-def refusal(response: httpx.Response) -> tuple[int, str]:
+def status_and_code(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["Code"]
 
 
-def acs3(
+def post_acs3(
     emulator: Emulator, action: str = "QueryProductList", query: str = "CurrentPage=1", **changes: str
 ) -> httpx.Response:
-    """A request of the ACS3 scheme; `changes` are headers changed after signing."""
+    """Send a request with the ACS3 scheme; `changes` are headers that are changed after signing."""
     import hashlib
 
     body = b""
@@ -77,16 +77,16 @@ def acs3(
     )
     signature = signing.acs3_signature(canonical, KEY_SECRET)
     headers["authorization"] = signing.acs3_authorization(KEY_ID, names, signature)
-    return http(emulator).post(f"/?{query}", headers={**headers, **changes})
+    return http_client(emulator).post(f"/?{query}", headers={**headers, **changes})
 
 
 def _without_empty(value: Any) -> Any:
-    """An answer without its empty texts and lists, which XML cannot tell from nothing."""
+    """Return a response without empty texts and lists, which do not exist in XML."""
     if isinstance(value, dict):
         return {
-            key: kept
+            key: item
             for key, inner in value.items()
-            if (kept := _without_empty(inner)) not in ("", [], {}, None)
+            if (item := _without_empty(inner)) not in ("", [], {}, None)
         }
     if isinstance(value, list):
         return [_without_empty(inner) for inner in value]
@@ -95,105 +95,116 @@ def _without_empty(value: Any) -> Any:
 
 class TestSigning:
     @pytest.mark.parametrize("place", ["params", "data"])
-    def test_sha1_is_accepted_in_query_and_in_form(self, emulator: Emulator, place: str) -> None:
-        response = http(emulator).post("/", **{place: signed()})
+    def test_an_sha1_signature_is_accepted_in_query_and_in_form(self, emulator: Emulator, place: str) -> None:
+        response = http_client(emulator).post("/", **{place: signed_fields()})
         assert response.json()["Success"] is True
 
-    def test_sha1_by_get(self, emulator: Emulator) -> None:
-        assert http(emulator).get("/", params=signed(method="GET")).json()["Success"] is True
+    def test_an_sha1_signature_is_accepted_with_get(self, emulator: Emulator) -> None:
+        assert http_client(emulator).get("/", params=signed_fields(method="GET")).json()["Success"] is True
 
-    def test_acs3_is_accepted_and_answers_json(self, emulator: Emulator) -> None:
-        assert acs3(emulator).json()["Success"] is True
+    def test_an_acs3_signature_is_accepted_with_a_json_response(self, emulator: Emulator) -> None:
+        assert post_acs3(emulator).json()["Success"] is True
 
-    def test_acs3_with_another_action_than_signed_is_refused(self, emulator: Emulator) -> None:
-        assert refusal(acs3(emulator, **{"x-acs-action": "DeleteProduct"})) == (400, "SignatureDoesNotMatch")
+    def test_an_acs3_request_with_a_changed_action_is_refused(self, emulator: Emulator) -> None:
+        assert status_and_code(post_acs3(emulator, **{"x-acs-action": "DeleteProduct"})) == (
+            400,
+            "SignatureDoesNotMatch",
+        )
 
     def test_a_malformed_authorization_header_is_refused(self, emulator: Emulator) -> None:
-        assert refusal(acs3(emulator, authorization="ACS3-HMAC-SHA256 nonsense"))[0] == 400
+        assert status_and_code(post_acs3(emulator, authorization="ACS3-HMAC-SHA256 nonsense"))[0] == 400
 
-    def test_a_wrong_secret_is_told_what_was_to_be_signed(self, emulator: Emulator) -> None:
-        fields = signed(secret="wrong")
-        response = http(emulator).post("/", params=fields)
-        assert refusal(response) == (400, "SignatureDoesNotMatch")
+    def test_a_wrong_secret_is_refused_with_the_string_to_sign(self, emulator: Emulator) -> None:
+        fields = signed_fields(secret="wrong")
+        response = http_client(emulator).post("/", params=fields)
+        assert status_and_code(response) == (400, "SignatureDoesNotMatch")
         string = signing.rpc_string_to_sign("POST", fields)
         assert response.json()["Message"].endswith(f"server string to sign is:{string}")
 
-    def test_an_unknown_key(self, emulator: Emulator) -> None:
-        fields = signed(AccessKeyId="nobody")
-        assert refusal(http(emulator).post("/", params=fields)) == (404, "InvalidAccessKeyId.NotFound")
+    def test_an_unknown_key_is_refused(self, emulator: Emulator) -> None:
+        fields = signed_fields(AccessKeyId="nobody")
+        assert status_and_code(http_client(emulator).post("/", params=fields)) == (
+            404,
+            "InvalidAccessKeyId.NotFound",
+        )
 
-    def test_a_nonce_serves_once(self, emulator: Emulator) -> None:
-        fields = signed()
-        assert http(emulator).post("/", params=fields).json()["Success"] is True
-        assert refusal(http(emulator).post("/", params=fields)) == (400, "SignatureNonceUsed")
+    def test_a_nonce_can_be_used_only_once(self, emulator: Emulator) -> None:
+        fields = signed_fields()
+        assert http_client(emulator).post("/", params=fields).json()["Success"] is True
+        assert status_and_code(http_client(emulator).post("/", params=fields)) == (400, "SignatureNonceUsed")
 
     @pytest.mark.parametrize("minutes", [-16, 16])
     def test_a_time_out_of_the_window_is_refused(self, emulator: Emulator, minutes: int) -> None:
         stamp = (datetime.now(UTC) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        assert refusal(http(emulator).post("/", params=signed(Timestamp=stamp))) == (
+        assert status_and_code(http_client(emulator).post("/", params=signed_fields(Timestamp=stamp))) == (
             400,
             "InvalidTimeStamp.Expired",
         )
 
-    def test_the_window_can_be_set_and_is_judged_by_the_wall_clock(self, tmp_path: Path) -> None:
+    def test_the_window_can_be_set_and_follows_the_wall_clock(self, tmp_path: Path) -> None:
         wall = ManualClock(datetime.now(UTC))
         app = create_app(tmp_path / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, wall=wall, signature_window=60)
-        assert http(app).post("/", params=signed()).json()["Success"] is True
+        assert http_client(app).post("/", params=signed_fields()).json()["Success"] is True
         wall.advance(120)
-        assert refusal(http(app).post("/", params=signed())) == (400, "InvalidTimeStamp.Expired")
+        assert status_and_code(http_client(app).post("/", params=signed_fields())) == (
+            400,
+            "InvalidTimeStamp.Expired",
+        )
         app.close()
 
-    def test_a_nonce_is_remembered_until_its_request_would_expire(self, tmp_path: Path) -> None:
+    def test_a_nonce_is_remembered_until_its_request_expires(self, tmp_path: Path) -> None:
         wall = ManualClock(datetime.now(UTC))
         app = create_app(tmp_path / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, wall=wall, quotas=False)
         late = (datetime.now(UTC) + timedelta(minutes=14)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        fields = signed(Timestamp=late)
-        assert http(app).post("/", params=fields).json()["Success"] is True
+        fields = signed_fields(Timestamp=late)
+        assert http_client(app).post("/", params=fields).json()["Success"] is True
         wall.advance(20 * 60)
-        assert refusal(http(app).post("/", params=fields)) == (400, "SignatureNonceUsed")
+        assert status_and_code(http_client(app).post("/", params=fields)) == (400, "SignatureNonceUsed")
         app.close()
 
-    def test_a_badly_written_time(self, emulator: Emulator) -> None:
-        response = http(emulator).post("/", params=signed(Timestamp="yesterday"))
-        assert refusal(response) == (400, "InvalidTimeStamp.Format")
+    def test_an_invalid_timestamp_is_refused(self, emulator: Emulator) -> None:
+        response = http_client(emulator).post("/", params=signed_fields(Timestamp="yesterday"))
+        assert status_and_code(response) == (400, "InvalidTimeStamp.Format")
 
     @pytest.mark.parametrize(
         "name", ["Action", "Version", "AccessKeyId", "Signature", "Timestamp", "SignatureNonce"]
     )
-    def test_a_common_parameter_left_out(self, emulator: Emulator, name: str) -> None:
-        fields = signed()
+    def test_a_missing_common_parameter_is_refused(self, emulator: Emulator, name: str) -> None:
+        fields = signed_fields()
         del fields[name]
-        assert refusal(http(emulator).post("/", params=fields)) == (400, "MissingParameter")
+        assert status_and_code(http_client(emulator).post("/", params=fields)) == (400, "MissingParameter")
 
-    def test_another_version_of_the_api(self, emulator: Emulator) -> None:
-        assert refusal(http(emulator).post("/", params=signed(Version="2017-04-20"))) == (
+    def test_another_api_version_is_refused(self, emulator: Emulator) -> None:
+        assert status_and_code(
+            http_client(emulator).post("/", params=signed_fields(Version="2017-04-20"))
+        ) == (
             400,
             "InvalidVersion",
         )
 
 
-class TestAnswers:
-    def test_xml_when_no_format_is_asked_for(self, emulator: Emulator, api: Api) -> None:
-        api.product("Meters")
-        fields = signed()
+class TestResponses:
+    def test_the_default_format_is_xml(self, emulator: Emulator, api: Api) -> None:
+        api.create_product("Meters")
+        fields = signed_fields()
         del fields["Format"], fields["Signature"]
         fields["Signature"] = signing.rpc_sign("POST", fields, KEY_SECRET)
-        response = http(emulator).post("/", params=fields)
+        response = http_client(emulator).post("/", params=fields)
         assert response.headers["content-type"].startswith("text/xml")
         root = ElementTree.fromstring(response.text)
         assert root.tag == "QueryProductListResponse"
         assert [e.text for e in root.findall("Data/List/ProductInfo/ProductName")] == ["Meters"]
         assert root.findtext("Success") == "true"
 
-    def test_a_refusal_of_the_gateway_in_xml(self, emulator: Emulator) -> None:
-        response = http(emulator).post("/", params={"Action": "QueryProduct"})
+    def test_an_error_of_the_gateway_in_xml(self, emulator: Emulator) -> None:
+        response = http_client(emulator).post("/", params={"Action": "QueryProduct"})
         root = ElementTree.fromstring(response.text)
         assert (response.status_code, root.tag) == (400, "Error")
         assert {"Code", "Message", "RequestId", "HostId"} <= {child.tag for child in root}
 
-    def test_markup_and_control_characters_survive_xml(self, emulator: Emulator, api: Api) -> None:
-        xml = api_of(emulator, format="XML")
-        key = xml.product("Meters", Description='<a> & \x07 "b"')
+    def test_xml_keeps_markup_and_drops_control_characters(self, emulator: Emulator, api: Api) -> None:
+        xml = create_api(emulator, format="XML")
+        key = xml.create_product("Meters", Description='<a> & \x07 "b"')
         assert xml.call("QueryProduct", ProductKey=key)["Data"]["Description"] == '<a> &  "b"'
 
     @pytest.mark.parametrize(
@@ -216,23 +227,23 @@ class TestAnswers:
             ("QueryDeviceGroupByDevice", {"ProductKey": "*", "DeviceName": "dev-1"}),
         ],
     )
-    def test_xml_says_what_json_says(
+    def test_xml_and_json_have_the_same_content(
         self, emulator: Emulator, api: Api, operation: str, params: dict[str, Any]
     ) -> None:
-        key = api.product("Meters", Description="of one & all")
-        api.devices(key, "dev-1")
+        key = api.create_product("Meters", Description="of one & all")
+        api.register_devices(key, "dev-1")
         api.call("SaveDeviceProp", ProductKey=key, DeviceName="dev-1", Props={"city": "Ulm"})
-        group = api.group("plant")
+        group = api.create_group("plant")
         device = [{"ProductKey": key, "DeviceName": "dev-1"}]
         api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=device)
         params = {name: key if value == "*" else value for name, value in params.items()}
-        said = [api_of(emulator, format=form).call(operation, **params) for form in ("JSON", "XML")]
-        for answer in said:
-            del answer["RequestId"]
-        assert _without_empty(said[1]) == _without_empty(said[0])
+        responses = [create_api(emulator, format=form).call(operation, **params) for form in ("JSON", "XML")]
+        for response in responses:
+            del response["RequestId"]
+        assert _without_empty(responses[1]) == _without_empty(responses[0])
 
-    def test_a_refusal_of_the_service_is_200_with_code_and_message(self, emulator: Emulator) -> None:
-        response = http(emulator).post("/", params=signed("QueryProduct", ProductKey="none"))
+    def test_an_error_of_the_service_is_200_with_code_and_message(self, emulator: Emulator) -> None:
+        response = http_client(emulator).post("/", params=signed_fields("QueryProduct", ProductKey="none"))
         body = response.json()
         assert (response.status_code, body["Success"], body["Code"]) == (
             200,
@@ -241,67 +252,67 @@ class TestAnswers:
         )
         assert body["ErrorMessage"]
 
-    def test_each_answer_has_its_own_request_id(self, api: Api) -> None:
+    def test_each_response_has_its_own_request_id(self, api: Api) -> None:
         ids = {api.call("QueryProductList", CurrentPage=1)["RequestId"] for _ in range(5)}
         assert len(ids) == 5
 
     def test_other_paths_are_not_found(self, emulator: Emulator) -> None:
-        assert http(emulator).get("/elsewhere").status_code == 404
+        assert http_client(emulator).get("/elsewhere").status_code == 404
 
 
 class TestParameters:
     @pytest.mark.parametrize("name", OURS)
-    def test_every_operation_refuses_a_call_without_what_it_needs(self, api: Api, name: str) -> None:
+    def test_every_operation_refuses_a_call_without_required_parameters(self, api: Api, name: str) -> None:
         operation = catalogue.operation(name)
         if not operation.one_of and not any(p.required for p in operation.parameters.values()):
             assert api.call(name)["Success"] is True
         else:
-            assert api.refused(name).startswith(("Missing", "iot."))
+            assert api.error_code(name).startswith(("Missing", "iot."))
 
     def test_a_missing_parameter_is_named(self, api: Api) -> None:
-        assert api.refused("QueryProduct") == "MissingProductKey"
-        assert api.refused("DeleteProductTags", ProductKey="x") == "MissingProductTagKey"
+        assert api.error_code("QueryProduct") == "MissingProductKey"
+        assert api.error_code("DeleteProductTags", ProductKey="x") == "MissingProductTagKey"
 
-    def test_a_number_that_is_none(self, emulator: Emulator) -> None:
-        response = http(emulator).post("/", params=signed(CurrentPage="first"))
-        assert refusal(response) == (400, "InvalidParameter")
+    def test_an_invalid_number_is_refused(self, emulator: Emulator) -> None:
+        response = http_client(emulator).post("/", params=signed_fields(CurrentPage="first"))
+        assert status_and_code(response) == (400, "InvalidParameter")
 
-    def test_booleans_come_in_either_case(self, emulator: Emulator, api: Api) -> None:
-        key = api.product()
+    def test_booleans_can_be_upper_or_lower_case(self, emulator: Emulator, api: Api) -> None:
+        key = api.create_product()
         for true in ("true", "True"):
-            fields = signed(
+            fields = signed_fields(
                 "UpdateProductFilterConfig",
                 ProductKey=key,
                 PropertyTimestampFilter=true,
                 PropertyValueFilter="False",
             )
-            assert http(emulator).post("/", params=fields).json()["Success"] is True
-        fields = signed(
+            assert http_client(emulator).post("/", params=fields).json()["Success"] is True
+        fields = signed_fields(
             "UpdateProductFilterConfig",
             ProductKey=key,
             PropertyTimestampFilter="yes",
             PropertyValueFilter="no",
         )
-        assert refusal(http(emulator).post("/", params=fields)) == (400, "InvalidParameter")
+        assert status_and_code(http_client(emulator).post("/", params=fields)) == (400, "InvalidParameter")
 
-    def test_list_indices_sort_as_numbers_and_may_have_gaps(self, emulator: Emulator, api: Api) -> None:
-        key = api.product()
+    def test_list_indexes_sort_as_numbers_and_may_have_gaps(self, emulator: Emulator, api: Api) -> None:
+        key = api.create_product()
         names = {2: "dev-b", 10: "dev-c", 1: "dev-a", 700: "dev-d"}
-        api.devices(key, *names.values())
-        fields = signed(
+        api.register_devices(key, *names.values())
+        fields = signed_fields(
             "BatchQueryDeviceDetail", ProductKey=key, **{f"DeviceName.{n}": name for n, name in names.items()}
         )
-        found = http(emulator).post("/", params=fields).json()["Data"]["Data"]
-        assert [device["DeviceName"] for device in found] == ["dev-a", "dev-b", "dev-c", "dev-d"]
+        devices = http_client(emulator).post("/", params=fields).json()["Data"]["Data"]
+        assert [device["DeviceName"] for device in devices] == ["dev-a", "dev-b", "dev-c", "dev-d"]
 
-    def test_ten_thousand_form_fields_and_a_hundred_kilobytes_of_query(
+    def test_ten_thousand_form_fields_and_a_long_query_are_accepted(
         self, emulator: Emulator, api: Api
     ) -> None:
-        key = api.product()
+        key = api.create_product()
         many = {f"DeviceName.{n}": f"dev-{n}" for n in range(1, 10_001)}
-        fields = signed("BatchCheckDeviceNames", ProductKey=key, **many)
-        assert http(emulator).post("/", data=fields).json()["Success"] is True
-        long = httpx.QueryParams(signed("QueryProduct", ProductKey="k" * 120_000))
+        fields = signed_fields("BatchCheckDeviceNames", ProductKey=key, **many)
+        assert http_client(emulator).post("/", data=fields).json()["Success"] is True
+        long = httpx.QueryParams(signed_fields("QueryProduct", ProductKey="k" * 120_000))
         status: list[str] = []
         body = emulator(
             {
@@ -314,25 +325,28 @@ class TestParameters:
         )
         assert (status, json.loads(b"".join(body))["Code"]) == (["200 OK"], "iot.prod.NotExistedProduct")
 
-    def test_an_instance_that_does_not_exist(self, emulator: Emulator) -> None:
-        wrong = api_of(emulator, instance_id="iot-nowhere")
-        assert wrong.refused("QueryProductList", CurrentPage=1) == "iot.system.InstanceNotFound"
+    def test_an_unknown_instance_is_refused(self, emulator: Emulator) -> None:
+        wrong = create_api(emulator, instance_id="iot-nowhere")
+        assert wrong.error_code("QueryProductList", CurrentPage=1) == "iot.system.InstanceNotFound"
 
-    def test_an_operation_that_is_in_no_catalogue(self, emulator: Emulator) -> None:
-        assert refusal(http(emulator).post("/", params=signed("MakeCoffee"))) == (400, "UnsupportedOperation")
+    def test_an_unknown_operation_is_refused(self, emulator: Emulator) -> None:
+        assert status_and_code(http_client(emulator).post("/", params=signed_fields("MakeCoffee"))) == (
+            400,
+            "UnsupportedOperation",
+        )
 
 
 @pytest.fixture(scope="module")
-def sturdy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that many examples share."""
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that all examples share."""
     path = tmp_path_factory.mktemp("sturdy") / "e.sqlite3"
     app = create_app(path, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(), quotas=False)
     yield app
     app.close()
 
 
-class TestAnything:
-    """Whatever text comes in any place, the answer is one of the platform's, never a failure of the emulator."""
+class TestAnyText:
+    """Any text in any parameter gets a response of the platform and never an internal error of the emulator."""
 
     @settings(max_examples=150, deadline=None)
     @given(
@@ -340,8 +354,8 @@ class TestAnything:
         data=st.data(),
         format=st.sampled_from(["JSON", "XML"]),
     )
-    def test_any_text_in_any_parameter(
-        self, sturdy: Emulator, name: str, data: st.DataObject, format: str
+    def test_any_text_in_any_parameter_gets_a_valid_response(
+        self, shared_emulator: Emulator, name: str, data: st.DataObject, format: str
     ) -> None:
         text = st.one_of(
             st.text(max_size=30),
@@ -369,7 +383,7 @@ class TestAnything:
             for parameter in catalogue.operation(name).parameters.values()
             if parameter.name != "IotInstanceId" and (value := data.draw(st.none() | text)) is not None
         }
-        response = http(sturdy).post("/", data=signed(name, Format=format, **fields))
+        response = http_client(shared_emulator).post("/", data=signed_fields(name, Format=format, **fields))
         assert response.status_code < 500, response.text
         if format == "XML":
             ElementTree.fromstring(response.text)
@@ -378,20 +392,20 @@ class TestAnything:
 
 
 class TestState:
-    def test_accounts_do_not_see_each_other(self, api: Api, other: Api) -> None:
-        key = api.product()
-        iot_id = api.device(key)["IotId"]
-        group = api.group()
-        assert other.refused("QueryProduct", ProductKey=key) == "iot.prod.NotExistedProduct"
-        assert other.refused("QueryDeviceDetail", IotId=iot_id) == "iot.device.NotExistedDevice"
-        assert other.refused("QueryDeviceGroupInfo", GroupId=group) == "iot.group.NotExistedGroup"
-        assert other.call("QueryDeviceStatistics")["Data"]["deviceCount"] == 0
-        other.product("Meters")  # the name is taken in the first account only
+    def test_accounts_do_not_see_each_other(self, api: Api, other_api: Api) -> None:
+        key = api.create_product()
+        iot_id = api.register_device(key)["IotId"]
+        group = api.create_group()
+        assert other_api.error_code("QueryProduct", ProductKey=key) == "iot.prod.NotExistedProduct"
+        assert other_api.error_code("QueryDeviceDetail", IotId=iot_id) == "iot.device.NotExistedDevice"
+        assert other_api.error_code("QueryDeviceGroupInfo", GroupId=group) == "iot.group.NotExistedGroup"
+        assert other_api.call("QueryDeviceStatistics")["Data"]["deviceCount"] == 0
+        other_api.create_product("Meters")  # the name is in use only in the first account
 
     def test_instances_of_an_account_do_not_see_each_other(self, emulator: Emulator, api: Api) -> None:
-        enterprise = api_of(emulator, instance_id="iot-sandbox")
-        key = api.product()
-        assert enterprise.refused("QueryProduct", ProductKey=key) == "iot.prod.NotExistedProduct"
+        enterprise = create_api(emulator, instance_id="iot-sandbox")
+        key = api.create_product()
+        assert enterprise.error_code("QueryProduct", ProductKey=key) == "iot.prod.NotExistedProduct"
         assert enterprise.call("QueryProductList", CurrentPage=1)["Data"]["Total"] == 0
 
     def test_two_keys_can_share_an_account(self, tmp_path: Path, clock: ManualClock) -> None:
@@ -401,55 +415,55 @@ class TestState:
             accounts={"one": "acme", "two": "acme"},
             clock=clock,
         )
-        key = api_of(app, "one", "1").product()
-        assert api_of(app, "two", "2").call("QueryProduct", ProductKey=key)["Success"] is True
+        key = create_api(app, "one", "1").create_product()
+        assert create_api(app, "two", "2").call("QueryProduct", ProductKey=key)["Success"] is True
         app.close()
 
-    def test_it_outlives_the_process_that_made_it(self, tmp_path: Path, clock: ManualClock) -> None:
+    def test_state_is_kept_after_a_restart(self, tmp_path: Path, clock: ManualClock) -> None:
         first = create_app(tmp_path / "kept.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock)
-        key = api_of(first).product()
+        key = create_api(first).create_product()
         first.close()
         second = create_app(tmp_path / "kept.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock)
-        assert api_of(second).call("QueryProduct", ProductKey=key)["Data"]["ProductName"] == "Meters"
+        assert create_api(second).call("QueryProduct", ProductKey=key)["Data"]["ProductName"] == "Meters"
         second.close()
 
-    def test_a_file_of_something_else_is_moved_aside(self, tmp_path: Path) -> None:
+    def test_an_incompatible_file_is_renamed(self, tmp_path: Path) -> None:
         path = tmp_path / "emulator.sqlite3"
         path.write_bytes(b"not a database, but somebody's")
         app = create_app(path, keys={KEY_ID: KEY_SECRET}, clock=ManualClock())
-        assert api_of(app).call("QueryProductList", CurrentPage=1)["Success"] is True
+        assert create_api(app).call("QueryProductList", CurrentPage=1)["Success"] is True
         assert (tmp_path / "emulator.sqlite3.old").read_bytes() == b"not a database, but somebody's"
         app.close()
 
-    def test_reset_forgets_everything_and_goes_on(self, emulator: Emulator, api: Api) -> None:
-        api.device(api.product())
+    def test_reset_deletes_everything_and_the_emulator_continues(self, emulator: Emulator, api: Api) -> None:
+        api.register_device(api.create_product())
         emulator.reset()
         assert api.call("QueryProductList", CurrentPage=1)["Data"]["Total"] == 0
-        api.device(api.product())
+        api.register_device(api.create_product())
 
-    def test_a_call_that_fails_half_way_leaves_nothing(self, api: Api) -> None:
-        key = api.product()
-        api.device(key, "known", Nickname="Before")
+    def test_a_failed_call_changes_nothing(self, api: Api) -> None:
+        key = api.create_product()
+        api.register_device(key, "known", Nickname="Before")
         changes = [
             {"ProductKey": key, "DeviceName": "known", "Nickname": "After"},
             {"ProductKey": key, "DeviceName": "unknown", "Nickname": "After"},
         ]
         assert (
-            api.refused("BatchUpdateDeviceNickname", DeviceNicknameInfo=changes)
+            api.error_code("BatchUpdateDeviceNickname", DeviceNicknameInfo=changes)
             == "iot.device.NotExistedDevice"
         )
         assert api.call("QueryDeviceInfo", ProductKey=key, DeviceName="known")["Data"]["Nickname"] == "Before"
 
-    def test_many_threads_at_once(self, emulator: Emulator, api: Api) -> None:
-        key = api.product()
+    def test_several_threads_can_write_at_the_same_time(self, emulator: Emulator, api: Api) -> None:
+        key = api.create_product()
         failures: list[BaseException] = []
 
         def work(worker: int) -> None:
-            mine = api_of(emulator)
+            worker_api = create_api(emulator)
             try:
                 for n in range(20):
-                    mine.device(key, f"dev-{worker}-{n}")
-                    mine.call("QueryDevice", ProductKey=key)
+                    worker_api.register_device(key, f"dev-{worker}-{n}")
+                    worker_api.call("QueryDevice", ProductKey=key)
             except BaseException as error:
                 failures.append(error)
 
@@ -475,130 +489,140 @@ class TestQuotas:
         yield app
         app.close()
 
-    def test_one_call_too_many_in_a_second_is_throttled_until_the_next(
+    def test_calls_above_the_quota_are_throttled_until_the_next_second(
         self, limited: Emulator, wall: ManualClock
     ) -> None:
         qps = catalogue.operation("UpdateProduct").qps
-        call: Callable[[], httpx.Response] = lambda: http(limited).post(  # noqa: E731
-            "/", params=signed("UpdateProduct", ProductKey="none", ProductName="Meters")
+        call: Callable[[], httpx.Response] = lambda: http_client(limited).post(  # noqa: E731
+            "/", params=signed_fields("UpdateProduct", ProductKey="none", ProductName="Meters")
         )
         codes = [call().json()["Code"] for _ in range(qps)]
         assert set(codes) == {"iot.prod.NotExistedProduct"}
         wall.advance(0.25)
         response = call()
-        assert refusal(response) == (400, "Throttling.User")
+        assert status_and_code(response) == (400, "Throttling.User")
         assert response.headers["x-acs-retry-after"] == "750"
         wall.advance(0.75)
         assert call().json()["Code"] == "iot.prod.NotExistedProduct"
 
     def test_quotas_are_counted_for_each_operation_and_account(self, limited: Emulator) -> None:
         for _ in range(catalogue.operation("UpdateProductFilterConfig").qps):
-            http(limited).post("/", params=signed("UpdateProductFilterConfig"))
+            http_client(limited).post("/", params=signed_fields("UpdateProductFilterConfig"))
         assert (
-            http(limited).post("/", params=signed("UpdateProductFilterConfig")).json()["Code"]
+            http_client(limited).post("/", params=signed_fields("UpdateProductFilterConfig")).json()["Code"]
             == "Throttling.User"
         )
-        assert http(limited).post("/", params=signed()).json()["Success"] is True
-        second = api_of(limited, "b", "b")
-        assert second.refused("UpdateProductFilterConfig").startswith("Missing")
+        assert http_client(limited).post("/", params=signed_fields()).json()["Success"] is True
+        second = create_api(limited, "b", "b")
+        assert second.error_code("UpdateProductFilterConfig").startswith("Missing")
 
-    def test_pages_far_back_have_a_small_quota(self, limited: Emulator) -> None:
+    def test_deep_pages_have_a_smaller_quota(self, limited: Emulator) -> None:
         deep = {"CurrentPage": 500, "PageSize": 200}
-        codes = [http(limited).post("/", params=signed(**deep)).json().get("Code") for _ in range(3)]
+        codes = [
+            http_client(limited).post("/", params=signed_fields(**deep)).json().get("Code") for _ in range(3)
+        ]
         assert codes == [None, None, "Throttling.User"]
 
 
 class TestFaults:
-    def test_a_throttle_is_ordered_for_so_many_calls_of_one_operation(
+    def test_a_throttle_applies_to_a_number_of_calls_of_one_operation(
         self, emulator: Emulator, api: Api
     ) -> None:
         emulator.faults.add("QueryProductList", "throttle", times=2, delay=0.5)
-        response = http(emulator).post("/", params=signed())
-        assert refusal(response) == (400, "Throttling.User")
+        response = http_client(emulator).post("/", params=signed_fields())
+        assert status_and_code(response) == (400, "Throttling.User")
         assert response.headers["x-acs-retry-after"] == "500"
         assert api.call("QueryDeviceStatistics")["Success"] is True
-        assert api.refused("QueryProductList", CurrentPage=1) == "Throttling.User"
+        assert api.error_code("QueryProductList", CurrentPage=1) == "Throttling.User"
         assert api.call("QueryProductList", CurrentPage=1)["Success"] is True
 
-    def test_errors_of_the_gateway_and_of_the_service(self, emulator: Emulator) -> None:
+    def test_errors_of_the_gateway_and_of_the_service_can_be_injected(self, emulator: Emulator) -> None:
         emulator.faults.add("*", "error", status=503, code="ServiceUnavailable")
         emulator.faults.add("*", "error", status=200, code="iot.system.SystemException")
-        assert refusal(http(emulator).post("/", params=signed())) == (503, "ServiceUnavailable")
-        assert refusal(http(emulator).post("/", params=signed())) == (200, "iot.system.SystemException")
+        assert status_and_code(http_client(emulator).post("/", params=signed_fields())) == (
+            503,
+            "ServiceUnavailable",
+        )
+        assert status_and_code(http_client(emulator).post("/", params=signed_fields())) == (
+            200,
+            "iot.system.SystemException",
+        )
 
-    def test_a_dropped_connection_before_and_after_the_work(self, emulator: Emulator, api: Api) -> None:
+    def test_a_connection_can_be_dropped_before_or_after_the_work(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("CreateProduct", "drop")
-        assert api.refused("CreateProduct", ProductName="Before", NodeType=0) == "Client.Dropped"
+        assert api.error_code("CreateProduct", ProductName="Before", NodeType=0) == "Client.Dropped"
         emulator.faults.add("CreateProduct", "drop", after=True)
-        assert api.refused("CreateProduct", ProductName="After", NodeType=0) == "Client.Dropped"
+        assert api.error_code("CreateProduct", ProductName="After", NodeType=0) == "Client.Dropped"
         products = api.call("QueryProductList", CurrentPage=1)["Data"]["List"]["ProductInfo"]
         assert [product["ProductName"] for product in products] == ["After"]
 
-    def test_a_hang_ends_without_an_answer(self, emulator: Emulator, api: Api) -> None:
+    def test_a_hang_ends_without_a_response(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("QueryProductList", "hang", delay=0.01)
-        assert api.refused("QueryProductList", CurrentPage=1) == "Client.Dropped"
+        assert api.error_code("QueryProductList", CurrentPage=1) == "Client.Dropped"
 
-    def test_an_answer_that_is_none(self, emulator: Emulator, api: Api) -> None:
+    def test_a_malformed_response_can_be_injected(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("QueryProductList", "malformed")
-        assert api.refused("QueryProductList", CurrentPage=1) == "Client.BadAnswer"
+        assert api.error_code("QueryProductList", CurrentPage=1) == "Client.BadAnswer"
 
-    def test_latency_delays_and_answers(self, emulator: Emulator, api: Api) -> None:
+    def test_latency_delays_the_response(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("QueryProductList", "latency", delay=0.05)
         started = time.monotonic()
         assert api.call("QueryProductList", CurrentPage=1)["Success"] is True
         assert time.monotonic() - started >= 0.05
 
-    @pytest.mark.parametrize("order", [{"kind": "flood"}, {"times": 0}, {"color": "red"}])
-    def test_an_order_that_makes_no_sense(self, emulator: Emulator, order: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match=r"must be|not an option"):
-            emulator.faults.add("*", **order)
+    @pytest.mark.parametrize("fault", [{"kind": "flood"}, {"times": 0}, {"color": "red"}])
+    def test_an_invalid_fault_is_refused(self, emulator: Emulator, fault: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=r"must be|unknown options"):
+            emulator.faults.add("*", **fault)
 
 
-class TestControlDesk:
+class TestControlApi:
     @staticmethod
-    def ask(emulator: Emulator, method: str, path: str, token: str = "desk", **body: Any) -> httpx.Response:
+    def send(
+        emulator: Emulator, method: str, path: str, token: str = "control-token", **body: Any
+    ) -> httpx.Response:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return http(emulator).request(method, f"/_emulator/{path}", headers=headers, json=body or None)
+        return http_client(emulator).request(method, f"/_emulator/{path}", headers=headers, json=body or None)
 
-    def test_health_is_open_and_the_rest_is_not(self, emulator: Emulator) -> None:
-        assert self.ask(emulator, "GET", "health", token="").status_code == 200
+    def test_only_the_health_check_needs_no_token(self, emulator: Emulator) -> None:
+        assert self.send(emulator, "GET", "health", token="").status_code == 200
         for path in ("state", "faults"):
-            assert self.ask(emulator, "GET", path, token="").status_code == 401
-            assert self.ask(emulator, "GET", path, token="wrong").status_code == 401
+            assert self.send(emulator, "GET", path, token="").status_code == 401
+            assert self.send(emulator, "GET", path, token="wrong").status_code == 401
 
-    def test_there_is_no_desk_without_a_token_in_the_options(self, tmp_path: Path) -> None:
+    def test_there_is_no_control_api_without_a_token_in_the_options(self, tmp_path: Path) -> None:
         app = create_app(tmp_path / "e.sqlite3", keys={KEY_ID: KEY_SECRET})
-        assert self.ask(app, "GET", "state", token="").status_code == 404
-        assert self.ask(app, "POST", "reset", token="None").status_code == 404
+        assert self.send(app, "GET", "state", token="").status_code == 404
+        assert self.send(app, "POST", "reset", token="None").status_code == 404
         app.close()
 
-    def test_faults_are_ordered_seen_and_taken_back(self, emulator: Emulator, api: Api) -> None:
-        self.ask(emulator, "POST", "faults", operation="QueryProductList", kind="throttle", times=5)
-        assert [fault["times"] for fault in self.ask(emulator, "GET", "faults").json()["faults"]] == [5]
-        assert api.refused("QueryProductList", CurrentPage=1) == "Throttling.User"
-        self.ask(emulator, "POST", "faults/clear")
+    def test_faults_are_added_listed_and_cleared(self, emulator: Emulator, api: Api) -> None:
+        self.send(emulator, "POST", "faults", operation="QueryProductList", kind="throttle", times=5)
+        assert [fault["times"] for fault in self.send(emulator, "GET", "faults").json()["faults"]] == [5]
+        assert api.error_code("QueryProductList", CurrentPage=1) == "Throttling.User"
+        self.send(emulator, "POST", "faults/clear")
         assert api.call("QueryProductList", CurrentPage=1)["Success"] is True
 
-    def test_a_bad_order_is_refused(self, emulator: Emulator) -> None:
-        assert self.ask(emulator, "POST", "faults", operation="*", kind="flood").status_code == 400
+    def test_an_invalid_fault_is_refused_with_400(self, emulator: Emulator) -> None:
+        assert self.send(emulator, "POST", "faults", operation="*", kind="flood").status_code == 400
 
-    def test_the_clock_is_turned(self, emulator: Emulator, clock: ManualClock) -> None:
+    def test_a_manual_clock_is_advanced(self, emulator: Emulator, clock: ManualClock) -> None:
         before = clock.now()
-        assert self.ask(emulator, "POST", "clock", advance=60).status_code == 200
+        assert self.send(emulator, "POST", "clock", advance=60).status_code == 200
         assert clock.now() == before + 60_000
 
-    def test_a_running_clock_is_moved_on_and_calls_are_still_let_in(self, tmp_path: Path) -> None:
+    def test_a_real_clock_is_advanced_and_calls_are_still_accepted(self, tmp_path: Path) -> None:
         app = create_app(
-            tmp_path / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=Clock(), control_token="desk"
+            tmp_path / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=Clock(), control_token="control-token"
         )
         before = app.clock.now()
-        assert self.ask(app, "POST", "clock", advance=86_400).status_code == 200
+        assert self.send(app, "POST", "clock", advance=86_400).status_code == 200
         assert before + 86_400_000 <= app.clock.now() < before + 86_500_000
-        assert http(app).post("/", params=signed()).json()["Success"] is True
-        assert self.ask(app, "POST", "clock", advance=-1).status_code == 400
+        assert http_client(app).post("/", params=signed_fields()).json()["Success"] is True
+        assert self.send(app, "POST", "clock", advance=-1).status_code == 400
         app.close()
 
-    def test_state_counts_rows_and_reset_clears_them(self, emulator: Emulator, api: Api) -> None:
-        api.device(api.product())
-        assert self.ask(emulator, "GET", "state").json()["rows"]["devices"] == 1
-        assert self.ask(emulator, "POST", "reset").json()["rows"]["devices"] == 0
+    def test_state_counts_rows_and_reset_deletes_them(self, emulator: Emulator, api: Api) -> None:
+        api.register_device(api.create_product())
+        assert self.send(emulator, "GET", "state").json()["rows"]["devices"] == 1
+        assert self.send(emulator, "POST", "reset").json()["rows"]["devices"] == 0

@@ -1,4 +1,4 @@
-"""Devices: registering, looking, listing, counting, disabling and deleting; their life by the clock; topology."""
+"""Devices: register, query, list, count, disable and delete; changes of the status with time; topology."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ BY_NAME = {"DeviceName": "nobody"}
 @pytest.fixture
 def meters(api: Api) -> str:
     """A product."""
-    return api.product("Meters")
+    return api.create_product("Meters")
 
 
-def settle(emulator: Emulator, api: Api) -> None:
-    """Let everything that is due happen, however many requests that takes."""
+def run_all_due_work(api: Api) -> None:
+    """Make enough requests to do all work that is due."""
     for _ in range(50):
         api.call("QueryDeviceStatistics")
 
 
 def set_status(emulator: Emulator, name: str, status: str, *, due: int | None = None) -> None:
-    """Put a device where a test needs it, as its own life would."""
+    """Set the status of a device, as a status change with time does."""
     with emulator.store.write() as db:
         activated = None if status == "UNACTIVE" else emulator.clock.now()
         db.execute(
@@ -40,53 +40,55 @@ def set_status(emulator: Emulator, name: str, status: str, *, due: int | None = 
 
 
 class TestRegisterDevice:
-    def test_it_is_found_with_its_secret(self, api: Api, meters: str, clock: ManualClock) -> None:
-        made = api.device(meters, "meter-1", Nickname="Keller_links")
+    def test_a_registered_device_is_found_with_its_secret(
+        self, api: Api, meters: str, clock: ManualClock
+    ) -> None:
+        registered = api.register_device(meters, "meter-1", Nickname="Keller_links")
         info = api.call("QueryDeviceInfo", ProductKey=meters, DeviceName="meter-1")["Data"]
-        assert info == made
-        assert len(made["DeviceSecret"]) == 32
-        detail = api.call("QueryDeviceDetail", IotId=made["IotId"])["Data"]
+        assert info == registered
+        assert len(registered["DeviceSecret"]) == 32
+        detail = api.call("QueryDeviceDetail", IotId=registered["IotId"])["Data"]
         assert (detail["DeviceName"], detail["Nickname"]) == ("meter-1", "Keller_links")
         assert (detail["Status"], detail["ProductName"], detail["GmtActive"]) == ("UNACTIVE", "Meters", "")
         assert detail["UtcCreate"] == "2026-09-21T14:13:20.000Z"
         assert detail["GmtCreate"] == "2026-09-21 22:13:20"
 
-    def test_a_name_is_made_up_when_none_is_given(self, api: Api, meters: str) -> None:
-        made = api.call("RegisterDevice", ProductKey=meters)["Data"]
-        assert len(made["DeviceName"]) == 20
+    def test_a_name_is_generated_if_none_is_given(self, api: Api, meters: str) -> None:
+        registered = api.call("RegisterDevice", ProductKey=meters)["Data"]
+        assert len(registered["DeviceName"]) == 20
 
-    def test_a_name_serves_one_device_of_a_product(self, api: Api, meters: str) -> None:
-        api.device(meters, "meter-1")
-        taken = api.refused("RegisterDevice", ProductKey=meters, DeviceName="meter-1")
-        assert taken == "iot.device.AlreadyExistedDeviceName"
-        api.device(api.product("Lamps"), "meter-1")
+    def test_a_device_name_is_unique_in_its_product(self, api: Api, meters: str) -> None:
+        api.register_device(meters, "meter-1")
+        error = api.error_code("RegisterDevice", ProductKey=meters, DeviceName="meter-1")
+        assert error == "iot.device.AlreadyExistedDeviceName"
+        api.register_device(api.create_product("Lamps"), "meter-1")
 
     @pytest.mark.parametrize("name", ["abc", "x" * 33, "two words", "zähler", "a/b/c"])
-    def test_a_bad_name(self, api: Api, meters: str, name: str) -> None:
-        code = api.refused("RegisterDevice", ProductKey=meters, DeviceName=name)
+    def test_an_invalid_name_is_refused(self, api: Api, meters: str, name: str) -> None:
+        code = api.error_code("RegisterDevice", ProductKey=meters, DeviceName=name)
         assert code == "iot.device.InvalidFormattedDeviceName"
 
     @pytest.mark.parametrize("name", ["abcd", "A-_@.:9", "x" * 32])
-    def test_a_good_name(self, api: Api, meters: str, name: str) -> None:
-        assert api.device(meters, name)["DeviceName"] == name
+    def test_a_valid_name_is_accepted(self, api: Api, meters: str, name: str) -> None:
+        assert api.register_device(meters, name)["DeviceName"] == name
 
     @pytest.mark.parametrize("nickname", ["abc", "x" * 65, "with space", "灯" * 33])
-    def test_a_bad_nickname(self, api: Api, meters: str, nickname: str) -> None:
-        code = api.refused("RegisterDevice", ProductKey=meters, Nickname=nickname)
+    def test_an_invalid_nickname_is_refused(self, api: Api, meters: str, nickname: str) -> None:
+        code = api.error_code("RegisterDevice", ProductKey=meters, Nickname=nickname)
         assert code == "iot.device.InvalidDeviceNickNameExisted"
 
-    def test_a_product_that_does_not_exist(self, api: Api) -> None:
-        assert api.refused("RegisterDevice", ProductKey="none") == "iot.prod.NotExistedProduct"
+    def test_an_unknown_product_is_refused(self, api: Api) -> None:
+        assert api.error_code("RegisterDevice", ProductKey="none") == "iot.prod.NotExistedProduct"
 
     def test_a_lorawan_device_needs_its_eui(self, api: Api) -> None:
-        lora = api.product("Lora", NetType="LORA", JoinPermissionId="8")
-        assert api.refused("RegisterDevice", ProductKey=lora) == "iot.device.CreateDeviceFailed"
-        half = api.refused("RegisterDevice", ProductKey=lora, LoraNodeType="ALIYUNDEFINED", DevEui="e8")
-        assert half == "iot.common.InvalidFormattedParameter"
-        made = api.call(
+        lora = api.create_product("Lora", NetType="LORA", JoinPermissionId="8")
+        assert api.error_code("RegisterDevice", ProductKey=lora) == "iot.device.CreateDeviceFailed"
+        error = api.error_code("RegisterDevice", ProductKey=lora, LoraNodeType="ALIYUNDEFINED", DevEui="e8")
+        assert error == "iot.common.InvalidFormattedParameter"
+        response = api.call(
             "RegisterDevice", ProductKey=lora, LoraNodeType="ALIYUNDEFINED", DevEui="e8", PinCode="1"
         )
-        assert made["Data"]["DevEui"] == "e8"
+        assert response["Data"]["DevEui"] == "e8"
 
 
 ONE_DEVICE = [
@@ -108,45 +110,49 @@ ONE_DEVICE = [
 
 
 @pytest.mark.parametrize(("operation", "params"), ONE_DEVICE)
-class TestNamingOneDevice:
-    def test_one_that_does_not_exist(
+class TestFindOneDevice:
+    def test_an_unknown_device_is_refused(
         self, api: Api, meters: str, operation: str, params: dict[str, Any]
     ) -> None:
         for name in ({"IotId": "none"}, {"ProductKey": meters, "DeviceName": "nobody"}):
-            assert api.refused(operation, **name, **params) == "iot.device.NotExistedDevice"
+            assert api.error_code(operation, **name, **params) == "iot.device.NotExistedDevice"
 
-    def test_half_a_name(self, api: Api, meters: str, operation: str, params: dict[str, Any]) -> None:
-        assert api.refused(operation, ProductKey=meters, **params) == "iot.device.NullDeviceName"
-        assert api.refused(operation, DeviceName="meter-1", **params) == "iot.prod.NullProductKey"
-        assert api.refused(operation, **params) == "iot.prod.NullProductKey"
+    def test_an_incomplete_device_name_is_refused(
+        self, api: Api, meters: str, operation: str, params: dict[str, Any]
+    ) -> None:
+        assert api.error_code(operation, ProductKey=meters, **params) == "iot.device.NullDeviceName"
+        assert api.error_code(operation, DeviceName="meter-1", **params) == "iot.prod.NullProductKey"
+        assert api.error_code(operation, **params) == "iot.prod.NullProductKey"
 
 
-def test_an_iot_id_wins_over_a_name(api: Api, meters: str) -> None:
-    first = api.device(meters, "meter-1")
-    api.device(meters, "meter-2")
-    found = api.call("QueryDeviceInfo", IotId=first["IotId"], ProductKey=meters, DeviceName="meter-2")["Data"]
-    assert found["DeviceName"] == "meter-1"
+def test_an_iot_id_has_precedence_over_a_name(api: Api, meters: str) -> None:
+    first = api.register_device(meters, "meter-1")
+    api.register_device(meters, "meter-2")
+    device = api.call("QueryDeviceInfo", IotId=first["IotId"], ProductKey=meters, DeviceName="meter-2")[
+        "Data"
+    ]
+    assert device["DeviceName"] == "meter-1"
 
 
 class TestSeveralDevices:
-    def test_details_of_those_that_exist_in_the_order_asked(self, api: Api, meters: str) -> None:
-        api.devices(meters, "dev-1", "dev-2")
-        found = api.call(
+    def test_details_of_existing_devices_are_in_the_order_of_the_request(self, api: Api, meters: str) -> None:
+        api.register_devices(meters, "dev-1", "dev-2")
+        response = api.call(
             "BatchQueryDeviceDetail", ProductKey=meters, DeviceName=["dev-2", "dev-9", "dev-1", "dev-2"]
         )
-        assert [device["DeviceName"] for device in found["Data"]["Data"]] == ["dev-2", "dev-1"]
+        assert [device["DeviceName"] for device in response["Data"]["Data"]] == ["dev-2", "dev-1"]
 
-    def test_details_of_none(self, api: Api, meters: str) -> None:
+    def test_details_of_unknown_devices_are_refused(self, api: Api, meters: str) -> None:
         params = {"ProductKey": meters, "DeviceName": ["dev-9"]}
-        assert api.refused("BatchQueryDeviceDetail", **params) == "iot.device.NotExistedDevice"
+        assert api.error_code("BatchQueryDeviceDetail", **params) == "iot.device.NotExistedDevice"
 
-    def test_details_of_more_than_a_hundred(self, api: Api, meters: str) -> None:
+    def test_details_of_more_than_a_hundred_devices_are_refused(self, api: Api, meters: str) -> None:
         names = [f"dev-{n}" for n in range(101)]
-        code = api.refused("BatchQueryDeviceDetail", ProductKey=meters, DeviceName=names)
+        code = api.error_code("BatchQueryDeviceDetail", ProductKey=meters, DeviceName=names)
         assert code == "iot.device.InvalidFormattedDeviceName"
 
-    def test_states_by_name_and_by_id(self, api: Api, meters: str, emulator: Emulator) -> None:
-        ids = [api.device(meters, name)["IotId"] for name in ("dev-1", "dev-2")]
+    def test_statuses_are_found_by_name_and_by_id(self, api: Api, meters: str, emulator: Emulator) -> None:
+        ids = [api.register_device(meters, name)["IotId"] for name in ("dev-1", "dev-2")]
         set_status(emulator, "dev-2", "ONLINE")
         by_name = api.call("BatchGetDeviceState", ProductKey=meters, DeviceName=["dev-1", "dev-2", "dev-9"])
         by_id = api.call("BatchGetDeviceState", IotId=ids)
@@ -163,12 +169,12 @@ class TestSeveralDevices:
             ({"ProductKey": "none", "DeviceName": ["dev-1"]}, "iot.prod.NotExistedProduct"),
         ],
     )
-    def test_states_refused(self, api: Api, params: dict[str, Any], code: str) -> None:
-        assert api.refused("BatchGetDeviceState", **params) == code
+    def test_invalid_status_queries_are_refused(self, api: Api, params: dict[str, Any], code: str) -> None:
+        assert api.error_code("BatchGetDeviceState", **params) == code
 
-    def test_nicknames_are_set_changed_and_cleared(self, api: Api, meters: str) -> None:
-        first = api.device(meters, "dev-1", Nickname="Old_name")
-        api.device(meters, "dev-2", Nickname="Stays_not")
+    def test_nicknames_are_changed_and_removed(self, api: Api, meters: str) -> None:
+        first = api.register_device(meters, "dev-1", Nickname="Old_name")
+        api.register_device(meters, "dev-2", Nickname="Stays_not")
         api.call(
             "BatchUpdateDeviceNickname",
             DeviceNicknameInfo=[
@@ -182,19 +188,19 @@ class TestSeveralDevices:
         }
         assert names == {"dev-1": "New_name", "dev-2": ""}
 
-    def test_a_bad_nickname_changes_none(self, api: Api, meters: str) -> None:
-        api.device(meters, "dev-1", Nickname="Old_name")
+    def test_an_invalid_nickname_changes_none(self, api: Api, meters: str) -> None:
+        api.register_device(meters, "dev-1", Nickname="Old_name")
         change = [{"ProductKey": meters, "DeviceName": "dev-1", "Nickname": "x"}]
-        code = api.refused("BatchUpdateDeviceNickname", DeviceNicknameInfo=change)
+        code = api.error_code("BatchUpdateDeviceNickname", DeviceNicknameInfo=change)
         assert code == "iot.device.InvalidDeviceNickNameExisted"
 
 
 class TestQueryDevice:
-    def names(self, answer: dict[str, Any]) -> list[str]:
-        return [device["DeviceName"] for device in answer["Data"]["DeviceInfo"]]
+    def names(self, response: dict[str, Any]) -> list[str]:
+        return [device["DeviceName"] for device in response["Data"]["DeviceInfo"]]
 
-    def test_newest_first_by_page_number(self, api: Api, meters: str) -> None:
-        api.devices(meters, *(f"dev-{n:02}" for n in range(25)))
+    def test_pages_are_newest_first(self, api: Api, meters: str) -> None:
+        api.register_devices(meters, *(f"dev-{n:02}" for n in range(25)))
         first = api.call("QueryDevice", ProductKey=meters)
         last = api.call("QueryDevice", ProductKey=meters, CurrentPage=3)
         assert self.names(first) == [f"dev-{n:02}" for n in range(24, 14, -1)]
@@ -203,23 +209,23 @@ class TestQueryDevice:
         assert last["NextToken"] == ""
 
     def test_tokens_reach_every_device_once(self, api: Api, meters: str) -> None:
-        wanted = [f"dev-{n:03}" for n in range(120)]
-        api.devices(meters, *wanted)
-        found, token, pages = [], None, 0
+        all_names = [f"dev-{n:03}" for n in range(120)]
+        api.register_devices(meters, *all_names)
+        found_names, token, pages = [], None, 0
         while token != "":
             pages += 1
-            answer = api.call(
+            response = api.call(
                 "QueryDevice", ProductKey=meters, PageSize=50, CurrentPage=pages, NextToken=token
             )
-            found += self.names(answer)
-            token = answer["NextToken"]
-        assert (sorted(found), pages) == (wanted, 3)
+            found_names += self.names(response)
+            token = response["NextToken"]
+        assert (sorted(found_names), pages) == (all_names, 3)
 
-    def test_what_a_device_tells(self, api: Api, meters: str) -> None:
-        made = api.device(meters, "meter-1", Nickname="Keller")
+    def test_the_fields_of_a_listed_device(self, api: Api, meters: str) -> None:
+        registered = api.register_device(meters, "meter-1", Nickname="Keller")
         (device,) = api.call("QueryDevice", ProductKey=meters)["Data"]["DeviceInfo"]
-        assert device["IotId"] == made["IotId"]
-        assert device["DeviceSecret"] == made["DeviceSecret"]
+        assert device["IotId"] == registered["IotId"]
+        assert device["DeviceSecret"] == registered["DeviceSecret"]
         assert (device["DeviceStatus"], device["Nickname"]) == ("UNACTIVE", "Keller")
         assert device["GmtCreate"] == "Mon, 21-Sep-2026 14:13:20 GMT"
         assert device["UtcModified"] == "2026-09-21T14:13:20.000Z"
@@ -227,119 +233,119 @@ class TestQueryDevice:
     @pytest.mark.parametrize(
         "page", [{"PageSize": 51}, {"PageSize": 0}, {"CurrentPage": 0}, {"CurrentPage": 201, "PageSize": 50}]
     )
-    def test_a_page_out_of_reach(self, api: Api, meters: str, page: dict[str, int]) -> None:
-        assert api.refused("QueryDevice", ProductKey=meters, **page) == "iot.common.InvalidPageParams"
+    def test_an_invalid_page_is_refused(self, api: Api, meters: str, page: dict[str, int]) -> None:
+        assert api.error_code("QueryDevice", ProductKey=meters, **page) == "iot.common.InvalidPageParams"
 
-    def test_with_a_token_half_a_million_are_within_reach(self, api: Api, meters: str) -> None:
-        api.devices(meters, "dev-1", "dev-2")
+    def test_a_token_reaches_half_a_million_devices(self, api: Api, meters: str) -> None:
+        api.register_devices(meters, "dev-1", "dev-2")
         token = api.call("QueryDevice", ProductKey=meters, PageSize=1)["NextToken"]
         far = {"ProductKey": meters, "NextToken": token, "PageSize": 50}
         assert self.names(api.call("QueryDevice", CurrentPage=9999, **far)) == ["dev-1"]
-        assert api.refused("QueryDevice", CurrentPage=10_000, **far) == "iot.common.InvalidPageParams"
+        assert api.error_code("QueryDevice", CurrentPage=10_000, **far) == "iot.common.InvalidPageParams"
 
-    def test_a_token_of_somebody_elses_making(self, api: Api, meters: str) -> None:
+    def test_an_invalid_token_is_refused(self, api: Api, meters: str) -> None:
         for token in ("nonsense", "bmV4dDpub25l", "\u00e9"):
-            code = api.refused("QueryDevice", ProductKey=meters, NextToken=token)
+            code = api.error_code("QueryDevice", ProductKey=meters, NextToken=token)
             assert code == "iot.device.PageTokenIsIllegal"
 
-    def test_a_product_that_does_not_exist(self, api: Api) -> None:
-        assert api.refused("QueryDevice", ProductKey="none") == "iot.prod.NotExistedProduct"
+    def test_an_unknown_product_is_refused(self, api: Api) -> None:
+        assert api.error_code("QueryDevice", ProductKey="none") == "iot.prod.NotExistedProduct"
 
 
 class TestStatus:
-    def test_disabling_and_enabling_one_never_activated(
+    def test_a_device_that_was_never_activated_is_disabled_and_enabled(
         self, api: Api, meters: str, clock: ManualClock
     ) -> None:
-        api.device(meters, "meter-1")
+        api.register_device(meters, "meter-1")
         clock.advance(60)
         api.call("DisableThing", ProductKey=meters, DeviceName="meter-1")
         status = api.call("GetDeviceStatus", ProductKey=meters, DeviceName="meter-1")["Data"]
         assert status == {"Status": "DISABLE", "Timestamp": clock.now()}
         api.call("EnableThing", ProductKey=meters, DeviceName="meter-1")
-        assert api.status(meters, "meter-1") == "UNACTIVE"
+        assert api.device_status(meters, "meter-1") == "UNACTIVE"
 
-    def test_one_that_was_online_is_offline_after_enabling(
+    def test_a_device_that_was_online_is_offline_after_it_is_enabled(
         self, api: Api, meters: str, emulator: Emulator
     ) -> None:
-        api.device(meters, "meter-1")
+        api.register_device(meters, "meter-1")
         set_status(emulator, "meter-1", "ONLINE")
         api.call("DisableThing", ProductKey=meters, DeviceName="meter-1")
         api.call("EnableThing", ProductKey=meters, DeviceName="meter-1")
-        assert api.status(meters, "meter-1") == "OFFLINE"
+        assert api.device_status(meters, "meter-1") == "OFFLINE"
         api.call("EnableThing", ProductKey=meters, DeviceName="meter-1")
-        assert api.status(meters, "meter-1") == "OFFLINE"
+        assert api.device_status(meters, "meter-1") == "OFFLINE"
 
-    def test_a_reset_device_is_new_again(self, api: Api, meters: str, emulator: Emulator) -> None:
-        made = api.device(meters, "meter-1")
+    def test_a_reset_device_is_not_activated(self, api: Api, meters: str, emulator: Emulator) -> None:
+        registered = api.register_device(meters, "meter-1")
         set_status(emulator, "meter-1", "ONLINE")
         assert api.call("ResetThing", ProductKey=meters, DeviceName="meter-1")["JobId"]
-        detail = api.call("QueryDeviceDetail", IotId=made["IotId"])["Data"]
+        detail = api.call("QueryDeviceDetail", IotId=registered["IotId"])["Data"]
         assert (detail["Status"], detail["UtcActive"]) == ("UNACTIVE", "")
-        assert detail["DeviceSecret"] != made["DeviceSecret"]
+        assert detail["DeviceSecret"] != registered["DeviceSecret"]
 
-    def test_a_deleted_device_is_gone_with_all_that_hung_on_it(self, api: Api, meters: str) -> None:
-        made = api.device(meters, "meter-1")
-        group = api.group()
+    def test_a_deleted_device_is_removed_from_tags_and_groups(self, api: Api, meters: str) -> None:
+        registered = api.register_device(meters, "meter-1")
+        group = api.create_group()
         api.call(
             "BatchAddDeviceGroupRelations",
             GroupId=group,
             Device=[{"ProductKey": meters, "DeviceName": "meter-1"}],
         )
-        api.call("SaveDeviceProp", IotId=made["IotId"], Props={"city": "Ulm"})
-        api.call("DeleteDevice", IotId=made["IotId"])
-        assert api.refused("QueryDeviceInfo", IotId=made["IotId"]) == "iot.device.NotExistedDevice"
+        api.call("SaveDeviceProp", IotId=registered["IotId"], Props={"city": "Ulm"})
+        api.call("DeleteDevice", IotId=registered["IotId"])
+        assert api.error_code("QueryDeviceInfo", IotId=registered["IotId"]) == "iot.device.NotExistedDevice"
         assert api.call("QueryDevice", ProductKey=meters)["Total"] == 0
         assert api.call("QueryDeviceGroupInfo", GroupId=group)["Data"]["DeviceCount"] == 0
         assert api.call("QueryDeviceByTags", Tag=[{"TagKey": "city", "TagValue": "Ulm"}])["Total"] == 0
-        assert api.device(meters, "meter-1")["IotId"] != made["IotId"]
+        assert api.register_device(meters, "meter-1")["IotId"] != registered["IotId"]
 
 
 class TestQueryDeviceByStatus:
     @pytest.mark.parametrize(("number", "status"), [(0, "UNACTIVE"), (1, "ONLINE"), (3, "OFFLINE")])
-    def test_of_a_product_and_of_the_account(
+    def test_devices_are_found_by_status_in_a_product_and_in_the_account(
         self, api: Api, emulator: Emulator, number: int, status: str
     ) -> None:
-        meters, lamps = api.product("Meters"), api.product("Lamps", ResourceGroupId="rg-1")
+        meters, lamps = api.create_product("Meters"), api.create_product("Lamps", ResourceGroupId="rg-1")
         for key, prefix in ((meters, "m"), (lamps, "l")):
-            api.devices(key, *(f"{prefix}-{name}" for name in ("UNACTIVE", "ONLINE", "OFFLINE")))
+            api.register_devices(key, *(f"{prefix}-{name}" for name in ("UNACTIVE", "ONLINE", "OFFLINE")))
         for name in ("ONLINE", "OFFLINE"):
             for prefix in "ml":
                 set_status(emulator, f"{prefix}-{name}", name)
 
-        def found(**params: Any) -> tuple[int, list[tuple[str, str]]]:
-            answer = api.call("QueryDeviceByStatus", Status=number, **params)
-            return answer["Total"], [
-                (d["DeviceName"], d["Status"]) for d in answer["Data"]["SimpleDeviceInfo"]
+        def find(**params: Any) -> tuple[int, list[tuple[str, str]]]:
+            response = api.call("QueryDeviceByStatus", Status=number, **params)
+            return response["Total"], [
+                (d["DeviceName"], d["Status"]) for d in response["Data"]["SimpleDeviceInfo"]
             ]
 
-        assert found(ProductKey=meters) == (1, [(f"m-{status}", status)])
-        assert found() == (2, [(f"l-{status}", status), (f"m-{status}", status)])
-        assert found(ResourceGroupId="rg-1") == (1, [(f"l-{status}", status)])
+        assert find(ProductKey=meters) == (1, [(f"m-{status}", status)])
+        assert find() == (2, [(f"l-{status}", status), (f"m-{status}", status)])
+        assert find(ResourceGroupId="rg-1") == (1, [(f"l-{status}", status)])
 
-    def test_by_pages(self, api: Api, meters: str) -> None:
-        api.devices(meters, *(f"dev-{n:02}" for n in range(12)))
-        answer = api.call("QueryDeviceByStatus", ProductKey=meters, Status=0, CurrentPage=2, PageSize=5)
-        assert [d["DeviceName"] for d in answer["Data"]["SimpleDeviceInfo"]] == [
+    def test_the_list_has_pages(self, api: Api, meters: str) -> None:
+        api.register_devices(meters, *(f"dev-{n:02}" for n in range(12)))
+        response = api.call("QueryDeviceByStatus", ProductKey=meters, Status=0, CurrentPage=2, PageSize=5)
+        assert [d["DeviceName"] for d in response["Data"]["SimpleDeviceInfo"]] == [
             f"dev-{n:02}" for n in (6, 5, 4, 3, 2)
         ]
-        assert (answer["Total"], answer["PageCount"], answer["Page"]) == (12, 3, 2)
+        assert (response["Total"], response["PageCount"], response["Page"]) == (12, 3, 2)
 
-    def test_refused(self, api: Api, meters: str) -> None:
-        assert api.refused("QueryDeviceByStatus", Status=2) == "iot.common.InvalidFormattedParameter"
-        assert api.refused("QueryDeviceByStatus", ProductKey=meters) == "MissingStatus"
-        assert api.refused("QueryDeviceByStatus", Status=0, ProductKey="x") == "iot.prod.NotExistedProduct"
-        assert api.refused("QueryDeviceByStatus", Status=0, PageSize=51) == "iot.common.InvalidPageParams"
+    def test_invalid_calls_are_refused(self, api: Api, meters: str) -> None:
+        assert api.error_code("QueryDeviceByStatus", Status=2) == "iot.common.InvalidFormattedParameter"
+        assert api.error_code("QueryDeviceByStatus", ProductKey=meters) == "MissingStatus"
+        assert api.error_code("QueryDeviceByStatus", Status=0, ProductKey="x") == "iot.prod.NotExistedProduct"
+        assert api.error_code("QueryDeviceByStatus", Status=0, PageSize=51) == "iot.common.InvalidPageParams"
 
 
 class TestStatistics:
-    def test_of_account_product_group_and_both(self, api: Api, emulator: Emulator) -> None:
-        meters, lamps = api.product("Meters"), api.product("Lamps")
-        api.devices(meters, "m--1", "m--2", "m--3")
-        api.devices(lamps, "l--1")
+    def test_counts_of_account_product_group_and_both(self, api: Api, emulator: Emulator) -> None:
+        meters, lamps = api.create_product("Meters"), api.create_product("Lamps")
+        api.register_devices(meters, "m--1", "m--2", "m--3")
+        api.register_devices(lamps, "l--1")
         set_status(emulator, "m--1", "ONLINE")
         set_status(emulator, "m--2", "OFFLINE")
         set_status(emulator, "l--1", "ONLINE")
-        group = api.group()
+        group = api.create_group()
         members = [{"ProductKey": meters, "DeviceName": "m--1"}, {"ProductKey": lamps, "DeviceName": "l--1"}]
         api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=members)
 
@@ -356,19 +362,19 @@ class TestStatistics:
         api.call("DeleteDevice", ProductKey=meters, DeviceName="m--1")
         assert counts(ProductKey=meters) == (2, 1, 0)
 
-    def test_of_what_does_not_exist(self, api: Api) -> None:
-        assert api.refused("QueryDeviceStatistics", ProductKey="x") == "iot.prod.NotExistedProduct"
-        assert api.refused("QueryDeviceStatistics", GroupId="x") == "iot.group.NotExistedGroup"
+    def test_counts_of_an_unknown_product_or_group_are_refused(self, api: Api) -> None:
+        assert api.error_code("QueryDeviceStatistics", ProductKey="x") == "iot.prod.NotExistedProduct"
+        assert api.error_code("QueryDeviceStatistics", GroupId="x") == "iot.group.NotExistedGroup"
 
 
-class TestLife:
+class TestPresence:
     def test_most_devices_activate_in_hours_and_report_their_firmware(
         self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
     ) -> None:
-        api.devices(meters, *(f"dev-{n:03}" for n in range(200)))
+        api.register_devices(meters, *(f"dev-{n:03}" for n in range(200)))
         assert api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]["activeCount"] == 0
         clock.advance(8 * HOUR)
-        settle(emulator, api)
+        run_all_due_work(api)
         counts = api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]
         assert 150 < counts["activeCount"] < 200
         assert 0 < counts["onlineCount"] < counts["activeCount"]
@@ -384,7 +390,7 @@ class TestLife:
             ("default", "1.0.0")
         ]
 
-    def test_one_request_does_a_bounded_part_and_the_next_go_on(
+    def test_one_request_does_a_bounded_part_and_the_next_ones_continue(
         self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
     ) -> None:
         due = clock.now() + 1000
@@ -394,30 +400,30 @@ class TestLife:
         clock.advance(2)
         first = api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]["onlineCount"]
         assert 0 < first < 1000
-        settle(emulator, api)
+        run_all_due_work(api)
         assert api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]["onlineCount"] == 1000
 
-    def test_a_disabled_device_has_no_life(
+    def test_a_disabled_device_does_not_change_its_status(
         self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
     ) -> None:
-        api.device(meters, "meter-1")
+        api.register_device(meters, "meter-1")
         set_status(emulator, "meter-1", "ONLINE", due=clock.now() + 1000)
         api.call("DisableThing", ProductKey=meters, DeviceName="meter-1")
         clock.advance(100 * HOUR)
-        assert api.status(meters, "meter-1") == "DISABLE"
+        assert api.device_status(meters, "meter-1") == "DISABLE"
         api.call("EnableThing", ProductKey=meters, DeviceName="meter-1")
         clock.advance(4 * HOUR)
-        settle(emulator, api)
-        assert api.status(meters, "meter-1") in ("ONLINE", "OFFLINE")
+        run_all_due_work(api)
+        assert api.device_status(meters, "meter-1") in ("ONLINE", "OFFLINE")
         last = api.call("BatchGetDeviceState", ProductKey=meters, DeviceName=["meter-1"])
         assert last["DeviceStatusList"]["DeviceStatus"][0]["LastOnlineTime"] > "2026-09-25"
 
-    def test_a_clock_turned_by_a_year_is_soon_done(
+    def test_changes_of_a_year_are_soon_done(
         self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
     ) -> None:
-        api.devices(meters, *(f"dev-{n:03}" for n in range(100)))
+        api.register_devices(meters, *(f"dev-{n:03}" for n in range(100)))
         clock.advance(365 * 24 * HOUR)
-        settle(emulator, api)
+        run_all_due_work(api)
         with emulator.store.read() as db:
             (late,) = db.execute("SELECT count(*) FROM devices WHERE due <= ?", (clock.now(),)).fetchone()
         assert late == 0
@@ -426,7 +432,7 @@ class TestLife:
 class TestTopology:
     @pytest.fixture
     def gateway(self, api: Api) -> dict[str, Any]:
-        return api.device(api.product("Gateways", NodeType=1), "gateway-1")
+        return api.register_device(api.create_product("Gateways", NodeType=1), "gateway-1")
 
     @staticmethod
     def item(device: dict[str, Any], method: str = "hmacSha256", **more: str) -> dict[str, str]:
@@ -458,10 +464,10 @@ class TestTopology:
         return [device["DeviceName"] for device in data["List"]["deviceInfo"]]
 
     @pytest.mark.parametrize("method", ["hmacSha1", "hmacSha256", "hmacMd5", "Sha256", "HMACMD5"])
-    def test_signed_sub_devices_hang_on_a_gateway(
+    def test_signed_sub_devices_are_added_to_a_gateway(
         self, api: Api, meters: str, gateway: dict[str, Any], method: str
     ) -> None:
-        device = api.device(meters, "meter-1")
+        device = api.register_device(meters, "meter-1")
         self.add(api, gateway, self.item(device, method, clientId="c1", timestamp="1646277090411"))
         assert self.below(api, gateway) == ["meter-1"]
         above = api.call("GetGatewayBySubDevice", IotId=device["IotId"])["Data"]
@@ -471,40 +477,42 @@ class TestTopology:
             "1",
         )
 
-    def test_one_bad_signature_and_none_is_added(
+    def test_one_wrong_signature_means_none_is_added(
         self, api: Api, meters: str, gateway: dict[str, Any]
     ) -> None:
-        good, bad = (self.item(api.device(meters, name)) for name in ("meter-1", "meter-2"))
+        good, bad = (self.item(api.register_device(meters, name)) for name in ("meter-1", "meter-2"))
         bad["Sign"] = "0" * 64
         params = {
             "GwProductKey": gateway["ProductKey"],
             "GwDeviceName": "gateway-1",
             "TopoAddItem": [good, bad],
         }
-        assert api.refused("BatchAddThingTopo", **params) == "iot.device.VerifyDeviceFailed"
+        assert api.error_code("BatchAddThingTopo", **params) == "iot.device.VerifyDeviceFailed"
         assert self.below(api, gateway) == []
 
-    def test_a_sub_device_moves_to_the_gateway_it_is_added_to_last(
+    def test_a_sub_device_moves_to_the_last_gateway(
         self, api: Api, meters: str, gateway: dict[str, Any]
     ) -> None:
-        second = api.device(gateway["ProductKey"], "gateway-2")
-        device = api.device(meters, "meter-1")
+        second = api.register_device(gateway["ProductKey"], "gateway-2")
+        device = api.register_device(meters, "meter-1")
         self.add(api, gateway, self.item(device))
         self.add(api, second, self.item(device))
         assert (self.below(api, gateway), self.below(api, second)) == ([], ["meter-1"])
 
-    def test_relations_end_from_either_side(self, api: Api, meters: str, gateway: dict[str, Any]) -> None:
-        devices = [api.device(meters, f"meter-{n}") for n in range(3)]
+    def test_a_relation_is_removed_from_either_side(
+        self, api: Api, meters: str, gateway: dict[str, Any]
+    ) -> None:
+        devices = [api.register_device(meters, f"meter-{n}") for n in range(3)]
         self.add(api, gateway, *(self.item(device) for device in devices))
         assert api.call("RemoveThingTopo", IotId=devices[0]["IotId"])["Data"] is True
         assert sorted(self.below(api, gateway)) == ["meter-1", "meter-2"]
         api.call("RemoveThingTopo", IotId=gateway["IotId"])
         assert self.below(api, gateway) == []
-        code = api.refused("GetGatewayBySubDevice", IotId=devices[1]["IotId"])
+        code = api.error_code("GetGatewayBySubDevice", IotId=devices[1]["IotId"])
         assert code == "iot.device.QueryTopoRelationFailed"
 
     def test_pages_and_tokens(self, api: Api, meters: str, gateway: dict[str, Any]) -> None:
-        self.add(api, gateway, *(self.item(api.device(meters, f"meter-{n}")) for n in range(5)))
+        self.add(api, gateway, *(self.item(api.register_device(meters, f"meter-{n}")) for n in range(5)))
         first = api.call("GetThingTopo", IotId=gateway["IotId"], PageSize=3, PageNo=1)["Data"]
         rest = api.call("GetThingTopo", IotId=gateway["IotId"], PageSize=3, NextToken=first["NextToken"])[
             "Data"
@@ -512,46 +520,46 @@ class TestTopology:
         names = [d["DeviceName"] for page in (first, rest) for d in page["List"]["deviceInfo"]]
         assert sorted(names) == [f"meter-{n}" for n in range(5)]
         assert (first["Total"], first["PageCount"], rest["NextToken"]) == (5, 2, "")
-        past = api.refused("GetThingTopo", IotId=gateway["IotId"], PageSize=3, PageNo=3)
-        assert past == "iot.device.QueryTopoRelationFailed"
-        assert api.refused("GetThingTopo", IotId=gateway["IotId"]) == "MissingPageSize"
+        error = api.error_code("GetThingTopo", IotId=gateway["IotId"], PageSize=3, PageNo=3)
+        assert error == "iot.device.QueryTopoRelationFailed"
+        assert api.error_code("GetThingTopo", IotId=gateway["IotId"]) == "MissingPageSize"
 
-    def test_what_is_no_gateway_takes_none(self, api: Api, meters: str) -> None:
-        plain, device = api.device(meters, "meter-1"), api.device(meters, "meter-2")
+    def test_a_device_that_is_not_a_gateway_cannot_have_sub_devices(self, api: Api, meters: str) -> None:
+        plain, device = api.register_device(meters, "meter-1"), api.register_device(meters, "meter-2")
         params = {
             "GwProductKey": meters,
             "GwDeviceName": plain["DeviceName"],
             "TopoAddItem": [self.item(device)],
         }
-        assert api.refused("BatchAddThingTopo", **params) == "iot.device.AddTopoRelationFailed"
+        assert api.error_code("BatchAddThingTopo", **params) == "iot.device.AddTopoRelationFailed"
 
-    def test_more_than_ten_in_a_call(self, api: Api, meters: str, gateway: dict[str, Any]) -> None:
-        items = [self.item(api.device(meters, f"meter-{n}")) for n in range(11)]
+    def test_more_than_ten_sub_devices_in_a_call_are_refused(
+        self, api: Api, meters: str, gateway: dict[str, Any]
+    ) -> None:
+        items = [self.item(api.register_device(meters, f"meter-{n}")) for n in range(11)]
         params = {"GwProductKey": gateway["ProductKey"], "GwDeviceName": "gateway-1", "TopoAddItem": items}
-        assert api.refused("BatchAddThingTopo", **params) == "iot.common.InvalidFormattedParameter"
+        assert api.error_code("BatchAddThingTopo", **params) == "iot.common.InvalidFormattedParameter"
 
-    def test_an_online_gateway_obeys_a_notification(
+    def test_an_online_gateway_adds_the_sub_devices_of_a_notification(
         self, api: Api, meters: str, gateway: dict[str, Any], emulator: Emulator
     ) -> None:
-        first, second = (api.device(meters, name) for name in ("meter-1", "meter-2"))
-        wanted = [{"productKey": meters, "deviceName": "meter-1"}, {"IotId": second["IotId"]}]
-        api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=wanted)
+        first, second = (api.register_device(meters, name) for name in ("meter-1", "meter-2"))
+        device_list = [{"productKey": meters, "deviceName": "meter-1"}, {"IotId": second["IotId"]}]
+        api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=device_list)
         assert self.below(api, gateway) == []
         set_status(emulator, "gateway-1", "ONLINE")
-        assert api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=wanted)["Data"][
+        assert api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=device_list)["Data"][
             "MessageId"
         ]
         assert sorted(self.below(api, gateway)) == ["meter-1", "meter-2"]
         unknown = [{"productKey": first["ProductKey"], "deviceName": "nobody"}]
-        code = api.refused("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=unknown)
+        code = api.error_code("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=unknown)
         assert code == "iot.device.NotExistedDevice"
-        assert api.refused("NotifyAddThingTopo") == "iot.prod.NullProductKey"
+        assert api.error_code("NotifyAddThingTopo") == "iot.prod.NullProductKey"
 
 
-def test_a_million_devices_page_count_and_look_up_in_flat_time(
-    emulator: Emulator, api: Api, meters: str
-) -> None:
-    """Not timed: the plans of the queries show that none walks the whole table."""
+def test_queries_of_devices_use_indexes(emulator: Emulator, api: Api, meters: str) -> None:
+    """The query plans show that no query reads the whole table."""
     plans = {
         "SELECT * FROM devices WHERE product_key = ? AND id < ? ORDER BY id DESC LIMIT 50": (meters, 9),
         "SELECT * FROM devices WHERE product_key = ? ORDER BY id DESC LIMIT 50 OFFSET 100": (meters,),

@@ -1,4 +1,4 @@
-"""Products and devices brought from one instance to another."""
+"""Distribution of products and devices from one instance to another."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import pytest
 
 from console.cloud import catalogue
 from console.emulator import Emulator
-from console.emulator.distribution import PUBLIC
-from tests.emulator.conftest import KEY_ID, OTHER_ID, Api, api_of
+from console.emulator.distribution import PUBLIC_INSTANCE
+from tests.emulator.conftest import KEY_ID, OTHER_ID, Api, create_api
 from tests.emulator.test_ota_shapes import deviations
 
 SANDBOX = "iot-sandbox"
 
 
 @pytest.fixture
-def there(emulator: Emulator) -> Api:
-    """A client of the first account in the other instance."""
-    return api_of(emulator, instance_id=SANDBOX)
+def target_api(emulator: Emulator) -> Api:
+    """A client of the first account in the target instance."""
+    return create_api(emulator, instance_id=SANDBOX)
 
 
 @pytest.fixture
 def meters(api: Api) -> str:
     """A product of the public instance with four devices."""
-    key = api.product("Meters")
-    api.devices(key, "meter-1", "meter-2", "meter-3", "meter-4")
+    key = api.create_product("Meters")
+    api.register_devices(key, "meter-1", "meter-2", "meter-3", "meter-4")
     return key
 
 
-def job(key: str, *names: str, **changes: Any) -> dict[str, Any]:
-    """The parameters of a device job."""
+def device_job(key: str, *names: str, **changes: Any) -> dict[str, Any]:
+    """Return the parameters of a device job."""
     return {
         "ProductKey": key,
         "DeviceName": list(names),
-        "SourceInstanceId": PUBLIC,
+        "SourceInstanceId": PUBLIC_INSTANCE,
         "TargetInstanceConfig": [{"TargetInstanceId": SANDBOX}],
         "TargetUid": KEY_ID,
         **changes,
@@ -43,44 +43,49 @@ def job(key: str, *names: str, **changes: Any) -> dict[str, Any]:
 
 
 def product_job(key: str, **changes: Any) -> dict[str, Any]:
-    """The parameters of a product job."""
+    """Return the parameters of a product job."""
     return {
         "ProductKey": key,
-        "SourceInstanceId": PUBLIC,
+        "SourceInstanceId": PUBLIC_INSTANCE,
         "TargetInstanceId": SANDBOX,
         "TargetAliyunId": KEY_ID,
         **changes,
     }
 
 
-def names(api: Api, key: str) -> list[str]:
-    answer = api.call("QueryDevice", ProductKey=key)
-    assert answer["Total"] == len(answer["Data"]["DeviceInfo"])
-    return sorted(device["DeviceName"] for device in answer["Data"]["DeviceInfo"])
+def device_names(api: Api, key: str) -> list[str]:
+    response = api.call("QueryDevice", ProductKey=key)
+    assert response["Total"] == len(response["Data"]["DeviceInfo"])
+    return sorted(device["DeviceName"] for device in response["Data"]["DeviceInfo"])
 
 
-def test_devices_move_with_their_product(api: Api, there: Api, meters: str) -> None:
-    assert there.refused("QueryDevice", ProductKey=meters) == "iot.prod.NotExistedProduct"
-    group = api.group()
+def test_devices_move_with_their_product(api: Api, target_api: Api, meters: str) -> None:
+    assert target_api.error_code("QueryDevice", ProductKey=meters) == "iot.prod.NotExistedProduct"
+    group = api.create_group()
     api.call("SaveDeviceProp", ProductKey=meters, DeviceName="meter-1", Props={"city": "Ulm"})
     pair = [{"ProductKey": meters, "DeviceName": "meter-1"}]
     api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=pair)
-    job_id = api.call("CreateDeviceDistributeJob", **job(meters, "meter-1", "meter-3", "ghost"))["JobId"]
-    seen = []
+    job_id = api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1", "meter-3", "ghost"))[
+        "JobId"
+    ]
+    statuses = []
     for _ in range(5):
         data = api.call("QueryDeviceDistributeJob", JobId=job_id)["Data"]
-        seen.append(data["Status"])
+        statuses.append(data["Status"])
         api.clock.advance(1)
-    assert seen == [0, 1, 1, 2, 2]
-    assert (data["Total"], data["ProductKey"], data["SourceInstanceId"]) == (3, meters, PUBLIC)
-    assert names(api, meters) == ["meter-2", "meter-4"]
-    assert names(there, meters) == ["meter-1", "meter-3"]
-    assert there.call("QueryDeviceProp", ProductKey=meters, DeviceName="meter-1")["Props"] == '{"city":"Ulm"}'
+    assert statuses == [0, 1, 1, 2, 2]
+    assert (data["Total"], data["ProductKey"], data["SourceInstanceId"]) == (3, meters, PUBLIC_INSTANCE)
+    assert device_names(api, meters) == ["meter-2", "meter-4"]
+    assert device_names(target_api, meters) == ["meter-1", "meter-3"]
+    assert (
+        target_api.call("QueryDeviceProp", ProductKey=meters, DeviceName="meter-1")["Props"]
+        == '{"city":"Ulm"}'
+    )
     assert api.call("QueryDeviceGroupInfo", GroupId=group)["Data"]["DeviceCount"] == 0
-    assert api.refused("RegisterDevice", ProductKey=meters, DeviceName="meter-1") == (
+    assert api.error_code("RegisterDevice", ProductKey=meters, DeviceName="meter-1") == (
         "iot.device.AlreadyExistedDeviceName"
     )
-    for client in (api, there):
+    for client in (api, target_api):
         (product,) = client.call("QueryProductList", CurrentPage=1, PageSize=10)["Data"]["List"][
             "ProductInfo"
         ]
@@ -92,9 +97,9 @@ def test_devices_move_with_their_product(api: Api, there: Api, meters: str) -> N
 
 
 def test_the_result_of_each_device_is_in_a_file(api: Api, emulator: Emulator, meters: str) -> None:
-    job_id = api.call("CreateDeviceDistributeJob", **job(meters, "meter-1", "ghost"))["JobId"]
-    assert api.refused("QueryDeviceDistributeDetail", JobId=job_id) == "iot.provisioning.TaskNotFinish"
-    assert api.refused("DeleteDeviceDistributeJob", JobId=job_id) == "iot.provisioning.TaskIsProcessing"
+    job_id = api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1", "ghost"))["JobId"]
+    assert api.error_code("QueryDeviceDistributeDetail", JobId=job_id) == "iot.provisioning.TaskNotFinish"
+    assert api.error_code("DeleteDeviceDistributeJob", JobId=job_id) == "iot.provisioning.TaskIsProcessing"
     api.clock.advance(10)
 
     def result(job_id: str) -> dict[str, str]:
@@ -103,38 +108,42 @@ def test_the_result_of_each_device_is_in_a_file(api: Api, emulator: Emulator, me
             return {item["DeviceName"]: item["Code"] for item in client.get(url).json()}
 
     assert result(job_id) == {"meter-1": "200", "ghost": "iot.device.NotExistedDevice"}
-    again = api.call("CreateDeviceDistributeJob", **job(meters, "meter-1", "meter-2"))["JobId"]
+    second_job_id = api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1", "meter-2"))["JobId"]
     api.clock.advance(10)
-    assert result(again) == {"meter-1": "iot.device.DeviceHasDistributed", "meter-2": "200"}
+    assert result(second_job_id) == {"meter-1": "iot.device.DeviceHasDistributed", "meter-2": "200"}
     api.call("DeleteDeviceDistributeJob", JobId=job_id)
-    assert api.refused("QueryDeviceDistributeJob", JobId=job_id) == "iot.provisioning.TaskNotExist"
+    assert api.error_code("QueryDeviceDistributeJob", JobId=job_id) == "iot.provisioning.TaskNotExist"
 
 
-def test_a_product_is_there_too_and_changed_only_where_it_was_made(api: Api, there: Api, meters: str) -> None:
+def test_a_product_is_in_both_instances_and_changed_only_in_the_first(
+    api: Api, target_api: Api, meters: str
+) -> None:
     api.call("CreateProductDistributeJob", **product_job(meters))
-    assert api.refused("CreateProductDistributeJob", **product_job(meters)) == (
+    assert api.error_code("CreateProductDistributeJob", **product_job(meters)) == (
         "iot.provisioning.ProductIsDistributing"
     )
     api.clock.advance(10)
-    assert there.call("QueryProduct", ProductKey=meters)["Data"]["ProductName"] == "Meters"
-    assert names(there, meters) == []
-    there.device(meters, "meter-9")
-    assert names(there, meters) == ["meter-9"]
-    assert "meter-9" not in names(api, meters)
+    assert target_api.call("QueryProduct", ProductKey=meters)["Data"]["ProductName"] == "Meters"
+    assert device_names(target_api, meters) == []
+    target_api.register_device(meters, "meter-9")
+    assert device_names(target_api, meters) == ["meter-9"]
+    assert "meter-9" not in device_names(api, meters)
     for name, params in {"UpdateProduct": {"ProductName": "Clocks"}, "DeleteProduct": {}}.items():
-        assert there.refused(name, ProductKey=meters, **params) == "iot.common.APINotSupportedInInstance"
+        assert (
+            target_api.error_code(name, ProductKey=meters, **params) == "iot.common.APINotSupportedInInstance"
+        )
     (item,) = api.call("ListDistributedProduct", TargetInstanceId=SANDBOX)["Data"]["Info"]["items"]
-    assert (item["ProductKey"], item["SourceInstanceId"]) == (meters, PUBLIC)
+    assert (item["ProductKey"], item["SourceInstanceId"]) == (meters, PUBLIC_INSTANCE)
 
 
-def test_devices_come_back(api: Api, there: Api, meters: str) -> None:
-    api.call("CreateDeviceDistributeJob", **job(meters, "meter-1"))
+def test_devices_can_be_moved_back(api: Api, target_api: Api, meters: str) -> None:
+    api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1"))
     api.clock.advance(10)
-    back = {"SourceInstanceId": SANDBOX, "TargetInstanceConfig": [{"TargetInstanceId": PUBLIC}]}
-    api.call("CreateDeviceDistributeJob", **job(meters, "meter-1", **back))
+    reverse = {"SourceInstanceId": SANDBOX, "TargetInstanceConfig": [{"TargetInstanceId": PUBLIC_INSTANCE}]}
+    api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1", **reverse))
     api.clock.advance(10)
-    assert "meter-1" in names(api, meters)
-    assert names(there, meters) == []
+    assert "meter-1" in device_names(api, meters)
+    assert device_names(target_api, meters) == []
 
 
 @pytest.mark.parametrize(
@@ -153,87 +162,89 @@ def test_devices_come_back(api: Api, there: Api, meters: str) -> None:
             {"TargetInstanceConfig": [{"TargetInstanceId": "iot-none"}]},
             "iot.provisioning.TargetInstanceNotFound",
         ),
-        ({"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC}]}, "iot.system.InstanceIdSame"),
+        ({"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC_INSTANCE}]}, "iot.system.InstanceIdSame"),
         (
-            {"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC}, {"TargetInstanceId": SANDBOX}]},
+            {"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC_INSTANCE}, {"TargetInstanceId": SANDBOX}]},
             "iot.provisioning.ErrorStrategy",
         ),
         ({"ProductKey": "a1nothing"}, "iot.prod.NotExistedProduct"),
         ({"DeviceName": ["x"] * 10_001}, "iot.provisioning.LimitExceeded"),
     ],
 )
-def test_a_job_refused(api: Api, meters: str, changes: dict[str, Any], code: str) -> None:
-    assert api.refused("CreateDeviceDistributeJob", **job(meters, "meter-1", **changes)) == code
+def test_an_invalid_device_job_is_refused(api: Api, meters: str, changes: dict[str, Any], code: str) -> None:
+    assert api.error_code("CreateDeviceDistributeJob", **device_job(meters, "meter-1", **changes)) == code
 
 
-def test_a_product_job_refused(api: Api, meters: str) -> None:
+def test_an_invalid_product_job_is_refused(api: Api, meters: str) -> None:
     def code(**changes: Any) -> str:
-        return api.refused("CreateProductDistributeJob", **product_job(meters, **changes))
+        return api.error_code("CreateProductDistributeJob", **product_job(meters, **changes))
 
     assert code(TargetInstanceId=None) == "MissingTargetInstanceId"
     assert code(TargetInstanceId="iot-none") == "iot.provisioning.TargetInstanceNotFound"
     assert code(ProductKey="a1nothing") == "iot.prod.NotExistedProduct"
 
 
-def test_ten_jobs_at_once_and_a_device_in_one_of_them(api: Api, meters: str) -> None:
-    api.call("CreateDeviceDistributeJob", **job(meters, "meter-1"))
-    assert api.refused("CreateDeviceDistributeJob", **job(meters, "meter-2", "meter-1")) == (
+def test_at_most_ten_jobs_run_and_a_device_is_in_one_of_them(api: Api, meters: str) -> None:
+    api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1"))
+    assert api.error_code("CreateDeviceDistributeJob", **device_job(meters, "meter-2", "meter-1")) == (
         "iot.provisioning.DeviceIsInAnotherTask"
     )
     for n in range(9):
-        api.call("CreateDeviceDistributeJob", **job(meters, f"ghost-{n}"))
-    assert api.refused("CreateDeviceDistributeJob", **job(meters, "meter-4")) == (
+        api.call("CreateDeviceDistributeJob", **device_job(meters, f"ghost-{n}"))
+    assert api.error_code("CreateDeviceDistributeJob", **device_job(meters, "meter-4")) == (
         "iot.provisioning.RunningTaskExcceedLimit"
     )
 
 
-def test_jobs_are_listed_newest_first(api: Api, other: Api, meters: str) -> None:
-    made = []
+def test_jobs_are_listed_newest_first(api: Api, other_api: Api, meters: str) -> None:
+    ids = []
     for n in range(3):
-        made.append(api.call("CreateDeviceDistributeJob", **job(meters, f"meter-{n + 1}"))["JobId"])
+        ids.append(api.call("CreateDeviceDistributeJob", **device_job(meters, f"meter-{n + 1}"))["JobId"])
         api.clock.advance(10)
 
-    def listed(**params: Any) -> list[str]:
+    def list_names(**params: Any) -> list[str]:
         data = api.call("ListDeviceDistributeJob", **params)["Data"]
         return [item["JobId"] for item in data["JobInfo"]["items"]]
 
-    assert listed(PageSize=10) == made[::-1]
+    assert list_names(PageSize=10) == ids[::-1]
     first = api.call("ListDeviceDistributeJob", PageSize=2)["Data"]
     assert first["Total"] == 3
-    assert listed(PageSize=2, NextToken=first["NextToken"]) == made[:1]
-    assert listed(PageSize=2, CurrentPage=2) == made[:1]
-    assert listed(PageSize=10, JobId=made[1]) == [made[1]]
-    assert listed(PageSize=10, Status=0) == []
-    assert listed(PageSize=10, TargetUid="nobody") == []
-    code = api.refused("ListDeviceDistributeJob", PageSize=201)
+    assert list_names(PageSize=2, NextToken=first["NextToken"]) == ids[:1]
+    assert list_names(PageSize=2, CurrentPage=2) == ids[:1]
+    assert list_names(PageSize=10, JobId=ids[1]) == [ids[1]]
+    assert list_names(PageSize=10, Status=0) == []
+    assert list_names(PageSize=10, TargetUid="nobody") == []
+    code = api.error_code("ListDeviceDistributeJob", PageSize=201)
     assert code == "iot.common.InvalidPageParams"
-    assert api.refused("ListDeviceDistributeJob", NextToken="x") == "iot.device.PageTokenIsIllegal"
-    assert other.call("ListDeviceDistributeJob", PageSize=10)["Data"]["Total"] == 0
+    assert api.error_code("ListDeviceDistributeJob", NextToken="x") == "iot.device.PageTokenIsIllegal"
+    assert other_api.call("ListDeviceDistributeJob", PageSize=10)["Data"]["Total"] == 0
     for name in ("QueryDeviceDistributeJob", "QueryDeviceDistributeDetail", "DeleteDeviceDistributeJob"):
-        assert other.refused(name, JobId=made[0]) == "iot.provisioning.UidAndTaskNotMatch"
-        assert api.refused(name, JobId="nothing") == "iot.provisioning.TaskNotExist"
-        assert api.refused(name) == "MissingJobId"
+        assert other_api.error_code(name, JobId=ids[0]) == "iot.provisioning.UidAndTaskNotMatch"
+        assert api.error_code(name, JobId="nothing") == "iot.provisioning.TaskNotExist"
+        assert api.error_code(name) == "MissingJobId"
 
 
-def test_what_was_brought_over_is_listed(api: Api, other: Api, meters: str) -> None:
-    api.call("CreateDeviceDistributeJob", **job(meters, "meter-1", "meter-2"))
+def test_distributed_devices_are_listed(api: Api, other_api: Api, meters: str) -> None:
+    api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1", "meter-2"))
     api.clock.advance(10)
 
-    def listed(**params: Any) -> list[str]:
+    def list_names(**params: Any) -> list[str]:
         data = api.call("ListDistributedDevice", **params)["Data"]
         assert data["Total"] == len(data["Info"]["items"])
         return sorted(item["DeviceName"] for item in data["Info"]["items"])
 
-    assert listed() == ["meter-1", "meter-2"]
-    assert listed(DeviceName="meter-2", ProductKey=meters, SourceInstanceId=PUBLIC) == ["meter-2"]
-    assert listed(SourceInstanceId=SANDBOX) == []
-    assert other.call("ListDistributedDevice")["Data"]["Total"] == 0
-    assert api.refused("ListDistributedDevice", PageSize=0) == "iot.common.InvalidPageParams"
-    assert api.refused("ListDistributedProduct", CurrentPage=0) == "iot.common.InvalidPageParams"
+    assert list_names() == ["meter-1", "meter-2"]
+    assert list_names(DeviceName="meter-2", ProductKey=meters, SourceInstanceId=PUBLIC_INSTANCE) == [
+        "meter-2"
+    ]
+    assert list_names(SourceInstanceId=SANDBOX) == []
+    assert other_api.call("ListDistributedDevice")["Data"]["Total"] == 0
+    assert api.error_code("ListDistributedDevice", PageSize=0) == "iot.common.InvalidPageParams"
+    assert api.error_code("ListDistributedProduct", CurrentPage=0) == "iot.common.InvalidPageParams"
 
 
-def test_answers_have_the_shape_of_the_reference(api: Api, meters: str) -> None:
-    job_id = api.call("CreateDeviceDistributeJob", **job(meters, "meter-1"))["JobId"]
+def test_responses_have_the_structure_of_the_reference(api: Api, meters: str) -> None:
+    job_id = api.call("CreateDeviceDistributeJob", **device_job(meters, "meter-1"))["JobId"]
     api.clock.advance(10)
     for name, params in {
         "QueryDeviceDistributeJob": {"JobId": job_id},

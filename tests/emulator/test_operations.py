@@ -1,19 +1,19 @@
-"""The one table of what the emulator can do is whole."""
+"""The table of operations is complete."""
 
 from __future__ import annotations
 
 from console.cloud import catalogue
 from console.cloud.catalogue import Access
-from console.emulator.operations import HANDLERS, WRITING
+from console.emulator.operations import HANDLERS, WRITE_OPERATIONS
 
 
 def test_every_operation_of_the_catalogue_has_a_handler() -> None:
     assert sorted(set(catalogue.operations()) - set(HANDLERS)) == []
 
 
-def test_there_is_no_handler_for_anything_else() -> None:
+def test_no_other_operation_has_a_handler() -> None:
     assert sorted(set(HANDLERS) - set(catalogue.operations())) == []
 
 
-def test_those_that_write_beyond_their_access_level_only_read_by_it() -> None:
-    assert {catalogue.operation(name).access for name in WRITING} <= {Access.READ, Access.SECRET}
+def test_write_operations_are_read_operations_by_their_access_level() -> None:
+    assert {catalogue.operation(name).access for name in WRITE_OPERATIONS} <= {Access.READ, Access.SECRET}

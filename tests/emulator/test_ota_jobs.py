@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from console.cloud import objects as store
-from tests.emulator.conftest import api_of
+from tests.emulator.conftest import create_api
 from tests.emulator.ota_world import World
 
 HOUR = 3600
@@ -468,7 +468,7 @@ class TestReading:
     def test_an_unknown_batch_and_one_of_another_account_are_not_found(self, world, emulator, product):
         world.devices(product, 1)
         job = world.static(world.package(product), product)
-        stranger = api_of(emulator, "otherid", "othersecret")
-        assert stranger.refused("QueryOTAJob", JobId=job) == "iot.firmware.InvalidOTAJobId"
+        stranger = create_api(emulator, "otherid", "othersecret")
+        assert stranger.error_code("QueryOTAJob", JobId=job) == "iot.firmware.InvalidOTAJobId"
         assert world.refused("QueryOTAJob", JobId="none") == "iot.firmware.InvalidOTAJobId"
         assert world.refused("QueryOTAJob") == "MissingJobId"

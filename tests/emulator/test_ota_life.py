@@ -8,7 +8,7 @@ import pytest
 
 from console.emulator import create_app
 from console.emulator.ota import running
-from tests.emulator.conftest import KEY_ID, KEY_SECRET, api_of
+from tests.emulator.conftest import KEY_ID, KEY_SECRET, create_api
 from tests.emulator.ota_world import World
 
 HOUR = 3600
@@ -256,7 +256,7 @@ class TestConfirming:
         task = world.tasks(job)[0]["TaskId"]
         assert world.refused("ConfirmOTATask", TaskId=[task]) == "iot.ota.ConfirmNotAllowedNow"
         world.clock.advance(HOUR)
-        assert api_of(emulator, "otherid", "othersecret").refused("ConfirmOTATask", TaskId=[task]) == (
+        assert create_api(emulator, "otherid", "othersecret").error_code("ConfirmOTATask", TaskId=[task]) == (
             "iot.firmware.InvalidOTATaskId"
         )
         assert world.refused("ConfirmOTATask", TaskId=[task, "none"]) == "iot.firmware.InvalidOTATaskId"

@@ -192,11 +192,11 @@ def test_a_deleted_package_is_gone_with_its_file_but_not_while_a_batch_runs(worl
     assert world.refused("QueryOTAFirmware") == "MissingFirmwareId"
 
 
-def test_a_package_of_another_account_is_not_found(world, other):
+def test_a_package_of_another_account_is_not_found(world, other_api):
     package = world.package(world.product())
-    assert other.refused("QueryOTAFirmware", FirmwareId=package) == "iot.firmware.FirmwareNotFound"
-    assert other.refused("DeleteOTAFirmware", FirmwareId=package) == "iot.firmware.FirmwareNotFound"
-    assert other.call("ListOTAFirmware", CurrentPage=1, PageSize=10)["Total"] == 0
+    assert other_api.error_code("QueryOTAFirmware", FirmwareId=package) == "iot.firmware.FirmwareNotFound"
+    assert other_api.error_code("DeleteOTAFirmware", FirmwareId=package) == "iot.firmware.FirmwareNotFound"
+    assert other_api.call("ListOTAFirmware", CurrentPage=1, PageSize=10)["Total"] == 0
 
 
 def test_an_unknown_suffix_is_refused(world):

@@ -6,7 +6,7 @@ import pytest
 
 from console.emulator import create_app
 from console.emulator.ota import running
-from tests.emulator.conftest import KEY_ID, KEY_SECRET, api_of
+from tests.emulator.conftest import KEY_ID, KEY_SECRET, create_api
 from tests.emulator.ota_world import World
 
 HOUR_MS = 3_600_000
@@ -277,7 +277,7 @@ class TestRefusing:
         assert world.refused(AGAIN, JobId=job) == "MissingTaskId"
         assert world.refused(AGAIN, JobId="none", TaskId=[task]) == "iot.ota.InvalidJobId"
         assert world.refused(AGAIN, JobId=job, TaskId=[task, "none"]) == "iot.ota.InvalidTaskId"
-        stranger = api_of(emulator, "otherid", "othersecret")
+        stranger = create_api(emulator, "otherid", "othersecret")
         assert stranger.refused(AGAIN, JobId=job, TaskId=[task]) == "iot.ota.InvalidJobId"
         assert world.refused(AGAIN, JobId=job, TaskId=[task, waiting]) == "iot.ota.InvalidTaskExist"
         assert world.counts(job) == {"CANCELED": 1, "QUEUED": 1}

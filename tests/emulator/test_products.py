@@ -1,4 +1,4 @@
-"""Products, their tags and message filters."""
+"""Products, and their tags and message filters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .conftest import Api
 UNKNOWN = "a1Unknown00"
 
 
-def product(api: Api, key: str) -> dict[str, Any]:
+def query_product(api: Api, key: str) -> dict[str, Any]:
     return api.call("QueryProduct", ProductKey=key)["Data"]
 
 
 class TestCreateProduct:
-    def test_it_is_found_with_what_was_given(self, api: Api, clock: ManualClock) -> None:
-        made = api.call(
+    def test_a_created_product_is_found_with_its_values(self, api: Api, clock: ManualClock) -> None:
+        response = api.call(
             "CreateProduct",
             ProductName="Street_lights",
             NodeType=0,
@@ -30,42 +30,42 @@ class TestCreateProduct:
             Description="All of them",
             CategoryKey="Lighting",
         )
-        data = made["Data"]
-        assert made["ProductKey"] == data["ProductKey"]
+        data = response["Data"]
+        assert response["ProductKey"] == data["ProductKey"]
         assert len(data["ProductKey"]) == 11
-        found = product(api, data["ProductKey"])
-        assert found["ProductName"] == "Street_lights"
-        assert found["ProductSecret"] == data["ProductSecret"]
-        assert (found["NetType"], found["DataFormat"], found["NodeType"]) == (6, 1, 0)
-        assert (found["ProductStatus"], found["DeviceCount"], found["Owner"]) == (
+        product = query_product(api, data["ProductKey"])
+        assert product["ProductName"] == "Street_lights"
+        assert product["ProductSecret"] == data["ProductSecret"]
+        assert (product["NetType"], product["DataFormat"], product["NodeType"]) == (6, 1, 0)
+        assert (product["ProductStatus"], product["DeviceCount"], product["Owner"]) == (
             "DEVELOPMENT_STATUS",
             0,
             True,
         )
-        assert (found["AuthType"], found["Id2"], found["CategoryKey"]) == ("secret", False, "Lighting")
-        assert found["GmtCreate"] == clock.now()
+        assert (product["AuthType"], product["Id2"], product["CategoryKey"]) == ("secret", False, "Lighting")
+        assert product["GmtCreate"] == clock.now()
 
-    def test_without_an_edition_it_is_basic(self, api: Api) -> None:
-        assert product(api, api.product())["AliyunCommodityCode"] == "iothub"
+    def test_the_default_edition_is_basic(self, api: Api) -> None:
+        assert query_product(api, api.create_product())["AliyunCommodityCode"] == "iothub"
 
     @pytest.mark.parametrize("name", ["abc", "x" * 31, "with space", "中", "dash-ed"])
-    def test_a_bad_name(self, api: Api, name: str) -> None:
+    def test_an_invalid_name_is_refused(self, api: Api, name: str) -> None:
         assert (
-            api.refused("CreateProduct", ProductName=name, NodeType=0)
+            api.error_code("CreateProduct", ProductName=name, NodeType=0)
             == "iot.prod.InvalidFormattedProductName"
         )
 
     def test_a_chinese_character_counts_as_two(self, api: Api) -> None:
-        api.product("路灯")
+        api.create_product("路灯")
         assert (
-            api.refused("CreateProduct", ProductName="灯" * 16, NodeType=0)
+            api.error_code("CreateProduct", ProductName="灯" * 16, NodeType=0)
             == "iot.prod.InvalidFormattedProductName"
         )
 
-    def test_a_name_serves_one_product(self, api: Api) -> None:
-        api.product("Meters")
+    def test_product_names_are_unique(self, api: Api) -> None:
+        api.create_product("Meters")
         assert (
-            api.refused("CreateProduct", ProductName="Meters", NodeType=1)
+            api.error_code("CreateProduct", ProductName="Meters", NodeType=1)
             == "iot.prod.AlreadyExistedProductName"
         )
 
@@ -84,16 +84,16 @@ class TestCreateProduct:
             ),
         ],
     )
-    def test_bad_values(self, api: Api, params: dict[str, Any], code: str) -> None:
-        assert api.refused("CreateProduct", **{"ProductName": "Meters", "NodeType": 0, **params}) == code
+    def test_invalid_values_are_refused(self, api: Api, params: dict[str, Any], code: str) -> None:
+        assert api.error_code("CreateProduct", **{"ProductName": "Meters", "NodeType": 0, **params}) == code
 
     @pytest.mark.parametrize("name", ["NodeType", "ProductName"])
-    def test_what_is_required(self, api: Api, name: str) -> None:
+    def test_missing_parameters_are_refused(self, api: Api, name: str) -> None:
         params = {"ProductName": "Meters", "NodeType": 0}
         del params[name]
-        assert api.refused("CreateProduct", **params) == f"Missing{name}"
+        assert api.error_code("CreateProduct", **params) == f"Missing{name}"
 
-    def test_an_instance_holds_a_thousand(self, emulator: Emulator, api: Api) -> None:
+    def test_an_instance_has_at_most_a_thousand_products(self, emulator: Emulator, api: Api) -> None:
         with emulator.store.write() as db:
             db.executemany(
                 "INSERT INTO products (product_key, account, instance, name, secret, created, modified)"
@@ -101,14 +101,15 @@ class TestCreateProduct:
                 [(f"key{n}", f"product{n}") for n in range(MAX_PRODUCTS)],
             )
         assert (
-            api.refused("CreateProduct", ProductName="Meters", NodeType=0) == "iot.prod.ProductCountExceedMax"
+            api.error_code("CreateProduct", ProductName="Meters", NodeType=0)
+            == "iot.prod.ProductCountExceedMax"
         )
 
 
 class TestQueryProductList:
-    def test_newest_first_by_pages(self, api: Api, clock: ManualClock) -> None:
+    def test_pages_are_newest_first(self, api: Api, clock: ManualClock) -> None:
         for n in range(5):
-            api.product(f"product_{n}")
+            api.create_product(f"product_{n}")
             clock.advance(1)
         first = api.call("QueryProductList", CurrentPage=1, PageSize=2)["Data"]
         last = api.call("QueryProductList", CurrentPage=3, PageSize=2)["Data"]
@@ -116,99 +117,102 @@ class TestQueryProductList:
         assert [p["ProductName"] for p in last["List"]["ProductInfo"]] == ["product_0"]
         assert (first["Total"], first["PageCount"], last["CurrentPage"]) == (5, 3, 3)
 
-    def test_by_edition_and_resource_group(self, api: Api) -> None:
-        api.product("basic")
-        senior = api.product(
+    def test_products_are_filtered_by_edition_and_resource_group(self, api: Api) -> None:
+        api.create_product("basic")
+        senior = api.create_product(
             "senior", AliyunCommodityCode="iothub_senior", DataFormat=1, ResourceGroupId="rg-1"
         )
 
         def keys(**params: Any) -> list[str]:
-            listed = api.call("QueryProductList", CurrentPage=1, **params)["Data"]["List"]["ProductInfo"]
-            return [p["ProductKey"] for p in listed]
+            products = api.call("QueryProductList", CurrentPage=1, **params)["Data"]["List"]["ProductInfo"]
+            return [p["ProductKey"] for p in products]
 
         assert keys(AliyunCommodityCode="iothub_senior") == [senior]
         assert keys(ResourceGroupId="rg-1") == [senior]
         assert keys(ResourceGroupId="rg-2") == []
 
-    def test_it_counts_devices(self, api: Api) -> None:
-        key = api.product()
-        api.devices(key, "dev-1", "dev-2", "dev-3")
-        listed = api.call("QueryProductList", CurrentPage=1)["Data"]["List"]["ProductInfo"]
-        assert listed[0]["DeviceCount"] == product(api, key)["DeviceCount"] == 3
+    def test_a_listed_product_has_its_number_of_devices(self, api: Api) -> None:
+        key = api.create_product()
+        api.register_devices(key, "dev-1", "dev-2", "dev-3")
+        products = api.call("QueryProductList", CurrentPage=1)["Data"]["List"]["ProductInfo"]
+        assert products[0]["DeviceCount"] == query_product(api, key)["DeviceCount"] == 3
 
     @pytest.mark.parametrize("page", [{"CurrentPage": 0}, {"CurrentPage": 1, "PageSize": 201}])
-    def test_a_bad_page(self, api: Api, page: dict[str, int]) -> None:
-        assert api.refused("QueryProductList", **page) == "iot.common.InvalidPageParams"
+    def test_an_invalid_page_is_refused(self, api: Api, page: dict[str, int]) -> None:
+        assert api.error_code("QueryProductList", **page) == "iot.common.InvalidPageParams"
 
 
 class TestUpdateProduct:
-    def test_name_and_description(self, api: Api) -> None:
-        key = api.product("Meters", Description="old")
+    def test_name_and_description_can_be_changed(self, api: Api) -> None:
+        key = api.create_product("Meters", Description="old")
         api.call("UpdateProduct", ProductKey=key, ProductName="Counters")
-        assert (product(api, key)["ProductName"], product(api, key)["Description"]) == ("Counters", "old")
+        assert (query_product(api, key)["ProductName"], query_product(api, key)["Description"]) == (
+            "Counters",
+            "old",
+        )
         api.call("UpdateProduct", ProductKey=key, ProductName="Counters", Description="")
-        assert product(api, key)["Description"] == ""
+        assert query_product(api, key)["Description"] == ""
 
-    def test_not_to_another_ones_name_but_to_its_own(self, api: Api) -> None:
-        api.product("Lights")
-        key = api.product("Meters")
-        taken = api.refused("UpdateProduct", ProductKey=key, ProductName="Lights")
-        assert taken == "iot.prod.AlreadyExistedProductName"
+    def test_the_name_of_another_product_is_refused(self, api: Api) -> None:
+        api.create_product("Lights")
+        key = api.create_product("Meters")
+        error = api.error_code("UpdateProduct", ProductKey=key, ProductName="Lights")
+        assert error == "iot.prod.AlreadyExistedProductName"
         api.call("UpdateProduct", ProductKey=key, ProductName="Meters", Description="same name")
 
-    def test_bad_and_missing(self, api: Api) -> None:
-        key = api.product()
-        assert api.refused("UpdateProduct", ProductKey=key) == "MissingProductName"
+    def test_invalid_and_missing_values_are_refused(self, api: Api) -> None:
+        key = api.create_product()
+        assert api.error_code("UpdateProduct", ProductKey=key) == "MissingProductName"
         assert (
-            api.refused("UpdateProduct", ProductKey=key, ProductName="x")
+            api.error_code("UpdateProduct", ProductKey=key, ProductName="x")
             == "iot.prod.InvalidFormattedProductName"
         )
-        long = api.refused("UpdateProduct", ProductKey=key, ProductName="Meters", Description="x" * 101)
-        assert long == "iot.prod.LongProductDesc"
+        error = api.error_code("UpdateProduct", ProductKey=key, ProductName="Meters", Description="x" * 101)
+        assert error == "iot.prod.LongProductDesc"
 
 
 class TestDeleteProduct:
-    def test_it_is_gone_and_its_name_free(self, api: Api) -> None:
-        api.call("DeleteProduct", ProductKey=api.product("Meters"))
+    def test_a_deleted_product_is_gone_and_its_name_is_free(self, api: Api) -> None:
+        api.call("DeleteProduct", ProductKey=api.create_product("Meters"))
         assert api.call("QueryProductList", CurrentPage=1)["Data"]["Total"] == 0
-        api.product("Meters")
+        api.create_product("Meters")
 
-    def test_not_while_published(self, api: Api) -> None:
-        key = api.product()
+    def test_a_published_product_cannot_be_deleted(self, api: Api) -> None:
+        key = api.create_product()
         api.call("ReleaseProduct", ProductKey=key)
-        assert api.refused("DeleteProduct", ProductKey=key) == "iot.prod.DeleteProductFailed"
+        assert api.error_code("DeleteProduct", ProductKey=key) == "iot.prod.DeleteProductFailed"
         api.call("CancelReleaseProduct", ProductKey=key)
         api.call("DeleteProduct", ProductKey=key)
 
-    def test_not_while_it_has_devices(self, api: Api) -> None:
-        key = api.product()
-        api.device(key, "meter-1")
-        assert api.refused("DeleteProduct", ProductKey=key) == "iot.prod.DeleteProductFailed"
+    def test_a_product_with_devices_cannot_be_deleted(self, api: Api) -> None:
+        key = api.create_product()
+        api.register_device(key, "meter-1")
+        assert api.error_code("DeleteProduct", ProductKey=key) == "iot.prod.DeleteProductFailed"
         api.call("DeleteDevice", ProductKey=key, DeviceName="meter-1")
         api.call("DeleteProduct", ProductKey=key)
 
 
-def test_publishing_and_unpublishing(api: Api) -> None:
-    key = api.product()
+def test_a_product_is_published_and_unpublished(api: Api) -> None:
+    key = api.create_product()
     for operation, status in (
         ("ReleaseProduct", "RELEASE_STATUS"),
         ("ReleaseProduct", "RELEASE_STATUS"),
         ("CancelReleaseProduct", "DEVELOPMENT_STATUS"),
     ):
         api.call(operation, ProductKey=key)
-        assert product(api, key)["ProductStatus"] == status
+        assert query_product(api, key)["ProductStatus"] == status
 
 
-def test_message_filters(api: Api, emulator: Emulator) -> None:
-    key = api.product()
+def test_message_filters_are_stored(api: Api, emulator: Emulator) -> None:
+    key = api.create_product()
     api.call(
         "UpdateProductFilterConfig", ProductKey=key, PropertyTimestampFilter=False, PropertyValueFilter=True
     )
     with emulator.store.read() as db:
         row = db.execute("SELECT timestamp_filter, value_filter FROM products").fetchone()
     assert tuple(row) == (0, 1)
-    missing = api.refused("UpdateProductFilterConfig", ProductKey=key, PropertyValueFilter=True)
-    assert missing == "MissingPropertyTimestampFilter"
+    error = api.error_code("UpdateProductFilterConfig", ProductKey=key, PropertyValueFilter=True)
+    assert error == "MissingPropertyTimestampFilter"
 
 
 @pytest.mark.parametrize(
@@ -226,28 +230,28 @@ def test_message_filters(api: Api, emulator: Emulator) -> None:
         ("ListProductTags", {}),
     ],
 )
-def test_a_product_that_does_not_exist(api: Api, operation: str, params: dict[str, Any]) -> None:
-    assert api.refused(operation, ProductKey=UNKNOWN, **params) == "iot.prod.NotExistedProduct"
-    assert api.refused(operation, **params) == "MissingProductKey"
+def test_an_unknown_product_is_refused(api: Api, operation: str, params: dict[str, Any]) -> None:
+    assert api.error_code(operation, ProductKey=UNKNOWN, **params) == "iot.prod.NotExistedProduct"
+    assert api.error_code(operation, **params) == "MissingProductKey"
 
 
 class TestTags:
     @staticmethod
-    def tags(api: Api, key: str) -> dict[str, str]:
-        listed = api.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
-        return {tag["TagKey"]: tag["TagValue"] for tag in listed}
+    def list_tags(api: Api, key: str) -> dict[str, str]:
+        tags = api.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
+        return {tag["TagKey"]: tag["TagValue"] for tag in tags}
 
     @staticmethod
-    def wanted(**tags: str) -> list[dict[str, str]]:
+    def tag_list(**tags: str) -> list[dict[str, str]]:
         return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
 
-    def test_made_changed_and_deleted(self, api: Api) -> None:
-        key = api.product()
-        api.call("CreateProductTags", ProductKey=key, ProductTag=self.wanted(city="Ulm", site="east"))
-        api.call("UpdateProductTags", ProductKey=key, ProductTag=self.wanted(city="Bonn"))
-        assert self.tags(api, key) == {"city": "Bonn", "site": "east"}
+    def test_tags_are_created_changed_and_deleted(self, api: Api) -> None:
+        key = api.create_product()
+        api.call("CreateProductTags", ProductKey=key, ProductTag=self.tag_list(city="Ulm", site="east"))
+        api.call("UpdateProductTags", ProductKey=key, ProductTag=self.tag_list(city="Bonn"))
+        assert self.list_tags(api, key) == {"city": "Bonn", "site": "east"}
         api.call("DeleteProductTags", ProductKey=key, ProductTagKey=["city", "nothing"])
-        assert self.tags(api, key) == {"site": "east"}
+        assert self.list_tags(api, key) == {"site": "east"}
 
     @pytest.mark.parametrize(
         "tag",
@@ -257,65 +261,65 @@ class TestTags:
             {"TagKey": "k" * 31, "TagValue": "v"},
         ],
     )
-    def test_a_bad_tag_is_named_and_none_is_made(
+    def test_an_invalid_tag_is_listed_and_none_is_created(
         self, api: Api, emulator: Emulator, tag: dict[str, str]
     ) -> None:
-        from .test_core import http, signed
+        from .test_core import http_client, signed_fields
 
-        key = api.product()
-        fields = signed(
+        key = api.create_product()
+        fields = signed_fields(
             "CreateProductTags",
             ProductKey=key,
             **{"ProductTag.1.TagKey": "good", "ProductTag.1.TagValue": "v"},
             **{f"ProductTag.2.{name}": value for name, value in tag.items()},
         )
-        answer = http(emulator).post("/", params=fields).json()
-        assert answer["Success"] is False
-        assert answer["InvalidProductTags"]["ProductTag"] == [tag]
-        assert self.tags(api, key) == {}
+        response = http_client(emulator).post("/", params=fields).json()
+        assert response["Success"] is False
+        assert response["InvalidProductTags"]["ProductTag"] == [tag]
+        assert self.list_tags(api, key) == {}
 
-    def test_a_key_is_made_once_and_changed_only_if_there(self, api: Api) -> None:
-        key = api.product()
-        api.call("CreateProductTags", ProductKey=key, ProductTag=self.wanted(city="Ulm"))
+    def test_a_key_is_created_once_and_changed_only_if_it_exists(self, api: Api) -> None:
+        key = api.create_product()
+        api.call("CreateProductTags", ProductKey=key, ProductTag=self.tag_list(city="Ulm"))
         for operation, tag in (("CreateProductTags", "city"), ("UpdateProductTags", "site")):
-            code = api.refused(operation, ProductKey=key, ProductTag=self.wanted(**{tag: "x"}))
+            code = api.error_code(operation, ProductKey=key, ProductTag=self.tag_list(**{tag: "x"}))
             assert code == "iot.common.InvalidFormattedParameter"
 
-    def test_ten_a_call_and_a_hundred_a_product(self, api: Api) -> None:
-        key = api.product()
-        eleven = self.wanted(**{f"k{n}": "v" for n in range(11)})
-        assert api.refused("CreateProductTags", ProductKey=key, ProductTag=eleven).startswith("iot.common")
+    def test_a_call_has_at_most_ten_tags_and_a_product_a_hundred(self, api: Api) -> None:
+        key = api.create_product()
+        eleven = self.tag_list(**{f"k{n}": "v" for n in range(11)})
+        assert api.error_code("CreateProductTags", ProductKey=key, ProductTag=eleven).startswith("iot.common")
         for start in range(0, 100, 10):
-            tags = self.wanted(**{f"k{n}": "v" for n in range(start, start + 10)})
+            tags = self.tag_list(**{f"k{n}": "v" for n in range(start, start + 10)})
             api.call("CreateProductTags", ProductKey=key, ProductTag=tags)
-        assert len(self.tags(api, key)) == 100
-        full = api.refused("CreateProductTags", ProductKey=key, ProductTag=self.wanted(more="v"))
-        assert full == "iot.common.InvalidFormattedParameter"
+        assert len(self.list_tags(api, key)) == 100
+        error = api.error_code("CreateProductTags", ProductKey=key, ProductTag=self.tag_list(more="v"))
+        assert error == "iot.common.InvalidFormattedParameter"
 
-    def test_products_by_any_of_the_tags(self, api: Api, clock: ManualClock) -> None:
+    def test_products_are_found_by_any_of_the_tags(self, api: Api, clock: ManualClock) -> None:
         keys = {}
         for name, tags in (
             ("lamps", {"city": "Ulm"}),
             ("meters", {"city": "Bonn", "kind": "gas"}),
             ("locks", {}),
         ):
-            keys[name] = api.product(name)
+            keys[name] = api.create_product(name)
             clock.advance(1)
             if tags:
-                api.call("CreateProductTags", ProductKey=keys[name], ProductTag=self.wanted(**tags))
+                api.call("CreateProductTags", ProductKey=keys[name], ProductTag=self.tag_list(**tags))
 
-        def found(*tags: dict[str, str]) -> list[str]:
-            answer = api.call("ListProductByTags", ProductTag=list(tags))
-            return [p["ProductName"] for p in answer["ProductInfos"]["ProductInfo"]]
+        def find(*tags: dict[str, str]) -> list[str]:
+            response = api.call("ListProductByTags", ProductTag=list(tags))
+            return [p["ProductName"] for p in response["ProductInfos"]["ProductInfo"]]
 
-        assert found({"TagKey": "city"}) == ["meters", "lamps"]
-        assert found({"TagKey": "city", "TagValue": "Ulm"}) == ["lamps"]
-        assert found({"TagKey": "city", "TagValue": "Ulm"}, {"TagKey": "kind"}) == ["meters", "lamps"]
-        assert found({"TagKey": "nothing"}) == []
+        assert find({"TagKey": "city"}) == ["meters", "lamps"]
+        assert find({"TagKey": "city", "TagValue": "Ulm"}) == ["lamps"]
+        assert find({"TagKey": "city", "TagValue": "Ulm"}, {"TagKey": "kind"}) == ["meters", "lamps"]
+        assert find({"TagKey": "nothing"}) == []
 
-    def test_tags_go_with_their_product(self, api: Api) -> None:
-        key = api.product()
-        api.call("CreateProductTags", ProductKey=key, ProductTag=self.wanted(city="Ulm"))
+    def test_tags_are_deleted_with_their_product(self, api: Api) -> None:
+        key = api.create_product()
+        api.call("CreateProductTags", ProductKey=key, ProductTag=self.tag_list(city="Ulm"))
         api.call("DeleteProduct", ProductKey=key)
         assert (
             api.call("ListProductByTags", ProductTag=[{"TagKey": "city"}])["ProductInfos"]["ProductInfo"]

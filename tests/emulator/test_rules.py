@@ -19,39 +19,39 @@ POST = "+/thing/event/property/post"
 @pytest.fixture
 def meters(api: Api) -> str:
     """A product with a device."""
-    key = api.product("Meters")
-    api.device(key, "meter-1")
+    key = api.create_product("Meters")
+    api.register_device(key, "meter-1")
     return key
 
 
-def rule(api: Api, name: str = "rule_1", **params: Any) -> int:
-    """A new rule's id."""
+def create_rule(api: Api, name: str = "rule_1", **params: Any) -> int:
+    """Create a rule; return its ID."""
     return api.call("CreateRule", Name=name, **params)["RuleId"]
 
 
-def ready(api: Api, key: str, name: str = "rule_1", **params: Any) -> int:
-    """A rule with SQL and an action."""
-    rule_id = rule(
+def create_ready_rule(api: Api, key: str, name: str = "rule_1", **params: Any) -> int:
+    """Create a rule with SQL and an action; return its ID."""
+    rule_id = create_rule(
         api, name, **{"ProductKey": key, "ShortTopic": POST, "Select": SELECT, "TopicType": 0, **params}
     )
-    action(api, rule_id, "MNS", {"themeName": "meters", "regionName": "cn-shanghai", "role": ROLE})
+    create_action(api, rule_id, "MNS", {"themeName": "meters", "regionName": "cn-shanghai", "role": ROLE})
     return rule_id
 
 
-def action(api: Api, rule_id: int, kind: str, configuration: dict[str, Any], **params: Any) -> int:
-    """A new action's id."""
+def create_action(api: Api, rule_id: int, kind: str, configuration: dict[str, Any], **params: Any) -> int:
+    """Create an action; return its ID."""
     return api.call(
         "CreateRuleAction", RuleId=rule_id, Type=kind, Configuration=json.dumps(configuration), **params
     )["ActionId"]
 
 
-def info(api: Api, rule_id: int) -> dict[str, Any]:
+def get_rule(api: Api, rule_id: int) -> dict[str, Any]:
     return api.call("GetRule", RuleId=rule_id)["RuleInfo"]
 
 
 class TestRules:
-    def test_a_rule_is_found_with_what_was_given(self, api: Api, meters: str) -> None:
-        rule_id = rule(
+    def test_a_created_rule_is_found_with_its_values(self, api: Api, meters: str) -> None:
+        rule_id = create_rule(
             api,
             "hot_rooms",
             ProductKey=meters,
@@ -62,26 +62,26 @@ class TestRules:
             RuleDesc="Where it is hot",
             DataType="JSON",
         )
-        found = info(api, rule_id)
-        assert {name: found[name] for name in ("Id", "Name", "Status", "DataType", "TopicType")} == {
+        rule = get_rule(api, rule_id)
+        assert {name: rule[name] for name in ("Id", "Name", "Status", "DataType", "TopicType")} == {
             "Id": rule_id,
             "Name": "hot_rooms",
             "Status": "STOP",
             "DataType": "JSON",
             "TopicType": 0,
         }
-        assert (found["ShortTopic"], found["Topic"]) == (POST, f"/sys/{meters}/{POST}")
-        assert (found["Select"], found["Where"]) == (SELECT, "Temperature > 35")
-        assert (found["UtcCreated"], found["Created"]) == (
+        assert (rule["ShortTopic"], rule["Topic"]) == (POST, f"/sys/{meters}/{POST}")
+        assert (rule["Select"], rule["Where"]) == (SELECT, "Temperature > 35")
+        assert (rule["UtcCreated"], rule["Created"]) == (
             "2026-09-21T14:13:20.000Z",
             "Mon Sep 21 22:13:20 CST 2026",
         )
-        assert found["CreateUserId"] > 10**15
+        assert rule["CreateUserId"] > 10**15
 
-    def test_a_rule_may_begin_as_a_name(self, api: Api) -> None:
-        found = info(api, rule(api))
-        assert (found["TopicType"], found["Status"]) == (-1, "STOP")
-        assert "Topic" not in found
+    def test_a_rule_needs_only_a_name(self, api: Api) -> None:
+        rule = get_rule(api, create_rule(api))
+        assert (rule["TopicType"], rule["Status"]) == (-1, "STOP")
+        assert "Topic" not in rule
 
     @pytest.mark.parametrize(
         ("topic", "topic_type", "short"),
@@ -93,12 +93,12 @@ class TestRules:
             ("/as/mqtt/status/{key}/+", 2, "+"),
         ],
     )
-    def test_a_whole_topic_tells_the_rest(
+    def test_a_full_topic_sets_product_type_and_short_topic(
         self, api: Api, meters: str, topic: str, topic_type: int, short: str
     ) -> None:
-        found = info(api, rule(api, Topic=topic.format(key=meters)))
-        assert (found["ProductKey"], found["TopicType"], found["ShortTopic"]) == (meters, topic_type, short)
-        assert found["Topic"] == topic.format(key=meters)
+        rule = get_rule(api, create_rule(api, Topic=topic.format(key=meters)))
+        assert (rule["ProductKey"], rule["TopicType"], rule["ShortTopic"]) == (meters, topic_type, short)
+        assert rule["Topic"] == topic.format(key=meters)
 
     @pytest.mark.parametrize(
         ("change", "code"),
@@ -121,90 +121,94 @@ class TestRules:
             ({"Name": None}, "MissingName"),
         ],
     )
-    def test_what_cannot_be_made(self, api: Api, meters: str, change: dict[str, Any], code: str) -> None:
+    def test_invalid_rules_are_refused(
+        self, api: Api, meters: str, change: dict[str, Any], code: str
+    ) -> None:
         params = {"Name": "rule_1", "ProductKey": meters, "ShortTopic": POST, "TopicType": 0, **change}
-        assert api.refused("CreateRule", **params) == code
+        assert api.error_code("CreateRule", **params) == code
 
-    def test_names_are_unique(self, api: Api, other: Api) -> None:
-        rule(api)
-        assert api.refused("CreateRule", Name="rule_1") == "iot.rule.RuleNameIsAlreadyExisted"
-        second = rule(api, "rule_2")
-        assert api.refused("UpdateRule", RuleId=second, Name="rule_1") == "iot.rule.RuleNameIsAlreadyExisted"
-        rule(other)
+    def test_names_are_unique(self, api: Api, other_api: Api) -> None:
+        create_rule(api)
+        assert api.error_code("CreateRule", Name="rule_1") == "iot.rule.RuleNameIsAlreadyExisted"
+        second = create_rule(api, "rule_2")
+        assert (
+            api.error_code("UpdateRule", RuleId=second, Name="rule_1") == "iot.rule.RuleNameIsAlreadyExisted"
+        )
+        create_rule(other_api)
 
-    def test_what_is_sent_is_changed(self, api: Api, meters: str) -> None:
-        rule_id = rule(api, ProductKey=meters, ShortTopic=POST, Select="*", Where="a > 1")
+    def test_only_sent_values_are_changed(self, api: Api, meters: str) -> None:
+        rule_id = create_rule(api, ProductKey=meters, ShortTopic=POST, Select="*", Where="a > 1")
         api.clock.advance(60)
         api.call(
             "UpdateRule", RuleId=rule_id, Name="renamed", Where="", ShortTopic="+/user/update", TopicType=1
         )
-        found = info(api, rule_id)
-        assert (found["Name"], found["Select"], "Where" in found) == ("renamed", "*", False)
-        assert (found["Topic"], found["TopicType"]) == (f"/{meters}/+/user/update", 1)
-        assert found["UtcModified"] > found["UtcCreated"]
+        rule = get_rule(api, rule_id)
+        assert (rule["Name"], rule["Select"], "Where" in rule) == ("renamed", "*", False)
+        assert (rule["Topic"], rule["TopicType"]) == (f"/{meters}/+/user/update", 1)
+        assert rule["UtcModified"] > rule["UtcCreated"]
 
-    def test_newest_first_in_pages(self, api: Api) -> None:
+    def test_rules_are_listed_newest_first(self, api: Api) -> None:
         for number in range(3):
-            rule(api, f"rule_{number}", ResourceGroupId="rg-1" if number else None)
+            create_rule(api, f"rule_{number}", ResourceGroupId="rg-1" if number else None)
         page = api.call("ListRule", CurrentPage=1, PageSize=2)
-        assert [found["Name"] for found in page["Data"]["RuleInfo"]] == ["rule_2", "rule_1"]
+        assert [rule["Name"] for rule in page["Data"]["RuleInfo"]] == ["rule_2", "rule_1"]
         assert (page["Page"], page["PageSize"], page["Total"]) == (1, 2, 3)
         assert api.call("ListRule", CurrentPage=1, ResourceGroupId="rg-1")["Total"] == 2
-        assert api.refused("ListRule", CurrentPage=1001) == "iot.common.InvalidPageParams"
-        assert api.refused("ListRule") == "MissingCurrentPage"
+        assert api.error_code("ListRule", CurrentPage=1001) == "iot.common.InvalidPageParams"
+        assert api.error_code("ListRule") == "MissingCurrentPage"
 
     def test_a_deleted_rule_is_gone_with_its_actions(self, api: Api, meters: str) -> None:
-        rule_id = ready(api, meters)
-        (listed,) = api.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]["RuleActionInfo"]
+        rule_id = create_ready_rule(api, meters)
+        (listed_action,) = api.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]["RuleActionInfo"]
         api.call("DeleteRule", RuleId=rule_id)
         for operation in ("GetRule", "DeleteRule", "StartRule", "StopRule", "UpdateRule", "ListRuleActions"):
-            assert api.refused(operation, RuleId=rule_id) == "iot.rule.NotFoundRule"
-            assert api.refused(operation) == "MissingRuleId"
-        assert api.refused("GetRuleAction", ActionId=listed["Id"]) == "iot.rule.NotFoundRuleAction"
+            assert api.error_code(operation, RuleId=rule_id) == "iot.rule.NotFoundRule"
+            assert api.error_code(operation) == "MissingRuleId"
+        assert api.error_code("GetRuleAction", ActionId=listed_action["Id"]) == "iot.rule.NotFoundRuleAction"
 
-    def test_a_thousand_rules_and_no_more(self, api: Api, emulator: Emulator) -> None:
-        rule(api)
+    def test_an_account_has_at_most_a_thousand_rules(self, api: Api, emulator: Emulator) -> None:
+        create_rule(api)
         with emulator.store.write() as db:
             db.executemany(
                 "INSERT INTO rules (account, instance, name, created, modified)"
                 " SELECT account, instance, ?, 0, 0 FROM rules WHERE name = 'rule_1'",
                 [(f"more_{number}",) for number in range(999)],
             )
-        assert api.refused("CreateRule", Name="one_more") == "iot.rule.RuleCountExceedMax"
+        assert api.error_code("CreateRule", Name="one_more") == "iot.rule.RuleCountExceedMax"
 
 
 class TestRunning:
-    def test_start_and_stop(self, api: Api, meters: str) -> None:
-        rule_id = ready(api, meters)
+    def test_a_rule_is_started_and_stopped(self, api: Api, meters: str) -> None:
+        rule_id = create_ready_rule(api, meters)
         api.call("StartRule", RuleId=rule_id)
-        assert info(api, rule_id)["Status"] == "RUNNING"
-        assert api.refused("StartRule", RuleId=rule_id) == "iot.ruleng.RuleAlreadyIsStarted"
+        assert get_rule(api, rule_id)["Status"] == "RUNNING"
+        assert api.error_code("StartRule", RuleId=rule_id) == "iot.ruleng.RuleAlreadyIsStarted"
         for _ in range(2):
             api.call("StopRule", RuleId=rule_id)
-            assert info(api, rule_id)["Status"] == "STOP"
+            assert get_rule(api, rule_id)["Status"] == "STOP"
 
     def test_a_rule_needs_sql_and_an_action_to_start(self, api: Api, meters: str) -> None:
-        rule_id = rule(api, ProductKey=meters, Select=SELECT)
-        assert api.refused("StartRule", RuleId=rule_id) == "iot.rule.NullSqlForRule"
+        rule_id = create_rule(api, ProductKey=meters, Select=SELECT)
+        assert api.error_code("StartRule", RuleId=rule_id) == "iot.rule.NullSqlForRule"
         api.call("UpdateRule", RuleId=rule_id, ProductKey=meters, ShortTopic=POST)
-        assert api.refused("StartRule", RuleId=rule_id) == "iot.rule.NullForwardDestForRule"
-        action(
+        assert api.error_code("StartRule", RuleId=rule_id) == "iot.rule.NullForwardDestForRule"
+        create_action(
             api,
             rule_id,
             "FC",
             {"serviceName": "s", "functionName": "f", "regionName": "cn-beijing", "role": ROLE},
         )
         api.call("StartRule", RuleId=rule_id)
-        assert api.refused("UpdateRule", RuleId=rule_id, Select="") == "iot.rule.NullSqlForRule"
+        assert api.error_code("UpdateRule", RuleId=rule_id, Select="") == "iot.rule.NullSqlForRule"
 
-    def test_a_deleted_product_stops_its_rules_and_takes_their_topic(self, api: Api) -> None:
-        key = api.product("Short_lived")
-        rule_id = ready(api, key)
+    def test_rules_of_a_deleted_product_stop_and_lose_their_topic(self, api: Api) -> None:
+        key = api.create_product("Short_lived")
+        rule_id = create_ready_rule(api, key)
         api.call("StartRule", RuleId=rule_id)
         api.call("DeleteProduct", ProductKey=key)
-        found = info(api, rule_id)
-        assert (found["Status"], found["TopicType"], "Topic" in found) == ("STOP", -1, False)
-        assert api.refused("StartRule", RuleId=rule_id) == "iot.rule.NullSqlForRule"
+        rule = get_rule(api, rule_id)
+        assert (rule["Status"], rule["TopicType"], "Topic" in rule) == ("STOP", -1, False)
+        assert api.error_code("StartRule", RuleId=rule_id) == "iot.rule.NullSqlForRule"
 
 
 GOOD_SELECTS = [
@@ -249,28 +253,30 @@ BAD_WHERES = ["a >", "= 3", "a and", "a not", "a in 1", "a between 1", "a is 3",
 
 class TestSql:
     @pytest.mark.parametrize("select", GOOD_SELECTS)
-    def test_selects_that_can_be_read(self, api: Api, select: str) -> None:
-        assert info(api, rule(api, Select=select))["Select"] == select
+    def test_valid_selects_are_accepted(self, api: Api, select: str) -> None:
+        assert get_rule(api, create_rule(api, Select=select))["Select"] == select
 
     @pytest.mark.parametrize("select", BAD_SELECTS)
-    def test_selects_that_cannot(self, api: Api, select: str) -> None:
-        assert api.refused("CreateRule", Name="r", Select=select) == "iot.messagebroker.IncorrectRuleSql"
+    def test_invalid_selects_are_refused(self, api: Api, select: str) -> None:
+        assert api.error_code("CreateRule", Name="r", Select=select) == "iot.messagebroker.IncorrectRuleSql"
 
     @pytest.mark.parametrize("where", GOOD_WHERES)
-    def test_conditions_that_can_be_read(self, api: Api, where: str) -> None:
-        assert info(api, rule(api, Where=where))["Where"] == where
+    def test_valid_conditions_are_accepted(self, api: Api, where: str) -> None:
+        assert get_rule(api, create_rule(api, Where=where))["Where"] == where
 
     @pytest.mark.parametrize("where", BAD_WHERES)
-    def test_conditions_that_cannot(self, api: Api, where: str) -> None:
-        assert api.refused("CreateRule", Name="r", Where=where) == "iot.messagebroker.IncorrectRuleSql"
+    def test_invalid_conditions_are_refused(self, api: Api, where: str) -> None:
+        assert api.error_code("CreateRule", Name="r", Where=where) == "iot.messagebroker.IncorrectRuleSql"
 
     def test_binary_data_has_no_fields(self, api: Api) -> None:
-        rule(api, DataType="BINARY", Select="*, deviceName() as d, to_hex(*) as raw", Where="topic(2) = 'x'")
-        refused = api.refused("CreateRule", Name="r", DataType="BINARY", Select="a")
-        assert refused == "iot.messagebroker.IncorrectRuleSql"
+        create_rule(
+            api, DataType="BINARY", Select="*, deviceName() as d, to_hex(*) as raw", Where="topic(2) = 'x'"
+        )
+        error = api.error_code("CreateRule", Name="r", DataType="BINARY", Select="a")
+        assert error == "iot.messagebroker.IncorrectRuleSql"
 
 
-def region(**more: Any) -> dict[str, Any]:
+def with_region(**more: Any) -> dict[str, Any]:
     return {"regionName": "cn-shanghai", "role": ROLE, **more}
 
 
@@ -279,20 +285,20 @@ OTS_KEYS = [
     {"columnType": "INTEGER", "columnName": "id", "columnValue": "", "option": "AUTO_INCREMENT"},
 ]
 CONFIGURATIONS = {
-    "MNS": region(themeName="t"),
-    "FC": region(serviceName="s", functionName="f"),
-    "OTS": region(instanceName="i", tableName="t", primaryKeys=OTS_KEYS),
-    "DATAHUB": region(
+    "MNS": with_region(themeName="t"),
+    "FC": with_region(serviceName="s", functionName="f"),
+    "OTS": with_region(instanceName="i", tableName="t", primaryKeys=OTS_KEYS),
+    "DATAHUB": with_region(
         projectName="p",
         topicName="t",
         schemaVals=[{"name": "n", "value": "${n}", "type": "STRING"}],
     ),
-    "ONS": region(instanceId="MQ_1", topic="t", tag="x"),
+    "ONS": with_region(instanceId="MQ_1", topic="t", tag="x"),
 }
 
 
 def without(kind: str, *path: Any) -> tuple[str, dict[str, Any]]:
-    """A configuration without one of its parts."""
+    """Return a configuration without one of its parts."""
     config = json.loads(json.dumps(CONFIGURATIONS[kind]))
     part = config
     for step in path[:-1]:
@@ -303,17 +309,17 @@ def without(kind: str, *path: Any) -> tuple[str, dict[str, Any]]:
 
 class TestActions:
     @pytest.mark.parametrize("kind", CONFIGURATIONS)
-    def test_an_action_is_found_with_what_was_given(self, api: Api, kind: str) -> None:
-        rule_id = rule(api)
-        action_id = action(api, rule_id, kind, CONFIGURATIONS[kind])
-        found = api.call("GetRuleAction", ActionId=action_id)["RuleActionInfo"]
-        assert (found["Id"], found["RuleId"], found["Type"]) == (action_id, rule_id, kind)
-        assert found["ErrorActionFlag"] is False
-        configuration = json.loads(found["Configuration"])
+    def test_a_created_action_is_found_with_its_values(self, api: Api, kind: str) -> None:
+        rule_id = create_rule(api)
+        action_id = create_action(api, rule_id, kind, CONFIGURATIONS[kind])
+        action = api.call("GetRuleAction", ActionId=action_id)["RuleActionInfo"]
+        assert (action["Id"], action["RuleId"], action["Type"]) == (action_id, rule_id, kind)
+        assert action["ErrorActionFlag"] is False
+        configuration = json.loads(action["Configuration"])
         assert configuration.pop("uid")
         assert configuration == CONFIGURATIONS[kind]
-        (listed,) = api.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]["RuleActionInfo"]
-        assert listed == {**found, "Status": "STOP"}
+        (listed_action,) = api.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]["RuleActionInfo"]
+        assert listed_action == {**action, "Status": "STOP"}
 
     @pytest.mark.parametrize(
         ("topic", "topic_type"),
@@ -324,14 +330,18 @@ class TestActions:
             ("/sys/{key}/${{deviceName}}/thing/service/reboot", 0),
         ],
     )
-    def test_to_another_topic(self, api: Api, meters: str, topic: str, topic_type: int) -> None:
-        action(api, rule(api), "REPUBLISH", {"topic": topic.format(key=meters), "topicType": topic_type})
+    def test_an_action_forwards_to_another_topic(
+        self, api: Api, meters: str, topic: str, topic_type: int
+    ) -> None:
+        create_action(
+            api, create_rule(api), "REPUBLISH", {"topic": topic.format(key=meters), "topicType": topic_type}
+        )
 
-    def test_to_a_consumer_group(self, api: Api) -> None:
+    def test_an_action_forwards_to_a_consumer_group(self, api: Api) -> None:
         group_id = api.call("CreateConsumerGroup", GroupName="billing")["GroupId"]
-        action(api, rule(api), "AMQP", {"groupId": group_id})
+        create_action(api, create_rule(api), "AMQP", {"groupId": group_id})
         assert (
-            api.refused("DeleteConsumerGroup", GroupId=group_id)
+            api.error_code("DeleteConsumerGroup", GroupId=group_id)
             == "iot.consumer.group.DeleteConsumerGroupFailed"
         )
 
@@ -347,17 +357,17 @@ class TestActions:
             ("", 1, "iot.messagebroker.NullTopicName"),
         ],
     )
-    def test_topics_that_cannot_be_reached(
+    def test_invalid_target_topics_are_refused(
         self, api: Api, meters: str, topic: str, topic_type: int, code: str
     ) -> None:
         configuration = json.dumps({"topic": topic.format(key=meters), "topicType": topic_type})
-        refused = api.refused(
-            "CreateRuleAction", RuleId=rule(api), Type="REPUBLISH", Configuration=configuration
+        error = api.error_code(
+            "CreateRuleAction", RuleId=create_rule(api), Type="REPUBLISH", Configuration=configuration
         )
-        assert refused == code
+        assert error == code
 
     @pytest.mark.parametrize(
-        ("made", "code"),
+        ("type_and_configuration", "code"),
         [
             (without("MNS", "themeName"), "iot.ruleng.NullTopicNameInMns"),
             (without("MNS", "regionName"), "iot.ruleng.IncorrectRegionName"),
@@ -376,7 +386,7 @@ class TestActions:
             (without("ONS", "instanceId"), "iot.ruleng.InstanceNotFound"),
             (without("ONS", "topic"), "iot.messagebroker.NullTopicName"),
             (
-                ("ONS", region(instanceId="i", topic="t", tag="x" * 129)),
+                ("ONS", with_region(instanceId="i", topic="t", tag="x" * 129)),
                 "iot.ruleng.InvalidFormattedTagInConfiguration",
             ),
             (("AMQP", {"groupId": "none"}), "iot.consumer.group.ConsumerGroupNotExist"),
@@ -384,74 +394,84 @@ class TestActions:
             (("RDS", {"x": 1}), "iot.rule.IncorrentRuleActionType"),
         ],
     )
-    def test_configurations_that_lack_something(
-        self, api: Api, made: tuple[str, dict[str, Any]], code: str
+    def test_incomplete_configurations_are_refused(
+        self, api: Api, type_and_configuration: tuple[str, dict[str, Any]], code: str
     ) -> None:
-        kind, configuration = made
-        refused = api.refused(
-            "CreateRuleAction", RuleId=rule(api), Type=kind, Configuration=json.dumps(configuration)
+        kind, configuration = type_and_configuration
+        error = api.error_code(
+            "CreateRuleAction", RuleId=create_rule(api), Type=kind, Configuration=json.dumps(configuration)
         )
-        assert refused == code
+        assert error == code
 
     @pytest.mark.parametrize("configuration", ["{", "[]", '"x"'])
-    def test_a_configuration_is_a_json_object(self, api: Api, configuration: str) -> None:
-        refused = api.refused("CreateRuleAction", RuleId=rule(api), Type="MNS", Configuration=configuration)
-        assert refused == "iot.ruleng.RuleActionConfigurationIsNotJson"
+    def test_a_configuration_must_be_a_json_object(self, api: Api, configuration: str) -> None:
+        error = api.error_code(
+            "CreateRuleAction", RuleId=create_rule(api), Type="MNS", Configuration=configuration
+        )
+        assert error == "iot.ruleng.RuleActionConfigurationIsNotJson"
 
-    def test_ten_actions_all_different(self, api: Api) -> None:
-        rule_id = rule(api)
+    def test_a_rule_has_at_most_ten_different_actions(self, api: Api) -> None:
+        rule_id = create_rule(api)
         for number in range(10):
-            action(api, rule_id, "MNS", region(themeName=f"t{number}"))
+            create_action(api, rule_id, "MNS", with_region(themeName=f"t{number}"))
         params = {"RuleId": rule_id, "Type": "MNS"}
-        more = api.refused("CreateRuleAction", **params, Configuration=json.dumps(region(themeName="t10")))
+        more = api.error_code(
+            "CreateRuleAction", **params, Configuration=json.dumps(with_region(themeName="t10"))
+        )
         assert more == "iot.rule.TooManyRuleAction"
         (first, *_) = api.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]["RuleActionInfo"]
         api.call("DeleteRuleAction", ActionId=first["Id"])
-        same = api.refused("CreateRuleAction", **params, Configuration=json.dumps(region(themeName="t5")))
-        assert same == "iot.rule.RuleActionIsAlreadyCreated"
+        error = api.error_code(
+            "CreateRuleAction", **params, Configuration=json.dumps(with_region(themeName="t5"))
+        )
+        assert error == "iot.rule.RuleActionIsAlreadyCreated"
 
-    def test_one_action_for_errors(self, api: Api) -> None:
-        rule_id = rule(api)
-        action_id = action(api, rule_id, "MNS", region(themeName="errors"), ErrorActionFlag=True)
+    def test_a_rule_has_one_action_for_errors(self, api: Api) -> None:
+        rule_id = create_rule(api)
+        action_id = create_action(api, rule_id, "MNS", with_region(themeName="errors"), ErrorActionFlag=True)
         assert api.call("GetRuleAction", ActionId=action_id)["RuleActionInfo"]["ErrorActionFlag"] is True
         second = {"RuleId": rule_id, "ErrorActionFlag": True}
-        more = api.refused(
+        more = api.error_code(
             "CreateRuleAction", **second, Type="FC", Configuration=json.dumps(CONFIGURATIONS["FC"])
         )
         assert more == "iot.ruleng.OnlyAllowOneErrorAction"
-        table = api.refused(
+        error = api.error_code(
             "CreateRuleAction", **second, Type="OTS", Configuration=json.dumps(CONFIGURATIONS["OTS"])
         )
-        assert table == "iot.ruleng.IncorrectActionTypeForError"
+        assert error == "iot.ruleng.IncorrectActionTypeForError"
 
-    def test_binary_data_cannot_go_to_a_table(self, api: Api) -> None:
-        rule_id = rule(api, DataType="BINARY")
+    def test_binary_data_cannot_be_forwarded_to_a_table(self, api: Api) -> None:
+        rule_id = create_rule(api, DataType="BINARY")
         configuration = json.dumps(CONFIGURATIONS["OTS"])
-        refused = api.refused("CreateRuleAction", RuleId=rule_id, Type="OTS", Configuration=configuration)
-        assert refused == "iot.rule.IncorrentRuleActionType"
+        error = api.error_code("CreateRuleAction", RuleId=rule_id, Type="OTS", Configuration=configuration)
+        assert error == "iot.rule.IncorrentRuleActionType"
 
-    def test_an_action_is_changed_as_a_whole(self, api: Api) -> None:
-        action_id = action(api, rule(api), "MNS", CONFIGURATIONS["MNS"])
+    def test_an_update_replaces_the_whole_action(self, api: Api) -> None:
+        action_id = create_action(api, create_rule(api), "MNS", CONFIGURATIONS["MNS"])
         api.call(
             "UpdateRuleAction", ActionId=action_id, Type="FC", Configuration=json.dumps(CONFIGURATIONS["FC"])
         )
-        found = api.call("GetRuleAction", ActionId=action_id)["RuleActionInfo"]
-        assert (found["Type"], json.loads(found["Configuration"])["serviceName"]) == ("FC", "s")
-        bad = api.refused("UpdateRuleAction", ActionId=action_id, Type="MNS", Configuration='{"x": 1}')
-        assert bad == "iot.ruleng.NullTopicNameInMns"
+        action = api.call("GetRuleAction", ActionId=action_id)["RuleActionInfo"]
+        assert (action["Type"], json.loads(action["Configuration"])["serviceName"]) == ("FC", "s")
+        error = api.error_code("UpdateRuleAction", ActionId=action_id, Type="MNS", Configuration='{"x": 1}')
+        assert error == "iot.ruleng.NullTopicNameInMns"
 
-    def test_actions_that_do_not_exist(self, api: Api, other: Api) -> None:
-        action_id = action(api, rule(api), "MNS", CONFIGURATIONS["MNS"])
-        for caller, wanted in ((api, 1), (other, action_id)):
+    def test_unknown_actions_are_refused(self, api: Api, other_api: Api) -> None:
+        action_id = create_action(api, create_rule(api), "MNS", CONFIGURATIONS["MNS"])
+        for caller, action_id_of_call in ((api, 1), (other_api, action_id)):
             for operation in ("GetRuleAction", "DeleteRuleAction"):
-                assert caller.refused(operation, ActionId=wanted) == "iot.rule.NotFoundRuleAction"
-            changed = caller.refused("UpdateRuleAction", ActionId=wanted, Type="MNS", Configuration="{}")
-            assert changed == "iot.rule.NotFoundRuleAction"
+                assert (
+                    caller.error_code(operation, ActionId=action_id_of_call) == "iot.rule.NotFoundRuleAction"
+                )
+            error = caller.error_code(
+                "UpdateRuleAction", ActionId=action_id_of_call, Type="MNS", Configuration="{}"
+            )
+            assert error == "iot.rule.NotFoundRuleAction"
         for operation in ("GetRuleAction", "DeleteRuleAction"):
-            assert api.refused(operation) == "MissingActionId"
-        assert api.refused("UpdateRuleAction", ActionId=1, Type="MNS") == "MissingConfiguration"
+            assert api.error_code(operation) == "MissingActionId"
+        assert api.error_code("UpdateRuleAction", ActionId=1, Type="MNS") == "MissingConfiguration"
         assert (
-            api.refused("CreateRuleAction", RuleId=1, Type="MNS", Configuration="{}")
+            api.error_code("CreateRuleAction", RuleId=1, Type="MNS", Configuration="{}")
             == "iot.rule.NotFoundRule"
         )
 
@@ -462,17 +482,17 @@ class TestDataSources:
         for topic in topics:
             api.call("CreateDataSourceItem", DataSourceId=1001, Topic=topic)
         api.call("CreateDataSourceItem", DataSourceId=1002, Topic=topics[0])
-        listed = api.call("ListDataSourceItem", DataSourceId=1001, Page=1, PageSize=10)
-        items = listed["DataSourceItems"]["dataSourceItem"]
+        page = api.call("ListDataSourceItem", DataSourceId=1001, Page=1, PageSize=10)
+        items = page["DataSourceItems"]["dataSourceItem"]
         assert [item["Topic"] for item in items] == topics
         assert items[0]["ProductKey"] == meters
-        assert (listed["Page"], listed["PageSize"], listed["Total"]) == (1, 10, 2)
+        assert (page["Page"], page["PageSize"], page["Total"]) == (1, 10, 2)
         assert api.call("ListDataSourceItem", DataSourceId=1001, SearchName="thing")["Total"] == 1
         item_id = items[0]["DataSourceItemId"]
         api.call("DeleteDataSourceItem", DataSourceId=1001, DataSourceItemId=item_id)
         assert api.call("ListDataSourceItem", DataSourceId=1001)["Total"] == 1
-        again = api.refused("DeleteDataSourceItem", DataSourceId=1001, DataSourceItemId=item_id)
-        assert again == "iot.ruleng.TopicNotFound"
+        error = api.error_code("DeleteDataSourceItem", DataSourceId=1001, DataSourceItemId=item_id)
+        assert error == "iot.ruleng.TopicNotFound"
 
     def test_a_topic_can_be_for_one_device(self, api: Api, meters: str) -> None:
         api.call(
@@ -486,8 +506,8 @@ class TestDataSources:
         (item,) = api.call("ListDataSourceItem", DataSourceId=1001)["DataSourceItems"]["dataSourceItem"]
         assert (item["ScopeType"], item["DeviceName"]) == ("DEVICE", "meter-1")
 
-    def test_a_deleted_product_takes_its_topics_with_it(self, api: Api) -> None:
-        key = api.product("Short_lived")
+    def test_the_topics_of_a_deleted_product_are_deleted(self, api: Api) -> None:
+        key = api.create_product("Short_lived")
         api.call("CreateDataSourceItem", DataSourceId=1001, Topic=f"/as/mqtt/status/{key}/+")
         api.call("DeleteProduct", ProductKey=key)
         assert api.call("ListDataSourceItem", DataSourceId=1001)["Total"] == 0
@@ -505,13 +525,15 @@ class TestDataSources:
             ({"ScopeType": "DEVICE", "ProductKey": "{key}"}, "iot.device.NullDeviceName"),
         ],
     )
-    def test_what_cannot_be_added(self, api: Api, meters: str, change: dict[str, Any], code: str) -> None:
+    def test_invalid_topics_are_refused(
+        self, api: Api, meters: str, change: dict[str, Any], code: str
+    ) -> None:
         params = {"DataSourceId": 1001, "Topic": "/as/mqtt/status/{key}/+", **change}
         params = {n: v.format(key=meters) if isinstance(v, str) else v for n, v in params.items()}
-        assert api.refused("CreateDataSourceItem", **params) == code
+        assert api.error_code("CreateDataSourceItem", **params) == code
 
-    def test_twice_is_once_too_often(self, api: Api, meters: str) -> None:
+    def test_a_topic_cannot_be_added_twice(self, api: Api, meters: str) -> None:
         topic = f"/as/mqtt/status/{meters}/+"
         api.call("CreateDataSourceItem", DataSourceId=1001, Topic=topic)
-        again = api.refused("CreateDataSourceItem", DataSourceId=1001, Topic=topic)
-        assert again == "iot.ruleng.TopicIsNotUnique"
+        error = api.error_code("CreateDataSourceItem", DataSourceId=1001, Topic=topic)
+        assert error == "iot.ruleng.TopicIsNotUnique"

@@ -1,4 +1,4 @@
-"""Device shadows: the document, its versions, and what is refused."""
+"""Device shadows: the document, its versions, and invalid updates."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def things(api, emulator, clock) -> Things:
 
 @pytest.fixture
 def key(things) -> str:
-    """A product of the basic edition: shadows need no thing model."""
-    return things.api.product("Shadowed")
+    """A product of the basic edition, because shadows need no thing model."""
+    return things.api.create_product("Shadowed")
 
 
 def message(desired: Any, version: Any = 1, **changes: Any) -> dict[str, Any]:
@@ -29,14 +29,14 @@ def update(things: Things, key: str, body: Any, **params: Any) -> None:
     things.call("UpdateDeviceShadow", ProductKey=key, DeviceName="d1", ShadowMessage=body, **params)
 
 
-def refused(things: Things, key: str, body: Any, **params: Any) -> str:
+def update_error(things: Things, key: str, body: Any, **params: Any) -> str:
     code = things.refused("UpdateDeviceShadow", ProductKey=key, DeviceName="d1", ShadowMessage=body, **params)
     return code.removeprefix("iot.messagebroker.")
 
 
 def shadow(things: Things, key: str) -> dict[str, Any]:
-    answer = things.call("GetDeviceShadow", ProductKey=key, DeviceName="d1")
-    return json.loads(answer["ShadowMessage"])
+    response = things.call("GetDeviceShadow", ProductKey=key, DeviceName="d1")
+    return json.loads(response["ShadowMessage"])
 
 
 def test_a_shadow_that_was_never_updated_is_empty(things, key):
@@ -44,7 +44,7 @@ def test_a_shadow_that_was_never_updated_is_empty(things, key):
     assert shadow(things, key) == {"method": "update", "state": {}, "version": 0}
 
 
-def test_what_is_wished_is_read_back_with_version_and_times(things, key, clock):
+def test_desired_values_are_returned_with_version_and_times(things, key, clock):
     things.device(key, status="OFFLINE")
     update(things, key, message({"color": "green"}))
     assert shadow(things, key) == {
@@ -56,7 +56,7 @@ def test_what_is_wished_is_read_back_with_version_and_times(things, key, clock):
     }
 
 
-def test_an_update_replaces_what_is_wished_unless_it_adds_to_it(things, key):
+def test_an_update_replaces_the_desired_values_unless_it_is_a_delta(things, key):
     things.device(key, status="OFFLINE")
     update(things, key, message({"color": "green", "level": 1}))
     update(things, key, message({"level": 2, "mode": {"a": [1]}}, 2), DeltaUpdate=True)
@@ -67,14 +67,14 @@ def test_an_update_replaces_what_is_wished_unless_it_adds_to_it(things, key):
 
 
 @pytest.mark.parametrize("version", [2, 1, 0])
-def test_the_version_has_to_be_later_than_the_present_one(things, key, version):
+def test_the_version_must_be_higher_than_the_present_one(things, key, version):
     things.device(key)
     update(things, key, message({"level": 1}, 2))
-    assert refused(things, key, message({"level": 9}, version)) == "InvalidVersionValueInShadowMessage"
+    assert update_error(things, key, message({"level": 9}, version)) == "InvalidVersionValueInShadowMessage"
     assert shadow(things, key)["state"]["desired"] == {"level": 1}
 
 
-def test_a_device_reports_what_is_wished_when_it_is_online_or_comes_back(things, key, clock):
+def test_a_device_reports_desired_values_when_it_is_online(things, key, clock):
     iot_id = things.device(key)
     update(things, key, message({"level": 1}))
     assert "reported" not in shadow(things, key)["state"]
@@ -113,19 +113,19 @@ def test_a_device_reports_what_is_wished_when_it_is_online_or_comes_back(things,
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_a_bad_document_is_refused_with_what_is_bad(things, key, body, code):
+def test_an_invalid_document_is_refused_with_its_code(things, key, body, code):
     things.device(key)
-    assert refused(things, key, body) == code
+    assert update_error(things, key, body) == code
     assert shadow(things, key)["version"] == 0
 
 
-def test_adding_cannot_pass_the_limits_either(things, key):
+def test_a_delta_cannot_exceed_the_limits(things, key):
     things.device(key)
     update(things, key, message({f"p{n}": n for n in range(128)}))
-    assert refused(things, key, message({"more": 1}, 2), DeltaUpdate=True) == "TooManyElementInDesire"
+    assert update_error(things, key, message({"more": 1}, 2), DeltaUpdate=True) == "TooManyElementInDesire"
 
 
-def test_the_device_is_named_and_there(things, key):
+def test_the_device_is_required_and_must_exist(things, key):
     for operation, params in (
         ("GetDeviceShadow", {}),
         ("UpdateDeviceShadow", {"ShadowMessage": message({"a": 1})}),

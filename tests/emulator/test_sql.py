@@ -1,4 +1,4 @@
-"""QueryDeviceBySQL: what can be asked, and what is refused."""
+"""QueryDeviceBySQL: valid and invalid statements."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HOUR = 3600
 
 @pytest.fixture
 def fleet(api: Api, emulator: Emulator, clock: ManualClock) -> str:
-    """A product with four devices made an hour apart: two of them active, some tagged, grouped, updated."""
-    key = api.product("Meters")
+    """A product with four devices, registered at intervals of an hour; some are active, have tags, groups and versions."""
+    key = api.create_product("Meters")
     start = clock.now()
     with emulator.store.write() as db:
         ids = insert_devices(
@@ -53,23 +53,23 @@ def fleet(api: Api, emulator: Emulator, clock: ManualClock) -> str:
         )
     api.call("SaveDeviceProp", IotId=ids[0], Props={"city": "Ulm", "kind": "gas"})
     api.call("SaveDeviceProp", IotId=ids[1], Props={"city": "Bonn", "kind": "Ulm"})
-    group = api.group("plant")
+    group = api.create_group("plant")
     api.call(
         "BatchAddDeviceGroupRelations", GroupId=group, Device=[{"ProductKey": key, "DeviceName": "meter-b1"}]
     )
     return key
 
 
-def ask(api: Api, where: str, select: str = "*") -> list[dict[str, Any]]:
+def query(api: Api, where: str, select: str = "*") -> list[dict[str, Any]]:
     return api.call("QueryDeviceBySQL", SQL=f"SELECT {select} FROM device WHERE {where}")["Data"]
 
 
-def names(api: Api, where: str) -> list[str]:
-    return [device["DeviceName"] for device in ask(api, where)]
+def query_names(api: Api, where: str) -> list[str]:
+    return [device["DeviceName"] for device in query(api, where)]
 
 
 @pytest.mark.parametrize(
-    ("where", "found"),
+    ("where", "expected"),
     [
         ('name = "meter-a1"', ["meter-a1"]),
         ("name = 'meter-a1'", ["meter-a1"]),
@@ -104,22 +104,22 @@ def names(api: Api, where: str) -> list[str]:
         ('name = "nobody"', []),
     ],
 )
-def test_conditions(api: Api, fleet: str, where: str, found: list[str]) -> None:
-    assert names(api, where) == found
+def test_devices_are_found_by_conditions(api: Api, fleet: str, where: str, expected: list[str]) -> None:
+    assert query_names(api, where) == expected
 
 
-def test_by_product_group_and_id(api: Api, fleet: str) -> None:
-    lamps = api.product("Lamps")
-    api.device(lamps, "lamp-1")
-    assert names(api, f'product_key = "{lamps}"') == ["lamp-1"]
+def test_devices_are_found_by_product_group_and_id(api: Api, fleet: str) -> None:
+    lamps = api.create_product("Lamps")
+    api.register_device(lamps, "lamp-1")
+    assert query_names(api, f'product_key = "{lamps}"') == ["lamp-1"]
     group = api.call("QueryDeviceGroupList")["Data"]["GroupInfo"][0]["GroupId"]
-    assert names(api, f'group.group_id = "{group}"') == ["meter-b1"]
-    (lamp,) = ask(api, f'product_key = "{lamps}"')
-    assert names(api, f'iot_id = "{lamp["IotId"]}"') == ["lamp-1"]
+    assert query_names(api, f'group.group_id = "{group}"') == ["meter-b1"]
+    (lamp,) = query(api, f'product_key = "{lamps}"')
+    assert query_names(api, f'iot_id = "{lamp["IotId"]}"') == ["lamp-1"]
 
 
-def test_everything_a_device_has(api: Api, fleet: str) -> None:
-    (device,) = ask(api, 'name = "meter-a2"')
+def test_a_device_has_all_its_fields(api: Api, fleet: str) -> None:
+    (device,) = query(api, 'name = "meter-a2"')
     assert device["Status"] == "ONLINE"
     assert device["ActiveTime"] == "2026-09-22 03:13:20.000"
     assert device["GmtCreate"] == "2026-09-21 23:13:20.000"
@@ -127,30 +127,32 @@ def test_everything_a_device_has(api: Api, fleet: str) -> None:
     assert {"ModuleName": "mcu", "FirmwareVersion": "2.0"} in device["OTAModules"]
     assert "Groups" not in device
     assert "Nickname" not in device
-    assert set(ask(api, 'name = "meter-b1"')[0]["Groups"][0]) == {"GroupId"}
+    assert set(query(api, 'name = "meter-b1"')[0]["Groups"][0]) == {"GroupId"}
 
 
-def test_only_the_fields_asked_for_and_always_the_id(api: Api, fleet: str) -> None:
-    (device,) = ask(api, 'name = "meter-a1"', "name, tag.tag_name")
+def test_only_the_selected_fields_and_the_id_are_returned(api: Api, fleet: str) -> None:
+    (device,) = query(api, 'name = "meter-a1"', "name, tag.tag_name")
     assert set(device) == {"IotId", "DeviceName", "Tags"}
 
 
-def test_counting(api: Api, fleet: str) -> None:
-    answer = api.call("QueryDeviceBySQL", SQL=f'select count(*) from device where product_key = "{fleet}"')
-    assert (answer["TotalCount"], answer["Data"]) == (4, [])
+def test_devices_are_counted(api: Api, fleet: str) -> None:
+    response = api.call("QueryDeviceBySQL", SQL=f'select count(*) from device where product_key = "{fleet}"')
+    assert (response["TotalCount"], response["Data"]) == (4, [])
 
 
 @pytest.mark.parametrize(
     ("where", "count"), [('status = "UNACTIVE"', 2), ('name like "meter%"', 3), ('status = "DISABLE"', 0)]
 )
-def test_counting_what_meets_conditions(api: Api, other: Api, fleet: str, where: str, count: int) -> None:
+def test_devices_are_counted_by_conditions(
+    api: Api, other_api: Api, fleet: str, where: str, count: int
+) -> None:
     sql = f"SELECT COUNT(*) FROM device WHERE {where}"
     assert api.call("QueryDeviceBySQL", SQL=sql)["TotalCount"] == count
-    assert other.call("QueryDeviceBySQL", SQL=sql)["TotalCount"] == 0
+    assert other_api.call("QueryDeviceBySQL", SQL=sql)["TotalCount"] == 0
 
 
 @pytest.mark.parametrize(
-    ("order", "found"),
+    ("order", "expected"),
     [
         ("gmt_create", ["meter-a1", "meter-a2", "meter-b1", "lamp"]),
         ("gmt_create desc", ["lamp", "meter-b1", "meter-a2", "meter-a1"]),
@@ -160,15 +162,15 @@ def test_counting_what_meets_conditions(api: Api, other: Api, fleet: str, where:
         ("gmt_create limit 3,50;", ["lamp"]),
     ],
 )
-def test_order_and_limit(api: Api, fleet: str, order: str, found: list[str]) -> None:
-    assert names(api, f'product_key = "{fleet}" order by {order}') == found
+def test_devices_are_ordered_and_limited(api: Api, fleet: str, order: str, expected: list[str]) -> None:
+    assert query_names(api, f'product_key = "{fleet}" order by {order}') == expected
 
 
-def test_twenty_unless_told(api: Api) -> None:
-    key = api.product()
-    api.devices(key, *(f"dev-{n}" for n in range(30)))
-    assert len(ask(api, f'product_key = "{key}"')) == 20
-    assert len(ask(api, f'product_key = "{key}" limit 50')) == 30
+def test_the_default_limit_is_twenty(api: Api) -> None:
+    key = api.create_product()
+    api.register_devices(key, *(f"dev-{n}" for n in range(30)))
+    assert len(query(api, f'product_key = "{key}"')) == 20
+    assert len(query(api, f'product_key = "{key}" limit 50')) == 30
 
 
 @pytest.mark.parametrize(
@@ -206,18 +208,18 @@ def test_twenty_unless_told(api: Api) -> None:
         ("SELECT * FROM device WHERE name = '" + "x" * 400 + "'", "Error"),
     ],
 )
-def test_refused(api: Api, sql: str, code: str) -> None:
-    assert api.refused("QueryDeviceBySQL", SQL=sql) == f"iot.devicesearch.InvalidSQL{code}"
+def test_invalid_statements_are_refused(api: Api, sql: str, code: str) -> None:
+    assert api.error_code("QueryDeviceBySQL", SQL=sql) == f"iot.devicesearch.InvalidSQL{code}"
 
 
-def test_no_statement(api: Api) -> None:
-    assert api.refused("QueryDeviceBySQL") == "MissingSQL"
+def test_a_missing_statement_is_refused(api: Api) -> None:
+    assert api.error_code("QueryDeviceBySQL") == "MissingSQL"
 
 
-def test_no_value_reaches_the_store_as_sql(api: Api, fleet: str) -> None:
-    assert names(api, "name = \"x' OR '1' = '1\"") == []
-    assert names(api, 'name = "\\" OR 1"') == []
+def test_values_are_never_executed_as_sql(api: Api, fleet: str) -> None:
+    assert query_names(api, "name = \"x' OR '1' = '1\"") == []
+    assert query_names(api, 'name = "\\" OR 1"') == []
 
 
-def test_other_accounts_devices_are_never_found(api: Api, other: Api, fleet: str) -> None:
-    assert names(other, 'name = "lamp" OR status != "x"') == []
+def test_other_accounts_devices_are_never_found(api: Api, other_api: Api, fleet: str) -> None:
+    assert query_names(other_api, 'name = "lamp" OR status != "x"') == []

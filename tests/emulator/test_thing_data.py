@@ -13,7 +13,7 @@ import pytest
 from console.cloud.client import Client, Credentials
 from console.emulator import create_app
 from console.emulator.clock import ManualClock
-from tests.emulator.conftest import KEY_ID, KEY_SECRET, Api, api_of
+from tests.emulator.conftest import KEY_ID, KEY_SECRET, Api, create_api
 from tests.emulator.thing_world import DAY, HOUR, SAMPLE, STRUCTURED, Things, prop, service
 
 
@@ -98,7 +98,7 @@ def test_the_client_walks_through_all_pages_in_either_order(things, meter, clock
 
 def test_two_emulators_tell_the_same_of_the_same_device(things, meter, clock, tmp_path):
     app = create_app(tmp_path / "second.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
-    second = Things(api_of(app), app, clock)
+    second = Things(create_api(app), app, clock)
     twin = second.device(second.product("Meters", CategoryKey="ElectricityMeter"), "meter-1")
     now = clock.now()
     assert things.history(meter, "Voltage", now - DAY, now) == second.history(twin, "Voltage", now - DAY, now)
@@ -391,7 +391,7 @@ def test_at_instant_pace_a_device_answers_at_once(tmp_path, clock):
     app = create_app(
         tmp_path / "instant.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False, pace="instant"
     )
-    things = Things(api_of(app), app, clock)
+    things = Things(create_api(app), app, clock)
     iot_id = things.device(things.modelled())
     things.call("SetDeviceProperty", IotId=iot_id, Items={"Level": 7})
     assert things.status(iot_id)["Level"] == "7"
@@ -777,7 +777,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_the_device_is_named_there_one_s_own_and_of_a_product_with_a_model(things, other, operation):
+def test_the_device_is_named_there_one_s_own_and_of_a_product_with_a_model(things, other_api, operation):
     params = CALLS[operation]
     key = things.modelled()
     iot_id = things.device(key)
@@ -786,8 +786,8 @@ def test_the_device_is_named_there_one_s_own_and_of_a_product_with_a_model(thing
     assert things.refused(operation, **params) == "iot.prod.NullProductKey"
     assert things.refused(operation, ProductKey=key, **params) == "iot.device.NullDeviceName"
     assert things.refused(operation, IotId="nowhere", **params) == "iot.device.NotExistedDevice"
-    assert other.refused(operation, IotId=iot_id, **params) == "iot.device.NotExistedDevice"
-    basic = things.device(things.api.product("Basic_One"), "basic")
+    assert other_api.error_code(operation, IotId=iot_id, **params) == "iot.device.NotExistedDevice"
+    basic = things.device(things.api.create_product("Basic_One"), "basic")
     assert things.refused(operation, IotId=basic, **params) == "iot.prod.NotSeniorProduct"
 
 

@@ -563,15 +563,15 @@ OPTIONAL = {"QueryThingModel", "GetThingModelTsl", "DeleteThingModel"}
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_the_product_is_named_there_and_has_a_model(things, other, operation):
+def test_the_product_is_named_there_and_has_a_model(things, other_api, operation):
     params = CALLS[operation]
     missing = "iot.prod.NullProductKey" if operation in OPTIONAL else "MissingProductKey"
     assert things.refused(operation, **params) == missing
     assert things.refused(operation, ProductKey="a1nowhere", **params) == "iot.prod.NotExistedProduct"
-    basic = things.api.product("Basic_One")
+    basic = things.api.create_product("Basic_One")
     assert things.refused(operation, ProductKey=basic, **params) == "iot.prod.NotSeniorProduct"
     key = things.modelled()
-    assert other.refused(operation, ProductKey=key, **params) == "iot.prod.NotExistedProduct"
+    assert other_api.error_code(operation, ProductKey=key, **params) == "iot.prod.NotExistedProduct"
 
 
 def test_copying_names_two_products_that_are_there(things):

@@ -142,11 +142,13 @@ class Things:
         return self.api.call(operation, **params)
 
     def refused(self, operation: str, **params: Any) -> str:
-        return self.api.refused(operation, **params)
+        return self.api.error_code(operation, **params)
 
     def product(self, name: str = "Modelled", **params: Any) -> str:
         """A product of the edition with thing models, without features."""
-        return self.api.product(name, **{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
+        return self.api.create_product(
+            name, **{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params}
+        )
 
     def modelled(self, name: str = "Modelled", model: dict[str, Any] | None = None, **params: Any) -> str:
         """A product whose published model is `SAMPLE` unless told."""

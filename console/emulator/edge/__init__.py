@@ -1,10 +1,10 @@
-"""Edge computing: edge instances, their gateways, drivers and devices, and bringing all that to the gateway.
+"""Edge computing: edge instances with their gateways, drivers and devices, and their deployment to the gateways.
 
-schema.py       the tables, and what is in them
-codes.py        how these operations refuse
-common.py       finding the edge instance; pages; times
+schema.py       the tables
+codes.py        the error codes
+common.py       finds the edge instance of a call; pages and times
 instances.py, gateways.py, drivers.py, devices.py, deployments.py   the operations
-sample.py       what the sample fleet has of it
+sample.py       the edge instances of the sample fleet
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from console.emulator.call import Call, Handler
 from console.emulator.edge import deployments, devices, drivers, gateways, instances
 from console.emulator.edge.schema import SCHEMA
 
-__all__ = ["OPERATIONS", "SCHEMA", "SETTLER"]
+__all__ = ["DEFERRED_WORK", "OPERATIONS", "SCHEMA"]
 
 
-def _coded(handler: Handler) -> Handler:
-    """This family tells its success by a code as well."""
+def _with_success_code(handler: Handler) -> Handler:
+    """Add `Code: Success`, which these operations have in a successful response."""
 
-    def answer(call: Call) -> dict[str, Any]:
+    def handle(call: Call) -> dict[str, Any]:
         return {"Code": "Success", **handler(call)}
 
-    return answer
+    return handle
 
 
 OPERATIONS: dict[str, Handler] = {
-    name: _coded(handler)
-    for room in (instances, gateways, drivers, devices, deployments)
-    for name, handler in room.OPERATIONS.items()
+    name: _with_success_code(handler)
+    for module in (instances, gateways, drivers, devices, deployments)
+    for name, handler in module.OPERATIONS.items()
 }
-SETTLER = deployments.SETTLER
+DEFERRED_WORK = deployments.DEFERRED_WORK

@@ -1,5 +1,5 @@
-"""The codes with which edge operations refuse a parameter. Where the reference names none for this family, they are those
-that the platform's public error list gives for edge computing."""
+"""Error codes of the edge operations. Codes that the API reference does not list are from the platform's public list of
+edge computing errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HAS_DEVICES = "iot.edge.InstanceHasDevice"
 HAS_DRIVERS = "iot.edge.InstanceHasDriver"
 TOO_MANY_DEVICES = "iot.edge.InstanceDeviceLimitation"
 TOO_MANY_DRIVERS = "iot.edge.InstanceDriverLimitation"
-# Not in any list that could be read: made up after the others.
+# Invented: these codes are in no public list.
 NO_DRIVER = "iot.edge.DriverNotExist"
 DRIVER_NOT_BOUND = "iot.edge.InstanceDriverNotExist"
 DRIVER_IN_USE = "iot.edge.DriverHasDevice"
@@ -34,5 +34,5 @@ CODES: Mapping[str, Mapping[str, str]] = {
         "DriverIds": TOO_MANY,
     }
 }
-# Its handler tells too many from bad ones.
-OWN = frozenset({("BatchSetEdgeInstanceDeviceConfig", "DeviceConfigs")})
+# The handler has different codes for too many and for invalid configurations.
+CHECKED_BY_HANDLER = frozenset({("BatchSetEdgeInstanceDeviceConfig", "DeviceConfigs")})

@@ -1,4 +1,4 @@
-"""What the edge operations share: finding the edge instance, pages, and the way times are told."""
+"""Shared functions of the edge operations: they find the edge instance of a call, read pages and format times."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from console.emulator.call import Call
 from console.emulator.edge import codes
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local
+from console.emulator.formats import format_local
 from console.emulator.paging import Page
 
-SMALLEST_PAGE = 10
+MIN_PAGE_SIZE = 10
 
 
-def edge_of(call: Call) -> sqlite3.Row:
-    """The edge instance named by `InstanceId`; raises `iot.edge.InstanceNotExist`."""
+def find_edge_instance(call: Call) -> sqlite3.Row:
+    """Return the edge instance that `InstanceId` names. Raises `iot.edge.InstanceNotExist`."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM edge_instances WHERE edge_id = ? AND account = ? AND instance = ?",
         (call.params["InstanceId"], call.account, call.instance),
@@ -25,31 +25,32 @@ def edge_of(call: Call) -> sqlite3.Row:
     return row
 
 
-def edge_page(call: Call) -> Page:
-    """The page asked for. Numbers below 1 count as 1 and sizes below 10 as 10; the catalogue refuses sizes above 30."""
-    return Page(max(call.params["CurrentPage"], 1), max(call.params["PageSize"], SMALLEST_PAGE))
+def read_edge_page(call: Call) -> Page:
+    """Return the requested page. Numbers below 1 count as 1, sizes below 10 as 10; the catalogue refuses more than 30."""
+    return Page(max(call.params["CurrentPage"], 1), max(call.params["PageSize"], MIN_PAGE_SIZE))
 
 
-def paged(page: Page, total: int, name: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """The `Data` of a list, its entries under `name`."""
+def list_response(page: Page, total: int, name: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the response of a list operation, with its items under `name`."""
     return {"Data": {"Total": total, "PageSize": page.size, "CurrentPage": page.number, name: items}}
 
 
-def times(row: sqlite3.Row, *, completed: bool = False) -> dict[str, Any]:
-    """When a thing was made, last changed and, if asked for and so, completed: as text and in milliseconds."""
-    told: dict[str, Any] = {}
-    for name, column in (("GmtCreate", "created"), ("GmtModified", "modified")):
-        told[name], told[f"{name}Timestamp"] = local(row[column]), row[column]
+def format_times(row: sqlite3.Row, *, completed: bool = False) -> dict[str, Any]:
+    """Return the times of creation, of the last change and, if `completed`, of completion: as text and in milliseconds."""
+    columns = [("GmtCreate", "created"), ("GmtModified", "modified")]
     if completed and row["completed"] is not None:
-        told["GmtCompleted"], told["GmtCompletedTimestamp"] = local(row["completed"]), row["completed"]
-    return told
+        columns.append(("GmtCompleted", "completed"))
+    times: dict[str, Any] = {}
+    for name, column in columns:
+        times[name], times[f"{name}Timestamp"] = format_local(row[column]), row[column]
+    return times
 
 
-def touch(call: Call, edge_id: str) -> None:
-    """Note that the edge instance was changed now."""
+def mark_modified(call: Call, edge_id: str) -> None:
+    """Set the modification time of an edge instance to now."""
     call.db.execute("UPDATE edge_instances SET modified = ? WHERE edge_id = ?", (call.now, edge_id))
 
 
-def bad(message: str) -> ServiceError:
-    """A parameter that cannot be accepted."""
+def invalid_edge_parameter(message: str) -> ServiceError:
+    """Return the error for an invalid parameter."""
     return ServiceError(codes.INVALID, message)

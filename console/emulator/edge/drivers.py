@@ -1,7 +1,7 @@
 """Drivers of an edge instance, and their configurations.
 
-No operation of this API makes a driver, so the emulator knows the official ones below, and takes every other id of the
-same form (32 hexadecimal characters) for a driver that the account has made elsewhere.
+No operation of this API creates a driver. The emulator has the official drivers below, and accepts every other ID with
+32 hexadecimal characters as a driver that the account created elsewhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.edge import codes
-from console.emulator.edge.common import bad, edge_of, edge_page, paged, touch
+from console.emulator.edge.common import (
+    find_edge_instance,
+    invalid_edge_parameter,
+    list_response,
+    mark_modified,
+    read_edge_page,
+)
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local
+from console.emulator.formats import format_local
 
-MAX_DRIVERS = 30  # an edge instance
+MAX_DRIVERS = 30  # of an edge instance
 LATEST = "1.0.0"
 OFFICIAL = {
     "5b1f7a34c6d84f0e9a2d6c1b7e3f8a01": "Modbus",
@@ -29,25 +35,25 @@ OFFICIAL = {
 _DRIVER_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def name_of(driver_id: str) -> str:
-    """What a driver is called."""
+def driver_name(driver_id: str) -> str:
+    """Return the name of a driver."""
     return OFFICIAL.get(driver_id, f"driver_{driver_id[:6]}")
 
 
-def bound_driver(call: Call, edge_id: str) -> str:
-    """The id of the driver named, which the edge instance has; raises `iot.edge.InstanceDriverNotExist`."""
+def find_bound_driver(call: Call, edge_id: str) -> str:
+    """Return `DriverId` if the driver is bound to the edge instance. Raises `iot.edge.InstanceDriverNotExist`."""
     driver_id: str = call.params["DriverId"]
-    found = call.db.execute(
+    driver = call.db.execute(
         "SELECT 1 FROM edge_drivers WHERE edge_id = ? AND driver_id = ?", (edge_id, driver_id)
     ).fetchone()
-    if not found:
-        raise ServiceError(codes.DRIVER_NOT_BOUND, "The edge instance has no such driver.")
+    if driver is None:
+        raise ServiceError(codes.DRIVER_NOT_BOUND, "The driver is not bound to the edge instance.")
     return driver_id
 
 
 def bind_driver_to_edge_instance(call: Call) -> dict[str, Any]:
-    """BindDriverToEdgeInstance: 30 an instance; binding it again changes its version."""
-    edge_id = edge_of(call)["edge_id"]
+    """BindDriverToEdgeInstance: up to 30 drivers per edge instance. Binding a bound driver changes its version."""
+    edge_id = find_edge_instance(call)["edge_id"]
     driver_id = call.params["DriverId"]
     if not _DRIVER_ID.fullmatch(driver_id):
         raise ServiceError(codes.NO_DRIVER, "The driver does not exist.")
@@ -55,7 +61,9 @@ def bind_driver_to_edge_instance(call: Call) -> dict[str, Any]:
         "SELECT count(*) FROM edge_drivers WHERE edge_id = ? AND driver_id <> ?", (edge_id, driver_id)
     ).fetchone()[0]
     if others >= MAX_DRIVERS:
-        raise ServiceError(codes.TOO_MANY_DRIVERS, f"An edge instance has at most {MAX_DRIVERS} drivers.")
+        raise ServiceError(
+            codes.TOO_MANY_DRIVERS, f"An edge instance can have at most {MAX_DRIVERS} drivers."
+        )
     call.db.execute(
         "INSERT INTO edge_drivers (edge_id, driver_id, version, order_id, created, modified) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT DO UPDATE SET version = excluded.version, modified = excluded.modified"
@@ -69,58 +77,66 @@ def bind_driver_to_edge_instance(call: Call) -> dict[str, Any]:
             call.now,
         ),
     )
-    touch(call, edge_id)
+    mark_modified(call, edge_id)
     return {}
 
 
 def unbind_driver_from_edge_instance(call: Call) -> dict[str, Any]:
-    """UnbindDriverFromEdgeInstance: with its configurations; refused while devices use it. Twice is as once."""
-    edge_id = edge_of(call)["edge_id"]
+    """UnbindDriverFromEdgeInstance: also deletes its configurations. Refused while devices use the driver.
+
+    Unbinding a driver that is not bound changes nothing.
+    """
+    edge_id = find_edge_instance(call)["edge_id"]
     pair = (edge_id, call.params["DriverId"])
     if not _DRIVER_ID.fullmatch(call.params["DriverId"]):
         raise ServiceError(codes.NO_DRIVER, "The driver does not exist.")
     if call.db.execute(
         "SELECT 1 FROM edge_devices WHERE edge_id = ? AND driver_id = ? LIMIT 1", pair
     ).fetchone():
-        raise ServiceError(codes.DRIVER_IN_USE, "Devices of the edge instance use the driver.")
+        raise ServiceError(
+            codes.DRIVER_IN_USE, "Devices of the edge instance use the driver. Unbind them first."
+        )
     call.db.execute("DELETE FROM edge_drivers WHERE edge_id = ? AND driver_id = ?", pair)
-    touch(call, edge_id)
+    mark_modified(call, edge_id)
     return {}
 
 
 def query_edge_instance_driver(call: Call) -> dict[str, Any]:
     """QueryEdgeInstanceDriver: newest first."""
-    edge_id, page = edge_of(call)["edge_id"], edge_page(call)
+    edge_id, page = find_edge_instance(call)["edge_id"], read_edge_page(call)
     (total,) = call.db.execute("SELECT count(*) FROM edge_drivers WHERE edge_id = ?", (edge_id,)).fetchone()
     rows = call.db.execute(
         "SELECT * FROM edge_drivers WHERE edge_id = ? ORDER BY created DESC, driver_id LIMIT ? OFFSET ?",
         (edge_id, page.size, page.offset),
     )
-    return paged(page, total, "DriverList", [_told(row) for row in rows])
+    return list_response(page, total, "DriverList", [_describe_driver(row) for row in rows])
 
 
-def _told(row: sqlite3.Row) -> dict[str, Any]:
-    told = {
+def _describe_driver(row: sqlite3.Row) -> dict[str, Any]:
+    driver = {
         "DriverId": row["driver_id"],
         "DriverVersion": row["version"],
-        "GmtCreate": local(row["created"]),
-        "GmtModified": local(row["modified"]),
+        "GmtCreate": format_local(row["created"]),
+        "GmtModified": format_local(row["modified"]),
     }
-    return {**told, "OrderId": row["order_id"]} if row["order_id"] else told
+    return {**driver, "OrderId": row["order_id"]} if row["order_id"] else driver
 
 
 def set_edge_instance_driver_configs(call: Call) -> dict[str, Any]:
-    """SetEdgeInstanceDriverConfigs: these in place of all it had. JSON has to be JSON, and several need different keys."""
-    edge_id = edge_of(call)["edge_id"]
-    driver_id = bound_driver(call, edge_id)
+    """SetEdgeInstanceDriverConfigs: replaces all configurations of a driver.
+
+    A configuration with the format JSON must be valid JSON. Several configurations must have different keys.
+    """
+    edge_id = find_edge_instance(call)["edge_id"]
+    driver_id = find_bound_driver(call, edge_id)
     configs = call.params["Configs"]
     keys = [config.get("Key") or "" for config in configs]
     if len(set(keys)) != len(keys):
-        raise bad("Each of several configurations needs a key of its own.")
+        raise invalid_edge_parameter("The keys of the configurations must be different.")
     for config in configs:
         if config["Format"] == "JSON" and not is_json(config["Content"]):
-            raise bad("The content is not JSON.")
-    _clear(call, edge_id, driver_id)
+            raise invalid_edge_parameter("The content is not a JSON object or list.")
+    _delete_configs(call, edge_id, driver_id)
     call.db.executemany(
         "INSERT INTO edge_driver_configs (edge_id, driver_id, config_id, format, content, key) VALUES (?,?,?,?,?,?)",
         [
@@ -132,25 +148,25 @@ def set_edge_instance_driver_configs(call: Call) -> dict[str, Any]:
 
 
 def clear_edge_instance_driver_configs(call: Call) -> dict[str, Any]:
-    """ClearEdgeInstanceDriverConfigs: of one driver that the instance has."""
-    edge_id = edge_of(call)["edge_id"]
-    _clear(call, edge_id, bound_driver(call, edge_id))
+    """ClearEdgeInstanceDriverConfigs: deletes the configurations of a driver that is bound to the edge instance."""
+    edge_id = find_edge_instance(call)["edge_id"]
+    _delete_configs(call, edge_id, find_bound_driver(call, edge_id))
     return {}
 
 
-def _clear(call: Call, edge_id: str, driver_id: str) -> None:
+def _delete_configs(call: Call, edge_id: str, driver_id: str) -> None:
     pair = (edge_id, driver_id)
     call.db.execute("DELETE FROM edge_driver_configs WHERE edge_id = ? AND driver_id = ?", pair)
     call.db.execute(
         "UPDATE edge_drivers SET modified = ? WHERE edge_id = ? AND driver_id = ?", (call.now, *pair)
     )
-    touch(call, edge_id)
+    mark_modified(call, edge_id)
 
 
 def batch_get_edge_instance_driver_configs(call: Call) -> dict[str, Any]:
-    """BatchGetEdgeInstanceDriverConfigs: in the order asked for; drivers that the instance has not are left out."""
-    edge_id = edge_of(call)["edge_id"]
-    found = []
+    """BatchGetEdgeInstanceDriverConfigs: in the order of the request, without drivers that are not bound."""
+    edge_id = find_edge_instance(call)["edge_id"]
+    drivers = []
     for driver_id in dict.fromkeys(call.params["DriverIds"]):
         pair = (edge_id, driver_id)
         if not call.db.execute(
@@ -160,13 +176,13 @@ def batch_get_edge_instance_driver_configs(call: Call) -> dict[str, Any]:
         rows = call.db.execute(
             "SELECT * FROM edge_driver_configs WHERE edge_id = ? AND driver_id = ? ORDER BY id", pair
         )
-        found.append({"DriverId": driver_id, "ConfigList": [_config(row) for row in rows]})
-    return {"DriverConfigList": found}
+        drivers.append({"DriverId": driver_id, "ConfigList": [_describe_config(row) for row in rows]})
+    return {"DriverConfigList": drivers}
 
 
-def _config(row: sqlite3.Row) -> dict[str, Any]:
-    told = {"ConfigId": row["config_id"], "Format": row["format"], "Content": row["content"]}
-    return {**told, "Key": row["key"]} if row["key"] else told
+def _describe_config(row: sqlite3.Row) -> dict[str, Any]:
+    config = {"ConfigId": row["config_id"], "Format": row["format"], "Content": row["content"]}
+    return {**config, "Key": row["key"]} if row["key"] else config
 
 
 def is_json(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Edge instances: making, changing, finding and deleting them."""
+"""Edge instances: create, update, query and delete."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ from typing import Any
 from console.cloud.catalogue.check import width
 from console.emulator.call import Call, Handler
 from console.emulator.edge import codes
-from console.emulator.edge.common import bad, edge_of, edge_page, paged, times
+from console.emulator.edge.common import (
+    find_edge_instance,
+    format_times,
+    invalid_edge_parameter,
+    list_response,
+    read_edge_page,
+)
 from console.emulator.errors import ServiceError
-from console.emulator.formats import local, random_text
+from console.emulator.formats import format_local, random_text
 
-MAX_INSTANCES = 100_000  # an account
-STANDARD = 20
+MAX_INSTANCES = 100_000  # of an account
+STANDARD_EDITION = 20
 _TAG = re.compile(r"([A-Za-z]{1,20}):([\w-]+)")
-_LATEST = (
+_SELECT_WITH_LATEST_DEPLOYMENT = (
     "SELECT e.*, d.status AS latest_status, d.type AS latest_type FROM edge_instances e LEFT JOIN edge_deployments d"
     " ON d.id = (SELECT id FROM edge_deployments l WHERE l.edge_id = e.edge_id ORDER BY l.created DESC, l.id DESC LIMIT 1)"
 )
 
 
 def create_edge_instance(call: Call) -> dict[str, Any]:
-    """CreateEdgeInstance; the standard edition unless told."""
-    _refuse_taken_name(call, but="")
+    """CreateEdgeInstance: by default with the standard edition."""
+    _check_name_is_unique(call, except_id="")
     (count,) = call.db.execute(
         "SELECT count(*) FROM edge_instances WHERE account = ? AND instance = ?",
         (call.account, call.instance),
     ).fetchone()
     if count >= MAX_INSTANCES:
         raise ServiceError(
-            codes.TOO_MANY_INSTANCES, f"An account has at most {MAX_INSTANCES} edge instances."
+            codes.TOO_MANY_INSTANCES, f"An account can have at most {MAX_INSTANCES:,} edge instances."
         )
     edge_id = random_text(20)
     call.db.execute(
@@ -42,8 +48,8 @@ def create_edge_instance(call: Call) -> dict[str, Any]:
             call.account,
             call.instance,
             call.params["Name"],
-            _tags(call),
-            call.params.get("Spec", STANDARD),
+            _read_tags(call),
+            call.params.get("Spec", STANDARD_EDITION),
             call.now,
             call.now,
         ),
@@ -52,14 +58,14 @@ def create_edge_instance(call: Call) -> dict[str, Any]:
 
 
 def update_edge_instance(call: Call) -> dict[str, Any]:
-    """UpdateEdgeInstance: the name, and what else is sent; empty tags remove the tags."""
-    row = edge_of(call)
-    _refuse_taken_name(call, but=row["edge_id"])
+    """UpdateEdgeInstance: changes the name, and the other parameters that are sent. Empty Tags remove the tags."""
+    row = find_edge_instance(call)
+    _check_name_is_unique(call, except_id=row["edge_id"])
     call.db.execute(
         "UPDATE edge_instances SET name = ?, tags = ?, spec = ?, enabled = ?, modified = ? WHERE edge_id = ?",
         (
             call.params["Name"],
-            _tags(call) if "Tags" in call.params else row["tags"],
+            _read_tags(call) if "Tags" in call.params else row["tags"],
             call.params.get("Spec", row["spec"]),
             call.params.get("BizEnable", bool(row["enabled"])),
             call.now,
@@ -70,82 +76,94 @@ def update_edge_instance(call: Call) -> dict[str, Any]:
 
 
 def delete_edge_instance(call: Call) -> dict[str, Any]:
-    """DeleteEdgeInstance: with its gateway's binding and its history; refused while it has devices or drivers."""
-    edge_id = edge_of(call)["edge_id"]
-    for table, code, what in (
-        ("edge_deployments WHERE due IS NOT NULL AND", codes.RUNNING, "is being deployed"),
-        ("edge_devices WHERE", codes.HAS_DEVICES, "still has devices"),
-        ("edge_drivers WHERE", codes.HAS_DRIVERS, "still has drivers"),
+    """DeleteEdgeInstance: also deletes the binding of its gateway and its deployments.
+
+    Refused during a deployment and while the edge instance has devices or drivers.
+    """
+    edge_id = find_edge_instance(call)["edge_id"]
+    for table, code, message in (
+        (
+            "edge_deployments WHERE due IS NOT NULL AND",
+            codes.RUNNING,
+            "A deployment of the edge instance is running.",
+        ),
+        ("edge_devices WHERE", codes.HAS_DEVICES, "The edge instance has devices. Unbind them first."),
+        ("edge_drivers WHERE", codes.HAS_DRIVERS, "The edge instance has drivers. Unbind them first."),
     ):
         if call.db.execute(f"SELECT 1 FROM {table} edge_id = ? LIMIT 1", (edge_id,)).fetchone():
-            raise ServiceError(code, f"The edge instance {what}.")
+            raise ServiceError(code, message)
     call.db.execute("DELETE FROM edge_instances WHERE edge_id = ?", (edge_id,))
     return {}
 
 
 def get_edge_instance(call: Call) -> dict[str, Any]:
     """GetEdgeInstance."""
-    edge_id = edge_of(call)["edge_id"]
-    row = call.db.execute(f"{_LATEST} WHERE e.edge_id = ?", (edge_id,)).fetchone()
-    return {"Data": _told(row)}
+    edge_id = find_edge_instance(call)["edge_id"]
+    row = call.db.execute(f"{_SELECT_WITH_LATEST_DEPLOYMENT} WHERE e.edge_id = ?", (edge_id,)).fetchone()
+    return {"Data": _describe_instance(row)}
 
 
 def query_edge_instance(call: Call) -> dict[str, Any]:
-    """QueryEdgeInstance: newest first; with Name, the one of that name."""
-    page = edge_page(call)
+    """QueryEdgeInstance: newest first; with Name, only the edge instance with this name."""
+    page = read_edge_page(call)
     where, values = "e.account = ? AND e.instance = ?", [call.account, call.instance]
     if call.params.get("Name"):
         where += " AND e.name = ?"
         values.append(call.params["Name"])
     (total,) = call.db.execute(f"SELECT count(*) FROM edge_instances e WHERE {where}", values).fetchone()
     rows = call.db.execute(
-        f"{_LATEST} WHERE {where} ORDER BY e.created DESC, e.id DESC LIMIT ? OFFSET ?",
+        f"{_SELECT_WITH_LATEST_DEPLOYMENT} WHERE {where} ORDER BY e.created DESC, e.id DESC LIMIT ? OFFSET ?",
         (*values, page.size, page.offset),
     )
-    return paged(page, total, "InstanceList", [_told(row) for row in rows])
+    return list_response(page, total, "InstanceList", [_describe_instance(row) for row in rows])
 
 
-def _told(row: sqlite3.Row) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _describe_instance(row: sqlite3.Row) -> dict[str, Any]:
+    instance: dict[str, Any] = {
         "InstanceId": row["edge_id"],
         "Name": row["name"],
         "Tags": row["tags"],
         "Spec": row["spec"],
         "BizEnable": bool(row["enabled"]),
-        **times(row),
+        **format_times(row),
     }
     if row["latest_type"] is not None:
-        told["LatestDeploymentStatus"] = row["latest_status"]
-        told["LatestDeploymentType"] = row["latest_type"]
+        instance["LatestDeploymentStatus"] = row["latest_status"]
+        instance["LatestDeploymentType"] = row["latest_type"]
     if row["role_arn"]:
-        told["RoleArn"] = row["role_arn"]
-        told["RoleName"] = row["role_arn"].rpartition("/")[2]
-        told["RoleAttachTime"] = local(row["role_attached"])
-        told["RoleAttachTimestamp"] = row["role_attached"]
-    return told
+        instance["RoleArn"] = row["role_arn"]
+        instance["RoleName"] = row["role_arn"].rpartition("/")[2]
+        instance["RoleAttachTime"] = format_local(row["role_attached"])
+        instance["RoleAttachTimestamp"] = row["role_attached"]
+    return instance
 
 
-def _tags(call: Call) -> str:
-    """The tags as sent, once they are known to be good: keys of letters, each once; values of up to 20 columns."""
+def _read_tags(call: Call) -> str:
+    """Return the tags of the request after a check.
+
+    A key is up to 20 letters and unique. A value is up to 20 characters; a Chinese character counts as two.
+    """
     tags: str = call.params.get("Tags", "")
-    seen = set()
+    keys = set()
     for tag in tags.split(",") if tags else ():
-        found = _TAG.fullmatch(tag)
-        if not found or width(found[2], "wide") > 20:
-            raise bad(f"'{tag}' is not a tag: write letters:value, both up to 20 characters.")
-        if found[1] in seen:
-            raise bad(f"The tag '{found[1]}' is given twice.")
-        seen.add(found[1])
+        match = _TAG.fullmatch(tag)
+        if not match or width(match[2], "wide") > 20:
+            raise invalid_edge_parameter(
+                f"'{tag}' is not a tag: write letters:value, both up to 20 characters."
+            )
+        if match[1] in keys:
+            raise invalid_edge_parameter(f"The tag key '{match[1]}' was sent twice.")
+        keys.add(match[1])
     return tags
 
 
-def _refuse_taken_name(call: Call, *, but: str) -> None:
-    taken = call.db.execute(
+def _check_name_is_unique(call: Call, *, except_id: str) -> None:
+    other = call.db.execute(
         "SELECT 1 FROM edge_instances WHERE account = ? AND instance = ? AND name = ? AND edge_id <> ?",
-        (call.account, call.instance, call.params["Name"], but),
+        (call.account, call.instance, call.params["Name"], except_id),
     ).fetchone()
-    if taken:
-        raise ServiceError(codes.NAME_TAKEN, "There is an edge instance of this name already.")
+    if other:
+        raise ServiceError(codes.NAME_TAKEN, "Another edge instance has this name.")
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -1,8 +1,8 @@
 """The tables of edge computing.
 
-An edge instance (`edge_id`) has one gateway, up to 30 drivers with their configurations, up to 1,000 devices each under
-one of the drivers, and the deployments that bring these to the gateway. A device or a gateway is in one edge instance
-only. What a deployment carries is noted with it when it is made, so that the history does not change afterwards.
+An edge instance (`edge_id`) has one gateway, up to 30 drivers with their configurations, up to 1,000 devices, each bound
+to one of the drivers, and deployments. A device or a gateway is in one edge instance only. The resources of a deployment
+are stored with it at its creation, so that its history does not change later.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from console.emulator.edge import sample as edge_sample
 from console.emulator.fleet import devices, updates
 from console.emulator.fleet.company import GATEWAY, LIFT, MODELS, REGIONS, Model
-from console.emulator.routing.sample import give_routing
+from console.emulator.routing.sample import add_sample_routing
 from console.emulator.things.sample import give_models
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def seed(emulator: Emulator, devices: int = 5000, account: str | None = None, in
     _write_devices(emulator, owner, keys, counts, sites, now)
     with emulator.store.write() as db:
         updates.write(emulator, db, owner, keys, devices, now)
-        give_routing(emulator, db, owner.account, owner.instance, keys, now)
-        edge_sample.write(db, owner, keys[GATEWAY], now)
+        add_sample_routing(emulator, db, owner.account, owner.instance, keys, now)
+        edge_sample.add_sample_edge_instances(db, owner, keys[GATEWAY], now)
 
 
 def product_key(owner: devices.Owner, model: Model) -> str:

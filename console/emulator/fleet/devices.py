@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from console.emulator.devices_life import device_ip
+from console.emulator.devices_presence import device_ip
 from console.emulator.devices_schema import NewDevice, insert_devices
 from console.emulator.fleet.company import INSTALLERS, PLACES, SENSOR, Model
 from console.emulator.groups import MAX_DEVICES

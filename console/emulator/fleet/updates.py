@@ -179,7 +179,7 @@ class _Company:
         created = self.now - int(package.days * DAY)
         key = f"ota/{self._owner.mark}/{package.name}.bin"
         data = random.Random(package.name).randbytes(package.size * 1024)
-        stored = objects.of(self._emulator).put(self._db, key, data, created)
+        stored = objects.open_store(self._emulator).put(self._db, key, data, created)
         file = PackageFile(f"{package.name}.bin", key, stored.size, stored.md5, stored.md5)
         values = {
             "id": self._id(package.name),

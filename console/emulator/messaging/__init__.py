@@ -1,12 +1,13 @@
-"""Messages: what topics a product has, what goes over them, and where it went.
+"""Messages: topics of products, topic routes, and messages to devices.
 
-names.py       topics as texts: taken apart, looked up
-topics.py      a product's topic categories
-routes.py      one device's topic sent on to others'
-publishing.py  Pub, BatchPub, PubBroadcast, SubscribeTopic
-rrpc.py        asking a device and waiting for its answer
-log.py         the last messages of an account
-codes.py       what a bad parameter is refused with
+custom_topics.py  parses custom topics and finds their topic categories
+topics.py         the topic categories of a product
+routes.py         topic routes, which forward messages from one topic to others
+publishing.py     Pub, BatchPub, PubBroadcast, SubscribeTopic
+rrpc.py           RRpc, a request to a device and its response
+payloads.py       checks of message contents and MQTT 5.0 properties
+log.py            the last messages of an account
+codes.py          the error codes of invalid parameters
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The codes with which topic and message operations refuse a parameter."""
+"""Error codes of invalid parameters in topic and message operations."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MISSING: dict[str, dict[str, str]] = {
         "Topic": "Iot.MessageBroker.EmptySubTopicList",
     },
 }
-# What can be wrong with these in more than one way is told by the handlers.
-OWN = frozenset(
+# The handlers check these, because they have several error codes.
+CHECKED_BY_HANDLER = frozenset(
     {
         ("Pub", "MessageContent"),
         ("Pub", "CorrelationData"),

@@ -1,7 +1,7 @@
-"""The last messages of each account: what was sent to whom, what came back, and whether it arrived.
+"""The last messages of each account, with their outcome.
 
-A message to a device that is not online is lost with QoS 0, and kept for it for seven days with QoS 1; whether it
-has been fetched since is seen from when the device was last online.
+A message to a device that is not online is lost with QoS 0. With QoS 1 it is stored for seven days; it counts as delivered
+if the device was online in this time.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_account ON messages (account, id);
 """
 
-KEPT = 1000  # messages of an account
-KEPT_BYTES = 1024  # of a payload
-STORED_FOR = 7 * 86_400_000  # ms that QoS 1 messages wait for their device (BatchPub)
+MAX_MESSAGES = 1000  # of an account
+MAX_PAYLOAD_BYTES = 1024  # the stored part of a payload
+STORAGE_MS = 7 * 86_400_000  # how long QoS 1 messages are stored (BatchPub)
 _TRIM_EVERY = 50
 
 Direction = Literal["down", "up"]
@@ -44,8 +44,11 @@ Outcome = Literal["delivered", "stored", "lost", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the log. `payload` is its beginning; `device_name` is "" and `recipients` any number for a
-    broadcast; `direction` is as seen from the platform: down to devices, up from them."""
+    """A message in the log.
+
+    `at` is in milliseconds since the epoch, `size` in bytes, and `payload` is the first part of the content. For a
+    broadcast, `device_name` is "" and `recipients` any number. `direction` is "down" (to devices) or "up" (from them).
+    """
 
     message_id: int
     at: int
@@ -61,7 +64,7 @@ class Message:
     outcome: str
 
 
-def record(
+def record_message(
     call: Call,
     *,
     topic: str,
@@ -74,7 +77,7 @@ def record(
     qos: int = 0,
     recipients: int = 1,
 ) -> None:
-    """Write one message down, and forget the oldest when there are too many."""
+    """Add a message to the log, and delete the oldest messages if there are too many."""
     row_id = call.db.execute(
         "INSERT INTO messages (account, instance, at, operation, direction, message_id, topic, product_key,"
         " device_name, qos, size, payload, recipients, outcome) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -90,7 +93,7 @@ def record(
             device_name,
             qos,
             len(payload),
-            payload[:KEPT_BYTES],
+            payload[:MAX_PAYLOAD_BYTES],
             recipients,
             outcome,
         ),
@@ -99,28 +102,28 @@ def record(
         call.db.execute(
             "DELETE FROM messages WHERE account = ?1 AND id <= ("
             "SELECT id FROM messages WHERE account = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-            (call.account, KEPT),
+            (call.account, MAX_MESSAGES),
         )
 
 
-def recent(db: sqlite3.Connection, account: str, now: int, limit: int = 100) -> list[Message]:
-    """The newest messages of an account, newest first, as they stand at `now` (ms)."""
+def recent_messages(db: sqlite3.Connection, account: str, now: int, limit: int = 100) -> list[Message]:
+    """Return the last messages of an account, newest first, with their outcome at `now` (ms)."""
     rows = db.execute(
         "SELECT m.*, d.last_online, d.status FROM messages m"
         " LEFT JOIN devices d ON d.product_key = m.product_key AND d.name = m.device_name"
         " WHERE m.account = ? ORDER BY m.id DESC LIMIT ?",
-        (account, min(limit, KEPT)),
+        (account, min(limit, MAX_MESSAGES)),
     )
-    return [_message(row, now) for row in rows]
+    return [_to_message(row, now) for row in rows]
 
 
-def _message(row: sqlite3.Row, now: int) -> Message:
+def _to_message(row: sqlite3.Row, now: int) -> Message:
     outcome = row["outcome"]
     if outcome == "stored":
-        fetched = row["last_online"]
-        if fetched is not None and row["at"] < fetched <= row["at"] + STORED_FOR:
+        last_online = row["last_online"]
+        if last_online is not None and row["at"] < last_online <= row["at"] + STORAGE_MS:
             outcome = "delivered"
-        elif now > row["at"] + STORED_FOR:
+        elif now > row["at"] + STORAGE_MS:
             outcome = "expired"
     return Message(
         message_id=row["message_id"],

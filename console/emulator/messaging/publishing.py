@@ -1,7 +1,7 @@
-"""Sending messages to devices: Pub, BatchPub and PubBroadcast; and subscribing devices to topics.
+"""Messages to devices (Pub, BatchPub, PubBroadcast), and topic subscriptions of devices (SubscribeTopic).
 
-Simulated devices listen on every custom topic that their product lets them subscribe to, as the firmware of real
-ones should; broadcast topics they listen on once they are subscribed (SubscribeTopic).
+Simulated devices are subscribed to all custom topics for which they have the permission. They receive messages of
+a broadcast topic only after SubscribeTopic.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of, product_of
-from console.emulator.messaging.log import Outcome, record
-from console.emulator.messaging.names import PUB, CustomTopic, category_of, read_custom
+from console.emulator.lookups import find_device, find_product
+from console.emulator.messaging.custom_topics import PUB, CustomTopic, find_topic_category, parse_custom_topic
+from console.emulator.messaging.log import Outcome, record_message
 from console.emulator.messaging.payloads import (
     MAX_BROADCAST,
     MAX_PUB,
-    check_mqtt5,
-    check_names,
-    content,
+    check_mqtt5_properties,
+    check_unique_names,
+    decode_content,
     new_message_id,
 )
-from console.emulator.messaging.routes import destinations
+from console.emulator.messaging.routes import list_destinations
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS device_topics (
@@ -39,33 +39,33 @@ _BROADCAST = re.compile(r"/broadcast/([A-Za-z0-9]+)/([\w/.:@-]+)")
 
 
 def pub(call: Call) -> dict[str, Any]:
-    """Pub: to the custom topic of one device."""
-    key = product_of(call)["product_key"]
-    payload = content(call.params["MessageContent"], MAX_PUB)
-    check_mqtt5(call.params)
-    topic = read_custom(call.params["TopicFullName"])
+    """Pub: sends a message to the custom topic of a device."""
+    key = find_product(call)["product_key"]
+    payload = decode_content(call.params["MessageContent"], MAX_PUB)
+    check_mqtt5_properties(call.params)
+    topic = parse_custom_topic(call.params["TopicFullName"])
     if topic is None or topic.product_key != key:
-        raise _bad_topic("The topic is not a custom topic of this product.")
+        raise _invalid_topic("The topic is not a custom topic of this product.")
     _check_subscribable(call, topic)
-    device = device_of(call, product_key=key, name=topic.device)
+    device = find_device(call, product_key=key, name=topic.device_name)
     message_id = new_message_id(call.now)
     _send(call, topic, device, payload, message_id)
     return {"MessageId": str(message_id)}
 
 
 def batch_pub(call: Call) -> dict[str, Any]:
-    """BatchPub: to the same custom topic of up to 100 devices, all of them or none."""
-    key = product_of(call)["product_key"]
+    """BatchPub: sends a message to the same custom topic of up to 100 devices, to all or none."""
+    key = find_product(call)["product_key"]
     names: list[str] = call.params["DeviceName"]
-    check_names(names)
-    payload = content(call.params["MessageContent"], MAX_PUB)
-    check_mqtt5(call.params)
-    topics = [read_custom(f"/{key}/{name}/user/{call.params['TopicShortName']}") for name in names]
+    check_unique_names(names)
+    payload = decode_content(call.params["MessageContent"], MAX_PUB)
+    check_mqtt5_properties(call.params)
+    topics = [parse_custom_topic(f"/{key}/{name}/user/{call.params['TopicShortName']}") for name in names]
     for topic in topics:
         if topic is None:
-            raise _bad_topic("The topic is not a custom topic of this product.")
+            raise _invalid_topic("The topic is not a custom topic of this product.")
     _check_subscribable(call, topics[0])
-    devices = [device_of(call, product_key=key, name=name) for name in names]
+    devices = [find_device(call, product_key=key, name=name) for name in names]
     for topic, device in zip(topics, devices, strict=True):
         if topic is not None:
             _send(call, topic, device, payload, new_message_id(call.now))
@@ -73,29 +73,32 @@ def batch_pub(call: Call) -> dict[str, Any]:
 
 
 def pub_broadcast(call: Call) -> dict[str, Any]:
-    """PubBroadcast: to the subscribers of a broadcast topic, or, once a minute, to all online devices of a product."""
-    key = product_of(call)["product_key"]
-    payload = content(call.params["MessageContent"], MAX_BROADCAST)
+    """PubBroadcast: sends a message to the subscribers of a broadcast topic or, without a topic, to all online devices.
+
+    A message to all online devices of a product can be sent once per minute.
+    """
+    key = find_product(call)["product_key"]
+    payload = decode_content(call.params["MessageContent"], MAX_BROADCAST)
     message_id = new_message_id(call.now)
     topic = call.params.get("TopicFullName", "")
     if topic:
         parts = _BROADCAST.fullmatch(topic)
         if parts is None or parts[1] != key:
-            raise _bad_topic("The topic is not a broadcast topic of this product.")
+            raise _invalid_topic("The topic is not a broadcast topic of this product.")
         (recipients,) = call.db.execute(
             "SELECT count(*) FROM device_topics t JOIN devices d USING (iot_id)"
             " WHERE t.topic = ? AND d.status = 'ONLINE'",
             (topic,),
         ).fetchone()
     else:
-        call.emulator.quotas.take(call.account, "PubBroadcast to a product", 1, seconds=60)
+        call.emulator.quotas.consume(call.account, "PubBroadcast to a product", 1, seconds=60)
         topic = f"/sys/{key}/${{deviceName}}/broadcast/request/{message_id}"
         (recipients,) = call.db.execute(
             "SELECT coalesce(sum(devices), 0) FROM device_counts"
             " WHERE product_key = ? AND instance = ? AND status = 'ONLINE'",
             (key, call.instance),
         ).fetchone()
-    record(
+    record_message(
         call,
         topic=topic,
         product_key=key,
@@ -108,64 +111,64 @@ def pub_broadcast(call: Call) -> dict[str, Any]:
 
 
 def subscribe_topic(call: Call) -> dict[str, Any]:
-    """SubscribeTopic: a device to custom topics of its own and broadcast topics of its product, all or none."""
-    product_of(call)
-    device = device_of(call)
+    """SubscribeTopic: subscribes a device to its own custom topics and to broadcast topics of its product, all or none."""
+    find_product(call)
+    device = find_device(call)
     for topic in call.params["Topic"]:
         broadcast = _BROADCAST.fullmatch(topic)
-        custom = read_custom(topic)
+        custom = parse_custom_topic(topic)
         if broadcast is not None and broadcast[1] == device["product_key"]:
-            _check_room(call, topic)
-        elif custom is not None and (custom.product_key, custom.device) == (
+            _check_subscriber_limit(call, topic)
+        elif custom is not None and (custom.product_key, custom.device_name) == (
             device["product_key"],
             device["name"],
         ):
             _check_subscribable(call, custom)
         else:
-            raise _bad_topic("The topic is neither a custom topic of the device nor a broadcast topic.")
+            raise _invalid_topic("The topic must be a custom topic of the device or a broadcast topic.")
         call.db.execute(
             "INSERT OR IGNORE INTO device_topics (iot_id, topic) VALUES (?, ?)", (device["iot_id"], topic)
         )
     return {}
 
 
-def _check_room(call: Call, topic: str) -> None:
+def _check_subscriber_limit(call: Call, topic: str) -> None:
     (count,) = call.db.execute("SELECT count(*) FROM device_topics WHERE topic = ?", (topic,)).fetchone()
     if count >= MAX_SUBSCRIBERS:
         raise ServiceError(
             "Iot.MessageBroker.BatchSubTopicFailed",
-            f"At most {MAX_SUBSCRIBERS} devices can subscribe to a broadcast topic.",
+            f"A broadcast topic can have at most {MAX_SUBSCRIBERS:,} subscribers.",
         )
 
 
 def _check_subscribable(call: Call, topic: CustomTopic | None) -> None:
-    """Refuse a topic whose category the product has not, or over which devices may only publish."""
-    category = None if topic is None else category_of(call.db, topic.product_key, topic.short)
+    """Raise an error if the product does not have the topic category, or if devices may only publish to it."""
+    category = None if topic is None else find_topic_category(call.db, topic.product_key, topic.short_name)
     if category is None:
         raise ServiceError(
-            "iot.messagebroker.TopicTemplateIsNotFound", "The product has no such topic category."
+            "iot.messagebroker.TopicTemplateIsNotFound", "The product does not have this topic category."
         )
     if category["operation"] == PUB:
         raise ServiceError(
             "iot.messagebroker.InvalidTopicTemplateOperationValue",
-            "Devices may not subscribe to the topic category.",
+            "Devices do not have the permission to subscribe to this topic category.",
         )
 
 
 def _send(call: Call, topic: CustomTopic, device: sqlite3.Row, payload: bytes, message_id: int) -> None:
-    """Deliver one message, and what the topic's routes make of it (which are not followed any further)."""
+    """Deliver a message to a topic and to the destinations of its routes. Routes of the destinations are not followed."""
     _deliver(call, str(topic), device, payload, message_id)
-    for further in destinations(call.db, str(topic)):
-        parts = read_custom(further)
+    for destination in list_destinations(call.db, str(topic)):
+        parts = parse_custom_topic(destination)
         if parts is not None:
-            target = device_of(call, product_key=parts.product_key, name=parts.device)
-            _deliver(call, further, target, payload, message_id)
+            target = find_device(call, product_key=parts.product_key, name=parts.device_name)
+            _deliver(call, destination, target, payload, message_id)
 
 
 def _deliver(call: Call, topic: str, device: sqlite3.Row, payload: bytes, message_id: int) -> None:
     qos = call.params.get("Qos", 0)
     outcome: Outcome = "stored" if qos else "lost"
-    record(
+    record_message(
         call,
         topic=topic,
         product_key=device["product_key"],
@@ -177,7 +180,7 @@ def _deliver(call: Call, topic: str, device: sqlite3.Row, payload: bytes, messag
     )
 
 
-def _bad_topic(message: str) -> ServiceError:
+def _invalid_topic(message: str) -> ServiceError:
     return ServiceError("iot.messagebroker.InvalidFormattedTopicName", message)
 
 

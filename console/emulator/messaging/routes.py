@@ -1,7 +1,7 @@
-"""Topic routes: what comes over one device's topic is sent on to the topics of others.
+"""Topic routes: messages to a topic of a device are forwarded to topics of other devices.
 
-Destinations are judged one by one: those that cannot be routed to (or were not) come back in FailureTopics, and the
-call has succeeded all the same.
+Each destination is handled separately. Destinations that fail are listed in FailureTopics; the call is successful
+nevertheless.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of, product_of
-from console.emulator.messaging.names import CustomTopic, category_of, read_custom
+from console.emulator.lookups import find_device, find_product
+from console.emulator.messaging.custom_topics import CustomTopic, find_topic_category, parse_custom_topic
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS topic_routes (
@@ -33,12 +33,12 @@ MAX_DESTINATIONS = 100  # of a source topic (CreateTopicRouteTable)
 
 
 def create_topic_route_table(call: Call) -> dict[str, Any]:
-    """CreateTopicRouteTable: the source's device has to be activated; both ends have to be custom topics."""
+    """CreateTopicRouteTable: the device of the source must be activated; all topics must be custom topics."""
     source = call.params["SrcTopic"]
-    device = _source_device(call, source)
+    device = _find_source_device(call, source)
     if device["activated"] is None:
         raise ServiceError("iot.device.InactiveDevice", "The device of the source topic is not activated.")
-    known = set(destinations(call.db, source))
+    known = set(list_destinations(call.db, source))
     if len(known.union(call.params["DstTopic"])) > MAX_DESTINATIONS:
         raise ServiceError(
             "iot.messagebroker.DestTopicNameArraySizeIsLarge",
@@ -46,7 +46,7 @@ def create_topic_route_table(call: Call) -> dict[str, Any]:
         )
 
     def add(topic: str) -> bool:
-        target = _existing(call, topic)
+        target = _find_destination_device(call, topic)
         if target is None or topic == source:
             return False
         call.db.execute(
@@ -55,13 +55,13 @@ def create_topic_route_table(call: Call) -> dict[str, Any]:
         )
         return True
 
-    return _each(call, add)
+    return _apply_to_destinations(call, add)
 
 
 def delete_topic_route_table(call: Call) -> dict[str, Any]:
-    """DeleteTopicRouteTable: the routes named."""
+    """DeleteTopicRouteTable: deletes the routes from a source to destinations."""
     source = call.params["SrcTopic"]
-    _source_device(call, source)
+    _find_source_device(call, source)
 
     def remove(topic: str) -> bool:
         return bool(
@@ -70,32 +70,32 @@ def delete_topic_route_table(call: Call) -> dict[str, Any]:
             ).rowcount
         )
 
-    return _each(call, remove)
+    return _apply_to_destinations(call, remove)
 
 
 def query_topic_route_table(call: Call) -> dict[str, Any]:
-    """QueryTopicRouteTable: where a topic's messages go."""
-    _owned(call)
-    return {"DstTopics": {"Topic": destinations(call.db, call.params["Topic"])}}
+    """QueryTopicRouteTable: the destinations of a topic."""
+    _check_topic(call)
+    return {"DstTopics": {"Topic": list_destinations(call.db, call.params["Topic"])}}
 
 
 def query_topic_reverse_route_table(call: Call) -> dict[str, Any]:
-    """QueryTopicReverseRouteTable: where a topic's messages come from."""
-    _owned(call)
+    """QueryTopicReverseRouteTable: the sources of a topic."""
+    _check_topic(call)
     rows = call.db.execute(
         "SELECT src_topic FROM topic_routes WHERE dst_topic = ? ORDER BY id", (call.params["Topic"],)
     )
     return {"SrcTopics": {"Topic": [row["src_topic"] for row in rows]}}
 
 
-def destinations(db: sqlite3.Connection, topic: str) -> list[str]:
-    """The topics a topic is routed to, in the order in which they were added."""
+def list_destinations(db: sqlite3.Connection, topic: str) -> list[str]:
+    """Return the destinations of a topic, in the order in which they were added."""
     rows = db.execute("SELECT dst_topic FROM topic_routes WHERE src_topic = ? ORDER BY id", (topic,))
     return [row["dst_topic"] for row in rows]
 
 
-def forget_category(db: sqlite3.Connection, product_key: str, short: str) -> None:
-    """Remove the routes from and to the topics of a category that is no more."""
+def delete_category_routes(db: sqlite3.Connection, product_key: str, short_name: str) -> None:
+    """Delete the routes from and to the topics of a topic category."""
     start, end = f"/{product_key}/", f"/{product_key}0"  # "0" is what follows "/"
     rows = db.execute(
         "SELECT id, src_topic, dst_topic FROM topic_routes"
@@ -103,67 +103,67 @@ def forget_category(db: sqlite3.Connection, product_key: str, short: str) -> Non
         (start, end),
     ).fetchall()
     for row in rows:
-        ends = (read_custom(row["src_topic"]), read_custom(row["dst_topic"]))
-        if any(end and (end.product_key, end.short) == (product_key, short) for end in ends):
+        ends = (parse_custom_topic(row["src_topic"]), parse_custom_topic(row["dst_topic"]))
+        if any(end and (end.product_key, end.short_name) == (product_key, short_name) for end in ends):
             db.execute("DELETE FROM topic_routes WHERE id = ?", (row["id"],))
 
 
-def _each(call: Call, act: Callable[[str], bool]) -> dict[str, Any]:
-    failed = [topic for topic in call.params["DstTopic"] if not act(topic)]
+def _apply_to_destinations(call: Call, action: Callable[[str], bool]) -> dict[str, Any]:
+    failed = [topic for topic in call.params["DstTopic"] if not action(topic)]
     return {"IsAllSucceed": not failed, "FailureTopics": {"Topic": failed}}
 
 
-def _source_device(call: Call, topic: str) -> sqlite3.Row:
-    """The device of a source topic; raises what the platform says of a bad one."""
-    parts = read_custom(topic)
+def _find_source_device(call: Call, topic: str) -> sqlite3.Row:
+    """Return the device of a source topic. Raises the platform's errors for an invalid topic."""
+    parts = parse_custom_topic(topic)
     if parts is None:
         raise ServiceError(
-            "iot.messagebroker.InvalidFormattedSrcTopicName", "The source topic is not a custom topic."
+            "iot.messagebroker.InvalidFormattedSrcTopicName", "The source topic must be a custom topic."
         )
-    if not _own_product(call, parts):
+    if not _is_own_product(call, parts):
         raise ServiceError(
             "iot.messagebroker.NotMatchedProductKeyWithSrcTopicOwner",
-            "The source topic's product is not one of this account.",
+            "The product of the source topic does not belong to this account.",
         )
-    device = device_of(call, product_key=parts.product_key, name=parts.device)
-    _known_category(call, parts)
+    device = find_device(call, product_key=parts.product_key, name=parts.device_name)
+    _check_category_exists(call, parts)
     return device
 
 
-def _owned(call: Call) -> None:
-    """Refuse the topic asked for unless it is a custom topic of a device of this account."""
-    parts = read_custom(call.params["Topic"])
+def _check_topic(call: Call) -> None:
+    """Raise an error unless `Topic` is a custom topic of a device of this account."""
+    parts = parse_custom_topic(call.params["Topic"])
     if parts is None:
         raise ServiceError(
-            "iot.messagebroker.InvalidFormattedTopicName", "The topic is not a custom topic of a device."
+            "iot.messagebroker.InvalidFormattedTopicName", "The topic must be a custom topic of a device."
         )
-    product_of(call, parts.product_key)
-    device_of(call, product_key=parts.product_key, name=parts.device)
-    _known_category(call, parts)
+    find_product(call, parts.product_key)
+    find_device(call, product_key=parts.product_key, name=parts.device_name)
+    _check_category_exists(call, parts)
 
 
-def _known_category(call: Call, parts: CustomTopic) -> None:
-    if category_of(call.db, parts.product_key, parts.short) is None:
+def _check_category_exists(call: Call, parts: CustomTopic) -> None:
+    if find_topic_category(call.db, parts.product_key, parts.short_name) is None:
         raise ServiceError(
-            "iot.messagebroker.TopicTemplateIsNotFound", "The product has no such topic category."
+            "iot.messagebroker.TopicTemplateIsNotFound", "The product does not have this topic category."
         )
 
 
-def _existing(call: Call, topic: str) -> sqlite3.Row | None:
-    """The device of a destination topic, when the account has it and its product the topic category."""
-    parts = read_custom(topic)
-    if parts is None or category_of(call.db, parts.product_key, parts.short) is None:
+def _find_destination_device(call: Call, topic: str) -> sqlite3.Row | None:
+    """Return the device of a destination topic; None if the account does not have the device or the topic category."""
+    parts = parse_custom_topic(topic)
+    if parts is None or find_topic_category(call.db, parts.product_key, parts.short_name) is None:
         return None
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM devices WHERE product_key = ? AND name = ? AND account = ? AND instance = ?",
-        (parts.product_key, parts.device, call.account, call.instance),
+        (parts.product_key, parts.device_name, call.account, call.instance),
     ).fetchone()
     return row
 
 
-def _own_product(call: Call, parts: CustomTopic) -> bool:
+def _is_own_product(call: Call, parts: CustomTopic) -> bool:
     try:
-        product_of(call, parts.product_key)
+        find_product(call, parts.product_key)
     except ServiceError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""A product's custom topic categories. Every product is made with three: update, update/error and get."""
+"""The custom topic categories of products. A new product has three: update, update/error and get."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import product_of
-from console.emulator.messaging.names import ALL, PUB, SUB
-from console.emulator.messaging.routes import forget_category
+from console.emulator.lookups import find_product
+from console.emulator.messaging.custom_topics import ALL, PUB, SUB
+from console.emulator.messaging.routes import delete_category_routes
 
-# Products are made in more places than one (their room, the sample fleet), so the database gives them their topics.
+# Products are created in several places (CreateProduct, the sample fleet), so a trigger adds their topic categories.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS topic_categories (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -37,8 +37,8 @@ OPERATION_CODES = {"PUB": PUB, "SUB": SUB, "ALL": ALL}
 
 def create_product_topic(call: Call) -> dict[str, Any]:
     """CreateProductTopic."""
-    key = product_of(call)["product_key"]
-    _refuse_taken(call, key, call.params["TopicShortName"])
+    key = find_product(call)["product_key"]
+    _check_name_is_unique(call, key, call.params["TopicShortName"])
     (count,) = call.db.execute(
         "SELECT count(*) FROM topic_categories WHERE product_key = ?", (key,)
     ).fetchone()
@@ -63,9 +63,12 @@ def create_product_topic(call: Call) -> dict[str, Any]:
 
 
 def update_product_topic(call: Call) -> dict[str, Any]:
-    """UpdateProductTopic: short name and permission; the rest when it is sent. Routes do not follow a new name."""
-    row = _category(call)
-    _refuse_taken(call, row["product_key"], call.params["TopicShortName"], but=row["id"])
+    """UpdateProductTopic: changes short name and permission, and the other parameters that are sent.
+
+    A new short name deletes the routes of the old topics.
+    """
+    row = _find_category(call)
+    _check_name_is_unique(call, row["product_key"], call.params["TopicShortName"], except_id=row["id"])
     call.db.execute(
         "UPDATE topic_categories SET short_name = ?, operation = ?, description = ?, codec = ?, proxy_subscribe = ?"
         " WHERE id = ?",
@@ -79,20 +82,21 @@ def update_product_topic(call: Call) -> dict[str, Any]:
         ),
     )
     if call.params["TopicShortName"] != row["short_name"]:
-        forget_category(call.db, row["product_key"], row["short_name"])
+        delete_category_routes(call.db, row["product_key"], row["short_name"])
     return {}
 
 
 def query_product_topic(call: Call) -> dict[str, Any]:
-    """QueryProductTopic: all of them, in the order in which they were made."""
+    """QueryProductTopic: all topic categories, in the order of their creation."""
     rows = call.db.execute(
-        "SELECT * FROM topic_categories WHERE product_key = ? ORDER BY id", (product_of(call)["product_key"],)
+        "SELECT * FROM topic_categories WHERE product_key = ? ORDER BY id",
+        (find_product(call)["product_key"],),
     )
-    return {"Data": {"ProductTopicInfo": [_listed(row) for row in rows]}}
+    return {"Data": {"ProductTopicInfo": [_describe_category(row) for row in rows]}}
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
-    listed = {
+def _describe_category(row: sqlite3.Row) -> dict[str, Any]:
+    category = {
         "Id": str(row["id"]),
         "ProductKey": row["product_key"],
         "TopicShortName": f"/{row['product_key']}/${{deviceName}}/user/{row['short_name']}",
@@ -101,19 +105,19 @@ def _listed(row: sqlite3.Row) -> dict[str, Any]:
     }
     for field, column in (("Desc", "description"), ("Codec", "codec")):
         if row[column]:
-            listed[field] = row[column]
-    return listed
+            category[field] = row[column]
+    return category
 
 
 def delete_product_topic(call: Call) -> dict[str, Any]:
-    """DeleteProductTopic: routes from and to its topics go with it."""
-    row = _category(call)
+    """DeleteProductTopic: also deletes the routes from and to its topics."""
+    row = _find_category(call)
     call.db.execute("DELETE FROM topic_categories WHERE id = ?", (row["id"],))
-    forget_category(call.db, row["product_key"], row["short_name"])
+    delete_category_routes(call.db, row["product_key"], row["short_name"])
     return {}
 
 
-def _category(call: Call) -> sqlite3.Row:
+def _find_category(call: Call) -> sqlite3.Row:
     row: sqlite3.Row | None = call.db.execute(
         "SELECT c.* FROM topic_categories c JOIN products p USING (product_key)"
         " WHERE c.id = ? AND p.account = ? AND p.instance = ?",
@@ -124,14 +128,14 @@ def _category(call: Call) -> sqlite3.Row:
     return row
 
 
-def _refuse_taken(call: Call, product_key: str, short_name: str, but: int = 0) -> None:
-    taken = call.db.execute(
+def _check_name_is_unique(call: Call, product_key: str, short_name: str, except_id: int = 0) -> None:
+    other = call.db.execute(
         "SELECT 1 FROM topic_categories WHERE product_key = ? AND short_name = ? AND id <> ?",
-        (product_key, short_name, but),
+        (product_key, short_name, except_id),
     ).fetchone()
-    if taken:
+    if other:
         raise ServiceError(
-            "iot.messagebroker.TopicAlreadyFound", "The product has already a topic category of this name."
+            "iot.messagebroker.TopicAlreadyFound", "Another topic category of the product has this name."
         )
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from console.emulator.call import Handler
 from console.emulator.ota import jobs, modules, packages, repeating, running, tasks
-from console.emulator.ota.settling import SETTLER
+from console.emulator.ota.settling import DEFERRED_WORK
 
-__all__ = ["OPERATIONS", "SCHEMA", "SETTLER"]
+__all__ = ["DEFERRED_WORK", "OPERATIONS", "SCHEMA"]
 
 OPERATIONS: dict[str, Handler] = {
     **modules.OPERATIONS,

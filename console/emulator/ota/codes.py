@@ -49,7 +49,7 @@ MISSING = {
     "CancelScheduledTask": "iot.firmware.CancelOptionIsMandatory",
 }
 # What the handlers refuse in more than one way.
-OWN = frozenset(
+CHECKED_BY_HANDLER = frozenset(
     {
         ("CreateOTAFirmware", "FirmwareUrl"),
         ("CreateOTAFirmware", "FirmwareSize"),

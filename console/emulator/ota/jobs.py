@@ -9,11 +9,11 @@ from typing import Any
 
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
-from console.emulator.formats import utc
-from console.emulator.lookups import device_of, product_of
+from console.emulator.formats import format_utc
+from console.emulator.lookups import find_device, find_product
 from console.emulator.ota import common, running, targets
 from console.emulator.ota.packages import Status, files_of
-from console.emulator.paging import page_of
+from console.emulator.paging import read_page
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -111,7 +111,7 @@ def create_ota_dynamic_upgrade_job(call: Call) -> dict[str, Any]:
 def list_ota_job_by_firmware(call: Call) -> dict[str, Any]:
     """ListOTAJobByFirmware: the batches of a package, newest first."""
     package = common.package(call, call.params["FirmwareId"])
-    page = page_of(call)
+    page = read_page(call)
     total = call.db.execute(
         "SELECT count(*) FROM ota_jobs WHERE package_id = ?", (package["id"],)
     ).fetchone()[0]
@@ -125,8 +125,8 @@ def list_ota_job_by_firmware(call: Call) -> dict[str, Any]:
 def list_ota_job_by_device(call: Call) -> dict[str, Any]:
     """ListOTAJobByDevice: the batches of a package that a device is or was in, newest first."""
     package = common.package(call, call.params["FirmwareId"])
-    device = device_of(call)
-    page = page_of(call)
+    device = find_device(call)
+    page = read_page(call)
     where = "package_id = ? AND id IN (SELECT job FROM ota_tasks WHERE iot_id = ?)"
     values = (package["id"], device["iot_id"])
     total = call.db.execute(f"SELECT count(*) FROM ota_jobs WHERE {where}", values).fetchone()[0]
@@ -161,8 +161,8 @@ def query_ota_job(call: Call) -> dict[str, Any]:
         "RetryCount": row["retry_count"] or None,
         "GrayPercent": row["gray_percent"] or None,
         "DynamicMode": row["dynamic_mode"] if row["dynamic"] else None,
-        "UtcScheduleTime": utc(row["schedule"]) or None,
-        "UtcScheduleFinishTime": utc(row["finish"]) or None,
+        "UtcScheduleTime": format_utc(row["schedule"]) or None,
+        "UtcScheduleFinishTime": format_utc(row["finish"]) or None,
     }
     info.update({name: value for name, value in given.items() if value is not None})
     return {"Data": info}
@@ -170,7 +170,7 @@ def query_ota_job(call: Call) -> dict[str, Any]:
 
 def _package(call: Call) -> sqlite3.Row:
     package = common.package(call, call.params["FirmwareId"])
-    product_of(call)
+    find_product(call)
     if package["product_key"] and package["product_key"] != call.params["ProductKey"]:
         raise ServiceError("iot.firmware.FirmwareAndProductKeyMismatch", "The package is another product's.")
     return package
@@ -382,7 +382,7 @@ def _create(call: Call, package: sqlite3.Row, settings: dict[str, Any]) -> dict[
     job = call.db.execute("SELECT * FROM ota_jobs WHERE id = ?", (number,)).fetchone()
     running.start_tasks(call.db, job, call.emulator.pace, call.now)
     targets.forget(call.db)
-    return {"Data": {"JobId": job_id, "UtcCreate": utc(call.now)}}
+    return {"Data": {"JobId": job_id, "UtcCreate": format_utc(call.now)}}
 
 
 def _shown(row: sqlite3.Row) -> dict[str, Any]:
@@ -395,13 +395,13 @@ def _shown(row: sqlite3.Row) -> dict[str, Any]:
         "FirmwareId": row["package_id"],
         "ProductKey": row["product_key"],
         "Tags": {"OtaTagDTO": json.loads(row["tags"])},
-        "UtcCreate": utc(row["created"]),
-        "UtcModified": utc(row["modified"]),
+        "UtcCreate": format_utc(row["created"]),
+        "UtcModified": format_utc(row["modified"]),
     }
     if row["started"] is not None:
-        shown["UtcStartTime"] = utc(row["started"])
+        shown["UtcStartTime"] = format_utc(row["started"])
     if row["ended"] is not None:
-        shown["UtcEndTime"] = utc(row["ended"])
+        shown["UtcEndTime"] = format_utc(row["ended"])
     return shown
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import product_of
+from console.emulator.lookups import find_product
 
 DEFAULT = "default"
 MODULES_LIMIT = 10
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS ota_modules (
 
 def create_ota_module(call: Call) -> dict[str, Any]:
     """CreateOTAModule: at most 10 of a product's own; names differ in more than case."""
-    product = product_of(call)
+    product = find_product(call)
     name = call.params["ModuleName"]
     if not NAME.fullmatch(name):
         raise ServiceError("iot.ota.InvalidOtaModuleName", "The format of the module name is invalid.")
@@ -61,7 +61,7 @@ def create_ota_module(call: Call) -> dict[str, Any]:
 
 def update_ota_module(call: Call) -> dict[str, Any]:
     """UpdateOTAModule: alias and description; what is not given stays."""
-    product = product_of(call)
+    product = find_product(call)
     alias, description = _words(call, "iot.ota.UpdateOTAModuleParamError")
     module = _existing(call, product["product_key"])
     call.db.execute(
@@ -74,7 +74,7 @@ def update_ota_module(call: Call) -> dict[str, Any]:
 
 def delete_ota_module(call: Call) -> dict[str, Any]:
     """DeleteOTAModule: not the default one, nor one that has packages."""
-    product = product_of(call)
+    product = find_product(call)
     if call.params["ModuleName"].lower() == DEFAULT:
         raise ServiceError("iot.ota.DeleteOtaDefaultModule", "The default module cannot be deleted.")
     module = _existing(call, product["product_key"])
@@ -92,7 +92,7 @@ def delete_ota_module(call: Call) -> dict[str, Any]:
 
 def list_ota_module_by_product(call: Call) -> dict[str, Any]:
     """ListOTAModuleByProduct: the default module first, then the product's own, oldest first."""
-    product = product_of(call)
+    product = find_product(call)
     rows = call.db.execute(
         "SELECT name, alias, description, created, modified FROM ota_modules WHERE product_key = ? "
         "ORDER BY created, name",

@@ -13,10 +13,10 @@ from typing import Any
 from console.emulator import objects
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
-from console.emulator.formats import random_text, utc
-from console.emulator.lookups import product_of
+from console.emulator.formats import format_utc, random_text
+from console.emulator.lookups import find_product
 from console.emulator.ota import common, modules
-from console.emulator.paging import page_of
+from console.emulator.paging import read_page
 
 PACKAGE_LIMIT = 2_000 * 1024 * 1024
 DEVICE_LIST_LIMIT = 5 * 1024 * 1024
@@ -129,9 +129,9 @@ def create_ota_firmware(call: Call) -> dict[str, Any]:
         ),
     )  # fmt: skip
     for file in files:
-        objects.claim(call.db, file.key)
-    objects.of(call.emulator).sweep(call.db, call.now)
-    return {"Data": {"FirmwareId": package_id, "UtcCreate": utc(call.now)}}
+        objects.keep_object(call.db, file.key)
+    objects.open_store(call.emulator).delete_unclaimed(call.db, call.now)
+    return {"Data": {"FirmwareId": package_id, "UtcCreate": format_utc(call.now)}}
 
 
 def delete_ota_firmware(call: Call) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def delete_ota_firmware(call: Call) -> dict[str, Any]:
             "iot.firmware.DeleteFirmwareFailure", "The package is in an update batch that is not over."
         )
     call.db.execute("DELETE FROM ota_packages WHERE id = ?", (package["id"],))
-    store = objects.of(call.emulator)
+    store = objects.open_store(call.emulator)
     for file in files_of(package):
         if not _used(call.db, file.key):
             store.delete(call.db, file.key)
@@ -159,11 +159,11 @@ def list_ota_firmware(call: Call) -> dict[str, Any]:
     values: list[Any] = [call.account, call.instance]
     if call.params.get("ProductKey"):
         where.append("product_key = ?")
-        values.append(product_of(call)["product_key"])
+        values.append(find_product(call)["product_key"])
     if call.params.get("DestVersion"):
         where.append("dest_version = ?")
         values.append(call.params["DestVersion"])
-    page = page_of(call)
+    page = read_page(call)
     condition = " AND ".join(where)
     total = call.db.execute(f"SELECT count(*) FROM ota_packages WHERE {condition}", values).fetchone()[0]
     rows = call.db.execute(
@@ -203,14 +203,14 @@ def files_of(package: sqlite3.Row) -> list[PackageFile]:
 def _form(call: Call, suffix: str, limit: int) -> tuple[objects.UploadForm, dict[str, Any]]:
     owner = hashlib.md5(call.account.encode(), usedforsecurity=False).hexdigest()
     key = f"ota/{owner}/{random_text(25).lower()}.{suffix}"
-    form = objects.upload_form(call.db, key, call.now, limit)
+    form = objects.create_upload_form(call.db, key, call.now, limit)
     data = {
-        "Host": objects.host(call.base_url),
+        "Host": objects.store_url(call.base_url),
         "Key": form.key,
         "Policy": form.policy,
         "Signature": form.signature,
         "ObjectStorage": "OSS",
-        "UtcCreate": utc(call.now),
+        "UtcCreate": format_utc(call.now),
     }
     return form, data
 
@@ -235,7 +235,7 @@ def _kind(params: dict[str, Any]) -> tuple[int, str]:
 
 def _place(call: Call) -> tuple[str, str]:
     """The product ("" for a package of no product) and the module that a package is for."""
-    product_key = product_of(call)["product_key"] if call.params.get("ProductKey") else ""
+    product_key = find_product(call)["product_key"] if call.params.get("ProductKey") else ""
     wanted = call.params.get("ModuleName") or modules.DEFAULT
     if not modules.NAME.fullmatch(wanted):
         raise ServiceError(
@@ -317,8 +317,8 @@ def _file(
         raise ServiceError(
             "iot.firmware.MalformedFirmwareUrl", "The address of the package file is malformed."
         )
-    key = objects.key_of(url)
-    found = objects.find(call.db, key) if key else None
+    key = objects.key_from_url(url)
+    found = objects.find_object(call.db, key) if key else None
     if found is None:
         raise ServiceError("iot.firmware.InvalidFirmwareUrl", "There is no uploaded file at this address.")
     if found.created + CREATE_WINDOW_MS < call.now and not _used(call.db, found.key):
@@ -345,7 +345,7 @@ def _used(db: sqlite3.Connection, key: str) -> bool:
 
 
 def _address(call: Call, file: PackageFile) -> str:
-    return objects.signed_url(call.db, call.base_url, file.key, call.now)
+    return objects.sign_url(call.db, call.base_url, file.key, call.now)
 
 
 def _verify_progress(db: sqlite3.Connection, package: sqlite3.Row) -> int:
@@ -377,8 +377,8 @@ def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
         "SrcVersion": row["src_version"],
         "ProductKey": row["product_key"],
         "ProductName": common.product_name(call.db, row["product_key"]),
-        "UtcCreate": utc(row["created"]),
-        "UtcModified": utc(row["modified"]),
+        "UtcCreate": format_utc(row["created"]),
+        "UtcModified": format_utc(row["modified"]),
     }
 
 

@@ -294,7 +294,7 @@ def _push(db: sqlite3.Connection, now: int, pace: Pace) -> None:
                 SELECT min(max(coalesce(max(d.due), 0), :soonest), :latest) FROM devices d
                 WHERE d.iot_id = ota_tasks.iot_id)
             WHERE id IN (SELECT id FROM temp.ota_step) AND status = 'QUEUED'""",
-        {"soonest": now + pace.life(LOOK_SOONEST), "latest": now + pace.life(LOOK_LATEST)},
+        {"soonest": now + pace.background(LOOK_SOONEST), "latest": now + pace.background(LOOK_LATEST)},
     )
 
 

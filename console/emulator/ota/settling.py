@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from console.emulator.call import Settler
+from console.emulator.call import DeferredWork
 from console.emulator.ota import running, targets
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ def settle(db: sqlite3.Connection, now: int, emulator: Emulator) -> None:
     running.finish_jobs(db, now)
 
 
-SETTLER = Settler(due, settle)
+DEFERRED_WORK = DeferredWork(due, settle)

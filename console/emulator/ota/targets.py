@@ -11,7 +11,7 @@ from typing import Any
 from console.emulator import objects
 from console.emulator.call import Call
 from console.emulator.clock import Pace
-from console.emulator.errors import ServiceError, invalid
+from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.ota import common, running
 
 NAMES_LIMIT = 200
@@ -53,7 +53,7 @@ def named(call: Call, package: sqlite3.Row, names: list[str], *, most: int = NAM
             "iot.firmware.ParameterSizeExceedMax", f"At most {most} device names can be given."
         )
     if len(set(names)) < len(names):
-        raise invalid("The device names must be unique.")
+        raise invalid_parameter("The device names must be unique.")
     _note_names(call.db, names)
     _refuse_unknown(call, package)
     _refuse(
@@ -76,13 +76,16 @@ def named(call: Call, package: sqlite3.Row, names: list[str], *, most: int = NAM
 
 def listed(call: Call, package: sqlite3.Row, url: str) -> int:
     """The devices of an uploaded list, one name a line; those that need no update or cannot take it are left out."""
-    key = objects.key_of(url)
-    found = objects.find(call.db, key) if key else None
+    key = objects.key_from_url(url)
+    found = objects.find_object(call.db, key) if key else None
     if found is None:
         raise ServiceError(
             "iot.common.InvalidFormattedParameter", "There is no uploaded device list at this address."
         )
-    lines = (line.strip().rstrip(",").strip('"') for line in objects.of(call.emulator).lines(found.key))
+    lines = (
+        line.strip().rstrip(",").strip('"')
+        for line in objects.open_store(call.emulator).read_lines(found.key)
+    )
     _note_names(call.db, (line for line in lines if line))
     count = call.db.execute("SELECT count(*) FROM temp.ota_names").fetchone()[0]
     if count > LIST_LIMIT:

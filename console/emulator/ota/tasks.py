@@ -7,10 +7,10 @@ from typing import Any
 
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
-from console.emulator.formats import utc
-from console.emulator.lookups import device_of, product_of
+from console.emulator.formats import format_utc
+from console.emulator.lookups import find_device, find_product
 from console.emulator.ota import common, running
-from console.emulator.paging import Page, page_of
+from console.emulator.paging import Page, read_page
 
 LIST_REACH = 100_000
 CANCELED_BY_USER = "canceled by user"
@@ -21,7 +21,7 @@ def list_ota_task_by_job(call: Call) -> dict[str, Any]:
     job = common.job(call)
     where, values, tasks = ["job = ?"], [job["id"]], "ota_tasks"
     names = call.params.get("DeviceNames")
-    page = Page(1, max(len(names), 1)) if names else page_of(call, reach=LIST_REACH)
+    page = Page(1, max(len(names), 1)) if names else read_page(call, max_entries=LIST_REACH)
     if names:
         where.append(f"name IN ({common.marks(names)})")
         values += names
@@ -48,7 +48,7 @@ def list_ota_task_by_job(call: Call) -> dict[str, Any]:
 
 def list_ota_unfinished_task_by_device(call: Call) -> dict[str, Any]:
     """ListOTAUnfinishedTaskByDevice: a device's tasks of one unfinished status, or of several by TaskStatusList."""
-    device = device_of(call)
+    device = find_device(call)
     statuses = call.params.get("TaskStatusList") or [call.params["TaskStatus"]]
     if not set(statuses) <= set(common.UNFINISHED):
         raise ServiceError("iot.firmware.InvalidTaskStatus", "The task status is invalid.")
@@ -119,7 +119,7 @@ def cancel_ota_task_by_job(call: Call) -> dict[str, Any]:
 
 def cancel_ota_task_by_device(call: Call) -> dict[str, Any]:
     """CancelOTATaskByDevice: the tasks of named devices that have not begun, of a package or of one batch of it."""
-    product_of(call)
+    find_product(call)
     package = common.package(call, call.params["FirmwareId"])
     names = call.params.get("DeviceName") or []
     where, values = ["j.package_id = ?", "j.product_key = ?"], [package["id"], call.params["ProductKey"]]
@@ -208,8 +208,8 @@ def _shown(row: sqlite3.Row, job: sqlite3.Row, product_name: str) -> dict[str, A
         "IotId": row["iot_id"],
         "SrcVersion": row["src_version"],
         "DestVersion": job["dest_version"],
-        "UtcCreate": utc(row["created"]),
-        "UtcModified": utc(row["modified"]),
+        "UtcCreate": format_utc(row["created"]),
+        "UtcModified": format_utc(row["modified"]),
     }
 
 

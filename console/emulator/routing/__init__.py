@@ -1,15 +1,15 @@
-"""Where messages of devices are forwarded to: rules with their actions, subscriptions, consumer groups.
+"""Forwarding of device messages: rules with actions, server-side subscriptions, consumer groups.
 
-sources.py          topics that rules listen to; data sources
-sql.py              the grammar of a rule's SELECT and WHERE
-rules.py            rules: made, changed, started, stopped
-actions.py          their actions
-configurations.py   what an action's configuration holds, by its type
-subscriptions.py    what of a product's messages goes to a queue or to consumer groups
-consumer_groups.py  who receives, and how far they are
-traffic.py          how many messages that makes
-sample.py           what the sample fleet has of all this
-codes.py            what a bad parameter is refused with
+sources.py          topics of rules; data sources
+sql.py              the grammar of SELECT and WHERE of a rule
+rules.py            rules
+actions.py          actions of rules
+configurations.py   the configuration of an action, by its type
+subscriptions.py    server-side subscriptions: MNS queues and AMQP consumer groups
+consumer_groups.py  consumer groups and their status
+traffic.py          computes the numbers of messages
+sample.py           the rules, subscriptions and consumer groups of the sample fleet
+codes.py            the error codes of invalid parameters
 """
 
 from __future__ import annotations

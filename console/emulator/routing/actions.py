@@ -1,4 +1,4 @@
-"""Actions of rules: where the messages that a rule lets through are forwarded to."""
+"""Actions of rules: the destinations to which a rule forwards messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.routing.configurations import read_configuration
-from console.emulator.routing.rules import BINARY, rule_of, user_id
+from console.emulator.routing.configurations import parse_configuration
+from console.emulator.routing.rules import BINARY, find_rule, user_id
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rule_actions (
@@ -27,26 +27,30 @@ CREATE INDEX IF NOT EXISTS rule_actions_group ON rule_actions (group_id) WHERE g
 """
 
 MAX_ACTIONS = 10  # of a rule (CreateRuleAction)
-_NOT_BINARY = frozenset({"OTS"})  # cannot take binary data (CreateRuleAction)
-_NOT_FOR_ERRORS = frozenset({"REPUBLISH", "OTS"})  # (iot.ruleng.IncorrectActionTypeForError)
+_NOT_FOR_BINARY = frozenset({"OTS"})  # types that do not accept binary data (CreateRuleAction)
+_NOT_FOR_ERRORS = frozenset(
+    {"REPUBLISH", "OTS"}
+)  # types that do not accept error data (…IncorrectActionTypeForError)
 
 
 def create_rule_action(call: Call) -> dict[str, Any]:
-    """CreateRuleAction: up to ten a rule, one of them for what the others could not forward."""
-    rule = rule_of(call)
+    """CreateRuleAction: up to ten actions per rule. One can be for error data, which other actions failed to forward."""
+    rule = find_rule(call)
     action_type = call.params["Type"]
     for_errors = bool(call.params.get("ErrorActionFlag"))
-    others = _actions(call.db, rule["id"])
+    others = _list_actions(call.db, rule["id"])
     if len(others) >= MAX_ACTIONS:
         raise ServiceError("iot.rule.TooManyRuleAction", f"A rule can have at most {MAX_ACTIONS} actions.")
     if for_errors and action_type in _NOT_FOR_ERRORS:
         raise ServiceError(
-            "iot.ruleng.IncorrectActionTypeForError", "Error data cannot be forwarded to this service."
+            "iot.ruleng.IncorrectActionTypeForError", "This type of action cannot forward error data."
         )
     if for_errors and any(other["for_errors"] for other in others):
-        raise ServiceError("iot.ruleng.OnlyAllowOneErrorAction", "The rule has an action for error data.")
-    configuration, group_id = _read(call, rule, action_type)
-    _refuse_same(others, action_type, configuration, for_errors)
+        raise ServiceError(
+            "iot.ruleng.OnlyAllowOneErrorAction", "The rule already has an action for error data."
+        )
+    configuration, group_id = _read_configuration(call, rule, action_type)
+    _check_action_is_new(others, action_type, configuration, for_errors)
     action_id = call.db.execute(
         "INSERT INTO rule_actions (rule, type, configuration, group_id, for_errors) VALUES (?,?,?,?,?)",
         (rule["id"], action_type, configuration, group_id, for_errors),
@@ -55,16 +59,16 @@ def create_rule_action(call: Call) -> dict[str, Any]:
 
 
 def update_rule_action(call: Call) -> dict[str, Any]:
-    """UpdateRuleAction: the type and the whole configuration."""
-    action = action_of(call)
+    """UpdateRuleAction: replaces the type and the whole configuration."""
+    action = find_action(call)
     action_type = call.params["Type"]
     if action["for_errors"] and action_type in _NOT_FOR_ERRORS:
         raise ServiceError(
-            "iot.ruleng.IncorrectActionTypeForError", "Error data cannot be forwarded to this service."
+            "iot.ruleng.IncorrectActionTypeForError", "This type of action cannot forward error data."
         )
-    configuration, group_id = _read(call, action, action_type)
-    others = [other for other in _actions(call.db, action["rule"]) if other["id"] != action["id"]]
-    _refuse_same(others, action_type, configuration, bool(action["for_errors"]))
+    configuration, group_id = _read_configuration(call, action, action_type)
+    others = [other for other in _list_actions(call.db, action["rule"]) if other["id"] != action["id"]]
+    _check_action_is_new(others, action_type, configuration, bool(action["for_errors"]))
     call.db.execute(
         "UPDATE rule_actions SET type = ?, configuration = ?, group_id = ? WHERE id = ?",
         (action_type, configuration, group_id, action["id"]),
@@ -74,16 +78,17 @@ def update_rule_action(call: Call) -> dict[str, Any]:
 
 def get_rule_action(call: Call) -> dict[str, Any]:
     """GetRuleAction."""
-    return {"RuleActionInfo": _listed(action_of(call))}
+    return {"RuleActionInfo": _describe_action(find_action(call))}
 
 
 def list_rule_actions(call: Call) -> dict[str, Any]:
-    """ListRuleActions: in the order in which they were made. An action's status is that of its rule."""
-    rule = rule_of(call)
+    """ListRuleActions: in the order of their creation. The status of an action is the status of its rule."""
+    rule = find_rule(call)
     return {
         "RuleActionList": {
             "RuleActionInfo": [
-                {**_listed(row), "Status": rule["status"]} for row in _actions(call.db, rule["id"])
+                {**_describe_action(row), "Status": rule["status"]}
+                for row in _list_actions(call.db, rule["id"])
             ]
         }
     }
@@ -91,12 +96,12 @@ def list_rule_actions(call: Call) -> dict[str, Any]:
 
 def delete_rule_action(call: Call) -> dict[str, Any]:
     """DeleteRuleAction."""
-    call.db.execute("DELETE FROM rule_actions WHERE id = ?", (action_of(call)["id"],))
+    call.db.execute("DELETE FROM rule_actions WHERE id = ?", (find_action(call)["id"],))
     return {}
 
 
-def action_of(call: Call) -> sqlite3.Row:
-    """The action named by ActionId, with its rule's `data_type`; raises `iot.rule.NotFoundRuleAction`."""
+def find_action(call: Call) -> sqlite3.Row:
+    """Return the action that ActionId names, with the `data_type` of its rule. Raises `iot.rule.NotFoundRuleAction`."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT a.*, r.data_type FROM rule_actions a JOIN rules r ON r.id = a.rule"
         " WHERE a.id = ? AND r.account = ? AND r.instance = ?",
@@ -107,11 +112,13 @@ def action_of(call: Call) -> sqlite3.Row:
     return row
 
 
-def _read(call: Call, rule: sqlite3.Row, action_type: str) -> tuple[str, str | None]:
-    """The configuration as it is kept (it carries the account's number), and the consumer group it names."""
-    if rule["data_type"] == BINARY and action_type in _NOT_BINARY:
-        raise ServiceError("iot.rule.IncorrentRuleActionType", "The service cannot take binary data.")
-    config = read_configuration(call, action_type, call.params["Configuration"])
+def _read_configuration(call: Call, rule: sqlite3.Row, action_type: str) -> tuple[str, str | None]:
+    """Return the configuration to store, with the account's number, and the ID of its consumer group (AMQP only)."""
+    if rule["data_type"] == BINARY and action_type in _NOT_FOR_BINARY:
+        raise ServiceError(
+            "iot.rule.IncorrentRuleActionType", "This type of action cannot forward binary data."
+        )
+    config = parse_configuration(call, action_type, call.params["Configuration"])
     config["uid"] = str(user_id(call.account))
     return (
         json.dumps(config, ensure_ascii=False, separators=(",", ":")),
@@ -119,17 +126,19 @@ def _read(call: Call, rule: sqlite3.Row, action_type: str) -> tuple[str, str | N
     )
 
 
-def _refuse_same(others: list[sqlite3.Row], action_type: str, configuration: str, for_errors: bool) -> None:
-    same = (action_type, configuration, for_errors)
-    if any((other["type"], other["configuration"], bool(other["for_errors"])) == same for other in others):
-        raise ServiceError("iot.rule.RuleActionIsAlreadyCreated", "The rule has this action already.")
+def _check_action_is_new(
+    others: list[sqlite3.Row], action_type: str, configuration: str, for_errors: bool
+) -> None:
+    new = (action_type, configuration, for_errors)
+    if any((other["type"], other["configuration"], bool(other["for_errors"])) == new for other in others):
+        raise ServiceError("iot.rule.RuleActionIsAlreadyCreated", "The rule already has this action.")
 
 
-def _actions(db: sqlite3.Connection, rule_id: int) -> list[sqlite3.Row]:
+def _list_actions(db: sqlite3.Connection, rule_id: int) -> list[sqlite3.Row]:
     return db.execute("SELECT * FROM rule_actions WHERE rule = ? ORDER BY id", (rule_id,)).fetchall()
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
+def _describe_action(row: sqlite3.Row) -> dict[str, Any]:
     return {
         "Id": row["id"],
         "RuleId": row["rule"],

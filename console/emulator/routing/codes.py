@@ -1,4 +1,4 @@
-"""The codes with which data forwarding and server-side subscription refuse a parameter."""
+"""Error codes of invalid parameters in data forwarding and server-side subscription."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What the configuration of a rule's action holds, by the action's type, and with which code each part is refused.
+"""The configuration of an action by its type, with the error codes of its parts.
 
 REPUBLISH  topic, topicType        another topic of this account
 AMQP       groupId                 a consumer group of this account
-MNS        themeName               and for this and all below: regionName, role
+MNS        themeName               this type and those below also have regionName and role
 FC         serviceName, functionName
 OTS        instanceName, tableName, primaryKeys
 DATAHUB    projectName, topicName, schemaVals
 ONS        instanceId, topic, tag
 
-The other services are not emulated, so that their instances, tables and topics exist is taken on trust.
+The other services are not emulated, so the existence of their instances, tables and topics is not checked.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 from console.emulator.call import Call
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of, product_of
-from console.emulator.messaging.names import category_of, read_custom
-from console.emulator.routing.consumer_groups import group_of
+from console.emulator.lookups import find_device, find_product
+from console.emulator.messaging.custom_topics import find_topic_category, parse_custom_topic
+from console.emulator.routing.consumer_groups import find_consumer_group
 from console.emulator.routing.sources import CUSTOM, SYSTEM
 
 Config = dict[str, Any]
@@ -37,18 +37,18 @@ _KEY_TYPES = frozenset({"INTEGER", "STRING", "BINARY"})
 _COLUMN_TYPES = frozenset({"BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP", "STRING", "DECIMAL"})
 MAX_PRIMARY_KEYS = 4  # of a Tablestore table
 MAX_TAG = 128  # bytes (ONS)
-_BAD = "iot.rule.ParseRuleActionConfigError"
+_INVALID = "iot.rule.ParseRuleActionConfigError"
 
 
-def read_configuration(call: Call, action_type: str, text: str) -> Config:
-    """A configuration of this type, checked; raises with the code for what is wrong."""
+def parse_configuration(call: Call, action_type: str, text: str) -> Config:
+    """Parse and check the configuration of an action. Raises the platform's error for an invalid part."""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
         raise ServiceError(
-            "iot.ruleng.RuleActionConfigurationIsNotJson", "The configuration is not a JSON object."
+            "iot.ruleng.RuleActionConfigurationIsNotJson", "The configuration must be a JSON object."
         )
     if not config:
         raise ServiceError("iot.ruleng.NullRuleActionConfig", "The configuration is empty.")
@@ -60,140 +60,142 @@ def check_role(config: Config) -> None:
     """Check `role`: {"roleArn": "acs:ram::<account>:role/<name>", "roleName": …}."""
     role = config.get("role")
     if not isinstance(role, dict):
-        raise ServiceError("iot.ruleng.InvalidRamRole", "The configuration needs a role.")
-    _text(role, "roleArn", "iot.ruleng.NullRamRoleArn")
-    _text(role, "roleName", "iot.ruleng.NullRamRoleName")
+        raise ServiceError("iot.ruleng.InvalidRamRole", "The configuration has no role.")
+    _require_text(role, "roleArn", "iot.ruleng.NullRamRoleArn")
+    _require_text(role, "roleName", "iot.ruleng.NullRamRoleName")
     if not _ROLE_ARN.fullmatch(role["roleArn"]):
-        raise ServiceError("iot.ruleng.InvalidRamRole", "The roleArn is not one of a RAM role.")
+        raise ServiceError("iot.ruleng.InvalidRamRole", "roleArn must be the ARN of a RAM role.")
 
 
 def check_region(config: Config) -> None:
     """Check `regionName`."""
-    region = _text(config, "regionName", "iot.ruleng.IncorrectRegionName")
+    region = _require_text(config, "regionName", "iot.ruleng.IncorrectRegionName")
     if not _REGION.fullmatch(region):
-        raise ServiceError("iot.ruleng.IncorrectRegionName", "The regionName is not one of a region.")
+        raise ServiceError("iot.ruleng.IncorrectRegionName", "regionName must be the ID of a region.")
 
 
-def _text(config: Config, name: str, code: str = _BAD) -> str:
+def _require_text(config: Config, name: str, code: str = _INVALID) -> str:
     value = config.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise ServiceError(code, f"The configuration needs {name}.")
+        raise ServiceError(code, f"The configuration has no {name}.")
     return value
 
 
-def _list(config: Config, name: str, code: str = _BAD) -> list[Config]:
+def _require_list(config: Config, name: str, code: str = _INVALID) -> list[Config]:
     value = config.get(name)
     if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
-        raise ServiceError(code, f"The configuration needs a list of {name}.")
+        raise ServiceError(code, f"The configuration must have {name}, a list of objects.")
     return value
 
 
-def _republish(call: Call, config: Config) -> None:
-    topic = _text(config, "topic", "iot.messagebroker.NullTopicName")
+def _check_republish(call: Call, config: Config) -> None:
+    topic = _require_text(config, "topic", "iot.messagebroker.NullTopicName")
     topic_type = config.get("topicType")
     if topic_type == SYSTEM:
         match = _DOWNSTREAM.fullmatch(topic)
         if match is None:
             raise ServiceError(
-                "iot.ruleng.IncorrectSysTopic", "The topic does not set properties or call a service."
+                "iot.ruleng.IncorrectSysTopic",
+                "The topic must be one that sets properties or calls a service.",
             )
         _check_target(call, match[1], match[2])
     elif topic_type == CUSTOM:
-        # A device named by the message: any name will do to read the rest.
-        parts = read_custom(_VARIABLE.sub("any", topic))
+        # The message decides the device name: any name is sufficient to parse the rest of the topic.
+        parts = parse_custom_topic(_VARIABLE.sub("any", topic))
         if parts is None:
             raise ServiceError(
-                "iot.messagebroker.InvalidFormattedTopicName", "The topic is not a custom topic."
+                "iot.messagebroker.InvalidFormattedTopicName", "The topic must be a custom topic."
             )
         _check_target(call, parts.product_key, topic.split("/")[2])
         if "$" not in topic.partition("/user/")[2] and (
-            category_of(call.db, parts.product_key, parts.short) is None
+            find_topic_category(call.db, parts.product_key, parts.short_name) is None
         ):
             raise ServiceError(
-                "iot.messagebroker.TopicTemplateIsNotFound", "The product has no such topic category."
+                "iot.messagebroker.TopicTemplateIsNotFound", "The product does not have this topic category."
             )
     else:
         raise ServiceError("iot.ruleng.IncorrectType", "topicType must be 0 or 1.")
 
 
-def _check_target(call: Call, product_key: str, device: str) -> None:
-    product_of(call, product_key)
-    if "$" not in device:
-        device_of(call, product_key=product_key, name=device)
+def _check_target(call: Call, product_key: str, device_name: str) -> None:
+    find_product(call, product_key)
+    if "$" not in device_name:
+        find_device(call, product_key=product_key, name=device_name)
 
 
-def _amqp(call: Call, config: Config) -> None:
-    group_of(call, _text(config, "groupId", "iot.consumer.group.InvalidConsumerGroupId"))
+def _check_amqp(call: Call, config: Config) -> None:
+    find_consumer_group(call, _require_text(config, "groupId", "iot.consumer.group.InvalidConsumerGroupId"))
 
 
-def _mns(call: Call, config: Config) -> None:
-    _text(config, "themeName", "iot.ruleng.NullTopicNameInMns")
+def _check_mns(call: Call, config: Config) -> None:
+    _require_text(config, "themeName", "iot.ruleng.NullTopicNameInMns")
 
 
-def _fc(call: Call, config: Config) -> None:
-    _text(config, "serviceName", "iot.ruleng.NullServiceNameInFc")
-    _text(config, "functionName", "iot.ruleng.NullFunctionNameInFc")
+def _check_fc(call: Call, config: Config) -> None:
+    _require_text(config, "serviceName", "iot.ruleng.NullServiceNameInFc")
+    _require_text(config, "functionName", "iot.ruleng.NullFunctionNameInFc")
 
 
-def _ots(call: Call, config: Config) -> None:
-    _text(config, "instanceName", "iot.ruleng.NullOtsInstanceName")
-    _text(config, "tableName", "iot.ruleng.NullTableNameInOtsInstance")
-    keys = _list(config, "primaryKeys", "iot.ruleng.NullPrimaryKeyInOtsTable")
+def _check_ots(call: Call, config: Config) -> None:
+    _require_text(config, "instanceName", "iot.ruleng.NullOtsInstanceName")
+    _require_text(config, "tableName", "iot.ruleng.NullTableNameInOtsInstance")
+    keys = _require_list(config, "primaryKeys", "iot.ruleng.NullPrimaryKeyInOtsTable")
     if len(keys) > MAX_PRIMARY_KEYS:
-        raise ServiceError(_BAD, f"A table has at most {MAX_PRIMARY_KEYS} primary keys.")
+        raise ServiceError(_INVALID, f"A table can have at most {MAX_PRIMARY_KEYS} primary keys.")
     for key in keys:
-        _text(key, "columnName", "iot.ruleng.NullPrimaryKeyNameInOts")
-        column_type = _text(key, "columnType", "iot.ruleng.NullPrimaryKeyTypeInOts")
+        _require_text(key, "columnName", "iot.ruleng.NullPrimaryKeyNameInOts")
+        column_type = _require_text(key, "columnType", "iot.ruleng.NullPrimaryKeyTypeInOts")
         option = key.get("option") or ""
         if column_type not in _KEY_TYPES or option not in ("", "AUTO_INCREMENT"):
             raise ServiceError(
                 "iot.ruleng.IncorrectPrimaryKeyValueInOtsTable",
-                "A primary key's type or option is not valid.",
+                "The columnType or option of a primary key is invalid.",
             )
         if not option:
-            _text(key, "columnValue", "iot.ruleng.NullPrimaryKeyValueInOts")
+            _require_text(key, "columnValue", "iot.ruleng.NullPrimaryKeyValueInOts")
         elif column_type != "INTEGER":
             raise ServiceError(
-                "iot.ruleng.IncorrectPrimaryKeyValueInOtsTable", "Only an INTEGER can count up by itself."
+                "iot.ruleng.IncorrectPrimaryKeyValueInOtsTable",
+                "AUTO_INCREMENT needs the columnType INTEGER.",
             )
 
 
-def _datahub(call: Call, config: Config) -> None:
-    _text(config, "projectName")
-    _text(config, "topicName")
-    for column in _list(config, "schemaVals"):
-        _text(column, "name")
-        _text(column, "value")
+def _check_datahub(call: Call, config: Config) -> None:
+    _require_text(config, "projectName")
+    _require_text(config, "topicName")
+    for column in _require_list(config, "schemaVals"):
+        _require_text(column, "name")
+        _require_text(column, "value")
         if column.get("type") not in _COLUMN_TYPES:
-            raise ServiceError(_BAD, "The type of a column in schemaVals is not valid.")
+            raise ServiceError(_INVALID, "The type of a column in schemaVals is invalid.")
 
 
-def _ons(call: Call, config: Config) -> None:
-    _text(config, "instanceId", "iot.ruleng.InstanceNotFound")
-    _text(config, "topic", "iot.messagebroker.NullTopicName")
+def _check_ons(call: Call, config: Config) -> None:
+    _require_text(config, "instanceId", "iot.ruleng.InstanceNotFound")
+    _require_text(config, "topic", "iot.messagebroker.NullTopicName")
     if len(str(config.get("tag") or "").encode("utf-8", "replace")) > MAX_TAG:
         raise ServiceError(
-            "iot.ruleng.InvalidFormattedTagInConfiguration", f"A tag has at most {MAX_TAG} bytes."
+            "iot.ruleng.InvalidFormattedTagInConfiguration", f"The tag can have at most {MAX_TAG} bytes."
         )
 
 
-def _in_a_region(check: Callable[[Call, Config], None]) -> Callable[[Call, Config], None]:
-    """The check of a service that is reached by a region and a role."""
+def _with_region_and_role(check: Callable[[Call, Config], None]) -> Callable[[Call, Config], None]:
+    """Add the checks of region and role to the check of a configuration."""
 
-    def checked(call: Call, config: Config) -> None:
+    def check_all(call: Call, config: Config) -> None:
         check(call, config)
         check_region(config)
         check_role(config)
 
-    return checked
+    return check_all
 
 
 _CHECKS: dict[str, Callable[[Call, Config], None]] = {
-    "REPUBLISH": _republish,
-    "AMQP": _amqp,
-    "MNS": _in_a_region(_mns),
-    "FC": _in_a_region(_fc),
-    "OTS": _in_a_region(_ots),
-    "DATAHUB": _in_a_region(_datahub),
-    "ONS": _in_a_region(_ons),
+    "REPUBLISH": _check_republish,
+    "AMQP": _check_amqp,
+    "MNS": _with_region_and_role(_check_mns),
+    "FC": _with_region_and_role(_check_fc),
+    "OTS": _with_region_and_role(_check_ots),
+    "DATAHUB": _with_region_and_role(_check_datahub),
+    "ONS": _with_region_and_role(_check_ons),
 }

@@ -1,10 +1,10 @@
-"""Consumer groups: who receives the messages of AMQP subscriptions and of rules.
+"""Consumer groups, which receive the messages of AMQP subscriptions and of rules.
 
-Every account and instance has the platform's own group `DEFAULT_GROUP`, which cannot be changed or deleted. It is
-stored once something about it has to be remembered.
+Every account and instance has the platform's group `DEFAULT_GROUP`, which cannot be changed or deleted. It has a row
+only after its position was reset.
 
-`clients` is how many simulated programs receive for a group. A group made by the API has none: nobody has written
-the program yet, so its messages pile up until the position is reset.
+`clients` is the number of simulated clients of a group. A group created with the API has none, so its messages accumulate
+until the position is reset.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import random_text, utc
-from console.emulator.paging import page_of
-from console.emulator.routing.traffic import Flow, Receivers, flows_to, status_of
+from console.emulator.formats import format_utc, random_text
+from console.emulator.paging import read_page
+from console.emulator.routing.traffic import Flow, Receivers, calculate_status, find_flows
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS consumer_groups (
@@ -41,7 +41,7 @@ MAX_GROUPS = 1000  # of an account (iot.consumer.group.ConsumerGroupExceedLimit)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A consumer group. Messages before `position` (ms) are no longer wanted."""
+    """A consumer group. Messages before `position` (ms) are not delivered any more."""
 
     group_id: str
     name: str
@@ -53,43 +53,44 @@ class Group:
 _DEFAULT_GROUP = Group(DEFAULT, DEFAULT_NAME, DEFAULT_CREATED, DEFAULT_CREATED, 0)
 
 
-def group_of(call: Call, group_id: str | None = None) -> Group:
-    """The group named (by `GroupId` unless given); raises `iot.consumer.group.ConsumerGroupNotExist`."""
-    wanted = group_id if group_id is not None else call.params["GroupId"]
+def find_consumer_group(call: Call, group_id: str | None = None) -> Group:
+    """Return a group, by default the one that `GroupId` names. Raises `iot.consumer.group.ConsumerGroupNotExist`."""
+    key = group_id if group_id is not None else call.params["GroupId"]
     row = call.db.execute(
         "SELECT * FROM consumer_groups WHERE account = ? AND instance = ? AND group_id = ?",
-        (call.account, call.instance, wanted),
+        (call.account, call.instance, key),
     ).fetchone()
     if row is not None:
-        return _group(row)
-    if wanted == DEFAULT:
+        return _to_group(row)
+    if key == DEFAULT:
         return _DEFAULT_GROUP
     raise ServiceError("iot.consumer.group.ConsumerGroupNotExist", "The consumer group does not exist.")
 
 
-def _group(row: sqlite3.Row) -> Group:
+def _to_group(row: sqlite3.Row) -> Group:
     return Group(row["group_id"], row["name"], row["created"], row["position"], row["clients"])
 
 
-def _groups(call: Call) -> list[Group]:
-    """All groups, newest first; the platform's own comes last."""
+def _list_groups(call: Call) -> list[Group]:
+    """Return all groups, newest first, with the platform's group at the end."""
     rows = call.db.execute(
         "SELECT * FROM consumer_groups WHERE account = ? AND instance = ? AND group_id <> ?"
         " ORDER BY created DESC, id DESC",
         (call.account, call.instance, DEFAULT),
     )
-    return [*map(_group, rows), _DEFAULT_GROUP]
+    return [*map(_to_group, rows), _DEFAULT_GROUP]
 
 
 def create_consumer_group(call: Call) -> dict[str, Any]:
     """CreateConsumerGroup."""
     name = call.params["GroupName"]
-    groups = _groups(call)
+    groups = _list_groups(call)
     if len(groups) > MAX_GROUPS:
         raise ServiceError(
-            "iot.consumer.group.ConsumerGroupExceedLimit", f"An account can have at most {MAX_GROUPS} groups."
+            "iot.consumer.group.ConsumerGroupExceedLimit",
+            f"An account can have at most {MAX_GROUPS:,} groups.",
         )
-    _refuse_taken_name(groups, name)
+    _check_name_is_unique(groups, name)
     group_id = f"{random_text(20)}000100"
     call.db.execute(
         "INSERT INTO consumer_groups (account, instance, group_id, name, created, position) VALUES (?,?,?,?,?,?)",
@@ -99,10 +100,10 @@ def create_consumer_group(call: Call) -> dict[str, Any]:
 
 
 def update_consumer_group(call: Call) -> dict[str, Any]:
-    """UpdateConsumerGroup: its name."""
-    group = _changeable(call)
+    """UpdateConsumerGroup: changes the name."""
+    group = _find_changeable_group(call)
     name = call.params["NewGroupName"]
-    _refuse_taken_name([other for other in _groups(call) if other.group_id != group.group_id], name)
+    _check_name_is_unique([other for other in _list_groups(call) if other.group_id != group.group_id], name)
     call.db.execute(
         "UPDATE consumer_groups SET name = ? WHERE account = ? AND instance = ? AND group_id = ?",
         (name, call.account, call.instance, group.group_id),
@@ -112,60 +113,62 @@ def update_consumer_group(call: Call) -> dict[str, Any]:
 
 def query_consumer_group_by_group_id(call: Call) -> dict[str, Any]:
     """QueryConsumerGroupByGroupId."""
-    return {"Data": _listed(group_of(call))}
+    return {"Data": _describe_group(find_consumer_group(call))}
 
 
 def query_consumer_group_list(call: Call) -> dict[str, Any]:
-    """QueryConsumerGroupList: all, or with Fuzzy those whose name contains GroupName."""
-    page = page_of(call)
+    """QueryConsumerGroupList: all groups, or with Fuzzy those whose names contain GroupName."""
+    page = read_page(call)
     part = call.params["GroupName"] if call.params.get("Fuzzy") else ""
-    found = [group for group in _groups(call) if part.lower() in group.name.lower()]
+    groups = [group for group in _list_groups(call) if part.lower() in group.name.lower()]
     return {
         "CurrentPage": page.number,
         "PageSize": page.size,
-        "PageCount": page.count(len(found)),
-        "Total": len(found),
+        "PageCount": page.count(len(groups)),
+        "Total": len(groups),
         "Data": {
-            "ConsumerGroupDTO": [_listed(group) for group in found[page.offset : page.offset + page.size]]
+            "ConsumerGroupDTO": [
+                _describe_group(group) for group in groups[page.offset : page.offset + page.size]
+            ]
         },
     }
 
 
-def _listed(group: Group) -> dict[str, Any]:
-    return {"GroupId": group.group_id, "GroupName": group.name, "CreateTime": utc(group.created)}
+def _describe_group(group: Group) -> dict[str, Any]:
+    return {"GroupId": group.group_id, "GroupName": group.name, "CreateTime": format_utc(group.created)}
 
 
 def query_consumer_group_status(call: Call) -> dict[str, Any]:
-    """QueryConsumerGroupStatus: who is connected, how fast messages go, how many are waiting."""
-    group = group_of(call)
-    flows: list[Flow] = flows_to(call.db, call.account, call.instance, group.group_id)
-    status = status_of(Receivers(group.group_id, group.clients, group.position), flows, call.now)
-    answer: dict[str, Any] = {
-        "AccumulationCount": status.waiting,
-        "ConsumerSpeed": status.live + status.catching_up,
-        "RealTimeConsumeCountPerMinute": status.live,
-        "AccumulatedConsumeCountPerMinute": status.catching_up,
+    """QueryConsumerGroupStatus: connected clients, messages per minute, and accumulated messages."""
+    group = find_consumer_group(call)
+    flows: list[Flow] = find_flows(call.db, call.account, call.instance, group.group_id)
+    status = calculate_status(Receivers(group.group_id, group.clients, group.position), flows, call.now)
+    response: dict[str, Any] = {
+        "AccumulationCount": status.accumulated,
+        "ConsumerSpeed": status.realtime_rate + status.backlog_rate,
+        "RealTimeConsumeCountPerMinute": status.realtime_rate,
+        "AccumulatedConsumeCountPerMinute": status.backlog_rate,
         "ClientConnectionStatusList": {
             "ConsumerGroupClientConnectionInfo": [
                 {
                     "ClientId": client.client_id,
                     "ClientIpPort": client.address,
                     "OnlineTime": client.since,
-                    "RealTimeConsumeCountPerMinute": client.live,
-                    "AccumulatedConsumeCountPerMinute": client.catching_up,
+                    "RealTimeConsumeCountPerMinute": client.realtime_rate,
+                    "AccumulatedConsumeCountPerMinute": client.backlog_rate,
                 }
                 for client in status.clients
             ]
         },
     }
     if status.last_consumed is not None:
-        answer["LastConsumerTime"] = utc(status.last_consumed)
-    return answer
+        response["LastConsumerTime"] = format_utc(status.last_consumed)
+    return response
 
 
 def reset_consumer_group_position(call: Call) -> dict[str, Any]:
-    """ResetConsumerGroupPosition: what has piled up is dropped."""
-    group = group_of(call)
+    """ResetConsumerGroupPosition: drops the accumulated messages."""
+    group = find_consumer_group(call)
     call.db.execute(
         "INSERT INTO consumer_groups (account, instance, group_id, name, created, position) VALUES (?,?,?,?,?,?)"
         " ON CONFLICT (account, instance, group_id) DO UPDATE SET position = excluded.position",
@@ -175,8 +178,8 @@ def reset_consumer_group_position(call: Call) -> dict[str, Any]:
 
 
 def delete_consumer_group(call: Call) -> dict[str, Any]:
-    """DeleteConsumerGroup: refused while a subscription or a rule's action sends to it."""
-    group = _changeable(call)
+    """DeleteConsumerGroup. Refused while a subscription or an action of a rule uses the group."""
+    group = _find_changeable_group(call)
     in_use = call.db.execute(
         "SELECT 1 FROM subscription_groups g JOIN products p USING (product_key)"
         " WHERE g.group_id = ? AND p.account = ? AND g.instance = ?"
@@ -185,7 +188,8 @@ def delete_consumer_group(call: Call) -> dict[str, Any]:
     ).fetchone()
     if in_use:
         raise ServiceError(
-            "iot.consumer.group.DeleteConsumerGroupFailed", "A subscription or a rule sends to the group."
+            "iot.consumer.group.DeleteConsumerGroupFailed",
+            "A subscription or a rule uses the group. Remove it from there first.",
         )
     call.db.execute(
         "DELETE FROM consumer_groups WHERE account = ? AND instance = ? AND group_id = ?",
@@ -194,8 +198,8 @@ def delete_consumer_group(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _changeable(call: Call) -> Group:
-    group = group_of(call)
+def _find_changeable_group(call: Call) -> Group:
+    group = find_consumer_group(call)
     if group.group_id == DEFAULT:
         raise ServiceError(
             "iot.consumer.group.ChangeDefaultConsumerGroupNotAllowed", "The default group cannot be changed."
@@ -203,7 +207,7 @@ def _changeable(call: Call) -> Group:
     return group
 
 
-def _refuse_taken_name(groups: list[Group], name: str) -> None:
+def _check_name_is_unique(groups: list[Group], name: str) -> None:
     if any(group.name == name for group in groups):
         raise ServiceError("iot.consumer.group.ConsumerGroupNameExisted", "Another group has this name.")
 

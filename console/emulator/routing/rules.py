@@ -1,4 +1,4 @@
-"""Forwarding rules: a topic, the SQL over its messages, and whether the rule runs. Its actions are in actions.py."""
+"""Forwarding rules: topic, SQL and status. Actions of rules are in actions.py."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.formats import gmt, utc
-from console.emulator.lookups import product_of
-from console.emulator.paging import page_of
-from console.emulator.routing.sources import NONE, SYSTEM, Source, check_exists, read_parts, read_topic
+from console.emulator.formats import format_gmt, format_utc
+from console.emulator.lookups import find_product
+from console.emulator.paging import read_page
+from console.emulator.routing.sources import (
+    NONE,
+    SYSTEM,
+    Source,
+    check_source_exists,
+    parse_short_topic,
+    parse_topic,
+)
 from console.emulator.routing.sql import check_select, check_where
 
-# A deleted product leaves its rules behind without a topic, so they cannot go on running.
+# When a product is deleted, its rules lose their topic and stop.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rules (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -52,18 +59,18 @@ BINARY = "BINARY"
 
 
 def create_rule(call: Call) -> dict[str, Any]:
-    """CreateRule: everything but the name may come later, by UpdateRule. A new rule is stopped."""
+    """CreateRule: only the name is required, the rest can be set by UpdateRule. A new rule is stopped."""
     params = call.params
     owner = (call.account, call.instance)
-    _refuse_taken_name(call, params["Name"])
+    _check_name_is_unique(call, params["Name"])
     (count,) = call.db.execute(
         "SELECT count(*) FROM rules WHERE account = ? AND instance = ?", owner
     ).fetchone()
     if count >= MAX_RULES:
-        raise ServiceError("iot.rule.RuleCountExceedMax", f"An account can have at most {MAX_RULES} rules.")
+        raise ServiceError("iot.rule.RuleCountExceedMax", f"An account can have at most {MAX_RULES:,} rules.")
     data_type = params.get("DataType") or "JSON"
-    source = _source(call, None)
-    _check(source, data_type, params.get("Select", ""), params.get("Where", ""))
+    source = _read_source(call, None)
+    _check_sql(source, data_type, params.get("Select", ""), params.get("Where", ""))
     cursor = call.db.execute(
         "INSERT INTO rules (account, instance, name, description, data_type, resource_group_id, created, modified)"
         " VALUES (?,?,?,?,?,?,?,?)",
@@ -83,16 +90,18 @@ def create_rule(call: Call) -> dict[str, Any]:
 
 
 def update_rule(call: Call) -> dict[str, Any]:
-    """UpdateRule: what is sent is changed. A running rule goes on running, and so has to keep its SQL."""
+    """UpdateRule: changes the parameters that are sent. A running rule continues to run, so it must keep its SQL."""
     params = call.params
-    row = rule_of(call)
+    row = find_rule(call)
     if params.get("Name"):
-        _refuse_taken_name(call, params["Name"], but=row["id"])
-    source = _source(call, row)
+        _check_name_is_unique(call, params["Name"], except_id=row["id"])
+    source = _read_source(call, row)
     select, where = params.get("Select", row["select"]), params.get("Where", row["where"])
-    _check(source, row["data_type"], select, where)
+    _check_sql(source, row["data_type"], select, where)
     if row["status"] == RUNNING and (source is None or not select.strip()):
-        raise ServiceError("iot.rule.NullSqlForRule", "A running rule needs a topic and a SELECT.")
+        raise ServiceError(
+            "iot.rule.NullSqlForRule", "A running rule must have a topic and a SELECT. Stop the rule first."
+        )
     call.db.execute(
         "UPDATE rules SET name = ?, description = ? WHERE id = ?",
         (params.get("Name") or row["name"], params.get("RuleDesc", row["description"]), row["id"]),
@@ -103,13 +112,13 @@ def update_rule(call: Call) -> dict[str, Any]:
 
 def get_rule(call: Call) -> dict[str, Any]:
     """GetRule."""
-    row = rule_of(call)
-    return {"RuleInfo": {**_listed(row), "TopicType": row["topic_type"]}}
+    row = find_rule(call)
+    return {"RuleInfo": {**_describe_rule(row), "TopicType": row["topic_type"]}}
 
 
 def list_rule(call: Call) -> dict[str, Any]:
     """ListRule: newest first."""
-    page = page_of(call)
+    page = read_page(call)
     where, values = "account = ? AND instance = ?", [call.account, call.instance]
     if call.params.get("ResourceGroupId"):
         where += " AND resource_group_id = ?"
@@ -120,7 +129,7 @@ def list_rule(call: Call) -> dict[str, Any]:
         (*values, page.size, page.offset),
     )
     return {
-        "Data": {"RuleInfo": [_listed(row) for row in rows]},
+        "Data": {"RuleInfo": [_describe_rule(row) for row in rows]},
         "Page": page.number,
         "PageSize": page.size,
         "Total": total,
@@ -128,18 +137,18 @@ def list_rule(call: Call) -> dict[str, Any]:
 
 
 def delete_rule(call: Call) -> dict[str, Any]:
-    """DeleteRule, with its actions."""
-    call.db.execute("DELETE FROM rules WHERE id = ?", (rule_of(call)["id"],))
+    """DeleteRule: also deletes its actions."""
+    call.db.execute("DELETE FROM rules WHERE id = ?", (find_rule(call)["id"],))
     return {}
 
 
 def start_rule(call: Call) -> dict[str, Any]:
-    """StartRule: the rule needs a topic, a SELECT and an action."""
-    row = rule_of(call)
+    """StartRule: the rule must have a topic, a SELECT and an action."""
+    row = find_rule(call)
     if row["status"] == RUNNING:
-        raise ServiceError("iot.ruleng.RuleAlreadyIsStarted", "The rule is running.")
+        raise ServiceError("iot.ruleng.RuleAlreadyIsStarted", "The rule is already running.")
     if row["topic_type"] == NONE or not row["select"].strip():
-        raise ServiceError("iot.rule.NullSqlForRule", "The rule needs a topic and a SELECT.")
+        raise ServiceError("iot.rule.NullSqlForRule", "The rule must have a topic and a SELECT.")
     if call.db.execute("SELECT 1 FROM rule_actions WHERE rule = ? LIMIT 1", (row["id"],)).fetchone() is None:
         raise ServiceError("iot.rule.NullForwardDestForRule", "The rule has no action.")
     call.db.execute("UPDATE rules SET status = ?, started = ? WHERE id = ?", (RUNNING, call.now, row["id"]))
@@ -147,15 +156,15 @@ def start_rule(call: Call) -> dict[str, Any]:
 
 
 def stop_rule(call: Call) -> dict[str, Any]:
-    """StopRule; stopping twice is the same as once."""
+    """StopRule. Stopping a stopped rule changes nothing."""
     call.db.execute(
-        "UPDATE rules SET status = ?, started = NULL WHERE id = ?", (STOPPED, rule_of(call)["id"])
+        "UPDATE rules SET status = ?, started = NULL WHERE id = ?", (STOPPED, find_rule(call)["id"])
     )
     return {}
 
 
-def rule_of(call: Call) -> sqlite3.Row:
-    """The rule named by RuleId; raises `iot.rule.NotFoundRule`."""
+def find_rule(call: Call) -> sqlite3.Row:
+    """Return the rule that RuleId names. Raises `iot.rule.NotFoundRule`."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM rules WHERE id = ? AND account = ? AND instance = ?",
         (call.params["RuleId"], call.account, call.instance),
@@ -166,38 +175,45 @@ def rule_of(call: Call) -> sqlite3.Row:
 
 
 def user_id(account: str) -> int:
-    """The number of an account, as rules and their actions carry it: 16 digits, always the same."""
+    """Return the number of an account for rules and actions: 16 digits, always the same."""
     return 10**15 + int(hashlib.sha256(account.encode()).hexdigest(), 16) % (9 * 10**15)
 
 
-def _source(call: Call, rule: sqlite3.Row | None) -> Source | None:
-    """The topic of a rule after this call: the whole one if sent, else by its parts, else what it was."""
+def _read_source(call: Call, rule: sqlite3.Row | None) -> Source | None:
+    """Return the topic of a rule after this call: the full topic or the parts that were sent, else the present topic."""
     params = call.params
     if params.get("Topic"):
-        source = read_topic(params["Topic"])
+        source = parse_topic(params["Topic"])
     else:
-        sent = any(params.get(name) not in (None, "") for name in ("ProductKey", "ShortTopic", "TopicType"))
+        is_sent = any(
+            params.get(name) not in (None, "") for name in ("ProductKey", "ShortTopic", "TopicType")
+        )
         product_key = params.get("ProductKey") or (rule["product_key"] if rule else "")
         short = params.get("ShortTopic") or (rule["short_topic"] if rule else "")
-        if not sent:
-            return None if not short else read_parts(product_key, short, rule["topic_type"] if rule else None)
+        if not is_sent:
+            return (
+                None
+                if not short
+                else parse_short_topic(product_key, short, rule["topic_type"] if rule else None)
+            )
         if product_key:
-            product_of(call, product_key)
+            find_product(call, product_key)
         if not short:
             return None
         if not product_key:
-            raise ServiceError("iot.prod.NullProductKey", "A short topic needs a ProductKey.")
-        source = read_parts(product_key, short, params.get("TopicType"))
-    check_exists(call, source)
+            raise ServiceError("iot.prod.NullProductKey", "ShortTopic requires ProductKey.")
+        source = parse_short_topic(product_key, short, params.get("TopicType"))
+    check_source_exists(call, source)
     return source
 
 
-def _check(source: Source | None, data_type: str, select: str, where: str) -> None:
-    """Refuse SQL that cannot be read, and binary data where there is none."""
+def _check_sql(source: Source | None, data_type: str, select: str, where: str) -> None:
+    """Raise an error for invalid SQL, and for a topic that cannot have the data type."""
     binary = data_type == BINARY
-    if binary and source is not None and source.type == SYSTEM:
+    if binary and source is not None and source.topic_type == SYSTEM:
         raise ServiceError(
-            "iot.ruleng.IncorrectType", "Rules for binary data cannot use basic or thing model topics."
+            "iot.ruleng.IncorrectType",
+            "A rule for binary data must use a custom topic, not a basic or thing model topic.",
         )
     if select.strip():
         check_select(select, binary)
@@ -207,7 +223,7 @@ def _check(source: Source | None, data_type: str, select: str, where: str) -> No
 
 def _set_sql(call: Call, rule_id: int, source: Source | None, select: str, where: str) -> None:
     if source is not None:
-        topic = (source.product_key, source.short, source.topic, source.type)
+        topic = (source.product_key, source.short_topic, source.topic, source.topic_type)
     else:
         topic = (call.params.get("ProductKey", ""), "", "", NONE)
     call.db.execute(
@@ -217,17 +233,17 @@ def _set_sql(call: Call, rule_id: int, source: Source | None, select: str, where
     )
 
 
-def _listed(row: sqlite3.Row) -> dict[str, Any]:
-    listed = {
+def _describe_rule(row: sqlite3.Row) -> dict[str, Any]:
+    rule = {
         "Id": row["id"],
         "Name": row["name"],
         "Status": row["status"],
         "DataType": row["data_type"],
         "CreateUserId": user_id(row["account"]),
-        "Created": _cst(row["created"]),
-        "Modified": _cst(row["modified"]),
-        "UtcCreated": utc(row["created"]),
-        "UtcModified": utc(row["modified"]),
+        "Created": _format_cst(row["created"]),
+        "Modified": _format_cst(row["modified"]),
+        "UtcCreated": format_utc(row["created"]),
+        "UtcModified": format_utc(row["modified"]),
     }
     for field, column in (
         ("RuleDesc", "description"),
@@ -238,23 +254,23 @@ def _listed(row: sqlite3.Row) -> dict[str, Any]:
         ("Where", "where"),
     ):
         if row[column]:
-            listed[field] = row[column]
-    return listed
+            rule[field] = row[column]
+    return rule
 
 
-def _cst(ms: int) -> str:
-    """`Thu Feb 28 14:14:33 CST 2019`, the time in the platform's home region (UTC+8)."""
-    day, date, time, _ = gmt(ms + 8 * 3_600_000).split()
+def _format_cst(ms: int) -> str:
+    """`Thu Feb 28 14:14:33 CST 2019`, in the time zone of the platform's main region (UTC+8)."""
+    day, date, time, _ = format_gmt(ms + 8 * 3_600_000).split()
     number, month, year = date.split("-")
     return f"{day[:3]} {month} {number} {time} CST {year}"
 
 
-def _refuse_taken_name(call: Call, name: str, but: int = 0) -> None:
-    taken = call.db.execute(
+def _check_name_is_unique(call: Call, name: str, except_id: int = 0) -> None:
+    other = call.db.execute(
         "SELECT 1 FROM rules WHERE account = ? AND instance = ? AND name = ? AND id <> ?",
-        (call.account, call.instance, name, but),
+        (call.account, call.instance, name, except_id),
     ).fetchone()
-    if taken:
+    if other:
         raise ServiceError("iot.rule.RuleNameIsAlreadyExisted", "Another rule has this name.")
 
 

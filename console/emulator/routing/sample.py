@@ -1,6 +1,6 @@
-"""What the sample fleet's company has set up for its messages: topics, routes, rules, subscriptions, receivers.
+"""The message configuration of the sample fleet: topics, routes, rules, subscriptions and consumer groups.
 
-Made by the operations' own handlers, at times in the past, so that it obeys their rules.
+It is created by the handlers of the operations, with times in the past, so that their checks apply.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _TOPICS = (
     ("meter", "billing/read", "PUB", "Readings at the end of a billing period"),
     ("meter", "tariff", "SUB", "Tariff table"),
     ("light", "schedule", "SUB", "Dimming schedule of the week"),
-    ("light", "neighbour", "ALL", "Presence, told to the next lamps"),
+    ("light", "neighbour", "ALL", "Presence, forwarded to the next lamps"),
     ("gateway", "config", "SUB", "Radio settings"),
-    ("gateway", "log", "PUB", "Log lines asked for by support"),
+    ("gateway", "log", "PUB", "Log lines for support"),
     ("water", "leak/confirm", "ALL", "Leaks confirmed by a person"),
 )
-# Name, days ago, programs that receive.
+# Name, age in days, number of clients.
 _GROUPS = (
     ("metering_backend", 640, 3),
     ("maintenance_desk", 410, 1),
@@ -46,15 +46,15 @@ _GROUPS = (
 _ROUTED_LAMPS = 3
 
 
-def give_routing(
+def add_sample_routing(
     emulator: Emulator, db: sqlite3.Connection, account: str, instance: str, keys: Mapping[str, str], now: int
 ) -> None:
-    """Set the company's messages up; `keys` are its product keys by model code, `now` the time of seeding (ms)."""
-    Routing(emulator, db, account, instance, keys, now).write()
+    """Add the message configuration; `keys` are ProductKeys by model code, `now` is the time of seeding (ms)."""
+    _SampleRouting(emulator, db, account, instance, keys, now).write()
 
 
-class Routing:
-    """Makes it, one kind after the other."""
+class _SampleRouting:
+    """Writes the message configuration, one kind after the other."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Routing:
         self._account, self._instance, self._keys = account, instance, keys
 
     def write(self) -> None:
-        """All of it."""
+        """Write everything."""
         for model, short, operation, description in _TOPICS:
-            self._do(
+            self._call(
                 create_product_topic,
                 600,
                 ProductKey=self._keys[model],
@@ -80,15 +80,15 @@ class Routing:
                 Desc=description,
             )
         self._route_lamps()
-        groups = self._make_groups()
-        self._subscribe(groups)
-        self._make_rules(groups)
+        groups = self._insert_groups()
+        self._create_subscriptions(groups)
+        self._create_rules(groups)
         for model in ("meter", "water"):
             topic = f"/as/mqtt/status/{self._keys[model]}/+"
-            self._do(create_data_source_item, 200, DataSourceId=DATA_SOURCES[0], Topic=topic)
+            self._call(create_data_source_item, 200, DataSourceId=DATA_SOURCES[0], Topic=topic)
 
-    def _do(self, handler: Handler, days: float, **params: Any) -> dict[str, Any]:
-        """Call an operation as it was called so many days ago."""
+    def _call(self, handler: Handler, days: float, **params: Any) -> dict[str, Any]:
+        """Call the handler of an operation with a time `days` ago."""
         return handler(
             Call(
                 operation="".join(word.capitalize() for word in handler.__name__.split("_")),
@@ -103,7 +103,7 @@ class Routing:
         )
 
     def _route_lamps(self) -> None:
-        """A street light tells the next ones that somebody comes."""
+        """Route the presence messages of each lamp to the next lamp."""
         key = self._keys["light"]
         rows = self._db.execute(
             "SELECT name FROM devices WHERE product_key = ? AND activated IS NOT NULL ORDER BY id LIMIT ?",
@@ -111,23 +111,23 @@ class Routing:
         ).fetchall()
         topics = [f"/{key}/{row['name']}/user/neighbour" for row in rows]
         for before, after in pairwise(topics):
-            self._do(create_topic_route_table, 180, SrcTopic=before, DstTopic=[after])
+            self._call(create_topic_route_table, 180, SrcTopic=before, DstTopic=[after])
 
-    def _make_groups(self) -> dict[str, str]:
-        """Consumer groups by name, with ids that only the account decides."""
-        made = {}
+    def _insert_groups(self) -> dict[str, str]:
+        """Insert consumer groups; return name -> ID. The IDs are always the same for an account."""
+        group_ids = {}
         for name, days, clients in _GROUPS:
             digest = hashlib.sha256(f"{self._account}/{self._instance}/{name}".encode()).hexdigest()
             created = self._now - days * _DAY
-            made[name] = f"{digest[:20]}000100"
+            group_ids[name] = f"{digest[:20]}000100"
             self._db.execute(
                 "INSERT INTO consumer_groups (account, instance, group_id, name, created, position, clients)"
                 " VALUES (?,?,?,?,?,?,?)",
-                (self._account, self._instance, made[name], name, created, created, clients),
+                (self._account, self._instance, group_ids[name], name, created, created, clients),
             )
-        return made
+        return group_ids
 
-    def _subscribe(self, groups: Mapping[str, str]) -> None:
+    def _create_subscriptions(self, groups: Mapping[str, str]) -> None:
         backend, desk = groups["metering_backend"], groups["maintenance_desk"]
         amqp: tuple[tuple[str, float, list[str], list[str]], ...] = (
             ("meter", 620, [backend, groups["data_lake_import"]], ["DeviceDataFlag", "ThingHistoryFlag"]),
@@ -135,17 +135,17 @@ class Routing:
             ("gateway", 400, [desk], ["DeviceStatusChangeFlag", "FoundDeviceListFlag", "OtaEventFlag"]),
             ("lift", 8.5, [groups["qa_replay"]], ["DeviceDataFlag", "DeviceStatusChangeFlag"]),
         )
-        for model, days, wanted, flags in amqp:
-            self._do(
+        for model, days, group_ids, flags in amqp:
+            self._call(
                 create_subscribe_relation,
                 days,
                 ProductKey=self._keys[model],
                 Type="AMQP",
-                ConsumerGroupIds=wanted,
+                ConsumerGroupIds=group_ids,
                 **dict.fromkeys(flags, True),
             )
         queue = {"queueName": "lamp-status", "regionName": _REGION, "role": self._role("mns")}
-        self._do(
+        self._call(
             create_subscribe_relation,
             300,
             ProductKey=self._keys["light"],
@@ -154,7 +154,7 @@ class Routing:
             DeviceStatusChangeFlag=True,
         )
 
-    def _make_rules(self, groups: Mapping[str, str]) -> None:
+    def _create_rules(self, groups: Mapping[str, str]) -> None:
         table = {
             "instanceName": "metering",
             "tableName": "readings",
@@ -168,22 +168,22 @@ class Routing:
                 {"columnName": "n", "columnType": "INTEGER", "columnValue": "", "option": "AUTO_INCREMENT"},
             ],
         }
-        self._rule(
+        self._create_rule(
             "Readings_to_table", 560, "meter", "+/thing/event/property/post",
             "deviceName() as deviceName, items.TotalActiveEnergy.value as energy, items.Voltage.value as voltage",
             "", ("OTS", table), ("MNS", {"themeName": "readings-failed"}, True),
         )  # fmt: skip
-        self._rule(
+        self._create_rule(
             "Heat_alarm", 330, "sensor", "+/thing/event/property/post",
             "deviceName() as deviceName, timestamp('yyyy-MM-dd HH:mm:ss') as at, items.Temperature.value as t",
             "items.Temperature.value > 38", ("AMQP", {"groupId": groups["maintenance_desk"]}),
             ("FC", {"serviceName": "alerts", "functionName": "call_on_duty"}),
         )  # fmt: skip
-        self._rule(
+        self._create_rule(
             "漏水上报", 150, "water", "+/user/leak/confirm", "*", "",
             ("MNS", {"themeName": "leaks"}),
         )  # fmt: skip
-        self._rule(
+        self._create_rule(
             "Lamp_presence_draft",
             12,
             "light",
@@ -192,11 +192,11 @@ class Routing:
             "presence = 1",
         )
 
-    def _rule(
+    def _create_rule(
         self, name: str, days: int, model: str, short: str, select: str, where: str, *actions: Any
     ) -> None:
-        """A rule that runs since the day it was made, or has no action and is a draft."""
-        rule_id = self._do(
+        """Create a rule and start it on the same day; without actions, it stays a draft."""
+        rule_id = self._call(
             create_rule,
             days,
             Name=name,
@@ -208,7 +208,7 @@ class Routing:
         for kind, configuration, *for_errors in actions:
             if kind != "AMQP":
                 configuration |= {"regionName": _REGION, "role": self._role(kind.lower())}
-            self._do(
+            self._call(
                 create_rule_action,
                 days,
                 RuleId=rule_id,
@@ -217,7 +217,7 @@ class Routing:
                 ErrorActionFlag=bool(for_errors),
             )
         if actions:
-            self._do(start_rule, days, RuleId=rule_id)
+            self._call(start_rule, days, RuleId=rule_id)
 
     def _role(self, service: str) -> dict[str, str]:
         name = f"AliyunIOTAccessing{service.upper()}Role"

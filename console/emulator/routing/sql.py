@@ -1,4 +1,4 @@
-"""The two parts of a rule's SQL, SELECT and WHERE, checked for their grammar.
+"""Checks the grammar of a rule's SQL, which has two parts: SELECT and WHERE.
 
     select     = item {"," item}
     item       = ("*" | condition) [["AS"] alias]
@@ -10,8 +10,8 @@
     field      = name {"." name | "[" number "]"}
     case       = "CASE" [condition] {"WHEN" condition "THEN" condition} ["ELSE" condition] "END"
 
-Only known functions may be called, with a number of arguments they have. A binary message has no fields: of it only
-`*` and functions can be selected.
+Only known functions are allowed, with a valid number of arguments. A binary message has no fields, so only `*` and
+functions can be selected.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 
 from console.emulator.errors import ServiceError
 
-MAX_LENGTH = 5000  # characters; the platform names no limit, a parser needs one
+MAX_LENGTH = 5000  # characters; the platform documents no limit, but a parser needs one
 _MAX_DEPTH = 40
 
-# Name in lower case -> fewest and most arguments.
+# Name in lowercase -> minimum and maximum number of arguments.
 FUNCTIONS: dict[str, tuple[int, int]] = {
     "abs": (1, 1), "asin": (1, 1), "attribute": (1, 1), "concat": (2, 9), "cos": (1, 1), "cosh": (1, 1),
     "crypto": (2, 2), "devicename": (0, 0), "endswith": (2, 2), "exp": (1, 1), "floor": (1, 1), "log": (1, 2),
@@ -61,203 +61,203 @@ class _Token:
 
 
 def check_select(text: str, binary: bool = False) -> None:
-    """Raise `iot.messagebroker.IncorrectRuleSql` unless it can follow SELECT."""
+    """Raise `iot.messagebroker.IncorrectRuleSql` unless the text is valid after SELECT."""
     parser = _Parser(text, binary)
     parser.select()
     parser.expect_end()
 
 
 def check_where(text: str, binary: bool = False) -> None:
-    """Raise `iot.messagebroker.IncorrectRuleSql` unless it can follow WHERE."""
+    """Raise `iot.messagebroker.IncorrectRuleSql` unless the text is valid after WHERE."""
     parser = _Parser(text, binary)
     parser.condition()
     parser.expect_end()
 
 
-def _wrong(message: str) -> ServiceError:
+def _invalid_sql(message: str) -> ServiceError:
     return ServiceError("iot.messagebroker.IncorrectRuleSql", message)
 
 
-def _tokens(text: str) -> list[_Token]:
+def _split_tokens(text: str) -> list[_Token]:
     if len(text) > MAX_LENGTH:
-        raise _wrong(f"The SQL is longer than {MAX_LENGTH} characters.")
+        raise _invalid_sql(f"The SQL can have at most {MAX_LENGTH:,} characters.")
     tokens, at, end = [], 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise _wrong(f"The SQL cannot be read from here on: {text[at : at + 20].strip()}")
+            raise _invalid_sql(f"Invalid SQL at: {text[at : at + 20].strip()}")
         kind, value = match.lastgroup, match[match.lastgroup]
         if kind == "name" and value.upper() in _WORDS:
             kind, value = "word", value.upper()
         tokens.append(_Token(kind, value))
         at = match.end()
-    tokens.append(_Token("end", "its end"))
+    tokens.append(_Token("end", "the end"))
     return tokens
 
 
 class _Parser:
-    """Goes through the tokens once, and raises at the first that does not fit."""
+    """Reads the tokens once, and raises an error at the first invalid token."""
 
     def __init__(self, text: str, binary: bool) -> None:
-        self._rest = _tokens(text)
-        self._at = 0
+        self._tokens = _split_tokens(text)
+        self._position = 0
         self._depth = 0
         self._binary = binary
 
     @property
     def _next(self) -> _Token:
-        return self._rest[self._at]
+        return self._tokens[self._position]
 
-    def _take(self, *values: str) -> bool:
-        """Go past the next token if it is one of these words or signs."""
+    def _accept(self, *values: str) -> bool:
+        """Skip the next token if it is one of these words or signs; return whether it is."""
         if self._next.kind in ("word", "sign") and self._next.value in values:
-            self._at += 1
+            self._position += 1
             return True
         return False
 
-    def _need(self, value: str) -> None:
-        if not self._take(value):
-            raise _wrong(f"The SQL needs {value} before {self._next.value}.")
+    def _expect(self, value: str) -> None:
+        if not self._accept(value):
+            raise _invalid_sql(f"{value} is missing before {self._next.value}.")
 
     def expect_end(self) -> None:
-        """Refuse what is left over."""
+        """Raise an error if there are more tokens."""
         if self._next.kind != "end":
-            raise _wrong(f"The SQL does not go on with {self._next.value}.")
+            raise _invalid_sql(f"Unexpected text: {self._next.value}.")
 
     def select(self) -> None:
-        """A list of what is selected."""
+        """Read the list after SELECT."""
         while True:
-            if not self._take("*"):
+            if not self._accept("*"):
                 self.condition()
-                if self._take("AS") or self._next.kind in ("name", "quoted"):
+                if self._accept("AS") or self._next.kind in ("name", "quoted"):
                     self._alias()
-            if not self._take(","):
+            if not self._accept(","):
                 return
 
     def _alias(self) -> None:
         if self._next.kind not in ("name", "quoted"):
-            raise _wrong(f"{self._next.value} cannot be an alias.")
-        self._at += 1
+            raise _invalid_sql(f"{self._next.value} cannot be an alias.")
+        self._position += 1
 
     def condition(self) -> None:
-        """Anything with a value."""
+        """Read an expression."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise _wrong("The SQL is nested too deeply.")
+            raise _invalid_sql("The SQL is nested too deeply.")
         self._conjunction()
-        while self._take("OR"):
+        while self._accept("OR"):
             self._conjunction()
         self._depth -= 1
 
     def _conjunction(self) -> None:
         self._negation()
-        while self._take("AND"):
+        while self._accept("AND"):
             self._negation()
 
     def _negation(self) -> None:
-        while self._take("NOT"):
+        while self._accept("NOT"):
             pass
         self._comparison()
 
     def _comparison(self) -> None:
         self._sum()
-        if self._take(*_COMPARISONS):
+        if self._accept(*_COMPARISONS):
             self._sum()
-        elif self._take("IS"):
-            self._take("NOT")
-            self._need("NULL")
+        elif self._accept("IS"):
+            self._accept("NOT")
+            self._expect("NULL")
         else:
-            negated = self._take("NOT")
-            if self._take("LIKE"):
+            negated = self._accept("NOT")
+            if self._accept("LIKE"):
                 self._sum()
-            elif self._take("IN"):
-                self._need("(")
+            elif self._accept("IN"):
+                self._expect("(")
                 self._list()
-            elif self._take("BETWEEN"):
+            elif self._accept("BETWEEN"):
                 self._sum()
-                self._need("AND")
+                self._expect("AND")
                 self._sum()
             elif negated:
-                raise _wrong(f"The SQL cannot have NOT before {self._next.value}.")
+                raise _invalid_sql(f"NOT is not allowed before {self._next.value}.")
 
     def _sum(self) -> None:
         self._product()
-        while self._take("+", "-"):
+        while self._accept("+", "-"):
             self._product()
 
     def _product(self) -> None:
         self._value()
-        while self._take("*", "/", "%"):
+        while self._accept("*", "/", "%"):
             self._value()
 
     def _value(self) -> None:
-        while self._take("-"):
+        while self._accept("-"):
             pass
         token = self._next
         if token.kind in ("number", "text"):
-            self._at += 1
+            self._position += 1
         elif token.kind in ("name", "quoted"):
-            self._named()
-        elif self._take("("):
+            self._field_or_function()
+        elif self._accept("("):
             self.condition()
-            self._need(")")
-        elif self._take("CASE"):
+            self._expect(")")
+        elif self._accept("CASE"):
             self._case()
-        elif not self._take("NULL"):
-            raise _wrong(f"The SQL needs a value before {token.value}.")
+        elif not self._accept("NULL"):
+            raise _invalid_sql(f"A value is missing before {token.value}.")
 
-    def _named(self) -> None:
+    def _field_or_function(self) -> None:
         token = self._next
-        self._at += 1
-        if token.kind == "name" and self._take("("):
+        self._position += 1
+        if token.kind == "name" and self._accept("("):
             self._function(token.value)
             return
         if self._binary:
-            raise _wrong(f"A binary message has no field {token.value}.")
+            raise _invalid_sql(f"A binary message has no fields, but the SQL uses {token.value}.")
         while True:
-            if self._take("."):
+            if self._accept("."):
                 if self._next.kind not in ("name", "quoted", "word"):
-                    raise _wrong(f"{self._next.value} cannot be part of a field.")
-                self._at += 1
-            elif self._take("["):
+                    raise _invalid_sql(f"{self._next.value} cannot be part of a field.")
+                self._position += 1
+            elif self._accept("["):
                 if not self._next.value.isdigit():
-                    raise _wrong("An element of a list is named by its number.")
-                self._at += 1
-                self._need("]")
+                    raise _invalid_sql("The index of a list element must be a number.")
+                self._position += 1
+                self._expect("]")
             else:
                 return
 
     def _function(self, name: str) -> None:
         if name.lower() not in FUNCTIONS:
-            raise _wrong(f"There is no function {name}.")
-        fewest, most = FUNCTIONS[name.lower()]
+            raise _invalid_sql(f"The function {name} does not exist.")
+        min_arguments, max_arguments = FUNCTIONS[name.lower()]
         count = 0
-        if not self._take(")"):
+        if not self._accept(")"):
             count = self._list(star=name.lower() in ("to_base64", "to_hex"))
-        if not fewest <= count <= most:
-            raise _wrong(f"{name} does not take {count} arguments.")
+        if not min_arguments <= count <= max_arguments:
+            raise _invalid_sql(f"The function {name} cannot have {count} arguments.")
 
     def _list(self, star: bool = False) -> int:
-        """Values up to a closing bracket; returns how many."""
+        """Read values up to a closing parenthesis; return their number."""
         count = 0
         while True:
-            if not (star and self._take("*")):
+            if not (star and self._accept("*")):
                 self.condition()
             count += 1
-            if self._take(")"):
+            if self._accept(")"):
                 return count
-            self._need(",")
+            self._expect(",")
 
     def _case(self) -> None:
         if not (self._next.kind == "word" and self._next.value == "WHEN"):
             self.condition()
-        self._need("WHEN")
+        self._expect("WHEN")
         while True:
             self.condition()
-            self._need("THEN")
+            self._expect("THEN")
             self.condition()
-            if not self._take("WHEN"):
+            if not self._accept("WHEN"):
                 break
-        if self._take("ELSE"):
+        if self._accept("ELSE"):
             self.condition()
-        self._need("END")
+        self._expect("END")

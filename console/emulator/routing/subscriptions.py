@@ -1,6 +1,6 @@
-"""Server-side subscriptions: what a product's devices send goes to a queue (MNS) or to consumer groups (AMQP).
+"""Server-side subscriptions: they send messages of a product's devices to a queue (MNS) or to consumer groups (AMQP).
 
-A product has at most one of each type in each instance it is in.
+A product can have one subscription of each type in each of its instances.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import ServiceError, invalid
-from console.emulator.lookups import is_distributed, product_of
+from console.emulator.errors import ServiceError, invalid_parameter
+from console.emulator.lookups import find_product, is_distributed
 from console.emulator.routing.configurations import check_region, check_role
-from console.emulator.routing.consumer_groups import group_of
+from console.emulator.routing.consumer_groups import find_consumer_group
 from console.emulator.routing.traffic import FLAGS
 
 SCHEMA = """
@@ -46,87 +46,95 @@ _AMQP_ONLY = frozenset({"DeviceTagFlag", "OtaVersionFlag", "OtaJobFlag"})
 
 
 def create_subscribe_relation(call: Call) -> dict[str, Any]:
-    """CreateSubscribeRelation. Without Type it is of the type whose target was sent."""
-    product = product_of(call)
+    """CreateSubscribeRelation. Without Type, the type follows from the target that was sent."""
+    product = find_product(call)
     params = call.params
     kind = params.get("Type") or (AMQP if params.get("ConsumerGroupIds") else MNS)
     if not any(params.get(name) for name in ("Type", "ConsumerGroupIds", "MnsConfiguration")):
-        raise ServiceError("iot.consumer.group.InvalidSubscribeType", "Neither a type nor a target is given.")
-    if _subscription(call, product["product_key"], kind) is not None:
         raise ServiceError(
-            "iot.consumer.group.InvalidSubscribeType", "The product has a subscription of this type."
+            "iot.consumer.group.InvalidSubscribeType",
+            "Type is required, or ConsumerGroupIds or MnsConfiguration.",
         )
-    _write(call, product, kind, since=call.now)
+    if _find_subscription(call, product["product_key"], kind) is not None:
+        raise ServiceError(
+            "iot.consumer.group.InvalidSubscribeType", "The product already has a subscription of this type."
+        )
+    _write_subscription(call, product, kind, since=call.now)
     return {}
 
 
 def update_subscribe_relation(call: Call) -> dict[str, Any]:
-    """UpdateSubscribeRelation: flags and targets as sent; a flag left out is off."""
-    product = product_of(call)
+    """UpdateSubscribeRelation: replaces flags and targets. A flag that is not sent becomes false."""
+    product = find_product(call)
     kind = call.params["Type"]
-    row = _existing(call, product["product_key"], kind)
-    _write(call, product, kind, since=row["since"])
+    row = _require_subscription(call, product["product_key"], kind)
+    _write_subscription(call, product, kind, since=row["since"])
     return {}
 
 
 def query_subscribe_relation(call: Call) -> dict[str, Any]:
     """QuerySubscribeRelation."""
-    key = product_of(call)["product_key"]
-    row = _existing(call, key, call.params["Type"])
-    on = set(row["flags"].split(","))
-    answer: dict[str, Any] = {"ProductKey": key, "Type": row["type"]}
-    answer.update({flag: flag in on for flag in FLAGS})
+    key = find_product(call)["product_key"]
+    row = _require_subscription(call, key, call.params["Type"])
+    true_flags = set(row["flags"].split(","))
+    response: dict[str, Any] = {"ProductKey": key, "Type": row["type"]}
+    response.update({flag: flag in true_flags for flag in FLAGS})
     if row["type"] == AMQP:
-        answer["ConsumerGroupIds"] = _group_ids(call, key)
+        response["ConsumerGroupIds"] = _list_group_ids(call, key)
     else:
-        answer["MnsConfiguration"] = row["mns_configuration"]
+        response["MnsConfiguration"] = row["mns_configuration"]
     if row["subscribe_flags"]:
-        answer["SubscribeFlags"] = row["subscribe_flags"]
-    return answer
+        response["SubscribeFlags"] = row["subscribe_flags"]
+    return response
 
 
 def delete_subscribe_relation(call: Call) -> dict[str, Any]:
-    """DeleteSubscribeRelation; its consumer groups stay."""
-    key, kind = product_of(call)["product_key"], call.params["Type"]
-    _existing(call, key, kind)
-    here = (key, call.instance)
+    """DeleteSubscribeRelation: keeps its consumer groups."""
+    key, kind = find_product(call)["product_key"], call.params["Type"]
+    _require_subscription(call, key, kind)
+    owner = (key, call.instance)
     call.db.execute(
-        "DELETE FROM subscriptions WHERE product_key = ? AND instance = ? AND type = ?", (*here, kind)
+        "DELETE FROM subscriptions WHERE product_key = ? AND instance = ? AND type = ?", (*owner, kind)
     )
     if kind == AMQP:
-        call.db.execute("DELETE FROM subscription_groups WHERE product_key = ? AND instance = ?", here)
+        call.db.execute("DELETE FROM subscription_groups WHERE product_key = ? AND instance = ?", owner)
     return {}
 
 
 def create_consumer_group_subscribe_relation(call: Call) -> dict[str, Any]:
-    """CreateConsumerGroupSubscribeRelation: one group more for an AMQP subscription."""
-    key = product_of(call)["product_key"]
-    group_id = group_of(call, call.params["ConsumerGroupId"]).group_id
-    _existing(call, key, AMQP)
-    known = _group_ids(call, key)
-    if group_id in known:
-        raise ServiceError("iot.consumer.group.InvalidConsumerGroup", "The subscription has this group.")
-    _set_groups(call, key, [*known, group_id])
+    """CreateConsumerGroupSubscribeRelation: adds a consumer group to an AMQP subscription."""
+    key = find_product(call)["product_key"]
+    group_id = find_consumer_group(call, call.params["ConsumerGroupId"]).group_id
+    _require_subscription(call, key, AMQP)
+    group_ids = _list_group_ids(call, key)
+    if group_id in group_ids:
+        raise ServiceError(
+            "iot.consumer.group.InvalidConsumerGroup", "The subscription already has this consumer group."
+        )
+    _set_groups(call, key, [*group_ids, group_id])
     return {}
 
 
 def delete_consumer_group_subscribe_relation(call: Call) -> dict[str, Any]:
-    """DeleteConsumerGroupSubscribeRelation: refused for the only group."""
-    key = product_of(call)["product_key"]
-    group_id = group_of(call, call.params["ConsumerGroupId"]).group_id
-    _existing(call, key, AMQP)
-    known = _group_ids(call, key)
-    if group_id not in known:
-        raise ServiceError("iot.consumer.group.InvalidConsumerGroup", "The subscription has not this group.")
-    if len(known) == 1:
+    """DeleteConsumerGroupSubscribeRelation: removes a consumer group. Refused for the only group."""
+    key = find_product(call)["product_key"]
+    group_id = find_consumer_group(call, call.params["ConsumerGroupId"]).group_id
+    _require_subscription(call, key, AMQP)
+    group_ids = _list_group_ids(call, key)
+    if group_id not in group_ids:
         raise ServiceError(
-            "iot.consumer.group.DeleteConsumerGroupFailed", "It is the only group of the subscription."
+            "iot.consumer.group.InvalidConsumerGroup", "The subscription does not have this consumer group."
         )
-    _set_groups(call, key, [other for other in known if other != group_id])
+    if len(group_ids) == 1:
+        raise ServiceError(
+            "iot.consumer.group.DeleteConsumerGroupFailed",
+            "The subscription has only this consumer group. Add another one first, or delete the subscription.",
+        )
+    _set_groups(call, key, [other for other in group_ids if other != group_id])
     return {}
 
 
-def _subscription(call: Call, product_key: str, kind: str) -> sqlite3.Row | None:
+def _find_subscription(call: Call, product_key: str, kind: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM subscriptions WHERE product_key = ? AND instance = ? AND type = ?",
         (product_key, call.instance, kind),
@@ -134,8 +142,8 @@ def _subscription(call: Call, product_key: str, kind: str) -> sqlite3.Row | None
     return row
 
 
-def _existing(call: Call, product_key: str, kind: str) -> sqlite3.Row:
-    row = _subscription(call, product_key, kind)
+def _require_subscription(call: Call, product_key: str, kind: str) -> sqlite3.Row:
+    row = _find_subscription(call, product_key, kind)
     if row is None:
         raise ServiceError(
             "iot.consumer.group.SubscribeNotExist", "The product has no subscription of this type."
@@ -143,18 +151,19 @@ def _existing(call: Call, product_key: str, kind: str) -> sqlite3.Row:
     return row
 
 
-def _write(call: Call, product: sqlite3.Row, kind: str, since: int) -> None:
+def _write_subscription(call: Call, product: sqlite3.Row, kind: str, since: int) -> None:
     params = call.params
-    flags = [flag for flag in FLAGS if params.get(flag) and _applies(flag, product, kind)]
+    flags = [flag for flag in FLAGS if params.get(flag) and _is_applicable(flag, product, kind)]
     if not flags and not params.get("SubscribeFlags"):
-        raise invalid("At least one flag that applies to the product and type has to be true.")
+        raise invalid_parameter("At least one flag that applies to this product and type must be true.")
     mns = ""
     if kind == MNS:
         if is_distributed(call.db, product["product_key"]):
             raise ServiceError(
-                "iot.consumer.group.MnsNotSupport", "A product in several instances cannot send to a queue."
+                "iot.consumer.group.MnsNotSupport",
+                "A product that was distributed to several instances cannot have an MNS subscription.",
             )
-        mns = _mns_configuration(params.get("MnsConfiguration", ""))
+        mns = _check_mns_configuration(params.get("MnsConfiguration", ""))
     else:
         _set_groups(call, product["product_key"], params.get("ConsumerGroupIds", []))
     call.db.execute(
@@ -173,15 +182,15 @@ def _write(call: Call, product: sqlite3.Row, kind: str, since: int) -> None:
     )
 
 
-def _applies(flag: str, product: sqlite3.Row, kind: str) -> bool:
-    """Some messages come from gateways only, and some go over AMQP only; for others the flag has no effect."""
+def _is_applicable(flag: str, product: sqlite3.Row, kind: str) -> bool:
+    """Whether a flag has an effect. Some messages come only from gateways, some are sent only over AMQP."""
     if flag in _GATEWAYS_ONLY and product["node_type"] != 1:
         return False
     return not (flag in _AMQP_ONLY and kind == MNS)
 
 
-def _mns_configuration(text: str) -> str:
-    """The queue of an MNS subscription: queueName, regionName, role. Returned as it was sent."""
+def _check_mns_configuration(text: str) -> str:
+    """Check the queue of an MNS subscription (queueName, regionName, role); return the text unchanged."""
     try:
         config = json.loads(text)
         if isinstance(config, dict) and isinstance(config.get("queueName"), str) and config["queueName"]:
@@ -191,11 +200,11 @@ def _mns_configuration(text: str) -> str:
     except (ValueError, RecursionError, ServiceError):
         pass
     raise ServiceError(
-        "iot.consumer.group.MnsCheckFailed", "MnsConfiguration needs queueName, regionName and role."
+        "iot.consumer.group.MnsCheckFailed", "MnsConfiguration must have queueName, regionName and role."
     )
 
 
-def _group_ids(call: Call, product_key: str) -> list[str]:
+def _list_group_ids(call: Call, product_key: str) -> list[str]:
     rows = call.db.execute(
         "SELECT group_id FROM subscription_groups WHERE product_key = ? AND instance = ? ORDER BY position",
         (product_key, call.instance),
@@ -203,37 +212,37 @@ def _group_ids(call: Call, product_key: str) -> list[str]:
     return [row["group_id"] for row in rows]
 
 
-def _set_groups(call: Call, product_key: str, wanted: list[str]) -> None:
-    """Make these the groups of a product's AMQP subscription; those that stay keep the time they came."""
-    if not wanted:
+def _set_groups(call: Call, product_key: str, group_ids: list[str]) -> None:
+    """Set the groups of a product's AMQP subscription. Groups that it already has keep the time when they were added."""
+    if not group_ids:
         raise ServiceError(
             "iot.consumer.group.InvalidConsumerGroupId", "An AMQP subscription needs a consumer group."
         )
-    if len(wanted) > MAX_GROUPS:
+    if len(group_ids) > MAX_GROUPS:
         raise ServiceError(
             "iot.consumer.group.ConsumerGroupExceedsLimit",
             f"A subscription can have at most {MAX_GROUPS} consumer groups.",
         )
-    known = set(_group_ids(call, product_key))
-    for group_id in dict.fromkeys(wanted):
-        group_of(call, group_id)
-        if group_id not in known:
-            _check_room(call, group_id)
+    previous = set(_list_group_ids(call, product_key))
+    for group_id in dict.fromkeys(group_ids):
+        find_consumer_group(call, group_id)
+        if group_id not in previous:
+            _check_product_limit(call, group_id)
     call.db.executemany(
         "DELETE FROM subscription_groups WHERE product_key = ? AND instance = ? AND group_id = ?",
-        [(product_key, call.instance, group_id) for group_id in known.difference(wanted)],
+        [(product_key, call.instance, group_id) for group_id in previous.difference(group_ids)],
     )
     call.db.executemany(
         "INSERT INTO subscription_groups (product_key, instance, group_id, position, since) VALUES (?,?,?,?,?)"
         " ON CONFLICT DO UPDATE SET position = excluded.position",
         [
             (product_key, call.instance, group_id, position, call.now)
-            for position, group_id in enumerate(dict.fromkeys(wanted))
+            for position, group_id in enumerate(dict.fromkeys(group_ids))
         ],
     )
 
 
-def _check_room(call: Call, group_id: str) -> None:
+def _check_product_limit(call: Call, group_id: str) -> None:
     (count,) = call.db.execute(
         "SELECT count(*) FROM subscription_groups g JOIN products p USING (product_key)"
         " WHERE g.group_id = ? AND p.account = ? AND g.instance = ?",
@@ -242,7 +251,7 @@ def _check_room(call: Call, group_id: str) -> None:
     if count >= MAX_PRODUCTS:
         raise ServiceError(
             "iot.consumer.group.ProductKeyExceedsLimit",
-            f"A consumer group can receive from at most {MAX_PRODUCTS} products.",
+            f"A consumer group can receive messages of at most {MAX_PRODUCTS:,} products.",
         )
 
 

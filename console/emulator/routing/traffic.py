@@ -1,8 +1,8 @@
-"""How many messages come to a consumer group, and how many of them are waiting there.
+"""Computes how many messages a consumer group receives, and how many have accumulated.
 
-Nothing is counted message by message: it follows from how many devices a product has online, what subscriptions and
-rules send to the group and since when, and who receives for it. Programs that receive are away once a day for
-20 to 60 minutes; then messages pile up, and are caught up with afterwards.
+Messages are not counted one by one. The numbers follow from the devices that a product has online, from the subscriptions
+and rules that send to the group and their start, and from the clients of the group. Clients are disconnected once a day
+for 20 to 60 minutes; then messages accumulate and are consumed afterwards.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from console.emulator.routing.sources import CUSTOM, STATUS
 
 _MINUTE, _DAY = 60_000, 86_400_000
-RETENTION = _DAY  # what has waited so long is dropped
-MOST_WAITING = 100_000_000  # messages of a group
-MOST_CATCHING_UP = 200 * 60  # messages a minute of a group
-_LEAST_CATCHING_UP = 5
+RETENTION = _DAY  # older messages are dropped
+MAX_ACCUMULATED = 100_000_000  # messages of a group
+MAX_BACKLOG_RATE = 200 * 60  # messages per minute of a group
+_MIN_BACKLOG_RATE = 5
 
-# Messages a minute by kind: of each online device, and of each device at all.
+# Messages per minute by kind: of each online device, and of each device whatever its status.
 RATES: Mapping[str, tuple[float, float]] = {
     "DeviceDataFlag": (1 / 5, 0),
     "DeviceStatusChangeFlag": (0, 1 / 440),
@@ -35,27 +35,27 @@ RATES: Mapping[str, tuple[float, float]] = {
     "OtaJobFlag": (0, 1 / 500_000),
 }
 FLAGS = tuple(RATES)
-"""What a subscription can be for, by the names of its parameters."""
-_OTHER_SYSTEM = (1 / 600, 0)
-_CUSTOM = (1 / 60, 0)
-_PASSING = 0.1  # of the messages pass a WHERE
+"""The kinds of messages of a subscription, which are also the names of its parameters."""
+_OTHER_SYSTEM_RATES = (1 / 600, 0)
+_CUSTOM_RATES = (1 / 60, 0)
+_WHERE_SHARE = 0.1  # of the messages match a WHERE
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`rate` messages a minute since a time (ms)."""
+    """A flow of `rate` messages per minute since a time (ms)."""
 
     rate: float
     since: int
 
-    def made(self, start: int, end: int) -> float:
-        """How many messages between two times."""
+    def count_messages(self, start: int, end: int) -> float:
+        """Return the number of messages between two times (ms)."""
         return self.rate * max(0, end - max(start, self.since)) / _MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """Who receives for a group: so many programs, and nothing from before `position` (ms)."""
+    """The receivers of a group: the number of clients; messages before `position` (ms) are not delivered."""
 
     group_id: str
     clients: int
@@ -64,28 +64,32 @@ class Receivers:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One connected program: since when (ms), from where, and messages a minute."""
+    """A connected client: ID, IP address and port, time of connection (ms), and messages per minute."""
 
     client_id: str
     address: str
     since: int
-    live: int
-    catching_up: int
+    realtime_rate: int
+    backlog_rate: int
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A group at one moment: messages a minute as they come and of those that waited, how many wait, who is there."""
+    """The status of a group at a time.
 
-    live: int = 0
-    catching_up: int = 0
-    waiting: int = 0
+    `realtime_rate` and `backlog_rate` are the new and the accumulated messages consumed per minute; `accumulated` is the
+    number of messages that wait; `last_consumed` is in milliseconds since the epoch.
+    """
+
+    realtime_rate: int = 0
+    backlog_rate: int = 0
+    accumulated: int = 0
     clients: tuple[Client, ...] = ()
     last_consumed: int | None = None
 
 
-def flows_to(db: sqlite3.Connection, account: str, instance: str, group_id: str) -> list[Flow]:
-    """All that subscriptions and running rules of this account send to a group."""
+def find_flows(db: sqlite3.Connection, account: str, instance: str, group_id: str) -> list[Flow]:
+    """Return the flows that subscriptions and running rules of this account send to a group."""
     flows = []
     for row in db.execute(
         "SELECT s.*, g.since AS group_since FROM subscription_groups g JOIN products p USING (product_key)"
@@ -93,9 +97,9 @@ def flows_to(db: sqlite3.Connection, account: str, instance: str, group_id: str)
         " WHERE g.group_id = ? AND p.account = ? AND g.instance = ?",
         (group_id, account, instance),
     ).fetchall():
-        counts = _counts(db, row["product_key"], instance)
-        wanted = row["flags"].split(",")
-        rate = sum(_rate(RATES[flag], counts) for flag in wanted if flag in RATES)
+        counts = _count_devices(db, row["product_key"], instance)
+        flags = row["flags"].split(",")
+        rate = sum(_rate(RATES[flag], counts) for flag in flags if flag in RATES)
         flows.append(Flow(rate, max(row["since"], row["group_since"])))
     running = db.execute(
         "SELECT DISTINCT r.* FROM rule_actions a JOIN rules r ON r.id = a.rule"
@@ -106,8 +110,8 @@ def flows_to(db: sqlite3.Connection, account: str, instance: str, group_id: str)
     return [flow for flow in flows if flow.rate > 0]
 
 
-def _counts(db: sqlite3.Connection, product_key: str, instance: str) -> tuple[int, int]:
-    """Devices of a product in an instance: online, and all."""
+def _count_devices(db: sqlite3.Connection, product_key: str, instance: str) -> tuple[int, int]:
+    """Return the number of online devices and of all devices of a product in an instance."""
     row = db.execute(
         "SELECT coalesce(sum(devices) FILTER (WHERE status = 'ONLINE'), 0), coalesce(sum(devices), 0)"
         " FROM device_counts WHERE product_key = ? AND instance = ?",
@@ -124,78 +128,81 @@ def _rule_rate(db: sqlite3.Connection, rule: sqlite3.Row) -> float:
     if rule["topic_type"] == STATUS:
         rates = RATES["DeviceStatusChangeFlag"]
     elif rule["topic_type"] == CUSTOM:
-        rates = _CUSTOM
+        rates = _CUSTOM_RATES
     elif rule["short_topic"].endswith("/thing/event/property/post"):
         rates = RATES["DeviceDataFlag"]
     else:
-        rates = _OTHER_SYSTEM
-    device = rule["short_topic"].partition("/")[0]
-    counts = _counts(db, rule["product_key"], rule["instance"])
-    if device != "+" and not rule["short_topic"].endswith("/ota/job/status"):
+        rates = _OTHER_SYSTEM_RATES
+    device_name = rule["short_topic"].partition("/")[0]
+    counts = _count_devices(db, rule["product_key"], rule["instance"])
+    if device_name != "+" and not rule["short_topic"].endswith("/ota/job/status"):
         row = db.execute(
-            "SELECT status FROM devices WHERE product_key = ? AND name = ?", (rule["product_key"], device)
+            "SELECT status FROM devices WHERE product_key = ? AND name = ?",
+            (rule["product_key"], device_name),
         ).fetchone()
         counts = (0, 0) if row is None else (int(row["status"] == "ONLINE"), 1)
-    return _rate(rates, counts) * (_PASSING if rule["where"].strip() else 1)
+    return _rate(rates, counts) * (_WHERE_SHARE if rule["where"].strip() else 1)
 
 
-def status_of(receivers: Receivers, flows: list[Flow], now: int) -> Status:
-    """A group at `now` (ms)."""
+def calculate_status(receivers: Receivers, flows: list[Flow], now: int) -> Status:
+    """Return the status of a group at `now` (ms)."""
     start = max(receivers.position, now - RETENTION)
     if not receivers.clients:
-        waiting = sum(flow.made(start, now) for flow in flows)
-        return Status(waiting=min(int(waiting), MOST_WAITING))
+        accumulated = sum(flow.count_messages(start, now) for flow in flows)
+        return Status(accumulated=min(int(accumulated), MAX_ACCUMULATED))
     rate = sum(flow.rate for flow in flows)
-    catching_up = min(MOST_CATCHING_UP, max(_LEAST_CATCHING_UP, 3 * rate))
-    waiting, at, connected = 0.0, start, receivers.position
-    for begin, end in _absences(receivers.group_id, now):
+    max_backlog_rate = min(MAX_BACKLOG_RATE, max(_MIN_BACKLOG_RATE, 3 * rate))
+    accumulated, at, connected = 0.0, start, receivers.position
+    for begin, end in _disconnections(receivers.group_id, now):
         connected = end
         if end <= start:
             continue
-        waiting = max(0.0, waiting - catching_up * (max(begin, at) - at) / _MINUTE)
+        accumulated = max(0.0, accumulated - max_backlog_rate * (max(begin, at) - at) / _MINUTE)
         at = min(end, now)
-        waiting += sum(flow.made(max(begin, start), at) for flow in flows)
+        accumulated += sum(flow.count_messages(max(begin, start), at) for flow in flows)
         if end > now:
             last = begin if any(flow.since < begin for flow in flows) else None
-            return Status(waiting=min(int(waiting), MOST_WAITING), last_consumed=last)
-    waiting = max(0.0, waiting - catching_up * (now - at) / _MINUTE)
-    live = round(rate * _curve(receivers.group_id, now))
-    behind = round(catching_up) if waiting >= 1 else 0
+            return Status(accumulated=min(int(accumulated), MAX_ACCUMULATED), last_consumed=last)
+    accumulated = max(0.0, accumulated - max_backlog_rate * (now - at) / _MINUTE)
+    realtime_rate = round(rate * _daily_factor(receivers.group_id, now))
+    backlog_rate = round(max_backlog_rate) if accumulated >= 1 else 0
     return Status(
-        live=live,
-        catching_up=behind,
-        waiting=min(int(waiting), MOST_WAITING),
-        clients=tuple(_clients(receivers, connected, live, behind)),
+        realtime_rate=realtime_rate,
+        backlog_rate=backlog_rate,
+        accumulated=min(int(accumulated), MAX_ACCUMULATED),
+        clients=tuple(_simulate_clients(receivers, connected, realtime_rate, backlog_rate)),
         last_consumed=_last_consumed(receivers.group_id, flows, now),
     )
 
 
-def _absences(group_id: str, now: int) -> Iterator[tuple[int, int]]:
-    """When nobody receives for a group: the last times before `now`, the one that lasts included."""
+def _disconnections(group_id: str, now: int) -> Iterator[tuple[int, int]]:
+    """Return the last times (start, end) before `now` when no client was connected; the last one may still continue."""
     for day in range(now // _DAY - 2, now // _DAY + 1):
-        begin = day * _DAY + int(_dice(group_id, f"{day} from") * 22 * 60) * _MINUTE
-        end = begin + int(20 + 40 * _dice(group_id, f"{day} for")) * _MINUTE
+        begin = day * _DAY + int(_chance(group_id, f"{day} from") * 22 * 60) * _MINUTE
+        end = begin + int(20 + 40 * _chance(group_id, f"{day} for")) * _MINUTE
         if begin < now:
             yield begin, end
 
 
-def _curve(group_id: str, now: int) -> float:
-    """More by day than by night, and a little unsteady."""
+def _daily_factor(group_id: str, now: int) -> float:
+    """Return the factor of the time of day, with a small variation: higher by day than at night."""
     hour = (now + 8 * 3_600_000) % _DAY / 3_600_000
     day = 1 + 0.15 * math.sin((hour - 8) / 24 * 2 * math.pi)
-    return day * (0.95 + 0.1 * _dice(group_id, str(now // _MINUTE)))
+    return day * (0.95 + 0.1 * _chance(group_id, str(now // _MINUTE)))
 
 
-def _clients(receivers: Receivers, since: int, live: int, behind: int) -> Iterator[Client]:
-    many = receivers.clients
-    for number in range(many):
-        dice = zlib.crc32(f"{receivers.group_id}:{number}:{since}".encode())
+def _simulate_clients(
+    receivers: Receivers, since: int, realtime_rate: int, backlog_rate: int
+) -> Iterator[Client]:
+    count = receivers.clients
+    for number in range(count):
+        seed = zlib.crc32(f"{receivers.group_id}:{number}:{since}".encode())
         yield Client(
             client_id=f"{zlib.crc32(receivers.group_id.encode())}-{number}",
-            address=f"192.0.2.{1 + dice % 254}:{32768 + dice // 254 % 28232}",
+            address=f"192.0.2.{1 + seed % 254}:{32768 + seed // 254 % 28232}",
             since=since + number * 430,
-            live=live // many + (number < live % many),
-            catching_up=behind // many + (number < behind % many),
+            realtime_rate=realtime_rate // count + (number < realtime_rate % count),
+            backlog_rate=backlog_rate // count + (number < backlog_rate % count),
         )
 
 
@@ -203,11 +210,11 @@ def _last_consumed(group_id: str, flows: list[Flow], now: int) -> int | None:
     rate = sum(flow.rate for flow in flows)
     if not rate:
         return None
-    ago = int(_dice(group_id, str(now // 1000)) * min(_MINUTE / rate, _DAY))
+    ago = int(_chance(group_id, str(now // 1000)) * min(_MINUTE / rate, _DAY))
     last = now - ago
     return last if last >= min(flow.since for flow in flows) else None
 
 
-def _dice(group_id: str, salt: str) -> float:
-    """A number from 0 to 1 that is always the same for the same group and moment."""
+def _chance(group_id: str, salt: str) -> float:
+    """Return a number from 0 to 1 that is always the same for the same group and `salt`."""
     return zlib.crc32(f"{group_id}:{salt}".encode()) / 2**32

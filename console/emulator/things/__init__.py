@@ -27,9 +27,9 @@ from console.emulator.things import (
     telling,
     templates,
 )
-from console.emulator.things.codes import CODES, OWN
+from console.emulator.things.codes import CHECKED_BY_HANDLER, CODES
 
-__all__ = ["CODES", "OPERATIONS", "OWN", "SCHEMA", "WRITING"]
+__all__ = ["CHECKED_BY_HANDLER", "CODES", "OPERATIONS", "SCHEMA", "WRITE_OPERATIONS"]
 
 OPERATIONS: dict[str, Handler] = {
     **models.OPERATIONS,
@@ -44,6 +44,6 @@ OPERATIONS: dict[str, Handler] = {
 }
 
 # Reading a model as TSL puts its file into the object store.
-WRITING = frozenset(("GetThingModelTsl", "GetThingModelTslPublished"))
+WRITE_OPERATIONS = frozenset(("GetThingModelTsl", "GetThingModelTslPublished"))
 
 SCHEMA = store.SCHEMA + shadows.SCHEMA

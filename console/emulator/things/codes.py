@@ -17,7 +17,7 @@ CODES: Mapping[str, Mapping[str, str]] = {
 }
 
 # Parameters whose handlers tell more exactly what is bad.
-OWN = frozenset(
+CHECKED_BY_HANDLER = frozenset(
     (
         ("CreateThingModel", "ThingModelJson"),
         ("UpdateThingModel", "ThingModelJson"),

@@ -8,8 +8,8 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call
-from console.emulator.errors import ServiceError, invalid
-from console.emulator.lookups import device_of, product_of
+from console.emulator.errors import ServiceError, invalid_parameter
+from console.emulator.lookups import find_device, find_product
 from console.emulator.things import store
 from console.emulator.things.features import Duplicate, Model
 from console.emulator.things.specs import Flaw
@@ -18,9 +18,9 @@ from console.emulator.things.specs import Flaw
 def modelled_product_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
     """The product named, which has to be of the edition with thing models.
 
-    Raises as `product_of`, and `iot.prod.NotSeniorProduct`.
+    Raises as `find_product`, and `iot.prod.NotSeniorProduct`.
     """
-    product = product_of(call, product_key)
+    product = find_product(call, product_key)
     if product["commodity_code"] != "iothub_senior":
         raise ServiceError("iot.prod.NotSeniorProduct", "Products of the basic edition have no thing model.")
     return product
@@ -38,7 +38,7 @@ def editable_product_of(call: Call, product_key: str | None = None) -> sqlite3.R
 
 def modelled_device_of(call: Call) -> tuple[sqlite3.Row, sqlite3.Row, Model]:
     """The device named, its product, and the model it lives by."""
-    device = device_of(call)
+    device = find_device(call)
     product = modelled_product_of(call, device["product_key"])
     return device, product, store.current(call.db, product["product_key"])
 
@@ -85,7 +85,7 @@ def model_refused(flaw: Flaw) -> ServiceError:
 
 def unknown_block(identifier: str) -> ServiceError:
     """The refusal of a module that the model does not have."""
-    return invalid(f"The model has no module {identifier}.")
+    return invalid_parameter(f"The model has no module {identifier}.")
 
 
 def new_message_id() -> str:

@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import ServiceError, invalid
+from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.things.common import (
     decoded_object,
     dumped,
@@ -41,9 +41,9 @@ def set_device_desired_property(call: Call) -> dict[str, Any]:
     }
     for identifier, version in expected.items():
         if identifier not in items:
-            raise invalid(f"Versions names {identifier}, which Items does not.")
+            raise invalid_parameter(f"Versions names {identifier}, which Items does not.")
         if isinstance(version, bool) or not isinstance(version, int):
-            raise invalid(f"The version of {identifier} must be a whole number.")
+            raise invalid_parameter(f"The version of {identifier} must be a whole number.")
         if version != present.get(identifier, 0):
             raise ServiceError(
                 _FAILED, f"The version of {identifier} is {present.get(identifier, 0)}, not {version}."
@@ -107,7 +107,7 @@ def query_device_desired_property(call: Call) -> dict[str, Any]:
     prefix = f"{block_id}:" if block_id else ""
     named = call.params.get("Identifier") or []
     if len(set(named)) < len(named):
-        raise invalid("The identifiers must be unique.")
+        raise invalid_parameter("The identifiers must be unique.")
     for name in named:
         check_settable(model, _whole(name, prefix))
     names = named or [item.identifier for item in block.properties if item.writable]

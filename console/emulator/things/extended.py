@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import invalid
+from console.emulator.errors import invalid_parameter
 from console.emulator.things import store
 from console.emulator.things.common import dumped, modelled_product_of, sound_json, unknown_block
 from console.emulator.things.features import Block, Feature, Model, Property, Service
@@ -111,7 +111,7 @@ def _configuration(call: Call, *, or_draft: bool) -> dict[str, Any]:
     version = call.params.get("ModelVersion") or ""
     found = store.published(call.db, key, version)
     if found is None and version:
-        raise invalid(f"The product has no published version {version} of its thing model.")
+        raise invalid_parameter(f"The product has no published version {version} of its thing model.")
     model = found.model if found else store.draft(call.db, key) if or_draft else Model()
     identifier = call.params.get("FunctionBlockId") or ""
     block = model.block(identifier)

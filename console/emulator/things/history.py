@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from console.emulator.call import Call, Handler
-from console.emulator.errors import ServiceError, invalid
+from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.things.common import dumped, modelled_device_of, unknown_block
 from console.emulator.things.features import Model, Property
 from console.emulator.things.reading import (
@@ -56,7 +56,7 @@ def query_device_properties_data(call: Call) -> dict[str, Any]:
     device, life, model = _looked_at(call)
     identifiers = call.params["Identifier"]
     if len(set(identifiers)) < len(identifiers):
-        raise invalid("The identifiers must be unique.")
+        raise invalid_parameter("The identifiers must be unique.")
     items = [(identifier, _property(model, identifier)) for identifier in identifiers]
     when = stretch_of(call, turned=True)
     found: dict[str, list[Report]] = {}

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from console.emulator import objects
 from console.emulator.call import Call, Handler
-from console.emulator.errors import ServiceError, invalid
+from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.things import store, tsl
 from console.emulator.things.common import (
     decoded_object,
@@ -186,7 +186,7 @@ def import_thing_model_tsl(call: Call) -> dict[str, Any]:
     key = editable_product_of(call)["product_key"]
     text = call.params.get("TslStr")
     if not text:
-        raise invalid("TslStr is required.")
+        raise invalid_parameter("TslStr is required.")
     if len(text) > MAX_MODEL:
         raise _too_large()
     data = decoded_object(text, _FAILED, "TslStr")
@@ -223,7 +223,7 @@ def publish_thing_model(call: Call) -> dict[str, Any]:
     try:
         store.publish(call.db, key, version, call.params.get("Description") or "", call.now)
     except sqlite3.IntegrityError:
-        raise invalid(f"The version {version} exists already.") from None
+        raise invalid_parameter(f"The version {version} exists already.") from None
     return {}
 
 
@@ -257,7 +257,7 @@ def _too_large() -> ServiceError:
 
 
 def _no_version(version: str) -> ServiceError:
-    return invalid(f"The product has no published version {version} of its thing model.")
+    return invalid_parameter(f"The product has no published version {version} of its thing model.")
 
 
 # --- reading
@@ -352,11 +352,11 @@ def _tsl_answer(call: Call, key: str, found: store.Version | None, model: Model)
     kind = "-simple" if simple else ""
     path = f"thing/{key}/{version or 'draft'}/{block.identifier or 'default'}/model{kind}.json"
     data = text.encode("utf-8", "surrogatepass")
-    stored = objects.find(call.db, path)
+    stored = objects.find_object(call.db, path)
     if stored is None or stored.md5 != hashlib.md5(data, usedforsecurity=False).hexdigest():
-        objects.of(call.emulator).put(call.db, path, data, call.now)
+        objects.open_store(call.emulator).put(call.db, path, data, call.now)
     return {
-        "Data": {"TslStr": text, "TslUri": objects.signed_url(call.db, call.base_url, path, call.now, 3600)}
+        "Data": {"TslStr": text, "TslUri": objects.sign_url(call.db, call.base_url, path, call.now, 3600)}
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.paging import make_token, read_token
+from console.emulator.paging import decode_page_token, encode_page_token
 from console.emulator.things.common import dumped, modelled_device_of
 from console.emulator.things.features import Model
 from console.emulator.things.reading import (
@@ -110,13 +110,13 @@ def query_device_original_property_status(call: Call) -> dict[str, Any]:
         if report is not None:
             last.append((report.time, identifier, value_text(report)))
     last.sort(reverse=call.params["Asc"] == 0)
-    start = read_token(call.params["NextPageToken"]) if call.params.get("NextPageToken") else 0
+    start = decode_page_token(call.params["NextPageToken"]) if call.params.get("NextPageToken") else 0
     end = start + call.params["PageSize"]
     more = end < len(last)
     return {
         "Data": {
             "NextValid": more,
-            **({"NextPageToken": make_token(end)} if more else {}),
+            **({"NextPageToken": encode_page_token(end)} if more else {}),
             "List": {
                 "PropertyStatusDataInfo": [
                     {"Identifier": identifier, "Time": time, "Value": value}
@@ -137,12 +137,12 @@ def _continued(call: Call) -> Stretch:
     when = stretch_of(call)
     if not call.params.get("NextPageToken"):
         return when
-    last = read_token(call.params["NextPageToken"])
+    last = decode_page_token(call.params["NextPageToken"])
     return replace(when, low=last + 1) if when.ascending else replace(when, high=last - 1)
 
 
 def _paging(times: list[int], more: bool, spelled: str = "NextPageToken") -> dict[str, Any]:
-    return {"NextValid": more, **({spelled: make_token(times[-1])} if more else {})}
+    return {"NextValid": more, **({spelled: encode_page_token(times[-1])} if more else {})}
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -30,7 +30,7 @@ def get_thing_script(call: Call) -> dict[str, Any]:
     """GetThingScript: its language, and an address to read it from, good for an hour."""
     key = modelled_product_of(call)["product_key"]
     script = _script_of(call, key)
-    url = objects.signed_url(call.db, call.base_url, _path(key), call.now)
+    url = objects.sign_url(call.db, call.base_url, _path(key), call.now)
     return {"Data": {"ScriptType": script["type"], "ScriptUrl": url}}
 
 
@@ -59,7 +59,7 @@ def _script_of(call: Call, product_key: str) -> sqlite3.Row:
 
 def _keep(call: Call, product_key: str) -> dict[str, Any]:
     content = call.params["ScriptContent"].encode("utf-8", "surrogatepass")
-    objects.of(call.emulator).put(call.db, _path(product_key), content, call.now)
+    objects.open_store(call.emulator).put(call.db, _path(product_key), content, call.now)
     call.db.execute(
         "INSERT INTO thing_scripts VALUES (?, ?, ?)"
         " ON CONFLICT DO UPDATE SET type = excluded.type, modified = excluded.modified",

@@ -12,7 +12,7 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of, product_of
+from console.emulator.lookups import find_device, find_product
 from console.emulator.things.common import dumped, sound_json
 from console.emulator.things.telling import latency
 
@@ -102,8 +102,8 @@ def update_device_shadow(call: Call) -> dict[str, Any]:
 
 
 def _device(call: Call) -> sqlite3.Row:
-    product = product_of(call)
-    return device_of(call, product_key=product["product_key"], name=call.params["DeviceName"])
+    product = find_product(call)
+    return find_device(call, product_key=product["product_key"], name=call.params["DeviceName"])
 
 
 def _row(call: Call, device: sqlite3.Row) -> sqlite3.Row | None:

@@ -12,7 +12,7 @@ from typing import Any
 from console.emulator.call import Call, Handler
 from console.emulator.clock import ManualClock
 from console.emulator.errors import ServiceError
-from console.emulator.lookups import device_of
+from console.emulator.lookups import find_device
 from console.emulator.things import simulation, store
 from console.emulator.things.common import (
     decoded,
@@ -140,7 +140,7 @@ def _record(
 def _devices(call: Call, product_key: str) -> list[sqlite3.Row]:
     """The devices that `DeviceName.N` names; raises `iot.device.NotExistedDevice` when one is not there."""
     names = dict.fromkeys(call.params["DeviceName"])
-    return [device_of(call, product_key=product_key, name=name) for name in names]
+    return [find_device(call, product_key=product_key, name=name) for name in names]
 
 
 # --- services

@@ -1,6 +1,6 @@
-"""How each official SDK is pointed at an emulator: the same text for the page it serves and for docs/emulator.md.
+"""Example programs that use the emulator with the official SDKs, for the welcome page and docs/emulator.md.
 
-Keys are read from the environment, as the SDKs' own examples do: a page open to everybody must not tell them.
+Keys are read from the environment, because everybody can see the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DEFAULT_URL = "http://127.0.0.1:8601"
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """One SDK: what a person calls it, what its package is and how that is installed, and a whole small program."""
+    """One SDK: its name, the anchor on the page, the install command, the language, and an example program."""
 
     name: str
     anchor: str
@@ -23,7 +23,7 @@ class Sdk:
     program: str
 
     def code(self, url: str = DEFAULT_URL) -> str:
-        """The program that lists products, for an emulator at `url`."""
+        """Return the program, which lists the products, for an emulator at `url`."""
         parts = urlsplit(url)
         return Template(self.program).safe_substitute(host=parts.netloc, protocol=parts.scheme)
 
@@ -47,8 +47,8 @@ config = Config(
     endpoint="$host",
     protocol="$protocol",
 )
-answer = Client(config).query_product_list(QueryProductListRequest(current_page=1, page_size=10)).body
-for product in answer.data.list.product_info:
+response = Client(config).query_product_list(QueryProductListRequest(current_page=1, page_size=10)).body
+for product in response.data.list.product_info:
     print(product.product_key, product.product_name, product.device_count)
 """,
     ),
@@ -75,8 +75,8 @@ request.set_protocol_type("$protocol")
 request.set_accept_format("json")
 request.set_CurrentPage(1)
 request.set_PageSize(10)
-answer = json.loads(client.do_action_with_exception(request))
-for product in answer["Data"]["List"]["ProductInfo"]:
+response = json.loads(client.do_action_with_exception(request))
+for product in response["Data"]["List"]["ProductInfo"]:
     print(product["ProductKey"], product["ProductName"], product["DeviceCount"])
 """,
     ),
@@ -156,11 +156,11 @@ func main() {
 		panic(err)
 	}
 	request := &iot.QueryProductListRequest{CurrentPage: tea.Int32(1), PageSize: tea.Int32(10)}
-	answer, err := client.QueryProductList(request)
+	response, err := client.QueryProductList(request)
 	if err != nil {
 		panic(err)
 	}
-	for _, product := range answer.Body.Data.List.ProductInfo {
+	for _, product := range response.Body.Data.List.ProductInfo {
 		fmt.Println(tea.StringValue(product.ProductKey), tea.StringValue(product.ProductName))
 	}
 }

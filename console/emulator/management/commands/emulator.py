@@ -1,4 +1,4 @@
-"""`manage.py emulator`: IoT Platform on this machine, served until it is stopped."""
+"""`manage.py emulator`: runs the emulator as a server until it is stopped."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _THREADS = 16
 
 
 class Command(BaseCommand):
-    help = "Serve the IoT Platform emulator, alone."
+    help = "Run the IoT Platform emulator as a server."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8601, help="0 picks a free one")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: 127.0.0.1")
+        parser.add_argument("--port", type=int, default=8601, help="default: 8601; 0 selects a free port")
         parser.add_argument(
             "--database", type=Path, help="SQLite file; default: emulator.sqlite3 in the home folder"
         )
@@ -33,25 +33,33 @@ class Command(BaseCommand):
             "--key",
             action="append",
             metavar="ID:SECRET",
-            help="an access key it accepts, an account of its own; again for more. Better in EMULATOR_KEYS, which other"
-            " users of this machine cannot read. One is made and printed when there is none",
+            help="AccessKey that the emulator accepts; each key is a separate account. Repeat the option for more keys."
+            " Other users of this machine can read it: use the variable EMULATOR_KEYS instead. Without a key, one is"
+            " generated and printed",
         )
         parser.add_argument(
-            "--devices", type=int, default=0, help="fill an empty account with a fleet of so many devices"
-        )
-        parser.add_argument("--pace", choices=Pace.NAMES, default="real", help="how long slow things take")
-        parser.add_argument("--no-quotas", action="store_true", help="do not limit the calls a second")
-        parser.add_argument(
-            "--base-url", help="the address under which devices and browsers reach it, for uploads"
+            "--devices",
+            type=int,
+            default=0,
+            help="add a sample fleet with this number of devices to each account without products",
         )
         parser.add_argument(
-            "--control-token", help="opens /_emulator/ to its bearer; also EMULATOR_CONTROL_TOKEN"
+            "--pace", choices=Pace.NAMES, default="real", help="speed of slow work; default: real"
+        )
+        parser.add_argument("--no-quotas", action="store_true", help="do not limit the calls per second")
+        parser.add_argument(
+            "--base-url",
+            help="base URL in responses (uploads, downloads); default: the address that the client used",
+        )
+        parser.add_argument(
+            "--control-token",
+            help="token for the control API under /_emulator/; also EMULATOR_CONTROL_TOKEN",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        keys = _keys([*(options["key"] or []), *os.environ.get("EMULATOR_KEYS", "").split(",")])
-        made = not keys
-        if made:
+        keys = _parse_keys([*(options["key"] or []), *os.environ.get("EMULATOR_KEYS", "").split(",")])
+        is_generated = not keys
+        if is_generated:
             keys = {f"LTAI{secrets.token_hex(8)}": secrets.token_urlsafe(24)}
         emulator = create_app(
             options["database"] or Path(settings.HOME) / "emulator.sqlite3",
@@ -62,21 +70,21 @@ class Command(BaseCommand):
             control_token=options["control_token"] or os.environ.get("EMULATOR_CONTROL_TOKEN") or None,
         )
         listener = _listen(options["host"], options["port"])
-        if made:
+        if is_generated:
             for key_id, secret in keys.items():
-                self.stdout.write(f"Access key {key_id} with secret {secret}")
+                self.stdout.write(f"AccessKey ID {key_id}, AccessKey secret {secret}")
         if options["devices"] > 0:
             for account in dict.fromkeys(emulator.accounts.values()):
                 emulator.seed_if_empty(options["devices"], account)
         host, port = listener.getsockname()[:2]
         self.stdout.write(f"Emulator listening on http://{f'[{host}]' if ':' in host else host}:{port}")
         self.stdout.flush()
-        emulator.close()  # SQLite's connections must not cross the fork; the serving process opens its own
+        emulator.close()  # SQLite connections must not be used after a fork; the server process opens its own
         _Server(emulator, listener).run()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with one process, for the quotas and nonces are in its memory, and many threads."""
+    """gunicorn with many threads in one process, because quotas and nonces are in memory."""
 
     def __init__(self, emulator: Emulator, listener: socket.socket) -> None:
         self._emulator = emulator
@@ -94,7 +102,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "timeout": 120,
             "graceful_timeout": 5,
             "loglevel": "warning",
-            # A whole thing model can travel in the query.
+            # A query can contain a whole thing model.
             "limit_request_line": 0,
             "limit_request_fields": 200,
             "proc_name": "fleetdesk-emulator",
@@ -106,14 +114,14 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return self._emulator
 
 
-def _keys(pairs: list[str]) -> dict[str, str]:
+def _parse_keys(pairs: list[str]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for pair in pairs:
         key_id, colon, secret = pair.strip().partition(":")
         if not key_id and not colon:
             continue
         if not key_id or not secret:
-            raise CommandError("A key is written ID:SECRET.")
+            raise CommandError("Invalid key. Write it as ID:SECRET.")
         keys[key_id] = secret
     return keys
 

@@ -1,8 +1,8 @@
-"""Registering devices by the thousand: an application that is checked, then created, each taking its time.
+"""Batch registration of devices: an application is first checked and then registered; both steps take time.
 
-CHECK -> CHECK_SUCCESS or CHECK_FAILED (some name is taken). From CHECK_SUCCESS, once asked to register,
-CREATE -> CREATE_SUCCESS or CREATE_FAILED (some name was taken meanwhile; then no device of it is made).
-An application with random names begins at CREATE. It registers its devices once only.
+CHECK -> CHECK_SUCCESS or CHECK_FAILED (a name is in use). After CHECK_SUCCESS, when the registration was requested,
+CREATE -> CREATE_SUCCESS or CREATE_FAILED (a name came into use in the meantime; then no device is registered).
+An application with random names starts in CREATE. An application registers its devices only once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from console.cloud import catalogue
 from console.cloud.catalogue.check import width
-from console.emulator.call import Call, Handler, Settler
-from console.emulator.devices_life import first_due
+from console.emulator.call import Call, DeferredWork, Handler
+from console.emulator.devices_presence import first_online_time
 from console.emulator.devices_schema import NewDevice, insert_devices
 from console.emulator.errors import ServiceError
 from console.emulator.formats import new_iot_id, random_text
-from console.emulator.lookups import product_of
-from console.emulator.paging import page_of
+from console.emulator.lookups import find_product
+from console.emulator.paging import read_page
 
 if TYPE_CHECKING:
     from console.emulator.app import Emulator
@@ -42,58 +42,56 @@ CREATE TABLE IF NOT EXISTS applies (
 CREATE INDEX IF NOT EXISTS applies_due ON applies (due) WHERE due IS NOT NULL;
 """
 
-MAX_NAMES = 10_000  # an application
+MAX_NAMES = 10_000  # of an application
 FIRST_APPLY_ID = 1_000_000
-_CHECK_SECONDS = (0.2, 1.0)  # at least, and for 10,000 more
+_CHECK_SECONDS = (0.2, 1.0)  # minimum; added for 10,000 names
 _CREATE_SECONDS = (0.3, 1.5)
-_DEVICES_AT_ONCE = 20_000  # settled in one request; other applications wait for the next one
+_DEVICES_PER_REQUEST = 20_000  # registered by one request; the rest waits for the next request
 
 
 def batch_check_device_names(call: Call) -> dict[str, Any]:
-    """BatchCheckDeviceNames: refuses names that could never be, and accepts the others for checking.
+    """BatchCheckDeviceNames: refuses invalid names at once, and starts a check of valid ones.
 
-    Names that exist already are told at once in RepeatedDeviceNameList, and let the check fail in the end.
+    The response lists names that exist already in RepeatedDeviceNameList; the check then fails.
     """
-    product = product_of(call)
-    wanted = _wanted(call)
-    if not wanted:
-        raise ServiceError("iot.device.NoneDeviceNameElement", "There are no device names.")
-    if len(wanted) > MAX_NAMES:
-        raise ServiceError(
-            "iot.device.DeviceCountExceeded", "At most 10,000 devices can be named in one call."
-        )
-    _refuse_bad(wanted)
-    apply_id = _new_apply(call, product["product_key"], "CHECK", wanted, _CHECK_SECONDS)
-    answer: dict[str, Any] = {"ApplyId": apply_id}
-    existing = _existing(call.db, product["product_key"], [name for name, _ in wanted])
+    product = find_product(call)
+    names = _read_names(call)
+    if not names:
+        raise ServiceError("iot.device.NoneDeviceNameElement", "Send at least one device name.")
+    if len(names) > MAX_NAMES:
+        raise ServiceError("iot.device.DeviceCountExceeded", "Send at most 10,000 device names in a call.")
+    _check_format(names)
+    apply_id = _insert_application(call, product["product_key"], "CHECK", names, _CHECK_SECONDS)
+    data: dict[str, Any] = {"ApplyId": apply_id}
+    existing = _find_existing(call.db, product["product_key"], [name for name, _ in names])
     if existing:
-        answer["RepeatedDeviceNameList"] = {"RepeatDevieNameList": existing}
-    return {"Data": answer}
+        data["RepeatedDeviceNameList"] = {"RepeatDevieNameList": existing}
+    return {"Data": data}
 
 
-def _wanted(call: Call) -> list[tuple[str, str]]:
-    """Names with nicknames, in order. DeviceNameList wins over DeviceName."""
+def _read_names(call: Call) -> list[tuple[str, str]]:
+    """Return names with their nicknames, in order. If both are sent, DeviceNameList is used and DeviceName ignored."""
     items = call.params.get("DeviceNameList")
     if items:
         return [(item.get("DeviceName") or "", item.get("DeviceNickname") or "") for item in items]
     return [(name, "") for name in call.params.get("DeviceName", [])]
 
 
-def _refuse_bad(wanted: list[tuple[str, str]]) -> None:
-    """Raise for names or nicknames of a bad format and names sent twice, naming all of them."""
+def _check_format(names: list[tuple[str, str]]) -> None:
+    """Raise an error that lists all names and nicknames with an invalid format and all names sent twice."""
     rules = catalogue.operation("RegisterDevice").parameters
     name_rule, nickname_rule = rules["DeviceName"], rules["Nickname"]
     name_pattern = re.compile(name_rule.pattern or ".*")
     nickname_pattern = re.compile(nickname_rule.pattern or ".*")
     bad_names = [
         name
-        for name, _ in wanted
+        for name, _ in names
         if not (name_rule.min_length or 0) <= len(name) <= (name_rule.max_length or len(name))
         or not name_pattern.fullmatch(name)
     ]
     bad_nicknames = [
         (name, nickname)
-        for name, nickname in wanted
+        for name, nickname in names
         if nickname
         and (
             not (nickname_rule.min_length or 0)
@@ -102,7 +100,7 @@ def _refuse_bad(wanted: list[tuple[str, str]]) -> None:
             or not nickname_pattern.fullmatch(nickname)
         )
     ]
-    repeated = [name for name, times in Counter(name for name, _ in wanted).items() if times > 1]
+    repeated = [name for name, times in Counter(name for name, _ in names).items() if times > 1]
     if not (bad_names or bad_nicknames or repeated):
         return
     data: dict[str, Any] = {}
@@ -110,71 +108,70 @@ def _refuse_bad(wanted: list[tuple[str, str]]) -> None:
     if bad_names:
         data["InvalidDeviceNameList"] = {"InvalidDeviceName": bad_names}
         details += [
-            {"DeviceName": name, "NickName": "", "ErrorMsg": "The name is not valid."} for name in bad_names
+            {"DeviceName": name, "NickName": "", "ErrorMsg": "Invalid device name."} for name in bad_names
         ]
     if bad_nicknames:
         data["InvalidDeviceNicknameList"] = {
             "InvalidDeviceNickname": [nickname for _, nickname in bad_nicknames]
         }
         details += [
-            {"DeviceName": name, "NickName": nickname, "ErrorMsg": "The alias is not valid."}
+            {"DeviceName": name, "NickName": nickname, "ErrorMsg": "Invalid nickname."}
             for name, nickname in bad_nicknames
         ]
     if repeated:
         data["RepeatedDeviceNameList"] = {"RepeatDevieNameList": repeated}
         details += [
-            {"DeviceName": name, "NickName": "", "ErrorMsg": "The name is given more than once."}
-            for name in repeated
+            {"DeviceName": name, "NickName": "", "ErrorMsg": "Duplicate device name."} for name in repeated
         ]
     data["InvalidDetailList"] = {"InvalidDetailList": details}
     if bad_names:
-        code, message = "iot.device.InvalidFormattedDeviceName", "Some device names are not valid."
+        code, message = "iot.device.InvalidFormattedDeviceName", "Some device names are invalid."
     elif bad_nicknames:
-        code, message = "iot.device.InvalidDeviceNickNameExisted", "Some aliases are not valid."
+        code, message = "iot.device.InvalidDeviceNickNameExisted", "Some nicknames are invalid."
     else:
-        code, message = "iot.device.AlreadyExistedDeviceName", "Some device names are given more than once."
+        code, message = "iot.device.AlreadyExistedDeviceName", "Some device names were sent more than once."
     raise ServiceError(code, message, {"Data": data})
 
 
 def batch_register_device_with_apply_id(call: Call) -> dict[str, Any]:
-    """BatchRegisterDeviceWithApplyId: creates what has been checked; once only."""
-    apply = _apply_of(call, product_of(call)["product_key"])
-    if apply["status"] in ("CHECK", "CREATE"):
+    """BatchRegisterDeviceWithApplyId: registers the devices of a checked application, only once."""
+    application = _find_application(call, find_product(call)["product_key"])
+    if application["status"] in ("CHECK", "CREATE"):
         raise ServiceError(
             "iot.device.CreateDeviceTaskIsRunning", "The application is still being processed."
         )
-    if apply["status"] != "CHECK_SUCCESS":
+    if application["status"] != "CHECK_SUCCESS":
         raise ServiceError(
             "iot.device.IncorrentDeviceApplyInfo",
             "The application was registered before, or its names did not pass the check.",
         )
-    count = len(json.loads(apply["names"]))
+    count = len(json.loads(application["names"]))
     call.db.execute(
         "UPDATE applies SET status = 'CREATE', due = ? WHERE apply_id = ?",
-        (call.now + _duration(call.emulator, _CREATE_SECONDS, count), apply["apply_id"]),
+        (call.now + _duration(call.emulator, _CREATE_SECONDS, count), application["apply_id"]),
     )
-    return {"Data": {"ApplyId": apply["apply_id"]}}
+    return {"Data": {"ApplyId": application["apply_id"]}}
 
 
 def batch_register_device(call: Call) -> dict[str, Any]:
-    """BatchRegisterDevice: so many devices with random names."""
-    product = product_of(call)
+    """BatchRegisterDevice: registers `Count` devices with random names."""
+    product = find_product(call)
     names = [(random_text(20), "") for _ in range(call.params["Count"])]
-    apply_id = _new_apply(call, product["product_key"], "CREATE", names, _CREATE_SECONDS)
+    apply_id = _insert_application(call, product["product_key"], "CREATE", names, _CREATE_SECONDS)
     return {"Data": {"ApplyId": apply_id}}
 
 
 def query_batch_register_device_status(call: Call) -> dict[str, Any]:
-    """QueryBatchRegisterDeviceStatus: the state, and the names that passed or those that did not."""
-    apply = _apply_of(call, product_of(call)["product_key"])
+    """QueryBatchRegisterDeviceStatus: the status, and after success the valid names or after failure the invalid ones."""
+    application = _find_application(call, find_product(call)["product_key"])
     valid: list[str] = []
     invalid: list[str] = []
-    if apply["status"] in ("CHECK_SUCCESS", "CREATE_SUCCESS"):
-        valid = [name for name, _ in json.loads(apply["names"])]
-    elif apply["status"] in ("CHECK_FAILED", "CREATE_FAILED"):
-        invalid = json.loads(apply["invalid"])
+    if application["status"] in ("CHECK_SUCCESS", "CREATE_SUCCESS"):
+        valid = [name for name, _ in json.loads(application["names"])]
+    elif application["status"] in ("CHECK_FAILED", "CREATE_FAILED"):
+        invalid = json.loads(application["invalid"])
     data: dict[str, Any] = {
-        "Status": apply["status"],
+        "Status": application["status"],
         "ValidList": {"Name": valid},
         "InvalidList": {"Name": invalid},
     }
@@ -184,7 +181,7 @@ def query_batch_register_device_status(call: Call) -> dict[str, Any]:
                 {
                     "DeviceName": name,
                     "NickName": "",
-                    "ErrorMsg": "The product already has a device of this name.",
+                    "ErrorMsg": "The product already has a device with this name.",
                 }
                 for name in invalid
             ]
@@ -193,16 +190,16 @@ def query_batch_register_device_status(call: Call) -> dict[str, Any]:
 
 
 def query_page_by_apply_id(call: Call) -> dict[str, Any]:
-    """QueryPageByApplyId: the devices an application made, in the order of its names."""
-    apply, page = _apply_of(call), page_of(call)
-    total = len(json.loads(apply["names"])) if apply["status"] == "CREATE_SUCCESS" else 0
+    """QueryPageByApplyId: the devices that an application registered, in the order of its names."""
+    application, page = _find_application(call), read_page(call)
+    total = len(json.loads(application["names"])) if application["status"] == "CREATE_SUCCESS" else 0
     if total:
         (total,) = call.db.execute(
-            "SELECT count(*) FROM devices WHERE apply_id = ?", (apply["apply_id"],)
+            "SELECT count(*) FROM devices WHERE apply_id = ?", (application["apply_id"],)
         ).fetchone()
     rows = call.db.execute(
         "SELECT iot_id, name, secret FROM devices WHERE apply_id = ? ORDER BY id LIMIT ? OFFSET ?",
-        (apply["apply_id"], page.size, page.offset),
+        (application["apply_id"], page.size, page.offset),
     )
     return {
         "ApplyDeviceList": {
@@ -223,18 +220,21 @@ def query_page_by_apply_id(call: Call) -> dict[str, Any]:
     }
 
 
-def _apply_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
-    """The application named, of the product if one is given; raises `iot.device.DeviceApplyIsNotFound`."""
+def _find_application(call: Call, product_key: str | None = None) -> sqlite3.Row:
+    """Return the application that `ApplyId` names, if it belongs to the given product (by default to any).
+
+    Raises `iot.device.DeviceApplyIsNotFound`.
+    """
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM applies WHERE apply_id = ? AND account = ? AND instance = ?",
         (call.params["ApplyId"], call.account, call.instance),
     ).fetchone()
     if row is None or product_key not in (None, row["product_key"]):
-        raise ServiceError("iot.device.DeviceApplyIsNotFound", "There is no such application.")
+        raise ServiceError("iot.device.DeviceApplyIsNotFound", "The application does not exist.")
     return row
 
 
-def _new_apply(
+def _insert_application(
     call: Call, product_key: str, status: str, names: list[tuple[str, str]], seconds: tuple[float, float]
 ) -> int:
     (last,) = call.db.execute("SELECT coalesce(max(apply_id), ?) FROM applies", (FIRST_APPLY_ID,)).fetchone()
@@ -259,8 +259,8 @@ def _duration(emulator: Emulator, seconds: tuple[float, float], count: int) -> i
     return emulator.pace.work(seconds[0] + seconds[1] * count / 10_000)
 
 
-def _existing(db: sqlite3.Connection, product_key: str, names: Iterable[str]) -> list[str]:
-    """Which of the names the product already has, in the order given."""
+def _find_existing(db: sqlite3.Connection, product_key: str, names: Iterable[str]) -> list[str]:
+    """Return those of the names that the product already has, in their order."""
     rows = db.execute(
         "SELECT j.value AS name FROM json_each(?) j"
         " WHERE EXISTS (SELECT 1 FROM devices d WHERE d.product_key = ? AND d.name = j.value) ORDER BY j.key",
@@ -269,37 +269,40 @@ def _existing(db: sqlite3.Connection, product_key: str, names: Iterable[str]) ->
     return [row["name"] for row in rows]
 
 
-def _due(db: sqlite3.Connection) -> int | None:
+def _next_due(db: sqlite3.Connection) -> int | None:
     (due,) = db.execute("SELECT min(due) FROM applies WHERE due IS NOT NULL").fetchone()
     return due if due is None else int(due)
 
 
-def _settle(db: sqlite3.Connection, now: int, emulator: Emulator) -> None:
-    done = 0
-    while done < _DEVICES_AT_ONCE:
-        apply = db.execute(
+def _run_due(db: sqlite3.Connection, now: int, emulator: Emulator) -> None:
+    cost = 0  # in devices; a check costs a tenth of a registration
+    while cost < _DEVICES_PER_REQUEST:
+        application = db.execute(
             "SELECT * FROM applies WHERE due IS NOT NULL AND due <= ? ORDER BY due LIMIT 1", (now,)
         ).fetchone()
-        if apply is None:
+        if application is None:
             return
-        names: list[list[str]] = json.loads(apply["names"])
-        taken = _existing(db, apply["product_key"], (name for name, _ in names))
-        if apply["status"] == "CREATE" and not taken:
-            _create(db, apply, names, emulator)
-        done += len(names) if apply["status"] == "CREATE" else len(names) // 10
+        status = application["status"]
+        names: list[list[str]] = json.loads(application["names"])
+        existing = _find_existing(db, application["product_key"], (name for name, _ in names))
+        if status == "CREATE" and not existing:
+            _register(db, application, names, emulator)
+        cost += len(names) if status == "CREATE" else len(names) // 10
         db.execute(
             "UPDATE applies SET status = ?, invalid = ?, due = NULL WHERE apply_id = ?",
             (
-                f"{apply['status']}_{'FAILED' if taken else 'SUCCESS'}",
-                json.dumps(taken, ensure_ascii=False),
-                apply["apply_id"],
+                f"{status}_{'FAILED' if existing else 'SUCCESS'}",
+                json.dumps(existing, ensure_ascii=False),
+                application["apply_id"],
             ),
         )
 
 
-def _create(db: sqlite3.Connection, apply: sqlite3.Row, names: list[list[str]], emulator: Emulator) -> None:
-    """Register the devices of an application, as of the time that this was due."""
-    at = apply["due"]
+def _register(
+    db: sqlite3.Connection, application: sqlite3.Row, names: list[list[str]], emulator: Emulator
+) -> None:
+    """Register the devices of an application, with the time at which this was due."""
+    at = application["due"]
 
     def devices() -> Iterable[NewDevice]:
         for name, nickname in names:
@@ -308,14 +311,15 @@ def _create(db: sqlite3.Connection, apply: sqlite3.Row, names: list[list[str]], 
                 name=name,
                 nickname=nickname,
                 iot_id=iot_id,
-                apply_id=apply["apply_id"],
-                due=first_due(iot_id, at, emulator.pace),
+                apply_id=application["apply_id"],
+                due=first_online_time(iot_id, at, emulator.pace),
             )
 
-    insert_devices(db, apply["account"], apply["instance"], apply["product_key"], devices(), at)
+    owner = (application["account"], application["instance"])
+    insert_devices(db, *owner, application["product_key"], devices(), at)
 
 
-SETTLER = Settler(due=_due, settle=_settle)
+DEFERRED_WORK = DeferredWork(next_due=_next_due, run_due=_run_due)
 
 OPERATIONS: dict[str, Handler] = {
     "BatchCheckDeviceNames": batch_check_device_names,

@@ -1,4 +1,4 @@
-"""What tests of messages need of the world: devices that are, and stay, as a test wants them."""
+"""Helpers of the tests of messages: devices with a fixed status, and Base64."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import base64
 from console.emulator import Emulator
 
 
-def put(emulator: Emulator, product_key: str, name: str, status: str = "ONLINE", ago: float = 3600) -> None:
-    """Set a device's status, held since so many seconds, and let it stay there: real ones come and go by chance."""
+def set_device_status(
+    emulator: Emulator, product_key: str, name: str, status: str = "ONLINE", ago: float = 3600
+) -> None:
+    """Set the status of a device since `ago` seconds, and keep it; other devices change their status by themselves."""
     since = emulator.clock.now() - int(ago * 1000)
     with emulator.store.write() as db:
         changed = db.execute(
@@ -19,6 +21,6 @@ def put(emulator: Emulator, product_key: str, name: str, status: str = "ONLINE",
     assert changed == 1
 
 
-def encoded(text: str) -> str:
-    """The Base64 of a text."""
+def encode_base64(text: str) -> str:
+    """Return a text in Base64."""
     return base64.b64encode(text.encode()).decode()
