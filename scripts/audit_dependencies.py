@@ -1,6 +1,6 @@
-"""Fails when a locked package, Python's or npm's, has a known vulnerability; where nobody can be asked, says so and passes.
+"""Checks the locked Python and npm packages for known vulnerabilities, and fails if there are any.
 
-A machine without the advisories cannot tell good from bad, so it must not stop the work; one that can ask is strict.
+If the advisories cannot be reached, the script says so and passes, so that it does not block work on an offline machine.
 """
 
 from __future__ import annotations
@@ -14,36 +14,42 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _SECONDS = 120
-# npm is where the environment has it, else where `make assets` put it.
+# npm is on the PATH, or where `make assets` installed it.
 _PATH = {"PATH": os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])}
 
 
-def pip() -> int:
-    """The lock of what runs in production, against PyPI's advisories."""
-    # The hashes pin every package, so nothing is resolved or downloaded; only the advisories are asked for.
+def audit_pip() -> int:
+    """Check the production lock against PyPI's advisories."""
+    # The hashes pin every package, so nothing is resolved or downloaded. Only the advisories are requested.
     command = ["-m", "pip_audit", "--disable-pip", "--require-hashes", "-r", "requirements/base.txt"]
-    answer = _run(
+    result = _run(
         [sys.executable, *command, "--format", "json", "--progress-spinner", "off", "--timeout", "5"]
     )
-    found = _json(answer.stdout)
-    if not found:
-        return _not_asked("pip-audit", answer.stderr)
-    # Where only a mirror of PyPI is reached, which has packages and no advisories, each is skipped.
-    asked = [package for package in found["dependencies"] if "skip_reason" not in package]
-    if not asked:
-        return _not_asked("pip-audit", "the index knows no advisories")
-    bad = [f"{package['name']}: {hole['id']}" for package in asked for hole in package["vulns"]]
-    return _told("pip-audit", len(asked), bad)
+    report = _json(result.stdout)
+    if not report:
+        return _report_unavailable("pip-audit", result.stderr)
+    # A mirror of PyPI may have packages but no advisories: then each package is skipped.
+    checked = [package for package in report["dependencies"] if "skip_reason" not in package]
+    if not checked:
+        return _report_unavailable("pip-audit", "the index has no advisories")
+    findings = [
+        f"{package['name']}: {vulnerability['id']}"
+        for package in checked
+        for vulnerability in package["vulns"]
+    ]
+    return _report("pip-audit", len(checked), findings)
 
 
-def npm() -> int:
-    """The lock of what browsers load, against npm's advisories."""
-    answer = _run(["npm", "audit", "--json", "--fetch-retries", "0", "--fetch-timeout", "5000"])
-    found = _json(answer.stdout)
-    if "metadata" not in found:
-        return _not_asked("npm audit", str(found.get("message") or answer.stderr))
-    bad = [f"{name}: {hole['severity']}" for name, hole in found["vulnerabilities"].items()]
-    return _told("npm audit", found["metadata"]["dependencies"]["total"], bad)
+def audit_npm() -> int:
+    """Check the npm lock against npm's advisories."""
+    result = _run(["npm", "audit", "--json", "--fetch-retries", "0", "--fetch-timeout", "5000"])
+    report = _json(result.stdout)
+    if "metadata" not in report:
+        return _report_unavailable("npm audit", str(report.get("message") or result.stderr))
+    findings = [
+        f"{name}: {vulnerability['severity']}" for name, vulnerability in report["vulnerabilities"].items()
+    ]
+    return _report("npm audit", report["metadata"]["dependencies"]["total"], findings)
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -63,26 +69,26 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _not_asked(tool: str, why: str) -> int:
+def _report_unavailable(tool: str, why: str) -> int:
     lines = [line.strip() for line in why.splitlines() if line.strip()]
     print(
-        f"{tool}: the advisories cannot be asked here, so nothing was checked ({(lines or ['no answer'])[-1][:160]})"
+        f"{tool}: the advisories cannot be reached, so nothing was checked ({(lines or ['no response'])[-1][:160]})"
     )
     return 0
 
 
-def _told(tool: str, count: int, bad: list[str]) -> int:
-    for line in bad:
+def _report(tool: str, count: int, findings: list[str]) -> int:
+    for line in findings:
         print(f"{tool}: {line}")
-    print(f"{tool}: {len(bad)} known vulnerabilities in {count} packages")
-    return 1 if bad else 0
+    print(f"{tool}: {len(findings)} known vulnerabilities in {count} packages")
+    return 1 if findings else 0
 
 
 if __name__ == "__main__":
-    sys.exit(max(pip(), npm()))
+    sys.exit(max(audit_pip(), audit_npm()))

@@ -1,4 +1,4 @@
-"""Fails when a model has changed and its migration is missing."""
+"""Fails if a model was changed without a migration."""
 
 import os
 import sys

@@ -60,9 +60,9 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     """Start each test that may use the database with an empty Redis and without cached clients."""
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
         redis.Redis.from_url(request.getfixturevalue("redis_url")).flushdb()
-    clients.forget()
+    clients.drop_clients()
     yield
-    clients.forget()
+    clients.drop_clients()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from console.cloud.catalogue import Access, operation
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections import clients
-from console.connections.approval import Planned
+from console.connections.approval import PlannedCall
 from console.emulator import create_app
 from console.emulator.clock import ManualClock
 from console.jobs.models import Job
@@ -140,7 +140,7 @@ def fleet_copied(seeded: Fleet, tmp_path: Path) -> None:
 
 def asked_by(org: Organization, state: str, product_key: str) -> ApprovalRequest:
     """A request of the operator's to delete a product."""
-    calls = [Planned("DeleteProduct", {"ProductKey": product_key})]
+    calls = [PlannedCall("DeleteProduct", {"ProductKey": product_key})]
     return ApprovalRequest.objects.create(
         team=org.team,
         connection=org.connection,
@@ -151,7 +151,7 @@ def asked_by(org: Organization, state: str, product_key: str) -> ApprovalRequest
         requester_label="operator@acme.test",
         state=state,
         expires_at=timezone.now() + timedelta(hours=1),
-        calls=json.dumps([call.kept for call in calls]),
+        calls=json.dumps([call.stored_form for call in calls]),
         digest=digest_of(org.connection.pk, calls),
     )
 

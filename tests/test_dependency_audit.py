@@ -1,4 +1,4 @@
-"""The audit of `make lint`: a known hole fails it, a machine that can ask nobody passes with a word."""
+"""The dependency audit of `make lint`: it fails for a known vulnerability, and passes with a message if it cannot check."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def audit(folder: Path, pip: object, npm: object) -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     ("pip", "npm", "named"), [(HOLE_PIP, CLEAN_NPM, "PYSEC-1"), (CLEAN_PIP, HOLE_NPM, "htmx")]
 )
-def test_a_known_hole_fails(tmp_path: Path, pip: object, npm: object, named: str) -> None:
+def test_a_known_vulnerability_fails(tmp_path: Path, pip: object, npm: object, named: str) -> None:
     ended = audit(tmp_path, pip, npm)
     assert ended.returncode == 1
     assert named in ended.stdout
 
 
 @pytest.mark.parametrize("pip", [SKIPPED, "no answer", {}])
-def test_where_nobody_can_be_asked_it_says_so_and_passes(tmp_path: Path, pip: object) -> None:
+def test_unreachable_advisories_are_reported_and_pass(tmp_path: Path, pip: object) -> None:
     ended = audit(tmp_path, pip, {"message": "unreachable"})
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("nothing was checked") == 2
 
 
-def test_without_a_hole_it_passes(tmp_path: Path) -> None:
+def test_without_vulnerabilities_it_passes(tmp_path: Path) -> None:
     ended = audit(tmp_path, CLEAN_PIP, CLEAN_NPM)
     assert (ended.returncode, ended.stdout.count("0 known")) == (0, 2)

@@ -62,7 +62,7 @@ def hostile(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings:
 
     damaged = Damaged(populated.upstream, lambda answer: each(answer, worse))
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
-    clients.forget()
+    clients.drop_clients()
     team = populated.org.team
     AuditRecord.objects.create(
         team=team, operation=EVIL, actor_label=EVIL, target=EVIL, message=EVIL, code="=1+1", request_id="@x"

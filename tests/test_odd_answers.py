@@ -82,7 +82,7 @@ def test_no_page_breaks_on_an_answer_of_another_shape(
     settings.CLOUD_CACHE_SECONDS = 0
     damaged = Damaged(populated.upstream, DAMAGES[damage])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
-    clients.forget()
+    clients.drop_clients()
     client = sign_in("owner")
     client.raise_request_exception = False
     broken = []
@@ -99,7 +99,7 @@ def test_an_answer_without_what_a_page_reads_is_told_as_no_answer_of_the_platfor
 ) -> None:
     damaged = Damaged(populated.upstream, DAMAGES["another program's"])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
-    clients.forget()
+    clients.drop_clients()
     page = sign_in("viewer").get(populated.url("ota:packages"))
     assert page.status_code == 502
     assert "Client.BadAnswer" in page.content.decode()

@@ -387,7 +387,7 @@ def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_
         if not may_reveal and described.secret_fields:
             with pytest.raises(PermissionRefused):
                 gateway.call(described.name, reveal=True)
-    assert gateway.calls == 0
+    assert gateway.call_count == 0
     assert populated.upstream.writes == []
     recorded = AuditRecord.objects.filter(
         actor=populated.org.members[role], outcome=AuditRecord.Outcome.REFUSED
@@ -423,5 +423,5 @@ def test_a_role_of_the_teams_own_may_call_what_its_one_cell_says_and_nothing_els
         elif described.secret_fields and not may_reveal:
             with pytest.raises(PermissionRefused):
                 gateway.call(described.name, reveal=True)
-    assert gateway.calls == 0
+    assert gateway.call_count == 0
     assert populated.upstream.writes == []

@@ -16,7 +16,7 @@ from console.access.models import AuditRecord, Membership
 from console.access.roles import BUILT_IN, OWNER
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
-from console.connections.scope.names import IN_ADDRESSES
+from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
 from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
 from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
@@ -26,7 +26,7 @@ __all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 SignIn = Callable[[str], Client]
 HERE = sorted(name for name in MEMBERS_ONLY if "connection" in addresses()[name])
 # What an address can name in the fleet, or a job that is about it.
-THINGS = {*IN_ADDRESSES, "job"}
+THINGS = {*KIND_BY_URL_PART, "job"}
 NAMING = [name for name in HERE if THINGS & addresses()[name]]
 # Refused to everybody whose access is limited: the account as a whole, and the console's own areas.
 WHOLE = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
@@ -54,7 +54,7 @@ class Elsewhere:
 
 
 def pages(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[dict[str, Any]]:
-    for answer in gateway.pages(name, **params):
+    for answer in gateway.read_pages(name, **params):
         found: Any = answer
         for part in path:
             found = found[part]
@@ -129,7 +129,7 @@ def body(answer: Any) -> str:
 
 def test_every_part_of_an_address_is_known_to_name_something_or_not() -> None:
     others = {"team", "connection", "name", "action", "kind", "operation", "pk", "job"}
-    assert {part for name in HERE for part in addresses()[name]} - others == set(IN_ADDRESSES)
+    assert {part for name in HERE for part in addresses()[name]} - others == set(KIND_BY_URL_PART)
 
 
 @pytest.mark.parametrize("name", [name for name in HERE if name not in APART])

@@ -24,7 +24,7 @@ class ApiRequest(HttpRequest):
 
 def gateway_of(request: ApiRequest, connection: str) -> Gateway:
     """The gateway on the connection of that short name. Raises Http404 for one that is out of the token's reach."""
-    found = Connection.objects.within(request.membership).filter(slug=connection).first()
+    found = Connection.objects.in_scope_of(request.membership).filter(slug=connection).first()
     if found is None:
         raise Http404
     request.connection = found

@@ -35,7 +35,7 @@ from console.cloud.errors import (
     Unavailable,
     explain,
 )
-from console.connections.errors import snake, translated
+from console.connections.errors import to_snake_case, translate_sentence
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def _of_cloud(error: CloudError) -> Problem:
     lost = isinstance(error, BadAnswer) or (isinstance(error, Unavailable) and error.sent)
     headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))} if error.retryable else {}
     errors = [
-        (snake(parameter.partition(".N")[0]), translated(sentence))
+        (to_snake_case(parameter.partition(".N")[0]), translate_sentence(sentence))
         for parameter, sentences in (error.problems.items() if isinstance(error, InvalidParameter) else ())
         for sentence in sentences
     ]

@@ -1,7 +1,7 @@
-"""What people do with requests: prepare, ask, approve, refuse, withdraw. Each is safe to repeat and leaves a record.
+"""Actions on approval requests: prepare, request, approve, reject, withdraw. Each is safe to repeat and leaves an audit record.
 
-Whoever changes the state of the row by a conditional update has done it; everybody else comes too late. Time is told by the
-database's clock.
+The first conditional update of the request's state takes effect; all later ones raise TooLate. Times come from the database
+clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_noop
 
 from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
-from console.approvals.models import Altered, ApprovalCall, ApprovalRequest, digest_of
+from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, digest_of
 from console.cloud.catalogue import operation
 from console.cloud.errors import CloudError
 from console.connections.approval import ApprovalNeeded, Rule
@@ -33,21 +33,22 @@ from console.products import api as products_api
 
 KIND = "approvals.execute"
 State = ApprovalRequest.State
-_IDS = ("DeviceName", "IotId", "FirmwareId", "ProductKey")  # of the parameters, the first that is given
+# The first of these parameters that has a value names the target.
+_IDS = ("DeviceName", "IotId", "FirmwareId", "ProductKey")
 
 
 class TooLate(PermissionDenied):
-    """The request does not wait any more: it was decided, withdrawn, or its time was over."""
+    """The request is no longer pending: it was decided or withdrawn, or it expired."""
 
     def __init__(self) -> None:
-        super().__init__(_("This request does not wait any more."))
+        super().__init__(_("This request is no longer pending. Reload the page to see its status."))
 
 
-# -- asking ----------------------------------------------------------------------------------------------------------
+# -- requesting ----------------------------------------------------------------------------------------------------------
 
 
-def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
-    """The request that waits for the same calls already, or a draft of one that its person has still to ask for."""
+def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
+    """Returns the pending request for the same calls if there is one, else a draft that the user has yet to submit."""
     gateway, calls = needed.gateway, list(needed.calls)
     digest = digest_of(gateway.connection.pk, calls)
     expire(ApprovalRequest.objects.filter(connection=gateway.connection, digest=digest))
@@ -55,9 +56,9 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
     waiting = same.filter(state=State.WAITING).first()
     if waiting is not None:
         return waiting
-    own = same.filter(state=State.DRAFT, requested_by=gateway.actor, token=gateway.membership.token).first()
-    if own is not None:
-        return own
+    draft = same.filter(state=State.DRAFT, requested_by=gateway.actor, token=gateway.membership.token).first()
+    if draft is not None:
+        return draft
     return ApprovalRequest.objects.create(
         team=gateway.membership.team,
         connection=gateway.connection,
@@ -65,60 +66,60 @@ def prepare(needed: ApprovalNeeded) -> ApprovalRequest:
         requested_by=gateway.actor,
         requester_label=gateway.actor.label,
         token=gateway.membership.token,
-        calls=json.dumps([call.kept for call in calls]),
+        calls=json.dumps([call.stored_form for call in calls]),
         digest=digest,
         operation=calls[0].operation,
         target=clean_text(_target(needed), 255),
-        about=clean_text(_about(needed), 255),
+        subject_id=clean_text(_find_subject_id(needed), 255),
         products=sorted({str(call.params.get("ProductKey") or "") for call in calls}),
         devices=needed.devices,
     )
 
 
 def _target(needed: ApprovalNeeded) -> str:
-    """What a request is about, as lists and the audit trail name it."""
+    """The target of a request, as lists and the audit trail name it."""
     if needed.rule is Rule.PRODUCT and len(needed.calls) == 1:
-        return _product(needed.gateway, _named(needed.calls[0].params))
-    first = needed.target or _named(needed.calls[0].params)
+        return _describe_product(needed.gateway, _find_id(needed.calls[0].params))
+    first = needed.target or _find_id(needed.calls[0].params)
     return f"{first} (+{len(needed.calls) - 1})" if len(needed.calls) > 1 else first
 
 
-def _product(gateway: Gateway, key: str) -> str:
-    """A product's name and key: who decides knows it by its name. The key alone where the name cannot be read."""
+def _describe_product(gateway: Gateway, key: str) -> str:
+    """The product's name and key, so that approvers recognize it; the key alone if the name cannot be read."""
     try:
         return f"{products_api.product_detail(gateway, key).product.name} ({key})"
     except (CloudError, PermissionDenied):
         return key
 
 
-def _named(params: Mapping[str, Any]) -> str:
+def _find_id(params: Mapping[str, Any]) -> str:
     return next((str(params[name]) for name in _IDS if params.get(name)), "")
 
 
-def _about(needed: ApprovalNeeded) -> str:
-    """The id by which a page knows that a request is about what it shows; "" for several devices."""
+def _find_subject_id(needed: ApprovalNeeded) -> str:
+    """The id of the product, package or device (ProductKey/DeviceName) that the request is about; "" for several devices."""
     params = needed.calls[0].params
     if needed.rule is not Rule.DELETION:
-        return _named(params)
+        return _find_id(params)
     return f"{params.get('ProductKey')}/{params.get('DeviceName')}" if len(needed.calls) == 1 else ""
 
 
-def ask(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:
-    """Let a draft of the actor's wait for a second person. Answers the request that waits now: this one, or somebody
-    else's for the very same, who came first. Raises PermissionDenied, Altered, and TooLate for what is no draft any more."""
-    _check_asker(request, gateway)
+def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:
+    """Submit a draft of the actor. Returns the request that is now pending: this one, or an identical one that another user
+    submitted first. Raises PermissionDenied, RequestAltered, and TooLate if the request is no longer a draft."""
+    _check_requester(request, gateway)
     expire(ApprovalRequest.objects.filter(connection=request.connection, digest=request.digest))
-    mine = ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT)
-    with _noted("approval.request", request, gateway, reason=reason):
+    draft = ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT)
+    with _record_act("approval.request", request, gateway, reason=reason):
         try:
             with transaction.atomic():
-                asked = mine.update(
+                updated = draft.update(
                     state=State.WAITING,
                     reason=clean_text(reason, 500),
                     asked_at=Now(),
                     expires_at=in_seconds(timedelta(hours=request.team.approval_hours).total_seconds()),
                 )
-        except IntegrityError:  # the very same waits already
+        except IntegrityError:  # an identical request is already pending
             ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT).delete()
             first = ApprovalRequest.objects.filter(
                 connection=request.connection, digest=request.digest, state=State.WAITING
@@ -126,16 +127,16 @@ def ask(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequ
             if first is None:
                 raise TooLate from None
             return first
-        if not asked:
+        if not updated:
             raise TooLate
     request.refresh_from_db()
     return request
 
 
-def _check_asker(request: ApprovalRequest, gateway: Gateway) -> None:
+def _check_requester(request: ApprovalRequest, gateway: Gateway) -> None:
     if request.requested_by_id != gateway.actor.pk or request.token_id != _token_id(gateway):
-        raise PermissionDenied(_("Only who began this request can ask for it."))
-    demand_reach(request, gateway)
+        raise PermissionDenied(_("Only the user who started this request can submit it."))
+    check_scope(request, gateway)
 
 
 def _token_id(gateway: Gateway) -> int | None:
@@ -144,37 +145,37 @@ def _token_id(gateway: Gateway) -> int | None:
 
 
 def withdraw(request: ApprovalRequest, gateway: Gateway) -> None:
-    """Take an own request back while nobody has decided. Raises PermissionDenied, TooLate."""
+    """Withdraw a pending request of the actor. Raises PermissionDenied, TooLate."""
     if request.requested_by_id != gateway.actor.pk:
-        raise PermissionDenied(_("Only who asked for it can withdraw it."))
-    with _noted("approval.withdraw", request, gateway):
-        mine = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING)
-        if not mine.update(state=State.WITHDRAWN, finished_at=Now()):
+        raise PermissionDenied(_("Only the requester can withdraw this request."))
+    with _record_act("approval.withdraw", request, gateway):
+        waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING)
+        if not waiting.update(state=State.WITHDRAWN, finished_at=Now()):
             raise TooLate
 
 
 # -- deciding --------------------------------------------------------------------------------------------------------
 
 
-def hindrance(request: ApprovalRequest, gateway: Gateway) -> str:
-    """Why the gateway's actor may not decide, as a sentence; "" when they may. Raises Altered, Undecryptable."""
+def find_obstacle(request: ApprovalRequest, gateway: Gateway) -> str:
+    """Why the gateway's actor cannot decide, as a text for users; "" if they can. Raises RequestAltered, Undecryptable."""
     if gateway.actor.pk == request.requested_by_id:
-        return _("You asked for this yourself: somebody else of the team has to decide.")
+        return _("This is your own request. Another team member must decide.")
     if gateway.actor.is_service or gateway.membership.token is not None:
-        return _("A program cannot decide: a person of the team has to.")
+        return _("API tokens cannot decide on requests. A team member must decide in the console.")
     if request.token is not None and request.token.created_by_id == gateway.actor.pk:
-        return _("A token that you made asked for this: somebody else of the team has to decide.")
-    if not gateway.allows(request.planned[0].operation):
-        return _("Your role may not call %(operation)s itself, so it cannot approve it.") % {
+        return _("An API token that you created made this request. Another team member must decide.")
+    if not gateway.allows(request.planned_calls[0].operation):
+        return _("Your role cannot call %(operation)s, so you cannot decide on this request.") % {
             "operation": request.operation
         }
     return ""
 
 
-def demand_reach(request: ApprovalRequest, gateway: Gateway) -> None:
-    """Raises PermissionDenied unless all that the calls name is within the gateway's reach; and Altered, Undecryptable,
-    and CloudError when that cannot be learned."""
-    for call in request.planned:
+def check_scope(request: ApprovalRequest, gateway: Gateway) -> None:
+    """Raises PermissionDenied unless all objects of the calls are in the gateway's access scope; RequestAltered, Undecryptable;
+    CloudError if the scope cannot be checked."""
+    for call in request.planned_calls:
         gateway.require(call.operation)
         if gateway.scope is not None:
             try:
@@ -183,38 +184,38 @@ def demand_reach(request: ApprovalRequest, gateway: Gateway) -> None:
                 raise PermissionDenied(error.text) from error
 
 
-def _demand(request: ApprovalRequest, gateway: Gateway) -> None:
-    reason = hindrance(request, gateway)
+def _check_may_decide(request: ApprovalRequest, gateway: Gateway) -> None:
+    reason = find_obstacle(request, gateway)
     if reason:
         raise PermissionDenied(reason)
-    demand_reach(request, gateway)
+    check_scope(request, gateway)
 
 
 def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: str = "") -> Job:
-    """Say yes, as the gateway's actor; the job that makes the calls is begun. `seen` is the digest of what they were shown.
+    """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of the calls that were shown.
 
-    Raises PermissionDenied, TooLate, and Altered when the stored calls are not what was asked for or shown.
+    Raises PermissionDenied, TooLate, and RequestAltered if the stored calls differ from those that were requested or shown.
     """
-    with _noted("approval.approve", request, gateway, reason=reason):
-        _demand(request, gateway)
+    with _record_act("approval.approve", request, gateway, reason=reason):
+        _check_may_decide(request, gateway)
         if seen != request.digest:
-            raise Altered
+            raise RequestAltered
         with transaction.atomic():
             _decide(request, gateway, State.APPROVED, reason)
-            return _begin(request)
+            return _start_job(request)
 
 
 def refuse(request: ApprovalRequest, gateway: Gateway, *, reason: str) -> None:
-    """Say no, as the gateway's actor. Raises PermissionDenied, TooLate."""
-    with _noted("approval.refuse", request, gateway, reason=reason):
-        _demand(request, gateway)
+    """Reject, as the gateway's actor. Raises PermissionDenied, TooLate."""
+    with _record_act("approval.refuse", request, gateway, reason=reason):
+        _check_may_decide(request, gateway)
         _decide(request, gateway, State.REFUSED, reason)
 
 
 def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.State, reason: str) -> None:
-    """Change the state of a request that still waits. Raises TooLate."""
+    """Change the state of a pending request. Raises TooLate."""
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__gt=Now())
-    decided = waiting.update(
+    updated = waiting.update(
         state=state,
         decided_by=gateway.actor,
         decider_label=gateway.actor.label,
@@ -222,19 +223,19 @@ def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.S
         decision=clean_text(reason, 500),
         finished_at=None if state is State.APPROVED else Now(),
     )
-    if not decided:
+    if not updated:
         raise TooLate
     request.refresh_from_db()
 
 
-def _begin(request: ApprovalRequest) -> Job:
-    """The job that makes the calls of a request that was just approved, with the rights of who asked."""
-    calls = request.planned
+def _start_job(request: ApprovalRequest) -> Job:
+    """Start the job that makes the calls of an approved request, with the permissions of the requester."""
+    calls = request.planned_calls
     ApprovalCall.objects.bulk_create(
         ApprovalCall(approval=request, number=number) for number in range(len(calls))
     )
     products = {str(call.params.get("ProductKey") or "") for call in calls} - {""}
-    wanted = Job(
+    draft = Job(
         team=request.team,
         connection=request.connection,
         kind=KIND,
@@ -251,19 +252,20 @@ def _begin(request: ApprovalRequest) -> Job:
         token=request.token,
         started_at=timezone.now(),
     )
-    job = job_actions.alone(wanted, "send", 1)
+    job = job_actions.alone(draft, "send", 1)
     ApprovalRequest.objects.filter(pk=request.pk).update(job=job)
     return job
 
 
-# -- the end ---------------------------------------------------------------------------------------------------------
+# -- closing ---------------------------------------------------------------------------------------------------------
 
 
-def settle(request: ApprovalRequest, why: dict[str, Any] | None) -> None:
-    """Close an approved request whose job is over, by what became of its calls; inside the transaction of the job's end."""
+def close_request(request: ApprovalRequest, failure: dict[str, Any] | None) -> None:
+    """Close an approved request whose job has ended, by the outcomes of its calls. Runs in the transaction that ends the job.
+    `failure`: why the job failed, as `jobs.models.said` returns it."""
     calls = request.outcomes.all()
     calls.filter(state=ApprovalCall.State.PENDING).update(state=ApprovalCall.State.CANCELED)
-    # Whoever was sending it never came back to say what the platform answered.
+    # The worker that was sending these calls stopped before it stored the outcome.
     calls.filter(state=ApprovalCall.State.SENDING).update(state=ApprovalCall.State.UNKNOWN)
     states = set(calls.values_list("state", flat=True))
     if ApprovalCall.State.UNKNOWN in states:
@@ -273,27 +275,27 @@ def settle(request: ApprovalRequest, why: dict[str, Any] | None) -> None:
     else:
         state = State.FAILED
     approved = ApprovalRequest.objects.filter(pk=request.pk, state=State.APPROVED)
-    if approved.update(state=state, finished_at=Now(), why=why):
+    if approved.update(state=state, finished_at=Now(), failure=failure):
         outcome = AuditRecord.Outcome(state.value)
-        transaction.on_commit(lambda: note(request, "approval.execute", outcome, request.requested_by))
+        transaction.on_commit(lambda: write_event(request, "approval.execute", outcome, request.requested_by))
 
 
-def found_altered(request: ApprovalRequest) -> None:
-    """Close a request whose stored calls are not what was asked for: nobody can decide on it."""
-    text = gettext_noop("What is stored is not what was asked for: it was altered. Nothing was sent.")
+def close_altered_request(request: ApprovalRequest) -> None:
+    """Close a request whose stored calls are not the requested ones. Nobody can decide on it."""
+    text = gettext_noop("The stored request was modified. Nothing was sent.")
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state__in=[State.DRAFT, State.WAITING])
-    if waiting.update(state=State.FAILED, why=said(text), finished_at=Now()):
-        note(request, "approval.altered", AuditRecord.Outcome.REFUSED, None)
+    if waiting.update(state=State.FAILED, failure=said(text), finished_at=Now()):
+        write_event(request, "approval.altered", AuditRecord.Outcome.REFUSED, None)
 
 
 def expire(requests: Any) -> int:
-    """Close those of `requests` whose time is over; how many."""
-    over = requests.filter(state=State.WAITING, expires_at__lte=Now())
+    """Close the pending requests among `requests` that have expired. Returns their number."""
+    overdue = requests.filter(state=State.WAITING, expires_at__lte=Now())
     closed = 0
-    for request in over.select_related("team", "connection"):
-        mine = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__lte=Now())
-        if mine.update(state=State.EXPIRED, finished_at=F("expires_at")):
-            note(request, "approval.expire", AuditRecord.Outcome.DONE, None)
+    for request in overdue.select_related("team", "connection"):
+        waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__lte=Now())
+        if waiting.update(state=State.EXPIRED, finished_at=F("expires_at")):
+            write_event(request, "approval.expire", AuditRecord.Outcome.DONE, None)
             closed += 1
     return closed
 
@@ -301,34 +303,36 @@ def expire(requests: Any) -> int:
 # -- records ---------------------------------------------------------------------------------------------------------
 
 
-def note(request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None) -> None:
-    """A record of something that came by itself."""
+def write_event(
+    request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None
+) -> None:
+    """Write an audit record of an event that no user caused directly."""
     write_record(
         outcome,
         operation=operation,
         actor=actor,
         team=request.team,
         origin=Origin(job_id=request.job_id),
-        target=request.traced,
-        parameters=_facts(request),
+        target=request.audit_target,
+        parameters=_audit_parameters(request),
         connection=request.connection.slug,
     )
 
 
-def _noted(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
-    """A record around what a person does."""
+def _record_act(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
+    """A context manager that records an action of a user in the audit trail."""
     return record_action(
         operation=operation,
         actor=gateway.actor,
         team=request.team,
         origin=gateway.origin,
-        target=request.traced,
-        parameters=_facts(request) | ({"reason": reason} if reason else {}),
+        target=request.audit_target,
+        parameters=_audit_parameters(request) | ({"reason": reason} if reason else {}),
         connection=request.connection.slug,
     )
 
 
-def _facts(request: ApprovalRequest) -> dict[str, Any]:
+def _audit_parameters(request: ApprovalRequest) -> dict[str, Any]:
     return {
         "approval": request.pk,
         "rule": request.rule,

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class ApprovalsConfig(AppConfig):
-    """What waits for a second person's word before it is done."""
+    """Requests for approval by another team member."""
 
     name = "console.approvals"
     label = "approvals"

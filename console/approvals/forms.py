@@ -1,4 +1,4 @@
-"""What people say when they ask and when they decide."""
+"""Forms to request, approve and reject, and the filters of the list."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from console.approvals.models import RULES, ApprovalRequest
 from console.ui.forms import FilterForm
 
 
-def _text(**more: Any) -> forms.CharField:
+def _text_field(**more: Any) -> forms.CharField:
     return forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}), **more)
 
 
 class AskForm(forms.Form):
-    """Why somebody wants it."""
+    """The reason of a request."""
 
-    reason = _text(
-        label=_("Why should this be done?"),
-        help_text=_("The person who decides reads this, and it stays in the audit trail."),
+    reason = _text_field(
+        label=_("Reason"),
+        help_text=_("The approver sees this reason. It is stored in the audit trail."),
     )
 
 
 class ApproveForm(forms.Form):
-    """A yes to what was shown: `seen` is its digest."""
+    """An approval. `seen`: the digest of the calls that were shown."""
 
-    reason = _text(label=pgettext_lazy("of a decision", "Note"), required=False)
+    reason = _text_field(label=pgettext_lazy("of a decision", "Note"), required=False)
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
 
 class RefuseForm(forms.Form):
-    """A no, and why."""
+    """A rejection, with its reason."""
 
-    reason = _text(label=_("Why not?"), help_text=_("The person who asked reads this."))
+    reason = _text_field(label=_("Reason"), help_text=_("The requester sees this reason."))
 
 
 class RequestFilters(FilterForm):
-    """What is looked for among the requests."""
+    """Filters of the list of requests."""
 
-    q = forms.CharField(label=_("Search by target or person"), required=False, max_length=100)
+    q = forms.CharField(label=_("Search by target or user"), required=False, max_length=100)
     state = forms.ChoiceField(
-        label=_("State"),
+        label=_("Status"),
         required=False,
         choices=[
             ("", _("All")),
@@ -53,9 +53,9 @@ class RequestFilters(FilterForm):
     )
     rule = forms.ChoiceField(label=_("Rule"), required=False, choices=[("", _("All")), *RULES.items()])
     mine = forms.ChoiceField(
-        label=_("Whose"),
+        label=_("Requests"),
         required=False,
-        choices=[("", _("All")), ("asked", _("Asked by me")), ("decide", _("For me to decide"))],
+        choices=[("", _("All")), ("asked", _("Requested by me")), ("decide", _("Waiting for my decision"))],
     )
 
     def __init__(self, request: TeamRequest) -> None:

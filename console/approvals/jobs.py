@@ -1,4 +1,4 @@
-"""Making the calls of an approved request: one a step, in order, each at most once."""
+"""The job that makes the calls of an approved request: one call per step, in order, each at most once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import Undecryptable
 from console.approvals import actions
-from console.approvals.models import Altered, ApprovalCall, ApprovalRequest
+from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.cloud.errors import BadAnswer, CloudError, Throttled, Unavailable
-from console.connections.approval import Approval, Planned, Rule
+from console.connections.approval import Approval, PlannedCall, Rule
 from console.connections.gateway import Gateway
 from console.jobs import trouble
 from console.jobs.kinds import Kind, Next, Step
@@ -26,77 +26,82 @@ from console.ota import api as ota_api
 from console.ota import jobs as ota_jobs
 
 _State = ApprovalCall.State
-# What was approved is not done at some later time when nobody thinks of it any more.
-SENT_WITHIN = timedelta(hours=1)
+# An approval expires if its calls could not be sent in this time.
+SEND_WITHIN = timedelta(hours=1)
 
 
 def send(work: Work) -> Next:
-    """Make the next call that was not sent yet, with the rights that who asked for it has now. One call, or two for a batch
-    over a list of names."""
-    request = _request(work.job)
+    """Make the next call that was not sent yet, with the requester's present permissions. Makes one call, or two for a batch with a
+    list of names."""
+    request = _find_request(work.job)
     calls = request.outcomes.all() if request else ApprovalCall.objects.none()
-    # Begun by a worker that did not come back: the platform may have done it, so nobody sends it again.
+    # A worker stopped while it sent these calls. The platform may have carried them out, so they are not sent again.
     calls.filter(state=_State.SENDING).update(state=_State.UNKNOWN)
-    following = calls.filter(state=_State.PENDING).first()
-    if request is None or following is None:
-        return Next(done=True, counts=_counts(request))
+    next_call = calls.filter(state=_State.PENDING).first()
+    if request is None or next_call is None:
+        return Next(done=True, counts=_count_states(request))
     try:
-        planned = request.planned[following.number]
-    except Altered as error:
+        planned = request.planned_calls[next_call.number]
+    except RequestAltered as error:
         return trouble.stopped(work, False, said(gettext_noop("Stopped: %(reason)s"), reason=str(error)))
-    if not ApprovalRequest.objects.filter(pk=request.pk, decided_at__gt=Now() - SENT_WITHIN).exists():
-        text = gettext_noop("Stopped: it could not be sent within an hour of the approval.")
+    if not ApprovalRequest.objects.filter(pk=request.pk, decided_at__gt=Now() - SEND_WITHIN).exists():
+        text = gettext_noop("Stopped: the calls could not be sent within one hour of the approval.")
         return trouble.stopped(work, False, said(text))
     params = dict(planned.params)
-    if planned.listed:
-        params["DnListFileUrl"] = ota_api.upload_names(work.gateway, planned.listed, target=request.target)
+    if planned.listed_names:
+        params["DnListFileUrl"] = ota_api.upload_names(
+            work.gateway, planned.listed_names, target=request.target
+        )
     work.hold()
-    if calls.filter(pk=following.pk, state=_State.PENDING).update(state=_State.SENDING):
-        _send(work, request, following, planned, params)
-    left = calls.filter(state=_State.PENDING).exists()
-    return Next(done=not left, counts=_counts(request))
+    if calls.filter(pk=next_call.pk, state=_State.PENDING).update(state=_State.SENDING):
+        _send(work, request, next_call, planned, params)
+    has_more = calls.filter(state=_State.PENDING).exists()
+    return Next(done=not has_more, counts=_count_states(request))
 
 
 def _send(
-    work: Work, request: ApprovalRequest, call: ApprovalCall, planned: Planned, params: Mapping[str, Any]
+    work: Work, request: ApprovalRequest, call: ApprovalCall, planned: PlannedCall, params: Mapping[str, Any]
 ) -> None:
-    """Send the call that was claimed, and write what became of it. Raises what the engine waits for, or stops at; then the
-    call was not sent and can be claimed again."""
-    own = work.gateway
+    """Send a claimed call and store its outcome. Raises the errors at which the engine waits or stops: then the call was not sent
+    and can be claimed again."""
+    base = work.gateway
     gateway = Gateway(
-        actor=own.actor,
-        membership=own.membership,
-        connection=own.connection,
-        lane=own.lane,
-        origin=own.origin,
+        actor=base.actor,
+        membership=base.membership,
+        connection=base.connection,
+        lane=base.lane,
+        origin=base.origin,
         approval=Approval(request.pk, request.decider_label, [planned]),
     )
-    mine = ApprovalCall.objects.filter(pk=call.pk, state__in=[_State.SENDING, _State.UNKNOWN])
+    claimed = ApprovalCall.objects.filter(pk=call.pk, state__in=[_State.SENDING, _State.UNKNOWN])
     try:
-        target = request.traced if work.job.total == 1 else ""  # of several each is named by its parameters
-        answer = gateway.call(planned.operation, target=target, listed=planned.listed, **params)
+        # With several calls, the parameters name the target of each.
+        target = request.audit_target if work.job.total == 1 else ""
+        answer = gateway.call(planned.operation, target=target, listed_names=planned.listed_names, **params)
     except (PermissionDenied, Undecryptable):
-        mine.update(state=_State.PENDING)
+        claimed.update(state=_State.PENDING)
         raise
     except CloudError as error:
         if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
-            mine.update(state=_State.PENDING)
+            claimed.update(state=_State.PENDING)
             raise
-        lost = isinstance(error, Unavailable | BadAnswer)
-        mine.update(
-            state=_State.UNKNOWN if lost else _State.FAILED,
+        is_unknown = isinstance(error, Unavailable | BadAnswer)
+        claimed.update(
+            state=_State.UNKNOWN if is_unknown else _State.FAILED,
             code=error.code[:128],
             message=error.message[:1000],
             request_id=error.request_id[:64],
         )
         return
-    made = ota_api.made_by(answer) if request.rule == Rule.BATCH else ""
-    mine.update(state=_State.DONE, request_id=str(answer.get("RequestId", ""))[:64], made=made[:64])
-    if made:
-        ota_jobs.watch(own, made, product_key=str(planned.params.get("ProductKey") or ""))
+    batch_id = ota_api.made_by(answer) if request.rule == Rule.BATCH else ""
+    claimed.update(
+        state=_State.DONE, request_id=str(answer.get("RequestId", ""))[:64], batch_id=batch_id[:64]
+    )
+    if batch_id:
+        ota_jobs.watch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))
 
 
-def _request(job: Job) -> ApprovalRequest | None:
+def _find_request(job: Job) -> ApprovalRequest | None:
     return (
         ApprovalRequest.objects.select_related("team", "connection", "requested_by")
         .filter(pk=job.params["approval"], team=job.team_id, connection=job.connection_id)
@@ -104,14 +109,14 @@ def _request(job: Job) -> ApprovalRequest | None:
     )
 
 
-def _counts(request: ApprovalRequest | None) -> dict[str, int]:
+def _count_states(request: ApprovalRequest | None) -> dict[str, int]:
     if request is None:
         return {}
     return dict(Counter(request.outcomes.values_list("state", flat=True)))
 
 
-def _tally(job: Job, counts: Mapping[str, int]) -> None:
-    if not counts:  # nothing is known yet
+def _set_numbers(job: Job, counts: Mapping[str, int]) -> None:
+    if not counts:  # no call was made yet
         return
     job.counts = {state: n for state, n in counts.items() if n}
     job.total = sum(counts.values())
@@ -119,11 +124,11 @@ def _tally(job: Job, counts: Mapping[str, int]) -> None:
     job.failed = sum(counts.get(state, 0) for state in (_State.FAILED, _State.UNKNOWN, _State.CANCELED))
 
 
-def _ended(job: Job) -> None:
-    request = _request(job)
+def _finish_request(job: Job) -> None:
+    request = _find_request(job)
     if request is not None:
-        actions.settle(request, job.error)
-        _tally(job, _counts(request))
+        actions.close_request(request, job.error)
+        _set_numbers(job, _count_states(request))
 
 
 def _title(job: Job) -> str:
@@ -141,10 +146,10 @@ EXECUTE = Kind(
     making=lambda job: (job.params["operation"],),
     product="product_key",
     operation="operation",
-    stopping=_("What was not sent yet stays unsent. What was sent already is done."),
-    ended=_ended,
+    stopping=_("Calls that were not sent yet are skipped. Calls that were already sent are carried out."),
+    ended=_finish_request,
     rows=False,
-    tally=_tally,
-    steps={"send": Step(send, _("Making the approved calls"))},
+    tally=_set_numbers,
+    steps={"send": Step(send, _("Sending approved calls"))},
     about="approvals/job_about.html",
 )

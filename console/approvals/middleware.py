@@ -1,4 +1,4 @@
-"""Leads who meets a rule of the team to the page where they ask a second person, with what they wanted kept."""
+"""Redirects a user whose call needs an approval to the page of the prepared request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from console.ui.links import curl
 
 
 class ApprovalMiddleware:
-    """The one place where ApprovalNeeded becomes a request. Stands after CloudErrorMiddleware, which would answer 403."""
+    """The only place that turns ApprovalNeeded into a request. Comes after CloudErrorMiddleware, which would answer 403."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,7 +28,7 @@ class ApprovalMiddleware:
     def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ApprovalNeeded) or error.gateway is not request.gateway:
             return None
-        found = actions.prepare(error)
-        if found.state == ApprovalRequest.State.WAITING:
-            messages.info(request, _("The very same waits for approval already: here it is."))
-        return redirect(curl(request, "approvals:detail", found.pk))
+        prepared = actions.prepare_request(error)
+        if prepared.state == ApprovalRequest.State.WAITING:
+            messages.info(request, _("An identical request is already pending."))
+        return redirect(curl(request, "approvals:detail", prepared.pk))

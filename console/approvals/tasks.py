@@ -1,4 +1,4 @@
-"""Closing what nobody decided on in time, and telling those who can decide."""
+"""Background tasks: expire and delete old requests, and notify the users who can decide."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from console.approvals.models import ApprovalRequest
 
 log = logging.getLogger(__name__)
 
-_DRAFTS_KEPT = timedelta(days=1)
+_KEEP_DRAFTS = timedelta(days=1)
 
 
 @shared_task(name="approvals.tidy")
 def tidy() -> None:
-    """Let requests expire whose time is over; delete drafts nobody asked for, and requests that ended JOBS_KEEP_DAYS ago."""
+    """Expire overdue requests; delete drafts after a day, and finished requests JOBS_KEEP_DAYS after their end."""
     now = timezone.now()
     actions.expire(ApprovalRequest.objects.all())
     ApprovalRequest.objects.filter(
-        state=ApprovalRequest.State.DRAFT, created_at__lt=now - _DRAFTS_KEPT
+        state=ApprovalRequest.State.DRAFT, created_at__lt=now - _KEEP_DRAFTS
     ).delete()
     if settings.JOBS_KEEP_DAYS:
         before = now - timedelta(days=settings.JOBS_KEEP_DAYS)
-        ApprovalRequest.objects.filter(state__in=ApprovalRequest.OVER, finished_at__lt=before).delete()
+        ApprovalRequest.objects.filter(
+            state__in=ApprovalRequest.FINISHED_STATES, finished_at__lt=before
+        ).delete()
 
 
-@shared_task(name="approvals.tell")
-def tell(pk: int, address: str) -> None:
-    """Mail those who can decide on a request that waits; `address` is its page. Each reads it in their language."""
+@shared_task(name="approvals.notify")
+def send_notifications(pk: int, address: str) -> None:
+    """Email the users who can decide on a pending request, each in their language. `address`: the URL of its page."""
     request = ApprovalRequest.objects.select_related("team", "connection").filter(pk=pk).first()
-    if request is None or not request.waits:
+    if request is None or not request.is_waiting:
         return
     by_language: dict[str, list[str]] = defaultdict(list)
-    for person in inbox.deciders(request):
-        by_language[person.language or settings.LANGUAGE_CODE].append(person.email)
+    for user in inbox.find_deciders(request):
+        by_language[user.language or settings.LANGUAGE_CODE].append(user.email)
     for language, addresses in by_language.items():
         with translation.override(language):
             context = {"approval": request, "address": address}
@@ -52,4 +54,8 @@ def tell(pk: int, address: str) -> None:
             try:
                 send_mail(" ".join(subject.split()), body, None, [one])
             except (SMTPException, OSError):
-                log.warning("no mail about request %s: the mail server does not take it", pk, exc_info=True)
+                log.warning(
+                    "Could not send the email about approval request %s: the mail server refused it",
+                    pk,
+                    exc_info=True,
+                )

@@ -4,7 +4,7 @@ from console.approvals import views
 
 app_name = "approvals"
 urlpatterns = [
-    path("<slug:team>/-/approvals/", views.requests, name="list"),
+    path("<slug:team>/-/approvals/", views.list_requests, name="list"),
     path("<slug:team>/<slug:connection>/approvals/<int:pk>/", views.detail, name="detail"),
     path("<slug:team>/<slug:connection>/approvals/<int:pk>/ask/", views.ask, name="ask"),
     path("<slug:team>/<slug:connection>/approvals/<int:pk>/approve/", views.approve, name="approve"),

@@ -1,4 +1,4 @@
-"""Pages of requests: the list, one request, and what can be done with it."""
+"""Pages of approval requests: the list, one request, and its actions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access.http import TeamRequest
 from console.access.reauthentication import requires_reauthentication
-from console.approvals import actions, inbox, telling
+from console.approvals import actions, inbox, notifications
 from console.approvals.forms import ApproveForm, AskForm, RefuseForm, RequestFilters
-from console.approvals.models import Altered, ApprovalRequest
-from console.approvals.subject import Line, Subject, subject_of
+from console.approvals.models import ApprovalRequest, RequestAltered
+from console.approvals.subject import CallRow, Subject, read_subject
 from console.connections.approval import Rule
 from console.connections.http import CloudRequest
 from console.ui.links import curl
@@ -34,20 +34,22 @@ State = ApprovalRequest.State
 # -- the list ----------------------------------------------------------------------------------------------------------
 
 
-def _link(request: HttpRequest, found: ApprovalRequest) -> str:
-    return reverse("approvals:detail", args=[found.team.slug, found.connection.slug, found.pk])
+def _request_url(request: HttpRequest, approval: ApprovalRequest) -> str:
+    return reverse("approvals:detail", args=[approval.team.slug, approval.connection.slug, approval.pk])
 
 
 REQUESTS: Table[ApprovalRequest] = Table(
     id="approvals",
     caption=gettext_lazy("Requests"),
     columns=[
-        Column("rule", gettext_lazy("What"), value=lambda row: row.rule_label, link=_link, primary=True),
+        Column(
+            "rule", gettext_lazy("Action"), value=lambda row: row.rule_label, link=_request_url, primary=True
+        ),
         Column("target", gettext_lazy("Target")),
-        Column("shown_state", gettext_lazy("State"), kind="status", status="approval"),
+        Column("shown_state", gettext_lazy("Status"), kind="status", status="approval"),
         Column("devices", gettext_lazy("Devices"), kind="number"),
-        Column("requester_label", gettext_lazy("Asked by")),
-        Column("at", gettext_lazy("Asked"), kind="ago"),
+        Column("requester_label", gettext_lazy("Requested by")),
+        Column("asked_or_created_at", gettext_lazy("Requested"), kind="ago"),
         Column("expires_at", gettext_lazy("Expires"), kind="when", hidden=True),
         Column("decider_label", gettext_lazy("Decided by"), hidden=True),
         Column("connection", gettext_lazy("Connection"), value=lambda row: row.connection.name, narrow=False),
@@ -56,179 +58,185 @@ REQUESTS: Table[ApprovalRequest] = Table(
 )
 
 
-DEVICES: Table[Line] = Table(
+DEVICES: Table[CallRow] = Table(
     id="approval-devices",
     caption=gettext_lazy("Devices"),
     columns=[
         Column("name", gettext_lazy("Device"), template="approvals/_device.html", primary=True),
         Column("nickname", gettext_lazy("Nickname")),
-        Column("product_key", gettext_lazy("Product key"), kind="code"),
-        Column("now", gettext_lazy("State now"), template="approvals/_now.html"),
+        Column("product_key", gettext_lazy("ProductKey"), kind="code"),
+        Column("now", gettext_lazy("Current status"), template="approvals/_now.html"),
         Column("outcome", gettext_lazy("Outcome"), template="approvals/_outcome.html"),
     ],
 )
 
 
 @require_safe
-def requests(request: TeamRequest) -> HttpResponseBase:
-    """The team's requests that the person may see, those that wait first."""
+def list_requests(request: TeamRequest) -> HttpResponseBase:
+    """The team's requests that the user can see, pending ones first."""
     filters = RequestFilters(request)
-    wanted = filters.values
-    found = inbox.visible(request.membership)
-    if wanted.get("mine") == "asked":
-        found = found.filter(requested_by=request.membership.user)
-    elif wanted.get("mine") == "decide":
-        found = inbox.waiting_for(request.membership)
-    if "q" in wanted:
-        found = found.filter(Q(target__icontains=wanted["q"]) | Q(requester_label__icontains=wanted["q"]))
+    values = filters.values
+    requests = inbox.visible_requests(request.membership)
+    if values.get("mine") == "asked":
+        requests = requests.filter(requested_by=request.membership.user)
+    elif values.get("mine") == "decide":
+        requests = inbox.requests_to_decide(request.membership)
+    if "q" in values:
+        requests = requests.filter(
+            Q(target__icontains=values["q"]) | Q(requester_label__icontains=values["q"])
+        )
     for name in ("state", "rule"):
-        if name in wanted:
-            found = found.filter(**{name: wanted[name]})
-    first = Case(When(state=State.WAITING, then=Value(0)), default=Value(1), output_field=IntegerField())
-    found = found.select_related("team", "connection").order_by(first, "-pk")
+        if name in values:
+            requests = requests.filter(**{name: values[name]})
+    pending_first = Case(
+        When(state=State.WAITING, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    requests = requests.select_related("team", "connection").order_by(pending_first, "-pk")
     if request.GET.get("format") == "csv":
-        return REQUESTS.csv_response(found.iterator(), "approvals.csv")
-    place = Page(page_number(request), page_size(request), found.count())
-    shown = found[(place.number - 1) * place.size : place.number * place.size]
+        return REQUESTS.csv_response(requests.iterator(), "approvals.csv")
+    page = Page(page_number(request), page_size(request), requests.count())
+    rows = requests[(page.number - 1) * page.size : page.number * page.size]
     empty = Empty(
         title=gettext_lazy("No requests"),
-        text=gettext_lazy(
-            "What the team wants a second person to agree to waits here until somebody decides."
-        ),
+        text=gettext_lazy("Requests for approval appear here. Another team member must decide on them."),
         icon="checks",
     )
-    context = {"table": REQUESTS.bind(request, shown, page=place, empty=empty), "filters": filters}
+    context = {"table": REQUESTS.bind(request, rows, page=page, empty=empty), "filters": filters}
     return render(request, "ui/list.html" if request.htmx else "approvals/list.html", context)
 
 
 # -- one request -------------------------------------------------------------------------------------------------------
 
 
-def _found(request: CloudRequest, pk: int) -> ApprovalRequest:
-    """The request of that number on the page's connection, if the person may see it. Raises Http404."""
-    found = (
+def _get_request(request: CloudRequest, pk: int) -> ApprovalRequest:
+    """Returns the request with that id on the page's connection, if the user can see it. Raises Http404."""
+    approval = (
         ApprovalRequest.objects.for_team(request.team)
         .filter(pk=pk, connection=request.connection)
         .select_related("team", "connection", "requested_by", "token", "decided_by", "job")
         .first()
     )
-    if found is None:
+    if approval is None:
         raise Http404
-    if found.requested_by_id == request.membership.user.pk:
-        return found
-    if found.state == State.DRAFT:
-        raise PermissionDenied(_("Only who began this request can see it."))
-    if inbox.visible(request.membership).filter(pk=pk).exists() or inbox.reaches(request.gateway, found):
-        return found
+    if approval.requested_by_id == request.membership.user.pk:
+        return approval
+    if approval.state == State.DRAFT:
+        raise PermissionDenied(_("Only the user who started this request can view it."))
+    if inbox.visible_requests(request.membership).filter(pk=pk).exists() or inbox.is_in_scope(
+        request.gateway, approval
+    ):
+        return approval
     raise Http404
 
 
 @require_safe
 def detail(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """What is asked for, exactly, in what state it is now, and who decided what. With `?seen=` a part that only asks whether
-    the state is still that."""
-    found = _found(request, pk)
+    """The requested calls, the present state of their subject, and the decision. With `?seen=`, only checks whether the state has
+    changed since."""
+    approval = _get_request(request, pk)
     if request.htmx and "seen" in request.GET:
         response = HttpResponse(status=204)
-        if request.GET["seen"] != found.shown_state:
+        if request.GET["seen"] != approval.shown_state:
             response["HX-Redirect"] = request.path
         return response
-    return _page(request, found, AskForm())
+    return _page(request, approval, AskForm())
 
 
-def _page(request: CloudRequest, found: ApprovalRequest, form: AskForm, status: int = 200) -> HttpResponse:
+def _page(request: CloudRequest, approval: ApprovalRequest, form: AskForm, status: int = 200) -> HttpResponse:
     try:
-        subject = subject_of(found, request.gateway)
-        hindrance = actions.hindrance(found, request.gateway)
-    except Altered:
-        actions.found_altered(found)
-        found.refresh_from_db()
-        subject, hindrance = None, ""
-    own = found.requested_by_id == request.membership.user.pk
-    outcomes = list(found.outcomes.all())
+        subject = read_subject(approval, request.gateway)
+        obstacle = actions.find_obstacle(approval, request.gateway)
+    except RequestAltered:
+        actions.close_altered_request(approval)
+        approval.refresh_from_db()
+        subject, obstacle = None, ""
+    is_own = approval.requested_by_id == request.membership.user.pk
+    has_outcomes = approval.outcomes.exists()
     context = {
-        "approval": found,
-        "title": title(found),
+        "approval": approval,
+        "title": title(approval),
         "subject": subject,
-        "facts": _facts(found),
-        "own": own,
-        "may_withdraw": own and found.waits,
-        "hindrance": hindrance if not own else "",
-        "may_decide": found.waits and subject is not None and not hindrance,
+        "facts": _details(approval),
+        "own": is_own,
+        "may_withdraw": is_own and approval.is_waiting,
+        "obstacle": obstacle if not is_own else "",
+        "may_decide": approval.is_waiting and subject is not None and not obstacle,
         "form": form,
-        "moves": found.state in (State.WAITING, State.APPROVED) and not found.late,
-        "devices": _devices(request, found, subject, bool(outcomes)),
+        "polls": approval.state in (State.WAITING, State.APPROVED) and not approval.is_overdue,
+        "devices": _devices_table(request, approval, subject, has_outcomes),
     }
-    template = "approvals/ask.html" if found.state == State.DRAFT else "approvals/detail.html"
+    template = "approvals/request.html" if approval.state == State.DRAFT else "approvals/detail.html"
     return render(request, template, context, status=status)
 
 
-def _devices(
-    request: CloudRequest, found: ApprovalRequest, subject: Subject | None, outcomes: bool
-) -> BoundTable[Line] | None:
-    """The table of what is deleted, where it is devices; outcomes only once there are some."""
-    if subject is None or found.rule != Rule.DELETION:
+def _devices_table(
+    request: CloudRequest, approval: ApprovalRequest, subject: Subject | None, has_outcomes: bool
+) -> BoundTable[CallRow] | None:
+    """The table of the devices to delete, None for other requests. It has outcomes only if there are some."""
+    if subject is None or approval.rule != Rule.DELETION:
         return None
-    columns = [column for column in DEVICES.columns if column.key != "outcome" or outcomes]
-    return replace(DEVICES, columns=columns).bind(request, subject.lines)
+    columns = [column for column in DEVICES.columns if column.key != "outcome" or has_outcomes]
+    return replace(DEVICES, columns=columns).bind(request, subject.rows)
 
 
-def title(found: ApprovalRequest) -> str:
-    """What a request is called."""
-    if not found.target:
-        return found.rule_label
-    return _("%(what)s: %(target)s") % {"what": found.rule_label, "target": found.target}
+def title(approval: ApprovalRequest) -> str:
+    """The title of a request."""
+    if not approval.target:
+        return approval.rule_label
+    return _("%(what)s: %(target)s") % {"what": approval.rule_label, "target": approval.target}
 
 
-def _facts(found: ApprovalRequest) -> list[DetailItem]:
-    facts = [
-        DetailItem(_("Asked by"), found.requester_label),
-        DetailItem(_("With the API token"), found.token.name if found.token else ""),
-        DetailItem(_("Asked"), found.asked_at, kind="when"),
-        DetailItem(_("Expires"), found.expires_at if found.state == State.WAITING else None, kind="when"),
-        DetailItem(_("Reason"), found.reason, wide=True),
-        DetailItem(_("Decided by"), found.decider_label),
-        DetailItem(_("Decided"), found.decided_at, kind="when"),
-        DetailItem(_("Ended"), found.finished_at, kind="when"),
-        DetailItem(_("What they said"), found.decision, wide=True),
+def _details(approval: ApprovalRequest) -> list[DetailItem]:
+    details = [
+        DetailItem(_("Requested by"), approval.requester_label),
+        DetailItem(_("API token"), approval.token.name if approval.token else ""),
+        DetailItem(_("Requested"), approval.asked_at, kind="when"),
+        DetailItem(
+            _("Expires"), approval.expires_at if approval.state == State.WAITING else None, kind="when"
+        ),
+        DetailItem(_("Reason"), approval.reason, wide=True),
+        DetailItem(_("Decided by"), approval.decider_label),
+        DetailItem(_("Decided"), approval.decided_at, kind="when"),
+        DetailItem(_("Ended"), approval.finished_at, kind="when"),
+        DetailItem(_("Decision note"), approval.decision, wide=True),
     ]
-    return [fact for fact in facts if fact.value not in (None, "")]
+    return [item for item in details if item.value not in (None, "")]
 
 
-# -- asking ------------------------------------------------------------------------------------------------------------
+# -- requesting ------------------------------------------------------------------------------------------------------------
 
 
 @require_POST
 def ask(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """Ask a second person, and say why."""
-    found = _found(request, pk)
-    if found.requested_by_id != request.membership.user.pk:
-        raise PermissionDenied(_("Only who began this request can ask for it."))
+    """Submit a draft with its reason."""
+    approval = _get_request(request, pk)
+    if approval.requested_by_id != request.membership.user.pk:
+        raise PermissionDenied(_("Only the user who started this request can submit it."))
     form = AskForm(request.POST)
-    if found.state == State.DRAFT and not form.is_valid():
-        return _page(request, found, form, status=422)
-    if found.state == State.DRAFT and form.is_valid():
+    if approval.state == State.DRAFT and not form.is_valid():
+        return _page(request, approval, form, status=422)
+    if approval.state == State.DRAFT and form.is_valid():
         try:
-            found = actions.ask(found, request.gateway, form.cleaned_data["reason"])
-            telling.announce(found, request)
-            messages.success(request, _("The request waits for a second person."))
-        except Altered:
-            actions.found_altered(found)
+            approval = actions.request_approval(approval, request.gateway, form.cleaned_data["reason"])
+            notifications.notify_deciders(approval, request)
+            messages.success(request, _("Request submitted. Another team member must approve it."))
+        except RequestAltered:
+            actions.close_altered_request(approval)
         except actions.TooLate:
-            pass  # it was asked for a moment ago: its page says how it stands
-    return redirect(curl(request, "approvals:detail", found.pk))
+            pass  # it was submitted just before: its page shows the status
+    return redirect(curl(request, "approvals:detail", approval.pk))
 
 
 @require_POST
 def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """Take an own request back."""
-    found = _found(request, pk)
+    """Withdraw an own request."""
+    approval = _get_request(request, pk)
     try:
-        actions.withdraw(found, request.gateway)
-        messages.success(request, _("The request is withdrawn. Nothing was done."))
+        actions.withdraw(approval, request.gateway)
+        messages.success(request, _("Request withdrawn. Nothing was changed."))
     except actions.TooLate as late:
         messages.info(request, str(late))
-    return redirect(curl(request, "approvals:detail", found.pk))
+    return redirect(curl(request, "approvals:detail", approval.pk))
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -236,93 +244,95 @@ def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 def approve(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """Say yes."""
-    found = _found(request, pk)
-    _demand(request, found)
-    return _approve(request, found)
+    """Approve a request."""
+    approval = _get_request(request, pk)
+    _check_may_decide(request, approval)
+    return _approve(request, approval)
 
 
 @requires_reauthentication
-def _approve(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
-    form = ApproveForm(request.POST if request.method == "POST" else None, initial={"seen": found.digest})
+def _approve(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBase:
+    form = ApproveForm(request.POST if request.method == "POST" else None, initial={"seen": approval.digest})
     if form.is_valid():
         values = form.cleaned_data
-        return _decided(
+        return _run_decision(
             request,
-            found,
-            lambda: actions.approve(found, request.gateway, seen=values["seen"], reason=values["reason"]),
-            _("Approved. It is being done."),
+            approval,
+            lambda: actions.approve(approval, request.gateway, seen=values["seen"], reason=values["reason"]),
+            _("Request approved. The calls are being sent."),
         )
-    return _form(
+    return _decision_page(
         request,
-        found,
+        approval,
         form,
-        title=_("Approve “%(what)s”?") % {"what": title(found)},
-        text=_("Exactly what the page shows is done at once, with the rights of %(person)s.")
-        % {"person": found.requester_label},
-        submit=_("Approve"),
+        title=_("Approve “%(what)s”?") % {"what": title(approval)},
+        text=_("The calls on this page are sent now, with the permissions of %(person)s.")
+        % {"person": approval.requester_label},
+        submit=_("Approve request"),
         danger=True,
     )
 
 
 @require_http_methods(["GET", "POST"])
 def refuse(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """Say no, and why."""
-    found = _found(request, pk)
-    _demand(request, found)
-    return _refuse(request, found)
+    """Reject a request, with a reason."""
+    approval = _get_request(request, pk)
+    _check_may_decide(request, approval)
+    return _refuse(request, approval)
 
 
 @requires_reauthentication
-def _refuse(request: CloudRequest, found: ApprovalRequest) -> HttpResponseBase:
+def _refuse(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBase:
     form = RefuseForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        return _decided(
+        return _run_decision(
             request,
-            found,
-            lambda: actions.refuse(found, request.gateway, reason=form.cleaned_data["reason"]),
-            _("Refused. Nothing is done."),
+            approval,
+            lambda: actions.refuse(approval, request.gateway, reason=form.cleaned_data["reason"]),
+            _("Request rejected. Nothing was changed."),
         )
-    return _form(
+    return _decision_page(
         request,
-        found,
+        approval,
         form,
-        title=_("Refuse “%(what)s”?") % {"what": title(found)},
+        title=_("Reject “%(what)s”?") % {"what": title(approval)},
         text="",
-        submit=_("Refuse"),
+        submit=_("Reject request"),
         danger=False,
     )
 
 
-def _demand(request: CloudRequest, found: ApprovalRequest) -> None:
-    """Refuse who may not decide, before they are asked to confirm that it is they. Raises PermissionDenied."""
+def _check_may_decide(request: CloudRequest, approval: ApprovalRequest) -> None:
+    """Raises PermissionDenied for users who cannot decide, before they must confirm their identity."""
     try:
-        reason = actions.hindrance(found, request.gateway)
-    except Altered:
-        actions.found_altered(found)
+        reason = actions.find_obstacle(approval, request.gateway)
+    except RequestAltered:
+        actions.close_altered_request(approval)
         raise
     if reason:
         raise PermissionDenied(reason)
 
 
-def _decided(request: CloudRequest, found: ApprovalRequest, decide: Any, said: str) -> HttpResponse:
+def _run_decision(
+    request: CloudRequest, approval: ApprovalRequest, decide: Any, message: str
+) -> HttpResponse:
     try:
         decide()
-        messages.success(request, said)
-    except Altered as altered:
-        actions.found_altered(found)
+        messages.success(request, message)
+    except RequestAltered as altered:
+        actions.close_altered_request(approval)
         messages.error(request, str(altered))
     except actions.TooLate as late:
         messages.info(request, str(late))
-    return redirect(curl(request, "approvals:detail", found.pk))
+    return redirect(curl(request, "approvals:detail", approval.pk))
 
 
-def _form(request: CloudRequest, found: ApprovalRequest, form: Any, **words: Any) -> HttpResponse:
-    page = curl(request, "approvals:detail", found.pk)
+def _decision_page(request: CloudRequest, approval: ApprovalRequest, form: Any, **words: Any) -> HttpResponse:
+    page = curl(request, "approvals:detail", approval.pk)
     context = {
         "form": form,
         "cancel": page,
-        "crumbs": [(_("Approvals"), curl(request, "approvals:list")), (title(found), page)],
+        "crumbs": [(_("Approvals"), curl(request, "approvals:list")), (title(approval), page)],
         **words,
     }
     return render(request, "ui/form_page.html", context, status=422 if form.is_bound else 200)

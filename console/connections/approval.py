@@ -1,6 +1,7 @@
-"""What a team's rules ask a second person for, and the approval that lets exactly those calls through.
+"""The approval rules of a team: which calls need an approval, and the approval that allows exactly these calls.
 
-The gateway asks `check` before every write, so pages, the explorer, API tokens and workers are covered alike.
+The gateway calls `check_approval` before every write. The rules therefore apply to pages, the explorer, API tokens and
+workers alike.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Rule(StrEnum):
-    """What a team can ask a second person for."""
+    """What a team can require an approval for."""
 
     PRODUCT = "product"
     BATCH = "batch"
@@ -39,181 +40,195 @@ class Rule(StrEnum):
 CREATE_STATIC = "CreateOTAStaticUpgradeJob"
 CREATE_DYNAMIC = "CreateOTADynamicUpgradeJob"
 CREATE_VERIFY = "CreateOTAVerifyJob"
-RULES = {
+RULE_BY_OPERATION = {
     "DeleteProduct": Rule.PRODUCT,
     "DeleteDevice": Rule.DELETION,
     CREATE_STATIC: Rule.BATCH,
     CREATE_DYNAMIC: Rule.BATCH,
     CREATE_VERIFY: Rule.BATCH,
 }
-"""The operations that a rule may cover. No operation of the platform deletes several devices in one call."""
+"""The operations that the rules cover. No operation of the platform deletes several devices in one call."""
 
-WINDOW = timedelta(minutes=10)
-"""Deletions of one person in one team within this time count as one: many small ones are a large one. Not of a connection:
-two may lead to the same account."""
+DELETION_WINDOW = timedelta(minutes=10)
+"""Deletions by one user in one team within this time are added up, so that many small deletions count as a large one. They
+are counted for each team, not for each connection, because two connections may use the same account."""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A call as it would be sent. `listed`: the names in the file that its DnListFileUrl leads to, where the console wrote it."""
+class PlannedCall:
+    """A call as it would be sent. `listed_names`: the names in the file at its DnListFileUrl, if the console wrote that file."""
 
     operation: str
     params: Mapping[str, Any]
-    listed: tuple[str, ...] = ()
+    listed_names: tuple[str, ...] = ()
 
     @property
-    def kept(self) -> dict[str, Any]:
-        """The form for the database. The address of a list that the console wrote is left out: it does not last, the names do."""
+    def stored_form(self) -> dict[str, Any]:
+        """The call as JSON for the database. Leaves out the URL of a list that the console wrote: the URL expires, the names stay."""
         params = {name: value for name, value in self.params.items() if value is not None}
-        if not self.listed:
+        if not self.listed_names:
             return {"operation": self.operation, "params": params}
         params.pop("DnListFileUrl", None)
-        return {"operation": self.operation, "params": params, "listed": list(self.listed)}
+        return {"operation": self.operation, "params": params, "listed_names": list(self.listed_names)}
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Planned:
-        """The call, from its form in the database."""
-        return cls(kept["operation"], dict(kept["params"]), tuple(kept.get("listed", ())))
+    def from_stored(cls, stored: Mapping[str, Any]) -> PlannedCall:
+        """Returns the call that `stored_form` stored."""
+        return cls(stored["operation"], dict(stored["params"]), tuple(stored.get("listed_names", ())))
 
     @property
     def canonical(self) -> str:
-        """The same text for the same call, whatever the order of its parameters."""
-        return json.dumps(self.kept, sort_keys=True, separators=(",", ":"))
+        """A text that is the same for equal calls, whatever the order of their parameters."""
+        return json.dumps(self.stored_form, sort_keys=True, separators=(",", ":"))
 
 
 class ApprovalNeeded(PermissionDenied):
-    """A rule of the team covers the calls: nothing was sent. `devices`: how many they are about, None when nobody can say."""
+    """An approval rule of the team covers the calls; nothing was sent. `devices`: how many devices the calls affect, None if unknown."""
 
-    target = ""  # what the calls are about, as the audit trail names it
+    target = ""  # the target of the calls, as the audit trail names it
 
-    def __init__(self, gateway: Gateway, rule: Rule, calls: Sequence[Planned], devices: int | None) -> None:
-        super().__init__(_("This needs the approval of a second person of the team."))
+    def __init__(
+        self, gateway: Gateway, rule: Rule, calls: Sequence[PlannedCall], devices: int | None
+    ) -> None:
+        super().__init__(_("This operation requires approval by another team member."))
         self.gateway = gateway
         self.rule = rule
         self.calls = tuple(calls)
         self.devices = devices
 
 
-class NotAsApproved(PermissionDenied):
-    """The call is not among those that were approved, or was made already."""
+class NotApproved(PermissionDenied):
+    """The call was not approved, or was already made."""
 
 
 @dataclass
 class Approval:
-    """Lets through exactly the calls that were approved, each once; no other write passes beside it."""
+    """Allows exactly the approved calls, each once. A gateway with an approval allows no other write."""
 
-    number: int  # of the request
+    number: int  # the id of the ApprovalRequest
     approved_by: str
-    calls: Sequence[Planned]
-    _left: Counter[str] = field(init=False)
+    calls: Sequence[PlannedCall]
+    _remaining: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._left = Counter(call.canonical for call in self.calls)
+        self._remaining = Counter(call.canonical for call in self.calls)
 
-    def use(self, calls: Sequence[Planned]) -> None:
-        """Take the calls from what is left. Raises NotAsApproved."""
+    def use(self, calls: Sequence[PlannedCall]) -> None:
+        """Mark the calls as used. Raises NotApproved."""
         for call in calls:
-            if not self._left[call.canonical]:
-                raise NotAsApproved(_("This is not what was approved."))
-            self._left[call.canonical] -= 1
+            if not self._remaining[call.canonical]:
+                raise NotApproved(_("This call was not approved."))
+            self._remaining[call.canonical] -= 1
 
     @property
-    def noted(self) -> dict[str, Any]:
-        """What the records of the calls say of it."""
+    def audit_parameters(self) -> dict[str, Any]:
+        """Parameters that are added to the audit records of the calls."""
         return {"approval": self.number, "approved_by": self.approved_by}
 
 
-def check(gateway: Gateway, described: Operation, calls: Sequence[Planned], target: str = "") -> None:
-    """Let writes pass that no rule covers, or that the gateway's approval holds. Raises ApprovalNeeded, NotAsApproved, and
-    what reading the number of devices raises."""
-    if described.access is Access.READ or not calls:
+def check_approval(
+    gateway: Gateway, definition: Operation, calls: Sequence[PlannedCall], target: str = ""
+) -> None:
+    """Check that no rule covers the writes, or that the gateway's approval allows them. Raises ApprovalNeeded, NotApproved, and
+    the errors of reading the number of devices."""
+    if definition.access is Access.READ or not calls:
         return
     if gateway.approval is not None:
         gateway.approval.use(calls)
         return
-    needed = foreseen(gateway, calls)
-    if needed is None and RULES.get(described.name) is Rule.DELETION and not _counted(gateway, len(calls)):
+    needed = find_needed_approval(gateway, calls)
+    if (
+        needed is None
+        and RULE_BY_OPERATION.get(definition.name) is Rule.DELETION
+        and not _record_deletion(gateway, len(calls))
+    ):
         needed = ApprovalNeeded(gateway, Rule.DELETION, calls, len(calls))
     if needed is not None:
         needed.target = target
         raise needed
 
 
-def holds_back(gateway: Gateway, name: str, *many: Mapping[str, Any], listed: Sequence[str] = ()) -> bool:
-    """Whether a rule of the team holds back these writes of one operation; for pages, which say so beforehand."""
-    return foreseen(gateway, [Planned(name, one, tuple(listed)) for one in many]) is not None
+def needs_approval(
+    gateway: Gateway, name: str, *many: Mapping[str, Any], listed_names: Sequence[str] = ()
+) -> bool:
+    """Whether these writes of one operation need an approval. Pages call this to say so before the write."""
+    return (
+        find_needed_approval(gateway, [PlannedCall(name, one, tuple(listed_names)) for one in many])
+        is not None
+    )
 
 
-def foreseen(gateway: Gateway, calls: Sequence[Planned]) -> ApprovalNeeded | None:
-    """What `check` would raise for these calls of one operation."""
+def find_needed_approval(gateway: Gateway, calls: Sequence[PlannedCall]) -> ApprovalNeeded | None:
+    """The error that `check_approval` would raise for these calls of one operation; None if they need no approval."""
     team = gateway.membership.team
-    rule = RULES.get(calls[0].operation) if calls else None
+    rule = RULE_BY_OPERATION.get(calls[0].operation) if calls else None
     if rule is Rule.PRODUCT and team.approve_product_deletion:
         return ApprovalNeeded(gateway, rule, calls, None)
     if rule is Rule.DELETION and team.approve_deletion_over is not None:
-        if _recent(gateway) + len(calls) > team.approve_deletion_over:
+        if _count_recent_deletions(gateway) + len(calls) > team.approve_deletion_over:
             return ApprovalNeeded(gateway, rule, calls, len(calls))
     elif rule is Rule.BATCH and team.approve_batch_over is not None:
-        reached = [_devices(gateway, call) for call in calls]
-        known = sum(count for count in reached if count is not None)
-        # A dynamic batch has no upper end: it goes on taking devices that come later.
-        endless = any(call.operation == CREATE_DYNAMIC for call in calls)
-        if endless or None in reached or known > team.approve_batch_over:
-            return ApprovalNeeded(gateway, rule, calls, None if None in reached else known)
+        counts = [_count_devices(gateway, call) for call in calls]
+        known = sum(count for count in counts if count is not None)
+        # A dynamic batch has no upper limit: it also takes devices that are added later.
+        unlimited = any(call.operation == CREATE_DYNAMIC for call in calls)
+        if unlimited or None in counts or known > team.approve_batch_over:
+            return ApprovalNeeded(gateway, rule, calls, None if None in counts else known)
     return None
 
 
 # -- devices of a batch ----------------------------------------------------------------------------------------------
 
 
-def _devices(gateway: Gateway, call: Planned) -> int | None:
-    """The most devices that an update batch can reach; None when that cannot be known. Never too few."""
+def _count_devices(gateway: Gateway, call: PlannedCall) -> int | None:
+    """The largest number of devices that an update batch can affect, never too small; None if unknown."""
     params = {name.partition(".N")[0]: value for name, value in call.params.items()}
     names = params.get("TargetDeviceName")
     if call.operation == CREATE_VERIFY and names:
         return len(names)
     if params.get("TargetSelection") == "SPECIFIC":
-        if call.listed:
-            return len(call.listed)
+        if call.listed_names:
+            return len(call.listed_names)
         if names and not params.get("DnListFileUrl"):
             return len(names)
-    # All devices, a group, a list that somebody else wrote, a dynamic batch: not more than the product has.
-    everything = _devices_of_product(gateway, params)
-    if everything is None or params.get("TargetSelection") != "GRAY":
-        return everything
+    # All devices, a group, a list that the console did not write, a dynamic batch: at most all devices of the product.
+    total = _count_devices_of_product(gateway, params)
+    if total is None or params.get("TargetSelection") != "GRAY":
+        return total
     try:
-        part = Decimal(str(params.get("GrayPercent"))) * everything / 100
-        return min(everything, max(1, int(part.to_integral_value(ROUND_CEILING))))
+        part = Decimal(str(params.get("GrayPercent"))) * total / 100
+        return min(total, max(1, int(part.to_integral_value(ROUND_CEILING))))
     except (InvalidOperation, ValueError, OverflowError):
-        return everything
+        return total
 
 
-def _devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | None:
+def _count_devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | None:
     if not gateway.allows("QueryDeviceStatistics"):
         return None
-    asked: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
-    answer = gateway.call("QueryDeviceStatistics", fresh=True, **asked)
+    query: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
+    answer = gateway.call("QueryDeviceStatistics", fresh=True, **query)
     try:
         return int(answer["Data"]["deviceCount"])
     except (KeyError, TypeError, ValueError):
         return None
 
 
-# -- deletions one after another -------------------------------------------------------------------------------------
+# -- consecutive deletions -------------------------------------------------------------------------------------
 
 
-def _recent(gateway: Gateway) -> int:
-    """Devices that the person deleted a short while ago, without anybody's approval."""
-    lately = RecentDeletion.objects.filter(
-        connection__team=gateway.membership.team, user=gateway.actor, at__gt=Now() - WINDOW
+def _count_recent_deletions(gateway: Gateway) -> int:
+    """The number of devices that the user deleted within DELETION_WINDOW without an approval."""
+    recent = RecentDeletion.objects.filter(
+        connection__team=gateway.membership.team, user=gateway.actor, at__gt=Now() - DELETION_WINDOW
     )
-    return lately.aggregate(devices=Sum("devices"))["devices"] or 0
+    return recent.aggregate(devices=Sum("devices"))["devices"] or 0
 
 
-def _counted(gateway: Gateway, devices: int) -> bool:
-    """Write down that so many devices are about to be deleted; False when they are too many together with the last ones.
+def _record_deletion(gateway: Gateway, devices: int) -> bool:
+    """Record that the user is about to delete this number of devices. Returns False, and records nothing, if that exceeds the
+    team's limit together with the recent deletions.
 
-    Under a lock: requests that come side by side are counted one after another.
+    Takes a lock on the membership, so that simultaneous requests are counted one after another.
     """
     limit = gateway.membership.team.approve_deletion_over
     if limit is None:
@@ -221,8 +236,8 @@ def _counted(gateway: Gateway, devices: int) -> bool:
     with transaction.atomic():
         Membership.objects.select_for_update(no_key=True).filter(pk=gateway.membership.pk).first()
         own = RecentDeletion.objects.filter(connection__team=gateway.membership.team, user=gateway.actor)
-        own.filter(at__lte=Now() - WINDOW).delete()
-        if _recent(gateway) + devices > limit:
+        own.filter(at__lte=Now() - DELETION_WINDOW).delete()
+        if _count_recent_deletions(gateway) + devices > limit:
             return False
         RecentDeletion.objects.create(connection=gateway.connection, user=gateway.actor, devices=devices)
     return True

@@ -2,13 +2,13 @@ from django.apps import AppConfig
 
 
 class ConnectionsConfig(AppConfig):
-    """A team's cloud accounts and the gateway, the one door to the cloud."""
+    """A team's cloud accounts, and the gateway that makes every call to the cloud."""
 
     name = "console.connections"
     label = "connections"
 
     def ready(self) -> None:
-        """A list of endpoints that cannot be read is told at start, not at the first call."""
+        """Checks CLOUD_ENDPOINTS when the process starts, not at the first call."""
         from console.connections.endpoints import check_setting
 
         check_setting()

@@ -1,4 +1,4 @@
-"""What is kept of the cloud's answers in Redis. It only saves calls: while Redis is away, everything is asked for."""
+"""Answers of the cloud, cached in Redis. The cache only saves calls: without Redis, every read goes to the cloud."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from django.core.cache import caches
 from console.cloud.catalogue import Operation
 from console.connections.models import Connection
 
-_FACTS_SECONDS = 600
+_FACT_SECONDS = 600
 
 
-class Reads:
-    """Recent answers to reads on a connection, secrets masked, the same for every member: what somebody may not see of them
-    is taken out afterwards. Every write on the connection empties it."""
+class ReadCache:
+    """Recent answers to reads on a connection. Secrets are masked. All members share the answers: the gateway filters out what a
+    member may not see. Every write on the connection empties the cache."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def key(self, described: Operation, params: Mapping[str, Any]) -> str:
-        """The key of a read; "" when it is not to be kept. It holds the generation, which every write moves."""
+    def make_key(self, definition: Operation, params: Mapping[str, Any]) -> str:
+        """The cache key of a read; "" if caching is off. The key contains the generation, which every write increments."""
         if not settings.CLOUD_CACHE_SECONDS:
             return ""
         generation = _get(self._generation) or 0
         text = json.dumps(
-            [described.name, self._connection.updated_at.isoformat(), params], sort_keys=True, default=str
+            [definition.name, self._connection.updated_at.isoformat(), params], sort_keys=True, default=str
         )
         digest = hashlib.sha256(text.encode()).hexdigest()
         return f"reads:{self._connection.pk}:{generation}:{digest}"
 
-    def known(self, key: str) -> dict[str, Any] | None:
-        """The answer kept under a key."""
+    def get(self, key: str) -> dict[str, Any] | None:
+        """The cached answer; None if there is none."""
         answer: dict[str, Any] | None = _get(key)
         return answer
 
-    def keep(self, key: str, answer: dict[str, Any]) -> None:
-        """Keep an answer for some seconds. It holds no secret."""
+    def store(self, key: str, answer: dict[str, Any]) -> None:
+        """Cache an answer for CLOUD_CACHE_SECONDS. The answer must not contain secrets."""
         _set(key, answer, settings.CLOUD_CACHE_SECONDS)
 
-    def forget(self) -> None:
-        """Something was written."""
+    def clear(self) -> None:
+        """Make all cached answers of the connection invalid, after a write."""
         try:
             cache = caches["cloud"]
             cache.add(self._generation, 0, None)
             cache.incr(self._generation)
-        except Exception:  # Redis is away: then nothing is cached either
+        except Exception:  # without Redis nothing is cached either
             return
 
     @property
@@ -57,28 +57,28 @@ class Reads:
         return f"reads:{self._connection.pk}:generation"
 
 
-class Facts:
-    """What a connection's account tells of its things and never changes, such as which product a package is for."""
+class FactCache:
+    """Facts about objects of a connection's account that never change, such as the product of an update package."""
 
     def __init__(self, connection: Connection) -> None:
-        self._place = f"facts:{connection.pk}:{connection.updated_at.isoformat()}"
+        self._prefix = f"facts:{connection.pk}:{connection.updated_at.isoformat()}"
 
-    def known(self, sort: str, value: str) -> Any:
-        """The fact about a thing of that sort; None when it has to be asked for."""
-        return _get(self._key(sort, value))
+    def get(self, kind: str, value: str) -> Any:
+        """The cached fact about the object of that kind with that id; None if it must be read from the cloud."""
+        return _get(self._key(kind, value))
 
-    def learn(self, sort: str, value: str, fact: Any) -> None:
-        """Keep a fact for some minutes."""
-        _set(self._key(sort, value), fact, _FACTS_SECONDS)
+    def store(self, kind: str, value: str, fact: Any) -> None:
+        """Cache a fact for 10 minutes."""
+        _set(self._key(kind, value), fact, _FACT_SECONDS)
 
-    def _key(self, sort: str, value: str) -> str:
-        return hashlib.sha256(f"{self._place}:{sort}:{value}".encode()).hexdigest()
+    def _key(self, kind: str, value: str) -> str:
+        return hashlib.sha256(f"{self._prefix}:{kind}:{value}".encode()).hexdigest()
 
 
 def _get(key: str) -> Any:
     try:
         return caches["cloud"].get(key)
-    except Exception:  # without the cache the console reads from the cloud
+    except Exception:  # without Redis the console reads from the cloud
         return None
 
 

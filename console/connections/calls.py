@@ -1,4 +1,4 @@
-"""Calls as the gateway takes them, and what their parameters and answers have to be."""
+"""A call to the gateway, and checks of its parameters and of the response."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fitting(described: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer; raises BadAnswer when it has not the shape that pages read. What is in it is not told: it may be secret."""
-    wrong = misfit(described, answer)
-    if wrong is not None:
+def check_response(definition: Operation, answer: dict[str, Any]) -> dict[str, Any]:
+    """Returns the answer. Raises BadAnswer if its structure does not match the catalogue. The message contains no values of the
+    answer, because they may be secret."""
+    path = misfit(definition, answer)
+    if path is not None:
         raise BadAnswer(
             "Client.BadAnswer",
-            f"{wrong} is missing or not of its kind",
-            operation=described.name,
+            f"{path} is missing or has the wrong type",
+            operation=definition.name,
             request_id=str(answer.get("RequestId") or "")[:64],
         )
     return answer
 
 
-def given(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that have a value."""
+def drop_missing(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that are None."""
     return {name: value for name, value in params.items() if value is not None}
 
 
-def named_by(params: Mapping[str, Any]) -> str:
-    """What a call is about, from its parameters, for the audit trail."""
+def find_target(params: Mapping[str, Any]) -> str:
+    """The target of a call for the audit trail, read from its parameters; "" if none names one."""
     for name in (
         "DeviceName",
         "ProductName",

@@ -1,4 +1,4 @@
-"""One pooled client for each connection, kept for the life of the process and renewed when the connection changes."""
+"""One pooled client for each connection. It lives as long as the process and is replaced when the connection changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _clients: dict[int, tuple[tuple[str, ...], Client]] = {}
 
 
 def client_for(connection: Connection) -> Client:
-    """The connection's client; threads share it. Raises what `new_client` raises."""
+    """The connection's client, shared by all threads. Raises the errors of `new_client`."""
     fingerprint = (
         connection.access_key_id,
         connection.access_key_secret,
@@ -34,24 +34,24 @@ def client_for(connection: Connection) -> Client:
         connection.endpoint,
     )
     with _lock:
-        known = _clients.get(connection.pk)
-        if known and known[0] == fingerprint:
-            return known[1]
+        cached = _clients.get(connection.pk)
+        if cached and cached[0] == fingerprint:
+            return cached[1]
         client = new_client(connection)
         _clients[connection.pk] = (fingerprint, client)
-    # The replaced client is left to the garbage collector: another thread may be in the middle of a call with it.
+    # The garbage collector closes the replaced client: another thread may still be using it.
     return client
 
 
 def new_client(
     connection: Connection, *, timeout: float | None = None, retry: RetryPolicy | None = None
 ) -> Client:
-    """A client of its own for a connection, which need not be saved: the connection form tries the keys with it.
+    """A separate client for a connection, which may be unsaved: the connection form tests the keys with it.
 
-    Raises EndpointRefused for an address that CLOUD_ENDPOINTS has not (also one that was saved while it had), InvalidParameter
-    for an endpoint that is no address, and Undecryptable.
+    Raises EndpointRefused if CLOUD_ENDPOINTS does not list the address (any more), InvalidParameter if the endpoint is not an
+    address, and Undecryptable.
     """
-    address = endpoints.demand(connection.endpoint, connection.region)
+    address = endpoints.check_endpoint(connection.endpoint, connection.region)
     return Client(
         Credentials(
             connection.access_key_id, connection.access_key_secret, connection.security_token or None
@@ -65,39 +65,39 @@ def new_client(
     )
 
 
-def bring(connection: Connection, answer: Mapping[str, Any], file: IO[bytes]) -> objects.Stored:
-    """Bring a file to the store that the `Data` of the platform's answer names, where CLOUD_ENDPOINTS has that address.
+def upload_file(connection: Connection, answer: Mapping[str, Any], file: IO[bytes]) -> objects.Stored:
+    """Upload a file to the object store that the `Data` of the platform's answer names, if CLOUD_ENDPOINTS lists its address.
 
-    Raises EndpointRefused before anything is sent, and what `objects.put` raises.
+    Raises EndpointRefused before anything is sent, and the errors of `objects.put`.
     """
     form = objects.UploadForm.of(answer)
-    endpoints.demand_store(form.host, operation=objects.OPERATION)
+    endpoints.check_store(form.host, operation=objects.OPERATION)
     return objects.put(form, file, transport=transport_for(connection))
 
 
 def transport_for(connection: Connection) -> httpx.BaseTransport | None:
-    """The network under a client: None is the real one. Tests put the in-process emulator here."""
+    """The HTTP transport of a client; None for the real network. Tests replace it with the in-process emulator."""
     return None
 
 
 @lru_cache(maxsize=1)
 def quota() -> Quota:
-    """The limiter that all web and worker processes share through Redis."""
+    """The rate limiter that all web and worker processes share through Redis."""
     return Quota(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=2.0))
 
 
-def forget() -> None:
-    """Drop every kept client: tests and forked workers start with none."""
+def drop_clients() -> None:
+    """Drop all cached clients, so that a test or a forked worker starts without any."""
     with _lock:
         _clients.clear()
     quota.cache_clear()
 
 
-def _forget_after_fork() -> None:
-    """A forked worker opens its own connections; the lock may have been held while it was copied."""
+def _reset_after_fork() -> None:
+    """Gives a forked worker its own clients and a new lock: the copied lock may have been held during the fork."""
     global _lock
     _lock = threading.Lock()
-    forget()
+    drop_clients()
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,4 +1,4 @@
-"""What people see when the cloud says no: the status and page of an error that a view let through, and errors at a form's fields."""
+"""Errors of the cloud in the interface: the HTTP status of a page, and messages at the fields of a form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from console.cloud.errors import (
 from console.cloud.text import Sentence
 from console.ui import format as fmt
 
-# The first that fits counts. What the person asked for is 4xx; what is wrong between us and the cloud is 5xx.
+# The first match applies. Errors of the user's request are 4xx, errors between the console and the cloud are 5xx.
 _STATUSES: tuple[tuple[type[CloudError], int], ...] = (
     (NotFound, 404),
     (InvalidParameter, 400),
@@ -43,53 +43,54 @@ _STATUSES: tuple[tuple[type[CloudError], int], ...] = (
 
 
 def status_of(error: CloudError) -> int:
-    """The HTTP status of a page that could not be made because of `error`."""
+    """The HTTP status of a page that failed with `error`."""
     return next((status for family, status in _STATUSES if isinstance(error, family)), 502)
 
 
 def cloud_errors_to_form(
     form: forms.BaseForm, error: CloudError, fields: Mapping[str, str] | None = None
 ) -> CloudError | None:
-    """Put an error of the cloud where the person can mend it; returns what is left to say above the form.
+    """Add an error of the cloud to the fields that it concerns. Returns the error if it must be shown above the form, else None.
 
-    `fields` maps parameters ("ProductName") to the form's fields; a parameter that it does not name belongs to the field
-    of the same name in snake case (`product_name`), if there is one. Sentences of the catalogue's check go to their
-    fields, and so does a refusal whose code names a parameter (iot.prod.AlreadyExistedProductName). Either way the form
-    is no longer valid. Give the answer to ui/form.html as `error`: None when all was said at fields.
+    `fields` maps parameters ("ProductName") to fields of the form. Other parameters belong to the field with the same name
+    in snake case (`product_name`), if there is one. Messages of the catalogue's check go to their fields, and so does an
+    error whose code names a parameter (iot.prod.AlreadyExistedProductName). In each case the form becomes invalid. Pass the
+    result to ui/form.html as `error`.
     """
     if isinstance(error, InvalidParameter) and error.problems:
-        rest = list(_unplaced(form, error.problems, fields or {}))
-        for line in rest:
-            form.add_error(None, line)
+        unplaced = list(_add_problems(form, error.problems, fields or {}))
+        for message in unplaced:
+            form.add_error(None, message)
         return None
     if isinstance(error, InvalidParameter | AlreadyExists):
-        name = _named_in(error, form, fields or {})
+        name = _find_field_in_code(error, form, fields or {})
         if name is not None:
-            words = explain(error)
-            form.add_error(name, f"{gettext(words.title)} {gettext(words.advice)}")
+            explanation = explain(error)
+            form.add_error(name, f"{gettext(explanation.title)} {gettext(explanation.advice)}")
             return None
-    # Said by ui/form.html in full; here only so that nobody takes the form for valid.
+    # ui/form.html shows the error in full. This entry only makes the form invalid.
     form.add_error(None, gettext(explain(error).title))
     return error
 
 
-def _unplaced(
+def _add_problems(
     form: forms.BaseForm, problems: Mapping[str, Iterable[str]], fields: Mapping[str, str]
 ) -> Iterator[str]:
+    """Add the problems of the catalogue's check to their fields; yields the messages of those without a field."""
     for parameter, sentences in problems.items():
-        name = _field_of(parameter, form, fields)
+        name = _find_field(parameter, form, fields)
         for sentence in sentences:
-            said = translated(
+            message = translate_sentence(
                 sentence, numbered=name is None or isinstance(form.fields[name].widget, forms.Textarea)
             )
             if name is None:
-                yield f"{parameter}: {said}"
+                yield f"{parameter}: {message}"
             else:
-                form.add_error(name, fmt.sentence(said))
+                form.add_error(name, fmt.sentence(message))
 
 
-def translated(sentence: str, numbered: bool = True) -> str:
-    """A sentence of the catalogue's check in the person's language; `numbered`: with the entry of the list it speaks of."""
+def translate_sentence(sentence: str, numbered: bool = True) -> str:
+    """Translates a message of the catalogue's check to the active language. `numbered`: adds the number of the list entry."""
     if not isinstance(sentence, Sentence):
         return str(sentence)
     text = gettext(sentence.template)
@@ -97,27 +98,27 @@ def translated(sentence: str, numbered: bool = True) -> str:
     return f"{sentence.position}: {text}" if numbered and sentence.position is not None else text
 
 
-def _field_of(parameter: str, form: forms.BaseForm, fields: Mapping[str, str]) -> str | None:
+def _find_field(parameter: str, form: forms.BaseForm, fields: Mapping[str, str]) -> str | None:
     base = parameter.partition(".N")[0]
-    name = fields.get(parameter) or fields.get(base) or snake(base)
+    name = fields.get(parameter) or fields.get(base) or to_snake_case(base)
     return name if name in form.fields else None
 
 
-def snake(name: str) -> str:
-    """The parameter's name as a form's field has it: ProductName → product_name, IotInstanceId → iot_instance_id."""
+def to_snake_case(name: str) -> str:
+    """A parameter's name as a field name: ProductName → product_name, IotInstanceId → iot_instance_id."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _named_in(error: CloudError, form: forms.BaseForm, fields: Mapping[str, str]) -> str | None:
-    """The field of the longest parameter whose name ends the error's code."""
+def _find_field_in_code(error: CloudError, form: forms.BaseForm, fields: Mapping[str, str]) -> str | None:
+    """The field of the longest parameter whose name is in the last part of the error code; None if there is none."""
     try:
         parameters: Any = operation(error.operation).parameters.values()
     except UnknownOperation:
         return None
     code = error.code.rpartition(".")[2].lower()
-    found = [
+    matches = [
         (len(parameter.base), name)
         for parameter in parameters
-        if parameter.base.lower() in code and (name := _field_of(parameter.name, form, fields)) is not None
+        if parameter.base.lower() in code and (name := _find_field(parameter.name, form, fields)) is not None
     ]
-    return max(found)[1] if found else None
+    return max(matches)[1] if matches else None

@@ -1,4 +1,4 @@
-"""The form of a connection: it tries the keys before it saves them, and never sends a secret back to the browser."""
+"""The form of a connection. It tests the keys before it saves them, and never sends a secret back to the browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from console.cloud.errors import InvalidParameter
 from console.connections import endpoints
 from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
-from console.connections.probe import Finding, recorded_probe
+from console.connections.probe import ProbeFailure, probe_and_record
 
 REGIONS = (
     ("cn-shanghai", _("China (Shanghai)")),
@@ -28,30 +28,30 @@ REGIONS = (
 SECRETS = ("access_key_secret", "security_token")
 
 
-def changed_meanwhile() -> forms.ValidationError:
-    """What is said when saving would take back what somebody else did."""
+def edit_conflict() -> forms.ValidationError:
+    """The error when saving would overwrite another user's change."""
     return forms.ValidationError(
-        _("Somebody else changed this connection meanwhile. Open the page again to see how it is now."),
+        _("Another user changed this connection. Reload the page to see the current values."),
         code="changed",
     )
 
 
-def _called(endpoint: str, region: str) -> str:
-    """The address that is called, as `endpoints.demand` has it. Raises ValidationError with what is wrong with it."""
+def _check_address(endpoint: str, region: str) -> str:
+    """Returns the normalized address, as `endpoints.check_endpoint` does. Raises ValidationError if it is invalid or not allowed."""
     try:
-        return endpoints.demand(endpoint, region)
+        return endpoints.check_endpoint(endpoint, region)
     except InvalidParameter as error:
         if "@" in endpoint:
-            raise forms.ValidationError(_("Leave out the user name and password.")) from error
+            raise forms.ValidationError(_("Remove the user name and password from the address.")) from error
         raise forms.ValidationError(
-            _("Enter an address like https://iot.cn-shanghai.aliyuncs.com, without a path.")
+            _("Enter an address without a path, for example https://iot.cn-shanghai.aliyuncs.com.")
         ) from error
     except EndpointRefused as error:
         raise forms.ValidationError(_(endpoints.REFUSED)) from error
 
 
 class ConnectionForm(forms.ModelForm[Connection]):
-    """Creates or edits a connection. Valid only when the platform accepts the keys (`finding` says what it did not)."""
+    """Creates or edits a connection. It is valid only if the platform accepts the keys; otherwise `failure` says why."""
 
     access_key_secret = forms.CharField(
         label=_("AccessKey secret"),
@@ -63,17 +63,17 @@ class ConnectionForm(forms.ModelForm[Connection]):
         max_length=4096,
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
-        help_text=_("Only for temporary keys."),
+        help_text=_("Required for temporary keys only."),
     )
-    forget_token = forms.BooleanField(label=_("Remove the STS token that is stored"), required=False)
-    untested = forms.BooleanField(
-        label=_("Save even though the test failed"),
+    remove_token = forms.BooleanField(label=_("Remove the stored STS token"), required=False)
+    skip_test = forms.BooleanField(
+        label=_("Save although the test failed"),
         required=False,
-        help_text=_("For keys or an address that will work later."),
+        help_text=_("For example, if the keys or the address will work later."),
     )
 
-    # When the connection was last changed, as the page showed it.
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    # The `updated_at` of the connection that the page showed.
+    shown_version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     field_order = (
         "name",
@@ -83,7 +83,7 @@ class ConnectionForm(forms.ModelForm[Connection]):
         "instance_id",
         "endpoint",
         "security_token",
-        "forget_token",
+        "remove_token",
         "slug",
     )
 
@@ -98,105 +98,109 @@ class ConnectionForm(forms.ModelForm[Connection]):
             "access_key_id",
         ]
         help_texts: ClassVar[dict[str, Any]] = {
-            "slug": _("In the addresses of this connection's pages: small letters, digits and hyphens."),
+            "slug": _("Used in URLs: lowercase letters, digits, hyphens."),
             "instance_id": _(
-                "Of an Enterprise Edition instance, as on its overview page. Empty for the public instance."
+                "ID of an Enterprise Edition instance, shown on its overview page. Leave empty for the public instance."
             ),
-            "endpoint": _("Only where the platform is not reached at the region's own address."),
+            "endpoint": _("Only if you do not use the region's default endpoint."),
             "access_key_id": _(
-                "Of a RAM user with access to IoT Platform, better than of the account itself."
+                "Use the AccessKey of a RAM user with access to IoT Platform, not of the Alibaba Cloud account."
             ),
         }
 
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.actor = actor
-        self.finding: Finding | None = None
+        self.failure: ProbeFailure | None = None
         self.instance.team = actor.membership.team
-        self._had = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}
+        self._stored_values = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}
         self.fields["region"].widget = forms.TextInput(attrs={"list": "regions", "autocomplete": "off"})
         self.fields["slug"].required = False
         self.fields["access_key_id"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         if self.instance.pk:
             self.fields["access_key_secret"].required = False
             self.fields["access_key_secret"].help_text = _("Stored encrypted. Leave empty to keep it.")
-            self.fields["security_token"].help_text = _("Only for temporary keys. Leave empty to keep it.")
-            # Renaming would break every address people have kept.
+            self.fields["security_token"].help_text = _(
+                "Required for temporary keys only. Leave empty to keep it."
+            )
+            # A new slug would break saved links.
             del self.fields["slug"]
-            self.fields["seen"].initial = self.instance.updated_at.isoformat()
+            self.fields["shown_version"].initial = self.instance.updated_at.isoformat()
         else:
-            del self.fields["seen"]
-        if "security_token" not in self._stored():
-            del self.fields["forget_token"]
+            del self.fields["shown_version"]
+        if "security_token" not in self._stored_secrets():
+            del self.fields["remove_token"]
         if not self.is_bound:
-            del self.fields["untested"]
+            del self.fields["skip_test"]
 
-    def _stored(self) -> set[str]:
-        """The secrets that the saved connection has, readable or not."""
-        return {name for name in SECRETS if self.instance.pk and self._had[name]}
+    def _stored_secrets(self) -> set[str]:
+        """The names of the secrets that the saved connection has, readable or not."""
+        return {name for name in SECRETS if self.instance.pk and self._stored_values[name]}
 
     def clean_slug(self) -> str:
-        """The short name, made from the name when it is left empty."""
+        """Returns the short name; if empty, one made from the name."""
         slug = self.cleaned_data["slug"].lower() or slugify(self.cleaned_data.get("name", ""))[:40] or "main"
         validate_connection_slug(slug)
         if Connection.objects.for_team(self.actor.membership.team).filter(slug=slug).exists():
-            raise forms.ValidationError(_("The team has a connection of this short name already."))
+            raise forms.ValidationError(
+                _("The team already has a connection with this short name. Enter another one.")
+            )
         return str(slug)
 
     def clean_endpoint(self) -> str:
-        """The address as it will be called: only one that CLOUD_ENDPOINTS has."""
+        """Returns the normalized address, which CLOUD_ENDPOINTS must list."""
         text = self.cleaned_data["endpoint"].strip()
-        return _called(text, "") if text else ""
+        return _check_address(text, "") if text else ""
 
     def clean_region(self) -> str:
-        """The region, which becomes part of a host name: letters, digits and hyphens."""
+        """Returns the region. It becomes part of a host name: letters, digits and hyphens."""
         region = str(self.cleaned_data["region"]).strip().lower()
         if not region or not all(c.isascii() and (c.isalnum() or c == "-") for c in region):
-            raise forms.ValidationError(_("Enter a region's ID like cn-shanghai."))
+            raise forms.ValidationError(_("Enter a region ID, for example cn-shanghai."))
         return region
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        if values.get("seen") and values["seen"] != self.instance.updated_at.isoformat():
-            raise changed_meanwhile()
+        if values.get("shown_version") and values["shown_version"] != self.instance.updated_at.isoformat():
+            raise edit_conflict()
         if not values.get("endpoint") and values.get("region") and "endpoint" not in self.errors:
             try:
-                _called("", values["region"])
+                _check_address("", values["region"])
             except forms.ValidationError as error:
                 self.add_error("region", error)
-        stays = "security_token" in self._stored() and not (
-            values.get("security_token") or values.get("forget_token")
+        keeps_token = "security_token" in self._stored_secrets() and not (
+            values.get("security_token") or values.get("remove_token")
         )
-        if stays and {"endpoint", "region"} & set(self.changed_data):
-            # The token travels with every call: it must not follow the connection to an address it was not typed for.
-            self.add_error("security_token", _("The address changed: enter the token again, or remove it."))
+        if keeps_token and {"endpoint", "region"} & set(self.changed_data):
+            # Every call contains the token. It must not be sent to an address that it was not entered for.
+            self.add_error("security_token", _("The address changed. Enter the token again, or remove it."))
         return values
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # Django's own seam: the instance is filled and checked here
+        super()._post_clean()  # type: ignore[misc]  # Django fills and checks the instance here
         for name in SECRETS:
-            # Left empty: what is stored stays, even where it cannot be read any more.
+            # An empty field keeps the stored secret, even if it can no longer be decrypted.
             if self.cleaned_data.get(name):
                 setattr(self.instance, name, self.cleaned_data[name])
-        if self.cleaned_data.get("forget_token") and not self.cleaned_data.get("security_token"):
+        if self.cleaned_data.get("remove_token") and not self.cleaned_data.get("security_token"):
             self.instance.security_token = ""
         if not self.errors:
-            self._test()
+            self._test_keys()
 
-    def _test(self) -> None:
+    def _test_keys(self) -> None:
         try:
-            self.finding = recorded_probe(self.actor, self.instance)
+            self.failure = probe_and_record(self.actor, self.instance)
         except Undecryptable:
             text = _(
-                "What is stored cannot be read any more: its key is missing on this server. Enter it again."
+                "The stored secret cannot be decrypted because its encryption key is missing on this server. Enter it again."
             )
             self.add_error("access_key_secret", text)
             return
-        if self.finding is None or self.cleaned_data.get("untested"):
+        if self.failure is None or self.cleaned_data.get("skip_test"):
             return
-        error = self.finding.error
+        error = self.failure.error
         details = error.code
         if error.request_id:
             details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
-        field = self.finding.field if self.finding.field in self.fields else None
-        self.add_error(field, f"{self.finding.text} ({details})")
+        field = self.failure.field if self.failure.field in self.fields else None
+        self.add_error(field, f"{self.failure.text} ({details})")

@@ -1,9 +1,10 @@
-"""The one door to the cloud.
+"""The gateway: the only code that calls the cloud.
 
-Every call, from a page, a worker or the explorer, passes in order: permission of the actor's role for the operation →
-validation against the catalogue → within reach of the actor's membership → lately confirmed identity (reveals) → no rule
-asks for a second person, or they agreed (writes) → audit record opened (writes, reveals) → quota lane → sign, send, retry →
-error mapped → audit record closed → cache. A view cannot forget a check, because there is no other way out.
+Every call, from a page, a worker, the HTTP API or the explorer, passes these steps in order: permission of the actor's role
+for the operation → validation against the catalogue → access scope of the actor's membership → recent re-authentication
+(reveals) → approval, if a rule of the team requires it (writes) → audit record opened (writes, reveals) → quota lane → sign,
+send, retry → error mapped → audit record closed → cache. A view cannot skip a check, because there is no other way to call
+the cloud.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ from console.cloud.quota import Lane
 from console.cloud.trace import Trace
 from console.connections import approval as approvals
 from console.connections import scope
-from console.connections.cache import Facts, Reads
-from console.connections.calls import Call, fitting, given, named_by
+from console.connections.cache import FactCache, ReadCache
+from console.connections.calls import Call, check_response, drop_missing, find_target
 from console.connections.clients import client_for, quota
-from console.connections.masking import mask_trace, masked
+from console.connections.masking import mask_answer, mask_trace
 from console.connections.models import Connection
 from console.connections.pools import pool
 from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
 
 __all__ = ["Call", "ConnectionOutOfScope", "Gateway", "OutOfScope", "PermissionRefused"]
 
-Judged = TypeVar("Judged")
+Result = TypeVar("Result")
 _BACKGROUND_WAIT_SECONDS = 120.0
-_WRITERS = 8
+_WRITES_AT_ONCE = 8
 
 
 class Gateway:
-    """Calls operations for one actor on one connection. Cheap to make: one for each request or job step."""
+    """Calls operations for one actor on one connection. Cheap to create: each request and each job step has its own."""
 
     def __init__(
         self,
@@ -58,40 +59,42 @@ class Gateway:
         approval: approvals.Approval | None = None,
     ) -> None:
         if membership.team_id != connection.team_id or membership.user_id != actor.pk:
-            raise ValueError("The membership is not the actor's in the connection's team.")
+            raise ValueError(
+                "The membership does not belong to the actor, or not to the team of the connection."
+            )
         if not membership.includes_connection(connection.pk):
-            raise ConnectionOutOfScope(_("Your access in this team is limited to other connections."))
+            raise ConnectionOutOfScope(_("Your access scope does not include this connection."))
         self.actor = actor
         self.membership = membership
         self.connection = connection
         self.lane = lane
         self.origin = origin or Origin()
-        # Whether the actor showed lately that it is they: without it no secret is revealed.
+        # Whether the actor confirmed their identity recently. Without it, no secret is revealed.
         self.reauthenticated = reauthenticated
         self.approval = approval
-        self.reads = Reads(connection)
-        # None for a membership of the whole team, which pays nothing for it.
+        self.reads = ReadCache(connection)
+        # None for a membership without an access scope, which needs no checks.
         self.scope = (
             scope.ScopeGuard(
-                membership.access_scopes, connection.instance_id, self._look_up, Facts(connection)
+                membership.access_scopes, connection.instance_id, self._look_up, FactCache(connection)
             )
             if membership.access_scopes
             else None
         )
-        self.calls = 0  # upstream calls made, cache answers not counted
-        self.waited = 0.0  # seconds spent waiting for a turn under the quotas
+        self.call_count = 0  # calls to the cloud, without cached answers
+        self.waited_seconds = 0.0  # seconds spent waiting for the quotas
         self._counting = threading.Lock()
 
     @property
     def limits(self) -> scope.ScopeGuard | None:
-        """The actor's scope, where only some products or groups are within it."""
+        """The actor's scope guard if the access scope is limited to some products or groups; else None."""
         return self.scope if self.scope is not None and self.scope.limited else None
 
-    # -- asking ------------------------------------------------------------------------------------------------------
+    # -- permission ------------------------------------------------------------------------------------------------------
 
     def allows(self, name: str) -> bool:
-        """Whether the actor's role may call the operation, about something within their reach."""
-        return self._may(operation(name), reveal=False)
+        """Whether the actor may call the operation for at least some objects in their access scope."""
+        return self._is_allowed(operation(name), reveal=False)
 
     def require(self, *names: str) -> None:
         """Raises PermissionRefused unless the actor may call all these operations."""
@@ -100,35 +103,35 @@ class Gateway:
                 raise self._refusal(operation(name), reveal=False)
 
     def require_in_scope(self, name: str, **params: Any) -> None:
-        """Raises PermissionRefused unless the actor may make this very call; so much of it as is known."""
+        """Raises PermissionRefused unless the actor may make this call, as far as its parameters are known yet."""
         self.require(name)
-        self._check_scope(operation(name), given(params), target=None)
+        self._check_scope(operation(name), drop_missing(params), target=None)
 
     def require_secrets(self, *names: str) -> None:
-        """Raises PermissionRefused unless the actor may see the secrets in the answers of all these operations."""
+        """Raises PermissionRefused unless the actor may view the secrets in the answers of all these operations."""
         for name in names:
             if not self.reveals(name):
                 raise self._refusal(operation(name), reveal=True)
 
     def reveals(self, name: str) -> bool:
-        """Whether the actor's role may see the secrets in the operation's answer."""
-        return self._may(operation(name), reveal=True)
+        """Whether the actor may view the secrets in the operation's answer."""
+        return self._is_allowed(operation(name), reveal=True)
 
-    def _may(self, described: Operation, *, reveal: bool) -> bool:
-        return self._role_allows(described, reveal=reveal) and (
-            self.scope is None or self.scope.could(described)
+    def _is_allowed(self, definition: Operation, *, reveal: bool) -> bool:
+        return self._role_allows(definition, reveal=reveal) and (
+            self.scope is None or self.scope.may_admit(definition)
         )
 
-    def _role_allows(self, described: Operation, *, reveal: bool) -> bool:
+    def _role_allows(self, definition: Operation, *, reveal: bool) -> bool:
         role = self.membership.role
         if reveal and self.membership.token is not None:
-            return False  # a program cannot confirm that it is the person
-        return self.actor.is_active and (role.reveals(described) if reveal else role.allows(described))
+            return False  # a program cannot confirm the identity of a user
+        return self.actor.is_active and (role.reveals(definition) if reveal else role.allows(definition))
 
-    def _refusal(self, described: Operation, *, reveal: bool) -> PermissionRefused:
-        if self.scope is not None and self._role_allows(described, reveal=reveal):
-            return OutOfScope(described, self.scope.sentence)
-        return PermissionRefused(described, self.membership, reveal=reveal)
+    def _refusal(self, definition: Operation, *, reveal: bool) -> PermissionRefused:
+        if self.scope is not None and self._role_allows(definition, reveal=reveal):
+            return OutOfScope(definition, self.scope.refusal_text)
+        return PermissionRefused(definition, self.membership, reveal=reveal)
 
     # -- calling -----------------------------------------------------------------------------------------------------
 
@@ -140,7 +143,7 @@ class Gateway:
         reveal: bool = False,
         fresh: bool = False,
         trace: Trace | None = None,
-        listed: Sequence[str] = (),
+        listed_names: Sequence[str] = (),
         before: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> dict[str, Any]:
@@ -153,55 +156,65 @@ class Gateway:
         ApprovalNeeded, or a subclass of CloudError; InvalidParameter, before anything is sent, if a parameter violates the
         catalogue.
         """
-        described = operation(name)
-        params = given(params)
-        recorded = described.access is not Access.READ or reveal
-        if not self._may(described, reveal=reveal):
-            refusal = self._refusal(described, reveal=reveal)
+        definition = operation(name)
+        params = drop_missing(params)
+        recorded = definition.access is not Access.READ or reveal
+        if not self._is_allowed(definition, reveal=reveal):
+            refusal = self._refusal(definition, reveal=reveal)
             if recorded:
                 self.record_refusal(refusal, target, params)
             raise refusal
-        problems = validate(described, params)
+        problems = validate(definition, params)
         if problems:
             raise InvalidParameter.from_problems(name, problems)
-        self._check_scope(described, params, target=target if recorded else None)
+        self._check_scope(definition, params, target=target if recorded else None)
         if reveal and not self.reauthenticated:
             raise ReauthenticationNeeded
-        approvals.check(self, described, [approvals.Planned(name, params, tuple(listed))], target)
+        approvals.check_approval(
+            self, definition, [approvals.PlannedCall(name, params, tuple(listed_names))], target
+        )
         if not recorded:
             read = (self.actor.email, self.origin.token, self.connection.slug, name)
             read_counts.count_read(self.membership.team.pk, *read)
-        composed = self._limited(described, lambda within: scope.composed(within, described, params))
+        composed = self._apply_scope(
+            definition, lambda guard: scope.compose_answer(guard, definition, params)
+        )
         if composed is not None:
             if trace is not None:
-                trace.withheld = True  # there is no one answer of the platform
-            return masked(described, composed)
-        send = self._sending(described, params, trace)
+                trace.withheld = True  # the answer is composed of several answers
+            return mask_answer(definition, composed)
+        send = self._make_sender(definition, params, trace)
         try:
             if recorded:
-                answer = self._settled(self._open(described, target, params, before), described, send)
+                answer = self._record_outcome(
+                    self._open_record(definition, target, params, before), definition, send
+                )
             elif trace is not None:
                 answer = send()
             else:
-                answer = self._cached(described, params, fresh)
+                answer = self._read_cached(definition, params, fresh)
         finally:
             if trace is not None and not reveal:
-                mask_trace(described, trace)
-        if self.scope is not None and scope.alters(self.scope, described):
-            answer = self._limited(described, lambda within: scope.filtered(within, described, answer)) or {}
+                mask_trace(definition, trace)
+        if self.scope is not None and scope.may_alter(self.scope, definition):
+            answer = (
+                self._apply_scope(definition, lambda guard: scope.filter_answer(guard, definition, answer))
+                or {}
+            )
             if trace is not None:
                 trace.body, trace.withheld = b"", True
-        return answer if reveal else masked(described, answer)
+        return answer if reveal else mask_answer(definition, answer)
 
-    def pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
-        """Every page of a paged read, each fetched when it is asked for. Raises as `call` does; LimitExceeded past the
-        platform's reach."""
+    def read_pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
+        """Yields every page of a paged read, each fetched when needed. Raises the errors of `call`; LimitExceeded beyond the last
+        page that the platform returns."""
         return paging.iterate(
             operation(name), lambda **page: self.call(name, reveal=reveal, fresh=True, **page), params
         )
 
     def gather(self, calls: Sequence[Call], *, fresh: bool = False) -> list[dict[str, Any] | CloudError]:
-        """Several reads at once, answers in order; a call that fails gives its error in its place. Raises PermissionRefused."""
+        """Run several reads in parallel. Returns the answers in order, with an error in the place of a call that failed. Raises
+        PermissionRefused."""
         for call in calls:
             if operation(call.operation).access is not Access.READ:
                 raise ValueError(f"{call.operation} is not a read")
@@ -215,106 +228,109 @@ class Gateway:
 
         if len(calls) == 1:
             return [one(calls[0])]
-        # Reads touch no database, so the threads open no connection to it that nobody would close.
+        # Reads do not use the database, so the threads open no database connection that nobody would close.
         futures = [pool().submit(copy_context().run, one, call) for call in calls]
         return [future.result() for future in futures]
 
-    def each(self, name: str, many: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | CloudError]:
-        """The same write for several things, a few at a time; answers in order, an error in the place of one that failed.
+    def call_each(self, name: str, many: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | CloudError]:
+        """Run the same write for several objects, a few in parallel. Returns the answers in order, with an error in the place of a
+        call that failed.
 
-        Each has its own audit record. Raises PermissionRefused and ApprovalNeeded before the first.
+        Each call has its own audit record. Raises PermissionRefused and ApprovalNeeded before the first call.
         """
-        described = operation(name)
+        definition = operation(name)
         if not self.allows(name) and many:
             self.call(name, **many[0])
-        planned = [approvals.Planned(name, given(one)) for one in many]
-        self._check_scope(described, *(call.params for call in planned), target="")
-        approvals.check(self, described, [one for one in planned if not validate(described, one.params)])
+        planned = [approvals.PlannedCall(name, drop_missing(one)) for one in many]
+        self._check_scope(definition, *(call.params for call in planned), target="")
+        approvals.check_approval(
+            self, definition, [one for one in planned if not validate(definition, one.params)]
+        )
         answers: list[dict[str, Any] | CloudError] = []
-        for start in range(0, len(many), _WRITERS):
-            answers += self._a_few(described, many[start : start + _WRITERS])
+        for start in range(0, len(many), _WRITES_AT_ONCE):
+            answers += self._call_several(definition, many[start : start + _WRITES_AT_ONCE])
         return answers
 
-    def _a_few(
-        self, described: Operation, many: Sequence[Mapping[str, Any]]
+    def _call_several(
+        self, definition: Operation, many: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any] | CloudError]:
-        """Writes at once. Only sending is done by other threads: the records stay with the database connection of this one."""
-        sendings: list[Callable[[], dict[str, Any]]] = []
+        """Run writes in parallel. Other threads only send; this thread writes the audit records, with its database connection."""
+        senders: list[Callable[[], dict[str, Any]]] = []
         for one in many:
-            params = given(one)
-            problems = validate(described, params)
+            params = drop_missing(one)
+            problems = validate(definition, params)
             if problems:
-                sendings.append(partial(_raise, InvalidParameter.from_problems(described.name, problems)))
+                senders.append(partial(_raise, InvalidParameter.from_problems(definition.name, problems)))
                 continue
-            record = self._open(described, "", params)
-            future = pool().submit(copy_context().run, self._send, described, params)
-            sendings.append(partial(self._settled, record, described, future.result))
+            record = self._open_record(definition, "", params)
+            future = pool().submit(copy_context().run, self._send, definition, params)
+            senders.append(partial(self._record_outcome, record, definition, future.result))
         answers: list[dict[str, Any] | CloudError] = []
-        for sending in sendings:
+        for send in senders:
             try:
-                answers.append(masked(described, sending()))
+                answers.append(mask_answer(definition, send()))
             except CloudError as error:
                 answers.append(error)
         return answers
 
-    # -- what is within reach ----------------------------------------------------------------------------------------
+    # -- access scope ----------------------------------------------------------------------------------------
 
-    def bounds(self) -> list[str]:
-        """Conditions of which one must bound each alternative of a QueryDeviceBySQL: a search asks once for each.
+    def search_bounds(self) -> list[str]:
+        """The conditions that limit a QueryDeviceBySQL to the access scope. A search makes one call for each condition.
 
-        [""] without limits. Raises OutOfScope where there are too many.
+        [""] without limits. Raises OutOfScope if there are too many conditions.
         """
-        found = self._limited(operation("QueryDeviceBySQL"), scope.bounds)
-        return [""] if found is None else found
+        conditions = self._apply_scope(operation("QueryDeviceBySQL"), scope.search_bounds)
+        return [""] if conditions is None else conditions
 
-    def _check_scope(self, described: Operation, *calls: Mapping[str, Any], target: str | None) -> None:
-        """Raises OutOfScope, in the trail under `target` unless that is None, when one of the calls is not within reach."""
+    def _check_scope(self, definition: Operation, *calls: Mapping[str, Any], target: str | None) -> None:
+        """Raises OutOfScope if one of the calls is outside the access scope, and records it under `target` unless that is None."""
         params: Mapping[str, Any] = calls[0] if calls else {}
         try:
-            self._limited(described, lambda within: within.prepare(described, calls))
+            self._apply_scope(definition, lambda guard: guard.prepare(definition, calls))
             for params in calls:
-                self._limited(described, partial(_checked, described, params))
+                self._apply_scope(definition, partial(_check_call, definition, params))
         except OutOfScope as refusal:
             if target is not None:
                 self.record_refusal(refusal, target, params)
             raise
 
-    def _limited(self, described: Operation, judge: Callable[[scope.ScopeGuard], Judged]) -> Judged | None:
-        """What `judge` says of the membership's reach; None without one. Raises OutOfScope and CloudError."""
+    def _apply_scope(self, definition: Operation, use: Callable[[scope.ScopeGuard], Result]) -> Result | None:
+        """The result of `use` with the scope guard; None without one. Raises OutOfScope and CloudError."""
         try:
-            return None if self.scope is None else judge(self.scope)
+            return None if self.scope is None else use(self.scope)
         except scope.NotInScope as error:
-            raise OutOfScope(described, error.text) from None
+            raise OutOfScope(definition, error.text) from None
 
-    def _look_up(self, asked: Sequence[scope.Asked]) -> list[dict[str, Any] | CloudError]:
-        """Reads that tell what is within scope: past permission, as nobody sees them as they are."""
+    def _look_up(self, reads: Sequence[scope.ReadCall]) -> list[dict[str, Any] | CloudError]:
+        """Run the reads that the scope guard needs. They skip the permission check, because no user sees their answers."""
 
-        def one(read: scope.Asked) -> dict[str, Any] | CloudError:
+        def one(read: scope.ReadCall) -> dict[str, Any] | CloudError:
             name, params = read
             try:
-                return self._cached(operation(name), dict(params), False)
+                return self._read_cached(operation(name), dict(params), False)
             except CloudError as error:
                 return error
 
-        if len(asked) == 1:
-            return [one(asked[0])]
-        futures = [pool("scope").submit(copy_context().run, one, read) for read in asked]
+        if len(reads) == 1:
+            return [one(reads[0])]
+        futures = [pool("scope").submit(copy_context().run, one, read) for read in reads]
         return [future.result() for future in futures]
 
-    # -- the steps ---------------------------------------------------------------------------------------------------
+    # -- steps of a call ---------------------------------------------------------------------------------------------------
 
-    def _settled(
-        self, record: AuditRecord, described: Operation, send: Callable[[], dict[str, Any]]
+    def _record_outcome(
+        self, record: AuditRecord, definition: Operation, send: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """What `send` returns or raises, written into the record."""
+        """Run `send`, write its outcome into the audit record, and return or raise what it did."""
         try:
             answer = send()
         except CloudError as error:
-            # The platform may have done it: nobody repeats it by themselves, and the trail says so.
-            lost = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadAnswer)
+            # The platform may have carried out the call. It is not repeated, and the audit trail says so.
+            is_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadAnswer)
             close_record(
                 record,
-                AuditRecord.Outcome.UNKNOWN if lost else AuditRecord.Outcome.FAILED,
+                AuditRecord.Outcome.UNKNOWN if is_unknown else AuditRecord.Outcome.FAILED,
                 code=error.code,
                 message=error.message,
                 request_id=error.request_id,
@@ -327,83 +343,87 @@ class Gateway:
             close_record(record, AuditRecord.Outcome.UNKNOWN, code=type(error).__name__)
             raise
         finally:
-            if described.access is not Access.READ:
-                self.reads.forget()
+            if definition.access is not Access.READ:
+                self.reads.clear()
                 if self.scope is not None:
-                    self.scope.forget()
+                    self.scope.forget_groups()
         close_record(record, AuditRecord.Outcome.DONE, request_id=str(answer.get("RequestId", "")))
         return answer
 
-    def _cached(self, described: Operation, params: dict[str, Any], fresh: bool) -> dict[str, Any]:
-        key = self.reads.key(described, params)
+    def _read_cached(self, definition: Operation, params: dict[str, Any], fresh: bool) -> dict[str, Any]:
+        key = self.reads.make_key(definition, params)
         if not fresh and self.lane is Lane.PEOPLE and key:
-            known = self.reads.known(key)
-            if known is not None:
-                return known
-        answer = self._send(described, params)
+            cached = self.reads.get(key)
+            if cached is not None:
+                return cached
+        answer = self._send(definition, params)
         if self.lane is Lane.PEOPLE and key:
-            self.reads.keep(key, masked(described, answer))
+            self.reads.store(key, mask_answer(definition, answer))
         return answer
 
-    def _sending(
-        self, described: Operation, params: dict[str, Any], trace: Trace | None
+    def _make_sender(
+        self, definition: Operation, params: dict[str, Any], trace: Trace | None
     ) -> Callable[[], dict[str, Any]]:
         if trace is None:
-            return lambda: self._send(described, params)
+            return lambda: self._send(definition, params)
 
-        def traced() -> dict[str, Any]:
-            account, qps = self.connection.quota_account, described.qps_for(params)
-            trace.quota, trace.waited = qps, self._turn(described, params)
-            trace.left = quota().left(account, described.name, qps)
-            return fitting(described, client_for(self.connection).call(described.name, trace, **params))
+        def send_traced() -> dict[str, Any]:
+            account, qps = self.connection.quota_account, definition.qps_for(params)
+            trace.quota, trace.waited = qps, self._wait_for_turn(definition, params)
+            trace.left = quota().left(account, definition.name, qps)
+            return check_response(
+                definition, client_for(self.connection).call(definition.name, trace, **params)
+            )
 
-        return traced
+        return send_traced
 
-    def _send(self, described: Operation, params: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, definition: Operation, params: dict[str, Any]) -> dict[str, Any]:
         client = client_for(self.connection)
-        self._turn(described, params)
-        return fitting(described, client.call(described.name, **params))
+        self._wait_for_turn(definition, params)
+        return check_response(definition, client.call(definition.name, **params))
 
-    def _turn(self, described: Operation, params: dict[str, Any]) -> float:
-        """Wait until the quota lets the call go; the seconds waited. Raises QuotaTimeout."""
+    def _wait_for_turn(self, definition: Operation, params: dict[str, Any]) -> float:
+        """Wait until the quota allows the call. Returns the seconds waited. Raises QuotaTimeout."""
         wait = settings.CLOUD_QUOTA_WAIT_SECONDS if self.lane is Lane.PEOPLE else _BACKGROUND_WAIT_SECONDS
         account = self.connection.quota_account
-        waited = quota().acquire(account, described.name, described.qps_for(params), self.lane, timeout=wait)
+        waited = quota().acquire(
+            account, definition.name, definition.qps_for(params), self.lane, timeout=wait
+        )
         with self._counting:
-            self.waited += waited
-            self.calls += 1
+            self.waited_seconds += waited
+            self.call_count += 1
         return waited
 
     def record_refusal(
         self, refusal: PermissionRefused, target: str = "", params: Mapping[str, Any] | None = None
     ) -> None:
-        """Write into the audit trail that the actor tried what they may not; once for each refusal."""
-        if not refusal.recorded:
-            record = self._open(refusal.operation, target, params or {})
+        """Record in the audit trail that a call of the actor was refused. Does so once for each refusal."""
+        if not refusal.is_recorded:
+            record = self._open_record(refusal.operation, target, params or {})
             close_record(record, AuditRecord.Outcome.REFUSED, message=str(refusal))
-            refusal.recorded = True
+            refusal.is_recorded = True
 
-    def _open(
+    def _open_record(
         self,
-        described: Operation,
+        definition: Operation,
         target: str,
         params: Mapping[str, Any],
         before: Mapping[str, Any] | None = None,
     ) -> AuditRecord:
         return open_record(
-            operation=described.name,
+            operation=definition.name,
             actor=self.actor,
             team=self.membership.team,
             origin=self.origin,
-            target=target or named_by(params),
-            parameters={**params, **(self.approval.noted if self.approval else {})},
+            target=target or find_target(params),
+            parameters={**params, **(self.approval.audit_parameters if self.approval else {})},
             before=before,
             connection=self.connection.slug,
         )
 
 
-def _checked(described: Operation, params: Mapping[str, Any], within: scope.ScopeGuard) -> None:
-    within.check(described, params)
+def _check_call(definition: Operation, params: Mapping[str, Any], guard: scope.ScopeGuard) -> None:
+    guard.check(definition, params)
 
 
 def _raise(error: CloudError) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The request as views of a connection see it."""
+"""The request type of views about a connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from console.connections.models import Connection
 
 
 class CloudRequest(TeamRequest):
-    """A request whose URL names a team and one of its connections; `gateway` acts for the person on that connection."""
+    """A request whose URL names a team and one of its connections. `gateway` calls that connection for the user."""
 
     connection: Connection
     gateway: Gateway

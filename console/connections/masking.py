@@ -1,10 +1,10 @@
-"""Secrets in answers: the values at the catalogue's secret paths, replaced by dots for all who did not ask to see them."""
+"""Masks secrets in answers: the values at the catalogue's secret paths become dots unless they were requested."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-from xml.etree.ElementTree import Element, tostring  # parsing is defusedxml's
+from xml.etree.ElementTree import Element, tostring  # defusedxml does the parsing
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
@@ -15,36 +15,36 @@ from console.cloud.catalogue import Operation
 from console.cloud.trace import Trace
 
 
-def masked(described: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer without its secrets; the answer itself is not changed."""
-    for path in described.secret_fields:
+def mask_answer(definition: Operation, answer: dict[str, Any]) -> dict[str, Any]:
+    """Returns a copy of the answer with its secrets masked."""
+    for path in definition.secret_fields:
         answer = _mask_path(answer, path.split("."))
     return answer
 
 
-def mask_trace(described: Operation, trace: Trace) -> None:
-    """Take the secrets out of the answer that a trace holds. One that cannot be read is withheld: it may hold a secret."""
-    if not described.secret_fields or not trace.body:
+def mask_trace(definition: Operation, trace: Trace) -> None:
+    """Mask the secrets in the answer of a trace. An answer that cannot be parsed is withheld, because it may contain a secret."""
+    if not definition.secret_fields or not trace.body:
         return
-    # A refusal may come in either form, whatever was asked for; an answer that is not as asked for cannot be read.
-    refusal = not 200 <= (trace.status or 0) < 300
-    xml = trace.body.lstrip()[:1] == b"<" if refusal else trace.format == "XML"
+    # An error may come as XML or JSON, whatever format was requested. Other answers must have the requested format.
+    is_error = not 200 <= (trace.status or 0) < 300
+    is_xml = trace.body.lstrip()[:1] == b"<" if is_error else trace.format == "XML"
     try:
-        trace.body = (_masked_xml if xml else _masked_json)(described, trace.body)
+        trace.body = (_mask_xml if is_xml else _mask_json)(definition, trace.body)
     except (Unreadable, SyntaxError, ValueError, LookupError, DefusedXmlException):
         trace.body, trace.withheld = b"", True
 
 
-def _masked_json(described: Operation, body: bytes) -> bytes:
-    return json.dumps(masked(described, parse_json(body)), ensure_ascii=False).encode()
+def _mask_json(definition: Operation, body: bytes) -> bytes:
+    return json.dumps(mask_answer(definition, parse_json(body)), ensure_ascii=False).encode()
 
 
-def _masked_xml(described: Operation, body: bytes) -> bytes:
+def _mask_xml(definition: Operation, body: bytes) -> bytes:
     root: Element = fromstring(body)
-    for path in described.secret_fields:
+    for path in definition.secret_fields:
         for element in root.findall("/".join(part.removesuffix("[]") for part in path.split("."))):
-            for inner in list(element):
-                element.remove(inner)
+            for child in list(element):
+                element.remove(child)
             element.text = MASK if element.text else element.text
     return str(tostring(root, encoding="unicode")).encode()
 
@@ -55,9 +55,9 @@ def _mask_path(node: Any, path: list[str]) -> Any:
     name, rest = path[0].removesuffix("[]"), path[1:]
     if not isinstance(node, dict) or name not in node:
         return node
-    below = node[name]
-    if isinstance(below, list):
-        masked_below: Any = [_mask_path(item, rest) for item in below]
+    value = node[name]
+    if isinstance(value, list):
+        masked: Any = [_mask_path(item, rest) for item in value]
     else:
-        masked_below = _mask_path(below, rest)
-    return {**node, name: masked_below}
+        masked = _mask_path(value, rest)
+    return {**node, name: masked}

@@ -1,4 +1,4 @@
-"""Resolves the connection of a URL, builds the gateway that acts for the person on it, and shows what the cloud refused."""
+"""Resolves the connection of a URL, builds the user's gateway for it, and shows errors of the cloud as pages."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from console.cloud.quota import Lane
 from console.connections.errors import status_of
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
-from console.connections.scope.names import in_address
+from console.connections.scope.names import find_objects_in_url
 
 log = logging.getLogger(__name__)
 
 
 class ConnectionMiddleware:
-    """For URLs that name a connection (`<slug:connection>`): sets `request.connection` and `request.gateway`, or answers 404."""
+    """For URLs that name a connection (`<slug:connection>`): sets `request.connection` and `request.gateway`, or raises Http404."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -37,25 +37,25 @@ class ConnectionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.connection = None  # type: ignore[attr-defined]
         request.gateway = None  # type: ignore[attr-defined]
-        request.came_from = SimpleLazyObject(lambda: _last_used(request))  # type: ignore[attr-defined]
+        request.last_connection = SimpleLazyObject(lambda: _find_last_connection(request))  # type: ignore[attr-defined]
         response = self.get_response(request)
         gateway: Gateway | None = request.gateway  # type: ignore[attr-defined]
         if gateway is not None:
-            # Shown by the browser's network panel, and counted by the benchmark: what the page asked of the cloud.
+            # The calls of the page and their waiting time. The browser's network panel shows it, the benchmark reads it.
             response["Server-Timing"] = (
-                f'cloud;desc="{gateway.calls} calls", quota;dur={gateway.waited * 1000:.0f}'
+                f'cloud;desc="{gateway.call_count} calls", quota;dur={gateway.waited_seconds * 1000:.0f}'
             )
         return response
 
     def process_view(
         self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        if request.team is None:  # the API finds the team by its token, and the connection in it
+        if request.team is None:  # the API resolves team and connection from the token
             return None
         slug = kwargs.pop("connection", None)
         if slug is None:
             return None
-        connection = Connection.objects.within(request.membership).filter(slug=slug).first()
+        connection = Connection.objects.in_scope_of(request.membership).filter(slug=slug).first()
         if connection is None:
             raise Http404
         request.connection = connection
@@ -67,36 +67,36 @@ class ConnectionMiddleware:
             origin=Origin.of(request),
             reauthenticated=is_recently_authenticated(request),
         )
-        _remember(request, connection)
+        _store_last_place(request, connection)
         try:
-            if not _names_what_is_within_reach(request, kwargs):
+            if not _is_url_in_scope(request, kwargs):
                 raise Http404
         except CloudError as error:
-            return _cloud_answer(request, error)
+            return _cloud_error_response(request, error)
         return None
 
 
-def _names_what_is_within_reach(request: Any, parts: dict[str, Any]) -> bool:
-    """Whether a member whose access is limited may look at what the address names: forms that ask nothing of the cloud are
-    not there either for what is out of reach. What is posted, the gateway judges and records."""
+def _is_url_in_scope(request: Any, parts: dict[str, Any]) -> bool:
+    """Whether everything that the URL names is in the member's access scope. Needed for GET and HEAD only: a form may call the
+    cloud not at all. The gateway checks and records what is posted."""
     limits = request.gateway.limits
     if limits is None or request.method not in ("GET", "HEAD"):
         return True
-    return all(limits.admits(thing) for thing in in_address(request.resolver_match.app_name, parts))
+    return all(limits.admits(named) for named in find_objects_in_url(request.resolver_match.app_name, parts))
 
 
-def _last_used(request: Any) -> Connection | None:
-    """The connection of the team that the person looked at last, else its first: a team's own pages lead back there."""
+def _find_last_connection(request: Any) -> Connection | None:
+    """The connection that the user opened last in this team, else the first one. The team's own pages link to it."""
     if request.team is None:
         return None
     team, _slash, slug = request.membership.user.last_visited.partition("/")
-    own: list[Connection] = request.membership.connections
-    used = [one for one in own if team == request.team.slug and one.slug == slug]
-    return next(iter((*used, *own)), None)
+    available: list[Connection] = request.membership.connections
+    last = [one for one in available if team == request.team.slug and one.slug == slug]
+    return next(iter((*last, *available)), None)
 
 
-def _remember(request: Any, connection: Connection) -> None:
-    """Where the front door leads next time. Only pages that the person opens count, not parts that refresh themselves."""
+def _store_last_place(request: Any, connection: Connection) -> None:
+    """Store the connection that the start page opens next time. Only full pages count, not partial htmx requests."""
     place = f"{request.team.slug}/{connection.slug}"
     user = request.membership.user
     if request.method == "GET" and not request.htmx and user.last_visited != place:
@@ -104,10 +104,10 @@ def _remember(request: Any, connection: Connection) -> None:
 
 
 class CloudErrorMiddleware:
-    """A page instead of a traceback when a view lets through an error of the cloud, a refusal or an unreadable secret.
+    """Answers with an error page when a view raises an error of the cloud, PermissionDenied or Undecryptable.
 
-    A browser gets a whole page. htmx, which would put it into a part of the present one, gets the status and the words in
-    `X-Message` (percent-encoded), which the page shows as a toast: what was there, and what was typed, stays.
+    A browser gets a full page. An htmx request gets the status and the message in the `X-Message` header (percent-encoded),
+    which the page shows as a toast. The page and its input stay as they are.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -118,39 +118,41 @@ class CloudErrorMiddleware:
 
     def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
         if isinstance(error, CloudError):
-            return _cloud_answer(request, error)
+            return _cloud_error_response(request, error)
         if isinstance(error, PermissionRefused) and request.method == "POST":
-            # A page hides what the role does not scope: who posts it all the same made the request by hand.
+            # Pages hide what the role does not allow, so this request was made by hand.
             request.gateway.record_refusal(error, target=request.path)
         if isinstance(error, PermissionDenied):
-            return _answer(request, 403, "403.html", {"exception_text": str(error)}, str(error))
+            return _error_response(request, 403, "403.html", {"exception_text": str(error)}, str(error))
         if isinstance(error, Undecryptable):
-            log.error("A stored secret cannot be read: its key is not among FIELD_ENCRYPTION_KEYS")
-            title = gettext("The connection's keys cannot be read.")
+            log.error("Cannot decrypt a stored secret: FIELD_ENCRYPTION_KEYS does not contain its key")
+            title = gettext("The keys of this connection cannot be decrypted.")
             text = gettext(
-                "They were encrypted with a key that this server no longer has. An administrator can enter the AccessKey"
-                " secret again under Connections, or give the server the missing key back."
+                "Their encryption key is missing on this server. An administrator can enter the AccessKey secret again"
+                " under Connections, or add the missing key to the server."
             )
             may_edit = request.connection and request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
             context = {"title": title, "text": text, "may_edit": may_edit}
-            return _answer(request, 503, "connections/unreadable.html", context, f"{title} {text}")
+            return _error_response(request, 503, "connections/unreadable.html", context, f"{title} {text}")
         return None
 
 
-def _cloud_answer(request: Any, error: CloudError) -> HttpResponse:
-    log.info("%s answered %s (request %s)", error.operation, error.code, error.request_id or "-")
-    words = explain(error)
+def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:
+    log.info("%s failed with %s (request %s)", error.operation, error.code, error.request_id or "-")
+    explanation = explain(error)
     details = error.code
     if error.request_id:
         details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
-    message = f"{gettext(words.title)} {gettext(words.advice)} ({details})"
-    response = _answer(request, status_of(error), "cloud_error.html", {"error": error}, message)
+    message = f"{gettext(explanation.title)} {gettext(explanation.advice)} ({details})"
+    response = _error_response(request, status_of(error), "cloud_error.html", {"error": error}, message)
     if error.retryable:
         response["Retry-After"] = str(max(1, round(error.retry_after or 1)))
     return response
 
 
-def _answer(request: Any, status: int, template: str, context: dict[str, Any], message: str) -> HttpResponse:
+def _error_response(
+    request: Any, status: int, template: str, context: dict[str, Any], message: str
+) -> HttpResponse:
     if not request.htmx:
         return render(request, template, context, status=status)
     response = HttpResponse(status=status)

@@ -15,18 +15,18 @@ from console.access.models import Membership, Team, User
 
 
 def validate_connection_slug(slug: str) -> None:
-    """Raises ValidationError for "-": addresses of the team's own pages have it in a connection's place."""
+    """Raises ValidationError if the slug starts with "-" or "_". URLs of team pages have "-" in place of a connection."""
     if slug.startswith(("-", "_")):
-        raise ValidationError(_("A short name begins with a letter or a digit."), code="reserved")
+        raise ValidationError(_("Start the short name with a letter or digit."), code="reserved")
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     def for_team(self, team: Team) -> ConnectionQuerySet:
-        """The team's own connections."""
+        """The connections of the team."""
         return self.filter(team=team)
 
-    def within(self, membership: Membership) -> ConnectionQuerySet:
-        """The connections of the membership's team that it reaches."""
+    def in_scope_of(self, membership: Membership) -> ConnectionQuerySet:
+        """The connections of the membership's team that are in its access scope."""
         found = self.filter(team=membership.team_id)
         for access_scope in membership.access_scopes:
             if access_scope.connections:
@@ -35,7 +35,7 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 
 
 class Connection(models.Model):
-    """One cloud account (or RAM user), region and instance that a team works on."""
+    """A cloud account (or RAM user), region and instance that a team works with."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="connections")
     slug = models.SlugField(_("short name"), max_length=40, validators=[validate_connection_slug])
@@ -53,7 +53,7 @@ class Connection(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["team", "slug"], name="one_connection_name_a_team")
+            models.UniqueConstraint(fields=["team", "slug"], name="unique_connection_slug_per_team")
         ]
         ordering: ClassVar = ["name", "id"]
 
@@ -62,17 +62,17 @@ class Connection(models.Model):
 
     @property
     def quota_account(self) -> str:
-        """What the platform counts calls by, as far as we can know it: the key's id, per region."""
+        """What the platform applies its call quotas to, as far as the console can know: the AccessKey ID and the region."""
         return f"{self.access_key_id}@{self.region}"
 
     @property
     def account(self) -> str:
-        """Where it leads, as far as we can know it: another key, region, instance or endpoint may be another fleet."""
+        """Identifies the fleet, as far as the console can know: another key, region, instance or endpoint may be another fleet."""
         return f"{self.quota_account}/{self.instance_id} {self.endpoint}".strip()
 
 
 class RecentDeletion(models.Model):
-    """Devices that somebody deleted a short while ago: so that many small deletions are seen to be a large one."""
+    """Devices that a user deleted recently. Counted so that many small deletions count as a large one."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -80,14 +80,16 @@ class RecentDeletion(models.Model):
     devices = models.PositiveIntegerField()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["connection", "user", "at"], name="deletions_by_person")]
+        indexes: ClassVar = [
+            models.Index(fields=["connection", "user", "at"], name="recent_deletions_by_user")
+        ]
 
     def __str__(self) -> str:
         return f"{self.devices} by {self.user_id}"
 
 
 class Submission(models.Model):
-    """A form that was sent, by the token it carried. `result` is the id of what was made; "" while that is not known."""
+    """A submitted form, identified by its token. `result` is the id of the created object; "" while it is unknown."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -97,8 +99,8 @@ class Submission(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["connection", "user", "token"], name="one_sending_of_a_form")
+            models.UniqueConstraint(fields=["connection", "user", "token"], name="unique_submission_token")
         ]
 
     def __str__(self) -> str:
-        return f"{self.token}: {self.result or 'not known'}"
+        return f"{self.token}: {self.result or 'unknown'}"

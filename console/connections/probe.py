@@ -1,4 +1,4 @@
-"""Trying a connection's keys with one real call, and saying in plain words what is wrong with which field."""
+"""Tests a connection's keys with one real call, and explains which field of the form is wrong."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
 
 OPERATION = "QueryProductList"
-_PATIENCE_SECONDS = 8.0
+_TIMEOUT_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a failed try means: the form's field it points to ("" for none) and a sentence; `error` tells the rest."""
+class ProbeFailure:
+    """Why a test failed: the form's field that is probably wrong ("" for none) and a message. `error`: the error of the call."""
 
     field: str
     text: str
     error: CloudError
 
 
-def probe(connection: Connection) -> Finding | None:
-    """Ask for one product with the connection's keys, which need not be saved. None: they work."""
+def probe_connection(connection: Connection) -> ProbeFailure | None:
+    """Read one product with the keys of the connection, which may be unsaved. Returns None if they work."""
     try:
-        with new_client(connection, timeout=_PATIENCE_SECONDS, retry=NO_RETRY) as client:
+        with new_client(connection, timeout=_TIMEOUT_SECONDS, retry=NO_RETRY) as client:
             client.call(OPERATION, CurrentPage=1, PageSize=1)
     except AccessDenied as error:
-        # The keys are good; that they may not list products is for the RAM user's policy, and no reason to refuse them.
-        return None if _is_policy(error) else _finding(error, connection)
+        # The keys are valid. Only the RAM policy does not allow to list products.
+        return None if _is_policy(error) else _explain_failure(error, connection)
     except CloudError as error:
-        return _finding(error, connection)
+        return _explain_failure(error, connection)
     return None
 
 
@@ -47,73 +47,83 @@ def _is_policy(error: AccessDenied) -> bool:
     )
 
 
-def _finding(error: CloudError, connection: Connection) -> Finding:
+def _explain_failure(error: CloudError, connection: Connection) -> ProbeFailure:
     code = error.code
     if isinstance(error, EndpointRefused):
-        return Finding("endpoint" if connection.endpoint else "region", _(REFUSED), error)
+        return ProbeFailure("endpoint" if connection.endpoint else "region", _(REFUSED), error)
     if isinstance(error, SignatureRefused):
-        return _keys(error)
+        return _explain_rejected_keys(error)
     if "Instance" in code:
-        return Finding(
+        return ProbeFailure(
             "instance_id",
             _(
-                "The platform knows no instance of this ID in the region. Both are on the instance's overview page."
+                "No instance with this ID exists in the region. Both are shown on the overview page of the instance."
             ),
             error,
         )
     if isinstance(error, Unavailable):
-        return _silence(error, connection)
+        return _explain_unreachable(error, connection)
     if isinstance(error, BadAnswer):
-        return Finding(
+        return ProbeFailure(
             "endpoint" if connection.endpoint else "region",
             _(
-                "Something answers at this address, but it is not the platform. Check the address, and any proxy between."
+                "The server at this address is not IoT Platform. Check the address, and the proxy if you use one."
             ),
             error,
         )
     if "Region" in code:
-        return Finding("region", _("The platform does not know this region."), error)
-    words = explain(error)
-    return Finding("", f"{_(words.title)} {_(words.advice)}", error)
+        return ProbeFailure("region", _("The platform has no region with this ID. Check the region."), error)
+    explanation = explain(error)
+    return ProbeFailure("", f"{_(explanation.title)} {_(explanation.advice)}", error)
 
 
-def _keys(error: CloudError) -> Finding:
+def _explain_rejected_keys(error: CloudError) -> ProbeFailure:
     code = error.code.lower()
     if "securitytoken" in code:
-        return Finding("security_token", _("The STS token is wrong or has expired."), error)
-    if "timestamp" in code:
-        text = _(
-            "The platform finds the request's time wrong: this server's clock is more than 15 minutes off. Set it by NTP."
+        return ProbeFailure(
+            "security_token", _("The STS token is wrong or has expired. Enter a valid token."), error
         )
-        return Finding("", text, error)
+    if "timestamp" in code:
+        text = _("The clock of this server is wrong by more than 15 minutes. Synchronize it with NTP.")
+        return ProbeFailure("", text, error)
     if "accesskeyid" in code:
         if "inactive" in code or "disabled" in code:
-            return Finding(
-                "access_key_id", _("This AccessKey is disabled. Enable it in RAM, or use another one."), error
+            return ProbeFailure(
+                "access_key_id",
+                _("This AccessKey is disabled. Enable it in RAM, or use another AccessKey."),
+                error,
             )
-        return Finding("access_key_id", _("The platform does not know this AccessKey ID."), error)
+        return ProbeFailure("access_key_id", _("This AccessKey ID does not exist. Check the ID."), error)
     if "signaturedoesnotmatch" in code or "incomplete" in code:
-        return Finding("access_key_secret", _("The secret does not belong to this AccessKey ID."), error)
-    return Finding("access_key_secret", _("The platform did not accept these keys."), error)
+        return ProbeFailure(
+            "access_key_secret",
+            _("The AccessKey secret does not match the AccessKey ID. Enter it again."),
+            error,
+        )
+    return ProbeFailure(
+        "access_key_secret",
+        _("The platform did not accept these keys. Check the AccessKey ID and the secret."),
+        error,
+    )
 
 
-def _silence(error: Unavailable, connection: Connection) -> Finding:
+def _explain_unreachable(error: Unavailable, connection: Connection) -> ProbeFailure:
     field = "endpoint" if connection.endpoint else "region"
     if error.sent:
-        return Finding(
-            field, _("The platform did not answer in time, or answered with an error of its own."), error
+        return ProbeFailure(
+            field, _("The platform did not respond in time, or returned an internal error. Try again."), error
         )
     if connection.endpoint:
-        text = _("Nothing answers at this address. Check it, and that this server may reach it.")
+        text = _("No response from this address. Check the address, and that this server can reach it.")
     else:
         text = _(
-            "The region's endpoint cannot be reached. Check the region's name and this server's network."
+            "The endpoint of this region cannot be reached. Check the region ID and the network of this server."
         )
-    return Finding(field, text, error)
+    return ProbeFailure(field, text, error)
 
 
-def recorded_probe(actor: Actor, connection: Connection) -> Finding | None:
-    """`probe`, written to the audit trail: a test sends calls to an address that somebody typed."""
+def probe_and_record(actor: Actor, connection: Connection) -> ProbeFailure | None:
+    """Run `probe_connection` and record it in the audit trail, because it calls an address that a user entered."""
     record = open_record(
         operation="connection.test",
         actor=actor.membership.user,
@@ -128,19 +138,19 @@ def recorded_probe(actor: Actor, connection: Connection) -> Finding | None:
         },
     )
     try:
-        finding = probe(connection)
+        failure = probe_connection(connection)
     except BaseException as raised:
         close_record(record, AuditRecord.Outcome.FAILED, code=type(raised).__name__)
         raise
-    if finding is None:
+    if failure is None:
         close_record(record, AuditRecord.Outcome.DONE)
     else:
-        error = finding.error
+        error = failure.error
         close_record(
             record,
             AuditRecord.Outcome.FAILED,
             code=error.code,
-            message=finding.text,
+            message=failure.text,
             request_id=error.request_id,
         )
-    return finding
+    return failure

@@ -1,4 +1,4 @@
-"""What the gateway refuses, in words for people."""
+"""Errors of the gateway when a call is not allowed."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from console.cloud.catalogue import Operation
 
 
 class PermissionRefused(PermissionDenied):
-    """The actor's role does not reach the operation, or the secrets in its answer.
+    """The actor's role does not allow the operation, or the secrets in its answer.
 
-    `recorded`: whether the try is in the audit trail. What a view asks before it shows a form is no try.
+    `is_recorded`: whether the attempt is in the audit trail. A check before a form is shown is not an attempt.
     """
 
-    recorded = False
+    is_recorded = False
 
     def __init__(self, operation: Operation, membership: Membership, *, reveal: bool = False) -> None:
         self.operation = operation
         if membership.token is not None:
-            text = _("API tokens see no secrets.") if reveal else _("The token may not call %(operation)s.")
+            text = (
+                _("API tokens cannot view secrets.") if reveal else _("This token cannot call %(operation)s.")
+            )
         elif reveal:
-            text = _("The role “%(role)s” may not see the secrets that %(operation)s answers with.")
+            text = _("The role “%(role)s” cannot view the secrets that %(operation)s returns.")
         else:
-            text = _("The role “%(role)s” may not call %(operation)s.")
+            text = _("The role “%(role)s” cannot call %(operation)s.")
         super().__init__(text % {"role": membership.role.label, "operation": operation.name})
 
 
 class OutOfScope(PermissionRefused):
-    """The membership's access_scope does not reach what a call names: said alike of what does not exist."""
+    """The call names something outside the membership's access scope. The text is the same for objects that do not exist."""
 
     def __init__(self, operation: Operation, text: str) -> None:
         self.operation = operation
@@ -37,4 +39,4 @@ class OutOfScope(PermissionRefused):
 
 
 class ConnectionOutOfScope(PermissionDenied):
-    """The membership is narrowed to other connections."""
+    """The membership's access scope does not include the connection."""

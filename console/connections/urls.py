@@ -1,4 +1,4 @@
-"""Pages about a team's connections; those about one name it as all its pages do, so that the middleware resolves it."""
+"""Pages about a team's connections. The middleware resolves `<slug:connection>`, as on all pages of a connection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from console.connections import views
 
 app_name = "connections"
 urlpatterns = [
-    path("-/connections/", views.connections, name="list"),
+    path("-/connections/", views.list_connections, name="list"),
     path("-/connections/add/", views.add, name="add"),
     path("-/connections/<slug:connection>/edit/", views.edit, name="edit"),
     path("-/connections/<slug:connection>/test/", views.test, name="test"),

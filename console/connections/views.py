@@ -1,4 +1,4 @@
-"""A team's connections: list, add, edit, test, delete."""
+"""Pages of a team's connections: list, create, edit, test, delete."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from console.access.permissions import requires
 from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
 from console.access.teams import Actor
-from console.connections.forms import REGIONS, ConnectionForm, changed_meanwhile
+from console.connections.forms import REGIONS, ConnectionForm, edit_conflict
 from console.connections.http import CloudRequest
 from console.connections.models import Connection
-from console.connections.probe import recorded_probe
+from console.connections.probe import probe_and_record
 from console.ui.forms import ConfirmForm
 from console.ui.tables import Column, Empty, Table
 
@@ -41,7 +41,7 @@ TABLE: Table[Connection] = Table(
         Column("instance_id", gettext_lazy("Instance ID"), kind="code"),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code"),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True),
-        Column("updated_at", gettext_lazy("Changed"), kind="ago", narrow=False),
+        Column("updated_at", gettext_lazy("Modified"), kind="ago", narrow=False),
     ],
     row_template="connections/row.html",
 )
@@ -49,18 +49,18 @@ TABLE: Table[Connection] = Table(
 
 @require_safe
 @requires(Area.CONNECTIONS, Level.READ)
-def connections(request: TeamRequest) -> HttpResponse:
+def list_connections(request: TeamRequest) -> HttpResponse:
     """The team's connections."""
     may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
     empty = Empty(
-        gettext_lazy("No connection yet"),
+        gettext_lazy("No connections yet"),
         gettext_lazy("A connection is a cloud account: an AccessKey, a region and an instance."),
         icon="plug-connected",
         url=reverse("connections:add", args=[request.team.slug]) if may_add else "",
-        action=gettext_lazy("Add a connection"),
+        action=gettext_lazy("Create connection"),
     )
-    found = Connection.objects.within(request.membership)
-    context = {"table": TABLE.bind(request, found, empty=empty), "may_add": may_add}
+    connections = Connection.objects.in_scope_of(request.membership)
+    context = {"table": TABLE.bind(request, connections, empty=empty), "may_add": may_add}
     return render(request, "connections/list.html", context)
 
 
@@ -68,16 +68,18 @@ def connections(request: TeamRequest) -> HttpResponse:
 @requires(Area.CONNECTIONS, Level.WRITE)
 @requires_reauthentication
 def add(request: TeamRequest) -> HttpResponse:
-    """A new connection; saved when the platform accepts its keys."""
+    """Create a connection. It is saved if the platform accepts its keys."""
     form = ConnectionForm(_actor(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             connection = _save(request, form, "connection.create")
         except IntegrityError:
-            form.add_error("slug", _("The team has a connection of this short name already."))
+            form.add_error(
+                "slug", _("The team already has a connection with this short name. Enter another one.")
+            )
         else:
             messages.success(
-                request, _("The connection %(name)s works and is saved.") % {"name": connection.name}
+                request, _("Connection %(name)s tested and created.") % {"name": connection.name}
             )
             return redirect("dashboard:home", request.team.slug, connection.slug)
     return _form_page(request, form, None)
@@ -87,15 +89,15 @@ def add(request: TeamRequest) -> HttpResponse:
 @requires(Area.CONNECTIONS, Level.WRITE)
 @requires_reauthentication
 def edit(request: CloudRequest) -> HttpResponse:
-    """Changes a connection; a secret that is left empty stays as it is."""
-    form = ConnectionForm(_actor(request), request.POST or None, instance=_own(request))
+    """Edit a connection. A secret that is left empty is kept."""
+    form = ConnectionForm(_actor(request), request.POST or None, instance=_copy_connection(request))
     if request.method == "POST" and form.is_valid():
         try:
             connection = _save(request, form, "connection.edit")
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("The connection %(name)s is saved.") % {"name": connection.name})
+            messages.success(request, _("Connection %(name)s saved.") % {"name": connection.name})
             return redirect("connections:list", request.team.slug)
     return _form_page(request, form, request.connection)
 
@@ -103,13 +105,13 @@ def edit(request: CloudRequest) -> HttpResponse:
 @require_POST
 @requires(Area.CONNECTIONS, Level.WRITE)
 def test(request: CloudRequest) -> HttpResponse:
-    """Tries the stored keys with a real call and says what came of it."""
-    finding = recorded_probe(_actor(request), request.connection)
+    """Test the stored keys with a real call, and show the result."""
+    failure = probe_and_record(_actor(request), request.connection)
     name = request.connection.name
-    if finding is None:
-        messages.success(request, _("%(name)s: the platform answers and accepts the keys.") % {"name": name})
+    if failure is None:
+        messages.success(request, _("%(name)s: the platform accepts the keys.") % {"name": name})
     else:
-        messages.error(request, f"{name}: {finding.text} ({finding.error.code})")
+        messages.error(request, f"{name}: {failure.text} ({failure.error.code})")
     if request.htmx:
         return HttpResponse(status=204)
     return redirect("connections:list", request.team.slug)
@@ -119,25 +121,25 @@ def test(request: CloudRequest) -> HttpResponse:
 @requires(Area.CONNECTIONS, Level.DELETE)
 @requires_reauthentication
 def delete(request: CloudRequest) -> HttpResponse:
-    """Forgets a connection and its keys, after its name was typed. Nothing changes in the cloud."""
+    """Delete a connection and its keys, after its name was typed. Nothing changes in the cloud."""
     connection = request.connection
-    form = ConfirmForm(connection.name, request.POST or None, label=_("Name of the connection"))
+    form = ConfirmForm(connection.name, request.POST or None, label=_("Connection name"))
     if request.method == "POST" and form.is_valid():
-        # Jobs go with their connection; one that is at work would be cut off in the middle.
+        # Deleting a connection deletes its jobs. A running job would be interrupted.
         if connection.jobs.at_work().exists():
             form.add_error(
-                None, _("Jobs are at work on this connection. Cancel them, or wait for their end.")
+                None, _("Jobs are running on this connection. Cancel them, or wait until they finish.")
             )
         else:
-            who = _who(request)
+            audit = _audit_fields(request)
             with (
                 record_action(
-                    operation="connection.delete", target=connection.name, connection=connection.slug, **who
+                    operation="connection.delete", target=connection.name, connection=connection.slug, **audit
                 ),
                 transaction.atomic(),
             ):
                 Connection.objects.filter(pk=connection.pk).delete()
-            messages.success(request, _("The connection %(name)s is deleted.") % {"name": connection.name})
+            messages.success(request, _("Connection %(name)s deleted.") % {"name": connection.name})
             return redirect("connections:list", request.team.slug)
     return render(request, "connections/delete.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -151,7 +153,7 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
     fields = ("name", "region", "instance_id", "endpoint", "access_key_id")
     parameters: dict[str, Any] = {name: form.cleaned_data.get(name) for name in fields}
     before = {name: form.initial.get(name) for name in fields} if form.instance.pk else None
-    parameters["changed"] = sorted(set(form.changed_data) - {"untested", "seen"})
+    parameters["changed"] = sorted(set(form.changed_data) - {"skip_test", "shown_version"})
     with (
         record_action(
             operation=operation,
@@ -159,7 +161,7 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
             connection=form.instance.slug,
             parameters=parameters,
             before=before,
-            **_who(request),
+            **_audit_fields(request),
         ),
         transaction.atomic(),
     ):
@@ -168,17 +170,17 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
 
 
 def _check_unchanged(connection: Connection) -> None:
-    """Raises ValidationError when somebody changed or deleted the connection while its keys were tried."""
+    """Raises ValidationError if another user changed or deleted the connection while its keys were tested."""
     if connection.pk:
-        here = Connection.objects.select_for_update().filter(
+        unchanged = Connection.objects.select_for_update().filter(
             pk=connection.pk, updated_at=connection.updated_at
         )
-        if here.values_list("pk").first() is None:
-            raise changed_meanwhile()
+        if unchanged.values_list("pk").first() is None:
+            raise edit_conflict()
 
 
-def _own(request: CloudRequest) -> Connection:
-    """A copy for the form to change: the page's frame shows the connection as it is stored, whatever was typed."""
+def _copy_connection(request: CloudRequest) -> Connection:
+    """A copy that the form can change. The rest of the page shows the connection as it is stored."""
     return Connection.objects.for_team(request.team).get(pk=request.connection.pk)
 
 
@@ -186,5 +188,5 @@ def _actor(request: TeamRequest) -> Actor:
     return Actor(request.membership, Origin.of(request))
 
 
-def _who(request: TeamRequest) -> dict[str, Any]:
+def _audit_fields(request: TeamRequest) -> dict[str, Any]:
     return {"actor": request.membership.user, "team": request.team, "origin": Origin.of(request)}

@@ -1,4 +1,4 @@
-"""What the first page asks the cloud: three reads at once."""
+"""Reads the data of the overview page: three parallel reads."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Devices of the connection: made, ever connected, connected now."""
+    """Numbers of devices of the connection: all, activated (connected at least once), online."""
 
     total: int
     activated: int
     online: int
 
     @property
-    def never(self) -> int:
-        """Devices that never connected."""
+    def never_connected(self) -> int:
+        """The number of devices that never connected."""
         return max(0, self.total - self.activated)
 
     @property
     def online_share(self) -> str:
-        """How many of those that ever connected are connected now, in per cent; "" when none ever did."""
+        """The share of activated devices that are online, as a text; "" if no device is activated."""
         if not self.activated:
             return ""
-        return gettext("%(share)s %% of those activated") % {"share": self.online * 100 // self.activated}
+        return gettext("%(share)s%% of activated devices") % {"share": self.online * 100 // self.activated}
 
     @property
-    def away(self) -> int:
-        """Devices that connected once and are not connected now."""
+    def offline(self) -> int:
+        """The number of activated devices that are not online."""
         return max(0, self.activated - self.online)
 
 
@@ -61,7 +61,7 @@ class Products:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One of the newest update packages; `status` is the platform's number as text."""
+    """One of the newest update packages. `status`: the platform's status number as text."""
 
     id: str
     name: str
@@ -72,66 +72,70 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The three parts; one that could not be read is the error that says why, one that the actor does not read is None.
+    """The three parts of the page: a CloudError if a part could not be read, None if the actor may not read it.
 
-    `countable`: whether the devices within the actor's reach can be counted together.
+    `is_countable`: whether the devices in the actor's access scope can be counted together.
     """
 
     fleet: Fleet | CloudError | None
     products: Products | CloudError | None
     packages: Sequence[Package] | CloudError | None
-    countable: bool
+    is_countable: bool
 
     @property
     def error(self) -> CloudError | None:
-        """The error to show on top when all parts failed, else None: then each is said in its place."""
+        """The error to show at the top if all parts failed. Otherwise None: then each part shows its own error."""
         parts = [part for part in (self.fleet, self.products, self.packages) if part is not None]
         errors = [part for part in parts if isinstance(part, CloudError)]
         return errors[0] if errors and len(errors) == len(parts) else None
 
 
 def overview(gateway: Gateway) -> Overview:
-    """The fleet in numbers, the newest products and packages. 3 calls at once, without those that the role does not read; for a
-    member whose access is limited, up to 3 for each product of theirs."""
-    # Devices of a group may be of any product: nobody can count them together.
-    countable = gateway.limits is None or not gateway.limits.by_group
+    """Read device numbers, the newest products and the newest packages. Makes up to 3 parallel calls, without those that the role
+    does not allow; for a member with a limited access scope, up to 3 calls for each product in it."""
+    # Devices of a group may belong to any product, so they cannot be counted together.
+    is_countable = gateway.limits is None or not gateway.limits.has_groups
     calls = [
         Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),
         Call("ListOTAFirmware", {"CurrentPage": 1, "PageSize": SHOWN}),
-        *([Call("QueryDeviceStatistics")] if countable else []),
+        *([Call("QueryDeviceStatistics")] if is_countable else []),
     ]
-    read = [call for call in calls if gateway.allows(call.operation)]
-    answers = dict(zip((call.operation for call in read), gateway.gather(read), strict=True))
+    readable = [call for call in calls if gateway.allows(call.operation)]
+    answers = dict(zip((call.operation for call in readable), gateway.gather(readable), strict=True))
     products, packages, fleet = (
         answers.get(name) for name in ("QueryProductList", "ListOTAFirmware", "QueryDeviceStatistics")
     )
     return Overview(
-        _fleet(fleet.get("Data") or {}) if isinstance(fleet, dict) else fleet,
-        _products(products.get("Data") or {}) if isinstance(products, dict) else products,
-        _packages(packages) if isinstance(packages, dict) else packages,
-        countable,
+        _read_fleet(fleet.get("Data") or {}) if isinstance(fleet, dict) else fleet,
+        _read_products(products.get("Data") or {}) if isinstance(products, dict) else products,
+        _read_packages(packages) if isinstance(packages, dict) else packages,
+        is_countable,
     )
 
 
-def _fleet(data: Mapping[str, Any]) -> Fleet:
-    return Fleet(_int(data.get("deviceCount")), _int(data.get("activeCount")), _int(data.get("onlineCount")))
+def _read_fleet(data: Mapping[str, Any]) -> Fleet:
+    return Fleet(
+        _parse_int(data.get("deviceCount")),
+        _parse_int(data.get("activeCount")),
+        _parse_int(data.get("onlineCount")),
+    )
 
 
-def _products(data: Mapping[str, Any]) -> Products:
+def _read_products(data: Mapping[str, Any]) -> Products:
     rows = (data.get("List") or {}).get("ProductInfo") or []
     newest = [
         Product(
             key=name_in(row, "ProductKey"),
             name=str(row.get("ProductName") or ""),
-            devices=_int(row.get("DeviceCount")),
-            gateway=_int(row.get("NodeType")) == 1,
+            devices=_parse_int(row.get("DeviceCount")),
+            gateway=_parse_int(row.get("NodeType")) == 1,
         )
         for row in rows
     ]
-    return Products(newest, _int(data.get("Total")))
+    return Products(newest, _parse_int(data.get("Total")))
 
 
-def _packages(answer: Mapping[str, Any]) -> list[Package]:
+def _read_packages(answer: Mapping[str, Any]) -> list[Package]:
     rows = (answer.get("FirmwareInfo") or {}).get("SimpleFirmwareInfo") or []
     return [
         Package(
@@ -145,7 +149,7 @@ def _packages(answer: Mapping[str, Any]) -> list[Package]:
     ]
 
 
-def _int(value: object) -> int:
+def _parse_int(value: object) -> int:
     try:
         return int(str(value or 0))
     except ValueError:

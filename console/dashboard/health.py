@@ -1,4 +1,4 @@
-"""What a load balancer asks: does this process answer, and does its database."""
+"""The health check for load balancers: whether the process and its database respond."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PATH = "/healthz"
 
 
 class HealthMiddleware:
-    """Answers `GET /healthz`; stands before all others, as load balancers ask by an address that is in no ALLOWED_HOSTS,
-    without TLS, and often."""
+    """Answers `GET /healthz`. It is the first middleware, because load balancers send many requests, without TLS and with a host
+    that is not in ALLOWED_HOSTS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,7 +24,7 @@ class HealthMiddleware:
 
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while the database answers, 503 when it does not; says nothing else to a stranger."""
+    """200 if the database responds, else 503. The response contains no other information."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""The first page of a connection."""
+"""The overview page of a connection."""
 
 from __future__ import annotations
 

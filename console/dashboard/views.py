@@ -1,4 +1,4 @@
-"""The first page of a connection: the fleet in numbers, what is at work, what happened lately."""
+"""The overview page of a connection: device numbers, jobs, recent changes, newest products and packages."""
 
 from __future__ import annotations
 
@@ -24,54 +24,54 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Shortcut:
-    """Something that people come to do: offered to those whose role allows the operation."""
+    """A button for a frequent task, shown to users whose role allows the operation."""
 
     label: Any
     icon: str
     name: str
     operation: str
-    top: bool = False  # for the whole account: not for those whose access is limited
+    account_wide: bool = False  # not shown to members with a limited access scope
 
 
 SHORTCUTS = (
     Shortcut(
         _("Register devices from a file"), "file-upload", "jobs:register", "BatchRegisterDeviceWithApplyId"
     ),
-    Shortcut(_("New product"), "packages", "products:create", "CreateProduct"),
-    Shortcut(_("New update package"), "package", "ota:create-package", "CreateOTAFirmware"),
-    Shortcut(_("New group"), "hierarchy-2", "groups:create", "CreateDeviceGroup", top=True),
+    Shortcut(_("Create product"), "packages", "products:create", "CreateProduct"),
+    Shortcut(_("Create update package"), "package", "ota:create-package", "CreateOTAFirmware"),
+    Shortcut(_("Create group"), "hierarchy-2", "groups:create", "CreateDeviceGroup", account_wide=True),
 )
 
 
 @require_safe
 def home(request: CloudRequest) -> HttpResponse:
-    """The page. 3 calls at once; a part that fails says so in its place."""
+    """The overview page. Makes up to 3 parallel calls. A part that fails shows its error in its place."""
     overview = api.overview(request.gateway)
     jobs = jobs_of(request.gateway).select_related("created_by")
     context = {
         "overview": overview,
-        "fleet": _good(overview.fleet),
-        "products": _good(overview.products),
-        "packages": _good(overview.packages),
+        "fleet": _value_or_none(overview.fleet),
+        "products": _value_or_none(overview.products),
+        "packages": _value_or_none(overview.packages),
         "jobs": [(job, kinds.get(job.kind).title(job)) for job in jobs[:SHOWN]],
-        "records": _records(request),
-        "whole_trail": request.membership.has_level(Area.AUDIT, Level.READ),
+        "records": _read_records(request),
+        "may_read_audit": request.membership.has_level(Area.AUDIT, Level.READ),
         "shortcuts": [
             (shortcut, curl(request, shortcut.name))
             for shortcut in SHORTCUTS
             if request.gateway.allows(shortcut.operation)
-            and not (shortcut.top and request.gateway.limits is not None)
+            and not (shortcut.account_wide and request.gateway.limits is not None)
         ],
     }
     return render(request, "dashboard/home.html", context)
 
 
-def _good(part: Any) -> Any:
+def _value_or_none(part: Any) -> Any:
     return None if isinstance(part, Exception) else part
 
 
-def _records(request: CloudRequest) -> Sequence[AuditRecord]:
-    """The latest changes on this connection: everybody's for those who may read the trail, else the person's own."""
+def _read_records(request: CloudRequest) -> Sequence[AuditRecord]:
+    """The latest changes on this connection: all of them for members who may read the audit trail, else only the user's own."""
     records = AuditRecord.objects.for_team(request.team).filter(connection=request.connection.slug)
     if not request.membership.has_level(Area.AUDIT, Level.READ):
         records = records.filter(actor=request.membership.user)

@@ -191,7 +191,7 @@ def count_devices(gateway: Gateway, wanted: DeviceFilter, *, fresh: bool = False
 def search(gateway: Gateway, text: str) -> Found:
     """Search all products for a device, in 2 calls; for a member whose access is limited, in 2 for each product and group
     of theirs. `text` must be `sql.searchable`."""
-    bounds = gateway.bounds()
+    bounds = gateway.search_bounds()
     statements = [sql.named_or_id(text, within) for within in bounds]
     if sql.can_begin(text):
         statements += [sql.Where(text=text, within=within).rows(0, PAGE) for within in bounds]
@@ -221,12 +221,12 @@ def every_device(
     if not wanted.text:
         if wanted.status:
             pages, items = (
-                gateway.pages("QueryDeviceByStatus", PageSize=PAGE, **_status_params(wanted)),
+                gateway.read_pages("QueryDeviceByStatus", PageSize=PAGE, **_status_params(wanted)),
                 "SimpleDeviceInfo",
             )
         else:
             pages, items = (
-                gateway.pages("QueryDevice", PageSize=PAGE, ProductKey=wanted.product_key),
+                gateway.read_pages("QueryDevice", PageSize=PAGE, ProductKey=wanted.product_key),
                 "DeviceInfo",
             )
         for answer in pages:
@@ -407,7 +407,7 @@ ACTIONS = {"enable": "EnableThing", "disable": "DisableThing", "delete": "Delete
 
 def act_on(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
     """Do one of ACTIONS to devices, (product key, name) each; one that fails does not stop the others."""
-    answers = gateway.each(ACTIONS[action], [params_of(*device) for device in devices])
+    answers = gateway.call_each(ACTIONS[action], [params_of(*device) for device in devices])
     return [
         Outcome(product_key, name, answer if isinstance(answer, CloudError) else None)
         for (product_key, name), answer in zip(devices, answers, strict=True)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.access.pages.audit import audit_menu_items
 from console.cloud.errors import CloudError, InvalidParameter, LimitExceeded, NotFound
-from console.connections.approval import holds_back
+from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.devices import api, forms, tables
@@ -280,7 +280,7 @@ def delete(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         "submit": _("Delete device"),
         "crumbs": _crumbs(request, (product_key, name)),
         "cancel": curl(request, "devices:detail", product_key, name),
-        "needs_approval": holds_back(request.gateway, "DeleteDevice", api.params_of(product_key, name)),
+        "needs_approval": needs_approval(request.gateway, "DeleteDevice", api.params_of(product_key, name)),
         "consequences": [
             _("its secret: the device cannot connect any longer"),
             _("its tags, its place in groups and in the topology of its gateway"),

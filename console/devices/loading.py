@@ -95,7 +95,7 @@ def _from_file(work: Work) -> Next:
         sheet.is_name,
         params.get("chosen"),
         params.get("headless"),
-        settings.JOBS_MOST_ROWS,
+        settings.JOBS_MAX_ROWS,
     )
     found = sheet.lines(tables.records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
@@ -115,8 +115,8 @@ def _from_file(work: Work) -> Next:
             length = sum(sum(map(len, line.cells)) + len(line.cells) + 1 for line in batch) * wide
             loader = _Loader(work, _size(params["size"] * len(batch) // max(length, 1)))
         loader.load(batch)
-        if loader.rows > settings.JOBS_MOST_ROWS:
-            raise tables.too_many(settings.JOBS_MOST_ROWS)
+        if loader.rows > settings.JOBS_MAX_ROWS:
+            raise tables.too_many(settings.JOBS_MAX_ROWS)
     if loader is None:
         raise Unusable(gettext_noop("There is a header, but no device under it."))
     return loader.finished({"layout": layout.as_dict(), "blank": blank})

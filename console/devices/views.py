@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
-from console.connections.approval import holds_back
+from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form, status_of
 from console.connections.gateway import Gateway, OutOfScope
 from console.connections.http import CloudRequest
-from console.connections.once import AlreadySent, new_token, once, outcome_unknown
+from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.devices import api, forms, sql
 from console.devices.records import Device, DeviceFilter, DevicePage, Secrets, split_key
 from console.devices.tables import LABELS, device_table, product_table
@@ -72,7 +72,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     if limits is not None and asked and not wanted.product_key and not context["bad_text"]:
         context["bad_text"] = _(
             "Your access here is limited to %(limits)s. Choose a product to search in."
-        ) % {"limits": limits.words}
+        ) % {"limits": limits.summary}
     if not asked and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)
@@ -228,7 +228,7 @@ def many(request: CloudRequest, action: str) -> HttpResponse:
             "This can be done to 1 to %(most)d devices at a time. Tick them on a page of the list."
         ) % {"most": MANY}
         return render(request, "devices/many.html", context, status=422)
-    context["needs_approval"] = action == "delete" and holds_back(
+    context["needs_approval"] = action == "delete" and needs_approval(
         request.gateway, api.ACTIONS[action], *[api.params_of(*split_key(key)) for key in keys]
     )
     sent = request.POST.get("confirmed") == "1"
@@ -315,12 +315,12 @@ def create(request: CloudRequest) -> HttpResponse:
             return f"{made.product_key}/{made.name}"
 
         try:
-            once(request, values["token"] or new_token(), make)
-        except AlreadySent as earlier:
+            submit_once(request, values["token"] or new_token(), make)
+        except AlreadySubmitted as earlier:
             return _registered_before(request, earlier.result)
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
-            if outcome_unknown(raised):
+            if is_outcome_unknown(raised):
                 form.data = request.POST.copy()
                 form.data["token"] = new_token()
         else:

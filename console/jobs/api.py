@@ -20,7 +20,7 @@ class Product:
 
 def products(gateway: Gateway, most_calls: int = 3) -> Iterator[Product]:
     """The products to choose from, newest first. QueryProductList, 200 a call; of more than 600 the first."""
-    for number, page in enumerate(gateway.pages("QueryProductList", PageSize=200), start=1):
+    for number, page in enumerate(gateway.read_pages("QueryProductList", PageSize=200), start=1):
         for item in dig(page, "Data.List.ProductInfo[]"):
             yield Product(
                 name_in(item, "ProductKey"),

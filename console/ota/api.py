@@ -133,10 +133,10 @@ def create_package(gateway: Gateway, new: NewPackage, file: IO[bytes], suffix: s
     """Bring the file to the store and make a package of it: returns the package's id.
 
     The file goes where the platform says, in pieces; its size and MD5 go with the package. Nothing exists until the last
-    call: a file without a package is swept by the platform within the hour. Raises also what `clients.bring` raises.
+    call: a file without a package is swept by the platform within the hour. Raises also what `clients.upload_file` raises.
     """
     upload = gateway.call(UPLOAD, target=new.name, FileSuffix=suffix).get("Data") or {}
-    stored = clients.bring(gateway.connection, upload, file)
+    stored = clients.upload_file(gateway.connection, upload, file)
     answer = gateway.call(
         CREATE_PACKAGE,
         target=new.name,
@@ -308,7 +308,7 @@ def create_static_job(
     answer = gateway.call(
         CREATE_STATIC,
         target=package.name,
-        listed=listed,
+        listed_names=listed,
         FirmwareId=package.id,
         ProductKey=package.product_key,
         TargetSelection=aim.selection,
@@ -328,9 +328,11 @@ def create_static_job(
 def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
     """Bring a file of names, one a line (10,000 and 5 MB at most), to the store: the address that a batch takes it from.
 
-    Raises also what `clients.bring` raises."""
+    Raises also what `clients.upload_file` raises."""
     upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
-    clients.bring(gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode()))
+    clients.upload_file(
+        gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode())
+    )
     return str(upload.get("FileUrl", ""))
 
 

@@ -221,7 +221,7 @@ def _look_through(gateway: Gateway, wanted: ProductFilter, fresh: bool) -> tuple
 def every_product(gateway: Gateway, wanted: ProductFilter | None = None) -> Iterator[Product]:
     """All products that match, newest first, read page by page as they are taken."""
     wanted = wanted or ProductFilter()
-    for answer in gateway.pages("QueryProductList", PageSize=LIST_PAGE, **_asked(wanted)):
+    for answer in gateway.read_pages("QueryProductList", PageSize=LIST_PAGE, **_asked(wanted)):
         yield from filter(wanted.matches, _products(answer))
 
 
@@ -333,7 +333,7 @@ def publish_many(
 ) -> list[CloudError | None]:
     """Publish several products, or take that back; an error in the place of each that failed."""
     name = "CancelReleaseProduct" if take_back else "ReleaseProduct"
-    answers = gateway.each(name, [{"ProductKey": key} for key in keys])
+    answers = gateway.call_each(name, [{"ProductKey": key} for key in keys])
     return [answer if isinstance(answer, CloudError) else None for answer in answers]
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.access.pages.audit import audit_menu_items
 from console.cloud.errors import CloudError, NotFound
-from console.connections.approval import holds_back
+from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.products import api, forms
@@ -243,7 +243,7 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
         "blocked": _reasons_against(found),
         "may_unpublish": request.gateway.allows("CancelReleaseProduct"),
         "consequences": consequences(key),
-        "needs_approval": holds_back(request.gateway, "DeleteProduct", {"ProductKey": key}),
+        "needs_approval": needs_approval(request.gateway, "DeleteProduct", {"ProductKey": key}),
     }
     return render(request, "products/delete.html", context, status=422 if form.is_bound else 200)
 

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class QuickstartConfig(AppConfig):
-    """A running console with everything it needs, on one machine, by one command."""
+    """The quickstart command: starts the console and everything it needs on one machine."""
 
     name = "console.quickstart"
     label = "quickstart"

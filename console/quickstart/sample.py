@@ -1,4 +1,4 @@
-"""The people and the connection of a fresh quickstart."""
+"""The sample teams, users and connections of quickstart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.access.models import Membership, Team, User
 from console.connections.models import Connection
 
 ADMIN = "admin@demo.example"
-# One person a role, so that each can be tried, and a stranger from another team.
+# One user for each role, and a user of another team.
 PEOPLE = (
     (ADMIN, "Demo Administrator", "demo", "owner"),
     ("operator@demo.example", "Demo Operator", "demo", "operator"),
@@ -26,31 +26,31 @@ TEAMS = {"demo": "Demo Energy", "other": "Other Company"}
 
 @dataclass(frozen=True)
 class SignIn:
-    """What the terminal prints: the administrator's address, and the password where it is still the one set here."""
+    """The administrator's email address, and the password unless it was changed."""
 
     email: str
     password: str | None
 
 
 @transaction.atomic
-def provide(folder: Path, endpoint: str, keys: Mapping[str, str], password: str | None) -> SignIn:
-    """Make the sample teams, people and sandbox connections where they are missing, and point the latter at `endpoint`.
+def create_sample(folder: Path, endpoint: str, keys: Mapping[str, str], password: str | None) -> SignIn:
+    """Create the sample teams, users and sandbox connections if missing, and set the endpoint of the connections.
 
-    `keys` holds the sandbox's key pairs, one for each team of TEAMS in order: each team has a cloud account of its own.
+    `keys`: AccessKey IDs and secrets of the sandbox, one pair for each team of TEAMS, in order. Each team has its own account.
 
-    Safe to repeat: what people changed stays, but for the administrator's password when `password` is given. The first
-    password is made here and kept in `folder` (0600), so that a later start can print it again.
+    Safe to repeat: changes by users are kept, except the administrator's password if `password` is given. The initial password
+    is generated here and stored in `folder` (mode 0600), so that a later start can print it again.
     """
-    kept = folder / "admin_password"
-    if password is None and not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(12))
-    first = password or kept.read_text().strip()
+    path = folder / "admin_password"
+    if password is None and not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(12))
+    initial = password or path.read_text().strip()
     for email, name, slug, role in PEOPLE:
         team, _ = Team.objects.get_or_create(slug=slug, defaults={"name": TEAMS[slug]})
         user = User.objects.filter(email=email).first()
         if user is None:
-            user = User.objects.create_user(email, first, name=name)
+            user = User.objects.create_user(email, initial, name=name)
             Membership.objects.create(team=team, user=user, role_slug=role)
         elif password and email == ADMIN and not user.check_password(password):
             user.set_password(password)
@@ -64,4 +64,4 @@ def provide(folder: Path, endpoint: str, keys: Mapping[str, str], password: str 
             create_defaults={"name": "Sandbox", **connect},
         )
     admin = User.objects.get(email=ADMIN)
-    return SignIn(ADMIN, first if admin.check_password(first) else None)
+    return SignIn(ADMIN, initial if admin.check_password(initial) else None)

@@ -222,7 +222,7 @@ class Shell:
     def limits(self) -> str:
         """The user's access scope in this connection in words; "" if it is not limited."""
         limits = getattr(getattr(self.request, "gateway", None), "limits", None)
-        return str(limits.words) if limits is not None else ""
+        return str(limits.summary) if limits is not None else ""
 
     @cached_property
     def connections(self) -> list[Place]:

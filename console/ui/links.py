@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 def shown_connection(request: HttpRequest) -> Any:
     """The page's connection; on team pages the connection that the user came from; or None."""
-    return getattr(request, "connection", None) or getattr(request, "came_from", None) or None
+    return getattr(request, "connection", None) or getattr(request, "last_connection", None) or None
 
 
 def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:

@@ -107,7 +107,7 @@ def test_a_connection_edit_records_its_fields_but_only_the_fact_that_a_secret_ch
         "endpoint": "http://emulator.test",
         "access_key_id": KEY_ID,
         "access_key_secret": "another-secret",
-        "untested": "on",
+        "skip_test": "on",
     }
     sign_in("owner").post("/acme/-/connections/sandbox/edit/", form)
     assert Connection.objects.get(pk=org.connection.pk).name == "Plant 2"

@@ -250,8 +250,8 @@ def test_the_gateway_reveals_nothing_without_confirmation(populated: PopulatedTe
     with pytest.raises(ReauthenticationNeeded):
         gateway.call("QueryProduct", reveal=True, ProductKey=key)
     with pytest.raises(ReauthenticationNeeded):
-        next(gateway.pages("QueryDevice", reveal=True, ProductKey=key))
-    assert gateway.calls == 0
+        next(gateway.read_pages("QueryDevice", reveal=True, ProductKey=key))
+    assert gateway.call_count == 0
     assert gateway.call("QueryProduct", ProductKey=key)["Data"]["ProductSecret"] == "••••••"
 
 

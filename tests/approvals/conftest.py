@@ -1,4 +1,4 @@
-"""Requests in a test: the rules of the team, the people, and a worker that comes when it is told to."""
+"""Fixtures for approval requests: rules of the team, products, devices and requests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ REASON = "The trial is over"
 
 
 @pytest.fixture
-def rules(org: Organization) -> Callable[..., None]:
-    """Sets what the team asks a second person for."""
+def set_rules(org: Organization) -> Callable[..., None]:
+    """Sets the approval rules of the team."""
 
-    def set_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
+    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
         org.team.approve_product_deletion = product
         org.team.approve_batch_over, org.team.approve_deletion_over = batch, deletion
         org.team.save()
 
-    return set_rules
+    return save_rules
 
 
 @pytest.fixture
@@ -46,44 +46,46 @@ def devices(org: Organization, product: str) -> list[str]:
 
 
 @pytest.fixture
-def prepared(org: Organization) -> Callable[..., ApprovalRequest]:
-    """A draft of a request for writes that a rule covers, by the member of a role; `many` as of Gateway.each."""
+def prepare_request(org: Organization) -> Callable[..., ApprovalRequest]:
+    """Creates a draft request of a role's member for writes that a rule covers; `many` as in Gateway.call_each."""
 
     def make(operation: str, many: Sequence[dict[str, Any]], role: str = "operator") -> ApprovalRequest:
         gateway = org.gateway(role)
         with pytest.raises(ApprovalNeeded) as raised:
-            gateway.each(operation, many)
-        return actions.prepare(raised.value)
+            gateway.call_each(operation, many)
+        return actions.prepare_request(raised.value)
 
     return make
 
 
 @pytest.fixture
-def asked(org: Organization, prepared: Callable[..., ApprovalRequest]) -> Callable[..., ApprovalRequest]:
-    """A request that waits."""
+def submit_request(
+    org: Organization, prepare_request: Callable[..., ApprovalRequest]
+) -> Callable[..., ApprovalRequest]:
+    """Creates a pending request."""
 
     def make(operation: str, many: Sequence[dict[str, Any]], role: str = "operator") -> ApprovalRequest:
-        return actions.ask(prepared(operation, many, role), org.gateway(role), REASON)
+        return actions.request_approval(prepare_request(operation, many, role), org.gateway(role), REASON)
 
     return make
 
 
 @pytest.fixture
-def of_product(
-    asked: Callable[..., ApprovalRequest], rules: Callable[..., None], product: str
+def product_request(
+    submit_request: Callable[..., ApprovalRequest], set_rules: Callable[..., None], product: str
 ) -> ApprovalRequest:
-    """The operator's request to delete the product, which waits."""
-    rules(product=True)
-    return asked("DeleteProduct", [{"ProductKey": product}])
+    """The operator's pending request to delete the product."""
+    set_rules(product=True)
+    return submit_request("DeleteProduct", [{"ProductKey": product}])
 
 
-def there(org: Organization, product: str) -> list[str]:
-    """The names of the product's devices that are still there, in order."""
+def list_device_names(org: Organization, product: str) -> list[str]:
+    """The names of the product's devices, sorted."""
     answer = org.gateway().call("QueryDevice", fresh=True, ProductKey=product, PageSize=50)
     return sorted(device["DeviceName"] for device in answer["Data"]["DeviceInfo"])
 
 
-def exists(org: Organization, product: str) -> bool:
-    """Whether the product is still there."""
-    listed = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
-    return product in [found["ProductKey"] for found in listed["Data"]["List"]["ProductInfo"]]
+def product_exists(org: Organization, product: str) -> bool:
+    """Whether the product exists."""
+    answer = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
+    return product in [item["ProductKey"] for item in answer["Data"]["List"]["ProductInfo"]]

@@ -1,4 +1,4 @@
-"""Two people at the same moment, each on a connection of their own: one decides, and it is done once."""
+"""Simultaneous actions of several users, each with their own database connection: one takes effect, once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
-from tests.approvals.conftest import REASON, there
+from tests.approvals.conftest import REASON, list_device_names
 from tests.jobs.test_at_once import at_once
 
 pytestmark = [
@@ -16,60 +16,64 @@ pytestmark = [
 ]
 
 
-def told(act):
-    """Whether an act succeeded, or came too late."""
+def succeeds(action):
+    """A function that runs an action and returns whether it succeeded."""
 
-    def tried() -> bool:
+    def run() -> bool:
         try:
-            act()
+            action()
         except (actions.TooLate, ApprovalNeeded):
             return False
         return True
 
-    return tried
+    return run
 
 
-def test_approved_by_two_at_once_it_is_done_once(org, of_product, drain):
+def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, drain):
     gateways = [org.gateway("owner"), org.gateway("administrator")]
-    found = at_once(
-        *(told(lambda g=g: actions.approve(of_product, g, seen=of_product.digest)) for g in gateways)
+    results = at_once(
+        *(
+            succeeds(lambda g=g: actions.approve(product_request, g, seen=product_request.digest))
+            for g in gateways
+        )
     )
-    assert sorted(found) == [False, True]
+    assert sorted(results) == [False, True]
     assert ApprovalCall.objects.count() == 1
     drain(Job.objects.get())
 
 
-def test_approved_and_refused_and_withdrawn_at_once_one_counts(org, of_product):
-    found = at_once(
-        told(lambda: actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)),
-        told(lambda: actions.refuse(of_product, org.gateway("administrator"), reason="no")),
-        told(lambda: actions.withdraw(of_product, org.gateway("operator"))),
+def test_of_simultaneous_approval_refusal_and_withdrawal_one_takes_effect(org, product_request):
+    results = at_once(
+        succeeds(lambda: actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)),
+        succeeds(lambda: actions.refuse(product_request, org.gateway("administrator"), reason="no")),
+        succeeds(lambda: actions.withdraw(product_request, org.gateway("operator"))),
     )
-    assert sorted(found) == [False, False, True]
-    of_product.refresh_from_db()
-    assert Job.objects.count() == (of_product.state == ApprovalRequest.State.APPROVED)
+    assert sorted(results) == [False, False, True]
+    product_request.refresh_from_db()
+    assert Job.objects.count() == (product_request.state == ApprovalRequest.State.APPROVED)
 
 
-def test_the_same_asked_by_two_at_once_is_one_request(org, rules, prepared, product):
-    rules(product=True)
+def test_identical_simultaneous_requests_become_one(org, set_rules, prepare_request, product):
+    set_rules(product=True)
     drafts = {
-        role: prepared("DeleteProduct", [{"ProductKey": product}], role) for role in ("operator", "owner")
+        role: prepare_request("DeleteProduct", [{"ProductKey": product}], role)
+        for role in ("operator", "owner")
     }
-    found = at_once(
+    results = at_once(
         *(
-            lambda role=role, draft=draft: actions.ask(draft, org.gateway(role), REASON).pk
+            lambda role=role, draft=draft: actions.request_approval(draft, org.gateway(role), REASON).pk
             for role, draft in drafts.items()
         )
     )
-    assert len(set(found)) == 1
+    assert len(set(results)) == 1
     assert ApprovalRequest.objects.filter(state="waiting").count() == 1
 
 
-def test_deletions_side_by_side_are_counted_one_after_another(org, rules, product, devices):
-    rules(deletion=3)
+def test_simultaneous_deletions_are_counted_one_after_another(org, set_rules, product, devices):
+    set_rules(deletion=3)
 
     def delete(name):
-        return told(lambda: org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name))
+        return succeeds(lambda: org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name))
 
     assert sum(at_once(*map(delete, devices[:8]))) == 3
-    assert len(there(org, product)) == len(devices) - 3
+    assert len(list_device_names(org, product)) == len(devices) - 3

@@ -1,4 +1,4 @@
-"""Asking, deciding, withdrawing, expiring: who may, once, in time, and on what was shown."""
+"""Requesting, deciding, withdrawing, expiring: who may, once, in time, and only for the shown calls."""
 
 from __future__ import annotations
 
@@ -12,232 +12,239 @@ from django.utils import timezone
 
 from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.approvals import actions, inbox, tasks
-from console.approvals.models import Altered, ApprovalCall, ApprovalRequest
+from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from console.jobs.models import Job
-from tests.approvals.conftest import REASON, exists
+from tests.approvals.conftest import REASON, product_exists
 
 State = ApprovalRequest.State
 
 
-def state(request: ApprovalRequest) -> str:
+def read_state(request: ApprovalRequest) -> str:
     request.refresh_from_db()
     return request.state
 
 
-def records(operation: str) -> list[str]:
+def read_outcomes(operation: str) -> list[str]:
     return list(AuditRecord.objects.filter(operation=operation).values_list("outcome", flat=True))
 
 
-def test_a_request_waits_as_long_as_the_team_says_and_is_recorded(org, of_product):
-    assert state(of_product) == State.WAITING
-    wait = of_product.expires_at - of_product.asked_at
+def test_a_request_expires_after_the_team_setting_and_is_recorded(org, product_request):
+    assert read_state(product_request) == State.WAITING
+    wait = product_request.expires_at - product_request.asked_at
     assert wait == timedelta(hours=org.team.approval_hours)
     (record,) = AuditRecord.objects.filter(operation="approval.request")
     assert (record.outcome, record.actor) == ("done", org.members["operator"])
     assert record.parameters["reason"] == REASON
-    assert record.parameters["digest"] == of_product.digest
+    assert record.parameters["digest"] == product_request.digest
 
 
-def test_what_was_asked_is_not_readable_in_the_database(of_product, product):
+def test_the_calls_of_a_request_are_encrypted_in_the_database(product_request, product):
     with connection.cursor() as cursor:
         cursor.execute("SELECT calls FROM approvals_approvalrequest")
         ((stored,),) = cursor.fetchall()
     assert product not in stored
-    assert of_product.planned[0].params == {"ProductKey": product}
+    assert product_request.planned_calls[0].params == {"ProductKey": product}
 
 
 @pytest.mark.parametrize("role", ["operator", "owner", "administrator"])
-def test_nobody_approves_what_they_asked_for_themselves_not_even_an_owner(org, rules, asked, product, role):
-    rules(product=True)
-    request = asked("DeleteProduct", [{"ProductKey": product}], role)
+def test_nobody_can_approve_their_own_request_not_even_an_owner(
+    org, set_rules, submit_request, product, role
+):
+    set_rules(product=True)
+    request = submit_request("DeleteProduct", [{"ProductKey": product}], role)
     gateway = org.gateway(role)
-    assert actions.hindrance(request, gateway)
+    assert actions.find_obstacle(request, gateway)
     with pytest.raises(PermissionDenied):
         actions.approve(request, gateway, seen=request.digest)
     with pytest.raises(PermissionDenied):
         actions.refuse(request, gateway, reason="no")
-    assert state(request) == State.WAITING
-    assert records("approval.approve") == ["refused"]
+    assert read_state(request) == State.WAITING
+    assert read_outcomes("approval.approve") == ["refused"]
 
 
-def token_of(org, user: User, role: str, maker: User) -> ApiToken:
+def create_token(org, user: User, role: str, creator: User) -> ApiToken:
     return ApiToken.objects.create(
         team=org.team,
         user=user,
         name="ci",
-        digest=f"{user.pk}-{maker.pk}",
+        digest=f"{user.pk}-{creator.pk}",
         hint="fd_x",
         role_slug=role,
-        created_by=maker,
+        created_by=creator,
         expires_at=timezone.now() + timedelta(days=1),
     )
 
 
-def acting(org, token: ApiToken) -> Gateway:
+def gateway_of_token(org, token: ApiToken) -> Gateway:
     membership = Membership.objects.get(team=org.team, user=token.user).limit_to_token(token)
     return Gateway(actor=token.user, membership=membership, connection=org.connection)
 
 
 @pytest.fixture
 def service(org) -> User:
-    """An account made for a token of the team."""
+    """A service account for a token of the team."""
     user = User.objects.create_user("x@service.invalid", None, name="ci", is_service=True)
     Membership.objects.create(team=org.team, user=user, role_slug="administrator")
     return user
 
 
-def test_no_program_decides_whoever_made_its_token(org, of_product, service):
+def test_no_api_token_can_decide(org, product_request, service):
     owner, operator = org.members["owner"], org.members["operator"]
     for token in (
-        token_of(org, owner, "owner", owner),
-        token_of(org, operator, "operator", operator),
-        token_of(org, service, "administrator", owner),
+        create_token(org, owner, "owner", owner),
+        create_token(org, operator, "operator", operator),
+        create_token(org, service, "administrator", owner),
     ):
         with pytest.raises(PermissionDenied):
-            actions.approve(of_product, acting(org, token), seen=of_product.digest)
-    assert state(of_product) == State.WAITING
+            actions.approve(product_request, gateway_of_token(org, token), seen=product_request.digest)
+    assert read_state(product_request) == State.WAITING
 
 
-def test_who_made_the_token_that_asked_does_not_decide_and_another_does(org, rules, product, service):
-    rules(product=True)
-    gateway = acting(org, token_of(org, service, "administrator", org.members["owner"]))
+def test_the_creator_of_the_requesting_token_cannot_decide_and_another_member_can(
+    org, set_rules, product, service
+):
+    set_rules(product=True)
+    gateway = gateway_of_token(org, create_token(org, service, "administrator", org.members["owner"]))
     with pytest.raises(ApprovalNeeded) as raised:
         gateway.call("DeleteProduct", ProductKey=product)
-    request = actions.ask(actions.prepare(raised.value), gateway, REASON)
+    request = actions.request_approval(actions.prepare_request(raised.value), gateway, REASON)
     with pytest.raises(PermissionDenied):
         actions.approve(request, org.gateway("owner"), seen=request.digest)
-    assert list(inbox.waiting_for(org.gateway("owner").membership)) == []
-    assert list(inbox.waiting_for(org.gateway("administrator").membership)) == [request]
+    assert list(inbox.requests_to_decide(org.gateway("owner").membership)) == []
+    assert list(inbox.requests_to_decide(org.gateway("administrator").membership)) == [request]
     actions.approve(request, org.gateway("administrator"), seen=request.digest)
-    assert state(request) == State.APPROVED
+    assert read_state(request) == State.APPROVED
 
 
 @pytest.mark.parametrize("role", ["viewer", "release-engineer"])
-def test_who_may_not_do_it_may_not_approve_it(org, of_product, role):
+def test_a_role_that_cannot_make_the_call_cannot_approve_it(org, product_request, role):
     with pytest.raises(PermissionDenied):
-        actions.approve(of_product, org.gateway(role), seen=of_product.digest)
-    assert state(of_product) == State.WAITING
+        actions.approve(product_request, org.gateway(role), seen=product_request.digest)
+    assert read_state(product_request) == State.WAITING
 
 
 @pytest.mark.parametrize("access_scope", [{"products": ["a1other"]}, {"groups": ["nowhere"]}])
-def test_who_does_not_reach_it_may_not_approve_it(org, of_product, access_scope):
+def test_a_member_without_the_product_in_scope_cannot_approve(org, product_request, access_scope):
     Membership.objects.filter(user=org.members["administrator"]).update(access_scope=access_scope)
     with pytest.raises(PermissionDenied):
-        actions.approve(of_product, org.gateway("administrator"), seen=of_product.digest)
-    assert of_product not in inbox.visible(org.gateway("administrator").membership)
-    assert state(of_product) == State.WAITING
+        actions.approve(product_request, org.gateway("administrator"), seen=product_request.digest)
+    assert product_request not in inbox.visible_requests(org.gateway("administrator").membership)
+    assert read_state(product_request) == State.WAITING
 
 
-def test_who_reaches_just_that_product_may(org, of_product, product):
+def test_a_member_with_only_that_product_in_scope_can_approve(org, product_request, product):
     Membership.objects.filter(user=org.members["administrator"]).update(access_scope={"products": [product]})
     gateway = org.gateway("administrator")
-    assert list(inbox.waiting_for(gateway.membership)) == [of_product]
-    actions.approve(of_product, gateway, seen=of_product.digest)
-    assert state(of_product) == State.APPROVED
+    assert list(inbox.requests_to_decide(gateway.membership)) == [product_request]
+    actions.approve(product_request, gateway, seen=product_request.digest)
+    assert read_state(product_request) == State.APPROVED
 
 
-def test_an_approval_counts_once_however_often_it_is_sent(org, of_product):
-    actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)
+def test_an_approval_takes_effect_once_however_often_it_is_sent(org, product_request):
+    actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     for role in ("owner", "administrator"):
         with pytest.raises(actions.TooLate):
-            actions.approve(of_product, org.gateway(role), seen=of_product.digest)
+            actions.approve(product_request, org.gateway(role), seen=product_request.digest)
     with pytest.raises(actions.TooLate):
-        actions.refuse(of_product, org.gateway("administrator"), reason="no")
+        actions.refuse(product_request, org.gateway("administrator"), reason="no")
     with pytest.raises(actions.TooLate):
-        actions.withdraw(of_product, org.gateway("operator"))
+        actions.withdraw(product_request, org.gateway("operator"))
     assert Job.objects.filter(kind="approvals.execute").count() == 1
     assert ApprovalCall.objects.count() == 1
 
 
-def test_a_refused_request_is_over(org, of_product, product):
-    actions.refuse(of_product, org.gateway("owner"), reason="Not this month")
-    assert state(of_product) == State.REFUSED
-    assert of_product.decision == "Not this month"
+def test_a_refused_request_is_closed(org, product_request, product):
+    actions.refuse(product_request, org.gateway("owner"), reason="Not this month")
+    assert read_state(product_request) == State.REFUSED
+    assert product_request.decision == "Not this month"
     with pytest.raises(actions.TooLate):
-        actions.approve(of_product, org.gateway("administrator"), seen=of_product.digest)
-    assert exists(org, product)
+        actions.approve(product_request, org.gateway("administrator"), seen=product_request.digest)
+    assert product_exists(org, product)
 
 
-def test_a_withdrawn_request_is_over_and_only_its_person_withdraws_it(org, of_product):
+def test_only_the_requester_can_withdraw_and_a_withdrawn_request_is_closed(org, product_request):
     with pytest.raises(PermissionDenied):
-        actions.withdraw(of_product, org.gateway("owner"))
-    actions.withdraw(of_product, org.gateway("operator"))
+        actions.withdraw(product_request, org.gateway("owner"))
+    actions.withdraw(product_request, org.gateway("operator"))
     with pytest.raises(actions.TooLate):
-        actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)
-    assert state(of_product) == State.WITHDRAWN
+        actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
+    assert read_state(product_request) == State.WITHDRAWN
 
 
-def test_nobody_decides_when_the_time_is_over_also_before_it_is_swept(org, of_product):
+def test_nobody_can_decide_on_an_expired_request_even_before_it_is_closed(org, product_request):
     ApprovalRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    of_product.refresh_from_db()
-    assert of_product.shown_state == State.EXPIRED
-    assert list(inbox.waiting_for(org.gateway("owner").membership)) == []
+    product_request.refresh_from_db()
+    assert product_request.shown_state == State.EXPIRED
+    assert list(inbox.requests_to_decide(org.gateway("owner").membership)) == []
     with pytest.raises(actions.TooLate):
-        actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)
+        actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     tasks.tidy()
     tasks.tidy()
-    assert state(of_product) == State.EXPIRED
-    assert records("approval.expire") == ["done"]
+    assert read_state(product_request) == State.EXPIRED
+    assert read_outcomes("approval.expire") == ["done"]
 
 
-def test_calls_that_were_altered_in_the_database_are_not_done(org, of_product, product):
+def test_calls_that_were_modified_in_the_database_are_not_sent(org, product_request, product):
     other = json.dumps([{"operation": "DeleteProduct", "params": {"ProductKey": "a1another"}}])
     ApprovalRequest.objects.update(calls=other)
-    of_product.refresh_from_db()
-    with pytest.raises(Altered):
-        actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)
-    assert state(of_product) == State.WAITING
+    product_request.refresh_from_db()
+    with pytest.raises(RequestAltered):
+        actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
+    assert read_state(product_request) == State.WAITING
     assert Job.objects.count() == 0
 
 
-def test_only_what_was_shown_is_approved(org, of_product):
-    with pytest.raises(Altered):
-        actions.approve(of_product, org.gateway("owner"), seen="0" * 64)
-    assert state(of_product) == State.WAITING
+def test_only_the_shown_calls_can_be_approved(org, product_request):
+    with pytest.raises(RequestAltered):
+        actions.approve(product_request, org.gateway("owner"), seen="0" * 64)
+    assert read_state(product_request) == State.WAITING
 
 
-def test_the_same_asked_again_leads_to_the_one_that_waits(org, rules, of_product, prepared, product):
-    assert prepared("DeleteProduct", [{"ProductKey": product}]) == of_product
-    # Another person, who may then decide on it.
-    assert prepared("DeleteProduct", [{"ProductKey": product}], "owner") == of_product
+def test_an_identical_request_leads_to_the_pending_one(
+    org, set_rules, product_request, prepare_request, product
+):
+    assert prepare_request("DeleteProduct", [{"ProductKey": product}]) == product_request
+    # Another member, who may then decide on it.
+    assert prepare_request("DeleteProduct", [{"ProductKey": product}], "owner") == product_request
 
 
-def test_two_drafts_of_the_same_end_in_one_request(org, rules, prepared, product):
-    rules(product=True)
+def test_two_identical_drafts_become_one_request(org, set_rules, prepare_request, product):
+    set_rules(product=True)
     drafts = {
-        role: prepared("DeleteProduct", [{"ProductKey": product}], role) for role in ("operator", "owner")
+        role: prepare_request("DeleteProduct", [{"ProductKey": product}], role)
+        for role in ("operator", "owner")
     }
     assert len({draft.pk for draft in drafts.values()}) == 2
-    first = actions.ask(drafts["operator"], org.gateway("operator"), REASON)
-    assert actions.ask(drafts["owner"], org.gateway("owner"), REASON) == first
+    first = actions.request_approval(drafts["operator"], org.gateway("operator"), REASON)
+    assert actions.request_approval(drafts["owner"], org.gateway("owner"), REASON) == first
     assert ApprovalRequest.objects.count() == 1
 
 
-def test_nobody_asks_for_somebody_elses_draft_and_none_sees_it(org, rules, prepared, product):
-    rules(product=True)
-    draft = prepared("DeleteProduct", [{"ProductKey": product}])
+def test_nobody_else_can_submit_or_see_a_draft(org, set_rules, prepare_request, product):
+    set_rules(product=True)
+    draft = prepare_request("DeleteProduct", [{"ProductKey": product}])
     with pytest.raises(PermissionDenied):
-        actions.ask(draft, org.gateway("owner"), REASON)
-    assert list(inbox.visible(org.gateway("owner").membership)) == []
+        actions.request_approval(draft, org.gateway("owner"), REASON)
+    assert list(inbox.visible_requests(org.gateway("owner").membership)) == []
 
 
-def test_a_draft_that_nobody_asked_for_is_swept_after_a_day(rules, prepared, product):
-    rules(product=True)
-    draft = prepared("DeleteProduct", [{"ProductKey": product}])
+def test_an_unsubmitted_draft_is_deleted_after_a_day(set_rules, prepare_request, product):
+    set_rules(product=True)
+    draft = prepare_request("DeleteProduct", [{"ProductKey": product}])
     tasks.tidy()
-    assert state(draft) == State.DRAFT
+    assert read_state(draft) == State.DRAFT
     ApprovalRequest.objects.update(created_at=timezone.now() - timedelta(days=2))
     tasks.tidy()
     assert not ApprovalRequest.objects.exists()
 
 
-def test_a_rule_that_is_switched_off_while_a_request_waits_changes_nothing_for_it(
-    org, rules, of_product, product, drain
+def test_switching_a_rule_off_does_not_change_pending_requests(
+    org, set_rules, product_request, product, drain
 ):
-    rules()
-    assert exists(org, product)
-    job = actions.approve(of_product, org.gateway("owner"), seen=of_product.digest)
+    set_rules()
+    assert product_exists(org, product)
+    job = actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     drain(job)
-    assert not exists(org, product)
+    assert not product_exists(org, product)

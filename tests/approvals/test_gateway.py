@@ -1,4 +1,4 @@
-"""What the gateway holds back until a second person agrees, however it is asked for."""
+"""Which calls the gateway stops until they are approved, wherever they come from."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from console.connections.approval import (
     CREATE_DYNAMIC,
     CREATE_STATIC,
     CREATE_VERIFY,
-    RULES,
+    RULE_BY_OPERATION,
     Approval,
     ApprovalNeeded,
-    NotAsApproved,
-    Planned,
+    NotApproved,
+    PlannedCall,
     Rule,
 )
 from console.connections.gateway import PermissionRefused
 from console.connections.models import Connection, RecentDeletion
-from tests.approvals.conftest import exists, there
+from tests.approvals.conftest import list_device_names, product_exists
 
 
-def test_a_team_without_rules_asks_nobody(org, product, devices):
-    answers = org.gateway().each(
+def test_a_team_without_rules_needs_no_approvals(org, product, devices):
+    answers = org.gateway().call_each(
         "DeleteDevice", [{"ProductKey": product, "DeviceName": name} for name in devices]
     )
     assert all(isinstance(answer, dict) for answer in answers)
     org.gateway().call("DeleteProduct", ProductKey=product)
-    assert not exists(org, product)
+    assert not product_exists(org, product)
 
 
 @pytest.mark.parametrize("role", ["operator", "administrator", "owner"])
-def test_deleting_a_product_is_held_back_from_everybody_and_nothing_is_sent(org, rules, product, role):
-    rules(product=True)
+def test_deleting_a_product_needs_approval_for_every_role_and_nothing_is_sent(org, set_rules, product, role):
+    set_rules(product=True)
     before = AuditRecord.objects.count()
     with pytest.raises(ApprovalNeeded) as raised:
         org.gateway(role).call("DeleteProduct", ProductKey=product)
     assert raised.value.rule is Rule.PRODUCT
     assert AuditRecord.objects.count() == before
-    assert exists(org, product)
+    assert product_exists(org, product)
 
 
-def test_a_role_that_may_not_do_it_is_refused_and_not_led_to_a_request(org, rules, product):
-    rules(product=True)
+def test_a_role_that_cannot_delete_is_refused_without_a_request(org, set_rules, product):
+    set_rules(product=True)
     with pytest.raises(PermissionRefused):
         org.gateway("viewer").call("DeleteProduct", ProductKey=product)
 
 
-def test_every_operation_that_destroys_is_decided_on():
-    """A new one must be put here, and into RULES if the team's rules should cover it."""
-    one_at_a_time = {
+def test_every_deleting_operation_is_classified():
+    """Add a new operation here, or to RULE_BY_OPERATION if the team's rules should cover it."""
+    without_rule = {
         "BatchClearEdgeInstanceDeviceConfig",
         "ClearEdgeInstanceDriverConfigs",
         "DeleteClientIds",
@@ -78,67 +78,69 @@ def test_every_operation_that_destroys_is_decided_on():
         "ResetConsumerGroupPosition",
         "ResetThing",
     }
-    destroying = {found.name for found in operations().values() if found.access is Access.DESTROY}
-    assert destroying - set(RULES) == one_at_a_time
-    making = {name for name in operations() if name.startswith("CreateOTA") and name.endswith("Job")}
-    assert making == {name for name, rule in RULES.items() if rule is Rule.BATCH}
-    assert {operations()[name].area for name in RULES} <= {area.value for area in Area}
+    deleting = {found.name for found in operations().values() if found.access is Access.DESTROY}
+    assert deleting - set(RULE_BY_OPERATION) == without_rule
+    creating = {name for name in operations() if name.startswith("CreateOTA") and name.endswith("Job")}
+    assert creating == {name for name, rule in RULE_BY_OPERATION.items() if rule is Rule.BATCH}
+    assert {operations()[name].area for name in RULE_BY_OPERATION} <= {area.value for area in Area}
 
 
 # -- deletions -------------------------------------------------------------------------------------------------------
 
 
-def named(product: str, names: list[str]) -> list[dict[str, str]]:
+def device_params(product: str, names: list[str]) -> list[dict[str, str]]:
     return [{"ProductKey": product, "DeviceName": name} for name in names]
 
 
-def test_more_devices_at_once_than_the_limit_wait_and_as_many_as_the_limit_do_not(
-    org, rules, product, devices
+def test_deleting_more_devices_than_the_limit_needs_approval_and_up_to_the_limit_does_not(
+    org, set_rules, product, devices
 ):
-    rules(deletion=5)
+    set_rules(deletion=5)
     with pytest.raises(ApprovalNeeded) as raised:
-        org.gateway().each("DeleteDevice", named(product, devices[:6]))
+        org.gateway().call_each("DeleteDevice", device_params(product, devices[:6]))
     assert raised.value.devices == 6
-    assert there(org, product) == devices
-    org.gateway().each("DeleteDevice", named(product, devices[:5]))
-    assert there(org, product) == devices[5:]
+    assert list_device_names(org, product) == devices
+    org.gateway().call_each("DeleteDevice", device_params(product, devices[:5]))
+    assert list_device_names(org, product) == devices[5:]
 
 
-def test_many_small_deletions_one_after_another_are_a_large_one(org, rules, product, devices):
-    rules(deletion=3)
+def test_many_small_deletions_count_as_a_large_one(org, set_rules, product, devices):
+    set_rules(deletion=3)
     for name in devices[:3]:
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
     with pytest.raises(ApprovalNeeded) as raised:
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
     assert [call.params["DeviceName"] for call in raised.value.calls] == [devices[3]]
-    assert there(org, product) == devices[3:]
-    # Another person's count is their own.
+    assert list_device_names(org, product) == devices[3:]
+    # Deletions of other users are counted separately.
     org.gateway("administrator").call("DeleteDevice", ProductKey=product, DeviceName=devices[4])
-    # Ten minutes later it is a new deletion.
+    # After ten minutes the count starts again.
     RecentDeletion.objects.update(at=timezone.now() - timedelta(minutes=11))
     org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
-    assert there(org, product) == devices[5:]
+    assert list_device_names(org, product) == devices[5:]
 
 
-def test_a_second_connection_to_the_same_account_is_no_way_round(org, rules, product, devices):
-    rules(deletion=3)
-    org.gateway().each("DeleteDevice", named(product, devices[:3]))
+def test_a_second_connection_to_the_same_account_does_not_bypass_the_limit(org, set_rules, product, devices):
+    set_rules(deletion=3)
+    org.gateway().call_each("DeleteDevice", device_params(product, devices[:3]))
     first = org.connection
     other = Connection.objects.create(
         team=org.team,
-        slug="again",
+        slug="restored",
         name="Again",
         endpoint=first.endpoint,
         access_key_id=first.access_key_id,
         access_key_secret=first.access_key_secret,
     )
     with pytest.raises(ApprovalNeeded):
-        replace(org, connection=other).gateway().each("DeleteDevice", named(product, devices[3:4]))
-    assert there(org, product) == devices[3:]
+        replace(org, connection=other).gateway().call_each(
+            "DeleteDevice", device_params(product, devices[3:4])
+        )
+    assert list_device_names(org, product) == devices[3:]
 
 
-def test_a_limit_of_none_at_all_holds_back_the_first(org, rules, product, devices):
-    rules(deletion=0)
+def test_with_a_limit_of_zero_the_first_deletion_needs_approval(org, set_rules, product, devices):
+    set_rules(deletion=0)
     with pytest.raises(ApprovalNeeded):
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[0])
 
@@ -148,12 +150,12 @@ def test_a_limit_of_none_at_all_holds_back_the_first(org, rules, product, device
 
 @pytest.fixture
 def package(org, product, devices):
-    """What a batch of the product is asked for with; whether the package exists the platform would say, later."""
+    """Parameters of a batch of the product. The package does not exist; only the platform would notice."""
     return {"ProductKey": product, "FirmwareId": "a-package"}
 
 
 @pytest.mark.parametrize(
-    ("operation", "params", "reached"),
+    ("operation", "params", "count"),
     [
         (CREATE_STATIC, {"TargetSelection": "ALL"}, 12),
         (CREATE_STATIC, {"TargetSelection": "ALL", "SrcVersion": ["1.0"]}, 12),
@@ -168,21 +170,23 @@ def package(org, product, devices):
         (CREATE_DYNAMIC, {"SrcVersion": ["1.0"]}, 12),
     ],
 )
-def test_a_batch_counts_the_most_devices_it_can_reach(org, rules, package, operation, params, reached):
-    rules(batch=reached - 1)
+def test_a_batch_counts_the_most_devices_that_it_can_affect(
+    org, set_rules, package, operation, params, count
+):
+    set_rules(batch=count - 1)
     with pytest.raises(ApprovalNeeded) as raised:
         org.gateway().call(operation, **package, **params)
-    assert raised.value.devices == reached
-    rules(batch=reached)
-    # A dynamic batch has no upper end: it always waits.
+    assert raised.value.devices == count
+    set_rules(batch=count)
+    # A dynamic batch has no upper limit: it always needs approval.
     expected = ApprovalNeeded if operation == CREATE_DYNAMIC else Exception
     with pytest.raises(expected) as raised:
         org.gateway().call(operation, **package, **params)
     assert isinstance(raised.value, ApprovalNeeded) == (operation == CREATE_DYNAMIC)
 
 
-def test_a_batch_whose_devices_the_role_may_not_count_waits(org, rules, package):
-    rules(batch=1000)
+def test_a_batch_whose_devices_the_role_cannot_count_needs_approval(org, set_rules, package):
+    set_rules(batch=1000)
     org.team.custom_roles.create(slug="updates-only", name="Updates only", levels={"ota": 3})
     membership = org.team.memberships.get(user=org.members["viewer"])
     membership.role_slug = "updates-only"
@@ -195,35 +199,35 @@ def test_a_batch_whose_devices_the_role_may_not_count_waits(org, rules, package)
 # -- an approval -----------------------------------------------------------------------------------------------------
 
 
-def approved(org, *calls: Planned):
+def approved_gateway(org, *calls: PlannedCall):
     return org.gateway("operator", approval=Approval(7, "owner@acme.test", calls))
 
 
-def test_an_approval_lets_a_call_through_once(org, rules, product, devices):
-    rules(deletion=0)
-    one = Planned("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
-    gateway = approved(org, one)
+def test_an_approval_allows_a_call_once(org, set_rules, product, devices):
+    set_rules(deletion=0)
+    one = PlannedCall("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
+    gateway = approved_gateway(org, one)
     gateway.call(one.operation, **one.params)
-    with pytest.raises(NotAsApproved):
+    with pytest.raises(NotApproved):
         gateway.call(one.operation, **one.params)
     record = AuditRecord.objects.get(operation="DeleteDevice")
     assert record.parameters["approved_by"] == "owner@acme.test"
     assert record.parameters["approval"] == 7
 
 
-def test_an_approval_lets_nothing_else_through_also_what_no_rule_covers(org, product, devices):
-    one = Planned("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
-    gateway = approved(org, one)
+def test_an_approval_allows_no_other_call_even_without_a_rule(org, product, devices):
+    one = PlannedCall("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0]})
+    gateway = approved_gateway(org, one)
     for operation, params in [
         ("DeleteDevice", {"ProductKey": product, "DeviceName": devices[1]}),
         ("DisableThing", {"ProductKey": product, "DeviceName": devices[0]}),
         ("DeleteDevice", {"ProductKey": product, "DeviceName": devices[0], "IotInstanceId": "iot-other"}),
     ]:
-        with pytest.raises(NotAsApproved):
+        with pytest.raises(NotApproved):
             gateway.call(operation, **params)
-    with pytest.raises(NotAsApproved):
-        gateway.each("DeleteDevice", named(product, devices[:2]))
-    assert there(org, product) == devices
+    with pytest.raises(NotApproved):
+        gateway.call_each("DeleteDevice", device_params(product, devices[:2]))
+    assert list_device_names(org, product) == devices
 
 
 VALUES = st.recursive(
@@ -238,15 +242,15 @@ VALUES = st.recursive(
     VALUES,
     st.lists(st.text(max_size=4)),
 )
-def test_what_is_kept_is_what_is_sent_and_any_other_call_is_another(params, changed, listed):
-    call = Planned("DeleteDevice", params, tuple(listed))
-    again = Planned.of(json.loads(json.dumps(call.kept)))
-    assert again.canonical == call.canonical
+def test_the_stored_form_equals_the_call_and_differs_from_other_calls(params, changed, listed_names):
+    call = PlannedCall("DeleteDevice", params, tuple(listed_names))
+    restored = PlannedCall.from_stored(json.loads(json.dumps(call.stored_form)))
+    assert restored.canonical == call.canonical
     sent = {name: value for name, value in params.items() if value is not None}
-    if listed:
+    if listed_names:
         sent.pop("DnListFileUrl", None)
-    assert again.params == sent
+    assert restored.params == sent
     for name in sent:
-        other = Planned("DeleteDevice", {**params, name: changed}, tuple(listed))
+        other = PlannedCall("DeleteDevice", {**params, name: changed}, tuple(listed_names))
         same = json.dumps(changed, sort_keys=True) == json.dumps(sent[name], sort_keys=True)
         assert (other.canonical == call.canonical) == same

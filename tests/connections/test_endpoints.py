@@ -1,4 +1,4 @@
-"""Which addresses the console calls: those of CLOUD_ENDPOINTS, asked at the form, at every call and at every upload."""
+"""The console calls only addresses of CLOUD_ENDPOINTS: checked in the form, at every call and at every upload."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from console.cloud.errors import BadAnswer, CloudError, InvalidParameter
 from console.connections import clients, endpoints
 from console.connections.models import Connection
 from tests.conftest import Organization
-from tests.connections.conftest import Watched
-from tests.connections.test_pages import ADD, EDIT, GOOD, TEST, UNCHANGED, said
+from tests.connections.conftest import RecordingTransport
+from tests.connections.test_pages import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors
 from tests.console_process import CHECKOUT
 
 SignIn = Callable[[str], Client]
@@ -36,9 +36,9 @@ LIST = [
 ]
 
 
-def allowed(endpoint: str) -> bool:
+def is_allowed(endpoint: str) -> bool:
     try:
-        endpoints.demand(endpoint, "cn-shanghai")
+        endpoints.check_endpoint(endpoint, "cn-shanghai")
     except (InvalidParameter, endpoints.EndpointRefused):
         return False
     return True
@@ -60,15 +60,15 @@ def allowed(endpoint: str) -> bool:
         "x.cloud.test:444",
     ],
 )
-def test_what_the_list_has_is_called(settings: Any, endpoint: str) -> None:
+def test_an_address_on_the_list_is_allowed(settings: Any, endpoint: str) -> None:
     settings.CLOUD_ENDPOINTS = LIST
-    assert allowed(endpoint)
+    assert is_allowed(endpoint)
 
 
 @pytest.mark.parametrize(
     "endpoint",
     [
-        # another name, however like it
+        # a different name that looks similar
         "https://aliyuncs.com",
         "https://evil-aliyuncs.com",
         "https://iot.aliyuncs.com.evil.test",
@@ -81,7 +81,7 @@ def test_what_the_list_has_is_called(settings: Any, endpoint: str) -> None:
         "https://evil.test\n.aliyuncs.com",
         "https://evil.test%2f.aliyuncs.com",
         "https://evil.test:443:.aliyuncs.com",
-        # a name that is not written plainly
+        # a name that is not in plain form
         "https://iot.cn-shanghai.aliyuncs.com.",
         "https://iot..aliyuncs.com",
         "https://.aliyuncs.com",
@@ -89,7 +89,7 @@ def test_what_the_list_has_is_called(settings: Any, endpoint: str) -> None:
         "https://iot.cn-shanghai.aliyuncſ.com",
         "https://ıot.aliyuncs.com",
         "https://例え.aliyuncs.com",
-        # another scheme or port
+        # a different scheme or port
         "http://iot.cn-shanghai.aliyuncs.com",
         "ftp://iot.cn-shanghai.aliyuncs.com",
         "file:///etc/passwd",
@@ -101,7 +101,7 @@ def test_what_the_list_has_is_called(settings: Any, endpoint: str) -> None:
         "https://x.cloud.test",
         "api.example.com",
         "http://api.example.com:8443",
-        # this machine, its network, and the metadata of a cloud's machine, in all their spellings
+        # this machine, its network, and the metadata service of a cloud server, in all spellings
         "http://127.0.0.1",
         "http://127.0.0.1:8602",
         "https://127.0.0.1:8601",
@@ -119,22 +119,22 @@ def test_what_the_list_has_is_called(settings: Any, endpoint: str) -> None:
         "http://10.0.0.1",
     ],
 )
-def test_what_the_list_has_not_is_not_called(settings: Any, endpoint: str) -> None:
+def test_an_address_not_on_the_list_is_refused(settings: Any, endpoint: str) -> None:
     settings.CLOUD_ENDPOINTS = LIST
-    assert not allowed(endpoint)
+    assert not is_allowed(endpoint)
 
 
 @pytest.mark.parametrize(
     "entry", ["*", "*.", "", "http://*.test", "https://a/path", "ftp://a", "a.*.test", "user@a"]
 )
-def test_a_list_that_cannot_be_read_is_told(settings: Any, entry: str) -> None:
+def test_an_invalid_entry_of_the_list_is_reported(settings: Any, entry: str) -> None:
     settings.CLOUD_ENDPOINTS = [entry]
     with pytest.raises(ImproperlyConfigured, match="CLOUD_ENDPOINTS"):
         endpoints.check_setting()
 
 
-def test_no_process_starts_with_a_list_that_cannot_be_read() -> None:
-    ended = subprocess.run(
+def test_no_process_starts_with_an_invalid_list() -> None:
+    result = subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=CHECKOUT,
         env={**os.environ, "CLOUD_ENDPOINTS": "*", "DJANGO_SETTINGS_MODULE": "console.settings"},
@@ -142,13 +142,13 @@ def test_no_process_starts_with_a_list_that_cannot_be_read() -> None:
         text=True,
         check=False,
     )
-    assert ended.returncode != 0
-    assert "CLOUD_ENDPOINTS holds '*'" in ended.stderr
+    assert result.returncode != 0
+    assert "CLOUD_ENDPOINTS contains '*'" in result.stderr
 
 
-def test_without_a_setting_only_the_platforms_own_names_are_called() -> None:
+def test_by_default_only_hosts_of_the_platform_are_allowed() -> None:
     names = {name: value for name, value in os.environ.items() if name != "CLOUD_ENDPOINTS"}
-    asked = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", "from console import settings; print(settings.CLOUD_ENDPOINTS)"],
         cwd=CHECKOUT,
         env=names,
@@ -156,7 +156,7 @@ def test_without_a_setting_only_the_platforms_own_names_are_called() -> None:
         text=True,
         check=True,
     )
-    assert asked.stdout.strip() == "['*.aliyuncs.com']"
+    assert result.stdout.strip() == "['*.aliyuncs.com']"
 
 
 # -- the form ----------------------------------------------------------------------------------------------------------
@@ -165,31 +165,31 @@ def test_without_a_setting_only_the_platforms_own_names_are_called() -> None:
 @pytest.mark.parametrize(
     "endpoint", ["http://127.0.0.1:6379", "http://169.254.169.254", "https://evil.example"]
 )
-def test_the_form_refuses_it_at_its_field_and_sends_nothing(
-    upstream: Watched, org: Organization, sign_in: SignIn, endpoint: str
+def test_the_form_refuses_a_forbidden_address_at_its_field_and_sends_nothing(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
     client = sign_in("owner")
-    for address, data in ((ADD, GOOD), (EDIT, UNCHANGED)):
-        for against_advice in ({}, {"untested": "on"}):
-            answer = client.post(address, {**data, "endpoint": endpoint, **against_advice})
-            assert "CLOUD_ENDPOINTS" in said(answer, "endpoint")
-            assert endpoint in answer.content.decode(), "what was typed is gone"
+    for address, data in ((ADD, VALID), (EDIT, UNCHANGED)):
+        for options in ({}, {"skip_test": "on"}):
+            answer = client.post(address, {**data, "endpoint": endpoint, **options})
+            assert "CLOUD_ENDPOINTS" in read_errors(answer, "endpoint")
+            assert endpoint in answer.content.decode(), "the input is lost"
     assert upstream.operations == []
 
 
-def test_a_region_whose_own_address_is_not_on_the_list_is_refused_at_its_field(
-    upstream: Watched, org: Organization, sign_in: SignIn, settings: Any
+def test_a_region_whose_default_address_is_not_on_the_list_is_refused_at_its_field(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.CLOUD_ENDPOINTS = ["http://emulator.test"]
-    answer = sign_in("owner").post(ADD, {**GOOD, "endpoint": "", "untested": "on"})
-    assert "CLOUD_ENDPOINTS" in said(answer, "region")
+    answer = sign_in("owner").post(ADD, {**VALID, "endpoint": "", "skip_test": "on"})
+    assert "CLOUD_ENDPOINTS" in read_errors(answer, "region")
     assert upstream.operations == []
 
 
-def test_the_form_keeps_the_address_as_it_will_be_called(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_the_form_stores_the_normalized_address(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    sign_in("owner").post(ADD, {**GOOD, "endpoint": " HTTP://Emulator.Test:80/ "})
+    sign_in("owner").post(ADD, {**VALID, "endpoint": " HTTP://Emulator.Test:80/ "})
     assert Connection.objects.get(slug="production").endpoint == "http://emulator.test"
 
 
@@ -197,14 +197,14 @@ def test_the_form_keeps_the_address_as_it_will_be_called(
 
 
 @pytest.fixture
-def forbidden(org: Organization) -> Connection:
-    """A connection whose address was taken off the list after it was saved, and whose client is in use."""
+def forbidden_connection(org: Organization) -> Connection:
+    """A connection whose address was removed from the list after it was saved."""
     Connection.objects.filter(pk=org.connection.pk).update(endpoint="http://10.0.0.8:8500")
     return Connection.objects.get(pk=org.connection.pk)
 
 
-def test_a_stored_address_that_the_list_no_longer_has_is_told_on_a_page_and_never_called(
-    upstream: Watched, forbidden: Connection, org: Organization, sign_in: SignIn
+def test_a_stored_address_that_was_removed_from_the_list_is_reported_and_never_called(
+    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     page = client.get(org.url("products/"))
@@ -218,11 +218,11 @@ def test_a_stored_address_that_the_list_no_longer_has_is_told_on_a_page_and_neve
     assert upstream.operations == []
 
 
-def test_a_write_to_it_is_recorded_as_one_that_failed(
-    upstream: Watched, forbidden: Connection, org: Organization
+def test_a_write_to_a_forbidden_address_is_recorded_as_failed(
+    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization
 ) -> None:
     gateway = org.gateway()
-    gateway.connection = forbidden
+    gateway.connection = forbidden_connection
     with pytest.raises(endpoints.EndpointRefused):
         gateway.call("CreateProduct", ProductName="meter", NodeType=0)
     record = AuditRecord.objects.get(operation="CreateProduct")
@@ -230,12 +230,12 @@ def test_a_write_to_it_is_recorded_as_one_that_failed(
     assert upstream.operations == []
 
 
-def test_its_connection_can_still_be_opened_and_mended(
-    upstream: Watched, forbidden: Connection, org: Organization, sign_in: SignIn
+def test_a_connection_with_a_forbidden_address_can_be_opened_and_fixed(
+    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
-    told = client.post(TEST, headers={"HX-Request": "true"})
-    assert "CLOUD_ENDPOINTS" in told["HX-Trigger"]
+    response = client.post(TEST, headers={"HX-Request": "true"})
+    assert "CLOUD_ENDPOINTS" in response["HX-Trigger"]
     assert upstream.operations == []
     assert client.get(EDIT).status_code == 200
     assert client.post(EDIT, UNCHANGED).status_code == 302
@@ -246,15 +246,15 @@ def test_its_connection_can_still_be_opened_and_mended(
 
 
 class Store(httpx.BaseTransport):
-    """An object store that answers what it is told to, and counts who comes."""
+    """An object store that returns given responses and records the requested URLs."""
 
     def __init__(self, *answers: httpx.Response) -> None:
         self.answers = list(answers)
-        self.asked: list[str] = []
+        self.urls: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        self.asked.append(str(request.url))
+        self.urls.append(str(request.url))
         return self.answers.pop(0)
 
 
@@ -275,55 +275,55 @@ class Store(httpx.BaseTransport):
         ("file:///etc/passwd", "Client.BadAnswer"),
     ],
 )
-def test_a_file_goes_only_to_a_store_of_the_list(
+def test_a_file_is_uploaded_only_to_a_store_on_the_list(
     org: Organization, monkeypatch: pytest.MonkeyPatch, host: str, code: str
 ) -> None:
     store = Store()
     monkeypatch.setattr(clients, "transport_for", lambda connection: store)
     with pytest.raises(CloudError) as caught:
-        clients.bring(org.connection, {"Host": host, "Key": "a.bin"}, io.BytesIO(b"x"))
+        clients.upload_file(org.connection, {"Host": host, "Key": "a.bin"}, io.BytesIO(b"x"))
     assert caught.value.code == code
-    assert store.asked == []
+    assert store.urls == []
 
 
-def test_a_file_goes_to_a_store_of_the_platforms_own(
+def test_a_file_is_uploaded_to_a_store_of_the_platform(
     org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(httpx.Response(200))
     monkeypatch.setattr(clients, "transport_for", lambda connection: store)
     data = {"Host": "https://bucket.oss-cn-shanghai.aliyuncs.com", "Key": "a.bin"}
-    assert clients.bring(org.connection, data, io.BytesIO(b"x")).size == 1
+    assert clients.upload_file(org.connection, data, io.BytesIO(b"x")).size == 1
 
 
 # -- redirects ---------------------------------------------------------------------------------------------------------
 
-AWAY = {"Location": "http://169.254.169.254/latest/"}
+REDIRECT = {"Location": "http://169.254.169.254/latest/"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(status: int) -> None:
-    platform = Store(httpx.Response(status, headers=AWAY))
+    platform = Store(httpx.Response(status, headers=REDIRECT))
     with pytest.raises(BadAnswer):
         CloudClient(Credentials("k", "s"), transport=platform).call("QueryProduct", ProductKey="a1")
-    assert len(platform.asked) == 1
-    store = Store(httpx.Response(status, headers=AWAY))
+    assert len(platform.urls) == 1
+    store = Store(httpx.Response(status, headers=REDIRECT))
     form = objects.UploadForm.of({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
     with pytest.raises(BadAnswer):
         objects.put(form, io.BytesIO(b"x"), transport=store)
-    assert len(store.asked) == 1
+    assert len(store.urls) == 1
 
 
-def test_an_answer_of_the_store_without_end_is_not_read_to_it() -> None:
+def test_an_endless_answer_of_the_store_is_not_read_completely() -> None:
     class Endless(httpx.SyncByteStream):
-        given = 0
+        size = 0
 
         def __iter__(self) -> Any:
             while True:
-                self.given += 1024
+                self.size += 1024
                 yield b"x" * 1024
 
     stream = Endless()
     form = objects.UploadForm.of({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
     with pytest.raises(BadAnswer):
         objects.put(form, io.BytesIO(b"x"), transport=Store(httpx.Response(403, stream=stream)))
-    assert stream.given < 200_000
+    assert stream.size < 200_000

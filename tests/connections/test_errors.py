@@ -1,4 +1,4 @@
-"""What a person sees when the cloud says no: never a traceback, always words, code and request id; input is kept."""
+"""Errors of the cloud in the interface: never a traceback, always a message, code and request ID; the input is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from console.access.models import AuditRecord
 from console.cloud import errors
 from console.cloud.catalogue import operation, validate
 from console.cloud.errors import CloudError, InvalidParameter
-from console.connections.errors import cloud_errors_to_form, snake, status_of
+from console.connections.errors import cloud_errors_to_form, status_of, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
 from tests.conftest import Organization
@@ -46,8 +46,10 @@ def product_form() -> ProductForm:
     return ProductForm({"product_name": "Meter", "description": "x"})
 
 
-def answer(org: Organization, error: Exception, method: str = "GET", htmx: bool = False) -> HttpResponse:
-    """What the middleware makes of a view that raised."""
+def render_error(
+    org: Organization, error: Exception, method: str = "GET", htmx: bool = False
+) -> HttpResponse:
+    """The middleware's response to a view that raised `error`."""
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/acme/sandbox/"} if htmx else {}
     request: Any = RequestFactory().generic(method, "/acme/sandbox/products/", headers=headers)
     membership = org.gateway("viewer").membership
@@ -60,11 +62,11 @@ def answer(org: Organization, error: Exception, method: str = "GET", htmx: bool 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_error_of_the_cloud_is_a_page_with_words_code_and_request_id(
+def test_every_error_of_the_cloud_is_a_page_with_message_code_and_request_id(
     org: Organization, family: type[CloudError]
 ) -> None:
     error = family("iot.some.Code", "the platform's words", operation="QueryProduct", request_id="REQ-17")
-    response = answer(org, error)
+    response = render_error(org, error)
     text = response.content.decode()
     assert response.status_code == status_of(error) >= 400
     assert all(
@@ -73,37 +75,37 @@ def test_every_error_of_the_cloud_is_a_page_with_words_code_and_request_id(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_htmx_gets_the_words_for_a_toast_and_nothing_to_swap(org: Organization, method: str) -> None:
+def test_htmx_gets_the_message_for_a_toast_and_nothing_to_swap(org: Organization, method: str) -> None:
     error = errors.Conflict("iot.some.Code", operation="DeleteProduct", request_id="REQ-17")
-    response = answer(org, error, method, htmx=True)
+    response = render_error(org, error, method, htmx=True)
     assert (response.status_code, response.content) == (409, b"")
     assert "REQ-17" in unquote(response["X-Message"])
 
 
-def test_the_words_survive_a_header_in_any_language(org: Organization) -> None:
+def test_the_message_header_keeps_non_ascii_characters(org: Organization) -> None:
     refusal = PermissionRefused(operation("DeleteProduct"), org.gateway("viewer").membership)
-    response = answer(org, refusal, "POST", htmx=True)
+    response = render_error(org, refusal, "POST", htmx=True)
     assert response.status_code == 403
     assert response["X-Message"].isascii()
     assert "“Viewer”" in unquote(response["X-Message"])
 
 
-def test_what_may_pass_says_when_to_come_back(org: Organization) -> None:
+def test_a_temporary_error_has_a_retry_after_header(org: Organization) -> None:
     error = errors.Throttled("Throttling.User", operation="QueryProduct", retry_after=2.6)
-    assert answer(org, error)["Retry-After"] == "3"
+    assert render_error(org, error)["Retry-After"] == "3"
 
 
 def test_a_refusal_is_a_403_page_that_names_the_operation(org: Organization) -> None:
     refusal = PermissionRefused(operation("DeleteProduct"), org.gateway("viewer").membership)
-    response = answer(org, refusal)
+    response = render_error(org, refusal)
     assert response.status_code == 403
     assert "DeleteProduct" in response.content.decode()
 
 
-def test_an_unreadable_secret_is_a_page_that_says_what_to_do(org: Organization) -> None:
-    response = answer(org, Undecryptable())
+def test_an_undecryptable_secret_is_a_page_that_says_what_to_do(org: Organization) -> None:
+    response = render_error(org, Undecryptable())
     assert response.status_code == 503
-    assert "cannot be read" in response.content.decode()
+    assert "cannot be decrypted" in response.content.decode()
 
 
 def test_other_exceptions_are_left_to_django(org: Organization) -> None:
@@ -114,7 +116,7 @@ def test_other_exceptions_are_left_to_django(org: Organization) -> None:
 # -- at the form -----------------------------------------------------------------------------------------------------
 
 
-def test_a_rule_of_the_catalogue_is_said_at_its_field() -> None:
+def test_a_problem_of_the_catalogue_check_is_shown_at_its_field() -> None:
     form = product_form()
     problems = validate(operation("CreateProduct"), {"ProductName": "x", "NodeType": 0})
     assert cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", problems)) is None
@@ -123,7 +125,7 @@ def test_a_rule_of_the_catalogue_is_said_at_its_field() -> None:
     assert not form.is_valid()
 
 
-def test_a_rule_about_something_the_form_does_not_ask_for_is_said_above_it() -> None:
+def test_a_problem_of_a_parameter_without_a_field_is_shown_above_the_form() -> None:
     form = product_form()
     cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", {"NodeType": ["is required"]}))
     assert form.non_field_errors() == ["NodeType: is required"]
@@ -136,7 +138,7 @@ def test_a_rule_about_something_the_form_does_not_ask_for_is_said_above_it() -> 
         ("iot.prod.InvalidFormattedProductName", "product_name"),
     ],
 )
-def test_a_code_that_names_a_parameter_is_said_at_its_field(code: str, field: str) -> None:
+def test_an_error_code_that_names_a_parameter_is_shown_at_its_field(code: str, field: str) -> None:
     form = product_form()
     error = errors.classify(code)(code, operation="CreateProduct")
     assert cloud_errors_to_form(form, error) is None
@@ -153,16 +155,17 @@ def test_the_caller_can_say_which_field_a_parameter_is() -> None:
     assert form.errors["label"]
 
 
-def test_any_other_error_is_given_back_and_the_form_is_not_valid() -> None:
+def test_any_other_error_is_returned_and_the_form_is_invalid() -> None:
     form = product_form()
     error = errors.Unavailable("Client.Timeout", operation="CreateProduct")
     assert cloud_errors_to_form(form, error) is error
     assert not form.is_valid()
 
 
-def test_names_of_parameters_become_names_of_fields() -> None:
+def test_parameter_names_are_converted_to_field_names() -> None:
     assert [
-        snake(n) for n in ("ProductName", "IotInstanceId", "DeviceName", "Id2", "SrcVersion", "IotId", "SQL")
+        to_snake_case(n)
+        for n in ("ProductName", "IotInstanceId", "DeviceName", "Id2", "SrcVersion", "IotId", "SQL")
     ] == [
         "product_name",
         "iot_instance_id",
@@ -174,7 +177,7 @@ def test_names_of_parameters_become_names_of_fields() -> None:
     ]
 
 
-def test_sentences_are_said_in_the_persons_language() -> None:
+def test_problems_are_shown_in_the_users_language() -> None:
     form = product_form()
     with translation.override("zh-hans"):
         problems = validate(operation("CreateProduct"), {"ProductName": "x", "NodeType": 0})
@@ -182,7 +185,7 @@ def test_sentences_are_said_in_the_persons_language() -> None:
     assert form.errors["product_name"]
 
 
-# -- through the whole stack -----------------------------------------------------------------------------------------
+# -- full requests -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["malformed", "error", "throttle"])
@@ -196,10 +199,10 @@ def test_a_real_page_shows_the_error_not_a_traceback(
     assert "fd-cloud-error" in response.content.decode()
 
 
-def test_a_forged_request_is_refused_and_recorded_once_and_a_form_asked_for_is_not(
+def test_a_forged_request_is_refused_and_recorded_once_and_opening_a_form_is_not_recorded(
     emulator: Any, org: Organization, sign_in: Any
 ) -> None:
-    for path, operation_name in (
+    for path, name in (
         ("products/new/", "CreateProduct"),
         ("devices/a1/meter-1/enable/", "EnableThing"),
         ("devices/a1/meter-1/delete/", "DeleteDevice"),
@@ -207,11 +210,11 @@ def test_a_forged_request_is_refused_and_recorded_once_and_a_form_asked_for_is_n
         viewer = sign_in("viewer")
         viewer.get(org.url(path))
         assert viewer.post(org.url(path)).status_code == 403
-        record = AuditRecord.objects.get(operation=operation_name)
+        record = AuditRecord.objects.get(operation=name)
         assert (record.outcome, record.actor_label) == ("refused", "viewer@acme.test")
 
 
-def test_a_name_with_half_a_character_does_not_take_the_page_away(
+def test_a_name_with_half_a_character_does_not_break_the_page(
     emulator: Any, org: Organization, sign_in: Any
 ) -> None:
     row = '{"ProductKey": "a1", "ProductName": "half \\ud800 of one"}'

@@ -1,4 +1,4 @@
-"""The one door to the cloud: what passes, in which order, and what is written down."""
+"""The gateway: which calls pass, in which order they are checked, and what is recorded."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from console.connections import clients
 from console.connections.gateway import Call, Gateway, PermissionRefused
 from console.connections.models import Connection
 from tests.conftest import KEY_SECRET, Organization
-from tests.connections.conftest import Watched
+from tests.connections.conftest import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 Outcome = AuditRecord.Outcome
 
 
 @pytest.fixture
-def product_key(upstream: Watched, org: Organization) -> str:
+def product_key(upstream: RecordingTransport, org: Organization) -> str:
     """A product with one device, meter-0001."""
     gateway = org.gateway()
     key = str(gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)["ProductKey"])
@@ -42,7 +42,7 @@ def product_key(upstream: Watched, org: Organization) -> str:
 # -- permission ------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_write_is_recorded_and_never_sent(upstream: Watched, org: Organization) -> None:
+def test_a_refused_write_is_recorded_and_never_sent(upstream: RecordingTransport, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("viewer").call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     record = AuditRecord.objects.get()
@@ -55,7 +55,7 @@ def test_a_refused_write_is_recorded_and_never_sent(upstream: Watched, org: Orga
     assert upstream.operations == []
 
 
-def test_permission_comes_before_validation(upstream: Watched, org: Organization) -> None:
+def test_permission_comes_before_validation(upstream: RecordingTransport, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("viewer").call("CreateProduct")
 
@@ -65,7 +65,7 @@ def test_a_viewer_may_call_nothing_that_writes(org: Organization, name: str) -> 
     assert not org.gateway("viewer").allows(name)
 
 
-def test_a_person_who_was_deactivated_may_call_nothing(upstream: Watched, org: Organization) -> None:
+def test_a_deactivated_user_may_call_nothing(upstream: RecordingTransport, org: Organization) -> None:
     gateway = org.gateway("owner")
     gateway.actor.is_active = False
     assert not gateway.allows("QueryProductList")
@@ -73,7 +73,7 @@ def test_a_person_who_was_deactivated_may_call_nothing(upstream: Watched, org: O
         gateway.call("QueryProductList", CurrentPage=1, PageSize=10)
 
 
-def test_the_membership_must_be_the_actors_in_the_connections_team(org: Organization) -> None:
+def test_the_membership_must_belong_to_the_actor_and_the_connections_team(org: Organization) -> None:
     own = Membership.objects.get(team=org.team, user=org.members["owner"])
     with pytest.raises(ValueError, match="membership"):
         Gateway(actor=org.members["owner"], membership=own, connection=org.other_connection)
@@ -84,8 +84,8 @@ def test_the_membership_must_be_the_actors_in_the_connections_team(org: Organiza
 # -- validation ------------------------------------------------------------------------------------------------------
 
 
-def test_what_breaks_a_rule_of_the_catalogue_is_neither_sent_nor_recorded(
-    upstream: Watched, org: Organization
+def test_a_call_that_violates_the_catalogue_is_neither_sent_nor_recorded(
+    upstream: RecordingTransport, org: Organization
 ) -> None:
     with pytest.raises(InvalidParameter) as caught:
         org.gateway().call("CreateProduct", ProductName="no", NodeType=0)
@@ -97,8 +97,8 @@ def test_what_breaks_a_rule_of_the_catalogue_is_neither_sent_nor_recorded(
 # -- the audit trail -------------------------------------------------------------------------------------------------
 
 
-def test_a_write_is_recorded_with_who_where_what_and_the_request_id(
-    upstream: Watched, org: Organization
+def test_a_write_is_recorded_with_actor_address_parameters_and_request_id(
+    upstream: RecordingTransport, org: Organization
 ) -> None:
     gateway = org.gateway("operator", origin=Origin(ip="10.0.0.7", user_agent="Browser", job_id=5))
     answer = gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)
@@ -111,13 +111,13 @@ def test_a_write_is_recorded_with_who_where_what_and_the_request_id(
     assert record.closed_at is not None
 
 
-def test_a_read_is_not_recorded(upstream: Watched, org: Organization) -> None:
+def test_a_read_is_not_recorded(upstream: RecordingTransport, org: Organization) -> None:
     org.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=10)
     assert not AuditRecord.objects.exists()
 
 
 def test_a_write_the_platform_refused_is_recorded_as_failed_with_its_code(
-    upstream: Watched, org: Organization
+    upstream: RecordingTransport, org: Organization
 ) -> None:
     with pytest.raises(NotFound):
         org.gateway().call("DeleteProduct", ProductKey="a1BwAGV0000")
@@ -126,14 +126,14 @@ def test_a_write_the_platform_refused_is_recorded_as_failed_with_its_code(
     assert record.request_id
 
 
-def test_a_write_whose_answer_is_lost_is_recorded_as_unknown_and_not_repeated(
-    emulator: Any, upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
+def test_a_write_without_a_response_is_recorded_as_unknown_and_not_repeated(
+    emulator: Any, upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lose(request: httpx.Request) -> httpx.Response:
-        Watched.handle_request(upstream, request)
-        raise httpx.ReadTimeout("the answer is lost")
+    def lose_response(request: httpx.Request) -> httpx.Response:
+        RecordingTransport.handle_request(upstream, request)
+        raise httpx.ReadTimeout("the response is lost")
 
-    monkeypatch.setattr(upstream, "handle_request", lose)
+    monkeypatch.setattr(upstream, "handle_request", lose_response)
     with pytest.raises(Unavailable) as caught:
         org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert caught.value.sent
@@ -141,8 +141,8 @@ def test_a_write_whose_answer_is_lost_is_recorded_as_unknown_and_not_repeated(
     assert upstream.count("CreateProduct") == 1
 
 
-def test_a_write_answered_with_something_unreadable_is_recorded_as_unknown(
-    emulator: Any, upstream: Watched, org: Organization
+def test_a_write_with_an_unreadable_answer_is_recorded_as_unknown(
+    emulator: Any, upstream: RecordingTransport, org: Organization
 ) -> None:
     emulator.faults.add("CreateProduct", "malformed", after=True)
     with pytest.raises(Exception, match="BadAnswer"):
@@ -151,8 +151,8 @@ def test_a_write_answered_with_something_unreadable_is_recorded_as_unknown(
     assert upstream.count("CreateProduct") == 1
 
 
-def test_an_answer_that_breaks_off_after_a_secret_tells_it_to_nobody(
-    emulator: Any, upstream: Watched, org: Organization, product_key: str
+def test_an_answer_cut_off_after_a_secret_reveals_it_to_nobody(
+    emulator: Any, upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     cut_off = '{"Success": true, "Data": {"DeviceSecret": "canary-of-a-device"'
     emulator.faults.add("RegisterDevice", "malformed", body=cut_off)
@@ -175,7 +175,7 @@ def test_a_closed_record_is_never_edited(org: Organization) -> None:
 
 
 def test_secrets_in_an_answer_are_masked_wherever_they_are_nested(
-    upstream: Watched, org: Organization, product_key: str
+    upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     gateway = org.gateway("administrator")
     listed = gateway.call("QueryDevice", ProductKey=product_key, PageSize=10)
@@ -204,7 +204,7 @@ def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(
 
 
 def test_a_reveal_without_the_level_is_refused_and_recorded(
-    upstream: Watched, org: Organization, product_key: str
+    upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("operator").call(
@@ -214,19 +214,19 @@ def test_a_reveal_without_the_level_is_refused_and_recorded(
     assert upstream.operations == []
 
 
-def test_no_secret_is_kept_in_redis(org: Organization, product_key: str, redis_url: str) -> None:
+def test_no_secret_is_stored_in_redis(org: Organization, product_key: str, redis_url: str) -> None:
     gateway = org.gateway("owner")
     revealed = gateway.call("QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True)
     gateway.call("QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001")
     gateway.call("QueryDevice", ProductKey=product_key, PageSize=10)
-    kept = everything_in(redis_url)
-    assert b"meter-0001" in kept
-    assert revealed["Data"]["DeviceSecret"].encode() not in kept
-    assert KEY_SECRET.encode() not in kept
+    content = dump_redis(redis_url)
+    assert b"meter-0001" in content
+    assert revealed["Data"]["DeviceSecret"].encode() not in content
+    assert KEY_SECRET.encode() not in content
 
 
-def everything_in(redis_url: str) -> bytes:
-    """All keys and values of a Redis, as one text."""
+def dump_redis(redis_url: str) -> bytes:
+    """All keys and values of a Redis, as one byte string."""
     server = redis.Redis.from_url(redis_url)
     parts = []
     for key in server.scan_iter():
@@ -237,8 +237,8 @@ def everything_in(redis_url: str) -> bytes:
 # -- the cache -------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_read_within_seconds_is_asked_once(
-    upstream: Watched, org: Organization, product_key: str
+def test_repeated_reads_within_seconds_make_one_call(
+    upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     first = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
     second = org.gateway("operator").call("QueryProduct", ProductKey=product_key)
@@ -246,14 +246,16 @@ def test_the_same_read_within_seconds_is_asked_once(
     assert upstream.count("QueryProduct") == 1
 
 
-def test_a_fresh_read_is_asked_again(upstream: Watched, org: Organization, product_key: str) -> None:
+def test_a_fresh_read_skips_the_cache(
+    upstream: RecordingTransport, org: Organization, product_key: str
+) -> None:
     for _ in range(2):
         org.gateway().call("QueryProduct", ProductKey=product_key, fresh=True)
     assert upstream.count("QueryProduct") == 2
 
 
 def test_a_write_on_the_connection_empties_the_cache(
-    upstream: Watched, org: Organization, product_key: str
+    upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     before = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
     org.gateway("operator").call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
@@ -261,8 +263,8 @@ def test_a_write_on_the_connection_empties_the_cache(
     assert (before["Data"]["ProductName"], after["Data"]["ProductName"]) == ("SmartMeter", "Renamed")
 
 
-def test_a_write_that_failed_empties_the_cache_too(
-    emulator: Any, upstream: Watched, org: Organization, product_key: str
+def test_a_failed_write_empties_the_cache_too(
+    emulator: Any, upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     org.gateway().call("QueryProduct", ProductKey=product_key)
     emulator.faults.add("UpdateProduct", "error", times=9, status=500)
@@ -272,7 +274,9 @@ def test_a_write_that_failed_empties_the_cache_too(
     assert upstream.count("QueryProduct") == 2
 
 
-def test_connections_do_not_share_answers(upstream: Watched, org: Organization, product_key: str) -> None:
+def test_connections_do_not_share_answers(
+    upstream: RecordingTransport, org: Organization, product_key: str
+) -> None:
     org.gateway().call("QueryProduct", ProductKey=product_key)
     second = Connection.objects.create(
         team=org.team,
@@ -289,14 +293,20 @@ def test_connections_do_not_share_answers(upstream: Watched, org: Organization, 
     assert upstream.count("QueryProduct") == 2
 
 
-def test_background_work_reads_past_the_cache(upstream: Watched, org: Organization, product_key: str) -> None:
+def test_background_work_skips_the_cache(
+    upstream: RecordingTransport, org: Organization, product_key: str
+) -> None:
     for _ in range(2):
         org.gateway(lane=Lane.BACKGROUND).call("QueryProduct", ProductKey=product_key)
     assert upstream.count("QueryProduct") == 2
 
 
 def test_without_redis_everything_still_works(
-    upstream: Watched, org: Organization, product_key: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+    upstream: RecordingTransport,
+    org: Organization,
+    product_key: str,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nowhere = redis.Redis.from_url("unix:///nowhere/redis.sock")
     monkeypatch.setattr(
@@ -304,7 +314,7 @@ def test_without_redis_everything_still_works(
         "get_connection",
         lambda *a, **k: nowhere.connection_pool.make_connection().connect(),
     )
-    clients.forget()
+    clients.drop_clients()
     gateway = org.gateway()
     assert gateway.call("QueryProduct", ProductKey=product_key)["Data"]["ProductName"] == "SmartMeter"
     gateway.call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
@@ -314,8 +324,8 @@ def test_without_redis_everything_still_works(
 # -- several at once -------------------------------------------------------------------------------------------------
 
 
-def test_gather_answers_in_order_and_gives_an_error_in_its_place(
-    upstream: Watched, org: Organization, product_key: str
+def test_gather_returns_answers_in_order_and_errors_in_their_place(
+    upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     answers = org.gateway("viewer").gather(
         [
@@ -329,27 +339,27 @@ def test_gather_answers_in_order_and_gives_an_error_in_its_place(
     assert answers[2]["Data"]["DeviceInfo"][0]["DeviceSecret"] == MASK
 
 
-def test_gather_asks_at_the_same_time(
-    upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
+def test_gather_sends_its_reads_in_parallel(
+    upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = threading.Barrier(3, timeout=5)
+    barrier = threading.Barrier(3, timeout=5)
 
-    def meet(request: httpx.Request) -> httpx.Response:
-        together.wait()
-        return Watched.handle_request(upstream, request)
+    def wait_for_others(request: httpx.Request) -> httpx.Response:
+        barrier.wait()
+        return RecordingTransport.handle_request(upstream, request)
 
-    monkeypatch.setattr(upstream, "handle_request", meet)
+    monkeypatch.setattr(upstream, "handle_request", wait_for_others)
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2, 3)]
     assert all(isinstance(answer, dict) for answer in org.gateway().gather(calls))
 
 
-def test_gather_takes_only_reads(org: Organization) -> None:
+def test_gather_accepts_only_reads(org: Organization) -> None:
     with pytest.raises(ValueError, match="not a read"):
         org.gateway().gather([Call("DeleteProduct", {"ProductKey": "a1BwAGV0000"})])
 
 
 def test_gather_opens_no_database_connection_in_its_threads(
-    upstream: Watched, org: Organization, monkeypatch: pytest.MonkeyPatch
+    upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     connect = type(connections["default"]).connect
@@ -363,7 +373,7 @@ def test_gather_opens_no_database_connection_in_its_threads(
     assert [name for name in opened if name != "MainThread"] == []
 
 
-def test_a_forked_worker_can_gather(upstream: Watched, org: Organization) -> None:
+def test_a_forked_worker_can_gather(upstream: RecordingTransport, org: Organization) -> None:
     gateway = org.gateway("viewer")
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2)]
     gateway.gather(calls)
@@ -385,38 +395,38 @@ def test_a_forked_worker_can_gather(upstream: Watched, org: Organization) -> Non
     assert (bool(done), status) == (True, 0)
 
 
-def test_pages_walks_to_the_end(upstream: Watched, org: Organization) -> None:
+def test_read_pages_reads_to_the_last_page(upstream: RecordingTransport, org: Organization) -> None:
     for n in range(3):
         org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
-    pages = list(org.gateway("viewer").pages("QueryProductList", PageSize=2))
+    pages = list(org.gateway("viewer").read_pages("QueryProductList", PageSize=2))
     assert [len(page["Data"]["List"]["ProductInfo"]) for page in pages] == [2, 1]
 
 
 # -- quotas ----------------------------------------------------------------------------------------------------------
 
 
-def test_no_free_turn_in_time_is_a_throttle_and_nothing_is_sent(
-    upstream: Watched, org: Organization, settings: Any
+def test_a_call_that_gets_no_quota_in_time_is_throttled_and_not_sent(
+    upstream: RecordingTransport, org: Organization, settings: Any
 ) -> None:
     settings.CLOUD_QUOTA_WAIT_SECONDS = 0.0
     settings.CLOUD_CACHE_SECONDS = 0
     gateway = org.gateway()
 
-    def rush() -> None:
+    def call_often() -> None:
         for _ in range(200):
             gateway.call("QueryProductList", CurrentPage=1, PageSize=10)
 
     with pytest.raises(Throttled) as caught:
-        rush()
+        call_often()
     assert caught.value.code == "Client.QuotaTimeout"
     assert caught.value.retryable
-    assert upstream.count("QueryProductList") == gateway.calls < 200
+    assert upstream.count("QueryProductList") == gateway.call_count < 200
 
 
 # -- unreadable secrets ----------------------------------------------------------------------------------------------
 
 
-def test_a_secret_whose_key_is_gone_is_said_when_it_is_needed_not_when_the_row_is_read(
+def test_an_undecryptable_secret_fails_when_it_is_used_not_when_the_row_is_read(
     org: Organization, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI="]

@@ -1,4 +1,4 @@
-"""Pages of a team's connections: keys are tried before they are kept, and never given back."""
+"""Pages of a team's connections: keys are tested before they are saved, and never sent back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
-from tests.connections.conftest import Watched
+from tests.connections.conftest import RecordingTransport
 
 SignIn = Callable[[str], Client]
 LIST, ADD = "/acme/-/connections/", "/acme/-/connections/add/"
 EDIT, TEST, DELETE = (f"/acme/-/connections/sandbox/{verb}/" for verb in ("edit", "test", "delete"))
-GOOD = {
+VALID = {
     "name": "Production",
     "slug": "",
     "region": "cn-shanghai",
@@ -31,20 +31,20 @@ GOOD = {
     "access_key_secret": KEY_SECRET,
     "security_token": "",
 }
-UNCHANGED = {**GOOD, "name": "Sandbox", "access_key_secret": ""}
+UNCHANGED = {**VALID, "name": "Sandbox", "access_key_secret": ""}
 
 
-def said(response: Any, field: str = "") -> str:
-    """What the form says at a field, or above all."""
+def read_errors(response: Any, field: str = "") -> str:
+    """The errors of a form at a field, or above the form."""
     assert response.status_code == 422, response.status_code
     form = response.context["form"]
     return " ".join(form.errors.get(field or "__all__", []))
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(
-    upstream: Watched, org: Organization, sign_in: SignIn
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    response = sign_in("administrator").post(ADD, GOOD)
+    response = sign_in("administrator").post(ADD, VALID)
     assert response["Location"] == "/acme/production/"
     connection = Connection.objects.get(team=org.team, slug="production")
     assert connection.access_key_secret == KEY_SECRET
@@ -57,85 +57,96 @@ def test_a_connection_whose_keys_work_is_saved_and_recorded(
     assert KEY_SECRET not in str([vars(record) for record in records])
 
 
-def test_a_wrong_key_id_is_said_at_its_field_and_the_input_kept(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_a_wrong_key_id_is_shown_at_its_field_and_the_input_is_kept(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    response = sign_in("owner").post(ADD, {**GOOD, "access_key_id": "LTAIwrong"})
-    assert "does not know this AccessKey ID" in said(response, "access_key_id")
+    response = sign_in("owner").post(ADD, {**VALID, "access_key_id": "LTAIwrong"})
+    assert "This AccessKey ID does not exist" in read_errors(response, "access_key_id")
     assert "LTAIwrong" in response.content.decode()
     assert not Connection.objects.filter(slug="production").exists()
 
 
-def test_a_wrong_secret_is_said_at_its_field_and_not_sent_back(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_a_wrong_secret_is_shown_at_its_field_and_not_sent_back(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    response = sign_in("owner").post(ADD, {**GOOD, "access_key_secret": "wrong-secret-typed"})
-    assert "secret does not belong" in said(response, "access_key_secret")
+    response = sign_in("owner").post(ADD, {**VALID, "access_key_secret": "wrong-secret-typed"})
+    assert "secret does not match" in read_errors(response, "access_key_secret")
     assert "wrong-secret-typed" not in response.content.decode()
 
 
-def test_a_wrong_instance_is_said_at_its_field(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
-    response = sign_in("owner").post(ADD, {**GOOD, "instance_id": "iot-unknown"})
-    assert "no instance of this ID" in said(response, "instance_id")
-
-
-def test_a_clock_that_is_off_is_said(
-    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+def test_a_wrong_instance_is_shown_at_its_field(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    an_hour_ago = time.gmtime(time.time() - 3600)
-    monkeypatch.setattr("console.cloud.client.time.gmtime", lambda *args: an_hour_ago)
-    assert "clock" in said(sign_in("owner").post(ADD, GOOD))
+    response = sign_in("owner").post(ADD, {**VALID, "instance_id": "iot-unknown"})
+    assert "No instance with this ID" in read_errors(response, "instance_id")
 
 
-class Broken(httpx.BaseTransport):
-    """A network that fails in one way."""
-
-    def __init__(self, how: Exception | httpx.Response) -> None:
-        self.how = how
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if isinstance(self.how, Exception):
-            raise self.how
-        return self.how
-
-
-@pytest.mark.parametrize(
-    ("how", "endpoint", "field", "words"),
-    [
-        (httpx.ConnectError("refused"), "https://nowhere.test", "endpoint", "Nothing answers"),
-        (httpx.ConnectError("no such host"), "", "region", "cannot be reached"),
-        (httpx.ReadTimeout("slow"), "https://slow.test", "endpoint", "in time"),
-        (httpx.Response(200, text="<html>hello</html>"), "https://web.test", "endpoint", "not the platform"),
-        (httpx.Response(404, text="not here"), "https://web.test", "endpoint", "not the platform"),
-        (httpx.Response(503, text="busy"), "https://web.test", "endpoint", "error of its own"),
-    ],
-)
-def test_an_address_where_the_platform_is_not_is_said_at_its_field(
+def test_a_wrong_server_clock_is_reported(
+    emulator: Any,
+    upstream: RecordingTransport,
     org: Organization,
     sign_in: SignIn,
     monkeypatch: pytest.MonkeyPatch,
-    how: Any,
+) -> None:
+    hour_ago = time.gmtime(time.time() - 3600)
+    monkeypatch.setattr("console.cloud.client.time.gmtime", lambda *args: hour_ago)
+    assert "clock" in read_errors(sign_in("owner").post(ADD, VALID))
+
+
+class BrokenTransport(httpx.BaseTransport):
+    """A network that always fails in the same way."""
+
+    def __init__(self, failure: Exception | httpx.Response) -> None:
+        self.failure = failure
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(self.failure, Exception):
+            raise self.failure
+        return self.failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "endpoint", "field", "message"),
+    [
+        (httpx.ConnectError("refused"), "https://nowhere.test", "endpoint", "No response from"),
+        (httpx.ConnectError("no such host"), "", "region", "cannot be reached"),
+        (httpx.ReadTimeout("slow"), "https://slow.test", "endpoint", "in time"),
+        (
+            httpx.Response(200, text="<html>hello</html>"),
+            "https://web.test",
+            "endpoint",
+            "is not IoT Platform",
+        ),
+        (httpx.Response(404, text="not here"), "https://web.test", "endpoint", "is not IoT Platform"),
+        (httpx.Response(503, text="busy"), "https://web.test", "endpoint", "internal error"),
+    ],
+)
+def test_an_address_that_is_not_the_platform_is_shown_at_its_field(
+    org: Organization,
+    sign_in: SignIn,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Any,
     endpoint: str,
     field: str,
-    words: str,
+    message: str,
 ) -> None:
-    monkeypatch.setattr(clients, "transport_for", lambda connection: Broken(how))
-    response = sign_in("owner").post(ADD, {**GOOD, "endpoint": endpoint})
-    assert words in said(response, field)
+    monkeypatch.setattr(clients, "transport_for", lambda connection: BrokenTransport(failure))
+    response = sign_in("owner").post(ADD, {**VALID, "endpoint": endpoint})
+    assert message in read_errors(response, field)
 
 
-def test_keys_that_may_not_list_products_are_good_keys(
-    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
+def test_keys_that_may_not_list_products_are_valid(
+    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", code="iot.common.RamActionPermissionDeny", status=200)
-    assert sign_in("owner").post(ADD, GOOD).status_code == 302
+    assert sign_in("owner").post(ADD, VALID).status_code == 302
 
 
-def test_a_connection_can_be_saved_against_the_tests_advice(
-    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
+def test_a_connection_can_be_saved_although_the_test_failed(
+    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", times=9, status=503)
-    assert sign_in("owner").post(ADD, {**GOOD, "untested": "on"}).status_code == 302
+    assert sign_in("owner").post(ADD, {**VALID, "skip_test": "on"}).status_code == 302
     assert Connection.objects.filter(slug="production").exists()
 
 
@@ -151,30 +162,30 @@ def test_a_connection_can_be_saved_against_the_tests_advice(
         "https://emulator.test:99999",
     ],
 )
-def test_an_endpoint_is_an_address_and_nothing_more(
-    upstream: Watched, org: Organization, sign_in: SignIn, endpoint: str
+def test_an_endpoint_must_be_an_address_without_anything_else(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
-    assert said(sign_in("owner").post(ADD, {**GOOD, "endpoint": endpoint}), "endpoint")
+    assert read_errors(sign_in("owner").post(ADD, {**VALID, "endpoint": endpoint}), "endpoint")
     assert upstream.operations == []
 
 
 @pytest.mark.parametrize("region", ["", "cn shanghai", "evil.example/", "cn_shanghai", "x" * 60])
-def test_a_region_is_the_id_of_one(
-    upstream: Watched, org: Organization, sign_in: SignIn, region: str
+def test_a_region_must_be_a_valid_id(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn, region: str
 ) -> None:
-    assert said(sign_in("owner").post(ADD, {**GOOD, "region": region}), "region")
+    assert read_errors(sign_in("owner").post(ADD, {**VALID, "region": region}), "region")
 
 
-def test_a_short_name_is_unique_in_the_team_and_free_in_another(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_a_short_name_is_unique_in_the_team_only(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
-    assert "already" in said(client.post(ADD, {**GOOD, "slug": "sandbox"}), "slug")
-    assert client.post(ADD, {**GOOD, "slug": "plant"}).status_code == 302
+    assert "already" in read_errors(client.post(ADD, {**VALID, "slug": "sandbox"}), "slug")
+    assert client.post(ADD, {**VALID, "slug": "plant"}).status_code == 302
 
 
 def test_the_secret_is_never_sent_to_the_browser(
-    upstream: Watched, org: Organization, sign_in: SignIn
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     Connection.objects.filter(pk=org.connection.pk).update(security_token="token-of-no-worth")
     client = sign_in("owner")
@@ -184,70 +195,80 @@ def test_the_secret_is_never_sent_to_the_browser(
         assert "token-of-no-worth" not in text
 
 
-def test_a_secret_left_empty_stays(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
+def test_an_empty_secret_field_keeps_the_stored_secret(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+) -> None:
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
     connection = Connection.objects.get(pk=org.connection.pk)
     assert (connection.name, connection.access_key_secret) == ("Renamed", KEY_SECRET)
 
 
-def test_a_stored_token_does_not_follow_the_connection_to_another_address(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_a_stored_token_is_not_sent_to_another_address(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     connection = org.connection
     connection.security_token = "token-of-no-worth"
     connection.save()
-    changed = {**UNCHANGED, "endpoint": "https://evil.test", "untested": "on"}
+    changed = {**UNCHANGED, "endpoint": "https://evil.test", "skip_test": "on"}
     client = sign_in("owner")
-    assert "enter the token again" in said(client.post(EDIT, changed), "security_token")
+    assert "Enter the token again" in read_errors(client.post(EDIT, changed), "security_token")
     assert upstream.operations == []
-    assert client.post(EDIT, {**changed, "forget_token": "on"}).status_code == 302
+    assert client.post(EDIT, {**changed, "remove_token": "on"}).status_code == 302
     assert Connection.objects.get(pk=connection.pk).security_token == ""
 
 
-def test_an_edit_takes_nothing_back_that_somebody_else_changed_meanwhile(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_an_edit_does_not_overwrite_another_users_change(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
-    shown = sign_in("owner").get(EDIT).context["form"]["seen"].value()
+    shown_version = sign_in("owner").get(EDIT).context["form"]["shown_version"].value()
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
-    late = sign_in("owner").post(EDIT, {**UNCHANGED, "region": "us-west-1", "seen": shown})
-    assert "somebody else" in said(late).lower()
+    response = sign_in("owner").post(
+        EDIT, {**UNCHANGED, "region": "us-west-1", "shown_version": shown_version}
+    )
+    assert "another user" in read_errors(response).lower()
     connection = Connection.objects.get(pk=org.connection.pk)
     assert (connection.name, connection.region) == ("Renamed", "cn-shanghai")
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_change_while_the_keys_are_tried_is_not_overwritten(
-    upstream: Watched, org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, deleted: bool
+def test_a_change_during_the_key_test_is_not_overwritten(
+    upstream: RecordingTransport,
+    org: Organization,
+    sign_in: SignIn,
+    monkeypatch: pytest.MonkeyPatch,
+    deleted: bool,
 ) -> None:
     send = upstream.handle_request
 
-    def meanwhile(request: httpx.Request) -> httpx.Response:
+    def change_during_test(request: httpx.Request) -> httpx.Response:
         if deleted:
             Connection.objects.filter(pk=org.connection.pk).delete()
         else:
             Connection.objects.get(pk=org.connection.pk).save()
         return send(request)
 
-    monkeypatch.setattr(upstream, "handle_request", meanwhile)
-    late = sign_in("owner").post(EDIT, {**UNCHANGED, "name": "Late"})
-    assert "somebody else" in said(late).lower()
+    monkeypatch.setattr(upstream, "handle_request", change_during_test)
+    response = sign_in("owner").post(EDIT, {**UNCHANGED, "name": "Late"})
+    assert "another user" in read_errors(response).lower()
     assert not Connection.objects.filter(name="Late").exists()
     assert AuditRecord.objects.get(operation="connection.edit").outcome == "failed"
 
 
-def test_an_unreadable_secret_can_be_entered_again(
-    upstream: Watched, org: Organization, sign_in: SignIn, settings: Any
+def test_an_undecryptable_secret_can_be_entered_again(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     client = sign_in("owner")
     assert client.get(LIST).status_code == 200
     assert client.get(EDIT).status_code == 200
-    assert "Enter it again" in said(client.post(EDIT, UNCHANGED), "access_key_secret")
+    assert "Enter it again" in read_errors(client.post(EDIT, UNCHANGED), "access_key_secret")
     assert client.post(EDIT, {**UNCHANGED, "access_key_secret": KEY_SECRET}).status_code == 302
     assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
-def test_the_next_call_uses_the_new_keys(upstream: Watched, org: Organization, sign_in: SignIn) -> None:
+def test_the_next_call_uses_the_new_keys(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+) -> None:
     before = clients.client_for(Connection.objects.get(pk=org.connection.pk))
     sign_in("owner").post(EDIT, {**UNCHANGED, "region": "us-east-1"})
     after = clients.client_for(Connection.objects.get(pk=org.connection.pk))
@@ -255,20 +276,20 @@ def test_the_next_call_uses_the_new_keys(upstream: Watched, org: Organization, s
     assert clients.client_for(Connection.objects.get(pk=org.connection.pk)) is after
 
 
-def test_the_test_button_says_whether_the_keys_work(
-    emulator: Any, upstream: Watched, org: Organization, sign_in: SignIn
+def test_the_test_button_shows_whether_the_keys_work(
+    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert "accepts the keys" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
     emulator.keys.clear()
     emulator.faults.add("QueryProductList", "error", code="InvalidAccessKeyId.NotFound", status=404)
     assert (
-        "does not know this AccessKey ID" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
+        "This AccessKey ID does not exist" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
     )
 
 
-def test_deleting_asks_for_the_name_and_leaves_the_cloud_alone(
-    upstream: Watched, org: Organization, sign_in: SignIn
+def test_deleting_requires_the_name_and_changes_nothing_in_the_cloud(
+    upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert client.post(DELETE, {"typed": "sandbox"}).status_code == 422
@@ -278,13 +299,13 @@ def test_deleting_asks_for_the_name_and_leaves_the_cloud_alone(
     assert AuditRecord.objects.filter(operation="connection.delete", outcome="done").exists()
 
 
-def test_a_connection_with_jobs_at_work_is_not_deleted(org: Organization, sign_in: SignIn) -> None:
+def test_a_connection_with_running_jobs_is_not_deleted(org: Organization, sign_in: SignIn) -> None:
     Job.objects.create(team=org.team, connection=org.connection, kind="x", state=Job.State.RUNNING)
-    assert "Jobs" in said(sign_in("owner").post(DELETE, {"typed": "Sandbox"}))
+    assert "Jobs" in read_errors(sign_in("owner").post(DELETE, {"typed": "Sandbox"}))
     assert Connection.objects.filter(pk=org.connection.pk).exists()
 
 
-def test_another_teams_connection_is_not_there(org: Organization, sign_in: SignIn) -> None:
+def test_another_teams_connection_is_not_found(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
     for verb in ("edit", "delete"):
         assert client.get(f"/acme/-/connections/plant/{verb}/").status_code == 404

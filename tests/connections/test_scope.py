@@ -1,4 +1,4 @@
-"""What a member whose access is limited to some products and device groups gets to know, and what they may change."""
+"""What a member whose access scope is limited to some products and device groups can read and change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, Out
 from console.connections.models import Connection
 from console.connections.scope import names, sql
 from tests.conftest import Organization
-from tests.connections.conftest import Watched
+from tests.connections.conftest import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ class ScopedFleet:
     """A fleet: products `in_` and `out`, each with devices; a group with a subgroup, and another group."""
 
     org: Organization
-    upstream: Watched
+    upstream: RecordingTransport
     mine: str
     theirs: str
     group: str
@@ -36,10 +36,10 @@ class ScopedFleet:
     other_group: str
 
     def gateway(self, role: str = "operator", **access_scope: Any) -> Gateway:
-        """The gateway of a member narrowed so."""
-        kept = AccessScope(**{name: frozenset(values) for name, values in access_scope.items()}).to_json()
+        """The gateway of a member with this access scope."""
+        stored = AccessScope(**{name: frozenset(values) for name, values in access_scope.items()}).to_json()
         user = self.org.members[role]
-        Membership.objects.filter(team=self.org.team, user=user).update(access_scope=kept)
+        Membership.objects.filter(team=self.org.team, user=user).update(access_scope=stored)
         return self.org.gateway(role)
 
 
@@ -61,7 +61,7 @@ def packages_of(gateway: Gateway, **params: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch) -> ScopedFleet:
-    upstream = Watched(httpx.WSGITransport(app=emulator))
+    upstream = RecordingTransport(httpx.WSGITransport(app=emulator))
     monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
     owner = org.gateway()
     mine, theirs = (
@@ -92,33 +92,33 @@ def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPat
 # -- the tables ------------------------------------------------------------------------------------------------------
 
 
-def test_every_parameter_is_known_to_name_something_or_not() -> None:
+def test_every_parameter_is_classified() -> None:
     for described in operations().values():
-        if described.group not in names.BEYOND_GROUPS:
-            assert names.classified(described), described.name
-    assert not names.PLAIN & names.NAMING.keys()
+        if described.group not in names.ACCOUNT_WIDE_GROUPS:
+            assert names.is_classified(described), described.name
+    assert not names.PLAIN_PARAMETERS & names.NAMING_PARAMETERS.keys()
 
 
-def test_every_operation_that_names_nothing_was_decided_on() -> None:
+def test_every_operation_that_names_no_object_is_classified() -> None:
     nothing = {
         described.name
         for described in operations().values()
-        if described.group not in names.BEYOND_GROUPS and not names.sorts(described)
+        if described.group not in names.ACCOUNT_WIDE_GROUPS and not names.naming_parameters(described)
     }
-    assert nothing == (names.BEYOND | names.HARMLESS | {"QueryProductList"})
+    assert nothing == (names.ACCOUNT_WIDE_OPERATIONS | names.HARMLESS_OPERATIONS | {"QueryProductList"})
 
 
 # -- connections and instances ---------------------------------------------------------------------------------------
 
 
-def test_a_connection_out_of_reach_gets_no_gateway(org: Organization) -> None:
+def test_a_connection_outside_the_scope_gets_no_gateway(org: Organization) -> None:
     other = Connection.objects.create(team=org.team, slug="other", name="Other", access_key_id="k")
     Membership.objects.filter(user=org.members["operator"]).update(access_scope={"connections": [other.pk]})
     with pytest.raises(ConnectionOutOfScope):
         org.gateway("operator")
 
 
-def test_a_member_limited_to_connections_does_not_reach_another_instance_through_one(
+def test_a_member_limited_to_connections_cannot_call_another_instance(
     scoped_fleet: ScopedFleet,
 ) -> None:
     gateway = scoped_fleet.gateway(connections=[scoped_fleet.org.connection.pk])
@@ -131,7 +131,9 @@ def test_a_member_limited_to_connections_does_not_reach_another_instance_through
 # -- lists -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_of_products_tells_neither_names_nor_numbers_of_the_rest(scoped_fleet: ScopedFleet) -> None:
+def test_a_list_of_products_reveals_neither_names_nor_numbers_of_other_products(
+    scoped_fleet: ScopedFleet,
+) -> None:
     answer = scoped_fleet.gateway(products=[scoped_fleet.mine, "a1Deleted"]).call(
         "QueryProductList", CurrentPage=1, PageSize=10
     )
@@ -142,16 +144,18 @@ def test_a_list_of_products_tells_neither_names_nor_numbers_of_the_rest(scoped_f
     assert "Theirs" not in str(answer)
 
 
-def test_the_numbers_of_the_fleet_are_those_of_the_products_within_reach(scoped_fleet: ScopedFleet) -> None:
+def test_device_statistics_count_only_products_in_scope(scoped_fleet: ScopedFleet) -> None:
     statistics = scoped_fleet.gateway(products=[scoped_fleet.mine]).call("QueryDeviceStatistics")
     assert statistics["Data"]["deviceCount"] == 3
-    with pytest.raises(OutOfScope):  # devices of a group may be of a listed product too: nobody can add them
+    with pytest.raises(
+        OutOfScope
+    ):  # devices of a group may belong to a listed product too, so the numbers cannot be added
         scoped_fleet.gateway(products=[scoped_fleet.mine], groups=[scoped_fleet.group]).call(
             "QueryDeviceStatistics"
         )
 
 
-def test_the_topmost_groups_are_the_listed_ones_and_a_name_is_looked_for_in_and_below_them(
+def test_the_top_level_groups_are_the_listed_ones_and_a_search_covers_them_and_their_subgroups(
     scoped_fleet: ScopedFleet,
 ) -> None:
     gateway = scoped_fleet.gateway(groups=[scoped_fleet.group])
@@ -164,7 +168,7 @@ def test_the_topmost_groups_are_the_listed_ones_and_a_name_is_looked_for_in_and_
     assert groups_of(scoped_fleet.gateway(products=[scoped_fleet.mine])) == []
 
 
-def test_the_groups_of_a_device_and_the_group_above_are_told_only_within_reach(
+def test_groups_of_a_device_and_parent_groups_are_shown_only_in_scope(
     scoped_fleet: ScopedFleet,
 ) -> None:
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
@@ -176,7 +180,7 @@ def test_the_groups_of_a_device_and_the_group_above_are_told_only_within_reach(
     assert above["Data"]["GroupInfo"] == []
 
 
-def test_packages_are_those_of_the_products_within_reach(scoped_fleet: ScopedFleet, fleet: Any) -> None:
+def test_packages_are_those_of_the_products_in_scope(scoped_fleet: ScopedFleet, fleet: Any) -> None:
     owner = scoped_fleet.org.gateway()
     every = packages_of(owner, PageSize=100)
     keys = sorted({package["ProductKey"] for package in every})
@@ -185,11 +189,11 @@ def test_packages_are_those_of_the_products_within_reach(scoped_fleet: ScopedFle
     expected = [package["FirmwareId"] for package in every if package["ProductKey"] in mine]
     answer = gateway.call("ListOTAFirmware", CurrentPage=1, PageSize=2)
     assert (answer["Total"], answer["PageCount"]) == (len(expected), -(-len(expected) // 2))
-    pages = gateway.pages("ListOTAFirmware", PageSize=2)
+    pages = gateway.read_pages("ListOTAFirmware", PageSize=2)
     shown = [package for page in pages for package in page["FirmwareInfo"]["SimpleFirmwareInfo"]]
     assert sorted(package["FirmwareId"] for package in shown) == sorted(expected)
-    told = [package["UtcCreate"] for package in shown]
-    assert told == sorted(told, reverse=True)
+    created = [package["UtcCreate"] for package in shown]
+    assert created == sorted(created, reverse=True)
     for read in ("QueryOTAFirmware", "ListOTAJobByFirmware"):
         page = {"CurrentPage": 1, "PageSize": 10} if read.startswith("List") else {}
         with pytest.raises(OutOfScope) as theirs:
@@ -217,7 +221,7 @@ def test_packages_are_those_of_the_products_within_reach(scoped_fleet: ScopedFle
         ('product_key = "MINE" ORDER BY gmt_create LIMIT 0,5 OR name = "x"', False),
     ],
 )
-def test_a_search_passes_when_each_of_its_alternatives_is_bounded(
+def test_a_search_passes_if_each_of_its_alternatives_is_limited_to_the_scope(
     scoped_fleet: ScopedFleet, where: str, passes: bool
 ) -> None:
     for word, value in (
@@ -239,16 +243,16 @@ def test_a_search_passes_when_each_of_its_alternatives_is_bounded(
         assert "QueryDeviceBySQL" not in scoped_fleet.upstream.operations
 
 
-def test_a_statement_that_holds_nothing_is_not_read() -> None:
-    assert sql.read("") is None
-    assert sql.read("SELECT * FROM device WHERE") is None
-    assert sql.read("DELETE FROM device WHERE product_key = 'a'") is None
+def test_a_statement_without_conditions_is_not_accepted() -> None:
+    assert sql.parse_statement("") is None
+    assert sql.parse_statement("SELECT * FROM device WHERE") is None
+    assert sql.parse_statement("DELETE FROM device WHERE product_key = 'a'") is None
 
 
 # -- devices ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_device_is_within_reach_by_its_product_or_by_a_group_above_it(scoped_fleet: ScopedFleet) -> None:
+def test_a_device_is_in_scope_by_its_product_or_by_a_group(scoped_fleet: ScopedFleet) -> None:
     mine, theirs = (
         {"ProductKey": key, "DeviceName": "meter-0001"} for key in (scoped_fleet.mine, scoped_fleet.theirs)
     )
@@ -261,13 +265,13 @@ def test_a_device_is_within_reach_by_its_product_or_by_a_group_above_it(scoped_f
     scoped_fleet.upstream.operations.clear()
     by_product.call("QueryDeviceDetail", **mine)
     assert scoped_fleet.upstream.operations == ["QueryDeviceDetail"], (
-        "a product's devices are judged without a call"
+        "devices of a listed product are checked without a call"
     )
     with pytest.raises(OutOfScope):
         by_product.call("QueryDeviceDetail", **theirs)
 
 
-def test_an_iot_id_is_judged_by_the_device_that_it_is_of_and_tells_nothing_else(
+def test_an_iot_id_is_checked_by_its_device_and_reveals_nothing_else(
     scoped_fleet: ScopedFleet,
 ) -> None:
     owner = scoped_fleet.org.gateway()
@@ -277,24 +281,24 @@ def test_an_iot_id_is_judged_by_the_device_that_it_is_of_and_tells_nothing_else(
     }
     gateway = scoped_fleet.gateway(products=[scoped_fleet.mine])
     assert gateway.call("GetDeviceStatus", IotId=ids[scoped_fleet.mine])["Data"]["Status"]
-    said = set()
+    read_errors = set()
     for iot_id in (ids[scoped_fleet.theirs], "no-such-device"):
         with pytest.raises(OutOfScope) as refused:
             gateway.call("DisableThing", IotId=iot_id)
-        said.add(str(refused.value))
-    with pytest.raises(OutOfScope):  # one device within reach does not bring another along
+        read_errors.add(str(refused.value))
+    with pytest.raises(OutOfScope):  # a device in scope does not allow a call for another one
         gateway.call(
             "DisableThing",
             IotId=ids[scoped_fleet.theirs],
             ProductKey=scoped_fleet.mine,
             DeviceName="meter-0001",
         )
-    assert len(said) == 1
+    assert len(read_errors) == 1
     assert "DisableThing" not in scoped_fleet.upstream.operations
     assert AuditRecord.objects.filter(operation="DisableThing", outcome="refused").count() == 3
 
 
-def test_all_narrowings_have_to_admit(scoped_fleet: ScopedFleet) -> None:
+def test_all_access_scopes_must_admit(scoped_fleet: ScopedFleet) -> None:
     user = scoped_fleet.org.members["operator"]
     membership = Membership.objects.select_related("team", "user").get(team=scoped_fleet.org.team, user=user)
     membership.access_scope = AccessScope(
@@ -320,7 +324,7 @@ def test_all_narrowings_have_to_admit(scoped_fleet: ScopedFleet) -> None:
     assert groups_of(gateway) == []
 
 
-def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at_all(
+def test_the_groups_of_many_devices_are_read_in_parallel_and_of_too_many_not_at_all(
     scoped_fleet: ScopedFleet,
 ) -> None:
     gateway = scoped_fleet.gateway(groups=[scoped_fleet.group])
@@ -330,17 +334,19 @@ def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at
         )
     assert scoped_fleet.upstream.operations == []
     with pytest.raises(OutOfScope):
-        gateway.each(
+        gateway.call_each(
             "DisableThing",
             [
                 {"ProductKey": scoped_fleet.theirs, "DeviceName": name}
                 for name in ("meter-0001", "meter-0002")
             ],
         )
-    assert "DisableThing" not in scoped_fleet.upstream.operations, "one out of scope, and none is touched"
+    assert "DisableThing" not in scoped_fleet.upstream.operations, (
+        "one device is out of scope, so no device is changed"
+    )
 
 
-# -- writes that reach further ---------------------------------------------------------------------------------------
+# -- writes outside the scope ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -369,7 +375,7 @@ def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at
             {"ProductKey": "MINE", "TopicFullName": "/THEIRS/meter-0002/user/get", "MessageContent": "aGk="},
         ),
         ("CopyThingModel", {"SourceProductKey": "THEIRS", "TargetProductKey": "MINE"}),
-        # The platform reads the first name; a second one, spelt in another way, must not speak for it.
+        # The platform reads the first name. A second one in another letter case must not be checked instead.
         (
             "NotifyAddThingTopo",
             {
@@ -392,14 +398,14 @@ def test_the_groups_of_many_devices_are_asked_for_at_once_and_of_too_many_not_at
         ("ReupgradeOTATask", {"JobId": "0" * 32, "TaskId": ["0" * 32]}),
     ],
 )
-def test_a_write_whose_effect_leaves_the_reach_is_refused_recorded_and_not_sent(
+def test_a_write_that_affects_objects_outside_the_scope_is_refused_recorded_and_not_sent(
     scoped_fleet: ScopedFleet, name: str, params: dict[str, Any]
 ) -> None:
-    def filled(value: Any) -> Any:
+    def fill_in(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: filled(inner) for key, inner in value.items()}
+            return {key: fill_in(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [filled(inner) for inner in value]
+            return [fill_in(inner) for inner in value]
         for word, key in (
             ("MINE", scoped_fleet.mine), ("THEIRS", scoped_fleet.theirs), ("OTHER", scoped_fleet.other_group), ("BELOW", scoped_fleet.below),
         ):  # fmt: skip
@@ -408,19 +414,19 @@ def test_a_write_whose_effect_leaves_the_reach_is_refused_recorded_and_not_sent(
 
     gateway = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine], groups=[scoped_fleet.group])
     with pytest.raises(OutOfScope, match="limited to 1 product, 1 group"):
-        gateway.call(name, **filled(params))
+        gateway.call(name, **fill_in(params))
     assert name not in scoped_fleet.upstream.operations
     assert AuditRecord.objects.get(operation=name).outcome == "refused"
 
 
-def test_what_is_within_reach_can_be_changed(scoped_fleet: ScopedFleet) -> None:
+def test_objects_in_scope_can_be_changed(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine], groups=[scoped_fleet.group])
-    made = gateway.call("CreateDeviceGroup", GroupName="NorthWest", SuperGroupId=scoped_fleet.group)["Data"][
-        "GroupId"
-    ]
+    new_group = gateway.call("CreateDeviceGroup", GroupName="NorthWest", SuperGroupId=scoped_fleet.group)[
+        "Data"
+    ]["GroupId"]
     gateway.call(
         "BatchAddDeviceGroupRelations",
-        GroupId=made,
+        GroupId=new_group,
         Device=[
             {"ProductKey": scoped_fleet.mine, "DeviceName": "meter-0002"},
             {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"},
@@ -436,7 +442,7 @@ def test_what_is_within_reach_can_be_changed(scoped_fleet: ScopedFleet) -> None:
     gateway.call("DeleteDeviceGroup", GroupId=scoped_fleet.below)
 
 
-def test_who_takes_a_device_out_of_their_group_reaches_it_no_more(scoped_fleet: ScopedFleet) -> None:
+def test_a_device_removed_from_the_group_is_no_longer_in_scope(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.gateway(groups=[scoped_fleet.group])
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
     gateway.call("QueryDeviceDetail", **device)
@@ -445,17 +451,17 @@ def test_who_takes_a_device_out_of_their_group_reaches_it_no_more(scoped_fleet: 
         gateway.call("QueryDeviceDetail", **device)
 
 
-# -- every way through the door --------------------------------------------------------------------------------------
+# -- all kinds of calls --------------------------------------------------------------------------------------
 
 
-def test_the_cache_of_reads_hands_nobody_what_another_may_see(
+def test_the_read_cache_reveals_nothing_to_members_with_another_scope(
     scoped_fleet: ScopedFleet, settings: Any
 ) -> None:
     settings.CLOUD_CACHE_SECONDS = 60
-    owner, narrowed = scoped_fleet.org.gateway(), scoped_fleet.gateway(products=[scoped_fleet.mine])
+    owner, limited = scoped_fleet.org.gateway(), scoped_fleet.gateway(products=[scoped_fleet.mine])
     for _turn in range(2):  # the owner's answer first, then each from the cache
         assert set(products_of(owner)) == {scoped_fleet.mine, scoped_fleet.theirs}
-        assert products_of(narrowed) == [scoped_fleet.mine]
+        assert products_of(limited) == [scoped_fleet.mine]
     by_group = scoped_fleet.gateway("viewer", groups=[scoped_fleet.group])
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
     for gateway, most in ((by_group, 1), (owner, 2), (by_group, 1), (owner, 2)):
@@ -463,7 +469,7 @@ def test_the_cache_of_reads_hands_nobody_what_another_may_see(
         assert len(answer["GroupInfos"]["GroupInfo"]) == most
 
 
-def test_gather_and_pages_and_a_trace_are_judged_alike(scoped_fleet: ScopedFleet) -> None:
+def test_gather_read_pages_and_traces_check_the_scope(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.gateway(products=[scoped_fleet.mine])
     with pytest.raises(OutOfScope):
         gateway.gather(
@@ -473,16 +479,16 @@ def test_gather_and_pages_and_a_trace_are_judged_alike(scoped_fleet: ScopedFleet
             ]
         )
     with pytest.raises(OutOfScope):
-        list(gateway.pages("QueryDevice", ProductKey=scoped_fleet.theirs))
-    assert len(list(gateway.pages("QueryDevice", ProductKey=scoped_fleet.mine, PageSize=2))) == 2
+        list(gateway.read_pages("QueryDevice", ProductKey=scoped_fleet.theirs))
+    assert len(list(gateway.read_pages("QueryDevice", ProductKey=scoped_fleet.mine, PageSize=2))) == 2
     trace = Trace()
     gateway.call(
         "QueryDeviceGroupByDevice", trace=trace, ProductKey=scoped_fleet.mine, DeviceName="meter-0001"
     )
-    assert (trace.body, trace.withheld) == (b"", True), "the platform's own answer names groups out of reach"
+    assert (trace.body, trace.withheld) == (b"", True), "the platform's answer names groups outside the scope"
 
 
-def test_secrets_out_of_reach_are_not_revealed(scoped_fleet: ScopedFleet) -> None:
+def test_secrets_outside_the_scope_are_not_revealed(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine])
     with pytest.raises(OutOfScope):
         gateway.call("QueryDeviceInfo", reveal=True, ProductKey=scoped_fleet.theirs, DeviceName="meter-0001")
@@ -491,7 +497,7 @@ def test_secrets_out_of_reach_are_not_revealed(scoped_fleet: ScopedFleet) -> Non
     assert gateway.call("QueryProductList", reveal=True, CurrentPage=1, PageSize=10)["Data"]["Total"] == 1
 
 
-def test_pages_are_told_what_would_be_refused(scoped_fleet: ScopedFleet) -> None:
+def test_allows_says_which_operations_would_be_refused(scoped_fleet: ScopedFleet) -> None:
     allows: Callable[[str], bool] = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine]).allows
     assert all(map(allows, ("RegisterDevice", "QueryProductList", "CreateOTAFirmware")))
     assert not any(map(allows, ("CreateProduct", "CreateDeviceGroup", "QueryDeviceByTags", "ListRule")))
@@ -500,15 +506,17 @@ def test_pages_are_told_what_would_be_refused(scoped_fleet: ScopedFleet) -> None
     assert not any(map(allows, ("RegisterDevice", "QueryProduct", "CreateOTAStaticUpgradeJob")))
 
 
-def test_what_cannot_change_is_asked_for_once(scoped_fleet: ScopedFleet) -> None:
+def test_facts_that_cannot_change_are_read_once(scoped_fleet: ScopedFleet) -> None:
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
-    for _turn in range(2):  # two requests of the same person
+    for _turn in range(2):  # two requests of the same user
         scoped_fleet.gateway(groups=[scoped_fleet.group]).call("QueryDeviceDetail", fresh=True, **device)
-    assert scoped_fleet.upstream.count("QueryDeviceGroupByDevice") == 1, "as long as reads are kept"
-    assert scoped_fleet.upstream.count("QuerySuperDeviceGroup") == 2, "above the two groups of the device"
+    assert scoped_fleet.upstream.count("QueryDeviceGroupByDevice") == 1, "cached like other reads"
+    assert scoped_fleet.upstream.count("QuerySuperDeviceGroup") == 2, (
+        "the parents of the two groups of the device"
+    )
 
 
-def test_a_member_of_the_whole_team_pays_nothing(scoped_fleet: ScopedFleet) -> None:
+def test_a_member_without_an_access_scope_makes_no_extra_calls(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.org.gateway("operator")
     assert gateway.scope is None
     gateway.call("QueryDeviceDetail", ProductKey=scoped_fleet.theirs, DeviceName="meter-0001")

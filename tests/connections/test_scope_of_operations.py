@@ -1,6 +1,6 @@
-"""Every operation × access_scope through the gateway, with calls that name things which exist.
+"""Every operation × access scope through the gateway, with calls that name existing objects.
 
-What each operation is expected to name is written out here: one without an expectation fails.
+The tables state what each operation names. An operation without an expectation fails.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tests.conformance.rows import Row
 from tests.conformance.sdk import SCHEMES
 from tests.conformance.table import ROWS
 from tests.conftest import Organization
-from tests.connections.conftest import Watched
+from tests.connections.conftest import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 
-# Within reach where its product is listed.
+# In scope if the product is listed.
 OF_A_PRODUCT = """
     PubBroadcast RegisterDevice QueryDevice BatchCheckDeviceNames BatchRegisterDeviceWithApplyId
     BatchRegisterDevice QueryBatchRegisterDeviceStatus QueryPageByApplyId QueryDeviceByStatus
@@ -45,7 +45,7 @@ OF_A_PRODUCT = """
     GetThingModelTslPublished QueryThingModelExtendConfig QueryThingModelExtendConfigPublished
     CreateThingScript UpdateThingScript GetThingScript
 """
-# Where the product of its devices, or a group that each of them is in, is listed.
+# In scope if the product of the devices, or a group of each device, is listed.
 OF_DEVICES = """
     BatchPub Pub RRpc SubscribeTopic QueryDeviceGroupByDevice GetDeviceShadow UpdateDeviceShadow
     QueryClientIds TransformClientId DeleteClientIds QueryDeviceInfo QueryDeviceDetail BatchQueryDeviceDetail
@@ -59,19 +59,19 @@ OF_DEVICES = """
     QueryDeviceDesiredProperty QueryDevicePropertyStatus QueryDeviceOriginalPropertyStatus
     QueryDeviceOriginalPropertyData QueryDeviceOriginalEventData QueryDeviceOriginalServiceData
 """
-# Where the group, or one above it, is listed.
+# In scope if the group or one of its parents is listed.
 OF_A_GROUP = """
     DeleteDeviceGroup UpdateDeviceGroup BatchAddDeviceGroupRelations BatchDeleteDeviceGroupRelations
     QueryDeviceGroupInfo SetDeviceGroupTags QueryDeviceGroupTagList QuerySuperDeviceGroup QueryDeviceListByDeviceGroup
 """
-# Where the statement, or the parameters, bound it by something within reach.
-BOUNDED = "QueryDeviceBySQL CreateDeviceGroup"
-# Answered from what is within reach.
+# In scope if the statement or the parameters limit it to the scope.
+LIMITED_BY_PARAMETERS = "QueryDeviceBySQL CreateDeviceGroup"
+# Composed from the objects in scope.
 LISTS = "QueryDeviceGroupList QueryDeviceStatistics ListOTAFirmware QueryProductList"
-# For everybody: they tell nothing of the fleet and change nothing of it.
+# Allowed for everybody: they reveal nothing about the fleet and change nothing.
 HARMLESS = "GenerateOTAUploadURL GenerateDeviceNameListURL ListThingTemplates GetThingTemplate"
-# For nobody whose access is limited: they are the whole account's.
-BEYOND = """
+# Never allowed with a limited access scope: they concern the whole account.
+ACCOUNT_WIDE = """
     CreateRule CreateRuleAction DeleteRule DeleteRuleAction GetRule GetRuleAction ListRule ListRuleActions
     StartRule StopRule UpdateRule UpdateRuleAction CreateDataSourceItem ListDataSourceItem
     DeleteDataSourceItem QueryDeviceGroupByTags QueryDeviceByTags CreateDeviceDistributeJob
@@ -96,13 +96,13 @@ EXPECTED = {
         (OF_DEVICES, True, True, False),
         (OF_A_GROUP, False, True, False),
         (HARMLESS, True, True, True),
-        (BEYOND, False, False, False),
+        (ACCOUNT_WIDE, False, False, False),
     )
     for name in names.split()
 }
-"""Whether a call may pass where all products are listed; all groups, with every device in one; nothing that exists."""
+"""Whether a call passes if all products are listed; if all groups are listed and every device is in one; if nothing is listed."""
 
-NOWHERE = AccessScope(products=frozenset({"a1Nowhere"}), groups=frozenset({"nowhere"}))
+NO_OBJECTS = AccessScope(products=frozenset({"a1Nowhere"}), groups=frozenset({"nowhere"}))
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +113,9 @@ def server() -> Iterator[Server]:
 
 
 class Platform:
-    """An empty platform in which the table of conformance makes what a call needs, behind a connection of the organization."""
+    """An empty platform behind a connection of the organization. The conformance table creates what a call needs."""
 
-    def __init__(self, prepared: PreparedPlatform, org: Organization, upstream: Watched) -> None:
+    def __init__(self, prepared: PreparedPlatform, org: Organization, upstream: RecordingTransport) -> None:
         self.prepared, self.org, self.upstream = prepared, org, upstream
         self.connection = Connection.objects.create(
             team=org.team,
@@ -137,13 +137,13 @@ class Platform:
             return frozenset(row[0] for row in db.execute(sql))
 
     def everything_by_product(self) -> AccessScope:
-        return AccessScope(products=NOWHERE.products | self.column("SELECT product_key FROM products"))
+        return AccessScope(products=NO_OBJECTS.products | self.column("SELECT product_key FROM products"))
 
     def everything_by_group(self) -> AccessScope:
         group = self.prepared.group("every_device")
         with self.prepared.emulator.store.write() as db:
             db.execute("INSERT OR IGNORE INTO group_devices SELECT ?, iot_id FROM devices", (group,))
-        return AccessScope(groups=NOWHERE.groups | self.column("SELECT group_id FROM groups"))
+        return AccessScope(groups=NO_OBJECTS.groups | self.column("SELECT group_id FROM groups"))
 
 
 @pytest.fixture
@@ -151,13 +151,13 @@ def platform(
     server: Server, tmp_path: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
     with PreparedPlatform.on(server, tmp_path, next(iter(SCHEMES))) as prepared:
-        upstream = Watched(httpx.WSGITransport(app=prepared.emulator))
+        upstream = RecordingTransport(httpx.WSGITransport(app=prepared.emulator))
         monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
         yield Platform(prepared, org, upstream)
 
 
-def as_it_should_be(asked: dict[str, Any]) -> dict[str, Any]:
-    """A row's call without what the row has in it to be refused: devices that do not exist, a tag that is none."""
+def remove_invalid_values(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a row without the values that the platform refuses: missing devices, an invalid tag."""
 
     def exists(item: Any) -> bool:
         name = item.get("DeviceName", "") if isinstance(item, dict) else str(item)
@@ -165,63 +165,65 @@ def as_it_should_be(asked: dict[str, Any]) -> dict[str, Any]:
 
     cleaned = {
         key: [item for item in value if exists(item)] if isinstance(value, list) else value
-        for key, value in asked.items()
+        for key, value in params.items()
         if value is not None
     }
-    return cleaned | ({"ProductTag": [{"TagKey": "place", "TagValue": "x"}]} if "ProductTag" in asked else {})
+    return cleaned | (
+        {"ProductTag": [{"TagKey": "place", "TagValue": "x"}]} if "ProductTag" in params else {}
+    )
 
 
-def passes(gateway: Gateway, name: str, asked: dict[str, Any]) -> bool:
-    """Whether a call would be let through, as an approval asks before anything is sent."""
+def is_in_scope(gateway: Gateway, name: str, params: dict[str, Any]) -> bool:
+    """Whether a call would pass, as an approval checks before anything is sent."""
     if not gateway.allows(name) or gateway.scope is None:
         return False
     try:
-        gateway.scope.check(operation(name), asked)
+        gateway.scope.check(operation(name), params)
     except NotInScope:
         return False
     return True
 
 
 def test_every_operation_has_an_expectation() -> None:
-    others = set(BOUNDED.split()) | set(LISTS.split())
-    assert set(operations()) == set(EXPECTED) | others
-    assert not others & set(EXPECTED)
+    other_operations = set(LIMITED_BY_PARAMETERS.split()) | set(LISTS.split())
+    assert set(operations()) == set(EXPECTED) | other_operations
+    assert not other_operations & set(EXPECTED)
 
 
 FIRST = {row.operation: row for row in reversed(ROWS)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_call_passes_where_all_that_it_names_is_within_reach(platform: Platform, name: str) -> None:
+def test_a_call_passes_if_all_objects_that_it_names_are_in_scope(platform: Platform, name: str) -> None:
     row: Row = FIRST[name]
-    asked = as_it_should_be(row.asks(platform.prepared))
+    params = remove_invalid_values(row.asks(platform.prepared))
     by_product, by_group = platform.everything_by_product(), platform.everything_by_group()
-    for access_scope, expected in zip((by_product, by_group, NOWHERE), EXPECTED[name], strict=True):
+    for access_scope, expected in zip((by_product, by_group, NO_OBJECTS), EXPECTED[name], strict=True):
         gateway = platform.gateway(access_scope)
         if name in OF_TASKS and access_scope == by_product:
-            assert not passes(gateway, name, asked), "tasks that they have not seen"
-            see_tasks(gateway)
-        assert passes(gateway, name, asked) == expected, access_scope
+            assert not is_in_scope(gateway, name, params), "tasks that were not listed before"
+            read_all_tasks(gateway)
+        assert is_in_scope(gateway, name, params) == expected, access_scope
     platform.upstream.operations.clear()
-    gateway = platform.gateway(NOWHERE)
+    gateway = platform.gateway(NO_OBJECTS)
     if not EXPECTED[name][2]:
         with pytest.raises(OutOfScope) as refused:
-            gateway.call(name, **asked)
+            gateway.call(name, **params)
         assert isinstance(refused.value, PermissionRefused)
         assert "limited to 1 product, 1 group" in str(refused.value)
         assert all(operation(sent).access is Access.READ for sent in platform.upstream.operations)
         if operation(name).access is Access.READ:
-            assert name not in platform.upstream.operations or name in LOOKED_UP
+            assert name not in platform.upstream.operations or name in SCOPE_READS
     if EXPECTED[name][0]:
         gateway = platform.gateway(by_product)
         if name in OF_TASKS:
-            see_tasks(gateway)
-        with suppress(CloudError):  # the platform may refuse it: it was sent
-            gateway.call(name, **asked)
+            read_all_tasks(gateway)
+        with suppress(CloudError):  # the platform may refuse it, but it was sent
+            gateway.call(name, **params)
 
 
-# Reads that tell what a call names: asked for, and shown to nobody.
-LOOKED_UP = {
+# Reads that the scope guard makes. No user sees their answers.
+SCOPE_READS = {
     "QueryDeviceInfo",
     "QueryOTAFirmware",
     "QueryOTAJob",
@@ -230,12 +232,12 @@ LOOKED_UP = {
 }
 
 
-# Operations that are passed only for tasks that the person has listed before.
+# Operations that pass only for tasks that the user has listed before.
 OF_TASKS = {"ConfirmOTATask", "ReupgradeOTATask"}
 
 
-def see_tasks(gateway: Gateway) -> None:
-    """Look at every task, as a person does before they choose some."""
+def read_all_tasks(gateway: Gateway) -> None:
+    """List every task, as a user does before they select some."""
     for package in gateway.call("ListOTAFirmware", CurrentPage=1, PageSize=100)["FirmwareInfo"][
         "SimpleFirmwareInfo"
     ]:

@@ -1,4 +1,4 @@
-"""The first page of a connection, and what a load balancer asks."""
+"""The overview page of a connection, and the health check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.test import Client
 from console.access.models import AuditRecord, CustomRole
 from console.jobs.models import Job
 from tests.conftest import Organization
-from tests.connections.conftest import Watched, upstream
+from tests.connections.conftest import RecordingTransport, upstream
 
 __all__ = ["upstream"]  # a fixture
 
@@ -20,8 +20,8 @@ SignIn = Callable[[str], Client]
 HOME = "/acme/sandbox/"
 
 
-def test_it_shows_the_fleet_in_numbers_with_few_calls(
-    fleet: Any, upstream: Watched, org: Organization, sign_in: SignIn
+def test_the_page_shows_device_numbers_with_few_calls(
+    fleet: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
 ) -> None:
     text = sign_in("viewer").get(HOME).content.decode()
     assert len(upstream.operations) <= 4
@@ -29,13 +29,13 @@ def test_it_shows_the_fleet_in_numbers_with_few_calls(
     assert "Smart_Meter_DDS720" in text
 
 
-def test_an_empty_account_is_told_what_comes_next(emulator: Any, org: Organization, sign_in: SignIn) -> None:
+def test_an_empty_account_shows_what_to_do_next(emulator: Any, org: Organization, sign_in: SignIn) -> None:
     text = sign_in("owner").get(HOME).content.decode()
     assert "No products yet" in text
     assert "No jobs yet" in text
 
 
-def test_a_part_that_fails_says_so_in_its_place_and_the_rest_is_there(
+def test_a_part_that_fails_shows_its_error_and_the_other_parts_are_shown(
     fleet: Any, org: Organization, sign_in: SignIn
 ) -> None:
     fleet.faults.add("ListOTAFirmware", "error", code="iot.common.RamActionPermissionDeny", status=200)
@@ -46,14 +46,14 @@ def test_a_part_that_fails_says_so_in_its_place_and_the_rest_is_there(
     assert "Smart_Meter_DDS720" in text
 
 
-def test_when_nothing_answers_it_is_said_once(fleet: Any, org: Organization, sign_in: SignIn) -> None:
+def test_when_all_parts_fail_the_error_is_shown_once(fleet: Any, org: Organization, sign_in: SignIn) -> None:
     fleet.faults.add("*", "malformed", times=9)
     response = sign_in("viewer").get(HOME)
     assert response.content.decode().count("fd-cloud-error-title") == 1
     assert "No products yet" not in response.content.decode()
 
 
-def test_changes_of_others_are_shown_to_those_who_may_read_the_trail_only(
+def test_changes_of_others_are_shown_only_to_members_who_may_read_the_audit_trail(
     emulator: Any, org: Organization, sign_in: SignIn
 ) -> None:
     for role, target in (("operator", "by-the-operator"), ("viewer", "by-the-viewer")):
@@ -74,7 +74,7 @@ def test_changes_of_others_are_shown_to_those_who_may_read_the_trail_only(
 @pytest.mark.parametrize(
     ("role", "offered"), [("viewer", 0), ("operator", 3), ("release-engineer", 1), ("administrator", 4)]
 )
-def test_shortcuts_are_those_the_role_may_take(
+def test_shortcuts_are_those_that_the_role_allows(
     emulator: Any, org: Organization, sign_in: SignIn, role: str, offered: int
 ) -> None:
     assert len(sign_in(role).get(HOME).context["shortcuts"]) == offered
@@ -93,12 +93,12 @@ def test_jobs_of_the_connection_are_listed_newest_first(
     assert shown == sorted(shown, key=lambda job: -job.pk)
 
 
-def test_healthz_tells_a_stranger_only_whether_it_works(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_healthz_reveals_only_whether_the_service_works(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Client().get("/healthz").json() == {"status": "ok"}
     assert "no-store" in Client().get("/healthz")["Cache-Control"]
 
     def broken(*args: Any) -> Any:
-        raise RuntimeError("a detail that is nobody's business")
+        raise RuntimeError("a detail that must not be shown")
 
     with monkeypatch.context() as patch:
         patch.setattr(connections["default"], "cursor", broken)
@@ -107,15 +107,15 @@ def test_healthz_tells_a_stranger_only_whether_it_works(db: None, monkeypatch: p
     assert response.json() == {"status": "unavailable"}
 
 
-def test_a_load_balancer_asks_by_address_and_without_tls(db: None, settings: Any) -> None:
+def test_healthz_answers_to_an_ip_address_and_without_tls(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz", headers={"Host": "10.0.0.7:8600"}).status_code == 200
     assert Client().get("/accounts/login/", headers={"Host": "10.0.0.7:8600"}).status_code == 400
 
 
 @pytest.mark.parametrize("levels", [{"devices": 2}, {"products": 1}, {"groups": 1}, {"ota": 1}, {}])
-def test_whoever_belongs_to_the_team_has_a_first_page_with_what_their_role_reads(
-    fleet: Any, upstream: Watched, org: Organization, sign_in: SignIn, levels: dict[str, int]
+def test_every_member_sees_the_parts_of_the_page_that_their_role_may_read(
+    fleet: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn, levels: dict[str, int]
 ) -> None:
     CustomRole.objects.create(team=org.team, slug="line", name="Factory line", levels=levels)
     org.team.memberships.filter(user=org.members["viewer"]).update(role_slug="line")

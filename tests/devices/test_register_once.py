@@ -63,7 +63,7 @@ def test_after_a_lost_answer_the_same_form_registers_nothing_more_and_the_page_b
 
     before = count(populated)
     monkeypatch.setattr(clients, "transport_for", lambda connection: Losing())
-    clients.forget()
+    clients.drop_clients()
     client, url = sign_in("operator"), populated.url("devices:create")
     data = {"product_key": populated.things["products"]["key"], "token": form_of(client.get(url))}
     lost = client.post(url, data)

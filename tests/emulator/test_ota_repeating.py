@@ -278,7 +278,7 @@ class TestRefusing:
         assert world.refused(AGAIN, JobId="none", TaskId=[task]) == "iot.ota.InvalidJobId"
         assert world.refused(AGAIN, JobId=job, TaskId=[task, "none"]) == "iot.ota.InvalidTaskId"
         stranger = create_api(emulator, "otherid", "othersecret")
-        assert stranger.refused(AGAIN, JobId=job, TaskId=[task]) == "iot.ota.InvalidJobId"
+        assert stranger.error_code(AGAIN, JobId=job, TaskId=[task]) == "iot.ota.InvalidJobId"
         assert world.refused(AGAIN, JobId=job, TaskId=[task, waiting]) == "iot.ota.InvalidTaskExist"
         assert world.counts(job) == {"CANCELED": 1, "QUEUED": 1}
 

@@ -108,7 +108,7 @@ def wire(emulator, monkeypatch):
     """The network, to interfere with."""
     wire = Wire(emulator)
     monkeypatch.setattr(clients, "transport_for", lambda connection: wire)
-    clients.forget()
+    clients.drop_clients()
     return wire
 
 

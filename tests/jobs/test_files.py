@@ -235,7 +235,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, produc
 
 
 def test_too_many_lines_are_refused(upload, settings):
-    settings.JOBS_MOST_ROWS = 2000
+    settings.JOBS_MAX_ROWS = 2000
     page = upload("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
     assert "more than 2,000 lines" in text(page)
     assert not Row.objects.exists()

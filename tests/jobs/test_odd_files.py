@@ -135,7 +135,7 @@ def test_nul_characters_anywhere_break_nothing(upload, content):
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_a_million_blank_lines_are_too_many_whatever_ends_them(upload, settings, end, encoding):
-    settings.JOBS_MOST_ROWS = 100_000
+    settings.JOBS_MAX_ROWS = 100_000
     page = upload(("name\nlamp-0001\n" + end.decode() * 200_001).encode(encoding))
     assert "more than 100,000 lines" in text(page)
 

@@ -26,7 +26,7 @@ PASSWORD = "password of the processes"
 KEYS = {"LTAIprocesses1": "secret-one", "LTAIprocesses2": "secret-two"}
 _PROVIDE = (
     "from pathlib import Path; from console.quickstart import sample;"
-    "sample.provide(Path({folder!r}), {endpoint!r}, {keys!r}, {password!r})"
+    "sample.create_sample(Path({folder!r}), {endpoint!r}, {keys!r}, {password!r})"
 )
 
 

@@ -16,7 +16,7 @@ from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
 from console.cloud import objects
 from console.connections.models import Submission
-from console.connections.once import once
+from console.connections.submissions import submit_once
 from console.ota import api
 from tests.ota.conftest import exists
 
@@ -118,8 +118,8 @@ def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, org):
         raise refusal
 
     with pytest.raises(refusal):
-        once(asked, "one-token", refuse)
-    assert once(asked, "one-token", lambda: "made") == "made"
+        submit_once(asked, "one-token", refuse)
+    assert submit_once(asked, "one-token", lambda: "made") == "made"
 
 
 @pytest.mark.parametrize(

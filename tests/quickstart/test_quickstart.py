@@ -1,4 +1,4 @@
-"""`manage.py quickstart`, as a newcomer runs it: real processes, a real sign-in, and nothing left behind."""
+"""`manage.py quickstart` with real processes and a real sign-in; it leaves no processes behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_printed_account_signs_in_and_sees_the_sample_fleet(run):
     assert page.text.count("/demo/sandbox/products/") >= 6
 
 
-def test_a_stop_ends_every_process_and_the_next_start_keeps_the_password_and_the_data(run):
+def test_stopping_ends_every_process_and_the_next_start_keeps_password_and_data(run):
     first = run()
     _, email, password = first.start()
     status, alive = first.stop()
@@ -56,7 +56,7 @@ def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_al
     second = run()
     second.process.wait(60)
     assert second.process.returncode != 0
-    assert "running already" in second.output
+    assert "already running" in second.output
     assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
 
 
@@ -66,13 +66,13 @@ def test_a_given_administrator_password_is_set(run):
     assert sign_in(address, email, password).get("/demo/sandbox/").status_code == 200
 
 
-def test_without_a_secret_key_every_other_command_names_what_is_missing(tmp_path: Path):
+def test_without_a_secret_key_other_commands_name_the_missing_setting(tmp_path: Path):
     environment = {
         name: value
         for name, value in os.environ.items()
         if name not in {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "DJANGO_SETTINGS_MODULE"}
     }
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "manage.py", "migrate"],
         cwd=CHECKOUT,
         env={**environment, "FLEETDESK_HOME": str(tmp_path)},
@@ -80,5 +80,5 @@ def test_without_a_secret_key_every_other_command_names_what_is_missing(tmp_path
         text=True,
         check=False,
     )
-    assert ended.returncode != 0
-    assert "SECRET_KEY is not set" in ended.stderr
+    assert result.returncode != 0
+    assert "SECRET_KEY is not set" in result.stderr

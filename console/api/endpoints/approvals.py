@@ -13,7 +13,7 @@ from console.api.problems import handle
 from console.api.schemas import Moment
 from console.approvals import actions, inbox
 from console.approvals.models import ApprovalRequest
-from console.approvals.telling import announce
+from console.approvals.notifications import notify_deciders
 from console.connections.approval import ApprovalNeeded
 
 router = Router(tags=["Approvals"])
@@ -55,9 +55,9 @@ class Approval(Schema):
             requested_by=found.requester_label,
             decided_by=found.decider_label,
             decision=found.decision,
-            why=found.why_text,
-            made=[made for made in found.outcomes.values_list("made", flat=True) if made],
-            asked_at=found.at,
+            why=found.failure_text,
+            made=[made for made in found.outcomes.values_list("batch_id", flat=True) if made],
+            asked_at=found.asked_or_created_at,
             expires_at=found.expires_at,
             url=request.build_absolute_uri(address),
             page=request.build_absolute_uri(reverse("approvals:detail", args=place)),
@@ -69,7 +69,7 @@ def get_approval(request: ApiRequest, connection: str, approval_id: int) -> Appr
     """Tell how a request for a second person stands."""
     gateway = gateway_of(request, connection)
     found = (
-        inbox.visible(request.membership)
+        inbox.visible_requests(request.membership)
         .filter(pk=approval_id, connection=gateway.connection)
         .select_related("team", "connection")
         .first()
@@ -83,11 +83,13 @@ def answer_needed(request: HttpRequest, needed: ApprovalNeeded | type[ApprovalNe
     """Ask a second person for what a rule held back: 202, and where to ask how it stands."""
     assert isinstance(needed, ApprovalNeeded)  # noqa: S101 - ninja's handlers may be given classes by their type only
     try:
-        found = actions.prepare(needed)
+        found = actions.prepare_request(needed)
         if found.state == ApprovalRequest.State.DRAFT:
             said = request.headers.get(REASON, "").strip()
-            found = actions.ask(found, needed.gateway, said or _("Asked for by a program, without a reason."))
-            announce(found, request)
+            found = actions.request_approval(
+                found, needed.gateway, said or _("Asked for by a program, without a reason.")
+            )
+            notify_deciders(found, request)
     except Exception as error:  # told as any other
         return handle(request, error)
     told = Approval.of(request, found)

@@ -1,5 +1,5 @@
-"""{% approvals_waiting %}        how many requests wait for the person to decide; 0 where the page names no team
-{% waiting_request id as r %}  the request that waits about a product (its key), package (its id) or device (product key/name)"""
+"""{% count_waiting_approvals %}    the number of requests that the user may decide on; 0 on pages without a team
+{% waiting_request id as r %}    the pending request about a product (its key), package (its id) or device (product key/name)"""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def approvals_waiting(context: RequestContext) -> int:
-    """How many requests wait for the person."""
+def count_waiting_approvals(context: RequestContext) -> int:
+    """The number of pending requests that the user may decide on."""
     membership = getattr(context.get("request"), "membership", None)
-    return inbox.number_waiting_for(membership) if membership is not None else 0
+    return inbox.count_requests_to_decide(membership) if membership is not None else 0
 
 
 @register.simple_tag(takes_context=True)
-def waiting_request(context: RequestContext, about: str) -> ApprovalRequest | None:
-    """The request that waits about that id on the page's connection, if there is one that the person sees."""
+def waiting_request(context: RequestContext, subject_id: str) -> ApprovalRequest | None:
+    """The pending request about that id on the page's connection, if there is one that the user can see."""
     request = context["request"]
-    waiting = inbox.visible(request.membership).filter(
-        connection=request.connection, about=clean_text(about, 255), state=ApprovalRequest.State.WAITING
+    waiting = inbox.visible_requests(request.membership).filter(
+        connection=request.connection,
+        subject_id=clean_text(subject_id, 255),
+        state=ApprovalRequest.State.WAITING,
     )
-    return next((found for found in waiting if found.waits), None)
+    return next((request for request in waiting if request.is_waiting), None)

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["name", "id"],
                 "constraints": [
-                    models.UniqueConstraint(fields=("team", "slug"), name="one_connection_name_a_team")
+                    models.UniqueConstraint(fields=("team", "slug"), name="unique_connection_slug_per_team")
                 ],
             },
         ),

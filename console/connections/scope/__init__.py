@@ -1,7 +1,15 @@
-"""How far a membership reaches into the fleet, enforced in the gateway: `names` reads what a call names, `fleet` judges it,
-`lists` answers for the whole account from what is within reach."""
+"""The access scope of a membership, enforced in the gateway. `names` finds the objects that a call names, `guard` checks them,
+`lists` composes account-wide answers from the objects in the access scope."""
 
-from console.connections.scope.guard import Asked, NotInScope, ScopeGuard
-from console.connections.scope.lists import alters, bounds, composed, filtered
+from console.connections.scope.guard import NotInScope, ReadCall, ScopeGuard
+from console.connections.scope.lists import compose_answer, filter_answer, may_alter, search_bounds
 
-__all__ = ["Asked", "NotInScope", "ScopeGuard", "alters", "bounds", "composed", "filtered"]
+__all__ = [
+    "NotInScope",
+    "ReadCall",
+    "ScopeGuard",
+    "compose_answer",
+    "filter_answer",
+    "may_alter",
+    "search_bounds",
+]

@@ -1,9 +1,10 @@
-"""What is within reach of a membership that is limited to some products and device groups, judged for each call.
+"""Checks for each call whether the objects that it names are in the access scope of a membership.
 
-A device is within reach when its product is listed, or when it is in a listed group or one below it; a group, when it or
-one above it is listed; whatever belongs to a product, when the product is listed. Where several access_scopes apply (a
-token's, and its person's) all must admit. What the parameters do not tell is asked of the cloud: what cannot change (whose
-product a package is, which group is above which) is kept for minutes, which groups a device is in as long as any read.
+The access scope lists products and device groups. A device is in it if its product is listed, or if it is in a listed group
+or a subgroup of one. A group is in it if the group or one of its parents is listed. Everything that belongs to a product is
+in it if the product is listed. If several access scopes apply (of a token, and of its user), all must admit. What the
+parameters do not say is read from the cloud. Facts that cannot change (the product of a package, the parent of a group) are
+cached for minutes; the groups of a device are cached as long as any read.
 """
 
 from __future__ import annotations
@@ -19,29 +20,29 @@ from console.cloud.answers import dig
 from console.cloud.catalogue import Operation
 from console.cloud.errors import CloudError, NotFound
 from console.connections.scope import names, sql
-from console.connections.scope.names import Named, Sort
+from console.connections.scope.names import NamedObject, ObjectKind
 
-MOST_DEVICES = 50
-"""Devices of one call whose groups are asked for: QueryDeviceGroupByDevice is allowed 50 times a second."""
-MOST_CATEGORIES = 20
-"""Products whose topic categories are looked through for one id."""
-_LEVELS = 3  # of groups
-_OWN_INSTANCE = ("IotInstanceId", "SourceInstanceId")
+MAX_DEVICES = 50
+"""The most devices in one call whose groups are read: QueryDeviceGroupByDevice allows 50 calls per second."""
+MAX_PRODUCTS_FOR_CATEGORY = 20
+"""The most products whose topic categories are searched for one id."""
+_GROUP_LEVELS = 3
+_INSTANCE_PARAMETERS = ("IotInstanceId", "SourceInstanceId")
 
-Asked = tuple[str, Mapping[str, Any]]
+ReadCall = tuple[str, Mapping[str, Any]]
 """An operation and its parameters."""
 
 
-class Facts(Protocol):
-    """What is known of the platform's things and does not change, by sort and id."""
+class FactStore(Protocol):
+    """Cached facts about objects of the platform that do not change, by kind and id."""
 
-    def known(self, sort: str, value: str) -> Any: ...
+    def get(self, kind: str, value: str) -> Any: ...
 
-    def learn(self, sort: str, value: str, fact: Any) -> None: ...
+    def store(self, kind: str, value: str, fact: Any) -> None: ...
 
 
 class NotInScope(Exception):
-    """What a call names is not within reach; `text` says so, or why it cannot be told."""
+    """The call names something outside the access scope, or this cannot be checked. `text` is the message for the user."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -49,150 +50,158 @@ class NotInScope(Exception):
 
 
 class ScopeGuard:
-    """`read` answers several reads of the cloud at once, past permission and unfiltered, an error in its place."""
+    """Checks calls against access scopes. `read` runs several reads in parallel, without permission checks and unfiltered, and
+    returns an error in the place of a read that failed."""
 
     def __init__(
         self,
         access_scopes: Sequence[AccessScope],
         instance_id: str,
-        read: Callable[[Sequence[Asked]], list[dict[str, Any] | CloudError]],
-        facts: Facts,
+        read: Callable[[Sequence[ReadCall]], list[dict[str, Any] | CloudError]],
+        facts: FactStore,
     ) -> None:
-        self.fleets = tuple(access_scope for access_scope in access_scopes if access_scope.limits_devices)
+        self.limited_scopes = tuple(
+            access_scope for access_scope in access_scopes if access_scope.limits_devices
+        )
         self.instance_id = instance_id
         self.read = read
         self.facts = facts
-        self._groups: dict[tuple[str, str], list[str]] = {}  # of devices, for one page or step of a job
+        self._groups: dict[
+            tuple[str, str], list[str]
+        ] = {}  # by (ProductKey, DeviceName), for one request or job step
 
-    def forget(self) -> None:
-        """Something was written: what was learned of the devices' groups may be past."""
+    def forget_groups(self) -> None:
+        """Drop the cached groups of devices, after a write."""
         self._groups = {}
 
-    # -- what there is at all ----------------------------------------------------------------------------------------
+    # -- the access scope ----------------------------------------------------------------------------------------
 
     @property
     def limited(self) -> bool:
-        """Whether only some products or groups are within reach."""
-        return bool(self.fleets)
+        """Whether the access scope is limited to some products or groups."""
+        return bool(self.limited_scopes)
 
     @property
     def products(self) -> tuple[str, ...]:
-        """The ProductKeys that are within reach as a whole, in order."""
-        return tuple(sorted(frozenset.intersection(*(fleet.products for fleet in self.fleets))))
+        """The ProductKeys of the products that are fully in the access scope, sorted."""
+        return tuple(
+            sorted(frozenset.intersection(*(access_scope.products for access_scope in self.limited_scopes)))
+        )
 
     @property
-    def by_group(self) -> bool:
-        """Whether devices can be within reach by their groups."""
-        return any(fleet.groups for fleet in self.fleets)
+    def has_groups(self) -> bool:
+        """Whether an access scope lists groups."""
+        return any(access_scope.groups for access_scope in self.limited_scopes)
 
-    def roots(self) -> list[str]:
-        """The listed groups that are within scope, in order."""
-        listed = sorted(frozenset.union(*(fleet.groups for fleet in self.fleets)))
-        return [group for group in listed if self.group(group)]
+    def root_groups(self) -> list[str]:
+        """The listed groups that are in the access scope, sorted."""
+        listed = sorted(frozenset.union(*(access_scope.groups for access_scope in self.limited_scopes)))
+        return [group for group in listed if self.admits_group(group)]
 
     @property
-    def words(self) -> str:
-        """The limits, for people."""
+    def summary(self) -> str:
+        """The limits as a text for users, such as "2 products, 1 group"."""
         return "; ".join(
             dict.fromkeys(
-                describe_scope(replace(fleet, connections=frozenset()), {}) for fleet in self.fleets
+                describe_scope(replace(access_scope, connections=frozenset()), {})
+                for access_scope in self.limited_scopes
             )
         )
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
-    def could(self, described: Operation) -> bool:
-        """Whether some call of the operation can be within reach. No call."""
-        if not self.limited or described.name in names.HARMLESS | names.COMPOSED:
+    def may_admit(self, definition: Operation) -> bool:
+        """Whether some call of the operation can be in the access scope. Makes no call."""
+        if not self.limited or definition.name in names.HARMLESS_OPERATIONS | names.COMPOSED_OPERATIONS:
             return True
-        if described.group in names.BEYOND_GROUPS or not names.sorts(described):
+        if definition.group in names.ACCOUNT_WIDE_GROUPS or not names.naming_parameters(definition):
             return False
-        needs = names.needs(described)
+        required = names.required_kinds(definition)
         return (
-            names.classified(described)
-            and (Sort.PRODUCT not in needs or bool(self.products))
-            and (Sort.GROUP not in needs or self.by_group)
+            names.is_classified(definition)
+            and (ObjectKind.PRODUCT not in required or bool(self.products))
+            and (ObjectKind.GROUP not in required or self.has_groups)
         )
 
-    def check(self, described: Operation, params: Mapping[str, Any]) -> None:
-        """Raises NotInScope unless all that the call names is within scope, and CloudError when that cannot be learned."""
-        for name in _OWN_INSTANCE:
+    def check(self, definition: Operation, params: Mapping[str, Any]) -> None:
+        """Raises NotInScope unless everything that the call names is in the access scope; CloudError if this cannot be read."""
+        for name in _INSTANCE_PARAMETERS:
             if params.get(name) not in (None, "", self.instance_id):
-                raise NotInScope(_("Your access here is limited to the instance of this connection."))
-        if not self.limited or described.name in names.HARMLESS:
+                raise NotInScope(_("Your access is limited to the instance of this connection."))
+        if not self.limited or definition.name in names.HARMLESS_OPERATIONS:
             return
-        things = names.named(described, params)
-        if not things and described.name in names.COMPOSED:
-            return  # answered from what is within reach
-        self.learn_groups(things)
-        if not things or not self.could(described) or not all(map(self.admits, things)):
-            raise NotInScope(self.sentence)
+        objects = names.find_objects(definition, params)
+        if not objects and definition.name in names.COMPOSED_OPERATIONS:
+            return  # composed from the objects in the access scope
+        self.load_groups(objects)
+        if not objects or not self.may_admit(definition) or not all(map(self.admits, objects)):
+            raise NotInScope(self.refusal_text)
 
-    def prepare(self, described: Operation, many: Sequence[Mapping[str, Any]]) -> None:
-        """Learn at once what `check` will ask for each of several calls. Raises NotInScope for too many devices."""
+    def prepare(self, definition: Operation, many: Sequence[Mapping[str, Any]]) -> None:
+        """Read in advance, in parallel, what `check` needs for each of several calls. Raises NotInScope for too many devices."""
         if self.limited:
-            self.learn_groups([thing for params in many for thing in names.named(described, params)])
+            self.load_groups([named for params in many for named in names.find_objects(definition, params)])
 
     @property
-    def sentence(self) -> str:
-        """What is said of anything out of scope, and of what does not exist alike."""
+    def refusal_text(self) -> str:
+        """The message for an object outside the access scope. It is the same for an object that does not exist."""
         return _(
-            "Your access here is limited to %(limits)s. What you asked for is not part of that, or does not exist."
-        ) % {"limits": self.words}
+            "Your access is limited to %(limits)s. The requested object is outside this scope or does not exist."
+        ) % {"limits": self.summary}
 
-    def admits(self, thing: Named) -> bool:
-        """Whether one thing is within reach. Raises CloudError when that cannot be learned."""
-        if thing.sort is Sort.PRODUCT:
-            return self.product(thing.value)
-        if thing.sort is Sort.DEVICE:
-            return self.device(thing.product, thing.value)
-        if thing.sort is Sort.GROUP:
-            return self.group(thing.value)
-        if thing.sort is Sort.SQL:
-            return self._statement(thing.value)
-        if thing.sort is Sort.CATEGORY:
-            return self._category(thing.value)
-        if thing.sort is Sort.TASK:
-            return self.product(self.facts.known(Sort.TASK, thing.value) or "")
-        if thing.sort is Sort.IOT_ID:
-            product, _slash, name = self._fact(thing).partition("/")
-            return self.device(product, name)
-        if thing.sort in (Sort.PACKAGE, Sort.BATCH, Sort.FORM):
-            return self.product(self._fact(thing))
+    def admits(self, named: NamedObject) -> bool:
+        """Whether an object is in the access scope. Raises CloudError if this cannot be read."""
+        if named.kind is ObjectKind.PRODUCT:
+            return self.admits_product(named.value)
+        if named.kind is ObjectKind.DEVICE:
+            return self.admits_device(named.product, named.value)
+        if named.kind is ObjectKind.GROUP:
+            return self.admits_group(named.value)
+        if named.kind is ObjectKind.SQL:
+            return self._admits_statement(named.value)
+        if named.kind is ObjectKind.TOPIC_CATEGORY:
+            return self._admits_category(named.value)
+        if named.kind is ObjectKind.TASK:
+            return self.admits_product(self.facts.get(ObjectKind.TASK, named.value) or "")
+        if named.kind is ObjectKind.IOT_ID:
+            product, _slash, name = self._find_owner(named).partition("/")
+            return self.admits_device(product, name)
+        if named.kind in (ObjectKind.PACKAGE, ObjectKind.BATCH, ObjectKind.APPLICATION):
+            return self.admits_product(self._find_owner(named))
         return False
 
-    def product(self, key: str) -> bool:
-        """Whether a whole product is within reach. No call."""
-        return all(key in fleet.products for fleet in self.fleets)
+    def admits_product(self, key: str) -> bool:
+        """Whether a whole product is in the access scope. Makes no call."""
+        return all(key in access_scope.products for access_scope in self.limited_scopes)
 
-    def device(self, product: str, name: str) -> bool:
-        """Whether a device is within reach. Up to a call for its groups, and two for each of these."""
+    def admits_device(self, product: str, name: str) -> bool:
+        """Whether a device is in the access scope. Makes up to one call for its groups, and two calls for each of these."""
         return all(
-            product in fleet.products
+            product in access_scope.products
             or (
-                bool(fleet.groups and product and name)
-                and any(self._above(group, fleet) for group in self._groups_of(product, name))
+                bool(access_scope.groups and product and name)
+                and any(self._is_in_listed(group, access_scope) for group in self._groups_of(product, name))
             )
-            for fleet in self.fleets
+            for access_scope in self.limited_scopes
         )
 
-    def group(self, group: str) -> bool:
-        """Whether a group is within reach. Up to two calls for the groups above it, kept."""
-        return all(self._above(group, fleet) for fleet in self.fleets)
+    def admits_group(self, group: str) -> bool:
+        """Whether a group is in the access scope. Makes up to two calls for its parents, whose answers are cached."""
+        return all(self._is_in_listed(group, access_scope) for access_scope in self.limited_scopes)
 
-    # -- asking the cloud --------------------------------------------------------------------------------------------
+    # -- reading from the cloud --------------------------------------------------------------------------------------------
 
-    def one(self, name: str, **params: Any) -> dict[str, Any]:
-        """One read. Raises CloudError."""
+    def read_one(self, name: str, **params: Any) -> dict[str, Any]:
+        """Run one read. Raises CloudError."""
         (answer,) = self.read([(name, params)])
         if isinstance(answer, CloudError):
             raise answer
         return answer
 
-    def all_of(self, asked: Sequence[Asked]) -> list[dict[str, Any]]:
-        """Several reads at once; those of what does not exist are left out. Raises the first other error."""
+    def read_all(self, reads: Sequence[ReadCall]) -> list[dict[str, Any]]:
+        """Run several reads in parallel. Skips objects that do not exist. Raises the first other error."""
         answers = []
-        for answer in self.read(asked) if asked else ():
+        for answer in self.read(reads) if reads else ():
             if isinstance(answer, NotFound):
                 continue
             if isinstance(answer, CloudError):
@@ -200,114 +209,122 @@ class ScopeGuard:
             answers.append(answer)
         return answers
 
-    def _above(self, group: str, fleet: AccessScope) -> bool:
-        """Whether the group, or one above it, is listed."""
-        for _level in range(_LEVELS):
-            if not group or not fleet.groups:
+    def _is_in_listed(self, group: str, access_scope: AccessScope) -> bool:
+        """Whether the access scope lists the group or one of its parents."""
+        for _level in range(_GROUP_LEVELS):
+            if not group or not access_scope.groups:
                 return False
-            if group in fleet.groups:
+            if group in access_scope.groups:
                 return True
-            group = self._parent(group)
+            group = self._find_parent(group)
         return False
 
-    def _parent(self, group: str) -> str:
-        """The group above, "" for none. The platform moves no group, so it is kept."""
-        known = self.facts.known("parent", group)
-        if known is None:
-            answers = self.all_of([("QuerySuperDeviceGroup", {"GroupId": group})])
-            above = dig(answers[0], "Data.GroupInfo[]") if answers else []
-            known = str(above[0].get("GroupId") or "") if above else ""
+    def _find_parent(self, group: str) -> str:
+        """The parent group, "" for none. It is cached, because the platform cannot move groups."""
+        parent = self.facts.get("parent", group)
+        if parent is None:
+            answers = self.read_all([("QuerySuperDeviceGroup", {"GroupId": group})])
+            infos = dig(answers[0], "Data.GroupInfo[]") if answers else []
+            parent = str(infos[0].get("GroupId") or "") if infos else ""
             if answers:
-                self.facts.learn("parent", group, known)
-        return str(known)
+                self.facts.store("parent", group, parent)
+        return str(parent)
 
     def _groups_of(self, product: str, name: str) -> list[str]:
-        self._ask_groups([(product, name)])
+        self._read_groups([(product, name)])
         return self._groups[product, name]
 
-    def _ask_groups(self, devices: Iterable[tuple[str, str]]) -> None:
-        """Learn the groups of those devices that were not asked for yet, at once."""
+    def _read_groups(self, devices: Iterable[tuple[str, str]]) -> None:
+        """Read the groups of devices in parallel, unless they are already known."""
         new = sorted({device for device in devices if device not in self._groups})
-        asked = [
+        reads = [
             ("QueryDeviceGroupByDevice", {"ProductKey": product, "DeviceName": name}) for product, name in new
         ]
-        for device, answer in zip(new, self.read(asked) if asked else (), strict=True):
+        for device, answer in zip(new, self.read(reads) if reads else (), strict=True):
             if isinstance(answer, NotFound):
                 self._groups[device] = []
             elif isinstance(answer, CloudError):
                 raise answer
             else:
-                found = dig(answer, "GroupInfos.GroupInfo[]")
-                self._groups[device] = [str(group.get("GroupId") or "") for group in found]
+                groups = dig(answer, "GroupInfos.GroupInfo[]")
+                self._groups[device] = [str(group.get("GroupId") or "") for group in groups]
 
-    def learn_groups(self, things: Iterable[Named]) -> None:
-        """Ask at once for the groups of all devices that only these can bring within reach. Raises NotInScope for too many."""
+    def load_groups(self, objects: Iterable[NamedObject]) -> None:
+        """Read in parallel the groups of all devices whose product is not listed. Raises NotInScope for too many devices."""
         devices = {
-            (thing.product, thing.value)
-            for thing in things
-            if thing.sort is Sort.DEVICE and thing.product and thing.value and not self.product(thing.product)
+            (named.product, named.value)
+            for named in objects
+            if named.kind is ObjectKind.DEVICE
+            and named.product
+            and named.value
+            and not self.admits_product(named.product)
         }
-        if not self.by_group or not devices:
+        if not self.has_groups or not devices:
             return
-        if len(devices) > MOST_DEVICES:
+        if len(devices) > MAX_DEVICES:
             raise NotInScope(
-                _(
-                    "Your access here is limited to %(limits)s: at most %(most)d devices at a time can be held against it."
-                )
-                % {"limits": self.words, "most": MOST_DEVICES}
+                _("Your access is limited to %(limits)s. Select at most %(most)d devices at a time.")
+                % {"limits": self.summary, "most": MAX_DEVICES}
             )
-        self._ask_groups(devices)
+        self._read_groups(devices)
 
-    def _fact(self, thing: Named) -> str:
-        """The ProductKey that a package, batch or form belongs to, `product/name` for an IotId; "" for what does not exist."""
-        known = self.facts.known(thing.sort, thing.value)
-        if known is None:
-            known = self._asked(thing)
-            if known:
-                self.facts.learn(thing.sort, thing.value, known)
-        return str(known)
+    def _find_owner(self, named: NamedObject) -> str:
+        """The ProductKey of a package, batch or application; `ProductKey/DeviceName` of an IotId; "" if the object does not exist."""
+        owner = self.facts.get(named.kind, named.value)
+        if owner is None:
+            owner = self._read_owner(named)
+            if owner:
+                self.facts.store(named.kind, named.value, owner)
+        return str(owner)
 
-    def _asked(self, thing: Named) -> str:
-        if thing.sort is Sort.FORM:  # nothing tells of a form's product but the devices that it made
-            answers = self.all_of(
-                [("QueryPageByApplyId", {"ApplyId": thing.value, "CurrentPage": 1, "PageSize": 1})]
+    def _read_owner(self, named: NamedObject) -> str:
+        if named.kind is ObjectKind.APPLICATION:
+            # Only the registered devices tell the product of an application.
+            answers = self.read_all(
+                [("QueryPageByApplyId", {"ApplyId": named.value, "CurrentPage": 1, "PageSize": 1})]
             )
-            made = dig(answers[0], "ApplyDeviceList.ApplyDeviceInfo[]") if answers else []
-            whole = self._fact(Named(Sort.IOT_ID, str(made[0].get("IotId") or ""))) if made else ""
-            return whole.partition("/")[0]
-        name, parameter, data = _TOLD_BY[thing.sort]
-        answers = self.all_of([(name, {parameter: thing.value})])
+            devices = dig(answers[0], "ApplyDeviceList.ApplyDeviceInfo[]") if answers else []
+            device = (
+                self._find_owner(NamedObject(ObjectKind.IOT_ID, str(devices[0].get("IotId") or "")))
+                if devices
+                else ""
+            )
+            return device.partition("/")[0]
+        name, parameter, data = _OWNER_READS[named.kind]
+        answers = self.read_all([(name, {parameter: named.value})])
         if not answers:
             return ""
-        found = answers[0].get(data) or {}
-        product = str(found.get("ProductKey") or "")
-        return f"{product}/{found.get('DeviceName') or ''}" if thing.sort is Sort.IOT_ID else product
+        fields = answers[0].get(data) or {}
+        product = str(fields.get("ProductKey") or "")
+        return f"{product}/{fields.get('DeviceName') or ''}" if named.kind is ObjectKind.IOT_ID else product
 
-    def _category(self, topic_id: str) -> bool:
-        asked = [("QueryProductTopic", {"ProductKey": key}) for key in self.products[:MOST_CATEGORIES]]
+    def _admits_category(self, topic_id: str) -> bool:
+        reads = [
+            ("QueryProductTopic", {"ProductKey": key}) for key in self.products[:MAX_PRODUCTS_FOR_CATEGORY]
+        ]
         return any(
             str(category.get("Id")) == topic_id
-            for answer in self.all_of(asked)
+            for answer in self.read_all(reads)
             for category in dig(answer, "Data.ProductTopicInfo[]")
         )
 
-    def _statement(self, text: str) -> bool:
-        """Whether every alternative of a statement is bounded by what is within scope, and no other group is named."""
-        statement = sql.read(text)
+    def _admits_statement(self, text: str) -> bool:
+        """Whether each alternative of a statement is limited to the access scope, and the statement names no other group."""
+        statement = sql.parse_statement(text)
         return (
             statement is not None
-            and all(map(self.group, sorted(statement.groups)))
+            and all(map(self.admits_group, sorted(statement.groups)))
             and all(
-                term.products & fleet.products
-                or any(self._above(group, fleet) for group in sorted(term.groups))
+                term.products & access_scope.products
+                or any(self._is_in_listed(group, access_scope) for group in sorted(term.groups))
                 for term in statement.terms
-                for fleet in self.fleets
+                for access_scope in self.limited_scopes
             )
         )
 
 
-_TOLD_BY = {
-    Sort.IOT_ID: ("QueryDeviceInfo", "IotId", "Data"),
-    Sort.PACKAGE: ("QueryOTAFirmware", "FirmwareId", "FirmwareInfo"),
-    Sort.BATCH: ("QueryOTAJob", "JobId", "Data"),
+_OWNER_READS = {
+    ObjectKind.IOT_ID: ("QueryDeviceInfo", "IotId", "Data"),
+    ObjectKind.PACKAGE: ("QueryOTAFirmware", "FirmwareId", "FirmwareInfo"),
+    ObjectKind.BATCH: ("QueryOTAJob", "JobId", "Data"),
 }

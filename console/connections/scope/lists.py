@@ -1,7 +1,7 @@
-"""Answers for a membership that is limited to some products and groups: lists of what is within scope, and nothing of the rest.
+"""Answers for a membership whose access scope is limited to some products and groups.
 
-Lists of the whole account are put together from what is within scope, with its own totals: what else there is cannot be told
-from them, not even how much. Other answers lose what they say of things out of reach.
+Account-wide lists are composed from the objects in the access scope, with totals of these objects only: they reveal nothing
+about other objects, not even their number. Other answers are filtered: objects outside the access scope are removed.
 """
 
 from __future__ import annotations
@@ -13,258 +13,258 @@ from django.utils.translation import gettext as _
 
 from console.cloud.answers import dig
 from console.cloud.catalogue import Operation, operation
-from console.connections.scope.guard import Asked, NotInScope, ScopeGuard
-from console.connections.scope.names import Named, Sort, named, topic
+from console.connections.scope.guard import NotInScope, ReadCall, ScopeGuard
+from console.connections.scope.names import NamedObject, ObjectKind, find_objects, parse_topic
 
-MOST_PRODUCTS = 50
-"""Products whose packages are put together in one list: ListOTAFirmware is allowed 10 times a second."""
-MOST_WALKED = 30
-"""Groups whose subgroups are looked through for a name."""
-MOST_PAGES = 10
-"""Pages read of a list that is looked through whole."""
-MOST_SEARCHED = 10
-"""Products and groups that one search looks through: QueryDeviceBySQL is allowed 10 times a second."""
-_MOST_SUBGROUPS = 200  # a page of QueryDeviceGroupList; a group has at most 100
-_STATIC = "LINK_PLATFORM"  # the type of groups that people fill
+MAX_PRODUCTS = 50
+"""The most products whose packages are combined in one list: ListOTAFirmware allows 10 calls per second."""
+MAX_PARENT_GROUPS = 30
+"""The most groups whose subgroups are searched for a name."""
+MAX_PAGES = 10
+"""The most pages that are read of a list that must be read in full."""
+MAX_SEARCHES = 10
+"""The most products and groups in one search: QueryDeviceBySQL allows 10 calls per second."""
+_MAX_SUBGROUPS = 200  # a page of QueryDeviceGroupList; a group has at most 100
+_STATIC = "LINK_PLATFORM"  # the type of static groups
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-def composed(scope: ScopeGuard, described: Operation, params: Params) -> Answer | None:
-    """The answer put together from what is within reach; None where the call itself may be sent."""
-    compose = _COMPOSED.get(described.name)
+def compose_answer(scope: ScopeGuard, definition: Operation, params: Params) -> Answer | None:
+    """The answer composed from the objects in the access scope; None if the call itself may be sent."""
+    compose = _COMPOSERS.get(definition.name)
     if not scope.limited or compose is None:
         return None
-    # What names a thing within reach asks for no more than that, except where the answer lists others beside it.
-    if described.name == "GetThingTopo" or not named(described, params):
+    # A call that names an object in the access scope needs no composition, unless its answer lists other objects too.
+    if definition.name == "GetThingTopo" or not find_objects(definition, params):
         return compose(scope, params)
-    # Whether a name is looked for in one group only, the reference leaves open.
-    named_below = described.name == "QueryDeviceGroupList" and params.get("GroupName")
-    return compose(scope, params) if named_below else None
+    # The API reference does not say whether a search by name covers only the named group.
+    searches_subgroups = definition.name == "QueryDeviceGroupList" and params.get("GroupName")
+    return compose(scope, params) if searches_subgroups else None
 
 
-def filtered(scope: ScopeGuard, described: Operation, answer: Answer) -> Answer:
-    """The answer without what is out of reach. Raises NotInScope when all of it is."""
-    change = _FILTERED.get(described.name)
+def filter_answer(scope: ScopeGuard, definition: Operation, answer: Answer) -> Answer:
+    """The answer without objects outside the access scope. Raises NotInScope if the whole answer is outside."""
+    change = _FILTERS.get(definition.name)
     return change(scope, answer) if scope.limited and change is not None else answer
 
 
-def alters(scope: ScopeGuard, described: Operation) -> bool:
-    """Whether the answer may differ from what the platform sent."""
-    return scope.limited and (described.name in _FILTERED or described.name in _COMPOSED)
+def may_alter(scope: ScopeGuard, definition: Operation) -> bool:
+    """Whether the answer may differ from the platform's answer."""
+    return scope.limited and (definition.name in _FILTERS or definition.name in _COMPOSERS)
 
 
-def bounds(scope: ScopeGuard) -> list[str]:
-    """The conditions that bound a search to what is within reach; [""] for all. Up to MOST_WALKED calls, for groups below."""
+def search_bounds(scope: ScopeGuard) -> list[str]:
+    """The conditions that limit a search to the access scope; [""] without limits. Makes up to MAX_PARENT_GROUPS calls, which read
+    subgroups."""
     if not scope.limited:
         return [""]
-    roots = [{"GroupId": group} for group in scope.roots()]
-    groups = [str(item["GroupId"]) for item in _with_those_below(scope, roots)] if roots else []
-    found = [f'product_key = "{key}"' for key in scope.products]
-    found += [f'group.group_id = "{group}"' for group in groups]
-    if len(found) > MOST_SEARCHED:
+    roots = [{"GroupId": group} for group in scope.root_groups()]
+    groups = [str(item["GroupId"]) for item in _add_subgroups(scope, roots)] if roots else []
+    conditions = [f'product_key = "{key}"' for key in scope.products]
+    conditions += [f'group.group_id = "{group}"' for group in groups]
+    if len(conditions) > MAX_SEARCHES:
         raise NotInScope(
             _(
-                "Your access here is limited to %(limits)s: too many to be searched at once. Open one of them, and search there."
+                "Your access is limited to %(limits)s. These are too many for one search. Open one of them and search there."
             )
-            % {"limits": scope.words}
+            % {"limits": scope.summary}
         )
-    return found
+    return conditions
 
 
-# -- put together ----------------------------------------------------------------------------------------------------
+# -- composed answers ----------------------------------------------------------------------------------------------------
 
 
-def _products(scope: ScopeGuard, params: Params) -> Answer:
-    """QueryProductList: QueryProduct of each product within scope, newest first."""
+def _compose_products(scope: ScopeGuard, params: Params) -> Answer:
+    """QueryProductList, from QueryProduct of each product in the access scope, newest first."""
     if params.get("ResourceGroupId"):
-        raise NotInScope(scope.sentence)
-    answers = scope.all_of([("QueryProduct", {"ProductKey": key}) for key in scope.products])
-    found = [answer.get("Data") or {} for answer in answers]
-    wanted = params.get("AliyunCommodityCode")
-    found = [data for data in found if not wanted or data.get("AliyunCommodityCode") == wanted]
-    found.sort(key=lambda data: int(data.get("GmtCreate") or 0), reverse=True)
-    fields = _fields("QueryProductList", "Data.List.ProductInfo[].")
-    items = [{name: data[name] for name in fields if name in data} for data in found]
-    number, size = _place(params, "CurrentPage", 10)
+        raise NotInScope(scope.refusal_text)
+    answers = scope.read_all([("QueryProduct", {"ProductKey": key}) for key in scope.products])
+    products = [answer.get("Data") or {} for answer in answers]
+    code = params.get("AliyunCommodityCode")
+    products = [data for data in products if not code or data.get("AliyunCommodityCode") == code]
+    products.sort(key=lambda data: int(data.get("GmtCreate") or 0), reverse=True)
+    fields = _read_field_names("QueryProductList", "Data.List.ProductInfo[].")
+    items = [{name: data[name] for name in fields if name in data} for data in products]
+    number, size = _read_page_params(params, "CurrentPage", 10)
     data = {
         "CurrentPage": number,
         "PageSize": size,
-        "PageCount": _pages(len(items), size),
+        "PageCount": _count_pages(len(items), size),
         "Total": len(items),
-        "List": {"ProductInfo": _slice(items, number, size)},
+        "List": {"ProductInfo": _slice_page(items, number, size)},
     }
     return {"Success": True, "Data": data}
 
 
-def _groups(scope: ScopeGuard, params: Params) -> Answer:
-    """QueryDeviceGroupList: the listed groups as the topmost; with a name, those of it among them and the groups below,
-    or below the group that is named."""
+def _compose_groups(scope: ScopeGuard, params: Params) -> Answer:
+    """QueryDeviceGroupList: the listed groups as top-level groups. With a name: the matches among them and their subgroups, or
+    among the subgroups of the named group."""
     types = params.get("GroupTypes") or [_STATIC]
-    above = params.get("SuperGroupId")
-    listed = [str(above)] if above else scope.roots()
-    infos = scope.all_of([("QueryDeviceGroupInfo", {"GroupId": group}) for group in listed])
-    fields = _fields("QueryDeviceGroupList", "Data.GroupInfo[].")
+    parent = params.get("SuperGroupId")
+    listed = [str(parent)] if parent else scope.root_groups()
+    infos = scope.read_all([("QueryDeviceGroupInfo", {"GroupId": group}) for group in listed])
+    fields = _read_field_names("QueryDeviceGroupList", "Data.GroupInfo[].")
     items = [
         {name: info[name] for name in fields if name in info} | {"GroupType": _STATIC}
         for info in (answer.get("Data") or {} for answer in infos)
     ]
     if name := str(params.get("GroupName") or "").casefold():
         items = [
-            item for item in _with_those_below(scope, items) if name in str(item.get("GroupName")).casefold()
+            item for item in _add_subgroups(scope, items) if name in str(item.get("GroupName")).casefold()
         ]
-    items = [item for item in items if item.get("GroupId") != above]
+    items = [item for item in items if item.get("GroupId") != parent]
     if _STATIC not in types:
         items = []
-    number, size = _place(params, "CurrentPage", 10)
+    number, size = _read_page_params(params, "CurrentPage", 10)
     return {
         "Success": True,
-        "Data": {"GroupInfo": _slice(items, number, size)},
+        "Data": {"GroupInfo": _slice_page(items, number, size)},
         "CurrentPage": number,
         "PageSize": size,
-        "PageCount": _pages(len(items), size),
+        "PageCount": _count_pages(len(items), size),
         "Total": len(items),
     }
 
 
-def _with_those_below(scope: ScopeGuard, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = {str(item.get("GroupId")): item for item in items}
-    level, walked = list(found), 0
+def _add_subgroups(scope: ScopeGuard, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups = {str(item.get("GroupId")): item for item in items}
+    level, searched = list(groups), 0
     for _depth in range(2):
-        walked += len(level)
-        if walked > MOST_WALKED:
-            raise NotInScope(
-                _("Too many groups are to be looked through for a name. Open the group above instead.")
-            )
-        asked: list[Asked] = [
-            ("QueryDeviceGroupList", {"SuperGroupId": group, "CurrentPage": 1, "PageSize": _MOST_SUBGROUPS})
+        searched += len(level)
+        if searched > MAX_PARENT_GROUPS:
+            raise NotInScope(_("This search covers too many groups. Open the parent group and search there."))
+        reads: list[ReadCall] = [
+            ("QueryDeviceGroupList", {"SuperGroupId": group, "CurrentPage": 1, "PageSize": _MAX_SUBGROUPS})
             for group in level
         ]
-        below = [item for answer in scope.all_of(asked) for item in dig(answer, "Data.GroupInfo[]")]
-        level = [str(item.get("GroupId")) for item in below if str(item.get("GroupId")) not in found]
-        found |= {str(item.get("GroupId")): item for item in below}
-    return list(found.values())
+        subgroups = [item for answer in scope.read_all(reads) for item in dig(answer, "Data.GroupInfo[]")]
+        level = [str(item.get("GroupId")) for item in subgroups if str(item.get("GroupId")) not in groups]
+        groups |= {str(item.get("GroupId")): item for item in subgroups}
+    return list(groups.values())
 
 
-def _packages(scope: ScopeGuard, params: Params) -> Answer:
-    """ListOTAFirmware: the packages of each product within scope, newest first."""
-    if len(scope.products) > MOST_PRODUCTS:
+def _compose_packages(scope: ScopeGuard, params: Params) -> Answer:
+    """ListOTAFirmware: the packages of each product in the access scope, newest first."""
+    if len(scope.products) > MAX_PRODUCTS:
         raise NotInScope(
-            _("Choose a product: your access here is limited to %(limits)s.") % {"limits": scope.words}
+            _("Select a product. Your access is limited to %(limits)s.") % {"limits": scope.summary}
         )
-    number, size = _place(params, "CurrentPage", 10)
-    a_page = operation("ListOTAFirmware").paging
-    most = (a_page.max_size if a_page else None) or size
-    pages = min(_pages(number * size, most), MOST_PAGES)
+    number, size = _read_page_params(params, "CurrentPage", 10)
+    paging = operation("ListOTAFirmware").paging
+    page_size = (paging.max_size if paging else None) or size
+    pages = min(_count_pages(number * size, page_size), MAX_PAGES)
     version = {"DestVersion": params["DestVersion"]} if params.get("DestVersion") else {}
-    asked: list[Asked] = [
-        ("ListOTAFirmware", {"ProductKey": key, "CurrentPage": page, "PageSize": most, **version})
+    reads: list[ReadCall] = [
+        ("ListOTAFirmware", {"ProductKey": key, "CurrentPage": page, "PageSize": page_size, **version})
         for key in scope.products
         for page in range(1, pages + 1)
     ]
-    answers = scope.all_of(asked)
+    answers = scope.read_all(reads)
     items = [item for answer in answers for item in dig(answer, "FirmwareInfo.SimpleFirmwareInfo[]")]
     items.sort(key=lambda item: str(item.get("UtcCreate") or ""), reverse=True)
     total = sum(int(answer.get("Total") or 0) for answer in answers[::pages])
     return {
         "Success": True,
-        "FirmwareInfo": {"SimpleFirmwareInfo": _slice(items, number, size)},
+        "FirmwareInfo": {"SimpleFirmwareInfo": _slice_page(items, number, size)},
         "CurrentPage": number,
         "PageSize": size,
-        "PageCount": _pages(total, size),
+        "PageCount": _count_pages(total, size),
         "Total": total,
     }
 
 
-def _statistics(scope: ScopeGuard, params: Params) -> Answer:
-    """QueryDeviceStatistics: the sum over products. Devices of groups may be of these products too, and cannot be added."""
-    if scope.by_group:
+def _compose_statistics(scope: ScopeGuard, params: Params) -> Answer:
+    """QueryDeviceStatistics: the sum over products. Not available with groups: their devices may belong to the same products."""
+    if scope.has_groups:
         raise NotInScope(
-            _("Your access here is limited to %(limits)s, and nobody counts that as a whole.")
-            % {"limits": scope.words}
+            _("Your access is limited to %(limits)s. The platform provides no total for this scope.")
+            % {"limits": scope.summary}
         )
-    answers = scope.all_of([("QueryDeviceStatistics", {"ProductKey": key}) for key in scope.products])
-    fields = _fields("QueryDeviceStatistics", "Data.")
+    answers = scope.read_all([("QueryDeviceStatistics", {"ProductKey": key}) for key in scope.products])
+    fields = _read_field_names("QueryDeviceStatistics", "Data.")
     data = {name: sum(int(dig(answer, f"Data.{name}") or 0) for answer in answers) for name in fields}
     return {"Success": True, "Data": data}
 
 
-def _topology(scope: ScopeGuard, params: Params) -> Answer:
-    """GetThingTopo: the sub-devices of a gateway that are within reach themselves. A gateway of very many is not looked through."""
+def _compose_topology(scope: ScopeGuard, params: Params) -> Answer:
+    """GetThingTopo: the sub-devices of a gateway that are in the access scope. Raises NotInScope for more than 500 sub-devices."""
     devices: list[dict[str, Any]] = []
-    for page in range(1, MOST_PAGES + 1):
-        asked = {**params, "PageNo": page, "PageSize": 50}
-        asked.pop("NextToken", None)
-        answer = scope.one("GetThingTopo", **asked)
+    for page in range(1, MAX_PAGES + 1):
+        query = {**params, "PageNo": page, "PageSize": 50}
+        query.pop("NextToken", None)
+        answer = scope.read_one("GetThingTopo", **query)
         listed = dig(answer, "Data.List.deviceInfo[]")
         devices += listed
         if len(listed) < 50:
             break
     else:
-        raise NotInScope(_("The gateway has too many sub-devices to be held against your access."))
-    things = [_device(device) for device in devices]
-    scope.learn_groups(things)
-    items = [device for device, thing in zip(devices, things, strict=True) if scope.admits(thing)]
-    number, size = _place(params, "PageNo", 50)
+        raise NotInScope(_("This gateway has too many sub-devices to check against your access scope."))
+    objects = [_read_device(device) for device in devices]
+    scope.load_groups(objects)
+    items = [device for device, named in zip(devices, objects, strict=True) if scope.admits(named)]
+    number, size = _read_page_params(params, "PageNo", 50)
     data = {
         "CurrentPage": number,
         "PageSize": size,
-        "PageCount": _pages(len(items), size),
+        "PageCount": _count_pages(len(items), size),
         "Total": len(items),
-        "List": {"deviceInfo": _slice(items, number, size)},
+        "List": {"deviceInfo": _slice_page(items, number, size)},
     }
     return {"Success": True, "Data": data}
 
 
-_COMPOSED: Mapping[str, Callable[[ScopeGuard, Params], Answer]] = {
-    "QueryProductList": _products,
-    "QueryDeviceGroupList": _groups,
-    "ListOTAFirmware": _packages,
-    "QueryDeviceStatistics": _statistics,
-    "GetThingTopo": _topology,
+_COMPOSERS: Mapping[str, Callable[[ScopeGuard, Params], Answer]] = {
+    "QueryProductList": _compose_products,
+    "QueryDeviceGroupList": _compose_groups,
+    "ListOTAFirmware": _compose_packages,
+    "QueryDeviceStatistics": _compose_statistics,
+    "GetThingTopo": _compose_topology,
 }
 
 
-# -- made smaller ----------------------------------------------------------------------------------------------------
+# -- filtered answers ----------------------------------------------------------------------------------------------------
 
 
-def _groups_at(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
-    """Groups of a list that is not paged."""
+def _filter_groups(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
+    """A filter for the groups at `path`, a list that is not paged."""
 
     def change(scope: ScopeGuard, answer: Answer) -> Answer:
         listed = dig(answer, ".".join(path) + "[]")
-        return _with(
-            answer, path, [group for group in listed if scope.group(str(group.get("GroupId") or ""))]
+        return _replace_at(
+            answer, path, [group for group in listed if scope.admits_group(str(group.get("GroupId") or ""))]
         )
 
     return change
 
 
-def _topics_at(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
-    """Topics of a list that is not paged."""
+def _filter_topics(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
+    """A filter for the topics at `path`, a list that is not paged."""
 
     def change(scope: ScopeGuard, answer: Answer) -> Answer:
-        listed = [(text, topic(str(text))) for text in dig(answer, ".".join(path) + "[]")]
-        scope.learn_groups(thing for _text, thing in listed)
-        return _with(answer, path, [text for text, thing in listed if scope.admits(thing)])
+        listed = [(text, parse_topic(str(text))) for text in dig(answer, ".".join(path) + "[]")]
+        scope.load_groups(named for _text, named in listed)
+        return _replace_at(answer, path, [text for text, named in listed if scope.admits(named)])
 
     return change
 
 
-def _batch(scope: ScopeGuard, answer: Answer) -> Answer:
-    """A batch may be aimed at a group that is out of scope: then it is not told which."""
+def _filter_batch(scope: ScopeGuard, answer: Answer) -> Answer:
+    """Removes the target group of a batch if the group is outside the access scope."""
     data = answer.get("Data") or {}
-    if not data.get("GroupId") or scope.group(str(data["GroupId"])):
+    if not data.get("GroupId") or scope.admits_group(str(data["GroupId"])):
         return answer
     return {**answer, "Data": {name: data[name] for name in data if name not in ("GroupId", "GroupName")}}
 
 
-def _found(scope: ScopeGuard, answer: Answer) -> Answer:
-    """Devices of a search tell their groups: only those listed are told (for others each would have to be asked for)."""
-    shown = {group for fleet in scope.fleets for group in fleet.groups}
+def _filter_search(scope: ScopeGuard, answer: Answer) -> Answer:
+    """Removes groups that the access scopes do not list from the devices of a search. Subgroups are removed too: each would need
+    a read."""
+    listed = {group for access_scope in scope.limited_scopes for group in access_scope.groups}
     rows = [
-        {**row, "Groups": [group for group in row["Groups"] if group.get("GroupId") in shown]}
+        {**row, "Groups": [group for group in row["Groups"] if group.get("GroupId") in listed]}
         if row.get("Groups")
         else row
         for row in dig(answer, "Data[]")
@@ -272,57 +272,59 @@ def _found(scope: ScopeGuard, answer: Answer) -> Answer:
     return {**answer, "Data": rows}
 
 
-def _gateway(scope: ScopeGuard, answer: Answer) -> Answer:
-    if not scope.admits(_device(answer.get("Data") or {})):
-        raise NotInScope(scope.sentence)
+def _check_gateway(scope: ScopeGuard, answer: Answer) -> Answer:
+    if not scope.admits(_read_device(answer.get("Data") or {})):
+        raise NotInScope(scope.refusal_text)
     return answer
 
 
-def _tasks(scope: ScopeGuard, answer: Answer) -> Answer:
-    """Calls name tasks by their ids, and no operation tells whose product a task is of: it is kept when tasks are listed."""
+def _store_tasks(scope: ScopeGuard, answer: Answer) -> Answer:
+    """Stores the product of each listed task. Calls name tasks by id, and no operation returns the product of a task id."""
     for task in dig(answer, "Data.SimpleOTATaskInfo[]"):
-        scope.facts.learn(Sort.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
+        scope.facts.store(ObjectKind.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
     return answer
 
 
-_FILTERED: Mapping[str, Callable[[ScopeGuard, Answer], Answer]] = {
-    "QuerySuperDeviceGroup": _groups_at("Data", "GroupInfo"),
-    "QueryDeviceGroupByDevice": _groups_at("GroupInfos", "GroupInfo"),
-    "QueryTopicRouteTable": _topics_at("DstTopics", "Topic"),
-    "QueryTopicReverseRouteTable": _topics_at("SrcTopics", "Topic"),
-    "QueryOTAJob": _batch,
-    "QueryDeviceBySQL": _found,
-    "GetGatewayBySubDevice": _gateway,
-    "ListOTATaskByJob": _tasks,
-    "ListOTAUnfinishedTaskByDevice": _tasks,
+_FILTERS: Mapping[str, Callable[[ScopeGuard, Answer], Answer]] = {
+    "QuerySuperDeviceGroup": _filter_groups("Data", "GroupInfo"),
+    "QueryDeviceGroupByDevice": _filter_groups("GroupInfos", "GroupInfo"),
+    "QueryTopicRouteTable": _filter_topics("DstTopics", "Topic"),
+    "QueryTopicReverseRouteTable": _filter_topics("SrcTopics", "Topic"),
+    "QueryOTAJob": _filter_batch,
+    "QueryDeviceBySQL": _filter_search,
+    "GetGatewayBySubDevice": _check_gateway,
+    "ListOTATaskByJob": _store_tasks,
+    "ListOTAUnfinishedTaskByDevice": _store_tasks,
 }
 
 
-# -- small things ----------------------------------------------------------------------------------------------------
+# -- helpers ----------------------------------------------------------------------------------------------------
 
 
-def _device(item: Mapping[str, Any]) -> Named:
-    return Named(Sort.DEVICE, str(item.get("DeviceName") or ""), str(item.get("ProductKey") or ""))
+def _read_device(item: Mapping[str, Any]) -> NamedObject:
+    return NamedObject(
+        ObjectKind.DEVICE, str(item.get("DeviceName") or ""), str(item.get("ProductKey") or "")
+    )
 
 
-def _with(answer: Answer, path: tuple[str, ...], value: Any) -> Answer:
+def _replace_at(answer: Answer, path: tuple[str, ...], value: Any) -> Answer:
     name, *rest = path
-    return {**answer, name: _with(answer.get(name) or {}, tuple(rest), value) if rest else value}
+    return {**answer, name: _replace_at(answer.get(name) or {}, tuple(rest), value) if rest else value}
 
 
-def _fields(name: str, under: str) -> list[str]:
+def _read_field_names(name: str, under: str) -> list[str]:
     """The names of the fields directly under a path of the operation's answer."""
-    found = [path.removeprefix(under) for path in operation(name).response if path.startswith(under)]
-    return [field for field in found if "." not in field]
+    paths = [path.removeprefix(under) for path in operation(name).response if path.startswith(under)]
+    return [field for field in paths if "." not in field]
 
 
-def _place(params: Params, page_param: str, default: int) -> tuple[int, int]:
+def _read_page_params(params: Params, page_param: str, default: int) -> tuple[int, int]:
     return max(1, int(params.get(page_param) or 1)), max(1, int(params.get("PageSize") or default))
 
 
-def _pages(total: int, size: int) -> int:
+def _count_pages(total: int, size: int) -> int:
     return -(-total // size)
 
 
-def _slice(items: list[dict[str, Any]], number: int, size: int) -> list[dict[str, Any]]:
+def _slice_page(items: list[dict[str, Any]], number: int, size: int) -> list[dict[str, Any]]:
     return items[(number - 1) * size : number * size]

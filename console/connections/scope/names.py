@@ -1,7 +1,7 @@
-"""What a call names: products, devices, groups, packages…, read off its parameters.
+"""Finds the objects that a call names in its parameters: products, devices, groups, packages and others.
 
-Data first: which parameter names what. A parameter that is in neither table, and an operation that fits nowhere, is refused
-to everybody whose access is limited to some products or groups.
+The tables say which parameter names which kind of object. A parameter that is in neither table, and an operation that is in
+no table, is refused for every member whose access scope is limited to some products or groups.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from console.cloud.catalogue import Operation
 
 
-class Sort(StrEnum):
-    """What a parameter can name."""
+class ObjectKind(StrEnum):
+    """The kinds of objects that a parameter can name."""
 
     PRODUCT = "product"
     DEVICE = "device"
@@ -26,74 +26,74 @@ class Sort(StrEnum):
     PACKAGE = "package"
     BATCH = "batch"
     TASK = "task"
-    FORM = "form"  # an application form of registration (ApplyId)
-    CATEGORY = "category"  # of topics
+    APPLICATION = "application"  # a batch registration request (ApplyId)
+    TOPIC_CATEGORY = "topic_category"
     TOPIC = "topic"
-    DEVICES = "devices"  # as JSON
+    DEVICES = "devices"  # a JSON list of devices
     SQL = "sql"
-    UNREADABLE = "unreadable"  # something that is within nobody's reach
+    UNREADABLE = "unreadable"  # cannot be parsed, so it is in no access scope
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """One thing that a call names; `product` is the ProductKey beside a device's name."""
+class NamedObject:
+    """An object that a call names. `product`: the ProductKey that belongs to a DeviceName."""
 
-    sort: Sort
+    kind: ObjectKind
     value: str
     product: str = ""
 
 
-NAMING: Mapping[str, Sort] = {
-    "ProductKey": Sort.PRODUCT,
-    "SourceProductKey": Sort.PRODUCT,
-    "TargetProductKey": Sort.PRODUCT,
-    "GwProductKey": Sort.PRODUCT,
-    "Device.N.ProductKey": Sort.PRODUCT,
-    "DeviceNicknameInfo.N.ProductKey": Sort.PRODUCT,
-    "TopoAddItem.N.ProductKey": Sort.PRODUCT,
-    "DeviceName": Sort.DEVICE,
-    "DeviceName.N": Sort.DEVICE,
-    "GwDeviceName": Sort.DEVICE,
-    "Device.N.DeviceName": Sort.DEVICE,
-    "DeviceNicknameInfo.N.DeviceName": Sort.DEVICE,
-    "TopoAddItem.N.DeviceName": Sort.DEVICE,
-    "IotId": Sort.IOT_ID,
-    "IotId.N": Sort.IOT_ID,
-    "GwIotId": Sort.IOT_ID,
-    "DeviceNicknameInfo.N.IotId": Sort.IOT_ID,
-    "GroupId": Sort.GROUP,
-    "SuperGroupId": Sort.GROUP,
-    "FirmwareId": Sort.PACKAGE,
-    "JobId": Sort.BATCH,
-    "TaskId.N": Sort.TASK,
-    "ApplyId": Sort.FORM,
-    "TopicId": Sort.CATEGORY,
-    "TopicFullName": Sort.TOPIC,
-    "Topic": Sort.TOPIC,
-    "Topic.N": Sort.TOPIC,
-    "SrcTopic": Sort.TOPIC,
-    "DstTopic.N": Sort.TOPIC,
-    "ResponseTopic": Sort.TOPIC,
-    "DeviceListStr": Sort.DEVICES,
-    "SQL": Sort.SQL,
+NAMING_PARAMETERS: Mapping[str, ObjectKind] = {
+    "ProductKey": ObjectKind.PRODUCT,
+    "SourceProductKey": ObjectKind.PRODUCT,
+    "TargetProductKey": ObjectKind.PRODUCT,
+    "GwProductKey": ObjectKind.PRODUCT,
+    "Device.N.ProductKey": ObjectKind.PRODUCT,
+    "DeviceNicknameInfo.N.ProductKey": ObjectKind.PRODUCT,
+    "TopoAddItem.N.ProductKey": ObjectKind.PRODUCT,
+    "DeviceName": ObjectKind.DEVICE,
+    "DeviceName.N": ObjectKind.DEVICE,
+    "GwDeviceName": ObjectKind.DEVICE,
+    "Device.N.DeviceName": ObjectKind.DEVICE,
+    "DeviceNicknameInfo.N.DeviceName": ObjectKind.DEVICE,
+    "TopoAddItem.N.DeviceName": ObjectKind.DEVICE,
+    "IotId": ObjectKind.IOT_ID,
+    "IotId.N": ObjectKind.IOT_ID,
+    "GwIotId": ObjectKind.IOT_ID,
+    "DeviceNicknameInfo.N.IotId": ObjectKind.IOT_ID,
+    "GroupId": ObjectKind.GROUP,
+    "SuperGroupId": ObjectKind.GROUP,
+    "FirmwareId": ObjectKind.PACKAGE,
+    "JobId": ObjectKind.BATCH,
+    "TaskId.N": ObjectKind.TASK,
+    "ApplyId": ObjectKind.APPLICATION,
+    "TopicId": ObjectKind.TOPIC_CATEGORY,
+    "TopicFullName": ObjectKind.TOPIC,
+    "Topic": ObjectKind.TOPIC,
+    "Topic.N": ObjectKind.TOPIC,
+    "SrcTopic": ObjectKind.TOPIC,
+    "DstTopic.N": ObjectKind.TOPIC,
+    "ResponseTopic": ObjectKind.TOPIC,
+    "DeviceListStr": ObjectKind.DEVICES,
+    "SQL": ObjectKind.SQL,
 }
-"""Parameters that name something in the fleet. A device's name belongs to the ProductKey beside it."""
+"""Parameters that name an object. A DeviceName belongs to the ProductKey beside it."""
 
-NOT_NAMING = frozenset(
+NAMING_EXCEPTIONS = frozenset(
     {
-        ("RegisterDevice", "DeviceName"),  # the device is yet to be made
+        ("RegisterDevice", "DeviceName"),  # the device does not exist yet
         ("BatchCheckDeviceNames", "DeviceName.N"),
-        ("RRpc", "Topic"),  # of the device that is named beside it
+        ("RRpc", "Topic"),  # belongs to the device that the call names
         (
             "BatchRegisterDeviceWithApplyId",
             "ApplyId",
-        ),  # the platform knows the form under the product beside it
+        ),  # the platform checks the application against the ProductKey
         ("QueryBatchRegisterDeviceStatus", "ApplyId"),
     }
 )
-"""Operations in which such a parameter names nothing by itself."""
+"""Operation and parameter pairs in which such a parameter names no object by itself."""
 
-PLAIN = frozenset(
+PLAIN_PARAMETERS = frozenset(
     """
     AliasName AliyunCommodityCode AppKey Args Asc AuthType CancelInProgressTask CancelNotifiedTask CancelQueuedTask
     CancelScheduledTask CancelUnconfirmedTask CategoryKey ClientId Codec ContentType CorrelationData Count CurrentPage
@@ -114,151 +114,160 @@ PLAIN = frozenset(
     TopoAddItem.N.Timestamp TslStr TslUrl Type Udi UserProp.N.Key UserProp.N.Value ValidateType Versions
     """.split()  # noqa: SIM905  (a list of 150 lines would be no clearer)
 )
-"""Parameters that name nothing, or only something of what is named beside them (TargetDeviceName: devices of ProductKey)."""
+"""Parameters that name no object, or only a part of an object that another parameter names (TargetDeviceName: devices of
+ProductKey)."""
 
-BEYOND_GROUPS = frozenset({"data-forwarding", "server-side-subscription", "edge", "distribution"})
-"""Groups of the catalogue that are the whole account's: rules, consumers, edge instances, handing things to other accounts."""
-BEYOND = frozenset({"CreateProduct", "ListProductByTags", "QueryDeviceByTags", "QueryDeviceGroupByTags"})
-"""Operations on the whole account besides."""
-HARMLESS = frozenset(
+ACCOUNT_WIDE_GROUPS = frozenset({"data-forwarding", "server-side-subscription", "edge", "distribution"})
+"""Catalogue groups that concern the whole account: rules, consumers, edge instances, distribution to other accounts."""
+ACCOUNT_WIDE_OPERATIONS = frozenset(
+    {"CreateProduct", "ListProductByTags", "QueryDeviceByTags", "QueryDeviceGroupByTags"}
+)
+"""Other operations that concern the whole account."""
+HARMLESS_OPERATIONS = frozenset(
     {"ListThingTemplates", "GetThingTemplate", "GenerateOTAUploadURL", "GenerateDeviceNameListURL"}
 )
-"""Operations that name nothing and tell nothing of the fleet; what is uploaded counts only where it is used."""
+"""Operations that name no object and return nothing about the fleet. An upload is checked where it is used."""
 
-COMPOSED = frozenset({"QueryProductList", "QueryDeviceGroupList", "ListOTAFirmware", "QueryDeviceStatistics"})
-"""Operations on the whole account that are answered from what is within reach (lists.py) when they name nothing."""
+COMPOSED_OPERATIONS = frozenset(
+    {"QueryProductList", "QueryDeviceGroupList", "ListOTAFirmware", "QueryDeviceStatistics"}
+)
+"""Account-wide operations whose answers are composed from the access scope (lists.py) if the call names no object."""
 
-_OF_A_PRODUCT = frozenset({Sort.PACKAGE, Sort.BATCH, Sort.TASK, Sort.FORM, Sort.CATEGORY})
-_OF_A_DEVICE = frozenset({Sort.DEVICE, Sort.IOT_ID, Sort.TOPIC})
+_OF_A_PRODUCT = frozenset(
+    {ObjectKind.PACKAGE, ObjectKind.BATCH, ObjectKind.TASK, ObjectKind.APPLICATION, ObjectKind.TOPIC_CATEGORY}
+)
+_OF_A_DEVICE = frozenset({ObjectKind.DEVICE, ObjectKind.IOT_ID, ObjectKind.TOPIC})
 _DEVICE_TOPIC = re.compile(r"/(?:sys/)?([A-Za-z0-9]+)/([\w.:@-]+)/.+")
 _BROADCAST = re.compile(r"/broadcast/([A-Za-z0-9]+)/.+")
 
 
-def sorts(described: Operation) -> Mapping[str, Sort]:
-    """The operation's naming parameters, by the catalogue's name, and what each names."""
+def naming_parameters(definition: Operation) -> Mapping[str, ObjectKind]:
+    """The parameters of the operation that name objects, and the kind of object that each names."""
     return {
-        name: NAMING[name]
-        for name in described.parameters
-        if name in NAMING and (described.name, name) not in NOT_NAMING
+        name: NAMING_PARAMETERS[name]
+        for name in definition.parameters
+        if name in NAMING_PARAMETERS and (definition.name, name) not in NAMING_EXCEPTIONS
     }
 
 
-def classified(described: Operation) -> bool:
-    """Whether all that the operation takes is known here. What is not known may name anything."""
-    return described.parameters.keys() <= NAMING.keys() | PLAIN
+def is_classified(definition: Operation) -> bool:
+    """Whether the tables contain all parameters of the operation. An unknown parameter could name any object."""
+    return definition.parameters.keys() <= NAMING_PARAMETERS.keys() | PLAIN_PARAMETERS
 
 
-def needs(described: Operation) -> frozenset[Sort]:
-    """What must be within reach at all for the operation to be of use: products, groups, or nothing in particular."""
-    naming = sorts(described)
-    found = set()
+def required_kinds(definition: Operation) -> frozenset[ObjectKind]:
+    """The kinds that an access scope must list for the operation to be usable: products, groups, both or neither."""
+    naming = naming_parameters(definition)
+    required = set()
     if _OF_A_PRODUCT & set(naming.values()) or (
-        Sort.PRODUCT in naming.values() and not (_OF_A_DEVICE | {Sort.GROUP}) & set(naming.values())
+        ObjectKind.PRODUCT in naming.values()
+        and not (_OF_A_DEVICE | {ObjectKind.GROUP}) & set(naming.values())
     ):
-        found.add(Sort.PRODUCT)
-    groups = [name for name, sort in naming.items() if sort is Sort.GROUP]
-    if any(described.parameters[name].required for name in groups) or (
-        groups and set(naming.values()) == {Sort.GROUP}
+        required.add(ObjectKind.PRODUCT)
+    groups = [name for name, kind in naming.items() if kind is ObjectKind.GROUP]
+    if any(definition.parameters[name].required for name in groups) or (
+        groups and set(naming.values()) == {ObjectKind.GROUP}
     ):
-        found.add(Sort.GROUP)
-    return frozenset(found)
+        required.add(ObjectKind.GROUP)
+    return frozenset(required)
 
 
-def named(described: Operation, params: Mapping[str, Any]) -> list[Named]:
-    """Everything that the call names. A list entry that should name something and does not is UNREADABLE."""
-    plain: dict[str, Sort] = {}
-    structs: dict[str, dict[str, Sort]] = {}
-    for name, sort in sorts(described).items():
-        parameter = described.parameters[name]
-        (structs.setdefault(parameter.base, {}) if parameter.member else plain)[
-            parameter.member or parameter.base
-        ] = sort
-    found = list(_in(params, plain))
+def find_objects(definition: Operation, params: Mapping[str, Any]) -> list[NamedObject]:
+    """All objects that the call names. A list entry that should name an object and does not is UNREADABLE."""
+    plain: dict[str, ObjectKind] = {}
+    structs: dict[str, dict[str, ObjectKind]] = {}
+    for name, kind in naming_parameters(definition).items():
+        parameter = definition.parameters[name]
+        target = structs.setdefault(parameter.base, {}) if parameter.member else plain
+        target[parameter.member or parameter.base] = kind
+    found = list(_find_in(params, plain))
     for base, members in structs.items():
-        for item in _many(params.get(base)):
-            inside = list(_in(item, members)) if isinstance(item, Mapping) else []
-            found += inside or [Named(Sort.UNREADABLE, base)]
-    if described.name == "Pub":  # the topic tells the device; ProductKey only repeats its product
-        devices = {thing.product for thing in found if thing.sort is Sort.DEVICE}
-        found = [thing for thing in found if thing.sort is not Sort.PRODUCT or thing.value not in devices]
+        for item in _as_list(params.get(base)):
+            inside = list(_find_in(item, members)) if isinstance(item, Mapping) else []
+            found += inside or [NamedObject(ObjectKind.UNREADABLE, base)]
+    if definition.name == "Pub":  # the topic contains the device; ProductKey only repeats its product
+        devices = {named.product for named in found if named.kind is ObjectKind.DEVICE}
+        found = [
+            named for named in found if named.kind is not ObjectKind.PRODUCT or named.value not in devices
+        ]
     return found
 
 
-def _in(given: Mapping[str, Any], naming: Mapping[str, Sort]) -> Iterator[Named]:
-    told = set()  # ProductKeys that stand beside a device's name
-    for name, sort in naming.items():
-        if sort is Sort.DEVICE:
+def _find_in(given: Mapping[str, Any], naming: Mapping[str, ObjectKind]) -> Iterator[NamedObject]:
+    device_keys = set()  # ProductKey parameters that belong to a DeviceName
+    for name, kind in naming.items():
+        if kind is ObjectKind.DEVICE:
             key = f"{name.removesuffix('DeviceName')}ProductKey"
-            for value in _many(given.get(name)):
-                told.add(key)
-                yield Named(Sort.DEVICE, str(value), str(given.get(key) or ""))
-    for name, sort in naming.items():
-        if sort is Sort.DEVICE or name in told:
+            for value in _as_list(given.get(name)):
+                device_keys.add(key)
+                yield NamedObject(ObjectKind.DEVICE, str(value), str(given.get(key) or ""))
+    for name, kind in naming.items():
+        if kind is ObjectKind.DEVICE or name in device_keys:
             continue
-        for value in _many(given.get(name)):
-            if sort is Sort.TOPIC:
-                yield topic(str(value))
-            elif sort is Sort.DEVICES:
-                yield from _listed(value)
+        for value in _as_list(given.get(name)):
+            if kind is ObjectKind.TOPIC:
+                yield parse_topic(str(value))
+            elif kind is ObjectKind.DEVICES:
+                yield from _read_device_list(value)
             else:
-                yield Named(sort, str(value))
+                yield NamedObject(kind, str(value))
 
 
-IN_ADDRESSES = {
-    "product_key": Sort.PRODUCT,
-    "key": Sort.PRODUCT,
-    "group_id": Sort.GROUP,
-    "package_id": Sort.PACKAGE,
-    "job_id": Sort.BATCH,
+KIND_BY_URL_PART = {
+    "product_key": ObjectKind.PRODUCT,
+    "key": ObjectKind.PRODUCT,
+    "group_id": ObjectKind.GROUP,
+    "package_id": ObjectKind.PACKAGE,
+    "job_id": ObjectKind.BATCH,
 }
-"""What parts of an address under a connection name. `name` beside a product is a device in the room of devices."""
+"""The kinds of objects that URL parameters under a connection name. In the app `devices`, `name` with a product is a device."""
 
 
-def in_address(app: str, parts: Mapping[str, Any]) -> list[Named]:
-    """What an address names; `app` is the room, `parts` what the URLconf takes out of it."""
+def find_objects_in_url(app: str, parts: Mapping[str, Any]) -> list[NamedObject]:
+    """The objects that a URL names. `app`: the URL's app name; `parts`: its parameters."""
     if app == "devices" and "product_key" in parts and "name" in parts:
-        return [Named(Sort.DEVICE, str(parts["name"]), str(parts["product_key"]))]
-    return [Named(sort, str(parts[part])) for part, sort in IN_ADDRESSES.items() if part in parts]
+        return [NamedObject(ObjectKind.DEVICE, str(parts["name"]), str(parts["product_key"]))]
+    return [NamedObject(kind, str(parts[part])) for part, kind in KIND_BY_URL_PART.items() if part in parts]
 
 
-def topic(text: str) -> Named:
-    """The device, or for a broadcast the product, that a topic written out in full belongs to."""
+def parse_topic(text: str) -> NamedObject:
+    """The device, or for a broadcast topic the product, that a full topic belongs to."""
     if match := _BROADCAST.fullmatch(text):
-        return Named(Sort.PRODUCT, match[1])
+        return NamedObject(ObjectKind.PRODUCT, match[1])
     if match := _DEVICE_TOPIC.fullmatch(text):
-        return Named(Sort.DEVICE, match[2], match[1])
-    return Named(Sort.UNREADABLE, text)
+        return NamedObject(ObjectKind.DEVICE, match[2], match[1])
+    return NamedObject(ObjectKind.UNREADABLE, text)
 
 
-def _listed(text: Any) -> Iterator[Named]:
-    """DeviceListStr of NotifyAddThingTopo: objects with productKey and deviceName, or IotId, however spelt."""
+def _read_device_list(text: Any) -> Iterator[NamedObject]:
+    """The devices of DeviceListStr (NotifyAddThingTopo): objects with productKey and deviceName, or iotId, in any letter case."""
     try:
-        items = json.loads(text, object_pairs_hook=_told) if isinstance(text, str) else None
+        items = json.loads(text, object_pairs_hook=_read_json_object) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list):
-        yield Named(Sort.UNREADABLE, "DeviceListStr")
+        yield NamedObject(ObjectKind.UNREADABLE, "DeviceListStr")
         return
     for item in items:
-        told = item if isinstance(item, Mapping) else {}
+        fields = item if isinstance(item, Mapping) else {}
         inside = []
-        if told.get("devicename"):
-            inside.append(Named(Sort.DEVICE, told["devicename"], told.get("productkey", "")))
-        if told.get("iotid"):
-            inside.append(Named(Sort.IOT_ID, told["iotid"]))
-        yield from inside or [Named(Sort.UNREADABLE, "DeviceListStr")]
+        if fields.get("devicename"):
+            inside.append(NamedObject(ObjectKind.DEVICE, fields["devicename"], fields.get("productkey", "")))
+        if fields.get("iotid"):
+            inside.append(NamedObject(ObjectKind.IOT_ID, fields["iotid"]))
+        yield from inside or [NamedObject(ObjectKind.UNREADABLE, "DeviceListStr")]
 
 
-def _told(pairs: list[tuple[str, Any]]) -> dict[str, str]:
-    """An object of a JSON text by lower-case names. Raises ValueError where a name stands twice, however spelt: nobody knows
-    which of them the platform takes."""
-    told = {name.lower(): str(value) for name, value in pairs}
-    if len(told) < len(pairs):
-        raise ValueError("a name stands twice")
-    return told
+def _read_json_object(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    """A JSON object with lowercase names. Raises ValueError for a duplicate name in any letter case: it is unknown which one the
+    platform uses."""
+    fields = {name.lower(): str(value) for name, value in pairs}
+    if len(fields) < len(pairs):
+        raise ValueError("duplicate name")
+    return fields
 
 
-def _many(value: Any) -> list[Any]:
-    """A value as a list, without what is empty."""
+def _as_list(value: Any) -> list[Any]:
+    """A value as a list, without empty entries."""
     values = value if isinstance(value, list | tuple) else [value]
     return [one for one in values if one not in (None, "")]

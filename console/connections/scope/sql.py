@@ -1,9 +1,9 @@
-"""The statements of QueryDeviceBySQL: which products and groups bound what a statement finds.
+"""Parses statements of QueryDeviceBySQL: which products and groups limit the devices that a statement finds.
 
     SELECT * | count(*) | fields FROM device WHERE conditions [ORDER BY field [ASC|DESC]] [LIMIT [n,] k]
 
-Conditions are joined by AND and OR without parentheses, AND first. Read more strictly than the platform does: texts hold no
-quotes and no backslashes, so there is one way to read a statement; what is written otherwise cannot be judged.
+AND and OR join the conditions, without parentheses; AND binds more tightly. The parser is stricter than the platform: texts
+contain no quotes and no backslashes, so that a statement has one meaning only. Other statements cannot be checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TAIL = re.compile(r"(?:order by [a-z_.]+(?: asc| desc)?)?(?: ?limit #(?: , #)?)
 
 @dataclass(frozen=True)
 class Term:
-    """One alternative of a statement: it finds only devices of each of these products, and in each of these groups."""
+    """One alternative of a statement. It finds only devices that are in all these products and all these groups."""
 
     products: frozenset[str]
     groups: frozenset[str]
@@ -31,14 +31,14 @@ class Term:
 
 @dataclass(frozen=True)
 class Statement:
-    """`terms` are joined by OR. `groups` are all that are named, in whatever way."""
+    """`terms`: the alternatives, joined by OR. `groups`: all groups that the statement names, in any condition."""
 
     terms: Sequence[Term]
     groups: frozenset[str]
 
 
-def read(text: str) -> Statement | None:
-    """The statement, or None when it is not written in the one way that can be judged."""
+def parse_statement(text: str) -> Statement | None:
+    """The parsed statement; None if it does not have the supported form."""
     tokens = _tokens(text)
     if tokens is None:
         return None
@@ -77,25 +77,26 @@ def _conditions(tokens: list[tuple[str, str]]) -> Statement | None:
         condition = tokens[at : at + 3]
         if len(condition) < 3 or condition[0][0] != "word":
             return None
-        (_word, field), (kind, operator), (sort, value) = condition
+        (_word, field), (kind, operator), (value_kind, value) = condition
         if not (kind == "operator" or (kind, operator.lower()) == ("word", "like")):
             return None
-        if sort not in ("text", "number") and (sort, value.lower()) != ("word", "null"):
+        if value_kind not in ("text", "number") and (value_kind, value.lower()) != ("word", "null"):
             return None
-        if field.lower() == "product_key" and operator == "=" and sort != "word":
+        if field.lower() == "product_key" and operator == "=" and value_kind != "word":
             terms[-1][0].add(value)
-        if field.lower() == "group.group_id" and sort != "word":
+        if field.lower() == "group.group_id" and value_kind != "word":
             groups.add(value)
             if operator == "=":
                 terms[-1][1].add(value)
         if at + 3 < len(tokens):
-            kind, joint = tokens[at + 3]
-            if kind != "word" or joint.lower() not in ("and", "or") or at + 4 == len(tokens):
+            kind, joiner = tokens[at + 3]
+            if kind != "word" or joiner.lower() not in ("and", "or") or at + 4 == len(tokens):
                 return None
-            if joint.lower() == "or":
+            if joiner.lower() == "or":
                 terms.append((set(), set()))
     if not tokens:
         return None
     return Statement(
-        [Term(frozenset(products), frozenset(inside)) for products, inside in terms], frozenset(groups)
+        [Term(frozenset(products), frozenset(term_groups)) for products, term_groups in terms],
+        frozenset(groups),
     )

@@ -15,10 +15,10 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.cloud.errors import CloudError
-from console.connections.approval import holds_back
+from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.connections.once import AlreadySent, new_token, once, outcome_unknown
+from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.groups import api as groups_api
 from console.ota import api, jobs
 from console.ota.batch_forms import DynamicForm, StaticForm, VerifyForm
@@ -107,8 +107,8 @@ def _summary(request: CloudRequest, package: api.Package, form: StaticForm, toke
             "strategy": form.strategy(),
             "carried": _carried(request, form),
             "token": token,
-            "needs_approval": holds_back(
-                request.gateway, api.CREATE_STATIC, _reaching(package, aim), listed=aim.names
+            "needs_approval": needs_approval(
+                request.gateway, api.CREATE_STATIC, _reaching(package, aim), listed_names=aim.names
             ),
         },
     )
@@ -191,8 +191,8 @@ def _send(
 ) -> HttpResponseBase:
     """Make the batch once and follow it; `again` shows the form with what went wrong, and a token to send it with."""
     try:
-        job_id = once(request, token, make)
-    except AlreadySent as earlier:
+        job_id = submit_once(request, token, make)
+    except AlreadySubmitted as earlier:
         if earlier.result:
             messages.info(request, gettext("This form was sent already: here is the batch that it made."))
             return redirect(curl(request, "ota:job", earlier.result))
@@ -205,7 +205,7 @@ def _send(
         return redirect(curl(request, "ota:package", package.id))
     except CloudError as raised:
         error = cloud_errors_to_form(form, raised, _FIELDS)
-        return again(error, new_token() if outcome_unknown(raised) else token)
+        return again(error, new_token() if is_outcome_unknown(raised) else token)
     jobs.watch(request.gateway, job_id, product_key=package.product_key)
     messages.success(request, gettext("The batch was created."))
     return redirect(curl(request, "ota:job", job_id))
@@ -236,7 +236,7 @@ def dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
     form = DynamicForm(package, request.POST if request.method == "POST" else None)
 
     def page(error: CloudError | None, token: str) -> HttpResponse:
-        held = holds_back(request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key})
+        held = needs_approval(request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key})
         context = {"package": package, "form": form, "token": token, "error": error, "needs_approval": held}
         return render(request, "ota/create_dynamic.html", context, status=status_of(form))
 

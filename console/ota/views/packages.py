@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.cloud.errors import CloudError
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.connections.once import AlreadySent, new_token, once, outcome_unknown
+from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ota import api
 from console.ota.forms import PackageFilter, PackageForm, suffix_of
 from console.ota.views.shared import Rights, product_choices, status_of
@@ -129,16 +129,16 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
     if sent and form.is_valid():
         wanted, file = form.wanted(), form.cleaned_data["file"]
         try:
-            made = once(
+            made = submit_once(
                 request,
                 token,
                 lambda: api.create_package(request.gateway, wanted, file, suffix_of(file.name)),
             )
-        except AlreadySent as earlier:
+        except AlreadySubmitted as earlier:
             return _sent_before(request, earlier.result)
         except CloudError as raised:
             error = _at_fields(form, raised)
-            if outcome_unknown(raised):
+            if is_outcome_unknown(raised):
                 token = new_token()
         else:
             messages.success(request, gettext("The package %(name)s was created.") % {"name": wanted.name})

@@ -1,4 +1,4 @@
-"""`manage.py quickstart`: the whole console on this machine, stopping with all its processes on Ctrl-C or SIGTERM."""
+"""`manage.py quickstart`: runs the whole console on this machine. Ctrl-C or SIGTERM stops all its processes."""
 
 from __future__ import annotations
 
@@ -27,42 +27,45 @@ _START_SECONDS = 120.0
 
 
 class Command(BaseCommand):
-    help = "Run everything on this machine: web, worker, beat, and, where none is set, Redis and the IoT Platform emulator."
+    help = "Run the console on this machine: web, worker, beat, the IoT Platform emulator, and Redis unless REDIS_URL is set."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--port", type=int, default=8600, help="where the console listens, on 127.0.0.1 (8600)"
+            "--port", type=int, default=8600, help="port of the console on 127.0.0.1 (default: 8600)"
         )
-        parser.add_argument("--admin-password", help="set the sample administrator's password to this")
+        parser.add_argument("--admin-password", help="password of the sample administrator")
         parser.add_argument(
-            "--devices", type=int, default=5000, help="how many devices the sample fleet has (5000)"
+            "--devices", type=int, default=5000, help="number of devices in the sample fleet (default: 5000)"
         )
         parser.add_argument(
-            "--pace", choices=["real", "fast", "instant"], default="real", help="how slow slow things are"
+            "--pace",
+            choices=["real", "fast", "instant"],
+            default="real",
+            help="speed of slow operations of the emulator (default: real)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.HOME)
-        lock = _only_one(folder)
+        lock = _lock_home(folder)
         try:
             manager = self._prepare(folder, options)
             manager.loop()
         finally:
             lock.close()
-        # Stopped by a person or a supervisor is a clean end; a part that died by itself is not.
+        # Exit code 0 if a user or a supervisor stopped it; 1 if a process failed.
         sys.exit(0 if manager.returncode in (0, 130, 143) else 1)
 
     def _prepare(self, folder: Path, options: dict[str, Any]) -> Manager:
         port = _free_port(options["port"])
         emulator_port = _emulator_port(folder)
         if port != options["port"]:
-            self.stdout.write(f"Port {options['port']} is taken; the console uses {port}.")
-        self.stdout.write("Preparing the database and the static files …")
+            self.stdout.write(f"Port {options['port']} is in use. The console uses port {port}.")
+        self.stdout.write("Preparing the database and static files …")
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
         keys = _emulator_keys(folder)
         emulator = f"http://127.0.0.1:{emulator_port}"
-        sign_in = sample.provide(folder, emulator, keys, options["admin_password"])
+        sign_in = sample.create_sample(folder, emulator, keys, options["admin_password"])
         address = f"http://localhost:{port}/"
         environment = {
             **os.environ,
@@ -75,20 +78,22 @@ class Command(BaseCommand):
         manager = Manager()
         for name, command in _commands(folder, port, emulator_port, options).items():
             manager.add_process(name, shlex.join(command), env=environment, cwd=str(settings.BASE_DIR))
-        announce = threading.Thread(target=self._announce, args=(address, emulator, sign_in), daemon=True)
-        announce.start()
+        printer = threading.Thread(target=self._print_address, args=(address, emulator, sign_in), daemon=True)
+        printer.start()
         return manager
 
-    def _announce(self, address: str, emulator: str, sign_in: sample.SignIn) -> None:
-        """Print the address once everything answers."""
+    def _print_address(self, address: str, emulator: str, sign_in: sample.SignIn) -> None:
+        """Print the address when all processes respond."""
         deadline = time.monotonic() + _START_SECONDS
         for url in (f"{address}healthz", f"{emulator}/_emulator/health"):
-            while not _answers(url):
+            while not _is_up(url):
                 if time.monotonic() > deadline:
-                    self.stdout.write(f"Not up after {_START_SECONDS:.0f} s: {url}. The lines above say why.")
+                    self.stdout.write(
+                        f"No response from {url} after {_START_SECONDS:.0f} seconds. See the messages above."
+                    )
                     return
                 time.sleep(0.2)
-        password = sign_in.password or "(the one you set)"
+        password = sign_in.password or "(the one that you set)"
         lines = [
             "",
             f"  Fleetdesk is running:  {address}",
@@ -96,8 +101,8 @@ class Command(BaseCommand):
             f"  Password               {password}",
             f"  HTTP API               {address}account/api/",
             "",
-            "  The same password works for operator@, release@ and viewer@demo.example and for stranger@other.example,",
-            "  a member of another team. Ctrl-C stops everything; what you did is kept in",
+            "  The same password works for operator@, release@ and viewer@demo.example, and for stranger@other.example,",
+            "  a member of another team. Press Ctrl-C to stop. Your data is stored in",
             f"  {settings.HOME}",
             "",
         ]
@@ -129,21 +134,21 @@ def _commands(folder: Path, port: int, emulator_port: int, options: dict[str, An
     return commands
 
 
-def _only_one(folder: Path) -> IO[str]:
-    """Hold the home folder: two quickstarts on one database would each start an emulator and a Redis."""
+def _lock_home(folder: Path) -> IO[str]:
+    """Lock the home folder: two quickstarts must not use the same database. Raises CommandError if it is locked."""
     lock = (folder / "quickstart.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise CommandError(
-            f"A quickstart is running already with {folder}. Stop it first, or set FLEETDESK_HOME."
+            f"A quickstart is already running with {folder}. Stop it first, or set FLEETDESK_HOME to another folder."
         ) from error
     return lock
 
 
-def _free_port(wanted: int) -> int:
-    """`wanted` when nothing listens there, else one that the system picks."""
-    for port in (wanted, 0):
+def _free_port(preferred: int) -> int:
+    """The preferred port if it is free, else one that the system selects."""
+    for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -151,33 +156,33 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise CommandError("No free port on 127.0.0.1.")
+    raise CommandError("No port is free on 127.0.0.1.")
 
 
 def _emulator_port(folder: Path) -> int:
-    """The sandbox's port: that of the last run where it is free, else one that the system picks.
+    """The emulator's port: the one of the last run if it is free, else one that the system selects.
 
-    No well-known one: two checkouts started at once would both find it free.
+    There is no default port: two checkouts that start at the same time would both use it.
     """
-    kept = folder / "emulator_port"
-    port = _free_port(int(kept.read_text()) if kept.exists() else 0)
-    kept.write_text(str(port))
+    path = folder / "emulator_port"
+    port = _free_port(int(path.read_text()) if path.exists() else 0)
+    path.write_text(str(port))
     return port
 
 
 def _emulator_keys(folder: Path) -> dict[str, str]:
-    """The key pairs of the sandbox, one a sample team, made once and kept for their owner only."""
-    kept = folder / "emulator_keys"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(
+    """The key pairs of the emulator, one for each sample team. Generated once and stored with mode 0600."""
+    path = folder / "emulator_keys"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(
             "\n".join(f"LTAI{secrets.token_hex(8)}:{secrets.token_urlsafe(24)}" for _ in sample.TEAMS)
         )
-    pairs = (line.partition(":") for line in kept.read_text().split())
+    pairs = (line.partition(":") for line in path.read_text().split())
     return {key_id: secret for key_id, _, secret in pairs}
 
 
-def _answers(url: str) -> bool:
+def _is_up(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2.0, trust_env=False).status_code == 200
     except httpx.HTTPError:

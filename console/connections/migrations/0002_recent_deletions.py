@@ -42,7 +42,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["connection", "user", "at"], name="deletions_by_person")],
+                "indexes": [
+                    models.Index(fields=["connection", "user", "at"], name="recent_deletions_by_user")
+                ],
             },
         ),
     ]

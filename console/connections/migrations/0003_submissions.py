@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connections", "0002_deletions_of_a_short_while"),
+        ("connections", "0002_recent_deletions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("connection", "user", "token"), name="one_sending_of_a_form"
+                        fields=("connection", "user", "token"), name="unique_submission_token"
                     )
                 ],
             },

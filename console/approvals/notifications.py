@@ -1,4 +1,4 @@
-"""Telling those who can decide that something waits for them."""
+"""Notifies the users who can decide on a request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from console.celery import app
 log = logging.getLogger(__name__)
 
 
-def announce(approval: ApprovalRequest, request: HttpRequest) -> None:
-    """Have those who can decide told by mail, where the console sends mail. Somebody else sends it: nobody waits for it."""
+def notify_deciders(approval: ApprovalRequest, request: HttpRequest) -> None:
+    """Queue emails to the users who can decide, if the console sends email. A worker sends them, so the request is not delayed."""
     if not settings.SENDS_MAIL:
         return
     page = reverse("approvals:detail", args=[approval.team.slug, approval.connection.slug, approval.pk])
     try:
         app.send_task("approvals.tell", (approval.pk, request.build_absolute_uri(page)), retry=False)
-    except Exception:  # whatever the broker's client raises; the request waits on its page all the same
-        log.warning("nobody is told of request %s: the broker cannot be reached", approval.pk)
+    except Exception:  # any error of the broker's client; the request is pending in any case
+        log.warning("Nobody was notified of approval request %s: the broker cannot be reached", approval.pk)

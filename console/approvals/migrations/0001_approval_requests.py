@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("access", "0004_audit_search_indexes"),
-        ("connections", "0003_forms_that_were_sent"),
+        ("connections", "0003_submissions"),
         ("jobs", "0003_token_of_a_job"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -33,9 +33,9 @@ class Migration(migrations.Migration):
                     "rule",
                     models.CharField(
                         choices=[
-                            (console.connections.approval.Rule["PRODUCT"], "Deleting a product"),
-                            (console.connections.approval.Rule["BATCH"], "Update batch"),
-                            (console.connections.approval.Rule["DELETION"], "Deleting devices"),
+                            (console.connections.approval.Rule["PRODUCT"], "Delete product"),
+                            (console.connections.approval.Rule["BATCH"], "Create update batch"),
+                            (console.connections.approval.Rule["DELETION"], "Delete devices"),
                         ],
                         max_length=10,
                         verbose_name="rule",
@@ -45,27 +45,27 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("draft", "Not asked yet"),
+                            ("draft", "Draft"),
                             ("waiting", "Waiting"),
-                            ("approved", "Approved, being done"),
-                            ("refused", "Refused"),
+                            ("approved", "Approved, running"),
+                            ("refused", "Rejected"),
                             ("expired", "Expired"),
                             ("withdrawn", "Withdrawn"),
                             ("done", "Done"),
                             ("failed", "Failed"),
-                            ("unknown", "Not known"),
+                            ("unknown", "Unknown"),
                         ],
                         default="draft",
                         max_length=10,
-                        verbose_name="state",
+                        verbose_name="status",
                     ),
                 ),
-                ("requester_label", models.CharField(max_length=255, verbose_name="person")),
+                ("requester_label", models.CharField(max_length=255, verbose_name="requested by")),
                 ("calls", console.access.encryption.EncryptedTextField()),
                 ("digest", models.CharField(max_length=64)),
                 ("operation", models.CharField(max_length=64, verbose_name="operation")),
                 ("target", models.CharField(blank=True, max_length=255, verbose_name="target")),
-                ("about", models.CharField(blank=True, max_length=255)),
+                ("subject_id", models.CharField(blank=True, max_length=255)),
                 ("products", models.JSONField(default=list)),
                 ("devices", models.PositiveIntegerField(null=True, verbose_name="devices")),
                 ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
@@ -73,13 +73,13 @@ class Migration(migrations.Migration):
                     "created_at",
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="created"),
                 ),
-                ("asked_at", models.DateTimeField(null=True, verbose_name="asked")),
+                ("asked_at", models.DateTimeField(null=True, verbose_name="requested")),
                 ("expires_at", models.DateTimeField(null=True, verbose_name="expires")),
                 ("decider_label", models.CharField(blank=True, max_length=255, verbose_name="decided by")),
                 ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
                 ("decision", models.CharField(blank=True, max_length=500, verbose_name="reason")),
                 ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
-                ("why", models.JSONField(null=True)),
+                ("failure", models.JSONField(null=True)),
                 (
                     "connection",
                     models.ForeignKey(
@@ -150,10 +150,10 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("pending", "Pending"),
-                            ("sending", "Being sent"),
+                            ("sending", "Sending"),
                             ("done", "Done"),
                             ("failed", "Failed"),
-                            ("unknown", "Not known"),
+                            ("unknown", "Unknown"),
                             ("canceled", "Not sent"),
                         ],
                         default="pending",
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 ("code", models.CharField(blank=True, max_length=128, verbose_name="code")),
                 ("message", models.CharField(blank=True, max_length=1000, verbose_name="message")),
                 ("request_id", models.CharField(blank=True, max_length=64, verbose_name="request ID")),
-                ("made", models.CharField(blank=True, max_length=64)),
+                ("batch_id", models.CharField(blank=True, max_length=64)),
                 (
                     "approval",
                     models.ForeignKey(
@@ -187,11 +187,11 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 condition=models.Q(("state", "waiting")),
                 fields=("connection", "digest"),
-                name="one_waiting_request_for_the_same",
+                name="one_waiting_request_per_calls",
             ),
         ),
         migrations.AddConstraint(
             model_name="approvalcall",
-            constraint=models.UniqueConstraint(fields=("approval", "number"), name="one_outcome_a_call"),
+            constraint=models.UniqueConstraint(fields=("approval", "number"), name="unique_call_number"),
         ),
     ]
