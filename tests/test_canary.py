@@ -46,14 +46,14 @@ from tests.access.sign_in import (
 )
 from tests.api.test_matrix import named
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
-from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, started, table
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, read_csv, start_registration
 from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 # Fixtures.
 __all__ = [
-    "_no_bells",
     "_no_pauses",
+    "_no_wake_messages",
     "drain",
     "fleet_copied",
     "product",
@@ -61,7 +61,7 @@ __all__ = [
     "running_provider",
     "seeded",
 ]
-__all__ += ["populated", "started"]
+__all__ += ["populated", "start_registration"]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"
@@ -303,19 +303,19 @@ def found(pattern: str, text: str) -> str:
 
 def test_secrets_that_a_job_collected_are_in_the_one_file_that_is_for_them(
     populated: PopulatedTeam,
-    started: Callable[..., Job],
+    start_registration: Callable[..., Job],
     drain: Callable[[Job], Job],
     emulator: Any,
     sign_in: SignIn,
     redis_url: str,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    registered, owner = drain(started(8)), sign_in("owner")
+    registered, owner = drain(start_registration(8)), sign_in("owner")
     owner.post(populated.url("jobs:secrets", job=registered.pk))
     collected = Job.objects.get(kind="devices.secrets")
     drain(collected)
     file = owner.get(populated.url("jobs:result-with-secrets", job=registered.pk))
-    secrets = [row["device_secret"] for row in table(file)]
+    secrets = [row["device_secret"] for row in read_csv(file)]
     assert len(set(secrets)) == 8 == Secret.objects.count()
     assert all(secrets)
     seen: dict[str, str] = {}

@@ -34,7 +34,7 @@ KNOWN = {
     "jobs:result",
     "jobs:result-with-secrets",
     "jobs:findings",
-    "jobs:bad-lines",
+    "jobs:invalid-rows",
     "access:audit",
     "access:audit-reads",
 }

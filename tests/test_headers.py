@@ -216,7 +216,7 @@ def test_no_request_writes_a_line_of_its_own_into_the_logs(
 
 @pytest.mark.processes
 def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> None:
-    from tests.jobs.world import free_port
+    from tests.jobs.processes import free_port
 
     port = free_port()
     in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")

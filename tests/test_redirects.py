@@ -42,7 +42,7 @@ NAMES = (
     "back",
     "continue",
     "process",
-    "came_from",
+    "last_connection",
 )
 LEADING = (
     "Location",

@@ -170,13 +170,13 @@ MEMBERS_ONLY: dict[str, May] = {
     "jobs:columns": FLEET_ACT,
     "jobs:discard": FLEET_ACT,
     "jobs:cancel": FLEET_FORM,
-    "jobs:again": FLEET_ACT,
+    "jobs:retry": FLEET_ACT,
     "jobs:secrets": ADMIN_ACT,
     "jobs:samples": PAGE,
     "jobs:result": PAGE,
     "jobs:result-with-secrets": ADMIN_PAGE,
     "jobs:findings": PAGE,
-    "jobs:bad-lines": PAGE,
+    "jobs:invalid-rows": PAGE,
 }
 
 # Addresses that name no team: what a stranger and somebody signed in get, and what they get for an empty post.

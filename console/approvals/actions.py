@@ -28,7 +28,7 @@ from console.connections.approval import ApprovalNeeded, Rule
 from console.connections.gateway import Gateway
 from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
-from console.jobs.models import Job, in_seconds, said
+from console.jobs.models import Job, make_sentence, seconds_from_now
 from console.products import api as products_api
 
 KIND = "approvals.execute"
@@ -117,7 +117,7 @@ def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) ->
                     state=State.WAITING,
                     reason=clean_text(reason, 500),
                     asked_at=Now(),
-                    expires_at=in_seconds(timedelta(hours=request.team.approval_hours).total_seconds()),
+                    expires_at=seconds_from_now(timedelta(hours=request.team.approval_hours).total_seconds()),
                 )
         except IntegrityError:  # an identical request is already pending
             ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT).delete()
@@ -252,7 +252,7 @@ def _start_job(request: ApprovalRequest) -> Job:
         token=request.token,
         started_at=timezone.now(),
     )
-    job = job_actions.alone(draft, "send", 1)
+    job = job_actions.start_or_find(draft, "send", 1)
     ApprovalRequest.objects.filter(pk=request.pk).update(job=job)
     return job
 
@@ -284,7 +284,7 @@ def close_altered_request(request: ApprovalRequest) -> None:
     """Close a request whose stored calls are not the requested ones. Nobody can decide on it."""
     text = gettext_noop("The stored request was modified. Nothing was sent.")
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state__in=[State.DRAFT, State.WAITING])
-    if waiting.update(state=State.FAILED, failure=said(text), finished_at=Now()):
+    if waiting.update(state=State.FAILED, failure=make_sentence(text), finished_at=Now()):
         write_event(request, "approval.altered", AuditRecord.Outcome.REFUSED, None)
 
 

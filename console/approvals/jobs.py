@@ -18,9 +18,9 @@ from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAlter
 from console.cloud.errors import BadAnswer, CloudError, Throttled, Unavailable
 from console.connections.approval import Approval, PlannedCall, Rule
 from console.connections.gateway import Gateway
-from console.jobs import trouble
-from console.jobs.kinds import Kind, Next, Step
-from console.jobs.models import Job, said
+from console.jobs import delays
+from console.jobs.kinds import Kind, Step, StepResult
+from console.jobs.models import Job, make_sentence
 from console.jobs.work import Work
 from console.ota import api as ota_api
 from console.ota import jobs as ota_jobs
@@ -30,7 +30,7 @@ _State = ApprovalCall.State
 SEND_WITHIN = timedelta(hours=1)
 
 
-def send(work: Work) -> Next:
+def send(work: Work) -> StepResult:
     """Make the next call that was not sent yet, with the requester's present permissions. Makes one call, or two for a batch with a
     list of names."""
     request = _find_request(work.job)
@@ -39,24 +39,26 @@ def send(work: Work) -> Next:
     calls.filter(state=_State.SENDING).update(state=_State.UNKNOWN)
     next_call = calls.filter(state=_State.PENDING).first()
     if request is None or next_call is None:
-        return Next(done=True, counts=_count_states(request))
+        return StepResult(done=True, counts=_count_states(request))
     try:
         planned = request.planned_calls[next_call.number]
     except RequestAltered as error:
-        return trouble.stopped(work, False, said(gettext_noop("Stopped: %(reason)s"), reason=str(error)))
+        return delays.stop_job(
+            work, False, make_sentence(gettext_noop("Stopped: %(reason)s"), reason=str(error))
+        )
     if not ApprovalRequest.objects.filter(pk=request.pk, decided_at__gt=Now() - SEND_WITHIN).exists():
         text = gettext_noop("Stopped: the calls could not be sent within one hour of the approval.")
-        return trouble.stopped(work, False, said(text))
+        return delays.stop_job(work, False, make_sentence(text))
     params = dict(planned.params)
     if planned.listed_names:
         params["DnListFileUrl"] = ota_api.upload_names(
             work.gateway, planned.listed_names, target=request.target
         )
-    work.hold()
+    work.renew_lease()
     if calls.filter(pk=next_call.pk, state=_State.PENDING).update(state=_State.SENDING):
         _send(work, request, next_call, planned, params)
     has_more = calls.filter(state=_State.PENDING).exists()
-    return Next(done=not has_more, counts=_count_states(request))
+    return StepResult(done=not has_more, counts=_count_states(request))
 
 
 def _send(
@@ -143,13 +145,13 @@ EXECUTE = Kind(
     label=_("Approved request"),
     icon="checks",
     title=_title,
-    making=lambda job: (job.params["operation"],),
-    product="product_key",
-    operation="operation",
-    stopping=_("Calls that were not sent yet are skipped. Calls that were already sent are carried out."),
-    ended=_finish_request,
-    rows=False,
+    job_operations=lambda job: (job.params["operation"],),
+    product_param="product_key",
+    operation_param="operation",
+    cancel_text=_("Calls that were not sent yet are skipped. Calls that were already sent are carried out."),
+    on_end=_finish_request,
+    has_rows=False,
     tally=_set_numbers,
     steps={"send": Step(send, _("Sending approved calls"))},
-    about="approvals/job_about.html",
+    details_template="approvals/job_about.html",
 )

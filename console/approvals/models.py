@@ -18,7 +18,7 @@ from console.access.encryption import EncryptedTextField
 from console.access.models import ApiToken, Team, User
 from console.connections.approval import PlannedCall, Rule
 from console.connections.models import Connection
-from console.jobs.models import Job, read
+from console.jobs.models import Job, read_sentence
 
 RULES = {
     Rule.PRODUCT: _("Delete product"),
@@ -160,7 +160,7 @@ class ApprovalRequest(models.Model):
     @property
     def failure_text(self) -> str:
         """Why the request failed, in the active language."""
-        return read(self.failure)
+        return read_sentence(self.failure)
 
     @property
     def asked_or_created_at(self) -> datetime:

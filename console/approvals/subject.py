@@ -166,7 +166,7 @@ def _add_devices(rows: Sequence[CallRow], calls: Sequence[PlannedCall], gateway:
         for call in calls[:MAX_DEVICES_READ]
     ]
     read_rows: list[CallRow] = []
-    for row, detail in zip(rows, devices_api.several_details(gateway, queries), strict=False):
+    for row, detail in zip(rows, devices_api.get_devices(gateway, queries), strict=False):
         if isinstance(detail, NotFound):
             read_rows.append(replace(row, is_missing=True))
         elif isinstance(detail, CloudError):

@@ -126,7 +126,7 @@ def delete(request: CloudRequest) -> HttpResponse:
     form = ConfirmForm(connection.name, request.POST or None, label=_("Connection name"))
     if request.method == "POST" and form.is_valid():
         # Deleting a connection deletes its jobs. A running job would be interrupted.
-        if connection.jobs.at_work().exists():
+        if connection.jobs.active().exists():
             form.add_error(
                 None, _("Jobs are running on this connection. Cancel them, or wait until they finish.")
             )

@@ -16,7 +16,7 @@ from console.access.roles import Area, Level
 from console.connections.http import CloudRequest
 from console.dashboard import api
 from console.jobs import kinds
-from console.jobs.visibility import jobs_of
+from console.jobs.visibility import visible_jobs
 from console.ui.links import curl
 
 SHOWN = 5
@@ -47,7 +47,7 @@ SHORTCUTS = (
 def home(request: CloudRequest) -> HttpResponse:
     """The overview page. Makes up to 3 parallel calls. A part that fails shows its error in its place."""
     overview = api.overview(request.gateway)
-    jobs = jobs_of(request.gateway).select_related("created_by")
+    jobs = visible_jobs(request.gateway).select_related("created_by")
     context = {
         "overview": overview,
         "fleet": _value_or_none(overview.fleet),

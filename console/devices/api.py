@@ -1,7 +1,7 @@
-"""Devices as the pages see them. Every function takes the gateway it acts through; operations are named only here, and
-the fields of their answers only in `records`.
+"""Calls about devices. Every function takes the gateway that makes the calls. Only this module names operations, and only
+`records` names the fields of their responses.
 
-All raise PermissionRefused and the CloudError family.
+All functions raise PermissionRefused and CloudError.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from console.devices.records import (
     STATUSES,
     UNACTIVE,
     Device,
+    DeviceCredentials,
     DeviceDetail,
     DeviceFilter,
     DevicePage,
-    Found,
     Group,
     ModuleVersion,
     Outcome,
-    Reading,
-    Secrets,
+    SearchMatch,
+    SearchResult,
     Tag,
     UpdateTask,
-    integer,
-    items,
-    listed,
+    parse_integer,
+    read_devices,
+    read_items,
     split_key,
+    to_credentials,
     to_detail,
     to_device,
     to_group,
-    to_secrets,
     to_tags,
     to_task,
 )
@@ -48,29 +48,29 @@ __all__ = [
     "DISABLED",
     "STATUSES",
     "Device",
+    "DeviceCredentials",
     "DeviceDetail",
     "DeviceFilter",
     "DevicePage",
-    "Found",
     "Group",
     "ModuleVersion",
     "Outcome",
-    "Secrets",
+    "SearchResult",
     "Tag",
     "UpdateTask",
     "split_key",
 ]
 
-PAGE = 50
-"""Devices in one answer at most (QueryDevice, QueryDeviceByStatus, QueryDeviceBySQL)."""
-NUMBERED = 10_000
-"""Devices that can be paged to by number; deeper ones only with the token of the page before (QueryDevice)."""
-LOOKED_THROUGH = 150
-"""A product of up to so many devices is read whole to be searched: then any part of a name is found."""
-NEWEST = 100
-"""Of a larger product, so many of the newest devices are read when the platform's own search finds nothing."""
+PAGE_SIZE = 50
+"""Maximum number of devices in one response (QueryDevice, QueryDeviceByStatus, QueryDeviceBySQL)."""
+PAGING_LIMIT = 10_000
+"""Number of devices that page numbers can reach; later pages need the token of the previous page (QueryDevice)."""
+FULL_SCAN_LIMIT = 150
+"""A product with up to this number of devices is read completely for a search, which then finds any part of a name."""
+NEWEST_SCAN_LIMIT = 100
+"""Number of newest devices of a larger product that are read when the search of the platform finds nothing."""
 MAX_TAGS = 100
-"""Tags of one device at most (SaveDeviceProp)."""
+"""Maximum number of tags of a device (SaveDeviceProp)."""
 _STATUS_NUMBERS = {UNACTIVE: 0, ONLINE: 1, OFFLINE: 3, DISABLED: 8}
 _UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 
@@ -80,7 +80,7 @@ _UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 
 def list_devices(
     gateway: Gateway,
-    wanted: DeviceFilter,
+    device_filter: DeviceFilter,
     *,
     page: int = 1,
     size: int = 25,
@@ -88,30 +88,30 @@ def list_devices(
     known_total: int | None = None,
     fresh: bool = False,
 ) -> DevicePage:
-    """A page of devices by the operation that needs the fewest calls: 1, for a search up to 3.
+    """Return a page of devices from the operation that needs the fewest calls: 1 call, for a search up to 3.
 
-    `known_total` is how many devices the product has, if the caller knows: a small one is read whole and searched here,
-    for any part of a name. Else the platform searches, for beginnings or whole names; where it finds nothing in a
-    product, the newest devices are looked through. Newest first, searches of the platform oldest first.
+    `known_total`: number of devices of the product, if the caller knows it. A small product is read completely and searched
+    here for any part of a name. Otherwise the platform searches for the start of a name or a full name; if it finds nothing
+    in a product, the newest devices are searched here. Newest first; results of the platform's search oldest first.
     """
-    if not wanted.text:
-        if wanted.status:
-            return _by_status(gateway, wanted, page, size, fresh)
-        return _of_product(gateway, wanted.product_key, page, size, token, fresh)
-    if wanted.product_key and known_total is not None and known_total <= LOOKED_THROUGH:
-        return _looked_through(gateway, wanted, page, size, known_total, fresh)
-    found = _by_sql(gateway, wanted, page, size, fresh)
-    if not found.total and wanted.product_key:
-        newest = _looked_through(gateway, wanted, page, size, NEWEST, fresh)
+    if not device_filter.text:
+        if device_filter.status:
+            return _list_by_status(gateway, device_filter, page, size, fresh)
+        return _list_product(gateway, device_filter.product_key, page, size, token, fresh)
+    if device_filter.product_key and known_total is not None and known_total <= FULL_SCAN_LIMIT:
+        return _scan_product(gateway, device_filter, page, size, known_total, fresh)
+    found = _search_by_sql(gateway, device_filter, page, size, fresh)
+    if not found.total and device_filter.product_key:
+        newest = _scan_product(gateway, device_filter, page, size, NEWEST_SCAN_LIMIT, fresh)
         if newest.total:
-            return replace(newest, reading=Reading.NEWEST)
+            return replace(newest, match=SearchMatch.NEWEST)
     return found
 
 
-def _of_product(
+def _list_product(
     gateway: Gateway, product_key: str, page: int, size: int, token: str, fresh: bool
 ) -> DevicePage:
-    answer = gateway.call(
+    response = gateway.call(
         "QueryDevice",
         fresh=fresh,
         ProductKey=product_key,
@@ -120,170 +120,198 @@ def _of_product(
         NextToken=token or None,
     )
     return DevicePage(
-        listed(answer, "DeviceInfo"),
-        integer(answer.get("Total")),
-        next_token=str(answer.get("NextToken") or ""),
-        paging_limit=NUMBERED,
+        read_devices(response, "DeviceInfo"),
+        parse_integer(response.get("Total")),
+        next_token=str(response.get("NextToken") or ""),
+        paging_limit=PAGING_LIMIT,
     )
 
 
-def _by_status(gateway: Gateway, wanted: DeviceFilter, page: int, size: int, fresh: bool) -> DevicePage:
-    answer = gateway.call(
-        "QueryDeviceByStatus", fresh=fresh, CurrentPage=page, PageSize=size, **_status_params(wanted)
-    )
-    total = answer.get("Total")
-    return DevicePage(
-        listed(answer, "SimpleDeviceInfo"),
-        integer(answer.get("TotalCount") if total is None else total),
-        paging_limit=NUMBERED,
-    )
-
-
-def _status_params(wanted: DeviceFilter) -> dict[str, Any]:
-    return {"Status": _STATUS_NUMBERS[wanted.status], "ProductKey": wanted.product_key or None}
-
-
-def _looked_through(
-    gateway: Gateway, wanted: DeviceFilter, page: int, size: int, total: int, fresh: bool
+def _list_by_status(
+    gateway: Gateway, device_filter: DeviceFilter, page: int, size: int, fresh: bool
 ) -> DevicePage:
-    pages = max(1, -(-total // PAGE))
+    response = gateway.call(
+        "QueryDeviceByStatus", fresh=fresh, CurrentPage=page, PageSize=size, **_status_params(device_filter)
+    )
+    total = response.get("Total")
+    return DevicePage(
+        read_devices(response, "SimpleDeviceInfo"),
+        parse_integer(response.get("TotalCount") if total is None else total),
+        paging_limit=PAGING_LIMIT,
+    )
+
+
+def _status_params(device_filter: DeviceFilter) -> dict[str, Any]:
+    return {"Status": _STATUS_NUMBERS[device_filter.status], "ProductKey": device_filter.product_key or None}
+
+
+def _scan_product(
+    gateway: Gateway, device_filter: DeviceFilter, page: int, size: int, total: int, fresh: bool
+) -> DevicePage:
+    pages = max(1, -(-total // PAGE_SIZE))
     calls = [
-        Call("QueryDevice", {"ProductKey": wanted.product_key, "CurrentPage": number, "PageSize": PAGE})
+        Call(
+            "QueryDevice",
+            {"ProductKey": device_filter.product_key, "CurrentPage": number, "PageSize": PAGE_SIZE},
+        )
         for number in range(1, pages + 1)
     ]
     found: list[Device] = []
-    for answer in gateway.gather(calls, fresh=fresh):
-        if isinstance(answer, CloudError):
-            raise answer
-        found += filter(wanted.matches, listed(answer, "DeviceInfo"))
+    for response in gateway.gather(calls, fresh=fresh):
+        if isinstance(response, CloudError):
+            raise response
+        found += filter(device_filter.matches, read_devices(response, "DeviceInfo"))
     return DevicePage(found[(page - 1) * size : page * size], len(found))
 
 
-def _by_sql(gateway: Gateway, wanted: DeviceFilter, page: int, size: int, fresh: bool) -> DevicePage:
-    where = _where(wanted)
+def _search_by_sql(
+    gateway: Gateway, device_filter: DeviceFilter, page: int, size: int, fresh: bool
+) -> DevicePage:
+    where = _where(device_filter)
     offset = (page - 1) * size
-    devices = _sql_rows(gateway, where.rows(offset, size), fresh)
-    # A page that is not full is the last one: then there is nothing to count.
+    devices = _query_sql(gateway, where.rows(offset, size), fresh)
+    # A page that is not full is the last one: the total is known without a count.
     total = offset + len(devices) if devices and len(devices) < size else 0
     if len(devices) == size or (not devices and page > 1):
-        total = count_devices(gateway, wanted, fresh=fresh)
+        total = count_devices(gateway, device_filter, fresh=fresh)
     return DevicePage(
-        devices, total, paging_limit=sql.REACH, reading=Reading.WHOLE if where.whole else Reading.BEGINNINGS
+        devices,
+        total,
+        paging_limit=sql.MAX_ROWS,
+        match=SearchMatch.EXACT if where.is_exact else SearchMatch.PREFIX,
     )
 
 
-def _where(wanted: DeviceFilter) -> sql.Where:
-    return sql.Where(wanted.product_key, wanted.text, wanted.field, wanted.status)
+def _where(device_filter: DeviceFilter) -> sql.Where:
+    return sql.Where(device_filter.product_key, device_filter.text, device_filter.field, device_filter.status)
 
 
-def _sql_rows(gateway: Gateway, statement: str, fresh: bool = False) -> list[Device]:
-    answer = gateway.call("QueryDeviceBySQL", fresh=fresh, SQL=statement)
-    return [to_device(item) for item in items(answer.get("Data"), "SimpleDeviceSearchInfo")]
+def _query_sql(gateway: Gateway, statement: str, fresh: bool = False) -> list[Device]:
+    response = gateway.call("QueryDeviceBySQL", fresh=fresh, SQL=statement)
+    return [to_device(item) for item in read_items(response.get("Data"), "SimpleDeviceSearchInfo")]
 
 
-def count_devices(gateway: Gateway, wanted: DeviceFilter, *, fresh: bool = False) -> int:
-    """How many devices a search finds (QueryDeviceBySQL)."""
-    return integer(
-        gateway.call("QueryDeviceBySQL", fresh=fresh, SQL=_where(wanted).counting()).get("TotalCount")
+def count_devices(gateway: Gateway, device_filter: DeviceFilter, *, fresh: bool = False) -> int:
+    """Return the number of devices that a search finds (QueryDeviceBySQL)."""
+    return parse_integer(
+        gateway.call("QueryDeviceBySQL", fresh=fresh, SQL=_where(device_filter).count_statement()).get(
+            "TotalCount"
+        )
     )
 
 
-def search(gateway: Gateway, text: str) -> Found:
-    """Search all products for a device, in 2 calls; for a member whose access is limited, in 2 for each product and group
-    of theirs. `text` must be `sql.searchable`."""
+def search(gateway: Gateway, text: str) -> SearchResult:
+    """Search all products for a device, with 2 calls; for a limited member, with 2 calls for each product and group in scope.
+
+    `text` must be valid for `sql.is_searchable`.
+    """
     bounds = gateway.search_bounds()
-    statements = [sql.named_or_id(text, within) for within in bounds]
-    if sql.can_begin(text):
-        statements += [sql.Where(text=text, within=within).rows(0, PAGE) for within in bounds]
+    statements = [sql.exact_statement(text, within) for within in bounds]
+    if sql.is_prefix(text):
+        statements += [sql.Where(text=text, within=within).rows(0, PAGE_SIZE) for within in bounds]
     found: list[list[Device]] = []
-    for answer in gateway.gather([Call("QueryDeviceBySQL", {"SQL": statement}) for statement in statements]):
-        if isinstance(answer, CloudError):
-            raise answer
-        found.append([to_device(item) for item in items(answer.get("Data"), "SimpleDeviceSearchInfo")])
-    exact = {device.key: device for devices in found[: len(bounds)] for device in devices}
-    beginning = {device.key: device for devices in found[len(bounds) :] for device in devices}
-    return Found(list(exact.values()), [beginning[key] for key in beginning if key not in exact])
+    for response in gateway.gather(
+        [Call("QueryDeviceBySQL", {"SQL": statement}) for statement in statements]
+    ):
+        if isinstance(response, CloudError):
+            raise response
+        found.append([to_device(item) for item in read_items(response.get("Data"), "SimpleDeviceSearchInfo")])
+    exact_matches = {device.key: device for devices in found[: len(bounds)] for device in devices}
+    prefix_matches = {device.key: device for devices in found[len(bounds) :] for device in devices}
+    return SearchResult(
+        list(exact_matches.values()),
+        [prefix_matches[key] for key in prefix_matches if key not in exact_matches],
+    )
 
 
-class TooManyError(Exception):
-    """A search finds more devices than the platform hands out; `count` is how many."""
+class TooManyDevices(Exception):
+    """A search finds more devices than the platform returns. `count`: number of devices found."""
 
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
 
 
-def every_device(
-    gateway: Gateway, wanted: DeviceFilter, *, known_total: int | None = None
+def iter_devices(
+    gateway: Gateway, device_filter: DeviceFilter, *, known_total: int | None = None
 ) -> Iterator[Device]:
-    """All devices that match, read page by page as they are taken. Raises TooManyError before the first when a search
-    finds more than the 10,000 that can be paged through."""
-    if not wanted.text:
-        if wanted.status:
-            pages, items = (
-                gateway.read_pages("QueryDeviceByStatus", PageSize=PAGE, **_status_params(wanted)),
+    """Yield all devices that match, reading page by page.
+
+    Raises TooManyDevices before the first device when a search finds more than the 10,000 devices that pages can reach.
+    """
+    if not device_filter.text:
+        if device_filter.status:
+            pages, wrapper = (
+                gateway.read_pages(
+                    "QueryDeviceByStatus", PageSize=PAGE_SIZE, **_status_params(device_filter)
+                ),
                 "SimpleDeviceInfo",
             )
         else:
-            pages, items = (
-                gateway.read_pages("QueryDevice", PageSize=PAGE, ProductKey=wanted.product_key),
+            pages, wrapper = (
+                gateway.read_pages("QueryDevice", PageSize=PAGE_SIZE, ProductKey=device_filter.product_key),
                 "DeviceInfo",
             )
-        for answer in pages:
-            yield from listed(answer, items)
-    elif wanted.product_key and known_total is not None and known_total <= LOOKED_THROUGH:
-        yield from filter(wanted.matches, every_device(gateway, DeviceFilter(wanted.product_key)))
+        for response in pages:
+            yield from read_devices(response, wrapper)
+    elif device_filter.product_key and known_total is not None and known_total <= FULL_SCAN_LIMIT:
+        yield from filter(
+            device_filter.matches, iter_devices(gateway, DeviceFilter(device_filter.product_key))
+        )
     else:
-        yield from _every_by_sql(gateway, wanted)
+        yield from _iter_by_sql(gateway, device_filter)
 
 
-def _every_by_sql(gateway: Gateway, wanted: DeviceFilter) -> Iterator[Device]:
-    where = _where(wanted)
-    count = count_devices(gateway, wanted, fresh=True)
-    if count > sql.REACH:
-        raise TooManyError(count)
-    for offset in range(0, sql.REACH, PAGE):
-        devices = _sql_rows(gateway, where.rows(offset, PAGE), fresh=True)
+def _iter_by_sql(gateway: Gateway, device_filter: DeviceFilter) -> Iterator[Device]:
+    where = _where(device_filter)
+    count = count_devices(gateway, device_filter, fresh=True)
+    if count > sql.MAX_ROWS:
+        raise TooManyDevices(count)
+    for offset in range(0, sql.MAX_ROWS, PAGE_SIZE):
+        devices = _query_sql(gateway, where.rows(offset, PAGE_SIZE), fresh=True)
         yield from devices
-        if len(devices) < PAGE:
+        if len(devices) < PAGE_SIZE:
             return
 
 
 # -- one device --------------------------------------------------------------------------------------------------------
 
 
-def device_detail(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> DeviceDetail:
-    """One device. Raises NotFound when there is none."""
-    return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **params_of(product_key, name)))
+def get_device(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> DeviceDetail:
+    """Return one device. Raises NotFound."""
+    return to_detail(gateway.call("QueryDeviceDetail", fresh=fresh, **device_params(product_key, name)))
 
 
-def several_details(gateway: Gateway, named: Sequence[Mapping[str, Any]]) -> list[DeviceDetail | CloudError]:
-    """Devices by the parameters that name each (ProductKey and DeviceName, or IotId), read afresh; a call for each."""
-    answers = gateway.gather([Call("QueryDeviceDetail", one) for one in named], fresh=True)
-    return [answer if isinstance(answer, CloudError) else to_detail(answer) for answer in answers]
+def get_devices(gateway: Gateway, named: Sequence[Mapping[str, Any]]) -> list[DeviceDetail | CloudError]:
+    """Return devices, read without the cache with one call for each.
+
+    `named`: the parameters of each device (ProductKey and DeviceName, or IotId).
+    """
+    responses = gateway.gather([Call("QueryDeviceDetail", one) for one in named], fresh=True)
+    return [response if isinstance(response, CloudError) else to_detail(response) for response in responses]
 
 
-def device_with_groups(
+def get_device_with_groups(
     gateway: Gateway, product_key: str, name: str, *, fresh: bool = False
 ) -> tuple[DeviceDetail, list[Group]]:
-    """A device and the groups it is in."""
-    detail, groups = _together(gateway, [("QueryDeviceGroupByDevice", {})], product_key, name, fresh)
-    return to_detail(detail), [to_group(item) for item in items(groups.get("GroupInfos"), "GroupInfo")]
+    """Return a device and its groups."""
+    detail, groups = _read_in_parallel(gateway, [("QueryDeviceGroupByDevice", {})], product_key, name, fresh)
+    return to_detail(detail), [to_group(item) for item in read_items(groups.get("GroupInfos"), "GroupInfo")]
 
 
-def device_with_tags(
+def get_device_with_tags(
     gateway: Gateway, product_key: str, name: str, *, fresh: bool = False
 ) -> tuple[DeviceDetail, list[Tag]]:
-    """A device and its tags, by key."""
-    detail, props = _together(gateway, [("QueryDeviceProp", {})], product_key, name, fresh)
+    """Return a device and its tags, sorted by key."""
+    detail, props = _read_in_parallel(gateway, [("QueryDeviceProp", {})], product_key, name, fresh)
     return to_detail(detail), to_tags(props)
 
 
-def device_with_updates(
+def get_device_with_updates(
     gateway: Gateway, product_key: str, name: str
 ) -> tuple[DeviceDetail, list[ModuleVersion], list[UpdateTask]]:
-    """A device, what its modules run, and its updates that have not ended."""
-    detail, versions, tasks = _together(
+    """Return a device, its module versions, and its pending and running updates."""
+    detail, versions, tasks = _read_in_parallel(
         gateway,
         [
             ("ListOTAModuleVersionsByDevice", {"CurrentPage": 1, "PageSize": 200}),
@@ -297,53 +325,55 @@ def device_with_updates(
     )
     modules = [
         ModuleVersion(str(item.get("ModuleName") or ""), str(item.get("ModuleVersion") or ""))
-        for item in items(versions.get("Data"), "SimpleOTAModuleInfo")
+        for item in read_items(versions.get("Data"), "SimpleOTAModuleInfo")
     ]
     return (
         to_detail(detail),
         modules,
-        [to_task(item) for item in items(tasks.get("Data"), "SimpleOTATaskInfo")],
+        [to_task(item) for item in read_items(tasks.get("Data"), "SimpleOTATaskInfo")],
     )
 
 
-def _together(
+def _read_in_parallel(
     gateway: Gateway,
     others: Sequence[tuple[str, Mapping[str, Any]]],
     product_key: str,
     name: str,
     fresh: bool = False,
 ) -> list[dict[str, Any]]:
-    """The device's detail and other reads about it, at once; the first error is raised."""
-    named = params_of(product_key, name)
+    """Return the responses of QueryDeviceDetail and other reads about a device, called in parallel. Raises the first error."""
+    named = device_params(product_key, name)
     calls = [Call("QueryDeviceDetail", named)] + [
         Call(operation, {**named, **more}) for operation, more in others
     ]
-    answers: list[dict[str, Any]] = []
-    for answer in gateway.gather(calls, fresh=fresh):
-        if isinstance(answer, CloudError):
-            raise answer
-        answers.append(answer)
-    return answers
+    responses: list[dict[str, Any]] = []
+    for response in gateway.gather(calls, fresh=fresh):
+        if isinstance(response, CloudError):
+            raise response
+        responses.append(response)
+    return responses
 
 
-def reveal_secret(gateway: Gateway, product_key: str, name: str) -> Secrets:
-    """The DeviceSecret. Recorded in the audit trail; refused below the level "secret"."""
-    answer = gateway.call(
-        "QueryDeviceInfo", target=name, reveal=True, fresh=True, **params_of(product_key, name)
+def reveal_secret(gateway: Gateway, product_key: str, name: str) -> DeviceCredentials:
+    """Return the credentials with the DeviceSecret. The read is audited and refused below the level "secret"."""
+    response = gateway.call(
+        "QueryDeviceInfo", target=name, reveal=True, fresh=True, **device_params(product_key, name)
     )
-    return to_secrets(answer.get("Data") or {})
+    return to_credentials(response.get("Data") or {})
 
 
 # -- changing one device -----------------------------------------------------------------------------------------------
 
 
-def register_device(gateway: Gateway, product_key: str, *, name: str = "", nickname: str = "") -> Secrets:
-    """Register a device and return what it signs in with: the secret only for those who may see secrets now, else "".
+def register_device(
+    gateway: Gateway, product_key: str, *, name: str = "", nickname: str = ""
+) -> DeviceCredentials:
+    """Register a device and return its credentials. The secret is "" unless the user may see secrets now.
 
-    Without a name the platform makes one up.
+    Without a name the platform generates one.
     """
     reveal = gateway.reveals("RegisterDevice") and gateway.reauthenticated
-    answer = gateway.call(
+    response = gateway.call(
         "RegisterDevice",
         target=name or product_key,
         reveal=reveal,
@@ -351,69 +381,75 @@ def register_device(gateway: Gateway, product_key: str, *, name: str = "", nickn
         DeviceName=name or None,
         Nickname=nickname or None,
     )
-    made = to_secrets(answer.get("Data") or {})
-    return made if reveal else Secrets(made.product_key, made.name, "", made.iot_id)
+    credentials = to_credentials(response.get("Data") or {})
+    return (
+        credentials
+        if reveal
+        else DeviceCredentials(credentials.product_key, credentials.name, "", credentials.iot_id)
+    )
 
 
 def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) -> None:
-    """Give a device another nickname; an empty one takes it away (BatchUpdateDeviceNickname)."""
-    named = params_of(product_key, name)
-    found = device_detail(gateway, product_key, name, fresh=True).device
+    """Set the nickname of a device; an empty one removes it (BatchUpdateDeviceNickname)."""
+    named = device_params(product_key, name)
+    found = get_device(gateway, product_key, name, fresh=True).device
     before = {"DeviceNicknameInfo": [{**named, "Nickname": found.nickname}]}
     info = {**named, **({"Nickname": nickname} if nickname else {})}
     gateway.call("BatchUpdateDeviceNickname", target=name, before=before, DeviceNicknameInfo=[info])
 
 
 def enable_device(gateway: Gateway, product_key: str, name: str) -> None:
-    """Let a disabled device connect again."""
-    gateway.call("EnableThing", target=name, **params_of(product_key, name))
+    """Enable a device: it can connect again."""
+    gateway.call("EnableThing", target=name, **device_params(product_key, name))
 
 
 def disable_device(gateway: Gateway, product_key: str, name: str) -> None:
-    """Cut a device off: it cannot connect, and stays as it is otherwise."""
-    gateway.call("DisableThing", target=name, **params_of(product_key, name))
+    """Disable a device: it is disconnected and cannot connect. Nothing else changes."""
+    gateway.call("DisableThing", target=name, **device_params(product_key, name))
 
 
 def delete_device(gateway: Gateway, product_key: str, name: str) -> None:
-    """Delete a device for good. Raises NotFound when it is gone already."""
-    gateway.call("DeleteDevice", target=name, **params_of(product_key, name))
+    """Delete a device permanently. Raises NotFound."""
+    gateway.call("DeleteDevice", target=name, **device_params(product_key, name))
 
 
 def set_tag(gateway: Gateway, product_key: str, name: str, tag: Tag) -> None:
-    """Add a tag, or give the one of that key another value."""
+    """Add a tag, or change the value of the tag with this key."""
     text = json.dumps({tag.key: tag.value}, ensure_ascii=False)
-    before = _tag_now(gateway, product_key, name, tag.key)
-    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **params_of(product_key, name))
+    before = _read_current_tag(gateway, product_key, name, tag.key)
+    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **device_params(product_key, name))
 
 
 def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
-    """Take a tag off a device."""
-    before = _tag_now(gateway, product_key, name, key)
-    gateway.call("DeleteDeviceProp", target=name, before=before, PropKey=key, **params_of(product_key, name))
+    """Remove a tag from a device."""
+    before = _read_current_tag(gateway, product_key, name, key)
+    gateway.call(
+        "DeleteDeviceProp", target=name, before=before, PropKey=key, **device_params(product_key, name)
+    )
 
 
-def _tag_now(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
-    """The tag of that key as SaveDeviceProp would have written it, for the audit trail; an empty object without one."""
-    answer = gateway.call("QueryDeviceProp", fresh=True, **params_of(product_key, name))
-    found = {tag.key: tag.value for tag in to_tags(answer) if tag.key == key}
+def _read_current_tag(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
+    """Return the current tag with this key in the format of SaveDeviceProp, for the audit trail; an empty object for none."""
+    response = gateway.call("QueryDeviceProp", fresh=True, **device_params(product_key, name))
+    found = {tag.key: tag.value for tag in to_tags(response) if tag.key == key}
     return {"Props": json.dumps(found, ensure_ascii=False)}
 
 
 # -- changing several --------------------------------------------------------------------------------------------------
 
 ACTIONS = {"enable": "EnableThing", "disable": "DisableThing", "delete": "DeleteDevice"}
-"""What can be done to several devices, and the operation that does it to one."""
+"""The actions for several devices, and the operation of each for one device."""
 
 
-def act_on(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
-    """Do one of ACTIONS to devices, (product key, name) each; one that fails does not stop the others."""
-    answers = gateway.call_each(ACTIONS[action], [params_of(*device) for device in devices])
+def apply_action(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
+    """Apply one of ACTIONS to devices, each a (product key, name). An error of one device does not stop the others."""
+    responses = gateway.call_each(ACTIONS[action], [device_params(*device) for device in devices])
     return [
-        Outcome(product_key, name, answer if isinstance(answer, CloudError) else None)
-        for (product_key, name), answer in zip(devices, answers, strict=True)
+        Outcome(product_key, name, response if isinstance(response, CloudError) else None)
+        for (product_key, name), response in zip(devices, responses, strict=True)
     ]
 
 
-def params_of(product_key: str, name: str) -> dict[str, Any]:
-    """The parameters by which operations name a device."""
+def device_params(product_key: str, name: str) -> dict[str, Any]:
+    """Return the parameters that identify a device in operations."""
     return {"ProductKey": product_key, "DeviceName": name}

@@ -1,4 +1,4 @@
-"""Pages of one device: its tabs, and what can be done to it."""
+"""The pages of one device: its tabs and its actions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from console.ui.tables import Empty
 def _render(
     request: CloudRequest, template: str, detail: DeviceDetail, tab: str, **context: Any
 ) -> HttpResponse:
-    """A page of a device: its heading, what can be done now, its tabs."""
+    """Render a page of a device with its heading, its actions and its tabs."""
     device = detail.device
     where = (device.product_key, device.name)
     named = [
@@ -72,15 +72,15 @@ def _render(
 
 @require_GET
 def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """What the device is and how it does."""
-    detail = api.device_detail(request.gateway, product_key, name)
+    """Show the details and the credentials of the device."""
+    detail = api.get_device(request.gateway, product_key, name)
     reveals = request.gateway.reveals("QueryDeviceInfo")
     return _render(
-        request, "devices/overview.html", detail, "overview", facts=_facts(detail), reveals=reveals
+        request, "devices/overview.html", detail, "overview", facts=_details(detail), reveals=reveals
     )
 
 
-def _facts(detail: DeviceDetail) -> list[DetailItem]:
+def _details(detail: DeviceDetail) -> list[DetailItem]:
     device = detail.device
     return [
         DetailItem(_("Status"), device.status, kind="status", status="device"),
@@ -98,12 +98,12 @@ def _facts(detail: DeviceDetail) -> list[DetailItem]:
 
 @require_GET
 def groups(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """The groups that the device is in."""
-    detail, listed = api.device_with_groups(request.gateway, product_key, name)
+    """Show the groups of the device."""
+    detail, listed = api.get_device_with_groups(request.gateway, product_key, name)
     may_group = request.gateway.allows(groups_api.ADD)
     empty = Empty(
-        title=gettext_lazy("In no group"),
-        text=gettext_lazy("Groups bring devices of different products together."),
+        title=gettext_lazy("Not in any group"),
+        text=gettext_lazy("Use groups to manage devices of different products together."),
         icon="hierarchy-2",
     )
     table = (tables.EDITABLE_GROUPS if may_group else tables.GROUPS).bind(request, listed, empty=empty)
@@ -114,12 +114,12 @@ def groups(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
 
 @require_GET
 def tags(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """The device's tags."""
-    detail, listed = api.device_with_tags(request.gateway, product_key, name)
+    """Show the tags of the device."""
+    detail, listed = api.get_device_with_tags(request.gateway, product_key, name)
     may_tag = request.gateway.allows("SaveDeviceProp")
     empty = Empty(
         title=gettext_lazy("No tags"),
-        text=gettext_lazy("Tags are keys with values, such as where the device stands."),
+        text=gettext_lazy("Tags are key-value pairs, for example the location of the device."),
         icon="tags",
     )
     table = (tables.EDITABLE_TAGS if may_tag else tables.TAGS).bind(request, listed, empty=empty)
@@ -129,12 +129,12 @@ def tags(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
 
 @require_GET
 def updates(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """What the device's modules run, and its updates that have not ended."""
-    detail, modules, tasks = api.device_with_updates(request.gateway, product_key, name)
+    """Show the module versions of the device, and its pending and running updates."""
+    detail, modules, tasks = api.get_device_with_updates(request.gateway, product_key, name)
     versions = tables.MODULES.bind(
-        request, modules, empty=Empty(gettext_lazy("It has not reported any."), icon="puzzle")
+        request, modules, empty=Empty(gettext_lazy("No module versions reported"), icon="puzzle")
     )
-    waiting = Empty(gettext_lazy("No update waits or runs."), icon="cloud-upload")
+    waiting = Empty(gettext_lazy("No pending or running updates"), icon="cloud-upload")
     running = tables.UPDATES.bind(request, tasks, empty=waiting)
     return _render(request, "devices/updates.html", detail, "updates", versions=versions, running=running)
 
@@ -142,18 +142,20 @@ def updates(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
 @require_POST
 @never_cache
 def secret(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """What the device signs in with, on request, once: asked for by POST, recorded, kept nowhere."""
-    made = api.reveal_secret(request.gateway, product_key, name)
-    return render(request, "devices/secret.html", {"product_key": product_key, "name": name, "made": made})
+    """Show the credentials of the device once: requested by POST, audited, stored nowhere."""
+    credentials = api.reveal_secret(request.gateway, product_key, name)
+    return render(
+        request, "devices/secret.html", {"product_key": product_key, "name": name, "credentials": credentials}
+    )
 
 
-# -- its nickname and state --------------------------------------------------------------------------------------------
+# -- nickname, state, deletion -----------------------------------------------------------------------------------------
 
 
 def _dialog(
     request: CloudRequest, where: tuple[str, str], back: str, *, status: int = 200, **context: Any
 ) -> HttpResponse:
-    """A short form about a device, over the page it was opened from."""
+    """Render a short form about a device, as a dialog over the page it was opened from."""
     context |= {
         "crumbs": _crumbs(request, where),
         "cancel": curl(request, back, *where),
@@ -176,34 +178,34 @@ def _change(
     *,
     back: str,
     parameters: Mapping[str, str] | None = None,
-    **words: Any,
+    **texts: Any,
 ) -> HttpResponse:
-    """Show a dialog, or when it was sent do `change`, which returns the words of success, and go `back`.
+    """Show a dialog; when it is submitted, call `change`, which returns the success message, and redirect to `back`.
 
-    Errors are said in the dialog, with what was typed kept.
+    The dialog shows errors and keeps the input.
     """
     error: CloudError | None = None
     if request.method == "POST" and (form is None or form.is_valid()):
         try:
-            done = change()
+            message = change()
         except CloudError as raised:
             error = raised if form is None else cloud_errors_to_form(form, raised, parameters)
         else:
-            messages.success(request, done)
+            messages.success(request, message)
             return redirect(curl(request, back, *where))
     status = 422 if request.method == "POST" else 200
-    context = words if form is None else {**words, "form": form}
+    context = texts if form is None else {**texts, "form": form}
     return _dialog(request, where, back, status=status, error=error, **context)
 
 
 @require_http_methods(["GET", "POST"])
 def rename(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Give the device another nickname."""
+    """Change the nickname of the device."""
     request.gateway.require("BatchUpdateDeviceNickname")
     if request.method == "POST":
         form = forms.RenameForm(request.POST)
     else:
-        detail = api.device_detail(request.gateway, product_key, name, fresh=True)
+        detail = api.get_device(request.gateway, product_key, name, fresh=True)
         form = forms.RenameForm(initial={"nickname": detail.device.nickname})
 
     def change() -> str:
@@ -223,7 +225,7 @@ def rename(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def disable(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Cut the device off."""
+    """Disable the device."""
     request.gateway.require("DisableThing")
 
     def change() -> str:
@@ -238,16 +240,16 @@ def disable(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         back="devices:detail",
         title=_("Disable %(name)s?") % {"name": name},
         text=_(
-            "It is cut off at once and cannot connect until it is enabled again. Its data and settings stay."
+            "The device is disconnected immediately and cannot connect until you enable it. Its data and settings are kept."
         ),
-        submit=_("Disable"),
+        submit=_("Disable device"),
         danger=True,
     )
 
 
 @require_POST
 def enable(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Let the device connect again."""
+    """Enable the device."""
     api.enable_device(request.gateway, product_key, name)
     messages.success(request, _("%(name)s is enabled.") % {"name": name})
     return redirect(curl(request, "devices:detail", product_key, name))
@@ -255,14 +257,14 @@ def enable(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def delete(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Delete the device for good, once its name is typed."""
+    """Delete the device permanently, after the user typed its name."""
     request.gateway.require("DeleteDevice")
     back = f"{curl(request, 'devices:list')}?product={product_key}"
     form = ConfirmForm(name, request.POST if request.method == "POST" else None, label=_("Device name"))
     error = None
     try:
         if request.method == "GET":
-            api.device_detail(request.gateway, product_key, name, fresh=True)
+            api.get_device(request.gateway, product_key, name, fresh=True)
         elif form.is_valid():
             api.delete_device(request.gateway, product_key, name)
             messages.success(request, _("%(name)s is deleted.") % {"name": name})
@@ -276,26 +278,28 @@ def delete(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         "form": form,
         "error": error,
         "title": _("Delete %(name)s?") % {"name": name},
-        "text": _("It is deleted for good. With it go:"),
+        "text": _("This permanently deletes the device, including:"),
         "submit": _("Delete device"),
         "crumbs": _crumbs(request, (product_key, name)),
         "cancel": curl(request, "devices:detail", product_key, name),
-        "needs_approval": needs_approval(request.gateway, "DeleteDevice", api.params_of(product_key, name)),
+        "needs_approval": needs_approval(
+            request.gateway, "DeleteDevice", api.device_params(product_key, name)
+        ),
         "consequences": [
-            _("its secret: the device cannot connect any longer"),
-            _("its tags, its place in groups and in the topology of its gateway"),
-            _("its stored data, and updates that wait for it"),
+            _("its secret: the device can no longer connect"),
+            _("its tags, group memberships and gateway topology"),
+            _("its stored data and pending updates"),
         ],
     }
     return render(request, "ui/confirm_page.html", context, status=422 if request.method == "POST" else 200)
 
 
-# -- its tags ----------------------------------------------------------------------------------------------------------
+# -- tags --------------------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
 def set_tag(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Add a tag, or with `?key=` give one another value."""
+    """Add a tag, or with `?key=` change the value of one."""
     request.gateway.require("SaveDeviceProp")
     if request.method == "POST":
         form = forms.TagForm(request.POST)
@@ -315,13 +319,13 @@ def set_tag(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         change,
         back="devices:tags",
         parameters=form.PARAMETERS,
-        title=_("Change tag") if request.GET.get("key") else _("Add tag"),
+        title=_("Edit tag") if request.GET.get("key") else _("Add tag"),
     )
 
 
 @require_http_methods(["GET", "POST"])
 def remove_tag(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Take the tag of `?key=` off the device."""
+    """Remove the tag `?key=` from the device."""
     request.gateway.require("DeleteDeviceProp")
     key = request.GET.get("key", "")
 
@@ -335,18 +339,18 @@ def remove_tag(request: CloudRequest, product_key: str, name: str) -> HttpRespon
         None,
         change,
         back="devices:tags",
-        title=_("Remove the tag %(key)s?") % {"key": key},
-        submit=_("Remove"),
+        title=_("Remove tag %(key)s?") % {"key": key},
+        submit=_("Remove tag"),
         danger=True,
     )
 
 
-# -- its groups --------------------------------------------------------------------------------------------------------
+# -- groups ------------------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
 def add_group(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Add the device to a group by its name; the topmost groups are suggested."""
+    """Add the device to a group by its name; top-level groups are suggested."""
     request.gateway.require(groups_api.ADD)
     if request.method == "POST":
         form = forms.GroupForm((), request.POST)
@@ -354,15 +358,17 @@ def add_group(request: CloudRequest, product_key: str, name: str) -> HttpRespons
         form = forms.GroupForm([group.name for group in groups_api.list_groups(request.gateway).groups])
 
     def change() -> str:
-        group = _group_called(request, form)
+        group = _find_group(request, form)
         added = groups_api.add_devices(request.gateway, group.id, product_key, [name])
         if added.unknown:
             raise NotFound("iot.device.NotExistedDevice", operation=groups_api.ADD)
         if added.full:
-            raise LimitExceeded("Client.TooManyGroups", _("The device is in as many groups as it can be."))
+            raise LimitExceeded(
+                "Client.TooManyGroups", _("The device is already in the maximum number of groups.")
+            )
         if added.added:
             return _("Added to %(group)s.") % {"group": group.name}
-        return _("It was in %(group)s already.") % {"group": group.name}
+        return _("Already in %(group)s.") % {"group": group.name}
 
     return _change(
         request,
@@ -370,36 +376,36 @@ def add_group(request: CloudRequest, product_key: str, name: str) -> HttpRespons
         form,
         change,
         back="devices:groups",
-        title=_("Add to a group"),
-        submit=_("Add"),
+        title=_("Add to group"),
+        submit=_("Add to group"),
     )
 
 
-def _group_called(request: CloudRequest, form: forms.GroupForm) -> groups_api.Group:
-    """The group of the name that was typed; raises InvalidParameter, said at the field, when there is none or no single one."""
+def _find_group(request: CloudRequest, form: forms.GroupForm) -> groups_api.Group:
+    """Return the group with the name that the user typed. Raises InvalidParameter if none or more than one has it."""
     typed = form.cleaned_data["group_name"]
-    like = groups_api.list_groups(request.gateway, name=typed).groups
-    exact = [group for group in like if group.name == typed]
+    similar = groups_api.list_groups(request.gateway, name=typed).groups
+    exact = [group for group in similar if group.name == typed]
     if len(exact) == 1:
         return exact[0]
-    if like:
-        names = ", ".join(group.name for group in like[:5])
-        problem = _("no group is called exactly so; there are: %(names)s") % {"names": names}
+    if similar:
+        names = ", ".join(group.name for group in similar[:5])
+        problem = _("No group has exactly this name. Similar names: %(names)s") % {"names": names}
     else:
-        problem = _("no group is called so")
+        problem = _("No group has this name. Check the spelling")
     raise InvalidParameter.from_problems(groups_api.ADD, {"GroupName": [problem]})
 
 
 @require_http_methods(["GET", "POST"])
 def remove_group(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Take the device out of the group of `?group=`; `?called=` is how the question names it."""
+    """Remove the device from the group with the ID `?group=`; the dialog shows its name, `?group_name=`."""
     request.gateway.require(groups_api.REMOVE)
 
     def change() -> str:
         group = request.GET.get("group", "")
         if groups_api.remove_devices(request.gateway, group, [(product_key, name)]):
-            return _("Taken out of the group.")
-        return _("It is not in that group any more.")
+            return _("Removed from the group.")
+        return _("The device is no longer in this group.")
 
     return _change(
         request,
@@ -407,7 +413,8 @@ def remove_group(request: CloudRequest, product_key: str, name: str) -> HttpResp
         None,
         change,
         back="devices:groups",
-        title=_("Take %(name)s out of %(group)s?") % {"name": name, "group": request.GET.get("called", "")},
-        text=_("The device itself stays as it is."),
-        submit=_("Take out"),
+        title=_("Remove %(name)s from %(group)s?")
+        % {"name": name, "group": request.GET.get("group_name", "")},
+        text=_("The device is not deleted. It is only removed from this group."),
+        submit=_("Remove from group"),
     )

@@ -1,4 +1,4 @@
-"""Forms of devices. The platform's limits are said at the fields; they are checked by the catalogue when a form is sent."""
+"""Forms of devices. The fields show the platform's limits; the catalogue checks them when a form is submitted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from console.devices.records import STATUSES, DeviceFilter, Tag
 from console.products.api import Product
 from console.ui.forms import Chip, FilterForm
 from console.ui.links import with_query
-from console.ui.statuses import STATUSES as SHOWN
+from console.ui.statuses import STATUSES as STATUS_LABELS
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 def product_choices(products: Sequence[Product], chosen: str) -> list[tuple[str, str]]:
-    """The products to pick from; one that is chosen already is among them even where the list does not reach it."""
+    """Return the product choices, including the chosen product even if the list does not contain it."""
     choices = [(product.key, product.name) for product in products]
     if chosen and chosen not in dict(choices):
         choices.append((chosen, chosen))
@@ -40,7 +40,7 @@ class DeviceFilters(FilterForm):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[("", _("Any")), *((name, SHOWN["device"][name].label) for name in STATUSES)],
+        choices=[("", _("Any")), *((name, STATUS_LABELS["device"][name].label) for name in STATUSES)],
     )
 
     def __init__(self, request: HttpRequest, products: Sequence[Product]) -> None:
@@ -48,9 +48,9 @@ class DeviceFilters(FilterForm):
         super().__init__(request)
 
     def full_clean(self) -> None:
-        """Clean, once the product field knows its choices."""
+        """Clean the form after setting the choices of the product field."""
         chosen = self.data.get("product", "")
-        chosen = chosen if sql.searchable(chosen) else ""
+        chosen = chosen if sql.is_searchable(chosen) else ""
         self.fields["product"].choices = [  # type: ignore[attr-defined]
             ("", _("All products")),
             *product_choices(self.products, chosen),
@@ -59,27 +59,25 @@ class DeviceFilters(FilterForm):
 
     @property
     def chips(self) -> list[Chip]:
-        """The filters that are on. The product is none of them: it is what the page is about."""
+        """The active filters, without the product: it is the subject of the page."""
         return [chip for chip in super().chips if chip.label != str(self["product"].label)]
 
     @property
     def clear_url(self) -> str:
-        """The address of the same product with no filter on."""
+        """The URL of the same product without filters."""
         return with_query(self.request, drop=("page", "token", "q", "field", "status"))
 
     def clean_q(self) -> str:
-        """A text that a device could be called by."""
+        """Return a search text that a device name can contain."""
         text: str = self.cleaned_data["q"]
-        if text and not sql.searchable(text):
+        if text and not sql.is_searchable(text):
             raise forms.ValidationError(
-                _(
-                    "Device names have only letters, digits, hyphens, underscores, at signs, periods and colons."
-                )
+                _("Device names contain only letters, digits and - _ @ . : Check the search text.")
             )
         return text
 
-    def wanted(self) -> DeviceFilter:
-        """What the address asks for."""
+    def device_filter(self) -> DeviceFilter:
+        """Return the filters of the URL."""
         values = self.values
         return DeviceFilter(
             product_key=values.get("product", ""),
@@ -108,13 +106,15 @@ class RegisterForm(forms.Form):
         required=False,
         max_length=32,
         help_text=_(
-            "4 to 32 English letters, digits and - _ @ . : characters, one of a kind in the product. Left empty, the platform"
-            " makes one up. It cannot be changed later."
+            "4 to 32 characters: English letters, digits, - _ @ . : Unique in the product. Leave empty to generate a name. "
+            "It cannot be changed later."
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
     token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-    nickname = _nickname(64, _("4 to 64 letters, digits and underscores; a Chinese character counts as two."))
+    nickname = _nickname(
+        64, _("4 to 64 characters: letters, digits, underscores. A Chinese character counts as two.")
+    )
 
     def __init__(self, products: Sequence[Product], *args: Any, chosen: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,42 +125,43 @@ class RegisterForm(forms.Form):
 
 
 class RenameForm(forms.Form):
-    """Another nickname; empty takes it away."""
+    """A new nickname; an empty one removes it."""
 
     nickname = _nickname(
         32,
         _(
-            "4 to 32 letters, digits and underscores; a Chinese character counts as two. Left empty, it has none."
+            "4 to 32 characters: letters, digits, underscores. A Chinese character counts as two. "
+            "Leave empty to remove the nickname."
         ),
     )
     PARAMETERS = {"DeviceNicknameInfo.N.Nickname": "nickname"}  # noqa: RUF012
 
 
 class TagForm(forms.Form):
-    """A tag to add, or to give another value."""
+    """A tag to add or to change."""
 
     tag_key = forms.CharField(label=_("Key"), max_length=128, widget=forms.TextInput(attrs=_PLAIN))
     tag_value = forms.CharField(
         label=_("Value"),
         max_length=1024,
-        help_text=_("A device has at most 100 tags, and one sent at a time has at most 5 KB."),
+        help_text=_("Up to 100 tags per device. Up to 5 KB per request."),
         widget=forms.TextInput(attrs=_PLAIN),
     )
     PARAMETERS = {"Props": "tag_value"}  # noqa: RUF012
 
     def tag(self) -> Tag:
-        """The tag."""
+        """Return the tag."""
         return Tag(self.cleaned_data["tag_key"], self.cleaned_data["tag_value"])
 
 
 class GroupForm(forms.Form):
-    """A group to add the device to, by its name; `suggested` are offered while it is typed."""
+    """The name of the group to add the device to. `suggested`: group names to offer while the user types."""
 
     group_name = forms.CharField(
         label=_("Group name"),
         max_length=30,
         widget=forms.TextInput(attrs={**_PLAIN, "list": "group-names"}),
-        help_text=_("A device can be in 10 groups."),
+        help_text=_("A device can be in up to 10 groups."),
     )
     template_name = "devices/_group_fields.html"
 

@@ -1,9 +1,9 @@
-"""Registering devices by the thousand, and collecting their secrets.
+"""The kinds of jobs that register many devices and collect their secrets.
 
-A list becomes rows in chunks. Each chunk is handed in as a form (ApplyId), checked by the platform, rid of the names that
-it refuses, checked again, and registered. The form's id is committed before anything is made, so whatever happens to a
-worker, the platform can be asked what became of the form: nothing is sent twice, and a device that a dead worker had made
-is known to be ours.
+The rows of a list are split into chunks. Each chunk is submitted as an application (ApplyId), checked by the platform, freed
+from rejected names, checked again, and registered. The ApplyId is committed before any device is created. Whatever happens to
+a worker, the platform can be asked for the status of the application: nothing is sent twice, and a device that a dead worker
+registered is known to belong to the job.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from console.cloud.errors import (
     Throttled,
     Unavailable,
 )
-from console.devices import batches, sheet
-from console.devices.batches import Status
+from console.devices import applications, sheet
+from console.devices.applications import Status
 from console.devices.loading import prepare
-from console.jobs import trouble
-from console.jobs.kinds import Kind, Next, Step
+from console.jobs import delays
+from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Chunk, Event, Job, Row, Secret
-from console.jobs.work import Work, give_pending, settle
+from console.jobs.work import Work, end_chunk, set_pending_outcome
 from console.ui.format import number
 
-_ROUNDS = 5  # forms of a chunk that may fail without naming any device
-_EXISTING_CALLS = 20  # BatchQueryDeviceDetail in one step: 5 a second are allowed
-_TAGS_A_STEP = 100  # SaveDeviceProp in one step: 50 a second are allowed
-_PAGES_A_STEP = 20  # QueryPageByApplyId in one step: 50 a second are allowed
-_NAMES_A_QUERY = 1000
-_MOST_POLLS = 370  # of a form that is being made: about an hour
+_MAX_ROUNDS = 5  # applications of a chunk that may fail without naming a device
+_MAX_EXISTING_CALLS = 20  # BatchQueryDeviceDetail calls in one step: the limit is 5 per second
+_TAGS_PER_STEP = 100  # SaveDeviceProp calls in one step: the limit is 50 per second
+_PAGES_PER_STEP = 20  # QueryPageByApplyId calls in one step: the limit is 50 per second
+_NAMES_PER_QUERY = 1000
+_MAX_POLLS = 370  # of an application that is being registered: about an hour
 
 
-def _key(work: Work) -> str:
+def _product_key(work: Work) -> str:
     return str(work.job.params["product_key"])
 
 
-def _target(work: Work, rows: int) -> str:
-    return f"{work.job.params.get('product_name') or _key(work)}: {rows:,} devices"
+def _audit_target(work: Work, rows: int) -> str:
+    return f"{work.job.params.get('product_name') or _product_key(work)}: {rows:,} devices"
 
 
-def _pause(work: Work) -> tuple[float, dict[str, Any]]:
-    """Seconds until the platform is asked again: half a second at first, ten in the end."""
+def _next_poll(work: Work) -> tuple[float, dict[str, Any]]:
+    """Return the seconds until the next poll, from 0.5 to 10, and the data with the number of polls."""
     polls = work.data.get("polls", 0)
     return min(0.5 * 1.5**polls, 10.0), {"polls": polls + 1}
 
@@ -63,245 +63,255 @@ def _pause(work: Work) -> tuple[float, dict[str, Any]]:
 # -- checking names --------------------------------------------------------------------------------------------------
 
 
-def check(work: Work) -> Next:
-    """Hand in the chunk's names as a new form. A form that is never registered makes nothing."""
-    devices = list(work.pending().values_list("name", "nickname"))
+def submit_names(work: Work) -> StepResult:
+    """Submit the chunk's names as a new application. An application that is never registered creates no devices."""
+    devices = list(work.pending_rows().values_list("name", "nickname"))
     if not devices:
-        return _end(work)
-    checked = batches.check_names(work.gateway, _key(work), devices, _target(work, len(devices)))
-    ours = {*checked.wrong, *checked.taken} & {name for name, _nickname in devices} or set(
-        checked.wrong_nicknames
-    ) & {nickname for _name, nickname in devices}
-    if checked.apply_id is not None and not (checked.taken and ours):
-        return Next("checked", {"apply_id": checked.apply_id, "polls": 0})
-    if not ours:  # the same would be said of them for ever
-        return settle(work, Row.State.FAILED, _NO_REASON)
-    if checked.taken and not (checked.wrong or checked.wrong_nicknames):
-        # The form would fail for these; a new one without them saves waiting for that.
-        return Next("sort", {"refused": checked.taken, "apply_id": None})
+        return _finish_registration(work)
+    name_check = applications.submit_names(
+        work.gateway, _product_key(work), devices, _audit_target(work, len(devices))
+    )
+    own_names = {*name_check.invalid_names, *name_check.existing_names} & {
+        name for name, _nickname in devices
+    } or set(name_check.invalid_nicknames) & {nickname for _name, nickname in devices}
+    if name_check.apply_id is not None and not (name_check.existing_names and own_names):
+        return StepResult("await_check", {"apply_id": name_check.apply_id, "polls": 0})
+    if not own_names:  # the platform would give the same response forever
+        return end_chunk(work, Row.State.FAILED, _NO_REASON)
+    if name_check.existing_names and not (name_check.invalid_names or name_check.invalid_nicknames):
+        # The application would fail because of these names; a new one without them avoids that wait.
+        return StepResult("sort", {"rejected": name_check.existing_names, "apply_id": None})
 
     def write(job: Job) -> None:
-        _give(work, checked.wrong, Row.State.INVALID)
-        for names in _by_query(checked.wrong_nicknames):
+        _set_outcomes(work, name_check.invalid_names, Row.State.INVALID)
+        for names in _split_names(name_check.invalid_nicknames):
             reason = gettext_noop("The platform does not accept this nickname.")
-            work.pending().order_by().filter(nickname__in=names).update(
+            work.pending_rows().order_by().filter(nickname__in=names).update(
                 state=Row.State.INVALID, reason=reason
             )
 
-    return Next("sort", {"refused": checked.taken, "apply_id": None}, write=write)
+    return StepResult("sort", {"rejected": name_check.existing_names, "apply_id": None}, write=write)
 
 
-def checked(work: Work) -> Next:
-    """Wait for the platform to check the form."""
-    form = batches.ask(work.gateway, _key(work), work.data["apply_id"])
-    if form.status is Status.CHECK:
-        wait, data = _pause(work)
-        return Next(wait=wait, data=data)
-    if form.status is Status.CHECK_SUCCESS:
-        return Next("register", {"polls": 0})
-    if form.status is Status.CHECK_FAILED:
-        return _refused(work, form.refused)
-    return Next("made", {"polls": 0})  # it is being made: only a bell of long ago can come here
+def await_check(work: Work) -> StepResult:
+    """Wait until the platform has checked the application."""
+    application = applications.get_application(work.gateway, _product_key(work), work.data["apply_id"])
+    if application.status is Status.CHECK:
+        wait, data = _next_poll(work)
+        return StepResult(wait=wait, data=data)
+    if application.status is Status.CHECK_SUCCESS:
+        return StepResult("register", {"polls": 0})
+    if application.status is Status.CHECK_FAILED:
+        return _sort_rejected(work, application.rejected)
+    # It is being registered: only an old wake message can lead here.
+    return StepResult("await_devices", {"polls": 0})
 
 
-def _refused(work: Work, refused: Mapping[str, str]) -> Next:
-    """A form failed: sort the names that it failed for. It may fail some times without naming any of ours."""
-    pending = set(work.pending().order_by().values_list("name", flat=True))
-    ours = {name: words for name, words in refused.items() if name in pending}
+def _sort_rejected(work: Work, rejected: Mapping[str, str]) -> StepResult:
+    """Sort the names for which an application failed. It may fail a few times without naming a device of this chunk."""
+    pending = set(work.pending_rows().order_by().values_list("name", flat=True))
+    own_names = {name: message for name, message in rejected.items() if name in pending}
     rounds = work.data.get("rounds", 0) + 1
-    if not ours and rounds > _ROUNDS:
-        return _end(work, lambda job: give_pending(work, Row.State.FAILED, _NO_REASON))
-    return Next("sort", {"refused": ours, "apply_id": None, "rounds": rounds, "polls": 0})
+    if not own_names and rounds > _MAX_ROUNDS:
+        return _finish_registration(work, lambda job: set_pending_outcome(work, Row.State.FAILED, _NO_REASON))
+    return StepResult("sort", {"rejected": own_names, "apply_id": None, "rounds": rounds, "polls": 0})
 
 
-_NO_REASON = gettext_noop("The platform refused the devices without naming a reason.")
+_NO_REASON = gettext_noop("The platform rejected the devices without giving a reason.")
 
 
-def sort(work: Work) -> Next:
-    """Find out which of the refused names exist already; the rest of the chunk is then handed in anew.
+def sort_rejected_names(work: Work) -> StepResult:
+    """Find out which rejected names already exist; then the rest of the chunk is submitted again.
 
-    A form may be refused as a whole for the sake of a few names. So the other refused ones get another chance as long as
-    some are found that exist; what is refused though none of them exists is not valid.
+    The platform may reject a whole application because of a few names. Other rejected names are therefore submitted again as
+    long as some existing names are found. Names that are rejected although none of them exists are invalid.
     """
-    refused: dict[str, str] = dict(work.data.get("refused") or {})
-    some = list(refused)[: _EXISTING_CALLS * batches.MOST_DETAILS]
+    rejected: dict[str, str] = dict(work.data.get("rejected") or {})
+    batch = list(rejected)[: _MAX_EXISTING_CALLS * applications.MAX_DETAILS]
     exists: set[str] = set()
-    for names in _by_query(some, batches.MOST_DETAILS):
-        exists |= batches.existing(work.gateway, _key(work), names)
-    left = {name: words for name, words in refused.items() if name not in set(some)}
-    absent = dict(work.data.get("absent") or {}) | {n: refused[n] for n in some if n not in exists}
+    for names in _split_names(batch, applications.MAX_DETAILS):
+        exists |= applications.find_existing_names(work.gateway, _product_key(work), names)
+    remaining = {name: message for name, message in rejected.items() if name not in set(batch)}
+    absent = dict(work.data.get("absent") or {}) | {n: rejected[n] for n in batch if n not in exists}
     found = work.data.get("found", 0) + len(exists)
 
     def write(job: Job) -> None:
-        _give(work, dict.fromkeys(exists, ""), Row.State.EXISTS)
-        if not left and not found:
-            _give(work, absent, Row.State.INVALID)
+        _set_outcomes(work, dict.fromkeys(exists, ""), Row.State.EXISTS)
+        if not remaining and not found:
+            _set_outcomes(work, absent, Row.State.INVALID)
 
-    if left:
-        return Next("sort", {"refused": left, "absent": absent, "found": found}, write=write)
-    return Next("check", {"refused": None, "absent": None, "found": None}, write=write)
-
-
-def _give(work: Work, names: Mapping[str, str], state: Row.State) -> None:
-    """Give rows of the chunk, by name, an outcome with what the platform said."""
-    by_words: defaultdict[str, list[str]] = defaultdict(list)
-    for name, words in names.items():
-        by_words[words].append(name)
-    for words, alike in by_words.items():
-        for some in _by_query(alike):
-            work.pending().order_by().filter(name__in=some).update(state=state, reason=words[:300])
+    if remaining:
+        return StepResult("sort", {"rejected": remaining, "absent": absent, "found": found}, write=write)
+    return StepResult("submit", {"rejected": None, "absent": None, "found": None}, write=write)
 
 
-def _by_query(names: Iterable[str], size: int = _NAMES_A_QUERY) -> Iterable[list[str]]:
-    listed = list(names)
-    return (listed[at : at + size] for at in range(0, len(listed), size))
+def _set_outcomes(work: Work, names: Mapping[str, str], state: Row.State) -> None:
+    """Give rows of the chunk, by name, an outcome with the platform's message as reason."""
+    names_by_message: defaultdict[str, list[str]] = defaultdict(list)
+    for name, message in names.items():
+        names_by_message[message].append(name)
+    for message, same_message in names_by_message.items():
+        for batch in _split_names(same_message):
+            work.pending_rows().order_by().filter(name__in=batch).update(state=state, reason=message[:300])
 
 
-# -- making devices --------------------------------------------------------------------------------------------------
+def _split_names(names: Iterable[str], size: int = _NAMES_PER_QUERY) -> Iterable[list[str]]:
+    all_names = list(names)
+    return (all_names[start : start + size] for start in range(0, len(all_names), size))
 
 
-def register(work: Work) -> Next:
-    """Have the form's devices made. If this was tried before, the platform is asked first whether it went in."""
+# -- registering devices ---------------------------------------------------------------------------------------------
+
+
+def request_registration(work: Work) -> StepResult:
+    """Request the registration of the application. If this step began before, first check whether the request was accepted."""
     apply_id = work.data["apply_id"]
     if (
-        work.begun_before
-        and batches.ask(work.gateway, _key(work), apply_id).status is not Status.CHECK_SUCCESS
+        work.was_begun_before
+        and applications.get_application(work.gateway, _product_key(work), apply_id).status
+        is not Status.CHECK_SUCCESS
     ):
-        return Next("made")
-    if work.canceled:
-        return work.cut()
-    work.hold()  # who slept meanwhile must not send: another worker may have told that nothing was sent
+        return StepResult("await_devices")
+    if work.is_canceled:
+        return work.end_unsent()
+    work.renew_lease()  # a worker that lost its lease must not send: another one may have recorded that nothing was sent
     try:
-        batches.register(work.gateway, _key(work), apply_id, _target(work, work.pending().count()))
-    except _NO_REFUSAL:
+        applications.register(
+            work.gateway, _product_key(work), apply_id, _audit_target(work, work.pending_rows().count())
+        )
+    except _UNRELATED_ERRORS:
         raise
     except CloudError as error:
-        # Perhaps because it is in already, or because another one is in the works: the form's status tells.
-        return _not_now(work, error)
-    return Next("made", {"polls": 0}, wait=0.3)
+        # It may be accepted already, or another one may be running: the status of the application tells.
+        return _handle_refusal(work, error)
+    return StepResult("await_devices", {"polls": 0}, wait=0.3)
 
 
-# What says nothing of this form: the engine waits, or stops the job.
-_NO_REFUSAL = (Throttled, Unavailable, BadAnswer, AccessDenied, SignatureRefused)
+# Errors that tell nothing about this application: the engine waits or stops the job.
+_UNRELATED_ERRORS = (Throttled, Unavailable, BadAnswer, AccessDenied, SignatureRefused)
 
 
-def _not_now(work: Work, error: CloudError) -> Next:
-    if batches.ask(work.gateway, _key(work), work.data["apply_id"]).status is not Status.CHECK_SUCCESS:
-        return Next("made")
+def _handle_refusal(work: Work, error: CloudError) -> StepResult:
+    if (
+        applications.get_application(work.gateway, _product_key(work), work.data["apply_id"]).status
+        is not Status.CHECK_SUCCESS
+    ):
+        return StepResult("await_devices")
     if isinstance(error, Conflict):
-        return trouble.later(work, "busy", error, 2.0)
-    return trouble.failed(work, False, error)
+        return delays.retry_later(work, "busy", error, 2.0)
+    return delays.fail_chunk(work, False, error)
 
 
-def made(work: Work) -> Next:
-    """Wait for the platform to make the devices."""
+def await_devices(work: Work) -> StepResult:
+    """Wait until the platform has registered the devices."""
     apply_id = work.data["apply_id"]
     try:
-        form = batches.ask(work.gateway, _key(work), apply_id)
+        application = applications.get_application(work.gateway, _product_key(work), apply_id)
     except NotFound:
         if not work.data.get("resumed"):
             raise
-        return Next(
-            "check", {"apply_id": None, "resumed": None}
-        )  # forgotten since: the names are handed in anew
-    if form.status is Status.CREATE_SUCCESS:
+        # The platform no longer knows the application: submit the names again.
+        return StepResult("submit", {"apply_id": None, "resumed": None})
+    if application.status is Status.CREATE_SUCCESS:
 
         def write(job: Job) -> None:
-            work.pending().order_by().update(state=Row.State.CREATED)
+            work.pending_rows().order_by().update(state=Row.State.CREATED)
 
-        return _end(work, write, apply_id)
-    if form.status is Status.CREATE_FAILED:
-        return Next("recover", {"refused": form.refused, "page": 1})
-    if form.status is Status.CHECK_SUCCESS:
-        return Next("register")  # it did not go in after all
-    if form.status is Status.CHECK_FAILED:
-        return _refused(work, form.refused)
-    if work.data.get("polls", 0) >= _MOST_POLLS:
-        return settle(
+        return _finish_registration(work, write, apply_id)
+    if application.status is Status.CREATE_FAILED:
+        return StepResult("recover", {"rejected": application.rejected, "page": 1})
+    if application.status is Status.CHECK_SUCCESS:
+        return StepResult("register")  # the request was not accepted after all
+    if application.status is Status.CHECK_FAILED:
+        return _sort_rejected(work, application.rejected)
+    if work.data.get("polls", 0) >= _MAX_POLLS:
+        return end_chunk(
             work,
             Row.State.UNKNOWN,
-            gettext_noop("The platform did not say within an hour what became of it."),
+            gettext_noop("The platform did not report a result within an hour."),
         )
-    wait, data = _pause(work)
-    return Next(wait=wait, data=data)
+    wait, data = _next_poll(work)
+    return StepResult(wait=wait, data=data)
 
 
-def recover(work: Work) -> Next:
-    """A form failed: what it made all the same is ours, and the rest is sorted and handed in anew."""
+def recover_devices(work: Work) -> StepResult:
+    """Find the devices that a failed application registered anyway; sort and submit the rest again."""
     page = work.data.get("page", 1)
     names: list[str] = []
-    last = False
-    for _turn in range(_PAGES_A_STEP):
-        devices, total = batches.made(work.gateway, work.data["apply_id"], page)
+    is_last_page = False
+    for _page in range(_PAGES_PER_STEP):
+        devices, total = applications.list_devices(work.gateway, work.data["apply_id"], page)
         names += [device.name for device in devices]
         page += 1
-        last = not devices or (page - 1) * 50 >= total
-        if last:
+        is_last_page = not devices or (page - 1) * 50 >= total
+        if is_last_page:
             break
 
     def write(job: Job) -> None:
-        _give(work, dict.fromkeys(names, ""), Row.State.CREATED)
+        _set_outcomes(work, dict.fromkeys(names, ""), Row.State.CREATED)
 
-    if not last:
-        return Next(data={"page": page}, write=write)
-    own = {"applies": [*work.data.get("applies", []), work.data["apply_id"]]} if names else {}
-    others = {n: words for n, words in (work.data.get("refused") or {}).items() if n not in set(names)}
-    following = _refused(work, others)
+    if not is_last_page:
+        return StepResult(data={"page": page}, write=write)
+    apply_ids = {"apply_ids": [*work.data.get("apply_ids", []), work.data["apply_id"]]} if names else {}
+    others = {n: message for n, message in (work.data.get("rejected") or {}).items() if n not in set(names)}
+    result = _sort_rejected(work, others)
 
-    def write_both(job: Job) -> None:
+    def write_all(job: Job) -> None:
         write(job)
-        if following.write is not None:
-            following.write(job)
+        if result.write is not None:
+            result.write(job)
 
-    return replace(following, data={**following.data, **own, "page": None}, write=write_both)
+    return replace(result, data={**result.data, **apply_ids, "page": None}, write=write_all)
 
 
-def _end(work: Work, write: Any = None, apply_id: int | None = None) -> Next:
-    applies = [*work.data.get("applies", []), *([apply_id] if apply_id else [])]
-    data = {"applies": applies, "apply_id": None, "polls": None, "rounds": None, "resumed": None}
+def _finish_registration(work: Work, write: Any = None, apply_id: int | None = None) -> StepResult:
+    apply_ids = [*work.data.get("apply_ids", []), *([apply_id] if apply_id else [])]
+    data = {"apply_ids": apply_ids, "apply_id": None, "polls": None, "rounds": None, "resumed": None}
     if work.job.params.get("tags"):
-        return Next("tags", {**data, "tagged": 0}, write=write)
-    return Next(done=True, data=data, write=write)
+        return StepResult("tags", {**data, "tagged": 0}, write=write)
+    return StepResult(done=True, data=data, write=write)
 
 
-def tags(work: Work) -> Next:
-    """Set the tags of the devices made, a call for each: setting one twice does no harm."""
-    if work.canceled:
-        return Next(done=True, write=lambda job: _say_once(work, job, _TAGS_CUT))
-    found = list(
+def set_tags(work: Work) -> StepResult:
+    """Set the tags of the registered devices, one call for each. Setting tags twice is harmless."""
+    if work.is_canceled:
+        return StepResult(done=True, write=lambda job: _add_event_once(work, job, _TAGS_CANCELED))
+    rows = list(
         Row.objects.filter(chunk=work.chunk, state=Row.State.CREATED, number__gt=work.data["tagged"])
         .order_by("number")
-        .values_list("number", "pk", "name", "extra")[:_TAGS_A_STEP]
+        .values_list("number", "pk", "name", "extra")[:_TAGS_PER_STEP]
     )
     failed: dict[int, str] = {}
-    for _number, pk, name, extra in found:
-        wanted = (extra or {}).get("tags")
-        if wanted:
+    for _number, pk, name, extra in rows:
+        tags = (extra or {}).get("tags")
+        if tags:
             try:
-                batches.set_tags(work.gateway, _key(work), name, wanted)
+                applications.set_tags(work.gateway, _product_key(work), name, tags)
             except CloudError as error:
                 if error.retryable or isinstance(error, BadAnswer):
                     raise
-                failed[pk] = trouble.reason_of(error)
+                failed[pk] = delays.row_reason(error)
 
     def write(job: Job) -> None:
         for pk, reason in failed.items():
-            text = gettext_noop("Created, but its tags were refused.")
+            text = gettext_noop("Created, but the platform rejected its tags.")
             Row.objects.filter(pk=pk).update(reason=f"{text} {reason}"[:300])
-        _say_once(work, job, _TAGS_REFUSED)
+        _add_event_once(work, job, _TAGS_REJECTED)
 
-    over = len(found) < _TAGS_A_STEP
-    data = {"tagged": found[-1][0] if found else None}
-    return Next(done=over, data=data if not over else {"tagged": None}, write=write if failed else None)
-
-
-_TAGS_REFUSED = gettext_noop("Some tags were refused; the rows say which.")
-_TAGS_CUT = gettext_noop("Stopped before all tags were set.")
+    is_last = len(rows) < _TAGS_PER_STEP
+    data = {"tagged": rows[-1][0] if rows else None}
+    return StepResult(
+        done=is_last, data=data if not is_last else {"tagged": None}, write=write if failed else None
+    )
 
 
-def _say_once(work: Work, job: Job, text: str) -> None:
+_TAGS_REJECTED = gettext_noop("The platform rejected some tags. The affected rows show the reason.")
+_TAGS_CANCELED = gettext_noop("Canceled before all tags were set.")
+
+
+def _add_event_once(work: Work, job: Job, text: str) -> None:
     if not job.events.filter(sentence__text=text).exists():
-        work.note(text, Event.Level.WARNING)
+        work.add_event(text, Event.Level.WARNING)
 
 
 def _register_title(job: Job) -> str:
@@ -321,62 +331,62 @@ REGISTER = Kind(
     title=_register_title,
     operations=("BatchCheckDeviceNames", "BatchRegisterDeviceWithApplyId"),
     steps={
-        "prepare": Step(prepare, _("Reading the list")),
-        "check": Step(check, _("Handing in the names")),
-        "checked": Step(checked, _("The platform checks the names")),
-        "sort": Step(sort, _("Finding out which names exist already")),
-        "register": Step(register, _("Having the devices made"), sent="maybe"),
-        "made": Step(made, _("The platform makes the devices"), sent="yes"),
-        "recover": Step(recover, _("Finding out what was made"), sent="yes"),
-        "tags": Step(tags, _("Setting tags"), sent="yes"),
+        "prepare": Step(prepare, _("Reading the device list")),
+        "submit": Step(submit_names, _("Submitting names")),
+        "await_check": Step(await_check, _("Waiting for the name check")),
+        "sort": Step(sort_rejected_names, _("Finding existing names")),
+        "register": Step(request_registration, _("Requesting registration"), sent="maybe"),
+        "await_devices": Step(await_devices, _("Waiting for registration"), sent="yes"),
+        "recover": Step(recover_devices, _("Checking results"), sent="yes"),
+        "tags": Step(set_tags, _("Setting tags"), sent="yes"),
     },
-    stopping=_(
-        "What was not sent yet stays unsent. Devices that the platform is already making will be made."
+    cancel_text=_(
+        "Remaining rows are not sent. The platform finishes registrations that have already started."
     ),
     rules=sheet.RULES,
     columns=sheet.COLUMNS,
-    about="jobs/register_about.html",
+    details_template="jobs/register_about.html",
 )
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------
 
 
-def plan(work: Work) -> Next:
-    """Which forms to ask for their devices: those of the registration."""
+def create_chunks(work: Work) -> StepResult:
+    """Create a chunk for each application of the registration."""
     registration = work.job.parent
 
     def write(job: Job) -> None:
-        forms = [
+        apply_ids = [
             apply_id
             for data in (registration.chunks.values_list("data", flat=True) if registration else ())
-            for apply_id in data.get("applies", ())
+            for apply_id in data.get("apply_ids", ())
         ]
         job.chunks.exclude(number=0).delete()
         Chunk.objects.bulk_create(
             Chunk(job=job, number=at, step="collect", data={"apply_id": apply_id, "page": 1})
-            for at, apply_id in enumerate(forms, start=1)
+            for at, apply_id in enumerate(apply_ids, start=1)
         )
         job.total = (
             Row.objects.filter(job=registration, state=Row.State.CREATED).count()
-            if registration and forms
+            if registration and apply_ids
             else 0
         )
 
-    return Next(done=True, write=write)
+    return StepResult(done=True, write=write)
 
 
-def collect(work: Work) -> Next:
-    """Read some pages of a form's devices with their secrets, and keep these, encrypted, until they expire."""
+def collect_secrets(work: Work) -> StepResult:
+    """Read some pages of an application's devices with their secrets; store the secrets encrypted until they expire."""
     page, collected = work.data["page"], work.chunk.counts.get("collected", 0)
     secrets: dict[str, str] = {}
-    last = False
-    for _turn in range(_PAGES_A_STEP):
-        devices, total = batches.made(work.gateway, work.data["apply_id"], page, reveal=True)
+    is_last_page = False
+    for _page in range(_PAGES_PER_STEP):
+        devices, total = applications.list_devices(work.gateway, work.data["apply_id"], page, reveal=True)
         secrets |= {device.name: device.secret for device in devices if device.secret}
         page += 1
-        last = not devices or (page - 1) * 50 >= total
-        if last:
+        is_last_page = not devices or (page - 1) * 50 >= total
+        if is_last_page:
             break
 
     def write(job: Job) -> None:
@@ -393,7 +403,9 @@ def collect(work: Work) -> Next:
             update_fields=["value", "expires_at"],
         )
 
-    return Next(done=last, data={"page": page}, write=write, counts={"collected": collected + len(secrets)})
+    return StepResult(
+        done=is_last_page, data={"page": page}, write=write, counts={"collected": collected + len(secrets)}
+    )
 
 
 def _tally_secrets(job: Job, counts: Mapping[str, int]) -> None:
@@ -409,17 +421,17 @@ def _secrets_title(job: Job) -> str:
 
 SECRETS = Kind(
     slug="devices.secrets",
-    label=_("Device secrets"),
+    label=_("Device secret collection"),
     icon="key",
     title=_secrets_title,
     reveals=("QueryPageByApplyId",),
-    stopping=_("It stops looking. Nothing on the platform changes."),
-    rows=False,
-    outcomes="",
+    cancel_text=_("The job stops reading secrets. Nothing changes on the platform."),
+    has_rows=False,
+    status_kind="",
     tally=_tally_secrets,
     steps={
-        "prepare": Step(plan, _("Finding the devices")),
-        "collect": Step(collect, _("Reading secrets")),
+        "prepare": Step(create_chunks, _("Finding the devices")),
+        "collect": Step(collect_secrets, _("Reading secrets")),
     },
-    about="jobs/secrets_about.html",
+    details_template="jobs/secrets_about.html",
 )

@@ -1,6 +1,6 @@
-"""The first step of a registration: making rows of a file, of a number of random names, or of the rows of an earlier job.
+"""The first step of a registration: creates rows from a file, from generated names, or from the rows of an earlier job.
 
-Nothing is sent. Everything is written in small transactions under the lease; a worker that takes over begins anew.
+Nothing is sent. Everything is written in small transactions under the lease; a worker that takes over starts from the beginning.
 """
 
 from __future__ import annotations
@@ -15,118 +15,121 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from console.devices import sheet
-from console.devices.sheet import Findings, Line
+from console.devices.sheet import Findings, ParsedRow
 from console.jobs import files, tables
 from console.jobs.bulk import NewRow, insert_rows
-from console.jobs.encodings import Unusable
-from console.jobs.kinds import Next
-from console.jobs.models import Chunk, Event, Job, Row, said, unfinished
+from console.jobs.encodings import UnusableFile
+from console.jobs.kinds import StepResult
+from console.jobs.models import Chunk, Event, Job, Row, make_sentence, retryable_rows
 from console.jobs.work import Work
 
-_BATCH = 2000
-MOST_A_CHUNK = (
-    2_500  # 10,000 may go in one BatchCheckDeviceNames; less keeps memory flat, and progress to be seen
-)
-_LEAST_A_CHUNK = 250
-_CHUNKS = 20  # wanted: enough of them that progress is seen
+_BATCH_ROWS = 2000
+MAX_CHUNK_ROWS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
+_MIN_CHUNK_ROWS = 250
+_PREFERRED_CHUNKS = 20  # preferred number of chunks: enough to show progress
 
 
-def prepare(work: Work) -> Next:
-    """Make the job's rows. A draft is then ready for a person to look at; a further run begins at once."""
-    _begin_anew(work)
+def prepare(work: Work) -> StepResult:
+    """Create the job's rows. A draft is then ready for review; a retry starts at once."""
+    _delete_earlier_rows(work)
     source = work.job.params["source"]
     if source == "file":
         try:
             return _from_file(work)
-        except Unusable as problem:
-            return _rejected(work, problem)
-    loader = _Loader(work, _size(_expected(work)))
-    lines = _random(work) if source == "count" else _again(work)
-    for batch in _batches(lines):
+        except UnusableFile as problem:
+            return _reject(work, problem)
+    loader = _Loader(work, _choose_chunk_size(_expected_rows(work)))
+    parsed_rows = _generate_rows(work) if source == "count" else _retry_rows(work)
+    for batch in _batches(parsed_rows):
         loader.load(batch)
-    return loader.finished({}, start=source == "again")
+    return loader.finish({}, start=source == "retry")
 
 
-def _begin_anew(work: Work) -> None:
-    if work.begun_before:
+def _delete_earlier_rows(work: Work) -> None:
+    if work.was_begun_before:
         with transaction.atomic():
-            work.hold()
+            work.renew_lease()
             Row.objects.filter(job=work.job).delete()
             work.job.chunks.exclude(pk=work.chunk.pk).delete()
 
 
-def _size(rows: int) -> int:
-    return max(_LEAST_A_CHUNK, min(MOST_A_CHUNK, -(-rows // _CHUNKS)))
+def _choose_chunk_size(rows: int) -> int:
+    return max(_MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, -(-rows // _PREFERRED_CHUNKS)))
 
 
-def _expected(work: Work) -> int:
+def _expected_rows(work: Work) -> int:
     if work.job.params["source"] == "count":
         return int(work.job.params["count"])
-    return unfinished(work.job.parent_id).count()
+    return retryable_rows(work.job.parent_id).count()
 
 
-def _random(work: Work) -> Iterator[Line]:
+def _generate_rows(work: Work) -> Iterator[ParsedRow]:
     prefix = str(work.job.params.get("prefix", ""))
-    for at in range(1, int(work.job.params["count"]) + 1):
-        yield Line(at, sheet.random_name(prefix))
+    for number in range(1, int(work.job.params["count"]) + 1):
+        yield ParsedRow(number, sheet.generate_name(prefix))
 
 
-def _again(work: Work) -> Iterator[Line]:
-    """The rows of the earlier job that did not come to be, and those of which it never learned whether they did."""
+def _retry_rows(work: Work) -> Iterator[ParsedRow]:
+    """Yield the rows of the earlier job that failed, were not sent, or have an unknown outcome."""
     chunks = Chunk.objects.filter(job=work.job.parent_id).values_list("pk", "data__apply_id")
-    forms = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
-    rows = unfinished(work.job.parent_id).order_by("number")
+    apply_ids = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
+    rows = retryable_rows(work.job.parent_id).order_by("number")
     fields = ("number", "name", "nickname", "extra", "state", "chunk")
-    for at, name, nickname, extra, state, chunk in rows.values_list(*fields).iterator(chunk_size=_BATCH):
-        form = forms.get(chunk, 0) if state == Row.State.UNKNOWN else 0
-        yield Line(at, name, nickname, (extra or {}).get("tags", {}), form=form)
+    for number, name, nickname, extra, state, chunk in rows.values_list(*fields).iterator(
+        chunk_size=_BATCH_ROWS
+    ):
+        apply_id = apply_ids.get(chunk, 0) if state == Row.State.UNKNOWN else 0
+        yield ParsedRow(number, name, nickname, (extra or {}).get("tags", {}), apply_id=apply_id)
 
 
-def _from_file(work: Work) -> Next:
+def _from_file(work: Work) -> StepResult:
     params = work.job.params
 
     def open_file() -> BinaryIO:
         return files.open_file(work.job)
 
-    layout = tables.survey(
+    layout = tables.detect_layout(
         open_file,
-        sheet.KNOWN,
+        sheet.KNOWN_COLUMNS,
         sheet.NAME,
-        sheet.is_name,
+        sheet.is_valid_name,
         params.get("chosen"),
         params.get("headless"),
         settings.JOBS_MAX_ROWS,
     )
-    found = sheet.lines(tables.records(open_file, layout), layout, with_tags=True)
+    parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
     blank = 0
 
-    def counted() -> Iterator[Line]:
+    def non_empty_rows() -> Iterator[ParsedRow]:
         nonlocal blank
-        for line in found:
-            if line is None:
+        for parsed in parsed_rows:
+            if parsed is None:
                 blank += 1
             else:
-                yield line
+                yield parsed
 
-    for batch in _batches(counted()):
+    for batch in _batches(non_empty_rows()):
         if loader is None:
-            wide = 2 if layout.encoding.startswith("utf-16") else 1
-            length = sum(sum(map(len, line.cells)) + len(line.cells) + 1 for line in batch) * wide
-            loader = _Loader(work, _size(params["size"] * len(batch) // max(length, 1)))
+            bytes_per_character = 2 if layout.encoding.startswith("utf-16") else 1
+            length = (
+                sum(sum(map(len, parsed.cells)) + len(parsed.cells) + 1 for parsed in batch)
+                * bytes_per_character
+            )
+            loader = _Loader(work, _choose_chunk_size(params["size"] * len(batch) // max(length, 1)))
         loader.load(batch)
-        if loader.rows > settings.JOBS_MAX_ROWS:
-            raise tables.too_many(settings.JOBS_MAX_ROWS)
+        if loader.row_count > settings.JOBS_MAX_ROWS:
+            raise tables.too_many_rows(settings.JOBS_MAX_ROWS)
     if loader is None:
-        raise Unusable(gettext_noop("There is a header, but no device under it."))
-    return loader.finished({"layout": layout.as_dict(), "blank": blank})
+        raise UnusableFile(gettext_noop("The file has a header but no devices."))
+    return loader.finish({"layout": layout.as_dict(), "blank": blank})
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    batch: list[Line] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == _BATCH:
+def _batches(rows: Iterable[ParsedRow]) -> Iterator[list[ParsedRow]]:
+    batch: list[ParsedRow] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _BATCH_ROWS:
             yield batch
             batch = []
     if batch:
@@ -134,66 +137,70 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 class _Loader:
-    """Writes lines as rows, batch by batch; good ones go into chunks that wait for the start."""
+    """Writes parsed rows to the database, batch by batch. Valid rows go into chunks that wait for the start."""
 
     def __init__(self, work: Work, chunk_size: int) -> None:
         self.work = work
-        self.rows = self.good = 0
+        self.row_count = self.valid_count = 0
         self._chunk_size = chunk_size
         self._chunk: Chunk | None = None
-        self._room = self._form = 0
+        self._free_rows = self._apply_id = 0
         self._tagged = False
         self._findings = Findings()
 
-    def load(self, batch: Sequence[Line]) -> None:
-        """Write some lines. Raises LeaseLost."""
+    def load(self, batch: Sequence[ParsedRow]) -> None:
+        """Write some rows. Raises LeaseLost."""
         with transaction.atomic():
-            self.work.hold()
-            sheet.mark_duplicates(batch, self._first_line_of)
-            insert_rows([self._row(line) for line in batch])
-        self.rows += len(batch)
+            self.work.renew_lease()
+            sheet.mark_duplicates(batch, self._find_first_rows)
+            insert_rows([self._row(parsed) for parsed in batch])
+        self.row_count += len(batch)
 
-    def _first_line_of(self, names: list[str]) -> dict[str, int]:
-        if not self.rows:
+    def _find_first_rows(self, names: list[str]) -> dict[str, int]:
+        if not self.row_count:
             return {}
         earlier = Row.objects.filter(job=self.work.job, name__in=names, state=Row.State.PENDING).order_by()
         return dict(earlier.values_list("name").annotate(first=Min("number")))
 
-    def _row(self, line: Line) -> NewRow:
-        row = NewRow(self.work.job.pk, line.number, sheet.clean(line.name), sheet.clean(line.nickname))
-        if line.findings:
-            self._findings.add(line)
+    def _row(self, parsed: ParsedRow) -> NewRow:
+        row = NewRow(
+            self.work.job.pk, parsed.number, sheet.clean_text(parsed.name), sheet.clean_text(parsed.nickname)
+        )
+        if parsed.findings:
+            self._findings.add(parsed)
             row.state = Row.State.SKIPPED.value
-            row.extra = sheet.original(line)
+            row.extra = sheet.original_values(parsed)
             return row
-        self.good += 1
-        if line.tags:
-            row.extra = {"tags": {sheet.clean(key): sheet.clean(value) for key, value in line.tags.items()}}
+        self.valid_count += 1
+        if parsed.tags:
+            row.extra = {
+                "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
+            }
             self._tagged = True
-        row.chunk = self._room_for_one(line.form).pk
+        row.chunk = self._chunk_for(parsed.apply_id).pk
         return row
 
-    def _room_for_one(self, form: int) -> Chunk:
-        """The chunk of the next row. Rows that were sent as one form stay together: they go on where they were left."""
-        full = self._room <= 0 and not form
-        if self._chunk is None or full or form != self._form:
-            at = 1 if self._chunk is None else self._chunk.number + 1
+    def _chunk_for(self, apply_id: int) -> Chunk:
+        """Return the chunk of the next row. Rows that were sent in one application stay together and continue where they stopped."""
+        is_full = self._free_rows <= 0 and not apply_id
+        if self._chunk is None or is_full or apply_id != self._apply_id:
+            number = 1 if self._chunk is None else self._chunk.number + 1
             self._chunk = Chunk.objects.create(
                 job=self.work.job,
-                number=at,
-                step="made" if form else "check",
-                data={"apply_id": form, "resumed": True} if form else {},
+                number=number,
+                step="await_devices" if apply_id else "submit",
+                data={"apply_id": apply_id, "resumed": True} if apply_id else {},
                 state=Chunk.State.HELD,
             )
-            self._room, self._form = self._chunk_size, form
-        self._room -= 1
+            self._free_rows, self._apply_id = self._chunk_size, apply_id
+        self._free_rows -= 1
         return self._chunk
 
-    def finished(self, params: dict[str, Any], start: bool = False) -> Next:
-        """The end of the step: the draft is ready, or the further run begins."""
+    def finish(self, params: dict[str, Any], start: bool = False) -> StepResult:
+        """Return the result that ends the step: the draft is ready, or the retry starts."""
 
         def write(job: Job) -> None:
-            job.total, job.skipped = self.good, self.rows - self.good
+            job.total, job.skipped = self.valid_count, self.row_count - self.valid_count
             job.params = {
                 **job.params,
                 **params,
@@ -205,18 +212,18 @@ class _Loader:
             else:
                 job.state = Job.State.READY
 
-        return Next(done=True, write=write)
+        return StepResult(done=True, write=write)
 
 
-def _rejected(work: Work, problem: Unusable) -> Next:
+def _reject(work: Work, problem: UnusableFile) -> StepResult:
     def write(job: Job) -> None:
         Row.objects.filter(job=job).delete()
         job.chunks.exclude(pk=work.chunk.pk).delete()
         job.state = Job.State.REJECTED
         job.error = problem.sentence
-        job.params = {**job.params, "first_line": problem.columns}
+        job.params = {**job.params, "first_row": problem.columns}
         Event.objects.create(
-            job=job, level=Event.Level.ERROR, sentence=said(gettext_noop("The file cannot be used."))
+            job=job, level=Event.Level.ERROR, sentence=make_sentence(gettext_noop("The file cannot be used."))
         )
 
-    return Next(done=True, write=write)
+    return StepResult(done=True, write=write)

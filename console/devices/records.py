@@ -1,4 +1,4 @@
-"""What the platform says of devices, as records: dates aware, ids text, whatever form each operation writes them in."""
+"""Records of devices, read from responses of the platform: times are aware and IDs are text, whatever the operation writes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from console.cloud.errors import CloudError, explain
 
 STATUSES = ("ONLINE", "OFFLINE", "UNACTIVE", "DISABLE")
 ONLINE, OFFLINE, UNACTIVE, DISABLED = STATUSES
-# Times without a zone are of the platform's home region: each differs by 8 hours from its twin in UTC.
+# Times without a zone are in UTC+8: each differs by 8 hours from the same time in its UTC field.
 _BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as lists know it; what an operation does not tell is empty."""
+    """A device as lists return it. Fields that an operation does not return are empty."""
 
     product_key: str
     name: str
@@ -34,13 +34,13 @@ class Device:
 
     @property
     def key(self) -> str:
-        """Product key and name in one text, for selections: `split_key` takes it apart."""
+        """Product key and name in one text, for selections; `split_key` splits it."""
         return f"{self.product_key}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceDetail:
-    """A device as QueryDeviceDetail knows it."""
+    """A device as QueryDeviceDetail returns it."""
 
     device: Device
     product_name: str
@@ -54,13 +54,13 @@ class DeviceDetail:
 
     @property
     def disabled(self) -> bool:
-        """Whether it may not connect."""
+        """Whether the device is disabled and cannot connect."""
         return self.device.status == DISABLED
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFilter:
-    """What is looked for, at least a product, a text or a status. `field`: the text is of the "name" or the "nickname"."""
+    """The filters of a device list: at least a product, a text or a status. `field`: "name" or "nickname", which `text` is in."""
 
     product_key: str = ""
     text: str = ""
@@ -68,36 +68,40 @@ class DeviceFilter:
     status: str = ""
 
     def matches(self, device: Device) -> bool:
-        """Whether a device has the status, and the text in its name or nickname."""
+        """Return whether a device has the status, and the text in its name or nickname."""
         if self.status and device.status != self.status:
             return False
-        held = device.nickname if self.field == "nickname" else device.name
-        return self.text.casefold() in held.casefold()
+        value = device.nickname if self.field == "nickname" else device.name
+        return self.text.casefold() in value.casefold()
 
 
-class Reading(StrEnum):
-    """How a search was done: what its result can be trusted to hold."""
+class SearchMatch(StrEnum):
+    """How a search was done, and so which devices its result contains."""
 
     COMPLETE = "complete"  # every device that matches
-    BEGINNINGS = "beginnings"  # those whose name begins so, and no others
-    WHOLE = "whole"  # the one whose whole name it is
-    NEWEST = "newest"  # neither was found: of the newest devices, those that have it anywhere
+    PREFIX = "prefix"  # devices whose name starts with the text
+    EXACT = "exact"  # the device with exactly this name
+    NEWEST = "newest"  # neither was found: those of the newest devices whose name contains the text
 
 
 @dataclass(frozen=True, slots=True)
 class DevicePage:
-    """Part of a list. `total` counts what matches; `next_token` leads on where page numbers do not reach, `reach` devices."""
+    """A page of a list.
+
+    `total`: number of devices that match. `paging_limit`: number of devices that page numbers can reach. `next_token`: the
+    token of the next page, for pages beyond that limit.
+    """
 
     devices: Sequence[Device]
     total: int
     next_token: str = ""
     paging_limit: int | None = None
-    reading: Reading = Reading.COMPLETE
+    match: SearchMatch = SearchMatch.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
-    """What a device signs in with."""
+class DeviceCredentials:
+    """The credentials of a device."""
 
     product_key: str
     name: str
@@ -107,7 +111,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group that a device is in. The members of a dynamic one follow a rule and cannot be set."""
+    """A group of a device. The members of a dynamic group are set by its rule and cannot be edited."""
 
     id: str
     name: str
@@ -125,7 +129,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class ModuleVersion:
-    """What a module of a device last reported to run."""
+    """The last reported version of a module of a device."""
 
     module: str
     version: str
@@ -133,9 +137,9 @@ class ModuleVersion:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTask:
-    """An update of a device that has not ended."""
+    """A pending or running update of a device."""
 
-    job_id: str
+    batch_id: str
     task_id: str
     module: str
     source: str
@@ -146,43 +150,43 @@ class UpdateTask:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one device of several; `error` None means done."""
+    """The result of an action on one of several devices. `error` is None if it succeeded."""
 
     product_key: str
     name: str
     error: CloudError | None = None
 
     @property
-    def why(self) -> str:
-        """What went wrong, in plain English words to translate; "" when nothing did."""
+    def error_title(self) -> str:
+        """The title of the error in English, to be translated; "" without an error."""
         return explain(self.error).title if self.error else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search across all products found: devices of exactly that name or IotId, and those whose name begins so."""
+class SearchResult:
+    """The result of a search in all products: devices with exactly this name or IotId, and devices whose name starts with it."""
 
-    exact: Sequence[Device]
-    beginning: Sequence[Device]
+    exact_matches: Sequence[Device]
+    prefix_matches: Sequence[Device]
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Product key and name from `Device.key`; raises ValueError for what is none."""
+    """Return product key and name of a `Device.key`. Raises ValueError for any other text."""
     product_key, slash, name = key.partition("/")
     if not (product_key and slash and name):
         raise ValueError(f"not a device: {key!r}")
     return product_key, name
 
 
-def items(wrapper: Any, name: str) -> list[Mapping[str, Any]]:
-    """The list in `wrapper`, itself or under `name`: some operations wrap theirs, some do not."""
+def read_items(wrapper: Any, name: str) -> list[Mapping[str, Any]]:
+    """Return the list in `wrapper`, which is the list itself or has it under `name`: operations differ in this."""
     if isinstance(wrapper, Mapping):
         wrapper = wrapper.get(name)
     return list(wrapper or [])
 
 
-def listed(answer: Mapping[str, Any], name: str) -> list[Device]:
-    return [to_device(item) for item in items(answer.get("Data"), name)]
+def read_devices(response: Mapping[str, Any], name: str) -> list[Device]:
+    return [to_device(item) for item in read_items(response.get("Data"), name)]
 
 
 def to_device(item: Mapping[str, Any]) -> Device:
@@ -192,29 +196,29 @@ def to_device(item: Mapping[str, Any]) -> Device:
         iot_id=str(item.get("IotId") or ""),
         nickname=str(item.get("Nickname") or item.get("NickName") or ""),
         status=str(item.get("DeviceStatus") or item.get("Status") or ""),
-        created=_moment(item, "Create"),
-        modified=_moment(item, "Modified"),
-        activated=moment(item.get("ActiveTime")) or _moment(item, "Active"),
+        created=_event_time(item, "Create"),
+        modified=_event_time(item, "Modified"),
+        activated=parse_time(item.get("ActiveTime")) or _event_time(item, "Active"),
     )
 
 
-def to_detail(answer: Mapping[str, Any]) -> DeviceDetail:
-    data = answer.get("Data") or {}
+def to_detail(response: Mapping[str, Any]) -> DeviceDetail:
+    data = response.get("Data") or {}
     return DeviceDetail(
         device=to_device(data),
         product_name=str(data.get("ProductName") or ""),
-        gateway=integer(data.get("NodeType")) == 1,
+        gateway=parse_integer(data.get("NodeType")) == 1,
         firmware=str(data.get("FirmwareVersion") or ""),
         ip=str(data.get("IpAddress") or ""),
         region=str(data.get("Region") or ""),
-        online=_moment(data, "Online"),
+        online=_event_time(data, "Online"),
         owned=data.get("Owner") not in (False, "false"),
         has_secret=bool(data.get("DeviceSecret")),
     )
 
 
-def to_secrets(data: Mapping[str, Any]) -> Secrets:
-    return Secrets(
+def to_credentials(data: Mapping[str, Any]) -> DeviceCredentials:
+    return DeviceCredentials(
         product_key=str(data.get("ProductKey") or ""),
         name=str(data.get("DeviceName") or ""),
         secret=str(data.get("DeviceSecret") or ""),
@@ -231,9 +235,9 @@ def to_group(item: Mapping[str, Any]) -> Group:
     )
 
 
-def to_tags(answer: Mapping[str, Any]) -> list[Tag]:
+def to_tags(response: Mapping[str, Any]) -> list[Tag]:
     try:
-        props = json.loads(str(answer.get("Props") or "{}"))
+        props = json.loads(str(response.get("Props") or "{}"))
     except ValueError:
         props = {}
     if not isinstance(props, dict):
@@ -243,33 +247,33 @@ def to_tags(answer: Mapping[str, Any]) -> list[Tag]:
 
 def to_task(item: Mapping[str, Any]) -> UpdateTask:
     return UpdateTask(
-        job_id=str(item.get("JobId") or ""),
+        batch_id=str(item.get("JobId") or ""),
         task_id=str(item.get("TaskId") or ""),
         module=str(item.get("ModuleName") or ""),
         source=str(item.get("SrcVersion") or ""),
         target=str(item.get("DestVersion") or ""),
         status=str(item.get("TaskStatus") or ""),
-        modified=_moment(item, "Modified"),
+        modified=_event_time(item, "Modified"),
     )
 
 
-def integer(value: object) -> int:
+def parse_integer(value: object) -> int:
     try:
         return int(str(value))
     except ValueError:
         return 0
 
 
-def _moment(item: Mapping[str, Any], event: str) -> datetime | None:
-    """The moment of an event ("Create", "Online"): the field that says UTC, else the one that does not."""
-    return moment(item.get(f"Utc{event}")) or moment(item.get(f"Gmt{event}"))
+def _event_time(item: Mapping[str, Any], event: str) -> datetime | None:
+    """Return the time of an event ("Create", "Online"): from the UTC field, else from the Gmt field."""
+    return parse_time(item.get(f"Utc{event}")) or parse_time(item.get(f"Gmt{event}"))
 
 
-def moment(value: object) -> datetime | None:
-    """An aware moment from any of the forms the platform writes; None when there is none.
+def parse_time(value: object) -> datetime | None:
+    """Return an aware time from any format that the platform writes; None for an empty or invalid value.
 
     Milliseconds; `2019-02-20T02:16:09.000Z`; `Wed, 20-Feb-2019 02:16:09 GMT`; `2019-02-20 10:16:09` with or without a
-    fraction, which is the time in UTC+8.
+    fraction, which is in UTC+8.
     """
     text = str(value or "").strip()
     if not text:
@@ -279,7 +283,7 @@ def moment(value: object) -> datetime | None:
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         if text.endswith("GMT"):
             return parsedate_to_datetime(text).replace(tzinfo=UTC)
-        read = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
         return None
-    return read.replace(tzinfo=_BEIJING) if read.tzinfo is None else read
+    return time.replace(tzinfo=_BEIJING) if time.tzinfo is None else time

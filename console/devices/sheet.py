@@ -1,6 +1,6 @@
-"""A factory's list of devices: which columns it has, which rules its lines must keep, and making rows of it.
+"""A device list in a file: its columns, the rules for its rows, and how its rows are parsed.
 
-The rules are the platform's, from the catalogue (BatchCheckDeviceNames).
+The rules are those of the platform, from the catalogue (BatchCheckDeviceNames).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from console.cloud.catalogue import Parameter, operation
 from console.cloud.catalogue.check import width
 from console.jobs.kinds import Rule
-from console.jobs.tables import Known, Layout, Record, trim
+from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
 
 NAME, NICKNAME = "name", "nickname"
-KNOWN = (
-    Known(
+KNOWN_COLUMNS = (
+    KnownColumn(
         NAME,
         frozenset(
             {
@@ -38,7 +38,7 @@ KNOWN = (
             }
         ),
     ),
-    Known(
+    KnownColumn(
         NICKNAME,
         frozenset(
             {
@@ -57,33 +57,31 @@ KNOWN = (
         ),
     ),
 )
-_NAME, _NICKNAME, _LINE = _("Device name"), _("Nickname"), _("The line")
+_NAME, _NICKNAME, _ROW = _("Device name"), _("Nickname"), _("Row")
 COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME}
-# The rules a line can break.
+# The rules that a row can break.
 RULES = {
     "name_missing": Rule(_NAME, _("The device name is missing.")),
-    "name_length": Rule(_NAME, _("A device name must have 4 to 32 characters.")),
+    "name_length": Rule(_NAME, _("The device name must have 4 to 32 characters.")),
     "name_chars": Rule(
         _NAME,
-        _(
-            "A device name may contain only English letters, digits, hyphens, underscores, periods, at signs and colons."
-        ),
+        _("The device name can contain only English letters, digits and - _ @ . :"),
     ),
     "name_number": Rule(
-        _NAME, _("A spreadsheet has shortened this number. Make the column text there, and export it again.")
+        _NAME, _("A spreadsheet shortened this number. Format the column as text and export it again.")
     ),
-    "duplicate": Rule(_NAME, _("The same device name stands further up.")),
+    "duplicate": Rule(_NAME, _("Duplicate device name.")),
     "nickname_length": Rule(
-        _NICKNAME, _("A nickname must have 4 to 64 characters, a Chinese one counting as two.")
+        _NICKNAME, _("The nickname must have 4 to 64 characters. A Chinese character counts as two.")
     ),
-    "nickname_chars": Rule(_NICKNAME, _("A nickname may contain only letters, digits and underscores.")),
-    "ragged": Rule(_LINE, _("The line has more cells than the header.")),
-    "quotes": Rule(_LINE, _("The quotation marks do not pair.")),
+    "nickname_chars": Rule(_NICKNAME, _("The nickname can contain only letters, digits and underscores.")),
+    "ragged": Rule(_ROW, _("The row has more cells than the header.")),
+    "quotes": Rule(_ROW, _("The quotation marks are not paired.")),
 }
 _EXAMPLES = 5
-_STORED = 200  # characters of a value that are kept
-_MENDED = 2000  # of a cell of a line that somebody is to mend
-_SHORTENED = re.compile(r"[0-9][.,][0-9]+[eE]\+?[0-9]+")
+_MAX_STORED_VALUE = 200  # characters of a value that are stored
+_MAX_STORED_CELL = 2000  # characters of a cell that a user has to correct
+_SHORTENED_NUMBER = re.compile(r"[0-9][.,][0-9]+[eE]\+?[0-9]+")
 
 
 @cache
@@ -96,8 +94,8 @@ def _pattern(member: str) -> re.Pattern[str]:
     return re.compile(_parameter(member).pattern or ".*", re.DOTALL)
 
 
-def _check(member: str, value: str, rule: str) -> str:
-    """The rule that `value` breaks, or ""."""
+def _check_value(member: str, value: str, rule: str) -> str:
+    """Return the rule that `value` breaks, or ""."""
     parameter = _parameter(member)
     if not _pattern(member).fullmatch(value):
         return f"{rule}_chars"
@@ -107,30 +105,30 @@ def _check(member: str, value: str, rule: str) -> str:
     return ""
 
 
-def name_problem(value: str) -> str:
-    """The rule that a device name breaks, or ""."""
+def check_name(value: str) -> str:
+    """Return the rule that a device name breaks, or ""."""
     if not value:
         return "name_missing"
-    if _SHORTENED.fullmatch(value):
+    if _SHORTENED_NUMBER.fullmatch(value):
         return "name_number"
-    return _check("DeviceName", value, "name")
+    return _check_value("DeviceName", value, "name")
 
 
-def nickname_problem(value: str) -> str:
-    """The rule that a nickname breaks, or ""; it may be empty."""
-    return _check("DeviceNickname", value, "nickname") if value else ""
+def check_nickname(value: str) -> str:
+    """Return the rule that a nickname breaks, or ""; it may be empty."""
+    return _check_value("DeviceNickname", value, "nickname") if value else ""
 
 
-def is_name(value: str) -> bool:
-    """Whether a device could be called so."""
-    return not name_problem(value)
+def is_valid_name(value: str) -> bool:
+    """Return whether a text is a valid device name."""
+    return not check_name(value)
 
 
 @dataclass(slots=True)
-class Line:
-    """What is read from a line. `findings`: (rule, value, other); with any, the line is left out.
+class ParsedRow:
+    """A parsed row. `findings`: (rule, value, other) of each broken rule; a row with findings is skipped.
 
-    `form`: the ApplyId that an earlier job sent it with and never learned the outcome of; 0 for none.
+    `apply_id`: the application with which an earlier job sent the row without learning the outcome; 0 for none.
     """
 
     number: int
@@ -140,84 +138,92 @@ class Line:
     cells: list[str] = field(default_factory=list)
     raw: str = ""
     findings: list[tuple[str, str, str]] = field(default_factory=list)
-    form: int = 0
+    apply_id: int = 0
 
 
-def clean(text: str, most: int = _STORED) -> str:
-    """A cell as the database can hold it: no NUL (PostgreSQL refuses it), not endless."""
+def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
+    """Return a text that the database can store: without NUL (PostgreSQL rejects it), at most `most` characters."""
     return text.replace("\x00", "\ufffd")[:most]
 
 
-def original(line: Line) -> dict[str, Any]:
-    """What is kept of a line that is left out: what is wrong, and its cells (or its text), to be mended and sent again."""
-    kept: dict[str, Any] = {"findings": line.findings, "cells": [clean(cell, _MENDED) for cell in line.cells]}
-    return kept | {"raw": clean(line.raw, _MENDED)} if line.raw else kept
+def original_values(row: ParsedRow) -> dict[str, Any]:
+    """Return what is stored of a skipped row: its findings, and its cells or raw text for a corrected upload."""
+    values: dict[str, Any] = {
+        "findings": row.findings,
+        "cells": [clean_text(cell, _MAX_STORED_CELL) for cell in row.cells],
+    }
+    return values | {"raw": clean_text(row.raw, _MAX_STORED_CELL)} if row.raw else values
 
 
-def lines(found: Iterator[Record], layout: Layout, with_tags: bool) -> Iterator[Line | None]:
-    """What the table's lines say; None for a blank one."""
+def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> Iterator[ParsedRow | None]:
+    """Yield the parsed rows of a table; None for an empty row."""
     name_at, nickname_at = layout.columns[NAME], layout.columns.get(NICKNAME)
     tags_at = layout.tags if with_tags else {}
-    for record in found:
+    for record in records:
         if record.problem:
-            span = "" if record.last_line <= record.line else str(record.last_line)
-            yield Line(record.line, raw=record.raw, findings=[(record.problem, "", span)])
+            span = "" if record.last_row <= record.row else str(record.last_row)
+            yield ParsedRow(record.row, raw=record.raw, findings=[(record.problem, "", span)])
             continue
-        if record.blank:
+        if record.is_blank:
             yield None
             continue
         cells = record.cells
-        line = Line(record.line)
-        line.name = trim(cells[name_at]) if name_at < len(cells) else ""
+        row = ParsedRow(record.row)
+        row.name = trim_cell(cells[name_at]) if name_at < len(cells) else ""
         if nickname_at is not None and nickname_at < len(cells):
-            line.nickname = trim(cells[nickname_at])
-        line.tags = {
-            key: value for key, at in tags_at.items() if at < len(cells) and (value := trim(cells[at]))
+            row.nickname = trim_cell(cells[nickname_at])
+        row.tags = {
+            key: value for key, at in tags_at.items() if at < len(cells) and (value := trim_cell(cells[at]))
         }
-        if layout.width and any(map(trim, cells[layout.width :])):
-            line.findings.append(("ragged", str(len(cells)), str(layout.width)))
+        if layout.width and any(map(trim_cell, cells[layout.width :])):
+            row.findings.append(("ragged", str(len(cells)), str(layout.width)))
         for problem, value in (
-            (name_problem(line.name), line.name),
-            (nickname_problem(line.nickname), line.nickname),
+            (check_name(row.name), row.name),
+            (check_nickname(row.nickname), row.nickname),
         ):
             if problem:
-                line.findings.append((problem, clean(value), ""))
-        line.cells = cells
-        yield line
+                row.findings.append((problem, clean_text(value), ""))
+        row.cells = cells
+        yield row
 
 
 class Findings:
-    """Findings by rule: how many, and the first few."""
+    """Findings by rule: their number and the first examples."""
 
     def __init__(self) -> None:
         self._rules: dict[str, dict[str, Any]] = {}
 
-    def add(self, line: Line) -> None:
-        """Count a line's findings."""
-        for rule, value, other in line.findings:
-            known = self._rules.setdefault(rule, {"count": 0, "examples": []})
-            known["count"] += 1
-            if len(known["examples"]) < _EXAMPLES:
-                known["examples"].append([line.number, value, other])
+    def add(self, row: ParsedRow) -> None:
+        """Count the findings of a row."""
+        for rule, value, other in row.findings:
+            entry = self._rules.setdefault(rule, {"count": 0, "examples": []})
+            entry["count"] += 1
+            if len(entry["examples"]) < _EXAMPLES:
+                entry["examples"].append([row.number, value, other])
 
     def as_dict(self) -> dict[str, Any]:
-        """As a job keeps them."""
+        """Return the findings as a job stores them."""
         return self._rules
 
 
-def mark_duplicates(batch: Sequence[Line], first_line_of: Callable[[list[str]], dict[str, int]]) -> None:
-    """Find lines whose name a good line further up has; `first_line_of` tells of the lines before this batch."""
-    good = [line for line in batch if not line.findings]
-    seen = first_line_of([line.name for line in good])
-    for line in good:
-        first = seen.setdefault(line.name, line.number)
-        if first != line.number:
-            line.findings.append(("duplicate", line.name, str(first)))
+def mark_duplicates(
+    batch: Sequence[ParsedRow], find_first_rows: Callable[[list[str]], dict[str, int]]
+) -> None:
+    """Add a finding to rows whose name an earlier valid row has.
+
+    `find_first_rows` returns, for names, the numbers of the rows with them before this batch.
+    """
+    valid_rows = [row for row in batch if not row.findings]
+    seen = find_first_rows([row.name for row in valid_rows])
+    for row in valid_rows:
+        first = seen.setdefault(row.name, row.number)
+        if first != row.number:
+            row.findings.append(("duplicate", row.name, str(first)))
 
 
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 
 
-def random_name(prefix: str) -> str:
-    """A device name that nobody has: 16 random characters after the prefix."""
+def generate_name(prefix: str) -> str:
+    """Return a unique device name: the prefix and 16 random characters."""
     return prefix + "".join(secrets.choice(_LETTERS) for _ in range(16))

@@ -1,7 +1,7 @@
-"""The statements of QueryDeviceBySQL: what can be looked for, and the limits it has.
+"""The statements of QueryDeviceBySQL: what they can search for, and their limits.
 
-The rules are that operation's: LIKE finds beginnings of at least 4 characters, without certain signs; a statement has at most
-400 characters and five conditions; it pages 50 rows at a time and no deeper than 10,000.
+The rules are those of the operation: LIKE finds prefixes of at least 4 characters without certain characters; a statement has
+at most 400 characters and five conditions; a page has up to 50 rows, and pages reach the first 10,000 rows.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import re
 from dataclasses import dataclass
 
 PAGE = 50
-REACH = 10_000
-PREFIX_LENGTH = 4
+MAX_ROWS = 10_000
+MIN_PREFIX_LENGTH = 4
 _NOT_IN_PREFIX = frozenset("\\/&+-!():~{}*?")
-# What a name, nickname, key or id can consist of; nothing here can end the quoted text of a statement.
+# The characters of a name, nickname, key or ID. None of them can end the quoted text of a statement.
 _SELECT, _WHERE = "SELECT", "FROM device WHERE"
 _SAFE = re.compile(r"[\w.:@-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The conditions of a statement. `field` is "name" or "nickname"; an empty value leaves its condition out.
+    """The conditions of a statement. `field` is "name" or "nickname"; an empty value adds no condition.
 
-    `exact` looks for the whole text even where its beginning could be looked for. `within` is a condition that goes first.
+    `exact`: search for the full text even if a prefix search is possible. `within`: a condition that comes first.
     """
 
     product_key: str = ""
@@ -33,51 +33,51 @@ class Where:
     within: str = ""
 
     @property
-    def whole(self) -> bool:
-        """Whether only a device with exactly this text is found."""
-        return self.exact or not can_begin(self.text)
+    def is_exact(self) -> bool:
+        """Whether the statement only finds devices with exactly this text."""
+        return self.exact or not is_prefix(self.text)
 
     def clause(self) -> str:
-        """The conditions joined by AND. Raises ValueError for a value that no device can have."""
+        """Return the conditions joined by AND. Raises ValueError for a value that no device can have."""
         conditions = [self.within] if self.within else []
         if self.product_key:
-            conditions.append(f'product_key = "{_safe(self.product_key)}"')
+            conditions.append(f'product_key = "{_check_value(self.product_key)}"')
         if self.text:
             field = "nickname" if self.field == "nickname" else "name"
-            text = _safe(self.text)
-            conditions.append(f'{field} = "{text}"' if self.whole else f'{field} LIKE "{text}%"')
+            text = _check_value(self.text)
+            conditions.append(f'{field} = "{text}"' if self.is_exact else f'{field} LIKE "{text}%"')
         if self.status:
-            conditions.append(f'status = "{_safe(self.status)}"')
+            conditions.append(f'status = "{_check_value(self.status)}"')
         return " AND ".join(conditions)
 
     def rows(self, offset: int, count: int) -> str:
-        """The statement for `count` rows from `offset`, the oldest device first."""
+        """Return the statement for `count` rows from `offset`, oldest device first."""
         return f"{_SELECT} * {_WHERE} {self.clause()} ORDER BY gmt_create LIMIT {offset},{count}"
 
-    def counting(self) -> str:
-        """The statement that counts the rows."""
+    def count_statement(self) -> str:
+        """Return the statement that counts the rows."""
         return f"{_SELECT} count(*) {_WHERE} {self.clause()}"
 
 
-def named_or_id(text: str, within: str = "") -> str:
-    """The statement for the devices of exactly this name, in any product, or of this IotId; `within` a condition, if given."""
-    text = _safe(text)
-    both = f"{within} AND " if within else ""
-    where = f'{both}name = "{text}" OR {both}iot_id = "{text}"'
+def exact_statement(text: str, within: str = "") -> str:
+    """Return the statement for devices with exactly this name or IotId, in any product. `within`: one more condition."""
+    text = _check_value(text)
+    condition = f"{within} AND " if within else ""
+    where = f'{condition}name = "{text}" OR {condition}iot_id = "{text}"'
     return f"{_SELECT} * {_WHERE} {where} ORDER BY gmt_create LIMIT 0,{PAGE}"
 
 
-def searchable(text: str) -> bool:
-    """Whether a device could be called so."""
+def is_searchable(text: str) -> bool:
+    """Return whether a device can have this text as name, nickname, key or ID."""
     return _SAFE.fullmatch(text) is not None
 
 
-def can_begin(text: str) -> bool:
-    """Whether the platform can look for what begins so."""
-    return len(text) >= PREFIX_LENGTH and not _NOT_IN_PREFIX & set(text)
+def is_prefix(text: str) -> bool:
+    """Return whether the platform can search for this text as a prefix."""
+    return len(text) >= MIN_PREFIX_LENGTH and not _NOT_IN_PREFIX & set(text)
 
 
-def _safe(text: str) -> str:
-    if not searchable(text):
+def _check_value(text: str) -> str:
+    if not is_searchable(text):
         raise ValueError(f"not a value to search for: {text!r}")
     return text

@@ -1,4 +1,4 @@
-"""The list of devices, declared once for the page and the export."""
+"""The tables of devices, declared once for pages and exports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ACTIONS = [_action(name) for name in ACTIONS]
 
 
 def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Device]:
-    """The table of devices; `products` names those whose keys are known. Of one product, the product is not repeated."""
+    """Return the table of devices. `products`: product key → name. With `one_product`, the product column is hidden."""
     product: Callable[[Device], str] = lambda device: products.get(device.product_key, device.product_key)  # noqa: E731
     columns: list[Column[Device]] = [
         Column(
@@ -60,7 +60,7 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
         Column("product_key", _("Product key"), kind="code", hidden=True, narrow=False),
         Column("iot_id", _("IoT ID"), kind="code", hidden=True, copy=True, narrow=False),
         Column("created", _("Created"), kind="when"),
-        Column("modified", _("Changed"), kind="when", hidden=True, narrow=False),
+        Column("modified", _("Modified"), kind="when", hidden=True, narrow=False),
     ]
     return Table(
         id="devices",
@@ -73,8 +73,8 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
     )
 
 
-def product_table(counted: bool = True) -> Table[Product]:
-    """The products to choose from: each leads to its devices, or without `counted` to the product itself."""
+def product_table(linked_to_devices: bool = True) -> Table[Product]:
+    """Return the table of products. Rows link to the devices of the product, or without `linked_to_devices` to the product itself."""
     columns: list[Column[Product]] = [
         Column(
             "name",
@@ -82,7 +82,7 @@ def product_table(counted: bool = True) -> Table[Product]:
             primary=True,
             link=lambda request, product: (
                 f"{curl(request, 'devices:list')}?product={product.key}"
-                if counted
+                if linked_to_devices
                 else curl(request, "products:detail", product.key)
             ),
         ),
@@ -113,7 +113,7 @@ GROUPS: Table[Group] = Table(
             link=lambda request, group: curl(request, "groups:detail", group.id),
         ),
         Column("description", _("Description")),
-        Column("kind", _("Members"), value=lambda group: _("By a rule") if group.dynamic else _("Chosen")),
+        Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
     ],
 )
 EDITABLE_GROUPS = replace(GROUPS, row_template="devices/_group_actions.html")
@@ -126,17 +126,17 @@ MODULES: Table[ModuleVersion] = Table(
 
 UPDATES: Table[UpdateTask] = Table(
     id="updates",
-    caption=_("Updates under way"),
+    caption=_("Active updates"),
     columns=[
         Column(
             "module",
             _("Module"),
             primary=True,
-            link=lambda request, task: curl(request, "ota:job", task.job_id),
+            link=lambda request, task: curl(request, "ota:job", task.batch_id),
         ),
         Column("source", pgettext_lazy("version", "From"), kind="code"),
         Column("target", pgettext_lazy("version", "To"), kind="code"),
         Column("status", _("Status"), kind="status", status="ota_task"),
-        Column("modified", _("Changed"), kind="ago"),
+        Column("modified", _("Modified"), kind="ago"),
     ],
 )

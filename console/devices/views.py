@@ -1,4 +1,4 @@
-"""Pages of many devices: the list, its export, search, what is done to several, and registering one."""
+"""The pages of devices: the list, its export, search, bulk actions, and registering one device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from console.connections.gateway import Gateway, OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.devices import api, forms, sql
-from console.devices.records import Device, DeviceFilter, DevicePage, Secrets, split_key
+from console.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage, split_key
 from console.devices.tables import LABELS, device_table, product_table
 from console.products import api as products_api
 from console.ui.format import number
@@ -30,10 +30,10 @@ from console.ui.links import curl, with_query
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.tables import Empty, Selection, Table
 
-MANY = api.PAGE
-"""Devices that one bulk action takes."""
-SHOWN = 6
-"""Names of them that the question shows."""
+MAX_BULK_DEVICES = api.PAGE_SIZE
+"""Maximum number of devices of one bulk action."""
+SHOWN_NAMES = 6
+"""Number of device names that the confirmation shows."""
 
 
 # -- the list ----------------------------------------------------------------------------------------------------------
@@ -41,9 +41,9 @@ SHOWN = 6
 
 @require_GET
 def device_list(request: CloudRequest) -> HttpResponseBase:
-    """The devices of a product, or those found in all of them; with nothing to look for, the products to choose from.
+    """List the devices of a product or of a search; without filters, list the products to choose from.
 
-    `?part=1` answers htmx the rows alone, for the pages of other rooms.
+    With `?part=1`, the response for htmx contains only the table, for pages of other areas.
     """
     products: list[products_api.Product] = []
     error: CloudError | None = None
@@ -52,42 +52,49 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     except CloudError as raised:
         error = raised
     filters = forms.DeviceFilters(request, products)
-    wanted = filters.wanted()
-    known = {product.key: product for product in products}
-    of_product = known.get(wanted.product_key)
+    device_filter = filters.device_filter()
+    products_by_key = {product.key: product for product in products}
+    product = products_by_key.get(device_filter.product_key)
     table = device_table(
-        {key: product.name for key, product in known.items()}, one_product=bool(wanted.product_key)
+        {key: product.name for key, product in products_by_key.items()},
+        one_product=bool(device_filter.product_key),
     )
-    asked = bool(wanted.product_key or wanted.text or wanted.status)
+    has_filters = bool(device_filter.product_key or device_filter.text or device_filter.status)
     context: dict[str, Any] = {
         "filters": filters,
         "products": products,
-        "product": of_product,
-        "product_key": wanted.product_key,
-        "asked": asked,
+        "product": product,
+        "product_key": device_filter.product_key,
+        "has_filters": has_filters,
         "may_register": request.gateway.allows("RegisterDevice"),
         "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
     }
     limits = request.gateway.limits
-    if limits is not None and asked and not wanted.product_key and not context["bad_text"]:
+    if limits is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
         context["bad_text"] = _(
-            "Your access here is limited to %(limits)s. Choose a product to search in."
+            "Your access scope is limited to %(limits)s. Choose a product to search in."
         ) % {"limits": limits.summary}
-    if not asked and not context["bad_text"] and error is None:
+    if not has_filters and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)
-    total = of_product.devices if of_product else None
+    total = product.devices if product else None
     if request.GET.get("format") == "csv":
-        return _export(request, table, wanted, total)
+        return _export(request, table, device_filter, total)
     found = DevicePage([], 0)
     page: Page | TokenPage = Page(1, page_size(request), 0)
     if error is None and not context["bad_text"]:
         try:
-            found, page = _found(request, wanted, total)
+            found, page = _find_page(request, device_filter, total)
         except CloudError as raised:
             error = raised
-    bound = table.bind(request, found.devices, page=page, empty=_nothing(request, wanted))
-    context |= {"table": bound, "error": error, "found": found, "looked_at": api.NEWEST, "existing": total}
+    bound = table.bind(request, found.devices, page=page, empty=_empty_text(request, device_filter))
+    context |= {
+        "table": bound,
+        "error": error,
+        "found": found,
+        "scanned": api.NEWEST_SCAN_LIMIT,
+        "existing": total,
+    }
     template = "devices/list.html"
     if request.htmx:
         template = "devices/_part.html" if "part" in request.GET else "devices/_list.html"
@@ -95,45 +102,45 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     return render(request, template, context, status=status)
 
 
-def _found(
-    request: CloudRequest, wanted: DeviceFilter, total: int | None
+def _find_page(
+    request: CloudRequest, device_filter: DeviceFilter, total: int | None
 ) -> tuple[DevicePage, Page | TokenPage]:
-    """What the address asks for and where in the list it is: by number, and past the reach of numbers by token."""
+    """Return the devices of the requested page and its position: a page number, or a token beyond the limit of numbers."""
     size = page_size(request)
     token = page_token(request)
     number_text, _dot, cloud_token = token.partition(".")
     by_token = bool(cloud_token) and number_text.isascii() and number_text.isdigit()
-    here = int(number_text[:9]) if by_token else page_number(request)
+    number = int(number_text[:9]) if by_token else page_number(request)
     if not by_token:
-        here = min(here, api.NUMBERED // size)
+        number = min(number, api.PAGING_LIMIT // size)
     found = api.list_devices(
         request.gateway,
-        wanted,
-        page=here,
+        device_filter,
+        page=number,
         size=size,
         token=cloud_token if by_token else "",
         known_total=total,
     )
     last = found.paging_limit // size if found.paging_limit else None
-    leads_on = found.next_token and last is not None and here >= last
-    if not by_token and not leads_on:
-        return found, Page(here, size, found.total, last=last)
-    # Here the address must not hold a number any more, or "first" would lead back to it.
+    needs_token = found.next_token and last is not None and number >= last
+    if not by_token and not needs_token:
+        return found, Page(number, size, found.total, last=last)
+    # Remove the page number from the URL: otherwise the link to the first page would lead back to it.
     query = request.GET.copy()
     query.pop("page", None)
     request.GET = query  # type: ignore[assignment]
-    following = f"{here + 1}.{found.next_token}" if found.next_token else None
+    following = f"{number + 1}.{found.next_token}" if found.next_token else None
     return found, TokenPage(size, len(found.devices), token or "1", following, found.total)
 
 
-def _nothing(request: CloudRequest, wanted: DeviceFilter) -> Empty:
+def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:
     may = request.gateway.allows("RegisterDevice")
     return Empty(
         title=gettext_lazy("No devices yet"),
-        text=gettext_lazy("Register one, or many at once from a CSV file."),
+        text=gettext_lazy("Register one device, or many devices from a CSV file."),
         icon="cpu",
-        url=f"{curl(request, 'devices:create')}?{_query(product=wanted.product_key)}" if may else "",
-        action=gettext_lazy("Register a device"),
+        url=f"{curl(request, 'devices:create')}?{_query(product=device_filter.product_key)}" if may else "",
+        action=gettext_lazy("Register device"),
     )
 
 
@@ -147,9 +154,9 @@ def _query(**values: str) -> str:
 
 
 def _export(
-    request: CloudRequest, table: Table[Device], wanted: DeviceFilter, total: int | None
+    request: CloudRequest, table: Table[Device], device_filter: DeviceFilter, total: int | None
 ) -> HttpResponseBase:
-    """All that match as CSV, page by page as the browser takes it. People's clicks go before it."""
+    """Return all devices that match as CSV, read page by page in the background lane, behind interactive calls."""
     gateway = Gateway(
         actor=request.gateway.actor,
         membership=request.gateway.membership,
@@ -157,16 +164,14 @@ def _export(
         lane=Lane.BACKGROUND,
         origin=request.gateway.origin,
     )
-    name = f"devices-{wanted.product_key}.csv" if wanted.product_key else "devices.csv"
+    name = f"devices-{device_filter.product_key}.csv" if device_filter.product_key else "devices.csv"
     try:
-        return table.csv_response(api.every_device(gateway, wanted, known_total=total), name)
-    except api.TooManyError as refused:
+        return table.csv_response(api.iter_devices(gateway, device_filter, known_total=total), name)
+    except api.TooManyDevices as error:
         messages.warning(
             request,
-            _(
-                "%(count)s devices match, and the platform hands out at most %(most)s of a search. Narrow it down."
-            )
-            % {"count": number(refused.count), "most": number(sql.REACH)},
+            _("%(count)s devices match. The platform returns at most %(most)s. Narrow the search.")
+            % {"count": number(error.count), "most": number(sql.MAX_ROWS)},
         )
         return redirect(with_query(request, format=None))
 
@@ -176,26 +181,32 @@ def _export(
 
 @require_GET
 def search(request: CloudRequest) -> HttpResponse:
-    """The search box of every page: a device of exactly that name or IotId is opened, else what begins so is listed."""
+    """Handle the search box: open the device with exactly this name or IotId, else list devices whose name starts with it."""
     text = request.GET.get("q", "").strip()[:128]
-    context: dict[str, Any] = {"q": text, "searchable": sql.searchable(text), "prefix": sql.can_begin(text)}
+    context: dict[str, Any] = {
+        "q": text,
+        "is_searchable": sql.is_searchable(text),
+        "is_prefix": sql.is_prefix(text),
+    }
     if not text:
         return render(request, "devices/search.html", context)
     products = products_api.choices(request.gateway)
     named = products_api.ProductFilter(text=text)
-    context["products"] = product_table(counted=False).bind(request, filter(named.matches, products))
-    if context["searchable"]:
+    context["products"] = product_table(linked_to_devices=False).bind(
+        request, filter(named.matches, products)
+    )
+    if context["is_searchable"]:
         try:
             found = api.search(request.gateway, text)
-        except OutOfScope as refused:
-            context["refused"] = str(refused)
+        except OutOfScope as error:
+            context["refused"] = str(error)
             return render(request, "devices/search.html", context)
-        if len(found.exact) == 1:
-            device = found.exact[0]
+        if len(found.exact_matches) == 1:
+            device = found.exact_matches[0]
             return redirect(curl(request, "devices:detail", device.product_key, device.name))
         table = device_table({product.key: product.name for product in products}, one_product=False)
-        context["table"] = table.bind(request, [*found.exact, *found.beginning])
-        context["more"] = len(found.beginning) >= api.PAGE
+        context["table"] = table.bind(request, [*found.exact_matches, *found.prefix_matches])
+        context["more"] = len(found.prefix_matches) >= api.PAGE_SIZE
     return render(request, "devices/search.html", context)
 
 
@@ -204,7 +215,7 @@ def search(request: CloudRequest) -> HttpResponse:
 
 @require_POST
 def many(request: CloudRequest, action: str) -> HttpResponse:
-    """Enable, disable or delete the ticked devices: first the question, then, once confirmed, what became of each."""
+    """Enable, disable or delete the selected devices: show a confirmation first, then the result for each device."""
     if action not in api.ACTIONS:
         raise Http404
     request.gateway.require(api.ACTIONS[action])
@@ -219,51 +230,53 @@ def many(request: CloudRequest, action: str) -> HttpResponse:
         "query": request.POST.get("query", ""),
         "back": back,
         "keys": keys,
-        "first": [key.partition("/")[2] for key in keys[:SHOWN]],
-        "others": max(0, len(keys) - SHOWN),
+        "first": [key.partition("/")[2] for key in keys[:SHOWN_NAMES]],
+        "others": max(0, len(keys) - SHOWN_NAMES),
         "title": _title(action, len(keys)),
     }
-    if not 0 < len(keys) <= MANY:
-        context["refused"] = _(
-            "This can be done to 1 to %(most)d devices at a time. Tick them on a page of the list."
-        ) % {"most": MANY}
+    if not 0 < len(keys) <= MAX_BULK_DEVICES:
+        context["refused"] = _("Select 1 to %(most)d devices on one page.") % {"most": MAX_BULK_DEVICES}
         return render(request, "devices/many.html", context, status=422)
     context["needs_approval"] = action == "delete" and needs_approval(
-        request.gateway, api.ACTIONS[action], *[api.params_of(*split_key(key)) for key in keys]
+        request.gateway, api.ACTIONS[action], *[api.device_params(*split_key(key)) for key in keys]
     )
-    sent = request.POST.get("confirmed") == "1"
+    is_confirmed = request.POST.get("confirmed") == "1"
     expected = split_key(keys[0])[1] if len(keys) == 1 else str(len(keys))
     label = _("Device name") if len(keys) == 1 else _("Number of devices")
-    form = ConfirmForm(expected, request.POST if sent else None, label=label) if action == "delete" else None
-    if not sent or (form is not None and not form.is_valid()):
+    form = (
+        ConfirmForm(expected, request.POST if is_confirmed else None, label=label)
+        if action == "delete"
+        else None
+    )
+    if not is_confirmed or (form is not None and not form.is_valid()):
         context["form"] = form
-        return render(request, "devices/many.html", context, status=422 if sent else 200)
-    outcomes = api.act_on(request.gateway, action, [split_key(key) for key in keys])
+        return render(request, "devices/many.html", context, status=422 if is_confirmed else 200)
+    outcomes = api.apply_action(request.gateway, action, [split_key(key) for key in keys])
     failed = sum(outcome.error is not None for outcome in outcomes)
-    context |= {"outcomes": outcomes, "failed": failed, "done": len(outcomes) - failed}
+    context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
     response = render(request, "devices/many.html", context)
-    response["HX-Trigger"] = "devices-changed"  # the list under the dialog asks again
+    response["HX-Trigger"] = "devices-changed"  # the list under the dialog reloads
     return response
 
 
 def _selected(request: CloudRequest, selection: Selection) -> list[str]:
-    """The keys of the ticked devices; of "all that match", those of a page, and one more key when there are more."""
+    """Return the keys of the selected devices; for "all that match", one page, plus an empty key if there are more."""
     if not selection.all_matching:
         return [key for key in selection.keys if _is_key(key)]
     values = selection.query
-    wanted = DeviceFilter(
+    device_filter = DeviceFilter(
         product_key=values.get("product", ""),
         text=values.get("q", ""),
         field=values.get("field", "") or "name",
         status=values.get("status", ""),
     )
-    if not (wanted.product_key or wanted.text or wanted.status) or (
-        wanted.text and not sql.searchable(wanted.text)
+    if not (device_filter.product_key or device_filter.text or device_filter.status) or (
+        device_filter.text and not sql.is_searchable(device_filter.text)
     ):
         return []
-    found = api.list_devices(request.gateway, wanted, size=MANY, fresh=True)
+    found = api.list_devices(request.gateway, device_filter, size=MAX_BULK_DEVICES, fresh=True)
     keys = [device.key for device in found.devices]
-    return keys if found.total <= MANY else [*keys, ""]
+    return keys if found.total <= MAX_BULK_DEVICES else [*keys, ""]
 
 
 def _is_key(key: str) -> bool:
@@ -289,10 +302,10 @@ def _title(action: str, count: int) -> str:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def create(request: CloudRequest) -> HttpResponse:
-    """Register one device. The answer shows what it signs in with, to those who may see it: once, and only there."""
+    """Register one device. Only this response shows its credentials, once, to users who may see them."""
     request.gateway.require("RegisterDevice")
     chosen = request.POST.get("product_key", "") or request.GET.get("product", "")
-    chosen = chosen if sql.searchable(chosen) else ""
+    chosen = chosen if sql.is_searchable(chosen) else ""
     products = products_api.choices(request.gateway)
     error = None
     if request.method == "GET":
@@ -302,22 +315,22 @@ def create(request: CloudRequest) -> HttpResponse:
     form = forms.RegisterForm(products, request.POST, chosen=chosen)
     if form.is_valid():
         values = form.cleaned_data
-        made: Secrets | None = None
+        credentials: DeviceCredentials | None = None
 
-        def make() -> str:
-            nonlocal made
-            made = api.register_device(
+        def register() -> str:
+            nonlocal credentials
+            credentials = api.register_device(
                 request.gateway,
                 values["product_key"],
                 name=values["device_name"],
                 nickname=values["nickname"],
             )
-            return f"{made.product_key}/{made.name}"
+            return f"{credentials.product_key}/{credentials.name}"
 
         try:
-            submit_once(request, values["token"] or new_token(), make)
+            submit_once(request, values["token"] or new_token(), register)
         except AlreadySubmitted as earlier:
-            return _registered_before(request, earlier.result)
+            return _already_registered(request, earlier.result)
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
             if is_outcome_unknown(raised):
@@ -325,17 +338,21 @@ def create(request: CloudRequest) -> HttpResponse:
                 form.data["token"] = new_token()
         else:
             return render(
-                request, "devices/create.html", {"made": made, "reveals": bool(made and made.secret)}
+                request,
+                "devices/create.html",
+                {"credentials": credentials, "reveals": bool(credentials and credentials.secret)},
             )
     return render(request, "devices/create.html", {"form": form, "error": error}, status=422)
 
 
-def _registered_before(request: CloudRequest, made: str) -> HttpResponse:
-    if made:
-        messages.info(request, _("This form was sent already: here is the device that it registered."))
-        return redirect(curl(request, "devices:detail", *split_key(made)))
+def _already_registered(request: CloudRequest, device_key: str) -> HttpResponse:
+    if device_key:
+        messages.info(request, _("This form was already submitted. This is the device that it registered."))
+        return redirect(curl(request, "devices:detail", *split_key(device_key)))
     messages.warning(
         request,
-        _("This form was sent already and has not been answered yet. Look for the device here in a moment."),
+        _(
+            "This form was already submitted and is still being processed. The device appears in this list soon."
+        ),
     )
     return redirect(curl(request, "devices:list"))

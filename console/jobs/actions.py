@@ -1,4 +1,4 @@
-"""What people do with jobs: make a draft, start it, cancel, run again, discard. Each checks who may, and is safe to repeat."""
+"""What users do with jobs: create a draft, start it, cancel, retry, discard. Each action is safe to repeat."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from console.access.models import User
 from console.access.reauthentication import ReauthenticationNeeded
 from console.connections.gateway import Gateway
 from console.jobs import engine, files, kinds
-from console.jobs.models import Chunk, Event, Job, Part, Row, said, unfinished
+from console.jobs.models import Chunk, Event, Job, Part, Row, make_sentence, retryable_rows
 
-INLINE_BYTES = 1024 * 1024  # smaller files are read while the person waits
+INLINE_BYTES = 1024 * 1024  # smaller files are read within the request
 INLINE_ROWS = 20_000
-_AT_ONCE = 20_000  # rows deleted in one transaction
+_ROWS_PER_DELETE = 20_000  # rows deleted in one transaction
 
 
-def draft(gateway: Gateway, kind: str, params: dict[str, Any], content: Iterable[bytes] | None = None) -> Job:
-    """A job that is looked at before anything is sent: from a file, or as `params` say. Small ones are ready on return."""
+def create_draft(
+    gateway: Gateway, kind: str, params: dict[str, Any], content: Iterable[bytes] | None = None
+) -> Job:
+    """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on return."""
     job = Job.objects.create(
         team=gateway.membership.team,
         connection=gateway.connection,
@@ -46,13 +48,13 @@ def _prepare(job: Job, chunk: Chunk, inline: bool) -> None:
         engine.run_step(chunk.pk)
         job.refresh_from_db()
     else:
-        engine.ring(chunk.pk)
+        engine.wake_chunk(chunk.pk)
 
 
-def reread(job: Job, chosen: dict[str, int], headless: bool) -> bool:
-    """Read a draft's file again, with the columns that a person chose. False when it is no draft (any more)."""
+def reread_file(job: Job, chosen: dict[str, int], headless: bool) -> bool:
+    """Read a draft's file again with the columns that a user chose. Returns False if the job is not a draft any more."""
     with transaction.atomic():
-        readable = Job.objects.locked().filter(pk=job.pk, state__in=[Job.State.READY, Job.State.REJECTED])
+        readable = Job.objects.for_update().filter(pk=job.pk, state__in=[Job.State.READY, Job.State.REJECTED])
         locked = readable.first()
         if locked is None or not locked.parts.exists():
             return False
@@ -67,13 +69,14 @@ def reread(job: Job, chosen: dict[str, int], headless: bool) -> bool:
 
 
 def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> bool:
-    """Start a draft, as its actor. True for exactly one of several clicks; False also when it has nothing to send.
+    """Start a draft with the rights of the gateway's actor.
 
-    Raises ReauthenticationNeeded as `follow_up` does.
+    Returns True for exactly one of several calls, and False if no row can be sent. Raises ReauthenticationNeeded like
+    `start_follow_up`.
     """
-    _demand_presence(gateway, job.kind)
+    _require_reauthentication(gateway, job.kind)
     with transaction.atomic():
-        locked = Job.objects.locked().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
+        locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
         if locked is None:
             return False
         now = timezone.now()
@@ -83,57 +86,60 @@ def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> b
         locked.save()
         locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
         Part.objects.filter(job=locked).delete()
-        _note(locked, gettext_noop("Started by %(person)s."), gateway.actor)
-        engine.ring_job(locked.pk)
+        _add_event(locked, gettext_noop("Started by %(user)s."), gateway.actor)
+        engine.wake_job(locked.pk)
     return True
 
 
 def cancel(job: Job, actor: User) -> bool:
-    """Stop before the next write. What was sent already is followed to its end. False when it is over or being stopped."""
+    """Cancel a job before its next write; sent rows are followed until their outcome is known.
+
+    Returns False if the job has ended or is already being canceled.
+    """
     with transaction.atomic():
-        going = Job.objects.locked().filter(pk=job.pk, state__in=[Job.State.QUEUED, Job.State.RUNNING])
-        locked = going.first()
+        running = Job.objects.for_update().filter(pk=job.pk, state__in=[Job.State.QUEUED, Job.State.RUNNING])
+        locked = running.first()
         if locked is None:
             return False
         locked.state, locked.cancel_requested = Job.State.CANCELING, True
         locked.started_at = locked.started_at or timezone.now()
         locked.save()
-        # Those that wait for the cloud, or for their turn, need not.
+        # Chunks that wait for the platform or for their turn can end now.
         locked.chunks.filter(state=Chunk.State.ACTIVE, lease="").update(next_at=Now())
-        _note(locked, gettext_noop("Canceled by %(person)s."), actor, Event.Level.WARNING)
-        engine.ring_job(locked.pk)
+        _add_event(locked, gettext_noop("Canceled by %(user)s."), actor, Event.Level.WARNING)
+        engine.wake_job(locked.pk)
     return True
 
 
-def further_run(job: Job, gateway: Gateway) -> Job | None:
-    """A new job of the rows that failed, were not sent, or whose outcome is not known; the first stays as it is.
+def retry(job: Job, gateway: Gateway) -> Job | None:
+    """Start a new job with the rows that failed, were not sent or have an unknown outcome. The first job is not changed.
 
-    None when there is nothing (more) to run again. One at a time for a job: a second click gets the first one's run.
+    Returns None when there are no rows to retry. Only one retry of a job runs at a time: a second call returns the first one.
     """
-    if not job.is_over or not unfinished(job.pk).exists():
+    if not job.is_finished or not retryable_rows(job.pk).exists():
         return None
     params = {
         key: job.params[key]
         for key in ("product_key", "product_name", "tags", "filename")
         if key in job.params
     }
-    return _child(
-        job, gateway, job.kind, {**params, "source": "again"}, gettext_noop("Run again by %(person)s.")
+    return _start_child(
+        job, gateway, job.kind, {**params, "source": "retry"}, gettext_noop("Retried by %(user)s.")
     )
 
 
-def follow_up(job: Job, gateway: Gateway, kind: str) -> Job:
-    """Start a job of another kind about this one. One at a time.
+def start_follow_up(job: Job, gateway: Gateway, kind: str) -> Job:
+    """Start a job of another kind for the results of this one. Only one runs at a time.
 
-    Raises ReauthenticationNeeded where the kind reveals secrets: while the job runs nobody is there to be asked.
+    Raises ReauthenticationNeeded if the kind reads secrets: the user must confirm their identity before the job starts.
     """
-    about = {key: job.params[key] for key in ("product_key", "product_name") if key in job.params}
-    return _child(job, gateway, kind, about, gettext_noop("Started by %(person)s."))
+    params = {key: job.params[key] for key in ("product_key", "product_name") if key in job.params}
+    return _start_child(job, gateway, kind, params, gettext_noop("Started by %(user)s."))
 
 
-def _child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], text: str) -> Job:
-    _demand_presence(gateway, kind)
-    wanted = Job(
+def _start_child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], text: str) -> Job:
+    _require_reauthentication(gateway, kind)
+    new_job = Job(
         team=parent.team,
         connection=parent.connection,
         kind=kind,
@@ -145,55 +151,59 @@ def _child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], tex
         token=gateway.membership.token,
         started_at=timezone.now(),
     )
-    job = alone(wanted, "prepare", 0)
-    if job == wanted:
-        _note(job, text, gateway.actor)
+    job = start_or_find(new_job, "prepare", 0)
+    if job == new_job:
+        _add_event(job, text, gateway.actor)
     return job
 
 
-def _demand_presence(gateway: Gateway, kind: str) -> None:
+def _require_reauthentication(gateway: Gateway, kind: str) -> None:
     if kinds.get(kind).reveals and not gateway.reauthenticated:
         raise ReauthenticationNeeded
 
 
-def alone(wanted: Job, step: str, number: int) -> Job:
-    """Start `wanted` with one chunk, or answer the unfinished job of its kind and subject that there is already."""
-    wanted.params = {**wanted.params, "account": wanted.connection.account}
-    same = Job.objects.filter(
-        connection=wanted.connection, kind=wanted.kind, subject=wanted.subject, finished_at__isnull=True
+def start_or_find(new_job: Job, step: str, number: int) -> Job:
+    """Start `new_job` with one chunk, or return the retryable_rows job with the same kind and subject if there is one."""
+    new_job.params = {**new_job.params, "account": new_job.connection.account}
+    unfinished = Job.objects.filter(
+        connection=new_job.connection, kind=new_job.kind, subject=new_job.subject, finished_at__isnull=True
     )
-    for last in (False, True):
-        existing = same.first()
+    for is_last_try in (False, True):
+        existing = unfinished.first()
         if existing is not None:
             return existing
         try:
             with transaction.atomic():
-                wanted.save(force_insert=True)
-                Chunk.objects.create(job=wanted, number=number, step=step)
-                engine.ring_job(wanted.pk)
+                new_job.save(force_insert=True)
+                Chunk.objects.create(job=new_job, number=number, step=step)
+                engine.wake_job(new_job.pk)
             break
-        except IntegrityError:  # somebody else began the same at this moment
-            if last:
+        except IntegrityError:  # another request started the same job at this moment
+            if is_last_try:
                 raise
-            wanted.pk = None
-    return wanted
+            new_job.pk = None
+    return new_job
 
 
 def discard(job: Job) -> bool:
-    """Delete a draft with all that was read. False when it is none (any more)."""
+    """Delete a draft with its file and rows. Returns False if the job is not a draft any more."""
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, state__in=Job.DRAFTS).update(state=Job.State.REJECTED):
             return False
-        # A worker that reads the file at this moment comes to its next transaction in vain.
+        # A worker that reads the file at this moment loses its lease in its next transaction.
         job.chunks.update(lease="", state=Chunk.State.DONE)
     delete(job)
     return True
 
 
 def delete(job: Job) -> None:
-    """Delete a job that nobody works on. In small transactions: a million rows in one would keep all others from writing."""
+    """Delete a job that no worker works on, in small transactions: a single large one would block all other writers."""
     rows = Row.objects.filter(job=job)
-    while edge := rows.order_by("number").values_list("number", flat=True)[_AT_ONCE : _AT_ONCE + 1].first():
+    while (
+        edge := rows.order_by("number")
+        .values_list("number", flat=True)[_ROWS_PER_DELETE : _ROWS_PER_DELETE + 1]
+        .first()
+    ):
         if not rows.filter(number__lt=edge).delete()[0]:
             break
     with transaction.atomic():
@@ -201,11 +211,13 @@ def delete(job: Job) -> None:
         job.delete()
 
 
-def may(job: Job, gateway: Gateway) -> bool:
-    """Whether the person may start, cancel, discard or repeat this job."""
+def may_control(job: Job, gateway: Gateway) -> bool:
+    """Return whether the user may start, cancel, discard or retry this job."""
     kind = kinds.get(job.kind)
-    return kind.allowed(gateway) and all(map(gateway.allows, (*kind.steering, *kind.making(job))))
+    return kind.is_allowed(gateway) and all(
+        map(gateway.allows, (*kind.control_operations, *kind.job_operations(job)))
+    )
 
 
-def _note(job: Job, text: str, actor: User, level: Event.Level = Event.Level.INFO) -> None:
-    Event.objects.create(job=job, level=level, sentence=said(text, person=str(actor)))
+def _add_event(job: Job, text: str, actor: User, level: Event.Level = Event.Level.INFO) -> None:
+    Event.objects.create(job=job, level=level, sentence=make_sentence(text, user=str(actor)))

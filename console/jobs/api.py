@@ -1,4 +1,4 @@
-"""The products that a job can be about. Only here does this room name operations and fields."""
+"""The products of registrations. The only module of this package that uses names of operations and fields."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from console.connections.gateway import Gateway
 
 @dataclass(frozen=True)
 class Product:
-    """A product that devices can be registered in."""
+    """A product in which devices can be registered."""
 
     key: str
     name: str
     devices: int
 
 
-def products(gateway: Gateway, most_calls: int = 3) -> Iterator[Product]:
-    """The products to choose from, newest first. QueryProductList, 200 a call; of more than 600 the first."""
+def list_products(gateway: Gateway, max_calls: int = 3) -> Iterator[Product]:
+    """Yield the products to choose from, newest first: the first 600 (QueryProductList, 200 per call). Raises CloudError."""
     for number, page in enumerate(gateway.read_pages("QueryProductList", PageSize=200), start=1):
         for item in dig(page, "Data.List.ProductInfo[]"):
             yield Product(
@@ -27,12 +27,12 @@ def products(gateway: Gateway, most_calls: int = 3) -> Iterator[Product]:
                 str(item.get("ProductName", "")),
                 int(item.get("DeviceCount") or 0),
             )
-        if number >= most_calls:
+        if number >= max_calls:
             return
 
 
-def product(gateway: Gateway, key: str) -> Product:
-    """One product. QueryProduct. Raises CloudError."""
+def get_product(gateway: Gateway, key: str) -> Product:
+    """Return one product (QueryProduct). Raises CloudError."""
     data = gateway.call("QueryProduct", ProductKey=key)["Data"]
     return Product(
         name_in(data, "ProductKey"), str(data.get("ProductName", "")), int(data.get("DeviceCount") or 0)

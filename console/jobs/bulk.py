@@ -1,4 +1,4 @@
-"""Writing rows by the thousand: past the model layer, which costs three times what the database does."""
+"""Inserts thousands of rows without the model layer, which would take three times as long as the database itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIELDS = ("job", "chunk", "number", "name", "nickname", "extra", "state", "reas
 
 @dataclass(slots=True)
 class NewRow:
-    """A row to be written; as the fields of Row."""
+    """A row to insert, with the fields of Row."""
 
     job: int
     number: int
@@ -34,7 +34,7 @@ def _column(name: str) -> str:
 
 
 def insert_rows(rows: Iterable[NewRow]) -> None:
-    """Write rows; the caller has seen to it that values fit their columns."""
+    """Insert rows. The caller makes sure that the values fit their columns."""
     meta = Row._meta
     quote = connection.ops.quote_name
     columns = ", ".join(quote(_column(name)) for name in _FIELDS)

@@ -1,4 +1,4 @@
-"""Files that a job gives."""
+"""The files of a job to download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from console.access.reauthentication import ReauthenticationNeeded
 from console.connections.http import CloudRequest
 from console.jobs import outcomes
-from console.jobs.http import SECRETS, demand, job_of
+from console.jobs.http import SECRETS, find_job, require_job_rights
 from console.jobs.models import Secret
 from console.ui.csv import Download
 from console.ui.links import curl
@@ -18,38 +18,40 @@ from console.ui.links import curl
 
 @require_safe
 def result(request: CloudRequest, job: int) -> HttpResponseBase:
-    """One line a row: name, outcome, reason."""
-    found = job_of(request, job)
-    return Download(outcomes.result(found), f"job-{found.pk}-result.csv", about=f"job {found.pk}")
+    """Download the outcome of every row."""
+    record = find_job(request, job)
+    return Download(outcomes.result_lines(record), f"job-{record.pk}-result.csv", about=f"job {record.pk}")
 
 
 @never_cache
 @require_safe
-def with_secrets(request: CloudRequest, job: int) -> HttpResponseBase:
-    """The result with device secrets, for those who may see them. Audited."""
-    found = job_of(request, job)
-    demand(request, SECRETS)
+def result_with_secrets(request: CloudRequest, job: int) -> HttpResponseBase:
+    """Download the results with DeviceSecrets, for users who may see them. Audited."""
+    record = find_job(request, job)
+    require_job_rights(request, SECRETS)
     if not request.gateway.reauthenticated:
-        # Back to the page with the link: a file would leave the person on the page that asked.
-        raise ReauthenticationNeeded(curl(request, "jobs:detail", found.pk))
+        # Return to the page with the link: a download would leave the user on the confirmation page.
+        raise ReauthenticationNeeded(curl(request, "jobs:detail", record.pk))
     return Download(
-        outcomes.result(found, secrets=True),
-        f"job-{found.pk}-secrets.csv",
+        outcomes.result_lines(record, secrets=True),
+        f"job-{record.pk}-secrets.csv",
         act="DownloadDeviceSecrets",
-        about=f"job {found.pk}",
-        noted={"Count": Secret.objects.filter(job=found, expires_at__gt=timezone.now()).count()},
+        about=f"job {record.pk}",
+        noted={"Count": Secret.objects.filter(job=record, expires_at__gt=timezone.now()).count()},
     )
 
 
 @require_safe
 def findings(request: CloudRequest, job: int) -> HttpResponseBase:
-    """What is wrong with which line of the file."""
-    found = job_of(request, job)
-    return Download(outcomes.findings(found), f"job-{found.pk}-findings.csv", about=f"job {found.pk}")
+    """Download the error report of the file."""
+    record = find_job(request, job)
+    return Download(outcomes.finding_lines(record), f"job-{record.pk}-findings.csv", about=f"job {record.pk}")
 
 
 @require_safe
-def bad_lines(request: CloudRequest, job: int) -> HttpResponseBase:
-    """The lines that were left out or failed, in the shape of the original file."""
-    found = job_of(request, job)
-    return Download(outcomes.bad_rows(found), f"job-{found.pk}-bad-lines.csv", about=f"job {found.pk}")
+def invalid_rows(request: CloudRequest, job: int) -> HttpResponseBase:
+    """Download the skipped and failed rows in the layout of the original file."""
+    record = find_job(request, job)
+    return Download(
+        outcomes.invalid_row_lines(record), f"job-{record.pk}-invalid-rows.csv", about=f"job {record.pk}"
+    )

@@ -1,4 +1,4 @@
-"""In which encoding a file is written: the few that spreadsheets save, each tried strictly on the whole file."""
+"""Detects the encoding of a file: the few encodings that spreadsheets write, each tried strictly on the whole file."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext_noop
 
-from console.jobs.models import said
+from console.jobs.models import make_sentence
 
-_PIECE = 256 * 1024
+_PIECE_BYTES = 256 * 1024
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# What people upload by mistake, by its first bytes.
+# Files that are often uploaded by mistake, by their first bytes.
 _FORMATS = (
     (
         b"PK\x03\x04",
         gettext_noop(
-            "This is an Excel workbook (or another ZIP file), not a CSV. In Excel choose “Save as… CSV UTF-8”, and upload that file."
+            "This is an Excel workbook or another ZIP file, not a CSV file. In Excel, choose “Save as… CSV UTF-8” and upload that file."
         ),
     ),
     (
         b"\xd0\xcf\x11\xe0",
         gettext_noop(
-            "This is an old Excel workbook, not a CSV. In Excel choose “Save as… CSV”, and upload that file."
+            "This is an old Excel workbook, not a CSV file. In Excel, choose “Save as… CSV” and upload that file."
         ),
     ),
-    (b"%PDF", gettext_noop("This is a PDF, not a CSV.")),
-    (b"\x1f\x8b", gettext_noop("This file is compressed. Unpack it, and upload the CSV itself.")),
-    (b"\x89PNG", gettext_noop("This is a picture, not a CSV.")),
-    (b"\xff\xd8\xff", gettext_noop("This is a picture, not a CSV.")),
+    (b"%PDF", gettext_noop("This is a PDF file, not a CSV file. Upload a CSV file.")),
+    (b"\x1f\x8b", gettext_noop("This file is compressed. Extract it and upload the CSV file.")),
+    (b"\x89PNG", gettext_noop("This is an image, not a CSV file. Upload a CSV file.")),
+    (b"\xff\xd8\xff", gettext_noop("This is an image, not a CSV file. Upload a CSV file.")),
 )
-NAMES = {
+ENCODING_NAMES = {
     "utf-8": "UTF-8",
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
@@ -41,54 +41,59 @@ NAMES = {
 }
 
 
-class Unusable(Exception):
-    """The file as a whole cannot be used. `sentence` says why, to people; `columns` is its first line, if it has one."""
+class UnusableFile(Exception):
+    """The whole file cannot be used. `sentence` explains why; `columns` are the cells of its first row, if they are known."""
 
     def __init__(self, text: str, columns: list[str] | None = None, **args: object) -> None:
         super().__init__(text % args if args else text)
-        self.sentence = said(text, **args)
+        self.sentence = make_sentence(text, **args)
         self.columns = columns
 
 
-def find(open_file: Callable[[], BinaryIO]) -> str:
-    """The Python name of the file's encoding. Raises Unusable for what is no text, or in no encoding that is known.
+def detect_encoding(open_file: Callable[[], BinaryIO]) -> str:
+    """Return the Python name of the file's encoding. Raises UnusableFile for a file that is not text or has another encoding.
 
-    Reads the file once or twice, a piece at a time.
+    Reads the file once or twice, piece by piece.
     """
     with open_file() as file:
         start = file.read(8192)
     if not start:
-        raise Unusable(gettext_noop("The file is empty."))
+        raise UnusableFile(gettext_noop("The file is empty."))
     for magic, text in _FORMATS:
         if start.startswith(magic):
-            raise Unusable(text)
+            raise UnusableFile(text)
     for bom, encoding in _BOMS:
         if start.startswith(bom):
-            _check(open_file, encoding)
+            _check_encoding(open_file, encoding)
             return encoding
-    silent = _utf16_without_bom(start)
-    if silent:
-        _check(open_file, silent)
-        return silent
+    encoding = _utf16_without_bom(start)
+    if encoding:
+        _check_encoding(open_file, encoding)
+        return encoding
     if _is_binary(start):
-        raise Unusable(gettext_noop("This is not a text file. Save the table as CSV, and upload that file."))
-    damaged = _decodes(open_file, "utf-8")
-    if damaged is None:
+        raise UnusableFile(
+            gettext_noop("This is not a text file. Save the table as CSV and upload that file.")
+        )
+    error_position = _find_decoding_error(open_file, "utf-8")
+    if error_position is None:
         return "utf-8"
     if _is_mostly_utf8(open_file):
-        raise _damage("utf-8", damaged)
-    problem = _decodes(open_file, "gb18030")
+        raise _damaged_file("utf-8", error_position)
+    problem = _find_decoding_error(open_file, "gb18030")
     if problem is None and _reads_as_chinese(open_file):
         return "gb18030"
-    raise Unusable(
+    raise UnusableFile(
         gettext_noop(
-            "The file is in none of the encodings UTF-8, UTF-16 and GB18030. Save it as “CSV UTF-8”, and upload that file."
+            "The encoding of the file is not UTF-8, UTF-16 or GB18030. Save it as “CSV UTF-8” and upload that file."
         )
     )
 
 
 def _utf16_without_bom(start: bytes) -> str:
-    """Every other byte of mostly western text is zero."""
+    """Return the name of a UTF-16 encoding without a byte-order mark; "" for none.
+
+    Every other byte of mostly western text is zero.
+    """
     half = len(start) // 2
     if half < 4:
         return ""
@@ -105,23 +110,25 @@ def _is_binary(start: bytes) -> bool:
     return control > max(2, len(start) * 0.02)
 
 
-def _check(open_file: Callable[[], BinaryIO], encoding: str) -> None:
-    at = _decodes(open_file, encoding)
+def _check_encoding(open_file: Callable[[], BinaryIO], encoding: str) -> None:
+    at = _find_decoding_error(open_file, encoding)
     if at is not None:
-        raise _damage(encoding, at)
+        raise _damaged_file(encoding, at)
 
 
-def _damage(encoding: str, at: int) -> Unusable:
-    text = gettext_noop("The file begins as %(encoding)s, but is damaged near byte %(at)d.")
-    return Unusable(text, encoding=NAMES[encoding], at=at)
+def _damaged_file(encoding: str, at: int) -> UnusableFile:
+    text = gettext_noop(
+        "The file starts as %(encoding)s but is damaged near byte %(at)d. Save it again and upload it."
+    )
+    return UnusableFile(text, encoding=ENCODING_NAMES[encoding], at=at)
 
 
 def _is_mostly_utf8(open_file: Callable[[], BinaryIO]) -> bool:
-    """Whether it has more letters of UTF-8 than damage. As GB18030 it would be read without an error, and all wrong."""
+    """Return whether the file has more UTF-8 letters than damage. Read as GB18030 it would give wrong text without an error."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     good = bad = 0
     with open_file() as file:
-        while good + bad < 20_000 and (piece := file.read(_PIECE)):
+        while good + bad < 20_000 and (piece := file.read(_PIECE_BYTES)):
             text = decoder.decode(piece)
             wrong = text.count("\ufffd")
             bad += wrong
@@ -129,13 +136,13 @@ def _is_mostly_utf8(open_file: Callable[[], BinaryIO]) -> bool:
     return good > bad
 
 
-def _decodes(open_file: Callable[[], BinaryIO], encoding: str) -> int | None:
-    """None when the whole file is in that encoding, else about where it is not."""
+def _find_decoding_error(open_file: Callable[[], BinaryIO], encoding: str) -> int | None:
+    """Return None if the whole file has this encoding, else the approximate byte position of the first error."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     at = 0
     with open_file() as file:
         try:
-            while piece := file.read(_PIECE):
+            while piece := file.read(_PIECE_BYTES):
                 decoder.decode(piece)
                 at += len(piece)
             decoder.decode(b"", final=True)
@@ -145,11 +152,14 @@ def _decodes(open_file: Callable[[], BinaryIO], encoding: str) -> int | None:
 
 
 def _reads_as_chinese(open_file: Callable[[], BinaryIO]) -> bool:
-    """Nearly any bytes decode as GB18030. Chinese text stays within its old core, GB 2312; misread western text does not."""
+    """Return whether the file, read as GB18030, is plausible Chinese text.
+
+    Nearly any bytes decode as GB18030. Chinese text stays within its old core, GB 2312; misread western text does not.
+    """
     decoder = codecs.getincrementaldecoder("gb18030")("strict")
     core = foreign = 0
     with open_file() as file:
-        while core + foreign < 20_000 and (piece := file.read(_PIECE)):
+        while core + foreign < 20_000 and (piece := file.read(_PIECE_BYTES)):
             for character in decoder.decode(piece):
                 if character > "\x7f":
                     try:

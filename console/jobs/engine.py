@@ -1,10 +1,10 @@
 """Runs jobs, chunk by chunk and step by step.
 
-A bell (a Celery message, console/jobs/tasks.py) says that a chunk may have something to do. Whoever hears it claims the
-chunk by a conditional update, runs one step, and commits what it learned under the lease it got. So the same bell heard
-twice, a bell never heard (`due` finds what is overdue) and a worker that died half-way cost a delay and nothing else.
+A wake message (a Celery message, console/jobs/tasks.py) says that a chunk may have something to do. The worker that receives
+it claims the chunk by a conditional update, runs one step, and commits the result under its lease. A duplicate message, a
+lost message (`find_overdue_chunks` finds its chunk) and a worker that dies in a step therefore cost a delay and nothing else.
 
-Leases and turns go by the database's clock, the one that all machines share: that of a worker may be off.
+Leases and waiting times use the database's clock, which all machines share: the clock of a worker may be wrong.
 """
 
 from __future__ import annotations
@@ -31,123 +31,129 @@ from console.celery import app
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
 from console.connections.gateway import Gateway
-from console.jobs import kinds, trouble
-from console.jobs.kinds import Kind, Next
-from console.jobs.models import Chunk, Event, Job, Row, in_seconds, said
-from console.jobs.visibility import reaches
+from console.jobs import delays, kinds
+from console.jobs.kinds import Kind, StepResult
+from console.jobs.models import Chunk, Event, Job, Row, make_sentence, seconds_from_now
+from console.jobs.visibility import is_in_scope
 from console.jobs.work import Heartbeat, LeaseLost, Work
 
 log = logging.getLogger(__name__)
 
-STEPS_A_BELL = 20  # then others get a turn
-MOST_DEATHS = 30  # claims of a step that nobody came back from
+STEPS_PER_WAKE = 20  # after these, other chunks get a turn
+MAX_LOST_WORKERS = 30  # claims of one step whose workers never reported back
 _CANCELED_WAIT = 2.0  # seconds
 
 _ENDINGS = {
     Job.State.SUCCEEDED: (Event.Level.INFO, gettext_noop("Finished.")),
-    Job.State.PARTIAL: (Event.Level.WARNING, gettext_noop("Finished, with failures.")),
+    Job.State.PARTIAL: (Event.Level.WARNING, gettext_noop("Finished with failures.")),
     Job.State.CANCELED: (
         Event.Level.WARNING,
-        gettext_noop("Canceled. What had been sent before was carried through."),
+        gettext_noop("Canceled. Rows that were already sent were processed."),
     ),
     Job.State.FAILED: (Event.Level.ERROR, gettext_noop("Failed.")),
 }
 
 
-class Refused(Exception):
-    """The job may not go on: the person who started it is gone, or may no longer do this."""
+class JobRefused(Exception):
+    """The job may not continue: the user who started it is no longer available or lost the permission."""
 
     def __init__(self, text: str, **args: Any) -> None:
         super().__init__(text % args if args else text)
-        self.sentence = said(text, **args)
+        self.sentence = make_sentence(text, **args)
 
 
-# -- bells -----------------------------------------------------------------------------------------------------------
+# -- waking workers ------------------------------------------------------------------------------------------------
 
 
-def ring(chunk: int, wait: float = 0.0) -> bool:
-    """Send for a worker, after `wait` seconds. False when the broker is away: the database remembers, and beat rings again."""
+def wake_chunk(chunk: int, wait: float = 0.0) -> bool:
+    """Send a wake message for a chunk, to be delivered after `wait` seconds.
+
+    Returns False when the broker cannot be reached; `revive` sends the message again later.
+    """
     try:
         app.send_task("jobs.step", (chunk,), countdown=wait, retry=False)
     except Exception:  # whatever the broker's client raises
-        log.warning("no bell for chunk %s: the broker cannot be reached", chunk)
+        log.warning("no wake message for chunk %s: the broker cannot be reached", chunk)
         return False
     return True
 
 
-def ring_job(job: int) -> None:
-    """Send for workers for all that a job has to do, once the present transaction is committed."""
+def wake_job(job: int) -> None:
+    """Send a wake message for each active chunk of a job, after the current transaction is committed."""
     chunks = list(Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).values_list("pk", flat=True))
 
-    def bells() -> None:
+    def wake_all() -> None:
         for chunk in chunks:
-            if not ring(chunk):
+            if not wake_chunk(chunk):
                 return
 
-    transaction.on_commit(bells)
+    transaction.on_commit(wake_all)
 
 
-def due(limit: int = 500) -> list[int]:
-    """Chunks that nobody came for: overdue, not held, and not rung for lately. Marks them as rung for."""
-    lately = in_seconds(-3.0 * settings.JOBS_REVIVE_SECONDS)
-    found = list(
-        Chunk.objects.filter(state=Chunk.State.ACTIVE, next_at__lt=in_seconds(-1.0))
+def find_overdue_chunks(limit: int = 500) -> list[int]:
+    """Return the IDs of chunks that are overdue, have no lease and got no wake message recently; mark them as woken."""
+    woken_before = seconds_from_now(-3.0 * settings.JOBS_REVIVE_SECONDS)
+    chunks = list(
+        Chunk.objects.filter(state=Chunk.State.ACTIVE, next_at__lt=seconds_from_now(-1.0))
         .filter(models.Q(leased_until__isnull=True) | models.Q(leased_until__lt=Now()))
-        .filter(models.Q(rung_at__isnull=True) | models.Q(rung_at__lt=lately))
+        .filter(models.Q(woken_at__isnull=True) | models.Q(woken_at__lt=woken_before))
         .order_by("next_at")
         .values_list("pk", flat=True)[:limit]
     )
-    Chunk.objects.filter(pk__in=found).update(rung_at=Now())
-    return found
+    Chunk.objects.filter(pk__in=chunks).update(woken_at=Now())
+    return chunks
 
 
-def advance(chunk: int) -> None:
-    """What a bell does: step after step, until the chunk must wait, is done, or has had its share."""
-    for _turn in range(STEPS_A_BELL):
+def advance_chunk(chunk: int) -> None:
+    """Run the steps of a chunk until it must wait, is done, or has used STEPS_PER_WAKE steps."""
+    for _step in range(STEPS_PER_WAKE):
         wait = run_step(chunk)
         if wait is None:
             return
         if wait > 0:
-            ring(chunk, wait)
+            wake_chunk(chunk, wait)
             return
-    ring(chunk)
+    wake_chunk(chunk)
 
 
 # -- one step --------------------------------------------------------------------------------------------------------
 
 
 def run_step(pk: int) -> float | None:
-    """Claim the chunk, run its step, commit. Seconds until its next step; None when there is nothing (more) to do here."""
+    """Claim a chunk, run its current step and commit the result.
+
+    Returns the seconds until its next step; None when this worker has nothing more to do for it.
+    """
     chunk = _claim(pk)
     if chunk is None:
         return None
     job, kind = chunk.job, kinds.get(chunk.job.kind)
-    _started(job)
+    _mark_running(job)
     try:
-        work, following = _run(job, chunk, kind)
-        return _committed(work, kind, following)
+        work, result = _execute(job, chunk, kind)
+        return _commit_or_handle_crash(work, kind, result)
     except LeaseLost:
-        log.info("chunk %s was taken over; what this worker learned is thrown away", pk)
+        log.info("chunk %s was taken over by another worker; the result of this one is discarded", pk)
         return None
     except (OperationalError, InterfaceError):
-        # Nothing was committed: the lease will be over, and a bell is rung for the chunk again.
-        log.warning("the database was busy or away at chunk %s", pk, exc_info=True)
+        # Nothing was committed: the lease will expire, and `revive` wakes the chunk again.
+        log.warning("the database was busy or unavailable at chunk %s", pk, exc_info=True)
         return None
 
 
 def _claim(pk: int) -> Chunk | None:
-    """Take the chunk if it is due and nobody holds it."""
+    """Take the lease of a chunk. Returns None when the chunk is not due or another worker has it."""
     token = secrets.token_hex(16)
-    taken = (
+    claimed = (
         Chunk.objects.filter(pk=pk, state=Chunk.State.ACTIVE, next_at__lte=Now())
         .filter(models.Q(leased_until__isnull=True) | models.Q(leased_until__lt=Now()))
         .update(
             lease=token,
-            leased_until=in_seconds(settings.JOBS_LEASE_SECONDS),
+            leased_until=seconds_from_now(settings.JOBS_LEASE_SECONDS),
             attempts=models.F("attempts") + 1,
         )
     )
-    if not taken:
+    if not claimed:
         return None
     return (
         Chunk.objects.select_related(
@@ -159,7 +165,7 @@ def _claim(pk: int) -> Chunk | None:
     )
 
 
-def _started(job: Job) -> None:
+def _mark_running(job: Job) -> None:
     if job.state == Job.State.QUEUED:
         started_at = Coalesce("started_at", timezone.now())
         Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(
@@ -168,22 +174,24 @@ def _started(job: Job) -> None:
         job.state = Job.State.RUNNING
 
 
-def gateway_for(job: Job, kind: Kind) -> Gateway:
-    """The gateway of who started the job, with the rights they have now. Raises Refused."""
-    # Who made a draft lends a started job nothing: they may never have wanted it to start.
+def create_gateway(job: Job, kind: Kind) -> Gateway:
+    """Return the gateway of the user who started the job, with their current rights. Raises JobRefused."""
+    # A started job never uses the rights of the user who created its draft: they may not have wanted to start it.
     actor = job.created_by if job.is_draft else job.started_by
     if actor is None or not actor.is_active:
-        raise Refused(gettext_noop("Stopped: the person who started this job is no longer here."))
+        raise JobRefused(
+            gettext_noop("Stopped: the user who started this job no longer exists or is deactivated.")
+        )
     if not job.is_draft and job.params.get("account", job.connection.account) != job.connection.account:
-        raise Refused(
+        raise JobRefused(
             gettext_noop(
-                "Stopped: the connection was changed to another account, region or instance after this job was started."
+                "Stopped: the connection was changed to another account, region or instance after this job started."
             )
         )
-    membership = _membership(job, actor)
-    if not (membership.includes_connection(job.connection_id) and reaches(membership, job)):
-        raise Refused(
-            gettext_noop("Stopped: the access of %(person)s does not reach this any more."), person=str(actor)
+    membership = _find_membership(job, actor)
+    if not (membership.includes_connection(job.connection_id) and is_in_scope(membership, job)):
+        raise JobRefused(
+            gettext_noop("Stopped: this is no longer in the access scope of %(person)s."), person=str(actor)
         )
     gateway = Gateway(
         actor=actor,
@@ -191,159 +199,157 @@ def gateway_for(job: Job, kind: Kind) -> Gateway:
         connection=job.connection,
         lane=Lane.BACKGROUND,
         origin=Origin(job_id=job.pk, token=job.token.label if job.token else ""),
-        reauthenticated=True,  # whoever started a job that reveals was asked then
+        reauthenticated=True,  # the user confirmed their identity when they started a job that reads secrets
     )
-    if not kind.allowed(gateway):
-        raise Refused(
-            gettext_noop("Stopped: the role of %(person)s does not allow this any more."), person=str(actor)
+    if not kind.is_allowed(gateway):
+        raise JobRefused(
+            gettext_noop("Stopped: the role of %(person)s no longer allows this."), person=str(actor)
         )
     return gateway
 
 
-def _membership(job: Job, actor: User) -> Membership:
-    """The actor's membership as it is now, limited by the token that the job was started with. Raises Refused."""
+def _find_membership(job: Job, actor: User) -> Membership:
+    """Return the actor's current membership, limited by the token that started the job. Raises JobRefused."""
     if job.token is not None:
         try:
             return find_membership(job.token)
-        except InvalidToken as ended:
-            raise Refused(ended.text, **ended.values) from ended
+        except InvalidToken as error:
+            raise JobRefused(error.text, **error.values) from error
     membership = Membership.objects.select_related("team").filter(team=job.team_id, user=actor).first()
     if membership is None:
-        raise Refused(
+        raise JobRefused(
             gettext_noop("Stopped: %(person)s is no longer a member of the team."), person=str(actor)
         )
     return membership
 
 
-def _run(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, Next]:
+def _execute(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, StepResult]:
     step = kind.steps[chunk.step]
     sent = step.sent == "yes" or (step.sent == "maybe" and chunk.attempts > 1)
     try:
-        gateway = gateway_for(job, kind)
-    except Refused as refusal:
-        work = Work(job, chunk, None)  # type: ignore[arg-type]  # settling needs no gateway
-        return work, trouble.stopped(work, sent, refusal.sentence)
+        gateway = create_gateway(job, kind)
+    except JobRefused as refusal:
+        work = Work(job, chunk, None)  # type: ignore[arg-type]  # ending a chunk needs no gateway
+        return work, delays.stop_job(work, sent, refusal.sentence)
     work = Work(job, chunk, gateway)
-    if work.canceled and not sent:
-        return work, work.cut()
-    if chunk.attempts > MOST_DEATHS and not chunk.trouble:
-        text = gettext_noop("Stopped: %(count)d workers died at the same step; their logs may say why.")
-        return work, trouble.stopped(work, sent, said(text, count=MOST_DEATHS))
+    if work.is_canceled and not sent:
+        return work, work.end_unsent()
+    if chunk.attempts > MAX_LOST_WORKERS and not chunk.delay_reason:
+        text = gettext_noop("Stopped: %(count)d workers crashed at the same step. Check their logs.")
+        return work, delays.stop_job(work, sent, make_sentence(text, count=MAX_LOST_WORKERS))
     try:
         with Heartbeat(chunk):
             return work, step.run(work)
     except LeaseLost:
         raise
-    except PermissionDenied as error:  # the role does not reach it, or a rule asks for a second person
+    except PermissionDenied as error:  # the role does not allow it, or a rule requires an approval
         text = gettext_noop("Stopped: %(reason)s")
-        return work, trouble.stopped(work, sent, said(text, reason=str(error)))
+        return work, delays.stop_job(work, sent, make_sentence(text, reason=str(error)))
     except Undecryptable:
         text = gettext_noop(
-            "Stopped: the connection's AccessKey secret cannot be read; its encryption key is missing."
+            "Stopped: the AccessKey secret of the connection cannot be decrypted because its encryption key is missing."
         )
-        return work, trouble.stopped(work, sent, said(text))
+        return work, delays.stop_job(work, sent, make_sentence(text))
     except CloudError as error:
-        return work, trouble.cloud_trouble(work, sent, error)
+        return work, delays.handle_cloud_error(work, sent, error)
     except (redis.RedisError, OSError) as error:
-        return work, trouble.waiting(work, "unavailable", type(error).__name__, 2.0)
+        return work, delays.retry_with_reason(work, "unavailable", type(error).__name__, 2.0)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         log.exception("step %s of chunk %s failed", chunk.step, chunk.pk)
-        return work, trouble.crashed(work, sent, error)
+        return work, delays.handle_crash(work, sent, error)
 
 
 # -- committing ------------------------------------------------------------------------------------------------------
 
 
-def _committed(work: Work, kind: Kind, following: Next) -> float | None:
-    """`_commit`, where an error of our own in what the step writes counts like one in the step."""
+def _commit_or_handle_crash(work: Work, kind: Kind, result: StepResult) -> float | None:
+    """Commit a result like `_commit`, and treat an error in its `write` function like an error of the step."""
     try:
-        return _commit(work, kind, following)
+        return _commit(work, kind, result)
     except (LeaseLost, OperationalError, InterfaceError):
         raise
     except Exception as error:
-        log.exception("what step %s of chunk %s learned cannot be written", work.chunk.step, work.chunk.pk)
+        log.exception("the result of step %s of chunk %s cannot be written", work.chunk.step, work.chunk.pk)
         sent = kind.steps[work.chunk.step].sent != "no"
-        return _commit(work, kind, trouble.crashed(work, sent, error))
+        return _commit(work, kind, delays.handle_crash(work, sent, error))
 
 
-def _commit(work: Work, kind: Kind, following: Next) -> float | None:
-    """Write what a step learned, if the lease still holds. Seconds until the next step; None after the last."""
-    if following.write is None and not following.done and following.counts is None:
-        stopping = following.wait > _CANCELED_WAIT and Job.objects.filter(
-            pk=work.job.pk, cancel_requested=True
-        )
-        following = _hurried(work, kind, following, bool(stopping and stopping.exists()))
-        _release(work.chunk, _update(work.chunk, following))
-        return following.wait
+def _commit(work: Work, kind: Kind, result: StepResult) -> float | None:
+    """Write the result of a step if the lease is still valid. Returns the seconds until the next step; None after the last."""
+    if result.write is None and not result.done and result.counts is None:
+        canceled = result.wait > _CANCELED_WAIT and Job.objects.filter(pk=work.job.pk, cancel_requested=True)
+        result = _shorten_wait(work, kind, result, bool(canceled and canceled.exists()))
+        _release(work.chunk, _chunk_values(work.chunk, result))
+        return result.wait
     chunk = work.chunk
     with transaction.atomic():
-        job = Job.objects.locked().filter(pk=chunk.job_id).first()
+        job = Job.objects.for_update().filter(pk=chunk.job_id).first()
         if job is None:
             raise LeaseLost
-        following = _hurried(work, kind, following, job.cancel_requested)
-        _release(chunk, _update(chunk, following))
-        if following.write is not None:
-            following.write(job)
-        if kind.rows and chunk.number:
+        result = _shorten_wait(work, kind, result, job.cancel_requested)
+        _release(chunk, _chunk_values(chunk, result))
+        if result.write is not None:
+            result.write(job)
+        if kind.has_rows and chunk.number:
             _count_rows(chunk)
-        _total(job, kind)
-        over = _finish(job) if following.done and job.is_at_work else False
+        _update_totals(job, kind)
+        is_last = _finish_job(job) if result.done and job.is_active else False
         job.save()
-        if following.done and not chunk.number and job.is_at_work and not over:
-            ring_job(job.pk)
-    return None if following.done else following.wait
+        if result.done and not chunk.number and job.is_active and not is_last:
+            wake_job(job.pk)
+    return None if result.done else result.wait
 
 
-def _hurried(work: Work, kind: Kind, following: Next, stopping: bool) -> Next:
-    """Nobody need wait long once the job was canceled meanwhile: the next step will cut it."""
-    step = kind.steps[following.step or work.chunk.step]
-    long = step.sent != "yes" and following.wait > _CANCELED_WAIT
-    return replace(following, wait=_CANCELED_WAIT) if stopping and long else following
+def _shorten_wait(work: Work, kind: Kind, result: StepResult, is_canceled: bool) -> StepResult:
+    """Return the result with a short wait if the job was canceled in the meantime: the next step ends the chunk."""
+    step = kind.steps[result.step or work.chunk.step]
+    is_long = step.sent != "yes" and result.wait > _CANCELED_WAIT
+    return replace(result, wait=_CANCELED_WAIT) if is_canceled and is_long else result
 
 
-def _update(chunk: Chunk, following: Next) -> dict[str, Any]:
-    """What becomes of the chunk."""
-    again = not following.step or following.step == chunk.step
-    data = {**chunk.data, **following.data}
-    if not following.trouble:
-        data["trouble"] = None
-    update: dict[str, Any] = {
-        "step": following.step or chunk.step,
-        "state": Chunk.State.DONE if following.done else Chunk.State.ACTIVE,
+def _chunk_values(chunk: Chunk, result: StepResult) -> dict[str, Any]:
+    """Return the new field values of the chunk."""
+    is_same_step = not result.step or result.step == chunk.step
+    data = {**chunk.data, **result.data}
+    if not result.delay_reason:
+        data["delay"] = None
+    values: dict[str, Any] = {
+        "step": result.step or chunk.step,
+        "state": Chunk.State.DONE if result.done else Chunk.State.ACTIVE,
         "data": {key: value for key, value in data.items() if value is not None},
-        "next_at": in_seconds(following.wait),
-        "attempts": chunk.attempts if again and following.trouble else 0,
-        "trouble": following.trouble,
+        "next_at": seconds_from_now(result.wait),
+        "attempts": chunk.attempts if is_same_step and result.delay_reason else 0,
+        "delay_reason": result.delay_reason,
         "lease": "",
         "leased_until": None,
-        "rung_at": None,
+        "woken_at": None,
     }
-    if following.counts is not None:
-        update["counts"] = dict(following.counts)
-    return update
+    if result.counts is not None:
+        values["counts"] = dict(result.counts)
+    return values
 
 
-def _release(chunk: Chunk, update: dict[str, Any]) -> None:
-    if not Chunk.objects.filter(pk=chunk.pk, lease=chunk.lease).update(**update):
+def _release(chunk: Chunk, values: dict[str, Any]) -> None:
+    if not Chunk.objects.filter(pk=chunk.pk, lease=chunk.lease).update(**values):
         raise LeaseLost
 
 
 def _count_rows(chunk: Chunk) -> None:
-    counted = Row.objects.filter(chunk=chunk).order_by().values_list("state").annotate(n=models.Count("pk"))
-    Chunk.objects.filter(pk=chunk.pk).update(counts=dict(counted))
+    counts = Row.objects.filter(chunk=chunk).order_by().values_list("state").annotate(n=models.Count("pk"))
+    Chunk.objects.filter(pk=chunk.pk).update(counts=dict(counts))
 
 
-def _total(job: Job, kind: Kind) -> None:
+def _update_totals(job: Job, kind: Kind) -> None:
     sums: Counter[str] = Counter()
     for counts in job.chunks.values_list("counts", flat=True):
         sums.update(counts)
     kind.tally(job, sums)
 
 
-def _finish(job: Job) -> bool:
-    """Close the job if its last chunk is done; whether it was."""
+def _finish_job(job: Job) -> bool:
+    """Set the final state of the job if its last chunk is done. Returns whether it was the last."""
     if job.chunks.filter(state=Chunk.State.ACTIVE).exists():
         return False
     job.finished_at = timezone.now()
@@ -359,10 +365,10 @@ def _finish(job: Job) -> bool:
     elif not job.failed:
         job.state = Job.State.SUCCEEDED
     else:
-        # That a name exists is no failure of the job: it was found out, as it should be.
-        told = job.succeeded or job.counts.get(Row.State.EXISTS)
-        job.state = Job.State.PARTIAL if told else Job.State.FAILED
+        # An existing name is not a failure of the job: finding it is the expected result.
+        has_results = job.succeeded or job.counts.get(Row.State.EXISTS)
+        job.state = Job.State.PARTIAL if has_results else Job.State.FAILED
     level, text = _ENDINGS[Job.State(job.state)]
-    Event.objects.create(job=job, level=level, sentence=said(text))
-    kinds.get(job.kind).ended(job)
+    Event.objects.create(job=job, level=level, sentence=make_sentence(text))
+    kinds.get(job.kind).on_end(job)
     return True

@@ -1,4 +1,4 @@
-"""Uploaded files, kept as pieces in the database: any worker on any machine can read them."""
+"""Uploaded files, stored in parts in the database, so that workers on all machines can read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PIECE = 512 * 1024
 
 
 def store(job: Job, content: Iterable[bytes]) -> int:
-    """Keep a file for `job`; its size in bytes."""
+    """Store a file for `job`. Returns its size in bytes."""
     size = number = 0
     buffer = bytearray()
 
@@ -32,7 +32,7 @@ def store(job: Job, content: Iterable[bytes]) -> int:
 
 
 def open_file(job: Job) -> io.BufferedReader:
-    """The job's file as a binary stream; a piece at a time is in memory."""
+    """Return the job's file as a binary stream that keeps one part at a time in memory."""
     return io.BufferedReader(_Pieces(job.pk), 64 * 1024)
 
 

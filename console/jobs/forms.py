@@ -1,4 +1,4 @@
-"""Forms of jobs: what to register, which column is which, and the filters of the lists."""
+"""Forms of jobs: the devices to register, the column mapping, and the filters of the lists."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from console.access.models import User
 from console.jobs import kinds
@@ -17,97 +18,101 @@ from console.jobs.models import Job, JobQuerySet, Row
 from console.ui.format import number
 from console.ui.forms import FileWidget, FilterForm
 
-MOST_RANDOM = 100_000
+MAX_GENERATED_NAMES = 100_000
+
+
+def _product_label(product: Product) -> str:
+    devices = ngettext("%(count)s device", "%(count)s devices", product.devices)
+    return f"{product.name} · {product.key} · {devices % {'count': number(product.devices)}}"
 
 
 class ProductForm(forms.Form):
-    """The product to register devices in."""
+    """The product in which to register devices."""
 
     product = forms.ChoiceField(label=_("Product"))
 
     def __init__(self, products: Iterable[Product], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(p.key, f"{p.name} · {p.key} · {number(p.devices)}") for p in products]
+        choices = [(product.key, _product_label(product)) for product in products]
         field = self.fields["product"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
         field.choices = [("", _("Choose a product")), *choices]
-        field.help_text = _("Name, product key, and how many devices it has now.")
 
 
 class FileForm(ProductForm):
     """Devices from a file."""
 
     file = forms.FileField(
-        label=_("List of devices"),
-        allow_empty_file=True,  # told better by the reading of it
+        label=_("Device list"),
+        allow_empty_file=True,  # reading the file gives a better error
         widget=FileWidget(accept=".csv,.txt,.tsv,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES),
         help_text=_(
-            "CSV with a column “device name”, and if you like “nickname” and “tag:…”. Commas, semicolons or tabs; UTF-8, "
-            "UTF-16 or GB18030. One name a line, without a header, is fine too. Nothing is sent before you have seen "
-            "what was found in it."
+            "CSV file with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
+            "also works. Separators: comma, semicolon or tab. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
+            "before anything is sent."
         ),
     )
 
 
 class CountForm(ProductForm):
-    """So many devices with random names."""
+    """A number of devices with generated names."""
 
-    count = forms.IntegerField(label=_("How many"), min_value=1, max_value=MOST_RANDOM)
-    begins = forms.RegexField(
-        label=_("Names begin with"),
+    count = forms.IntegerField(label=_("Number of devices"), min_value=1, max_value=MAX_GENERATED_NAMES)
+    name_prefix = forms.RegexField(
+        label=_("Name prefix"),
         regex=r"^[A-Za-z0-9_.:@-]*\Z",
         required=False,
         max_length=16,
         strip=True,
-        error_messages={
-            "invalid": _("Only English letters, digits, hyphens, underscores, periods, at signs and colons.")
-        },
-        help_text=_("16 random characters follow."),
+        error_messages={"invalid": _("Use only English letters, digits and - _ @ . :")},
+        help_text=_(
+            "Up to 16 characters: English letters, digits, - _ @ . : 16 random characters are added."
+        ),
     )
 
 
 class ColumnsForm(forms.Form):
-    """Which column of a file is which, when its headings do not tell."""
+    """The columns of a file, chosen by the user when the headings are not known."""
 
-    name = forms.TypedChoiceField(label=_("Device names are in"), coerce=int)
+    name = forms.TypedChoiceField(label=_("Column with device names"), coerce=int)
     nickname = forms.TypedChoiceField(
-        label=_("Nicknames are in"), coerce=int, required=False, empty_value=None
+        label=_("Column with nicknames"), coerce=int, required=False, empty_value=None
     )
     headless = forms.BooleanField(
-        label=_("The first line is a device, not a header"),
+        label=_("The first row is a device, not a header"),
         required=False,
     )
 
     def __init__(self, headings: Sequence[str], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        places = [
-            (place, _("Column %(number)d: %(heading)s") % {"number": place + 1, "heading": heading or "–"})
-            for place, heading in enumerate(headings)
+        columns = [
+            (index, _("Column %(number)d: %(heading)s") % {"number": index + 1, "heading": heading or "–"})
+            for index, heading in enumerate(headings)
         ]
         name, nickname = self.fields["name"], self.fields["nickname"]
         assert isinstance(name, forms.ChoiceField) and isinstance(nickname, forms.ChoiceField)  # noqa: S101, PT018
-        name.choices = places
-        nickname.choices = [("", _("There are none")), *places]
+        name.choices = columns
+        nickname.choices = [("", _("None")), *columns]
 
 
 class JobFilters(FilterForm):
-    """The filters of a list of `jobs`. The people to choose from are those of these jobs: not all may see who is in the team."""
+    """The filters of a list of `jobs`. Only users of these jobs can be chosen, because not every member may see all members."""
 
     kind = forms.ChoiceField(label=_("Kind"), required=False)
-    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Any")), *Job.State.choices])
-    person = forms.ChoiceField(label=_("Person"), required=False)
+    state = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *Job.State.choices])
+    person = forms.ChoiceField(label=_("User"), required=False)
 
     def __init__(self, request: Any, jobs: JobQuerySet) -> None:
-        of_these = Q(pk__in=jobs.values("started_by")) | Q(pk__in=jobs.values("created_by"))
-        people = User.objects.filter(of_these).order_by("name", "email")
-        self._people = [("", _("Anybody")), *((str(person.pk), str(person)) for person in people)]
+        job_users = Q(pk__in=jobs.values("started_by")) | Q(pk__in=jobs.values("created_by"))
+        users = User.objects.filter(job_users).order_by("name", "email")
+        self._users = [("", _("Any")), *((str(user.pk), str(user)) for user in users)]
         super().__init__(request)
 
     def full_clean(self) -> None:
-        """With the choices that only the team and the settings know."""
+        """Clean the form with the choices that depend on the settings and the jobs."""
         for name, choices in (
-            ("kind", [("", _("Any")), *((kind.slug, kind.label) for kind in kinds.table().values())]),
-            ("person", self._people),
+            ("kind", [("", _("Any")), *((kind.slug, kind.label) for kind in kinds.all_kinds().values())]),
+            ("person", self._users),
         ):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101
@@ -120,5 +125,5 @@ class RowFilters(FilterForm):
 
     q = forms.CharField(label=_("Search device names"), required=False, max_length=64)
     outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[("", _("Any")), *Row.State.choices]
+        label=_("Status"), required=False, choices=[("", _("Any")), *Row.State.choices]
     )

@@ -1,4 +1,4 @@
-"""What the views of this room share: fetching a job, and refusing who may not touch it."""
+"""What the job views share: finding a job and checking the rights to control it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from django.http import Http404
 from console.connections.http import CloudRequest
 from console.jobs import kinds
 from console.jobs.models import Job
-from console.jobs.visibility import jobs_of
+from console.jobs.visibility import visible_jobs
 
 REGISTER = "devices.register"
 SECRETS = "devices.secrets"
 
 
-def job_of(request: CloudRequest, pk: int) -> Job:
-    """The job of that number on the request's connection, if the person may see it. Raises Http404."""
-    found = jobs_of(request.gateway).select_related("created_by", "started_by", "parent")
-    job = found.filter(pk=pk).first()
+def find_job(request: CloudRequest, pk: int) -> Job:
+    """Return a job of the request's connection that the user may see. Raises Http404."""
+    visible = visible_jobs(request.gateway).select_related("created_by", "started_by", "parent")
+    job = visible.filter(pk=pk).first()
     if job is None:
         raise Http404
     return job
 
 
-def demand(request: CloudRequest, kind: str, job: Job | None = None) -> None:
-    """Refuse who may not run and stop this kind of job, or this very `job`. Raises PermissionRefused."""
-    described = kinds.get(kind)
-    making = described.making(job) if job is not None else ()
-    request.gateway.require(*described.operations, *described.steering, *making)
-    request.gateway.require_secrets(*described.reveals)
+def require_job_rights(request: CloudRequest, kind: str, job: Job | None = None) -> None:
+    """Check that the user may run and control this kind of job, or this `job`. Raises PermissionRefused."""
+    job_kind = kinds.get(kind)
+    job_operations = job_kind.job_operations(job) if job is not None else ()
+    request.gateway.require(*job_kind.operations, *job_kind.control_operations, *job_operations)
+    request.gateway.require_secrets(*job_kind.reveals)

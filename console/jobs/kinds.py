@@ -1,6 +1,6 @@
-"""The kinds of work there are: an explicit table, `settings.JOB_KINDS`, of name → where its `Kind` stands.
+"""The kinds of jobs. `settings.JOB_KINDS` is an explicit table: name of a kind → import path of its `Kind`.
 
-A kind is data: its steps by name. Rooms declare theirs in their jobs.py; this room knows none of them.
+A kind is data: its steps by name, and texts. Each area declares its kinds in its jobs.py; this package knows none of them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Text = str | Promise
 
 
 @dataclass(frozen=True)
-class Next:
-    """What a step learned and what comes next. The engine commits all of it at once, or nothing.
+class StepResult:
+    """The result of a step, and what comes next. The engine commits all of it or nothing.
 
-    `step`: the name of the next step, "" for the same again. `data` is merged into the chunk's data (None removes a key).
-    `wait`: seconds until then. `done`: the chunk is at its end.
+    `step`: the name of the next step; "" repeats the same step. `data` is merged into the chunk's data (None removes a key).
+    `wait`: seconds until the next step. `done`: the chunk has ended. `delay_reason`: why it waits, a key of delays.DELAY_TEXTS.
     `write(job)` changes rows and the (locked) job in the same transaction; without it only the chunk changes.
-    `counts` replaces the chunk's counts, for kinds whose work is not rows.
+    `counts` replaces the chunk's counts, for kinds that have no rows.
     """
 
     step: str = ""
@@ -39,25 +39,25 @@ class Next:
     done: bool = False
     write: Callable[[Job], None] | None = None
     counts: Mapping[str, int] | None = None
-    trouble: str = ""
+    delay_reason: str = ""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `run` makes one call, or a bounded few, and says what comes next.
+    """One step: `run` makes one call, or a limited number of calls, and returns what comes next.
 
-    `sent` tells whether something was sent by then whose outcome must still be learned: "no"; "maybe", when the step was
-    begun before and its end is not known; "yes". A job that is canceled is cut where nothing was sent.
+    `sent` tells whether, at the start of the step, something was sent whose outcome is not known yet: "no"; "yes"; "maybe"
+    if the step began before and its end is not known. A canceled job ends at once where nothing was sent.
     """
 
-    run: Callable[[Work], Next]
+    run: Callable[[Work], StepResult]
     label: Text
     sent: Literal["no", "maybe", "yes"] = "no"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that lines of a file must keep: the column it speaks of, and what it says to who broke it."""
+    """A rule for the rows of a file: the label of the column it applies to, and the error text."""
 
     column: Text
     text: Text
@@ -65,19 +65,21 @@ class Rule:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of job. `operations` (and, with secrets shown, `reveals`) must be allowed to whoever starts it, and are asked
-    for again at every step. Who stops or repeats one by hand must be allowed `steering` besides: it may take more than
-    the reads that a job makes; `making(job)` are operations that only this very job calls. `title(job)` names a job of this
-    kind. `stopping` says what becomes of what was begun when it is stopped. `ended(job)` is called in the transaction in
-    which the job ends, however it does.
+    """A kind of job.
 
-    What a job is about decides who sees it (console/jobs/visibility.py): `product` is the key of its params that holds a
-    ProductKey, "" where a job is about more than one product; `operation` the key that holds the operation it makes.
+    Rights: the user who starts a job needs `operations` and, with secrets shown, `reveals`; every step checks them again. The
+    user who cancels or retries a job also needs `control_operations`: a job that only reads may need more rights to be
+    controlled. `job_operations(job)` are operations that only this one job calls.
 
-    `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts.
-    `outcomes` is the kind of status (console/ui/statuses.py) that the counts are by; "" when they are not shown.
-    `rules` and `columns` name what its files are checked for, and what their columns are. `about` is a template with the
-    kind's own facts about `job`.
+    Texts: `title(job)` is the title of a job. `cancel_text` explains what happens to started work when a job is canceled.
+    `details_template` shows details of `job`. `rules` and `columns` describe the checks and the columns of its files.
+
+    Visibility (console/jobs/visibility.py): `product_param` is the key of the job's params that holds a ProductKey, "" if a job
+    has more than one product; `operation_param` is the key that holds the name of the operation it calls.
+
+    Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
+    (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `has_rows` is False for kinds
+    without rows. `on_end(job)` is called in the transaction in which the job ends, in whatever way it ends.
     """
 
     slug: str
@@ -87,39 +89,39 @@ class Kind:
     title: Callable[[Job], str]
     operations: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
-    steering: tuple[str, ...] = ()
-    making: Callable[[Job], tuple[str, ...]] = lambda job: ()
-    product: str = "product_key"
-    operation: str = ""
-    stopping: Text = ""
-    ended: Callable[[Job], None] = lambda job: None
-    rows: bool = True
-    outcomes: str = "row"
+    control_operations: tuple[str, ...] = ()
+    job_operations: Callable[[Job], tuple[str, ...]] = lambda job: ()
+    product_param: str = "product_key"
+    operation_param: str = ""
+    cancel_text: Text = ""
+    on_end: Callable[[Job], None] = lambda job: None
+    has_rows: bool = True
+    status_kind: str = "row"
     tally: Callable[[Job, Mapping[str, int]], None] = field(
         default=lambda job, counts: tally_rows(job, counts)
     )
     rules: Mapping[str, Rule] = field(default_factory=dict)
     columns: Mapping[str, Text] = field(default_factory=dict)
-    about: str = ""
+    details_template: str = ""
 
-    def allowed(self, gateway: Gateway) -> bool:
-        """Whether the gateway's actor may run this kind of job."""
+    def is_allowed(self, gateway: Gateway) -> bool:
+        """Return whether the gateway's actor may run this kind of job."""
         return all(map(gateway.allows, self.operations)) and all(map(gateway.reveals, self.reveals))
 
 
 def tally_rows(job: Job, counts: Mapping[str, int]) -> None:
-    """The numbers of a job whose work is rows: `counts` is rows by state."""
+    """Set the numbers of a job that has rows. `counts`: number of rows by state."""
     job.counts = {state: n for state, n in counts.items() if n}
-    job.succeeded = sum(counts.get(state, 0) for state in Row.GOOD)
-    job.failed = sum(counts.get(state, 0) for state in Row.BAD)
+    job.succeeded = sum(counts.get(state, 0) for state in Row.SUCCESSFUL)
+    job.failed = sum(counts.get(state, 0) for state in Row.UNSUCCESSFUL)
 
 
 @cache
-def table() -> Mapping[str, Kind]:
-    """Every kind by name."""
+def all_kinds() -> Mapping[str, Kind]:
+    """Return every kind by name."""
     return {slug: import_string(path) for slug, path in settings.JOB_KINDS.items()}
 
 
 def get(slug: str) -> Kind:
-    """The kind of that name; raises KeyError."""
-    return table()[slug]
+    """Return the kind of this name. Raises KeyError."""
+    return all_kinds()[slug]

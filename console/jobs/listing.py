@@ -1,4 +1,4 @@
-"""The lists of this room: jobs, and the rows of a job."""
+"""The tables of jobs and of the rows of a job."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from console.ui.links import curl
 from console.ui.tables import Column, Table
 
 
-def title(job: Job) -> str:
-    """What a job is called on pages."""
+def job_title(job: Job) -> str:
+    """Return the title of a job."""
     return kinds.get(job.kind).title(job)
 
 
@@ -30,13 +30,13 @@ JOBS: Table[Job] = Table(
     id="jobs",
     caption=_("Jobs"),
     columns=[
-        Column("title", _("Job"), value=title, link=_link, primary=True),
+        Column("title", _("Job"), value=job_title, link=_link, primary=True),
         Column("kind", _("Kind"), value=lambda job: kinds.get(job.kind).label, hidden=True),
-        Column("state", _("State"), kind="status", status="job"),
+        Column("state", _("Status"), kind="status", status="job"),
         Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done),
         Column("total", _("Rows"), kind="number", hidden=True),
         Column("failed", _("Failed"), kind="number", hidden=True),
-        Column("person", _("Person"), value=lambda job: str(job.started_by or job.created_by or "–")),
+        Column("person", _("User"), value=lambda job: str(job.started_by or job.created_by or "–")),
         Column("created_at", _("Created"), kind="ago"),
         Column("finished_at", _("Finished"), kind="when", hidden=True),
     ],
@@ -48,7 +48,7 @@ def _name(row: Row) -> str:
     return row.name or "–"
 
 
-def _line(row: Row) -> str:
+def _row_number(row: Row) -> str:
     return number(row.number)
 
 
@@ -57,19 +57,19 @@ ROWS: Table[Row] = Table(
     caption=_("Rows"),
     columns=[
         Column("name", _("Device name"), value=_name, primary=True),
-        Column("number", _("Line"), value=_line),
+        Column("number", _("Row"), value=_row_number),
         Column("nickname", _("Nickname")),
-        Column("state", _("Outcome"), kind="status", status="row"),
+        Column("state", _("Status"), kind="status", status="row"),
         Column("reason", _("Reason"), value=_reason),
     ],
 )
 
 PREVIEW: Table[Row] = Table(
     id="preview",
-    caption=_("The first devices"),
+    caption=_("Preview"),
     columns=[
         Column("name", _("Device name"), primary=True),
-        Column("number", _("Line"), value=_line),
+        Column("number", _("Row"), value=_row_number),
         Column("nickname", _("Nickname")),
         Column("tags", _("Tags"), template="jobs/_tags.html"),
     ],

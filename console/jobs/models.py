@@ -1,7 +1,7 @@
-"""Background work as rows: what a job is, how far it is, what came of each of its lines.
+"""The models of background work: jobs, their progress, and the outcome of each of their rows.
 
-The database is the truth about a job; the broker only rings. Queries here must bear 100,000 rows a job on SQLite and
-PostgreSQL: updates by sets, no query per row.
+The database holds the whole state of a job; the broker only wakes workers. Queries must cope with 100,000 rows per job on
+SQLite and PostgreSQL: update sets of rows, never run one query per row.
 """
 
 from __future__ import annotations
@@ -22,68 +22,68 @@ from console.access.models import ApiToken, Team
 from console.connections.models import Connection
 
 
-def said(text: str, **args: Any) -> dict[str, Any]:
-    """A sentence kept for people: `text` is a msgid (mark it with gettext_noop), `args` fill it when it is read."""
+def make_sentence(text: str, **args: Any) -> dict[str, Any]:
+    """Return a sentence as the database stores it. `text` is a msgid (mark it with gettext_noop); `args` are its values."""
     return {"text": text, "args": args} if args else {"text": text}
 
 
-def read(sentence: dict[str, Any] | None) -> str:
-    """A kept sentence in the reader's language; "" for none."""
+def read_sentence(sentence: dict[str, Any] | None) -> str:
+    """Return a stored sentence in the reader's language; "" for None."""
     if not sentence:
         return ""
     text = gettext(sentence["text"])
     return text % sentence["args"] if sentence.get("args") else text
 
 
-def in_seconds(seconds: float) -> CombinedExpression:
-    """The moment so many seconds from now, by the database's clock."""
+def seconds_from_now(seconds: float) -> CombinedExpression:
+    """Return an expression for the time `seconds` from now, by the database's clock."""
     return Now() + timedelta(seconds=seconds)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
     def for_team(self, team: Team) -> JobQuerySet:
-        """The team's own jobs."""
+        """Jobs of the team."""
         return self.filter(team=team)
 
-    def at_work(self) -> JobQuerySet:
-        """Jobs that workers have something to do for, now or later."""
-        return self.filter(state__in=Job.AT_WORK)
+    def active(self) -> JobQuerySet:
+        """Jobs that workers still have to work on, now or later."""
+        return self.filter(state__in=Job.ACTIVE)
 
-    def locked(self) -> JobQuerySet:
-        """For changing, inside a transaction. Rows and events of the job can still be added by others meanwhile: who waits
-        here may hold what they wait for."""
+    def for_update(self) -> JobQuerySet:
+        """Lock the jobs for a change, inside a transaction. Other transactions can still add rows and events to a job: a
+        stronger lock could deadlock with them."""
         return self.select_for_update(no_key=True)
 
 
 class Job(models.Model):
-    """One piece of background work that somebody started on a connection.
+    """One piece of background work on a connection.
 
-    A job from a file is first a draft: `checking` while the file is read, `ready` (or `rejected`) when its findings wait
-    for a person. `created_by` made it; it acts with the rights of `started_by`.
+    A registration is first a draft: `checking` while its file is read, then `ready` (or `rejected`) until a user has
+    reviewed the findings. `created_by` created the draft; the job acts with the rights of `started_by`.
     """
 
     class State(models.TextChoices):
         CHECKING = "checking", _("Checking")
         READY = "ready", _("Ready to start")
-        REJECTED = "rejected", _("Cannot be used")
+        REJECTED = "rejected", _("Invalid file")
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
         CANCELING = "canceling", _("Canceling")
         SUCCEEDED = "succeeded", _("Succeeded")
-        PARTIAL = "partial", _("Done, with failures")
+        PARTIAL = "partial", _("Partly failed")
         FAILED = "failed", _("Failed")
         CANCELED = "canceled", _("Canceled")
 
     DRAFTS = (State.CHECKING, State.READY, State.REJECTED)
-    AT_WORK = (State.QUEUED, State.RUNNING, State.CANCELING)
-    OVER = (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELED)
+    ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELING)
+    FINISHED = (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELED)
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="jobs")
     kind = models.CharField(_("kind"), max_length=40)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
-    # What the job is about where there may be only one of it at a time, e.g. the update batch that is watched.
+    # The object of a job that may run only once at a time, for example the ID of the batch that it monitors.
     subject = models.CharField(max_length=128, blank=True, default="")
     params = models.JSONField(default=dict)
     created_by = models.ForeignKey(
@@ -92,17 +92,16 @@ class Job(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    # Whose rights the job has at most, where a program started (or drafted) it. It cannot be deleted under the job: the
-    # job would have all rights of the person then.
+    # The API token that started (or drafted) the job; it limits the rights of the job. It cannot be deleted while the job
+    # exists: without it, the job would have all rights of the user.
     token = models.ForeignKey(ApiToken, on_delete=models.RESTRICT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     cancel_requested = models.BooleanField(default=False)
-    error = models.JSONField(
-        null=True
-    )  # a sentence of `said`: why the whole job stopped, or the file cannot be used
-    # Rows by state, and what they add up to. `total` does not count the rows left out before the start.
+    # Why the whole job stopped or its file cannot be used: a sentence of `make_sentence`, or {"cloud": cloud error}.
+    error = models.JSONField(null=True)
+    # Number of rows by state, and sums of them. `total` does not include rows that were skipped before the start.
     counts = models.JSONField(default=dict)
     total = models.PositiveIntegerField(default=0)
     succeeded = models.PositiveIntegerField(default=0)
@@ -117,7 +116,7 @@ class Job(models.Model):
             models.UniqueConstraint(
                 fields=["connection", "kind", "subject"],
                 condition=models.Q(finished_at__isnull=True) & ~models.Q(subject=""),
-                name="one_running_job_a_subject",
+                name="one_unfinished_job_per_subject",
             )
         ]
         ordering: ClassVar = ["-id"]
@@ -127,57 +126,57 @@ class Job(models.Model):
 
     @property
     def done(self) -> int:
-        """Rows whose outcome is known."""
+        """The number of rows whose outcome is known."""
         return self.succeeded + self.failed
 
     @property
     def is_draft(self) -> bool:
-        """Whether nothing has been sent yet and a person must start it."""
+        """Whether the job was not started yet. Nothing has been sent."""
         return self.state in self.DRAFTS
 
     @property
-    def is_at_work(self) -> bool:
-        """Whether workers have something to do for it."""
-        return self.state in self.AT_WORK
+    def is_active(self) -> bool:
+        """Whether workers still have to work on the job."""
+        return self.state in self.ACTIVE
 
     @property
-    def is_over(self) -> bool:
-        """Whether it came to its end."""
-        return self.state in self.OVER
+    def is_finished(self) -> bool:
+        """Whether the job has ended, in whatever way."""
+        return self.state in self.FINISHED
 
     @property
-    def moves(self) -> bool:
-        """Whether its page changes by itself."""
-        return self.is_at_work or self.state == self.State.CHECKING
+    def is_changing(self) -> bool:
+        """Whether the page of the job has to refresh itself."""
+        return self.is_active or self.state == self.State.CHECKING
 
     @property
-    def why(self) -> str:
-        """Why the job stopped, or why its file cannot be used."""
-        return read(self.error)
+    def error_text(self) -> str:
+        """Why the job stopped or its file cannot be used; "" without such an error."""
+        return read_sentence(self.error)
 
-    def seconds(self, now: datetime | None = None) -> float:
-        """Seconds from its start until its end, or until now."""
+    def duration_seconds(self, now: datetime | None = None) -> float:
+        """Return the seconds from the start of the job to its end, or to `now`."""
         if self.started_at is None:
             return 0.0
         return max(0.0, ((self.finished_at or now or timezone.now()) - self.started_at).total_seconds())
 
     def rate(self, now: datetime | None = None) -> float | None:
-        """Rows a second since the start; None while none is done."""
-        seconds = self.seconds(now)
+        """Return the rows per second since the start; None while no row is done."""
+        seconds = self.duration_seconds(now)
         return self.done / seconds if self.done and seconds > 0 else None
 
     def time_left(self, now: datetime | None = None) -> timedelta | None:
-        """How long the rest takes at the present rate; None when that cannot be said."""
+        """Return the remaining time at the current rate; None when it is unknown."""
         rate = self.rate(now)
-        if not self.is_at_work or not rate or self.total <= self.done:
+        if not self.is_active or not rate or self.total <= self.done:
             return None
         return timedelta(seconds=(self.total - self.done) / rate)
 
 
 class Chunk(models.Model):
-    """The part of a job that one worker handles at a time: where it is (`step`) and what it learned (`data`).
+    """A part of a job that one worker handles at a time: its current `step` and the results of earlier steps (`data`).
 
-    A worker holds a chunk by a `lease`; what a worker whose lease is over wants to write is thrown away.
+    A worker holds a chunk by a `lease`. The results of a worker whose lease has expired are discarded.
     """
 
     class State(models.TextChoices):
@@ -190,24 +189,21 @@ class Chunk(models.Model):
     state = models.CharField(max_length=6, choices=State, default=State.ACTIVE)
     step = models.CharField(max_length=24)
     data = models.JSONField(default=dict)
-    attempts = models.PositiveIntegerField(
-        default=0
-    )  # claims since the last commit; >1: the step was begun before
-    trouble = models.CharField(
-        max_length=16, blank=True, default=""
-    )  # what it waits for, a key of trouble.TROUBLES
+    attempts = models.PositiveIntegerField(default=0)  # claims since the last commit; >1: the step ran before
+    # Why the chunk waits: a key of delays.DELAY_TEXTS.
+    delay_reason = models.CharField(max_length=16, blank=True, default="")
     lease = models.CharField(max_length=32, blank=True, default="")
     leased_until = models.DateTimeField(null=True)
     next_at = models.DateTimeField(db_default=Now())
-    rung_at = models.DateTimeField(
-        null=True
-    )  # when it was last revived, so that a long queue is not made longer
-    counts = models.JSONField(default=dict)  # its rows by state
+    woken_at = models.DateTimeField(null=True)  # when `revive` last sent a message; avoids duplicate messages
+    counts = models.JSONField(default=dict)  # number of its rows by state
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "number"], name="one_chunk_a_number")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "number"], name="unique_chunk_number")
+        ]
         indexes: ClassVar = [
-            models.Index(fields=["next_at"], condition=models.Q(state="active"), name="chunks_to_ring"),
+            models.Index(fields=["next_at"], condition=models.Q(state="active"), name="chunks_to_wake"),
         ]
         ordering: ClassVar = ["number"]
 
@@ -216,30 +212,30 @@ class Chunk(models.Model):
 
 
 class Row(models.Model):
-    """One line of a job: a device to make, and what came of it."""
+    """One row of a job: a device to register, and the outcome."""
 
     class State(models.TextChoices):
         PENDING = "pending", _("Pending")
         CREATED = "created", pgettext_lazy("of a device", "Created")
-        EXISTS = "exists", _("Exists already")
-        INVALID = "invalid", _("Not valid")
+        EXISTS = "exists", _("Already exists")
+        INVALID = "invalid", _("Invalid")
         FAILED = "failed", _("Failed")
-        UNKNOWN = "unknown", _("Not known")
+        UNKNOWN = "unknown", _("Unknown")
         CANCELED = "canceled", _("Not sent")
-        SKIPPED = "skipped", _("Left out")
+        SKIPPED = "skipped", _("Skipped")
 
-    GOOD = (State.CREATED,)
-    BAD = (State.EXISTS, State.INVALID, State.FAILED, State.UNKNOWN, State.CANCELED)
-    # What a further run takes up (`unfinished`). Names that exist or are not valid would come out the same.
-    AGAIN = (State.FAILED, State.UNKNOWN, State.CANCELED)
+    SUCCESSFUL = (State.CREATED,)
+    UNSUCCESSFUL = (State.EXISTS, State.INVALID, State.FAILED, State.UNKNOWN, State.CANCELED)
+    # States that a retry takes up (`retryable_rows`). Existing and invalid names would have the same outcome again.
+    RETRYABLE = (State.FAILED, State.UNKNOWN, State.CANCELED)
 
-    # No indexes of the foreign keys alone: those below begin with them.
+    # The foreign keys need no indexes of their own: the indexes below start with them.
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="rows", db_index=False)
     chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, null=True, related_name="rows", db_index=False)
-    number = models.PositiveIntegerField(_("line"))  # in the file, from 1
+    number = models.PositiveIntegerField(_("row"))  # in the file, from 1
     name = models.CharField(_("device name"), max_length=200)
     nickname = models.CharField(_("nickname"), max_length=200, blank=True, default="")
-    # {"tags": {…}}; of a row left out also {"cells": [its original cells], "findings": [[column, rule, value, other]]}
+    # {"tags": {…}}; for a skipped row also {"cells": [original cells], "findings": [[rule, value, other]]}
     extra = models.JSONField(null=True)
     state = models.CharField(_("outcome"), max_length=8, choices=State, default=State.PENDING)
     reason = models.CharField(_("reason"), max_length=300, blank=True, default="")
@@ -253,17 +249,17 @@ class Row(models.Model):
         ordering: ClassVar = ["number"]
 
     def __str__(self) -> str:
-        return f"line {self.number}: {self.name}"
+        return f"row {self.number}: {self.name}"
 
 
-def unfinished(job: int | None) -> models.QuerySet[Row]:
-    """The rows of a job that a further run would take up: those that did not come to be, in an earlier further run either."""
-    made = Row.objects.filter(job__parent=job, name=models.OuterRef("name"), state=Row.State.CREATED)
-    return Row.objects.filter(~models.Exists(made), job=job, state__in=Row.AGAIN)
+def retryable_rows(job: int | None) -> models.QuerySet[Row]:
+    """Return the rows of a job that a retry takes up: rows without a device, also after earlier retries."""
+    created = Row.objects.filter(job__parent=job, name=models.OuterRef("name"), state=Row.State.CREATED)
+    return Row.objects.filter(~models.Exists(created), job=job, state__in=Row.RETRYABLE)
 
 
 class Secret(models.Model):
-    """The secret of a device that a job made, collected for a download; deleted when it expires."""
+    """The secret of a device that a job registered, stored for a download and deleted when it expires."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="secrets", db_index=False)
     name = models.CharField(max_length=200)
@@ -271,21 +267,21 @@ class Secret(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "name"], name="one_secret_a_device")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "name"], name="unique_secret_name")]
 
     def __str__(self) -> str:
         return f"secret of {self.name}"
 
 
 class Part(models.Model):
-    """A piece of an uploaded file, kept until the job starts. In the database, where every worker can read it."""
+    """A part of an uploaded file, stored until the job starts. It is in the database so that every worker can read it."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveIntegerField()
     content = models.BinaryField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "number"], name="one_part_a_number")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "number"], name="unique_part_number")]
         ordering: ClassVar = ["number"]
 
     def __str__(self) -> str:
@@ -293,7 +289,7 @@ class Part(models.Model):
 
 
 class Event(models.Model):
-    """Something that happened to a job and is worth a line on its page."""
+    """An event that the page of a job lists."""
 
     class Level(models.TextChoices):
         INFO = "info", _("Note")
@@ -303,7 +299,7 @@ class Event(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events", db_index=False)
     at = models.DateTimeField(default=timezone.now)
     level = models.CharField(max_length=7, choices=Level, default=Level.INFO)
-    sentence = models.JSONField()  # of `said`
+    sentence = models.JSONField()  # of `make_sentence`
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["job", "-id"], name="events_of_job")]
@@ -314,12 +310,12 @@ class Event(models.Model):
 
     @property
     def text(self) -> str:
-        """What happened, in the reader's language."""
-        return read(self.sentence)
+        """The event in the reader's language."""
+        return read_sentence(self.sentence)
 
 
 class Sample(models.Model):
-    """Counts by state at a moment, kept over the time of a watch."""
+    """The number of device updates by status at one time, recorded while a batch is monitored."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="samples", db_index=False)
     at = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""The first page of a registration: which product, and which devices."""
+"""The first page of a registration: the product and the source of the device names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.cloud.errors import CloudError, NotFound
 from console.connections.http import CloudRequest
 from console.jobs import actions, api
 from console.jobs.forms import CountForm, FileForm, ProductForm
-from console.jobs.http import REGISTER, demand
+from console.jobs.http import REGISTER, require_job_rights
 from console.ui.format import size
 from console.ui.links import curl, with_query
 from console.ui.pieces import Tab
@@ -22,19 +22,19 @@ from console.ui.uploads import takes_file
 
 
 def _too_large(request: HttpRequest) -> HttpResponse:
-    said = _("The file is larger than %(limit)s. Split it, and upload the parts one after another.") % {
+    message = _("The file is larger than %(limit)s. Split it and upload the parts separately.") % {
         "limit": size(settings.JOBS_UPLOAD_BYTES)
     }
-    response = render(request, "jobs/too_large.html", {"said": said}, status=413)
-    response["Connection"] = "close"  # the rest of the body is not wanted
+    response = render(request, "jobs/too_large.html", {"message": message}, status=413)
+    response["Connection"] = "close"  # do not read the rest of the body
     return response
 
 
-@takes_file(settings.JOBS_UPLOAD_BYTES, lambda request: demand(request, REGISTER), _too_large)
+@takes_file(settings.JOBS_UPLOAD_BYTES, lambda request: require_job_rights(request, REGISTER), _too_large)
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: CloudRequest) -> HttpResponseBase:
-    """Choose a product and upload a list, or say how many."""
-    demand(request, REGISTER)
+    """Show the form with a product and a file or a number of devices; create the draft from it."""
+    require_job_rights(request, REGISTER)
     form_class = CountForm if request.GET.get("by") == "count" else FileForm
     products, error = _products(request)
     if request.method != "POST":
@@ -42,11 +42,11 @@ def register(request: CloudRequest) -> HttpResponseBase:
         return _page(request, form, error)
     form = form_class(products, request.POST, request.FILES)
     if form.is_valid():
-        return _drafted(request, form, {product.key: product for product in products})
+        return _create_draft(request, form, {product.key: product for product in products})
     return _page(request, form, error, status=422)
 
 
-def _drafted(request: CloudRequest, form: ProductForm, products: dict[str, api.Product]) -> HttpResponse:
+def _create_draft(request: CloudRequest, form: ProductForm, products: dict[str, api.Product]) -> HttpResponse:
     product = products[form.cleaned_data["product"]]
     params: dict[str, Any] = {"product_key": product.key, "product_name": product.name}
     file = form.cleaned_data.get("file")
@@ -54,22 +54,22 @@ def _drafted(request: CloudRequest, form: ProductForm, products: dict[str, api.P
         params |= {
             "source": "count",
             "count": form.cleaned_data["count"],
-            "prefix": form.cleaned_data["begins"],
+            "prefix": form.cleaned_data["name_prefix"],
         }
-        job = actions.draft(request.gateway, REGISTER, params)
+        job = actions.create_draft(request.gateway, REGISTER, params)
     else:
         params |= {"source": "file", "filename": (file.name or "")[:120]}
-        job = actions.draft(request.gateway, REGISTER, params, file.chunks(256 * 1024))
+        job = actions.create_draft(request.gateway, REGISTER, params, file.chunks(256 * 1024))
     return redirect(curl(request, "jobs:detail", job.pk))
 
 
 def _products(request: CloudRequest) -> tuple[list[api.Product], CloudError | None]:
-    """The products to choose from; the one that the address names is among them if it exists."""
-    asked = request.POST.get("product") or request.GET.get("product") or ""
+    """Return the products to choose from, including the product of the request if it exists, and the error of reading them."""
+    key = request.POST.get("product") or request.GET.get("product") or ""
     try:
-        products = list(api.products(request.gateway))
-        if asked and all(product.key != asked for product in products):
-            products.append(api.product(request.gateway, asked))
+        products = list(api.list_products(request.gateway))
+        if key and all(product.key != key for product in products):
+            products.append(api.get_product(request.gateway, key))
     except NotFound:
         pass
     except CloudError as error:
@@ -82,12 +82,12 @@ def _page(
     form: ProductForm | None,
     error: CloudError | None = None,
     status: int = 200,
-    said: str = "",
+    message: str = "",
 ) -> HttpResponse:
     by_count = request.GET.get("by") == "count"
     tabs = [
         Tab(_("From a file"), with_query(request, by=None), not by_count),
-        Tab(_("Random names"), with_query(request, by="count"), by_count),
+        Tab(_("Generated names"), with_query(request, by="count"), by_count),
     ]
-    context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "said": said}
+    context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "message": message}
     return render(request, "jobs/register.html", context, status=status)

@@ -1,7 +1,7 @@
-"""Reading a table that somebody uploads as CSV, as a stream: memory stays flat however long it is.
+"""Reads an uploaded CSV table as a stream, with constant memory for files of any length.
 
-`survey` finds out how the file is written (encoding, separator, which column is which); `records` then reads it. Both
-read the file from its start, through a function that opens it.
+`detect_layout` detects the encoding, the separator and the columns; `read_records` then reads the rows. Both read the file
+from its start, through a function that opens it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from typing import Any, BinaryIO
 from django.utils.translation import gettext_noop
 
 from console.jobs import encodings
-from console.jobs.encodings import Unusable
+from console.jobs.encodings import UnusableFile
 from console.ui.format import number
 
 Opener = Callable[[], BinaryIO]
-LONGEST_LINE = 1_000_000  # characters
-MOST_COLUMNS = 500
+MAX_LINE_LENGTH = 1_000_000  # characters
+MAX_COLUMNS = 500
 SEPARATORS = (",", ";", "\t")
-_LOOKED_AT = 30  # records that decide how the file is read
-_TITLES = 9  # lines that may stand above the header
-# What spreadsheets (and DOS, at a file's end) leave around a value without anybody seeing it.
-_AROUND = " \t\r\n\v\f\x1a\u00a0\u3000\ufeff\u200b\u200c\u200d\u2060"
-csv.field_size_limit(LONGEST_LINE)
+_SAMPLE_RECORDS = 30  # records from which the layout is detected
+_MAX_TITLES = 9  # rows with titles that may precede the header
+# Invisible characters that spreadsheets (and DOS, at the end of a file) leave around a value.
+_SURROUNDING = " \t\r\n\v\f\x1a\u00a0\u3000\ufeff\u200b\u200c\u200d\u2060"
+csv.field_size_limit(MAX_LINE_LENGTH)
 
 
 @dataclass(frozen=True)
-class Known:
-    """A column that is understood: its key, and the headings it goes by (compared by `heading`)."""
+class KnownColumn:
+    """A known column: its key, and its possible headings (as `normalize_heading` returns them)."""
 
     key: str
     names: frozenset[str]
@@ -44,9 +44,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is read. `columns`: key of a known column → its place; `tags`: tag key → its place; `unknown`: headings
-    of the columns that are left out. `header` is its first line as it is, empty when there is none; `above` is how many
-    lines with titles come before it."""
+    """How a file is read.
+
+    `columns`: key of a known column → its index; `tags`: tag key → its index; `unknown`: headings of ignored columns.
+    `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it.
+    """
 
     encoding: str
     separator: str
@@ -54,119 +56,118 @@ class Layout:
     columns: dict[str, int]
     tags: dict[str, int] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    hint: bool = False  # Excel's "sep=;" line comes before the table
+    hint: bool = False  # the file starts with Excel's "sep=;" line
     above: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """As a job keeps it."""
+        """Return the layout as a job stores it."""
         return asdict(self)
 
     @property
     def width(self) -> int:
-        """How many cells a line has; 0 when no header says."""
+        """The number of cells of the header; 0 without a header."""
         return len(self.header)
 
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the table: where it starts in the file (from 1), its cells as they are, and what is wrong with its form."""
+    """A row of the table: the number of its first line in the file (from 1), its unchanged cells, and a problem of its form."""
 
-    line: int
+    row: int
     cells: list[str]
-    last_line: int = 0
-    # "", or "quotes": the quotation marks do not pair, and all to the last line is one muddle; `raw` is its text
+    last_row: int = 0
+    # "", or "quotes": unpaired quotation marks, so that all up to the last line was read as one row; `raw` is its text
     problem: str = ""
     raw: str = ""
 
     @property
-    def blank(self) -> bool:
-        """Whether there is nothing in it."""
-        return not any(map(trim, self.cells))
+    def is_blank(self) -> bool:
+        """Whether all cells are empty."""
+        return not any(map(trim_cell, self.cells))
 
 
-def trim(value: str) -> str:
-    """A cell without what surrounds its value, and without the apostrophe that keeps a spreadsheet from reading a formula."""
-    value = value.strip(_AROUND)
+def trim_cell(value: str) -> str:
+    """Return a cell without surrounding blanks, and without the apostrophe that protects a spreadsheet from a formula."""
+    value = value.strip(_SURROUNDING)
     return value[1:] if value[:1] == "'" and value[1:2] in {"=", "+", "-", "@"} else value
 
 
-def _plain(text: str) -> str:
-    """A heading as it is kept and shown. PostgreSQL keeps no NUL."""
-    return trim(text).replace("\x00", "\ufffd")[:80]
+def _plain_heading(text: str) -> str:
+    """Return a heading as it is stored and shown, without NUL (PostgreSQL cannot store it)."""
+    return trim_cell(text).replace("\x00", "\ufffd")[:80]
 
 
-def heading(text: str) -> str:
-    """A heading as it is compared: without case, spaces, hyphens, underscores, remarks in brackets, full-width forms."""
-    text = unicodedata.normalize("NFKC", trim(text)).casefold()
+def normalize_heading(text: str) -> str:
+    """Return a heading for comparison: without case, spaces, hyphens, underscores, text in brackets and full-width forms."""
+    text = unicodedata.normalize("NFKC", trim_cell(text)).casefold()
     text = re.sub(r"\([^)]*\)|\[[^\]]*\]|[*]", "", text)
-    return re.sub(r"[\s_\-." + _AROUND + "]+", "", text)
+    return re.sub(r"[\s_\-." + _SURROUNDING + "]+", "", text)
 
 
 _TAG = re.compile(r"^\s*(?:tag|标签)\s*:\s*(.+?)\s*$", re.IGNORECASE | re.DOTALL)
 
 
 def tag_key(text: str) -> str:
-    """The key of a heading like `tag:site` or `标签:厂区`; "" for any other."""
-    found = _TAG.match(unicodedata.normalize("NFKC", trim(text)))
-    return found.group(1).replace("\x00", "\ufffd") if found else ""
+    """Return the tag key of a heading like `tag:site` or `标签:厂区`; "" for any other heading."""
+    match = _TAG.match(unicodedata.normalize("NFKC", trim_cell(text)))
+    return match.group(1).replace("\x00", "\ufffd") if match else ""
 
 
-# -- how it is written -----------------------------------------------------------------------------------------------
+# -- detecting the layout ---------------------------------------------------------------------------------------------
 
 
-def survey(
+def detect_layout(
     open_file: Opener,
-    known: Sequence[Known],
+    known: Sequence[KnownColumn],
     needed: str,
-    looks_right: Callable[[str], bool],
+    is_valid_value: Callable[[str], bool],
     chosen: Mapping[str, int] | None = None,
     headless: bool | None = None,
-    most_lines: int | None = None,
+    max_lines: int | None = None,
 ) -> Layout:
-    """How the file is to be read. Raises Unusable, also for more than `most_lines`.
+    """Return how to read the file. Raises UnusableFile, also for more than `max_lines` lines.
 
-    `needed` is the column it must have. `looks_right` tells whether a value could stand in it: a file of bare values
-    has no heading. A person may have `chosen` the places of columns, and said whether the file is `headless`.
+    `needed` is the key of the required column; `is_valid_value` returns whether a value is valid in it (a file that only has
+    values has no heading). `chosen` (index of each column) and `headless` (no header) are a user's choice, if there is one.
     """
-    encoding = encodings.find(open_file)
-    if most_lines is not None:
-        _bounded(open_file, encoding, most_lines)
+    encoding = encodings.detect_encoding(open_file)
+    if max_lines is not None:
+        _check_line_count(open_file, encoding, max_lines)
     first = _first_lines(open_file, encoding)
     if not first:
-        raise Unusable(gettext_noop("The file is empty."))
+        raise UnusableFile(gettext_noop("The file is empty."))
     hint = re.fullmatch(r"sep=(.)", first[0].strip("\r\n\ufeff"), re.IGNORECASE)
-    separator = hint.group(1) if hint and hint.group(1) in SEPARATORS else _separator(first, known)
-    sample = _sample(open_file, encoding, separator, bool(hint))
+    separator = hint.group(1) if hint and hint.group(1) in SEPARATORS else _detect_separator(first, known)
+    sample = _read_sample(open_file, encoding, separator, bool(hint))
     if not sample:
-        raise Unusable(gettext_noop("The file has no lines with anything in them."))
+        raise UnusableFile(gettext_noop("All rows of the file are empty."))
     plain = Layout(encoding, separator, [], {}, hint=bool(hint))
     if chosen is not None:
-        above = 0 if headless else _titles(sample, looks_right)
-        return _chosen(replace(plain, above=above), sample[above].cells, chosen, bool(headless))
-    found = _headed(plain, sample, known, needed, looks_right)
-    if found is not None:
-        return found
-    if _is_bare(sample, looks_right):
+        above = 0 if headless else _count_titles(sample, is_valid_value)
+        return _chosen_layout(replace(plain, above=above), sample[above].cells, chosen, bool(headless))
+    layout = _layout_by_header(plain, sample, known, needed, is_valid_value)
+    if layout is not None:
+        return layout
+    if _has_bare_values(sample, is_valid_value):
         return replace(plain, columns={needed: 0})
-    top = sample[_titles(sample, looks_right)].cells
-    raise Unusable(
-        gettext_noop("No column is called “device name”. The first line reads: %(line)s"),
-        columns=[_plain(cell) for cell in top],
-        line=" | ".join(_plain(cell)[:40] for cell in top[:8]) + (" | …" if len(top) > 8 else ""),
+    first_row = sample[_count_titles(sample, is_valid_value)].cells
+    raise UnusableFile(
+        gettext_noop("No column has the heading “device name”. First row: %(row)s"),
+        columns=[_plain_heading(cell) for cell in first_row],
+        row=" | ".join(_plain_heading(cell)[:40] for cell in first_row[:8])
+        + (" | …" if len(first_row) > 8 else ""),
     )
 
 
-def too_many(most: int) -> Unusable:
-    """The refusal of a file that has more lines than that."""
-    text = gettext_noop(
-        "The file has more than %(most)s lines. Split it, and upload the parts one after another."
-    )
-    return Unusable(text, most=number(most))
+def too_many_rows(limit: int) -> UnusableFile:
+    """Return the error for a file that has more than `limit` rows."""
+    text = gettext_noop("The file has more than %(most)s rows. Split it and upload the parts separately.")
+    return UnusableFile(text, most=number(limit))
 
 
-def _bounded(open_file: Opener, encoding: str, most: int) -> None:
-    """Refuse what is far too long before a million lines of it are read. Raises Unusable."""
-    # In UTF-16 a byte of a letter may look like the end of a line; in the others it never does.
+def _check_line_count(open_file: Opener, encoding: str, limit: int) -> None:
+    """Refuse a file that is far too long before all of it is parsed. Raises UnusableFile."""
+    # In UTF-16 a byte of a letter may look like a line end; in the other encodings it never does.
     decoder = codecs.getincrementaldecoder(encoding if encoding.startswith("utf-16") else "latin-1")()
     feeds = returns = 0
     with open_file() as file:
@@ -174,18 +175,18 @@ def _bounded(open_file: Opener, encoding: str, most: int) -> None:
             text = decoder.decode(piece)
             feeds += text.count("\n")
             returns += text.count("\r")
-            if max(feeds, returns) > most + 1:
-                raise too_many(most)
+            if max(feeds, returns) > limit + 1:
+                raise too_many_rows(limit)
 
 
 def _first_lines(open_file: Opener, encoding: str) -> list[str]:
-    """The first lines with anything in them."""
+    """Return the first lines that are not empty."""
     with open_file() as file:
-        return list(islice(filter(trim, _lines(file, encoding)), _LOOKED_AT))
+        return list(islice(filter(trim_cell, _lines(file, encoding)), _SAMPLE_RECORDS))
 
 
-def _separator(lines: Sequence[str], known: Sequence[Known]) -> str:
-    """The separator that makes most sense of the lines that may be a header, else of the first one."""
+def _detect_separator(lines: Sequence[str], known: Sequence[KnownColumn]) -> str:
+    """Return the separator that finds the most known headings in possible header lines, else the most cells in the first line."""
     names = frozenset().union(*(column.names for column in known))
 
     def cells(line: str, separator: str) -> list[str]:
@@ -194,182 +195,193 @@ def _separator(lines: Sequence[str], known: Sequence[Known]) -> str:
         except (csv.Error, StopIteration):
             return []
 
-    def sense(separator: str) -> tuple[int, int]:
-        rows = [cells(line, separator) for line in lines[: _TITLES + 1]]
-        told = max(sum(heading(cell) in names or bool(tag_key(cell)) for cell in row) for row in rows)
-        return told, len(rows[0])
+    def score(separator: str) -> tuple[int, int]:
+        rows = [cells(line, separator) for line in lines[: _MAX_TITLES + 1]]
+        known_headings = max(
+            sum(normalize_heading(cell) in names or bool(tag_key(cell)) for cell in row) for row in rows
+        )
+        return known_headings, len(rows[0])
 
-    return max(SEPARATORS, key=sense)
+    return max(SEPARATORS, key=score)
 
 
-def _sample(open_file: Opener, encoding: str, separator: str, hint: bool) -> list[Record]:
-    found: list[Record] = []
+def _read_sample(open_file: Opener, encoding: str, separator: str, hint: bool) -> list[Record]:
+    sample: list[Record] = []
     with open_file() as file:
         for record in _records(file, encoding, separator, hint):
-            if not record.blank:
-                found.append(record)
-            if len(found) >= _LOOKED_AT:
+            if not record.is_blank:
+                sample.append(record)
+            if len(sample) >= _SAMPLE_RECORDS:
                 break
-    return found
+    return sample
 
 
-def _headed(
+def _layout_by_header(
     plain: Layout,
     sample: Sequence[Record],
-    known: Sequence[Known],
+    known: Sequence[KnownColumn],
     needed: str,
-    looks_right: Callable[[str], bool],
+    is_valid_value: Callable[[str], bool],
 ) -> Layout | None:
-    """The layout by the first line that names the needed column, with nothing but titles above it."""
-    for above, record in enumerate(sample[: _TITLES + 1]):
+    """Return the layout by the first row that names the needed column and has only titles above it; None without one."""
+    for above, record in enumerate(sample[: _MAX_TITLES + 1]):
         try:
-            layout = _by_headings(replace(plain, above=above), record.cells, known)
-        except Unusable:
-            if above:  # a line of values that only look like headings
+            layout = _match_headings(replace(plain, above=above), record.cells, known)
+        except UnusableFile:
+            if above:  # a row of values that only look like headings
                 continue
             raise
         if needed in layout.columns:
-            place, width = layout.columns[needed], len(_filled(record))
+            index, width = layout.columns[needed], len(_filled_cells(record))
             titles = (
-                len(_filled(line)) == 1 < width
-                or place >= len(line.cells)
-                or not looks_right(trim(line.cells[place]))
+                len(_filled_cells(line)) == 1 < width
+                or index >= len(line.cells)
+                or not is_valid_value(trim_cell(line.cells[index]))
                 for line in sample[:above]
             )
             return layout if all(titles) else None
     return None
 
 
-def _filled(record: Record) -> list[str]:
-    return [cell for cell in record.cells if trim(cell)]
+def _filled_cells(record: Record) -> list[str]:
+    return [cell for cell in record.cells if trim_cell(cell)]
 
 
-def _titles(sample: Sequence[Record], looks_right: Callable[[str], bool]) -> int:
-    """How many lines are titles above the header, when no heading is known: lone texts above lines of several cells."""
-    for above, record in enumerate(sample[: _TITLES + 1]):
-        filled = _filled(record)
+def _count_titles(sample: Sequence[Record], is_valid_value: Callable[[str], bool]) -> int:
+    """Return the number of title rows above the header if no heading is known: single texts above rows of several cells."""
+    for above, record in enumerate(sample[: _MAX_TITLES + 1]):
+        filled = _filled_cells(record)
         if len(filled) > 1:
             return above
-        if looks_right(trim(filled[0])):
+        if is_valid_value(trim_cell(filled[0])):
             break
     return 0
 
 
-def _by_headings(plain: Layout, top: list[str], known: Sequence[Known]) -> Layout:
+def _match_headings(plain: Layout, first_row: list[str], known: Sequence[KnownColumn]) -> Layout:
     columns: dict[str, int] = {}
     tags: dict[str, int] = {}
     unknown: list[str] = []
-    for place, cell in enumerate(top):
-        name, tag = heading(cell), tag_key(cell)
+    for index, cell in enumerate(first_row):
+        name, tag = normalize_heading(cell), tag_key(cell)
         key = next((column.key for column in known if name in column.names), "")
         if key and key in columns:
-            raise Unusable(
-                gettext_noop("Two columns hold the same: “%(first)s” and “%(second)s”. Leave one."),
-                first=_plain(top[columns[key]]),
-                second=_plain(cell),
+            raise UnusableFile(
+                gettext_noop(
+                    "Two columns have the same meaning: “%(first)s” and “%(second)s”. Remove one of them."
+                ),
+                first=_plain_heading(first_row[columns[key]]),
+                second=_plain_heading(cell),
             )
         if key:
-            columns[key] = place
+            columns[key] = index
         elif tag and tag not in tags:
-            tags[tag] = place
-        elif trim(cell):
-            unknown.append(_plain(cell))
-    return replace(plain, header=_shown(top), columns=columns, tags=tags, unknown=unknown)
+            tags[tag] = index
+        elif trim_cell(cell):
+            unknown.append(_plain_heading(cell))
+    return replace(plain, header=_plain_cells(first_row), columns=columns, tags=tags, unknown=unknown)
 
 
-def _chosen(plain: Layout, top: list[str], chosen: Mapping[str, int], headless: bool) -> Layout:
-    columns = {key: place for key, place in chosen.items() if 0 <= place < len(top)}
-    taken = set(columns.values())
+def _chosen_layout(plain: Layout, first_row: list[str], chosen: Mapping[str, int], headless: bool) -> Layout:
+    columns = {key: index for key, index in chosen.items() if 0 <= index < len(first_row)}
+    used = set(columns.values())
     if headless:
         return replace(plain, columns=columns)
-    tags = {tag_key(cell): place for place, cell in enumerate(top) if place not in taken and tag_key(cell)}
+    tags = {
+        tag_key(cell): index for index, cell in enumerate(first_row) if index not in used and tag_key(cell)
+    }
     unknown = [
-        _plain(cell)
-        for place, cell in enumerate(top)
-        if place not in taken and trim(cell) and not tag_key(cell)
+        _plain_heading(cell)
+        for index, cell in enumerate(first_row)
+        if index not in used and trim_cell(cell) and not tag_key(cell)
     ]
-    return replace(plain, header=_shown(top), columns=columns, tags=tags, unknown=unknown)
+    return replace(plain, header=_plain_cells(first_row), columns=columns, tags=tags, unknown=unknown)
 
 
-def _shown(top: Sequence[str]) -> list[str]:
-    return [_plain(cell) for cell in top]
+def _plain_cells(first_row: Sequence[str]) -> list[str]:
+    return [_plain_heading(cell) for cell in first_row]
 
 
-def _is_bare(sample: Sequence[Record], looks_right: Callable[[str], bool]) -> bool:
-    """One value a line, no heading. The first must look like the rest and hold a digit: a word alone may be a heading."""
-    values = [trim(record.cells[0]) for record in sample]
-    if any(len([cell for cell in record.cells if trim(cell)]) != 1 for record in sample):
+def _has_bare_values(sample: Sequence[Record], is_valid_value: Callable[[str], bool]) -> bool:
+    """Return whether the rows have one value each and no heading.
+
+    The first value must look like the others and contain a digit: a single word may be a heading.
+    """
+    values = [trim_cell(record.cells[0]) for record in sample]
+    if any(len([cell for cell in record.cells if trim_cell(cell)]) != 1 for record in sample):
         return False
-    return any(c.isdigit() for c in values[0]) and sum(map(looks_right, values)) > len(values) / 2
+    return any(c.isdigit() for c in values[0]) and sum(map(is_valid_value, values)) > len(values) / 2
 
 
-# -- reading it ------------------------------------------------------------------------------------------------------
+# -- reading the rows ------------------------------------------------------------------------------------------------
 
 
-def records(open_file: Opener, layout: Layout) -> Iterator[Record]:
-    """The lines under the header, blank ones too. Raises Unusable where the file cannot be read on."""
+def read_records(open_file: Opener, layout: Layout) -> Iterator[Record]:
+    """Yield the rows under the header, also empty ones. Raises UnusableFile where the file cannot be read."""
     with open_file() as file:
-        found = _records(file, layout.encoding, layout.separator, layout.hint)
+        all_records = _records(file, layout.encoding, layout.separator, layout.hint)
         above = layout.above + 1 if layout.header else 0
-        while above and (record := next(found, None)):
-            above -= not record.blank
-        yield from found
+        while above and (record := next(all_records, None)):
+            above -= not record.is_blank
+        yield from all_records
 
 
 def _records(file: BinaryIO, encoding: str, separator: str, hint: bool) -> Iterator[Record]:
     lines = _lines(file, encoding)
     before = 0
     if hint:
-        before = 1 + sum(1 for _line in takewhile(lambda line: not trim(line), lines))
-    read: list[str] = []
+        before = 1 + sum(1 for _line in takewhile(lambda line: not trim_cell(line), lines))
+    raw_lines: list[str] = []
 
-    def remembered() -> Iterator[str]:
+    def collect_lines() -> Iterator[str]:
         for line in lines:
-            read.append(line)
+            raw_lines.append(line)
             yield line
 
-    reader = csv.reader(remembered(), delimiter=separator, strict=True, skipinitialspace=True)
+    reader = csv.reader(collect_lines(), delimiter=separator, strict=True, skipinitialspace=True)
     while True:
         start = before + reader.line_num + 1
-        read.clear()
+        raw_lines.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             if "end of data" in str(error) or "field larger" in str(error):
-                raise Unusable(
-                    gettext_noop("A quotation mark that is opened on line %(line)d is never closed."),
-                    line=start,
+                raise UnusableFile(
+                    gettext_noop(
+                        "The quotation mark that opens in row %(row)d is never closed. Correct the file."
+                    ),
+                    row=start,
                 ) from None
-            yield Record(start, [], before + reader.line_num, "quotes", "".join(read))
+            yield Record(start, [], before + reader.line_num, "quotes", "".join(raw_lines))
             continue
-        if len(cells) > MOST_COLUMNS:
-            while cells and not trim(
+        if len(cells) > MAX_COLUMNS:
+            while cells and not trim_cell(
                 cells[-1]
             ):  # a spreadsheet may write a separator for every column it has
                 cells.pop()
-        if len(cells) > MOST_COLUMNS:
-            text = gettext_noop("Line %(line)d has %(count)d columns: this is no list of devices.")
-            raise Unusable(text, line=start, count=len(cells))
+        if len(cells) > MAX_COLUMNS:
+            text = gettext_noop("Row %(row)d has %(count)d columns. This is not a device list.")
+            raise UnusableFile(text, row=start, count=len(cells))
         yield Record(start, cells, before + reader.line_num)
 
 
 def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """The file's lines with their ends, never one of endless length."""
+    """Yield the lines of the file with their line ends. Raises UnusableFile for a line that is too long."""
     text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="")
     try:
         number = 1
-        while line := text.readline(LONGEST_LINE):
-            if len(line) >= LONGEST_LINE:
-                raise Unusable(
+        while line := text.readline(MAX_LINE_LENGTH):
+            if len(line) >= MAX_LINE_LENGTH:
+                raise UnusableFile(
                     gettext_noop(
-                        "Line %(line)d is longer than a million characters: this is no list of devices."
+                        "Row %(row)d has more than 1,000,000 characters. This is not a device list."
                     ),
-                    line=number,
+                    row=number,
                 )
             yield line
             number += 1
     finally:
-        with suppress(ValueError):  # who stopped reading may have closed the file already
+        with suppress(ValueError):  # a caller that stopped reading may have closed the file
             text.detach()

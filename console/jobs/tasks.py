@@ -1,4 +1,4 @@
-"""The bells: Celery tasks that wake the engine. All state is in the database."""
+"""Celery tasks that wake the engine. All state is in the database."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from console.jobs import engine, upkeep
 
 @shared_task(name="jobs.step")
 def step(chunk: int) -> None:
-    """Go on with a chunk, if it is due and nobody else has it."""
-    engine.advance(chunk)
+    """Continue a chunk if it is due and no other worker has it."""
+    engine.advance_chunk(chunk)
 
 
 @shared_task(name="jobs.revive", acks_late=False)
 def revive() -> None:
-    """Ring for what a dead worker or an emptied broker left behind."""
-    for chunk in engine.due():
-        engine.ring(chunk)
+    """Wake chunks that a dead worker left behind or whose message the broker lost."""
+    for chunk in engine.find_overdue_chunks():
+        engine.wake_chunk(chunk)
 
 
 @shared_task(name="jobs.tidy")
 def tidy() -> None:
-    """Delete secrets that expired, drafts that nobody started, and jobs that ended long ago."""
+    """Delete expired secrets, old drafts that were never started, and old finished jobs."""
     upkeep.tidy()

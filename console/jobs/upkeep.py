@@ -1,4 +1,4 @@
-"""What is not to be kept: secrets past their time, drafts that nobody started, jobs that ended long ago."""
+"""Deletes expired secrets, drafts that were never started, and old finished jobs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.utils import timezone
 from console.jobs import actions
 from console.jobs.models import Job, Secret
 
-_AT_ONCE = 200  # jobs; the rest when it is time again
+_AT_ONCE = 200  # jobs; the next run deletes more
 
 
 def tidy() -> None:
-    """Delete expired secrets, drafts older than JOBS_DRAFT_HOURS, and jobs that ended JOBS_KEEP_DAYS ago (0: none)."""
+    """Delete expired secrets, drafts older than JOBS_DRAFT_HOURS, and jobs that ended JOBS_KEEP_DAYS ago (0: keep all)."""
     now = timezone.now()
     Secret.objects.filter(expires_at__lte=now).delete()
     stale = Job.objects.filter(
@@ -24,7 +24,7 @@ def tidy() -> None:
         actions.discard(job)
     if settings.JOBS_KEEP_DAYS:
         over = Job.objects.filter(
-            state__in=Job.OVER, finished_at__lt=now - timedelta(days=settings.JOBS_KEEP_DAYS)
+            state__in=Job.FINISHED, finished_at__lt=now - timedelta(days=settings.JOBS_KEEP_DAYS)
         )
-        for job in over.exclude(children__state__in=Job.AT_WORK)[:_AT_ONCE]:
+        for job in over.exclude(children__state__in=Job.ACTIVE)[:_AT_ONCE]:
             actions.delete(job)

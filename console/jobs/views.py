@@ -1,4 +1,4 @@
-"""Pages of jobs: the list, the tray, one job."""
+"""The pages of jobs: the list, the job tray, one job."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters
-from console.jobs.http import REGISTER, job_of
-from console.jobs.listing import JOBS, title
+from console.jobs.http import REGISTER, find_job
+from console.jobs.listing import JOBS, job_title
 from console.jobs.models import Job
-from console.jobs.visibility import jobs_of
+from console.jobs.visibility import visible_jobs
 from console.ui.format import duration
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
@@ -34,66 +34,64 @@ _TRAY = 8
 
 @require_safe
 def job_list(request: CloudRequest) -> HttpResponseBase:
-    """The connection's jobs, newest first."""
-    jobs = jobs_of(request.gateway).select_related("created_by", "started_by")
+    """List the connection's jobs, newest first."""
+    jobs = visible_jobs(request.gateway).select_related("created_by", "started_by")
     filters = JobFilters(request, jobs)
-    wanted = filters.values
-    if "kind" in wanted:
-        jobs = jobs.filter(kind=wanted["kind"])
-    if "state" in wanted:
-        jobs = jobs.filter(state=wanted["state"])
-    if "person" in wanted:
+    values = filters.values
+    if "kind" in values:
+        jobs = jobs.filter(kind=values["kind"])
+    if "state" in values:
+        jobs = jobs.filter(state=values["state"])
+    if "person" in values:
         jobs = jobs.filter(
-            Q(started_by=wanted["person"]) | Q(started_by__isnull=True, created_by=wanted["person"])
+            Q(started_by=values["person"]) | Q(started_by__isnull=True, created_by=values["person"])
         )
     if request.GET.get("format") == "csv":
         return JOBS.csv_response(jobs.iterator(), "jobs.csv")
-    place = Page(page_number(request), page_size(request), jobs.count())
-    shown = jobs[(place.number - 1) * place.size : place.number * place.size]
-    may = kinds.get(REGISTER).allowed(request.gateway)
+    position = Page(page_number(request), page_size(request), jobs.count())
+    shown = jobs[(position.number - 1) * position.size : position.number * position.size]
+    may_register = kinds.get(REGISTER).is_allowed(request.gateway)
     empty = Empty(
         title=gettext_lazy("No jobs yet"),
-        text=gettext_lazy(
-            "Work that takes longer than a page runs here: registering devices, watching an update."
-        ),
+        text=gettext_lazy("Long-running tasks, such as device registration and batch monitoring, run here."),
         icon="progress-check",
-        url=curl(request, "jobs:register") if may else "",
+        url=curl(request, "jobs:register") if may_register else "",
         action=gettext_lazy("Register devices"),
     )
     context = {
-        "table": JOBS.bind(request, shown, page=place, empty=empty),
+        "table": JOBS.bind(request, shown, page=position, empty=empty),
         "filters": filters,
-        "may_register": may,
+        "may_register": may_register,
     }
     return render(request, "ui/list.html" if request.htmx else "jobs/list.html", context)
 
 
 @require_safe
 def tray(request: CloudRequest) -> HttpResponseBase:
-    """The job tray: what is at work, and what ended within a day."""
-    lately = timezone.now() - timedelta(days=1)
-    jobs = jobs_of(request.gateway)
+    """Show the job tray: running jobs, the user's new drafts, and jobs that ended within a day."""
+    since = timezone.now() - timedelta(days=1)
+    jobs = visible_jobs(request.gateway)
     shown = jobs.filter(
-        Q(state__in=Job.AT_WORK)
-        | Q(finished_at__gte=lately)
-        | Q(state__in=Job.DRAFTS, created_by=request.user, created_at__gte=lately)
+        Q(state__in=Job.ACTIVE)
+        | Q(finished_at__gte=since)
+        | Q(state__in=Job.DRAFTS, created_by=request.user, created_at__gte=since)
     )[:_TRAY]
-    lines = [
+    items = [
         {
-            "title": title(job),
+            "title": job_title(job),
             "state": job.state,
             "done": job.done,
             "total": 0 if job.is_draft else job.total,
             "url": curl(request, "jobs:detail", job.pk),
-            "note": _left(job),
+            "note": _time_left_text(job),
         }
         for job in shown
     ]
-    running = jobs.at_work().count()
-    return render(request, "ui/job_tray.html", {"jobs": lines, "running": running})
+    running = jobs.active().count()
+    return render(request, "ui/job_tray.html", {"jobs": items, "running": running})
 
 
-def _left(job: Job) -> str:
+def _time_left_text(job: Job) -> str:
     if job.is_draft:
         return _("Not started")
     left = job.time_left()
@@ -105,32 +103,32 @@ def _left(job: Job) -> str:
 
 @require_safe
 def detail(request: CloudRequest, job: int) -> HttpResponseBase:
-    """A draft with what was found in it, or a job with how far it is and what came of its rows."""
-    found = job_of(request, job)
-    context = page.context(request, found)
-    if found.is_draft:
-        return render(request, "jobs/draft.html", context | page.draft_context(request, found))
-    kind = kinds.get(found.kind)
-    if kind.rows:
-        context |= page.rows_context(request, found)
+    """Show a draft with its findings, or a job with its progress and its rows."""
+    record = find_job(request, job)
+    context = page.job_context(request, record)
+    if record.is_draft:
+        return render(request, "jobs/draft.html", context | page.draft_context(request, record))
+    kind = kinds.get(record.kind)
+    if kind.has_rows:
+        context |= page.rows_context(request, record)
         if request.htmx and request.htmx.target == "rows-results":
             return render(request, "ui/results.html", context)
-    return render(request, "jobs/detail.html", {**context, "trail": audit_menu_items(request, job=found.pk)})
+    return render(request, "jobs/detail.html", {**context, "trail": audit_menu_items(request, job=record.pk)})
 
 
 @require_safe
 def live(request: CloudRequest, job: int) -> HttpResponseBase:
-    """The part of a job's page that changes. `seen` is the digest of the numbers that the page shows already."""
-    found = job_of(request, job)
-    address = curl(request, "jobs:detail", found.pk)
-    if found.is_draft and found.state != Job.State.CHECKING:
+    """Show the part of a job's page that refreshes itself. `seen` is the digest of the numbers that the page shows already."""
+    record = find_job(request, job)
+    address = curl(request, "jobs:detail", record.pk)
+    if record.is_draft and record.state != Job.State.CHECKING:
         response = HttpResponse(status=204)
         response["HX-Redirect"] = address
         return response
     if not request.htmx:
         return redirect(address)
-    context = page.context(request, found)
-    response = render(request, "jobs/_live_checking.html" if found.is_draft else "jobs/_live.html", context)
+    context = page.job_context(request, record)
+    response = render(request, "jobs/_live_checking.html" if record.is_draft else "jobs/_live.html", context)
     if request.GET.get("seen") != context["digest"]:
         response["HX-Trigger"] = "fd:rows"
     return response
@@ -138,16 +136,18 @@ def live(request: CloudRequest, job: int) -> HttpResponseBase:
 
 @require_safe
 def samples(request: CloudRequest, job: int) -> HttpResponse:
-    """Figures over time, for the chart of a watch."""
-    found = job_of(request, job)
-    kept = list(found.samples.values_list("at", "counts"))
+    """Return the recorded counts over time, for the chart of a monitored batch."""
+    record = find_job(request, job)
+    recorded = list(record.samples.values_list("at", "counts"))
     series = [
         {
             "label": str(look.label),
-            "values": [counts.get(state, 0) for _at, counts in kept],
+            "values": [counts.get(state, 0) for _at, counts in recorded],
             "tone": look.tone,
         }
-        for state in dict.fromkeys(state for _at, counts in kept for state, n in counts.items() if n)
+        for state in dict.fromkeys(state for _at, counts in recorded for state, n in counts.items() if n)
         for look in [status("ota_task", state)]
     ]
-    return JsonResponse({"x": [int(at.timestamp()) for at, _counts in kept], "series": series, "unit": ""})
+    return JsonResponse(
+        {"x": [int(at.timestamp()) for at, _counts in recorded], "series": series, "unit": ""}
+    )

@@ -1,4 +1,4 @@
-"""Who sees which jobs: members whose role reads what a kind of job calls, and whose access reaches what the job is about."""
+"""Who sees which jobs: members whose role may read what the kind calls, and whose access scope includes the job's product."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from console.jobs.kinds import Kind
 from console.jobs.models import Job, JobQuerySet
 
 
-def jobs_of(gateway: Gateway) -> JobQuerySet:
-    """The jobs of the gateway's connection that its member may see, of the kinds that there are."""
+def visible_jobs(gateway: Gateway) -> JobQuerySet:
+    """Return the jobs of the gateway's connection that its member may see."""
     seen = Q(pk__in=[])
-    for kind in kinds.table().values():
+    for kind in kinds.all_kinds().values():
         seen |= _seen(kind, gateway.membership)
     return Job.objects.for_team(gateway.membership.team).filter(seen, connection=gateway.connection)
 
 
-def reaches(membership: Membership, job: Job) -> bool:
-    """Whether the product that the job is about is within reach of the membership. Where it is about no single one, the
-    gateway judges each call."""
-    product = job.params.get(kinds.get(job.kind).product)
+def is_in_scope(membership: Membership, job: Job) -> bool:
+    """Return whether the job's product is in the access scope of the membership.
+
+    For a job that has no single product it returns True: the gateway checks each of its calls.
+    """
+    product = job.params.get(kinds.get(job.kind).product_param)
     fleets = [access_scope for access_scope in membership.access_scopes if access_scope.limits_devices]
     return product is None or all(product in fleet.products for fleet in fleets)
 
@@ -34,13 +36,13 @@ def _seen(kind: Kind, membership: Membership) -> Q:
     if not readable.issuperset(kind.operations + kind.reveals):
         return Q(pk__in=[])
     seen = Q(kind=kind.slug)
-    if kind.operation:
-        seen &= Q(**{f"params__{kind.operation}__in": sorted(readable)})
+    if kind.operation_param:
+        seen &= Q(**{f"params__{kind.operation_param}__in": sorted(readable)})
     for access_scope in membership.access_scopes:
         if access_scope.limits_devices:
             seen &= (
-                Q(**{f"params__{kind.product}__in": sorted(access_scope.products)})
-                if kind.product
+                Q(**{f"params__{kind.product_param}__in": sorted(access_scope.products)})
+                if kind.product_param
                 else Q(pk__in=[])
             )
     return seen

@@ -12,7 +12,7 @@ from console.cloud.answers import dig
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import actions
-from console.jobs.kinds import Kind, Next, Step
+from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Job, Sample
 from console.jobs.work import Work
 
@@ -36,7 +36,7 @@ def watch(gateway: Gateway, job_id: str, *, product_key: str) -> Job:
         started_by=gateway.actor,
         token=gateway.membership.token,
     )
-    return actions.alone(wanted, "look", 1)
+    return actions.start_or_find(wanted, "look", 1)
 
 
 def history(connection: Connection, ota_job_id: str) -> list[Sample]:
@@ -48,7 +48,7 @@ def history(connection: Connection, ota_job_id: str) -> list[Sample]:
     )
 
 
-def look(work: Work) -> Next:
+def look(work: Work) -> StepResult:
     """Count the batch's tasks by status. QueryOTAJob, and ListOTATaskByJob once a status for its total."""
     ota_job = work.job.params["ota_job"]
     status = str(dig(work.gateway.call("QueryOTAJob", fresh=True, JobId=ota_job), "Data.JobStatus") or "")
@@ -66,7 +66,7 @@ def look(work: Work) -> Next:
 
     age = (now - (work.job.started_at or now)).total_seconds()
     wait = min(max(_SHORTEST, age / 60), _LONGEST)
-    return Next(done=status in _OVER, wait=wait, write=write, counts=counts)
+    return StepResult(done=status in _OVER, wait=wait, write=write, counts=counts)
 
 
 def _tally(job: Job, counts: Mapping[str, int]) -> None:
@@ -86,11 +86,11 @@ WATCH = Kind(
     icon="cloud-upload",
     title=_title,
     operations=("QueryOTAJob", "ListOTATaskByJob"),
-    steering=("CancelOTATaskByJob",),
-    stopping=_("It stops looking. Nothing on the platform changes."),
-    rows=False,
-    outcomes="ota_task",
+    control_operations=("CancelOTATaskByJob",),
+    cancel_text=_("It stops looking. Nothing on the platform changes."),
+    has_rows=False,
+    status_kind="ota_task",
     tally=_tally,
     steps={"look": Step(look, _("Looking at the update tasks"))},
-    about="jobs/watch_about.html",
+    details_template="jobs/watch_about.html",
 )

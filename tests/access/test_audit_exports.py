@@ -139,7 +139,7 @@ def job(org: Organization) -> Job:
     return job
 
 
-@pytest.mark.parametrize("file", ["result", "findings", "bad-lines"])
+@pytest.mark.parametrize("file", ["result", "findings", "invalid-rows"])
 def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignIn, file: str) -> None:
     text = read_body(sign_in("operator").get(org.url(f"jobs/{job.pk}/{file}.csv")))
     record = AuditRecord.objects.get(operation="jobs.export")

@@ -10,10 +10,10 @@ from console.access.models import AuditRecord
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_door import kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_bells, _no_pauses, product
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
 from tests.populated import PopulatedTeam
 
-__all__ = ["_no_bells", "_no_pauses", "product"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "product"]  # fixtures
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_what_is_wrong_in_a_file_is_told_and_the_bad_lines_handed_back(
     found = lines(robot.get(f"sandbox/jobs/{job['id']}/findings"))
     assert len(found) == 2
     assert found[1].startswith("3,")
-    handed = lines(robot.get(f"sandbox/jobs/{job['id']}/bad-lines"))
+    handed = lines(robot.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
     assert handed == ["DeviceName,Nickname", "no good name,Lamp_2"]
     assert AuditRecord.objects.filter(operation="jobs.export").count() == 2
 

@@ -22,10 +22,10 @@ from console.jobs.models import Job
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_matrix import named
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_bells, _no_pauses, drain, product, until
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, run_until_step
 from tests.populated import PopulatedTeam
 
-__all__ = ["_no_bells", "_no_pauses", "drain", "product"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "drain", "product"]  # fixtures
 
 
 def register(program: Program, product_key: str, count: int = 3, **more: Any) -> Any:
@@ -96,7 +96,7 @@ def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
 ) -> None:
     robot = program("administrator", "operator", name="nightly")
     job = Job.objects.get(pk=register(robot, product).json()["id"])
-    until(job, "register", clock)
+    run_until_step(job, "register", clock)
     if end == "revoked":
         revoke_token(robot.made.token, org.members["administrator"], Origin())
     elif end == "lowered":
@@ -105,10 +105,10 @@ def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
         Membership.objects.filter(user=org.members["administrator"]).delete()
     job = drain(job)
     assert job.state == Job.State.FAILED
-    words = {"revoked": "was revoked", "lowered": "does not allow", "left": "no longer a member"}
-    assert words[end] in job.why
+    words = {"revoked": "was revoked", "lowered": "no longer allows", "left": "no longer a member"}
+    assert words[end] in job.error_text
     with pytest.raises(NotFound):
-        devices.device_detail(org.gateway(), product, "api-00000", fresh=True)
+        devices.get_device(org.gateway(), product, "api-00000", fresh=True)
 
 
 def test_a_person_who_starts_a_programs_draft_acts_with_their_own_rights(
@@ -144,7 +144,7 @@ def test_programs_collect_no_secrets(
     )
     assert not gateway.reveals("QueryDeviceInfo")
     assert gateway.allows("QueryDeviceInfo")
-    assert not kinds.get("devices.secrets").allowed(gateway)
+    assert not kinds.get("devices.secrets").is_allowed(gateway)
 
 
 # -- approval ----------------------------------------------------------------------------------------------------------

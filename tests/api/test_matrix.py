@@ -121,7 +121,7 @@ EXPECTED: dict[str, Ask] = {
     "list_job_rows": Ask(EVERYBODY),
     "get_job_result": Ask(EVERYBODY),
     "get_job_findings": Ask(EVERYBODY),
-    "get_job_bad_lines": Ask(EVERYBODY),
+    "get_job_invalid_rows": Ask(EVERYBODY),
     "choose_columns": Ask(FLEET, 409, {"name": 0}),  # it was started
     "start_job": Ask(FLEET, 409),  # it was started
     "cancel_job": Ask(FLEET),

@@ -17,10 +17,10 @@ from console.ota import api
 from tests.api.conftest import MakeProgram, Program
 from tests.api.test_door import kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_bells, _no_pauses, a_moment_ago
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
 from tests.ota.conftest import calls, product
 
-__all__ = ["_no_bells", "_no_pauses", "calls", "product"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "calls", "product"]  # fixtures
 
 FIRMWARE = b"firmware " * 1000
 PACKAGES = "sandbox/ota/packages"
@@ -68,7 +68,7 @@ def to_its_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[s
             return told
         clock.advance(30)
         for chunk in Chunk.objects.filter(job=job_id, state=Chunk.State.ACTIVE):
-            Chunk.objects.filter(pk=chunk.pk).update(next_at=a_moment_ago())
+            Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
             engine.run_step(chunk.pk)
     raise AssertionError("the batch does not end")
 

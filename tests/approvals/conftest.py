@@ -11,9 +11,9 @@ from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_bells, _no_pauses, drain, wire
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, wire
 
-__all__ = ["_no_bells", "_no_pauses", "drain", "wire"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "drain", "wire"]  # fixtures
 
 REASON = "The trial is over"
 

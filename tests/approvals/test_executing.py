@@ -22,7 +22,7 @@ from console.jobs.models import Chunk, Job
 from console.ota import api as ota_api
 from tests.approvals.conftest import REASON, list_device_names, product_exists
 from tests.approvals.test_deciding import create_token, gateway_of_token, service
-from tests.jobs.conftest import a_moment_ago
+from tests.jobs.conftest import past_time
 
 __all__ = ["service"]  # fixtures
 State = ApprovalRequest.State
@@ -157,11 +157,11 @@ def test_a_worker_that_dies_after_sending_leaves_the_call_unknown_and_it_is_not_
 
     wire.after["DeleteDevice"] = stop_worker
     chunk = Chunk.objects.get(job=job)
-    Chunk.objects.update(next_at=a_moment_ago())
+    Chunk.objects.update(next_at=past_time())
     with pytest.raises(KeyboardInterrupt):
         engine.run_step(chunk.pk)
     assert read_states(devices_request) == ["done", "sending", "pending", "pending"]
-    Chunk.objects.update(leased_until=a_moment_ago())
+    Chunk.objects.update(leased_until=past_time())
     drain(job)
     devices_request.refresh_from_db()
     assert devices_request.state == State.UNKNOWN
@@ -171,7 +171,7 @@ def test_a_worker_that_dies_after_sending_leaves_the_call_unknown_and_it_is_not_
 
 def test_a_worker_that_dies_before_sending_only_delays_the_calls(org, devices_request, drain, wire):
     job = approve(org, devices_request)
-    Chunk.objects.filter(job=job).update(lease="dead", leased_until=a_moment_ago(), attempts=1)
+    Chunk.objects.filter(job=job).update(lease="dead", leased_until=past_time(), attempts=1)
     drain(job)
     devices_request.refresh_from_db()
     assert devices_request.state == State.DONE
@@ -228,7 +228,7 @@ def test_a_canceled_job_sends_no_more_calls(org, devices_request, product, devic
 )
 def test_a_role_that_cannot_make_the_calls_cannot_cancel_them(org, product_request, sign_in, role, may):
     job = approve(org, product_request)
-    assert job_actions.may(job, org.gateway(role)) == may
+    assert job_actions.may_control(job, org.gateway(role)) == may
     answer = sign_in(role).post(org.url(f"jobs/{job.pk}/cancel/"))
     assert answer.status_code == (302 if may else 403)
 
@@ -314,4 +314,4 @@ def test_a_job_of_this_kind_without_its_request_does_nothing(org, product_reques
     drain(job)
     assert product_exists(org, product)
     with pytest.raises(PermissionRefused):
-        org.gateway("viewer").require(*jobs.EXECUTE.making(job))
+        org.gateway("viewer").require(*jobs.EXECUTE.job_operations(job))

@@ -16,7 +16,7 @@ from console.connections.models import Connection
 from tests.api.conftest import program
 from tests.approvals.conftest import REASON, list_device_names, product_exists
 from tests.conftest import authenticate
-from tests.jobs.conftest import text
+from tests.jobs.conftest import page_text
 
 __all__ = ["program"]  # a fixture
 State = ApprovalRequest.State
@@ -33,13 +33,13 @@ def delete_product(browser, org, product: str):
 def test_deleting_a_product_leads_to_a_request_and_the_form_says_so(org, set_rules, product, sign_in):
     browser = sign_in("operator")
     hint = "needs approval by another team member"
-    assert hint not in text(browser.get(org.url(f"products/{product}/delete/")))
+    assert hint not in page_text(browser.get(org.url(f"products/{product}/delete/")))
     set_rules(product=True)
-    assert hint in text(browser.get(org.url(f"products/{product}/delete/")))
+    assert hint in page_text(browser.get(org.url(f"products/{product}/delete/")))
     answer = delete_product(browser, org, product)
     draft = ApprovalRequest.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, request_url(org, draft))
-    shown = text(browser.get(answer["Location"]))
+    shown = page_text(browser.get(answer["Location"]))
     assert product in shown
     assert "Meters" in shown
     # The same action leads to the same draft.
@@ -61,7 +61,7 @@ def test_a_request_needs_a_reason_and_is_then_pending(org, set_rules, product, s
     waiting.refresh_from_db()
     assert waiting.reason == REASON
     assert delete_product(browser, org, product)["Location"] == page
-    assert "Waiting for the decision of another team member" in text(browser.get(page))
+    assert "Waiting for the decision of another team member" in page_text(browser.get(page))
 
 
 def test_htmx_is_redirected_to_the_full_page_of_the_request(org, set_rules, product, sign_in):
@@ -78,10 +78,10 @@ def test_the_devices_of_a_bulk_deletion_are_shown_with_their_state(org, set_rule
     browser = sign_in("operator")
     data = {"selected": [f"{product}/{name}" for name in devices[:3]]}
     question = browser.post(org.url("devices/many/delete/"), data)
-    assert "needs approval by another team member" in text(question)
+    assert "needs approval by another team member" in page_text(question)
     answer = browser.post(org.url("devices/many/delete/"), {**data, "confirmed": "1", "typed": "3"})
     assert answer.status_code == 302
-    shown = text(browser.get(answer["Location"]))
+    shown = page_text(browser.get(answer["Location"]))
     assert all(name in shown for name in devices[:3])
     assert devices[3] not in shown
     assert "Not activated" in shown
@@ -101,7 +101,7 @@ def test_the_explorer_does_not_bypass_the_rules(org, set_rules, product, sign_in
 def test_another_member_approves_and_the_calls_are_made(org, product_request, product, sign_in, drain):
     browser = sign_in("owner")
     page = request_url(org, product_request)
-    shown = text(browser.get(page))
+    shown = page_text(browser.get(page))
     assert all(words in shown for words in (REASON, product, "DeleteProduct", "Approve…", "Meters"))
     form = browser.get(request_url(org, product_request, "approve/")).content.decode()
     seen = re.search(r'name="seen" value="(\w+)"', form)
@@ -112,7 +112,7 @@ def test_another_member_approves_and_the_calls_are_made(org, product_request, pr
     product_request.refresh_from_db()
     assert (product_request.state, product_request.decided_by) == (State.APPROVED, org.members["owner"])
     drain(product_request.job)
-    assert "Done" in text(browser.get(page))
+    assert "Done" in page_text(browser.get(page))
     assert not product_exists(org, product)
 
 
@@ -126,7 +126,7 @@ def test_the_form_of_a_modified_request_approves_nothing(org, product_request, p
 
 def test_the_requester_sees_no_approve_button_and_is_refused(org, product_request, sign_in):
     browser = sign_in("operator")
-    assert "Approve…" not in text(browser.get(request_url(org, product_request)))
+    assert "Approve…" not in page_text(browser.get(request_url(org, product_request)))
     for act in ("approve/", "refuse/"):
         data = {"seen": product_request.digest, "reason": "because"}
         assert browser.get(request_url(org, product_request, act)).status_code == 403
@@ -172,7 +172,7 @@ def test_the_request_is_not_found_in_another_team_or_connection(org, product_req
         sign_in("owner").get(f"/{org.team.slug}/{other.slug}/approvals/{product_request.pk}/").status_code
         == 404
     )
-    assert "Meters" not in text(outsider.get(f"/{org.other_team.slug}/-/approvals/"))
+    assert "Meters" not in page_text(outsider.get(f"/{org.other_team.slug}/-/approvals/"))
 
 
 def test_a_request_outside_the_members_scope_is_not_found(org, product_request, sign_in):
@@ -181,7 +181,7 @@ def test_a_request_outside_the_members_scope_is_not_found(org, product_request, 
     )
     browser = sign_in("administrator")
     assert browser.get(request_url(org, product_request)).status_code == 404
-    assert product_request.target not in text(browser.get(f"/{org.team.slug}/-/approvals/"))
+    assert product_request.target not in page_text(browser.get(f"/{org.team.slug}/-/approvals/"))
 
 
 def test_pending_requests_come_first_and_filters_find_the_others(
@@ -191,13 +191,13 @@ def test_pending_requests_come_first_and_filters_find_the_others(
     refused = submit_request("DeleteDevice", [{"ProductKey": product, "DeviceName": devices[0]}])
     actions.refuse(refused, org.gateway("owner"), reason="no")
     address, browser = f"/{org.team.slug}/-/approvals/", sign_in("owner")
-    shown = text(browser.get(address))
+    shown = page_text(browser.get(address))
     assert shown.index("Delete product") < shown.index(devices[0])
-    assert devices[0] in text(browser.get(address, {"state": "refused"}))
-    assert product not in text(browser.get(address, {"state": "refused"}))
-    assert product in text(browser.get(address, {"mine": "decide"}))
-    assert product not in text(sign_in("operator").get(address, {"mine": "decide"}))
-    assert product in text(sign_in("operator").get(address, {"mine": "asked"}))
+    assert devices[0] in page_text(browser.get(address, {"state": "refused"}))
+    assert product not in page_text(browser.get(address, {"state": "refused"}))
+    assert product in page_text(browser.get(address, {"mine": "decide"}))
+    assert product not in page_text(sign_in("operator").get(address, {"mine": "decide"}))
+    assert product in page_text(sign_in("operator").get(address, {"mine": "asked"}))
     csv = b"".join(browser.get(address, {"format": "csv"}).streaming_content).decode()
     assert product in csv
 
@@ -251,7 +251,7 @@ def test_a_request_can_be_viewed_if_its_subject_cannot_be_read(
         wire.before["QueryProduct"] = fail_to_connect
     answer = sign_in("owner").get(request_url(org, product_request))
     assert answer.status_code == 200
-    assert product in text(answer)
+    assert product in page_text(answer)
 
 
 def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
@@ -273,7 +273,7 @@ def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
 
 
 def test_a_product_is_shown_by_name_and_recorded_by_key(org, product_request, product, sign_in, drain):
-    assert f"Meters ({product})" in text(sign_in("owner").get(request_url(org, product_request)))
+    assert f"Meters ({product})" in page_text(sign_in("owner").get(request_url(org, product_request)))
     drain(actions.approve(product_request, org.gateway("owner"), seen=product_request.digest))
     records = AuditRecord.objects.filter(
         operation__in=["approval.request", "approval.approve", "DeleteProduct"]

@@ -93,8 +93,8 @@ def _wait(browser: httpx.Client, job: int, states: tuple[str, ...]) -> str:
     """Look at the list as the job tray does, until the job is in one of `states`."""
     deadline = time.monotonic() + _PATIENCE
     labels = {
-        "ready": "Ready to start", "rejected": "Cannot be used", "succeeded": "Succeeded",
-        "partial": "Done, with failures", "failed": "Failed", "canceled": "Canceled",
+        "ready": "Ready to start", "rejected": "Invalid file", "succeeded": "Succeeded",
+        "partial": "Partly failed", "failed": "Failed", "canceled": "Canceled",
     }  # fmt: skip
     while time.monotonic() < deadline:
         page = browser.get(f"{_PLACE}/{job}/").text

@@ -1,4 +1,4 @@
-"""A product with a few devices, and a count of the calls that pages make."""
+"""A product, a function to register devices in it, and a list of the calls that pages make."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from console.products import api as products_api
 
 @pytest.fixture
 def product(emulator, org) -> str:
-    """The key of a product without devices."""
+    """The ProductKey of a product without devices."""
     return products_api.create_product(org.gateway(), {"ProductName": "Harbour_Lamp", "NodeType": 0})
 
 
 @pytest.fixture
 def register(product, org) -> Callable[..., None]:
-    """Registers devices of the product by name."""
+    """Return a function that registers devices of the product by name."""
 
     def make(*names: str, **options: str) -> None:
         gateway = org.gateway()
@@ -31,13 +31,13 @@ def register(product, org) -> Callable[..., None]:
 
 @pytest.fixture
 def calls(monkeypatch) -> list[str]:
-    """Every upstream call made, by operation."""
-    made: list[str] = []
+    """The operation of every call to the platform."""
+    operations: list[str] = []
     send = Gateway._send
 
     def counted(self, described, params):
-        made.append(described.name)
+        operations.append(described.name)
         return send(self, described, params)
 
     monkeypatch.setattr(Gateway, "_send", counted)
-    return made
+    return operations

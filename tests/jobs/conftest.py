@@ -1,4 +1,4 @@
-"""Running jobs in a test: every due chunk in this process, while the emulator's clock is turned."""
+"""Runs jobs in tests: due chunks run in this process while the clock of the emulator is advanced."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(autouse=True)
-def _no_bells(monkeypatch):
-    """Bells ring for nobody here: the tests say when a worker comes."""
-    monkeypatch.setattr(engine, "ring", lambda chunk, wait=0.0: True)
+def _no_wake_messages(monkeypatch):
+    """Send no wake messages: the tests run the steps themselves."""
+    monkeypatch.setattr(engine, "wake_chunk", lambda chunk, wait=0.0: True)
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    """The client tries again at once, and the quota's second is over soon: how long both wait is tested with them."""
+    """Let the client retry at once and shorten the quota window; other tests check how long both wait."""
     monkeypatch.setattr("console.cloud.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
     monkeypatch.setattr("console.cloud.quota.WINDOW", 0.001)
 
 
 @pytest.fixture
 def drain(clock):
-    """Works until nothing is left to do (or `rounds` are over), half a second of the cloud's time a round; returns the job."""
+    """Return a function that runs a job until it ends or `rounds` are over; each round takes half a second of platform time."""
 
     def run(job: Job, rounds: int = 400) -> Job:
         for _ in range(rounds):
             active = Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE)
             if not active.exists():
                 break
-            active.update(next_at=a_moment_ago())
+            active.update(next_at=past_time())
             for chunk in list(active.order_by("number").values_list("pk", flat=True)):
                 engine.run_step(chunk)
             clock.advance(0.5)
@@ -60,20 +60,20 @@ def drain(clock):
 
 @pytest.fixture
 def product(org, emulator):
-    """The key of a product without devices."""
-    answer = org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)
-    return answer["Data"]["ProductKey"]
+    """The ProductKey of a product without devices."""
+    response = org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)
+    return response["Data"]["ProductKey"]
 
 
 @pytest.fixture
-def started(org, product):
-    """Starts a registration of so many devices with given names; the job."""
+def start_registration(org, product):
+    """Return a function that starts a registration of `count` devices, or of a CSV table, and returns the job."""
 
     def make(count: int = 3, role: str = "operator", table: str = "") -> Job:
         gateway = org.gateway(role)
         content = table or "name\n" + "".join(f"dev-{n:05d}\n" for n in range(count))
         params = {"product_key": product, "product_name": "Meters", "source": "file", "filename": "d.csv"}
-        job = actions.draft(gateway, "devices.register", params, [content.encode()])
+        job = actions.create_draft(gateway, "devices.register", params, [content.encode()])
         assert actions.start(job, gateway, {"tags": "tag:" in content})
         job.refresh_from_db()
         return job
@@ -82,7 +82,10 @@ def started(org, product):
 
 
 class Wire(httpx.BaseTransport):
-    """The network to the emulator, where tests listen and interfere: `before` a call, `after` it (a new answer may be given)."""
+    """The network to the emulator. Tests record and change calls with functions `before` and `after` an operation.
+
+    A function in `after` may return another response.
+    """
 
     def __init__(self, emulator: Any) -> None:
         self._under = httpx.WSGITransport(app=emulator)
@@ -99,44 +102,44 @@ class Wire(httpx.BaseTransport):
         response = self._under.handle_request(request)
         if name not in self.after:
             return response
-        answer = json.loads(b"".join(response.stream))
-        return httpx.Response(response.status_code, json=self.after[name](answer) or answer)
+        content = json.loads(b"".join(response.stream))
+        return httpx.Response(response.status_code, json=self.after[name](content) or content)
 
 
 @pytest.fixture
 def wire(emulator, monkeypatch):
-    """The network, to interfere with."""
+    """The network to the emulator, which a test can change."""
     wire = Wire(emulator)
     monkeypatch.setattr(clients, "transport_for", lambda connection: wire)
     clients.drop_clients()
     return wire
 
 
-def a_moment_ago():
-    """A time that is over by every clock."""
+def past_time():
+    """Return a time that is in the past by every clock."""
     return timezone.now() - timedelta(seconds=1)
 
 
-def until(job: Job, step: str, clock) -> Chunk:
-    """Runs the job's first chunk until it stands before `step`."""
+def run_until_step(job: Job, step: str, clock) -> Chunk:
+    """Run the job's first chunk until `step` is its next step. Returns the chunk."""
     for _ in range(50):
         chunk = Chunk.objects.get(job=job, number=1)
-        Chunk.objects.filter(pk=chunk.pk).update(next_at=a_moment_ago())
+        Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
         if chunk.step == step:
             return chunk
         engine.run_step(chunk.pk)
         clock.advance(0.5)
-    raise AssertionError(f"never came to {step}")
+    raise AssertionError(f"step {step} was never reached")
 
 
-def abandon(chunk: Chunk) -> None:
-    """What a worker leaves that is killed while it holds the chunk: a lease, and one more attempt."""
-    Chunk.objects.filter(pk=chunk.pk).update(lease="dead", leased_until=a_moment_ago(), attempts=1)
+def abandon_chunk(chunk: Chunk) -> None:
+    """Leave the chunk as a worker does that is killed in a step: with an expired lease and one more attempt."""
+    Chunk.objects.filter(pk=chunk.pk).update(lease="dead", leased_until=past_time(), attempts=1)
 
 
 @pytest.fixture
 def upload(org, sign_in, product):
-    """Uploads a file as an operator, or the member of another role; the answer."""
+    """Return a function that uploads a file as an operator or with another role, and returns the response."""
 
     def send(content: bytes, name: str = "devices.csv", role: str = "operator", follow: bool = True):
         data = {"product": product, "file": SimpleUploadedFile(name, content)}
@@ -145,13 +148,13 @@ def upload(org, sign_in, product):
     return send
 
 
-def text(response) -> str:
-    """The words of a page, without its markup."""
+def page_text(response) -> str:
+    """Return the text of a page without markup."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
-def table(response) -> list[dict[str, str]]:
-    """A downloaded CSV as dictionaries."""
+def read_csv(response) -> list[dict[str, str]]:
+    """Return the rows of a downloaded CSV file as dictionaries."""
     content = b"".join(response.streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(content)))
 

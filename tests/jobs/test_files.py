@@ -1,11 +1,11 @@
-"""What a file can be: it is read right, or the person is told the line, the column and the rule."""
+"""Files of registrations are read correctly, or the user gets an error with row, column and rule."""
 
 from __future__ import annotations
 
 import pytest
 
 from console.jobs.models import Job, Part, Row
-from tests.jobs.conftest import text
+from tests.jobs.conftest import page_text
 
 NAMES = ["lamp-0001", "lamp-0002", "lamp-0003"]
 
@@ -28,16 +28,16 @@ CHINESE = "设备名称,备注名\r\nlamp-0001,路灯_一号\r\nlamp-0002,路灯
         ("gb18030", "GB18030"),
     ],
 )
-def test_every_encoding_that_a_spreadsheet_saves_is_read_right(upload, encoding, shown):
+def test_every_encoding_of_a_spreadsheet_is_read_correctly(upload, encoding, shown):
     page = upload(CHINESE.encode(encoding))
     assert names() == NAMES
     assert Row.objects.get(name="lamp-0002").nickname == "路灯_二号"
-    assert shown in text(page)
+    assert shown in page_text(page)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_separator_and_line_end(upload, separator, end):
+def test_every_separator_and_line_end_is_read(upload, separator, end):
     lines = [
         separator.join(cells) for cells in (["DeviceName", "NickName"], *([name, "Lamp_1"] for name in NAMES))
     ]
@@ -62,32 +62,32 @@ def test_every_separator_and_line_end(upload, separator, end):
         "sep=,\nDeviceName",
     ],
 )
-def test_headings_need_not_be_tidy(upload, header):
+def test_headings_are_recognized_in_many_spellings(upload, header):
     upload(f"{header}\nlamp-0001\nlamp-0002\nlamp-0003\n".encode())
     assert names() == NAMES
 
 
-def test_bare_names_without_a_header_are_taken_and_this_is_said(upload):
+def test_a_list_without_a_header_is_accepted_with_a_note(upload):
     page = upload(b"lamp-0001\nlamp-0002\nlamp-0003")
     assert names() == NAMES
-    assert "There is no header" in text(page)
+    assert "The file has no header" in page_text(page)
 
 
-def test_a_wrong_header_is_told_and_the_person_can_say_which_column_it_is(org, sign_in, upload):
+def test_an_unknown_header_is_reported_and_the_user_can_map_the_columns(org, sign_in, upload):
     page = upload(b"Serial,Label\nlamp-0001,Lamp_1\nlamp-0002,Lamp_2\n")
-    assert "No column is called \u201cdevice name\u201d" in text(page).replace("&ldquo;", "\u201c")
-    assert "Serial | Label" in text(page)
+    assert "No column has the heading \u201cdevice name\u201d" in page_text(page).replace("&ldquo;", "\u201c")
+    assert "Serial | Label" in page_text(page)
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED
     page = sign_in("operator").post(
         org.url(f"jobs/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
     )
-    assert "2 devices can be registered" in text(page)
+    assert "2 devices can be registered" in page_text(page)
     assert names() == NAMES[:2]
     assert Row.objects.first().nickname == "Lamp_1"
 
 
-def test_a_first_line_that_is_a_device_can_be_said_to_be_one(org, sign_in, upload):
+def test_the_user_can_mark_the_first_row_as_a_device(org, sign_in, upload):
     upload(b"alpha\nbravo\ncharlie\n")
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED, "a word alone may be a heading"
@@ -95,41 +95,41 @@ def test_a_first_line_that_is_a_device_can_be_said_to_be_one(org, sign_in, uploa
     assert names() == ["alpha", "bravo", "charlie"]
 
 
-def test_unknown_columns_are_named_and_left_out(upload):
+def test_unknown_columns_are_shown_as_ignored(upload):
     page = upload(b"comment,DeviceName,site\nx,lamp-0001,y\n")
-    assert "comment not known, left out" in text(page)
-    assert "site not known, left out" in text(page)
+    assert "comment ignored" in page_text(page)
+    assert "site ignored" in page_text(page)
     assert names() == ["lamp-0001"]
 
 
-def test_two_columns_for_the_same_are_refused(upload):
+def test_two_columns_with_the_same_meaning_are_refused(upload):
     page = upload("DeviceName,设备名称\nlamp-0001,lamp-0002\n".encode())
-    assert "Two columns hold the same" in text(page)
+    assert "Two columns have the same meaning" in page_text(page)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "The file is empty."),
         (b"\n\n  \n", "The file is empty."),
         (b"\xef\xbb\xbf", "The file is empty."),
-        (b"DeviceName\n", "There is a header, but no device under it."),
-        (b"DeviceName\n\n,,\n", "There is a header, but no device under it."),
+        (b"DeviceName\n", "The file has a header but no devices."),
+        (b"DeviceName\n\n,,\n", "The file has a header but no devices."),
         (b"PK\x03\x04" + b"\x00\x14" * 500, "This is an Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 500, "This is an old Excel workbook"),
-        (b"%PDF-1.7\n", "This is a PDF"),
+        (b"%PDF-1.7\n", "This is a PDF file"),
         (b"\x1f\x8b\x08" + b"\x00" * 20, "This file is compressed"),
         (bytes(range(256)) * 40, "This is not a text file."),
-        ("Gerät,Ort\nZähler-1,Köln\nZähler-2,München\n".encode("latin-1"), "none of the encodings"),
-        (b'DeviceName,Nickname\nlamp-0001,"Lamp_1\nlamp-0002,Lamp_2\n', "opened on line 2 is never closed"),
-        (b"DeviceName\n" + b"x" * 1_010_000, "Line 2 is longer than a million characters"),
+        ("Gerät,Ort\nZähler-1,Köln\nZähler-2,München\n".encode("latin-1"), "is not UTF-8, UTF-16 or GB18030"),
+        (b'DeviceName,Nickname\nlamp-0001,"Lamp_1\nlamp-0002,Lamp_2\n', "opens in row 2 is never closed"),
+        (b"DeviceName\n" + b"x" * 1_010_000, "Row 2 has more than 1,000,000 characters"),
         (b"DeviceName" + b",x" * 600 + b"\nlamp-0001\n", "601 columns"),
         ("DeviceName\nlamp".encode("utf-16") + b"\x01", "is damaged near byte"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_plain_words(upload, content, said):
+def test_an_unusable_file_is_refused_with_a_clear_message(upload, content, message):
     page = upload(content)
-    assert said in text(page)
+    assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
     assert not Row.objects.exists()
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_used_is_refused_in_plain_words(upload, content, said):
         ("lamp-0001,Lamp_2", "duplicate"),
     ],
 )
-def test_each_rule_is_told_with_line_and_value_and_the_rest_goes_on(upload, line, rule):
+def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload, line, rule):
     upload(f"DeviceName,Nickname\nlamp-0001,Lamp_1\n{line}\nlamp-0002,Lamp_1\n".encode())
     bad = Row.objects.get(state="skipped")
     assert bad.number == 3
@@ -178,31 +178,31 @@ def test_each_rule_is_told_with_line_and_value_and_the_rest_goes_on(upload, line
         '"lamp-0009"',
     ],
 )
-def test_what_keeps_the_rules_is_taken(upload, line):
+def test_valid_rows_are_accepted(upload, line):
     if line == "灯灯灯灯":
         line = "lamp-0009," + "灯" * 32
     upload(f"DeviceName,Nickname\n{line}\n".encode())
     assert Row.objects.get().state == "pending"
 
 
-def test_the_line_is_the_one_in_the_file_even_after_blank_lines_and_quoted_line_ends(upload):
+def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload):
     page = upload(b'DeviceName;comment\n\nlamp-0001;"two\nlines"\n;\nlamp-0002;x\nab;x\n')
     assert list(Row.objects.order_by("number").values_list("number", "name")) == [
         (3, "lamp-0001"),
         (6, "lamp-0002"),
         (7, "ab"),
     ]
-    assert "2 blank ones" in text(page)
+    assert "2 empty rows skipped" in page_text(page)
 
 
-def test_a_duplicate_far_below_names_the_line_of_the_first(upload):
+def test_a_distant_duplicate_names_the_row_of_the_first(upload):
     lines = [f"dev-{n:05d}" for n in range(5000)]
     upload("\n".join(["DeviceName", *lines, "dev-00007"]).encode())
     bad = Row.objects.get(state="skipped")
     assert (bad.number, bad.extra["findings"]) == (5002, [["duplicate", "dev-00007", "9"]])
 
 
-def test_a_line_left_out_does_not_make_a_later_good_one_a_duplicate(upload):
+def test_a_skipped_row_does_not_make_a_later_valid_row_a_duplicate(upload):
     upload(b"DeviceName,Nickname\nlamp-0001,bad-nick\nlamp-0001,Lamp_1\n")
     assert Row.objects.get(state="pending").number == 3
 
@@ -211,7 +211,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, produc
     browser = sign_in("operator")
 
     class Endless:
-        """A body that says how long it is, and that nobody reads."""
+        """A request body with a content length that nobody reads."""
 
         read_bytes = 0
 
@@ -222,54 +222,54 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, produc
         readline = read
 
     body = Endless()
-    answer = browser.generic(
+    response = browser.generic(
         "POST",
         org.url("jobs/register/"),
         content_type="multipart/form-data; boundary=x",
         **{"CONTENT_LENGTH": str(settings.JOBS_UPLOAD_BYTES * 2), "wsgi.input": body},
     )
-    assert answer.status_code == 413
-    assert "larger than 100 MB" in text(answer)
+    assert response.status_code == 413
+    assert "larger than 100 MB" in page_text(response)
     assert body.read_bytes == 0
     assert not Part.objects.exists()
 
 
-def test_too_many_lines_are_refused(upload, settings):
+def test_too_many_rows_are_refused(upload, settings):
     settings.JOBS_MAX_ROWS = 2000
     page = upload("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
-    assert "more than 2,000 lines" in text(page)
+    assert "more than 2,000 rows" in page_text(page)
     assert not Row.objects.exists()
 
 
-def test_a_large_file_is_read_by_a_worker_while_the_page_shows_that_it_works(
+def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
     upload, drain, monkeypatch, org, sign_in
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10)
     page = upload(b"DeviceName\nlamp-0001\n")
-    assert "Reading the file" in text(page)
+    assert "Reading the file" in page_text(page)
     job = Job.objects.get()
     browser = sign_in("operator")
     assert browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"}).status_code == 200
     assert drain(job).state == Job.State.READY
-    answer = browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
-    assert answer["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
+    response = browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
+    assert response["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
 
 
-def test_the_file_is_forgotten_once_the_job_starts(org, sign_in, upload):
+def test_the_file_is_deleted_when_the_job_starts(org, sign_in, upload):
     upload(b"DeviceName\nlamp-0001\n")
     assert Part.objects.exists()
     sign_in("operator").post(org.url(f"jobs/{Job.objects.get().pk}/start/"))
     assert not Part.objects.exists()
 
 
-def test_the_form_says_what_is_missing_and_keeps_what_was_chosen(org, sign_in, product):
+def test_the_form_reports_missing_values_and_keeps_the_input(org, sign_in, product):
     browser = sign_in("operator")
     page = browser.post(org.url("jobs/register/"), {"product": product})
     assert page.status_code == 422
     assert f'value="{product}" selected' in page.content.decode()
     page = browser.post(
-        org.url("jobs/register/?by=count"), {"product": product, "count": "100001", "begins": "a b"}
+        org.url("jobs/register/?by=count"), {"product": product, "count": "100001", "name_prefix": "a b"}
     )
     assert page.status_code == 422
-    assert "less than or equal to 100000" in text(page)
-    assert "Only English letters" in text(page)
+    assert "less than or equal to 100000" in page_text(page)
+    assert "Use only English letters" in page_text(page)

@@ -1,4 +1,4 @@
-"""Files at the edges: what spreadsheets, factories and accidents make of a CSV. Read right, or told in plain words."""
+"""Unusual files from spreadsheets, factories and accidents are read correctly or refused with a clear error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from console.jobs import tables
 from console.jobs.models import Job, Row
-from tests.jobs.conftest import table, text
+from tests.jobs.conftest import page_text, read_csv
 from tests.jobs.test_files import CHINESE, NAMES, names
 
 
@@ -22,22 +22,24 @@ def zipped() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
-        (zipped(), "not a CSV"),
+        (zipped(), "not a CSV file"),
         (gzip.compress(b"name\nlamp-0001\n"), "This file is compressed"),
         (b"BZh91AY&SY" + bytes(range(256)) * 8, "This is not a text file"),
-        (b"name\nlamp-0001\n" + b"," * 600_000 + b"x\n", "Line 3 has 600001 columns"),
-        (b"name\nlamp-0001" + b",xx" * 700 + b"\n", "Line 2 has 701 columns"),
-        (b"name\n" + b"x" * 1_010_000, "Line 2 is longer than a million characters"),
-        (b'name,nickname\nlamp-0001,"' + b"x,\n" * 500_000, "opened on line 2 is never closed"),
+        (b"name\nlamp-0001\n" + b"," * 600_000 + b"x\n", "Row 3 has 600001 columns"),
+        (b"name\nlamp-0001" + b",xx" * 700 + b"\n", "Row 2 has 701 columns"),
+        (b"name\n" + b"x" * 1_010_000, "Row 2 has more than 1,000,000 characters"),
+        (b'name,nickname\nlamp-0001,"' + b"x,\n" * 500_000, "opens in row 2 is never closed"),
     ],
     ids=["zip", "gzip", "bz2", "commas", "wide", "one-line", "open-quote"],
 )
-def test_what_is_no_list_is_refused_in_plain_words(upload, content, said, drain, monkeypatch):
+def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
+    upload, content, message, drain, monkeypatch
+):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
     page = upload(content)
-    assert said in text(page)
+    assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
     assert not Row.objects.exists()
 
@@ -63,26 +65,26 @@ def test_what_is_no_list_is_refused_in_plain_words(upload, content, said, drain,
         "wide-but-empty", "dos-end",
     ],
 )  # fmt: skip
-def test_what_is_a_list_is_read_right(upload, content):
+def test_an_unusual_list_is_read_correctly(upload, content):
     upload(content)
     assert names() == NAMES
     assert not Row.objects.filter(state="skipped").exists()
 
 
-def test_lines_in_another_encoding_than_the_rest_are_told(upload):
+def test_rows_in_another_encoding_are_reported(upload):
     upload("name,nickname\nlamp-0001,路灯_一号\n".encode("gb18030") + "läm-0001,x\n".encode())
     assert names() == ["lamp-0001"]
     assert Row.objects.get(state="skipped").number == 3
 
 
-def test_utf8_with_a_damaged_byte_is_not_taken_for_gb18030(upload):
+def test_damaged_utf8_is_not_read_as_gb18030(upload):
     lines = "".join(f"lamp-{n:04d},路灯_苏州_{n}\n" for n in range(50))
     page = upload(f"name,nickname\n{lines}".encode() + b"lamp-9999,\xe8\xb7_1\n")
-    assert "The file begins as UTF-8, but is damaged near byte" in text(page)
+    assert "The file starts as UTF-8 but is damaged near byte" in page_text(page)
     assert not Row.objects.exists()
 
 
-def test_ascii_saved_as_gb18030_is_as_good_as_any(upload):
+def test_ascii_saved_as_gb18030_is_read(upload):
     upload("name\nlamp-0001\nlamp-0002\nlamp-0003\n".encode("gb18030"))
     assert names() == NAMES
 
@@ -97,22 +99,22 @@ def test_ascii_saved_as_gb18030_is_as_good_as_any(upload):
         "Lamps\n",
     ],
 )
-def test_titles_above_the_header_are_left_out_and_this_is_said(upload, title):
+def test_titles_above_the_header_are_skipped_with_a_note(upload, title):
     page = upload(
         (title + "name;nickname;note\nlamp-0001;Lamp_1;x\nlamp-0002;Lamp_2;\nlamp-0003;Lamp_3;\n").encode()
     )
     assert names() == NAMES
     assert Row.objects.get(name="lamp-0002").nickname == "Lamp_2"
-    assert "above the header" in text(page)
+    assert "above the header" in page_text(page)
     assert Row.objects.get(name="lamp-0001").number == title.count("\n") + 2
 
 
-def test_a_title_above_a_single_column_does_not_make_the_header_a_device(upload):
+def test_a_header_below_a_title_is_not_read_as_a_device(upload):
     upload(b"Order 4711\nDevice Name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     assert names() == NAMES
 
 
-def test_a_device_that_is_called_like_a_heading_is_a_device(upload):
+def test_a_device_named_like_a_heading_is_a_device(upload):
     upload(b"lamp-0001\nlamp-0002\ndevice\nlamp-0003\n")
     assert names() == ["lamp-0001", "lamp-0002", "device", "lamp-0003"]
 
@@ -127,21 +129,21 @@ def test_a_device_that_is_called_like_a_heading_is_a_device(upload):
         "name,备注名\nlamp-0001,\x00\n".encode(),
     ],
 )
-def test_nul_characters_anywhere_break_nothing(upload, content):
+def test_nul_characters_are_harmless_everywhere(upload, content):
     assert upload(content).status_code == 200
     assert Job.objects.get().state in {Job.State.READY, Job.State.REJECTED}
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_a_million_blank_lines_are_too_many_whatever_ends_them(upload, settings, end, encoding):
+def test_too_many_empty_rows_are_refused_with_any_line_end(upload, settings, end, encoding):
     settings.JOBS_MAX_ROWS = 100_000
     page = upload(("name\nlamp-0001\n" + end.decode() * 200_001).encode(encoding))
-    assert "more than 100,000 lines" in text(page)
+    assert "more than 100,000 rows" in page_text(page)
 
 
-def test_cells_are_bounded_before_they_fill_the_memory(upload, monkeypatch):
-    """A line of far too many cells is refused when it is read, not after two thousand of them."""
+def test_the_number_of_cells_is_limited_while_reading(upload, monkeypatch):
+    """A row with far too many cells is refused when it is read, not after 2,000 such rows."""
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
     read = []
     real = tables._lines
@@ -158,23 +160,23 @@ def test_cells_are_bounded_before_they_fill_the_memory(upload, monkeypatch):
     assert Job.objects.get().state == Job.State.REJECTED
 
 
-def test_a_line_whose_quotes_do_not_pair_comes_back_without_running_as_a_formula(org, sign_in, upload):
+def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in, upload):
     upload(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
     job = Job.objects.get()
-    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/invalid-rows.csv"))
     lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
     assert len(lines) == 3
     assert all(not cell.strip('"').startswith("=") for line in lines for cell in line.split(","))
 
 
-def test_what_was_not_sent_comes_back_readable_by_a_spreadsheet_even_without_a_header(org, sign_in, upload):
+def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_in, upload):
     upload("lamp-0001\nlamp-0002\nläm\n".encode())
-    response = sign_in("operator").get(org.url(f"jobs/{Job.objects.get().pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{Job.objects.get().pk}/invalid-rows.csv"))
     assert b"".join(response.streaming_content).decode() == "\ufeffläm\r\n"
 
 
-def test_a_download_while_rows_change_has_every_line_once(started, org, sign_in, drain):
-    job = started(300)
+def test_a_download_during_changes_contains_every_row_once(start_registration, org, sign_in, drain):
+    job = start_registration(300)
     response = sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv"))
     pieces = iter(response.streaming_content)
     first = next(pieces) + next(pieces)
@@ -183,11 +185,11 @@ def test_a_download_while_rows_change_has_every_line_once(started, org, sign_in,
     assert len(content.splitlines()) == 301
     assert len({line.split(",")[0] for line in content.splitlines()}) == 301
     assert {
-        line["outcome"] for line in table(sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv")))
+        line["outcome"] for line in read_csv(sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv")))
     } == {"created"}
 
 
-def test_chinese_text_in_every_encoding_is_still_read_right_with_a_title(upload):
+def test_chinese_text_below_a_title_is_read_correctly_in_every_encoding(upload):
     for encoding in ("utf-8", "utf-16", "gb18030"):
         upload(("二〇二六年路灯清单\r\n" + CHINESE).encode(encoding))
         assert names() == NAMES

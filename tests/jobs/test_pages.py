@@ -1,4 +1,4 @@
-"""The pages of jobs: list, tray, a job that moves, forged requests."""
+"""The pages of jobs: list, tray, a running job, forged requests."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from django.test import Client
 
 from console.jobs import actions
 from console.jobs.models import Job, Row
-from tests.jobs.conftest import text
+from tests.jobs.conftest import page_text
 
 
 @pytest.fixture
 def draft(org, product):
-    """Makes a draft with a device, as the member of a role."""
+    """Return a function that creates a draft with one device as a member with a role."""
 
     def make(name: str = "dev-0001", role: str = "operator", product_name: str = "Meters") -> Job:
         params = {"product_key": product, "product_name": product_name, "source": "file", "filename": "d.csv"}
-        return actions.draft(org.gateway(role), "devices.register", params, [f"name\n{name}\n".encode()])
+        return actions.create_draft(
+            org.gateway(role), "devices.register", params, [f"name\n{name}\n".encode()]
+        )
 
     return make
 
 
-def test_the_list_shows_newest_first_and_filters_by_kind_state_and_person(org, draft, sign_in, drain):
+def test_the_list_shows_newest_first_and_filters_by_kind_status_and_user(org, draft, sign_in, drain):
     first, second = draft("dev-0001", product_name="Lamps"), draft("dev-0002", role="owner")
     actions.start(first, org.gateway("operator"))
     drain(first)
     browser = sign_in("viewer")
-    page = text(browser.get(org.url("jobs/")))
+    page = page_text(browser.get(org.url("jobs/")))
     assert page.index("in Meters") < page.index("in Lamps")
     for query, shown, hidden in (
         ("state=succeeded", "in Lamps", "in Meters"),
@@ -34,51 +36,51 @@ def test_the_list_shows_newest_first_and_filters_by_kind_state_and_person(org, d
         (f"person={org.members['owner'].pk}", "in Meters", "in Lamps"),
         (f"person={org.members['operator'].pk}", "in Lamps", "in Meters"),
     ):
-        page = text(browser.get(org.url(f"jobs/?{query}")))
+        page = page_text(browser.get(org.url(f"jobs/?{query}")))
         assert shown in page
         assert hidden not in page
-    assert "Nothing matches" in text(browser.get(org.url("jobs/?kind=ota.watch")))
+    assert "Nothing matches" in page_text(browser.get(org.url("jobs/?kind=ota.watch")))
     assert second.state == Job.State.READY
 
 
-def test_the_list_of_another_connection_is_its_own(org, draft, sign_in):
+def test_the_list_contains_only_jobs_of_its_connection(org, draft, sign_in):
     draft()
     page = sign_in("outsider").get(f"/{org.other_team.slug}/{org.other_connection.slug}/jobs/")
-    assert "in Meters" not in text(page)
+    assert "in Meters" not in page_text(page)
 
 
-def test_the_tray_shows_what_runs_and_what_ended_lately(org, draft, sign_in, drain):
+def test_the_tray_shows_running_and_recently_finished_jobs(org, draft, sign_in, drain):
     job = draft()
     actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
-    answer = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
-    assert "every 3s" in answer.content.decode()
-    assert "Register 1 device in Meters" in text(answer)
+    response = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
+    assert "every 3s" in response.content.decode()
+    assert "Register 1 device in Meters" in page_text(response)
     drain(job)
-    answer = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
-    assert "every 3s" not in answer.content.decode()
-    assert "Succeeded" in text(answer)
+    response = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
+    assert "every 3s" not in response.content.decode()
+    assert "Succeeded" in page_text(response)
 
 
-def test_a_draft_is_in_the_tray_of_who_made_it_only(org, draft, sign_in):
+def test_a_draft_is_only_in_the_tray_of_the_user_who_created_it(org, draft, sign_in):
     draft()
-    assert "Not started" in text(sign_in("operator").get(org.url("jobs/tray/")))
-    assert "Not started" not in text(sign_in("viewer").get(org.url("jobs/tray/")))
+    assert "Not started" in page_text(sign_in("operator").get(org.url("jobs/tray/")))
+    assert "Not started" not in page_text(sign_in("viewer").get(org.url("jobs/tray/")))
 
 
-def test_a_job_that_runs_is_asked_for_again_and_one_that_is_over_is_not(org, draft, sign_in, drain):
+def test_the_page_of_a_running_job_refreshes_and_that_of_a_finished_job_does_not(org, draft, sign_in, drain):
     job = draft()
     actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
     live = org.url(f"jobs/{job.pk}/live/")
-    answer = browser.get(live, headers={"HX-Request": "true"})
-    assert "every 1s" in answer.content.decode()
-    seen = answer.content.decode().split("?seen=")[1].split('"')[0]
+    response = browser.get(live, headers={"HX-Request": "true"})
+    assert "every 1s" in response.content.decode()
+    seen = response.content.decode().split("?seen=")[1].split('"')[0]
     assert "HX-Trigger" not in browser.get(f"{live}?seen={seen}", headers={"HX-Request": "true"})
     drain(job)
-    answer = browser.get(f"{live}?seen={seen}", headers={"HX-Request": "true"})
-    assert "every 1s" not in answer.content.decode()
-    assert answer["HX-Trigger"] == "fd:rows", "the table is told that its rows have changed"
+    response = browser.get(f"{live}?seen={seen}", headers={"HX-Request": "true"})
+    assert "every 1s" not in response.content.decode()
+    assert response["HX-Trigger"] == "fd:rows", "the table reloads because its rows have changed"
 
 
 def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, drain):
@@ -87,15 +89,17 @@ def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, drain):
     actions.start(job, org.gateway("operator"))
     drain(job)
     browser = sign_in("viewer")
-    page = text(browser.get(org.url(f"jobs/{job.pk}/?q=0002")))
+    page = page_text(browser.get(org.url(f"jobs/{job.pk}/?q=0002")))
     assert "lamp-0002" in page
     assert "lamp-0001" not in page
-    page = text(browser.get(org.url(f"jobs/{job.pk}/?outcome=skipped")))
+    page = page_text(browser.get(org.url(f"jobs/{job.pk}/?outcome=skipped")))
     assert "must have 4 to 32 characters" in page
     assert "lamp-0001" not in page
 
 
-def test_a_page_of_a_large_job_costs_few_queries(org, sign_in, upload, drain, django_assert_max_num_queries):
+def test_the_page_of_a_large_job_needs_few_queries(
+    org, sign_in, upload, drain, django_assert_max_num_queries
+):
     upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(3000))]).encode())
     job = Job.objects.get()
     actions.start(job, org.gateway("operator"))
@@ -111,49 +115,49 @@ def test_forged_requests_change_nothing(org, draft):
     job = draft()
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(org.members["operator"])
-    for rest in ("start", "discard", "cancel", "again", "secrets", "columns"):
+    for rest in ("start", "discard", "cancel", "retry", "secrets", "columns"):
         assert browser.post(org.url(f"jobs/{job.pk}/{rest}/")).status_code == 403
     assert browser.post(org.url("jobs/register/"), {"product": "x"}).status_code == 403
     job.refresh_from_db()
     assert job.state == Job.State.READY
 
 
-@pytest.mark.parametrize("rest", ["start", "discard", "again", "secrets", "columns"])
-def test_what_changes_something_is_not_done_by_following_a_link(org, draft, sign_in, rest):
+@pytest.mark.parametrize("rest", ["start", "discard", "retry", "secrets", "columns"])
+def test_changes_are_not_possible_with_get_requests(org, draft, sign_in, rest):
     assert sign_in("operator").get(org.url(f"jobs/{draft().pk}/{rest}/")).status_code == 405
 
 
-def test_wrong_moments_are_answered_kindly(org, draft, sign_in, drain):
+def test_actions_in_the_wrong_state_show_a_message(org, draft, sign_in, drain):
     job = draft()
     browser = sign_in("owner")
-    for rest in ("cancel", "again", "secrets"):
+    for rest in ("cancel", "retry", "secrets"):
         assert browser.post(org.url(f"jobs/{job.pk}/{rest}/"), follow=True).status_code == 200
     job.refresh_from_db()
     assert job.state == Job.State.READY
     actions.start(job, org.gateway("owner"))
     drain(job)
-    for rest in ("start", "discard", "cancel", "again", "columns"):
+    for rest in ("start", "discard", "cancel", "retry", "columns"):
         assert browser.post(org.url(f"jobs/{job.pk}/{rest}/"), {"name": "0"}, follow=True).status_code == 200
     assert Row.objects.get().state == "created"
 
 
-def test_the_cloud_being_away_leaves_the_form_with_a_clear_word(org, sign_in, emulator):
+def test_a_platform_error_is_shown_in_the_registration_form(org, sign_in, emulator):
     emulator.faults.add("QueryProductList", kind="error", times=50)
     page = sign_in("operator").get(org.url("jobs/register/"))
     assert page.status_code == 200
-    assert "InternalError" in text(page)
+    assert "InternalError" in page_text(page)
 
 
-def test_a_download_holds_nothing_that_a_spreadsheet_would_run(org, sign_in, upload):
+def test_a_download_contains_no_formulas(org, sign_in, upload):
     upload(b'name,nickname\n"=HYPERLINK(""x"")",Lamp_1\n+lamp0001,@SUM\n')
     job = Job.objects.get()
     browser = sign_in("viewer")
-    for file in ("result.csv", "findings.csv", "bad-lines.csv"):
+    for file in ("result.csv", "findings.csv", "invalid-rows.csv"):
         content = b"".join(browser.get(org.url(f"jobs/{job.pk}/{file}")).streaming_content).decode()
         for line in content.splitlines():
             assert not any(cell.strip('"').startswith(("=", "+", "@", "-")) for cell in line.split(","))
 
 
-def test_an_unknown_number_is_not_found(org, sign_in):
+def test_an_unknown_job_is_not_found(org, sign_in):
     for rest in ("", "live/", "result.csv"):
         assert sign_in("owner").get(org.url(f"jobs/99/{rest}")).status_code == 404

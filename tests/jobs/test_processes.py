@@ -1,4 +1,4 @@
-"""With real processes: a worker killed, Redis emptied, messages doubled. No device is lost, none is made twice."""
+"""With real processes: no device is lost or registered twice when workers die, Redis is emptied or messages are repeated."""
 
 from __future__ import annotations
 
@@ -8,99 +8,99 @@ import time
 
 import pytest
 
-from tests.jobs.world import World, database
+from tests.jobs.processes import ConsoleProcesses, database
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 COUNT = 6000
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Everything running, but no worker."""
-    home = tmp_path_factory.mktemp("world")
+def processes(tmp_path_factory):
+    """All processes except the workers."""
+    home = tmp_path_factory.mktemp("processes")
     with database("fleetdesk_processes") as url:
-        world = World(home, url)
+        processes = ConsoleProcesses(home, url)
         try:
-            world.start()
-            yield world
+            processes.start()
+            yield processes
         finally:
-            world.stop()
+            processes.stop()
 
 
 @pytest.fixture
-def worker(world):
-    """A worker, until the end of the test."""
-    world.start_worker()
+def worker(processes):
+    """A worker that runs until the end of the test."""
+    processes.start_worker()
     yield
-    world.kill_worker()
+    processes.kill_worker()
 
 
 @pytest.fixture
-def product(world):
+def product(processes):
     """The key of a new product."""
-    with world.cloud() as cloud:
+    with processes.platform_client() as cloud:
         name = f"Product_{secrets.token_hex(6)}"
         yield cloud.call("CreateProduct", ProductName=name, NodeType=0)["Data"]["ProductKey"]
 
 
-def names(prefix: str) -> list[str]:
+def make_names(prefix: str) -> list[str]:
     return [f"{prefix}-{n:06d}" for n in range(COUNT)]
 
 
-def wait(world, browser, job, seconds: float = 180.0) -> None:
+def wait_until_finished(processes, browser, job, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
-    while not world.finished(browser, job):
+    while not processes.is_finished(browser, job):
         if time.monotonic() > deadline:
-            raise TimeoutError((world.home / "log").read_text()[-5000:])
+            raise TimeoutError((processes.home / "log").read_text()[-5000:])
         time.sleep(0.3)
 
 
-def check(world, browser, job, product) -> None:
-    """Every line says created, and the platform has exactly those devices."""
-    assert world.outcomes(browser, job) == ["created"] * COUNT
-    with world.cloud() as cloud:
+def check_devices(processes, browser, job, product) -> None:
+    """Check that every row is created and that the platform has exactly these devices."""
+    assert processes.outcomes(browser, job) == ["created"] * COUNT
+    with processes.platform_client() as cloud:
         assert cloud.call("QueryProduct", ProductKey=product)["Data"]["DeviceCount"] == COUNT
 
 
-def test_a_worker_killed_in_the_middle_again_and_again(world, worker, product):
-    browser = world.browser()
-    job = world.start_job(browser, product, names("kill"))
+def test_no_device_is_lost_when_the_worker_is_killed_repeatedly(processes, worker, product):
+    browser = processes.browser()
+    job = processes.start_job(browser, product, make_names("kill"))
     for _ in range(4):
         time.sleep(0.7)
-        world.kill_worker()
-        world.start_worker()
+        processes.kill_worker()
+        processes.start_worker()
         time.sleep(2.0)
-    wait(world, browser, job)
-    check(world, browser, job, product)
+    wait_until_finished(processes, browser, job)
+    check_devices(processes, browser, job, product)
 
 
-def test_a_redis_emptied_in_the_middle_again_and_again(world, worker, product):
-    browser = world.browser()
-    job = world.start_job(browser, product, names("flush"))
+def test_no_device_is_lost_when_redis_is_emptied_repeatedly(processes, worker, product):
+    browser = processes.browser()
+    job = processes.start_job(browser, product, make_names("flush"))
     for _ in range(12):
-        world.redis.flushall()
+        processes.redis.flushall()
         time.sleep(0.25)
-    wait(world, browser, job)
-    check(world, browser, job, product)
+    wait_until_finished(processes, browser, job)
+    check_devices(processes, browser, job, product)
 
 
-def test_every_message_many_times(world, worker, product):
-    bells = world.bells()
+def test_no_device_is_registered_twice_when_messages_are_repeated(processes, worker, product):
+    broker = processes.broker_app()
     stop = threading.Event()
 
-    def ring() -> None:
+    def send_wake_messages() -> None:
         while not stop.wait(0.05):
             for chunk in range(1, 120):
-                bells.send_task("jobs.step", (chunk,))
+                broker.send_task("jobs.step", (chunk,))
 
-    browser = world.browser()
-    ringing = threading.Thread(target=ring)
-    ringing.start()
+    browser = processes.browser()
+    sender = threading.Thread(target=send_wake_messages)
+    sender.start()
     try:
-        job = world.start_job(browser, product, names("twice"))
+        job = processes.start_job(browser, product, make_names("twice"))
         time.sleep(5)
     finally:
         stop.set()
-        ringing.join()
-    wait(world, browser, job)
-    check(world, browser, job, product)
+        sender.join()
+    wait_until_finished(processes, browser, job)
+    check_devices(processes, browser, job, product)

@@ -1,4 +1,4 @@
-"""Registering devices from a list, as a person goes through it."""
+"""Registering devices from a list, as a user does it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import pytest
 
 from console.access.models import AuditRecord
 from console.jobs.models import Job, Row
-from tests.jobs.conftest import DATA, device_count, table, text
+from tests.jobs.conftest import DATA, device_count, page_text, read_csv
 
 
-def test_ten_thousand_devices_from_upload_to_the_products_list(org, sign_in, product, upload, drain):
+def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in, product, upload, drain):
     before = device_count(org, product)
     page = upload((DATA / "meters-10000.csv").read_bytes(), "meters-10000.csv")
     job = Job.objects.get()
-    assert "10,000 devices can be registered" in text(page)
-    assert "Nothing was found wrong." in text(page)
+    assert "10,000 devices can be registered" in page_text(page)
+    assert "No errors found." in page_text(page)
     assert device_count(org, product) == before, "nothing is sent before the start"
     browser = sign_in("operator")
     browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).state == Job.State.SUCCEEDED
     assert device_count(org, product) == before + 10_000
-    lines = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
+    lines = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(lines) == 10_000
     assert {line["outcome"] for line in lines} == {"created"}
     assert lines[0]["device_name"] == "SM-A4CF1205B4E2"
@@ -30,10 +30,10 @@ def test_ten_thousand_devices_from_upload_to_the_products_list(org, sign_in, pro
     assert found["Data"]["Nickname"] == "Meter_Hangzhou_2_00000"
 
 
-def test_a_chinese_excel_file_is_read_right(org, sign_in, product, upload, drain):
+def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload, drain):
     page = upload((DATA / "gateways-excel-gb18030.csv").read_bytes(), "网关.csv")
-    assert "1,500 devices can be registered" in text(page)
-    assert "GB18030" in text(page)
+    assert "1,500 devices can be registered" in page_text(page)
+    assert "GB18030" in page_text(page)
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 1500}
@@ -41,46 +41,48 @@ def test_a_chinese_excel_file_is_read_right(org, sign_in, product, upload, drain
     assert found["Data"]["Nickname"] == "网关_苏州一厂_0000"
 
 
-def test_a_messy_file_names_what_is_wrong_and_starts_without_it(org, sign_in, product, upload, drain):
+def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
+    org, sign_in, product, upload, drain
+):
     page = upload((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
-    words = text(page)
+    words = page_text(page)
     assert "899 devices can be registered" in words
-    assert "39 lines have something wrong" in words
-    assert "4 blank ones" in words
-    assert "comment not known, left out" in words
-    assert "first on line 10" in words
+    assert "39 rows have errors" in words
+    assert "4 empty rows skipped" in words
+    assert "comment ignored" in words
+    assert "first used in row 10" in words
     job = Job.objects.get()
     browser = sign_in("operator")
-    findings = table(browser.get(org.url(f"jobs/{job.pk}/findings.csv")))
+    findings = read_csv(browser.get(org.url(f"jobs/{job.pk}/findings.csv")))
     assert {f["rule"] for f in findings} == {
         "duplicate", "name_missing", "name_length", "name_chars", "nickname_length", "nickname_chars",
     }  # fmt: skip
     assert {
-        "line": "11",
+        "row": "11",
         "column": "Device name",
         "rule": "duplicate",
         "value": "lamp-927877",
     }.items() <= findings[0].items()
     browser.post(org.url(f"jobs/{job.pk}/start/"))
     assert drain(job).counts == {"created": 899}
-    result = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
+    result = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(result) == 938
     assert sum(line["outcome"] == "skipped" for line in result) == 39
 
 
-def test_bad_lines_come_back_in_the_shape_of_the_file_to_be_mended_and_sent_again(org, sign_in, upload):
+def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_upload(org, sign_in, upload):
     upload("device name;Nick name;site\n=cmd();Lamp_1;x\nlamp-0001;Lamp_1;y\nab;Lamp_2;z\n".encode("gb18030"))
     job = Job.objects.get()
-    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/bad-lines.csv"))
+    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/invalid-rows.csv"))
     content = b"".join(response.streaming_content).decode("utf-8")
     assert content == "\ufeffdevice name;Nick name;site\r\n'=cmd();Lamp_1;x\r\nab;Lamp_2;z\r\n"
-    mended = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
-    page = upload(mended.encode())
-    assert "2 devices can be registered" in text(page)
+    corrected = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
+    page = upload(corrected.encode())
+    assert "2 devices can be registered" in page_text(page)
     assert set(Row.objects.exclude(job=job).values_list("name", flat=True)) == {"@cmd", "abcd"}
 
 
-def test_names_that_exist_are_reported_and_never_counted_as_created(org, sign_in, product, upload, drain):
+def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, product, upload, drain):
     org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-0002")
     upload(b"device name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     job = Job.objects.get()
@@ -89,12 +91,12 @@ def test_names_that_exist_are_reported_and_never_counted_as_created(org, sign_in
     job = drain(job)
     assert job.counts == {"created": 2, "exists": 1}
     assert (job.state, job.succeeded, job.failed) == (Job.State.PARTIAL, 2, 1)
-    result = table(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
+    result = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert [line["outcome"] for line in result] == ["created", "exists", "created"]
-    assert result[1]["reason"] == "The product has a device of this name already."
+    assert result[1]["reason"] == "The product already has a device with this name."
 
 
-def test_the_same_file_again_creates_nothing(org, sign_in, product, upload, drain):
+def test_uploading_the_same_file_again_creates_nothing(org, sign_in, product, upload, drain):
     browser = sign_in("operator")
     for counts in ({"created": 300}, {"exists": 300}):
         upload(b"name\n" + b"".join(b"dev-%04d\n" % n for n in range(300)))
@@ -104,7 +106,7 @@ def test_the_same_file_again_creates_nothing(org, sign_in, product, upload, drai
     assert job.state == Job.State.PARTIAL
 
 
-def test_two_clicks_on_start_start_once(org, sign_in, product, upload, drain):
+def test_two_clicks_on_start_start_the_job_once(org, sign_in, product, upload, drain):
     before = device_count(org, product)
     upload(b"name\ndev-0001\ndev-0002\n")
     job = Job.objects.get()
@@ -118,11 +120,11 @@ def test_two_clicks_on_start_start_once(org, sign_in, product, upload, drain):
     assert AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").count() == 1
 
 
-def test_random_names_are_made_before_anything_is_sent(org, sign_in, product, drain):
+def test_names_are_generated_before_anything_is_sent(org, sign_in, product, drain):
     browser = sign_in("operator")
-    data = {"product": product, "count": "1200", "begins": "LAMP-"}
+    data = {"product": product, "count": "1200", "name_prefix": "LAMP-"}
     page = browser.post(org.url("jobs/register/?by=count"), data, follow=True)
-    assert "1,200 devices can be registered" in text(page)
+    assert "1,200 devices can be registered" in page_text(page)
     job = Job.objects.get()
     names = set(Row.objects.values_list("name", flat=True))
     assert len(names) == 1200
@@ -131,7 +133,7 @@ def test_random_names_are_made_before_anything_is_sent(org, sign_in, product, dr
     assert drain(job).counts == {"created": 1200}
 
 
-def test_tags_are_set_when_asked_for(org, sign_in, product, upload, drain):
+def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload, drain):
     upload("设备名称,标签:厂区\ndev-0001,苏州\ndev-0002,\n".encode())
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"), {"tags": "on"})
@@ -140,7 +142,7 @@ def test_tags_are_set_when_asked_for(org, sign_in, product, upload, drain):
     assert "苏州" in str(props)
 
 
-def test_tags_are_left_out_when_not_asked_for(org, sign_in, product, upload, drain):
+def test_tags_are_not_set_by_default(org, sign_in, product, upload, drain):
     upload(b"name,tag:site\ndev-0001,east\n")
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
@@ -152,12 +154,14 @@ def test_a_draft_can_be_discarded(org, sign_in, upload):
     upload(b"name\ndev-0001\n")
     job = Job.objects.get()
     page = sign_in("operator").post(org.url(f"jobs/{job.pk}/discard/"), follow=True)
-    assert "Nothing was sent" in text(page)
+    assert "Nothing was sent" in page_text(page)
     assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize("role", ["viewer", "release-engineer"])
-def test_who_may_not_register_can_look_but_change_nothing(org, sign_in, upload, product, role):
+def test_without_the_right_to_register_a_member_can_view_but_not_change_a_job(
+    org, sign_in, upload, product, role
+):
     assert upload(b"name\ndev-0001\n", role=role).status_code == 403
     assert not Job.objects.exists()
     upload(b"name\ndev-0001\n")
@@ -167,19 +171,27 @@ def test_who_may_not_register_can_look_but_change_nothing(org, sign_in, upload, 
     page = browser.get(org.url(f"jobs/{job.pk}/"))
     assert page.status_code == 200
     assert "/start/" not in page.content.decode()
-    for action in ("start", "discard", "columns", "cancel", "again", "secrets"):
+    for action in ("start", "discard", "columns", "cancel", "retry", "secrets"):
         assert browser.post(org.url(f"jobs/{job.pk}/{action}/")).status_code == 403
     job.refresh_from_db()
     assert job.state == Job.State.READY
 
 
-def test_another_team_sees_nothing_of_it(org, sign_in, upload):
+def test_another_team_cannot_see_the_job(org, sign_in, upload):
     upload(b"name\ndev-0001\n")
     job = Job.objects.get()
     browser = sign_in("outsider")
     assert browser.get(org.url(f"jobs/{job.pk}/")).status_code == 404
     theirs = f"/{org.other_team.slug}/{org.other_connection.slug}/jobs/{job.pk}/"
-    for rest in ("", "live/", "result.csv", "findings.csv", "bad-lines.csv", "secrets.csv", "samples.json"):
+    for rest in (
+        "",
+        "live/",
+        "result.csv",
+        "findings.csv",
+        "invalid-rows.csv",
+        "secrets.csv",
+        "samples.json",
+    ):
         assert browser.get(theirs + rest).status_code == 404
-    for rest in ("start/", "discard/", "cancel/", "again/", "secrets/", "columns/"):
+    for rest in ("start/", "discard/", "cancel/", "retry/", "secrets/", "columns/"):
         assert browser.post(theirs + rest).status_code == 404

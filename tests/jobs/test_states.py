@@ -1,4 +1,4 @@
-"""Every state that is shown has a word, a tone and an icon of its own."""
+"""Every state has a label, a tone and an icon."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ from console.ui.statuses import STATUSES
         ("ota_task", TASKS),
     ],
 )
-def test_every_state_has_its_look(kind, states):
+def test_every_state_has_a_status_label(kind, states):
     assert set(states) <= set(STATUSES[kind])

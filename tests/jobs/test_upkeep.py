@@ -1,4 +1,4 @@
-"""What is kept, and for how long."""
+"""How long drafts, jobs and secrets are kept."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from console.jobs.models import Chunk, Event, Job, Part, Row, Secret
 from console.jobs.upkeep import tidy
 
 
-def ended(job: Job, days: int) -> None:
+def set_finished(job: Job, days: int) -> None:
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=days))
 
 
-def test_drafts_that_nobody_starts_are_deleted_with_their_file(upload):
+def test_old_drafts_are_deleted_with_their_file(upload):
     upload(b"name\ndev-0001\nx\n")
     tidy()
     Job.objects.get()
@@ -27,15 +27,15 @@ def test_drafts_that_nobody_starts_are_deleted_with_their_file(upload):
         assert not model.objects.exists()
 
 
-def test_jobs_that_ended_long_ago_are_deleted_and_the_audit_trail_stays(started, drain, settings, org):
+def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(start_registration, drain, settings, org):
     settings.JOBS_KEEP_DAYS = 30
-    old, young = drain(started(3)), drain(started(3))
-    run = actions.follow_up(old, org.gateway("owner"), "devices.secrets")
+    old, young = drain(start_registration(3)), drain(start_registration(3))
+    run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
     drain(run)
     audited = AuditRecord.objects.filter(job=old.pk).count()
     assert audited
-    ended(old, 31)
-    ended(young, 29)
+    set_finished(old, 31)
+    set_finished(young, 29)
     tidy()
     assert set(Job.objects.all()) == {young, run}
     assert Row.objects.count() == young.total
@@ -44,33 +44,33 @@ def test_jobs_that_ended_long_ago_are_deleted_and_the_audit_trail_stays(started,
     assert AuditRecord.objects.filter(job=old.pk).count() == audited
 
 
-def test_a_job_stays_as_long_as_another_one_works_on_it(started, drain, settings, org):
+def test_a_job_is_kept_while_a_follow_up_job_runs(start_registration, drain, settings, org):
     settings.JOBS_KEEP_DAYS = 30
-    old = drain(started(3))
-    run = actions.follow_up(old, org.gateway("owner"), "devices.secrets")
-    ended(old, 31)
+    old = drain(start_registration(3))
+    run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
+    set_finished(old, 31)
     tidy()
     assert drain(run).succeeded == 3
 
 
-def test_with_no_days_given_jobs_are_kept_for_ever(started, drain, settings):
+def test_with_zero_days_jobs_are_kept_forever(start_registration, drain, settings):
     settings.JOBS_KEEP_DAYS = 0
-    ended(drain(started(3)), 10_000)
+    set_finished(drain(start_registration(3)), 10_000)
     tidy()
     assert Job.objects.exists()
 
 
 @pytest.mark.parametrize("rows", [1, 9, 10, 11, 35])
-def test_many_rows_are_deleted_in_small_transactions(started, drain, settings, monkeypatch, rows):
-    monkeypatch.setattr(actions, "_AT_ONCE", 10)
-    ended(drain(started(rows)), 100)
+def test_many_rows_are_deleted_in_small_transactions(start_registration, drain, settings, monkeypatch, rows):
+    monkeypatch.setattr(actions, "_ROWS_PER_DELETE", 10)
+    set_finished(drain(start_registration(rows)), 100)
     tidy()
     assert not Row.objects.exists()
     assert not Job.objects.exists()
 
 
-def test_jobs_at_work_are_never_deleted(started, settings):
-    job = started(3)
+def test_active_jobs_are_never_deleted(start_registration, settings):
+    job = start_registration(3)
     Job.objects.update(created_at=timezone.now() - timedelta(days=1000), started_at=None)
     tidy()
     assert Job.objects.get() == job

@@ -1,4 +1,4 @@
-"""Watching an update batch until it ends."""
+"""Monitoring an update batch until it ends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
 from console.ota import api, jobs
-from tests.jobs.conftest import a_moment_ago, text
+from tests.jobs.conftest import page_text, past_time
 
 
 @pytest.fixture
 def batch(org, fleet):
-    """A static batch that is running: its id."""
+    """The ID of a running static batch."""
     gateway = org.gateway()
     for package in api.list_packages(gateway, size=100).packages:
         for found in api.list_jobs(gateway, package.id, size=100).jobs:
@@ -21,7 +21,7 @@ def batch(org, fleet):
     raise AssertionError("the sample fleet has no running batch")
 
 
-def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(org, batch, drain, clock):
+def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, batch, drain, clock):
     job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
     drain(job, rounds=3)
     assert job.state == Job.State.RUNNING
@@ -38,7 +38,7 @@ def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(org, batch, dr
         clock.advance(3600)
         drain(job, rounds=2)
     job.refresh_from_db()
-    assert job.is_over
+    assert job.is_finished
     assert job.params["status"] in {"COMPLETED", "CANCELED"}
     history = jobs.history(org.connection, batch)
     assert len(history) >= 2
@@ -46,13 +46,13 @@ def test_a_batch_is_watched_until_it_ends_and_its_counts_are_kept(org, batch, dr
     assert sum(history[-1].counts.values()) == job.total
 
 
-def test_one_watch_a_batch(org, batch):
+def test_a_batch_has_one_monitoring_job(org, batch):
     first = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
     assert jobs.watch(org.gateway("owner"), batch, product_key="k1") == first
     assert Job.objects.count() == 1
 
 
-def test_a_batch_whose_watch_is_over_can_be_watched_again(org, batch, drain):
+def test_a_batch_can_be_monitored_again_after_its_job_ended(org, batch, drain):
     first = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     actions.cancel(first, org.members["owner"])
     assert drain(first).state == Job.State.CANCELED
@@ -62,7 +62,7 @@ def test_a_batch_whose_watch_is_over_can_be_watched_again(org, batch, drain):
     assert len(jobs.history(org.connection, batch)) == 1
 
 
-def test_it_looks_less_often_as_time_goes_by(org, batch):
+def test_the_polling_interval_grows_with_the_age_of_the_job(org, batch):
     from datetime import timedelta
 
     from django.utils import timezone
@@ -72,29 +72,29 @@ def test_it_looks_less_often_as_time_goes_by(org, batch):
     waits = []
     for age in (0, 1, 10, 48):
         Job.objects.update(started_at=timezone.now() - timedelta(hours=age))
-        Chunk.objects.update(next_at=a_moment_ago())
+        Chunk.objects.update(next_at=past_time())
         waits.append(round(engine.run_step(chunk.pk)))
     assert waits == [5, 60, 300, 300]
 
 
-def test_a_batch_that_is_gone_stops_its_watch_with_the_reason(org, emulator, drain, sign_in):
+def test_a_deleted_batch_stops_its_monitoring_job_with_the_reason(org, emulator, drain, sign_in):
     job = drain(jobs.watch(org.gateway("owner"), "no-such-batch", product_key="k1"))
     assert job.state == Job.State.FAILED
-    assert job.error["cloud"]["code"] in text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
+    assert job.error["cloud"]["code"] in page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
-def test_the_page_of_a_watch_shows_counts_and_figures_over_time(org, batch, drain, sign_in):
+def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, drain, sign_in):
     job = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     drain(job, rounds=2)
     browser = sign_in("viewer")
     page = browser.get(org.url(f"jobs/{job.pk}/"))
-    assert batch in text(page)
+    assert batch in page_text(page)
     figures = browser.get(org.url(f"jobs/{job.pk}/samples.json")).json()
     assert len(figures["x"]) == 2
     assert all(len(series["values"]) == 2 for series in figures["series"])
 
 
-def test_who_may_only_read_updates_cannot_stop_a_watch(org, batch, sign_in):
+def test_a_member_who_may_only_read_updates_cannot_cancel_a_monitoring_job(org, batch, sign_in):
     job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
     for role in ("viewer", "operator"):
         assert sign_in(role).post(org.url(f"jobs/{job.pk}/cancel/")).status_code == 403

@@ -120,8 +120,8 @@ def draft(page: Page, base: str) -> str:
     page.locator("select[name=product]").select_option(index=1)
     names = b"DeviceName,Nickname,Colour\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
     page.set_input_files("input[type=file]", {"name": "lamps.csv", "mimeType": "text/csv", "buffer": names})
-    page.get_by_role("button", name="Check the file").click()
-    page.get_by_text("What is wrong").wait_for()
+    page.get_by_role("button", name="Check file").click()
+    page.get_by_role("heading", name="Errors").wait_for()
     return page.url
 
 

@@ -113,7 +113,7 @@ def test_ten_thousand_devices_are_registered_from_a_csv_and_found_again(person):
     key = product_key(me, "Smart_Meter_DDS720")
     me.go(f"jobs/register/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "meters-10000.csv")
-    me.click("Check the file")
+    me.click("Check file")
     me.see("10,000 devices can be registered", timeout=60_000)
     me.click("Register 10,000")
     me.page.get_by_role("progressbar").first.wait_for()
@@ -134,13 +134,13 @@ def test_a_messy_file_says_which_lines_are_wrong_and_starts_without_them(person)
     key = product_key(me, "Street_Light_SL200")
     me.go(f"jobs/register/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "lamps-messy-semicolon.csv")
-    me.click("Check the file")
-    me.see("What is wrong", timeout=60_000)
+    me.click("Check file")
+    me.see("Errors", timeout=60_000)
     me.see("Semicolon")
-    me.see("left out")  # the column nobody asked for is named
-    bad = me.download("bad-lines.csv")
+    me.see("ignored")  # the column nobody asked for is named
+    bad = me.download("invalid-rows.csv")
     assert "lamp-927877" in bad
-    me.page.get_by_role("button", name=re.compile("without the rest")).click()
+    me.page.get_by_role("button", name=re.compile(r"Register \d+ devices")).click()
     me.see("Succeeded", timeout=120_000)
 
 
@@ -149,7 +149,7 @@ def test_a_chinese_spreadsheet_is_read_right(person):
     key = product_key(me, "LoRa_Gateway_LG8")
     me.go(f"jobs/register/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "gateways-excel-gb18030.csv")
-    me.click("Check the file")
+    me.click("Check file")
     me.see("1,500 devices can be registered", timeout=60_000)
     me.see("GB18030")
     me.see("网关_苏州一厂_0000")

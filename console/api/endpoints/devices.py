@@ -58,7 +58,7 @@ class DevicePage(Page[Device]):
     """Part of a list of devices."""
 
     match: str = Field(
-        description="How the search was done: complete, beginnings (names that begin so), whole (whole names), or newest"
+        description="How the search was done: complete, prefix (names that begin so), exact (whole names), or newest"
         " (neither was found; the newest devices that have it anywhere)."
     )
 
@@ -141,7 +141,7 @@ class Act(Body):
     """What is to be done to several devices."""
 
     action: Literal["enable", "disable", "delete"]
-    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.PAGE)
+    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.PAGE_SIZE)
 
 
 class Outcome(Schema):
@@ -187,7 +187,7 @@ def list_devices(request: ApiRequest, connection: str, listing: Query[DeviceList
         raise not_valid([("product_key", _("Name a product, a text to search for, or a state."))])
     found = api.list_devices(gateway, wanted, page=place.number, size=place.size, token=place.rest)
     page = place.page(map(Device.of, found.devices), found.total, rest=found.next_token)
-    return DevicePage(**page.__dict__, match=found.reading.value)
+    return DevicePage(**page.__dict__, match=found.match.value)
 
 
 @router.get("/{slug:connection}/devices-search", response=Found)
@@ -195,8 +195,8 @@ def search_devices(request: ApiRequest, connection: str, search: Query[Search]) 
     """Look for a device in all products."""
     found = api.search(gateway_of(request, connection), search.text)
     return Found(
-        exact=[Device.of(device) for device in found.exact],
-        beginning=[Device.of(device) for device in found.beginning],
+        exact=[Device.of(device) for device in found.exact_matches],
+        beginning=[Device.of(device) for device in found.prefix_matches],
     )
 
 
@@ -211,9 +211,9 @@ def act_on_devices(request: ApiRequest, connection: str, body: Act) -> list[Outc
             product_key=outcome.product_key,
             name=outcome.name,
             done=outcome.error is None,
-            why=_(outcome.why) if outcome.error else "",
+            why=_(outcome.error_title) if outcome.error else "",
         )
-        for outcome in api.act_on(gateway, body.action, named)
+        for outcome in api.apply_action(gateway, body.action, named)
     ]
 
 
@@ -229,7 +229,7 @@ def register_device(request: ApiRequest, connection: str, body: NewDevice) -> St
 @router.get("/{slug:connection}/devices/{product_key}/{name}", response=DeviceDetail)
 def get_device(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceDetail:
     """Tell of one device."""
-    detail, tags = api.device_with_tags(gateway_of(request, connection), product_key, name)
+    detail, tags = api.get_device_with_tags(gateway_of(request, connection), product_key, name)
     return DeviceDetail(
         **Device.of(detail.device).model_dump(),
         product_name=detail.product_name,
@@ -277,7 +277,7 @@ def list_device_groups(
     request: ApiRequest, connection: str, product_key: str, name: str
 ) -> list[DeviceGroup]:
     """List the groups that a device is in: ten at most. The groups' own addresses add and remove devices."""
-    _detail, groups = api.device_with_groups(gateway_of(request, connection), product_key, name)
+    _detail, groups = api.get_device_with_groups(gateway_of(request, connection), product_key, name)
     return [
         DeviceGroup(id=group.id, name=group.name, description=group.description, dynamic=group.dynamic)
         for group in groups
@@ -287,12 +287,12 @@ def list_device_groups(
 @router.get("/{slug:connection}/devices/{product_key}/{name}/updates", response=DeviceUpdates)
 def get_device_updates(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceUpdates:
     """Tell which versions a device runs, and which updates of it have not ended."""
-    _detail, versions, tasks = api.device_with_updates(gateway_of(request, connection), product_key, name)
+    _detail, versions, tasks = api.get_device_with_updates(gateway_of(request, connection), product_key, name)
     return DeviceUpdates(
         versions=[ModuleVersion(module=one.module, version=one.version) for one in versions],
         unfinished=[
             DeviceUpdate(
-                batch_id=task.job_id,
+                batch_id=task.batch_id,
                 task_id=task.task_id,
                 module=task.module,
                 source_version=task.source,

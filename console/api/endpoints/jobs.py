@@ -17,10 +17,10 @@ from console.api.schemas import Body, Listing, Moment, Page, Place
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, api, kinds, models, outcomes
-from console.jobs.forms import MOST_RANDOM, ColumnsForm
-from console.jobs.http import REGISTER, demand, job_of
-from console.jobs.listing import title
-from console.jobs.visibility import jobs_of
+from console.jobs.forms import MAX_GENERATED_NAMES, ColumnsForm
+from console.jobs.http import REGISTER, find_job, require_job_rights
+from console.jobs.listing import job_title
+from console.jobs.visibility import visible_jobs
 from console.ui.csv import Download, csv_lines
 
 router = Router(tags=["Jobs"])
@@ -67,9 +67,9 @@ class Job(Schema):
         return cls(
             id=job.pk,
             kind=job.kind,
-            title=str(title(job)),
+            title=str(job_title(job)),
             state=job.state,
-            why=job.why,
+            why=job.error_text,
             person=person.label if person else None,
             total=job.total,
             succeeded=job.succeeded,
@@ -86,7 +86,7 @@ class Job(Schema):
 class Row(Schema):
     """A line of a job."""
 
-    line: int
+    row: int
     name: str
     nickname: str
     outcome: str = Field(
@@ -131,7 +131,7 @@ class RandomRegistration(Body):
     """So many devices with random names to register in a product."""
 
     product_key: str = Field(max_length=64)
-    count: int = Field(ge=1, le=MOST_RANDOM)
+    count: int = Field(ge=1, le=MAX_GENERATED_NAMES)
     begins: str = Field(
         "",
         max_length=16,
@@ -152,7 +152,7 @@ class Columns(Body):
 def demand_registration(request: ApiRequest, connection: str) -> None:
     """Refuse who may register no devices. Raises PermissionRefused."""
     gateway_of(request, connection)
-    demand(cast(CloudRequest, request), REGISTER)
+    require_job_rights(cast(CloudRequest, request), REGISTER)
 
 
 @router.post("/{slug:connection}/registrations", response={202: Job})
@@ -195,10 +195,10 @@ def _registered(
     *,
     start: bool,
 ) -> Status[Job]:
-    demand(cast(CloudRequest, request), REGISTER)
-    product = api.product(gateway, product_key)
+    require_job_rights(cast(CloudRequest, request), REGISTER)
+    product = api.get_product(gateway, product_key)
     params = {"product_key": product.key, "product_name": product.name, **about}
-    job = actions.draft(gateway, REGISTER, params, content)
+    job = actions.create_draft(gateway, REGISTER, params, content)
     if start and job.state == models.Job.State.READY and not job.skipped:
         _start(gateway, job)
     return Status(202, Job.of(_fresh(job)))
@@ -209,7 +209,7 @@ def list_jobs(request: ApiRequest, connection: str, listing: Query[JobListing]) 
     """List the connection's jobs, newest first."""
     gateway = gateway_of(request, connection)
     place = Place.of(listing)
-    jobs = jobs_of(gateway)
+    jobs = visible_jobs(gateway)
     if listing.kind:
         jobs = jobs.filter(kind=listing.kind)
     if listing.state:
@@ -239,7 +239,7 @@ def list_job_rows(request: ApiRequest, connection: str, job_id: int, listing: Qu
     kind = kinds.get(job.kind)
     shown = (
         Row(
-            line=row.number,
+            row=row.number,
             name=row.name,
             nickname=row.nickname,
             outcome=row.state,
@@ -253,19 +253,21 @@ def list_job_rows(request: ApiRequest, connection: str, job_id: int, listing: Qu
 @router.get("/{slug:connection}/jobs/{int:job_id}/result", openapi_extra=_csv("One line a row."))
 def get_job_result(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
     """Download what became of every line, as CSV."""
-    return _download(_job(request, connection, job_id), "result", outcomes.result)
+    return _download(_job(request, connection, job_id), "result", outcomes.result_lines)
 
 
 @router.get("/{slug:connection}/jobs/{int:job_id}/findings", openapi_extra=_csv("One line a finding."))
 def get_job_findings(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
     """Download what is wrong with which line of the file, as CSV."""
-    return _download(_job(request, connection, job_id), "findings", outcomes.findings)
+    return _download(_job(request, connection, job_id), "findings", outcomes.finding_lines)
 
 
-@router.get("/{slug:connection}/jobs/{int:job_id}/bad-lines", openapi_extra=_csv("The file's own columns."))
-def get_job_bad_lines(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/invalid-rows", openapi_extra=_csv("The file's own columns.")
+)
+def get_job_invalid_rows(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
     """Download the lines that were left out or failed, as they were sent: to be mended and sent again."""
-    return _download(_job(request, connection, job_id), "bad-lines", outcomes.bad_rows)
+    return _download(_job(request, connection, job_id), "invalid-rows", outcomes.invalid_row_lines)
 
 
 @router.post("/{slug:connection}/jobs/{int:job_id}/columns", response=Job)
@@ -275,13 +277,13 @@ def choose_columns(request: ApiRequest, connection: str, job_id: int, body: Colu
     if not job.is_draft:
         raise Problem("conflict", _("The job was started already."))
     layout = job.params.get("layout") or {}
-    form = ColumnsForm(job.params.get("first_line") or layout.get("header") or [], body.model_dump())
+    form = ColumnsForm(job.params.get("first_row") or layout.get("header") or [], body.model_dump())
     if not form.is_valid():
         raise not_valid((field, _("The file has no such column.")) for field in form.errors)
     chosen = {"name": body.name}
     if body.nickname is not None and body.nickname != body.name:
         chosen["nickname"] = body.nickname
-    if not actions.reread(job, chosen, body.headless):
+    if not actions.reread_file(job, chosen, body.headless):
         raise Problem("conflict", _("The file cannot be read again. Upload it once more."))
     return Job.of(_fresh(job))
 
@@ -308,7 +310,7 @@ def cancel_job(request: ApiRequest, connection: str, job_id: int) -> Job:
 def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
     """Run again the rows that failed, were not sent, or whose outcome is not known: as a new job."""
     job = _steered(request, connection, job_id)
-    run = actions.further_run(job, request.gateway)
+    run = actions.retry(job, request.gateway)
     if run is None:
         raise Problem("conflict", _("There is nothing to run again."))
     return Status(202, Job.of(run))
@@ -328,12 +330,12 @@ def _download(job: models.Job, name: str, lines: Callable[[models.Job], Iterable
 
 def _job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
     gateway_of(request, connection)
-    return job_of(cast(CloudRequest, request), job_id)
+    return find_job(cast(CloudRequest, request), job_id)
 
 
 def _steered(request: ApiRequest, connection: str, job_id: int) -> models.Job:
     job = _job(request, connection, job_id)
-    demand(cast(CloudRequest, request), job.kind, job)
+    require_job_rights(cast(CloudRequest, request), job.kind, job)
     return job
 
 

@@ -34,12 +34,12 @@ class Migration(migrations.Migration):
                         choices=[
                             ("checking", "Checking"),
                             ("ready", "Ready to start"),
-                            ("rejected", "Cannot be used"),
+                            ("rejected", "Invalid file"),
                             ("queued", "Queued"),
                             ("running", "Running"),
                             ("canceling", "Canceling"),
                             ("succeeded", "Succeeded"),
-                            ("partial", "Done, with failures"),
+                            ("partial", "Partly failed"),
                             ("failed", "Failed"),
                             ("canceled", "Canceled"),
                         ],
@@ -160,11 +160,11 @@ class Migration(migrations.Migration):
                 ("step", models.CharField(max_length=24)),
                 ("data", models.JSONField(default=dict)),
                 ("attempts", models.PositiveIntegerField(default=0)),
-                ("trouble", models.CharField(blank=True, default="", max_length=16)),
+                ("delay_reason", models.CharField(blank=True, default="", max_length=16)),
                 ("lease", models.CharField(blank=True, default="", max_length=32)),
                 ("leased_until", models.DateTimeField(null=True)),
                 ("next_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("rung_at", models.DateTimeField(null=True)),
+                ("woken_at", models.DateTimeField(null=True)),
                 ("counts", models.JSONField(default=dict)),
                 (
                     "job",
@@ -211,7 +211,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("number", models.PositiveIntegerField(verbose_name="line")),
+                ("number", models.PositiveIntegerField(verbose_name="row")),
                 ("name", models.CharField(max_length=200, verbose_name="device name")),
                 (
                     "nickname",
@@ -224,12 +224,12 @@ class Migration(migrations.Migration):
                         choices=[
                             ("pending", "Pending"),
                             ("created", "Created"),
-                            ("exists", "Exists already"),
-                            ("invalid", "Not valid"),
+                            ("exists", "Already exists"),
+                            ("invalid", "Invalid"),
                             ("failed", "Failed"),
-                            ("unknown", "Not known"),
+                            ("unknown", "Unknown"),
                             ("canceled", "Not sent"),
-                            ("skipped", "Left out"),
+                            ("skipped", "Skipped"),
                         ],
                         default="pending",
                         max_length=8,
@@ -318,7 +318,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 condition=models.Q(("finished_at__isnull", True), models.Q(("subject", ""), _negated=True)),
                 fields=("connection", "kind", "subject"),
-                name="one_running_job_a_subject",
+                name="one_unfinished_job_per_subject",
             ),
         ),
         migrations.AddIndex(
@@ -328,16 +328,16 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="chunk",
             index=models.Index(
-                condition=models.Q(("state", "active")), fields=["next_at"], name="chunks_to_ring"
+                condition=models.Q(("state", "active")), fields=["next_at"], name="chunks_to_wake"
             ),
         ),
         migrations.AddConstraint(
             model_name="chunk",
-            constraint=models.UniqueConstraint(fields=("job", "number"), name="one_chunk_a_number"),
+            constraint=models.UniqueConstraint(fields=("job", "number"), name="unique_chunk_number"),
         ),
         migrations.AddConstraint(
             model_name="part",
-            constraint=models.UniqueConstraint(fields=("job", "number"), name="one_part_a_number"),
+            constraint=models.UniqueConstraint(fields=("job", "number"), name="unique_part_number"),
         ),
         migrations.AddIndex(
             model_name="row",
@@ -357,6 +357,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="secret",
-            constraint=models.UniqueConstraint(fields=("job", "name"), name="one_secret_a_device"),
+            constraint=models.UniqueConstraint(fields=("job", "name"), name="unique_secret_name"),
         ),
     ]

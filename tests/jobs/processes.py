@@ -1,4 +1,4 @@
-"""A console of real processes (web, workers, beat, Redis, emulator) that tests can kill parts of."""
+"""A console in real processes (web, worker, beat, Redis, emulator), parts of which tests can kill."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from console.cloud.client import Client, Credentials
 CHECKOUT = Path(__file__).resolve().parents[2]
 PASSWORD = "password of the processes"
 KEYS = {"LTAIprocesses1": "secret-one", "LTAIprocesses2": "secret-two"}
-_PROVIDE = (
+_PROVIDE_SAMPLE = (
     "from pathlib import Path; from console.quickstart import sample;"
     "sample.create_sample(Path({folder!r}), {endpoint!r}, {keys!r}, {password!r})"
 )
 
 
 def free_port() -> int:
-    """A port that nobody has."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-class World:
-    """The running parts, and a browser of the team's owner."""
+class ConsoleProcesses:
+    """The running processes, and what the owner of the team does in a browser."""
 
     def __init__(self, home: Path, database_url: str = "") -> None:
         self.home = home
-        left_out = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
+        excluded = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name not in left_out},
+            **{name: value for name, value in os.environ.items() if name not in excluded},
             "FLEETDESK_HOME": str(home),
             "DJANGO_SETTINGS_MODULE": "console.settings",
             "INSECURE_HTTP": "true",
@@ -64,7 +64,7 @@ class World:
     # -- processes ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Everything but the workers."""
+        """Start everything except the workers."""
         self._spawn("redis", embedded.redis_command(self.home))
         emulator = [
             "manage.py",
@@ -78,7 +78,9 @@ class World:
         self._manage("migrate", "--verbosity", "0")
         self._manage("collectstatic", "--verbosity", "0", "--noinput")
         endpoint = f"http://127.0.0.1:{self.emulator_port}"
-        provide = _PROVIDE.format(folder=str(self.home), endpoint=endpoint, keys=KEYS, password=PASSWORD)
+        provide = _PROVIDE_SAMPLE.format(
+            folder=str(self.home), endpoint=endpoint, keys=KEYS, password=PASSWORD
+        )
         self._manage("shell", "-c", provide)
         bind = f"127.0.0.1:{self.port}"
         web = [
@@ -96,22 +98,22 @@ class World:
         self._spawn("web", web)
         self._spawn("beat", [*self._celery("beat"), "--schedule", str(self.home / "beat")])
         for address in (f"http://{bind}/healthz", f"{endpoint}/_emulator/health"):
-            self._until_it_answers(address)
+            self._wait_for_response(address)
 
     def start_worker(self) -> None:
-        """One worker with two processes."""
+        """Start one worker with two processes."""
         self._spawn(
             "worker", [*self._celery("worker"), "--concurrency", "2", "--without-gossip", "--without-mingle"]
         )
 
     def kill_worker(self) -> None:
-        """SIGKILL to the worker and its children, all at once: nothing of it gets to say anything."""
+        """Send SIGKILL to the worker and its children at the same time, so that none of them can react."""
         worker = self.running.pop("worker")
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait(10)
 
     def stop(self) -> None:
-        """End everything that was started here."""
+        """Stop all processes."""
         for process in reversed(self.running.values()):
             os.killpg(process.pid, signal.SIGTERM)
         for process in self.running.values():
@@ -142,7 +144,7 @@ class World:
             command, cwd=CHECKOUT, env=self.environment, stdout=self.log, stderr=self.log, check=True
         )
 
-    def _until_it_answers(self, address: str) -> None:
+    def _wait_for_response(self, address: str) -> None:
         for _ in range(300):
             try:
                 if httpx.get(address, trust_env=False).status_code == 200:
@@ -150,12 +152,12 @@ class World:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        raise TimeoutError(f"{address} does not answer: {(self.home / 'log').read_text()[-3000:]}")
+        raise TimeoutError(f"{address} does not respond: {(self.home / 'log').read_text()[-3000:]}")
 
-    # -- people ------------------------------------------------------------------------------------------------------
+    # -- users -------------------------------------------------------------------------------------------------------
 
     def browser(self) -> httpx.Client:
-        """The owner, signed in."""
+        """Return a browser in which the owner is signed in."""
         browser = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}", follow_redirects=True, trust_env=False, timeout=60
         )
@@ -168,14 +170,14 @@ class World:
         return browser
 
     def start_job(self, browser: httpx.Client, product: str, names: list[str]) -> int:
-        """Upload names and start the job; its number."""
-        answer = browser.post(
+        """Upload names and start the job. Returns its ID."""
+        response = browser.post(
             "/demo/sandbox/jobs/register/",
             data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"], "product": product},
             files={"file": ("names.csv", "\n".join(["DeviceName", *names]).encode())},
         )
-        found = re.search(r"/jobs/(\d+)/", str(answer.url))
-        assert found is not None, answer.text[:2000]
+        found = re.search(r"/jobs/(\d+)/", str(response.url))
+        assert found is not None, response.text[:2000]
         job = int(found[1])
         browser.post(
             f"/demo/sandbox/jobs/{job}/start/",
@@ -183,37 +185,37 @@ class World:
         )
         return job
 
-    def finished(self, browser: httpx.Client, job: int) -> bool:
-        """Whether the job's page has come to rest."""
-        answer = browser.get(f"/demo/sandbox/jobs/{job}/")
-        live = re.search(r'<div id="job-live"([^>]*)>', answer.text)
-        assert answer.status_code == 200, answer.text[:2000]
+    def is_finished(self, browser: httpx.Client, job: int) -> bool:
+        """Return whether the job has ended: its page no longer refreshes."""
+        response = browser.get(f"/demo/sandbox/jobs/{job}/")
+        live = re.search(r'<div id="job-live"([^>]*)>', response.text)
+        assert response.status_code == 200, response.text[:2000]
         assert live is not None, "the job was not started"
         return "hx-get" not in live[1]
 
     def outcomes(self, browser: httpx.Client, job: int) -> list[str]:
-        """The outcome of every line, from the downloaded result."""
+        """Return the outcome of every row from the downloaded results."""
         lines = browser.get(f"/demo/sandbox/jobs/{job}/result.csv").text.splitlines()[1:]
         return [line.split(",")[3] for line in lines]
 
-    # -- the other side ----------------------------------------------------------------------------------------------
+    # -- the platform -------------------------------------------------------------------------------------------------
 
-    def cloud(self) -> Client:
-        """The platform, past the console."""
+    def platform_client(self) -> Client:
+        """Return a client of the platform that does not use the console."""
         key, secret = next(iter(KEYS.items()))
         return Client(Credentials(key, secret), endpoint=f"http://127.0.0.1:{self.emulator_port}")
 
-    def bells(self) -> Celery:
-        """The broker, to ring a bell that has been rung already."""
+    def broker_app(self) -> Celery:
+        """Return the broker's Celery app, to send wake messages again."""
         url = f"redis+socket://{embedded.redis_socket(self.home)}?virtual_host=0"
-        app = Celery("bells", broker=url)
+        app = Celery("wake", broker=url)
         app.conf.broker_transport_options = {"global_keyprefix": "fleetdesk:"}
         return app
 
 
 @contextmanager
 def database(name: str) -> Iterator[str]:
-    """A database of its own on the server of DATABASE_URL; "" (the embedded one) when there is none."""
+    """Create a database on the server of DATABASE_URL; yields "" (the embedded database) without such a server."""
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith("postgres"):
         yield ""
