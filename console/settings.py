@@ -370,7 +370,7 @@ JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 JOB_KINDS = {
     "devices.register": "console.devices.jobs.REGISTER",
     "devices.secrets": "console.devices.jobs.SECRETS",
-    "ota.watch": "console.ota.jobs.WATCH",
+    "ota.monitor": "console.ota.jobs.MONITORING",
     "approvals.execute": "console.approvals.jobs.EXECUTE",
 }
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.

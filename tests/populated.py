@@ -120,7 +120,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
         "package_id": verified[0],
         "product_key": key,
         "name": "radio",
-        "job_id": batches[0]["JobId"],
+        "batch_id": batches[0]["JobId"],
     }
     things: dict[str, dict[str, Any]] = {
         "products": {"key": key},

@@ -16,8 +16,8 @@ __all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
 
 SignIn = Callable[[str], Client]
 PARAMETERS = """
-    page size token q sort product status field part key value group called level parent package find module picked
-    running total SUCCEEDED name person operation outcome since until version shape kind state rule code language
+    page size token q sort product status field part key value group called level parent package find module device
+    running total SUCCEEDED name person operation outcome since until version refresh kind state rule code language
 """.split()  # noqa: SIM905 - easier to read
 NUMBERED = {"pk", "job"}
 # The last is a page of the audit trail, at a moment that is before the year 1 in UTC.

@@ -297,7 +297,7 @@ def browser(client: Client, method: str, url: str, data: Any = None, **headers: 
 # Parts of an address that name something of the console's own; the others name something of the platform's.
 OWN_PARTS = {"team", "connection", "pk", "job", "slug"}
 CLOUD_PARTS = {
-    *("key", "product_key", "name", "action", "group_id", "package_id", "job_id", "kind", "operation"),
+    *("key", "product_key", "name", "action", "group_id", "package_id", "batch_id", "kind", "operation"),
 }
 
 

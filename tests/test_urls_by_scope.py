@@ -101,7 +101,7 @@ def elsewhere(populated: PopulatedTeam) -> Elsewhere:
         "name": first["DeviceName"],
         "group_id": groups[0]["GroupId"],
         "package_id": theirs[0]["FirmwareId"],
-        "job_id": batches[0]["JobId"],
+        "batch_id": batches[0]["JobId"],
         "job": job.pk,
     }
     words = {

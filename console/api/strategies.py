@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from console.api.schemas import Body, Given
 from console.ota import api
-from console.ota.batch_forms import EARLIEST, LATEST, LONGEST, SHORTEST
+from console.ota.batch_forms import MAX_DURATION, MAX_START_DELAY, MIN_DURATION, MIN_START_DELAY
 
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_@.:]{4,32}$")]
@@ -88,19 +88,19 @@ class StaticBatch(Strategy):
         if self.finish_at and not self.start_at:
             raise ValueError(_("An end needs a start."))
         now = timezone.now()
-        if self.start_at and not now + EARLIEST <= self.start_at <= now + LATEST:
+        if self.start_at and not now + MIN_START_DELAY <= self.start_at <= now + MAX_START_DELAY:
             raise ValueError(_("The start must be 5 minutes to 7 days from now."))
         if (
             self.start_at
             and self.finish_at
-            and not self.start_at + SHORTEST <= self.finish_at <= self.start_at + LONGEST
+            and not self.start_at + MIN_DURATION <= self.finish_at <= self.start_at + MAX_DURATION
         ):
             raise ValueError(_("The end must be 1 hour to 30 days after the start."))
         return self
 
-    def aim(self) -> api.Aim:
+    def aim(self) -> api.BatchTarget:
         """As the room knows it."""
-        return api.Aim(
+        return api.BatchTarget(
             self.target,
             tuple(self.source_versions),
             tuple(dict.fromkeys(self.names)),

@@ -87,7 +87,7 @@ def _target(needed: ApprovalNeeded) -> str:
 def _describe_product(gateway: Gateway, key: str) -> str:
     """The product's name and key, so that approvers recognize it; the key alone if the name cannot be read."""
     try:
-        return f"{products_api.product_detail(gateway, key).product.name} ({key})"
+        return f"{products_api.get_product(gateway, key).product.name} ({key})"
     except (CloudError, PermissionDenied):
         return key
 

@@ -95,12 +95,12 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    batch_id = ota_api.made_by(answer) if request.rule == Rule.BATCH else ""
+    batch_id = ota_api.read_batch_id(answer) if request.rule == Rule.BATCH else ""
     claimed.update(
         state=_State.DONE, request_id=str(answer.get("RequestId", ""))[:64], batch_id=batch_id[:64]
     )
     if batch_id:
-        ota_jobs.watch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))
+        ota_jobs.monitor_batch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))
 
 
 def _find_request(job: Job) -> ApprovalRequest | None:

@@ -17,7 +17,7 @@ from console.connections.gateway import Gateway, PermissionRefused
 from console.devices import api as devices_api
 from console.ota import api as ota_api
 from console.products import api as products_api
-from console.products.product import consequences
+from console.products.product import list_deletion_effects
 from console.ui.pieces import DetailItem
 
 MAX_DEVICES_READ = 100
@@ -59,7 +59,9 @@ def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
     outcomes = {outcome.number: outcome for outcome in request.outcomes.all()}
     rows = [_read_row(number, call, outcomes.get(number)) for number, call in enumerate(calls)]
     names = calls[0].listed_names or calls[0].params.get("TargetDeviceName", ())
-    lost = consequences(str(calls[0].params.get("ProductKey"))) if request.rule == Rule.PRODUCT else ()
+    lost = (
+        list_deletion_effects(str(calls[0].params.get("ProductKey"))) if request.rule == Rule.PRODUCT else ()
+    )
     if calls[0].params.get("IotInstanceId") not in (None, "", gateway.connection.instance_id):
         return Subject(rows, (), lost, names, is_unreadable=True)
     try:
@@ -109,7 +111,7 @@ def _format_value(name: str, value: Any) -> str:
 
 def _read_product(call: PlannedCall, gateway: Gateway) -> list[DetailItem]:
     try:
-        detail = products_api.product_detail(gateway, str(call.params["ProductKey"]), fresh=True)
+        detail = products_api.get_product(gateway, str(call.params["ProductKey"]), fresh=True)
     except NotFound:
         return [DetailItem(_("Product"), _("Deleted"))]
     product = detail.product

@@ -107,7 +107,7 @@ def groups(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         icon="hierarchy-2",
     )
     table = (tables.EDITABLE_GROUPS if may_group else tables.GROUPS).bind(request, listed, empty=empty)
-    limit = groups_api.MAX_GROUPS_OF_A_DEVICE
+    limit = groups_api.MAX_GROUPS_PER_DEVICE
     context = {"table": table, "may_group": may_group, "full": len(listed) >= limit, "limit": limit}
     return _render(request, "devices/groups.html", detail, "groups", **context)
 

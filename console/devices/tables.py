@@ -132,11 +132,11 @@ UPDATES: Table[UpdateTask] = Table(
             "module",
             _("Module"),
             primary=True,
-            link=lambda request, task: curl(request, "ota:job", task.batch_id),
+            link=lambda request, task: curl(request, "ota:batch", task.batch_id),
         ),
         Column("source", pgettext_lazy("version", "From"), kind="code"),
         Column("target", pgettext_lazy("version", "To"), kind="code"),
-        Column("status", _("Status"), kind="status", status="ota_task"),
+        Column("status", _("Status"), kind="status", status="batch_task"),
         Column("modified", _("Modified"), kind="ago"),
     ],
 )

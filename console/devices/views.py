@@ -48,7 +48,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     products: list[products_api.Product] = []
     error: CloudError | None = None
     try:
-        products = products_api.choices(request.gateway)
+        products = products_api.list_newest_products(request.gateway)
     except CloudError as raised:
         error = raised
     filters = forms.DeviceFilters(request, products)
@@ -190,7 +190,7 @@ def search(request: CloudRequest) -> HttpResponse:
     }
     if not text:
         return render(request, "devices/search.html", context)
-    products = products_api.choices(request.gateway)
+    products = products_api.list_newest_products(request.gateway)
     named = products_api.ProductFilter(text=text)
     context["products"] = product_table(linked_to_devices=False).bind(
         request, filter(named.matches, products)
@@ -306,7 +306,7 @@ def create(request: CloudRequest) -> HttpResponse:
     request.gateway.require("RegisterDevice")
     chosen = request.POST.get("product_key", "") or request.GET.get("product", "")
     chosen = chosen if sql.is_searchable(chosen) else ""
-    products = products_api.choices(request.gateway)
+    products = products_api.list_newest_products(request.gateway)
     error = None
     if request.method == "GET":
         initial = {"product_key": chosen, "token": new_token()}

@@ -224,7 +224,9 @@ def suggest(request: CloudRequest, kind: str) -> HttpResponse:
     options: list[tuple[str, str]] = []
     try:
         if kind == "products":
-            options = [(product.key, product.name) for product in products_api.choices(request.gateway)]
+            options = [
+                (product.key, product.name) for product in products_api.list_newest_products(request.gateway)
+            ]
         elif kind == "groups":
             found = groups_api.list_groups(request.gateway, name=typed, size=SUGGESTED).groups
             options = [(group.id, group.name) for group in found]

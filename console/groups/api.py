@@ -1,7 +1,7 @@
-"""Device groups as the platform keeps them: a tree of three levels, devices in up to ten groups, tags on each group.
+"""Typed calls for device groups: a tree of three levels; a device is in up to ten groups; a group has tags.
 
-Every function takes the gateway that acts for a person; only this module knows the operations' and fields' names. All
-raise PermissionRefused and the CloudError family. Ids are texts, moments are aware.
+Every function takes the gateway of the acting user. Only this module names operations and fields. Every function raises
+PermissionRefused and the CloudError family. IDs are strings, times are aware.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from console.cloud.errors import CloudError, NotFound
 from console.connections.gateway import Call, Gateway
 from console.ui.format import instant
 
-MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and subgroups of those
-MAX_CHILDREN = 100  # subgroups of one group
-MAX_DEVICES_A_CALL = 200  # BatchAddDeviceGroupRelations, BatchDeleteDeviceGroupRelations
+MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
+MAX_CHILDREN = 100  # CreateDeviceGroup: subgroups of one group
+MAX_DEVICES_PER_CALL = 200  # BatchAddDeviceGroupRelations, BatchDeleteDeviceGroupRelations
 MAX_TAGS = 100  # SetDeviceGroupTags
-MAX_GROUPS_OF_A_DEVICE = 10  # BatchAddDeviceGroupRelations
+MAX_GROUPS_PER_DEVICE = 10  # BatchAddDeviceGroupRelations
 CREATE, UPDATE, DELETE = "CreateDeviceGroup", "UpdateDeviceGroup", "DeleteDeviceGroup"
 ADD, REMOVE, TAG = "BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelations", "SetDeviceGroupTags"
-LIST_SIZE = 200  # QueryDeviceGroupList: the most a page holds
-_DETAILS_A_CALL = 100  # BatchQueryDeviceDetail
+MAX_PAGE_SIZE = 200  # QueryDeviceGroupList
+_MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group as lists tell it."""
+    """A group in a list."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupDetail:
-    """A group with its counts of devices: all, ever activated, online now; `path` is its parents, the topmost first."""
+    """A group with its device counts: all, activated, online now. `path` is its parent groups, the top-level one first."""
 
     id: str
     name: str
@@ -53,18 +53,18 @@ class GroupDetail:
 
     @property
     def depth(self) -> int:
-        """1 for a group without a parent."""
+        """The level in the tree: 1 for a group without a parent."""
         return len(self.path) + 1
 
     @property
     def parent(self) -> Group | None:
-        """The group it lies in."""
+        """The group that contains it, or None."""
         return self.path[-1] if self.path else None
 
 
 @dataclass(frozen=True, slots=True)
 class GroupList:
-    """One page of groups and how many there are in all."""
+    """A page of groups, and the number of all groups."""
 
     groups: tuple[Group, ...]
     total: int
@@ -72,7 +72,7 @@ class GroupList:
 
 @dataclass(frozen=True, slots=True)
 class GroupDevice:
-    """A device as its group lists it."""
+    """A device in the list of a group."""
 
     product_key: str
     name: str
@@ -81,13 +81,13 @@ class GroupDevice:
 
     @property
     def key(self) -> str:
-        """Names the device in a form; neither part can hold a slash."""
+        """Identifies the device in a form. Neither part can contain a slash."""
         return f"{self.product_key}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceList:
-    """One page of a group's devices and how many there are in all."""
+    """A page of the devices of a group, and the number of all its devices."""
 
     devices: tuple[GroupDevice, ...]
     total: int
@@ -102,33 +102,36 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
-    """What became of devices that were to be added.
+class AddResult:
+    """The result of adding devices to a group.
 
-    `unknown` names those that the product has not; of the others the platform tells counts only: how many were `added`,
-    were in the group `already`, and could not be added because they are in ten groups (`full`).
+    `unknown`: names that do not exist in the product. `known`: the other names. For these the platform returns only
+    counts: how many were `added`, were `already` in the group, or could not be added because they are in ten groups
+    (`full`).
     """
 
     unknown: tuple[str, ...]
-    found: tuple[str, ...]
+    known: tuple[str, ...]
     added: int
     already: int
     full: int
 
     @property
     def outcomes(self) -> tuple[tuple[str, str], ...]:
-        """Each name with its outcome: unknown, added, already, full, or "sent" where the counts do not tell which."""
-        certain = [
+        """Each name with its outcome: unknown, added, already, full, or "sent" when the counts do not say which."""
+        outcomes = [
             outcome
             for outcome, count in (("added", self.added), ("already", self.already), ("full", self.full))
-            if count and count == len(self.found)
+            if count and count == len(self.known)
         ]
-        known = certain[0] if certain else "sent"
-        return tuple([(name, "unknown") for name in self.unknown] + [(name, known) for name in self.found])
+        known_outcome = outcomes[0] if outcomes else "sent"
+        return tuple(
+            [(name, "unknown") for name in self.unknown] + [(name, known_outcome) for name in self.known]
+        )
 
     @property
-    def mixed(self) -> bool:
-        """Whether the counts leave open which device had which outcome."""
+    def is_ambiguous(self) -> bool:
+        """Whether the counts do not say which device had which outcome."""
         return any(outcome == "sent" for _, outcome in self.outcomes)
 
 
@@ -136,174 +139,179 @@ class Added:
 
 
 def list_groups(
-    gateway: Gateway, *, parent: str = "", name: str = "", page: int = 1, size: int = LIST_SIZE
+    gateway: Gateway, *, parent: str = "", name: str = "", page: int = 1, size: int = MAX_PAGE_SIZE
 ) -> GroupList:
-    """Groups directly under `parent` (the topmost without one), or, with `name`, those whose name has it in it."""
-    answer = gateway.call(
+    """Return the groups directly in `parent` (by default the top level), or with `name` the groups whose name contains it."""
+    response = gateway.call(
         "QueryDeviceGroupList",
         SuperGroupId=parent or None,
         GroupName=name or None,
         CurrentPage=page,
         PageSize=size,
     )
-    groups = tuple(_group(item) for item in _items(answer.get("Data"), "GroupInfo"))
-    return GroupList(groups, int(answer.get("Total") or 0))
+    groups = tuple(_read_group(item) for item in _read_items(response.get("Data"), "GroupInfo"))
+    return GroupList(groups, int(response.get("Total") or 0))
 
 
 def get_group(gateway: Gateway, group_id: str, *, fresh: bool = False) -> GroupDetail:
-    """A group with its counts and its parents. Up to 3 calls. Raises NotFound."""
-    return _detail(gateway, group_id, [], fresh=fresh)[0]
+    """Return a group with its counts and parents. Up to 3 calls. Raises NotFound."""
+    return _read_detail(gateway, group_id, [], fresh=fresh)[0]
 
 
 def get_group_with_children(gateway: Gateway, group_id: str) -> tuple[GroupDetail, GroupList]:
-    """A group and the groups in it. Up to 4 calls."""
-    under = Call("QueryDeviceGroupList", {"SuperGroupId": group_id, "CurrentPage": 1, "PageSize": LIST_SIZE})
-    detail, answer = _detail(gateway, group_id, [under])
-    groups = tuple(_group(item) for item in _items(answer.get("Data"), "GroupInfo"))
-    return detail, GroupList(groups, int(answer.get("Total") or 0))
+    """Return a group and its subgroups. Up to 4 calls."""
+    subgroups = Call(
+        "QueryDeviceGroupList", {"SuperGroupId": group_id, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE}
+    )
+    detail, response = _read_detail(gateway, group_id, [subgroups])
+    groups = tuple(_read_group(item) for item in _read_items(response.get("Data"), "GroupInfo"))
+    return detail, GroupList(groups, int(response.get("Total") or 0))
 
 
 def get_group_with_devices(
     gateway: Gateway, group_id: str, *, page: int, size: int
 ) -> tuple[GroupDetail, DeviceList]:
-    """A group and a page of its devices. Up to 4 calls."""
+    """Return a group and a page of its devices. Up to 4 calls."""
     devices = Call(
         "QueryDeviceListByDeviceGroup", {"GroupId": group_id, "CurrentPage": page, "PageSize": size}
     )
-    detail, answer = _detail(gateway, group_id, [devices])
-    return detail, _devices(answer)
+    detail, response = _read_detail(gateway, group_id, [devices])
+    return detail, _read_devices(response)
 
 
 def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 50) -> DeviceList:
-    """A page of a group's devices."""
-    return _devices(
+    """Return a page of the devices of a group."""
+    return _read_devices(
         gateway.call("QueryDeviceListByDeviceGroup", GroupId=group_id, CurrentPage=page, PageSize=size)
     )
 
 
 def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, tuple[Tag, ...]]:
-    """A group and its tags. Up to 4 calls."""
-    detail, answer = _detail(gateway, group_id, [Call("QueryDeviceGroupTagList", {"GroupId": group_id})])
-    return detail, _tags(answer)
+    """Return a group and its tags. Up to 4 calls."""
+    detail, response = _read_detail(
+        gateway, group_id, [Call("QueryDeviceGroupTagList", {"GroupId": group_id})]
+    )
+    return detail, _read_tags(response)
 
 
 def list_tags(gateway: Gateway, group_id: str) -> tuple[Tag, ...]:
-    """The tags of a group, as they are now (past the cache of reads: what is written next is built on them)."""
-    return _tags(gateway.call("QueryDeviceGroupTagList", GroupId=group_id, fresh=True))
+    """Return the current tags of a group. Not from the cache: callers use them to write the complete set of tags."""
+    return _read_tags(gateway.call("QueryDeviceGroupTagList", GroupId=group_id, fresh=True))
 
 
 # -- changing --------------------------------------------------------------------------------------------------------
 
 
 def create_group(gateway: Gateway, *, name: str, description: str = "", parent: str = "") -> Group:
-    """A new group, under `parent` if one is given. Raises AlreadyExists for a name in use, LimitExceeded below the third level."""
-    answer = gateway.call(
+    """Create a group, in `parent` if given. Raises AlreadyExists when the name is in use, LimitExceeded below level 3."""
+    response = gateway.call(
         CREATE, target=name, GroupName=name, GroupDesc=description or None, SuperGroupId=parent or None
     )
-    return _group(answer.get("Data") or {})
+    return _read_group(response.get("Data") or {})
 
 
 def update_group(
-    gateway: Gateway, group_id: str, *, description: str, found: GroupDetail | None = None
+    gateway: Gateway, group_id: str, *, description: str, current: GroupDetail | None = None
 ) -> None:
-    """Set the description; the platform lets nothing else of a group be changed.
+    """Set the description; the platform cannot change anything else of a group.
 
-    `found` is the group as it is now, for the audit trail; read where it is not given.
+    `current` is the group before the change, for the audit trail. Without it, the group is read first.
     """
-    now = found or get_group(gateway, group_id, fresh=True)
-    before = {"GroupDesc": now.description}
-    gateway.call(UPDATE, target=now.name, before=before, GroupId=group_id, GroupDesc=description)
+    group = current or get_group(gateway, group_id, fresh=True)
+    before = {"GroupDesc": group.description}
+    gateway.call(UPDATE, target=group.name, before=before, GroupId=group_id, GroupDesc=description)
 
 
 def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
-    """Delete a group; its devices stay. Raises Conflict while it has subgroups."""
+    """Delete a group. Its devices are not deleted. Raises Conflict while it has subgroups."""
     gateway.call(DELETE, target=name, GroupId=group_id)
 
 
-def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, found: Sequence[Tag]) -> None:
-    """Make `tags` all the tags of the group, where `found` are those it has now: the platform takes the whole set and drops
-    what is not in it."""
-    before = {"TagString": _tag_string(found)}
+def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, current: Sequence[Tag]) -> None:
+    """Replace all tags of the group with `tags`: the platform deletes tags that are not in the set. `current` is the tags
+    before the change, for the audit trail."""
+    before = {"TagString": _tag_string(current)}
     gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
 
 
 def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:
-    """Take a tag off the group; one that is gone already is no error. Up to 2 calls."""
+    """Remove a tag from the group. A key that does not exist is not an error. Up to 2 calls."""
     before = list_tags(gateway, group_id)
-    left = [tag for tag in before if tag.key != key]
-    if len(left) < len(before):
-        set_tags(gateway, group_id, left, found=before)
+    remaining = [tag for tag in before if tag.key != key]
+    if len(remaining) < len(before):
+        set_tags(gateway, group_id, remaining, current=before)
 
 
 def _tag_string(tags: Sequence[Tag]) -> str:
     return json.dumps([{"tagKey": tag.key, "tagValue": tag.value} for tag in tags], ensure_ascii=False)
 
 
-def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> Added:
-    """Put up to 200 devices of a product into the group. Names that the product has not are found first. Up to 3 calls."""
+def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> AddResult:
+    """Add up to 200 devices of a product to the group. Names are checked first: BatchQueryDeviceDetail. Up to 3 calls."""
     lookups = [
         Call("BatchQueryDeviceDetail", {"ProductKey": product_key, "DeviceName": list(part)})
-        for part in _parts(names, _DETAILS_A_CALL)
+        for part in _split(names, _MAX_DETAILS_PER_CALL)
     ]
-    there: set[str] = set()
-    for answer in gateway.gather(lookups, fresh=True):
-        if isinstance(answer, NotFound):  # some accounts' answer when not one of the names exists
+    existing: set[str] = set()
+    for response in gateway.gather(lookups, fresh=True):
+        if isinstance(response, NotFound):  # the response of some accounts when none of the names exists
             continue
-        if isinstance(answer, CloudError):
-            raise answer
-        there |= {str(item.get("DeviceName", "")) for item in _items(answer.get("Data"), "Data")}
-    found = tuple(name for name in names if name in there)
-    unknown = tuple(name for name in names if name not in there)
-    if not found:
-        return Added(unknown, (), 0, 0, 0)
-    answer = gateway.call(
+        if isinstance(response, CloudError):
+            raise response
+        existing |= {str(item.get("DeviceName", "")) for item in _read_items(response.get("Data"), "Data")}
+    known = tuple(name for name in names if name in existing)
+    unknown = tuple(name for name in names if name not in existing)
+    if not known:
+        return AddResult(unknown, (), 0, 0, 0)
+    response = gateway.call(
         ADD,
         GroupId=group_id,
-        Device=[{"ProductKey": product_key, "DeviceName": name} for name in found],
+        Device=[{"ProductKey": product_key, "DeviceName": name} for name in known],
     )
-    return Added(
+    return AddResult(
         unknown=unknown,
-        found=found,
-        added=int(answer.get("SuccessAddedDeviceCount") or 0),
-        already=int(answer.get("AlreadyRelatedGroupDeviceCount") or 0),
-        full=int(answer.get("ExceedTenGroupDeviceCount") or 0),
+        known=known,
+        added=int(response.get("SuccessAddedDeviceCount") or 0),
+        already=int(response.get("AlreadyRelatedGroupDeviceCount") or 0),
+        full=int(response.get("ExceedTenGroupDeviceCount") or 0),
     )
 
 
 def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]) -> int:
-    """Take up to 200 devices, as (product key, name), out of the group; they are not deleted. Returns how many were in it."""
-    answer = gateway.call(
+    """Remove up to 200 devices, given as (product key, name), from the group. The devices are not deleted. Returns how
+    many were in the group."""
+    response = gateway.call(
         REMOVE,
         GroupId=group_id,
         Device=[{"ProductKey": product_key, "DeviceName": name} for product_key, name in devices],
     )
-    return int(answer.get("SuccessDeviceCount") or 0)
+    return int(response.get("SuccessDeviceCount") or 0)
 
 
-# -- the wire --------------------------------------------------------------------------------------------------------
+# -- responses -------------------------------------------------------------------------------------------------------
 
 
-def _detail(
-    gateway: Gateway, group_id: str, more: list[Call], *, fresh: bool = False
+def _read_detail(
+    gateway: Gateway, group_id: str, extra_calls: list[Call], *, fresh: bool = False
 ) -> tuple[GroupDetail, dict[str, Any]]:
-    """The group, and the answer of the one further call (an empty one without). Raises what the group's own calls raise."""
-    info, above, *rest = gateway.gather(
+    """Return the group, and the response of the extra call ({} without one). Raises the errors of both."""
+    info, parent_response, *rest = gateway.gather(
         [
             Call("QueryDeviceGroupInfo", {"GroupId": group_id}),
             Call("QuerySuperDeviceGroup", {"GroupId": group_id}),
-            *more,
+            *extra_calls,
         ],
         fresh=fresh,
     )
-    for answer in (info, *rest):
-        if isinstance(answer, CloudError):
-            raise answer
+    for response in (info, *rest):
+        if isinstance(response, CloudError):
+            raise response
     data = (info if isinstance(info, dict) else {}).get("Data") or {}
     path: tuple[Group, ...] = ()
-    parent = _parent(above)
+    parent = _read_parent(parent_response)
     if parent is not None:
-        topmost = _parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
-        path = (topmost, parent) if topmost is not None else (parent,)
+        grandparent = _read_parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
+        path = (grandparent, parent) if grandparent is not None else (parent,)
     detail = GroupDetail(
         id=str(data.get("GroupId") or group_id),
         name=str(data.get("GroupName", "")),
@@ -314,19 +322,19 @@ def _detail(
         online=int(data.get("DeviceOnline") or 0),
         path=path,
     )
-    return detail, next((answer for answer in rest if isinstance(answer, dict)), {})
+    return detail, next((response for response in rest if isinstance(response, dict)), {})
 
 
-def _parent(answer: dict[str, Any] | CloudError) -> Group | None:
-    """The group of a QuerySuperDeviceGroup answer. A topmost group has none; where the way up cannot be read it is left out."""
-    if isinstance(answer, CloudError):
+def _read_parent(response: dict[str, Any] | CloudError) -> Group | None:
+    """Return the group in a response of QuerySuperDeviceGroup. None for a top-level group, and when the call failed."""
+    if isinstance(response, CloudError):
         return None
-    data = answer.get("Data") or {}
-    found = _items(data, "GroupInfo") if "GroupInfo" in data else [data]
-    return _group(found[0]) if found and found[0].get("GroupId") else None
+    data = response.get("Data") or {}
+    groups = _read_items(data, "GroupInfo") if "GroupInfo" in data else [data]
+    return _read_group(groups[0]) if groups and groups[0].get("GroupId") else None
 
 
-def _group(item: dict[str, Any]) -> Group:
+def _read_group(item: dict[str, Any]) -> Group:
     return Group(
         id=name_in(item, "GroupId"),
         name=str(item.get("GroupName", "")),
@@ -335,31 +343,31 @@ def _group(item: dict[str, Any]) -> Group:
     )
 
 
-def _devices(answer: dict[str, Any]) -> DeviceList:
-    found = tuple(
+def _read_devices(response: dict[str, Any]) -> DeviceList:
+    devices = tuple(
         GroupDevice(
             product_key=str(item.get("ProductKey", "")),
             name=str(item.get("DeviceName", "")),
             iot_id=str(item.get("IotId", "")),
             product_name=str(item.get("ProductName", "")),
         )
-        for item in _items(answer.get("Data"), "SimpleDeviceInfo")
+        for item in _read_items(response.get("Data"), "SimpleDeviceInfo")
     )
-    return DeviceList(found, int(answer.get("Total") or 0))
+    return DeviceList(devices, int(response.get("Total") or 0))
 
 
-def _tags(answer: dict[str, Any]) -> tuple[Tag, ...]:
+def _read_tags(response: dict[str, Any]) -> tuple[Tag, ...]:
     return tuple(
         Tag(str(item.get("TagKey", "")), str(item.get("TagValue", "")))
-        for item in _items(answer.get("Data"), "GroupTagInfo")
+        for item in _read_items(response.get("Data"), "GroupTagInfo")
     )
 
 
-def _items(data: Any, name: str) -> list[dict[str, Any]]:
-    """The list inside its wrapper; an empty list may come as nothing at all."""
-    found = data.get(name) if isinstance(data, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+def _read_items(data: Any, name: str) -> list[dict[str, Any]]:
+    """Return the list inside its wrapper. The platform may leave out an empty list."""
+    values = data.get(name) if isinstance(data, dict) else None
+    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
 
 
-def _parts(names: Sequence[str], size: int) -> list[Sequence[str]]:
+def _split(names: Sequence[str], size: int) -> list[Sequence[str]]:
     return [names[start : start + size] for start in range(0, len(names), size)]

@@ -1,4 +1,4 @@
-"""The devices of a group: listing, adding, taking out."""
+"""The pages of the devices of a group: list, add, remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.devices import api as devices_api
 from console.groups import api
-from console.groups.forms import AddDevicesForm, search_text
+from console.groups.forms import AddDevicesForm, read_search_text
 from console.groups.pages import group_context
 from console.groups.views import FORM_REFUSED
 from console.products import api as products_api
@@ -22,13 +22,13 @@ from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import BulkAction, Column, Empty, Selection, Table
 
-FOUND = 20  # devices that a search offers to tick
+SEARCH_SIZE = 20  # devices shown for a search
 
 
-def _table(group_id: str) -> Table[api.GroupDevice]:
+def _build_table(group_id: str) -> Table[api.GroupDevice]:
     return Table(
         id="group-devices",
-        caption=_("Devices of the group"),
+        caption=_("Devices in the group"),
         key=lambda device: device.key,
         columns=(
             Column(
@@ -43,7 +43,7 @@ def _table(group_id: str) -> Table[api.GroupDevice]:
         ),
         actions=(
             BulkAction(
-                _("Take out of the group"),
+                _("Remove from group"),
                 "circle-minus",
                 url=lambda request: curl(request, "groups:remove-devices", group_id),
                 allowed=lambda request: request.gateway.allows(api.REMOVE),  # type: ignore[attr-defined]
@@ -53,41 +53,41 @@ def _table(group_id: str) -> Table[api.GroupDevice]:
 
 
 @require_safe
-def device_list(request: CloudRequest, group_id: str) -> HttpResponse:
-    """A page of a group's devices. Up to 4 calls."""
+def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
+    """Show a page of the devices of a group. Up to 4 calls."""
     number, size = page_number(request), page_size(request)
-    group, found = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
+    group, device_list = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
     context = group_context(request, group, "devices")
     empty = Empty(
         _("No devices in this group"),
-        _("Add devices of any product. A device can be in up to ten groups."),
+        _("Add devices of any product. A device can be in up to 10 groups."),
         icon="cpu",
         url=curl(request, "groups:add-devices", group_id) if context["rights"].add else "",
         action=_("Add devices"),
     )
-    page = Page(number, size, found.total)
-    context["table"] = _table(group_id).bind(request, found.devices, page=page, empty=empty)
+    page = Page(number, size, device_list.total)
+    context["table"] = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
     return render(request, "groups/devices.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def add(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Add devices of one product, by name. Shows for each name what became of it. Up to 4 calls."""
+def add_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Add devices of one product by name, and show the result for each name. Up to 4 calls."""
     request.gateway.require(api.ADD)
     if request.method == "POST":
-        return _add(request, group_id)
+        return _add_devices(request, group_id)
     group = api.get_group(request.gateway, group_id)
-    form = AddDevicesForm(_products(request))
+    form = AddDevicesForm(_list_products(request))
     return render(
         request, "groups/add_devices.html", {"group_id": group_id, "group_name": group.name, "form": form}
     )
 
 
-def _add(request: CloudRequest, group_id: str) -> HttpResponse:
+def _add_devices(request: CloudRequest, group_id: str) -> HttpResponse:
     product_key = request.POST.get("product", "")
     form = AddDevicesForm((), request.POST)
-    # What can be chosen is asked for only when the form is shown again: with the lookups it would be a call too many.
-    form.offer([(product_key, product_key)])
+    # The products are read only when the form is shown again, to stay within 4 calls.
+    form.set_product_choices([(product_key, product_key)])
     error: CloudError | None = None
     if form.is_valid():
         try:
@@ -95,87 +95,93 @@ def _add(request: CloudRequest, group_id: str) -> HttpResponse:
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised, {"ProductKey": "product", "Device": "pasted"})
         else:
-            context = {"group_name": _told_name(request), "result": result, "product_key": product_key}
-            return render(request, "groups/added.html", {"group_id": group_id, **context})
-    form.offer((product.key, f"{product.name} · {product.key}") for product in _products(request))
-    context = {"group_name": _told_name(request), "form": form, "error": error}
+            context = {
+                "group_name": _submitted_group_name(request),
+                "result": result,
+                "product_key": product_key,
+            }
+            return render(request, "groups/add_result.html", {"group_id": group_id, **context})
+    form.set_product_choices(
+        (product.key, f"{product.name} · {product.key}") for product in _list_products(request)
+    )
+    context = {"group_name": _submitted_group_name(request), "form": form, "error": error}
     return render(request, "groups/add_devices.html", {"group_id": group_id, **context}, status=FORM_REFUSED)
 
 
-def _products(request: CloudRequest) -> list[products_api.Product]:
-    return list(products_api.list_products(request.gateway, size=products_api.LIST_PAGE).products)
+def _list_products(request: CloudRequest) -> list[products_api.Product]:
+    return list(products_api.list_products(request.gateway, size=products_api.MAX_PAGE_SIZE).products)
 
 
-def _told_name(request: CloudRequest) -> str:
-    """The group's name as the form carried it: shown only, never used for anything else."""
+def _submitted_group_name(request: CloudRequest) -> str:
+    """Return the group name that the form submitted. It is only displayed."""
     return request.POST.get("group_name", "")[:30]
 
 
 @require_POST
-def find(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Devices of the form's product to tick in it, a part of its page; those ticked before stay. Up to 4 calls.
+def find_devices(request: CloudRequest, group_id: str) -> HttpResponse:
+    """Return the devices of a product that match the search, as checkboxes; selected devices are kept. Up to 4 calls.
 
-    Posted, though it changes nothing: 200 ticked names make an address longer than servers take.
+    A POST, although it changes nothing: an address with 200 selected names is too long for servers.
     """
     request.gateway.require(api.ADD)
-    product_key, text = request.POST.get("product", "")[:64], search_text(request)
-    ticked = list(dict.fromkeys(request.POST.getlist("picked")))[: api.MAX_DEVICES_A_CALL]
-    found: devices_api.DevicePage | None = None
-    refused = False
+    product_key, text = request.POST.get("product", "")[:64], read_search_text(request)
+    selected = list(dict.fromkeys(request.POST.getlist("device")))[: api.MAX_DEVICES_PER_CALL]
+    device_page: devices_api.DevicePage | None = None
+    is_invalid = False
     if product_key:
-        products = {product.key: product.devices for product in _products(request)}
+        products = {product.key: product.devices for product in _list_products(request)}
         try:
-            found = devices_api.list_devices(
+            device_page = devices_api.list_devices(
                 request.gateway,
                 devices_api.DeviceFilter(product_key, text),
-                size=FOUND,
+                size=SEARCH_SIZE,
                 known_total=products.get(product_key),
             )
-        except ValueError:  # no device can be called so
-            refused = True
-    devices = [device for device in found.devices if device.name not in ticked] if found else []
+        except ValueError:  # not a valid device name
+            is_invalid = True
+    devices = [device for device in device_page.devices if device.name not in selected] if device_page else []
     return render(
         request,
-        "groups/found.html",
+        "groups/device_matches.html",
         {
             "product_key": product_key,
             "text": text,
-            "found": found,
+            "device_page": device_page,
             "devices": devices,
-            "ticked": ticked,
-            "refused": refused,
+            "selected": selected,
+            "is_invalid": is_invalid,
         },
     )
 
 
 @require_POST
-def remove(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Take the ticked devices out of the group: asks first, then (`confirmed`) does it. Up to 2 calls."""
+def remove_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Remove the selected devices from the group: first a question, with `confirmed` the action. Up to 2 calls."""
     request.gateway.require(api.REMOVE)
     selection = Selection.of(request)
     error: CloudError | None = None
     keys, total = list(selection.keys), len(selection.keys)
     if selection.all_matching:
-        found = api.list_devices(request.gateway, group_id, size=api.MAX_DEVICES_A_CALL)
-        keys, total = [device.key for device in found.devices], found.total
+        device_list = api.list_devices(request.gateway, group_id, size=api.MAX_DEVICES_PER_CALL)
+        keys, total = [device.key for device in device_list.devices], device_list.total
     keys = [key for key in keys if key.count("/") == 1]
     if request.POST.get("confirmed") == "1" and keys:
-        pairs = [(key.partition("/")[0], key.partition("/")[2]) for key in keys[: api.MAX_DEVICES_A_CALL]]
+        pairs = [(key.partition("/")[0], key.partition("/")[2]) for key in keys[: api.MAX_DEVICES_PER_CALL]]
         try:
             count = api.remove_devices(request.gateway, group_id, pairs)
         except CloudError as raised:
             error = raised
         else:
-            text = ngettext("%(count)d device was taken out.", "%(count)d devices were taken out.", count)
+            text = ngettext("Removed %(count)d device.", "Removed %(count)d devices.", count)
             messages.success(request, text % {"count": count})
             return redirect(curl(request, "groups:devices", group_id))
     context = {
         "group_id": group_id,
-        "keys": keys[: api.MAX_DEVICES_A_CALL],
-        "shown": [key.partition("/")[2] for key in keys[:5]],
-        "more": max(0, min(len(keys), api.MAX_DEVICES_A_CALL) - 5),
-        "most": api.MAX_DEVICES_A_CALL,
-        "cut": total > api.MAX_DEVICES_A_CALL,
+        "keys": keys[: api.MAX_DEVICES_PER_CALL],
+        "first_names": [key.partition("/")[2] for key in keys[:5]],
+        "more_count": max(0, min(len(keys), api.MAX_DEVICES_PER_CALL) - 5),
+        "limit": api.MAX_DEVICES_PER_CALL,
+        "is_limited": total > api.MAX_DEVICES_PER_CALL,
         "total": total,
         "error": error,
     }

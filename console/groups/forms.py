@@ -1,4 +1,4 @@
-"""The forms of groups: what the platform takes, checked before anything is sent."""
+"""The forms of groups. They check the platform's rules before a request is sent."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from console.products.api import Product
 from console.ui.forms import EditForm, FilterForm
 
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
-_BETWEEN_NAMES = re.compile(r"[\s,;]+")
+_SEPARATOR = re.compile(r"[\s,;]+")
 
 
 class GroupFilter(FilterForm):
-    """Looks for groups by a part of their name."""
+    """The search field of the group list."""
 
     q = forms.CharField(
         label=_("Group name"),
         required=False,
         max_length=30,
-        widget=forms.TextInput(attrs={"placeholder": _("Find a group by name")}),
+        widget=forms.TextInput(attrs={"placeholder": _("Search groups by name")}),
     )
 
 
 class DescriptionForm(EditForm):
-    """What can be changed of a group once it is there: its description."""
+    """The only property of a group that can be changed: its description."""
 
     description = forms.CharField(
         label=_("Description"),
         max_length=100,
-        help_text=_("1 to 100 characters. What these devices have in common."),
+        help_text=_("1 to 100 characters."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 
 class GroupForm(forms.Form):
-    """A new group."""
+    """A group to create."""
 
     name = forms.CharField(
         label=_("Name"),
         min_length=4,
         max_length=30,
-        validators=[RegexValidator(r"^\w+\Z", _("Use letters, digits and underscores (_) only."))],
-        help_text=_("4 to 30 letters, digits and underscores (_). It cannot be changed later."),
+        validators=[RegexValidator(r"^\w+\Z", _("Use only letters, digits and underscores (_)."))],
+        help_text=_("4 to 30 letters, digits and underscores (_). Cannot be changed later."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     description = forms.CharField(
         label=_("Description"),
         required=False,
         max_length=100,
-        help_text=_("At most 100 characters."),
+        help_text=_("Up to 100 characters."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -69,17 +69,15 @@ class TagForm(forms.Form):
         label=_("Key"),
         min_length=2,
         max_length=30,
-        validators=[RegexValidator(r"^[A-Za-z0-9.]+\Z", _("Use letters, digits and periods (.) only."))],
-        help_text=_(
-            "2 to 30 letters, digits and periods (.). A key that is there already gets the new value."
-        ),
+        validators=[RegexValidator(r"^[A-Za-z0-9.]+\Z", _("Use only letters, digits and periods (.)."))],
+        help_text=_("2 to 30 letters, digits and periods (.). If the key exists, its value is replaced."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     value = forms.CharField(
         label=_("Value"),
         max_length=128,
         validators=[
-            RegexValidator(r"^[\w-]+\Z", _("Use letters, digits, underscores (_) and hyphens (-) only."))
+            RegexValidator(r"^[\w-]+\Z", _("Use only letters, digits, underscores (_) and hyphens (-)."))
         ],
         help_text=_("1 to 128 letters, digits, underscores (_) and hyphens (-)."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -90,13 +88,13 @@ class TagForm(forms.Form):
         if fixed_key:
             self.fields["key"].disabled = True
             self.fields["key"].initial = fixed_key
-            self.fields["key"].help_text = _("To change the key, remove this tag and add another.")
+            self.fields["key"].help_text = _("To change the key, remove this tag and add a new one.")
 
 
 class AddDevicesForm(forms.Form):
-    """Devices of one product to put into a group: ticked in a search, pasted, or both.
+    """Devices of one product to add to a group: selected in search results, pasted, or both.
 
-    `names` of the cleaned data is all of them, each once, in order.
+    `cleaned_data["names"]` contains all names in order, without duplicates.
     """
 
     product = forms.ChoiceField(label=_("Product"), choices=())
@@ -109,57 +107,57 @@ class AddDevicesForm(forms.Form):
 
     def __init__(self, products: Iterable[Product], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.offer((product.key, f"{product.name} · {product.key}") for product in products)
+        self.set_product_choices((product.key, f"{product.name} · {product.key}") for product in products)
         self.fields["pasted"].help_text = ngettext_lazy(
-            "One name a line, or separated by commas. %(count)d name at most.",
-            "One name a line, or separated by commas. %(count)d names at most.",
-            api.MAX_DEVICES_A_CALL,
-        ) % {"count": api.MAX_DEVICES_A_CALL}
+            "One name per line, or comma-separated. Up to %(count)d name.",
+            "One name per line, or comma-separated. Up to %(count)d names.",
+            api.MAX_DEVICES_PER_CALL,
+        ) % {"count": api.MAX_DEVICES_PER_CALL}
 
-    def offer(self, products: Iterable[tuple[str, str]]) -> None:
-        """The products to choose from, as (key, label)."""
-        choices = [("", _("Choose a product")), *products]
+    def set_product_choices(self, products: Iterable[tuple[str, str]]) -> None:
+        """Set the products to choose from, as (key, label)."""
+        choices = [("", _("Select a product")), *products]
         self.fields["product"].choices = choices  # type: ignore[attr-defined]
 
     @property
-    def ticked(self) -> list[str]:
-        """The names that came ticked. They are no fixed list of choices: each is checked as the pasted ones are."""
+    def selected_names(self) -> list[str]:
+        """The names selected in the search results. They are validated like pasted names."""
         if not self.is_bound:
             return []
-        values = self.data.getlist("picked") if hasattr(self.data, "getlist") else self.data.get("picked", [])
+        values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
         return list(dict.fromkeys(str(value) for value in values))
 
     def clean(self) -> dict[str, Any]:
-        """All names, each once. Wrong ones are told with the rule that they break."""
+        """Collect all names without duplicates, and validate them."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        pasted = [name for name in _BETWEEN_NAMES.split(str(cleaned.get("pasted", ""))) if name]
-        names = list(dict.fromkeys([*self.ticked, *pasted]))
-        wrong = [name for name in names if not _DEVICE_NAME.fullmatch(name)]
-        if wrong:
-            shown = ", ".join(name[:40] for name in wrong[:5]) + ("…" if len(wrong) > 5 else "")
+        pasted = [name for name in _SEPARATOR.split(str(cleaned.get("pasted", ""))) if name]
+        names = list(dict.fromkeys([*self.selected_names, *pasted]))
+        invalid = [name for name in names if not _DEVICE_NAME.fullmatch(name)]
+        if invalid:
+            shown = ", ".join(name[:40] for name in invalid[:5]) + ("…" if len(invalid) > 5 else "")
             self.add_error(
                 "pasted",
                 forms.ValidationError(
-                    _(
-                        "No device can be called so: %(names)s. A name has 4 to 32 letters, digits or - _ @ . :"
-                    ),
+                    _("Invalid device names: %(names)s. Use 4 to 32 characters: letters, digits, - _ @ . :"),
                     params={"names": shown},
                 ),
             )
         elif not names and "pasted" not in self.errors:
-            self.add_error("pasted", _("Name at least one device, or tick one that the search finds."))
-        elif len(names) > api.MAX_DEVICES_A_CALL:
+            self.add_error(
+                "pasted", _("Enter at least one device name, or select a device from the search results.")
+            )
+        elif len(names) > api.MAX_DEVICES_PER_CALL:
             self.add_error(
                 "pasted",
                 forms.ValidationError(
-                    _("These are %(count)d names; the platform takes %(most)d at once."),
-                    params={"count": len(names), "most": api.MAX_DEVICES_A_CALL},
+                    _("You entered %(count)d names. The limit is %(limit)d."),
+                    params={"count": len(names), "limit": api.MAX_DEVICES_PER_CALL},
                 ),
             )
         cleaned["names"] = names
         return cleaned
 
 
-def search_text(request: HttpRequest) -> str:
-    """What is looked for among devices, at most as long as a name can be."""
+def read_search_text(request: HttpRequest) -> str:
+    """Return the search text for devices, cut to the maximum length of a device name."""
     return request.POST.get("q", "").strip()[:32]

@@ -1,4 +1,4 @@
-"""What all pages of one group share: its tabs, its facts, what may be done, its tables."""
+"""Helpers that the pages of a group share: the user's rights, tabs, menu and details."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 
 @dataclass(frozen=True)
 class Rights:
-    """What the person's role lets them do to groups; pages hide the rest, the gateway refuses it."""
+    """What the user's role allows for groups. Pages hide the rest; the gateway refuses it."""
 
     create: bool
     edit: bool
@@ -27,7 +27,7 @@ class Rights:
 
     @classmethod
     def of(cls, request: CloudRequest) -> Rights:
-        """The rights of the person who asks."""
+        """Return the rights of the user of the request."""
         allows = request.gateway.allows
         return cls(
             *(allows(name) for name in (api.CREATE, api.UPDATE, api.DELETE, api.ADD, api.REMOVE, api.TAG))
@@ -35,7 +35,7 @@ class Rights:
 
 
 def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -> dict[str, Any]:
-    """The frame of a group's page; `current` is the tab: overview, devices, tags."""
+    """Return the context of a group page. `current` is the tab: overview, devices, tags."""
     rights = Rights.of(request)
     tabs = [
         Tab(_("Overview"), curl(request, "groups:detail", group.id), current == "overview"),
@@ -52,24 +52,24 @@ def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -
         )
     if rights.delete:
         url = curl(request, "groups:delete", group.id)
-        menu.append(MenuItem(_("Delete"), url, "trash", danger=True, dialog=True))
+        menu.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
     return {
         "group": group,
         "rights": rights,
         "tabs": tabs,
         "menu": menu,
         "current": current,
-        "may_nest": rights.create and group.depth < api.MAX_DEPTH,
+        "may_create_subgroup": rights.create and group.depth < api.MAX_DEPTH,
     }
 
 
-def facts_of(group: api.GroupDetail) -> list[DetailItem]:
-    """What a group is."""
+def build_details(group: api.GroupDetail) -> list[DetailItem]:
+    """Return the details of a group."""
     return [
         DetailItem(_("Group ID"), group.id, "code", copy=True),
         DetailItem(_("Created"), group.created, "when"),
-        DetailItem(_("Level"), _LEVELS.get(group.depth, str(group.depth))),
+        DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
     ]
 
 
-_LEVELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Subgroup of a subgroup")}
+_LEVEL_LABELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Second-level subgroup")}

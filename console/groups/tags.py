@@ -1,4 +1,4 @@
-"""The tags of a group."""
+"""The pages of the tags of a group."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from console.ui.links import curl
 from console.ui.tables import Column, Empty, Table
 
 
-def _table(editable: bool) -> Table[api.Tag]:
+def _build_table(editable: bool) -> Table[api.Tag]:
     return Table(
         id="group-tags",
         caption=_("Tags"),
@@ -31,56 +31,62 @@ def _table(editable: bool) -> Table[api.Tag]:
 
 @require_safe
 def tag_list(request: CloudRequest, group_id: str) -> HttpResponse:
-    """The tags of a group. Up to 4 calls."""
+    """Show the tags of a group. Up to 4 calls."""
     group, tags = api.get_group_with_tags(request.gateway, group_id)
     context = group_context(request, group, "tags")
     rights = context["rights"]
     empty = Empty(
         _("No tags"),
-        _("Tags say about a group what its name does not: a site, a customer, a season."),
+        _("Use tags to describe a group, for example its site or customer."),
         icon="tags",
         url=curl(request, "groups:set-tag", group_id) if rights.tag else "",
-        action=_("Add a tag"),
+        action=_("Add tag"),
     )
-    context["table"] = _table(rights.tag).bind(request, tags, empty=empty)
-    context["full"] = len(tags) >= api.MAX_TAGS
-    context["most"] = api.MAX_TAGS
+    context["table"] = _build_table(rights.tag).bind(request, tags, empty=empty)
+    context["is_full"] = len(tags) >= api.MAX_TAGS
+    context["limit"] = api.MAX_TAGS
     return render(request, "groups/tags.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def set_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Add a tag, or (`?key=`) give one another value. 2 calls to write it."""
+    """Add a tag, or with `?key=` change the value of a tag. 2 calls to write."""
     request.gateway.require(api.TAG)
     key = request.GET.get("key", "")[:30]
     before = {tag.key: tag for tag in api.list_tags(request.gateway, group_id)}
-    known = before.get(key)
+    tag_to_edit = before.get(key)
     form = TagForm(
         request.POST if request.method == "POST" else None,
-        fixed_key=known.key if known else "",
-        initial={"key": key, "value": known.value} if known else None,
+        fixed_key=tag_to_edit.key if tag_to_edit else "",
+        initial={"key": key, "value": tag_to_edit.value} if tag_to_edit else None,
     )
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
         tag = api.Tag(form.cleaned_data["key"], form.cleaned_data["value"])
-        wanted = {**before, tag.key: tag}
-        if len(wanted) > api.MAX_TAGS:
-            form.add_error(None, gettext("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
+        new_tags = {**before, tag.key: tag}
+        if len(new_tags) > api.MAX_TAGS:
+            form.add_error(
+                None,
+                gettext("A group can have up to %(limit)d tags. Remove a tag first.")
+                % {"limit": api.MAX_TAGS},
+            )
         else:
             try:
-                api.set_tags(request.gateway, group_id, list(wanted.values()), found=list(before.values()))
+                api.set_tags(
+                    request.gateway, group_id, list(new_tags.values()), current=list(before.values())
+                )
             except CloudError as raised:
                 error = cloud_errors_to_form(form, raised)
             else:
-                messages.success(request, gettext("The tag %(key)s was saved.") % {"key": tag.key})
+                messages.success(request, gettext("Tag %(key)s saved.") % {"key": tag.key})
                 return redirect(curl(request, "groups:tags", group_id))
-    context = {"group_id": group_id, "form": form, "error": error, "known": known}
+    context = {"group_id": group_id, "form": form, "error": error, "tag_to_edit": tag_to_edit}
     return render(request, "groups/set_tag.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Remove the tag `?key=`, once said again. One that is gone already is no error."""
+    """Remove the tag `?key=`, after a question. A key that does not exist is not an error."""
     request.gateway.require(api.TAG)
     key = request.GET.get("key", "")[:30]
     error: CloudError | None = None
@@ -90,7 +96,7 @@ def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
         except CloudError as raised:
             error = raised
         else:
-            messages.success(request, gettext("The tag %(key)s was removed.") % {"key": key})
+            messages.success(request, gettext("Tag %(key)s removed.") % {"key": key})
             return redirect(curl(request, "groups:tags", group_id))
     context = {"group_id": group_id, "key": key, "error": error}
     return render(request, "groups/remove_tag.html", context, status=FORM_REFUSED if error else 200)

@@ -1,4 +1,4 @@
-"""The tree of groups; one group: overview, making, editing, deleting."""
+"""The pages of groups: tree, overview, creation, editing, deletion."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.groups import api
 from console.groups.forms import DescriptionForm, GroupFilter, GroupForm
-from console.groups.pages import Rights, facts_of, group_context
+from console.groups.pages import Rights, build_details, group_context
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Column, Empty, Table
 
-FORM_REFUSED = 422  # htmx shows the answer in the form's place
+FORM_REFUSED = 422  # htmx replaces the form with the response
 
 TABLE: Table[api.Group] = Table(
     id="groups",
@@ -43,31 +43,31 @@ TABLE: Table[api.Group] = Table(
 
 @require_safe
 def group_list(request: CloudRequest) -> HttpResponse:
-    """The topmost groups as the roots of a tree, or, when a name is looked for, all that match. 1 call."""
+    """Show the top-level groups as a tree, or the groups whose name matches the search. 1 call."""
     filters = GroupFilter(request)
     text = filters.values.get("q", "")
     number, size = page_number(request), page_size(request, 50)
-    found = api.list_groups(request.gateway, name=text, page=number, size=size)
+    group_page = api.list_groups(request.gateway, name=text, page=number, size=size)
     rights = Rights.of(request)
     if request.gateway.limits is not None:
-        rights = replace(rights, create=False)  # at the top; in a group of theirs its page offers it
-    none_in_reach = Empty(
-        _("No group is within your reach"),
-        _("Your access here is limited to other things."),
+        rights = replace(rights, create=False)  # not at the top level; they can create subgroups
+    none_in_scope = Empty(
+        _("No groups in your access scope"),
+        _("Ask an administrator for access."),
         icon="hierarchy-2",
     )
-    none_yet = Empty(
+    no_groups = Empty(
         _("No groups yet"),
-        _("A group holds devices of any product, so that they can be found and updated together."),
+        _("Use groups to manage devices of different products together."),
         icon="hierarchy-2",
         url=curl(request, "groups:create") if rights.create else "",
-        action=_("New group"),
+        action=_("Create group"),
     )
     table = TABLE.bind(
         request,
-        found.groups,
-        page=Page(number, size, found.total),
-        empty=none_yet if request.gateway.limits is None else none_in_reach,
+        group_page.groups,
+        page=Page(number, size, group_page.total),
+        empty=no_groups if request.gateway.limits is None else none_in_scope,
     )
     return render(
         request,
@@ -75,7 +75,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
         {
             "filters": filters,
             "table": table,
-            "groups": found.groups,
+            "groups": group_page.groups,
             "level": 1,
             "rights": rights,
             "search": text,
@@ -85,44 +85,48 @@ def group_list(request: CloudRequest) -> HttpResponse:
 
 @require_safe
 def children(request: CloudRequest, group_id: str) -> HttpResponse:
-    """The groups directly in one, as a branch of the tree: a part of a page. `?level=` is theirs, 2 or 3. 1 call."""
-    found = api.list_groups(request.gateway, parent=group_id)
+    """Return the subgroups of a group, as a branch of the tree. `?level=` is the level of the subgroups, 2 or 3. 1 call."""
+    group_page = api.list_groups(request.gateway, parent=group_id)
     level = 3 if request.GET.get("level") == "3" else 2
     return render(
         request,
         "groups/branch.html",
         {
-            "groups": found.groups,
+            "groups": group_page.groups,
             "level": level,
             "parent_id": group_id,
             "rights": Rights.of(request),
-            "more": found.total - len(found.groups),
+            "more_count": group_page.total - len(group_page.groups),
         },
     )
 
 
 @require_safe
 def detail(request: CloudRequest, group_id: str) -> HttpResponse:
-    """What a group is, how many devices it has, the groups in it. Up to 4 calls."""
-    group, inside = api.get_group_with_children(request.gateway, group_id)
-    table = TABLE.bind(request, inside.groups, empty=_no_children(request, group))
+    """Show the overview of a group: device counts, details, subgroups. Up to 4 calls."""
+    group, subgroups = api.get_group_with_children(request.gateway, group_id)
+    table = TABLE.bind(request, subgroups.groups, empty=_build_empty(request, group))
     context = group_context(request, group, "overview")
-    return render(request, "groups/overview.html", {**context, "table": table, "facts": facts_of(group)})
+    return render(request, "groups/overview.html", {**context, "table": table, "facts": build_details(group)})
 
 
-def _no_children(request: CloudRequest, group: api.GroupDetail) -> Empty:
+def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:
     if group.depth >= api.MAX_DEPTH:
         return Empty(
             _("No subgroups"),
-            _("Groups can be nested three levels deep; this is the third."),
+            _("This group is on the third level, the lowest one."),
             "hierarchy-off",
         )
-    return Empty(_("No subgroups"), _("Divide the group further, up to three levels."), "hierarchy-2")
+    return Empty(
+        _("No subgroups"),
+        _("Create subgroups to divide the group. Groups can have up to three levels."),
+        "hierarchy-2",
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: CloudRequest) -> HttpResponseBase:
-    """A new group, at the top or (`?parent=`) in another. Up to 3 calls: where it will be is shown."""
+    """Create a group, at the top level or in the group `?parent=`. Up to 3 calls, to show the parent group."""
     parent_id = request.GET.get("parent", "")[:64]
     request.gateway.require_in_scope(api.CREATE, SuperGroupId=parent_id or None)
     parent = api.get_group(request.gateway, parent_id) if parent_id else None
@@ -131,34 +135,34 @@ def create(request: CloudRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            made = api.create_group(
+            group = api.create_group(
                 request.gateway, name=data["name"], description=data["description"], parent=parent_id
             )
         except CloudError as raised:
-            error = _at_fields(form, raised)
+            error = _move_error_to_field(form, raised)
         else:
-            messages.success(request, gettext("The group %(name)s was created.") % {"name": data["name"]})
-            return redirect(curl(request, "groups:detail", made.id))
+            messages.success(request, gettext("Group %(name)s created.") % {"name": data["name"]})
+            return redirect(curl(request, "groups:detail", group.id))
     context = {
         "form": form,
         "error": error,
         "parent": parent,
-        "too_deep": parent and parent.depth >= api.MAX_DEPTH,
+        "is_too_deep": parent and parent.depth >= api.MAX_DEPTH,
     }
     return render(request, "groups/create.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
-def _at_fields(form: GroupForm, error: CloudError) -> CloudError | None:
-    """Where a refusal of a new group belongs: a name in use at the name."""
+def _move_error_to_field(form: GroupForm, error: CloudError) -> CloudError | None:
+    """Add an error about a name in use to the name field and return None; return other errors."""
     if isinstance(error, AlreadyExists):
-        form.add_error("name", gettext("A group of this name already exists. Choose another name."))
+        form.add_error("name", gettext("A group with this name already exists. Enter another name."))
         return None
     return cloud_errors_to_form(form, error, {"GroupName": "name", "GroupDesc": "description"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Change the description. Up to 4 calls."""
+    """Edit the description. Up to 4 calls."""
     request.gateway.require(api.UPDATE)
     group = api.get_group(request.gateway, group_id, fresh=True)
     form = DescriptionForm(
@@ -168,12 +172,12 @@ def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         try:
             api.update_group(
-                request.gateway, group_id, description=form.cleaned_data["description"], found=group
+                request.gateway, group_id, description=form.cleaned_data["description"], current=group
             )
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised, {"GroupDesc": "description"})
         else:
-            messages.success(request, gettext("The description was saved."))
+            messages.success(request, gettext("Description saved."))
             return redirect(curl(request, "groups:detail", group_id))
     context = {**group_context(request, group, "overview"), "form": form, "error": error}
     return render(request, "groups/edit.html", context, status=FORM_REFUSED if form.errors else 200)
@@ -181,11 +185,11 @@ def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Delete a group once its name is typed. Up to 4 calls."""
+    """Delete a group, after the user enters its name. Up to 4 calls."""
     request.gateway.require(api.DELETE)
     group = api.get_group(request.gateway, group_id)
     form = ConfirmForm(
-        group.name, request.POST if request.method == "POST" else None, label=gettext("Name of the group")
+        group.name, request.POST if request.method == "POST" else None, label=gettext("Group name")
     )
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
@@ -194,20 +198,20 @@ def delete(request: CloudRequest, group_id: str) -> HttpResponseBase:
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
         else:
-            messages.success(request, gettext("The group %(name)s was deleted.") % {"name": group.name})
-            above = group.parent
+            messages.success(request, gettext("Group %(name)s deleted.") % {"name": group.name})
+            parent = group.parent
             return redirect(
-                curl(request, "groups:detail", above.id) if above else curl(request, "groups:list")
+                curl(request, "groups:detail", parent.id) if parent else curl(request, "groups:list")
             )
     consequences = [
         ngettext(
-            "%(count)d device leaves the group. It is not deleted.",
-            "%(count)d devices leave the group. They are not deleted.",
+            "%(count)d device is removed from the group. It is not deleted.",
+            "%(count)d devices are removed from the group. They are not deleted.",
             group.devices,
         )
         % {"count": group.devices},
-        gettext("The group's tags are lost."),
-        gettext("A group with subgroups cannot be deleted: delete those first."),
+        gettext("The tags of the group are deleted."),
+        gettext("You cannot delete a group that has subgroups. Delete the subgroups first."),
     ]
     context = {
         **group_context(request, group, "overview"),

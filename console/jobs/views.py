@@ -146,7 +146,7 @@ def samples(request: CloudRequest, job: int) -> HttpResponse:
             "tone": look.tone,
         }
         for state in dict.fromkeys(state for _at, counts in recorded for state, n in counts.items() if n)
-        for look in [status("ota_task", state)]
+        for look in [status("batch_task", state)]
     ]
     return JsonResponse(
         {"x": [int(at.timestamp()) for at, _counts in recorded], "series": series, "unit": ""}

@@ -1,8 +1,8 @@
-"""Over-the-air updates as the platform keeps them: packages, the modules they are for, batches, and a task for each device.
+"""Typed calls for over-the-air updates: packages, the modules they update, batches, and one task for each device.
 
-Every function takes the gateway that acts for a person; operations are named only here, and the fields of their answers
-here and in `records`. All raise PermissionRefused and the CloudError family. Ids are texts, moments aware, sizes bytes.
-The platform calls a batch a job; so does this module, and pages say "batch".
+Every function takes the gateway of the acting user. Only this module names operations; the fields of their responses are
+named here and in `records`. Every function raises PermissionRefused and the CloudError family. IDs are strings, times are
+aware, sizes are bytes. The platform's API calls a batch a job (JobId).
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from console.connections.gateway import Call, Gateway
 from console.ota.records import (
     DEFAULT_MODULE,
     RUNNING,
-    Aim,
-    Job,
-    JobDetail,
-    Jobs,
+    Batch,
+    BatchDetail,
+    BatchPage,
+    BatchTarget,
     Module,
     NewPackage,
     Package,
     PackageFile,
-    Packages,
+    PackagePage,
     Strategy,
     Task,
     TaskCounts,
-    Tasks,
-    integer,
-    items,
-    to_job_detail,
-    to_jobs,
+    TaskPage,
+    read_integer,
+    read_items,
+    to_batch_detail,
+    to_batches,
     to_package,
     to_tasks,
 )
@@ -43,47 +43,46 @@ from console.ui.format import instant
 __all__ = [
     "DEFAULT_MODULE",
     "RUNNING",
-    "Aim",
-    "Job",
-    "JobDetail",
-    "Jobs",
+    "Batch",
+    "BatchDetail",
+    "BatchPage",
+    "BatchTarget",
     "Module",
     "NewPackage",
     "Package",
     "PackageFile",
-    "Packages",
+    "PackagePage",
     "Strategy",
     "Task",
     "TaskCounts",
-    "Tasks",
+    "TaskPage",
 ]
 
 UPLOAD, CREATE_PACKAGE, DELETE_PACKAGE = "GenerateOTAUploadURL", "CreateOTAFirmware", "DeleteOTAFirmware"
 CREATE_MODULE, UPDATE_MODULE, DELETE_MODULE = "CreateOTAModule", "UpdateOTAModule", "DeleteOTAModule"
 CREATE_STATIC, CREATE_DYNAMIC = "CreateOTAStaticUpgradeJob", "CreateOTADynamicUpgradeJob"
 CREATE_VERIFY, UPLOAD_LIST = "CreateOTAVerifyJob", "GenerateDeviceNameListURL"
-CANCEL_JOB, CANCEL_DEVICE, STOP_DYNAMIC = (
+CANCEL_BATCH, CANCEL_DEVICE, STOP_DYNAMIC = (
     "CancelOTATaskByJob",
     "CancelOTATaskByDevice",
     "CancelOTAStrategyByJob",
 )
 CONFIRM = "ConfirmOTATask"
-"""Operations that make something new each time they are called."""
 
 SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")  # GenerateOTAUploadURL
 MAX_PACKAGE_BYTES = 2_000 * 1024 * 1024  # GenerateOTAUploadURL
-MAX_MQTT_BYTES = 16 * 1024 * 1024  # CreateOTAStaticUpgradeJob: what a device can load over MQTT
-MAX_MODULES = 10  # CreateOTAModule: a product's own, beside the default one
-MAX_NAMES_A_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
-MAX_LISTED_NAMES = 10_000  # GenerateDeviceNameListURL: the names of one list file
+MAX_MQTT_BYTES = 16 * 1024 * 1024  # CreateOTAStaticUpgradeJob: largest package for a download over MQTT
+MAX_MODULES = 10  # CreateOTAModule: per product, without the default module
+MAX_NAMES_PER_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
+MAX_LISTED_NAMES = 10_000  # GenerateDeviceNameListURL: names in one list file
 MAX_LIST_BYTES = 5 * 1024 * 1024  # GenerateDeviceNameListURL
 MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
 MAX_CONFIRMED = 10  # ConfirmOTATask
 MAX_SOURCE_VERSIONS = 10
 MAX_TAGS = 10
-DEEPEST_TASK = 100_000  # ListOTATaskByJob: page times size
+MAX_TASK_OFFSET = 100_000  # ListOTATaskByJob: page number times page size
 
-TASK_STATES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
+TASK_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
 FINISHED_TASKS = ("SUCCEEDED", "FAILED", "CANCELED")
 CANCELABLE = {
     "SCHEDULED": "CancelScheduledTask",
@@ -99,66 +98,71 @@ CANCELABLE = {
 
 def list_packages(
     gateway: Gateway, *, product_key: str = "", version: str = "", page: int = 1, size: int = 25
-) -> Packages:
-    """Packages, the newest first. `size` at most 100."""
-    answer = gateway.call(
+) -> PackagePage:
+    """Return a page of packages, newest first. `size` is at most 100."""
+    response = gateway.call(
         "ListOTAFirmware",
         ProductKey=product_key or None,
         DestVersion=version or None,
         CurrentPage=page,
         PageSize=size,
     )
-    found = items(answer.get("FirmwareInfo"), "SimpleFirmwareInfo")
-    return Packages(tuple(to_package(item) for item in found), integer(answer.get("Total")) or 0)
+    packages = read_items(response.get("FirmwareInfo"), "SimpleFirmwareInfo")
+    return PackagePage(tuple(to_package(item) for item in packages), read_integer(response.get("Total")) or 0)
 
 
 def get_package(gateway: Gateway, package_id: str) -> Package:
-    """A package. Raises NotFound."""
-    answer = gateway.call("QueryOTAFirmware", FirmwareId=package_id)
-    return to_package(answer.get("FirmwareInfo") or {}, package_id)
+    """Return a package. Raises NotFound."""
+    response = gateway.call("QueryOTAFirmware", FirmwareId=package_id)
+    return to_package(response.get("FirmwareInfo") or {}, package_id)
 
 
-def get_package_with_jobs(gateway: Gateway, package_id: str, *, page: int, size: int) -> tuple[Package, Jobs]:
-    """A package and a page of its batches. 2 calls."""
-    info, jobs = gateway.gather(
+def get_package_with_batches(
+    gateway: Gateway, package_id: str, *, page: int, size: int
+) -> tuple[Package, BatchPage]:
+    """Return a package and a page of its batches. 2 calls."""
+    info, batches = gateway.gather(
         [
             Call("QueryOTAFirmware", {"FirmwareId": package_id}),
             Call("ListOTAJobByFirmware", {"FirmwareId": package_id, "CurrentPage": page, "PageSize": size}),
         ]
     )
-    return to_package(_good(info).get("FirmwareInfo") or {}, package_id), to_jobs(_good(jobs))
+    return to_package(_require_success(info).get("FirmwareInfo") or {}, package_id), to_batches(
+        _require_success(batches)
+    )
 
 
-def create_package(gateway: Gateway, new: NewPackage, file: IO[bytes], suffix: str) -> str:
-    """Bring the file to the store and make a package of it: returns the package's id.
+def create_package(gateway: Gateway, new_package: NewPackage, file: IO[bytes], suffix: str) -> str:
+    """Upload the file to the platform's store and create a package from it. Returns the package ID.
 
-    The file goes where the platform says, in pieces; its size and MD5 go with the package. Nothing exists until the last
-    call: a file without a package is swept by the platform within the hour. Raises also what `clients.upload_file` raises.
+    The file is uploaded in chunks to the address that GenerateOTAUploadURL returns; the package gets its size and MD5. The
+    package exists only after the last call; the platform deletes a file without a package within an hour. Raises also what
+    `clients.upload_file` raises.
     """
-    upload = gateway.call(UPLOAD, target=new.name, FileSuffix=suffix).get("Data") or {}
+    upload = gateway.call(UPLOAD, target=new_package.name, FileSuffix=suffix).get("Data") or {}
     stored = clients.upload_file(gateway.connection, upload, file)
-    answer = gateway.call(
+    response = gateway.call(
         CREATE_PACKAGE,
-        target=new.name,
-        FirmwareName=new.name,
-        DestVersion=new.version,
-        ProductKey=new.product_key or None,
-        ModuleName=new.module or None,
-        Type=1 if new.delta else 0,
-        SrcVersion=new.source_version or None,
-        FirmwareDesc=new.description or None,
-        NeedToVerify=new.verify,
-        Udi=new.udi or None,
+        target=new_package.name,
+        FirmwareName=new_package.name,
+        DestVersion=new_package.version,
+        ProductKey=new_package.product_key or None,
+        ModuleName=new_package.module or None,
+        Type=1 if new_package.delta else 0,
+        SrcVersion=new_package.source_version or None,
+        FirmwareDesc=new_package.description or None,
+        NeedToVerify=new_package.verify,
+        Udi=new_package.udi or None,
         FirmwareUrl=str(upload.get("FirmwareUrl", "")),
         FirmwareSize=stored.size,
         FirmwareSign=stored.md5,
         SignMethod="MD5",
     )
-    return str((answer.get("Data") or {}).get("FirmwareId", ""))
+    return str((response.get("Data") or {}).get("FirmwareId", ""))
 
 
 def delete_package(gateway: Gateway, package_id: str, *, name: str = "") -> None:
-    """Delete a package. The platform refuses while a batch of it is planned or running."""
+    """Delete a package. The platform refuses while a batch of the package is planned or running."""
     gateway.call(DELETE_PACKAGE, target=name, FirmwareId=package_id)
 
 
@@ -166,10 +170,10 @@ def delete_package(gateway: Gateway, package_id: str, *, name: str = "") -> None
 
 
 def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
-    """All modules of a product, the default one included."""
-    answer = gateway.call("ListOTAModuleByProduct", ProductKey=product_key)
-    data = answer.get("Data")
-    found = data if isinstance(data, list) else items(data, "OtaModuleDTO")
+    """Return all modules of a product, including the default one."""
+    response = gateway.call("ListOTAModuleByProduct", ProductKey=product_key)
+    data = response.get("Data")
+    modules = data if isinstance(data, list) else read_items(data, "OtaModuleDTO")
     return tuple(
         Module(
             product_key=str(item.get("ProductKey") or product_key),
@@ -179,21 +183,21 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
             created=instant(item.get("GmtCreate")),
             modified=instant(item.get("GmtModified")),
         )
-        for item in found
+        for item in modules
         if isinstance(item, dict)
     )
 
 
-def own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
-    """A module that the product made itself; None for one that is not there, or is the default one, which is fixed."""
-    found = (module for module in list_modules(gateway, product_key) if module.name == name)
-    return next((module for module in found if not module.is_default), None)
+def find_own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
+    """Return a module of the product, or None when it does not exist or is the default module, which is fixed."""
+    modules = (module for module in list_modules(gateway, product_key) if module.name == name)
+    return next((module for module in modules if not module.is_default), None)
 
 
 def create_module(
     gateway: Gateway, product_key: str, name: str, *, alias: str = "", description: str = ""
 ) -> None:
-    """A new module. Raises AlreadyExists for a name in use whatever its case, LimitExceeded past ten."""
+    """Create a module. Raises AlreadyExists when the name is in use (case is ignored), LimitExceeded after ten modules."""
     gateway.call(
         CREATE_MODULE,
         target=name,
@@ -205,7 +209,7 @@ def create_module(
 
 
 def update_module(gateway: Gateway, product_key: str, name: str, *, alias: str, description: str) -> None:
-    """Set alias and description; the name stays. The alias cannot be emptied once set: the platform wants a character."""
+    """Set alias and description; the name is fixed. The platform does not accept an empty alias once one is set."""
     gateway.call(
         UPDATE_MODULE,
         target=name,
@@ -217,116 +221,119 @@ def update_module(gateway: Gateway, product_key: str, name: str, *, alias: str, 
 
 
 def delete_module(gateway: Gateway, product_key: str, name: str) -> None:
-    """Delete a module of the product's own. Raises Conflict while packages are for it."""
+    """Delete a module. Raises Conflict while it has packages."""
     gateway.call(DELETE_MODULE, target=name, ProductKey=product_key, ModuleName=name)
 
 
 # -- batches ---------------------------------------------------------------------------------------------------------
 
 
-def list_jobs(gateway: Gateway, package_id: str, *, page: int = 1, size: int = 25) -> Jobs:
-    """The batches of a package, the newest first. `size` at most 200."""
-    return to_jobs(
+def list_batches(gateway: Gateway, package_id: str, *, page: int = 1, size: int = 25) -> BatchPage:
+    """Return a page of the batches of a package, newest first. `size` is at most 200."""
+    return to_batches(
         gateway.call("ListOTAJobByFirmware", FirmwareId=package_id, CurrentPage=page, PageSize=size)
     )
 
 
-def list_jobs_of(gateway: Gateway, packages: Sequence[Package], *, size: int) -> tuple[Job, ...]:
-    """The latest batches of a few packages, the newest first; a call for each package."""
-    answers = gateway.gather(
+def list_batches_of_packages(
+    gateway: Gateway, packages: Sequence[Package], *, size: int
+) -> tuple[Batch, ...]:
+    """Return the latest batches of several packages, newest first. 1 call per package."""
+    responses = gateway.gather(
         [
             Call("ListOTAJobByFirmware", {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": size})
             for package in packages
         ]
     )
-    found = [job for answer in answers for job in to_jobs(_good(answer)).jobs]
-    return tuple(sorted(found, key=lambda job: job.created.timestamp() if job.created else 0.0, reverse=True))
+    batches = [batch for response in responses for batch in to_batches(_require_success(response)).batches]
+    return tuple(
+        sorted(batches, key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
+    )
 
 
-def get_job(gateway: Gateway, job_id: str) -> JobDetail:
-    """A batch with its strategy. Raises NotFound."""
-    return to_job_detail(gateway.call("QueryOTAJob", JobId=job_id).get("Data") or {}, job_id)
+def get_batch(gateway: Gateway, batch_id: str) -> BatchDetail:
+    """Return a batch with its strategy. Raises NotFound."""
+    return to_batch_detail(gateway.call("QueryOTAJob", JobId=batch_id).get("Data") or {}, batch_id)
 
 
-def get_job_with_tasks(
+def get_batch_with_tasks(
     gateway: Gateway,
-    job_id: str,
+    batch_id: str,
     *,
     status: str = "",
     names: Sequence[str] = (),
     page: int = 1,
     size: int = 25,
-) -> tuple[JobDetail, Tasks]:
-    """A batch and a page of its tasks, of one state or of up to 50 named devices if told. 2 calls."""
-    asked: dict[str, Any] = {"JobId": job_id, "CurrentPage": page, "PageSize": size}
+) -> tuple[BatchDetail, TaskPage]:
+    """Return a batch and a page of its tasks. `status` and `names` (up to 50 devices) filter the tasks. 2 calls."""
+    params: dict[str, Any] = {"JobId": batch_id, "CurrentPage": page, "PageSize": size}
     if status:
-        asked["TaskStatus"] = status
+        params["TaskStatus"] = status
     if names:
-        asked["DeviceNames"] = list(names)
-    info, tasks = gateway.gather([Call("QueryOTAJob", {"JobId": job_id}), Call("ListOTATaskByJob", asked)])
-    detail = to_job_detail(_good(info).get("Data") or {}, job_id)
-    answer = _good(tasks)
-    return detail, to_tasks(answer)
+        params["DeviceNames"] = list(names)
+    info, tasks = gateway.gather([Call("QueryOTAJob", {"JobId": batch_id}), Call("ListOTATaskByJob", params)])
+    detail = to_batch_detail(_require_success(info).get("Data") or {}, batch_id)
+    return detail, to_tasks(_require_success(tasks))
 
 
 def count_tasks(
-    gateway: Gateway, job_id: str, states: Sequence[str], *, total: int | None = None
+    gateway: Gateway, batch_id: str, statuses: Sequence[str], *, total: int | None = None
 ) -> TaskCounts:
-    """How many tasks are in each of `states`, and in all unless `total` is known. A call for each: no operation counts."""
-    asked: list[dict[str, Any]] = [{"TaskStatus": state} for state in states]
+    """Count the tasks with each of `statuses`, and all tasks unless `total` is known. 1 call for each number."""
+    filters: list[dict[str, Any]] = [{"TaskStatus": status} for status in statuses]
     if total is None:
-        asked.append({})
-    answers = gateway.gather(
+        filters.append({})
+    responses = gateway.gather(
         [
-            Call("ListOTATaskByJob", {"JobId": job_id, "CurrentPage": 1, "PageSize": 1, **more})
-            for more in asked
+            Call("ListOTATaskByJob", {"JobId": batch_id, "CurrentPage": 1, "PageSize": 1, **task_filter})
+            for task_filter in filters
         ]
     )
-    numbers = [integer(_good(answer).get("Total")) or 0 for answer in answers]
+    totals = [read_integer(_require_success(response).get("Total")) or 0 for response in responses]
     return TaskCounts(
-        total=total if total is not None else numbers[-1], counts=dict(zip(states, numbers, strict=False))
+        total=total if total is not None else totals[-1], counts=dict(zip(statuses, totals, strict=False))
     )
 
 
-def create_static_job(
+def create_static_batch(
     gateway: Gateway,
     package: Package,
-    aim: Aim,
+    batch_target: BatchTarget,
     strategy: Strategy,
     *,
     start: datetime | None = None,
     finish: datetime | None = None,
 ) -> str:
-    """A batch over the devices there are now: returns its id.
+    """Create a batch for the devices that exist now. Returns the batch ID.
 
-    Up to 200 names go in the call itself, more (10,000 at most) as a file by way of the store. `start` is 5 minutes to 7
-    days ahead, `finish` an hour to 30 days after it. Raises Conflict for a package that is not verified.
+    Up to 200 names are sent in the call; more names (at most 10,000) are uploaded as a file. `start` is 5 minutes to 7
+    days from now, `finish` is 1 hour to 30 days after `start`. Raises Conflict when the package is not verified.
     """
-    specific = aim.selection == "SPECIFIC"
-    listed = aim.names if specific and len(aim.names) > MAX_NAMES_A_CALL else ()
+    is_specific = batch_target.selection == "SPECIFIC"
+    listed = batch_target.names if is_specific and len(batch_target.names) > MAX_NAMES_PER_CALL else ()
     address = upload_names(gateway, listed, target=package.name) if listed else None
-    answer = gateway.call(
+    response = gateway.call(
         CREATE_STATIC,
         target=package.name,
         listed_names=listed,
         FirmwareId=package.id,
         ProductKey=package.product_key,
-        TargetSelection=aim.selection,
-        SrcVersion=list(aim.source_versions) or None,
-        TargetDeviceName=list(aim.names) if specific and not listed else None,
+        TargetSelection=batch_target.selection,
+        SrcVersion=list(batch_target.source_versions) or None,
+        TargetDeviceName=list(batch_target.names) if is_specific and not listed else None,
         DnListFileUrl=address,
-        GrayPercent=aim.percent or None,
-        GroupId=aim.group_id or None,
-        GroupType="LINK_PLATFORM" if aim.group_id else None,
-        ScheduleTime=_ms(start),
-        ScheduleFinishTime=_ms(finish),
+        GrayPercent=batch_target.percent or None,
+        GroupId=batch_target.group_id or None,
+        GroupType="LINK_PLATFORM" if batch_target.group_id else None,
+        ScheduleTime=_to_milliseconds(start),
+        ScheduleFinishTime=_to_milliseconds(finish),
         **strategy.params(),
     )
-    return made_by(answer)
+    return read_batch_id(response)
 
 
 def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
-    """Bring a file of names, one a line (10,000 and 5 MB at most), to the store: the address that a batch takes it from.
+    """Upload a file with one device name per row (at most 10,000 rows and 5 MB). Returns its URL, for the batch.
 
     Raises also what `clients.upload_file` raises."""
     upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
@@ -336,37 +343,37 @@ def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") ->
     return str(upload.get("FileUrl", ""))
 
 
-def made_by(answer: Mapping[str, Any]) -> str:
-    """The id of the batch that an operation made."""
-    return str((answer.get("Data") or {}).get("JobId", ""))
+def read_batch_id(response: Mapping[str, Any]) -> str:
+    """Return the batch ID from the response of an operation that creates a batch."""
+    return str((response.get("Data") or {}).get("JobId", ""))
 
 
-def create_dynamic_job(
+def create_dynamic_batch(
     gateway: Gateway,
     package: Package,
     source_versions: Sequence[str],
     strategy: Strategy,
     *,
-    newcomers_only: bool,
+    new_devices_only: bool,
 ) -> str:
-    """A batch that keeps taking devices of these versions, those too that come later: returns its id.
+    """Create a batch that updates all devices on these versions, now and later. Returns the batch ID.
 
-    `newcomers_only`: only devices that report one of the versions from now on. Raises Conflict when the package has one
-    running.
+    `new_devices_only`: only devices that report one of the versions from now on. Raises Conflict while the package has a
+    running dynamic batch.
     """
-    answer = gateway.call(
+    response = gateway.call(
         CREATE_DYNAMIC,
         target=package.name,
         FirmwareId=package.id,
         ProductKey=package.product_key,
         SrcVersion=list(source_versions),
-        DynamicMode=2 if newcomers_only else 1,
+        DynamicMode=2 if new_devices_only else 1,
         **strategy.params(),
     )
-    return made_by(answer)
+    return read_batch_id(response)
 
 
-def create_verify_job(
+def create_verification_batch(
     gateway: Gateway,
     package: Package,
     names: Sequence[str],
@@ -375,8 +382,9 @@ def create_verify_job(
     need_push: bool = True,
     need_confirm: bool = False,
 ) -> str:
-    """Try a package on up to 10 devices: returns the batch's id. Raises Conflict when it is verified or being verified."""
-    answer = gateway.call(
+    """Verify a package on up to 10 devices. Returns the batch ID. Raises Conflict when the package is verified or
+    verification is in progress."""
+    response = gateway.call(
         CREATE_VERIFY,
         target=package.name,
         FirmwareId=package.id,
@@ -386,57 +394,59 @@ def create_verify_job(
         NeedPush=need_push,
         NeedConfirm=need_confirm,
     )
-    return made_by(answer)
+    return read_batch_id(response)
 
 
-def cancel_job(gateway: Gateway, job_id: str, states: Sequence[str]) -> None:
-    """Cancel the tasks of a batch that are in `states`, keys of CANCELABLE. Raises Conflict when it is cancelled already."""
-    # Said outright: left out, CancelUnconfirmedTask follows CancelQueuedTask.
-    chosen: dict[str, Any] = {
-        name: state in states for state, name in CANCELABLE.items() if state in states or state == "CONFIRM"
+def cancel_batch(gateway: Gateway, batch_id: str, statuses: Sequence[str]) -> None:
+    """Cancel the tasks of a batch with one of `statuses` (keys of CANCELABLE). Raises Conflict when the batch is canceled."""
+    # CancelUnconfirmedTask is always sent: its default is the value of CancelQueuedTask.
+    flags: dict[str, Any] = {
+        name: status in statuses
+        for status, name in CANCELABLE.items()
+        if status in statuses or status == "CONFIRM"
     }
-    gateway.call(CANCEL_JOB, target=job_id, JobId=job_id, **chosen)
+    gateway.call(CANCEL_BATCH, target=batch_id, JobId=batch_id, **flags)
 
 
-def stop_dynamic_job(gateway: Gateway, job_id: str) -> None:
-    """End a dynamic batch's taking of further devices; its tasks go on."""
-    gateway.call(STOP_DYNAMIC, target=job_id, JobId=job_id)
+def stop_dynamic_batch(gateway: Gateway, batch_id: str) -> None:
+    """Stop a dynamic batch from adding devices. Its tasks continue."""
+    gateway.call(STOP_DYNAMIC, target=batch_id, JobId=batch_id)
 
 
-def cancel_devices(gateway: Gateway, job: Job, names: Sequence[str]) -> None:
-    """Cancel the tasks of up to 200 devices in a batch that have not begun. Raises Conflict when one has."""
+def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None:
+    """Cancel tasks that have not started, for up to 200 devices of a batch. Raises Conflict when one has started."""
     gateway.call(
         CANCEL_DEVICE,
-        target=names[0] if len(names) == 1 else job.id,
-        FirmwareId=job.package_id,
-        ProductKey=job.product_key,
-        JobId=job.id,
+        target=names[0] if len(names) == 1 else batch.id,
+        FirmwareId=batch.package_id,
+        ProductKey=batch.product_key,
+        JobId=batch.id,
         DeviceName=list(names),
     )
 
 
-def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, job_id: str = "") -> None:
-    """Let up to 10 tasks that wait to be confirmed go ahead. Raises Conflict when one of them does not wait."""
-    gateway.call(CONFIRM, target=job_id, TaskId=list(task_ids))
+def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = "") -> None:
+    """Confirm up to 10 tasks. Raises Conflict when one of them does not wait for confirmation."""
+    gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
 
 
-# -- what a batch would reach ----------------------------------------------------------------------------------------
+# -- devices ---------------------------------------------------------------------------------------------------------
 
 
 def count_devices(gateway: Gateway, product_key: str) -> int:
-    """How many devices the product has."""
-    answer = gateway.call("QueryDeviceStatistics", ProductKey=product_key)
-    return integer((answer.get("Data") or {}).get("deviceCount")) or 0
+    """Return the number of devices of a product."""
+    response = gateway.call("QueryDeviceStatistics", ProductKey=product_key)
+    return read_integer((response.get("Data") or {}).get("deviceCount")) or 0
 
 
-# -- the wire --------------------------------------------------------------------------------------------------------
+# -- requests and responses ------------------------------------------------------------------------------------------
 
 
-def _good(answer: dict[str, Any] | CloudError) -> dict[str, Any]:
-    if isinstance(answer, CloudError):
-        raise answer
-    return answer
+def _require_success(response: dict[str, Any] | CloudError) -> dict[str, Any]:
+    if isinstance(response, CloudError):
+        raise response
+    return response
 
 
-def _ms(moment: datetime | None) -> int | None:
+def _to_milliseconds(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""The forms of packages and modules: what the platform takes, checked before anything is sent. Those of batches: `batch_forms`."""
+"""The forms of packages and modules. They check the platform's rules before a request is sent. For batches: `batch_forms`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from console.ui.format import size
 from console.ui.forms import FileWidget, FilterForm
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
-# What files of a kind begin with, where the kind tells.
-_BEGINNINGS = {
+# The first bytes of files of a type.
+_SIGNATURES = {
     "zip": b"PK",
     "apk": b"PK",
     "gz": b"\x1f\x8b",
@@ -27,12 +27,12 @@ _BEGINNINGS = {
 
 
 def version_field(**options: Any) -> forms.CharField:
-    """A version as the platform writes them."""
+    """Return a field for a version or module name in the platform's format."""
     return forms.CharField(
         max_length=64,
         validators=[
             RegexValidator(
-                r"^[A-Za-z0-9._-]+\Z", _("Use letters, digits, periods, hyphens and underscores only.")
+                r"^[A-Za-z0-9._-]+\Z", _("Use only letters, digits, periods, hyphens and underscores.")
             )
         ],
         widget=forms.TextInput(attrs=PLAIN),
@@ -41,20 +41,20 @@ def version_field(**options: Any) -> forms.CharField:
 
 
 class PackageFilter(FilterForm):
-    """Narrows a list of packages."""
+    """The filters of the package list."""
 
     product = forms.ChoiceField(label=_("Product"), required=False, choices=())
     version = forms.CharField(
         label=_("Version"),
         required=False,
         max_length=64,
-        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("exactly")}),
+        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Exact match")}),
     )
 
     def __init__(self, request: HttpRequest, products: Iterable[tuple[str, str]]) -> None:
         super().__init__(request)
         self.fields["product"].choices = [("", _("All products")), *products]  # type: ignore[attr-defined]
-        self.full_clean()  # again, now that there is something to choose from
+        self.full_clean()  # again, with the choices
 
 
 class PackageForm(forms.Form):
@@ -62,11 +62,11 @@ class PackageForm(forms.Form):
 
     file = forms.FileField(
         label=_("Package file"),
-        allow_empty_file=True,  # said in our own words
+        allow_empty_file=True,  # clean_file() has its own message
         widget=FileWidget(
             accept=",".join(f".{suffix}" for suffix in api.SUFFIXES), max_bytes=api.MAX_PACKAGE_BYTES
         ),
-        help_text=_("bin, dav, apk, tar, gz, tar.gz, zip or gzip; at most 2,000 MB."),
+        help_text=_("File type: bin, dav, apk, tar, gz, tar.gz, zip or gzip. Up to 2,000 MB."),
     )
     name = forms.CharField(
         label=_("Name"),
@@ -75,109 +75,107 @@ class PackageForm(forms.Form):
             RegexValidator(
                 r"^[^\W_][\w()-]*\Z",
                 _(
-                    "Begin with a letter or digit; then letters, digits, hyphens, underscores and parentheses."
+                    "Start with a letter or digit. Use only letters, digits, hyphens, underscores and parentheses."
                 ),
             )
         ],
         widget=forms.TextInput(attrs=PLAIN),
-        help_text=_("Unique in the account. It cannot be changed later."),
+        help_text=_("Up to 40 characters. Unique in the account. Cannot be changed later."),
     )
-    version = version_field(
-        label=_("Version"), help_text=_("What devices report once they run this package.")
-    )
+    version = version_field(label=_("Version"), help_text=_("Version that devices report after the update."))
     product = forms.ChoiceField(label=_("Product"), choices=())
     module = forms.CharField(
         label=_("Module"),
         required=False,
         widget=forms.Select(),
-        help_text=_("The part of the firmware that this package replaces."),
+        help_text=_("Part of the firmware that this package updates."),
     )
     kind = forms.ChoiceField(
-        label=_("Kind"),
+        label=_("Type"),
         choices=[
-            ("full", _("Full: the whole module")),
-            ("delta", _("Delta: only what changed since a version")),
+            ("full", _("Full: the entire module")),
+            ("delta", _("Delta: only the changes since a version")),
         ],
         initial="full",
         widget=forms.RadioSelect,
     )
     source_version = version_field(
-        label=_("From version"),
+        label=_("Source version"),
         required=False,
-        help_text=_("Only devices that run this version can take the package."),
+        help_text=_("Only devices on this version can use the package."),
     )
     source_version.widget.attrs["data-needed"] = True
     description = forms.CharField(
         label=_("Description"), required=False, max_length=100, widget=forms.Textarea(attrs={"rows": 2})
     )
     verify = forms.BooleanField(
-        label=_("Verify before batches"),
+        label=_("Require verification"),
         required=False,
         initial=True,
-        help_text=_("The package must first succeed on a few devices that you name."),
+        help_text=_("Batches are possible after the package succeeds on test devices."),
     )
     udi = forms.CharField(
-        label=_("Message to the device"),
+        label=_("Message to devices"),
         required=False,
         max_length=4096,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=_("Any text; it is pushed to the device with the update notification."),
+        help_text=_("Any text. Devices receive it with the update notification."),
     )
 
     def __init__(
         self, *args: Any, products: Iterable[tuple[str, str]], modules: Iterable[str] = (), **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["product"].choices = [("", _("Choose a product")), *products]  # type: ignore[attr-defined]
-        self.offer_modules(modules)
+        self.fields["product"].choices = [("", _("Select a product")), *products]  # type: ignore[attr-defined]
+        self.set_module_choices(modules)
 
-    def offer_modules(self, modules: Iterable[str]) -> None:
-        """The product's own modules, beside the default one."""
-        chosen = str(self.data.get("module", "")) if self.is_bound else ""
-        names = dict.fromkeys([*(name for name in modules if name != api.DEFAULT_MODULE), chosen])
+    def set_module_choices(self, modules: Iterable[str]) -> None:
+        """Set the modules to choose from, in addition to the default one. The selected module is kept."""
+        selected = str(self.data.get("module", "")) if self.is_bound else ""
+        names = dict.fromkeys([*(name for name in modules if name != api.DEFAULT_MODULE), selected])
         widget = self.fields["module"].widget
-        widget.choices = [("", _("default (the whole firmware)")), *((name, name) for name in names if name)]  # type: ignore[attr-defined]
+        widget.choices = [("", _("default (entire firmware)")), *((name, name) for name in names if name)]  # type: ignore[attr-defined]
 
     def clean_file(self) -> UploadedFile[bytes]:
-        """A file of a kind, size and beginning that the platform takes."""
+        """Return a file with a supported type, size and signature. Raises ValidationError."""
         file: UploadedFile[bytes] = self.cleaned_data["file"]
-        suffix = suffix_of(file.name or "")
+        suffix = find_file_suffix(file.name or "")
         if not suffix:
             raise forms.ValidationError(
                 _(
-                    "The platform takes no files of this kind. Their names end in .bin, .dav, .apk, .tar, .gz, .zip or .gzip."
+                    "This file type is not supported. Upload a .bin, .dav, .apk, .tar, .gz, .zip or .gzip file."
                 )
             )
         if not file.size:
-            raise forms.ValidationError(_("This file is empty."))
+            raise forms.ValidationError(_("The file is empty. Choose another file."))
         if file.size > api.MAX_PACKAGE_BYTES:
             raise forms.ValidationError(
-                _("This file has %(size)s; the platform takes at most 2,000 MB."),
+                _("The file is too large (%(size)s). The limit is 2,000 MB."),
                 params={"size": size(file.size)},
             )
-        beginning = _BEGINNINGS.get(suffix)
-        if beginning:
-            found = file.read(len(beginning))
+        signature = _SIGNATURES.get(suffix)
+        if signature:
+            first_bytes = file.read(len(signature))
             file.seek(0)
-            if found != beginning:
+            if first_bytes != signature:
                 raise forms.ValidationError(
-                    _("This is no %(suffix)s file, although it is called so. It may be damaged."),
+                    _("The file is not a valid .%(suffix)s file. It may be damaged."),
                     params={"suffix": suffix},
                 )
         return file
 
     def clean(self) -> dict[str, Any]:
-        """A delta package starts from another version than it leads to."""
+        """Check that a delta package has a source version that differs from its version."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         source = cleaned.get("source_version", "")
         if cleaned.get("kind") == "delta" and not source and "source_version" not in self.errors:
-            self.add_error("source_version", _("A delta package needs the version it starts from."))
+            self.add_error("source_version", _("Enter the source version of the delta package."))
         if source and source == cleaned.get("version"):
-            self.add_error("source_version", _("It must differ from the version that the package leads to."))
+            self.add_error("source_version", _("The source version must differ from the package version."))
         return cleaned
 
-    def wanted(self) -> api.NewPackage:
-        """What is to be made; the form is valid."""
+    def build_package(self) -> api.NewPackage:
+        """Return the package to create. The form must be valid."""
         data = self.cleaned_data
         return api.NewPackage(
             name=data["name"],
@@ -192,26 +190,26 @@ class PackageForm(forms.Form):
         )
 
 
-def suffix_of(name: str) -> str:
-    """The longest suffix of a file's name that the platform knows; "" for none."""
+def find_file_suffix(name: str) -> str:
+    """Return the longest suffix of a file name that the platform supports, or "" if there is none."""
     lower = name.lower()
-    fitting = [suffix for suffix in api.SUFFIXES if lower.endswith(f".{suffix}")]
-    return max(fitting, key=len, default="")
+    suffixes = [suffix for suffix in api.SUFFIXES if lower.endswith(f".{suffix}")]
+    return max(suffixes, key=len, default="")
 
 
 class ModuleForm(forms.Form):
-    """What can be changed of a module: alias and description."""
+    """The properties of a module that can be changed: alias and description."""
 
     alias = forms.CharField(
         label=_("Alias"),
         required=False,
         max_length=64,
         validators=[
-            RegexValidator(r"^[\w.-]+\Z", _("Use letters, digits, periods, hyphens and underscores only."))
+            RegexValidator(r"^[\w.-]+\Z", _("Use only letters, digits, periods, hyphens and underscores."))
         ],
         widget=forms.TextInput(attrs=PLAIN),
         help_text=_(
-            "Letters, digits, periods, hyphens and underscores. Once set it can be changed, not removed."
+            "Up to 64 letters, digits, periods, hyphens and underscores. Can be changed later, but not removed."
         ),
     )
     description = forms.CharField(
@@ -225,22 +223,26 @@ class NewModuleForm(ModuleForm):
     field_order = ("name", "alias", "description")
     name = version_field(
         label=_("Name"),
-        help_text=_("Unique in the product, whatever the case of its letters. It cannot be changed later."),
+        help_text=_(
+            "Up to 64 characters. Unique in the product (not case-sensitive). Cannot be changed later."
+        ),
     )
 
     def clean_name(self) -> str:
-        """Any name but that of the default module."""
+        """Return a name other than that of the default module. Raises ValidationError."""
         name: str = self.cleaned_data["name"]
         if name.lower() == api.DEFAULT_MODULE:
-            raise forms.ValidationError(_("This name is kept for the module that every product has."))
+            raise forms.ValidationError(
+                _("This name is reserved for the default module. Enter another name.")
+            )
         return name
 
 
 class ProductChoice(forms.Form):
-    """Which product's modules are shown."""
+    """The product whose modules are shown."""
 
     product = forms.ChoiceField(label=_("Product"), required=False, choices=())
 
     def __init__(self, data: Any, products: Iterable[tuple[str, str]]) -> None:
         super().__init__(data, auto_id="choice_%s")
-        self.fields["product"].choices = [("", _("Choose a product")), *products]  # type: ignore[attr-defined]
+        self.fields["product"].choices = [("", _("Select a product")), *products]  # type: ignore[attr-defined]

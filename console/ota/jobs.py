@@ -1,4 +1,4 @@
-"""Watching an update batch until it ends, and keeping its counts over time."""
+"""Batch monitoring: a background job that records the task counts of an update batch until the batch ends."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Job, Sample
 from console.jobs.work import Work
 
-KIND = "ota.watch"
+KIND = "ota.monitor"
 # TaskStatus of ListOTATaskByJob.
 STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
-_OVER = ("COMPLETED", "CANCELED")  # JobStatus of QueryOTAJob
-_SHORTEST, _LONGEST = 5.0, 300.0  # seconds between two looks
+_END_STATUSES = ("COMPLETED", "CANCELED")  # JobStatus of QueryOTAJob
+_MIN_INTERVAL, _MAX_INTERVAL = 5.0, 300.0  # seconds between two counts
 
 
-def watch(gateway: Gateway, job_id: str, *, product_key: str) -> Job:
-    """Watch the update batch `job_id` of that product until it ends. One watch a batch: the one that runs is answered when
+def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str) -> Job:
+    """Start a job that monitors an update batch of a product until the batch ends. Returns the running job of the batch if
     there is one."""
-    wanted = Job(
+    job = Job(
         team=gateway.membership.team,
         connection=gateway.connection,
         kind=KIND,
-        subject=job_id,
-        params={"ota_job": job_id, "product_key": product_key},
+        subject=batch_id,
+        params={"batch_id": batch_id, "product_key": product_key},
         created_by=gateway.actor,
         started_by=gateway.actor,
         token=gateway.membership.token,
     )
-    return actions.start_or_find(wanted, "look", 1)
+    return actions.start_or_find(job, "count", 1)
 
 
-def history(connection: Connection, ota_job_id: str) -> list[Sample]:
-    """The batch's counts by task status over time, oldest first, of all its watches."""
+def read_history(connection: Connection, batch_id: str) -> list[Sample]:
+    """Return the recorded task counts of a batch by status, oldest first, from all jobs that monitored it."""
     return list(
-        Sample.objects.filter(job__connection=connection, job__kind=KIND, job__subject=ota_job_id).order_by(
+        Sample.objects.filter(job__connection=connection, job__kind=KIND, job__subject=batch_id).order_by(
             "at", "pk"
         )
     )
 
 
-def look(work: Work) -> StepResult:
-    """Count the batch's tasks by status. QueryOTAJob, and ListOTATaskByJob once a status for its total."""
-    ota_job = work.job.params["ota_job"]
-    status = str(dig(work.gateway.call("QueryOTAJob", fresh=True, JobId=ota_job), "Data.JobStatus") or "")
+def count_step(work: Work) -> StepResult:
+    """Count the tasks of the batch by status: QueryOTAJob once, then ListOTATaskByJob once per status for its total."""
+    batch_id = work.job.params["batch_id"]
+    status = str(dig(work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id), "Data.JobStatus") or "")
     counts = {}
     for task_status in STATUSES:
-        answer = work.gateway.call(
-            "ListOTATaskByJob", fresh=True, JobId=ota_job, TaskStatus=task_status, PageSize=1, CurrentPage=1
+        response = work.gateway.call(
+            "ListOTATaskByJob", fresh=True, JobId=batch_id, TaskStatus=task_status, PageSize=1, CurrentPage=1
         )
-        counts[task_status] = int(answer.get("Total") or 0)
+        counts[task_status] = int(response.get("Total") or 0)
     now = timezone.now()
 
     def write(job: Job) -> None:
@@ -65,32 +65,32 @@ def look(work: Work) -> StepResult:
         job.params = {**job.params, "status": status}
 
     age = (now - (work.job.started_at or now)).total_seconds()
-    wait = min(max(_SHORTEST, age / 60), _LONGEST)
-    return StepResult(done=status in _OVER, wait=wait, write=write, counts=counts)
+    wait = min(max(_MIN_INTERVAL, age / 60), _MAX_INTERVAL)
+    return StepResult(done=status in _END_STATUSES, wait=wait, write=write, counts=counts)
 
 
-def _tally(job: Job, counts: Mapping[str, int]) -> None:
-    job.counts = {status: n for status, n in counts.items() if n}
+def _set_counts(job: Job, counts: Mapping[str, int]) -> None:
+    job.counts = {status: count for status, count in counts.items() if count}
     job.total = sum(counts.values())
     job.succeeded = counts.get("SUCCEEDED", 0)
     job.failed = counts.get("FAILED", 0) + counts.get("CANCELED", 0)
 
 
 def _title(job: Job) -> str:
-    return gettext("Watch update job %(job)s") % {"job": job.subject}
+    return gettext("Monitoring batch %(batch)s") % {"batch": job.subject}
 
 
-WATCH = Kind(
+MONITORING = Kind(
     slug=KIND,
-    label=_("Update watch"),
+    label=_("Batch monitoring"),
     icon="cloud-upload",
     title=_title,
     operations=("QueryOTAJob", "ListOTATaskByJob"),
     control_operations=("CancelOTATaskByJob",),
-    cancel_text=_("It stops looking. Nothing on the platform changes."),
+    cancel_text=_("Monitoring stops. Nothing changes on the platform."),
     has_rows=False,
-    status_kind="ota_task",
-    tally=_tally,
-    steps={"look": Step(look, _("Looking at the update tasks"))},
+    status_kind="batch_task",
+    tally=_set_counts,
+    steps={"count": Step(count_step, _("Counting the device updates"))},
     details_template="jobs/watch_about.html",
 )

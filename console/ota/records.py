@@ -1,6 +1,6 @@
-"""What the platform says of updates, as records: dates aware, ids text; and what people want of it, as parameters.
+"""Records of over-the-air updates, and what a user requests, as parameters.
 
-Sizes are bytes, intervals minutes, rates devices a minute.
+Times are aware, IDs are strings, sizes are bytes, intervals are minutes, rates are devices per minute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RUNNING = frozenset({"PLANNED", "IN_PROGRESS"})
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One of the files of a package that has several."""
+    """One file of a package with several files."""
 
     name: str
     size: int
@@ -28,8 +28,8 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An update package. `status` is the platform's number as a text: -1 needs no verification, 0 not verified, 1 verified,
-    2 being verified, 3 failed. `sign` is the file's checksum by `sign_method`."""
+    """An update package. `status` is the platform's number as a string: -1 no verification needed, 0 not verified,
+    1 verified, 2 verifying, 3 verification failed. `sign` is the checksum of the file, computed with `sign_method`."""
 
     id: str
     name: str
@@ -52,18 +52,18 @@ class Package:
 
     @property
     def ready(self) -> bool:
-        """Whether batches can be made of it."""
+        """Whether batches can be created from it."""
         return self.status in ("-1", "1")
 
     @property
     def verifiable(self) -> bool:
-        """Whether it waits to be tried on a few devices first."""
+        """Whether it must first be verified on a few devices, and no verification is running."""
         return self.status in ("0", "3")
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A part of a product's firmware that is updated apart from the rest."""
+    """A part of a product's firmware that can be updated separately."""
 
     product_key: str
     name: str
@@ -74,36 +74,37 @@ class Module:
 
     @property
     def is_default(self) -> bool:
-        """The whole firmware: every product has it, and it cannot be changed."""
+        """Whether it is the default module, the entire firmware. Every product has it; it cannot be changed."""
         return self.name == DEFAULT_MODULE
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A batch as lists tell it. `status`: PLANNED, IN_PROGRESS, COMPLETED, CANCELED."""
+class Batch:
+    """A batch in a list. `status` is PLANNED, IN_PROGRESS, COMPLETED or CANCELED."""
 
     id: str
     package_id: str
     product_key: str
     status: str
-    verify: bool
-    dynamic: bool
+    is_verification: bool
+    is_dynamic: bool
     target: str
     created: datetime | None
     started: datetime | None
     ended: datetime | None
 
     @property
-    def running(self) -> bool:
-        """Whether something can still happen in it."""
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
         return self.status in RUNNING
 
 
 @dataclass(frozen=True, slots=True)
-class JobDetail:
-    """A batch with its strategy; what was not set is None or empty. Minutes for intervals, devices a minute for the rate."""
+class BatchDetail:
+    """A batch with its strategy. Values that were not set are None or empty. Intervals are minutes, the rate is devices
+    per minute."""
 
-    job: Job
+    batch: Batch
     package_name: str
     version: str
     description: str
@@ -128,7 +129,7 @@ class JobDetail:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The update of one device in a batch. `progress` is per cent."""
+    """The update of one device in a batch. `progress` is a percentage."""
 
     id: str
     device: str
@@ -143,34 +144,34 @@ class Task:
 
     @property
     def cancelable(self) -> bool:
-        """CancelOTATaskByDevice takes only what has not begun."""
+        """Whether it has not started: CancelOTATaskByDevice accepts no other tasks."""
         return self.status in ("CONFIRM", "QUEUED", "NOTIFIED")
 
     @property
     def confirmable(self) -> bool:
-        """Whether it waits for a person's word."""
+        """Whether it waits for confirmation."""
         return self.status == "CONFIRM"
 
 
 @dataclass(frozen=True, slots=True)
-class Packages:
-    """One page of packages and how many there are in all."""
+class PackagePage:
+    """A page of packages, and the number of all packages."""
 
     packages: tuple[Package, ...]
     total: int
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
-    """One page of batches and how many there are in all."""
+class BatchPage:
+    """A page of batches, and the number of all batches."""
 
-    jobs: tuple[Job, ...]
+    batches: tuple[Batch, ...]
     total: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tasks:
-    """One page of tasks and how many there are in all."""
+class TaskPage:
+    """A page of tasks, and the number of all tasks."""
 
     tasks: tuple[Task, ...]
     total: int
@@ -178,7 +179,8 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """How a batch goes about it; None leaves the platform's default. Minutes for intervals, devices a minute for the rate."""
+    """The update policy of a batch. None means the platform's default. Intervals are minutes, the rate is devices per
+    minute."""
 
     rate: int | None = None
     retry_count: int | None = None
@@ -192,7 +194,7 @@ class Strategy:
     tags: tuple[tuple[str, str], ...] = ()
 
     def params(self) -> dict[str, Any]:
-        """As parameters of the operations that make batches."""
+        """Return the parameters of the operations that create batches."""
         return {
             "MaximumPerMinute": self.rate,
             "RetryCount": self.retry_count,
@@ -208,8 +210,8 @@ class Strategy:
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """Which devices a static batch is for. `selection`: ALL, SPECIFIC, GRAY, GROUP."""
+class BatchTarget:
+    """The devices of a static batch. `selection` is ALL, SPECIFIC (`names`), GRAY (`percent`) or GROUP (`group_id`)."""
 
     selection: str
     source_versions: tuple[str, ...] = ()
@@ -220,7 +222,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class NewPackage:
-    """What a package is to be, beside its file."""
+    """The properties of a package to create, without its file."""
 
     name: str
     version: str
@@ -235,23 +237,23 @@ class NewPackage:
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """How many tasks of a batch are in each state; `counts` holds those that were asked for."""
+    """The number of tasks of a batch, in total and by status. `counts` holds the statuses that were requested."""
 
     total: int
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-# -- the wire --------------------------------------------------------------------------------------------------------
+# -- responses -------------------------------------------------------------------------------------------------------
 
 
-def items(data: Any, name: str) -> list[dict[str, Any]]:
-    """The list inside its wrapper; an empty list may come as nothing at all."""
-    found = data.get(name) if isinstance(data, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+def read_items(data: Any, name: str) -> list[dict[str, Any]]:
+    """Return the list inside its wrapper. The platform may leave out an empty list."""
+    values = data.get(name) if isinstance(data, dict) else None
+    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
 
 
-def integer(value: Any) -> int | None:
-    """A number that may come as a text; None when it was not set."""
+def read_integer(value: Any) -> int | None:
+    """Return a number that may come as text, or None when it was not set."""
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -259,7 +261,7 @@ def integer(value: Any) -> int | None:
 
 
 def to_package(item: dict[str, Any], package_id: str = "") -> Package:
-    """A package, of ListOTAFirmware or QueryOTAFirmware."""
+    """Read a package from a response of ListOTAFirmware or QueryOTAFirmware."""
     return Package(
         id=package_id or name_in(item, "FirmwareId"),
         name=str(item.get("FirmwareName", "")),
@@ -267,9 +269,9 @@ def to_package(item: dict[str, Any], package_id: str = "") -> Package:
         product_key=str(item.get("ProductKey") or ""),
         product_name=str(item.get("ProductName") or ""),
         module=str(item.get("ModuleName") or DEFAULT_MODULE),
-        delta=integer(item.get("Type")) == 1,
+        delta=read_integer(item.get("Type")) == 1,
         status=str(item.get("Status", "")),
-        size=integer(item.get("FirmwareSize")),
+        size=read_integer(item.get("FirmwareSize")),
         sign=str(item.get("FirmwareSign") or ""),
         sign_method=str(item.get("SignMethod") or ""),
         source_version=str(item.get("SrcVersion") or ""),
@@ -277,10 +279,10 @@ def to_package(item: dict[str, Any], package_id: str = "") -> Package:
         created=instant(item.get("UtcCreate")),
         modified=instant(item.get("UtcModified")),
         udi=str(item.get("Udi") or ""),
-        verify_progress=integer(item.get("VerifyProgress")) or 0,
+        verify_progress=read_integer(item.get("VerifyProgress")) or 0,
         files=tuple(
             PackageFile(
-                str(file.get("Name", "")), integer(file.get("Size")) or 0, str(file.get("FileMd5") or "")
+                str(file.get("Name", "")), read_integer(file.get("Size")) or 0, str(file.get("FileMd5") or "")
             )
             for file in item.get("MultiFiles") or ()
             if isinstance(file, dict)
@@ -288,22 +290,23 @@ def to_package(item: dict[str, Any], package_id: str = "") -> Package:
     )
 
 
-def to_jobs(answer: dict[str, Any]) -> Jobs:
-    """A page of batches, of ListOTAJobByFirmware."""
-    found = items(answer.get("Data"), "SimpleOTAJobInfo")
-    return Jobs(tuple(to_job(item) for item in found), integer(answer.get("Total")) or 0)
+def to_batches(response: dict[str, Any]) -> BatchPage:
+    """Read a page of batches from a response of ListOTAJobByFirmware."""
+    batches = read_items(response.get("Data"), "SimpleOTAJobInfo")
+    return BatchPage(tuple(to_batch(item) for item in batches), read_integer(response.get("Total")) or 0)
 
 
-def to_job(item: dict[str, Any], job_id: str = "") -> Job:
-    """A batch, as its lists or QueryOTAJob tell it."""
+def to_batch(item: dict[str, Any], batch_id: str = "") -> Batch:
+    """Read a batch from an item of ListOTAJobByFirmware or a response of QueryOTAJob."""
     status = str(item.get("JobStatus", ""))
-    return Job(
-        id=job_id or name_in(item, "JobId"),
+    return Batch(
+        id=batch_id or name_in(item, "JobId"),
         package_id=name_in(item, "FirmwareId"),
         product_key=str(item.get("ProductKey") or ""),
-        status="COMPLETED" if status == "COMPLETE" else status,  # the lists spell it so, QueryOTAJob does not
-        verify=item.get("JobType") == "VERFIY_FIRMWARE",
-        dynamic=item.get("SelectionType") == "DYNAMIC",
+        # Lists say COMPLETE, QueryOTAJob says COMPLETED.
+        status="COMPLETED" if status == "COMPLETE" else status,
+        is_verification=item.get("JobType") == "VERFIY_FIRMWARE",
+        is_dynamic=item.get("SelectionType") == "DYNAMIC",
         target=str(item.get("TargetSelection") or ""),
         created=instant(item.get("UtcCreate")),
         started=instant(item.get("UtcStartTime")),
@@ -311,12 +314,12 @@ def to_job(item: dict[str, Any], job_id: str = "") -> Job:
     )
 
 
-def to_job_detail(data: dict[str, Any], job_id: str) -> JobDetail:
-    """A batch with its strategy, of QueryOTAJob."""
+def to_batch_detail(data: dict[str, Any], batch_id: str) -> BatchDetail:
+    """Read a batch with its strategy from a response of QueryOTAJob."""
     versions = data.get("SrcVersions")
     listed = versions.get("SrcVersion") if isinstance(versions, dict) else None
-    return JobDetail(
-        job=to_job(data, job_id),
+    return BatchDetail(
+        batch=to_batch(data, batch_id),
         package_name=str(data.get("Name") or ""),
         version=str(data.get("DestVersion") or ""),
         description=str(data.get("JobDesc") or ""),
@@ -324,32 +327,33 @@ def to_job_detail(data: dict[str, Any], job_id: str) -> JobDetail:
         gray_percent=str(data.get("GrayPercent") or ""),
         group_id=str(data.get("GroupId") or ""),
         group_name=str(data.get("GroupName") or ""),
-        dynamic_mode=integer(data.get("DynamicMode")),
+        dynamic_mode=read_integer(data.get("DynamicMode")),
         scheduled=instant(data.get("UtcScheduleTime")),
         schedule_end=instant(data.get("UtcScheduleFinishTime")),
-        rate=integer(data.get("MaximumPerMinute")),
-        retry_count=integer(data.get("RetryCount")),
-        retry_interval=integer(data.get("RetryInterval")),
-        timeout=integer(data.get("TimeoutInMinutes")),
-        overwrite=integer(data.get("OverwriteMode")) == 2,
+        rate=read_integer(data.get("MaximumPerMinute")),
+        retry_count=read_integer(data.get("RetryCount")),
+        retry_interval=read_integer(data.get("RetryInterval")),
+        timeout=read_integer(data.get("TimeoutInMinutes")),
+        overwrite=read_integer(data.get("OverwriteMode")) == 2,
         multi_module=bool(data.get("MultiModuleMode")),
         need_push=bool(data.get("NeedPush", True)),
         need_confirm=bool(data.get("NeedConfirm")),
         protocol=str(data.get("DownloadProtocol") or ""),
         tags=tuple(
-            (str(t.get("Key", "")), str(t.get("Value", ""))) for t in items(data.get("Tags"), "OtaTagDTO")
+            (str(t.get("Key", "")), str(t.get("Value", "")))
+            for t in read_items(data.get("Tags"), "OtaTagDTO")
         ),
     )
 
 
-def to_tasks(answer: dict[str, Any]) -> Tasks:
-    """A page of tasks, of ListOTATaskByJob."""
-    found = items(answer.get("Data"), "SimpleOTATaskInfo")
-    return Tasks(tuple(to_task(item) for item in found), integer(answer.get("Total")) or 0)
+def to_tasks(response: dict[str, Any]) -> TaskPage:
+    """Read a page of tasks from a response of ListOTATaskByJob."""
+    tasks = read_items(response.get("Data"), "SimpleOTATaskInfo")
+    return TaskPage(tuple(to_task(item) for item in tasks), read_integer(response.get("Total")) or 0)
 
 
 def to_task(item: dict[str, Any]) -> Task:
-    """A task, of ListOTATaskByJob."""
+    """Read a task from an item of ListOTATaskByJob."""
     try:
         progress = max(0.0, min(100.0, float(item.get("Progress") or 0)))
     except (TypeError, ValueError):

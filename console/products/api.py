@@ -1,6 +1,6 @@
-"""Products as the pages see them. Every function takes the gateway it acts through; only here are operations and fields named.
+"""Typed calls for products. Every function takes the gateway of the acting user. Only this module names operations and fields.
 
-All raise PermissionRefused and the CloudError family.
+Every function raises PermissionRefused and the CloudError family. Times are aware.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from console.cloud.errors import CloudError
 from console.connections.gateway import Call, Gateway
 from console.ui.format import instant
 
-LIST_PAGE = 200
-"""Products in one answer at most (QueryProductList)."""
-SEARCHED_PAGES = 4
-"""Pages read to search or sort: the platform itself can do neither."""
+MAX_PAGE_SIZE = 200
+"""Maximum number of products in one response (QueryProductList)."""
+MAX_SEARCH_PAGES = 4
+"""Maximum number of pages read to search or sort; the platform can do neither."""
 MAX_TAGS = 100
-"""Tags of one product at most (CreateProductTags)."""
+"""Maximum number of tags of a product (CreateProductTags)."""
 DEVELOPING, PUBLISHED = "DEVELOPMENT_STATUS", "RELEASE_STATUS"
 
 
 class Sort(StrEnum):
-    """What a product list can be ordered by."""
+    """The columns by which a product list can be sorted."""
 
     NAME = "name"
     DEVICES = "devices"
@@ -35,7 +35,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as lists know it. `data_format` is None for a product without a thing model."""
+    """A product in a list. `data_format` is None for a product without a thing model."""
 
     key: str
     name: str
@@ -48,13 +48,13 @@ class Product:
 
     @property
     def node_type(self) -> str:
-        """ "gateway" or "device"."""
+        """The node type: "gateway" or "device"."""
         return "gateway" if self.gateway else "device"
 
 
 @dataclass(frozen=True, slots=True)
 class ProductDetail:
-    """A product as QueryProduct knows it. `net_type` and `validate_type` are the platform's numbers, as text."""
+    """A product as QueryProduct returns it. `net_type` and `validate_type` are the platform's numbers, as strings."""
 
     product: Product
     status: str
@@ -70,7 +70,7 @@ class ProductDetail:
 
     @property
     def published(self) -> bool:
-        """Whether it is published: then its thing model is fixed, and it cannot be deleted."""
+        """Whether it is published. The thing model of a published product is fixed, and the product cannot be deleted."""
         return self.status == PUBLISHED
 
 
@@ -84,42 +84,42 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCounts:
-    """How many devices there are, have ever connected, and are connected now."""
+    """The numbers of devices: all, activated (ever connected), and online now."""
 
     total: int
     activated: int
     online: int
 
     @property
-    def waiting(self) -> int:
-        """Those that never connected."""
+    def never_connected(self) -> int:
+        """The number of devices that never connected."""
         return max(0, self.total - self.activated)
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFilter:
-    """What is looked for. `text` is part of a name or key; `thing_model` and `gateway` None means either."""
+    """The filter of a product list. `text` is part of a name or key. `thing_model` and `gateway`: None means any."""
 
     text: str = ""
     gateway: bool | None = None
     thing_model: bool | None = None
 
     @property
-    def local(self) -> bool:
-        """Whether the console has to look through the products itself."""
+    def needs_search(self) -> bool:
+        """Whether the console must read the products and filter them: the platform has no such filter."""
         return bool(self.text) or self.gateway is not None
 
     def matches(self, product: Product) -> bool:
-        """Whether a product is one that is looked for (thing models are the platform's part of the filter)."""
+        """Whether a product matches `text` and `gateway`. The platform filters by thing model."""
         if self.gateway is not None and product.gateway != self.gateway:
             return False
-        wanted = self.text.casefold()
-        return wanted in product.name.casefold() or wanted in product.key.casefold()
+        text = self.text.casefold()
+        return text in product.name.casefold() or text in product.key.casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class NewProduct:
-    """What a product is to be; "" and None leave a thing out. `net_type` and `protocol` exclude each other."""
+    """The properties of a product to create. "" and None are not sent. `net_type` and `protocol` exclude each other."""
 
     name: str
     description: str = ""
@@ -136,7 +136,7 @@ class NewProduct:
     resource_group_id: str = ""
 
     def params(self) -> dict[str, Any]:
-        """The parameters of CreateProduct."""
+        """Return the parameters of CreateProduct."""
         return {
             "ProductName": self.name,
             "Description": self.description or None,
@@ -157,17 +157,17 @@ class NewProduct:
 
 @dataclass(frozen=True, slots=True)
 class ProductPage:
-    """Part of a list. `total` counts what matches; `looked_at` of `existing` products were looked through."""
+    """A page of products. `total`: number of matches. A search reads `searched_count` of all `product_count` products."""
 
     products: Sequence[Product]
     total: int
-    looked_at: int
-    existing: int
+    searched_count: int
+    product_count: int
 
     @property
-    def partial(self) -> bool:
-        """Whether there are more products than a search looks through."""
-        return self.looked_at < self.existing
+    def is_partial(self) -> bool:
+        """Whether there are more products than a search reads."""
+        return self.searched_count < self.product_count
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -175,77 +175,83 @@ class ProductPage:
 
 def list_products(
     gateway: Gateway,
-    wanted: ProductFilter | None = None,
+    product_filter: ProductFilter | None = None,
     *,
     sort: str = "",
     page: int = 1,
     size: int = 25,
     fresh: bool = False,
 ) -> ProductPage:
-    """A page of the products, newest first unless `sort` ("name", "-devices", "created").
+    """Return a page of products, newest first, or sorted by `sort` ("name", "-devices", "created").
 
-    The platform pages but neither searches nor sorts. When that is asked for, up to 800 products are read (1 call for
-    200 products, 4 at most) and the rest is left out, which the answer says.
+    The platform cannot search or sort. To do so, the console reads up to 800 products (1 call per 200 products, at most
+    4 calls) and ignores the rest; `is_partial` of the result is then true.
     """
-    wanted = wanted or ProductFilter()
-    if not wanted.local and not sort:
-        answer = gateway.call(
-            "QueryProductList", fresh=fresh, CurrentPage=page, PageSize=size, **_asked(wanted)
+    product_filter = product_filter or ProductFilter()
+    if not product_filter.needs_search and not sort:
+        response = gateway.call(
+            "QueryProductList",
+            fresh=fresh,
+            CurrentPage=page,
+            PageSize=size,
+            **_platform_filter(product_filter),
         )
-        data = answer.get("Data") or {}
-        total = _int(data.get("Total"))
-        return ProductPage(_products(answer), total, total, total)
-    products, existing = _look_through(gateway, wanted, fresh)
-    found = [product for product in products if wanted.matches(product)]
+        data = response.get("Data") or {}
+        total = _read_int(data.get("Total"))
+        return ProductPage(_products(response), total, total, total)
+    products, product_count = _read_newest(gateway, product_filter, fresh)
+    matches = [product for product in products if product_filter.matches(product)]
     if sort:
-        found.sort(key=_ORDERS[Sort(sort.removeprefix("-"))], reverse=sort.startswith("-"))
-    return ProductPage(found[(page - 1) * size : page * size], len(found), len(products), existing)
+        matches.sort(key=_ORDERS[Sort(sort.removeprefix("-"))], reverse=sort.startswith("-"))
+    return ProductPage(matches[(page - 1) * size : page * size], len(matches), len(products), product_count)
 
 
-def _look_through(gateway: Gateway, wanted: ProductFilter, fresh: bool) -> tuple[list[Product], int]:
-    """The newest products, as many as a search may read, and how many exist."""
-    asked = {"PageSize": LIST_PAGE, **_asked(wanted)}
-    first = gateway.call("QueryProductList", fresh=fresh, CurrentPage=1, **asked)
-    existing = _int((first.get("Data") or {}).get("Total"))
+def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -> tuple[list[Product], int]:
+    """Return the newest products, up to the limit of a search, and the number of all products."""
+    params = {"PageSize": MAX_PAGE_SIZE, **_platform_filter(product_filter)}
+    first = gateway.call("QueryProductList", fresh=fresh, CurrentPage=1, **params)
+    product_count = _read_int((first.get("Data") or {}).get("Total"))
     products = _products(first)
-    pages = min(SEARCHED_PAGES, -(-existing // LIST_PAGE))
+    pages = min(MAX_SEARCH_PAGES, -(-product_count // MAX_PAGE_SIZE))
     if pages > 1:
-        calls = [Call("QueryProductList", {"CurrentPage": page, **asked}) for page in range(2, pages + 1)]
-        for answer in gateway.gather(calls, fresh=fresh):
-            if isinstance(answer, CloudError):
-                raise answer
-            products += _products(answer)
-    return products, existing
+        calls = [Call("QueryProductList", {"CurrentPage": page, **params}) for page in range(2, pages + 1)]
+        for response in gateway.gather(calls, fresh=fresh):
+            if isinstance(response, CloudError):
+                raise response
+            products += _products(response)
+    return products, product_count
 
 
-def every_product(gateway: Gateway, wanted: ProductFilter | None = None) -> Iterator[Product]:
-    """All products that match, newest first, read page by page as they are taken."""
-    wanted = wanted or ProductFilter()
-    for answer in gateway.read_pages("QueryProductList", PageSize=LIST_PAGE, **_asked(wanted)):
-        yield from filter(wanted.matches, _products(answer))
+def iterate_products(gateway: Gateway, product_filter: ProductFilter | None = None) -> Iterator[Product]:
+    """Yield all products that match, newest first. Pages are read as needed."""
+    product_filter = product_filter or ProductFilter()
+    for response in gateway.read_pages(
+        "QueryProductList", PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
+    ):
+        yield from filter(product_filter.matches, _products(response))
 
 
-def choices(gateway: Gateway) -> list[Product]:
-    """The newest 200 products, for pickers: one call."""
-    return _products(gateway.call("QueryProductList", CurrentPage=1, PageSize=LIST_PAGE))
+def list_newest_products(gateway: Gateway) -> list[Product]:
+    """Return the newest 200 products, for selection lists. 1 call."""
+    return _products(gateway.call("QueryProductList", CurrentPage=1, PageSize=MAX_PAGE_SIZE))
 
 
-def product_detail(gateway: Gateway, key: str, *, fresh: bool = False) -> ProductDetail:
-    """One product. Raises NotFound when there is none of that key."""
+def get_product(gateway: Gateway, key: str, *, fresh: bool = False) -> ProductDetail:
+    """Return a product. Raises NotFound."""
     return _detail(gateway.call("QueryProduct", fresh=fresh, ProductKey=key))
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the overview shows: two of its parts may be missing, then the error says why."""
+    """The content of the overview page. `counts` and `tags` are errors when they could not be read."""
 
     detail: ProductDetail
     counts: DeviceCounts | CloudError
     tags: Sequence[Tag] | CloudError
 
 
-def overview(gateway: Gateway, key: str) -> Overview:
-    """A product with its counts and tags, read at once. Raises what reading the product itself raises."""
+def get_overview(gateway: Gateway, key: str) -> Overview:
+    """Return a product with its counts and tags. 3 calls in parallel. Raises only the errors of QueryProduct."""
     product, counts, tags = gateway.gather(
         [
             Call("QueryProduct", {"ProductKey": key}),
@@ -262,23 +268,27 @@ def overview(gateway: Gateway, key: str) -> Overview:
     )
 
 
-def product_with_tags(gateway: Gateway, key: str, *, fresh: bool = False) -> tuple[ProductDetail, list[Tag]]:
-    """A product and its tags, read at once."""
-    product, tags = _both(gateway, "ListProductTags", key, fresh)
+def get_product_with_tags(
+    gateway: Gateway, key: str, *, fresh: bool = False
+) -> tuple[ProductDetail, list[Tag]]:
+    """Return a product and its tags. 2 calls in parallel."""
+    product, tags = _read_with_product(gateway, "ListProductTags", key, fresh)
     return _detail(product), _tags(tags)
 
 
-def product_with_counts(gateway: Gateway, key: str) -> tuple[ProductDetail, DeviceCounts]:
-    """A product and the counts of its devices, read at once."""
-    product, counts = _both(gateway, "QueryDeviceStatistics", key, False)
+def get_product_with_counts(gateway: Gateway, key: str) -> tuple[ProductDetail, DeviceCounts]:
+    """Return a product and its device counts. 2 calls in parallel."""
+    product, counts = _read_with_product(gateway, "QueryDeviceStatistics", key, False)
     return _detail(product), _counts(counts)
 
 
-def _both(gateway: Gateway, other: str, key: str, fresh: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    answers = gateway.gather(
+def _read_with_product(
+    gateway: Gateway, other: str, key: str, fresh: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    responses = gateway.gather(
         [Call("QueryProduct", {"ProductKey": key}), Call(other, {"ProductKey": key})], fresh=fresh
     )
-    first, second = answers
+    first, second = responses
     if isinstance(first, CloudError):
         raise first
     if isinstance(second, CloudError):
@@ -287,77 +297,77 @@ def _both(gateway: Gateway, other: str, key: str, fresh: bool) -> tuple[dict[str
 
 
 def list_tags(gateway: Gateway, key: str, *, fresh: bool = False) -> list[Tag]:
-    """The product's tags, by key."""
+    """Return the tags of a product, sorted by key."""
     return _tags(gateway.call("ListProductTags", fresh=fresh, ProductKey=key))
 
 
 def reveal_secret(gateway: Gateway, key: str) -> str:
-    """The ProductSecret. Recorded in the audit trail; refused below the level "secret"."""
-    answer = gateway.call("QueryProduct", target=key, reveal=True, fresh=True, ProductKey=key)
-    return str((answer.get("Data") or {}).get("ProductSecret") or "")
+    """Return the ProductSecret. The audit trail records this; it requires the level "secret"."""
+    response = gateway.call("QueryProduct", target=key, reveal=True, fresh=True, ProductKey=key)
+    return str((response.get("Data") or {}).get("ProductSecret") or "")
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
 def create_product(gateway: Gateway, params: Mapping[str, Any]) -> str:
-    """Make a product from CreateProduct's parameters (`ProductForm.params`) and return its key."""
-    answer = gateway.call("CreateProduct", target=str(params["ProductName"]), **params)
-    return str(answer.get("ProductKey") or (answer.get("Data") or {}).get("ProductKey") or "")
+    """Create a product from the parameters of CreateProduct (`ProductForm.params`). Returns its ProductKey."""
+    response = gateway.call("CreateProduct", target=str(params["ProductName"]), **params)
+    return str(response.get("ProductKey") or (response.get("Data") or {}).get("ProductKey") or "")
 
 
 def update_product(
-    gateway: Gateway, key: str, params: Mapping[str, Any], *, found: ProductDetail | None = None
+    gateway: Gateway, key: str, params: Mapping[str, Any], *, current: ProductDetail | None = None
 ) -> None:
-    """Give a product another name and description (UpdateProduct changes nothing else).
+    """Change name and description of a product (UpdateProduct changes nothing else).
 
-    `found` is the product as it is now, for the audit trail; read where it is not given.
+    `current` is the product before the change, for the audit trail. Without it, the product is read first.
     """
-    now = (found or product_detail(gateway, key, fresh=True)).product
+    now = (current or get_product(gateway, key, fresh=True)).product
     before = {"ProductName": now.name, "Description": now.description}
     gateway.call("UpdateProduct", target=key, before=before, ProductKey=key, **params)
 
 
-def publish(gateway: Gateway, key: str) -> None:
-    """Publish: from then on the thing model cannot be edited."""
+def publish_product(gateway: Gateway, key: str) -> None:
+    """Publish a product. The thing model of a published product cannot be edited."""
     gateway.call("ReleaseProduct", target=key, ProductKey=key)
 
 
-def unpublish(gateway: Gateway, key: str) -> None:
-    """Take publishing back."""
+def unpublish_product(gateway: Gateway, key: str) -> None:
+    """Unpublish a product."""
     gateway.call("CancelReleaseProduct", target=key, ProductKey=key)
 
 
-def publish_many(
-    gateway: Gateway, keys: Sequence[str], *, take_back: bool = False
+def publish_products(
+    gateway: Gateway, keys: Sequence[str], *, unpublish: bool = False
 ) -> list[CloudError | None]:
-    """Publish several products, or take that back; an error in the place of each that failed."""
-    name = "CancelReleaseProduct" if take_back else "ReleaseProduct"
-    answers = gateway.call_each(name, [{"ProductKey": key} for key in keys])
-    return [answer if isinstance(answer, CloudError) else None for answer in answers]
+    """Publish or unpublish several products. Returns one entry per product: None, or the error."""
+    name = "CancelReleaseProduct" if unpublish else "ReleaseProduct"
+    responses = gateway.call_each(name, [{"ProductKey": key} for key in keys])
+    return [response if isinstance(response, CloudError) else None for response in responses]
 
 
 def delete_product(gateway: Gateway, key: str) -> None:
-    """Delete a product for good; the platform refuses while it has devices or is published."""
+    """Permanently delete a product. The platform refuses while it has devices or is published."""
     gateway.call("DeleteProduct", target=key, ProductKey=key)
 
 
 def set_tag(gateway: Gateway, key: str, tag: Tag) -> bool:
-    """Add a tag, or give the one of that key another value. True when it was added.
+    """Add a tag, or change its value if the key exists. Returns whether it was added.
 
-    The platform has an operation for each; which one it is, is looked up just before.
+    The platform has one operation for each case, so the tags are read first.
     """
-    before = [_sent(other) for other in list_tags(gateway, key, fresh=True) if other.key == tag.key]
+    before = [_tag_parameter(other) for other in list_tags(gateway, key, fresh=True) if other.key == tag.key]
     operation = "UpdateProductTags" if before else "CreateProductTags"
     gateway.call(
-        operation, target=key, before={"ProductTag": before}, ProductKey=key, ProductTag=[_sent(tag)]
+        operation, target=key, before={"ProductTag": before}, ProductKey=key, ProductTag=[_tag_parameter(tag)]
     )
     return not before
 
 
 def remove_tag(gateway: Gateway, key: str, tag_key: str) -> None:
-    """Take a tag off a product."""
-    before = [_sent(tag) for tag in list_tags(gateway, key, fresh=True) if tag.key == tag_key]
+    """Remove a tag from a product."""
+    before = [_tag_parameter(tag) for tag in list_tags(gateway, key, fresh=True) if tag.key == tag_key]
     gateway.call(
         "DeleteProductTags",
         target=key,
@@ -367,11 +377,11 @@ def remove_tag(gateway: Gateway, key: str, tag_key: str) -> None:
     )
 
 
-def _sent(tag: Tag) -> dict[str, str]:
+def _tag_parameter(tag: Tag) -> dict[str, str]:
     return {"TagKey": tag.key, "TagValue": tag.value}
 
 
-# -- the platform's answers --------------------------------------------------------------------------------------------
+# -- requests and responses --------------------------------------------------------------------------------------------
 
 
 _ORDERS: Mapping[Sort, Callable[[Product], Any]] = {
@@ -381,15 +391,15 @@ _ORDERS: Mapping[Sort, Callable[[Product], Any]] = {
 }
 
 
-def _asked(wanted: ProductFilter) -> dict[str, Any]:
-    """The part of the filter that the platform itself knows."""
-    if wanted.thing_model is None:
+def _platform_filter(product_filter: ProductFilter) -> dict[str, Any]:
+    """Return the part of the filter that the platform supports, as parameters."""
+    if product_filter.thing_model is None:
         return {}
-    return {"AliyunCommodityCode": "iothub_senior" if wanted.thing_model else "iothub"}
+    return {"AliyunCommodityCode": "iothub_senior" if product_filter.thing_model else "iothub"}
 
 
-def _products(answer: Mapping[str, Any]) -> list[Product]:
-    listed = ((answer.get("Data") or {}).get("List") or {}).get("ProductInfo") or []
+def _products(response: Mapping[str, Any]) -> list[Product]:
+    listed = ((response.get("Data") or {}).get("List") or {}).get("ProductInfo") or []
     return [_product(item) for item in listed]
 
 
@@ -398,17 +408,17 @@ def _product(item: Mapping[str, Any]) -> Product:
     return Product(
         key=name_in(item, "ProductKey"),
         name=str(item.get("ProductName") or ""),
-        gateway=_int(item.get("NodeType")) == 1,
-        data_format=None if data_format in (None, "") else _int(data_format),
+        gateway=_read_int(item.get("NodeType")) == 1,
+        data_format=None if data_format in (None, "") else _read_int(data_format),
         auth_type=str(item.get("AuthType") or ""),
         description=str(item.get("Description") or ""),
-        devices=_int(item.get("DeviceCount")),
-        created=_moment(item.get("GmtCreate")),
+        devices=_read_int(item.get("DeviceCount")),
+        created=_read_time(item.get("GmtCreate")),
     )
 
 
-def _detail(answer: Mapping[str, Any]) -> ProductDetail:
-    data = answer.get("Data") or {}
+def _detail(response: Mapping[str, Any]) -> ProductDetail:
+    data = response.get("Data") or {}
     return ProductDetail(
         product=_product(data),
         status=str(data.get("ProductStatus") or DEVELOPING),
@@ -424,26 +434,28 @@ def _detail(answer: Mapping[str, Any]) -> ProductDetail:
     )
 
 
-def _tags(answer: Mapping[str, Any]) -> list[Tag]:
-    listed = (answer.get("Data") or {}).get("ProductTag") or []
+def _tags(response: Mapping[str, Any]) -> list[Tag]:
+    listed = (response.get("Data") or {}).get("ProductTag") or []
     tags = [Tag(str(item.get("TagKey") or ""), str(item.get("TagValue") or "")) for item in listed]
     return sorted(tags, key=lambda tag: tag.key)
 
 
-def _counts(answer: Mapping[str, Any]) -> DeviceCounts:
-    data = answer.get("Data") or {}
+def _counts(response: Mapping[str, Any]) -> DeviceCounts:
+    data = response.get("Data") or {}
     return DeviceCounts(
-        _int(data.get("deviceCount")), _int(data.get("activeCount")), _int(data.get("onlineCount"))
+        _read_int(data.get("deviceCount")),
+        _read_int(data.get("activeCount")),
+        _read_int(data.get("onlineCount")),
     )
 
 
-def _int(value: object) -> int:
+def _read_int(value: object) -> int:
     try:
         return int(str(value))
     except ValueError:
         return 0
 
 
-def _moment(value: object) -> datetime | None:
-    """An aware moment from milliseconds since 1970, as a number or as text."""
-    return instant(_int(value) or None)
+def _read_time(value: object) -> datetime | None:
+    """Return an aware time from milliseconds since 1970, as a number or as text."""
+    return instant(_read_int(value) or None)

@@ -1,4 +1,4 @@
-"""Pages of one product: its tabs, its tags, and what can be done to it."""
+"""The pages of one product: tabs, tags, and changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from console.ui.links import curl
 from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 from console.ui.tables import Empty
 
-# -- its tabs -------------------------------------------------------------------------------------------------------
+# -- tabs ---------------------------------------------------------------------------------------------------------------
 
 
 def _render(
@@ -37,14 +37,16 @@ def _render(
     status: int = 200,
     **context: Any,
 ) -> HttpResponse:
-    """A page of a product: its heading, what can be done, its tabs."""
+    """Render a page of a product with heading, actions and tabs."""
     key = detail.product.key
-    named = [
+    tab_definitions = [
         ("overview", _("Overview"), "products:detail", None),
         ("devices", _("Devices"), "products:devices", detail.product.devices),
         ("tags", _("Tags"), "products:tags", None),
     ]
-    tabs = [Tab(label, curl(request, url, key), name == tab, count) for name, label, url, count in named]
+    tabs = [
+        Tab(label, curl(request, url, key), name == tab, count) for name, label, url, count in tab_definitions
+    ]
     may = {
         name: request.gateway.allows(name)
         for name in ("UpdateProduct", "ReleaseProduct", "CancelReleaseProduct")
@@ -62,51 +64,55 @@ def _render(
 
 @require_GET
 def detail(request: CloudRequest, key: str) -> HttpResponse:
-    """What a product is, how many devices it has, its tags."""
-    overview = api.overview(request.gateway, key)
+    """Show the overview: details, device counts and tags."""
+    overview = api.get_overview(request.gateway, key)
     counts, tags = overview.counts, overview.tags
     return _render(
         request,
         "products/overview.html",
         overview.detail,
         "overview",
-        facts=_facts(overview.detail),
+        facts=_build_details(overview.detail),
         counts=None if isinstance(counts, CloudError) else counts,
-        tag_facts=None if isinstance(tags, CloudError) else [DetailItem(tag.key, tag.value) for tag in tags],
-        missing=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
-        reveals=request.gateway.reveals("QueryProduct"),
+        tag_items=None if isinstance(tags, CloudError) else [DetailItem(tag.key, tag.value) for tag in tags],
+        read_error=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
+        may_reveal=request.gateway.reveals("QueryProduct"),
     )
 
 
-def _facts(detail: api.ProductDetail) -> list[DetailItem]:
+def _build_details(detail: api.ProductDetail) -> list[DetailItem]:
     product = detail.product
-    nodes, auth, formats = dict(forms.NODE_TYPES), dict(forms.AUTH_TYPES), dict(forms.DATA_FORMATS)
-    facts = [
-        DetailItem(_("Product key"), product.key, kind="code", copy=True),
-        DetailItem(_("Node type"), nodes["1" if product.gateway else "0"]),
-        DetailItem(_("Authentication"), auth.get(product.auth_type, product.auth_type)),
+    node_types, auth_types, data_formats = (
+        dict(forms.NODE_TYPES),
+        dict(forms.AUTH_TYPES),
+        dict(forms.DATA_FORMATS),
+    )
+    items = [
+        DetailItem(_("ProductKey"), product.key, kind="code", copy=True),
+        DetailItem(_("Node type"), node_types["1" if product.gateway else "0"]),
+        DetailItem(_("Authentication"), auth_types.get(product.auth_type, product.auth_type)),
         DetailItem(_("Thing model"), _("Yes") if detail.thing_model else _("No")),
     ]
     if detail.thing_model:
         category = detail.category_name or detail.category_key
-        facts += [DetailItem(_("Category"), category)] if category else []
-        facts += [
-            DetailItem(_("Data format"), formats.get(str(product.data_format), "")),
+        items += [DetailItem(_("Category"), category)] if category else []
+        items += [
+            DetailItem(_("Data format"), data_formats.get(str(product.data_format), "")),
             DetailItem(
                 _("Data validation"),
                 dict(forms.VALIDATE_TYPES).get(detail.validate_type, detail.validate_type),
             ),
         ]
     if detail.protocol:
-        facts.append(
+        items.append(
             DetailItem(_("Gateway protocol"), dict(forms.PROTOCOLS).get(detail.protocol, detail.protocol))
         )
     elif detail.net_type:
-        facts.append(
+        items.append(
             DetailItem(_("Network"), forms.NET_TYPES_BY_NUMBER.get(detail.net_type, detail.net_type))
         )
     return [
-        *facts,
+        *items,
         DetailItem(_("Created"), product.created, kind="when"),
         DetailItem(_("Description"), product.description),
     ]
@@ -114,22 +120,22 @@ def _facts(detail: api.ProductDetail) -> list[DetailItem]:
 
 @require_GET
 def devices(request: CloudRequest, key: str) -> HttpResponse:
-    """The product's devices: counts here, and the list of the device room, which loads itself."""
-    found, counts = api.product_with_counts(request.gateway, key)
-    return _render(request, "products/devices.html", found, "devices", counts=counts)
+    """Show the device counts of the product. The page loads the device list from the devices area."""
+    product, counts = api.get_product_with_counts(request.gateway, key)
+    return _render(request, "products/devices.html", product, "devices", counts=counts)
 
 
 @require_POST
 @never_cache
-def secret(request: CloudRequest, key: str) -> HttpResponse:
-    """The ProductSecret, on request, once: asked for by POST, recorded, kept nowhere."""
+def reveal_secret(request: CloudRequest, key: str) -> HttpResponse:
+    """Show the ProductSecret. It is requested by POST, recorded in the audit trail, and not stored."""
     return render(
         request, "products/secret.html", {"key": key, "secret": api.reveal_secret(request.gateway, key)}
     )
 
 
 def _dialog(request: CloudRequest, key: str, back: str, **context: Any) -> HttpResponse:
-    """A short form about a product, over the page it was opened from."""
+    """Render a form about a product as a dialog over the page that opened it."""
     context |= {
         "crumbs": [
             (_("Products"), curl(request, "products:list")),
@@ -140,23 +146,23 @@ def _dialog(request: CloudRequest, key: str, back: str, **context: Any) -> HttpR
     return render(request, "ui/form_page.html", context, status=422 if request.method == "POST" else 200)
 
 
-# -- changing it ------------------------------------------------------------------------------------------------
+# -- changes -------------------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
 def edit(request: CloudRequest, key: str) -> HttpResponse:
-    """Another name and description."""
+    """Change name and description."""
     request.gateway.require("UpdateProduct")
     error = None
     if request.method == "GET":
-        form = forms.ProductEditForm.of(api.product_detail(request.gateway, key, fresh=True))
+        form = forms.ProductEditForm.of(api.get_product(request.gateway, key, fresh=True))
     else:
         form = forms.ProductEditForm(request.POST, present={})
         try:
-            found = api.product_detail(request.gateway, key, fresh=True)
-            form = forms.ProductEditForm.of(found, request.POST)
+            current = api.get_product(request.gateway, key, fresh=True)
+            form = forms.ProductEditForm.of(current, request.POST)
             if form.is_valid():
-                api.update_product(request.gateway, key, form.params(), found=found)
+                api.update_product(request.gateway, key, form.params(), current=current)
                 messages.success(request, _("Changes saved."))
                 return redirect(curl(request, "products:detail", key))
         except CloudError as raised:
@@ -166,38 +172,38 @@ def edit(request: CloudRequest, key: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def publish(request: CloudRequest, key: str) -> HttpResponse:
-    """Publish the product."""
-    return _state(
+    """Publish the product, after a question."""
+    return _change_publication(
         request,
         key,
         "ReleaseProduct",
-        api.publish,
+        api.publish_product,
         title=_("Publish this product?"),
-        text=_("Its thing model cannot be edited while it is published. Publishing can be taken back."),
+        text=_("You cannot edit the thing model of a published product. You can unpublish it later."),
         submit=_("Publish"),
-        done=_("The product is published."),
+        done=_("Product published."),
     )
 
 
 @require_http_methods(["GET", "POST"])
 def unpublish(request: CloudRequest, key: str) -> HttpResponse:
-    """Take publishing back."""
-    return _state(
+    """Unpublish the product, after a question."""
+    return _change_publication(
         request,
         key,
         "CancelReleaseProduct",
-        api.unpublish,
+        api.unpublish_product,
         title=_("Unpublish this product?"),
-        text=_("Its thing model can be edited again. Its devices go on as before."),
+        text=_("You can edit the thing model again. The devices are not affected."),
         submit=_("Unpublish"),
-        done=_("The product is no longer published."),
+        done=_("Product unpublished."),
     )
 
 
-def _state(
+def _change_publication(
     request: CloudRequest, key: str, name: str, change: Callable[..., None], *, done: str, **words: str
 ) -> HttpResponse:
-    """A question on GET, the change on POST."""
+    """Show the question on GET, make the change on POST."""
     request.gateway.require(name)
     error = None
     if request.method == "POST":
@@ -213,64 +219,64 @@ def _state(
 
 @require_http_methods(["GET", "POST"])
 def delete(request: CloudRequest, key: str) -> HttpResponse:
-    """Delete the product for good, once its name is typed."""
+    """Permanently delete the product, after the user enters its name."""
     request.gateway.require("DeleteProduct")
     try:
-        found = api.product_detail(request.gateway, key, fresh=True)
+        detail = api.get_product(request.gateway, key, fresh=True)
     except NotFound:
-        messages.warning(request, _("That product no longer exists."))
+        messages.warning(request, _("The product no longer exists."))
         return redirect(curl(request, "products:list"))
     form = ConfirmForm(
-        found.product.name, request.POST if request.method == "POST" else None, label=_("Product name")
+        detail.product.name, request.POST if request.method == "POST" else None, label=_("Product name")
     )
     error = None
     if form.is_bound and form.is_valid():
         try:
             api.delete_product(request.gateway, key)
         except NotFound:
-            messages.warning(request, _("That product no longer exists."))
+            messages.warning(request, _("The product no longer exists."))
             return redirect(curl(request, "products:list"))
         except CloudError as raised:
             error = raised
         else:
-            messages.success(request, _("Product “%(name)s” is deleted.") % {"name": found.product.name})
+            messages.success(request, _("Product %(name)s deleted.") % {"name": detail.product.name})
             return redirect(curl(request, "products:list"))
     context = {
         "form": form,
         "error": error,
-        "detail": found,
-        "product": found.product,
-        "blocked": _reasons_against(found),
+        "detail": detail,
+        "product": detail.product,
+        "blockers": _find_deletion_blockers(detail),
         "may_unpublish": request.gateway.allows("CancelReleaseProduct"),
-        "consequences": consequences(key),
+        "consequences": list_deletion_effects(key),
         "needs_approval": needs_approval(request.gateway, "DeleteProduct", {"ProductKey": key}),
     }
     return render(request, "products/delete.html", context, status=422 if form.is_bound else 200)
 
 
-def consequences(key: str) -> list[str]:
-    """What goes with a product that is deleted."""
+def list_deletion_effects(key: str) -> list[str]:
+    """Return what else is deleted or stops working when the product is deleted."""
     return [
-        _("its key %(key)s: nothing that uses it works any longer") % {"key": key},
+        _("ProductKey %(key)s: everything that uses it stops working") % {"key": key},
         _("its thing model, topics and tags"),
-        _("its place in rules, subscriptions and update packages"),
+        _("its references in rules, subscriptions and update packages"),
     ]
 
 
-def _reasons_against(found: api.ProductDetail) -> list[str]:
-    """Why the platform would refuse to delete a product, and the way out of it."""
+def _find_deletion_blockers(detail: api.ProductDetail) -> list[str]:
+    """Return why the platform would refuse to delete the product, with what to do."""
     reasons = []
-    if found.product.devices:
+    if detail.product.devices:
         reasons.append(
             ngettext(
-                "It still has one device. Delete the device first.",
-                "It still has %(count)s devices. Delete them first.",
-                found.product.devices,
+                "The product has 1 device. Delete the device first.",
+                "The product has %(count)s devices. Delete them first.",
+                detail.product.devices,
             )
-            % {"count": number(found.product.devices)}
+            % {"count": number(detail.product.devices)}
         )
-    if found.published:
-        reasons.append(_("It is published. Unpublish it first."))
+    if detail.published:
+        reasons.append(_("The product is published. Unpublish it first."))
     return reasons
 
 
@@ -279,31 +285,31 @@ def _reasons_against(found: api.ProductDetail) -> list[str]:
 
 @require_GET
 def tags(request: CloudRequest, key: str) -> HttpResponse:
-    """The product's tags."""
-    found, listed = api.product_with_tags(request.gateway, key)
+    """Show the tags of the product."""
+    detail, tag_list = api.get_product_with_tags(request.gateway, key)
     may_tag = request.gateway.allows("CreateProductTags")
     empty = Empty(
         title=gettext_lazy("No tags"),
-        text=gettext_lazy("Tags are keys with values, to sort products by."),
+        text=gettext_lazy("Use tags, pairs of key and value, to organize products."),
         icon="tags",
     )
-    table = (EDITABLE_TAGS if may_tag else TAGS).bind(request, listed, empty=empty)
-    full = len(listed) >= api.MAX_TAGS
+    table = (EDITABLE_TAGS if may_tag else TAGS).bind(request, tag_list, empty=empty)
+    is_full = len(tag_list) >= api.MAX_TAGS
     return _render(
         request,
         "products/tags.html",
-        found,
+        detail,
         "tags",
         table=table,
         may_tag=may_tag,
-        full=full,
+        is_full=is_full,
         limit=api.MAX_TAGS,
     )
 
 
 @require_http_methods(["GET", "POST"])
 def set_tag(request: CloudRequest, key: str) -> HttpResponse:
-    """Add a tag, or with `?key=` give one another value."""
+    """Add a tag, or with `?key=` change the value of a tag."""
     request.gateway.require("CreateProductTags")
     error = None
     if request.method == "GET":
@@ -314,19 +320,19 @@ def set_tag(request: CloudRequest, key: str) -> HttpResponse:
         form = forms.TagForm(request.POST)
         if form.is_valid():
             try:
-                added = api.set_tag(request.gateway, key, form.tag())
+                is_new = api.set_tag(request.gateway, key, form.build_tag())
             except CloudError as raised:
                 error = cloud_errors_to_form(form, raised, form.PARAMETERS)
             else:
-                messages.success(request, _("Tag added.") if added else _("Tag changed."))
+                messages.success(request, _("Tag added.") if is_new else _("Tag saved."))
                 return redirect(curl(request, "products:tags", key))
-    title = _("Change tag") if request.GET.get("key") else _("Add tag")
+    title = _("Edit tag") if request.GET.get("key") else _("Add tag")
     return _dialog(request, key, "products:tags", form=form, error=error, title=title)
 
 
 @require_http_methods(["GET", "POST"])
 def remove_tag(request: CloudRequest, key: str) -> HttpResponse:
-    """Take the tag of `?key=` off the product."""
+    """Remove the tag `?key=` from the product."""
     request.gateway.require("DeleteProductTags")
     tag_key = request.GET.get("key", "")
     error = None
@@ -334,12 +340,12 @@ def remove_tag(request: CloudRequest, key: str) -> HttpResponse:
         try:
             api.remove_tag(request.gateway, key, tag_key)
         except NotFound:
-            messages.warning(request, _("That tag is gone already."))
+            messages.warning(request, _("The tag no longer exists."))
             return redirect(curl(request, "products:tags", key))
         except CloudError as raised:
             error = raised
         else:
             messages.success(request, _("Tag removed."))
             return redirect(curl(request, "products:tags", key))
-    title = _("Remove the tag %(key)s?") % {"key": tag_key}
+    title = _("Remove tag %(key)s?") % {"key": tag_key}
     return _dialog(request, key, "products:tags", error=error, title=title, submit=_("Remove"), danger=True)

@@ -1,4 +1,4 @@
-"""The list of products, declared once for the page and the export."""
+"""The tables of products and their tags, for pages and exports."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from console.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
 from console.ui.links import curl
 from console.ui.tables import BulkAction, Column, Table
 
-_AUTH = dict(AUTH_TYPES)
-_FORMATS = dict(DATA_FORMATS) | {"1": _("Alink JSON"), "0": _("Custom")}
-_NODES = dict(NODE_TYPES)
+_AUTH_TYPE_LABELS = dict(AUTH_TYPES)
+_DATA_FORMAT_LABELS = dict(DATA_FORMATS) | {"1": _("Alink JSON"), "0": _("Custom")}
+_NODE_TYPE_LABELS = dict(NODE_TYPES)
 
 PRODUCTS: Table[Product] = Table(
     id="products",
@@ -26,19 +26,21 @@ PRODUCTS: Table[Product] = Table(
             sort=True,
             link=lambda request, product: curl(request, "products:detail", product.key),
         ),
-        Column("key", _("Product key"), kind="code", copy=True),
-        Column("node", _("Node type"), value=lambda product: _NODES["1" if product.gateway else "0"]),
+        Column("key", _("ProductKey"), kind="code", copy=True),
+        Column(
+            "node", _("Node type"), value=lambda product: _NODE_TYPE_LABELS["1" if product.gateway else "0"]
+        ),
         Column("devices", _("Devices"), kind="number", sort=True),
         Column(
             "data_format",
             _("Data format"),
-            value=lambda product: _FORMATS.get(str(product.data_format), ""),
+            value=lambda product: _DATA_FORMAT_LABELS.get(str(product.data_format), ""),
             narrow=False,
         ),
         Column(
             "auth_type",
             _("Authentication"),
-            value=lambda product: _AUTH.get(product.auth_type, product.auth_type),
+            value=lambda product: _AUTH_TYPE_LABELS.get(product.auth_type, product.auth_type),
             hidden=True,
         ),
         Column("description", _("Description"), hidden=True),

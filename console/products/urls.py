@@ -6,8 +6,8 @@ app_name = "products"
 urlpatterns = [
     path("", views.product_list, name="list"),
     path("new/", views.create, name="create"),
-    path("publish/", views.publish_many, name="publish-many"),
-    path("unpublish/", views.unpublish_many, name="unpublish-many"),
+    path("publish/", views.publish_products, name="publish-many"),
+    path("unpublish/", views.unpublish_products, name="unpublish-many"),
     path("<str:key>/", product.detail, name="detail"),
     path("<str:key>/devices/", product.devices, name="devices"),
     path("<str:key>/tags/", product.tags, name="tags"),
@@ -17,5 +17,5 @@ urlpatterns = [
     path("<str:key>/publish/", product.publish, name="publish"),
     path("<str:key>/unpublish/", product.unpublish, name="unpublish"),
     path("<str:key>/delete/", product.delete, name="delete"),
-    path("<str:key>/secret/", product.secret, name="secret"),
+    path("<str:key>/secret/", product.reveal_secret, name="secret"),
 ]

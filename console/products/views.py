@@ -1,4 +1,4 @@
-"""Pages of many products: the list, its export, making one, what is done to several."""
+"""The pages of all products: list, export, creation, and actions on several products."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from console.ui.links import curl
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty, Selection
 
-MANY = 50
-"""Products that one bulk action takes."""
+MAX_SELECTED = 50
+"""Maximum number of products in one bulk action."""
 
 
 # -- the list ----------------------------------------------------------------------------------------------------------
@@ -29,46 +29,52 @@ MANY = 50
 
 @require_GET
 def product_list(request: CloudRequest) -> HttpResponseBase:
-    """All products: searched, filtered and sorted here, since the platform only pages."""
+    """Show all products. The console searches, filters and sorts them, because the platform cannot."""
     filters = forms.ProductFilters(request)
-    wanted = filters.wanted()
+    product_filter = filters.build_filter()
     if request.GET.get("format") == "csv":
-        return PRODUCTS.csv_response(api.every_product(request.gateway, wanted), "products.csv")
+        return PRODUCTS.csv_response(api.iterate_products(request.gateway, product_filter), "products.csv")
     page, size = page_number(request), page_size(request)
     sort = PRODUCTS.sort(request)
-    found, error = api.ProductPage([], 0, 0, 0), None
+    product_page, error = api.ProductPage([], 0, 0, 0), None
     try:
-        found = api.list_products(request.gateway, wanted, sort=sort, page=page, size=size)
+        product_page = api.list_products(request.gateway, product_filter, sort=sort, page=page, size=size)
     except CloudError as raised:
         error = raised
     may_create = request.gateway.allows("CreateProduct")
     empty = Empty(
         title=gettext_lazy("No products yet"),
-        text=gettext_lazy(
-            "A product is a kind of device: what it is called, how it connects, what data it has."
-        ),
+        text=gettext_lazy("A product defines a type of device: its name, connection and data."),
         icon="packages",
         url=curl(request, "products:create") if may_create else "",
-        action=gettext_lazy("Create a product"),
+        action=gettext_lazy("Create product"),
     )
-    table = PRODUCTS.bind(request, found.products, page=Page(page, size, found.total), empty=empty)
-    context = {"table": table, "filters": filters, "found": found, "error": error, "may_create": may_create}
+    table = PRODUCTS.bind(
+        request, product_page.products, page=Page(page, size, product_page.total), empty=empty
+    )
+    context = {
+        "table": table,
+        "filters": filters,
+        "product_page": product_page,
+        "error": error,
+        "may_create": may_create,
+    }
     status = 200 if error is None or request.htmx else status_of(error)
     return render(
         request, "products/_list.html" if request.htmx else "products/list.html", context, status=status
     )
 
 
-# -- a new one --------------------------------------------------------------------------------------------------------
+# -- creation -----------------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
 def create(request: CloudRequest) -> HttpResponse:
-    """A new product. `?shape=1` answers the form as it is with what is chosen so far."""
+    """Create a product. `?refresh=1` returns the form with the fields that apply to the values so far."""
     request.gateway.require("CreateProduct")
     error = None
     if request.method == "GET":
-        form = forms.ProductForm(draft=request.GET if "shape" in request.GET else None)
+        form = forms.ProductForm(draft=request.GET if "refresh" in request.GET else None)
         return render(request, "products/create.html", {"form": form})
     form = forms.ProductForm(request.POST)
     if form.is_valid():
@@ -78,7 +84,7 @@ def create(request: CloudRequest) -> HttpResponse:
             error = cloud_errors_to_form(form, raised)
         else:
             messages.success(
-                request, _("Product “%(name)s” is created.") % {"name": form.cleaned_data["product_name"]}
+                request, _("Product %(name)s created.") % {"name": form.cleaned_data["product_name"]}
             )
             return redirect(curl(request, "products:detail", key))
     return render(request, "products/create.html", {"form": form, "error": error}, status=422)
@@ -88,39 +94,39 @@ def create(request: CloudRequest) -> HttpResponse:
 
 
 @require_POST
-def publish_many(request: CloudRequest) -> HttpResponse:
-    """Publish the ticked products."""
-    return _many(request, "ReleaseProduct", take_back=False)
+def publish_products(request: CloudRequest) -> HttpResponse:
+    """Publish the selected products."""
+    return _publish_selected(request, "ReleaseProduct", unpublish=False)
 
 
 @require_POST
-def unpublish_many(request: CloudRequest) -> HttpResponse:
-    """Take publishing of the ticked products back."""
-    return _many(request, "CancelReleaseProduct", take_back=True)
+def unpublish_products(request: CloudRequest) -> HttpResponse:
+    """Unpublish the selected products."""
+    return _publish_selected(request, "CancelReleaseProduct", unpublish=True)
 
 
-def _many(request: CloudRequest, name: str, *, take_back: bool) -> HttpResponse:
-    """First the question, then, with `confirmed`, the change of each, and what became of it."""
+def _publish_selected(request: CloudRequest, name: str, *, unpublish: bool) -> HttpResponse:
+    """Show the question, or with `confirmed` make the change and show the result for each product."""
     request.gateway.require(name)
     selection = Selection.of(request)
     keys = selection.keys
     context: dict[str, Any] = {
-        "title": _("Unpublish products") if take_back else _("Publish products"),
-        "submit": _("Unpublish") if take_back else _("Publish"),
-        "url": curl(request, "products:unpublish-many" if take_back else "products:publish-many"),
+        "title": _("Unpublish products") if unpublish else _("Publish products"),
+        "submit": _("Unpublish") if unpublish else _("Publish"),
+        "url": curl(request, "products:unpublish-many" if unpublish else "products:publish-many"),
         "keys": keys,
     }
-    if selection.all_matching or not 0 < len(keys) <= MANY:
-        context["refused"] = _("Tick 1 to %(most)d products on the page.") % {"most": MANY}
-        return render(request, "products/many.html", context, status=422)
+    if selection.all_matching or not 0 < len(keys) <= MAX_SELECTED:
+        context["refusal"] = _("Select 1 to %(limit)d products on one page.") % {"limit": MAX_SELECTED}
+        return render(request, "products/publish_many.html", context, status=422)
     if request.POST.get("confirmed") != "1":
         context["text"] = ngettext(
-            "One product is selected.", "%(count)d products are selected.", len(keys)
+            "%(count)d product selected.", "%(count)d products selected.", len(keys)
         ) % {"count": len(keys)}
-        return render(request, "products/many.html", context)
-    errors = api.publish_many(request.gateway, keys, take_back=take_back)
+        return render(request, "products/publish_many.html", context)
+    errors = api.publish_products(request.gateway, keys, unpublish=unpublish)
     context |= {
-        "outcomes": list(zip(keys, errors, strict=True)),
-        "failed": sum(error is not None for error in errors),
+        "results": list(zip(keys, errors, strict=True)),
+        "failed_count": sum(error is not None for error in errors),
     }
-    return render(request, "products/many.html", context)
+    return render(request, "products/publish_many.html", context)

@@ -49,7 +49,7 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
         _("Updates"),
         (
             NavigationEntry("ota:packages", _("Packages"), "package", "ota"),
-            NavigationEntry("ota:jobs", _("Batches"), "cloud-upload", "ota"),
+            NavigationEntry("ota:batches", _("Batches"), "cloud-upload", "ota"),
             NavigationEntry("ota:modules", _("Modules"), "puzzle", "ota"),
         ),
     ),

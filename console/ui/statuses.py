@@ -52,14 +52,14 @@ STATUSES: dict[str, dict[str, Status]] = {
         "3": Status(_("Verification failed"), "bad", "circle-x"),
     },
     # JobStatus of QueryOTAJob.
-    "ota_job": {
+    "batch": {
         "PLANNED": Status(_("Planned"), "wait", "calendar-time"),
         "IN_PROGRESS": _RUNNING,
         "COMPLETED": Status(_("Completed"), "good", "circle-check"),
         "CANCELED": _CANCELED,
     },
     # TaskStatus of ListOTATaskByJob.
-    "ota_task": {
+    "batch_task": {
         "CONFIRM": Status(_("Waiting for confirmation"), "warn", "hand-stop"),
         "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
         "NOTIFIED": Status(_("Notified"), "busy", "bell"),

@@ -1,7 +1,7 @@
-// Once the browser has sent the file, the console passes it on to the platform's store: say so, the wait is long for a large one.
+// After the browser has sent the file, the console transfers it to the platform's store. This can take long: say so.
 document.addEventListener("htmx:xhr:progress", (event) => {
   const upload = event.target.querySelector?.("[data-upload]");
   if (!upload || !event.detail.lengthComputable || event.detail.loaded < event.detail.total) return;
   upload.querySelector("progress").removeAttribute("value");
-  upload.querySelector("[data-upload-text]").textContent = upload.dataset.passing;
+  upload.querySelector("[data-upload-text]").textContent = upload.dataset.transferText;
 });

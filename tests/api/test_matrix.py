@@ -160,7 +160,7 @@ def named(populated: PopulatedTeam) -> dict[str, Any]:
         "name": things["devices"]["name"],
         "group_id": things["groups"]["group_id"],
         "package_id": things["ota"]["package_id"],
-        "batch_id": things["ota"]["job_id"],
+        "batch_id": things["ota"]["batch_id"],
         "job_id": things["jobs"]["job"],
         "tag": "site",
     }

@@ -255,7 +255,7 @@ def package(fleet, org) -> ota_api.Package:
 def request_batch(org, package, aim: ota_api.Aim) -> ApprovalRequest:
     gateway = org.gateway("release-engineer")
     with pytest.raises(ApprovalNeeded) as raised:
-        ota_api.create_static_job(gateway, package, aim, ota_api.Strategy(rate=100))
+        ota_api.create_static_batch(gateway, package, aim, ota_api.Strategy(rate=100))
     return actions.request_approval(actions.prepare_request(raised.value), gateway, REASON)
 
 
@@ -266,7 +266,7 @@ def test_an_approved_batch_is_created_and_monitored(org, set_rules, package, dra
     drain(job)
     made = request.outcomes.get().batch_id
     assert ota_api.get_job(org.gateway(), made).rate == 100
-    watch = Job.objects.get(kind="ota.watch")
+    watch = Job.objects.get(kind="ota.monitor")
     assert (watch.subject, watch.started_by) == (made, org.members["release-engineer"])
 
 

@@ -59,7 +59,7 @@ def test_the_overview_shows_details_and_no_secret(lamp, product, org, sign_in):
 def test_a_device_shows_its_versions_and_running_updates(fleet, org, sign_in):
     from console.products import api as products_api
 
-    key = max(products_api.choices(org.gateway()), key=lambda product: product.devices).key
+    key = max(products_api.list_newest_products(org.gateway()), key=lambda product: product.devices).key
     device = api.list_devices(org.gateway(), api.DeviceFilter(key, status="ONLINE")).devices[0]
     text = page_text(sign_in("viewer").get(org.url(f"devices/{key}/{device.name}/updates/")))
     assert "default" in text

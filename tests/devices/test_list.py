@@ -188,7 +188,7 @@ def test_every_list_takes_at_most_four_calls(fleet, org, sign_in, calls):
 
     from console.products import api as products_api
 
-    key = max(products_api.choices(org.gateway()), key=lambda product: product.devices).key
+    key = max(products_api.list_newest_products(org.gateway()), key=lambda product: product.devices).key
     for query in ["", f"?product={key}", f"?product={key}&status=ONLINE", f"?product={key}&q=DDS",
                   f"?product={key}&q=nothing-at-all", "?q=DDS720", "?status=OFFLINE", f"?product={key}&page=9999"]:  # fmt: skip
         cache.clear()

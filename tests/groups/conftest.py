@@ -1,4 +1,4 @@
-"""A small tree of groups and the devices to put into it."""
+"""Fixtures for groups: a tree of groups, a product with devices, and the API calls made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from console.groups import api
 
 @pytest.fixture
 def tree(emulator, org):
-    """Three levels: {"top", "middle", "leaf"} by id."""
+    """The IDs of three nested groups: {"top": …, "middle": …, "leaf": …}."""
     gateway = org.gateway()
     top = api.create_group(gateway, name="Region_North", description="All sites of the north")
     middle = api.create_group(gateway, name="Site_Harbour", parent=top.id)
@@ -20,7 +20,7 @@ def tree(emulator, org):
 
 @pytest.fixture
 def product(emulator, org):
-    """A product of five lamps, lamp-1 to lamp-5: its key."""
+    """The key of a product with five devices, lamp-1 to lamp-5."""
     gateway = org.gateway()
     key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
     for number in range(1, 6):
@@ -30,13 +30,13 @@ def product(emulator, org):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Every upstream call made."""
-    made: list[str] = []
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
     send = Gateway._send
 
-    def counted(self, described, params):
-        made.append(described.name)
+    def record(self, described, params):
+        operations.append(described.name)
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", counted)
-    return made
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations

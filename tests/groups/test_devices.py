@@ -1,4 +1,4 @@
-"""Devices of a group: adding them by name, finding them to tick, taking them out."""
+"""Devices of a group: adding by name, search, removal."""
 
 from __future__ import annotations
 
@@ -7,139 +7,139 @@ import pytest
 from console.groups import api
 
 
-def members(org, group):
+def list_member_names(org, group):
     return {device.name for device in api.list_devices(org.gateway(), group).devices}
 
 
-def add(browser, org, group, product, names="", picked=()):
+def add_devices(browser, org, group, product, names="", selected=()):
     return browser.post(
         org.url(f"groups/{group}/devices/add/"),
-        {"product": product, "pasted": names, "picked": list(picked)},
+        {"product": product, "pasted": names, "device": list(selected)},
     )
 
 
-def test_devices_ticked_and_pasted_are_added_each_once(tree, product, org, sign_in):
-    answer = add(
+def test_selected_and_pasted_devices_are_each_added_once(tree, product, org, sign_in):
+    response = add_devices(
         sign_in("operator"), org, tree["leaf"], product, "lamp-2, lamp-3\nlamp-3", ["lamp-1", "lamp-2"]
     )
-    assert answer.status_code == 200
-    assert members(org, tree["leaf"]) == {"lamp-1", "lamp-2", "lamp-3"}
-    assert answer.context["result"].outcomes == (
+    assert response.status_code == 200
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1", "lamp-2", "lamp-3"}
+    assert response.context["result"].outcomes == (
         ("lamp-1", "added"),
         ("lamp-2", "added"),
         ("lamp-3", "added"),
     )
 
 
-def test_names_that_the_product_has_not_are_told_and_the_others_added(tree, product, org, sign_in):
-    answer = add(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-77")
-    assert dict(answer.context["result"].outcomes) == {"lamp-1": "added", "lamp-77": "unknown"}
-    assert members(org, tree["leaf"]) == {"lamp-1"}
+def test_unknown_names_are_reported_and_the_other_devices_added(tree, product, org, sign_in):
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-77")
+    assert dict(response.context["result"].outcomes) == {"lamp-1": "added", "lamp-77": "unknown"}
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1"}
 
 
-def test_adding_twice_says_that_they_are_there_already(tree, product, org, sign_in):
+def test_adding_twice_reports_the_devices_as_already_in_the_group(tree, product, org, sign_in):
     for expected in ("added", "already"):
-        answer = add(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
-        assert set(dict(answer.context["result"].outcomes).values()) == {expected}
+        response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
+        assert set(dict(response.context["result"].outcomes).values()) == {expected}
 
 
-def test_a_device_in_ten_groups_is_told(tree, product, org, sign_in):
+def test_a_device_in_ten_groups_is_reported(tree, product, org, sign_in):
     gateway = org.gateway()
     for number in range(10):
         group = api.create_group(gateway, name=f"Group_{number}")
         api.add_devices(gateway, group.id, product, ["lamp-1"])
-    answer = add(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
-    assert dict(answer.context["result"].outcomes) == {"lamp-1": "full"}
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    assert dict(response.context["result"].outcomes) == {"lamp-1": "full"}
 
 
-def test_where_the_counts_do_not_tell_which_was_which_the_page_says_so(tree, product, org, sign_in):
-    add(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
-    answer = add(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
-    assert answer.context["result"].mixed
-    assert "but not which" in answer.content.decode()
+def test_ambiguous_counts_are_explained_on_the_page(tree, product, org, sign_in):
+    add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
+    assert response.context["result"].is_ambiguous
+    assert "not their names" in response.content.decode()
 
 
-def test_two_hundred_names_go_in_at_most_four_calls_and_one_more_is_refused(
+def test_two_hundred_names_take_at_most_four_calls_and_one_more_name_is_refused(
     tree, product, org, sign_in, calls
 ):
     calls.clear()
     names = [f"lamp-{number}" for number in range(1, 201)]
-    assert add(sign_in("operator"), org, tree["leaf"], product, "\n".join(names)).status_code == 200
+    assert add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join(names)).status_code == 200
     assert len(calls) <= 4
-    answer = add(sign_in("operator"), org, tree["leaf"], product, "\n".join([*names, "lamp-201"]))
-    assert answer.status_code == 422
-    assert "201" in answer.context["form"].errors["pasted"][0]
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join([*names, "lamp-201"]))
+    assert response.status_code == 422
+    assert "201" in response.context["form"].errors["pasted"][0]
 
 
 @pytest.mark.parametrize("names", ["", "a b", "with/slash", "x" * 33])
-def test_names_that_no_device_can_have_are_told_before_sending(names, tree, product, org, sign_in, calls):
-    answer = add(sign_in("operator"), org, tree["leaf"], product, names)
-    assert answer.status_code == 422
-    assert answer.context["form"].errors["pasted"]
+def test_invalid_names_are_reported_before_anything_is_sent(names, tree, product, org, sign_in, calls):
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, names)
+    assert response.status_code == 422
+    assert response.context["form"].errors["pasted"]
     assert "BatchAddDeviceGroupRelations" not in calls
 
 
-def test_a_failure_of_the_cloud_keeps_names_and_product(tree, product, emulator, org, sign_in):
+def test_a_cloud_error_keeps_names_and_product(tree, product, emulator, org, sign_in):
     emulator.faults.add("BatchAddDeviceGroupRelations", kind="error", times=99)
-    answer = add(sign_in("operator"), org, tree["leaf"], product, "lamp-1", ["lamp-2"])
-    text = answer.content.decode()
-    assert answer.status_code == 422
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1", ["lamp-2"])
+    text = response.content.decode()
+    assert response.status_code == 422
     assert "lamp-1" in text
     assert 'value="lamp-2" checked' in text
     assert f'value="{product}" selected' in text
 
 
-def test_the_search_offers_devices_and_keeps_those_ticked(tree, product, org, sign_in):
-    asked = {
+def test_the_search_shows_devices_and_keeps_the_selected_ones(tree, product, org, sign_in):
+    data = {
         "product": product,
         "q": "lamp-4",
-        "picked": ["lamp-1", *(f"lamp-{n:027}" for n in range(100, 290))],
+        "device": ["lamp-1", *(f"lamp-{n:027}" for n in range(100, 290))],
     }
-    answer = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), asked)
-    text = answer.content.decode()
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
+    text = response.content.decode()
     assert 'value="lamp-1" checked' in text
     assert 'value="lamp-4"' in text
     assert "lamp-5" not in text
 
 
-def test_a_search_for_what_no_device_can_be_called_says_so(tree, product, org, sign_in):
-    asked = {"product": product, "q": '"x'}
-    answer = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), asked)
-    assert answer.status_code == 200
+def test_a_search_for_an_invalid_device_name_is_not_an_error(tree, product, org, sign_in):
+    data = {"product": product, "q": '"x'}
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
+    assert response.status_code == 200
 
 
-def test_ticked_devices_are_taken_out_after_asking(tree, product, org, sign_in):
+def test_selected_devices_are_removed_after_a_question(tree, product, org, sign_in):
     browser, leaf = sign_in("operator"), tree["leaf"]
-    add(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
-    ticked = [f"{product}/lamp-1", f"{product}/lamp-2"]
-    asked = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": ticked})
-    assert "Take 2 devices out" in asked.content.decode()
-    assert len(members(org, leaf)) == 3
-    done = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": ticked, "confirmed": "1"})
-    assert done.status_code == 302
-    assert members(org, leaf) == {"lamp-3"}
+    add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
+    keys = [f"{product}/lamp-1", f"{product}/lamp-2"]
+    question = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": keys})
+    assert "Remove 2 devices from the group?" in question.content.decode()
+    assert len(list_member_names(org, leaf)) == 3
+    result = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": keys, "confirmed": "1"})
+    assert result.status_code == 302
+    assert list_member_names(org, leaf) == {"lamp-3"}
 
 
-def test_taking_out_twice_is_no_error(tree, product, org, sign_in):
+def test_removing_devices_twice_is_not_an_error(tree, product, org, sign_in):
     browser, leaf = sign_in("operator"), tree["leaf"]
-    add(browser, org, leaf, product, "lamp-1")
+    add_devices(browser, org, leaf, product, "lamp-1")
     for _ in range(2):
-        sent = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
-        assert browser.post(org.url(f"groups/{leaf}/devices/remove/"), sent).status_code == 302
-    assert members(org, leaf) == set()
+        data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
+        assert browser.post(org.url(f"groups/{leaf}/devices/remove/"), data).status_code == 302
+    assert list_member_names(org, leaf) == set()
 
 
-def test_all_matching_means_the_whole_group_up_to_what_one_call_takes(tree, product, org, sign_in):
+def test_all_matching_means_the_entire_group_up_to_the_limit_of_one_call(tree, product, org, sign_in):
     browser, leaf = sign_in("operator"), tree["leaf"]
-    add(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
-    answer = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": [], "all_matching": "1"})
-    assert sorted(answer.context["keys"]) == [f"{product}/lamp-{number}" for number in (1, 2, 3)]
+    add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
+    response = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": [], "all_matching": "1"})
+    assert sorted(response.context["keys"]) == [f"{product}/lamp-{number}" for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("role", ["viewer", "release-engineer"])
-def test_who_may_only_read_groups_changes_no_membership(role, tree, product, org, sign_in):
-    add(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
-    assert add(sign_in(role), org, tree["leaf"], product, "lamp-2").status_code == 403
-    sent = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
-    assert sign_in(role).post(org.url(f"groups/{tree['leaf']}/devices/remove/"), sent).status_code == 403
-    assert members(org, tree["leaf"]) == {"lamp-1"}
+def test_a_role_that_may_only_read_groups_cannot_add_or_remove_devices(role, tree, product, org, sign_in):
+    add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    assert add_devices(sign_in(role), org, tree["leaf"], product, "lamp-2").status_code == 403
+    data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
+    assert sign_in(role).post(org.url(f"groups/{tree['leaf']}/devices/remove/"), data).status_code == 403
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1"}

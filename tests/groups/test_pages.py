@@ -1,4 +1,4 @@
-"""Every page of groups: what it shows, what it costs, who gets it."""
+"""Every page of groups: content, number of calls, access."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_no_page_costs_more_than_four_calls(tree, org, sign_in, calls):
+def test_no_page_takes_more_than_four_calls(tree, org, sign_in, calls):
     browser = sign_in("owner")
     for page in PAGES + FORMS:
         calls.clear()
         cache.clear()
-        answer = browser.get(org.url(f"groups/{page.format(**tree)}"))
-        assert answer.status_code == 200, page
+        response = browser.get(org.url(f"groups/{page.format(**tree)}"))
+        assert response.status_code == 200, page
         assert len(calls) <= 4, (page, calls)
 
 
 def test_a_viewer_reads_everything_and_is_offered_no_change(tree, org, sign_in):
     browser = sign_in("viewer")
     for page in PAGES:
-        answer = browser.get(org.url(f"groups/{page.format(**tree)}"))
-        assert answer.status_code == 200, page
+        response = browser.get(org.url(f"groups/{page.format(**tree)}"))
+        assert response.status_code == 200, page
         for address in (
             "/groups/new/",
             "/edit/",
@@ -46,10 +46,10 @@ def test_a_viewer_reads_everything_and_is_offered_no_change(tree, org, sign_in):
             "/tags/set/",
             "/devices/remove/",
         ):
-            assert address not in answer.content.decode(), (page, address)
+            assert address not in response.content.decode(), (page, address)
 
 
-def test_a_viewer_gets_no_form_and_cannot_forge_one(tree, org, sign_in, calls):
+def test_a_viewer_gets_no_form_and_cannot_submit_one(tree, org, sign_in, calls):
     browser = sign_in("viewer")
     before = len(calls)
     for page in FORMS:
@@ -71,17 +71,17 @@ def test_a_viewer_gets_no_form_and_cannot_forge_one(tree, org, sign_in, calls):
 def test_another_team_gets_404_everywhere(tree, org, sign_in):
     browser = sign_in("outsider")
     for page in PAGES + FORMS:
-        for ask in (browser.get, browser.post):
-            assert ask(org.url(f"groups/{page.format(**tree)}")).status_code == 404, page
+        for method in (browser.get, browser.post):
+            assert method(org.url(f"groups/{page.format(**tree)}")).status_code == 404, page
 
 
-def test_the_list_holds_the_topmost_groups_only(tree, org, sign_in):
+def test_the_list_shows_only_top_level_groups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url("groups/")).content.decode()
     assert "Region_North" in text
     assert "Site_Harbour" not in text
 
 
-def test_an_opened_node_brings_the_groups_in_it(tree, org, sign_in):
+def test_an_opened_node_loads_its_subgroups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url(f"groups/{tree['top']}/children/?level=2")).content.decode()
     assert "Site_Harbour" in text
     assert "<details" in text
@@ -90,53 +90,53 @@ def test_an_opened_node_brings_the_groups_in_it(tree, org, sign_in):
     assert "<details" not in deepest
 
 
-def test_a_node_without_groups_says_so(tree, org, sign_in):
+def test_a_node_without_subgroups_says_so(tree, org, sign_in):
     text = sign_in("viewer").get(org.url(f"groups/{tree['leaf']}/children/?level=3")).content.decode()
-    assert "No subgroups." in text
+    assert "No subgroups" in text
 
 
-def test_a_search_finds_groups_of_every_level_by_a_part_of_the_name(tree, org, sign_in):
+def test_a_search_finds_groups_on_every_level_by_part_of_the_name(tree, org, sign_in):
     text = sign_in("viewer").get(org.url("groups/?q=harb")).content.decode()
     assert "Site_Harbour" in text
     assert "Region_North" not in text
 
 
-def test_an_empty_list_says_what_groups_are_for_and_offers_one(emulator, org, sign_in):
+def test_an_empty_list_explains_groups_and_offers_to_create_one(emulator, org, sign_in):
     text = sign_in("operator").get(org.url("groups/")).content.decode()
     assert "No groups yet" in text
     assert "/groups/new/" in text
 
 
-def test_a_group_shows_where_it_lies(tree, org, sign_in):
+def test_a_group_shows_its_parent_groups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url(f"groups/{tree['leaf']}/")).content.decode()
     assert text.index("Region_North") < text.index("Site_Harbour") < text.index("<h1")
 
 
 def test_a_group_of_the_third_level_offers_no_subgroup(tree, org, sign_in):
-    assert "New subgroup" in sign_in("owner").get(org.url(f"groups/{tree['middle']}/")).content.decode()
-    assert "New subgroup" not in sign_in("owner").get(org.url(f"groups/{tree['leaf']}/")).content.decode()
+    assert "Create subgroup" in sign_in("owner").get(org.url(f"groups/{tree['middle']}/")).content.decode()
+    assert "Create subgroup" not in sign_in("owner").get(org.url(f"groups/{tree['leaf']}/")).content.decode()
 
 
-def test_a_group_that_is_not_there_is_404(tree, org, sign_in):
+def test_a_group_that_does_not_exist_is_404(tree, org, sign_in):
     assert sign_in("owner").get(org.url("groups/NoSuchGroup/")).status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["throttle", "error", "drop", "malformed"])
-def test_an_error_of_the_cloud_is_a_page_with_words(kind, tree, emulator, org, sign_in):
+def test_a_cloud_error_is_a_page_with_an_explanation(kind, tree, emulator, org, sign_in):
     browser = sign_in("viewer")
     for page in ("", "{top}/", "{top}/devices/", "{top}/tags/"):
         cache.clear()
         operation = "QueryDeviceGroupInfo" if page else "QueryDeviceGroupList"
         emulator.faults.add(operation, kind=kind, times=99, delay=0)
-        answer = browser.get(org.url(f"groups/{page.format(**tree)}"))
-        assert answer.status_code in (502, 503), page
-        assert operation in answer.content.decode()
+        response = browser.get(org.url(f"groups/{page.format(**tree)}"))
+        assert response.status_code in (502, 503), page
+        assert operation in response.content.decode()
         emulator.faults.clear()
 
 
-def test_who_is_limited_to_products_is_not_told_that_there_are_no_groups(tree, org, sign_in):
+def test_a_member_limited_to_products_is_not_told_that_no_groups_exist(tree, org, sign_in):
     kept = AccessScope(products=frozenset(["a1Some"])).to_json()
     org.team.memberships.filter(user=org.members["viewer"]).update(access_scope=kept)
     page = sign_in("viewer").get(org.url("groups/")).content.decode()
-    assert "No group is within your reach" in page
+    assert "No groups in your access scope" in page
     assert "No groups yet" not in page

@@ -165,10 +165,10 @@ def test_a_monitoring_job_canceled_during_a_step_ends_soon(org, fleet, wire):
     batch = next(
         found
         for package in api.list_packages(gateway, size=100).packages
-        for found in api.list_jobs(gateway, package.id, size=100).jobs
-        if found.running
+        for found in api.list_batches(gateway, package.id, size=100).batches
+        if found.is_running
     )
-    job = jobs.watch(gateway, batch.id, product_key="k1")
+    job = jobs.monitor_batch(gateway, batch.id, product_key="k1")
     Job.objects.update(started_at=timezone.now() - timedelta(days=1), state="running")
 
     def cancel_job() -> None:

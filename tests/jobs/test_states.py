@@ -16,7 +16,7 @@ from console.ui.statuses import STATUSES
         ("job", Job.State.values),
         ("row", Row.State.values),
         ("audit", AuditRecord.Outcome.values),
-        ("ota_task", TASKS),
+        ("batch_task", TASKS),
     ],
 )
 def test_every_state_has_a_status_label(kind, states):

@@ -25,7 +25,7 @@ def jobs(org: Any) -> dict[str, Job]:
     for name, kind, params in (
         ("mine", "devices.register", {"product_key": "mine", "product_name": "Mine"}),
         ("theirs", "devices.register", {"product_key": "theirs", "product_name": "Theirs_secret"}),
-        ("watch", "ota.watch", {"product_key": "mine", "ota_job": "1"}),
+        ("watch", "ota.monitor", {"product_key": "mine", "batch_id": "1"}),
         (
             "approved",
             "approvals.execute",

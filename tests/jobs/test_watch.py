@@ -15,8 +15,8 @@ def batch(org, fleet):
     """The ID of a running static batch."""
     gateway = org.gateway()
     for package in api.list_packages(gateway, size=100).packages:
-        for found in api.list_jobs(gateway, package.id, size=100).jobs:
-            if found.running and not found.dynamic and not found.verify:
+        for found in api.list_batches(gateway, package.id, size=100).batches:
+            if found.is_running and not found.is_dynamic and not found.is_verification:
                 return found.id
     raise AssertionError("the sample fleet has no running batch")
 
@@ -40,7 +40,7 @@ def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, bat
     job.refresh_from_db()
     assert job.is_finished
     assert job.params["status"] in {"COMPLETED", "CANCELED"}
-    history = jobs.history(org.connection, batch)
+    history = jobs.read_history(org.connection, batch)
     assert len(history) >= 2
     assert [sample.at for sample in history] == sorted(sample.at for sample in history)
     assert sum(history[-1].counts.values()) == job.total
@@ -56,10 +56,10 @@ def test_a_batch_can_be_monitored_again_after_its_job_ended(org, batch, drain):
     first = jobs.watch(org.gateway("owner"), batch, product_key="k1")
     actions.cancel(first, org.members["owner"])
     assert drain(first).state == Job.State.CANCELED
-    second = jobs.watch(org.gateway("owner"), batch, product_key="k1")
+    second = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     assert second != first
     drain(second, rounds=1)
-    assert len(jobs.history(org.connection, batch)) == 1
+    assert len(jobs.read_history(org.connection, batch)) == 1
 
 
 def test_the_polling_interval_grows_with_the_age_of_the_job(org, batch):
@@ -67,7 +67,7 @@ def test_the_polling_interval_grows_with_the_age_of_the_job(org, batch):
 
     from django.utils import timezone
 
-    job = jobs.watch(org.gateway("owner"), batch, product_key="k1")
+    job = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     chunk = job.chunks.get()
     waits = []
     for age in (0, 1, 10, 48):

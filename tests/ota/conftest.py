@@ -1,4 +1,4 @@
-"""A sample fleet as the pages of updates see it, and what its parts are called."""
+"""Fixtures for over-the-air updates: the IDs of a sample fleet, a product with devices, and the API calls made."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from console.ota import api
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Every upstream call made."""
-    made: list[str] = []
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
     send = Gateway._send
 
-    def counted(self, described, params):
-        made.append(described.name)
+    def record(self, described, params):
+        operations.append(described.name)
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", counted)
-    return made
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations
 
 
 @pytest.fixture
 def sample(fleet, org):
-    """Ids of the sample fleet: a package that is ready, one to be verified, a batch in every state, a dynamic one."""
+    """IDs in the sample fleet: a ready package, an unverified one, a batch with each status, a dynamic and a
+    verification batch."""
     gateway = org.gateway()
-    found: dict[str, str] = {}
+    ids: dict[str, str] = {}
     for package in api.list_packages(gateway, size=100).packages:
         if package.ready and not package.delta:
-            found.setdefault("package", package.id)
-            found.setdefault("product", package.product_key)
+            ids.setdefault("package", package.id)
+            ids.setdefault("product", package.product_key)
         if package.verifiable:
-            found.setdefault("unverified", package.id)
-        for job in api.list_jobs(gateway, package.id, size=100).jobs:
-            found.setdefault(
-                "dynamic" if job.dynamic else "verification" if job.verify else job.status, job.id
+            ids.setdefault("unverified", package.id)
+        for batch in api.list_batches(gateway, package.id, size=100).batches:
+            ids.setdefault(
+                "dynamic" if batch.is_dynamic else "verification" if batch.is_verification else batch.status,
+                batch.id,
             )
-    return found
+    return ids
 
 
 @pytest.fixture
 def product(emulator, org):
-    """An otherwise empty platform with one product of five devices: its key."""
+    """The key of a product with five devices, the only one on the platform."""
     gateway = org.gateway()
     key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
     for number in range(1, 6):
@@ -51,8 +53,8 @@ def product(emulator, org):
     return str(key)
 
 
-def exists(gateway, package_id):
-    """Whether the platform has the package."""
+def package_exists(gateway, package_id):
+    """Return whether the package exists."""
     try:
         api.get_package(gateway, package_id)
     except NotFound:

@@ -1,4 +1,4 @@
-"""Packages: bringing a file to the store and making one of it, deleting; modules."""
+"""Packages: upload and creation, deletion; modules."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from console.cloud import objects
 from console.connections.models import Submission
 from console.connections.submissions import submit_once
 from console.ota import api
-from tests.ota.conftest import exists
+from tests.ota.conftest import package_exists
 
 CONTENT = b"firmware " * 1000
 FILE = {"name": "lamp.bin", "content": CONTENT}
 
 
-def send(browser: Client, org, product_key: str, *, file=None, **fields):
+def submit(browser: Client, org, product_key: str, *, file=None, **fields):
     data = {
         "token": "one-token",
         "name": "lamp-2",
@@ -40,30 +40,30 @@ def send(browser: Client, org, product_key: str, *, file=None, **fields):
     return browser.post(org.url("ota/packages/new/"), {**data, **fields})
 
 
-def packages(org):
+def list_packages(org):
     return api.list_packages(org.gateway(), size=100).packages
 
 
 def test_a_file_becomes_a_package_with_its_size_and_checksum(product, org, sign_in):
-    answer = send(sign_in("release-engineer"), org, product)
-    assert answer.status_code == 302
-    (package,) = packages(org)
-    assert answer["Location"].endswith(f"/ota/packages/{package.id}/")
+    response = submit(sign_in("release-engineer"), org, product)
+    assert response.status_code == 302
+    (package,) = list_packages(org)
+    assert response["Location"].endswith(f"/ota/packages/{package.id}/")
     assert (package.name, package.version, package.product_key) == ("lamp-2", "2.0.0", product)
     assert package.size == len(CONTENT)
     assert package.sign == hashlib.md5(CONTENT).hexdigest()
     assert package.status == "-1"  # the box "verify" was not ticked
 
 
-def test_a_package_to_be_verified_is_not_ready(product, org, sign_in):
-    send(sign_in("release-engineer"), org, product, verify="on")
-    (package,) = packages(org)
+def test_a_package_that_requires_verification_is_not_ready(product, org, sign_in):
+    submit(sign_in("release-engineer"), org, product, verify="on")
+    (package,) = list_packages(org)
     assert package.verifiable
     assert not package.ready
 
 
 def test_the_upload_and_the_creation_are_in_the_audit_trail(product, org, sign_in):
-    send(sign_in("release-engineer"), org, product)
+    submit(sign_in("release-engineer"), org, product)
     records = AuditRecord.objects.filter(actor_label="release-engineer@acme.test").order_by("pk")
     assert [(record.operation, record.target, record.outcome) for record in records] == [
         ("GenerateOTAUploadURL", "lamp-2", "done"),
@@ -72,54 +72,54 @@ def test_the_upload_and_the_creation_are_in_the_audit_trail(product, org, sign_i
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_who_may_not_makes_no_package(role, product, org, sign_in):
-    assert send(sign_in(role), org, product).status_code == 403
-    assert packages(org) == ()
+def test_a_role_without_the_right_cannot_create_a_package(role, product, org, sign_in):
+    assert submit(sign_in(role), org, product).status_code == 403
+    assert list_packages(org) == ()
 
 
-def test_sent_twice_one_package_is_made_and_shown_both_times(product, org, sign_in):
+def test_a_form_submitted_twice_creates_one_package_and_shows_it_both_times(product, org, sign_in):
     browser = sign_in("release-engineer")
-    first, second = send(browser, org, product), send(browser, org, product)
+    first, second = submit(browser, org, product), submit(browser, org, product)
     assert first["Location"] == second["Location"]
-    assert len(packages(org)) == 1
+    assert len(list_packages(org)) == 1
 
 
-def test_sent_again_while_the_first_is_under_way_nothing_more_is_made(product, org, sign_in):
+def test_a_form_submitted_again_during_the_first_request_creates_nothing(product, org, sign_in):
     browser = sign_in("release-engineer")
     Submission.objects.create(
         connection=org.connection, user=org.members["release-engineer"], token="one-token"
     )
-    answer = send(browser, org, product)
-    assert answer.status_code == 302
-    assert packages(org) == ()
+    response = submit(browser, org, product)
+    assert response.status_code == 302
+    assert list_packages(org) == ()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_clicks_at_the_same_moment_make_one_package(product, org, sign_in):
+def test_two_simultaneous_submissions_create_one_package(product, org, sign_in):
     browsers = [sign_in("release-engineer"), sign_in("release-engineer")]
-    answers: list[int] = []
+    responses: list[int] = []
     threads = [
-        threading.Thread(target=lambda b=browser: answers.append(send(b, org, product).status_code))
+        threading.Thread(target=lambda b=browser: responses.append(submit(b, org, product).status_code))
         for browser in browsers
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [302, 302]
-    assert len(packages(org)) == 1
+    assert responses == [302, 302]
+    assert len(list_packages(org)) == 1
 
 
 @pytest.mark.parametrize("refusal", [PermissionDenied, Undecryptable])
-def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, org):
-    asked = SimpleNamespace(connection=org.connection, membership=org.gateway("owner").membership)
+def test_an_operation_refused_before_sending_can_be_repeated_with_its_token(refusal, org):
+    request = SimpleNamespace(connection=org.connection, membership=org.gateway("owner").membership)
 
     def refuse():
         raise refusal
 
     with pytest.raises(refusal):
-        submit_once(asked, "one-token", refuse)
-    assert submit_once(asked, "one-token", lambda: "made") == "made"
+        submit_once(request, "one-token", refuse)
+    assert submit_once(request, "one-token", lambda: "result") == "result"
 
 
 @pytest.mark.parametrize(
@@ -132,22 +132,22 @@ def test_what_was_refused_before_it_was_sent_can_be_sent_again(refusal, org):
         {"name": "lamp.tar.gz", "content": b"not gzip"},
     ],
 )
-def test_a_file_that_the_platform_would_refuse_is_told_before_sending(file, product, org, sign_in, calls):
-    answer = send(sign_in("release-engineer"), org, product, file=file)
-    assert answer.status_code == 422
-    assert answer.context["form"].errors["file"]
+def test_an_invalid_file_is_reported_before_anything_is_sent(file, product, org, sign_in, calls):
+    response = submit(sign_in("release-engineer"), org, product, file=file)
+    assert response.status_code == 422
+    assert response.context["form"].errors["file"]
     assert "GenerateOTAUploadURL" not in calls
 
 
-def test_a_file_that_is_too_large_is_told_at_the_field(product, org, sign_in, calls, monkeypatch):
+def test_a_file_that_is_too_large_is_reported_at_the_field(product, org, sign_in, calls, monkeypatch):
     monkeypatch.setattr(api, "MAX_PACKAGE_BYTES", 10)
-    answer = send(sign_in("release-engineer"), org, product)
-    assert "at most 2,000 MB" in answer.context["form"].errors["file"][0]
+    response = submit(sign_in("release-engineer"), org, product)
+    assert "The limit is 2,000 MB" in response.context["form"].errors["file"][0]
     assert "GenerateOTAUploadURL" not in calls
 
 
 @pytest.mark.parametrize(
-    ("fields", "at"),
+    ("changes", "field"),
     [
         ({"name": ""}, "name"),
         ({"name": "-starts-wrong"}, "name"),
@@ -162,140 +162,144 @@ def test_a_file_that_is_too_large_is_told_at_the_field(product, org, sign_in, ca
         ({"udi": "x" * 4097}, "udi"),
     ],
 )
-def test_a_field_out_of_its_limits_is_told_and_nothing_sent(fields, at, product, org, sign_in, calls):
-    answer = send(sign_in("release-engineer"), org, product, **fields)
-    assert answer.status_code == 422
-    assert answer.context["form"].errors[at]
+def test_an_invalid_field_is_reported_and_nothing_is_sent(changes, field, product, org, sign_in, calls):
+    response = submit(sign_in("release-engineer"), org, product, **changes)
+    assert response.status_code == 422
+    assert response.context["form"].errors[field]
     assert "GenerateOTAUploadURL" not in calls
 
 
-def test_a_name_in_use_is_told_at_the_name_and_the_form_can_be_sent_again(product, org, sign_in):
+def test_a_name_in_use_is_reported_at_the_name_field_and_the_form_can_be_submitted_again(
+    product, org, sign_in
+):
     browser = sign_in("release-engineer")
-    send(browser, org, product)
-    answer = send(browser, org, product, token="two", version="3.0.0")
-    assert "already exists" in answer.context["form"].errors["name"][0]
-    assert "brighter" in answer.content.decode()
-    assert send(browser, org, product, token="two", version="3.0.0", name="lamp-3").status_code == 302
-    assert len(packages(org)) == 2
+    submit(browser, org, product)
+    response = submit(browser, org, product, token="two", version="3.0.0")
+    assert "already exists" in response.context["form"].errors["name"][0]
+    assert "brighter" in response.content.decode()
+    assert submit(browser, org, product, token="two", version="3.0.0", name="lamp-3").status_code == 302
+    assert len(list_packages(org)) == 2
 
 
-def test_a_version_in_use_is_told_at_the_version(product, org, sign_in):
-    send(sign_in("release-engineer"), org, product)
-    answer = send(sign_in("release-engineer"), org, product, token="two", name="lamp-3")
-    assert "this version" in answer.context["form"].errors["version"][0]
+def test_a_version_in_use_is_reported_at_the_version_field(product, org, sign_in):
+    submit(sign_in("release-engineer"), org, product)
+    response = submit(sign_in("release-engineer"), org, product, token="two", name="lamp-3")
+    assert "this version" in response.context["form"].errors["version"][0]
 
 
 @pytest.mark.parametrize("operation", ["GenerateOTAUploadURL", "CreateOTAFirmware"])
 def test_a_refusal_keeps_the_input_and_the_same_form_works_later(operation, product, emulator, org, sign_in):
     emulator.faults.add(operation, kind="error", code="Forbidden.RAM", status=403, times=1)
-    answer = send(sign_in("release-engineer"), org, product)
-    text = answer.content.decode()
-    assert answer.status_code == 422
+    response = submit(sign_in("release-engineer"), org, product)
+    text = response.content.decode()
+    assert response.status_code == 422
     assert "Forbidden.RAM" in text
     assert "lamp-2" in text
     assert 'value="one-token"' in text
-    assert send(sign_in("release-engineer"), org, product).status_code == 302
+    assert submit(sign_in("release-engineer"), org, product).status_code == 302
 
 
-def test_after_a_lost_answer_the_same_sending_is_not_repeated(product, emulator, org, sign_in):
+def test_after_a_lost_response_the_same_form_does_not_create_a_second_package(
+    product, emulator, org, sign_in
+):
     browser = sign_in("release-engineer")
     emulator.faults.add("CreateOTAFirmware", kind="drop", times=1, after=True)
-    answer = send(browser, org, product)
-    assert answer.status_code == 422
-    assert "one-token" not in answer.content.decode()
-    assert len(packages(org)) == 1
-    assert send(browser, org, product).status_code == 302
-    assert len(packages(org)) == 1
+    response = submit(browser, org, product)
+    assert response.status_code == 422
+    assert "one-token" not in response.content.decode()
+    assert len(list_packages(org)) == 1
+    assert submit(browser, org, product).status_code == 302
+    assert len(list_packages(org)) == 1
 
 
-def test_a_store_that_refuses_is_explained_and_no_package_is_made(
+def test_a_refused_upload_is_explained_and_no_package_is_created(
     product, emulator, clock, org, sign_in, monkeypatch
 ):
-    sent = objects.put
+    put = objects.put
 
-    def late(form, file, **options):
+    def put_late(form, file, **options):
         clock.advance(61)
-        return sent(form, file, **options)
+        return put(form, file, **options)
 
-    monkeypatch.setattr(objects, "put", late)
-    answer = send(sign_in("release-engineer"), org, product)
-    assert answer.status_code == 422
-    assert "PostObject" in answer.content.decode()
-    assert packages(org) == ()
+    monkeypatch.setattr(objects, "put", put_late)
+    response = submit(sign_in("release-engineer"), org, product)
+    assert response.status_code == 422
+    assert "PostObject" in response.content.decode()
+    assert list_packages(org) == ()
 
 
-def test_the_choice_of_modules_follows_the_product(product, org, sign_in):
+def test_the_module_choices_are_those_of_the_product(product, org, sign_in):
     api.create_module(org.gateway(), product, "radio")
     text = (
         sign_in("release-engineer").get(org.url(f"ota/modules/options/?product={product}")).content.decode()
     )
     assert '<option value="radio">' in text
-    send(sign_in("release-engineer"), org, product, module="radio")
-    (package,) = packages(org)
+    submit(sign_in("release-engineer"), org, product, module="radio")
+    (package,) = list_packages(org)
     assert package.module == "radio"
 
 
-# -- deleting ----------------------------------------------------------------------------------------------------------
+# -- deletion ----------------------------------------------------------------------------------------------------------
 
 
-def test_deleting_asks_for_the_name_and_is_refused_to_a_viewer(product, org, sign_in):
-    send(sign_in("release-engineer"), org, product)
-    (package,) = packages(org)
+def test_deletion_asks_for_the_name_and_is_refused_for_a_viewer(product, org, sign_in):
+    submit(sign_in("release-engineer"), org, product)
+    (package,) = list_packages(org)
     url = org.url(f"ota/packages/{package.id}/delete/")
     assert sign_in("viewer").post(url, {"typed": "lamp-2"}).status_code == 403
     assert sign_in("release-engineer").post(url, {"typed": "lamp"}).status_code == 422
-    assert exists(org.gateway(), package.id)
+    assert package_exists(org.gateway(), package.id)
     assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 302
-    assert not exists(org.gateway(), package.id)
+    assert not package_exists(org.gateway(), package.id)
     assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 404
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
-def modules(org, product):
+def read_modules(org, product):
     return {module.name: module for module in api.list_modules(org.gateway(), product)}
 
 
-def test_a_module_is_made_changed_and_deleted(product, org, sign_in):
+def test_a_module_is_created_edited_and_deleted(product, org, sign_in):
     browser = sign_in("release-engineer")
     browser.post(
         org.url(f"ota/modules/{product}/new/"), {"name": "radio", "alias": "", "description": "LoRa"}
     )
-    assert modules(org, product)["radio"].description == "LoRa"
+    assert read_modules(org, product)["radio"].description == "LoRa"
     browser.post(org.url(f"ota/modules/{product}/radio/edit/"), {"alias": "lora", "description": ""})
-    assert (modules(org, product)["radio"].alias, modules(org, product)["radio"].description) == (
+    assert (read_modules(org, product)["radio"].alias, read_modules(org, product)["radio"].description) == (
         "lora",
         "",
     )
     url = org.url(f"ota/modules/{product}/radio/delete/")
     assert browser.post(url, {"typed": "rad"}).status_code == 422
     assert browser.post(url, {"typed": "radio"}).status_code == 302
-    assert set(modules(org, product)) == {"default"}
+    assert set(read_modules(org, product)) == {"default"}
     assert browser.post(url, {"typed": "radio"}).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["", "default", "Default", "with space", "x" * 65])
-def test_a_module_name_out_of_its_limits_is_told(name, product, org, sign_in, calls):
-    answer = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": name})
-    assert answer.status_code == 422
+def test_an_invalid_module_name_is_refused(name, product, org, sign_in, calls):
+    response = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": name})
+    assert response.status_code == 422
     assert "CreateOTAModule" not in calls
 
 
-def test_a_module_name_in_use_is_told_at_the_name(product, org, sign_in):
+def test_a_module_name_in_use_is_reported_at_the_name_field(product, org, sign_in):
     api.create_module(org.gateway(), product, "radio")
-    answer = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": "RADIO"})
-    assert "Choose another name" in answer.context["form"].errors["name"][0]
+    response = sign_in("release-engineer").post(org.url(f"ota/modules/{product}/new/"), {"name": "RADIO"})
+    assert "Enter another name" in response.context["form"].errors["name"][0]
 
 
-def test_a_module_with_packages_is_not_deleted_and_the_reason_told(product, org, sign_in):
+def test_a_module_with_packages_is_not_deleted_and_the_reason_is_shown(product, org, sign_in):
     api.create_module(org.gateway(), product, "radio")
-    send(sign_in("release-engineer"), org, product, module="radio")
-    answer = sign_in("release-engineer").post(
+    submit(sign_in("release-engineer"), org, product, module="radio")
+    response = sign_in("release-engineer").post(
         org.url(f"ota/modules/{product}/radio/delete/"), {"typed": "radio"}
     )
-    assert answer.status_code == 422
-    assert "iot.ota.DeleteOTAModulePackageExist" in answer.content.decode()
+    assert response.status_code == 422
+    assert "iot.ota.DeleteOTAModulePackageExist" in response.content.decode()
 
 
 def test_the_default_module_can_neither_be_edited_nor_deleted(product, org, sign_in):
@@ -303,15 +307,15 @@ def test_the_default_module_can_neither_be_edited_nor_deleted(product, org, sign
         assert sign_in("owner").post(org.url(f"ota/modules/{product}/default/{page}/")).status_code == 404
 
 
-# -- the store's client ------------------------------------------------------------------------------------------------
+# -- the client of the store -------------------------------------------------------------------------------------------
 
 
-def test_the_file_is_read_in_pieces_and_hashed_on_the_way(product, emulator, org):
+def test_the_file_is_read_and_hashed_in_chunks(product, emulator, org):
     import httpx
 
     largest = 0
 
-    class Watched(io.BytesIO):
+    class RecordingFile(io.BytesIO):
         def read(self, size=-1):
             nonlocal largest
             largest = max(largest, size)
@@ -321,7 +325,7 @@ def test_the_file_is_read_in_pieces_and_hashed_on_the_way(product, emulator, org
     data = org.gateway().call("GenerateOTAUploadURL", FileSuffix="bin")["Data"]
     content = bytes(range(256)) * 4096
     stored = objects.put(
-        objects.UploadForm.of(data), Watched(content), transport=httpx.WSGITransport(app=emulator)
+        objects.UploadForm.of(data), RecordingFile(content), transport=httpx.WSGITransport(app=emulator)
     )
     assert stored == objects.Stored(len(content), hashlib.md5(content).hexdigest())
     assert largest <= 1024 * 1024

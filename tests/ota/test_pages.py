@@ -1,4 +1,4 @@
-"""Every page of updates: what it shows, what it costs, who gets it."""
+"""Every page of over-the-air updates: content, number of calls, access."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_no_page_costs_more_than_four_calls(sample, org, sign_in, calls):
+def test_no_page_takes_more_than_four_calls(sample, org, sign_in, calls):
     browser = sign_in("owner")
     for page in [*PAGES, *FORMS, "group-options/", "group-options/?find=a"]:
         calls.clear()
         cache.clear()
-        answer = browser.get(org.url(f"ota/{page.format(**sample)}"))
-        assert answer.status_code == 200, page
+        response = browser.get(org.url(f"ota/{page.format(**sample)}"))
+        assert response.status_code == 200, page
         assert len(calls) <= 4, (page, calls)
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_who_may_only_read_is_offered_no_change(role, sample, org, sign_in):
+def test_a_role_that_may_only_read_is_offered_no_change(role, sample, org, sign_in):
     browser = sign_in(role)
     for page in PAGES:
-        answer = browser.get(org.url(f"ota/{page.format(**sample)}"))
-        assert answer.status_code == 200, page
+        response = browser.get(org.url(f"ota/{page.format(**sample)}"))
+        assert response.status_code == 200, page
         for address in [
             "new",
             "delete",
@@ -46,25 +46,25 @@ def test_who_may_only_read_is_offered_no_change(role, sample, org, sign_in):
             "cancel",
             "stop",
             "confirm",
-            "watch",
+            "monitor",
             "cancel-devices",
         ]:
-            assert f'/{address}/"' not in answer.content.decode(), (page, address)
+            assert f'/{address}/"' not in response.content.decode(), (page, address)
 
 
-def test_a_viewer_gets_no_form_and_cannot_forge_one(sample, org, sign_in, calls):
+def test_a_viewer_gets_no_form_and_cannot_submit_one(sample, org, sign_in, calls):
     browser = sign_in("viewer")
     before = len(calls)
     for page in FORMS:
-        for ask in (browser.get, browser.post):
-            assert ask(org.url(f"ota/{page.format(**sample)}")).status_code == 403, page
-    for page in ("confirm", "cancel-devices", "watch"):
-        asked = {"selected": "task/device", "confirmed": "1"}
-        assert browser.post(org.url(f"ota/batches/{sample['IN_PROGRESS']}/{page}/"), asked).status_code == 403
+        for method in (browser.get, browser.post):
+            assert method(org.url(f"ota/{page.format(**sample)}")).status_code == 403, page
+    for page in ("confirm", "cancel-devices", "monitor"):
+        data = {"selected": "task/device", "confirmed": "1"}
+        assert browser.post(org.url(f"ota/batches/{sample['IN_PROGRESS']}/{page}/"), data).status_code == 403
     assert len(calls) == before
 
 
-def test_a_role_that_may_do_nothing_reads_nothing(sample, org, sign_in):
+def test_a_role_without_rights_reads_nothing(sample, org, sign_in):
     Membership.objects.filter(user=org.members["viewer"]).update(role_slug="made-up")
     browser = sign_in("viewer")
     for page in [*PAGES, *FORMS, "group-options/"]:
@@ -74,18 +74,18 @@ def test_a_role_that_may_do_nothing_reads_nothing(sample, org, sign_in):
 def test_another_team_gets_404_everywhere(sample, org, sign_in):
     browser = sign_in("outsider")
     for page in PAGES + FORMS:
-        for ask in (browser.get, browser.post):
-            assert ask(org.url(f"ota/{page.format(**sample)}")).status_code == 404, page
+        for method in (browser.get, browser.post):
+            assert method(org.url(f"ota/{page.format(**sample)}")).status_code == 404, page
 
 
-def test_what_is_not_there_is_404(sample, org, sign_in):
+def test_an_object_that_does_not_exist_is_404(sample, org, sign_in):
     browser = sign_in("owner")
     for page in ("packages/nope/", "batches/nope/", "batches/nope/cancel/", "packages/nope/batch/"):
         assert browser.get(org.url(f"ota/{page}")).status_code == 404, page
 
 
 @pytest.mark.parametrize("kind", ["throttle", "drop", "malformed"])
-def test_an_error_of_the_cloud_is_a_page_with_words(kind, sample, fleet, org, sign_in):
+def test_a_cloud_error_is_a_page_with_an_explanation(kind, sample, fleet, org, sign_in):
     browser = sign_in("viewer")
     for page, operation in [
         ("packages/", "ListOTAFirmware"),
@@ -96,58 +96,60 @@ def test_an_error_of_the_cloud_is_a_page_with_words(kind, sample, fleet, org, si
     ]:
         cache.clear()
         fleet.faults.add(operation, kind=kind, times=99, delay=0)
-        answer = browser.get(org.url(f"ota/{page.format(**sample)}"))
-        assert answer.status_code in (502, 503), page
-        assert operation in answer.content.decode()
+        response = browser.get(org.url(f"ota/{page.format(**sample)}"))
+        assert response.status_code in (502, 503), page
+        assert operation in response.content.decode()
         fleet.faults.clear()
 
 
-def test_the_list_narrows_to_a_product_and_a_version(sample, org, sign_in):
-    whole = sign_in("viewer").get(org.url("ota/packages/")).context["table"].data
-    package = whole[0]
-    narrowed = sign_in("viewer").get(
+def test_the_list_is_filtered_by_product_and_version(sample, org, sign_in):
+    all_packages = sign_in("viewer").get(org.url("ota/packages/")).context["table"].data
+    package = all_packages[0]
+    response = sign_in("viewer").get(
         org.url(f"ota/packages/?product={package.product_key}&version={package.version}")
     )
-    shown = narrowed.context["table"].data
-    assert package.id in {one.id for one in shown}
-    assert {(one.product_key, one.version) for one in shown} == {(package.product_key, package.version)}
-    assert len(shown) < len(whole)
+    packages = response.context["table"].data
+    assert package.id in {one.id for one in packages}
+    assert {(one.product_key, one.version) for one in packages} == {(package.product_key, package.version)}
+    assert len(packages) < len(all_packages)
 
 
-def test_an_empty_platform_says_what_packages_are_for(emulator, org, sign_in):
+def test_an_empty_list_explains_packages_and_offers_to_create_one(emulator, org, sign_in):
     text = sign_in("release-engineer").get(org.url("ota/packages/")).content.decode()
-    assert "No update packages yet" in text
+    assert "No packages yet" in text
     assert "/packages/new/" in text
 
 
-def test_a_batch_shows_its_devices_and_narrows_to_a_state(sample, org, sign_in):
-    answer = sign_in("viewer").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/?status=SUCCEEDED"))
-    assert {task.status for task in answer.context["table"].data} == {"SUCCEEDED"}
+def test_the_devices_of_a_batch_are_filtered_by_status(sample, org, sign_in):
+    response = sign_in("viewer").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/?status=SUCCEEDED"))
+    assert {task.status for task in response.context["table"].data} == {"SUCCEEDED"}
 
 
-def test_a_batch_nobody_watches_is_counted_exactly_in_two_parts(sample, org, sign_in):
+def test_an_unmonitored_batch_is_counted_exactly_in_two_requests(sample, org, sign_in):
     browser = sign_in("viewer")
     first = browser.get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/counts/"))
     rest = first.context["rest"]
     assert rest is not None
-    query = "&".join(f"{state}={count}" for state, count in rest.items())
+    query = "&".join(f"{status}={count}" for status, count in rest.items())
     total = first.context["counts"].total
     second = browser.get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/counts/?total={total}&{query}"))
-    tiles = {tile.state: tile.count for tile in second.context["counts"].tiles}
+    tiles = {tile.status: tile.count for tile in second.context["counts"].tiles}
     assert sum(tiles.values()) == total
     gateway = org.gateway()
-    for state, count in tiles.items():
-        answer = gateway.call("ListOTATaskByJob", JobId=sample["IN_PROGRESS"], TaskStatus=state, PageSize=1)
-        assert answer["Total"] == count
+    for status, count in tiles.items():
+        response = gateway.call(
+            "ListOTATaskByJob", JobId=sample["IN_PROGRESS"], TaskStatus=status, PageSize=1
+        )
+        assert response["Total"] == count
 
 
-def test_a_batch_that_is_over_is_counted_in_one_part(sample, org, sign_in):
-    answer = sign_in("viewer").get(org.url(f"ota/batches/{sample['COMPLETED']}/counts/"))
-    assert answer.context["rest"] is None
-    assert answer.context["counts"].finished == answer.context["counts"].total
+def test_a_finished_batch_is_counted_in_one_request(sample, org, sign_in):
+    response = sign_in("viewer").get(org.url(f"ota/batches/{sample['COMPLETED']}/counts/"))
+    assert response.context["rest"] is None
+    assert response.context["counts"].finished == response.context["counts"].total
 
 
-def test_the_live_part_reloads_the_page_when_the_state_has_changed(sample, org, sign_in):
+def test_the_live_part_reloads_the_page_when_the_status_has_changed(sample, org, sign_in):
     url = org.url(f"ota/batches/{sample['COMPLETED']}/live/")
     assert sign_in("viewer").get(f"{url}?status=IN_PROGRESS").headers["HX-Refresh"] == "true"
     assert "HX-Refresh" not in sign_in("viewer").get(f"{url}?status=COMPLETED").headers

@@ -1,4 +1,4 @@
-"""A product to work on, and a count of the calls that pages make."""
+"""Fixtures for products: a product, and the API calls made."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def product(emulator, org) -> str:
 
 @pytest.fixture
 def calls(monkeypatch) -> list[str]:
-    """Every upstream call made, by operation."""
-    made: list[str] = []
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
     send = Gateway._send
 
-    def counted(self, described, params):
-        made.append(described.name)
+    def record(self, described, params):
+        operations.append(described.name)
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", counted)
-    return made
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations

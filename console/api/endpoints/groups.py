@@ -89,13 +89,13 @@ class DevicesToAdd(Body):
     """Devices of one product."""
 
     product_key: str = Field(max_length=64)
-    names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_A_CALL)
+    names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
 
 
 class DevicesToRemove(Body):
     """Devices of any products."""
 
-    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.MAX_DEVICES_A_CALL)
+    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
 
 
 class Added(Schema):
@@ -179,7 +179,7 @@ def set_group_tag(
     tags = {one.key: one for one in found} | {tag: api.Tag(tag, body.value)}
     if len(tags) > api.MAX_TAGS:
         raise Problem("limit-reached", _("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
-    api.set_tags(gateway, group_id, list(tags.values()), found=found)
+    api.set_tags(gateway, group_id, list(tags.values()), current=found)
     return Status(204, None)
 
 

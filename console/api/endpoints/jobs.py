@@ -38,7 +38,7 @@ class Job(Schema):
 
     id: int
     kind: str = Field(
-        description="Such as devices.register, devices.secrets, ota.watch or approvals.execute."
+        description="Such as devices.register, devices.secrets, ota.monitor or approvals.execute."
     )
     title: str
     state: str = Field(

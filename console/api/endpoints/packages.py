@@ -12,7 +12,7 @@ from console.api.http import ApiRequest, gateway_of
 from console.api.problems import not_valid
 from console.api.schemas import Body, Listing, Moment, Page, Place
 from console.ota import api
-from console.ota.forms import ModuleForm, NewModuleForm, PackageForm, suffix_of
+from console.ota.forms import ModuleForm, NewModuleForm, PackageForm, find_file_suffix
 
 router = Router(tags=["Updates"])
 _STATES = {"-1": "unneeded", "0": "unverified", "1": "verified", "2": "verifying", "3": "failed"}
@@ -168,7 +168,7 @@ def create_package(
     _check(form)
     # What the token does not allow, it does not fill the store for.
     gateway.require_in_scope(api.CREATE_PACKAGE, ProductKey=body.product_key)
-    package_id = api.create_package(gateway, form.wanted(), file, suffix_of(file.name or ""))
+    package_id = api.create_package(gateway, form.build_package(), file, find_file_suffix(file.name or ""))
     return Status(201, PackageId(package_id=package_id))
 
 
@@ -231,7 +231,7 @@ def edit_module(
     """Give a module another alias and description."""
     gateway = gateway_of(request, connection)
     gateway.require(api.UPDATE_MODULE)
-    module = api.own_module(gateway, product_key, name)
+    module = api.find_own_module(gateway, product_key, name)
     if module is None:
         raise Http404
     _check(ModuleForm(body.model_dump()))

@@ -133,7 +133,7 @@ def create_product(request: ApiRequest, connection: str, body: NewProduct) -> St
 @router.get("/{slug:connection}/products/{product_key}", response=ProductDetail)
 def get_product(request: ApiRequest, connection: str, product_key: str) -> ProductDetail:
     """Tell of one product."""
-    found = api.overview(gateway_of(request, connection), product_key)
+    found = api.get_overview(gateway_of(request, connection), product_key)
     counts = None if isinstance(found.counts, CloudError) else found.counts
     tags = None if isinstance(found.tags, CloudError) else found.tags
     return ProductDetail(
@@ -166,14 +166,14 @@ def delete_product(request: ApiRequest, connection: str, product_key: str) -> St
 @router.post("/{slug:connection}/products/{product_key}/publish", response={204: None})
 def publish_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
     """Publish a product: from then on its thing model is fixed."""
-    api.publish(gateway_of(request, connection), product_key)
+    api.publish_product(gateway_of(request, connection), product_key)
     return Status(204, None)
 
 
 @router.post("/{slug:connection}/products/{product_key}/unpublish", response={204: None})
 def unpublish_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
     """Take publishing back."""
-    api.unpublish(gateway_of(request, connection), product_key)
+    api.unpublish_product(gateway_of(request, connection), product_key)
     return Status(204, None)
 
 

@@ -36,13 +36,13 @@ class Batch(Schema):
     ended_at: Moment | None
 
     @classmethod
-    def of(cls, job: api.Job) -> Batch:
+    def of(cls, job: api.Batch) -> Batch:
         return cls(
             id=job.id,
             package_id=job.package_id,
             product_key=job.product_key,
             status=job.status,
-            kind="verification" if job.verify else "dynamic" if job.dynamic else "static",
+            kind="verification" if job.is_verification else "dynamic" if job.is_dynamic else "static",
             target=job.target,
             created_at=job.created,
             started_at=job.started,
@@ -90,7 +90,7 @@ class Task(Schema):
 class TasksOfDevices(Body):
     """Devices of a batch."""
 
-    names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_A_CALL)
+    names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_PER_CALL)
 
 
 class Confirmation(Body):
@@ -139,8 +139,8 @@ def list_batches(
 ) -> Page[Batch]:
     """List the batches of a package, newest first."""
     place = Place.of(listing)
-    found = api.list_jobs(gateway_of(request, connection), package_id, page=place.number, size=place.size)
-    return place.page(map(Batch.of, found.jobs), found.total)
+    found = api.list_batches(gateway_of(request, connection), package_id, page=place.number, size=place.size)
+    return place.page(map(Batch.of, found.batches), found.total)
 
 
 @router.post(
@@ -153,7 +153,7 @@ def create_static_batch(
     gateway = gateway_of(request, connection)
     gateway.require(api.CREATE_STATIC)
     package, aim = _ready(gateway, package_id, body, body.source_versions), body.aim()
-    batch_id = api.create_static_job(
+    batch_id = api.create_static_batch(
         gateway, package, aim, body.strategy(), start=body.start_at, finish=body.finish_at
     )
     return _watched(gateway, batch_id, package)
@@ -169,8 +169,8 @@ def create_dynamic_batch(
     gateway = gateway_of(request, connection)
     gateway.require(api.CREATE_DYNAMIC)
     package = _ready(gateway, package_id, body, body.source_versions)
-    batch_id = api.create_dynamic_job(
-        gateway, package, body.source_versions, body.strategy(), newcomers_only=body.newcomers_only
+    batch_id = api.create_dynamic_batch(
+        gateway, package, body.source_versions, body.strategy(), new_devices_only=body.newcomers_only
     )
     return _watched(gateway, batch_id, package)
 
@@ -181,7 +181,7 @@ def verify_package(request: ApiRequest, connection: str, package_id: str, body: 
     gateway = gateway_of(request, connection)
     gateway.require(api.CREATE_VERIFY)
     package = api.get_package(gateway, package_id)
-    batch_id = api.create_verify_job(
+    batch_id = api.create_verification_batch(
         gateway,
         package,
         list(dict.fromkeys(body.names)),
@@ -195,9 +195,9 @@ def verify_package(request: ApiRequest, connection: str, package_id: str, body: 
 @router.get("/{slug:connection}/ota/batches/{batch_id}", response=BatchDetail)
 def get_batch(request: ApiRequest, connection: str, batch_id: str) -> BatchDetail:
     """Tell of one batch."""
-    found = api.get_job(gateway_of(request, connection), batch_id)
+    found = api.get_batch(gateway_of(request, connection), batch_id)
     return BatchDetail(
-        **Batch.of(found.job).model_dump(),
+        **Batch.of(found.batch).model_dump(),
         package_name=found.package_name,
         version=found.version,
         source_versions=list(found.source_versions),
@@ -224,7 +224,7 @@ def list_tasks(
 ) -> Page[Task]:
     """List the devices of a batch and how far each is."""
     place = Place.of(listing)
-    _detail, found = api.get_job_with_tasks(
+    _detail, found = api.get_batch_with_tasks(
         gateway_of(request, connection),
         batch_id,
         status=listing.status or "",
@@ -253,7 +253,7 @@ def list_tasks(
 @router.get("/{slug:connection}/ota/batches/{batch_id}/counts", response=Counts)
 def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> Counts:
     """Count the devices of a batch by status, now. The job that watches it tells the same from its last look."""
-    found = api.count_tasks(gateway_of(request, connection), batch_id, api.TASK_STATES)
+    found = api.count_tasks(gateway_of(request, connection), batch_id, api.TASK_STATUSES)
     return Counts(total=found.total, counts=dict(found.counts))
 
 
@@ -261,17 +261,17 @@ def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> Counts:
 def get_batch_history(request: ApiRequest, connection: str, batch_id: str) -> list[Sample]:
     """Tell what the watches of a batch counted, oldest first."""
     gateway = gateway_of(request, connection)
-    api.get_job(gateway, batch_id)  # for those who may read the batch
-    return [Sample(at=one.at, counts=one.counts) for one in jobs.history(gateway.connection, batch_id)]
+    api.get_batch(gateway, batch_id)  # for those who may read the batch
+    return [Sample(at=one.at, counts=one.counts) for one in jobs.read_history(gateway.connection, batch_id)]
 
 
 @router.post("/{slug:connection}/ota/batches/{batch_id}/watch", response={202: Job})
 def watch_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[Job]:
     """Watch a batch that nobody watches, as a job that ends with it; a new batch is watched already."""
     gateway = gateway_of(request, connection)
-    gateway.require(api.CANCEL_JOB)
-    batch = api.get_job(gateway, batch_id).job
-    return Status(202, Job.of(jobs.watch(gateway, batch_id, product_key=batch.product_key)))
+    gateway.require(api.CANCEL_BATCH)
+    batch = api.get_batch(gateway, batch_id).batch
+    return Status(202, Job.of(jobs.monitor_batch(gateway, batch_id, product_key=batch.product_key)))
 
 
 @router.post("/{slug:connection}/ota/batches/{batch_id}/cancel-devices", response={204: None})
@@ -279,7 +279,7 @@ def cancel_devices(request: ApiRequest, connection: str, batch_id: str, body: Ta
     """Cancel the updates of up to 200 devices that have not begun. Refused when one of them has."""
     gateway = gateway_of(request, connection)
     gateway.require(api.CANCEL_DEVICE)
-    api.cancel_devices(gateway, api.get_job(gateway, batch_id).job, list(dict.fromkeys(body.names)))
+    api.cancel_devices(gateway, api.get_batch(gateway, batch_id).batch, list(dict.fromkeys(body.names)))
     return Status(204, None)
 
 
@@ -287,21 +287,21 @@ def cancel_devices(request: ApiRequest, connection: str, batch_id: str, body: Ta
 def confirm_tasks(request: ApiRequest, connection: str, batch_id: str, body: Confirmation) -> Status[None]:
     """Let up to 10 tasks that wait to be confirmed go ahead. Refused when one of them does not wait."""
     task_ids = list(dict.fromkeys(body.task_ids))
-    api.confirm_tasks(gateway_of(request, connection), task_ids, job_id=batch_id)
+    api.confirm_tasks(gateway_of(request, connection), task_ids, batch_id=batch_id)
     return Status(204, None)
 
 
 @router.post("/{slug:connection}/ota/batches/{batch_id}/cancel", response={204: None})
 def cancel_batch(request: ApiRequest, connection: str, batch_id: str, body: Cancellation) -> Status[None]:
     """Cancel the tasks of a batch that are in the named states."""
-    api.cancel_job(gateway_of(request, connection), batch_id, body.states)
+    api.cancel_batch(gateway_of(request, connection), batch_id, body.states)
     return Status(204, None)
 
 
 @router.post("/{slug:connection}/ota/batches/{batch_id}/stop", response={204: None})
 def stop_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[None]:
     """End a dynamic batch's taking of further devices; its tasks go on."""
-    api.stop_dynamic_job(gateway_of(request, connection), batch_id)
+    api.stop_dynamic_batch(gateway_of(request, connection), batch_id)
     return Status(204, None)
 
 
@@ -322,5 +322,5 @@ def _ready(gateway: Gateway, package_id: str, strategy: Strategy, source_version
 
 
 def _watched(gateway: Gateway, batch_id: str, package: api.Package) -> Status[Made]:
-    job = jobs.watch(gateway, batch_id, product_key=package.product_key)
+    job = jobs.monitor_batch(gateway, batch_id, product_key=package.product_key)
     return Status(201, Made(batch_id=batch_id, watched_by_job=job.pk))

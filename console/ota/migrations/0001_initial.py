@@ -46,7 +46,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("connection", "user", "token"), name="one_sending_a_form")
+                    models.UniqueConstraint(
+                        fields=("connection", "user", "token"), name="ota_submission_unique_token"
+                    )
                 ],
             },
         ),

@@ -2,7 +2,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    """Forms that were sent are kept in connections now, for all rooms; those of the last days need not come along."""
+    """Submissions are stored in the connections app now, for all areas. Existing rows are not copied."""
 
     dependencies = [("ota", "0001_initial"), ("connections", "0003_submissions")]
 

@@ -1,1 +1,1 @@
-"""The pages of updates: packages, modules, making batches, following a batch."""
+"""The pages of over-the-air updates: packages, modules, creating and monitoring batches."""

@@ -1,8 +1,8 @@
-"""Following a batch: the lists of batches, one batch while it runs, cancelling and confirming its tasks."""
+"""The pages of batches: the list, one batch with its progress, canceling and confirming its tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from console.jobs.models import Job
 from console.ota import api, jobs
 from console.ota.batch_forms import CancelForm
 from console.ota.views import tables
-from console.ota.views.filters import JobFilter, TaskFilter
+from console.ota.views.filters import BatchFilter, TaskFilter
 from console.ota.views.shared import FORM_REFUSED, Rights, status_of
 from console.ui.forms import ConfirmForm
 from console.ui.links import curl
@@ -31,8 +31,8 @@ from console.ui.pieces import DetailItem, MenuItem, explorer_item
 from console.ui.statuses import status
 from console.ui.tables import Empty, Selection
 
-PACKAGES_A_PAGE = 3  # whose batches are shown together: a call each
-_OPEN = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
+PACKAGES_PER_PAGE = 3  # the list shows the batches of this many packages: 1 call each
+_OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 _CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
     (_("Succeeded"), "good", ("SUCCEEDED",)),
     (_("Failed"), "bad", ("FAILED",)),
@@ -44,9 +44,9 @@ _CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Tile:
-    """One state of tasks: how many, and where its part of the bar lies, in thousandths."""
+    """The number of tasks with one status, and its segment of the progress bar: `left` and `width` in thousandths."""
 
-    state: str
+    status: str
     label: str | Promise
     tone: str
     icon: str
@@ -57,7 +57,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Counts:
-    """The tasks of a batch by state. `at`: when they were counted, None for now."""
+    """The tasks of a batch by status. `at` is the time of the count, None for now."""
 
     total: int
     tiles: list[Tile]
@@ -65,378 +65,398 @@ class Counts:
 
     @classmethod
     def of(cls, counts: Mapping[str, int], total: int | None = None, at: datetime | None = None) -> Counts:
-        """From numbers by state; states that were not counted are left out."""
+        """Build from numbers by status. Statuses that were not counted are left out."""
         whole = total if total is not None else sum(counts.values())
         tiles, left = [], 0.0
-        for state in (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM"):
-            if state not in counts:
+        for task_status in (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM"):
+            if task_status not in counts:
                 continue
-            shown = status("ota_task", state)
-            width = 1000 * counts[state] / whole if whole else 0.0
-            tiles.append(Tile(state, shown.label, shown.tone, shown.icon, counts[state], left, width))
+            badge = status("batch_task", task_status)
+            width = 1000 * counts[task_status] / whole if whole else 0.0
+            tiles.append(
+                Tile(task_status, badge.label, badge.tone, badge.icon, counts[task_status], left, width)
+            )
             left += width
         return cls(whole, tiles, at)
 
     @property
     def finished(self) -> int:
-        """How many tasks have ended, one way or another."""
-        return sum(tile.count for tile in self.tiles if tile.state in api.FINISHED_TASKS)
+        """The number of tasks that succeeded, failed or were canceled."""
+        return sum(tile.count for tile in self.tiles if tile.status in api.FINISHED_TASKS)
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 
 @require_safe
-def job_list(request: CloudRequest) -> HttpResponse:
-    """The batches of `?package=`; without one those of three packages at a time, the newest first, of `?product=` if asked.
-
-    No operation lists batches of more than one package. Up to 4 calls.
+def batch_list(request: CloudRequest) -> HttpResponse:
+    """Show the batches of `?package=`. Without it: the batches of three packages per page, newest first, filtered by
+    `?product=`. No operation lists batches of more than one package. Up to 4 calls.
     """
     product_key = request.GET.get("product", "")[:64]
     packages = api.list_packages(request.gateway, page=1, size=100).packages
-    filters = JobFilter(request, packages)
-    chosen = filters.values.get("package", "")
+    filters = BatchFilter(request, packages)
+    package_id = filters.values.get("package", "")
     names = {package.id: package.name for package in packages}
     number, size = page_number(request), page_size(request)
     empty = Empty(
         _("No batches yet"),
-        _("A batch brings an update package to devices. Open a package to make one."),
+        _("Use a batch to update devices to a package. Open a package to create a batch."),
         icon="cloud-upload",
         url=curl(request, "ota:packages"),
-        action=_("See the packages"),
+        action=_("View packages"),
     )
     context: dict[str, Any] = {"filters": filters}
-    if chosen:
-        found = api.list_jobs(request.gateway, chosen, page=number, size=size)
-        page, listed = Page(number, size, found.total), found.jobs
+    if package_id:
+        batch_page = api.list_batches(request.gateway, package_id, page=number, size=size)
+        page, batches = Page(number, size, batch_page.total), batch_page.batches
     else:
-        # A package that waits for its first verification has no batch.
-        fitting = [p for p in packages if p.status != "0" and product_key in ("", p.product_key)]
-        shown = fitting[(number - 1) * PACKAGES_A_PAGE : number * PACKAGES_A_PAGE]
-        page, listed = None, api.list_jobs_of(request.gateway, shown, size=size)
-        context["packages"] = [package.name for package in shown]
+        # A package that was never verified has no batches.
+        candidates = [p for p in packages if p.status != "0" and product_key in ("", p.product_key)]
+        shown_packages = candidates[(number - 1) * PACKAGES_PER_PAGE : number * PACKAGES_PER_PAGE]
+        page, batches = None, api.list_batches_of_packages(request.gateway, shown_packages, size=size)
         context["newer"] = number - 1
-        context["older"] = number + 1 if len(fitting) > number * PACKAGES_A_PAGE else 0
-    context["table"] = tables.all_jobs(names).bind(request, listed, page=page, empty=empty)
-    return render(request, "ota/jobs.html", context)
+        context["older"] = number + 1 if len(candidates) > number * PACKAGES_PER_PAGE else 0
+    context["table"] = tables.build_batch_table(names).bind(request, batches, page=page, empty=empty)
+    return render(request, "ota/batches.html", context)
 
 
 # -- one batch ---------------------------------------------------------------------------------------------------------
 
 
 @require_safe
-def job(request: CloudRequest, job_id: str) -> HttpResponse:
-    """A batch: its state, its strategy, how far it is, its devices. 2 calls."""
+def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Show a batch: status, progress, devices and strategy. 2 calls."""
     filters = TaskFilter(request)
     number, size = page_number(request), page_size(request)
     names = [filters.values["q"]] if filters.values.get("q") else []
-    detail, found = api.get_job_with_tasks(
-        request.gateway, job_id, status=filters.values.get("status", ""), names=names, page=number, size=size
+    detail, task_page = api.get_batch_with_tasks(
+        request.gateway,
+        batch_id,
+        status=filters.values.get("status", ""),
+        names=names,
+        page=number,
+        size=size,
     )
     rights = Rights.of(request)
-    page = Page(number, size, found.total, last=max(1, api.DEEPEST_TASK // size))
-    table = tables.tasks(
-        job_id,
-        confirm=rights.confirm and detail.job.status == "IN_PROGRESS",
-        cancel=rights.cancel_devices and (detail.job.running or detail.job.dynamic),
+    page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
+    table = tables.build_task_table(
+        batch_id,
+        may_confirm=rights.confirm and detail.batch.status == "IN_PROGRESS",
+        may_cancel=rights.cancel_devices and (detail.batch.is_running or detail.batch.is_dynamic),
     )
-    empty = Empty(_("No devices"), _("The batch has reached no device yet."), icon="cpu")
+    empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
     return render(
         request,
-        "ota/job.html",
+        "ota/batch.html",
         {
             "detail": detail,
-            "job": detail.job,
-            "facts": facts_of(detail),
-            "menu": _menu(request, detail, rights),
+            "batch": detail.batch,
+            "facts": build_details(detail),
+            "menu": _build_menu(request, detail, rights),
             "rights": rights,
             "filters": filters,
-            "table": table.bind(request, found.tasks, page=page, empty=empty),
-            **_progress(request, detail.job),
+            "table": table.bind(request, task_page.tasks, page=page, empty=empty),
+            **_read_progress(request, detail.batch),
         },
     )
 
 
-def _progress(request: CloudRequest, job: api.Job) -> dict[str, Any]:
-    """How far the batch is, from what its watch wrote down; without one the page counts anew. No call."""
-    samples = jobs.history(request.connection, job.id)
-    watching = Job.objects.filter(
-        connection=request.connection, kind=jobs.KIND, subject=job.id, finished_at__isnull=True
+def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
+    """Return the progress of the batch as monitoring recorded it. Without a record, the page counts the tasks. No call."""
+    samples = jobs.read_history(request.connection, batch.id)
+    is_monitored = Job.objects.filter(
+        connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
     ).exists()
     latest = Counts.of(samples[-1].counts, at=samples[-1].at) if samples else None
-    # What a watch wrote that was ended too early is the past, not the present.
-    if latest and not watching and (job.running or latest.finished < latest.total):
+    # If monitoring was stopped early, its last record is out of date.
+    if latest and not is_monitored and (batch.is_running or latest.finished < latest.total):
         latest = None
-    return {"counts": latest, "watching": watching and job.running, "charted": len(samples) > 1 or watching}
+    return {
+        "counts": latest,
+        "is_monitored": is_monitored and batch.is_running,
+        "has_chart": len(samples) > 1 or is_monitored,
+    }
 
 
-def facts_of(detail: api.JobDetail) -> list[DetailItem]:
-    """The strategy of a batch, what was not set left out."""
-    job = detail.job
-    never, everyone = _("Never"), _("As many as the platform allows")
-    facts = [
-        DetailItem(_("Batch ID"), job.id, "code", copy=True),
-        DetailItem(_("Aimed at"), _aimed_at(detail)),
-        DetailItem(_("Only from versions"), ", ".join(detail.source_versions)),
-        DetailItem(_("Created"), job.created, "when"),
+def build_details(detail: api.BatchDetail) -> list[DetailItem]:
+    """Return the strategy of a batch as details. Values that were not set are left out."""
+    batch = detail.batch
+    items = [
+        DetailItem(_("Batch ID"), batch.id, "code", copy=True),
+        DetailItem(_("Target"), _describe_target(detail)),
+        DetailItem(_("Source versions"), ", ".join(detail.source_versions)),
+        DetailItem(_("Created"), batch.created, "when"),
         DetailItem(_("Planned start"), detail.scheduled, "when"),
         DetailItem(_("Planned end"), detail.schedule_end, "when"),
-        DetailItem(_("Started"), job.started, "when"),
-        DetailItem(_("Ended"), job.ended, "when"),
+        DetailItem(_("Started"), batch.started, "when"),
+        DetailItem(_("Ended"), batch.ended, "when"),
         DetailItem(
-            _("Devices a minute"),
-            detail.rate if detail.rate else everyone,
+            _("Devices per minute"),
+            detail.rate if detail.rate else _("Platform limit"),
             "number" if detail.rate else "text",
         ),
-        DetailItem(_("Retries"), _retries(detail) or never),
+        DetailItem(_("Retries"), _describe_retries(detail) or _("No retry")),
         DetailItem(_("Timeout"), gettext("%d min") % detail.timeout if detail.timeout else _("None")),
-        DetailItem(_("Updates that wait"), _("Are replaced") if detail.overwrite else _("Go first")),
-        DetailItem(_("Devices are told"), _("At once") if detail.need_push else _("When they ask")),
+        DetailItem(_("Pending updates"), _("Overwritten") if detail.overwrite else _("Run first")),
+        DetailItem(_("Delivery"), _("Push") if detail.need_push else _("On request")),
         DetailItem(
-            _("Confirmation"), _("Each device waits for it") if detail.need_confirm else _("Not needed")
+            _("Confirmation"), _("Required for each device") if detail.need_confirm else _("Not required")
         ),
-        DetailItem(_("Download over"), detail.protocol),
+        DetailItem(_("Download protocol"), detail.protocol),
         DetailItem(_("Tags"), ", ".join(f"{key}={value}" for key, value in detail.tags)),
         DetailItem(_("Description"), detail.description),
     ]
-    return [fact for fact in facts if fact.value not in (None, "")]
+    return [item for item in items if item.value not in (None, "")]
 
 
-def _aimed_at(detail: api.JobDetail) -> str:
-    if detail.job.target == "GRAY" and detail.gray_percent:
-        return gettext("%(percent)s %% of the devices") % {"percent": detail.gray_percent}
-    if detail.job.target == "GROUP" or detail.group_name:
-        return gettext("The group %(name)s") % {"name": detail.group_name or detail.group_id}
-    return str(tables.TARGETS.get(detail.job.target, detail.job.target))
+def _describe_target(detail: api.BatchDetail) -> str:
+    if detail.batch.target == "GRAY" and detail.gray_percent:
+        return gettext("%(percent)s%% of devices") % {"percent": detail.gray_percent}
+    if detail.batch.target == "GROUP" or detail.group_name:
+        return gettext("Group %(name)s") % {"name": detail.group_name or detail.group_id}
+    return str(tables.TARGETS.get(detail.batch.target, detail.batch.target))
 
 
-def _retries(detail: api.JobDetail) -> str:
+def _describe_retries(detail: api.BatchDetail) -> str:
     if not detail.retry_count:
         return ""
     if not detail.retry_interval:
-        return gettext("%(count)d, at once") % {"count": detail.retry_count}
+        return gettext("%(count)d, immediately") % {"count": detail.retry_count}
     values = {"count": detail.retry_count, "minutes": detail.retry_interval}
-    return gettext("%(count)d, after %(minutes)d min each") % values
+    return gettext("%(count)d, %(minutes)d min apart") % values
 
 
-def _menu(request: CloudRequest, detail: api.JobDetail, rights: Rights) -> list[MenuItem]:
-    job = detail.job
-    menu = [explorer_item(request, "QueryOTAJob", JobId=job.id)]
-    if rights.stop and job.dynamic and job.running:
-        url = curl(request, "ota:stop-job", job.id)
-        menu.append(MenuItem(_("Take no more devices"), url, "player-stop", dialog=True))
-    if rights.cancel and not job.verify and (job.running or job.dynamic):
-        url = curl(request, "ota:cancel-job", job.id)
-        menu.append(MenuItem(_("Cancel the batch"), url, "ban", danger=True, dialog=True))
+def _build_menu(request: CloudRequest, detail: api.BatchDetail, rights: Rights) -> list[MenuItem]:
+    batch = detail.batch
+    menu = [explorer_item(request, "QueryOTAJob", JobId=batch.id)]
+    if rights.stop and batch.is_dynamic and batch.is_running:
+        url = curl(request, "ota:stop-batch", batch.id)
+        menu.append(MenuItem(_("Stop adding devices…"), url, "player-stop", dialog=True))
+    if rights.cancel and not batch.is_verification and (batch.is_running or batch.is_dynamic):
+        url = curl(request, "ota:cancel-batch", batch.id)
+        menu.append(MenuItem(_("Cancel batch…"), url, "ban", danger=True, dialog=True))
     return menu
 
 
 @require_safe
-def live(request: CloudRequest, job_id: str) -> HttpResponse:
-    """The part of a batch's page that changes by itself. 1 call.
+def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Show the part of the batch page that refreshes automatically. 1 call.
 
-    When the state is no longer `?status=`, what the page shows, the whole page is loaded anew.
+    When the status differs from `?status=`, the status on the page, the entire page is reloaded.
     """
-    detail = api.get_job(request.gateway, job_id)
-    shown = request.GET.get("status", "")
-    if shown and detail.job.status != shown:
+    detail = api.get_batch(request.gateway, batch_id)
+    shown_status = request.GET.get("status", "")
+    if shown_status and detail.batch.status != shown_status:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
     context = {
         "detail": detail,
-        "job": detail.job,
+        "batch": detail.batch,
         "rights": Rights.of(request),
-        **_progress(request, detail.job),
+        **_read_progress(request, detail.batch),
     }
-    return render(request, "ota/job_live.html", context)
+    return render(request, "ota/batch_live.html", context)
 
 
 @require_safe
-def counts(request: CloudRequest, job_id: str) -> HttpResponse:
-    """The tasks of a batch nobody watches, counted now. No operation counts them, so it is a call a state, in two parts of
-    up to 4 calls: first what has ended, and then, handed those numbers, what has not."""
-    known = {state: _number(request, state) for state in api.FINISHED_TASKS}
-    total = _number(request, "total")
+def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Count the tasks of a batch that is not monitored. No operation counts tasks, so this takes 1 call per status, in two
+    requests of up to 4 calls: first the finished statuses, then, with these numbers in the address, the open ones."""
+    known = {task_status: _read_number(request, task_status) for task_status in api.FINISHED_TASKS}
+    total = _read_number(request, "total")
     if total is None or any(count is None for count in known.values()):
-        found = api.count_tasks(request.gateway, job_id, api.FINISHED_TASKS)
-        numbers, total = dict(found.counts), found.total
-        left = total - sum(numbers.values())
-        if left <= 0:
-            numbers |= dict.fromkeys(_OPEN, 0) if request.GET.get("running") else {}
-        first = left > 0
+        task_counts = api.count_tasks(request.gateway, batch_id, api.FINISHED_TASKS)
+        numbers, total = dict(task_counts.counts), task_counts.total
+        open_count = total - sum(numbers.values())
+        if open_count <= 0:
+            numbers |= dict.fromkeys(_OPEN_STATUSES, 0) if request.GET.get("running") else {}
+        has_rest = open_count > 0
     else:
-        numbers = {state: count for state, count in known.items() if count is not None}
-        found = api.count_tasks(request.gateway, job_id, _OPEN[1:], total=total)
-        numbers |= found.counts
+        numbers = {task_status: count for task_status, count in known.items() if count is not None}
+        task_counts = api.count_tasks(request.gateway, batch_id, _OPEN_STATUSES[1:], total=total)
+        numbers |= task_counts.counts
         numbers["CONFIRM"] = max(0, total - sum(numbers.values()))
-        first = False
-    context = {"counts": Counts.of(numbers, total), "job_id": job_id, "rest": numbers if first else None}
-    return render(request, "ota/job_counts.html", context)
+        has_rest = False
+    context = {
+        "counts": Counts.of(numbers, total),
+        "batch_id": batch_id,
+        "rest": numbers if has_rest else None,
+    }
+    return render(request, "ota/batch_counts.html", context)
 
 
-def _number(request: CloudRequest, name: str) -> int | None:
+def _read_number(request: CloudRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 @require_safe
-def history(request: CloudRequest, job_id: str) -> JsonResponse:
-    """The counts over time, for the chart. No call: a watch wrote them down, for those who may read the batch."""
+def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
+    """Return the recorded counts over time as JSON, for the chart. Requires the right to read the batch. No call."""
     request.gateway.require("QueryOTAJob")
-    samples = jobs.history(request.connection, job_id)
+    samples = jobs.read_history(request.connection, batch_id)
     series = [
         {
             "label": str(label),
             "tone": tone,
-            "values": [sum(s.counts.get(k, 0) for k in states) for s in samples],
+            "values": [
+                sum(sample.counts.get(task_status, 0) for task_status in statuses) for sample in samples
+            ],
         }
-        for label, tone, states in _CURVES
+        for label, tone, statuses in _CURVES
     ]
-    shown = [curve for curve in series if any(curve["values"])]
+    visible = [curve for curve in series if any(curve["values"])]
     return JsonResponse(
-        {"x": [int(sample.at.timestamp()) for sample in samples], "series": shown, "unit": ""}
+        {"x": [int(sample.at.timestamp()) for sample in samples], "series": visible, "unit": ""}
     )
 
 
 @require_POST
-def watch(request: CloudRequest, job_id: str) -> HttpResponseBase:
-    """Begin to write down the counts of a batch that nobody watches. 1 call: it must be there."""
-    request.gateway.require(api.CANCEL_JOB)
-    detail = api.get_job(request.gateway, job_id)
-    jobs.watch(request.gateway, job_id, product_key=detail.job.product_key)
-    messages.success(request, gettext("The batch is watched now: its counts are written down until it ends."))
-    return redirect(curl(request, "ota:job", job_id))
+def monitor_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Start monitoring a batch. 1 call, to check that the batch exists."""
+    request.gateway.require(api.CANCEL_BATCH)
+    detail = api.get_batch(request.gateway, batch_id)
+    jobs.monitor_batch(request.gateway, batch_id, product_key=detail.batch.product_key)
+    messages.success(request, gettext("Monitoring started. Progress is recorded until the batch ends."))
+    return redirect(curl(request, "ota:batch", batch_id))
 
 
 # -- changing a batch --------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def cancel(request: CloudRequest, job_id: str) -> HttpResponseBase:
-    """Cancel the tasks of a batch by what they are at. Up to 2 calls."""
-    request.gateway.require(api.CANCEL_JOB)
-    detail = api.get_job(request.gateway, job_id)
-    planned = detail.job.status == "PLANNED"
+def cancel_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Cancel the tasks of a batch by status. Up to 2 calls."""
+    request.gateway.require(api.CANCEL_BATCH)
+    detail = api.get_batch(request.gateway, batch_id)
+    is_planned = detail.batch.status == "PLANNED"
     choices = (
-        [("SCHEDULED", _("planned: not begun, as the batch has not"))]
-        if planned
+        [("SCHEDULED", _("Planned (the batch has not started)"))]
+        if is_planned
         else [
-            ("CONFIRM", _("waiting to be confirmed")),
-            ("QUEUED", _("waiting to be told")),
-            ("NOTIFIED", _("told, and have not begun")),
-            ("IN_PROGRESS", _("in the middle of their update")),
+            ("CONFIRM", _("Waiting for confirmation")),
+            ("QUEUED", _("Waiting to be sent")),
+            ("NOTIFIED", _("Notified")),
+            ("IN_PROGRESS", _("In progress")),
         ]
     )
     form = CancelForm(
         choices,
         request.POST if request.method == "POST" else None,
-        initial={"states": [value for value, _label in choices[:3]]},
+        initial={"statuses": [value for value, _label in choices[:3]]},
     )
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            api.cancel_job(request.gateway, job_id, form.cleaned_data["states"])
+            api.cancel_batch(request.gateway, batch_id, form.cleaned_data["statuses"])
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
         else:
             messages.success(request, gettext("The batch is being canceled."))
-            return redirect(curl(request, "ota:job", job_id))
-    context = {"detail": detail, "job": detail.job, "form": form, "error": error, "planned": planned}
-    return render(request, "ota/cancel_job.html", context, status=status_of(form))
+            return redirect(curl(request, "ota:batch", batch_id))
+    context = {"detail": detail, "batch": detail.batch, "form": form, "error": error}
+    return render(request, "ota/cancel_batch.html", context, status=status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def stop(request: CloudRequest, job_id: str) -> HttpResponseBase:
-    """Let a dynamic batch take no more devices, once the package's name is typed. Up to 2 calls."""
+def stop_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Stop a dynamic batch from adding devices, after the user enters the name of the package. Up to 2 calls."""
     request.gateway.require(api.STOP_DYNAMIC)
-    detail = api.get_job(request.gateway, job_id)
+    detail = api.get_batch(request.gateway, batch_id)
     form = ConfirmForm(
-        detail.package_name or job_id,
+        detail.package_name or batch_id,
         request.POST if request.method == "POST" else None,
-        label=gettext("Name of the package"),
+        label=gettext("Package name"),
     )
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            api.stop_dynamic_job(request.gateway, job_id)
+            api.stop_dynamic_batch(request.gateway, batch_id)
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
         else:
-            messages.success(request, gettext("The batch takes no more devices."))
-            return redirect(curl(request, "ota:job", job_id))
+            messages.success(request, gettext("The batch no longer adds devices."))
+            return redirect(curl(request, "ota:batch", batch_id))
     return render(
         request,
-        "ota/stop_job.html",
-        {"detail": detail, "job": detail.job, "form": form, "error": error, "consequences": [
-            gettext("Devices that report one of its versions from now on are not updated."),
-            gettext("Devices that it has taken already go on; cancel them apart."),
+        "ota/stop_batch.html",
+        {"detail": detail, "batch": detail.batch, "form": form, "error": error, "consequences": [
+            gettext("Devices that report one of the source versions from now on are not updated."),
+            gettext("Devices already in the batch continue. Cancel them separately."),
         ]},
         status=status_of(form),
     )  # fmt: skip
 
 
 @require_POST
-def cancel_devices(request: CloudRequest, job_id: str) -> HttpResponseBase:
-    """Cancel the updates of the ticked devices: asks first, then (`confirmed`) does it. Up to 2 calls."""
+def cancel_devices(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Cancel the updates of the selected devices: first a question, with `confirmed` the action. Up to 2 calls."""
     request.gateway.require(api.CANCEL_DEVICE)
-    ticked = _ticked(request)
-    names = [name for _task, name in ticked][: api.MAX_NAMES_A_CALL]
+    selected = _read_selection(request)
+    names = [name for _task, name in selected][: api.MAX_NAMES_PER_CALL]
 
-    def act() -> None:
-        api.cancel_devices(request.gateway, api.get_job(request.gateway, job_id).job, names)
+    def run() -> None:
+        api.cancel_devices(request.gateway, api.get_batch(request.gateway, batch_id).batch, names)
         text = ngettext(
-            "The update of %(count)d device is canceled.",
-            "The updates of %(count)d devices are canceled.",
+            "Canceled the update of %(count)d device.",
+            "Canceled the updates of %(count)d devices.",
             len(names),
         )
         messages.success(request, text % {"count": len(names)})
 
-    return _act_on(request, job_id, ticked, api.MAX_NAMES_A_CALL, act, "cancel")
+    return _confirm_and_run(request, batch_id, selected, api.MAX_NAMES_PER_CALL, run, "cancel")
 
 
 @require_POST
-def confirm(request: CloudRequest, job_id: str) -> HttpResponseBase:
-    """Let the ticked tasks go ahead: asks first, then (`confirmed`) does it. 1 call."""
+def confirm_tasks(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Confirm the selected tasks: first a question, with `confirmed` the action. 1 call."""
     request.gateway.require(api.CONFIRM)
-    ticked = _ticked(request)
-    ids = [task for task, _name in ticked][: api.MAX_CONFIRMED]
+    selected = _read_selection(request)
+    ids = [task for task, _name in selected][: api.MAX_CONFIRMED]
 
-    def act() -> None:
-        api.confirm_tasks(request.gateway, ids, job_id=job_id)
-        text = ngettext("%(count)d update is confirmed.", "%(count)d updates are confirmed.", len(ids))
+    def run() -> None:
+        api.confirm_tasks(request.gateway, ids, batch_id=batch_id)
+        text = ngettext("Confirmed %(count)d update.", "Confirmed %(count)d updates.", len(ids))
         messages.success(request, text % {"count": len(ids)})
 
-    return _act_on(request, job_id, ticked, api.MAX_CONFIRMED, act, "confirm")
+    return _confirm_and_run(request, batch_id, selected, api.MAX_CONFIRMED, run, "confirm")
 
 
-def _ticked(request: CloudRequest) -> list[tuple[str, str]]:
-    """(task id, device name) of each ticked row."""
+def _read_selection(request: CloudRequest) -> list[tuple[str, str]]:
+    """Return (task ID, device name) of each selected row."""
     keys = [key.partition("/") for key in Selection.of(request).keys]
     return [(task, name) for task, slash, name in keys if slash and task and name]
 
 
-def _act_on(
-    request: CloudRequest, job_id: str, ticked: list[tuple[str, str]], most: int, act: Any, what: str
+def _confirm_and_run(
+    request: CloudRequest,
+    batch_id: str,
+    selected: list[tuple[str, str]],
+    limit: int,
+    run: Callable[[], None],
+    action: str,
 ) -> HttpResponseBase:
-    """Ask, or act on the ticked tasks: at most `most` of them, and never on "all matching", which was not read."""
+    """Show the question, or run the action on the selected tasks. Refuses more than `limit` tasks, and "all matching": the
+    IDs of those tasks were not read."""
     error: CloudError | None = None
-    refused = Selection.of(request).all_matching or len(ticked) > most
-    if request.POST.get("confirmed") == "1" and ticked and not refused:
+    is_refused = Selection.of(request).all_matching or len(selected) > limit
+    if request.POST.get("confirmed") == "1" and selected and not is_refused:
         try:
-            act()
+            run()
         except CloudError as raised:
             error = raised
         else:
-            return redirect(curl(request, "ota:job", job_id))
+            return redirect(curl(request, "ota:batch", batch_id))
     context = {
-        "job_id": job_id,
-        "keys": [f"{task}/{name}" for task, name in ticked],
-        "shown": [name for _task, name in ticked[:5]],
-        "more": max(0, len(ticked) - 5),
-        "refused": refused,
-        "most": most,
-        "what": what,
+        "batch_id": batch_id,
+        "keys": [f"{task}/{name}" for task, name in selected],
+        "first_names": [name for _task, name in selected[:5]],
+        "more_count": max(0, len(selected) - 5),
+        "is_refused": is_refused,
+        "limit": limit,
+        "action": action,
         "error": error,
     }
     return render(request, "ota/act_on_tasks.html", context, status=FORM_REFUSED if error else 200)

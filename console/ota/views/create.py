@@ -1,4 +1,4 @@
-"""Making batches: static ones with a summary before they are sent, dynamic ones, and verifying a package."""
+"""The pages that create batches: static batches with a review page, dynamic batches, and verification of a package."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.groups import api as groups_api
 from console.ota import api, jobs
-from console.ota.batch_forms import DynamicForm, StaticForm, VerifyForm
+from console.ota.batch_forms import DynamicBatchForm, StaticBatchForm, VerifyForm
 from console.ota.views.shared import status_of
 from console.ui.links import curl
 from console.ui.uploads import takes_file
 
-GROUPS_OFFERED = 50
+MAX_GROUP_CHOICES = 50
 _FIELDS = {
     "SrcVersion": "source_versions",
     "TargetDeviceName": "names",
@@ -45,20 +45,20 @@ _FIELDS = {
 
 
 @dataclass(frozen=True)
-class Reach:
-    """How many devices a batch is aimed at: `count` of `all_devices`; `most`: it may be fewer."""
+class TargetSize:
+    """The maximum number of devices that a batch updates, and the number of devices of the product if it was read."""
 
     count: int
     all_devices: int | None
-    most: bool
 
 
 @takes_file(api.MAX_LIST_BYTES, lambda request: request.gateway.require(api.CREATE_STATIC))
 @require_http_methods(["GET", "HEAD", "POST"])
-def static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Three steps at one address: the form, its summary (sent with `step=summary`), the sending (`step=send`).
+def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
+    """Create a static batch, in three steps at one address: the form, the review (`step=summary`), the request (`step=send`).
 
-    Nothing is kept between the steps: each carries all of it, and is checked again. Up to 4 calls and an upload each.
+    Nothing is stored between the steps: each step submits all values, which are checked again. Each step takes up to 4
+    calls and an upload.
     """
     request.gateway.require(api.CREATE_STATIC)
     package = api.get_package(request.gateway, package_id)
@@ -66,23 +66,23 @@ def static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
         return render(request, "ota/not_ready.html", {"package": package}, status=409)
     step = request.POST.get("step", "form") if request.method == "POST" else "form"
     data = request.POST if request.method == "POST" else None
-    form = StaticForm(package, data, request.FILES or None)
+    form = StaticBatchForm(package, data, request.FILES or None)
     token = request.POST.get("token", "") or new_token()
     if step in ("summary", "send") and form.is_valid():
         if step == "summary":
-            return _summary(request, package, form, token)
-        return _send_static(request, package, form, token)
-    if step == "back":  # from the summary: the form as it was, not complaining
-        form = StaticForm(package, initial=_as_initial(request, form))
-    form.offer_groups(_groups(request))
+            return _render_review(request, package, form, token)
+        return _submit_static(request, package, form, token)
+    if step == "back":  # from the review: the form with its values, without errors
+        form = StaticBatchForm(package, initial=_read_values(request, form))
+    form.set_group_choices(_read_group_choices(request))
     context = {"package": package, "form": form, "token": token}
     return render(
         request, "ota/create_batch.html", context, status=status_of(form) if step != "back" else 200
     )
 
 
-def _as_initial(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
-    """What was sent, as a fresh form's values. A box that was not ticked was not sent."""
+def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
+    """Return the submitted values as initial values of a new form. A browser does not submit an unchecked box."""
     initial: dict[str, Any] = {}
     for name, field in form.fields.items():
         if isinstance(field, forms.BooleanField):
@@ -92,187 +92,203 @@ def _as_initial(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
     return initial
 
 
-def _summary(request: CloudRequest, package: api.Package, form: StaticForm, token: str) -> HttpResponse:
-    aim = form.aim()
-    reach, group_name = _reach(request, package, aim)
+def _render_review(
+    request: CloudRequest, package: api.Package, form: StaticBatchForm, token: str
+) -> HttpResponse:
+    batch_target = form.build_target()
+    size, group_name = _read_target_size(request, package, batch_target)
     return render(
         request,
         "ota/batch_summary.html",
         {
             "package": package,
             "form": form,
-            "aim": aim,
-            "reach": reach,
+            "batch_target": batch_target,
+            "size": size,
             "group_name": group_name,
-            "strategy": form.strategy(),
-            "carried": _carried(request, form),
+            "strategy": form.build_strategy(),
+            "hidden_fields": _list_hidden_fields(request, form),
             "token": token,
             "needs_approval": needs_approval(
-                request.gateway, api.CREATE_STATIC, _reaching(package, aim), listed_names=aim.names
+                request.gateway,
+                api.CREATE_STATIC,
+                _build_size_parameters(package, batch_target),
+                listed_names=batch_target.names,
             ),
         },
     )
 
 
-def _reaching(package: api.Package, aim: api.Aim) -> dict[str, Any]:
-    """The parameters of a batch that tell how many devices it reaches."""
+def _build_size_parameters(package: api.Package, batch_target: api.BatchTarget) -> dict[str, Any]:
+    """Return the parameters that determine how many devices the batch updates, for the approval rule."""
     return {
         "ProductKey": package.product_key,
-        "TargetSelection": aim.selection,
-        "GrayPercent": aim.percent or None,
+        "TargetSelection": batch_target.selection,
+        "GrayPercent": batch_target.percent or None,
     }
 
 
-def _carried(request: CloudRequest, form: StaticForm) -> list[tuple[str, str]]:
-    """All that the form was sent with, as hidden fields; the names as one text."""
-    carried = []
+def _list_hidden_fields(request: CloudRequest, form: StaticBatchForm) -> list[tuple[str, str]]:
+    """Return all submitted values as (name, value) of hidden fields. Device names are one text."""
+    fields = []
     for name in form.fields:
         if name in ("list_file", "names") or name not in request.POST:
             continue
-        carried.append((name, request.POST[name]))
-    carried.append(
+        fields.append((name, request.POST[name]))
+    fields.append(
         ("names", "\n".join(form.cleaned_data.get("all_names", form.cleaned_data.get("names", ()))))
     )
     if request.POST.get("group_name"):
-        carried.append(("group_name", request.POST["group_name"]))
-    return carried
+        fields.append(("group_name", request.POST["group_name"]))
+    return fields
 
 
-def _reach(request: CloudRequest, package: api.Package, aim: api.Aim) -> tuple[Reach, str]:
-    """How many devices the batch is aimed at, and the group's name. Up to 3 calls."""
-    if aim.selection == "SPECIFIC":
-        return Reach(len(aim.names), None, most=True), ""
-    if aim.selection == "GROUP":
-        group = groups_api.get_group(request.gateway, aim.group_id)
-        return Reach(group.devices, None, most=True), group.name
-    everything = api.count_devices(request.gateway, package.product_key)
-    if aim.selection == "GRAY":
-        part = int((Decimal(aim.percent) * everything / 100).to_integral_value(ROUND_FLOOR))
-        return Reach(max(1, part) if everything else 0, everything, most=True), ""
-    return Reach(everything, everything, most=True), ""
+def _read_target_size(
+    request: CloudRequest, package: api.Package, batch_target: api.BatchTarget
+) -> tuple[TargetSize, str]:
+    """Return the number of devices of the target, and the name of the group. Up to 3 calls."""
+    if batch_target.selection == "SPECIFIC":
+        return TargetSize(len(batch_target.names), None), ""
+    if batch_target.selection == "GROUP":
+        group = groups_api.get_group(request.gateway, batch_target.group_id)
+        return TargetSize(group.devices, None), group.name
+    all_devices = api.count_devices(request.gateway, package.product_key)
+    if batch_target.selection == "GRAY":
+        share = int((Decimal(batch_target.percent) * all_devices / 100).to_integral_value(ROUND_FLOOR))
+        return TargetSize(max(1, share) if all_devices else 0, all_devices), ""
+    return TargetSize(all_devices, all_devices), ""
 
 
-def _send_static(
-    request: CloudRequest, package: api.Package, form: StaticForm, token: str
+def _submit_static(
+    request: CloudRequest, package: api.Package, form: StaticBatchForm, token: str
 ) -> HttpResponseBase:
-    aim, data = form.aim(), form.cleaned_data
-    if len(aim.names) > api.MAX_NAMES_A_CALL:
+    batch_target, data = form.build_target(), form.cleaned_data
+    if len(batch_target.names) > api.MAX_NAMES_PER_CALL:
         request.gateway.require(api.UPLOAD_LIST)
 
-    def make() -> str:
-        return api.create_static_job(
+    def create() -> str:
+        return api.create_static_batch(
             request.gateway,
             package,
-            aim,
-            form.strategy(),
+            batch_target,
+            form.build_strategy(),
             start=data["start"],
             finish=data["finish"],
         )
 
-    def again(error: CloudError | None, token: str) -> HttpResponse:
-        form.offer_groups(_groups(request))
-        # An uploaded list cannot be put back into a file field: its names are shown instead.
-        shown = request.POST.copy()
-        shown["names"] = "\n".join(aim.names)
-        form.data = shown
+    def show_form(error: CloudError | None, token: str) -> HttpResponse:
+        form.set_group_choices(_read_group_choices(request))
+        # A file field cannot be filled again: the names of an uploaded list go to the text field.
+        values = request.POST.copy()
+        values["names"] = "\n".join(batch_target.names)
+        form.data = values
         context = {"package": package, "form": form, "token": token, "error": error}
         return render(request, "ota/create_batch.html", context, status=status_of(form))
 
-    return _send(request, package, form, token, make, again)
+    return _submit(request, package, form, token, create, show_form)
 
 
-def _send(
+def _submit(
     request: CloudRequest,
     package: api.Package,
     form: forms.Form,
     token: str,
-    make: Callable[[], str],
-    again: Callable[[CloudError | None, str], HttpResponse],
+    create: Callable[[], str],
+    show_form: Callable[[CloudError | None, str], HttpResponse],
 ) -> HttpResponseBase:
-    """Make the batch once and follow it; `again` shows the form with what went wrong, and a token to send it with."""
+    """Create the batch once and monitor it. On an error, `show_form(error, token)` returns the form page."""
     try:
-        job_id = submit_once(request, token, make)
+        batch_id = submit_once(request, token, create)
     except AlreadySubmitted as earlier:
         if earlier.result:
-            messages.info(request, gettext("This form was sent already: here is the batch that it made."))
-            return redirect(curl(request, "ota:job", earlier.result))
+            messages.info(
+                request, gettext("You already submitted this form. This is the batch that it created.")
+            )
+            return redirect(curl(request, "ota:batch", earlier.result))
         messages.warning(
             request,
             gettext(
-                "This form was sent already and has not been answered yet. Look for the batch here in a moment."
+                "You already submitted this form, and no response was received yet. Check for the batch here in a moment."
             ),
         )
         return redirect(curl(request, "ota:package", package.id))
     except CloudError as raised:
         error = cloud_errors_to_form(form, raised, _FIELDS)
-        return again(error, new_token() if is_outcome_unknown(raised) else token)
-    jobs.watch(request.gateway, job_id, product_key=package.product_key)
-    messages.success(request, gettext("The batch was created."))
-    return redirect(curl(request, "ota:job", job_id))
+        return show_form(error, new_token() if is_outcome_unknown(raised) else token)
+    jobs.monitor_batch(request.gateway, batch_id, product_key=package.product_key)
+    messages.success(request, gettext("Batch created."))
+    return redirect(curl(request, "ota:batch", batch_id))
 
 
 @require_safe
 def group_options(request: CloudRequest) -> HttpResponse:
-    """Groups whose name has `?find=` in it, as options of the batch form's field: a part of its page. 1 call."""
-    found = groups_api.list_groups(
-        request.gateway, name=request.GET.get("find", "").strip()[:30], size=GROUPS_OFFERED
+    """Return groups whose name contains `?find=`, as options of the form field. 1 call."""
+    group_list = groups_api.list_groups(
+        request.gateway, name=request.GET.get("find", "").strip()[:30], size=MAX_GROUP_CHOICES
     )
-    context = {"groups": found.groups, "more": found.total > len(found.groups)}
+    context = {"groups": group_list.groups, "has_more": group_list.total > len(group_list.groups)}
     return render(request, "ota/group_options.html", context)
 
 
-def _groups(request: CloudRequest) -> list[tuple[str, str]]:
-    found = groups_api.list_groups(request.gateway, size=GROUPS_OFFERED)
-    return [(group.id, group.name) for group in found.groups]
+def _read_group_choices(request: CloudRequest) -> list[tuple[str, str]]:
+    group_list = groups_api.list_groups(request.gateway, size=MAX_GROUP_CHOICES)
+    return [(group.id, group.name) for group in group_list.groups]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """A batch that keeps taking devices. Up to 2 calls."""
+def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
+    """Create a dynamic batch. Up to 2 calls."""
     request.gateway.require(api.CREATE_DYNAMIC)
     package = api.get_package(request.gateway, package_id)
     if not package.ready or not package.product_key:
         return render(request, "ota/not_ready.html", {"package": package}, status=409)
-    form = DynamicForm(package, request.POST if request.method == "POST" else None)
+    form = DynamicBatchForm(package, request.POST if request.method == "POST" else None)
 
-    def page(error: CloudError | None, token: str) -> HttpResponse:
-        held = needs_approval(request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key})
-        context = {"package": package, "form": form, "token": token, "error": error, "needs_approval": held}
+    def show_form(error: CloudError | None, token: str) -> HttpResponse:
+        context = {
+            "package": package,
+            "form": form,
+            "token": token,
+            "error": error,
+            "needs_approval": needs_approval(
+                request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key}
+            ),
+        }
         return render(request, "ota/create_dynamic.html", context, status=status_of(form))
 
     if request.method != "POST" or not form.is_valid():
-        return page(None, request.POST.get("token", "") or new_token())
+        return show_form(None, request.POST.get("token", "") or new_token())
 
-    def make() -> str:
+    def create() -> str:
         data = form.cleaned_data
-        return api.create_dynamic_job(
+        return api.create_dynamic_batch(
             request.gateway,
             package,
             data["source_versions"],
-            form.strategy(),
-            newcomers_only=data["newcomers_only"] == "1",
+            form.build_strategy(),
+            new_devices_only=data["new_devices_only"] == "1",
         )
 
-    return _send(request, package, form, request.POST.get("token", "") or new_token(), make, page)
+    return _submit(request, package, form, request.POST.get("token", "") or new_token(), create, show_form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def verify(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Try a package on up to 10 devices. Up to 2 calls."""
+def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
+    """Verify a package on up to 10 devices. Up to 2 calls."""
     request.gateway.require(api.CREATE_VERIFY)
     package = api.get_package(request.gateway, package_id)
     form = VerifyForm(request.POST if request.method == "POST" else None)
 
-    def page(error: CloudError | None, token: str) -> HttpResponse:
+    def show_form(error: CloudError | None, token: str) -> HttpResponse:
         context = {"package": package, "form": form, "token": token, "error": error}
         return render(request, "ota/verify.html", context, status=status_of(form))
 
     if request.method != "POST" or not form.is_valid():
-        return page(None, request.POST.get("token", "") or new_token())
+        return show_form(None, request.POST.get("token", "") or new_token())
 
-    def make() -> str:
+    def create() -> str:
         data = form.cleaned_data
-        return api.create_verify_job(
+        return api.create_verification_batch(
             request.gateway,
             package,
             data["names"],
@@ -281,4 +297,4 @@ def verify(request: CloudRequest, package_id: str) -> HttpResponseBase:
             need_confirm=data["need_confirm"],
         )
 
-    return _send(request, package, form, request.POST.get("token", "") or new_token(), make, page)
+    return _submit(request, package, form, request.POST.get("token", "") or new_token(), create, show_form)

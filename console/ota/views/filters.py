@@ -1,4 +1,4 @@
-"""What lists of batches and of their devices can be narrowed by."""
+"""The filters of batch lists and of the devices of a batch."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from console.ui.forms import FilterForm
 from console.ui.statuses import STATUSES
 
 
-class JobFilter(FilterForm):
-    """A product and a package; the products are those that have packages."""
+class BatchFilter(FilterForm):
+    """A product that has packages, and a package."""
 
     product = forms.ChoiceField(label=_("Product"), required=False, choices=())
     package = forms.ChoiceField(label=_("Package"), required=False, choices=())
@@ -23,30 +23,30 @@ class JobFilter(FilterForm):
     def __init__(self, request: HttpRequest, packages: Sequence[api.Package]) -> None:
         products = {p.product_key: p.product_name or p.product_key for p in packages if p.product_key}
         product_key = request.GET.get("product", "")
-        fitting = [p for p in packages if not product_key or p.product_key == product_key]
+        matching = [p for p in packages if not product_key or p.product_key == product_key]
         super().__init__(request)
         self.fields["product"].choices = [("", _("All products")), *products.items()]  # type: ignore[attr-defined]
         self.fields["package"].choices = [  # type: ignore[attr-defined]
             ("", _("Any")),
-            *((p.id, f"{p.name} · {p.version}") for p in fitting),
+            *((p.id, f"{p.name} · {p.version}") for p in matching),
         ]
-        self.full_clean()  # again, now that there is something to choose from
+        self.full_clean()  # again, with the choices
 
 
 class TaskFilter(FilterForm):
-    """The state of a device's update, or the device itself."""
+    """The status of a device update, or the device name."""
 
     q = forms.CharField(
         label=_("Device name"),
         required=False,
         max_length=32,
-        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Whole device name")}),
+        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Full device name")}),
     )
     status = forms.ChoiceField(
-        label=_("State"),
+        label=_("Status"),
         required=False,
         choices=[
-            ("", _("Any state")),
-            *((state, STATUSES["ota_task"][state].label) for state in api.TASK_STATES),
+            ("", _("Any")),
+            *((status, STATUSES["batch_task"][status].label) for status in api.TASK_STATUSES),
         ],
     )

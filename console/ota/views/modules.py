@@ -1,4 +1,4 @@
-"""The modules of a product: what of its firmware is updated apart from the rest."""
+"""The pages of the modules of a product: parts of the firmware that can be updated separately."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIELDS = {"ModuleName": "name", "AliasName": "alias", "Desc": "description"}
 
 @require_safe
 def module_list(request: CloudRequest) -> HttpResponse:
-    """The modules of `?product=`, of the newest product unless told. 2 calls."""
+    """Show the modules of `?product=`, by default of the newest product. 2 calls."""
     products = product_choices(request)
     known = dict(products)
     product_key = request.GET.get("product", "")
@@ -41,26 +41,26 @@ def module_list(request: CloudRequest) -> HttpResponse:
         "may_create": bool(product_key) and allows(api.CREATE_MODULE) and len(own) < api.MAX_MODULES,
         "may_edit": allows(api.UPDATE_MODULE),
         "may_delete": allows(api.DELETE_MODULE),
-        "full": len(own) >= api.MAX_MODULES,
-        "most": api.MAX_MODULES,
+        "is_full": len(own) >= api.MAX_MODULES,
+        "limit": api.MAX_MODULES,
     }
     return render(request, "ota/modules.html", context)
 
 
 @require_safe
 def module_options(request: CloudRequest) -> HttpResponse:
-    """The modules of `?product=` as options of the package form's field: a part of its page. 1 call."""
+    """Return the modules of `?product=` as options of a form field. 1 call."""
     product_key = request.GET.get("product", "")[:64]
     modules = api.list_modules(request.gateway, product_key) if product_key else ()
     names = [module.name for module in modules if not module.is_default]
     return render(
-        request, "ota/module_options.html", {"names": names, "chosen": request.GET.get("module", "")}
+        request, "ota/module_options.html", {"names": names, "selected": request.GET.get("module", "")}
     )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_module(request: CloudRequest, product_key: str) -> HttpResponseBase:
-    """A new module. 1 call."""
+    """Create a module. 1 call."""
     request.gateway.require(api.CREATE_MODULE)
     form = NewModuleForm(request.POST if request.method == "POST" else None)
     error: CloudError | None = None
@@ -75,21 +75,23 @@ def create_module(request: CloudRequest, product_key: str) -> HttpResponseBase:
                 description=data["description"],
             )
         except AlreadyExists:
-            form.add_error("name", gettext("The product has a module of this name. Choose another name."))
+            form.add_error(
+                "name", gettext("The product already has a module with this name. Enter another name.")
+            )
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised, _FIELDS)
         else:
-            messages.success(request, gettext("The module %(name)s was created.") % {"name": data["name"]})
-            return _back(request, product_key)
-    context = {"form": form, "error": error, "product_key": product_key, "title": _("New module")}
+            messages.success(request, gettext("Module %(name)s created.") % {"name": data["name"]})
+            return _redirect_to_list(request, product_key)
+    context = {"form": form, "error": error, "product_key": product_key, "title": _("Create module")}
     return render(request, "ota/module_form.html", context, status=status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_module(request: CloudRequest, product_key: str, name: str) -> HttpResponseBase:
-    """Alias and description of a module. Up to 2 calls."""
+    """Edit alias and description of a module. Up to 2 calls."""
     request.gateway.require(api.UPDATE_MODULE)
-    module = _own(request, product_key, name)
+    module = _get_own_module(request, product_key, name)
     form = ModuleForm(
         request.POST if request.method == "POST" else None,
         initial={"alias": module.alias, "description": module.description},
@@ -98,7 +100,7 @@ def edit_module(request: CloudRequest, product_key: str, name: str) -> HttpRespo
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         if module.alias and not data["alias"]:
-            form.add_error("alias", gettext("An alias can be changed, but the platform cannot take it away."))
+            form.add_error("alias", gettext("The platform cannot remove an alias. Enter another alias."))
         else:
             try:
                 api.update_module(
@@ -107,21 +109,19 @@ def edit_module(request: CloudRequest, product_key: str, name: str) -> HttpRespo
             except CloudError as raised:
                 error = cloud_errors_to_form(form, raised, _FIELDS)
             else:
-                messages.success(request, gettext("The module %(name)s was saved.") % {"name": name})
-                return _back(request, product_key)
-    title = gettext("Module %(name)s") % {"name": name}
+                messages.success(request, gettext("Module %(name)s saved.") % {"name": name})
+                return _redirect_to_list(request, product_key)
+    title = gettext("Edit module %(name)s") % {"name": name}
     context = {"form": form, "error": error, "product_key": product_key, "title": title}
     return render(request, "ota/module_form.html", context, status=status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete_module(request: CloudRequest, product_key: str, name: str) -> HttpResponseBase:
-    """Delete a module once its name is typed. Up to 2 calls."""
+    """Delete a module after the user enters its name. Up to 2 calls."""
     request.gateway.require(api.DELETE_MODULE)
-    _own(request, product_key, name)
-    form = ConfirmForm(
-        name, request.POST if request.method == "POST" else None, label=gettext("Name of the module")
-    )
+    _get_own_module(request, product_key, name)
+    form = ConfirmForm(name, request.POST if request.method == "POST" else None, label=gettext("Module name"))
     error: CloudError | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -129,11 +129,11 @@ def delete_module(request: CloudRequest, product_key: str, name: str) -> HttpRes
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
         else:
-            messages.success(request, gettext("The module %(name)s was deleted.") % {"name": name})
-            return _back(request, product_key)
+            messages.success(request, gettext("Module %(name)s deleted.") % {"name": name})
+            return _redirect_to_list(request, product_key)
     consequences = [
-        gettext("Packages can no longer be made for it."),
-        gettext("A module that has packages cannot be deleted: delete those first."),
+        gettext("You can no longer create packages for this module."),
+        gettext("You cannot delete a module that has packages. Delete the packages first."),
     ]
     context = {
         "form": form,
@@ -145,13 +145,13 @@ def delete_module(request: CloudRequest, product_key: str, name: str) -> HttpRes
     return render(request, "ota/delete_module.html", context, status=status_of(form))
 
 
-def _own(request: CloudRequest, product_key: str, name: str) -> api.Module:
-    """A module that the product made itself; Http404 for one that is not there, or is the default one."""
-    module = api.own_module(request.gateway, product_key, name)
+def _get_own_module(request: CloudRequest, product_key: str, name: str) -> api.Module:
+    """Return a module of the product. Raises Http404 when it does not exist or is the default module."""
+    module = api.find_own_module(request.gateway, product_key, name)
     if module is None:
         raise Http404
     return module
 
 
-def _back(request: CloudRequest, product_key: str) -> HttpResponseBase:
+def _redirect_to_list(request: CloudRequest, product_key: str) -> HttpResponseBase:
     return redirect(f"{curl(request, 'ota:modules')}?product={product_key}")

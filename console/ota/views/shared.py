@@ -1,4 +1,4 @@
-"""What the pages of updates share."""
+"""Helpers that the pages of over-the-air updates share: the user's rights, product choices, status codes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from console.ota import api
 from console.products import api as products_api
 from console.ui.forms import FilterForm
 
-FORM_REFUSED = 422  # htmx shows the answer in the form's place
+FORM_REFUSED = 422  # htmx replaces the form with the response
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What the person's role lets them do to updates; pages hide the rest, the gateway refuses it."""
+    """What the user's role allows for updates. Pages hide the rest; the gateway refuses it."""
 
     create: bool
     delete: bool
@@ -29,7 +29,7 @@ class Rights:
 
     @classmethod
     def of(cls, request: CloudRequest) -> Rights:
-        """The rights of the person who asks."""
+        """Return the rights of the user of the request."""
         allows = request.gateway.allows
         return cls(
             create=allows(api.UPLOAD) and allows(api.CREATE_PACKAGE),
@@ -37,7 +37,7 @@ class Rights:
             batch=allows(api.CREATE_STATIC),
             dynamic=allows(api.CREATE_DYNAMIC),
             verify=allows(api.CREATE_VERIFY),
-            cancel=allows(api.CANCEL_JOB),
+            cancel=allows(api.CANCEL_BATCH),
             cancel_devices=allows(api.CANCEL_DEVICE),
             stop=allows(api.STOP_DYNAMIC),
             confirm=allows(api.CONFIRM),
@@ -45,11 +45,11 @@ class Rights:
 
 
 def product_choices(request: CloudRequest) -> list[tuple[str, str]]:
-    """The products to choose from, as (key, label). 1 call."""
-    found = products_api.list_products(request.gateway, size=products_api.LIST_PAGE)
-    return [(product.key, f"{product.name} · {product.key}") for product in found.products]
+    """Return the products to choose from, as (key, label). 1 call."""
+    page = products_api.list_products(request.gateway, size=products_api.MAX_PAGE_SIZE)
+    return [(product.key, f"{product.name} · {product.key}") for product in page.products]
 
 
 def status_of(form: Any) -> int:
-    """The status of a page that shows `form`."""
+    """Return the HTTP status of a page that shows `form`."""
     return FORM_REFUSED if form.errors and not isinstance(form, FilterForm) else 200

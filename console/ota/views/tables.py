@@ -1,9 +1,8 @@
-"""The lists of updates, each declared once."""
+"""The tables of packages, modules, batches and device updates."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from console.ota import api
 from console.ui.links import curl
@@ -11,14 +10,14 @@ from console.ui.tables import BulkAction, Column, Table
 
 TARGETS = {
     "ALL": _("All devices"),
-    "SPECIFIC": _("Named devices"),
-    "GRAY": _("A part"),
-    "GROUP": _("A group"),
+    "SPECIFIC": _("Selected devices"),
+    "GRAY": _("Percentage"),
+    "GROUP": _("Group"),
 }
 
 PACKAGES: Table[api.Package] = Table(
     id="packages",
-    caption=_("Update packages"),
+    caption=_("Packages"),
     columns=(
         Column(
             "name", _("Package"), primary=True, link=lambda request, row: curl(request, "ota:package", row.id)
@@ -26,7 +25,7 @@ PACKAGES: Table[api.Package] = Table(
         Column("version", _("Version"), kind="code"),
         Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
         Column("module", _("Module")),
-        Column("kind", _("Kind"), value=lambda row: _("Delta") if row.delta else _("Full"), narrow=False),
+        Column("kind", _("Type"), value=lambda row: _("Delta") if row.delta else _("Full"), narrow=False),
         Column("status", _("Verification"), kind="status", status="package"),
         Column("size", _("Size"), kind="bytes"),
         Column("created", _("Created"), kind="when"),
@@ -43,55 +42,55 @@ MODULES: Table[api.Module] = Table(
         Column("alias", _("Alias")),
         Column("description", _("Description")),
         Column("created", _("Created"), kind="when"),
-        Column("modified", _("Changed"), kind="when", hidden=True),
+        Column("modified", _("Modified"), kind="when", hidden=True),
     ),
     row_template="ota/module_actions.html",
 )
 
 
-def _kind(job: api.Job) -> object:
-    if job.verify:
+def _describe_type(batch: api.Batch) -> object:
+    if batch.is_verification:
         return _("Verification")
-    return _("Dynamic") if job.dynamic else _("Static")
+    return _("Dynamic") if batch.is_dynamic else _("Static")
 
 
-_JOB_COLUMNS: tuple[Column[api.Job], ...] = (
+_BATCH_COLUMNS: tuple[Column[api.Batch], ...] = (
     Column(
         "id",
         _("Batch"),
         primary=True,
         kind="code",
-        link=lambda request, row: curl(request, "ota:job", row.id),
+        link=lambda request, row: curl(request, "ota:batch", row.id),
     ),
-    Column("status", _("State"), kind="status", status="ota_job"),
-    Column("kind", _("Kind"), value=_kind),
-    Column("target", _("Aimed at"), value=lambda job: TARGETS.get(job.target, job.target)),
+    Column("status", _("Status"), kind="status", status="batch"),
+    Column("kind", _("Type"), value=_describe_type),
+    Column("target", _("Target"), value=lambda batch: TARGETS.get(batch.target, batch.target)),
     Column("created", _("Created"), kind="when"),
     Column("started", _("Started"), kind="when", narrow=False),
     Column("ended", _("Ended"), kind="when"),
 )
 
-JOBS: Table[api.Job] = Table(id="batches", caption=_("Update batches"), columns=_JOB_COLUMNS)
+BATCHES: Table[api.Batch] = Table(id="batches", caption=_("Batches"), columns=_BATCH_COLUMNS)
 
 
-def all_jobs(names: dict[str, str]) -> Table[api.Job]:
-    """Batches of several packages; `names` tells a package's name by its id."""
-    package: Column[api.Job] = Column(
+def build_batch_table(names: dict[str, str]) -> Table[api.Batch]:
+    """Return a table for batches of several packages. `names` maps package IDs to names."""
+    package: Column[api.Batch] = Column(
         "package",
         _("Package"),
-        value=lambda job: names.get(job.package_id, job.package_id),
-        link=lambda request, job: curl(request, "ota:package", job.package_id),
+        value=lambda batch: names.get(batch.package_id, batch.package_id),
+        link=lambda request, batch: curl(request, "ota:package", batch.package_id),
     )
     return Table(
-        id="batches", caption=_("Update batches"), columns=(_JOB_COLUMNS[0], package, *_JOB_COLUMNS[1:])
+        id="batches", caption=_("Batches"), columns=(_BATCH_COLUMNS[0], package, *_BATCH_COLUMNS[1:])
     )
 
 
-def tasks(job_id: str, *, confirm: bool, cancel: bool) -> Table[api.Task]:
-    """The devices of a batch. `confirm` and `cancel`: whether a person may."""
+def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:
+    """Return the table of the devices of a batch. `may_confirm`, `may_cancel`: whether to offer these actions."""
     return Table(
         id="ota-tasks",
-        caption=_("Devices of the batch"),
+        caption=_("Devices in the batch"),
         key=lambda task: f"{task.id}/{task.device}",
         columns=(
             Column(
@@ -100,26 +99,26 @@ def tasks(job_id: str, *, confirm: bool, cancel: bool) -> Table[api.Task]:
                 primary=True,
                 link=lambda request, task: curl(request, "devices:detail", task.product_key, task.device),
             ),
-            Column("status", _("State"), kind="status", status="ota_task"),
+            Column("status", _("Status"), kind="status", status="batch_task"),
             Column("progress", _("Progress"), template="ota/task_progress.html"),
-            Column("source_version", pgettext_lazy("version", "From"), kind="code"),
-            Column("description", _("What it reported")),
-            Column("modified", _("Changed"), kind="ago"),
+            Column("source_version", _("Source version"), kind="code"),
+            Column("description", _("Device message")),
+            Column("modified", _("Modified"), kind="ago"),
             Column("id", _("Task ID"), kind="code", hidden=True, copy=True),
         ),
         actions=(
             BulkAction(
-                _("Confirm"),
+                _("Confirm updates"),
                 "check",
-                url=lambda request: curl(request, "ota:confirm-tasks", job_id),
-                allowed=lambda request: confirm,
+                url=lambda request: curl(request, "ota:confirm-tasks", batch_id),
+                allowed=lambda request: may_confirm,
             ),
             BulkAction(
-                _("Cancel their update"),
+                _("Cancel updates"),
                 "ban",
-                url=lambda request: curl(request, "ota:cancel-devices", job_id),
+                url=lambda request: curl(request, "ota:cancel-devices", batch_id),
                 danger=True,
-                allowed=lambda request: cancel,
+                allowed=lambda request: may_cancel,
             ),
         ),
     )
