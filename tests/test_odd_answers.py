@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from console.access.models import AuditRecord
-from console.cloud.errors import BadAnswer
+from console.cloud.errors import BadResponse
 from console.connections import clients
 from tests.conftest import Organization
 from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
@@ -102,7 +102,7 @@ def test_an_answer_without_what_a_page_reads_is_told_as_no_answer_of_the_platfor
     clients.drop_clients()
     page = sign_in("viewer").get(populated.url("ota:packages"))
     assert page.status_code == 502
-    assert "Client.BadAnswer" in page.content.decode()
+    assert "Client.BadResponse" in page.content.decode()
 
 
 def test_a_write_that_is_answered_so_is_recorded_as_not_known(
@@ -110,6 +110,6 @@ def test_a_write_that_is_answered_so_is_recorded_as_not_known(
 ) -> None:
     damaged = Damaged(httpx.WSGITransport(app=emulator), DAMAGES["nothing but success"])
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadResponse):
         org.gateway().call("CreateProduct", ProductName="meter", NodeType=0)
     assert AuditRecord.objects.get(operation="CreateProduct").outcome == AuditRecord.Outcome.UNKNOWN

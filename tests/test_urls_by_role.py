@@ -355,15 +355,15 @@ def test_what_names_no_team_is_for_whom_it_should_be(
 
 # -- operations ------------------------------------------------------------------------------------------------------
 
-ORDER = [Access.READ, Access.WRITE, Access.DESTROY, Access.SECRET]
+ORDER = [Access.READ, Access.WRITE, Access.DELETE, Access.SECRET]
 FULL = dict.fromkeys(
     ("products", "devices", "groups", "things", "ota", "messaging", "routing", "edge"), Access.SECRET
 )
 # Written out, not taken from the roles: this is what they are held against.
 MOST: dict[str, dict[str, Access]] = {
     "viewer": dict.fromkeys(FULL, Access.READ),
-    "operator": dict.fromkeys(FULL, Access.DESTROY) | {"ota": Access.READ, "routing": Access.READ},
-    "release-engineer": dict.fromkeys(FULL, Access.READ) | {"ota": Access.DESTROY},
+    "operator": dict.fromkeys(FULL, Access.DELETE) | {"ota": Access.READ, "routing": Access.READ},
+    "release-engineer": dict.fromkeys(FULL, Access.READ) | {"ota": Access.DELETE},
     "administrator": FULL,
     "owner": FULL,
 }

@@ -65,7 +65,7 @@ NO_LEVELS: Mapping[Area, Level] = MappingProxyType({})
 LEVEL_OF_ACCESS = {
     Access.READ: Level.READ,
     Access.WRITE: Level.WRITE,
-    Access.DESTROY: Level.DELETE,
+    Access.DELETE: Level.DELETE,
     Access.SECRET: Level.SECRET,
 }
 

@@ -24,7 +24,7 @@ from console.access.encryption import Undecryptable
 from console.api.words import said
 from console.cloud.errors import (
     AlreadyExists,
-    BadAnswer,
+    BadResponse,
     CloudError,
     Conflict,
     InvalidParameter,
@@ -160,7 +160,7 @@ def _field(place: Iterable[Any]) -> str:
 
 def _of_cloud(error: CloudError) -> Problem:
     words = explain(error)
-    lost = isinstance(error, BadAnswer) or (isinstance(error, Unavailable) and error.sent)
+    lost = isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)
     headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))} if error.retryable else {}
     errors = [
         (to_snake_case(parameter.partition(".N")[0]), translate_sentence(sentence))

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
-from console.cloud.errors import BadAnswer, CloudError, Throttled, Unavailable
+from console.cloud.errors import BadResponse, CloudError, Throttled, Unavailable
 from console.connections.approval import Approval, PlannedCall, Rule
 from console.connections.gateway import Gateway
 from console.jobs import delays
@@ -87,7 +87,7 @@ def _send(
         if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
             claimed.update(state=_State.PENDING)
             raise
-        is_unknown = isinstance(error, Unavailable | BadAnswer)
+        is_unknown = isinstance(error, Unavailable | BadResponse)
         claimed.update(
             state=_State.UNKNOWN if is_unknown else _State.FAILED,
             code=error.code[:128],

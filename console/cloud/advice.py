@@ -1,16 +1,16 @@
-"""What to tell people about an error: by its code where that is known (`codes/`), else by its family."""
+"""The explanation of an error: by its code where the code is known (`codes/`), otherwise by its family."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.cloud.codes import meaning
+from console.cloud.codes import find_meaning
 from console.cloud.text import gettext_noop as _
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`title`: what happened, in one sentence. `advice`: what to do about it. Both English msgids."""
+    """`title`: what happened, in one sentence. `advice`: what to do. Both are English msgids."""
 
     title: str
     advice: str
@@ -18,66 +18,65 @@ class Explanation:
 
 _FAMILIES = {
     "Throttled": Explanation(
-        _("The platform asked us to slow down."),
-        _(
-            "The account makes too many calls a second at the moment. Nothing was changed; try again in a few seconds."
-        ),
+        _("The platform limits the rate of calls."),
+        _("The account makes too many calls per second. Nothing was changed. Try again in a few seconds."),
     ),
     "AccessDenied": Explanation(
-        _("The cloud account may not do this."),
-        _("Grant the permission to the RAM user whose keys the connection uses, or use keys that have it."),
+        _("The Alibaba Cloud account does not have permission for this operation."),
+        _("Grant the permission to the RAM user of the connection, or use another AccessKey."),
     ),
     "SignatureRefused": Explanation(
-        _("The platform did not accept the connection's keys."),
-        _("Check the AccessKey ID and secret of the connection, and that this server's clock is right."),
+        _("The platform rejected the AccessKey of the connection."),
+        _("Check the AccessKey ID and AccessKey Secret of the connection, and the clock of the server."),
     ),
     "NotFound": Explanation(
-        _("The platform does not know it."),
-        _(
-            "It may have been deleted meanwhile, or belong to another instance. Go back to the list and reload it."
-        ),
+        _("This item does not exist on the platform."),
+        _("It may have been deleted, or belong to another instance. Go back to the list and reload it."),
     ),
     "AlreadyExists": Explanation(
-        _("One of that name already exists."),
-        _("Choose another name, or open the existing one."),
+        _("This name already exists."),
+        _("Enter another name, or open the existing item."),
     ),
     "InvalidParameter": Explanation(
-        _("The platform does not accept a value."),
-        _("Correct the value named below and send it again. Nothing was changed."),
+        _("A value is not valid."),
+        _("Correct the value and try again. Nothing was changed."),
     ),
     "Conflict": Explanation(
-        _("Its present state does not allow this."),
-        _("Reload the page to see the state it is in now, and try again when it has changed."),
+        _("The current status does not allow this."),
+        _("Reload the page to see the current status. Try again when it has changed."),
     ),
     "LimitExceeded": Explanation(
         _("A limit of the platform is reached."),
-        _("Delete what is no longer needed, or do it in smaller portions."),
+        _("Delete what you no longer need, or split the request into smaller ones."),
     ),
     "Unavailable": Explanation(
-        _("The platform did not answer in time."),
-        _("It may or may not have carried the request out: look at the present state before trying again."),
+        _("The platform did not respond in time."),
+        _("The request may still have been carried out. Check the result before you try again."),
     ),
     "NeverSent": Explanation(
         _("The platform cannot be reached."),
         _(
-            "Nothing was sent. Check the region or endpoint of the connection and this server's network, then try again."
+            "Nothing was sent. Check the region or endpoint of the connection and the server's network, then try again."
         ),
     ),
-    "BadAnswer": Explanation(
-        _("What answered is not the platform."),
-        _(
-            "Check the endpoint of the connection, and whether a proxy stands between this server and the platform."
-        ),
+    "BadResponse": Explanation(
+        _("The response is not from the platform."),
+        _("Check the endpoint of the connection, and any proxy between the server and the platform."),
     ),
     "ServiceError": Explanation(
-        _("The platform refused the request."),
-        _("Its own message is below. If it does not help, pass the request id to the cloud's support."),
+        _("The platform rejected the request."),
+        _(
+            "See the platform's message below. If it does not help, contact Alibaba Cloud support with the request ID."
+        ),
     ),
 }
 _FAMILIES["CloudError"] = _FAMILIES["ServiceError"]
 
 
-def advice_for(code: str, family: str) -> Explanation:
-    """The words for a code (in any case of letters), else those for its family (a class name of the error family)."""
-    found = meaning(code)
-    return Explanation(found.title, found.advice) if found else _FAMILIES[family]
+def find_explanation(code: str, family: str) -> Explanation:
+    """The explanation of a code (not case-sensitive), or of its family if the code is unknown.
+
+    `family`: the name of an error class.
+    """
+    meaning = find_meaning(code)
+    return Explanation(meaning.title, meaning.advice) if meaning else _FAMILIES[family]

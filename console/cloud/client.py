@@ -1,4 +1,4 @@
-"""The signed API client: one for each cloud account, region and instance, kept and shared by threads."""
+"""The signed API client: one for each cloud account, region and instance. It is reused and shared by threads."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import Any, Literal
 import httpx
 
 from console.cloud import paging
-from console.cloud.answers import Unreadable, parse_json, parse_xml
 from console.cloud.catalogue import Operation, flatten, operation
 from console.cloud.errors import (
-    BadAnswer,
+    BadResponse,
     InvalidParameter,
     Unavailable,
-    error_from,
     error_from_body,
+    error_from_fields,
     excerpt,
 )
+from console.cloud.responses import UnreadableResponse, parse_json, parse_xml
 from console.cloud.retry import RetryPolicy
 from console.cloud.signing import form_encode, rpc_sign
 from console.cloud.trace import Trace
-from console.cloud.transport import new_transport, timeouts
+from console.cloud.transport import build_timeouts, new_transport
 
 API_VERSION = "2018-01-20"
 USER_AGENT = "fleetdesk"
-LONGEST_QUERY = 8000
-"""Characters. A longer query is moved to the form: servers and proxies refuse long addresses, and the platform
-merges query and form."""
+MAX_QUERY_LENGTH = 8000
+"""Characters. A longer query is sent in the form: servers and proxies reject long addresses, and the platform merges
+query and form."""
 _ACCEPT = {"JSON": "application/json", "XML": "application/xml"}
-LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes. No answer of the platform comes near; a wrong address may answer without end."""
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""No response of the platform is nearly as large. A wrong address can send data without end."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """An AccessKey pair, and the security token when it is a temporary one (STS). Its repr shows no secret."""
+    """An AccessKey pair, with its security token if it is temporary (STS). Its repr shows no secret."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -49,11 +49,11 @@ class Credentials:
 
 
 class Client:
-    """Calls operations for one account, region and instance. Thread-safe; keep it, a new one for each call is slow.
+    """Calls operations for one account, region and instance. Thread-safe. Reuse it: creating one for each call is slow.
 
-    `endpoint`: host, host:port or http(s) URL, in place of the region's own. `instance_id` is sent as `IotInstanceId`
-    with every operation that takes it. `timeout`: seconds to wait for an answer. `transport`: the network, given by tests.
-    Raises InvalidParameter when the endpoint is not an address.
+    `endpoint`: host, host:port or http(s) URL, instead of the default endpoint of the region. `instance_id` is sent as
+    `IotInstanceId` with each operation that has this parameter. `timeout`: seconds to wait for a response. `transport`: the
+    network, replaced in tests. Raises InvalidParameter if the endpoint is not valid.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class Client:
         self.credentials = credentials
         self.region = region
         self.instance_id = instance_id
-        self.endpoint = endpoint_of(endpoint, region)
+        self.endpoint = normalize_endpoint(endpoint, region)
         self.format = format
         self._retry = retry or RetryPolicy()
-        self._timeouts = timeouts(timeout)
+        self._timeouts = build_timeouts(timeout)
         self._own_transport = transport is None
         self._transport = transport or new_transport(self.endpoint)
         self._headers = {
@@ -91,15 +91,15 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the pooled connections. A transport that was given stays open."""
+        """Close the pooled connections. A transport passed to the constructor stays open."""
         if self._own_transport:
             self._transport.close()
 
     def call(self, name: str, /, trace: Trace | None = None, **params: Any) -> dict[str, Any]:
-        """Call an operation; its answer as a dict, whatever the format. Raises the CloudError family.
+        """Call an operation. Returns its response as a dict, in either format. Raises the CloudError family.
 
-        Lists are given as `DeviceName=["a", "b"]` and `Tag=[{"Key": "k", "Value": "v"}]`; None is left out.
-        `trace` is filled with what was sent and came back, also when this raises; its `format` is used for this call.
+        Lists are passed as `DeviceName=["a", "b"]` and `Tag=[{"Key": "k", "Value": "v"}]`. None is omitted.
+        `trace` records the request and the response, also if this raises. Its `format` is used for this call.
         """
         op = operation(name)
         if self.instance_id and "IotInstanceId" in op.parameters and params.get("IotInstanceId") is None:
@@ -108,45 +108,45 @@ class Client:
         return self._retry.run(lambda: self._attempt(op, query, form, trace), idempotent=op.idempotent)
 
     def pages(self, name: str, /, **params: Any) -> Iterator[dict[str, Any]]:
-        """The answers of a paged operation, page after page, each call made when its page is asked for.
+        """The responses of a paged operation, page by page. Each call is made when its page is requested.
 
-        Without a page size, the largest is used. Raises as `call` does, and LimitExceeded (`Client.PagingLimit`) when
-        there is more than the platform lets anyone page to.
+        Without a page size, the largest is used. Raises like `call`, and LimitExceeded (`Client.PagingLimit`) if the list
+        has more entries than the platform can return in pages.
         """
-        return self.iterate(name, lambda **page: self.call(name, **page), **params)
+        return self.iterate_pages(name, lambda **page: self.call(name, **page), **params)
 
-    def iterate(
+    def iterate_pages(
         self, name: str, fetch: Callable[..., dict[str, Any]], /, **params: Any
     ) -> Iterator[dict[str, Any]]:
-        """Like `pages`, with every page fetched by `fetch(**params)`."""
-        return paging.iterate(operation(name), fetch, params)
+        """Like `pages`, but `fetch(**params)` fetches each page."""
+        return paging.iterate_pages(operation(name), fetch, params)
 
     # -- one attempt -------------------------------------------------------------------------------------------------
 
     def _attempt(
         self, op: Operation, query: Mapping[str, str], form: Mapping[str, str], trace: Trace | None
     ) -> dict[str, Any]:
-        """Sign anew and send once: every attempt has its own nonce and time."""
+        """Sign and send the request once. Each attempt has its own nonce and time."""
         format = trace.format if trace is not None else self.format
-        request = self._request(op, query, form, format, trace)
+        request = self._build_request(op, query, form, format, trace)
         started = time.perf_counter()
         try:
             response = self._transport.handle_request(request)
             try:
-                body = _read(response, op)
+                body = _read_body(response, op)
             finally:
                 response.close()
             if trace is not None:
                 secrets = (self.credentials.secret, self.credentials.security_token or "")
-                trace.received(response.status_code, body, secrets)
+                trace.record_response(response.status_code, body, secrets)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             raise Unavailable(
                 "Client.Unreachable", str(error) or type(error).__name__, operation=op.name, sent=False
             ) from error
         except httpx.TimeoutException as error:
-            raise Unavailable("Client.Timeout", "no answer in time", operation=op.name) from error
+            raise Unavailable("Client.Timeout", "no response in time", operation=op.name) from error
         except httpx.DecodingError as error:
-            raise BadAnswer("Client.BadAnswer", str(error), operation=op.name) from error
+            raise BadResponse("Client.BadResponse", str(error), operation=op.name) from error
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise Unavailable("Client.Unreachable", str(error), operation=op.name, sent=False) from error
         except httpx.TransportError as error:
@@ -156,9 +156,9 @@ class Client:
         finally:
             if trace is not None:
                 trace.seconds = time.perf_counter() - started
-        return self._answer(op, response, body, format)
+        return self._parse_response(op, response, body, format)
 
-    def _request(
+    def _build_request(
         self,
         op: Operation,
         query: Mapping[str, str],
@@ -185,9 +185,9 @@ class Client:
             encoded_query, body = form_encode(in_query), form_encode(form)
         except UnicodeEncodeError:
             raise InvalidParameter(
-                "Client.Unsendable", "a value holds characters that cannot be sent", operation=op.name
+                "Client.Unsendable", "a value contains characters that cannot be sent", operation=op.name
             ) from None
-        if len(encoded_query) > LONGEST_QUERY:
+        if len(encoded_query) > MAX_QUERY_LENGTH:
             body = f"{encoded_query}&{body}" if body else encoded_query
             encoded_query = ""
             in_query, form = {}, {**in_query, **form}
@@ -200,30 +200,32 @@ class Client:
             extensions={"timeout": self._timeouts},
         )
         if trace is not None:
-            trace.sent(request.method, address, request.headers.items(), in_query, form)
+            trace.record_request(request.method, address, request.headers.items(), in_query, form)
         return request
 
-    def _answer(self, op: Operation, response: httpx.Response, body: bytes, format: str) -> dict[str, Any]:
+    def _parse_response(
+        self, op: Operation, response: httpx.Response, body: bytes, format: str
+    ) -> dict[str, Any]:
         status = response.status_code
         if not 200 <= status < 300:
             raise error_from_body(
                 body, operation=op.name, http_status=status, retry_after=_retry_after(response.headers)
             )
         try:
-            answer = parse_json(body) if format == "JSON" else parse_xml(op, body)
-        except Unreadable as reason:
-            # Where secrets are answered, what cannot be read may be one: messages are shown, recorded and logged.
-            told = "" if op.secret_fields else excerpt(body)
-            message = f"{reason}: {told}" if told else str(reason)
-            raise BadAnswer("Client.BadAnswer", message, operation=op.name, http_status=status) from None
-        succeeded = answer.get("Success")
+            fields = parse_json(body) if format == "JSON" else parse_xml(op, body)
+        except UnreadableResponse as reason:
+            # An unreadable response of an operation that returns secrets may contain one. Messages are shown, recorded, logged.
+            body_start = "" if op.secret_fields else excerpt(body)
+            message = f"{reason}: {body_start}" if body_start else str(reason)
+            raise BadResponse("Client.BadResponse", message, operation=op.name, http_status=status) from None
+        succeeded = fields.get("Success")
         if succeeded is None:
-            succeeded = not answer.get("Code")
+            succeeded = not fields.get("Code")
         if succeeded in (False, "false", "False"):
-            raise error_from(
-                answer, operation=op.name, http_status=status, retry_after=_retry_after(response.headers)
+            raise error_from_fields(
+                fields, operation=op.name, http_status=status, retry_after=_retry_after(response.headers)
             )
-        return answer
+        return fields
 
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -233,34 +235,34 @@ _ADDRESS = re.compile(
 _PORTS = {"http": 80, "https": 443}
 
 
-def endpoint_of(given: str | None, region: str) -> str:
-    """`scheme://host[:port]` in small letters, without the scheme's own port. https where no scheme is given.
+def normalize_endpoint(endpoint: str | None, region: str) -> str:
+    """The endpoint as `scheme://host[:port]` in lower case, without the default port of the scheme. The default scheme is https.
 
-    Raises InvalidParameter for all else: a path, a user name, a trailing dot, letters beyond ASCII (a name in another
-    script is given as its xn-- form), a port that cannot be.
+    Without an endpoint, the default endpoint of the region is used. Raises InvalidParameter for anything else: a path, a user
+    name, a trailing dot, non-ASCII letters (use the xn-- form of such a name), an invalid port.
     """
-    endpoint = (given or f"iot.{region}.aliyuncs.com").strip()
-    found = _ADDRESS.fullmatch(endpoint)
-    if found:
-        scheme, host, port = (found[1] or "https").lower(), found[2].lower(), found[3]
+    address = (endpoint or f"iot.{region}.aliyuncs.com").strip()
+    match = _ADDRESS.fullmatch(address)
+    if match:
+        scheme, host, port = (match[1] or "https").lower(), match[2].lower(), match[3]
         number = int(port) if port else _PORTS[scheme]
         with contextlib.suppress(ValueError):
             if host.startswith("["):
                 host = f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
             if 0 < number <= 65535:
                 return f"{scheme}://{host}" + ("" if number == _PORTS[scheme] else f":{number}")
-    raise InvalidParameter("Client.InvalidEndpoint", f"{endpoint[:255]!r} is not an endpoint")
+    raise InvalidParameter("Client.InvalidEndpoint", f"{address[:255]!r} is not an endpoint")
 
 
-def _read(response: httpx.Response, op: Operation) -> bytes:
+def _read_body(response: httpx.Response, op: Operation) -> bytes:
     chunks: list[bytes] = []
     size = 0
     for chunk in response.iter_bytes():
         size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise BadAnswer(
-                "Client.BadAnswer",
-                "the answer is far too large",
+        if size > MAX_RESPONSE_BYTES:
+            raise BadResponse(
+                "Client.BadResponse",
+                "the response is too large",
                 operation=op.name,
                 http_status=response.status_code,
             )
@@ -269,7 +271,7 @@ def _read(response: httpx.Response, op: Operation) -> bytes:
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds the platform asks to wait: its own header tells milliseconds, the common one seconds."""
+    """Seconds that the platform asks the client to wait. Its own header has milliseconds, the standard header has seconds."""
     for header, unit in (("x-acs-retry-after", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers[header]) / unit

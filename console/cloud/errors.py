@@ -1,7 +1,7 @@
-"""One small family of errors for everything that can go wrong with a call.
+"""The errors of a call: one small family of classes.
 
-Which class an error has decides what is done with it: retried, shown at a field, shown as a page. Which words people
-read is decided in `advice.py`.
+The class of an error decides how it is handled: retried, shown at a field, shown as a page. `advice.py` decides the text
+that people read.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, ClassVar
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
-from console.cloud.advice import Explanation, advice_for
-from console.cloud.codes import meaning
+from console.cloud.advice import Explanation, find_explanation
+from console.cloud.codes import find_meaning
 
 
 class CloudError(Exception):
-    """A call failed. `code` and `message` are the platform's, or our own (`Client.…`) when it never answered.
+    """A call failed. `code` and `message` are the platform's, or this client's (`Client.…`) if there was no response.
 
-    `http_status` is None when there was no answer. `retry_after`: seconds the platform asked to wait.
-    `answer`: the answer's other fields; some refusals say in them which names or rows they mean.
-    `retryable`: the same call may succeed later without anything being changed.
+    `http_status` is None if there was no response. `retry_after`: seconds that the platform asks the client to wait.
+    `response`: the other fields of the response. Some errors list the invalid names or rows in them.
+    `retryable`: the same call can succeed later without a change.
     """
 
     retryable: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class CloudError(Exception):
         request_id: str = "",
         http_status: int | None = None,
         retry_after: float | None = None,
-        answer: Mapping[str, Any] | None = None,
+        response: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             f"{operation or 'call'}: {code}: {message}" if message else f"{operation or 'call'}: {code}"
@@ -48,78 +48,80 @@ class CloudError(Exception):
         self.request_id = request_id
         self.http_status = http_status
         self.retry_after = retry_after
-        self.answer: dict[str, Any] = dict(answer or {})
+        self.response: dict[str, Any] = dict(response or {})
 
 
 class Throttled(CloudError):
-    """Too many calls a second for the account. Nothing was done; the same call works a little later."""
+    """The account makes too many calls per second. Nothing was done. The same call works a few seconds later."""
 
     retryable = True
 
 
 class AccessDenied(CloudError):
-    """The keys are right, but their owner may not do this, or does not own the thing."""
+    """The AccessKey is valid, but its owner does not have permission, or does not own the resource."""
 
 
 class SignatureRefused(CloudError):
-    """The platform does not believe the request: wrong key or secret, expired token, or a clock that is off."""
+    """The platform rejected the signature: wrong AccessKey, expired token, or wrong clock."""
 
 
 class NotFound(CloudError):
-    """The thing the call is about does not exist."""
+    """The resource of the call does not exist."""
 
 
 class AlreadyExists(CloudError):
-    """A thing of that name is already there."""
+    """A resource with this name already exists."""
 
 
 class InvalidParameter(CloudError):
-    """A parameter is missing or breaks a rule. `problems`: catalogue parameter name to sentences, when known."""
+    """A parameter is missing or not valid. `problems`: catalogue parameter name -> sentences, if known."""
 
     problems: Mapping[str, Sequence[str]]
 
-    def __init__(self, code: str, message: str = "", **facts: Any) -> None:
-        self.problems = facts.pop("problems", None) or {}
-        super().__init__(code, message, **facts)
+    def __init__(self, code: str, message: str = "", **details: Any) -> None:
+        self.problems = details.pop("problems", None) or {}
+        super().__init__(code, message, **details)
 
     @classmethod
     def from_problems(cls, operation: str, problems: Mapping[str, Sequence[str]]) -> InvalidParameter:
-        """The error for what `catalogue.validate` found; nothing was sent."""
-        message = "; ".join(f"{name} {problem}" for name, found in problems.items() for problem in found)
+        """The error for the problems that `catalogue.validate` returned. Nothing was sent."""
+        message = "; ".join(
+            f"{name}: {sentence}" for name, sentences in problems.items() for sentence in sentences
+        )
         return cls("Client.InvalidParameter", message, operation=operation, problems=problems)
 
 
 class Conflict(CloudError):
-    """The state of the thing forbids it now: still running, already cancelled, not verified, offline."""
+    """The status of the resource does not allow the call: still running, already canceled, not verified, offline."""
 
 
 class LimitExceeded(CloudError):
-    """A limit of the platform on how many there may be, or how much at once."""
+    """A limit of the platform is reached: the number of resources, or the size of a request."""
 
 
 class Unavailable(CloudError):
-    """No answer, or the platform is in trouble (5xx).
+    """There was no response, or the platform failed (5xx).
 
-    `sent` is False when the request surely never reached the platform, so that nothing can have happened.
+    `sent` is False if the request certainly did not reach the platform, so nothing can have changed.
     """
 
     retryable = True
 
-    def __init__(self, code: str, message: str = "", *, sent: bool = True, **facts: Any) -> None:
-        super().__init__(code, message, **facts)
+    def __init__(self, code: str, message: str = "", *, sent: bool = True, **details: Any) -> None:
+        super().__init__(code, message, **details)
         self.sent = sent
 
 
-class BadAnswer(CloudError):
-    """Something answered, but not as the platform does: not JSON, not an object, empty. Often a proxy or a wrong address."""
+class BadResponse(CloudError):
+    """The response is not the platform's: not JSON, not an object, empty. Often a proxy or a wrong address."""
 
 
 class ServiceError(CloudError):
-    """Any other refusal."""
+    """Any other error that the platform returned."""
 
 
-LONGEST_MESSAGE = 2000
-"""Characters kept of a platform's message."""
+MAX_MESSAGE_LENGTH = 2000
+"""Characters. The rest of a platform message is cut off."""
 
 _CLASSES: Mapping[str, type[CloudError]] = {
     cls.__name__: cls
@@ -128,7 +130,7 @@ _CLASSES: Mapping[str, type[CloudError]] = {
         Unavailable, ServiceError,
     )
 }  # fmt: skip
-# For codes that `codes/` does not know. Read from top to bottom, the first that fits decides; the order matters
+# For codes that are not in `codes/`. The first pattern that matches decides, so the order matters
 # ("NotExisted" before "Existed", "Duplicated" before "Invalid").
 _RULES: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = tuple(
     (re.compile(pattern, re.I), error)
@@ -152,15 +154,15 @@ _RULES: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = tuple(
         ),
     )
 )
-_TROUBLE = re.compile(r"^ServiceUnavailable|^InternalError|SystemException$|SystemError$", re.I)
+_PLATFORM_FAILURE = re.compile(r"^ServiceUnavailable|^InternalError|SystemException$|SystemError$", re.I)
 
 
 def classify(code: str) -> type[CloudError]:
-    """The class of the error that a code stands for: as `codes/` has it, else by its words; ServiceError when it fits nowhere."""
-    known = meaning(code)
-    if known is not None:
-        return _CLASSES[known.family]
-    if _TROUBLE.search(code):
+    """The error class of a code: from `codes/`, otherwise by the words in the code, otherwise ServiceError."""
+    meaning = find_meaning(code)
+    if meaning is not None:
+        return _CLASSES[meaning.family]
+    if _PLATFORM_FAILURE.search(code):
         return Unavailable
     for pattern, error in _RULES:
         if pattern.search(code):
@@ -168,14 +170,14 @@ def classify(code: str) -> type[CloudError]:
     return ServiceError
 
 
-def error_from(
+def error_from_fields(
     fields: Mapping[str, Any], *, operation: str, http_status: int, retry_after: float | None = None
 ) -> CloudError:
-    """The error an answer's fields tell of, the gateway's (`Code`, `Message`) or the service's (`ErrorMessage`)."""
+    """The error in the fields of a response: of the gateway (`Code`, `Message`) or of the service (`ErrorMessage`)."""
     code = str(fields.get("Code") or "")
     message = str(fields.get("ErrorMessage") or fields.get("Message") or "")
-    # After these words a refused signature repeats the whole request, security token and all, at any length.
-    message = message.partition("server string to sign is")[0].strip()[:LONGEST_MESSAGE]
+    # After these words, a rejected signature repeats the whole request at any length, with the security token.
+    message = message.partition("server string to sign is")[0].strip()[:MAX_MESSAGE_LENGTH]
     error = classify(code) if code else ServiceError
     if http_status == 429:
         error = Throttled
@@ -188,31 +190,33 @@ def error_from(
         request_id=str(fields.get("RequestId") or ""),
         http_status=http_status,
         retry_after=retry_after,
-        answer={name: value for name, value in fields.items() if name not in ("Message", "ErrorMessage")},
+        response={name: value for name, value in fields.items() if name not in ("Message", "ErrorMessage")},
     )
 
 
 def error_from_body(
     body: bytes, *, operation: str, http_status: int, retry_after: float | None = None
 ) -> CloudError:
-    """The error of an answer with a bad status: JSON or XML as the platform writes them, anything else is BadAnswer.
+    """The error of a response with an error status. The body is JSON or XML of the platform; anything else is BadResponse.
 
-    A 5xx whose body is not the platform's is Unavailable all the same: proxies answer so when it is down.
+    A 5xx with another body is Unavailable: proxies respond like this when the platform is down.
     """
-    fields = error_fields(body)
+    fields = parse_error_fields(body)
     if fields is not None:
-        return error_from(fields, operation=operation, http_status=http_status, retry_after=retry_after)
+        return error_from_fields(
+            fields, operation=operation, http_status=http_status, retry_after=retry_after
+        )
     if http_status >= 500:
         return Unavailable(
             f"HTTP.{http_status}", operation=operation, http_status=http_status, retry_after=retry_after
         )
     if http_status == 429:
         return Throttled("HTTP.429", operation=operation, http_status=http_status, retry_after=retry_after)
-    return BadAnswer("Client.BadAnswer", excerpt(body), operation=operation, http_status=http_status)
+    return BadResponse("Client.BadResponse", excerpt(body), operation=operation, http_status=http_status)
 
 
-def error_fields(body: bytes) -> dict[str, Any] | None:
-    """The fields of an error answer, or None when it is not one."""
+def parse_error_fields(body: bytes) -> dict[str, Any] | None:
+    """The fields of an error response, or None if the body is not one."""
     start = body.lstrip()[:1]
     if start == b"<":
         try:
@@ -229,12 +233,12 @@ def error_fields(body: bytes) -> dict[str, Any] | None:
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of an answer that could not be read, on one line, for the error's message."""
+    """The beginning of an unreadable response on one line, for an error message."""
     return " ".join(body[:200].decode("utf-8", "replace").split())
 
 
 def explain(error: CloudError) -> Explanation:
-    """What happened and what to do, in plain words; English, to be translated by whoever shows it."""
+    """What happened and what to do. English msgids, to be translated by the caller that shows them."""
     family = next((cls.__name__ for cls in type(error).__mro__ if cls.__module__ == __name__), "CloudError")
     never_sent = isinstance(error, Unavailable) and not error.sent
-    return advice_for(error.code, "NeverSent" if never_sent else family)
+    return find_explanation(error.code, "NeverSent" if never_sent else family)

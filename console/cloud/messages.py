@@ -1,7 +1,7 @@
-"""The sentences for people that lie in data files, where the extractor of gettext does not look.
+"""The sentences for people that are in data files, where gettext's extractor does not look.
 
-`python -m console.cloud.messages` prints them as a template to translate (`.pot`), for `console/cloud/translations`
-(docs/translations.md): operations and parameters of the catalogue (`catalogue/text/`), error codes (`codes/`).
+`python -m console.cloud.messages` prints them as a translation template (`.pot`) for `console/cloud/translations`
+(docs/translations.md): operations and parameters of the catalogue (`catalogue/text/`), and error codes (`codes/`).
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ import sys
 from collections.abc import Iterator
 
 from console.cloud.catalogue import operations
-from console.cloud.codes import meanings
+from console.cloud.codes import load_meanings
 
 
-def messages() -> Iterator[tuple[str, str]]:
-    """(where it is said, English sentence), each place once; a sentence may be said in several places."""
+def list_messages() -> Iterator[tuple[str, str]]:
+    """(place, English sentence), each place once. Several places may share a sentence."""
     for op in operations().values():
         yield op.name, op.description
         for parameter in op.parameters.values():
             yield f"{op.name}.{parameter.name}", parameter.description
-    for code, meaning in meanings().items():
+    for code, meaning in load_meanings().items():
         yield code, meaning.title
         yield code, meaning.advice
 
 
-def template() -> str:
-    """The `.pot` file: each sentence once, with the first places that say it."""
-    places: dict[str, list[str]] = {}
-    for place, text in messages():
-        places.setdefault(text, []).append(place)
+def build_template() -> str:
+    """The `.pot` file: each sentence once, with the first places that use it."""
+    places_by_text: dict[str, list[str]] = {}
+    for place, text in list_messages():
+        places_by_text.setdefault(text, []).append(place)
     entries = ['msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"']
-    for text, said in places.items():
+    for text, places in places_by_text.items():
         quoted = json.dumps(text, ensure_ascii=False)
-        entries.append(f'#. {", ".join(said[:3])}\nmsgid {quoted}\nmsgstr ""')
+        entries.append(f'#. {", ".join(places[:3])}\nmsgid {quoted}\nmsgstr ""')
     return "\n\n".join(entries) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(template())
+    sys.stdout.write(build_template())

@@ -1,16 +1,16 @@
-"""Keeping all processes together under the calls a second that the platform allows an account for each operation.
+"""Keeps all processes together within the calls per second that the platform allows an account for each operation.
 
-The platform counts in windows of one second whose beginning nobody knows, and a call arrives some milliseconds after it
-was allowed here. So in *any* stretch of `WINDOW` seconds (a second and a margin for the unevenness of the way) at most
-`qps` calls are let go, whatever the phase; a burst up to `qps` needs no waiting.
+The platform counts in windows of one second. The start of a window is unknown, and a call arrives some milliseconds after
+it was released here. So in *any* period of `WINDOW` seconds (one second and a margin for network jitter), at most `qps`
+calls are released. A burst of up to `qps` calls does not wait.
 
-People reserve: each call is given the earliest free moment and sleeps until then, in order of arrival. Background work
-never reserves the future: it is let go only when there is room now, within its own share, and so comes after every
-person who waits. Both are decided by one script inside Redis, on Redis's clock: a library of counters (`limits`) answers
-only yes or no, cannot look at two lanes at once, and leaves the order of those who wait to chance.
+A call for a person makes a reservation: it gets the earliest free time and sleeps until then, in order of arrival.
+Background work makes no reservation: it is released only if there is room now, within its own share, so it comes after
+every person who waits. One script inside Redis decides both, on Redis's clock. A library of counters (`limits`) answers
+only yes or no, cannot check two lanes at once, and does not keep the order of waiting calls.
 
-With Redis unreachable each process goes on alone with a quarter of the allowance: a console has to stay readable then,
-and what still is too much the platform throttles and the client tries again.
+If Redis is unreachable, each process continues alone with a quarter of the quota, because the console must stay usable.
+If this is still too much, the platform throttles the calls and the client retries them.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from console.cloud.errors import Throttled
 log = logging.getLogger(__name__)
 
 WINDOW = 1.1
-"""Seconds in which at most `qps` calls are let go."""
+"""Seconds. In any period of this length, at most `qps` calls are released."""
 LOCAL_SHARE = 0.25
-"""Of the allowance, for one process that cannot see the others."""
+"""The part of the quota for one process that cannot see the others."""
 _HOST = socket.gethostname()
-REST_AFTER_FAILURE = 5.0
-"""Seconds without asking Redis after it failed: each question would cost a timeout."""
+REDIS_PAUSE_SECONDS = 5.0
+"""Redis is not asked for this time after a failure: each attempt would cost a timeout."""
 
 
 class Lane(StrEnum):
-    """Who a call is for."""
+    """The purpose of a call: for a person who waits, or for background work."""
 
     PEOPLE = "people"
     BACKGROUND = "background"
 
 
 class QuotaTimeout(Throttled):
-    """No free moment within the timeout. The call was not sent. `retry_after`: seconds until there may be one."""
+    """The quota has no free time within the timeout. The call was not sent. `retry_after`: seconds until the next free time."""
 
 
-# KEYS: all calls, background calls (sorted sets of moments). ARGV: limit, limit of the background, window in µs,
-# longest wait in µs, lane, a name for this call. Answers the wait in µs, and 1 when the moment is taken.
+# KEYS: all calls, background calls (sorted sets of times). ARGV: limit, limit of background work, window in µs,
+# maximum wait in µs, lane, a name for this call. Returns the wait in µs, and 1 if the time is reserved.
 _SCRIPT = """
 local limit, share, window, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local clock = redis.call('TIME')
@@ -80,7 +80,7 @@ end
 return {wait, 1}
 """
 
-# KEYS: all calls. ARGV: window in µs. Answers how many were let go within it, those that wait for their moment included.
+# KEYS: all calls. ARGV: window in µs. Returns the number of calls within it, including calls that wait for their time.
 _USED = """
 local clock = redis.call('TIME')
 return redis.call('ZCOUNT', KEYS[1], '(' .. (clock[1] * 1000000 + clock[2] - ARGV[1]), '+inf')
@@ -88,11 +88,10 @@ return redis.call('ZCOUNT', KEYS[1], '(' .. (clock[1] * 1000000 + clock[2] - ARG
 
 
 class Quota:
-    """The shared limiter. Threads and processes may share one Redis; each call is counted by account and operation.
+    """The shared limiter. Threads and processes share one Redis. Calls are counted by account and operation.
 
-    `connection` is the limiter's own from then on.
-
-    `share_background`: the part of the allowance that background work may use at most (at least one call).
+    `connection`: used only by this limiter from now on.
+    `share_background`: the part of the quota that background work can use (at least one call).
     """
 
     def __init__(
@@ -103,7 +102,7 @@ class Quota:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        # A person waits meanwhile: one more try for a connection that had gone stale, and no patience beyond that.
+        # A person is waiting: retry once, in case the connection was stale, and then fail.
         connection.set_retry(Retry(NoBackoff(), 1))
         self._script: Any = connection.register_script(_SCRIPT)
         self._used: Any = connection.register_script(_USED)
@@ -111,65 +110,80 @@ class Quota:
         self._sleep = sleep
         self._now = now
         self._local = _Local(now)
-        self._resting_until = 0.0
+        self._redis_paused_until = 0.0
         self._numbers = itertools.count()
 
     def acquire(self, account: str, operation: str, qps: int, lane: Lane, timeout: float) -> float:
-        """Wait for a turn; the seconds waited. Raises QuotaTimeout when there is none within `timeout` seconds.
+        """Wait until the quota allows the call. Returns the seconds waited.
 
-        It does not wait when it is clear from the start that it would be in vain.
+        Raises QuotaTimeout if the quota does not allow the call within `timeout` seconds. If this is known from the start, it
+        raises without waiting.
         """
         started = self._now()
         while True:
-            left = timeout - (self._now() - started)
-            wait, taken = self._take(account, operation, max(1, qps), lane, max(0.0, left))
-            if not taken and wait > left:
+            remaining = timeout - (self._now() - started)
+            wait, reserved = self._reserve(account, operation, max(1, qps), lane, max(0.0, remaining))
+            if not reserved and wait > remaining:
                 raise QuotaTimeout(
                     "Client.QuotaTimeout",
-                    f"no turn within {timeout:g} s at {qps} calls a second",
+                    f"the quota of {qps} calls per second has no free time within {timeout:g} seconds",
                     operation=operation,
                     retry_after=wait,
                 )
             if wait > 0:
-                # Those in the background who wait for the same moment should not all ask in the same millisecond.
-                self._sleep(wait if taken else wait + random.uniform(0.0, 0.02))  # noqa: S311
-            if taken:
+                # Background calls that wait for the same time must not all try again in the same millisecond.
+                self._sleep(wait if reserved else wait + random.uniform(0.0, 0.02))  # noqa: S311
+            if reserved:
                 return max(0.0, self._now() - started) if wait > 0 else 0.0
 
-    def left(self, account: str, operation: str, qps: int) -> int:
-        """How many calls would be let go at once now: of `qps`, those that the last second did not use."""
-        if self._now() >= self._resting_until:
+    def count_remaining(self, account: str, operation: str, qps: int) -> int:
+        """The number of calls that would be released immediately: `qps` minus the calls of the last second."""
+        if self._now() >= self._redis_paused_until:
             keys, args = [f"quota:{{{account}:{operation}}}:all"], [int(WINDOW * 1e6)]
             try:
                 return max(0, qps - int(self._used(keys=keys, args=args)))
             except redis.RedisError as error:
-                log.warning("the shared quota is out of reach: %s", error)
+                log.warning("The shared quota is unavailable: %s", error)
         alone = max(1, int(qps * LOCAL_SHARE))
-        return max(0, alone - self._local.used((account, operation)))
+        return max(0, alone - self._local.count_used((account, operation)))
 
-    def _take(self, account: str, operation: str, qps: int, lane: Lane, left: float) -> tuple[float, bool]:
+    def _reserve(
+        self, account: str, operation: str, qps: int, lane: Lane, max_wait: float
+    ) -> tuple[float, bool]:
         share = max(1, int(qps * self._share))
-        if self._now() >= self._resting_until:
+        if self._now() >= self._redis_paused_until:
             name = f"{account}:{operation}"
             try:
-                answer = self._script(
+                reply = self._script(
                     keys=[f"quota:{{{name}}}:all", f"quota:{{{name}}}:background"],
-                    args=[qps, share, int(WINDOW * 1e6), int(left * 1e6), lane.value, self._name()],
+                    args=[
+                        qps,
+                        share,
+                        int(WINDOW * 1e6),
+                        int(max_wait * 1e6),
+                        lane.value,
+                        self._next_call_name(),
+                    ],
                 )
-                return int(answer[0]) / 1e6, bool(int(answer[1]))
+                return int(reply[0]) / 1e6, bool(int(reply[1]))
             except redis.RedisError as error:
-                log.warning("the shared quota is out of reach, counting alone for a while: %s", error)
-                self._resting_until = self._now() + REST_AFTER_FAILURE
+                log.warning(
+                    "The shared quota is unavailable. This process counts alone for 5 seconds. Cause: %s",
+                    error,
+                )
+                self._redis_paused_until = self._now() + REDIS_PAUSE_SECONDS
         alone = max(1, int(qps * LOCAL_SHARE))
-        return self._local.take((account, operation), alone, max(1, int(alone * self._share)), lane, left)
+        return self._local.reserve(
+            (account, operation), alone, max(1, int(alone * self._share)), lane, max_wait
+        )
 
-    def _name(self) -> str:
-        # A forked process counts on from the same number: its id tells the two apart, the host's name two hosts.
+    def _next_call_name(self) -> str:
+        # A forked process continues with the same number. The process ID and the host name keep the names unique.
         return f"{_HOST}:{os.getpid()}:{id(self)}:{next(self._numbers)}"
 
 
 class _Local:
-    """The same rule within one process, for the time without Redis."""
+    """The same rule within one process, while Redis is unavailable."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -177,31 +191,31 @@ class _Local:
         self._all: dict[tuple[str, str], list[float]] = {}
         self._background: dict[tuple[str, str], list[float]] = {}
 
-    def take(
-        self, key: tuple[str, str], limit: int, share: int, lane: Lane, longest: float
+    def reserve(
+        self, key: tuple[str, str], limit: int, share: int, lane: Lane, max_wait: float
     ) -> tuple[float, bool]:
         with self._lock:
             now = self._now()
-            everyone = self._all.setdefault(key, [])
+            all_calls = self._all.setdefault(key, [])
             background = self._background.setdefault(key, [])
-            moment = self._free(everyone, limit, now)
+            moment = self._next_free(all_calls, limit, now)
             if lane is Lane.BACKGROUND:
-                moment = max(moment, self._free(background, share, now))
+                moment = max(moment, self._next_free(background, share, now))
             wait = moment - now
-            if wait > longest or (lane is Lane.BACKGROUND and wait > 0):
+            if wait > max_wait or (lane is Lane.BACKGROUND and wait > 0):
                 return wait, False
-            insort(everyone, moment)
+            insort(all_calls, moment)
             if lane is Lane.BACKGROUND:
                 insort(background, moment)
             return wait, True
 
-    def used(self, key: tuple[str, str]) -> int:
-        """Calls let go within the window, those that wait for their moment included."""
+    def count_used(self, key: tuple[str, str]) -> int:
+        """The number of calls within the window, including calls that wait for their time."""
         with self._lock:
             moments = self._all.get(key, [])
             return len(moments) - bisect_right(moments, self._now() - WINDOW)
 
     @staticmethod
-    def _free(moments: list[float], most: int, now: float) -> float:
+    def _next_free(moments: list[float], limit: int, now: float) -> float:
         del moments[: bisect_right(moments, now - WINDOW)]
-        return max(now, moments[-most] + WINDOW) if len(moments) >= most else now
+        return max(now, moments[-limit] + WINDOW) if len(moments) >= limit else now

@@ -1,4 +1,4 @@
-"""When a failed call is made again, and after how long."""
+"""Decides whether a failed call is retried, and after how long."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def may_retry(error: CloudError, *, idempotent: bool) -> bool:
-    """Whether making the call again can do no harm.
+    """Whether it is safe to make the call again.
 
-    A throttled call was refused and an unsent one never arrived: both always may. After a timeout, a dropped
-    connection or a 5xx nobody knows whether it was carried out, so only an idempotent operation may.
+    A throttled call was rejected and an unsent call did not arrive: both can always be retried. After a timeout, a dropped
+    connection or a 5xx, it is unknown whether the call was carried out, so only an idempotent operation can be retried.
     """
     if isinstance(error, Throttled):
         return True
@@ -30,43 +30,43 @@ def may_retry(error: CloudError, *, idempotent: bool) -> bool:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """At most `attempts` tries within `budget` seconds; waits double from `first` to `longest` seconds, with jitter.
+    """At most `attempts` attempts within `budget` seconds. The wait doubles from `first_wait` to `max_wait` seconds, with jitter.
 
-    What the platform asks for (`retry_after`) is waited in full. `sleep`, `now` and `chance` are there for tests.
+    A wait that the platform asks for (`retry_after`) is kept in full. `sleep`, `now` and `random` can be replaced in tests.
     """
 
     attempts: int = 4
-    first: float = 0.2
-    longest: float = 4.0
+    first_wait: float = 0.2
+    max_wait: float = 4.0
     budget: float = 20.0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = random.random
+    random: Callable[[], float] = random.random
 
     def run(self, attempt: Callable[[], T], *, idempotent: bool) -> T:
-        """The result of `attempt`, tried again where that is safe; raises the last CloudError otherwise."""
+        """The result of `attempt`, which is retried where that is safe. Otherwise raises the last CloudError."""
         started = self.now()
-        tries = 0
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
                 return attempt()
             except CloudError as error:
-                if tries >= self.attempts or not may_retry(error, idempotent=idempotent):
+                if attempts >= self.attempts or not may_retry(error, idempotent=idempotent):
                     raise
-                wait = self.wait(tries, error.retry_after)
+                wait = self.compute_wait(attempts, error.retry_after)
                 if self.now() - started + wait > self.budget:
                     raise
-                log.info("%s: %s, trying again in %.2f s", error.operation, error.code, wait)
+                log.info("%s failed with %s. Retrying in %.2f seconds.", error.operation, error.code, wait)
                 self.sleep(wait)
 
-    def wait(self, tries: int, retry_after: float | None) -> float:
-        """Seconds to wait after the given number of tries."""
-        ceiling = min(self.longest, self.first * 2.0 ** (tries - 1))
+    def compute_wait(self, attempts: int, retry_after: float | None) -> float:
+        """Seconds to wait after this number of attempts."""
+        ceiling = min(self.max_wait, self.first_wait * 2.0 ** (attempts - 1))
         if retry_after is not None:
-            # Everyone who was throttled together would come back together, were it not for the jitter.
-            return retry_after + self.first * self.chance()
-        return ceiling * (0.5 + 0.5 * self.chance())
+            # Without jitter, all callers throttled at the same time would also retry at the same time.
+            return retry_after + self.first_wait * self.random()
+        return ceiling * (0.5 + 0.5 * self.random())
 
 
 NO_RETRY = RetryPolicy(attempts=1)

@@ -1,9 +1,9 @@
-"""The two signing schemes of the platform, to sign with and to verify by.
+"""The two signing schemes of the platform: functions to sign and to verify.
 
-RPC, HMAC-SHA1, version 1.0: the signature is one of the request's parameters. This is what the client sends.
-ACS3-HMAC-SHA256: the signature is in the Authorization header. Current SDKs send it, so the emulator has to verify it.
+RPC, HMAC-SHA1, version 1.0: the signature is a parameter of the request. The client uses this scheme.
+ACS3-HMAC-SHA256: the signature is in the Authorization header. Current SDKs use it, so the emulator verifies it.
 
-Everything here works on decoded values and encodes them anew: senders differ in how they write `+`, `*` or `~`.
+All functions take decoded values and encode them again: senders differ in how they write `+`, `*` or `~`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ACS3_ALGORITHM = "ACS3-HMAC-SHA256"
 
 
 def percent_encode(value: str) -> str:
-    """Percent-encoding as both schemes want it: `A-Za-z0-9-_.~` stay, a space is `%20`, all else is UTF-8 in `%XX`."""
+    """Percent-encoding for both schemes: `A-Za-z0-9-_.~` stay, a space is `%20`, everything else is UTF-8 as `%XX`."""
     if value.isalnum() and value.isascii():
-        return value  # most are; asking costs less than encoding
+        return value  # most values are; this check costs less than the encoding
     return quote(value, safe=_UNRESERVED)
 
 
 def canonical_query(params: Mapping[str, str]) -> str:
-    """Parameters sorted by name, encoded and joined; `Signature` itself is left out."""
+    """The parameters without `Signature`, sorted by name, encoded and joined."""
     return "&".join(
         f"{percent_encode(name)}={percent_encode(value)}"
         for name, value in sorted(params.items())
@@ -36,12 +36,12 @@ def canonical_query(params: Mapping[str, str]) -> str:
 
 
 def rpc_string_to_sign(method: str, params: Mapping[str, str]) -> str:
-    """What is signed: the method, the path `/` and all parameters (query and form merged, decoded)."""
+    """The string to sign: the method, the path `/` and all parameters (query and form merged, decoded)."""
     return f"{method}&%2F&{percent_encode(canonical_query(params))}"
 
 
 def rpc_signature(string: str, secret: str) -> str:
-    """HMAC-SHA1 of the string to sign, in Base64; the key is the secret with `&` added."""
+    """HMAC-SHA1 of the string to sign, in Base64. The key is the secret followed by `&`."""
     digest = hmac.digest(f"{secret}&".encode(), string.encode(), "sha1")
     return base64.b64encode(digest).decode("ascii")
 
@@ -52,13 +52,15 @@ def rpc_sign(method: str, params: Mapping[str, str], secret: str) -> str:
 
 
 def rpc_verify(method: str, params: Mapping[str, str], secret: str) -> bool:
-    """Whether the `Signature` among `params` is right for all the others."""
-    wanted = rpc_sign(method, params, secret)
-    return hmac.compare_digest(wanted.encode(), params.get("Signature", "").encode("utf-8", "surrogatepass"))
+    """Whether `Signature` in `params` is the signature of the other parameters."""
+    expected = rpc_sign(method, params, secret)
+    return hmac.compare_digest(
+        expected.encode(), params.get("Signature", "").encode("utf-8", "surrogatepass")
+    )
 
 
 def form_encode(params: Mapping[str, str]) -> str:
-    """`application/x-www-form-urlencoded` text of a query or a body."""
+    """The `application/x-www-form-urlencoded` text of a query or a body."""
     return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in params.items())
 
 
@@ -75,7 +77,7 @@ class Acs3Authorization:
 
 
 def parse_acs3_authorization(header: str) -> Acs3Authorization:
-    """Read `ACS3-HMAC-SHA256 Credential=…,SignedHeaders=a;b,Signature=…`; raises ValueError when it is not that."""
+    """Read `ACS3-HMAC-SHA256 Credential=…,SignedHeaders=a;b,Signature=…`; raises ValueError for other text."""
     algorithm, _, rest = header.strip().partition(" ")
     if algorithm != ACS3_ALGORITHM:
         raise ValueError(f"not {ACS3_ALGORITHM}")
@@ -105,9 +107,9 @@ def acs3_canonical_request(
     signed_headers: Iterable[str],
     body_sha256: str,
 ) -> str:
-    """The canonical request. `query`: decoded. `headers`: names in any case. `body_sha256`: lower-case hex of the body.
+    """The canonical request. `query`: decoded. `headers`: names in any case. `body_sha256`: SHA-256 of the body in lower-case hex.
 
-    Only the headers named in `signed_headers` enter it; one that is named and absent enters as empty.
+    It contains only the headers in `signed_headers`. A header that is missing counts as empty.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     names = sorted(name.lower() for name in signed_headers)
@@ -136,12 +138,12 @@ def acs3_verify(
     authorization: Acs3Authorization,
     secret: str,
 ) -> bool:
-    """Whether the signature of an Authorization header is right for the request.
+    """Whether the signature of an Authorization header is valid for the request.
 
-    The body is hashed here: what `x-acs-content-sha256` claims is not believed.
+    The body is hashed here. The header `x-acs-content-sha256` is not trusted.
     """
     canonical = acs3_canonical_request(
         method, path, query, headers, authorization.signed_headers, hashlib.sha256(body).hexdigest()
     )
-    wanted = acs3_signature(canonical, secret)
-    return hmac.compare_digest(wanted.encode(), authorization.signature.encode("utf-8", "surrogatepass"))
+    expected = acs3_signature(canonical, secret)
+    return hmac.compare_digest(expected.encode(), authorization.signature.encode("utf-8", "surrogatepass"))

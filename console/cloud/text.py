@@ -1,22 +1,22 @@
-"""Marking of the few English sentences this package shows to people.
+"""Marks the few English sentences that this package shows to people.
 
-The package imports no Django, so it cannot translate. It marks its sentences with `gettext_noop`, which gettext's extractor
-knows, and whoever shows them looks the translation up.
+The package does not import Django, so it cannot translate. It marks its sentences with `gettext_noop`, which gettext's
+extractor knows. The caller that shows a sentence translates it.
 """
 
 from __future__ import annotations
 
 
 def gettext_noop(message: str) -> str:
-    """Mark `message` as a sentence to translate; returns it unchanged."""
+    """Mark `message` as a sentence to translate. Returns it unchanged."""
     return message
 
 
 class Sentence(str):
-    """A finished English sentence that remembers how it was made.
+    """A finished English sentence that can be translated later.
 
-    It is its own English text. `template` is the msgid and `values` fill it, so that a page can show
-    `_(s.template) % s.values` instead. `position` is the entry of a list it speaks of, counted from 1.
+    It is the English text itself. `template` is the msgid and `values` are its placeholders, so that a page can show
+    `_(s.template) % s.values` instead. `position` is the number of the list entry that the sentence is about, from 1.
     """
 
     template: str
@@ -31,6 +31,6 @@ class Sentence(str):
         self.position = position
         return self
 
-    def at(self, position: int) -> Sentence:
-        """The same sentence, said of one entry of a list."""
+    def at_position(self, position: int) -> Sentence:
+        """The same sentence about the list entry with this number."""
         return Sentence(self.template, position=position, **self.values)

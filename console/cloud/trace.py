@@ -1,4 +1,4 @@
-"""What one call looked like on the wire, for people who want to see it."""
+"""A record of one call: the request that was sent and the response that was received, without secrets."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal
 from urllib.parse import quote, quote_plus
 
 MASKED = "***"
-_SECRET = frozenset({"Signature", "SecurityToken"})
-# A refused signature is answered with the whole string that was signed, security token and all.
-_SIGNED_TEXT = re.compile(rb'(server string to sign is:?)[^"<]*')
+_SECRET_FIELDS = frozenset({"Signature", "SecurityToken"})
+# The response to a rejected signature contains the whole string to sign, with the security token.
+_STRING_TO_SIGN = re.compile(rb'(server string to sign is:?)[^"<]*')
 
 
 @dataclass
 class Trace:
-    """Given to `Client.call`, it is filled with the last attempt: what was sent, and what came back.
+    """Passed to `Client.call`, it records the last attempt: the request and the response.
 
-    `format`: the form in which the answer is asked for. `query` and `form` are the fields that were sent, `url` and
-    `headers` the request as it went out, everywhere with signature and security token masked and the key's id cut.
-    `attempts`: how often it was sent. `status` is None when nothing came back. `seconds`: from sending to the answer's end.
-    `body`: the answer as it came, without the keys' own secrets; secrets of devices are the gateway's to mask.
-    `withheld`: the body is not shown, because it cannot be read and may hold a secret.
-    `waited`, `quota`, `left`: the gateway's: seconds waited for a turn, calls a second, and how many of them are free.
+    `format`: the requested response format. `query` and `form` are the fields of the request, `url` and `headers` the request
+    as sent, all with the signature and the security token masked and the AccessKey ID shortened.
+    `attempts`: how often the request was sent. `status` is None if there was no response. `seconds`: from sending the request
+    to the end of the response. `body`: the raw response without the AccessKey's secrets. The gateway masks secrets of devices.
+    `is_body_hidden`: the body is not shown, because it is unreadable and may contain a secret.
+    `waited_seconds`, `quota`, `remaining`: set by the gateway: time in the queue, calls per second, calls left this second.
     """
 
     format: Literal["JSON", "XML"] = "JSON"
@@ -36,12 +36,12 @@ class Trace:
     status: int | None = None
     seconds: float = 0.0
     body: bytes = field(default=b"", repr=False)
-    withheld: bool = False
-    waited: float = 0.0
+    is_body_hidden: bool = False
+    waited_seconds: float = 0.0
     quota: int = 0
-    left: int | None = None
+    remaining: int | None = None
 
-    def sent(
+    def record_request(
         self,
         method: str,
         address: str,
@@ -49,36 +49,36 @@ class Trace:
         query: Mapping[str, str],
         form: Mapping[str, str],
     ) -> None:
-        """Keep a request that is about to go out, without its secrets. `address`: the URL before its query."""
+        """Record a request before it is sent, without its secrets. `address`: the URL before the query."""
         self.attempts += 1
-        self.status, self.body, self.withheld = None, b"", False
+        self.status, self.body, self.is_body_hidden = None, b"", False
         self.method, self.headers = method, dict(headers)
-        self.query, self.form = masked(query), masked(form)
-        self.url = f"{address}?{_encoded(self.query)}" if query else address
+        self.query, self.form = mask_fields(query), mask_fields(form)
+        self.url = f"{address}?{_encode(self.query)}" if query else address
 
-    def received(self, status: int, body: bytes, secrets: Iterable[str]) -> None:
-        """Keep an answer; `secrets` (of the keys) are taken out wherever they stand in it."""
-        body = _SIGNED_TEXT.sub(rb"\1 " + MASKED.encode(), body)
+    def record_response(self, status: int, body: bytes, secrets: Iterable[str]) -> None:
+        """Record a response. `secrets` (of the AccessKey) are masked wherever they occur in the body."""
+        body = _STRING_TO_SIGN.sub(rb"\1 " + MASKED.encode(), body)
         for secret in filter(None, secrets):
-            for written in {secret, quote(secret, safe="-_.~"), quote_plus(secret)}:
-                body = body.replace(written.encode(), MASKED.encode())
+            for spelling in {secret, quote(secret, safe="-_.~"), quote_plus(secret)}:
+                body = body.replace(spelling.encode(), MASKED.encode())
         self.status, self.body = status, body
 
 
-def masked(fields: Mapping[str, str]) -> dict[str, str]:
-    """The fields of a request as they may be shown."""
-    return {name: _masked(name, value) for name, value in fields.items()}
+def mask_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a request with its secrets masked."""
+    return {name: _mask_value(name, value) for name, value in fields.items()}
 
 
-def _masked(name: str, value: str) -> str:
-    if name in _SECRET:
+def _mask_value(name: str, value: str) -> str:
+    if name in _SECRET_FIELDS:
         return MASKED
     if name == "AccessKeyId":
         return f"{value[:4]}{MASKED}{value[-3:]}" if len(value) > 10 else MASKED
     return value
 
 
-def _encoded(fields: Mapping[str, str]) -> str:
+def _encode(fields: Mapping[str, str]) -> str:
     return "&".join(
         f"{quote_plus(name)}={quote_plus(value, safe='*' if MASKED in value else '')}"
         for name, value in fields.items()

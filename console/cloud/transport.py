@@ -1,4 +1,4 @@
-"""The network under a client: connections that are kept open between calls."""
+"""The network connections of a client. They stay open between calls."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ import httpx
 KEEP_ALIVE_SECONDS = 50.0
 """A new TLS connection costs more than the call itself."""
 CONNECT_SECONDS = 5.0
-MOST_CONNECTIONS, MOST_KEPT = 64, 32
+MAX_CONNECTIONS, MAX_IDLE_CONNECTIONS = 64, 32
 _CHUNK = 64 * 1024
 
 
 def new_transport(endpoint: str) -> httpx.BaseTransport:
-    """A transport for an endpoint (`https://host[:port]`) that keeps its connections. It may be shared by threads.
+    """A transport for an endpoint (`https://host[:port]`) that keeps its connections open. Threads can share it.
 
-    The proxy of the environment (`HTTPS_PROXY`, `NO_PROXY`, …) is used, except for addresses of this machine.
+    It uses the proxy of the environment (`HTTPS_PROXY`, `NO_PROXY`, …), except for addresses of this machine.
     """
     proxy = _proxy_for(endpoint)
     if proxy is None:
         return DirectTransport(endpoint)
     limits = httpx.Limits(
-        max_connections=MOST_CONNECTIONS,
-        max_keepalive_connections=MOST_KEPT,
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_IDLE_CONNECTIONS,
         keepalive_expiry=KEEP_ALIVE_SECONDS,
     )
     return httpx.HTTPTransport(proxy=proxy, limits=limits)
 
 
-def timeouts(seconds: float) -> dict[str, float]:
-    """The timeouts for a call that may take `seconds` to be answered."""
+def build_timeouts(seconds: float) -> dict[str, float]:
+    """The timeouts of a call whose response may take `seconds`."""
     connect = min(seconds, CONNECT_SECONDS)
     return {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
 
 
 class DirectTransport(httpx.BaseTransport):
-    """HTTP/1.1 to one host, without a proxy, by the standard library's connections; the latest used is used first.
+    """HTTP/1.1 to one host without a proxy, with the connections of the standard library. The last used connection is reused first.
 
-    It is here for speed: httpx reads HTTP by Python code, and its pool asks every idle connection at each call how it
-    is. Half the time of a call went there, and more with many threads (`python -m tests.bench client`).
-    Raises what httpx's own transport raises.
+    It exists for speed: httpx parses HTTP in Python code, and its pool checks every idle connection at each call. This took
+    half the time of a call, and more with many threads (`python -m tests.bench client`).
+    Raises the exceptions of httpx's own transport.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -57,17 +57,17 @@ class DirectTransport(httpx.BaseTransport):
         self._host, self._port = parts.hostname or "", parts.port
         self._tls = httpx.create_ssl_context() if parts.scheme == "https" else None
         self._idle: deque[tuple[http.client.HTTPConnection, float]] = deque()
-        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer; its connection is kept once the body is read and closed."""
+        """The response. Its connection is kept when the body is read and closed."""
         timeout = request.extensions["timeout"]
-        if not self._places.acquire(timeout=timeout["pool"]):
+        if not self._slots.acquire(timeout=timeout["pool"]):
             raise httpx.PoolTimeout("all connections are in use")
         connection: http.client.HTTPConnection | None = None
         try:
-            connection = self._kept() or self._connect(timeout["connect"])
+            connection = self._take_idle() or self._connect(timeout["connect"])
             connection.sock.settimeout(timeout["read"])
             with _network_errors():
                 connection.putrequest(
@@ -78,26 +78,26 @@ class DirectTransport(httpx.BaseTransport):
                 connection.endheaders(request.read())
                 response = connection.getresponse()
         except BaseException:
-            self._give_back(connection, usable=False)
+            self._release(connection, usable=False)
             raise
         return httpx.Response(
             response.status, headers=response.getheaders(), stream=_Body(self, connection, response)
         )
 
     def close(self) -> None:
-        """Close the idle connections, and those in use when their answers are read."""
+        """Close the idle connections. Connections in use are closed when their responses are read."""
         self._closed = True
         while self._idle:
             self._idle.pop()[0].close()
 
-    def _kept(self) -> http.client.HTTPConnection | None:
-        """An open connection, or None; those that are too old, or were closed by the other side, are dropped."""
+    def _take_idle(self) -> http.client.HTTPConnection | None:
+        """An idle connection, or None. Connections that are too old, or that the server closed, are dropped."""
         while True:
             try:
                 connection, since = self._idle.pop()
             except IndexError:
                 return None
-            if time.monotonic() - since < KEEP_ALIVE_SECONDS and not _readable(connection):
+            if time.monotonic() - since < KEEP_ALIVE_SECONDS and not _is_readable(connection):
                 return connection
             connection.close()
 
@@ -111,22 +111,22 @@ class DirectTransport(httpx.BaseTransport):
             connection.connect()
         except TimeoutError as error:
             raise httpx.ConnectTimeout(str(error)) from error
-        except (OSError, UnicodeError) as error:  # a name that cannot be a host's is a UnicodeError
+        except (OSError, UnicodeError) as error:  # an invalid host name is a UnicodeError
             raise httpx.ConnectError(str(error)) from error
         return connection
 
-    def _give_back(self, connection: http.client.HTTPConnection | None, *, usable: bool) -> None:
-        self._places.release()
+    def _release(self, connection: http.client.HTTPConnection | None, *, usable: bool) -> None:
+        self._slots.release()
         if connection is None:
             return
-        if usable and not self._closed and len(self._idle) < MOST_KEPT:
+        if usable and not self._closed and len(self._idle) < MAX_IDLE_CONNECTIONS:
             self._idle.append((connection, time.monotonic()))
         else:
             connection.close()
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of an answer, read as it is asked for."""
+    """The body of a response, read on demand."""
 
     def __init__(
         self,
@@ -143,19 +143,19 @@ class _Body(httpx.SyncByteStream):
             while chunk := self._response.read(_CHUNK):
                 yield chunk
         if self._response.length:
-            raise httpx.RemoteProtocolError("the answer ended before its end")
+            raise httpx.RemoteProtocolError("the response is incomplete")
 
     def close(self) -> None:
-        """Keep the connection if the answer was read to its end, and the other side keeps it too."""
+        """Keep the connection if the response was read completely and the server keeps it open."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            whole = self._response.isclosed() and not self._response.length
-            self._transport._give_back(connection, usable=whole and not self._response.will_close)
+            is_complete = self._response.isclosed() and not self._response.length
+            self._transport._release(connection, usable=is_complete and not self._response.will_close)
 
 
 @contextlib.contextmanager
 def _network_errors() -> Iterator[None]:
-    """The standard library's errors, once connected, as httpx's."""
+    """Convert the standard library's errors on an open connection to httpx's errors."""
     try:
         yield
     except TimeoutError as error:
@@ -166,8 +166,8 @@ def _network_errors() -> Iterator[None]:
         raise httpx.ReadError(str(error)) from error
 
 
-def _readable(connection: http.client.HTTPConnection) -> bool:
-    """Whether something has come on an idle connection: its end, for nothing was asked."""
+def _is_readable(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection has data to read. No request is open, so this means that the server closed it."""
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
     return bool(poll.poll(0))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.cloud.answers import misfit
 from console.cloud.catalogue import Operation
-from console.cloud.errors import BadAnswer
+from console.cloud.errors import BadResponse
+from console.cloud.responses import find_mismatch
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Call:
 
 
 def check_response(definition: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """Returns the answer. Raises BadAnswer if its structure does not match the catalogue. The message contains no values of the
+    """Returns the answer. Raises BadResponse if its structure does not match the catalogue. The message contains no values of the
     answer, because they may be secret."""
-    path = misfit(definition, answer)
+    path = find_mismatch(definition, answer)
     if path is not None:
-        raise BadAnswer(
-            "Client.BadAnswer",
+        raise BadResponse(
+            "Client.BadResponse",
             f"{path} is missing or has the wrong type",
             operation=definition.name,
             request_id=str(answer.get("RequestId") or "")[:64],

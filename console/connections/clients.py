@@ -12,7 +12,7 @@ import httpx
 import redis
 from django.conf import settings
 
-from console.cloud import objects
+from console.cloud import object_storage
 from console.cloud.client import Client, Credentials
 from console.cloud.quota import Quota
 from console.cloud.retry import RetryPolicy
@@ -65,14 +65,16 @@ def new_client(
     )
 
 
-def upload_file(connection: Connection, answer: Mapping[str, Any], file: IO[bytes]) -> objects.Stored:
+def upload_file(
+    connection: Connection, answer: Mapping[str, Any], file: IO[bytes]
+) -> object_storage.StoredFile:
     """Upload a file to the object store that the `Data` of the platform's answer names, if CLOUD_ENDPOINTS lists its address.
 
-    Raises EndpointRefused before anything is sent, and the errors of `objects.put`.
+    Raises EndpointRefused before anything is sent, and the errors of `object_storage.upload_file`.
     """
-    form = objects.UploadForm.of(answer)
-    endpoints.check_store(form.host, operation=objects.OPERATION)
-    return objects.put(form, file, transport=transport_for(connection))
+    form = object_storage.UploadForm.from_response(answer)
+    endpoints.check_store(form.host, operation=object_storage.OPERATION)
+    return object_storage.upload_file(form, file, transport=transport_for(connection))
 
 
 def transport_for(connection: Connection) -> httpx.BaseTransport | None:

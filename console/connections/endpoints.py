@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_noop
 
-from console.cloud.client import endpoint_of
-from console.cloud.errors import AccessDenied, BadAnswer, InvalidParameter
+from console.cloud.client import normalize_endpoint
+from console.cloud.errors import AccessDenied, BadResponse, InvalidParameter
 
 REFUSED = gettext_noop(
     "The console is not allowed to call this address. A server administrator can add it to CLOUD_ENDPOINTS."
@@ -35,11 +35,11 @@ def check_setting() -> None:
 
 
 def check_endpoint(endpoint: str | None, region: str, *, operation: str = "") -> str:
-    """Returns the normalized address (see `endpoint_of`); without an endpoint, the default address of the region.
+    """Returns the normalized address (see `normalize_endpoint`); without an endpoint, the default address of the region.
 
     Raises EndpointRefused if the list does not contain it, InvalidParameter if it is not an address.
     """
-    address = endpoint_of(endpoint, region)
+    address = normalize_endpoint(endpoint, region)
     if not is_allowed(address):
         raise EndpointRefused("Client.EndpointRefused", address, operation=operation)
     return address
@@ -52,19 +52,21 @@ _WITH_PATH = re.compile(r"(https?://[^/?#@\\\s]+)(?:/[A-Za-z0-9._/-]*)?", re.ASC
 def check_store(host: str, *, operation: str) -> None:
     """Check the address of the object store that an answer names as `host`: an address with a scheme and an optional path.
 
-    Raises EndpointRefused if the list does not contain it, BadAnswer if it is not such an address.
+    Raises EndpointRefused if the list does not contain it, BadResponse if it is not such an address.
     """
     match = _WITH_PATH.fullmatch(host)
     try:
-        address = endpoint_of(match[1] if match else "-", "")
+        address = normalize_endpoint(match[1] if match else "-", "")
     except InvalidParameter as error:
-        raise BadAnswer("Client.BadAnswer", f"upload address {host[:200]!r}", operation=operation) from error
+        raise BadResponse(
+            "Client.BadResponse", f"upload address {host[:200]!r}", operation=operation
+        ) from error
     if not is_allowed(address):
         raise EndpointRefused("Client.StoreRefused", address, operation=operation)
 
 
 def is_allowed(address: str) -> bool:
-    """Whether the list contains an address that `endpoint_of` returned."""
+    """Whether the list contains an address that `normalize_endpoint` returned."""
     exact, suffixes = _patterns(tuple(settings.CLOUD_ENDPOINTS))
     if address in exact:
         return True
@@ -83,7 +85,7 @@ def _patterns(entries: tuple[str, ...]) -> tuple[frozenset[str], tuple[tuple[str
         scheme, mark, rest = entry.strip().rpartition("://")
         is_wildcard = rest.startswith("*.")
         try:
-            address = endpoint_of(f"{scheme}{mark}{rest.removeprefix('*.')}", "")
+            address = normalize_endpoint(f"{scheme}{mark}{rest.removeprefix('*.')}", "")
         except InvalidParameter as error:
             raise ImproperlyConfigured(
                 f"CLOUD_ENDPOINTS contains {entry!r}, which is neither an address nor *.domain."

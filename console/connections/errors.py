@@ -13,7 +13,7 @@ from console.cloud.catalogue import UnknownOperation, operation
 from console.cloud.errors import (
     AccessDenied,
     AlreadyExists,
-    BadAnswer,
+    BadResponse,
     CloudError,
     Conflict,
     InvalidParameter,
@@ -38,7 +38,7 @@ _STATUSES: tuple[tuple[type[CloudError], int], ...] = (
     (Unavailable, 503),
     (AccessDenied, 502),
     (SignatureRefused, 502),
-    (BadAnswer, 502),
+    (BadResponse, 502),
 )
 
 

@@ -24,7 +24,7 @@ from console.access.models import AuditRecord, Membership, User
 from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import paging
 from console.cloud.catalogue import Access, Operation, operation, validate
-from console.cloud.errors import BadAnswer, CloudError, InvalidParameter, Unavailable
+from console.cloud.errors import BadResponse, CloudError, InvalidParameter, Unavailable
 from console.cloud.quota import Lane
 from console.cloud.trace import Trace
 from console.connections import approval as approvals
@@ -181,7 +181,7 @@ class Gateway:
         )
         if composed is not None:
             if trace is not None:
-                trace.withheld = True  # the answer is composed of several answers
+                trace.is_body_hidden = True  # the answer is composed of several answers
             return mask_answer(definition, composed)
         send = self._make_sender(definition, params, trace)
         try:
@@ -202,13 +202,13 @@ class Gateway:
                 or {}
             )
             if trace is not None:
-                trace.body, trace.withheld = b"", True
+                trace.body, trace.is_body_hidden = b"", True
         return answer if reveal else mask_answer(definition, answer)
 
     def read_pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
         """Yields every page of a paged read, each fetched when needed. Raises the errors of `call`; LimitExceeded beyond the last
         page that the platform returns."""
-        return paging.iterate(
+        return paging.iterate_pages(
             operation(name), lambda **page: self.call(name, reveal=reveal, fresh=True, **page), params
         )
 
@@ -327,7 +327,7 @@ class Gateway:
             answer = send()
         except CloudError as error:
             # The platform may have carried out the call. It is not repeated, and the audit trail says so.
-            is_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadAnswer)
+            is_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
             close_record(
                 record,
                 AuditRecord.Outcome.UNKNOWN if is_unknown else AuditRecord.Outcome.FAILED,
@@ -369,8 +369,8 @@ class Gateway:
 
         def send_traced() -> dict[str, Any]:
             account, qps = self.connection.quota_account, definition.qps_for(params)
-            trace.quota, trace.waited = qps, self._wait_for_turn(definition, params)
-            trace.left = quota().left(account, definition.name, qps)
+            trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
+            trace.remaining = quota().count_remaining(account, definition.name, qps)
             return check_response(
                 definition, client_for(self.connection).call(definition.name, trace, **params)
             )

@@ -10,8 +10,8 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from console.access.audit import MASK
-from console.cloud.answers import Unreadable, parse_json
 from console.cloud.catalogue import Operation
+from console.cloud.responses import UnreadableResponse, parse_json
 from console.cloud.trace import Trace
 
 
@@ -31,8 +31,8 @@ def mask_trace(definition: Operation, trace: Trace) -> None:
     is_xml = trace.body.lstrip()[:1] == b"<" if is_error else trace.format == "XML"
     try:
         trace.body = (_mask_xml if is_xml else _mask_json)(definition, trace.body)
-    except (Unreadable, SyntaxError, ValueError, LookupError, DefusedXmlException):
-        trace.body, trace.withheld = b"", True
+    except (UnreadableResponse, SyntaxError, ValueError, LookupError, DefusedXmlException):
+        trace.body, trace.is_body_hidden = b"", True
 
 
 def _mask_json(definition: Operation, body: bytes) -> bytes:

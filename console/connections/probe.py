@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from console.access.audit import close_record, open_record
 from console.access.models import AuditRecord
 from console.access.teams import Actor
-from console.cloud.errors import AccessDenied, BadAnswer, CloudError, SignatureRefused, Unavailable, explain
+from console.cloud.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
 from console.cloud.retry import NO_RETRY
 from console.connections.clients import new_client
 from console.connections.endpoints import REFUSED, EndpointRefused
@@ -63,7 +63,7 @@ def _explain_failure(error: CloudError, connection: Connection) -> ProbeFailure:
         )
     if isinstance(error, Unavailable):
         return _explain_unreachable(error, connection)
-    if isinstance(error, BadAnswer):
+    if isinstance(error, BadResponse):
         return ProbeFailure(
             "endpoint" if connection.endpoint else "region",
             _(

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from console.access.encryption import Undecryptable
 from console.cloud.catalogue import Access, UnknownOperation, operation
-from console.cloud.errors import BadAnswer, CloudError, Unavailable
+from console.cloud.errors import BadResponse, CloudError, Unavailable
 from console.connections.http import CloudRequest
 from console.connections.models import Submission
 
@@ -72,4 +72,4 @@ def is_outcome_unknown(error: CloudError) -> bool:
         return False
     if definition.access is Access.READ or definition.idempotent:
         return False
-    return isinstance(error, BadAnswer) or (isinstance(error, Unavailable) and error.sent)
+    return isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)

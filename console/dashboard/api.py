@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from console.cloud.answers import name_in
 from console.cloud.errors import CloudError
+from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
 
 SHOWN = 5
@@ -125,7 +125,7 @@ def _read_products(data: Mapping[str, Any]) -> Products:
     rows = (data.get("List") or {}).get("ProductInfo") or []
     newest = [
         Product(
-            key=name_in(row, "ProductKey"),
+            key=read_name(row, "ProductKey"),
             name=str(row.get("ProductName") or ""),
             devices=_parse_int(row.get("DeviceCount")),
             gateway=_parse_int(row.get("NodeType")) == 1,
@@ -139,7 +139,7 @@ def _read_packages(answer: Mapping[str, Any]) -> list[Package]:
     rows = (answer.get("FirmwareInfo") or {}).get("SimpleFirmwareInfo") or []
     return [
         Package(
-            id=name_in(row, "FirmwareId"),
+            id=read_name(row, "FirmwareId"),
             name=str(row.get("FirmwareName") or ""),
             version=str(row.get("DestVersion") or ""),
             product=str(row.get("ProductName") or ""),

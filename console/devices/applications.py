@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from console.cloud.answers import dig
-from console.cloud.errors import BadAnswer, CloudError, NotFound
+from console.cloud.errors import BadResponse, CloudError, NotFound
+from console.cloud.responses import read_path
 from console.connections.gateway import Gateway
 
 MAX_DETAILS = 100  # DeviceNames in one BatchQueryDeviceDetail
@@ -59,28 +59,30 @@ def submit_names(
             "BatchCheckDeviceNames", target=target, ProductKey=product_key, DeviceNameList=items
         )
     except CloudError as error:
-        check = _parse_rejected_names(error.answer)
+        check = _parse_rejected_names(error.response)
         if check.invalid_names or check.invalid_nicknames or check.existing_names:
             return check
         raise
     check = _parse_rejected_names(response)
-    apply_id = dig(response, "Data.ApplyId")
+    apply_id = read_path(response, "Data.ApplyId")
     if not apply_id and not (check.invalid_names or check.invalid_nicknames or check.existing_names):
-        raise BadAnswer(
-            "Client.BadAnswer", "The response contains no ApplyId.", operation="BatchCheckDeviceNames"
+        raise BadResponse(
+            "Client.BadResponse", "The response contains no ApplyId.", operation="BatchCheckDeviceNames"
         )
     return replace(check, apply_id=int(apply_id) if apply_id else None)
 
 
 def _parse_rejected_names(response: dict[str, Any]) -> NameCheck:
-    messages = _messages(dig(response, "Data.InvalidDetailList.InvalidDetailList[]"))
+    messages = _messages(read_path(response, "Data.InvalidDetailList.InvalidDetailList[]"))
     invalid_names = {
         str(name): messages.get(str(name), "")
-        for name in dig(response, "Data.InvalidDeviceNameList.InvalidDeviceName[]")
+        for name in read_path(response, "Data.InvalidDeviceNameList.InvalidDeviceName[]")
     }
-    for name in dig(response, "Data.RepeatedDeviceNameList.RepeatDevieNameList[]"):
+    for name in read_path(response, "Data.RepeatedDeviceNameList.RepeatDevieNameList[]"):
         invalid_names.setdefault(str(name), messages.get(str(name), ""))
-    nicknames = {str(n): "" for n in dig(response, "Data.InvalidDeviceNicknameList.InvalidDeviceNickname[]")}
+    nicknames = {
+        str(n): "" for n in read_path(response, "Data.InvalidDeviceNicknameList.InvalidDeviceNickname[]")
+    }
     return NameCheck(None, invalid_names, nicknames)
 
 
@@ -95,13 +97,13 @@ def _messages(details: list[Any]) -> dict[str, str]:
 def get_application(gateway: Gateway, product_key: str, apply_id: int) -> Application:
     """Return the status of an application (QueryBatchRegisterDeviceStatus). Raises CloudError."""
     response = gateway.call("QueryBatchRegisterDeviceStatus", ProductKey=product_key, ApplyId=apply_id)
-    messages = _messages(dig(response, "Data.InvalidDetailList.invalidDetailList[]"))
-    names = [str(name) for name in dig(response, "Data.InvalidList.Name[]")]
+    messages = _messages(read_path(response, "Data.InvalidDetailList.invalidDetailList[]"))
+    names = [str(name) for name in read_path(response, "Data.InvalidList.Name[]")]
     try:
-        status = Status(dig(response, "Data.Status"))
+        status = Status(read_path(response, "Data.Status"))
     except ValueError:
         message = "The response contains no valid status of an application."
-        raise BadAnswer("Client.BadAnswer", message, operation="QueryBatchRegisterDeviceStatus") from None
+        raise BadResponse("Client.BadResponse", message, operation="QueryBatchRegisterDeviceStatus") from None
     return Application(status, {name: messages.get(name, "") for name in names} or messages)
 
 
@@ -136,7 +138,7 @@ def list_devices(
         RegisteredDevice(
             str(item.get("DeviceName", "")), str(item.get("IotId", "")), str(item.get("DeviceSecret") or "")
         )
-        for item in dig(response, "ApplyDeviceList.ApplyDeviceInfo[]")
+        for item in read_path(response, "ApplyDeviceList.ApplyDeviceInfo[]")
     ]
     return devices, int(response.get("Total") or 0)
 
@@ -151,7 +153,7 @@ def find_existing_names(gateway: Gateway, product_key: str, names: Sequence[str]
         if error.code.startswith("iot.prod."):  # the product does not exist
             raise
         return set()
-    return {str(item.get("DeviceName")) for item in dig(response, "Data.Data[]")}
+    return {str(item.get("DeviceName")) for item in read_path(response, "Data.Data[]")}
 
 
 def set_tags(gateway: Gateway, product_key: str, name: str, tags: dict[str, str]) -> None:

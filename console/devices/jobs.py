@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.cloud.errors import (
     AccessDenied,
-    BadAnswer,
+    BadResponse,
     CloudError,
     Conflict,
     NotFound,
@@ -188,7 +188,7 @@ def request_registration(work: Work) -> StepResult:
 
 
 # Errors that tell nothing about this application: the engine waits or stops the job.
-_UNRELATED_ERRORS = (Throttled, Unavailable, BadAnswer, AccessDenied, SignatureRefused)
+_UNRELATED_ERRORS = (Throttled, Unavailable, BadResponse, AccessDenied, SignatureRefused)
 
 
 def _handle_refusal(work: Work, error: CloudError) -> StepResult:
@@ -288,7 +288,7 @@ def set_tags(work: Work) -> StepResult:
             try:
                 applications.set_tags(work.gateway, _product_key(work), name, tags)
             except CloudError as error:
-                if error.retryable or isinstance(error, BadAnswer):
+                if error.retryable or isinstance(error, BadResponse):
                     raise
                 failed[pk] = delays.row_reason(error)
 

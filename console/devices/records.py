@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
-from console.cloud.answers import name_in
 from console.cloud.errors import CloudError, explain
+from console.cloud.responses import read_name
 
 STATUSES = ("ONLINE", "OFFLINE", "UNACTIVE", "DISABLE")
 ONLINE, OFFLINE, UNACTIVE, DISABLED = STATUSES
@@ -191,8 +191,8 @@ def read_devices(response: Mapping[str, Any], name: str) -> list[Device]:
 
 def to_device(item: Mapping[str, Any]) -> Device:
     return Device(
-        product_key=name_in(item, "ProductKey"),
-        name=name_in(item, "DeviceName"),
+        product_key=read_name(item, "ProductKey"),
+        name=read_name(item, "DeviceName"),
         iot_id=str(item.get("IotId") or ""),
         nickname=str(item.get("Nickname") or item.get("NickName") or ""),
         status=str(item.get("DeviceStatus") or item.get("Status") or ""),
@@ -228,7 +228,7 @@ def to_credentials(data: Mapping[str, Any]) -> DeviceCredentials:
 
 def to_group(item: Mapping[str, Any]) -> Group:
     return Group(
-        id=name_in(item, "GroupId"),
+        id=read_name(item, "GroupId"),
         name=str(item.get("GroupName") or ""),
         description=str(item.get("GroupDesc") or ""),
         dynamic=item.get("GroupType") == "LINK_PLATFORM_DYNAMIC",

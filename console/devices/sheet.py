@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.cloud.catalogue import Parameter, operation
-from console.cloud.catalogue.check import width
+from console.cloud.catalogue.check import measure_length
 from console.jobs.kinds import Rule
 from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
 
@@ -99,7 +99,7 @@ def _check_value(member: str, value: str, rule: str) -> str:
     parameter = _parameter(member)
     if not _pattern(member).fullmatch(value):
         return f"{rule}_chars"
-    length = width(value, parameter.count)
+    length = measure_length(value, parameter.count)
     if length < (parameter.min_length or 0) or length > (parameter.max_length or length):
         return f"{rule}_length"
     return ""

@@ -189,7 +189,7 @@ class Emulator:
         self.run_due_work()
         writes = operation.name in operations.WRITE_OPERATIONS or operation.access in (
             Access.WRITE,
-            Access.DESTROY,
+            Access.DELETE,
         )
         with self.store.write() if writes else self.store.read() as db:
             call = Call(

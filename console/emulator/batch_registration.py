@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from console.cloud import catalogue
-from console.cloud.catalogue.check import width
+from console.cloud.catalogue.check import measure_length
 from console.emulator.call import Call, DeferredWork, Handler
 from console.emulator.devices_presence import first_online_time
 from console.emulator.devices_schema import NewDevice, insert_devices
@@ -95,7 +95,7 @@ def _check_format(names: list[tuple[str, str]]) -> None:
         if nickname
         and (
             not (nickname_rule.min_length or 0)
-            <= width(nickname, nickname_rule.count)
+            <= measure_length(nickname, nickname_rule.count)
             <= (nickname_rule.max_length or len(nickname))
             or not nickname_pattern.fullmatch(nickname)
         )

@@ -37,7 +37,7 @@ def _find_distributed_product(call: Call, key: str) -> sqlite3.Row:
     if row is None:
         raise ServiceError("iot.prod.NotExistedProduct", "The product does not exist.")
     operation = catalogue.operation(call.operation)
-    if operation.group in _PRODUCT_OPERATIONS and operation.access in (Access.WRITE, Access.DESTROY):
+    if operation.group in _PRODUCT_OPERATIONS and operation.access in (Access.WRITE, Access.DELETE):
         raise ServiceError(
             "iot.common.APINotSupportedInInstance",
             "This product was distributed from another instance. Change it in that instance.",

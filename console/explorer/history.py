@@ -9,7 +9,7 @@ from typing import Any
 from console.access.audit import SAFE_PARAMETERS
 from console.access.models import AuditRecord, User
 from console.cloud.catalogue import Operation
-from console.cloud.errors import BadAnswer, CloudError, Unavailable
+from console.cloud.errors import BadResponse, CloudError, Unavailable
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 
@@ -70,7 +70,7 @@ def keep(
 def _outcome(error: CloudError | None) -> AuditRecord.Outcome:
     if error is None:
         return AuditRecord.Outcome.DONE
-    lost = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadAnswer)
+    lost = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
     return AuditRecord.Outcome.UNKNOWN if lost else AuditRecord.Outcome.FAILED
 
 

@@ -14,9 +14,9 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from django.utils.safestring import SafeString
 
-from console.cloud.answers import Unreadable, parse_json
 from console.cloud.catalogue import Operation
-from console.cloud.errors import CloudError, error_fields
+from console.cloud.errors import CloudError, parse_error_fields
+from console.cloud.responses import UnreadableResponse, parse_json
 from console.cloud.trace import Trace
 from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
@@ -50,7 +50,7 @@ class Sent:
     @property
     def waited(self) -> int:
         """Milliseconds that the call waited for its turn."""
-        return round(self.trace.waited * 1000)
+        return round(self.trace.waited_seconds * 1000)
 
     @property
     def masked(self) -> bool:
@@ -76,7 +76,7 @@ class Sent:
             return _indented_xml(body)
         try:
             return json.dumps(parse_json(body), indent=2, ensure_ascii=False)
-        except Unreadable:
+        except UnreadableResponse:
             return body.decode("utf-8", "replace")
 
     @property
@@ -89,7 +89,7 @@ class Sent:
         """The answer as a tree; None when it has no shape."""
         found = self.answer
         if found is None and self.trace.body:
-            found = error_fields(self.trace.body)
+            found = parse_error_fields(self.trace.body)
         return tree(found) if found is not None else None
 
 

@@ -17,7 +17,7 @@ from console.access.audit import SAFE_PARAMETERS
 from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import catalogue
 from console.cloud.catalogue import Access, Operation, UnknownOperation
-from console.cloud.client import endpoint_of
+from console.cloud.client import normalize_endpoint
 from console.cloud.errors import CloudError
 from console.cloud.text import Sentence
 from console.connections.gateway import PermissionRefused
@@ -137,7 +137,7 @@ def _sent(request: CloudRequest, operation: Operation, entry: Entry) -> HttpResp
     if reveal and not request.gateway.reauthenticated:
         raise ReauthenticationNeeded(_filled_in(request))
     typed = request.POST.get("typed", "").strip()
-    unsure = operation.access is Access.DESTROY and typed != operation.name
+    unsure = operation.access is Access.DELETE and typed != operation.name
     if form.wrong or unsure:
         return _page(request, form, status=422, unsure=unsure and not form.wrong, typed=typed)
     return _page(request, form, sent=send(request, operation, params, reveal=reveal, xml=xml))
@@ -182,7 +182,7 @@ def _page(
         "language": chosen,
         "code": _code(request, form, chosen),
         "earlier": earlier.filter(operation=operation.name)[:5],
-        "destroys": operation.access is Access.DESTROY,
+        "destroys": operation.access is Access.DELETE,
     }
     return render(request, "explorer/operation.html", context, status=status)
 
@@ -193,7 +193,7 @@ def _code(request: CloudRequest, form: CallForm, chosen: Language) -> str:
     params = usable(operation, form.entry.params())
     if connection.instance_id and "IotInstanceId" in operation.parameters:
         params.setdefault("IotInstanceId", connection.instance_id)
-    address = urlsplit(endpoint_of(connection.endpoint, connection.region))
+    address = urlsplit(normalize_endpoint(connection.endpoint, connection.region))
     return chosen.write(
         CodeCall(
             operation,

@@ -17,7 +17,7 @@ AREAS = {area.value: AREA_LABELS[area] for area in CLOUD_AREAS}
 LEVELS: dict[Access, str | Promise] = {
     Access.READ: gettext_lazy("read"),
     Access.WRITE: gettext_lazy("write"),
-    Access.DESTROY: gettext_lazy("destroy"),
+    Access.DELETE: gettext_lazy("destroy"),
     Access.SECRET: gettext_lazy("see secrets"),
 }
 

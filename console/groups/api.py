@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.cloud.answers import name_in
 from console.cloud.errors import CloudError, NotFound
+from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
 from console.ui.format import instant
 
@@ -336,7 +336,7 @@ def _read_parent(response: dict[str, Any] | CloudError) -> Group | None:
 
 def _read_group(item: dict[str, Any]) -> Group:
     return Group(
-        id=name_in(item, "GroupId"),
+        id=read_name(item, "GroupId"),
         name=str(item.get("GroupName", "")),
         description=str(item.get("GroupDesc") or ""),
         created=instant(item.get("UtcCreate")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from console.cloud.answers import dig, name_in
+from console.cloud.responses import read_name, read_path
 from console.connections.gateway import Gateway
 
 
@@ -21,9 +21,9 @@ class Product:
 def list_products(gateway: Gateway, max_calls: int = 3) -> Iterator[Product]:
     """Yield the products to choose from, newest first: the first 600 (QueryProductList, 200 per call). Raises CloudError."""
     for number, page in enumerate(gateway.read_pages("QueryProductList", PageSize=200), start=1):
-        for item in dig(page, "Data.List.ProductInfo[]"):
+        for item in read_path(page, "Data.List.ProductInfo[]"):
             yield Product(
-                name_in(item, "ProductKey"),
+                read_name(item, "ProductKey"),
                 str(item.get("ProductName", "")),
                 int(item.get("DeviceCount") or 0),
             )
@@ -35,5 +35,5 @@ def get_product(gateway: Gateway, key: str) -> Product:
     """Return one product (QueryProduct). Raises CloudError."""
     data = gateway.call("QueryProduct", ProductKey=key)["Data"]
     return Product(
-        name_in(data, "ProductKey"), str(data.get("ProductName", "")), int(data.get("DeviceCount") or 0)
+        read_name(data, "ProductKey"), str(data.get("ProductName", "")), int(data.get("DeviceCount") or 0)
     )

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop
 
 from console.cloud.errors import (
     AccessDenied,
-    BadAnswer,
+    BadResponse,
     CloudError,
     SignatureRefused,
     Throttled,
@@ -49,7 +49,7 @@ _EVENTS = {
 
 def handle_cloud_error(work: Work, sent: bool, error: CloudError) -> StepResult:
     """Return the step result for a cloud error. `sent`: something was sent whose outcome is not known yet."""
-    if isinstance(error, Throttled | Unavailable | BadAnswer):
+    if isinstance(error, Throttled | Unavailable | BadResponse):
         if sent and work.is_canceled and work.chunk.attempts > _MAX_CANCELED_ATTEMPTS:
             return end_chunk(work, Row.State.UNKNOWN, row_reason(error))
         if isinstance(error, Throttled):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.cloud.answers import dig
+from console.cloud.responses import read_path
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import actions
@@ -51,7 +51,9 @@ def read_history(connection: Connection, batch_id: str) -> list[Sample]:
 def count_step(work: Work) -> StepResult:
     """Count the tasks of the batch by status: QueryOTAJob once, then ListOTATaskByJob once per status for its total."""
     batch_id = work.job.params["batch_id"]
-    status = str(dig(work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id), "Data.JobStatus") or "")
+    status = str(
+        read_path(work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id), "Data.JobStatus") or ""
+    )
     counts = {}
     for task_status in STATUSES:
         response = work.gateway.call(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from console.cloud.answers import name_in
+from console.cloud.responses import read_name
 from console.ui.format import instant
 
 DEFAULT_MODULE = "default"
@@ -263,7 +263,7 @@ def read_integer(value: Any) -> int | None:
 def to_package(item: dict[str, Any], package_id: str = "") -> Package:
     """Read a package from a response of ListOTAFirmware or QueryOTAFirmware."""
     return Package(
-        id=package_id or name_in(item, "FirmwareId"),
+        id=package_id or read_name(item, "FirmwareId"),
         name=str(item.get("FirmwareName", "")),
         version=str(item.get("DestVersion", "")),
         product_key=str(item.get("ProductKey") or ""),
@@ -300,8 +300,8 @@ def to_batch(item: dict[str, Any], batch_id: str = "") -> Batch:
     """Read a batch from an item of ListOTAJobByFirmware or a response of QueryOTAJob."""
     status = str(item.get("JobStatus", ""))
     return Batch(
-        id=batch_id or name_in(item, "JobId"),
-        package_id=name_in(item, "FirmwareId"),
+        id=batch_id or read_name(item, "JobId"),
+        package_id=read_name(item, "FirmwareId"),
         product_key=str(item.get("ProductKey") or ""),
         # Lists say COMPLETE, QueryOTAJob says COMPLETED.
         status="COMPLETED" if status == "COMPLETE" else status,

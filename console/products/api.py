@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from console.cloud.answers import name_in
 from console.cloud.errors import CloudError
+from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
 from console.ui.format import instant
 
@@ -406,7 +406,7 @@ def _products(response: Mapping[str, Any]) -> list[Product]:
 def _product(item: Mapping[str, Any]) -> Product:
     data_format = item.get("DataFormat")
     return Product(
-        key=name_in(item, "ProductKey"),
+        key=read_name(item, "ProductKey"),
         name=str(item.get("ProductName") or ""),
         gateway=_read_int(item.get("NodeType")) == 1,
         data_format=None if data_format in (None, "") else _read_int(data_format),

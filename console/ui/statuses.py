@@ -124,7 +124,7 @@ STATUSES: dict[str, dict[str, Status]] = {
     "access": {
         "read": Status(_("Read"), "off", "eye"),
         "write": Status(_("Write"), "busy", "pencil"),
-        "destroy": Status(_("Delete"), "bad", "flame"),
+        "delete": Status(_("Delete"), "bad", "trash"),
         "secret": Status(_("Secret"), "warn", "key"),
     },
     # Boolean settings.

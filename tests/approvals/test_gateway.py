@@ -78,7 +78,7 @@ def test_every_deleting_operation_is_classified():
         "ResetConsumerGroupPosition",
         "ResetThing",
     }
-    deleting = {found.name for found in operations().values() if found.access is Access.DESTROY}
+    deleting = {found.name for found in operations().values() if found.access is Access.DELETE}
     assert deleting - set(RULE_BY_OPERATION) == without_rule
     creating = {name for name in operations() if name.startswith("CreateOTA") and name.endswith("Job")}
     assert creating == {name for name, rule in RULE_BY_OPERATION.items() if rule is Rule.BATCH}

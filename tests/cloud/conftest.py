@@ -1,4 +1,4 @@
-"""A real Redis-compatible server for the quota's tests, on a socket of its own."""
+"""A real Redis-compatible server for the tests of the quota, on its own socket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def quota_server() -> Iterator[Path]:
 
 @pytest.fixture
 def quota_redis(quota_server: Path) -> Iterator[redis.Redis]:
-    """An empty database of that server."""
+    """A connection to an empty database of the server."""
     connection = redis.Redis.from_url(f"unix://{redis_socket(quota_server)}?db=0")
     connection.flushdb()
     yield connection

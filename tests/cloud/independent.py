@@ -1,6 +1,6 @@
-"""A second reading of the signing rules, which shares no line with the one under test.
+"""A second implementation of the signing rules, independent of the code under test.
 
-It works on the raw bytes of a request, as a server gets them.
+It works on the raw bytes of a request, as a server receives them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.
 
 
 def decode(raw: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and values of a query or form, as bytes."""
+    """The names and values of a query or form, as bytes."""
     pairs = []
     for piece in raw.split(b"&"):
         if piece:
@@ -41,7 +41,7 @@ def _escape(raw: bytes) -> bytes:
 
 
 def signature(method: bytes, pairs: list[tuple[bytes, bytes]], secret: bytes) -> str:
-    """The signature these decoded pairs should carry."""
+    """The expected signature of these decoded pairs."""
     canonical = b"&".join(
         _escape(name) + b"=" + _escape(value) for name, value in sorted(pairs) if name != b"Signature"
     )

@@ -1,4 +1,4 @@
-"""The client over a transport that breaks, lies or throttles: the network is the only thing replaced."""
+"""The client with a transport that fails, sends wrong data or throttles. Only the network is replaced."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ OK = {"RequestId": "r-1", "Success": True}
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-class Time:
-    """A clock that sleeping moves."""
+class FakeClock:
+    """A clock that only sleeping advances."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -33,10 +33,10 @@ class Time:
         self.now += seconds
 
 
-def client(handler: Handler, time: Time | None = None, **options: Any) -> Client:
-    time = time or Time()
+def build_client(handler: Handler, clock: FakeClock | None = None, **options: Any) -> Client:
+    clock = clock or FakeClock()
     policy = options.pop("retry", None) or RetryPolicy(
-        sleep=time.sleep, now=lambda: time.now, chance=lambda: 0.5
+        sleep=clock.sleep, now=lambda: clock.now, random=lambda: 0.5
     )
     return Client(
         Credentials("testid", "testsecret", options.pop("token", None)),
@@ -46,44 +46,44 @@ def client(handler: Handler, time: Time | None = None, **options: Any) -> Client
     )
 
 
-def answers(*responses: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
-    """A handler that gives the responses one after another, and the requests it saw."""
-    waiting = list(responses)
-    seen: list[httpx.Request] = []
+def respond_with(*responses: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
+    """A handler that returns the responses one after another, and the list of its requests."""
+    remaining = list(responses)
+    requests: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        response = waiting.pop(0)
+        requests.append(request)
+        response = remaining.pop(0)
         if isinstance(response, Exception):
             raise response
         return response
 
-    return handle, seen
+    return handle, requests
 
 
-def ok(**fields: Any) -> httpx.Response:
+def build_success(**fields: Any) -> httpx.Response:
     return httpx.Response(200, json={**OK, **fields})
 
 
-def refusal(code: str, status: int = 400, **headers: str) -> httpx.Response:
+def build_error(code: str, status: int = 400, **headers: str) -> httpx.Response:
     return httpx.Response(
         status, json={"Code": code, "Message": "no", "RequestId": "r-9", "HostId": "h"}, headers=headers
     )
 
 
-def fields(request: httpx.Request) -> dict[str, str]:
+def read_fields(request: httpx.Request) -> dict[str, str]:
     raw = independent.decode(request.url.query) + independent.decode(request.content)
     assert len({name for name, _ in raw}) == len(raw), "a parameter was sent twice"
     return {name.decode(): value.decode() for name, value in raw}
 
 
-def correctly_signed(request: httpx.Request) -> bool:
+def is_correctly_signed(request: httpx.Request) -> bool:
     raw = independent.decode(request.url.query) + independent.decode(request.content)
-    wanted = independent.signature(request.method.encode(), raw, b"testsecret")
-    return dict(raw)[b"Signature"].decode() == wanted
+    expected = independent.signature(request.method.encode(), raw, b"testsecret")
+    return dict(raw)[b"Signature"].decode() == expected
 
 
-# --- what is sent
+# --- requests
 
 text = st.text(
     st.one_of(st.sampled_from(" +*~%&=/;?#'()é键😀\n\r\x00"), st.characters(exclude_categories=["Cs"]))
@@ -96,61 +96,61 @@ text = st.text(
     st.lists(text, min_size=1, max_size=4),
     st.dictionaries(st.sampled_from(["Key", "Value"]), text, min_size=1),
 )
-def test_any_text_in_any_parameter_arrives_and_is_signed(
+def test_any_text_in_any_parameter_is_sent_and_signed(
     key: str, name: str, names: list[str], tag: dict[str, str]
 ) -> None:
-    handle, seen = answers(ok(), ok(), ok())
-    api = client(handle)
+    handle, requests = respond_with(build_success(), build_success(), build_success())
+    api = build_client(handle)
     api.call("UpdateProduct", ProductKey=key, ProductName=name)
     api.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=names)
     api.call("CreateOTAVerifyJob", FirmwareId=name, ProductKey=key, TargetDeviceName=names, Tag=[tag])
-    assert all(correctly_signed(request) for request in seen)
-    assert fields(seen[0])["ProductName"] == name
-    assert [fields(seen[1])[f"DeviceName.{n}"] for n in range(1, len(names) + 1)] == names
-    assert {k: fields(seen[2])[f"Tag.1.{k}"] for k in tag} == tag
+    assert all(is_correctly_signed(request) for request in requests)
+    assert read_fields(requests[0])["ProductName"] == name
+    assert [read_fields(requests[1])[f"DeviceName.{n}"] for n in range(1, len(names) + 1)] == names
+    assert {k: read_fields(requests[2])[f"Tag.1.{k}"] for k in tag} == tag
 
 
-def test_parameters_travel_where_the_catalogue_says() -> None:
-    handle, seen = answers(ok(), ok())
-    api = client(handle)
+def test_parameters_are_sent_in_their_place_of_the_catalogue() -> None:
+    handle, requests = respond_with(build_success(), build_success())
+    api = build_client(handle)
     api.call("Pub", ProductKey="a1", TopicFullName="/a1/d/user/get", MessageContent="aGVsbG8=", Qos=1)
     api.call("QueryProduct", ProductKey="a1")
-    assert seen[0].method == "POST"
-    assert independent.decode(seen[0].content) == [(b"MessageContent", b"aGVsbG8=")]
-    assert (b"ProductKey", b"a1") in independent.decode(seen[0].url.query)
-    assert seen[1].content == b""
+    assert requests[0].method == "POST"
+    assert independent.decode(requests[0].content) == [(b"MessageContent", b"aGVsbG8=")]
+    assert (b"ProductKey", b"a1") in independent.decode(requests[0].url.query)
+    assert requests[1].content == b""
 
 
-def test_common_parameters_are_those_of_the_scheme() -> None:
-    handle, seen = answers(ok())
-    client(handle, region="ap-southeast-1", token="sts").call("QueryProduct", ProductKey="a1")
-    sent = fields(seen[0])
-    assert seen[0].url.host == "iot.ap-southeast-1.aliyuncs.com"
+def test_the_common_parameters_are_sent() -> None:
+    handle, requests = respond_with(build_success())
+    build_client(handle, region="ap-southeast-1", token="sts").call("QueryProduct", ProductKey="a1")
+    sent = read_fields(requests[0])
+    assert requests[0].url.host == "iot.ap-southeast-1.aliyuncs.com"
     assert sent.items() >= {
         "Action": "QueryProduct", "Version": "2018-01-20", "Format": "JSON", "AccessKeyId": "testid",
         "SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0", "RegionId": "ap-southeast-1", "SecurityToken": "sts",
     }.items()  # fmt: skip
 
 
-def test_the_instance_is_named_where_the_operation_takes_it() -> None:
-    handle, seen = answers(ok(), ok(), ok())
-    api = client(handle, instance_id="iot-1")
+def test_the_instance_id_is_sent_with_operations_that_have_it() -> None:
+    handle, requests = respond_with(build_success(), build_success(), build_success())
+    api = build_client(handle, instance_id="iot-1")
     api.call("QueryProduct", ProductKey="a1")
     api.call("QueryProduct", ProductKey="a1", IotInstanceId="iot-2")
     api.call("QueryDeviceDistributeJob", JobId="j")
-    assert [fields(request).get("IotInstanceId") for request in seen] == ["iot-1", "iot-2", None]
+    assert [read_fields(request).get("IotInstanceId") for request in requests] == ["iot-1", "iot-2", None]
 
 
-def test_ten_thousand_names_go_in_the_form_and_a_long_thing_model_moves_there() -> None:
-    handle, seen = answers(ok(), ok())
-    api = client(handle)
+def test_ten_thousand_names_and_a_long_thing_model_are_sent_in_the_form() -> None:
+    handle, requests = respond_with(build_success(), build_success())
+    api = build_client(handle)
     api.call("BatchCheckDeviceNames", ProductKey="a1", DeviceName=[f"meter-{n}" for n in range(10_000)])
     model = json.dumps({"properties": ["x" * 150_000]})
     api.call("ImportThingModelTsl", ProductKey="a1", TslStr=model)
-    assert all(correctly_signed(request) for request in seen)
-    assert len(seen[0].url.query) < 1000
-    assert seen[1].url.query == b""
-    assert fields(seen[1])["TslStr"] == model
+    assert all(is_correctly_signed(request) for request in requests)
+    assert len(requests[0].url.query) < 1000
+    assert requests[1].url.query == b""
+    assert read_fields(requests[1])["TslStr"] == model
 
 
 @pytest.mark.parametrize(
@@ -162,39 +162,39 @@ def test_ten_thousand_names_go_in_the_form_and_a_long_thing_model_moves_there() 
         (" emulator:8601 ", "https://emulator:8601"),
     ],
 )
-def test_an_endpoint_may_be_a_host_or_an_address(endpoint: str, origin: str) -> None:
-    handle, seen = answers(ok())
-    client(handle, endpoint=endpoint).call("QueryProduct", ProductKey="a1")
-    assert str(seen[0].url).startswith(f"{origin}/?")
+def test_an_endpoint_can_be_a_host_or_a_url(endpoint: str, origin: str) -> None:
+    handle, requests = respond_with(build_success())
+    build_client(handle, endpoint=endpoint).call("QueryProduct", ProductKey="a1")
+    assert str(requests[0].url).startswith(f"{origin}/?")
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://host", "http://", "http://a b", "https://host/path", "http://u:p@host", "http://host:port", "http://host?x=1", "http://host:99999"])  # fmt: skip
-def test_what_is_no_endpoint_is_refused_before_anything_is_sent(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_rejected_before_anything_is_sent(endpoint: str) -> None:
     with pytest.raises(errors.InvalidParameter) as caught:
-        client(answers()[0], endpoint=endpoint)
+        build_client(respond_with()[0], endpoint=endpoint)
     assert caught.value.code == "Client.InvalidEndpoint"
 
 
-def test_half_a_character_is_refused_before_anything_is_sent() -> None:
-    handle, seen = answers()
+def test_a_lone_surrogate_is_rejected_before_anything_is_sent() -> None:
+    handle, requests = respond_with()
     with pytest.raises(errors.InvalidParameter):
-        client(handle).call("QueryProduct", ProductKey="\ud800")
-    assert seen == []
+        build_client(handle).call("QueryProduct", ProductKey="\ud800")
+    assert requests == []
 
 
-def test_no_secret_shows_in_a_repr() -> None:
-    shown = repr(Credentials("testid", "topsecret", "ststoken"))
-    assert "testid" in shown
-    assert "topsecret" not in shown
-    assert "ststoken" not in shown
+def test_the_repr_shows_no_secret() -> None:
+    text = repr(Credentials("testid", "topsecret", "ststoken"))
+    assert "testid" in text
+    assert "topsecret" not in text
+    assert "ststoken" not in text
 
 
-# --- answers
+# --- responses
 
 
-def test_an_answer_is_returned_as_it_came_with_large_ids_whole() -> None:
-    handle, _ = answers(ok(Data={"ApplyId": 2**60 + 1, "Other": [1]}))
-    assert client(handle).call("BatchRegisterDevice", ProductKey="a1", Count=1)["Data"] == {
+def test_a_response_is_returned_unchanged_with_large_ids() -> None:
+    handle, _ = respond_with(build_success(Data={"ApplyId": 2**60 + 1, "Other": [1]}))
+    assert build_client(handle).call("BatchRegisterDevice", ProductKey="a1", Count=1)["Data"] == {
         "ApplyId": 2**60 + 1,
         "Other": [1],
     }
@@ -205,23 +205,23 @@ def test_an_answer_is_returned_as_it_came_with_large_ids_whole() -> None:
     [b"", b"  ", b"<html>Bad gateway</html>", b"[]", b'"text"', b"null", b"12", b"{", b"\xef\xbb\xbf{}", b"\xff\xfe{\x00}\x00",
      b"[" * 100_000, b'{"a":' * 100_000, b"\x80\x81"],
 )  # fmt: skip
-def test_an_answer_that_is_not_the_platform_s_is_a_bad_answer(body: bytes) -> None:
-    handle, seen = answers(httpx.Response(200, content=body))
-    with pytest.raises(errors.BadAnswer) as caught:
-        client(handle).call("QueryProduct", ProductKey="a1")
+def test_a_body_that_is_not_the_platforms_is_a_bad_response(body: bytes) -> None:
+    handle, requests = respond_with(httpx.Response(200, content=body))
+    with pytest.raises(errors.BadResponse) as caught:
+        build_client(handle).call("QueryProduct", ProductKey="a1")
     assert caught.value.http_status == 200
     assert caught.value.operation == "QueryProduct"
     assert len(caught.value.message) < 300
-    assert len(seen) == 1
+    assert len(requests) == 1
 
 
-def test_a_redirect_or_a_stranger_s_error_page_is_a_bad_answer() -> None:
+def test_a_redirect_or_a_foreign_error_page_is_a_bad_response() -> None:
     for response in (
         httpx.Response(302, headers={"location": "https://login"}),
         httpx.Response(404, html="<h1>nginx</h1>"),
     ):
-        with pytest.raises(errors.BadAnswer):
-            client(answers(response)[0]).call("QueryProduct", ProductKey="a1")
+        with pytest.raises(errors.BadResponse):
+            build_client(respond_with(response)[0]).call("QueryProduct", ProductKey="a1")
 
 
 def test_success_false_raises_although_the_status_is_200() -> None:
@@ -231,24 +231,24 @@ def test_success_false_raises_although_the_status_is_200() -> None:
         "Code": "iot.prod.NotExistedProduct",
         "ErrorMessage": "gone",
     }
-    handle, _ = answers(httpx.Response(200, json=body))
+    handle, _ = respond_with(httpx.Response(200, json=body))
     with pytest.raises(errors.NotFound) as caught:
-        client(handle).call("QueryProduct", ProductKey="a1")
+        build_client(handle).call("QueryProduct", ProductKey="a1")
     error = caught.value
     assert (error.code, error.message, error.request_id) == ("iot.prod.NotExistedProduct", "gone", "r-2")
     assert (error.operation, error.http_status) == ("QueryProduct", 200)
 
 
-def test_a_refusal_keeps_what_else_the_answer_said() -> None:
+def test_an_error_keeps_the_other_fields_of_the_response() -> None:
     body = {
         "Success": False,
         "Code": "iot.device.InvalidFormattedDeviceName",
         "Data": {"InvalidDeviceNameList": {"InvalidDeviceName": ["a"]}},
     }
-    handle, _ = answers(httpx.Response(200, json=body))
+    handle, _ = respond_with(httpx.Response(200, json=body))
     with pytest.raises(errors.InvalidParameter) as caught:
-        client(handle).call("BatchCheckDeviceNames", ProductKey="a1", DeviceName=["a"])
-    assert caught.value.answer["Data"]["InvalidDeviceNameList"]["InvalidDeviceName"] == ["a"]
+        build_client(handle).call("BatchCheckDeviceNames", ProductKey="a1", DeviceName=["a"])
+    assert caught.value.response["Data"]["InvalidDeviceNameList"]["InvalidDeviceName"] == ["a"]
 
 
 XML = b"""<?xml version='1.0' encoding='UTF-8'?>
@@ -257,10 +257,10 @@ XML = b"""<?xml version='1.0' encoding='UTF-8'?>
 
 
 def test_xml_has_the_shape_of_json_and_a_list_of_one_stays_a_list() -> None:
-    handle, seen = answers(httpx.Response(200, content=XML))
-    answer = client(handle, format="XML").call("QueryDevice", ProductKey="a1")
-    assert fields(seen[0])["Format"] == "XML"
-    assert answer == {
+    handle, requests = respond_with(httpx.Response(200, content=XML))
+    response = build_client(handle, format="XML").call("QueryDevice", ProductKey="a1")
+    assert read_fields(requests[0])["Format"] == "XML"
+    assert response == {
         "RequestId": "r-3", "Success": True, "Total": 2, "PageCount": 1,
         "Data": {"DeviceInfo": [{"DeviceName": "lamp01", "Nickname": "灯"}]},
     }  # fmt: skip
@@ -268,177 +268,185 @@ def test_xml_has_the_shape_of_json_and_a_list_of_one_stays_a_list() -> None:
 
 def test_xml_keeps_empty_lists_direct_lists_numbers_and_unknown_fields() -> None:
     empty = b"<R><Success>true</Success><Data/></R>"
-    assert client(answers(httpx.Response(200, content=empty))[0], format="XML").call(
+    assert build_client(respond_with(httpx.Response(200, content=empty))[0], format="XML").call(
         "QueryDevice", ProductKey="a1"
     )["Data"] == {"DeviceInfo": []}
     direct = (
         b"<R><Success>true</Success><Data><ModuleName>a</ModuleName></Data><New><X>1</X><X>2</X></New></R>"
     )
-    answer = client(answers(httpx.Response(200, content=direct))[0], format="XML").call(
+    response = build_client(respond_with(httpx.Response(200, content=direct))[0], format="XML").call(
         "ListOTAModuleByProduct", ProductKey="a1"
     )
-    assert answer["Data"] == [{"ModuleName": "a"}]
-    assert answer["New"] == {"X": ["1", "2"]}
+    assert response["Data"] == [{"ModuleName": "a"}]
+    assert response["New"] == {"X": ["1", "2"]}
     names = b"<R><Success>true</Success><Data><Status>CREATE</Status><ValidList><Name>a</Name></ValidList></Data></R>"
-    answer = client(answers(httpx.Response(200, content=names))[0], format="XML").call(
+    response = build_client(respond_with(httpx.Response(200, content=names))[0], format="XML").call(
         "QueryBatchRegisterDeviceStatus", ProductKey="a1", ApplyId=1
     )
-    assert answer["Data"] == {"Status": "CREATE", "ValidList": {"Name": ["a"]}}
+    assert response["Data"] == {"Status": "CREATE", "ValidList": {"Name": ["a"]}}
 
 
 @pytest.mark.parametrize(
     "body", [b"{}", b"<R>", b'<!DOCTYPE R [<!ENTITY a "b">]><R><Success>&a;</Success></R>', b""]
 )
-def test_xml_that_is_none_or_plays_tricks_is_a_bad_answer(body: bytes) -> None:
-    with pytest.raises(errors.BadAnswer):
-        client(answers(httpx.Response(200, content=body))[0], format="XML").call(
+def test_invalid_or_malicious_xml_is_a_bad_response(body: bytes) -> None:
+    with pytest.raises(errors.BadResponse):
+        build_client(respond_with(httpx.Response(200, content=body))[0], format="XML").call(
             "QueryDevice", ProductKey="a1"
         )
 
 
-def test_an_error_in_xml_is_read_like_one_in_json() -> None:
+def test_an_error_in_xml_is_read_like_an_error_in_json() -> None:
     body = b"<Error><RequestId>r-4</RequestId><HostId>h</HostId><Code>SignatureDoesNotMatch</Code><Message>m</Message></Error>"
     with pytest.raises(errors.SignatureRefused) as caught:
-        client(answers(httpx.Response(400, content=body))[0]).call("QueryProduct", ProductKey="a1")
+        build_client(respond_with(httpx.Response(400, content=body))[0]).call("QueryProduct", ProductKey="a1")
     assert caught.value.request_id == "r-4"
 
 
 # --- retries
 
 
-def test_a_throttled_call_waits_as_long_as_it_is_told_and_is_signed_anew() -> None:
-    time = Time()
-    handle, seen = answers(refusal("Throttling.User", **{"x-acs-retry-after": "1500"}), ok())
-    client(handle, time).call("CreateProduct", ProductName="Meters", NodeType=0)
-    assert len(time.slept) == 1
-    assert 1.5 <= time.slept[0] < 2.0
-    assert all(correctly_signed(request) for request in seen)
-    assert fields(seen[0])["SignatureNonce"] != fields(seen[1])["SignatureNonce"]
+def test_a_throttled_call_waits_as_requested_and_is_signed_again() -> None:
+    clock = FakeClock()
+    handle, requests = respond_with(
+        build_error("Throttling.User", **{"x-acs-retry-after": "1500"}), build_success()
+    )
+    build_client(handle, clock).call("CreateProduct", ProductName="Meters", NodeType=0)
+    assert len(clock.slept) == 1
+    assert 1.5 <= clock.slept[0] < 2.0
+    assert all(is_correctly_signed(request) for request in requests)
+    assert read_fields(requests[0])["SignatureNonce"] != read_fields(requests[1])["SignatureNonce"]
 
 
-def test_throttles_are_not_retried_for_ever() -> None:
-    time = Time()
-    handle, seen = answers(*(refusal("Throttling.Api") for _ in range(9)))
+def test_a_throttled_call_is_retried_a_limited_number_of_times() -> None:
+    clock = FakeClock()
+    handle, requests = respond_with(*(build_error("Throttling.Api") for _ in range(9)))
     with pytest.raises(errors.Throttled):
-        client(handle, time).call("QueryProduct", ProductKey="a1")
-    assert len(seen) == 4
-    assert time.slept == sorted(time.slept)
+        build_client(handle, clock).call("QueryProduct", ProductKey="a1")
+    assert len(requests) == 4
+    assert clock.slept == sorted(clock.slept)
 
 
-def test_a_wait_beyond_the_budget_is_not_begun() -> None:
-    time = Time()
-    handle, _ = answers(refusal("Throttling.User", **{"x-acs-retry-after": "60000"}), ok())
+def test_a_wait_beyond_the_budget_is_not_started() -> None:
+    clock = FakeClock()
+    handle, _ = respond_with(
+        build_error("Throttling.User", **{"x-acs-retry-after": "60000"}), build_success()
+    )
     with pytest.raises(errors.Throttled) as caught:
-        client(handle, time).call("QueryProduct", ProductKey="a1")
+        build_client(handle, clock).call("QueryProduct", ProductKey="a1")
     assert caught.value.retry_after == 60.0
-    assert time.slept == []
+    assert clock.slept == []
 
 
-def test_a_refused_connection_is_tried_again_even_for_what_creates() -> None:
-    handle, seen = answers(httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), ok())
-    client(handle).call("CreateProduct", ProductName="Meters", NodeType=0)
-    assert len(seen) == 3
+def test_a_refused_connection_is_retried_also_for_operations_that_create() -> None:
+    handle, requests = respond_with(
+        httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), build_success()
+    )
+    build_client(handle).call("CreateProduct", ProductName="Meters", NodeType=0)
+    assert len(requests) == 3
 
 
-def test_an_unreachable_platform_is_told_as_never_sent() -> None:
-    handle, _ = answers(*(httpx.ConnectError("refused") for _ in range(9)))
+def test_the_error_for_an_unreachable_platform_says_never_sent() -> None:
+    handle, _ = respond_with(*(httpx.ConnectError("refused") for _ in range(9)))
     with pytest.raises(errors.Unavailable) as caught:
-        client(handle).call("CreateProduct", ProductName="Meters", NodeType=0)
+        build_client(handle).call("CreateProduct", ProductName="Meters", NodeType=0)
     assert caught.value.sent is False
     assert caught.value.retryable
 
 
-BROKEN = [httpx.ReadTimeout("t"), httpx.ReadError("r"), httpx.RemoteProtocolError("dropped"), refusal("InternalError", 500),
+FAILURES = [httpx.ReadTimeout("t"), httpx.ReadError("r"), httpx.RemoteProtocolError("dropped"), build_error("InternalError", 500),
           httpx.Response(503, content=b"down"), httpx.Response(502, html="<h1>bad gateway</h1>")]  # fmt: skip
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=repr)
-def test_after_a_lost_answer_only_what_may_be_repeated_is_repeated(
-    broken: httpx.Response | Exception,
+@pytest.mark.parametrize("failure", FAILURES, ids=repr)
+def test_after_a_lost_response_only_idempotent_operations_are_retried(
+    failure: httpx.Response | Exception,
 ) -> None:
-    handle, seen = answers(broken, ok())
-    client(handle).call("QueryProduct", ProductKey="a1")
-    assert len(seen) == 2
+    handle, requests = respond_with(failure, build_success())
+    build_client(handle).call("QueryProduct", ProductKey="a1")
+    assert len(requests) == 2
     for name in ("CreateProduct", "RegisterDevice", "Pub", "BatchRegisterDevice", "RRpc"):
-        handle, seen = answers(broken, ok())
+        handle, requests = respond_with(failure, build_success())
         with pytest.raises(errors.Unavailable) as caught:
-            client(handle).call(name)
+            build_client(handle).call(name)
         assert caught.value.sent is True
-        assert len(seen) == 1
+        assert len(requests) == 1
 
 
-def test_a_refusal_is_not_tried_again() -> None:
-    handle, seen = answers(refusal("Forbidden.RAM", 403), ok())
+def test_a_rejected_call_is_not_retried() -> None:
+    handle, requests = respond_with(build_error("Forbidden.RAM", 403), build_success())
     with pytest.raises(errors.AccessDenied):
-        client(handle).call("QueryProduct", ProductKey="a1")
-    assert len(seen) == 1
+        build_client(handle).call("QueryProduct", ProductKey="a1")
+    assert len(requests) == 1
 
 
 # --- pages
 
 
-def paged(pages: list[list[Any]], **extra: Any) -> tuple[Handler, list[dict[str, str]]]:
-    asked: list[dict[str, str]] = []
+def serve_pages(pages: list[list[Any]], **extra: Any) -> tuple[Handler, list[dict[str, str]]]:
+    requested: list[dict[str, str]] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
-        sent = fields(request)
-        asked.append(sent)
+        sent = read_fields(request)
+        requested.append(sent)
         number = int(sent.get("CurrentPage", 1))
         items = pages[number - 1] if number <= len(pages) else []
-        return ok(Data={"DeviceInfo": items, "GroupInfo": items}, PageCount=len(pages), **extra)
+        return build_success(Data={"DeviceInfo": items, "GroupInfo": items}, PageCount=len(pages), **extra)
 
-    return handle, asked
-
-
-def test_pages_are_walked_to_the_total_with_the_largest_size() -> None:
-    handle, asked = paged([[{"n": 1}] * 50, [{"n": 2}] * 50, [{"n": 3}] * 7], Total=107)
-    answers_ = list(client(handle).pages("QueryDevice", ProductKey="a1"))
-    assert [len(a["Data"]["DeviceInfo"]) for a in answers_] == [50, 50, 7]
-    assert [sent["CurrentPage"] for sent in asked] == ["1", "2", "3"]
-    assert {sent["PageSize"] for sent in asked} == {"50"}
+    return handle, requested
 
 
-def test_a_token_of_the_answer_goes_with_the_next_page() -> None:
-    handle, asked = paged([[{"n": 1}], [{"n": 2}]], Total=2, NextToken="t-1")
-    list(client(handle).pages("QueryDevice", ProductKey="a1", PageSize=1))
-    assert [sent.get("NextToken") for sent in asked] == [None, "t-1"]
+def test_all_pages_are_fetched_with_the_largest_page_size() -> None:
+    handle, requested = serve_pages([[{"n": 1}] * 50, [{"n": 2}] * 50, [{"n": 3}] * 7], Total=107)
+    responses = list(build_client(handle).pages("QueryDevice", ProductKey="a1"))
+    assert [len(a["Data"]["DeviceInfo"]) for a in responses] == [50, 50, 7]
+    assert [sent["CurrentPage"] for sent in requested] == ["1", "2", "3"]
+    assert {sent["PageSize"] for sent in requested} == {"50"}
+
+
+def test_the_token_of_a_response_is_sent_for_the_next_page() -> None:
+    handle, requested = serve_pages([[{"n": 1}], [{"n": 2}]], Total=2, NextToken="t-1")
+    list(build_client(handle).pages("QueryDevice", ProductKey="a1", PageSize=1))
+    assert [sent.get("NextToken") for sent in requested] == [None, "t-1"]
 
 
 def test_without_a_total_a_short_page_is_the_last() -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
-        page = fields(request)["CurrentPage"]
-        asked.append(page)
-        return ok(
+        page = read_fields(request)["CurrentPage"]
+        requested.append(page)
+        return build_success(
             ProductInfos={
                 "ProductInfo": [{"ProductKey": f"{page}-{n}"} for n in range(50 if page < "3" else 4)]
             }
         )
 
-    pages = client(handle).pages("ListProductByTags", ProductTag=[{"TagKey": "room"}])
+    pages = build_client(handle).pages("ListProductByTags", ProductTag=[{"TagKey": "room"}])
     assert sum(len(page["ProductInfos"]["ProductInfo"]) for page in pages) == 104
-    assert asked == ["1", "2", "3"]
+    assert requested == ["1", "2", "3"]
 
 
 def test_an_empty_list_is_one_empty_page() -> None:
-    handle, asked = paged([], Total=0)
-    assert len(list(client(handle).pages("QueryDevice", ProductKey="a1"))) == 1
-    assert len(asked) == 1
+    handle, requested = serve_pages([], Total=0)
+    assert len(list(build_client(handle).pages("QueryDevice", ProductKey="a1"))) == 1
+    assert len(requested) == 1
 
 
-def test_an_answer_that_ignores_the_page_number_does_not_go_on_for_ever() -> None:
+def test_a_response_that_ignores_the_page_number_does_not_loop_forever() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
-        return ok(Data={"DeviceInfo": [{"DeviceName": "same"}]}, Total=10**9)
+        return build_success(Data={"DeviceInfo": [{"DeviceName": "same"}]}, Total=10**9)
 
-    assert len(list(client(handle).pages("QueryDevice", ProductKey="a1"))) == 1
+    assert len(list(build_client(handle).pages("QueryDevice", ProductKey="a1"))) == 1
 
 
-def test_a_list_deeper_than_the_platform_pages_is_told() -> None:
+def test_a_list_with_more_entries_than_the_paging_limit_raises() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
-        return ok(Data={"DeviceInfo": [{"DeviceName": fields(request)["CurrentPage"]}]}, Total=10**6)
+        return build_success(
+            Data={"DeviceInfo": [{"DeviceName": read_fields(request)["CurrentPage"]}]}, Total=10**6
+        )
 
-    pages = client(handle).pages("QueryDevice", ProductKey="a1", CurrentPage=9_998, PageSize=50)
+    pages = build_client(handle).pages("QueryDevice", ProductKey="a1", CurrentPage=9_998, PageSize=50)
     assert [page["Data"]["DeviceInfo"][0]["DeviceName"] for page in (next(pages), next(pages))] == [
         "9998",
         "9999",
@@ -448,27 +456,27 @@ def test_a_list_deeper_than_the_platform_pages_is_told() -> None:
     assert caught.value.code == "Client.PagingLimit"
 
 
-def test_tokens_are_followed_until_the_answer_says_there_is_no_more() -> None:
+def test_tokens_are_followed_until_the_last_page() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
-        token = fields(request).get("NextPageToken")
-        following = {None: "t1", "t1": "t2", "t2": ""}[token]
-        return ok(
+        token = read_fields(request).get("NextPageToken")
+        next_token = {None: "t1", "t1": "t2", "t2": ""}[token]
+        return build_success(
             Data={
                 "List": {"PropertyInfo": [{"Value": token}]},
-                "nextPageToken": following,
-                "NextValid": bool(following),
+                "nextPageToken": next_token,
+                "NextValid": bool(next_token),
             }
         )
 
     params = {"IotId": "x", "Identifier": "t", "StartTime": 1, "EndTime": 2, "Asc": 1}
-    pages = list(client(handle).pages("QueryDeviceOriginalPropertyData", **params))
+    pages = list(build_client(handle).pages("QueryDeviceOriginalPropertyData", **params))
     assert [p["Data"]["List"]["PropertyInfo"][0]["Value"] for p in pages] == [None, "t1", "t2"]
 
 
-def test_a_record_of_times_is_followed_by_its_next_time() -> None:
+def test_pages_by_time_continue_at_the_next_time() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
-        start = int(fields(request)["StartTime"])
-        return ok(
+        start = int(read_fields(request)["StartTime"])
+        return build_success(
             Data={
                 "List": {"PropertyInfo": [{"Time": start}]},
                 "NextTime": start + 10,
@@ -477,19 +485,19 @@ def test_a_record_of_times_is_followed_by_its_next_time() -> None:
         )
 
     params = {"IotId": "x", "Identifier": "t", "StartTime": 10, "EndTime": 99, "Asc": 1}
-    pages = client(handle).pages("QueryDevicePropertyData", **params)
+    pages = build_client(handle).pages("QueryDevicePropertyData", **params)
     assert [p["Data"]["List"]["PropertyInfo"][0]["Time"] for p in pages] == [10, 20, 30]
 
 
-def test_what_does_not_page_is_told_at_once() -> None:
-    with pytest.raises(ValueError, match="does not page"):
-        client(answers()[0]).pages("QueryProduct", ProductKey="a1")
+def test_an_operation_without_paging_raises_immediately() -> None:
+    with pytest.raises(ValueError, match="is not paged"):
+        build_client(respond_with()[0]).pages("QueryProduct", ProductKey="a1")
 
 
 # --- the real network
 
 
-def test_threads_share_one_client_and_its_open_connections() -> None:
+def test_threads_share_a_client_and_its_connections() -> None:
     import http.server
 
     connections: set[Any] = set()
@@ -528,12 +536,12 @@ def test_threads_share_one_client_and_its_open_connections() -> None:
     assert 1 <= len(connections) <= 4
 
 
-def test_a_closed_port_is_told_as_never_sent() -> None:
+def test_the_error_for_a_closed_port_says_never_sent() -> None:
     import socket
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
         policy = RetryPolicy(attempts=2, sleep=lambda seconds: None)
         api = Client(Credentials("k", "s"), endpoint=f"http://127.0.0.1:{port}", retry=policy)
         with pytest.raises(errors.Unavailable) as caught:

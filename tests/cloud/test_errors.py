@@ -1,4 +1,4 @@
-"""Which class a code has, and that there are words for every one."""
+"""The error class of each code, and the explanation that people read."""
 
 from __future__ import annotations
 
@@ -60,57 +60,57 @@ CLASSES = {
     "ServiceUnavailable": errors.Unavailable,
     "InvalidAction.NotFound": errors.ServiceError,
     "iot.prod.CreateProductFailed": errors.ServiceError,
-    "something.nobody.Knows": errors.ServiceError,
+    "something.completely.Unknown": errors.ServiceError,
     "": errors.ServiceError,
 }
 
 
 @pytest.mark.parametrize(("code", "cls"), CLASSES.items())
-def test_a_code_has_its_class(code: str, cls: type[CloudError]) -> None:
+def test_a_code_has_its_error_class(code: str, cls: type[CloudError]) -> None:
     assert classify(code) is cls
 
 
 @pytest.mark.parametrize(
-    "cls", sorted(set(CLASSES.values()) | {errors.BadAnswer, CloudError}, key=lambda c: c.__name__)
+    "cls", sorted(set(CLASSES.values()) | {errors.BadResponse, CloudError}, key=lambda c: c.__name__)
 )
-def test_there_are_words_for_every_family(cls: type[CloudError]) -> None:
-    words = explain(cls("nobody.knows.This"))
-    assert words.title.endswith(".")
-    assert words.advice.endswith(".")
+def test_every_family_has_an_explanation(cls: type[CloudError]) -> None:
+    explanation = explain(cls("completely.unknown.Code"))
+    assert explanation.title.endswith(".")
+    assert explanation.advice.endswith(".")
 
 
-def test_a_known_code_has_words_of_its_own_in_any_case_of_letters() -> None:
-    words = explain(errors.AlreadyExists("IOT.prod.alreadyexistedproductname"))
-    assert "product" in words.title
-    assert words != explain(errors.AlreadyExists("unknown"))
+def test_a_known_code_has_its_own_explanation_and_is_not_case_sensitive() -> None:
+    explanation = explain(errors.AlreadyExists("IOT.prod.alreadyexistedproductname"))
+    assert "product" in explanation.title
+    assert explanation != explain(errors.AlreadyExists("unknown"))
 
 
-def test_whether_anything_was_sent_is_told() -> None:
+def test_the_advice_says_whether_the_request_was_sent() -> None:
     sent = explain(errors.Unavailable("Client.Timeout"))
     never = explain(errors.Unavailable("Client.Unreachable", sent=False))
     assert "Nothing was sent" in never.advice
-    assert "may or may not" in sent.advice
+    assert "may still have been carried out" in sent.advice
 
 
-def test_a_subclass_has_the_words_of_its_family() -> None:
+def test_a_subclass_has_the_explanation_of_its_family() -> None:
     class Special(errors.Throttled):
         pass
 
     assert explain(Special("x")) == explain(errors.Throttled("x"))
 
 
-def test_problems_of_the_catalogue_become_an_error_that_carries_them() -> None:
-    error = errors.InvalidParameter.from_problems("CreateProduct", {"NodeType": ["is required"]})
-    assert error.message == "NodeType is required"
-    assert error.problems == {"NodeType": ["is required"]}
+def test_problems_of_the_catalogue_are_kept_in_the_error() -> None:
+    error = errors.InvalidParameter.from_problems("CreateProduct", {"NodeType": ["This value is required"]})
+    assert error.message == "NodeType: This value is required"
+    assert error.problems == {"NodeType": ["This value is required"]}
     assert error.operation == "CreateProduct"
 
 
-def test_a_refused_signature_does_not_repeat_the_request_and_its_token() -> None:
+def test_the_error_of_a_rejected_signature_does_not_contain_the_security_token() -> None:
     body = b'{"Code":"SignatureDoesNotMatch","Message":"No match. server string to sign is:POST&%2F&SecurityToken%3Dt"}'
     error = error_from_body(body, operation="Pub", http_status=400)
     assert error.message == "No match."
-    assert "SecurityToken" not in f"{error} {error.answer}"
+    assert "SecurityToken" not in f"{error} {error.response}"
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_a_refused_signature_does_not_repeat_the_request_and_its_token() -> None
         (500, b'{"Code":"Whatever","Message":"m"}', errors.Unavailable),
         (404, b'{"Code":"InvalidAccessKeyId.NotFound"}', errors.SignatureRefused),
         (400, b"<Error><Code>Forbidden.RAM</Code></Error>", errors.AccessDenied),
-        (400, b"<html><body>x</body></html>", errors.BadAnswer),
-        (400, b'{"message":"not ours"}', errors.BadAnswer),
-        (400, b"[1]", errors.BadAnswer),
-        (413, b"", errors.BadAnswer),
+        (400, b"<html><body>x</body></html>", errors.BadResponse),
+        (400, b'{"message":"not ours"}', errors.BadResponse),
+        (400, b"[1]", errors.BadResponse),
+        (413, b"", errors.BadResponse),
     ],
 )
-def test_an_answer_with_a_bad_status_is_read_in_any_form(
+def test_a_response_with_an_error_status_is_read_in_any_format(
     status: int, body: bytes, cls: type[CloudError]
 ) -> None:
     error = error_from_body(body, operation="Pub", http_status=status)

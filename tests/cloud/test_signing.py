@@ -1,4 +1,4 @@
-"""Both signing schemes: known answers, and any text against a second reading of the rules."""
+"""Both signing schemes: published signatures, and any text against a second implementation of the rules."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ PUB_2017 = dict(
 
 
 @pytest.mark.parametrize(
-    ("params", "answer"),
+    ("params", "signature"),
     [(PUB_2018, "NUh3otvAoXOZmG/a2gDShh6Ze9w="), (PUB_2017, "Y9eWn4nF8QPh3c4zAFkM/k/u7eA=")],
 )
-def test_the_published_requests_give_the_published_signatures(params: dict[str, str], answer: str) -> None:
-    assert rpc_sign("GET", params, "testsecret") == answer
-    assert rpc_verify("GET", {**params, "Signature": answer}, "testsecret")
+def test_the_published_requests_have_the_published_signatures(params: dict[str, str], signature: str) -> None:
+    assert rpc_sign("GET", params, "testsecret") == signature
+    assert rpc_verify("GET", {**params, "Signature": signature}, "testsecret")
 
 
-def test_the_string_to_sign_begins_as_published() -> None:
+def test_the_string_to_sign_starts_as_published() -> None:
     string = rpc_string_to_sign("GET", PUB_2018)
     assert string.startswith(
         "GET&%2F&AccessKeyId%3Dtestid%26Action%3DPub%26Format%3DXML%26MessageContent%3DaGVsbG8gd"
@@ -66,7 +66,7 @@ def test_the_string_to_sign_begins_as_published() -> None:
     assert "Timestamp%3D2018-07-31T07%253A43%253A57Z" in string
 
 
-def test_a_wrong_secret_method_or_value_is_not_verified() -> None:
+def test_a_wrong_secret_method_or_value_fails_the_verification() -> None:
     signed = {**PUB_2018, "Signature": rpc_sign("POST", PUB_2018, "testsecret")}
     assert rpc_verify("POST", signed, "testsecret")
     assert not rpc_verify("POST", signed, "othersecret")
@@ -76,7 +76,7 @@ def test_a_wrong_secret_method_or_value_is_not_verified() -> None:
     assert not rpc_verify("POST", {**PUB_2018, "Signature": "鍵"}, "testsecret")
 
 
-def test_reserved_characters_are_escaped_as_the_rules_say() -> None:
+def test_reserved_characters_are_percent_encoded() -> None:
     assert percent_encode("aZ09-_.~") == "aZ09-_.~"
     assert percent_encode(" +*%/=&'()!") == "%20%2B%2A%25%2F%3D%26%27%28%29%21"
     assert percent_encode("键") == "%E9%94%AE"
@@ -86,23 +86,21 @@ text = st.text(st.one_of(st.sampled_from(" +*~%&=/'()é键😀\n\x00"), st.chara
 
 
 @given(st.dictionaries(text, text, max_size=6), text)
-def test_any_text_is_signed_as_a_second_reading_of_the_rules_signs_it(
-    params: dict[str, str], secret: str
-) -> None:
+def test_any_text_has_the_signature_of_the_second_implementation(params: dict[str, str], secret: str) -> None:
     params.pop("Signature", None)
     raw = form_encode(params).encode("ascii")
     pairs = independent.decode(raw) if params else []
     assert (
         sorted(pairs) == sorted((k.encode(), v.encode()) for k, v in params.items() if k or v) or "" in params
     )
-    everything = [(k.encode(), v.encode()) for k, v in params.items()]
-    assert rpc_sign("POST", params, secret) == independent.signature(b"POST", everything, secret.encode())
+    all_pairs = [(k.encode(), v.encode()) for k, v in params.items()]
+    assert rpc_sign("POST", params, secret) == independent.signature(b"POST", all_pairs, secret.encode())
 
 
 # --- ACS3
 
 
-def acs3_request() -> tuple[dict[str, str], dict[str, str], bytes]:
+def build_acs3_request() -> tuple[dict[str, str], dict[str, str], bytes]:
     body = b"DeviceName.1=a"
     headers = {
         "Host": "iot.example:8601",
@@ -114,16 +112,16 @@ def acs3_request() -> tuple[dict[str, str], dict[str, str], bytes]:
     return {"ProductKey": "a1 b", "Empty": ""}, headers, body
 
 
-def signed() -> tuple[dict[str, str], dict[str, str], bytes, Acs3Authorization]:
-    query, headers, body = acs3_request()
+def sign_acs3_request() -> tuple[dict[str, str], dict[str, str], bytes, Acs3Authorization]:
+    query, headers, body = build_acs3_request()
     names = ("host", "user-agent", "x-acs-action", "x-acs-content-sha256", "x-acs-date")
     canonical = acs3_canonical_request("POST", "/", query, headers, names, hashlib.sha256(body).hexdigest())
     header = acs3_authorization("testid", names, acs3_signature(canonical, "testsecret"))
     return query, headers, body, parse_acs3_authorization(header)
 
 
-def test_the_canonical_request_has_its_six_parts() -> None:
-    query, headers, _ = acs3_request()
+def test_the_canonical_request_has_six_parts() -> None:
+    query, headers, _ = build_acs3_request()
     canonical = acs3_canonical_request("POST", "/", query, headers, ["host", "X-Acs-Action"], "feed")
     assert canonical == (
         "POST\n/\nEmpty=&ProductKey=a1%20b\nhost:iot.example:8601\nx-acs-action:BatchCheckDeviceNames\n\n"
@@ -131,8 +129,8 @@ def test_the_canonical_request_has_its_six_parts() -> None:
     )
 
 
-def test_acs3_verifies_what_it_signed_and_nothing_else() -> None:
-    query, headers, body, authorization = signed()
+def test_acs3_verifies_only_the_signed_request() -> None:
+    query, headers, body, authorization = sign_acs3_request()
     assert authorization.key_id == "testid"
     assert acs3_verify("POST", "/", query, headers, body, authorization, "testsecret")
     assert not acs3_verify("POST", "/", query, headers, body, authorization, "other")
@@ -143,7 +141,7 @@ def test_acs3_verifies_what_it_signed_and_nothing_else() -> None:
 
 def test_acs3_agrees_with_the_official_sdk() -> None:
     utils = pytest.importorskip("alibabacloud_tea_openapi.utils")
-    query, headers, body = acs3_request()
+    query, headers, body = build_acs3_request()
 
     class Request:
         method, pathname = "POST", "/"
@@ -159,6 +157,6 @@ def test_acs3_agrees_with_the_official_sdk() -> None:
 @pytest.mark.parametrize(
     "header", ["", "Basic abc", "ACS3-HMAC-SHA256", "ACS3-HMAC-SHA256 Credential=a,Signature=b"]
 )
-def test_an_authorization_that_is_none_is_told(header: str) -> None:
+def test_an_invalid_authorization_header_raises_value_error(header: str) -> None:
     with pytest.raises(ValueError, match=r"not ACS3|missing"):
         parse_acs3_authorization(header)

@@ -1,4 +1,4 @@
-"""What people read of the catalogue and of the error codes: there for everything, short, and in our own words."""
+"""The texts of the catalogue and of the error codes: complete, short, and not copied from the reference."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ import pytest
 
 from console.cloud import catalogue, codes, errors
 from console.cloud.catalogue import operations
-from console.cloud.codes import meaning, meanings
+from console.cloud.codes import find_meaning, load_meanings
 from console.cloud.errors import CloudError, classify, explain
-from console.cloud.messages import messages, template
+from console.cloud.messages import build_template, list_messages
 
 REFERENCE = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 TEXTS = Path(catalogue.__file__).parent / "text"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no reference beside this checkout")
-LONGEST = 200
+MAX_LENGTH = 200
 AREA = re.compile(
     r"iot\.(system|sre|common|check|prod|device|devicesearch|tsl|provisioning|group|messagebroker|messageborker|rule|ruleng"
     r"|consumer|firmware|ota|dap)\.",
     re.I,
 )
-RUN = 8
-"""Consecutive words that may not be the same as the reference's."""
+RUN_LENGTH = 8
+"""Words. A text must not share a run of this many words with the reference."""
 
 
 def runs(text: str) -> Iterator[tuple[str, ...]]:
-    """Every run of eight words in a text, without marks and in lower case."""
+    """Every run of eight words in a text, without punctuation and in lower case."""
     words = re.findall(r"[a-z0-9]+", text.lower())
-    return (tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    return (tuple(words[start : start + RUN_LENGTH]) for start in range(len(words) - RUN_LENGTH + 1))
 
 
 # --- operations and parameters
 
 
-def test_every_operation_and_parameter_is_described_by_a_short_sentence() -> None:
+def test_every_operation_and_parameter_has_a_short_description() -> None:
     for op in operations().values():
         for name, text in [
             (op.name, op.description),
             *((f"{op.name}.{p.name}", p.description) for p in op.parameters.values()),
         ]:
-            assert 0 < len(text) <= LONGEST, name
+            assert 0 < len(text) <= MAX_LENGTH, name
             assert text == text.strip(), name
             assert text.endswith("."), name
             assert text[0].isupper(), name
 
 
-def test_no_two_operations_of_a_group_are_described_alike() -> None:
+def test_operations_of_a_group_have_different_descriptions() -> None:
     seen: dict[tuple[str, str], str] = {}
     for op in operations().values():
         assert seen.setdefault((op.group, op.description), op.name) == op.name
 
 
-def test_texts_are_about_what_there_is_and_said_once() -> None:
+def test_texts_belong_to_existing_parameters_and_do_not_repeat_inherited_texts() -> None:
     common = json.loads((TEXTS / "common.json").read_text(encoding="utf-8"))["parameters"]
     groups = {op.group for op in operations().values()}
     assert {path.stem for path in TEXTS.glob("*.json")} == groups | {"common"}
@@ -69,8 +69,8 @@ def test_texts_are_about_what_there_is_and_said_once() -> None:
             own = texts["operations"][name].get("parameters", {})
             assert set(own) <= set(op.parameters), name
             for parameter, text in own.items():
-                above = texts["parameters"].get(parameter) or common.get(parameter)
-                assert text != above, f"{name}.{parameter} is said above already"
+                inherited_text = texts["parameters"].get(parameter) or common.get(parameter)
+                assert text != inherited_text, f"{name}.{parameter} repeats the inherited text"
             inherited |= set(op.parameters) - set(own)
         assert set(texts["parameters"]) <= inherited, group
         used |= inherited - set(texts["parameters"])
@@ -80,51 +80,53 @@ def test_texts_are_about_what_there_is_and_said_once() -> None:
 # --- error codes
 
 
-def the_table_s_codes() -> Iterator[str]:
-    """The places where the reference's table names a code: the text from there on, without the spaces it is broken by."""
+def read_code_texts() -> Iterator[str]:
+    """The text that starts at each code in the tables of the reference, without white space (line breaks split codes)."""
     for name, start in (
         ("error-codes.txt", "System error codes"),
         ("edge-overview-signing-errors.zh.txt", "错误码\t描述"),
     ):
         text = (REFERENCE / name).read_text(encoding="utf-8").partition(start)[2]
         text = re.sub(r"<[^>]+>|\s", "", text)
-        for found in AREA.finditer(text):
-            yield text[found.start() : found.start() + 100]
+        for match in AREA.finditer(text):
+            yield text[match.start() : match.start() + 100]
 
 
 @needs_reference
 def test_every_code_of_the_reference_is_known() -> None:
-    known = sorted((code.lower() for code in meanings() if not code.endswith("*")), key=len, reverse=True)
-    named = set()
-    for text in the_table_s_codes():
+    known = sorted(
+        (code.lower() for code in load_meanings() if not code.endswith("*")), key=len, reverse=True
+    )
+    used = set()
+    for text in read_code_texts():
         code = next((code for code in known if text.lower().startswith(code)), None)
         assert code is not None, text
-        # The longest that fits must be the whole of it: what follows is another code or a sentence, not more of a name.
+        # The longest known code that matches must be the whole code: another code or a sentence follows, not the rest of a name.
         rest = text[len(code) :]
         assert re.match(r"$|[^a-z]|(?i:iot\.)|desire|report|role|region", rest), text
-        named.add(code)
-    assert len(named) > 470
+        used.add(code)
+    assert len(used) > 470
     for code in ("invalididentifierinserviceerror", "invalididentifierinpropertyerror"):
         assert code in known
 
 
-def test_every_code_has_a_family_and_says_what_happened_and_what_to_do() -> None:
-    for code, found in meanings().items():
-        assert issubclass(getattr(errors, found.family), CloudError), code
-        for text in (found.title, found.advice):
-            assert 0 < len(text) <= LONGEST, code
+def test_every_code_has_a_family_a_title_and_an_advice() -> None:
+    for code, meaning in load_meanings().items():
+        assert issubclass(getattr(errors, meaning.family), CloudError), code
+        for text in (meaning.title, meaning.advice):
+            assert 0 < len(text) <= MAX_LENGTH, code
             assert text == text.strip(), code
             assert text.endswith("."), code
-        assert found.title != found.advice
+        assert meaning.title != meaning.advice
 
 
-def test_a_code_is_said_once() -> None:
-    lower = [code.lower() for code in meanings()]
+def test_a_code_is_defined_once() -> None:
+    lower = [code.lower() for code in load_meanings()]
     assert len(lower) == len(set(lower))
     assert len(lower) == sum(
-        len(found)
+        len(codes_of_family)
         for path in Path(codes.__file__).parent.glob("*.json")
-        for found in json.loads(path.read_text(encoding="utf-8")).values()
+        for codes_of_family in json.loads(path.read_text(encoding="utf-8")).values()
     )
 
 
@@ -139,8 +141,8 @@ FAMILIES = {
     r"^Throttling": {errors.Throttled},
     r"SystemException$": {errors.Unavailable},
 }
-# The words of these mislead.
-ODD = {
+# The words in these codes do not match their family.
+EXCEPTIONS = {
     "iot.system.UidNotFound",
     "iot.provisioning.CaptchaNotFound",
     "iot.device.InvalidDeviceNickNameExisted",
@@ -152,20 +154,24 @@ ODD = {
 
 
 @pytest.mark.parametrize(("pattern", "families"), FAMILIES.items())
-def test_families_are_as_the_words_of_the_codes_say(pattern: str, families: set[type[CloudError]]) -> None:
+def test_the_family_of_a_code_matches_the_words_in_the_code(
+    pattern: str, families: set[type[CloudError]]
+) -> None:
     matching = [
-        code for code in meanings() if re.search(pattern, code) and code not in ODD and code[-1] != "*"
+        code
+        for code in load_meanings()
+        if re.search(pattern, code) and code not in EXCEPTIONS and code[-1] != "*"
     ]
     assert matching
     assert {code: classify(code) for code in matching if classify(code) not in families} == {}
 
 
-def test_a_beginning_stands_for_the_codes_that_have_no_words_of_their_own() -> None:
+def test_a_prefix_applies_to_codes_that_have_no_own_entry() -> None:
     assert classify("MissingShadowMessage") is errors.InvalidParameter
     assert "required" in explain(errors.InvalidParameter("MissingShadowMessage")).title
     assert classify("MissingSecurityToken") is errors.SignatureRefused
     assert classify("Throttling.Whatever") is errors.Throttled
-    assert meaning("nothing.of.the.Kind") is None
+    assert find_meaning("nothing.of.the.Kind") is None
 
 
 # --- all
@@ -173,18 +179,18 @@ def test_a_beginning_stands_for_the_codes_that_have_no_words_of_their_own() -> N
 
 @needs_reference
 def test_no_text_shares_eight_words_in_a_row_with_the_reference() -> None:
-    theirs = {
+    reference_runs = {
         run
         for path in REFERENCE.rglob("*.txt")
         for run in runs(path.read_text(encoding="utf-8", errors="replace"))
     }
-    assert theirs
-    shared = {place: text for place, text in messages() if not theirs.isdisjoint(runs(text))}
+    assert reference_runs
+    shared = {place: text for place, text in list_messages() if not reference_runs.isdisjoint(runs(text))}
     assert shared == {}
 
 
 def test_every_text_can_be_translated() -> None:
-    printed = template()
-    for _place, text in messages():
-        assert f"msgid {json.dumps(text, ensure_ascii=False)}\n" in printed
-    assert printed.count("msgid") == len({text for _place, text in messages()}) + 1
+    template = build_template()
+    for _place, text in list_messages():
+        assert f"msgid {json.dumps(text, ensure_ascii=False)}\n" in template
+    assert template.count("msgid") == len({text for _place, text in list_messages()}) + 1

@@ -1,4 +1,4 @@
-"""The network under a client, against servers that behave well, badly, or not at all."""
+"""The network connections of a client, with servers that respond correctly, wrongly, or not at all."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from console.cloud.client import Client, Credentials
-from console.cloud.errors import BadAnswer, InvalidParameter, Unavailable
+from console.cloud.errors import BadResponse, InvalidParameter, Unavailable
 from console.cloud.retry import NO_RETRY
-from console.cloud.transport import DirectTransport, new_transport, timeouts
+from console.cloud.transport import DirectTransport, build_timeouts, new_transport
 
 OK = b'{"Success":true,"RequestId":"R"}'
 
 
-def answer(body: bytes = OK, *headers: str, length: int | None = None) -> bytes:
+def build_response(body: bytes = OK, *headers: str, length: int | None = None) -> bytes:
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body) if length is None else length}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-class Last(bytes):
-    """An answer after which the server hangs up."""
+class FinalResponse(bytes):
+    """A response after which the server closes the connection."""
 
 
-class Script:
-    """A server that gives each request the next answer, whatever its connection. `connections` counts those."""
+class ScriptedServer:
+    """A server that sends the next response to each request, on any connection. `connections` counts the connections."""
 
-    def __init__(self, *answers: bytes | Callable[[], bytes], tls: ssl.SSLContext | None = None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: bytes | Callable[[], bytes], tls: ssl.SSLContext | None = None) -> None:
+        self.responses = list(responses)
         self.connections = 0
         self.requests: list[bytes] = []
         self._open: list[socket.socket] = []
@@ -61,20 +61,20 @@ class Script:
                 return
             self.connections += 1
             self._open.append(connection)
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _talk(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket) -> None:
         with connection:
-            while request := self._request(connection):
+            while request := self._read_request(connection):
                 self.requests.append(request)
-                following = self.answers.pop(0)
-                data = following if isinstance(following, bytes) else following()
+                response = self.responses.pop(0)
+                data = response if isinstance(response, bytes) else response()
                 connection.sendall(data)
-                if isinstance(data, Last):
+                if isinstance(data, FinalResponse):
                     return
 
     @staticmethod
-    def _request(connection: socket.socket) -> bytes:
+    def _read_request(connection: socket.socket) -> bytes:
         data = b""
         try:
             while b"\r\n\r\n" not in data and (piece := connection.recv(65_536)):
@@ -83,99 +83,104 @@ class Script:
             return b""
         return data
 
-    def hang_up(self) -> None:
-        """Close the connections that are open, as a server does with idle ones."""
+    def close_connections(self) -> None:
+        """Close the open connections, as a server does with idle connections."""
         for connection in self._open:
             connection.shutdown(socket.SHUT_RDWR)
-        time.sleep(0.05)  # until the other side has heard of it
+        time.sleep(0.05)  # until the client has noticed
 
     def close(self) -> None:
         self._listener.close()
 
 
 @contextmanager
-def served(
-    *answers: bytes | Callable[[], bytes], timeout: float = 5, **options: ssl.SSLContext
-) -> Iterator[tuple[Client, Script]]:
-    script = Script(*answers, **options)
+def start_server(
+    *responses: bytes | Callable[[], bytes], timeout: float = 5, **options: ssl.SSLContext
+) -> Iterator[tuple[Client, ScriptedServer]]:
+    server = ScriptedServer(*responses, **options)
     scheme = "https" if options.get("tls") else "http"
     with Client(
         Credentials("id", "secret"),
-        endpoint=f"{scheme}://127.0.0.1:{script.port}",
+        endpoint=f"{scheme}://127.0.0.1:{server.port}",
         timeout=timeout,
         retry=NO_RETRY,
     ) as client:
-        yield client, script
-    script.close()
+        yield client, server
+    server.close()
 
 
-def test_calls_after_each_other_share_a_connection() -> None:
-    with served(answer(), answer(), answer()) as (client, script):
+def test_successive_calls_share_a_connection() -> None:
+    with start_server(build_response(), build_response(), build_response()) as (client, server):
         for _ in range(3):
             assert client.call("QueryProduct", ProductKey="a1")["Success"]
-        assert script.connections == 1
-        assert script.requests[0].startswith(b"POST /?Action=QueryProduct&")
+        assert server.connections == 1
+        assert server.requests[0].startswith(b"POST /?Action=QueryProduct&")
         assert (
-            script.requests[0].count(b"\r\nhost: 127.0.0.1")
-            == script.requests[0].lower().count(b"\r\nhost:")
+            server.requests[0].count(b"\r\nhost: 127.0.0.1")
+            == server.requests[0].lower().count(b"\r\nhost:")
             == 1
         )
 
 
-def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> None:
-    with served(answer(), answer()) as (client, script):
+def test_a_connection_closed_while_idle_is_not_reused() -> None:
+    with start_server(build_response(), build_response()) as (client, server):
         client.call("CreateProduct", ProductName="Meters", NodeType=0)
-        script.hang_up()
+        server.close_connections()
         client.call("CreateProduct", ProductName="Lights", NodeType=0)
-        assert script.connections == 2
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize("header", ["Connection: close", ""])
 def test_a_connection_that_the_server_will_close_is_not_kept(header: str) -> None:
-    old = answer().replace(b"HTTP/1.1", b"HTTP/1.0") if not header else answer(OK, header)
-    with served(old, answer()) as (client, script):
+    old = build_response().replace(b"HTTP/1.1", b"HTTP/1.0") if not header else build_response(OK, header)
+    with start_server(old, build_response()) as (client, server):
         client.call("QueryProduct", ProductKey="a1")
         client.call("QueryProduct", ProductKey="a1")
-        assert script.connections == 2
+        assert server.connections == 2
 
 
-def test_an_answer_in_pieces_and_one_that_is_compressed() -> None:
+def test_chunked_and_compressed_responses_are_read() -> None:
     pieces = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(
         b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (OK[:5], OK[5:], b"")
     )
-    with served(pieces, answer(gzip.compress(OK), "Content-Encoding: gzip")) as (client, script):
+    with start_server(pieces, build_response(gzip.compress(OK), "Content-Encoding: gzip")) as (
+        client,
+        server,
+    ):
         assert client.call("QueryProduct", ProductKey="a1")["RequestId"] == "R"
         assert client.call("QueryProduct", ProductKey="a1")["RequestId"] == "R"
-        assert script.connections == 1
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(
-    ("data", "code", "kind"),
+    ("data", "code", "error_class"),
     [
-        (Last(b""), "Client.Dropped", Unavailable),
-        (Last(b"HTTP/1.1 "), "Client.Dropped", Unavailable),
-        (Last(b"220 mail.example.com ESMTP\r\n\r\n"), "Client.Dropped", Unavailable),
-        (Last(answer(OK, length=1000)), "Client.Dropped", Unavailable),
+        (FinalResponse(b""), "Client.Dropped", Unavailable),
+        (FinalResponse(b"HTTP/1.1 "), "Client.Dropped", Unavailable),
+        (FinalResponse(b"220 mail.example.com ESMTP\r\n\r\n"), "Client.Dropped", Unavailable),
+        (FinalResponse(build_response(OK, length=1000)), "Client.Dropped", Unavailable),
         (
-            Last(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{"),
+            FinalResponse(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{"),
             "Client.Dropped",
             Unavailable,
         ),
-        # Read to its end, so the connection is used again: a server that hung up now would race with the next call.
-        (answer(b"not gzip", "Content-Encoding: gzip"), "Client.BadAnswer", BadAnswer),
+        # Read completely, so the connection is reused. A server that closes it now would race with the next call.
+        (build_response(b"not gzip", "Content-Encoding: gzip"), "Client.BadResponse", BadResponse),
     ],
 )
-def test_half_an_answer_or_none_is_told_as_sent(data: bytes, code: str, kind: type[Exception]) -> None:
-    with served(data, answer()) as (client, _):
-        with pytest.raises(kind) as failure:
+def test_an_incomplete_or_missing_response_counts_as_sent(
+    data: bytes, code: str, error_class: type[Exception]
+) -> None:
+    with start_server(data, build_response()) as (client, _):
+        with pytest.raises(error_class) as failure:
             client.call("QueryProduct", ProductKey="a1")
         assert failure.value.code == code
         assert getattr(failure.value, "sent", True)
         assert client.call("QueryProduct", ProductKey="a1")["Success"]
 
 
-def test_an_answer_that_does_not_come_is_waited_for_so_long() -> None:
-    with served(lambda: time.sleep(2) or Last(), timeout=0.2) as (client, _):
+def test_a_missing_response_times_out() -> None:
+    with start_server(lambda: time.sleep(2) or FinalResponse(), timeout=0.2) as (client, _):
         started = time.monotonic()
         with pytest.raises(Unavailable) as failure:
             client.call("QueryProduct", ProductKey="a1")
@@ -183,7 +188,7 @@ def test_an_answer_that_does_not_come_is_waited_for_so_long() -> None:
         assert time.monotonic() - started < 1.5
 
 
-def test_a_name_that_is_no_host_s_was_never_sent_to() -> None:
+def test_a_request_to_an_invalid_host_name_is_never_sent() -> None:
     credentials = Credentials("id", "secret")
     with Client(credentials, endpoint="http://nowhere.invalid", retry=NO_RETRY) as client:
         with pytest.raises(Unavailable) as failure:
@@ -193,35 +198,35 @@ def test_a_name_that_is_no_host_s_was_never_sent_to() -> None:
         Client(credentials, endpoint=f"http://{'x' * 64}.invalid", retry=NO_RETRY)
 
 
-def test_when_all_connections_are_in_use_the_wait_ends() -> None:
-    script = Script(*[answer()] * 100)
-    transport = DirectTransport(f"http://127.0.0.1:{script.port}")
+def test_waiting_for_a_free_connection_times_out() -> None:
+    server = ScriptedServer(*[build_response()] * 100)
+    transport = DirectTransport(f"http://127.0.0.1:{server.port}")
     request = httpx.Request(
         "POST",
-        f"http://127.0.0.1:{script.port}/",
+        f"http://127.0.0.1:{server.port}/",
         content=b"",
-        extensions={"timeout": timeouts(5) | {"pool": 0.05}},
+        extensions={"timeout": build_timeouts(5) | {"pool": 0.05}},
     )
-    held = [transport.handle_request(request) for _ in range(64)]
+    responses = [transport.handle_request(request) for _ in range(64)]
     with pytest.raises(httpx.PoolTimeout):
         transport.handle_request(request)
-    for response in held:
+    for response in responses:
         response.read()
         response.close()
     assert transport.handle_request(request).read() == OK
     transport.close()
-    script.close()
+    server.close()
 
 
-def test_a_closed_transport_keeps_nothing() -> None:
-    with served(answer(), answer()) as (client, script):
+def test_a_closed_transport_keeps_no_connection() -> None:
+    with start_server(build_response(), build_response()) as (client, server):
         client.call("QueryProduct", ProductKey="a1")
         client.close()
         client.call("QueryProduct", ProductKey="a1")
-        assert script.connections == 2
+        assert server.connections == 2
 
 
-def test_a_proxy_is_used_where_the_environment_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "proxy.example.com:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example.com")
     assert isinstance(new_transport("http://iot.example.com"), httpx.HTTPTransport)
@@ -231,11 +236,11 @@ def test_a_proxy_is_used_where_the_environment_names_one(monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of this machine's address, with its key, in one file."""
+    """A file with a certificate for this machine's address and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -254,26 +259,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        + made.public_bytes(serialization.Encoding.PEM)
+        + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return path
 
 
-def test_a_secure_connection_is_kept_too(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tls_connection_is_reused(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    with served(answer(), answer(), tls=tls) as (client, script):
+    with start_server(build_response(), build_response(), tls=tls) as (client, server):
         for _ in range(2):
             assert client.call("QueryProduct", ProductKey="a1")["Success"]
-        assert script.connections == 1
+        assert server.connections == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(certificate: Path) -> None:
+def test_an_untrusted_certificate_is_rejected_before_anything_is_sent(certificate: Path) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate)
-    with served(answer(), tls=tls) as (client, script):
+    with start_server(build_response(), tls=tls) as (client, server):
         with pytest.raises(Unavailable) as failure:
             client.call("QueryProduct", ProductKey="a1")
         assert (failure.value.code, failure.value.sent) == ("Client.Unreachable", False)
-        assert script.requests == []
+        assert server.requests == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from console.cloud import objects
+from console.cloud import object_storage
 from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Asked, Row
 
@@ -20,13 +20,18 @@ FIRMWARE = "iot.firmware."
 def upload(platform: PreparedPlatform, data: bytes = b"firmware" * 100, suffix: str = "bin") -> str:
     """The address of a file brought to the store."""
     form = platform.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
-    objects.put(objects.UploadForm.of(form), io.BytesIO(data))
+    object_storage.upload_file(object_storage.UploadForm.from_response(form), io.BytesIO(data))
     return str(form["FirmwareUrl"])
 
 
 def bring(told: dict[str, Any]) -> bool:
     """Whether the store takes a file at the address that was told."""
-    return objects.put(objects.UploadForm.of(told["Data"]), io.BytesIO(b"dev-1\r\n")).size == 7
+    return (
+        object_storage.upload_file(
+            object_storage.UploadForm.from_response(told["Data"]), io.BytesIO(b"dev-1\r\n")
+        ).size
+        == 7
+    )
 
 
 def package(platform: PreparedPlatform, product_key: str = "", **params: Any) -> str:

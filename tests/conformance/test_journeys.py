@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from Tea.exceptions import TeaException
 
-from console.cloud import objects
+from console.cloud import object_storage
 from tests.conformance.edge import MODBUS, OPCUA
 from tests.conformance.ota_packages import upload
 from tests.conformance.platform import KEY_ID, PreparedPlatform, Server, column
@@ -113,7 +113,9 @@ def test_the_whole_life_of_an_update(platform: PreparedPlatform) -> None:
 
     form = platform.call("GenerateDeviceNameListURL")["Data"]
     wave = [name for n in range(28) if world_version(platform, key, name := f"dev-{n:02}") == "1.0.0"][:10]
-    objects.put(objects.UploadForm.of(form), io.BytesIO("\r\n".join(wave).encode()))
+    object_storage.upload_file(
+        object_storage.UploadForm.from_response(form), io.BytesIO("\r\n".join(wave).encode())
+    )
     first = platform.call(
         "CreateOTAStaticUpgradeJob",
         FirmwareId=package,

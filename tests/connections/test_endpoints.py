@@ -15,10 +15,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from console.access.models import AuditRecord
-from console.cloud import objects
+from console.cloud import object_storage
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
-from console.cloud.errors import BadAnswer, CloudError, InvalidParameter
+from console.cloud.errors import BadResponse, CloudError, InvalidParameter
 from console.connections import clients, endpoints
 from console.connections.models import Connection
 from tests.conftest import Organization
@@ -265,14 +265,14 @@ class Store(httpx.BaseTransport):
         ("http://bucket.oss-cn-shanghai.aliyuncs.com", "Client.StoreRefused"),
         ("http://169.254.169.254", "Client.StoreRefused"),
         ("http://127.0.0.1:6379", "Client.StoreRefused"),
-        ("https://user@bucket.aliyuncs.com", "Client.BadAnswer"),
+        ("https://user@bucket.aliyuncs.com", "Client.BadResponse"),
         ("https://evil.example/bucket.aliyuncs.com", "Client.StoreRefused"),
-        ("https://bucket.aliyuncs.com\\@evil.example/", "Client.BadAnswer"),
-        ("https://bucket.aliyuncs.com?x=@evil.example", "Client.BadAnswer"),
-        ("https://bucket.aliyuncs.com/\n@evil.example", "Client.BadAnswer"),
-        ("", "Client.BadAnswer"),
-        ("bucket.aliyuncs.com", "Client.BadAnswer"),
-        ("file:///etc/passwd", "Client.BadAnswer"),
+        ("https://bucket.aliyuncs.com\\@evil.example/", "Client.BadResponse"),
+        ("https://bucket.aliyuncs.com?x=@evil.example", "Client.BadResponse"),
+        ("https://bucket.aliyuncs.com/\n@evil.example", "Client.BadResponse"),
+        ("", "Client.BadResponse"),
+        ("bucket.aliyuncs.com", "Client.BadResponse"),
+        ("file:///etc/passwd", "Client.BadResponse"),
     ],
 )
 def test_a_file_is_uploaded_only_to_a_store_on_the_list(
@@ -303,13 +303,13 @@ REDIRECT = {"Location": "http://169.254.169.254/latest/"}
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(status: int) -> None:
     platform = Store(httpx.Response(status, headers=REDIRECT))
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadResponse):
         CloudClient(Credentials("k", "s"), transport=platform).call("QueryProduct", ProductKey="a1")
     assert len(platform.urls) == 1
     store = Store(httpx.Response(status, headers=REDIRECT))
-    form = objects.UploadForm.of({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
-    with pytest.raises(BadAnswer):
-        objects.put(form, io.BytesIO(b"x"), transport=store)
+    form = object_storage.UploadForm.from_response({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
+    with pytest.raises(BadResponse):
+        object_storage.upload_file(form, io.BytesIO(b"x"), transport=store)
     assert len(store.urls) == 1
 
 
@@ -323,7 +323,9 @@ def test_an_endless_answer_of_the_store_is_not_read_completely() -> None:
                 yield b"x" * 1024
 
     stream = Endless()
-    form = objects.UploadForm.of({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
-    with pytest.raises(BadAnswer):
-        objects.put(form, io.BytesIO(b"x"), transport=Store(httpx.Response(403, stream=stream)))
+    form = object_storage.UploadForm.from_response({"Host": "https://bucket.aliyuncs.com", "Key": "a.bin"})
+    with pytest.raises(BadResponse):
+        object_storage.upload_file(
+            form, io.BytesIO(b"x"), transport=Store(httpx.Response(403, stream=stream))
+        )
     assert stream.size < 200_000

@@ -32,7 +32,7 @@ FAMILIES = [
     errors.Conflict,
     errors.LimitExceeded,
     errors.Unavailable,
-    errors.BadAnswer,
+    errors.BadResponse,
     errors.ServiceError,
 ]
 

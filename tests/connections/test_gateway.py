@@ -16,7 +16,7 @@ from console.access.audit import MASK, Origin
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.cloud.catalogue import Access, operations
-from console.cloud.errors import BadAnswer, InvalidParameter, NotFound, Throttled, Unavailable
+from console.cloud.errors import BadResponse, InvalidParameter, NotFound, Throttled, Unavailable
 from console.cloud.quota import Lane
 from console.connections import clients
 from console.connections.gateway import Call, Gateway, PermissionRefused
@@ -145,7 +145,7 @@ def test_a_write_with_an_unreadable_answer_is_recorded_as_unknown(
     emulator: Any, upstream: RecordingTransport, org: Organization
 ) -> None:
     emulator.faults.add("CreateProduct", "malformed", after=True)
-    with pytest.raises(Exception, match="BadAnswer"):
+    with pytest.raises(Exception, match="BadResponse"):
         org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert AuditRecord.objects.get().outcome == Outcome.UNKNOWN
     assert upstream.count("CreateProduct") == 1
@@ -156,7 +156,7 @@ def test_an_answer_cut_off_after_a_secret_reveals_it_to_nobody(
 ) -> None:
     cut_off = '{"Success": true, "Data": {"DeviceSecret": "canary-of-a-device"'
     emulator.faults.add("RegisterDevice", "malformed", body=cut_off)
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(BadResponse) as caught:
         org.gateway("operator").call("RegisterDevice", ProductKey=product_key, DeviceName="meter-0002")
     assert "canary" not in f"{caught.value} {caught.value.message} {AuditRecord.objects.get().message}"
 

@@ -151,7 +151,7 @@ def test_an_existing_name_is_reported_at_the_field_and_the_input_is_kept(lamp, p
     form = {"product_key": product, "device_name": "lamp-0001", "nickname": "Another_one"}
     response = sign_in("operator").post(org.url("devices/new/"), form)
     assert response.status_code == 422
-    assert "already has a device of that name" in str(response.context["form"].errors["device_name"])
+    assert "already has a device with this name" in str(response.context["form"].errors["device_name"])
     assert "Another_one" in page_text(response)
     assert detail(org, product).device.nickname == "At_the_pier"
 

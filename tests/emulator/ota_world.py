@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from console.cloud import objects as store
+from console.cloud import object_storage as store
 from console.cloud.client import Client, Credentials
 from console.cloud.errors import CloudError
 from console.emulator import Emulator, ManualClock
@@ -84,8 +84,10 @@ class World:
     def upload(self, data: bytes = b"firmware" * 1000, suffix: str = "bin") -> dict[str, Any]:
         """A file brought to the store; the answer of GenerateOTAUploadURL."""
         form = self.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
-        store.put(
-            store.UploadForm.of(form), io.BytesIO(data), transport=httpx.WSGITransport(app=self.emulator)
+        store.upload_file(
+            store.UploadForm.from_response(form),
+            io.BytesIO(data),
+            transport=httpx.WSGITransport(app=self.emulator),
         )
         return dict(form)
 

@@ -349,7 +349,7 @@ class TestRRpc:
     def test_the_error_has_its_reason_in_rrpc_code(self, api: Api, emulator: Emulator, meters: str) -> None:
         with pytest.raises(Exception) as error:  # noqa: PT011 - looked into below
             self.ask(api, meters, "away")
-        assert error.value.answer["RrpcCode"] == "OFFLINE"  # type: ignore[attr-defined]
+        assert error.value.response["RrpcCode"] == "OFFLINE"  # type: ignore[attr-defined]
 
     def test_a_slow_device_causes_timeouts(self, api: Api, emulator: Emulator) -> None:
         key = api.create_product("Saving_power", NetType="CELLULAR")

@@ -562,7 +562,7 @@ class TestFaults:
 
     def test_a_malformed_response_can_be_injected(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("QueryProductList", "malformed")
-        assert api.error_code("QueryProductList", CurrentPage=1) == "Client.BadAnswer"
+        assert api.error_code("QueryProductList", CurrentPage=1) == "Client.BadResponse"
 
     def test_latency_delays_the_response(self, emulator: Emulator, api: Api) -> None:
         emulator.faults.add("QueryProductList", "latency", delay=0.05)

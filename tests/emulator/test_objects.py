@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from console.cloud import objects as store
+from console.cloud import object_storage as store
 from console.cloud.errors import AccessDenied, LimitExceeded
 from console.emulator import objects
 from tests.emulator.ota_world import World
@@ -215,13 +215,13 @@ def test_a_large_upload_needs_little_memory_and_an_error_reaches_the_client(worl
         address = f"http://127.0.0.1:{server.server_port}/oss"
         form = {**world.call("GenerateOTAUploadURL")["Data"], "Host": address}
         with path.open("rb") as file:
-            assert store.put(store.UploadForm.of(form), file).size == 100 * 1024 * 1024
+            assert store.upload_file(store.UploadForm.from_response(form), file).size == 100 * 1024 * 1024
         form = {**world.call("GenerateDeviceNameListURL")["Data"], "Host": address}
         with path.open("rb") as file, pytest.raises(LimitExceeded):
-            store.put(store.UploadForm.of(form), file)
+            store.upload_file(store.UploadForm.from_response(form), file)
         world.clock.advance(120)
         with path.open("rb") as file, pytest.raises(AccessDenied):
-            store.put(store.UploadForm.of(form), file)
+            store.upload_file(store.UploadForm.from_response(form), file)
     finally:
         done.set()
         watcher.join()

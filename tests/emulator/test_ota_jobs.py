@@ -7,7 +7,7 @@ import io
 import httpx
 import pytest
 
-from console.cloud import objects as store
+from console.cloud import object_storage as store
 from tests.emulator.conftest import create_api
 from tests.emulator.ota_world import World
 
@@ -32,7 +32,9 @@ def listed(world: World, *lines: str) -> str:
     """The address of an uploaded device list."""
     form = world.call("GenerateDeviceNameListURL")["Data"]
     body = io.BytesIO("\r\n".join(lines).encode("utf-8-sig"))
-    store.put(store.UploadForm.of(form), body, transport=httpx.WSGITransport(app=world.emulator))
+    store.upload_file(
+        store.UploadForm.from_response(form), body, transport=httpx.WSGITransport(app=world.emulator)
+    )
     return str(form["FileUrl"])
 
 

@@ -49,7 +49,7 @@ def test_group_area_and_words_of_the_description_find_too(emulator, org, sign_in
     browser = sign_in("viewer")
     assert "PubBroadcast" in found(browser.get(org.url("explorer/"), {"q": "communications"}))
     assert len(found(browser.get(org.url("explorer/"), {"area": "edge"}))) == 25
-    assert "DeleteProduct" in found(browser.get(org.url("explorer/"), {"q": "for good"}))
+    assert "DeleteProduct" in found(browser.get(org.url("explorer/"), {"q": "permanently"}))
 
 
 def test_nothing_found_says_so_and_leads_nowhere(emulator, org, sign_in):

@@ -196,18 +196,18 @@ def test_mistakes_are_said_at_their_fields_and_nothing_is_sent(populated, sign_i
     )
     assert answer.status_code == 422
     errors = answer.context["form"].errors
-    assert errors["GroupId"] == ["Is required."]
-    assert errors["Device.2.DeviceName"] == ["Is required."]
+    assert errors["GroupId"] == ["This value is required."]
+    assert errors["Device.2.DeviceName"] == ["This value is required."]
     assert "Device.1.DeviceName" not in errors
     html = answer.content.decode()
     assert 'aria-invalid="true"' in html
     answer = browser.post(
         url(org, "SaveDeviceProp"), {"ProductKey": "a1", "DeviceName": "d", "Props": "{no json"}
     )
-    assert answer.context["form"].errors["Props"] == ["Must be JSON."]
+    assert answer.context["form"].errors["Props"] == ["Enter valid JSON."]
     assert values(answer.content.decode())["Props"] == "{no json"
     answer = browser.post(url(org, "QueryDevice"), {"ProductKey": "a1", "PageSize": "many", **typed})
-    assert answer.context["form"].errors["PageSize"] == ["Must be a whole number."]
+    assert answer.context["form"].errors["PageSize"] == ["Enter an integer."]
     assert values(answer.content.decode())["PageSize"] == "many"
     answer = browser.post(url(org, "QueryDeviceDetail"), {"ProductKey": "a1"})
     assert "one of these is required" in str(answer.context["form"].errors["IotId"]).lower()

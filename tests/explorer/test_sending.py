@@ -62,7 +62,7 @@ def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, o
     assert "Action=QueryProduct" in html
     assert "POST" in html
     assert "content-type: application/x-www-form-urlencoded" in html
-    assert (sent.trace.quota, sent.trace.left) == (
+    assert (sent.trace.quota, sent.trace.remaining) == (
         operations()["QueryProduct"].qps,
         operations()["QueryProduct"].qps - 1,
     )
@@ -71,13 +71,13 @@ def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, o
 
 def test_no_key_and_no_signature_is_on_the_page(product, org, sign_in, monkeypatch):
     signatures = []
-    sent = Trace.sent
+    sent = Trace.record_request
 
     def watched(self, method, address, headers, query, form):
         signatures.append(query["Signature"])
         sent(self, method, address, headers, query, form)
 
-    monkeypatch.setattr(Trace, "sent", watched)
+    monkeypatch.setattr(Trace, "record_request", watched)
     html = unescape(sign_in("owner").post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode())
     assert len(signatures) == 1
     for secret in (signatures[0], KEY_SECRET, KEY_ID):
@@ -218,7 +218,7 @@ def test_a_destroying_call_is_sent_only_when_its_name_is_typed(product, org, sig
 def test_every_destroying_operation_asks(populated, sign_in):
     browser = sign_in("owner")
     for described in operations().values():
-        if described.access == "destroy":
+        if described.access == "delete":
             assert "data-ex-typed" in browser.get(url(populated.org, described.name)).content.decode()
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
-from console.cloud import objects
+from console.cloud import object_storage
 from console.connections.models import Submission
 from console.connections.submissions import submit_once
 from console.ota import api
@@ -215,13 +215,13 @@ def test_after_a_lost_response_the_same_form_does_not_create_a_second_package(
 def test_a_refused_upload_is_explained_and_no_package_is_created(
     product, emulator, clock, org, sign_in, monkeypatch
 ):
-    put = objects.put
+    put = object_storage.upload_file
 
     def put_late(form, file, **options):
         clock.advance(61)
         return put(form, file, **options)
 
-    monkeypatch.setattr(objects, "put", put_late)
+    monkeypatch.setattr(object_storage, "upload_file", put_late)
     response = submit(sign_in("release-engineer"), org, product)
     assert response.status_code == 422
     assert "PostObject" in response.content.decode()
@@ -324,8 +324,10 @@ def test_the_file_is_read_and_hashed_in_chunks(product, emulator, org):
 
     data = org.gateway().call("GenerateOTAUploadURL", FileSuffix="bin")["Data"]
     content = bytes(range(256)) * 4096
-    stored = objects.put(
-        objects.UploadForm.of(data), RecordingFile(content), transport=httpx.WSGITransport(app=emulator)
+    stored = object_storage.upload_file(
+        object_storage.UploadForm.from_response(data),
+        RecordingFile(content),
+        transport=httpx.WSGITransport(app=emulator),
     )
-    assert stored == objects.Stored(len(content), hashlib.md5(content).hexdigest())
+    assert stored == object_storage.StoredFile(len(content), hashlib.md5(content).hexdigest())
     assert largest <= 1024 * 1024

@@ -18,7 +18,7 @@ from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
 from console.access.models import User
-from console.cloud.messages import messages
+from console.cloud.messages import list_messages
 from console.ui.format import number
 from console.ui.translations import FOLDERS, ROOT, catalogues, compile_one
 
@@ -61,7 +61,7 @@ def test_every_message_in_code_and_templates_has_an_entry(interface: polib.POFil
 
 
 def test_catalogue_translations_have_an_english_source(catalogue: polib.POFile) -> None:
-    assert {entry.msgid for entry in catalogue} - {text for _where, text in messages()} == set()
+    assert {entry.msgid for entry in catalogue} - {text for _where, text in list_messages()} == set()
 
 
 def test_a_translation_keeps_placeholders_and_markup(

@@ -1,6 +1,6 @@
-"""What each operation of IoT Platform takes and returns, as data: one JSON file a group, facts only.
+"""The parameters and the response of each operation of IoT Platform, as data: one JSON file per group, facts only.
 
-The client sends by it, the gateway authorises by it, the emulator validates and answers by it, forms are built from it.
+The client, the gateway (authorization), the emulator (validation and responses) and the forms read these facts.
 """
 
 from console.cloud.catalogue.check import validate

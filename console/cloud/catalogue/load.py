@@ -1,4 +1,4 @@
-"""Reads the data files into records. The format is told in docs/catalogue.md."""
+"""Reads the data files into records. docs/catalogue.md describes the format."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TEXTS = DATA / "text"
 
 
 class UnknownOperation(KeyError):
-    """The catalogue has no operation of that name."""
+    """The catalogue has no operation with this name."""
 
     def __str__(self) -> str:
-        return f"the platform has no operation {self.args[0]!r}"
+        return f"The platform has no operation {self.args[0]!r}."
 
 
 @cache
 def operations() -> Mapping[str, Operation]:
-    """All operations by name, group by group. Read once in a process."""
-    found: dict[str, Operation] = {}
+    """All operations by name, group by group. Read once per process."""
+    operations_by_name: dict[str, Operation] = {}
     common: dict[str, str] = _read(TEXTS / "common.json")["parameters"]
     for path in sorted(DATA.glob("*.json")):
         data = _read(path)
@@ -33,15 +33,15 @@ def operations() -> Mapping[str, Operation]:
         shared = common | texts["parameters"]
         for record in data["operations"]:
             text = texts["operations"][record["name"]]
-            words = shared | text.get("parameters", {})
-            found[record["name"]] = _operation(
-                record, data["group"], data["area"], text["description"], words
+            descriptions = shared | text.get("parameters", {})
+            operations_by_name[record["name"]] = _build_operation(
+                record, data["group"], data["area"], text["description"], descriptions
             )
-    return MappingProxyType(found)
+    return MappingProxyType(operations_by_name)
 
 
 def operation(name: str) -> Operation:
-    """The operation of that name; raises `UnknownOperation`."""
+    """The operation with this name. Raises `UnknownOperation` if there is none."""
     try:
         return operations()[name]
     except KeyError:
@@ -49,14 +49,14 @@ def operation(name: str) -> Operation:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
 
 
-def _operation(
-    record: dict[str, Any], group: str, area: str, description: str, words: Mapping[str, str]
+def _build_operation(
+    record: dict[str, Any], group: str, area: str, description: str, descriptions: Mapping[str, str]
 ) -> Operation:
-    """`words`: what the parameters mean, by name; a name that is not among them is a mistake in the texts."""
+    """`descriptions`: by parameter name. A parameter without a description is a mistake in the texts (KeyError)."""
     qps = record["qps"]
     paging = record.get("paging")
     return Operation(
@@ -70,18 +70,18 @@ def _operation(
         described=record.get("described", True),
         description=description,
         parameters=MappingProxyType(
-            {p["name"]: _parameter(p, words[p["name"]]) for p in record["parameters"]}
+            {p["name"]: _build_parameter(p, descriptions[p["name"]]) for p in record["parameters"]}
         ),
         response=MappingProxyType(record["response"]),
         one_of=tuple(tuple(tuple(names) for names in group) for group in record.get("one_of", ())),
-        when=tuple(_condition(c) for c in record.get("when", ())),
+        when=tuple(_build_condition(c) for c in record.get("when", ())),
         paging=Paging(**paging) if paging else None,
         result=record["result"],
         secret_fields=tuple(record.get("secret_fields", ())),
     )
 
 
-def _parameter(record: dict[str, Any], description: str) -> Parameter:
+def _build_parameter(record: dict[str, Any], description: str) -> Parameter:
     required = record["required"]
     facts = record | {
         "required": bool(required),
@@ -93,7 +93,7 @@ def _parameter(record: dict[str, Any], description: str) -> Parameter:
     return Parameter(**facts)
 
 
-def _condition(record: dict[str, Any]) -> Condition:
+def _build_condition(record: dict[str, Any]) -> Condition:
     return Condition(
         parameter=record["parameter"],
         values=tuple(record.get("values", ())),

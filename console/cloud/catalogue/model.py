@@ -1,4 +1,4 @@
-"""What the catalogue knows about an operation: plain frozen records, read from the data files beside this one."""
+"""The records of the catalogue: plain frozen dataclasses, read from the data files beside this module."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from enum import StrEnum
 from typing import Any, Literal
 
 DEFAULT_QPS = 10
-"""Calls a second assumed for the operations whose allowance the reference does not tell."""
+"""Calls per second assumed for operations whose limit the reference does not state."""
 
 
 class Access(StrEnum):
-    """How much a call can do; a role holds one of these for each area."""
+    """What a call does. A role has a level for each area that says which of these it allows."""
 
     READ = "read"
     WRITE = "write"
-    DESTROY = "destroy"
+    DELETE = "delete"
     SECRET = "secret"  # noqa: S105
 
 
@@ -24,11 +24,11 @@ class Access(StrEnum):
 class Parameter:
     """One request parameter.
 
-    `name` is the reference's own, with `.N` where it repeats: `ProductKey`, `DeviceName.N`, `Tag.N.Key`.
-    Lengths are counted by `count`: characters, characters with the wide ones (Chinese, Japanese) as two, or UTF-8 bytes.
-    `per_item`: required in every element of its list that is given, although the list itself may be left out.
-    `documented` is false for parameters that only the vendor's SDK knows.
-    `description`: what it means, for people; an English sentence to be translated by whoever shows it.
+    `name` is the name in the reference, with `.N` for a list: `ProductKey`, `DeviceName.N`, `Tag.N.Key`.
+    `count` is how lengths are counted: characters, characters with wide ones (Chinese, Japanese) as two, or UTF-8 bytes.
+    `per_item`: required in every element of its list, although the list itself may be omitted.
+    `documented` is false for parameters that only the vendor's SDK has.
+    `description`: what the parameter means. An English sentence, to be translated by the caller that shows it.
     """
 
     name: str
@@ -50,24 +50,26 @@ class Parameter:
 
     @property
     def base(self) -> str:
-        """The name used in Python calls: `DeviceName.N` and `Tag.N.Key` are given as `DeviceName=[…]` and `Tag=[{…}]`."""
+        """The name in Python calls: `DeviceName.N` and `Tag.N.Key` are passed as `DeviceName=[…]` and `Tag=[{…}]`."""
         return self.name.partition(".N")[0]
 
     @property
     def member(self) -> str:
-        """`Key` for `Tag.N.Key`; empty for a plain parameter or a list of plain values."""
+        """`Key` for `Tag.N.Key`. Empty for a plain parameter or a list of plain values."""
         return self.name.partition(".N.")[2]
 
     @property
     def repeated(self) -> bool:
-        """Whether it is given as a list."""
+        """Whether the parameter is a list."""
         return ".N" in self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A rule between parameters: when `parameter` has one of `values` (any value, if empty),
-    one of the alternatives in `needs` must be given in full, and none of `forbids`."""
+    """A rule between parameters. It applies if `parameter` has one of `values` (any value, if `values` is empty).
+
+    All parameters of one alternative in `needs` must then be set, and none of `forbids`.
+    """
 
     parameter: str
     values: tuple[str, ...] = ()
@@ -77,13 +79,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How an operation hands out a long list.
+    """How an operation returns a long list in pages.
 
-    `page`: by number. `token`: by the token of the previous answer. `page_or_token`: by number, and past the reach of
-    numbers also with the token. `time`: the previous answer tells the next start time; where `newest_param` is given,
-    that is the next end time instead while `Asc` is not 1.
-    Paths are response paths as in `Operation.response`. `reach`: page times size may not pass it.
-    From `deep_from` entries on the platform allows only `deep_qps` calls a second.
+    `page`: by page number. `token`: by the token of the previous response. `page_or_token`: by page number, and for deep
+    pages also with the token. `time`: the previous response has the next start time. If `newest_param` is set and `Asc`
+    is not 1, it has the next end time instead.
+    Paths are response paths as in `Operation.response`. `max_entries`: the page number times the page size cannot exceed it.
+    From `deep_from` entries on, the platform allows only `deep_qps` calls per second.
     """
 
     style: Literal["page", "token", "page_or_token", "time"]
@@ -98,7 +100,7 @@ class Paging:
     pages_path: str | None = None
     max_size: int | None = None
     default_size: int | None = None
-    reach: int | None = None
+    max_entries: int | None = None
     deep_from: int | None = None
     deep_qps: int | None = None
 
@@ -107,12 +109,12 @@ class Paging:
 class Operation:
     """One operation of the platform.
 
-    `qps`: calls a second allowed to an account (`qps_documented` false: an assumption).
-    `one_of`: groups of alternatives; of each group at least one alternative has to be given in full.
-    `result`: where in the answer the payload is, `[]` marking a list, or None when the answer's top level is all there is.
-    `response`: path to type of every field of the answer, `[]` after each list. `secret_fields` are paths into it.
-    `described` is false for the operations the reference names without describing.
-    `description`: what it does, for people; an English sentence to be translated by whoever shows it.
+    `qps`: calls per second allowed for an account (assumed if `qps_documented` is false).
+    `one_of`: groups of alternatives. For each group, all parameters of at least one alternative must be set.
+    `result`: the response path of the payload, `[]` for a list, or None if the response has no payload below its top level.
+    `response`: path -> type of every field of the response, `[]` after each list. `secret_fields` are paths of it.
+    `described` is false for operations that the reference names but does not describe.
+    `description`: what the operation does. An English sentence, to be translated by the caller that shows it.
     """
 
     name: str
@@ -133,7 +135,7 @@ class Operation:
     description: str = ""
 
     def qps_for(self, params: Mapping[str, Any]) -> int:
-        """Calls a second allowed for a call with these parameters: deep pages are allowed fewer."""
+        """Calls per second allowed with these parameters. Deep pages have a lower limit."""
         paging = self.paging
         if paging is None or paging.deep_from is None or paging.deep_qps is None:
             return self.qps
@@ -144,6 +146,6 @@ class Operation:
             return self.qps
         return paging.deep_qps if page * size >= paging.deep_from else self.qps
 
-    def takes(self, name: str) -> bool:
-        """Whether `name` (as in a Python call or as in the reference) is a parameter of this operation."""
+    def has_parameter(self, name: str) -> bool:
+        """Whether the operation has this parameter. `name` is as in a Python call or as in the reference."""
         return name in self.parameters or any(p.base == name for p in self.parameters.values())

@@ -1,7 +1,7 @@
-"""The platform's error codes: what each means and what to do about it, as data beside this file.
+"""The platform's error codes: what each means and what to do, as data beside this file.
 
-One JSON file for each part of the platform: family (a class of `console.cloud.errors`) -> code -> [what happened, what
-to do]. A code that ends in `*` stands for all that begin so. `client.json` holds the codes of this program's own.
+There is one JSON file for each part of the platform: family (a class of `console.cloud.errors`) -> code -> [what happened,
+what to do]. A code that ends in `*` stands for all codes with this prefix. `client.json` holds the codes of this client.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DATA = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code means. `family`: name of an error class. `title` and `advice`: a sentence or two, English msgids."""
+    """What a code means. `family`: the name of an error class. `title` and `advice`: one or two sentences, English msgids."""
 
     family: str
     title: str
@@ -26,29 +26,29 @@ class Meaning:
 
 
 @cache
-def meanings() -> Mapping[str, Meaning]:
-    """All codes, as they are written in the data. Read once in a process."""
-    found: dict[str, Meaning] = {}
+def load_meanings() -> Mapping[str, Meaning]:
+    """All codes as written in the data, with their meanings. Read once per process."""
+    meanings: dict[str, Meaning] = {}
     for path in sorted(DATA.glob("*.json")):
         for family, codes in json.loads(path.read_text(encoding="utf-8")).items():
             for code, (title, advice) in codes.items():
-                found[code] = Meaning(family, title, advice)
-    return MappingProxyType(found)
+                meanings[code] = Meaning(family, title, advice)
+    return MappingProxyType(meanings)
 
 
-def meaning(code: str) -> Meaning | None:
-    """What a code means, in whatever case of letters it comes; None when nothing is known of it."""
-    exact, beginnings = _index()
-    wanted = code.lower()
-    found = exact.get(wanted)
-    if found is None:
-        found = next((m for beginning, m in beginnings if wanted.startswith(beginning)), None)
-    return found
+def find_meaning(code: str) -> Meaning | None:
+    """The meaning of a code (not case-sensitive), or None if the code is unknown."""
+    exact, prefixes = _index()
+    lower = code.lower()
+    meaning = exact.get(lower)
+    if meaning is None:
+        meaning = next((m for prefix, m in prefixes if lower.startswith(prefix)), None)
+    return meaning
 
 
 @cache
 def _index() -> tuple[dict[str, Meaning], list[tuple[str, Meaning]]]:
-    """Codes in lower case, and beginnings of codes, the longest first."""
-    lower = {code.lower(): found for code, found in meanings().items()}
-    beginnings = [(code[:-1], found) for code, found in lower.items() if code.endswith("*")]
-    return lower, sorted(beginnings, key=lambda pair: -len(pair[0]))
+    """Meanings by code in lower case, and by prefix, the longest prefix first."""
+    lower = {code.lower(): meaning for code, meaning in load_meanings().items()}
+    prefixes = [(code[:-1], meaning) for code, meaning in lower.items() if code.endswith("*")]
+    return lower, sorted(prefixes, key=lambda pair: -len(pair[0]))

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from console.access.scope import AccessScope, describe_scope
-from console.cloud.answers import dig
 from console.cloud.catalogue import Operation
 from console.cloud.errors import CloudError, NotFound
+from console.cloud.responses import read_path
 from console.connections.scope import names, sql
 from console.connections.scope.names import NamedObject, ObjectKind
 
@@ -224,7 +224,7 @@ class ScopeGuard:
         parent = self.facts.get("parent", group)
         if parent is None:
             answers = self.read_all([("QuerySuperDeviceGroup", {"GroupId": group})])
-            infos = dig(answers[0], "Data.GroupInfo[]") if answers else []
+            infos = read_path(answers[0], "Data.GroupInfo[]") if answers else []
             parent = str(infos[0].get("GroupId") or "") if infos else ""
             if answers:
                 self.facts.store("parent", group, parent)
@@ -246,7 +246,7 @@ class ScopeGuard:
             elif isinstance(answer, CloudError):
                 raise answer
             else:
-                groups = dig(answer, "GroupInfos.GroupInfo[]")
+                groups = read_path(answer, "GroupInfos.GroupInfo[]")
                 self._groups[device] = [str(group.get("GroupId") or "") for group in groups]
 
     def load_groups(self, objects: Iterable[NamedObject]) -> None:
@@ -283,7 +283,7 @@ class ScopeGuard:
             answers = self.read_all(
                 [("QueryPageByApplyId", {"ApplyId": named.value, "CurrentPage": 1, "PageSize": 1})]
             )
-            devices = dig(answers[0], "ApplyDeviceList.ApplyDeviceInfo[]") if answers else []
+            devices = read_path(answers[0], "ApplyDeviceList.ApplyDeviceInfo[]") if answers else []
             device = (
                 self._find_owner(NamedObject(ObjectKind.IOT_ID, str(devices[0].get("IotId") or "")))
                 if devices
@@ -305,7 +305,7 @@ class ScopeGuard:
         return any(
             str(category.get("Id")) == topic_id
             for answer in self.read_all(reads)
-            for category in dig(answer, "Data.ProductTopicInfo[]")
+            for category in read_path(answer, "Data.ProductTopicInfo[]")
         )
 
     def _admits_statement(self, text: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from console.cloud.answers import dig
 from console.cloud.catalogue import Operation, operation
+from console.cloud.responses import read_path
 from console.connections.scope.guard import NotInScope, ReadCall, ScopeGuard
 from console.connections.scope.names import NamedObject, ObjectKind, find_objects, parse_topic
 
@@ -140,7 +140,9 @@ def _add_subgroups(scope: ScopeGuard, items: list[dict[str, Any]]) -> list[dict[
             ("QueryDeviceGroupList", {"SuperGroupId": group, "CurrentPage": 1, "PageSize": _MAX_SUBGROUPS})
             for group in level
         ]
-        subgroups = [item for answer in scope.read_all(reads) for item in dig(answer, "Data.GroupInfo[]")]
+        subgroups = [
+            item for answer in scope.read_all(reads) for item in read_path(answer, "Data.GroupInfo[]")
+        ]
         level = [str(item.get("GroupId")) for item in subgroups if str(item.get("GroupId")) not in groups]
         groups |= {str(item.get("GroupId")): item for item in subgroups}
     return list(groups.values())
@@ -163,7 +165,7 @@ def _compose_packages(scope: ScopeGuard, params: Params) -> Answer:
         for page in range(1, pages + 1)
     ]
     answers = scope.read_all(reads)
-    items = [item for answer in answers for item in dig(answer, "FirmwareInfo.SimpleFirmwareInfo[]")]
+    items = [item for answer in answers for item in read_path(answer, "FirmwareInfo.SimpleFirmwareInfo[]")]
     items.sort(key=lambda item: str(item.get("UtcCreate") or ""), reverse=True)
     total = sum(int(answer.get("Total") or 0) for answer in answers[::pages])
     return {
@@ -185,7 +187,7 @@ def _compose_statistics(scope: ScopeGuard, params: Params) -> Answer:
         )
     answers = scope.read_all([("QueryDeviceStatistics", {"ProductKey": key}) for key in scope.products])
     fields = _read_field_names("QueryDeviceStatistics", "Data.")
-    data = {name: sum(int(dig(answer, f"Data.{name}") or 0) for answer in answers) for name in fields}
+    data = {name: sum(int(read_path(answer, f"Data.{name}") or 0) for answer in answers) for name in fields}
     return {"Success": True, "Data": data}
 
 
@@ -196,7 +198,7 @@ def _compose_topology(scope: ScopeGuard, params: Params) -> Answer:
         query = {**params, "PageNo": page, "PageSize": 50}
         query.pop("NextToken", None)
         answer = scope.read_one("GetThingTopo", **query)
-        listed = dig(answer, "Data.List.deviceInfo[]")
+        listed = read_path(answer, "Data.List.deviceInfo[]")
         devices += listed
         if len(listed) < 50:
             break
@@ -232,7 +234,7 @@ def _filter_groups(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
     """A filter for the groups at `path`, a list that is not paged."""
 
     def change(scope: ScopeGuard, answer: Answer) -> Answer:
-        listed = dig(answer, ".".join(path) + "[]")
+        listed = read_path(answer, ".".join(path) + "[]")
         return _replace_at(
             answer, path, [group for group in listed if scope.admits_group(str(group.get("GroupId") or ""))]
         )
@@ -244,7 +246,7 @@ def _filter_topics(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
     """A filter for the topics at `path`, a list that is not paged."""
 
     def change(scope: ScopeGuard, answer: Answer) -> Answer:
-        listed = [(text, parse_topic(str(text))) for text in dig(answer, ".".join(path) + "[]")]
+        listed = [(text, parse_topic(str(text))) for text in read_path(answer, ".".join(path) + "[]")]
         scope.load_groups(named for _text, named in listed)
         return _replace_at(answer, path, [text for text, named in listed if scope.admits(named)])
 
@@ -267,7 +269,7 @@ def _filter_search(scope: ScopeGuard, answer: Answer) -> Answer:
         {**row, "Groups": [group for group in row["Groups"] if group.get("GroupId") in listed]}
         if row.get("Groups")
         else row
-        for row in dig(answer, "Data[]")
+        for row in read_path(answer, "Data[]")
     ]
     return {**answer, "Data": rows}
 
@@ -280,7 +282,7 @@ def _check_gateway(scope: ScopeGuard, answer: Answer) -> Answer:
 
 def _store_tasks(scope: ScopeGuard, answer: Answer) -> Answer:
     """Stores the product of each listed task. Calls name tasks by id, and no operation returns the product of a task id."""
-    for task in dig(answer, "Data.SimpleOTATaskInfo[]"):
+    for task in read_path(answer, "Data.SimpleOTATaskInfo[]"):
         scope.facts.store(ObjectKind.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
     return answer
 

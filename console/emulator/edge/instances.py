@@ -6,7 +6,7 @@ import re
 import sqlite3
 from typing import Any
 
-from console.cloud.catalogue.check import width
+from console.cloud.catalogue.check import measure_length
 from console.emulator.call import Call, Handler
 from console.emulator.edge import codes
 from console.emulator.edge.common import (
@@ -147,7 +147,7 @@ def _read_tags(call: Call) -> str:
     keys = set()
     for tag in tags.split(",") if tags else ():
         match = _TAG.fullmatch(tag)
-        if not match or width(match[2], "wide") > 20:
+        if not match or measure_length(match[2], "wide") > 20:
             raise invalid_edge_parameter(
                 f"'{tag}' is not a tag: write letters:value, both up to 20 characters."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from console.cloud.client import LONGEST_QUERY
+from console.cloud.client import MAX_QUERY_LENGTH
 from console.cloud.signing import percent_encode
 from console.explorer.code.call import KEY_ID, KEY_SECRET, TOKEN, VERSION, CodeCall
 
@@ -12,7 +12,7 @@ from console.explorer.code.call import KEY_ID, KEY_SECRET, TOKEN, VERSION, CodeC
 def write(call: CodeCall) -> str:
     """The script. Every value stands in it percent-encoded, which no shell reads as anything else."""
     query, form = (_encoded(fields) for fields in call.fields())
-    if len(query) > LONGEST_QUERY:
+    if len(query) > MAX_QUERY_LENGTH:
         query, form = "", "&".join(filter(None, [query, form]))
     # What is signed, in the order of the alphabet.
     headers = {"content-type": "application/x-www-form-urlencoded", "host": "$host"}

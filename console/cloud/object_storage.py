@@ -1,7 +1,6 @@
-"""The object store beside the platform: bringing a file to the address that GenerateOTAUploadURL or
-GenerateDeviceNameListURL gave.
+"""Uploads a file to object storage, at the address that GenerateOTAUploadURL or GenerateDeviceNameListURL returned.
 
-The file is read once, in pieces, and its MD5 taken on the way: memory stays flat whatever its size.
+The file is read once, in pieces, and its MD5 is calculated at the same time. Memory use does not depend on its size.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ import httpx
 
 from console.cloud.errors import (
     AccessDenied,
-    BadAnswer,
+    BadResponse,
     CloudError,
     InvalidParameter,
     LimitExceeded,
     Unavailable,
-    error_fields,
     error_from_body,
     excerpt,
+    parse_error_fields,
 )
 
 OPERATION = "PostObject"
-WINDOW_SECONDS = 60  # an address may be used for a minute: the store checks it when the file begins to come
-_LARGEST_REFUSAL = 64 * 1024  # bytes
+WINDOW_SECONDS = 60  # an address is valid for a minute: object storage checks it when the upload starts
+_MAX_ERROR_BYTES = 64 * 1024
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-_OURS: Mapping[str, type[CloudError]] = {
+_ERRORS_BY_CODE: Mapping[str, type[CloudError]] = {
     "EntityTooLarge": LimitExceeded,
     "EntityTooSmall": InvalidParameter,
     "SignatureDoesNotMatch": AccessDenied,
@@ -40,7 +39,7 @@ _OURS: Mapping[str, type[CloudError]] = {
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """Where a file may be brought to, and what the store wants to see: the platform's own signature over a policy."""
+    """The address of an upload and its form fields: the platform's signature over a policy."""
 
     host: str
     key: str
@@ -49,15 +48,15 @@ class UploadForm:
     signature: str
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> UploadForm:
-        """From the `Data` of the platform's answer. Raises BadAnswer when the address is not one."""
+    def from_response(cls, data: Mapping[str, Any]) -> UploadForm:
+        """The form in the `Data` of the platform's response. Raises BadResponse if its address is not valid."""
         host = str(data.get("Host", ""))
         try:
             url = httpx.URL(host)
         except httpx.InvalidURL:
             url = httpx.URL("")
         if url.scheme not in ("http", "https") or not url.host or not data.get("Key"):
-            raise BadAnswer("Client.BadAnswer", f"upload address {host[:200]!r}", operation=OPERATION)
+            raise BadResponse("Client.BadResponse", f"upload address {host[:200]!r}", operation=OPERATION)
         return cls(
             host=host,
             key=str(data["Key"]),
@@ -68,24 +67,24 @@ class UploadForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A file that the store has taken: bytes, and MD5 in lower-case hex."""
+class StoredFile:
+    """An uploaded file: size in bytes, and MD5 in lower-case hex."""
 
     size: int
     md5: str
 
 
-class _Measured:
-    """A file that is hashed as it is read. Reading it from its start again starts the hash again."""
+class _HashedFile:
+    """A file whose MD5 is calculated as it is read. Reading it again from the start also restarts the MD5."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._start()
+        self._restart()
 
-    def _start(self) -> None:
+    def _restart(self) -> None:
         self.md5 = hashlib.md5(
             usedforsecurity=False
-        )  # what the platform compares with; it guards against damage only
+        )  # the platform compares it; it protects against damage only
         self.size = 0
 
     def read(self, count: int = -1) -> bytes:
@@ -96,27 +95,27 @@ class _Measured:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         if (offset, whence) == (0, 0):
-            self._start()
+            self._restart()
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         return self._file.tell()
 
 
-def put(
+def upload_file(
     form: UploadForm,
     file: IO[bytes],
     *,
     transport: httpx.BaseTransport | None = None,
     timeout: httpx.Timeout = _TIMEOUT,
-) -> Stored:
-    """Bring a seekable file, from its start, to the store as a form upload.
+) -> StoredFile:
+    """Upload a seekable file, from its start, to object storage as a form upload.
 
-    `transport`: None is the real network. `timeout` is for each piece, not for the whole. Raises AccessDenied (the address
-    was refused, often because it is older than a minute), LimitExceeded (too large), Unavailable, BadAnswer. Sending the
-    same file again is harmless, with a new address.
+    `transport`: None is the real network. `timeout` applies to each piece, not to the whole upload. Raises AccessDenied (the
+    address was rejected, often because it is older than a minute), LimitExceeded (too large), Unavailable, BadResponse.
+    Uploading the same file again, with a new address, is safe.
     """
-    measured = _Measured(file)
+    hashed_file = _HashedFile(file)
     fields = {
         "key": form.key,
         "policy": form.policy,
@@ -127,52 +126,52 @@ def put(
     try:
         with (
             httpx.Client(transport=transport, timeout=timeout, trust_env=transport is None) as client,
-            # The file comes last: the store checks the fields before it takes a byte. A redirect is not followed: the
-            # address was checked, the one it leads to was not.
+            # The file is the last field: object storage checks the other fields first. A redirect is not followed, because
+            # its target was not checked.
             client.stream(
                 "POST",
                 form.host,
                 data=fields,
-                files={"file": ("file", measured)},  # type: ignore[dict-item]
+                files={"file": ("file", hashed_file)},  # type: ignore[dict-item]
                 follow_redirects=False,
-            ) as answer,
+            ) as response,
         ):
-            body = _beginning(answer)
+            body = _read_beginning(response)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise Unavailable("Client.StoreUnreachable", str(error), operation=OPERATION, sent=False) from error
     except httpx.HTTPError as error:
         raise Unavailable("Client.StoreTimeout", type(error).__name__, operation=OPERATION) from error
-    if not 200 <= answer.status_code < 300:
-        raise _refusal(answer.status_code, body)
-    stored = Stored(measured.size, measured.md5.hexdigest())
-    tag = answer.headers.get("ETag", "").strip('"').lower()
+    if not 200 <= response.status_code < 300:
+        raise _build_error(response.status_code, body)
+    stored = StoredFile(hashed_file.size, hashed_file.md5.hexdigest())
+    tag = response.headers.get("ETag", "").strip('"').lower()
     if re.fullmatch(r"[0-9a-f]{32}", tag) and tag != stored.md5:
         raise Unavailable("Client.StoreDamaged", f"{tag} is not {stored.md5}", operation=OPERATION)
     return stored
 
 
-def _beginning(answer: httpx.Response) -> bytes:
-    """As much of an answer as a refusal can have; what a wrong address sends without end is not read on."""
+def _read_beginning(response: httpx.Response) -> bytes:
+    """The first bytes of the body, enough for an error response. A wrong address can send data without end."""
     body = b""
-    for piece in answer.iter_bytes():
+    for piece in response.iter_bytes():
         body += piece
-        if len(body) > _LARGEST_REFUSAL:
+        if len(body) > _MAX_ERROR_BYTES:
             break
-    return body[:_LARGEST_REFUSAL]
+    return body[:_MAX_ERROR_BYTES]
 
 
-def _refusal(status: int, body: bytes) -> CloudError:
-    fields = error_fields(body)
-    kind = _OURS.get(str((fields or {}).get("Code", "")))
-    if fields is not None and kind is not None:
-        return kind(
+def _build_error(status: int, body: bytes) -> CloudError:
+    fields = parse_error_fields(body)
+    error_class = _ERRORS_BY_CODE.get(str((fields or {}).get("Code", "")))
+    if fields is not None and error_class is not None:
+        return error_class(
             str(fields["Code"]),
             str(fields.get("Message", "")),
             operation=OPERATION,
             request_id=str(fields.get("RequestId") or ""),
             http_status=status,
-            answer=fields,
+            response=fields,
         )
     if fields is None and status < 500:
-        return BadAnswer("Client.BadAnswer", excerpt(body), operation=OPERATION, http_status=status)
+        return BadResponse("Client.BadResponse", excerpt(body), operation=OPERATION, http_status=status)
     return error_from_body(body, operation=OPERATION, http_status=status)
