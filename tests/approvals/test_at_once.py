@@ -9,7 +9,7 @@ from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
 from tests.approvals.conftest import REASON, list_device_names
-from tests.jobs.test_at_once import at_once
+from tests.jobs.test_at_once import run_at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -31,7 +31,7 @@ def succeeds(action):
 
 def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, drain):
     gateways = [org.gateway("owner"), org.gateway("administrator")]
-    results = at_once(
+    results = run_at_once(
         *(
             succeeds(lambda g=g: actions.approve(product_request, g, seen=product_request.digest))
             for g in gateways
@@ -43,7 +43,7 @@ def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, dra
 
 
 def test_of_simultaneous_approval_refusal_and_withdrawal_one_takes_effect(org, product_request):
-    results = at_once(
+    results = run_at_once(
         succeeds(lambda: actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)),
         succeeds(lambda: actions.refuse(product_request, org.gateway("administrator"), reason="no")),
         succeeds(lambda: actions.withdraw(product_request, org.gateway("operator"))),
@@ -59,7 +59,7 @@ def test_identical_simultaneous_requests_become_one(org, set_rules, prepare_requ
         role: prepare_request("DeleteProduct", [{"ProductKey": product}], role)
         for role in ("operator", "owner")
     }
-    results = at_once(
+    results = run_at_once(
         *(
             lambda role=role, draft=draft: actions.request_approval(draft, org.gateway(role), REASON).pk
             for role, draft in drafts.items()
@@ -75,5 +75,5 @@ def test_simultaneous_deletions_are_counted_one_after_another(org, set_rules, pr
     def delete(name):
         return succeeds(lambda: org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name))
 
-    assert sum(at_once(*map(delete, devices[:8]))) == 3
+    assert sum(run_at_once(*map(delete, devices[:8]))) == 3
     assert len(list_device_names(org, product)) == len(devices) - 3

@@ -252,7 +252,7 @@ def package(fleet, org) -> ota_api.Package:
     return next(found for found in packages if found.ready and not found.delta and found.product_key)
 
 
-def request_batch(org, package, aim: ota_api.Aim) -> ApprovalRequest:
+def request_batch(org, package, aim: ota_api.BatchTarget) -> ApprovalRequest:
     gateway = org.gateway("release-engineer")
     with pytest.raises(ApprovalNeeded) as raised:
         ota_api.create_static_batch(gateway, package, aim, ota_api.Strategy(rate=100))
@@ -261,11 +261,11 @@ def request_batch(org, package, aim: ota_api.Aim) -> ApprovalRequest:
 
 def test_an_approved_batch_is_created_and_monitored(org, set_rules, package, drain, clock):
     set_rules(batch=0)
-    request = request_batch(org, package, ota_api.Aim("ALL"))
+    request = request_batch(org, package, ota_api.BatchTarget("ALL"))
     job = approve(org, request)
     drain(job)
     made = request.outcomes.get().batch_id
-    assert ota_api.get_job(org.gateway(), made).rate == 100
+    assert ota_api.get_batch(org.gateway(), made).rate == 100
     watch = Job.objects.get(kind="ota.monitor")
     assert (watch.subject, watch.started_by) == (made, org.members["release-engineer"])
 
@@ -281,7 +281,7 @@ def test_a_list_of_names_is_uploaded_again_and_the_approver_sees_its_names(org, 
         names.append(f"further-{number:03d}")
         org.gateway().call("RegisterDevice", ProductKey=package.product_key, DeviceName=names[-1])
     set_rules(batch=len(names) - 1)
-    request = request_batch(org, package, ota_api.Aim("SPECIFIC", names=tuple(names)))
+    request = request_batch(org, package, ota_api.BatchTarget("SPECIFIC", names=tuple(names)))
     assert request.devices == len(names)
     (planned,) = request.planned_calls
     assert planned.listed_names == tuple(names)
@@ -295,7 +295,7 @@ def test_a_list_of_names_is_uploaded_again_and_the_approver_sees_its_names(org, 
 
 def test_a_batch_without_a_response_is_unknown_and_not_created_again(org, set_rules, package, drain, wire):
     set_rules(batch=0)
-    request = request_batch(org, package, ota_api.Aim("ALL"))
+    request = request_batch(org, package, ota_api.BatchTarget("ALL"))
 
     def lose_response(answer: object) -> None:
         raise httpx.ReadTimeout("lost")

@@ -162,7 +162,7 @@ def test_an_empty_product_shows_a_message_and_a_link_to_register(product, org, s
     assert "No devices yet" in page_text(sign_in("operator").get(org.url(f"devices/?product={product}")))
     text = page_text(sign_in("viewer").get(org.url(f"devices/?product={product}")))
     assert "devices/new/" not in text
-    assert "Nothing matches" in page_text(
+    assert "No results for these filters" in page_text(
         sign_in("viewer").get(org.url(f"devices/?product={product}&q=nothing"))
     )
 
@@ -246,7 +246,7 @@ def test_an_interrupted_export_says_so_at_its_end(register, product, org, sign_i
     emulator.faults.add("QueryDevice", kind="malformed", times=50)
     text = b"".join(response.streaming_content).decode()
     assert text.count("\r\n") == 1 + 50 + 1
-    assert "This file is not complete" in text.splitlines()[-1]
+    assert "This file is incomplete" in text.splitlines()[-1]
 
 
 def test_an_export_that_cannot_start_shows_an_error_page(register, product, org, sign_in, emulator):

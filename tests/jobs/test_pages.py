@@ -39,7 +39,7 @@ def test_the_list_shows_newest_first_and_filters_by_kind_status_and_user(org, dr
         page = page_text(browser.get(org.url(f"jobs/?{query}")))
         assert shown in page
         assert hidden not in page
-    assert "Nothing matches" in page_text(browser.get(org.url("jobs/?kind=ota.monitor")))
+    assert "No results for these filters" in page_text(browser.get(org.url("jobs/?kind=ota.monitor")))
     assert second.state == Job.State.READY
 
 

@@ -22,7 +22,7 @@ def batch(org, fleet):
 
 
 def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, batch, drain, clock):
-    job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
+    job = jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1")
     drain(job, rounds=3)
     assert job.state == Job.State.RUNNING
     assert job.total > 0
@@ -47,13 +47,13 @@ def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, bat
 
 
 def test_a_batch_has_one_monitoring_job(org, batch):
-    first = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
-    assert jobs.watch(org.gateway("owner"), batch, product_key="k1") == first
+    first = jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1")
+    assert jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1") == first
     assert Job.objects.count() == 1
 
 
 def test_a_batch_can_be_monitored_again_after_its_job_ended(org, batch, drain):
-    first = jobs.watch(org.gateway("owner"), batch, product_key="k1")
+    first = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     actions.cancel(first, org.members["owner"])
     assert drain(first).state == Job.State.CANCELED
     second = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
@@ -78,13 +78,13 @@ def test_the_polling_interval_grows_with_the_age_of_the_job(org, batch):
 
 
 def test_a_deleted_batch_stops_its_monitoring_job_with_the_reason(org, emulator, drain, sign_in):
-    job = drain(jobs.watch(org.gateway("owner"), "no-such-batch", product_key="k1"))
+    job = drain(jobs.monitor_batch(org.gateway("owner"), "no-such-batch", product_key="k1"))
     assert job.state == Job.State.FAILED
     assert job.error["cloud"]["code"] in page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
 def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, drain, sign_in):
-    job = jobs.watch(org.gateway("owner"), batch, product_key="k1")
+    job = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     drain(job, rounds=2)
     browser = sign_in("viewer")
     page = browser.get(org.url(f"jobs/{job.pk}/"))
@@ -95,7 +95,7 @@ def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, drain, 
 
 
 def test_a_member_who_may_only_read_updates_cannot_cancel_a_monitoring_job(org, batch, sign_in):
-    job = jobs.watch(org.gateway("release-engineer"), batch, product_key="k1")
+    job = jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1")
     for role in ("viewer", "operator"):
         assert sign_in(role).post(org.url(f"jobs/{job.pk}/cancel/")).status_code == 403
         assert "/cancel/" not in sign_in(role).get(org.url(f"jobs/{job.pk}/")).content.decode()

@@ -132,7 +132,7 @@ def test_an_incomplete_export_says_so_in_its_last_row(emulator, org, sign_in, mo
     emulator.faults.add("QueryProductList", "malformed", times=9)
     lines = b"".join(response.streaming_content).decode().splitlines()
     assert len(lines) == 4
-    assert "not complete" in lines[-1]
+    assert "incomplete" in lines[-1]
 
 
 def test_an_export_that_cannot_start_is_an_error_page(emulator, org, sign_in):

@@ -135,7 +135,7 @@ def test_an_invalid_field_is_reported_before_anything_is_sent(
 def test_a_name_in_use_is_reported_at_the_name_field(product, org, sign_in):
     response = sign_in("operator").post(org.url("products/new/"), FORM)
     assert response.status_code == 422
-    assert "already exists" in str(response.context["form"].errors["product_name"])
+    assert "already has a product with this name" in str(response.context["form"].errors["product_name"])
     assert len(api.list_products(org.gateway()).products) == 1
 
 
