@@ -13,7 +13,7 @@ from console.emulator.call import Call, Handler
 from console.emulator.errors import invalid_parameter
 from console.emulator.formats import random_text
 from console.emulator.lookups import find_device
-from console.emulator.things.noise import chance, seed_of
+from console.emulator.things.noise import make_seed, random_fraction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS client_ids (
@@ -96,10 +96,10 @@ def _insert_client_ids(call: Call, iot_id: str, times: list[int]) -> None:
 
 def _registration_times(iot_id: str, activated: int, now: int) -> list[int]:
     """When a device registered (ms): at its activation, and for one device in five again later."""
-    seed = seed_of("client ids", iot_id)
-    more = int(chance(seed, 1) * MAX_CLIENT_IDS) if chance(seed) < 0.2 else 0
+    seed = make_seed("client ids", iot_id)
+    more = int(random_fraction(seed, 1) * MAX_CLIENT_IDS) if random_fraction(seed) < 0.2 else 0
     return sorted(
-        [activated, *(activated + int(chance(seed, 2 + n) * (now - activated)) for n in range(more))]
+        [activated, *(activated + int(random_fraction(seed, 2 + n) * (now - activated)) for n in range(more))]
     )
 
 

@@ -17,7 +17,7 @@ from console.emulator.errors import ServiceError
 from console.emulator.formats import format_utc
 from console.emulator.lookups import find_device
 from console.emulator.paging import read_page
-from console.emulator.things.noise import DAY, chance, seed_of
+from console.emulator.things.noise import DAY, make_seed, random_fraction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS device_files_deleted (
@@ -52,8 +52,8 @@ class DeviceFile:
     @property
     def file_id(self) -> str:
         """26 letters and digits."""
-        seed = seed_of("device file", self.iot_id, str(self.number))
-        return "".join(_LETTERS[int(chance(seed, n) * len(_LETTERS))] for n in range(26))
+        seed = make_seed("device file", self.iot_id, str(self.number))
+        return "".join(_LETTERS[int(random_fraction(seed, n) * len(_LETTERS))] for n in range(26))
 
     @property
     def name(self) -> str:
@@ -67,13 +67,13 @@ class DeviceFile:
 
     def content(self) -> bytes:
         """Return the log of the hours before the upload; the first file covers the minutes after the activation."""
-        seed = seed_of("device log", self.iot_id, str(self.number))
-        count = 24 if self.number == 0 else 120 + int(chance(seed) * 168)
+        seed = make_seed("device log", self.iot_id, str(self.number))
+        count = 24 if self.number == 0 else 120 + int(random_fraction(seed) * 168)
         lines = []
         for n in range(count):
             at = self.created - (count - n) * _STEP // (20 if self.number == 0 else 1)
-            event = _EVENTS[int(chance(seed, 2 * n) ** 2 * len(_EVENTS))]
-            rssi = -60 - int(chance(seed, 2 * n + 1) * 35)
+            event = _EVENTS[int(random_fraction(seed, 2 * n) ** 2 * len(_EVENTS))]
+            rssi = -60 - int(random_fraction(seed, 2 * n + 1) * 35)
             lines.append(f"{format_utc(at)} {event} rssi={rssi}dBm heap={180 - n % 40}K\n")
         return "".join(lines).encode()
 

@@ -96,6 +96,6 @@ ROUTES: dict[str, Callable[[Emulator, dict[str, Any], Callable[..., Any]], Itera
 
 def seed(emulator: Emulator, devices: int, account: str) -> None:
     """Add the sample fleet with this number of devices to an account."""
-    from console.emulator.fleet import seed as seed_fleet  # imports modules that import this table
+    from console.emulator.fleet import seed_fleet  # imports modules that import this table
 
     seed_fleet(emulator, devices=devices, account=account)

@@ -13,7 +13,7 @@ from console.emulator.errors import ServiceError
 from console.emulator.formats import new_product_key, random_text
 from console.emulator.lookups import find_product
 from console.emulator.paging import read_page
-from console.emulator.things.templates import adopt, category_of
+from console.emulator.things.templates import apply_category, find_category
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS products (
@@ -74,7 +74,7 @@ def create_product(call: Call) -> dict[str, Any]:
     if params.get("NetType") == "LORA" and auth_type != "secret":
         raise ServiceError("iot.prod.CreateProductFailed", "A LoRaWAN product must use AuthType secret.")
     category_key = params.get("CategoryKey", "")
-    category_name = category_of(category_key).name if category_key else ""
+    category_name = find_category(category_key).name if category_key else ""
     key, secret = new_product_key(), random_text(16)
     call.db.execute(
         "INSERT INTO products (product_key, account, instance, name, description, node_type, data_format,"
@@ -106,7 +106,7 @@ def create_product(call: Call) -> dict[str, Any]:
     row = find_product(call, key)
     if category_key and row["commodity_code"] == "iothub_senior":
         version = str(call.now) if params.get("PublishAuto", True) else None
-        adopt(call.db, key, category_key, call.now, version)
+        apply_category(call.db, key, category_key, call.now, version)
     data = {
         "ProductKey": key,
         "ProductName": row["name"],

@@ -60,7 +60,7 @@ def to_its_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[s
     """The job that watches a batch once it is over; half a minute of the cloud's time between two looks."""
     with emulator.store.write() as db:
         db.execute(
-            "UPDATE ota_tasks SET failures = 0, reach = 100"
+            "UPDATE ota_tasks SET failures = 0, final_progress = 100"
         )  # some devices fail, which is not the point
     for _ in range(60):
         told: dict[str, Any] = robot.get(f"sandbox/jobs/{job_id}").json()

@@ -1,1 +1,1 @@
-"""The current official SDK as a client of the emulator: every operation that it has, under both of its signature schemes."""
+"""Conformance tests: the official SDK calls every operation of the emulator, with both of its signature schemes."""

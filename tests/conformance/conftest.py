@@ -1,4 +1,4 @@
-"""The server, and the table that is printed at the end."""
+"""The HTTP server, and the summary that is printed at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conformance.platform import Server
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """One HTTP server for all the worlds of this process."""
+    """One HTTP server for all platforms of this process."""
     server = Server()
     yield server
     server.close()
@@ -20,30 +20,30 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def _clean_redis() -> None:
-    """Nothing here touches the console's own parts."""
+    """These tests do not use Redis."""
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table of conformance, from what passed here or in the workers."""
-    tried: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Print the summary of all passed rows, including those of the workers."""
+    operations: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for report in terminalreporter.stats.get("passed", []):
         for name, row in report.user_properties:
             if name == "conformance":
-                tried.setdefault((row["group"], row["operation"]), []).append(row)
-    if not tried:
+                operations.setdefault((row["group"], row["operation"]), []).append(row)
+    if not operations:
         return
     terminalreporter.section("conformance: the official SDK against the emulator")
-    terminalreporter.write_line(
-        f"{'operation':<40} {'schemes':<8} success cases; the codes it was refused with"
-    )
-    refusals = whole = 0
-    for (_, operation), rows in sorted(tried.items()):
+    terminalreporter.write_line(f"{'operation':<40} {'schemes':<8} results; error codes of refused calls")
+    refusals = complete = 0
+    for (_, operation), rows in sorted(operations.items()):
         schemes = sorted({row["scheme"] for row in rows})
-        says = dict.fromkeys(row["says"] for row in rows)
-        terminalreporter.write_line(f"{operation:<40} {'+'.join(schemes):<8} {'; '.join(says)}")
-        for kind in ("missing", "bad", "absent"):
+        results = dict.fromkeys(row["result"] for row in rows)
+        terminalreporter.write_line(f"{operation:<40} {'+'.join(schemes):<8} {'; '.join(results)}")
+        for kind in ("missing", "invalid", "not_found"):
             if codes := sorted({code for row in rows for code in row[kind]}):
                 terminalreporter.write_line(f"{'':<50}{kind}: {', '.join(codes)}")
             refusals += sum(len(row[kind]) for row in rows)
-        whole += len(schemes) == 2
-    terminalreporter.write_line(f"{len(tried)} operations, {whole} by both schemes; {refusals} refusals")
+        complete += len(schemes) == 2
+    terminalreporter.write_line(
+        f"{len(operations)} operations, {complete} with both schemes; {refusals} refused calls"
+    )

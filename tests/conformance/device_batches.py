@@ -1,4 +1,4 @@
-"""Devices by the thousand, on gateways, and their files."""
+"""Batch registration of devices, gateways and sub-devices, device files."""
 
 from __future__ import annotations
 
@@ -6,46 +6,53 @@ import hashlib
 import hmac
 import json
 
-from tests.conformance.devices import BAD_PAGE, HALF, NO_DEVICE, ONE, UNKNOWN_PRODUCT, one
-from tests.conformance.platform import PreparedPlatform, column, identity
-from tests.conformance.rows import Asked, Row, Told
+from tests.conformance.devices import (
+    INVALID_PAGES,
+    MISSING_NAME,
+    NO_DEVICE,
+    UNKNOWN_DEVICES,
+    UNKNOWN_PRODUCT,
+    register_named_device,
+)
+from tests.conformance.platform import PreparedPlatform, column, device_identity
+from tests.conformance.rows import Request, Response, Row
 
 DAY = 86_400
-NO_APPLY = ({"ApplyId": 7}, "iot.device.DeviceApplyIsNotFound")
+UNKNOWN_APPLICATION = ({"ApplyId": 7}, "iot.device.DeviceApplyIsNotFound")
 
 
-def checked(platform: PreparedPlatform) -> Asked:
-    """An application whose names are found good."""
-    key = platform.product()
-    told = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
+def create_valid_application(platform: PreparedPlatform) -> Request:
+    """Create an application with valid names."""
+    key = platform.create_product()
+    response = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
     platform.clock.advance(5)
-    return {"ProductKey": key, "ApplyId": told["Data"]["ApplyId"]}
+    return {"ProductKey": key, "ApplyId": response["Data"]["ApplyId"]}
 
 
-def taken(platform: PreparedPlatform) -> Asked:
-    """An application of which a name is not free."""
-    key = platform.devices("dev-1")
-    told = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
+def create_invalid_application(platform: PreparedPlatform) -> Request:
+    """Create an application with a name that already exists."""
+    key = platform.register_devices("dev-1")
+    response = platform.call("BatchCheckDeviceNames", ProductKey=key, DeviceName=["dev-1", "dev-2"])
     platform.clock.advance(5)
-    return {"ProductKey": key, "ApplyId": told["Data"]["ApplyId"]}
+    return {"ProductKey": key, "ApplyId": response["Data"]["ApplyId"]}
 
 
-def done(platform: PreparedPlatform) -> Asked:
-    key = platform.product()
-    return {"ProductKey": key, "ApplyId": platform.apply(key, "dev-1", "dev-2", "dev-3")}
+def create_registered_application(platform: PreparedPlatform) -> Request:
+    key = platform.create_product()
+    return {"ProductKey": key, "ApplyId": platform.register_batch(key, "dev-1", "dev-2", "dev-3")}
 
 
-def state(platform: PreparedPlatform, asked: Asked, told: Told) -> str:
-    """The state of an application, after the time that it takes."""
+def read_application_status(platform: PreparedPlatform, request: Request, response: Response) -> str:
+    """Read the status of an application after it has finished."""
     platform.clock.advance(5)
-    apply_id = told["Data"]["ApplyId"]
-    return platform.call("QueryBatchRegisterDeviceStatus", ProductKey=asked["ProductKey"], ApplyId=apply_id)[
-        "Data"
-    ]["Status"]
+    apply_id = response["Data"]["ApplyId"]
+    return platform.call(
+        "QueryBatchRegisterDeviceStatus", ProductKey=request["ProductKey"], ApplyId=apply_id
+    )["Data"]["Status"]
 
 
-def item(device: dict[str, str]) -> dict[str, str]:
-    """A sub-device as BatchAddThingTopo wants it, signed with the device's own secret."""
+def build_topology_item(device: dict[str, str]) -> dict[str, str]:
+    """Build an item for BatchAddThingTopo, signed with the secret of the sub-device."""
     fields = {
         "clientId": "c1",
         "deviceName": device["DeviceName"],
@@ -63,65 +70,70 @@ def item(device: dict[str, str]) -> dict[str, str]:
     }
 
 
-def gateway(platform: PreparedPlatform) -> Asked:
-    """A gateway that is online, and named."""
-    made = platform.device(platform.gateways(), "gateway-1")
-    platform.hold("gateway-1")
-    platform.version("gateway-1")
-    return {"ProductKey": made["ProductKey"], "DeviceName": "gateway-1"}
+def register_gateway(platform: PreparedPlatform) -> Request:
+    """Register an online gateway; returns the parameters that identify it."""
+    device = platform.register_device(platform.create_gateway_product(), "gateway-1")
+    platform.set_device_status("gateway-1")
+    platform.set_version("gateway-1")
+    return {"ProductKey": device["ProductKey"], "DeviceName": "gateway-1"}
 
 
-def joined(platform: PreparedPlatform) -> tuple[Asked, Asked]:
-    """A gateway with two sub-devices; the gateway, and the first of them."""
-    above = gateway(platform)
-    first = platform.device()
-    second = platform.device(first["ProductKey"], "dev-2")
+def register_topology(platform: PreparedPlatform) -> tuple[Request, Request]:
+    """Register a gateway with two sub-devices; returns the identities of the gateway and the first sub-device."""
+    gateway = register_gateway(platform)
+    first = platform.register_device()
+    second = platform.register_device(first["ProductKey"], "dev-2")
     platform.call(
         "BatchAddThingTopo",
-        GwProductKey=above["ProductKey"],
-        GwDeviceName=above["DeviceName"],
-        TopoAddItem=[item(first), item(second)],
+        GwProductKey=gateway["ProductKey"],
+        GwDeviceName=gateway["DeviceName"],
+        TopoAddItem=[build_topology_item(first), build_topology_item(second)],
     )
-    return above, identity({"ProductKey": first["ProductKey"], "DeviceName": "dev-1"})
+    return gateway, device_identity({"ProductKey": first["ProductKey"], "DeviceName": "dev-1"})
 
 
-def below(platform: PreparedPlatform, above: Asked) -> list[str]:
-    told = platform.call("GetThingTopo", **above, PageNo=1, PageSize=10)
-    return sorted(column(told["Data"]["List"]["deviceInfo"], "DeviceName"))
+def list_sub_devices(platform: PreparedPlatform, gateway: Request) -> list[str]:
+    response = platform.call("GetThingTopo", **gateway, PageNo=1, PageSize=10)
+    return sorted(column(response["Data"]["List"]["deviceInfo"], "DeviceName"))
 
 
-def named_above(asked: Asked) -> Asked:
-    return {"ProductKey": asked["GwProductKey"], "DeviceName": asked["GwDeviceName"]}
+def gateway_identity(request: Request) -> Request:
+    return {"ProductKey": request["GwProductKey"], "DeviceName": request["GwDeviceName"]}
 
 
-def with_files(platform: PreparedPlatform) -> Asked:
-    """A device that has been online long enough for two files."""
-    asked = one(platform, "ONLINE")
+def register_device_with_files(platform: PreparedPlatform) -> Request:
+    """Register a device that has been online long enough to have two files."""
+    request = register_named_device(platform, "ONLINE")
     platform.clock.advance(8 * DAY)
-    return asked
+    return request
 
 
-def files(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    return column(platform.call("QueryDeviceFileList", **identity(asked))["Data"]["FileSummary"], "FileId")
+def list_files(platform: PreparedPlatform, request: Request) -> list[str]:
+    return column(
+        platform.call("QueryDeviceFileList", **device_identity(request))["Data"]["FileSummary"], "FileId"
+    )
 
 
-NO_FILE = ({"FileId": "none"}, "iot.common.FileNotExist")
-GATEWAY_HALF = {"GwProductKey": "iot.prod.NullProductKey", "GwDeviceName": "iot.device.NullDeviceName"}
+UNKNOWN_FILE = ({"FileId": "none"}, "iot.common.FileNotExist")
+MISSING_GATEWAY_NAME = {
+    "GwProductKey": "iot.prod.NullProductKey",
+    "GwDeviceName": "iot.device.NullDeviceName",
+}
 
 ROWS = [
     Row(
         "BatchCheckDeviceNames",
-        lambda w: {
-            "ProductKey": w.devices("dev-1"),
+        lambda platform: {
+            "ProductKey": platform.register_devices("dev-1"),
             "DeviceNameList": [{"DeviceName": "dev-1"}, {"DeviceName": "dev-2", "DeviceNickname": "Keller"}],
         },
-        "an application is opened, and the name that exists is told",
-        lambda w, asked, told: (
-            told["Data"]["RepeatedDeviceNameList"]["RepeatDevieNameList"] == ["dev-1"]
-            and state(w, asked, told) == "CHECK_FAILED"
+        "an application is created, and the existing name is returned",
+        lambda platform, request, response: (
+            response["Data"]["RepeatedDeviceNameList"]["RepeatDevieNameList"] == ["dev-1"]
+            and read_application_status(platform, request, response) == "CHECK_FAILED"
         ),
         missing={"DeviceNameList": "iot.device.NoneDeviceNameElement"},
-        bad=[
+        invalid=[
             ({"DeviceNameList": [{"DeviceName": "b d"}]}, "iot.device.InvalidFormattedDeviceName"),
             (
                 {"DeviceNameList": [{"DeviceName": "dev-2", "DeviceNickname": "x"}]},
@@ -129,8 +141,8 @@ ROWS = [
             ),
             ({"DeviceNameList": [{"DeviceName": "dev-2"}] * 2}, "iot.device.AlreadyExistedDeviceName"),
         ],
-        absent=[UNKNOWN_PRODUCT],
-        without={
+        not_found=[UNKNOWN_PRODUCT],
+        absent_fields={
             "Data.InvalidDetailList.InvalidDetailList[].DeviceName",
             "Data.InvalidDetailList.InvalidDetailList[].ErrorMsg",
             "Data.InvalidDetailList.InvalidDetailList[].NickName",
@@ -140,62 +152,70 @@ ROWS = [
     ),
     Row(
         "BatchCheckDeviceNames",
-        lambda w: {
-            "ProductKey": w.product(),
+        lambda platform: {
+            "ProductKey": platform.create_product(),
             "DeviceNameList": [{"DeviceName": "b d"}, {"DeviceName": "dev-2", "DeviceNickname": "x"}],
         },
-        "bad names and nicknames are named",
-        lambda w, asked, told: (
-            told["Data"]["InvalidDeviceNameList"] == {"InvalidDeviceName": ["b d"]}
-            and told["Data"]["InvalidDeviceNicknameList"] == {"InvalidDeviceNickname": ["x"]}
+        "invalid names and nicknames are returned",
+        lambda platform, request, response: (
+            response["Data"]["InvalidDeviceNameList"] == {"InvalidDeviceName": ["b d"]}
+            and response["Data"]["InvalidDeviceNicknameList"] == {"InvalidDeviceNickname": ["x"]}
         ),
         code="iot.device.InvalidFormattedDeviceName",
-        without={"Data.ApplyId", "Data.RepeatedDeviceNameList.RepeatDevieNameList[]"},
+        absent_fields={"Data.ApplyId", "Data.RepeatedDeviceNameList.RepeatDevieNameList[]"},
     ),
     Row(
         "BatchRegisterDeviceWithApplyId",
-        checked,
-        "after a while the devices are there",
-        lambda w, asked, told: (
-            state(w, asked, told) == "CREATE_SUCCESS" and w.listed(asked["ProductKey"]) == ["dev-2", "dev-1"]
+        create_valid_application,
+        "the devices are registered after a short time",
+        lambda platform, request, response: (
+            read_application_status(platform, request, response) == "CREATE_SUCCESS"
+            and platform.list_devices(request["ProductKey"]) == ["dev-2", "dev-1"]
         ),
-        bad=[(lambda w, asked: taken(w), "iot.device.IncorrentDeviceApplyInfo")],
-        absent=[NO_APPLY, UNKNOWN_PRODUCT],
-        alien="iot.prod.NotExistedProduct",
+        invalid=[
+            (
+                lambda platform, request: create_invalid_application(platform),
+                "iot.device.IncorrentDeviceApplyInfo",
+            )
+        ],
+        not_found=[UNKNOWN_APPLICATION, UNKNOWN_PRODUCT],
+        other_account_code="iot.prod.NotExistedProduct",
     ),
     Row(
         "BatchRegisterDevice",
-        lambda w: {"ProductKey": w.product(), "Count": 7},
-        "after a while seven devices of random names are there",
-        lambda w, asked, told: (
-            state(w, asked, told) == "CREATE_SUCCESS" and len(w.listed(asked["ProductKey"])) == 7
+        lambda platform: {"ProductKey": platform.create_product(), "Count": 7},
+        "seven devices with random names are registered after a short time",
+        lambda platform, request, response: (
+            read_application_status(platform, request, response) == "CREATE_SUCCESS"
+            and len(platform.list_devices(request["ProductKey"])) == 7
         ),
-        bad=[
+        invalid=[
             ({"Count": 0}, "iot.device.DeviceCountExceeded"),
             ({"Count": 10_001}, "iot.device.DeviceCountExceeded"),
         ],
-        absent=[UNKNOWN_PRODUCT],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "QueryBatchRegisterDeviceStatus",
-        taken,
-        "the check failed by the name that was taken",
-        lambda w, asked, told: (
-            told["Data"]["Status"] == "CHECK_FAILED" and told["Data"]["InvalidList"]["Name"] == ["dev-1"]
+        create_invalid_application,
+        "the check fails because of the existing name",
+        lambda platform, request, response: (
+            response["Data"]["Status"] == "CHECK_FAILED"
+            and response["Data"]["InvalidList"]["Name"] == ["dev-1"]
         ),
-        absent=[NO_APPLY, UNKNOWN_PRODUCT],
-        alien="iot.prod.NotExistedProduct",
-        without={"Data.ValidList.Name[]"},
+        not_found=[UNKNOWN_APPLICATION, UNKNOWN_PRODUCT],
+        other_account_code="iot.prod.NotExistedProduct",
+        absent_fields={"Data.ValidList.Name[]"},
     ),
     Row(
         "QueryBatchRegisterDeviceStatus",
-        done,
-        "all devices are made",
-        lambda w, asked, told: (
-            (told["Data"]["Status"], told["Data"]["ValidList"]["Name"])
+        create_registered_application,
+        "all devices are registered",
+        lambda platform, request, response: (
+            (response["Data"]["Status"], response["Data"]["ValidList"]["Name"])
             == ("CREATE_SUCCESS", ["dev-1", "dev-2", "dev-3"])
         ),
-        without={
+        absent_fields={
             "Data.InvalidList.Name[]",
             "Data.InvalidDetailList.invalidDetailList[].DeviceName",
             "Data.InvalidDetailList.invalidDetailList[].ErrorMsg",
@@ -204,110 +224,134 @@ ROWS = [
     ),
     Row(
         "QueryPageByApplyId",
-        lambda w: {"ApplyId": done(w)["ApplyId"], "PageSize": 2, "CurrentPage": 2},
-        "the devices made, with their secrets, by pages",
-        lambda w, asked, told: column(told["ApplyDeviceList"]["ApplyDeviceInfo"], "DeviceName") == ["dev-3"],
-        bad=[*BAD_PAGE, ({"PageSize": 51}, "iot.common.InvalidPageParams")],
-        absent=[NO_APPLY],
+        lambda platform: {
+            "ApplyId": create_registered_application(platform)["ApplyId"],
+            "PageSize": 2,
+            "CurrentPage": 2,
+        },
+        "the registered devices with their secrets, by pages",
+        lambda platform, request, response: (
+            column(response["ApplyDeviceList"]["ApplyDeviceInfo"], "DeviceName") == ["dev-3"]
+        ),
+        invalid=[*INVALID_PAGES, ({"PageSize": 51}, "iot.common.InvalidPageParams")],
+        not_found=[UNKNOWN_APPLICATION],
     ),
     Row(
         "GetGatewayBySubDevice",
-        lambda w: joined(w)[1],
-        "the gateway above a device",
-        lambda w, asked, told: told["Data"]["DeviceName"] == "gateway-1",
-        missing=HALF,
-        absent=ONE,
+        lambda platform: register_topology(platform)[1],
+        "the gateway of a device",
+        lambda platform, request, response: response["Data"]["DeviceName"] == "gateway-1",
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "GetThingTopo",
-        lambda w: joined(w)[0] | {"PageNo": 1, "PageSize": 10},
-        "the devices below a gateway",
-        lambda w, asked, told: (
-            sorted(column(told["Data"]["List"]["deviceInfo"], "DeviceName")) == ["dev-1", "dev-2"]
+        lambda platform: register_topology(platform)[0] | {"PageNo": 1, "PageSize": 10},
+        "the sub-devices of a gateway",
+        lambda platform, request, response: (
+            sorted(column(response["Data"]["List"]["deviceInfo"], "DeviceName")) == ["dev-1", "dev-2"]
         ),
-        missing=HALF,
-        bad=[
+        missing=MISSING_NAME,
+        invalid=[
             ({"PageSize": 51}, "iot.common.InvalidPageParams"),
             ({"PageNo": 0}, "iot.common.InvalidPageParams"),
         ],
-        absent=ONE,
-        beyond={"Data.NextToken"},
+        not_found=UNKNOWN_DEVICES,
+        extra_fields={"Data.NextToken"},
     ),
     Row(
         "NotifyAddThingTopo",
-        lambda w: {
-            "GwProductKey": (above := gateway(w))["ProductKey"],
-            "GwDeviceName": above["DeviceName"],
-            "DeviceListStr": json.dumps([{"productKey": w.devices("dev-1"), "deviceName": "dev-1"}]),
+        lambda platform: {
+            "GwProductKey": (gateway := register_gateway(platform))["ProductKey"],
+            "GwDeviceName": gateway["DeviceName"],
+            "DeviceListStr": json.dumps(
+                [{"productKey": platform.register_devices("dev-1"), "deviceName": "dev-1"}]
+            ),
         },
-        "the gateway, being online, adds the device",
-        lambda w, asked, told: below(w, named_above(asked)) == ["dev-1"],
-        missing=GATEWAY_HALF,
-        bad=[({"DeviceListStr": "{}"}, "iot.common.InvalidFormattedParameter")],
-        absent=[
+        "the online gateway adds the device",
+        lambda platform, request, response: (
+            list_sub_devices(platform, gateway_identity(request)) == ["dev-1"]
+        ),
+        missing=MISSING_GATEWAY_NAME,
+        invalid=[({"DeviceListStr": "{}"}, "iot.common.InvalidFormattedParameter")],
+        not_found=[
             ({"GwDeviceName": "nobody"}, NO_DEVICE),
             ({"DeviceListStr": '[{"iotId": "none"}]'}, NO_DEVICE),
         ],
     ),
     Row(
         "BatchAddThingTopo",
-        lambda w: {
-            "GwProductKey": (above := gateway(w))["ProductKey"],
-            "GwDeviceName": above["DeviceName"],
-            "TopoAddItem": [item(w.device())],
+        lambda platform: {
+            "GwProductKey": (gateway := register_gateway(platform))["ProductKey"],
+            "GwDeviceName": gateway["DeviceName"],
+            "TopoAddItem": [build_topology_item(platform.register_device())],
         },
-        "the device is below the gateway",
-        lambda w, asked, told: below(w, named_above(asked)) == ["dev-1"],
+        "the device is a sub-device of the gateway",
+        lambda platform, request, response: (
+            list_sub_devices(platform, gateway_identity(request)) == ["dev-1"]
+        ),
         missing={"TopoAddItem": "MissingTopoAddItem"},
-        bad=[
+        invalid=[
             (
-                lambda w, asked: {"TopoAddItem": [{**asked["TopoAddItem"][0], "Sign": "0" * 64}]},
+                lambda platform, request: {"TopoAddItem": [{**request["TopoAddItem"][0], "Sign": "0" * 64}]},
                 "iot.device.VerifyDeviceFailed",
             ),
             (
-                lambda w, asked: {"TopoAddItem": [{**asked["TopoAddItem"][0], "SignMethod": "none"}]},
+                lambda platform, request: {
+                    "TopoAddItem": [{**request["TopoAddItem"][0], "SignMethod": "none"}]
+                },
                 "iot.common.InvalidFormattedParameter",
             ),
             (
-                lambda w, asked: {"TopoAddItem": asked["TopoAddItem"] * 11},
+                lambda platform, request: {"TopoAddItem": request["TopoAddItem"] * 11},
                 "iot.common.InvalidFormattedParameter",
             ),
         ],
-        absent=[({"GwDeviceName": "nobody"}, NO_DEVICE)],
+        not_found=[({"GwDeviceName": "nobody"}, NO_DEVICE)],
     ),
     Row(
         "RemoveThingTopo",
-        lambda w: joined(w)[1],
+        lambda platform: register_topology(platform)[1],
         "the device has no gateway",
-        lambda w, asked, told: (
-            w.refused("GetGatewayBySubDevice", **asked) == "iot.device.QueryTopoRelationFailed"
+        lambda platform, request, response: (
+            platform.error_code("GetGatewayBySubDevice", **request) == "iot.device.QueryTopoRelationFailed"
         ),
-        missing=HALF,
-        absent=ONE,
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "QueryDeviceFileList",
-        lambda w: with_files(w) | {"CurrentPage": 1, "PageSize": 1},
+        lambda platform: register_device_with_files(platform) | {"CurrentPage": 1, "PageSize": 1},
         "newest first, by pages",
-        lambda w, asked, told: told["Total"] == 2 and len(told["Data"]["FileSummary"]) == 1,
-        missing=HALF,
-        bad=[*BAD_PAGE, ({"PageSize": 201}, "iot.common.InvalidPageParams")],
-        absent=ONE,
+        lambda platform, request, response: (
+            response["Total"] == 2 and len(response["Data"]["FileSummary"]) == 1
+        ),
+        missing=MISSING_NAME,
+        invalid=[*INVALID_PAGES, ({"PageSize": 201}, "iot.common.InvalidPageParams")],
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "QueryDeviceFile",
-        lambda w: (asked := with_files(w)) | {"FileId": files(w, asked)[0]},
-        "one of them, with an address to load it from",
-        lambda w, asked, told: told["Data"]["DownloadUrl"].startswith(f"http://{w.server.address}/oss/"),
-        missing=HALF,
-        absent=[*ONE, NO_FILE],
+        lambda platform: (
+            (request := register_device_with_files(platform)) | {"FileId": list_files(platform, request)[0]}
+        ),
+        "one file, with its download URL",
+        lambda platform, request, response: response["Data"]["DownloadUrl"].startswith(
+            f"http://{platform.server.address}/oss/"
+        ),
+        missing=MISSING_NAME,
+        not_found=[*UNKNOWN_DEVICES, UNKNOWN_FILE],
     ),
     Row(
         "DeleteDeviceFile",
-        lambda w: (asked := with_files(w)) | {"FileId": files(w, asked)[0]},
-        "it is gone",
-        lambda w, asked, told: asked["FileId"] not in files(w, asked) and len(files(w, asked)) == 1,
-        missing=HALF,
-        absent=[*ONE, NO_FILE],
+        lambda platform: (
+            (request := register_device_with_files(platform)) | {"FileId": list_files(platform, request)[0]}
+        ),
+        "the file is deleted",
+        lambda platform, request, response: (
+            request["FileId"] not in list_files(platform, request) and len(list_files(platform, request)) == 1
+        ),
+        missing=MISSING_NAME,
+        not_found=[*UNKNOWN_DEVICES, UNKNOWN_FILE],
     ),
 ]

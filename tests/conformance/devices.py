@@ -1,4 +1,4 @@
-"""Devices: one by one, several at once, and lists of them."""
+"""Devices: single operations, operations on several devices, and lists."""
 
 from __future__ import annotations
 
@@ -6,77 +6,77 @@ import json
 from typing import Any
 
 from console.cloud.catalogue import operation
-from tests.conformance.platform import PreparedPlatform, column, identity
-from tests.conformance.rows import Asked, Row
-from tests.conformance.sdk import leaves
+from tests.conformance.platform import PreparedPlatform, column, device_identity
+from tests.conformance.rows import Request, Row
+from tests.conformance.sdk import leaf_paths
 
 UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 NO_DEVICE = "iot.device.NotExistedDevice"
 UNKNOWN_DEVICE = ({"DeviceName": "nobody"}, NO_DEVICE)
-UNKNOWN_ID = ({"IotId": "none", "ProductKey": None, "DeviceName": None}, NO_DEVICE)
-HALF = {"ProductKey": "iot.prod.NullProductKey", "DeviceName": "iot.device.NullDeviceName"}
-BAD_PAGE = [
+UNKNOWN_IOT_ID = ({"IotId": "none", "ProductKey": None, "DeviceName": None}, NO_DEVICE)
+MISSING_NAME = {"ProductKey": "iot.prod.NullProductKey", "DeviceName": "iot.device.NullDeviceName"}
+INVALID_PAGES = [
     ({"CurrentPage": 0}, "iot.common.InvalidPageParams"),
     ({"PageSize": 0}, "iot.common.InvalidPageParams"),
 ]
 
 
-def one(platform: PreparedPlatform, status: str = "", **params: Any) -> Asked:
-    """A device named by product key and name; online and of version 1.0.0 if a status is given."""
-    made = platform.device(**params)
+def register_named_device(platform: PreparedPlatform, status: str = "", **params: Any) -> Request:
+    """Register a device; with a `status`, set it and version 1.0.0. Returns ProductKey and DeviceName."""
+    device = platform.register_device(**params)
     if status:
-        platform.hold(made["DeviceName"], status)
-        platform.version(made["DeviceName"])
-    return identity({"ProductKey": made["ProductKey"], "DeviceName": made["DeviceName"]})
+        platform.set_device_status(device["DeviceName"], status)
+        platform.set_version(device["DeviceName"])
+    return device_identity({"ProductKey": device["ProductKey"], "DeviceName": device["DeviceName"]})
 
 
-def by_id(platform: PreparedPlatform, **params: Any) -> Asked:
-    return {"IotId": platform.device(**params)["IotId"]}
+def register_device_by_id(platform: PreparedPlatform, **params: Any) -> Request:
+    return {"IotId": platform.register_device(**params)["IotId"]}
 
 
-def tagged(platform: PreparedPlatform, **params: Any) -> Asked:
-    asked = one(platform, **params)
-    platform.call("SaveDeviceProp", **asked, Props=json.dumps({"city": "Ulm", "floor": "3"}))
-    return asked
+def register_tagged_device(platform: PreparedPlatform, **params: Any) -> Request:
+    request = register_named_device(platform, **params)
+    platform.call("SaveDeviceProp", **request, Props=json.dumps({"city": "Ulm", "floor": "3"}))
+    return request
 
 
-def props(platform: PreparedPlatform, asked: Asked) -> dict[str, str]:
-    return json.loads(platform.call("QueryDeviceProp", **identity(asked))["Props"])
+def read_tags(platform: PreparedPlatform, request: Request) -> dict[str, str]:
+    return json.loads(platform.call("QueryDeviceProp", **device_identity(request))["Props"])
 
 
-def disabled(platform: PreparedPlatform) -> Asked:
-    asked = one(platform, "ONLINE")
-    platform.call("DisableThing", **asked)
-    return asked
+def register_disabled_device(platform: PreparedPlatform) -> Request:
+    request = register_named_device(platform, "ONLINE")
+    platform.call("DisableThing", **request)
+    return request
 
 
-def with_client_ids(platform: PreparedPlatform) -> Asked:
-    asked = by_id(platform)
-    platform.hold("dev-1")
-    return asked
+def register_online_device(platform: PreparedPlatform) -> Request:
+    request = register_device_by_id(platform)
+    platform.set_device_status("dev-1")
+    return request
 
 
-def client_ids(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    told = platform.call("QueryClientIds", IotId=asked["IotId"])
-    return column(told["Data"].get("DynamicRegClientIds") or [], "ClientId")
+def read_client_ids(platform: PreparedPlatform, request: Request) -> list[str]:
+    response = platform.call("QueryClientIds", IotId=request["IotId"])
+    return column(response["Data"].get("DynamicRegClientIds") or [], "ClientId")
 
 
-def searched(platform: PreparedPlatform) -> Asked:
-    """A device with everything that a search tells."""
-    asked = tagged(platform, Nickname="Meter")
-    platform.hold("dev-1")
-    platform.version("dev-1")
-    platform.grouped(platform.group(), asked["ProductKey"], "dev-1")
-    return asked
+def register_searchable_device(platform: PreparedPlatform) -> Request:
+    """Register a device with tags, group, nickname and version."""
+    request = register_tagged_device(platform, Nickname="Meter")
+    platform.set_device_status("dev-1")
+    platform.set_version("dev-1")
+    platform.add_to_group(platform.create_group(), request["ProductKey"], "dev-1")
+    return request
 
 
-ONE = [UNKNOWN_DEVICE, UNKNOWN_ID]
+UNKNOWN_DEVICES = [UNKNOWN_DEVICE, UNKNOWN_IOT_ID]
 
 ROWS = [
     Row(
         "RegisterDevice",
-        lambda w: {
-            "ProductKey": w.product(NetType="LORA", JoinPermissionId="8"),
+        lambda platform: {
+            "ProductKey": platform.create_product(NetType="LORA", JoinPermissionId="8"),
             "DeviceName": "dev-1",
             "Nickname": "Keller_links",
             "LoraNodeType": "USERDEFINED",
@@ -85,205 +85,230 @@ ROWS = [
             "AppKey": "f0",
         },
         "the device is listed",
-        lambda w, asked, told: w.listed(asked["ProductKey"]) == ["dev-1"],
-        bad=[
+        lambda platform, request, response: platform.list_devices(request["ProductKey"]) == ["dev-1"],
+        invalid=[
             ({"DeviceName": "a/b/c"}, "iot.device.InvalidFormattedDeviceName"),
             ({"Nickname": "x"}, "iot.device.InvalidDeviceNickNameExisted"),
             ({"LoraNodeType": "OTHER"}, "iot.common.InvalidFormattedParameter"),
-            (lambda w, asked: {"ProductKey": w.devices("dev-1")}, "iot.device.AlreadyExistedDeviceName"),
+            (
+                lambda platform, request: {"ProductKey": platform.register_devices("dev-1")},
+                "iot.device.AlreadyExistedDeviceName",
+            ),
         ],
-        absent=[UNKNOWN_PRODUCT],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "QueryClientIds",
-        with_client_ids,
-        "a device that has been online has one",
-        absent=[({"IotId": "none"}, NO_DEVICE)],
+        register_online_device,
+        "a device that was online has one client ID",
+        not_found=[({"IotId": "none"}, NO_DEVICE)],
     ),
     Row(
         "TransformClientId",
-        lambda w: (asked := with_client_ids(w)) | {"ClientId": client_ids(w, asked)[0]},
-        "that one is the only one",
-        lambda w, asked, told: client_ids(w, asked) == [asked["ClientId"]],
-        bad=[({"ClientId": "none"}, "iot.common.InvalidFormattedParameter")],
-        absent=[({"IotId": "none"}, NO_DEVICE)],
+        lambda platform: (
+            (request := register_online_device(platform))
+            | {"ClientId": read_client_ids(platform, request)[0]}
+        ),
+        "the client ID is the only one",
+        lambda platform, request, response: read_client_ids(platform, request) == [request["ClientId"]],
+        invalid=[({"ClientId": "none"}, "iot.common.InvalidFormattedParameter")],
+        not_found=[({"IotId": "none"}, NO_DEVICE)],
     ),
     Row(
         "DeleteClientIds",
-        lambda w: (asked := with_client_ids(w)) and client_ids(w, asked) and asked,
-        "none is left",
-        lambda w, asked, told: client_ids(w, asked) == [],
-        absent=[({"IotId": "none"}, NO_DEVICE)],
+        lambda platform: (
+            (request := register_online_device(platform)) and read_client_ids(platform, request) and request
+        ),
+        "the device has no client IDs",
+        lambda platform, request, response: read_client_ids(platform, request) == [],
+        not_found=[({"IotId": "none"}, NO_DEVICE)],
     ),
     Row(
         "QueryDeviceInfo",
-        lambda w: one(w, Nickname="Keller"),
-        "tells the secret that the registration told",
-        lambda w, asked, told: (
-            (told["Data"]["Nickname"], len(told["Data"]["DeviceSecret"])) == ("Keller", 32)
+        lambda platform: register_named_device(platform, Nickname="Keller"),
+        "the nickname and secret of the device",
+        lambda platform, request, response: (
+            (response["Data"]["Nickname"], len(response["Data"]["DeviceSecret"])) == ("Keller", 32)
         ),
-        missing=HALF,
-        absent=ONE,
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "QueryDeviceDetail",
-        lambda w: one(w, "ONLINE", Nickname="Keller"),
+        lambda platform: register_named_device(platform, "ONLINE", Nickname="Keller"),
         "an online device with its version and address",
-        lambda w, asked, told: (
-            (told["Data"]["Status"], told["Data"]["FirmwareVersion"]) == ("ONLINE", "1.0.0")
+        lambda platform, request, response: (
+            (response["Data"]["Status"], response["Data"]["FirmwareVersion"]) == ("ONLINE", "1.0.0")
         ),
-        missing=HALF,
-        absent=ONE,
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "BatchQueryDeviceDetail",
-        lambda w: {"ProductKey": w.devices("dev-1", "dev-2"), "DeviceName": ["dev-2", "dev-9", "dev-1"]},
-        "those that exist, in the order asked",
-        lambda w, asked, told: column(told["Data"]["Data"], "DeviceName") == ["dev-2", "dev-1"],
-        bad=[({"DeviceName": [f"dev-{n}" for n in range(101)]}, "iot.device.InvalidFormattedDeviceName")],
-        absent=[UNKNOWN_PRODUCT, ({"DeviceName": ["nobody"]}, NO_DEVICE)],
+        lambda platform: {
+            "ProductKey": platform.register_devices("dev-1", "dev-2"),
+            "DeviceName": ["dev-2", "dev-9", "dev-1"],
+        },
+        "the existing devices, in the order of the request",
+        lambda platform, request, response: (
+            column(response["Data"]["Data"], "DeviceName") == ["dev-2", "dev-1"]
+        ),
+        invalid=[({"DeviceName": [f"dev-{n}" for n in range(101)]}, "iot.device.InvalidFormattedDeviceName")],
+        not_found=[UNKNOWN_PRODUCT, ({"DeviceName": ["nobody"]}, NO_DEVICE)],
     ),
     Row(
         "QueryDevice",
-        lambda w: {"ProductKey": w.devices(Nickname="Meter"), "PageSize": 2, "CurrentPage": 1},
+        lambda platform: {
+            "ProductKey": platform.register_devices(Nickname="Meter"),
+            "PageSize": 2,
+            "CurrentPage": 1,
+        },
         "newest first, with the token of the next page",
-        lambda w, asked, told: (
-            column(told["Data"]["DeviceInfo"], "DeviceName") == ["dev-3", "dev-2"]
+        lambda platform, request, response: (
+            column(response["Data"]["DeviceInfo"], "DeviceName") == ["dev-3", "dev-2"]
             and column(
-                w.call("QueryDevice", **asked | {"CurrentPage": 2, "NextToken": told["NextToken"]})["Data"][
-                    "DeviceInfo"
-                ],
+                platform.call(
+                    "QueryDevice", **request | {"CurrentPage": 2, "NextToken": response["NextToken"]}
+                )["Data"]["DeviceInfo"],
                 "DeviceName",
             )
             == ["dev-1"]
         ),
-        bad=[
-            *BAD_PAGE,
+        invalid=[
+            *INVALID_PAGES,
             ({"PageSize": 51}, "iot.common.InvalidPageParams"),
             ({"CurrentPage": 10_000}, "iot.common.InvalidPageParams"),
             ({"NextToken": "nonsense"}, "iot.device.PageTokenIsIllegal"),
         ],
-        absent=[UNKNOWN_PRODUCT],
-        without={"Data.DeviceInfo[].DeviceType"},  # the reference: not returned
+        not_found=[UNKNOWN_PRODUCT],
+        absent_fields={"Data.DeviceInfo[].DeviceType"},  # not returned, says the reference
     ),
     Row(
         "DeleteDevice",
-        one,
-        "it is gone",
-        lambda w, asked, told: w.listed(asked["ProductKey"]) == [],
-        missing=HALF,
-        absent=ONE,
+        register_named_device,
+        "the device is deleted",
+        lambda platform, request, response: platform.list_devices(request["ProductKey"]) == [],
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "GetDeviceStatus",
-        lambda w: one(w, "OFFLINE"),
-        "as it is",
-        lambda w, asked, told: told["Data"]["Status"] == "OFFLINE",
-        missing=HALF,
-        absent=ONE,
+        lambda platform: register_named_device(platform, "OFFLINE"),
+        "the status of a device",
+        lambda platform, request, response: response["Data"]["Status"] == "OFFLINE",
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "BatchGetDeviceState",
-        lambda w: (
-            [w.devices("dev-1", "dev-2"), w.hold("dev-1"), w.hold("dev-2", "OFFLINE")]
+        lambda platform: (
+            [
+                platform.register_devices("dev-1", "dev-2"),
+                platform.set_device_status("dev-1"),
+                platform.set_device_status("dev-2", "OFFLINE"),
+            ]
             and {
-                "ProductKey": w.call("QueryProductList", CurrentPage=1)["Data"]["List"]["ProductInfo"][0][
-                    "ProductKey"
-                ]
+                "ProductKey": platform.call("QueryProductList", CurrentPage=1)["Data"]["List"]["ProductInfo"][
+                    0
+                ]["ProductKey"]
             }
             | {"DeviceName": ["dev-1", "dev-2"]}
         ),
-        "the states of two devices",
-        lambda w, asked, told: (
-            column(told["DeviceStatusList"]["DeviceStatus"], "Status") == ["ONLINE", "OFFLINE"]
+        "the statuses of two devices",
+        lambda platform, request, response: (
+            column(response["DeviceStatusList"]["DeviceStatus"], "Status") == ["ONLINE", "OFFLINE"]
         ),
-        missing=HALF,
-        bad=[({"DeviceName": [f"dev-{n}" for n in range(51)]}, "iot.device.InvalidFormattedDeviceName")],
-        absent=[UNKNOWN_PRODUCT, ({"IotId": ["none"], "ProductKey": None, "DeviceName": None}, NO_DEVICE)],
+        missing=MISSING_NAME,
+        invalid=[({"DeviceName": [f"dev-{n}" for n in range(51)]}, "iot.device.InvalidFormattedDeviceName")],
+        not_found=[UNKNOWN_PRODUCT, ({"IotId": ["none"], "ProductKey": None, "DeviceName": None}, NO_DEVICE)],
     ),
     Row(
         "DisableThing",
-        lambda w: one(w, "ONLINE"),
+        lambda platform: register_named_device(platform, "ONLINE"),
         "its status is DISABLE",
-        lambda w, asked, told: w.status(asked) == "DISABLE",
-        missing=HALF,
-        absent=ONE,
+        lambda platform, request, response: platform.read_status(request) == "DISABLE",
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "EnableThing",
-        disabled,
-        "it is offline until it connects",
-        lambda w, asked, told: w.status(asked) == "OFFLINE",
-        missing=HALF,
-        absent=ONE,
+        register_disabled_device,
+        "the device is offline until it connects",
+        lambda platform, request, response: platform.read_status(request) == "OFFLINE",
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "ResetThing",
-        lambda w: one(w, "ONLINE"),
-        "it is as if it had never been activated",
-        lambda w, asked, told: w.status(asked) == "UNACTIVE",
-        missing=HALF,
-        absent=ONE,
+        lambda platform: register_named_device(platform, "ONLINE"),
+        "the device is not activated",
+        lambda platform, request, response: platform.read_status(request) == "UNACTIVE",
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "BatchUpdateDeviceNickname",
-        lambda w: {"DeviceNicknameInfo": [{**one(w), "Nickname": "New_name"}]},
-        "the nickname is told",
-        lambda w, asked, told: (
-            w.call("QueryDeviceInfo", **identity(asked["DeviceNicknameInfo"][0]))["Data"]["Nickname"]
+        lambda platform: {
+            "DeviceNicknameInfo": [{**register_named_device(platform), "Nickname": "New_name"}]
+        },
+        "the nickname changes",
+        lambda platform, request, response: (
+            platform.call("QueryDeviceInfo", **device_identity(request["DeviceNicknameInfo"][0]))["Data"][
+                "Nickname"
+            ]
             == "New_name"
         ),
         missing={"DeviceNicknameInfo": "iot.device.InvalidDeviceNickNameExisted"},
-        bad=[
+        invalid=[
             (
-                lambda w, asked: {
-                    "DeviceNicknameInfo": [{**asked["DeviceNicknameInfo"][0], "Nickname": "x"}]
+                lambda platform, request: {
+                    "DeviceNicknameInfo": [{**request["DeviceNicknameInfo"][0], "Nickname": "x"}]
                 },
                 "iot.device.InvalidDeviceNickNameExisted",
             )
         ],
-        absent=[({"DeviceNicknameInfo": [{"IotId": "none", "Nickname": "New_name"}]}, NO_DEVICE)],
+        not_found=[({"DeviceNicknameInfo": [{"IotId": "none", "Nickname": "New_name"}]}, NO_DEVICE)],
     ),
     Row(
         "SaveDeviceProp",
-        lambda w: tagged(w) | {"Props": json.dumps({"city": "Bonn"})},
-        "one tag changes, the other stays",
-        lambda w, asked, told: props(w, asked) == {"city": "Bonn", "floor": "3"},
-        missing=HALF,
-        bad=[
+        lambda platform: register_tagged_device(platform) | {"Props": json.dumps({"city": "Bonn"})},
+        "one tag changes, the other is kept",
+        lambda platform, request, response: read_tags(platform, request) == {"city": "Bonn", "floor": "3"},
+        missing=MISSING_NAME,
+        invalid=[
             ({"Props": "not json"}, "iot.device.InvalidFormattedDevicePropertiesString"),
             ({"Props": "{}"}, "iot.device.NullDevicePropertiesString"),
             ({"Props": json.dumps({"k": "x" * 5200})}, "iot.device.LongDevicePropertiesString"),
         ],
-        absent=ONE,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "QueryDeviceProp",
-        tagged,
+        register_tagged_device,
         "all tags of a device",
-        lambda w, asked, told: json.loads(told["Props"]) == {"city": "Ulm", "floor": "3"},
-        missing=HALF,
-        absent=ONE,
+        lambda platform, request, response: json.loads(response["Props"]) == {"city": "Ulm", "floor": "3"},
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "DeleteDeviceProp",
-        lambda w: tagged(w) | {"PropKey": "city"},
-        "one tag goes, the other stays",
-        lambda w, asked, told: props(w, asked) == {"floor": "3"},
-        missing=HALF,
-        absent=ONE,
+        lambda platform: register_tagged_device(platform) | {"PropKey": "city"},
+        "one tag is deleted, the other is kept",
+        lambda platform, request, response: read_tags(platform, request) == {"floor": "3"},
+        missing=MISSING_NAME,
+        not_found=UNKNOWN_DEVICES,
     ),
     Row(
         "QueryDeviceByTags",
-        lambda w: (
-            tagged(w)
+        lambda platform: (
+            register_tagged_device(platform)
             and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}, {"TagKey": "floor", "TagValue": "3"}]}
         ),
         "the device with all of the tags",
-        lambda w, asked, told: told["Total"] == 1,
+        lambda platform, request, response: response["Total"] == 1,
         missing={"Tag": "MissingTag"},
-        bad=[
-            *BAD_PAGE,
+        invalid=[
+            *INVALID_PAGES,
             (
                 {"Tag": [{"TagKey": f"k{n}", "TagValue": "v"} for n in range(11)]},
                 "iot.common.InvalidFormattedParameter",
@@ -292,35 +317,45 @@ ROWS = [
     ),
     Row(
         "QueryDeviceStatistics",
-        lambda w: {"ProductKey": [w.devices("dev-1", "dev-2"), w.hold("dev-1")] and products(w)[0]},
-        "all, active and online ones are counted",
-        lambda w, asked, told: told["Data"] == {"deviceCount": 2, "activeCount": 1, "onlineCount": 1},
-        absent=[UNKNOWN_PRODUCT, ({"GroupId": "none"}, "iot.group.NotExistedGroup")],
+        lambda platform: {
+            "ProductKey": [platform.register_devices("dev-1", "dev-2"), platform.set_device_status("dev-1")]
+            and list_products(platform)[0]
+        },
+        "the numbers of all, active and online devices",
+        lambda platform, request, response: (
+            response["Data"] == {"deviceCount": 2, "activeCount": 1, "onlineCount": 1}
+        ),
+        not_found=[UNKNOWN_PRODUCT, ({"GroupId": "none"}, "iot.group.NotExistedGroup")],
     ),
     Row(
         "QueryDeviceByStatus",
-        lambda w: (
-            [w.devices("dev-1", "dev-2", Nickname="Meter"), w.hold("dev-1")]
-            and {"ProductKey": products(w)[0], "Status": 1}
+        lambda platform: (
+            [
+                platform.register_devices("dev-1", "dev-2", Nickname="Meter"),
+                platform.set_device_status("dev-1"),
+            ]
+            and {"ProductKey": list_products(platform)[0], "Status": 1}
         ),
-        "the ones that are online",
-        lambda w, asked, told: column(told["Data"]["SimpleDeviceInfo"], "DeviceName") == ["dev-1"],
-        bad=[*BAD_PAGE, ({"Status": 2}, "iot.common.InvalidFormattedParameter")],
-        absent=[UNKNOWN_PRODUCT],
+        "the online devices",
+        lambda platform, request, response: (
+            column(response["Data"]["SimpleDeviceInfo"], "DeviceName") == ["dev-1"]
+        ),
+        invalid=[*INVALID_PAGES, ({"Status": 2}, "iot.common.InvalidFormattedParameter")],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "QueryDeviceBySQL",
-        lambda w: (
-            searched(w)
+        lambda platform: (
+            register_searchable_device(platform)
             and {
                 "SQL": 'SELECT * FROM device WHERE name = "dev-1" AND status = "ONLINE" ORDER BY gmt_create DESC LIMIT 5'
             }
         ),
         "a device with its tags, groups and versions",
-        lambda w, asked, told: (
-            told["Data"][0]["OTAModules"] == [{"ModuleName": "default", "FirmwareVersion": "1.0.0"}]
+        lambda platform, request, response: (
+            response["Data"][0]["OTAModules"] == [{"ModuleName": "default", "FirmwareVersion": "1.0.0"}]
         ),
-        bad=[
+        invalid=[
             ({"SQL": "DELETE FROM device"}, "iot.devicesearch.InvalidSQLError"),
             ({"SQL": "SELECT * FROM device WHERE secret = 'x'"}, "iot.devicesearch.InvalidSQLFieldError"),
             (
@@ -328,29 +363,34 @@ ROWS = [
                 "iot.devicesearch.InvalidSQLOffsetError",
             ),
         ],
-        without={"TotalCount"},
+        absent_fields={"TotalCount"},
     ),
     Row(
         "QueryDeviceBySQL",
-        lambda w: searched(w) and {"SQL": 'SELECT COUNT(*) FROM device WHERE status = "ONLINE"'},
-        "devices counted",
-        lambda w, asked, told: told["TotalCount"] == 1,
-        without={
-            path for path in leaves(operation("QueryDeviceBySQL").response) if path.startswith("Data[]")
+        lambda platform: (
+            register_searchable_device(platform)
+            and {"SQL": 'SELECT COUNT(*) FROM device WHERE status = "ONLINE"'}
+        ),
+        "the number of devices",
+        lambda platform, request, response: response["TotalCount"] == 1,
+        absent_fields={
+            path for path in leaf_paths(operation("QueryDeviceBySQL").response) if path.startswith("Data[]")
         },
     ),
     Row(
         "ListOTAModuleVersionsByDevice",
-        lambda w: one(w, "ONLINE") | {"CurrentPage": 1, "PageSize": 10},
-        "the version that the device told",
-        lambda w, asked, told: told["Data"]["SimpleOTAModuleInfo"][0]["ModuleVersion"] == "1.0.0",
-        missing=HALF,
-        bad=[*BAD_PAGE, ({"PageSize": 201}, "iot.common.InvalidPageParams")],
-        absent=ONE,
+        lambda platform: register_named_device(platform, "ONLINE") | {"CurrentPage": 1, "PageSize": 10},
+        "the version that the device reported",
+        lambda platform, request, response: (
+            response["Data"]["SimpleOTAModuleInfo"][0]["ModuleVersion"] == "1.0.0"
+        ),
+        missing=MISSING_NAME,
+        invalid=[*INVALID_PAGES, ({"PageSize": 201}, "iot.common.InvalidPageParams")],
+        not_found=UNKNOWN_DEVICES,
     ),
 ]
 
 
-def products(platform: PreparedPlatform) -> list[str]:
-    told = platform.call("QueryProductList", CurrentPage=1)
-    return column(told["Data"]["List"]["ProductInfo"], "ProductKey")
+def list_products(platform: PreparedPlatform) -> list[str]:
+    response = platform.call("QueryProductList", CurrentPage=1)
+    return column(response["Data"]["List"]["ProductInfo"], "ProductKey")

@@ -1,4 +1,4 @@
-"""Products and devices brought from one instance to another."""
+"""Distribution of products and devices from one instance to another."""
 
 from __future__ import annotations
 
@@ -8,84 +8,86 @@ from typing import Any
 from console.emulator.distribution import PUBLIC_INSTANCE
 from tests.conformance.devices import UNKNOWN_PRODUCT
 from tests.conformance.platform import INSTANCES, KEY_ID, PreparedPlatform, column
-from tests.conformance.rows import Asked, Row
+from tests.conformance.rows import Request, Row
 
-THERE, ELSEWHERE = INSTANCES
+TARGET_INSTANCE, OTHER_INSTANCE = INSTANCES
 PROVISIONING = "iot.provisioning."
-NO_JOB = ({"JobId": "nothing"}, f"{PROVISIONING}TaskNotExist")
-NOT_MINE = f"{PROVISIONING}UidAndTaskNotMatch"
-BAD_PAGES = [
+UNKNOWN_JOB = ({"JobId": "nothing"}, f"{PROVISIONING}TaskNotExist")
+WRONG_ACCOUNT = f"{PROVISIONING}UidAndTaskNotMatch"
+INVALID_PAGES = [
     ({"PageSize": 0}, "iot.common.InvalidPageParams"),
     ({"CurrentPage": 0}, "iot.common.InvalidPageParams"),
 ]
 
 
-def devices_of(platform: PreparedPlatform) -> Asked:
-    """What a job for two of three devices is made of."""
+def build_device_job(platform: PreparedPlatform) -> Request:
+    """Build the request of a job for two of three devices."""
     return {
-        "ProductKey": platform.devices(),
+        "ProductKey": platform.register_devices(),
         "DeviceName": ["dev-1", "dev-3"],
         "SourceInstanceId": PUBLIC_INSTANCE,
-        "TargetInstanceConfig": [{"TargetInstanceId": THERE}],
+        "TargetInstanceConfig": [{"TargetInstanceId": TARGET_INSTANCE}],
         "TargetUid": KEY_ID,
         "TargetAliyunId": KEY_ID,
         "Strategy": 0,
     }
 
 
-def product_of(platform: PreparedPlatform) -> Asked:
+def build_product_job(platform: PreparedPlatform) -> Request:
     return {
-        "ProductKey": platform.product(),
+        "ProductKey": platform.create_product(),
         "SourceInstanceId": PUBLIC_INSTANCE,
-        "TargetInstanceId": THERE,
+        "TargetInstanceId": TARGET_INSTANCE,
         "TargetUid": KEY_ID,
         "TargetAliyunId": KEY_ID,
     }
 
 
-def done(platform: PreparedPlatform) -> Asked:
-    """A job for devices that is done."""
-    told = platform.call("CreateDeviceDistributeJob", **devices_of(platform))
+def create_finished_job(platform: PreparedPlatform) -> Request:
+    """Create a finished job for devices."""
+    response = platform.call("CreateDeviceDistributeJob", **build_device_job(platform))
     platform.clock.advance(10)
     platform.emulator.run_due_work()
-    return {"JobId": told["JobId"]}
+    return {"JobId": response["JobId"]}
 
 
-def there(platform: PreparedPlatform, product_key: str) -> list[str]:
-    """The devices of the product in the instance that they were brought to."""
+def list_distributed_devices(platform: PreparedPlatform, product_key: str) -> list[str]:
+    """List the product's devices in the target instance."""
     platform.clock.advance(10)
-    told = platform.call("QueryDevice", ProductKey=product_key, IotInstanceId=THERE)
-    return sorted(column(told["Data"].get("DeviceInfo") or [], "DeviceName"))
+    response = platform.call("QueryDevice", ProductKey=product_key, IotInstanceId=TARGET_INSTANCE)
+    return sorted(column(response["Data"].get("DeviceInfo") or [], "DeviceName"))
 
 
-def loaded(url: str) -> bytes:
+def download(url: str) -> bytes:
     assert url.startswith("http://127.0.0.1")
-    with urllib.request.urlopen(url) as answer:
-        return answer.read()
+    with urllib.request.urlopen(url) as download_response:
+        return download_response.read()
 
 
-def only(asked: Asked, *names: str) -> dict[str, Any]:
-    return {name: asked[name] for name in names}
+def select_parameters(request: Request, *names: str) -> dict[str, Any]:
+    return {name: request[name] for name in names}
 
 
 ROWS = [
     Row(
         "CreateDeviceDistributeJob",
-        devices_of,
-        "after a while the devices are in the other instance",
-        lambda w, asked, told: there(w, asked["ProductKey"]) == ["dev-1", "dev-3"],
+        build_device_job,
+        "the devices are in the target instance after a short time",
+        lambda platform, request, response: (
+            list_distributed_devices(platform, request["ProductKey"]) == ["dev-1", "dev-3"]
+        ),
         missing={
             "ProductKey": "MissingProductKey",
             "DeviceName": "MissingDeviceName",
             "SourceInstanceId": "MissingSourceInstanceId",
             "TargetInstanceConfig": "MissingTargetInstanceConfig",
         },
-        bad=[
+        invalid=[
             ({"Strategy": 7}, f"{PROVISIONING}ErrorStrategy"),
             ({"TargetInstanceConfig": [{"TargetInstanceId": PUBLIC_INSTANCE}]}, "iot.system.InstanceIdSame"),
             ({"TargetUid": None, "TargetAliyunId": None}, f"{PROVISIONING}TargetAccountParamsError"),
         ],
-        absent=[
+        not_found=[
             UNKNOWN_PRODUCT,
             ({"TargetUid": "nobody"}, f"{PROVISIONING}AccountNotFound"),
             ({"SourceInstanceId": "iot-none"}, f"{PROVISIONING}SourceInstanceNotFound"),
@@ -94,96 +96,107 @@ ROWS = [
                 f"{PROVISIONING}TargetInstanceNotFound",
             ),
         ],
-        alien=f"{PROVISIONING}NotCrossTenantId",
+        other_account_code=f"{PROVISIONING}NotCrossTenantId",
     ),
     Row(
         "CreateProductDistributeJob",
-        product_of,
-        "after a while the product is in the other instance too",
-        lambda w, asked, told: there(w, asked["ProductKey"]) == [],
+        build_product_job,
+        "the product is in the target instance after a short time",
+        lambda platform, request, response: list_distributed_devices(platform, request["ProductKey"]) == [],
         missing={"ProductKey": "MissingProductKey", "TargetInstanceId": "MissingTargetInstanceId"},
-        bad=[({"TargetInstanceId": PUBLIC_INSTANCE}, "iot.system.InstanceIdSame")],
-        absent=[UNKNOWN_PRODUCT, ({"TargetInstanceId": "iot-none"}, f"{PROVISIONING}TargetInstanceNotFound")],
-        alien=f"{PROVISIONING}NotCrossTenantId",
+        invalid=[({"TargetInstanceId": PUBLIC_INSTANCE}, "iot.system.InstanceIdSame")],
+        not_found=[
+            UNKNOWN_PRODUCT,
+            ({"TargetInstanceId": "iot-none"}, f"{PROVISIONING}TargetInstanceNotFound"),
+        ],
+        other_account_code=f"{PROVISIONING}NotCrossTenantId",
     ),
     Row(
         "QueryDeviceDistributeDetail",
-        done,
+        create_finished_job,
         "the file with each device's result",
-        lambda w, asked, told: b"dev-1" in loaded(told["File"]),
+        lambda platform, request, response: b"dev-1" in download(response["File"]),
         missing={"JobId": "MissingJobId"},
-        absent=[NO_JOB],
-        alien=NOT_MINE,
+        not_found=[UNKNOWN_JOB],
+        other_account_code=WRONG_ACCOUNT,
     ),
     Row(
         "QueryDeviceDistributeJob",
-        done,
-        "the job is done",
-        lambda w, asked, told: (told["Data"]["Status"], told["Data"]["Total"]) == (2, 2),
+        create_finished_job,
+        "the job is completed",
+        lambda platform, request, response: (response["Data"]["Status"], response["Data"]["Total"]) == (2, 2),
         missing={"JobId": "MissingJobId"},
-        absent=[NO_JOB],
-        alien=NOT_MINE,
+        not_found=[UNKNOWN_JOB],
+        other_account_code=WRONG_ACCOUNT,
     ),
     Row(
         "ListDeviceDistributeJob",
-        lambda w: [done(w), done_again(w)] and {"PageSize": 1, "TargetUid": KEY_ID},
+        lambda platform: (
+            [create_finished_job(platform), create_second_job(platform)]
+            and {"PageSize": 1, "TargetUid": KEY_ID}
+        ),
         "newest first, with the token of the next page",
-        lambda w, asked, told: (
-            told["Data"]["Total"] == 2
+        lambda platform, request, response: (
+            response["Data"]["Total"] == 2
             and column(
-                w.call("ListDeviceDistributeJob", **asked, NextToken=told["Data"]["NextToken"])["Data"][
-                    "JobInfo"
-                ]["items"],
+                platform.call("ListDeviceDistributeJob", **request, NextToken=response["Data"]["NextToken"])[
+                    "Data"
+                ]["JobInfo"]["items"],
                 "JobId",
             )
-            != column(told["Data"]["JobInfo"]["items"], "JobId")
+            != column(response["Data"]["JobInfo"]["items"], "JobId")
         ),
-        bad=[*BAD_PAGES, ({"NextToken": "x"}, "iot.device.PageTokenIsIllegal")],
+        invalid=[*INVALID_PAGES, ({"NextToken": "x"}, "iot.device.PageTokenIsIllegal")],
     ),
     Row(
         "DeleteDeviceDistributeJob",
-        done,
-        "it is gone",
-        lambda w, asked, told: (
-            w.refused("QueryDeviceDistributeJob", **asked) == f"{PROVISIONING}TaskNotExist"
+        create_finished_job,
+        "the job is deleted",
+        lambda platform, request, response: (
+            platform.error_code("QueryDeviceDistributeJob", **request) == f"{PROVISIONING}TaskNotExist"
         ),
         missing={"JobId": "MissingJobId"},
-        absent=[NO_JOB],
-        alien=NOT_MINE,
+        not_found=[UNKNOWN_JOB],
+        other_account_code=WRONG_ACCOUNT,
     ),
     Row(
         "ListDistributedDevice",
-        lambda w: done(w) and {"CurrentPage": 1, "PageSize": 10, "TargetUid": KEY_ID},
-        "the devices that were brought",
-        lambda w, asked, told: (
-            sorted(column(told["Data"]["Info"]["items"], "DeviceName")) == ["dev-1", "dev-3"]
+        lambda platform: (
+            create_finished_job(platform) and {"CurrentPage": 1, "PageSize": 10, "TargetUid": KEY_ID}
         ),
-        bad=BAD_PAGES,
+        "the distributed devices",
+        lambda platform, request, response: (
+            sorted(column(response["Data"]["Info"]["items"], "DeviceName")) == ["dev-1", "dev-3"]
+        ),
+        invalid=INVALID_PAGES,
     ),
     Row(
         "ListDistributedProduct",
-        lambda w: done(w) and {"CurrentPage": 1, "PageSize": 10, "TargetInstanceId": THERE},
-        "the product came along",
-        lambda w, asked, told: told["Data"]["Total"] == 1,
-        bad=BAD_PAGES,
+        lambda platform: (
+            create_finished_job(platform)
+            and {"CurrentPage": 1, "PageSize": 10, "TargetInstanceId": TARGET_INSTANCE}
+        ),
+        "the product was distributed too",
+        lambda platform, request, response: response["Data"]["Total"] == 1,
+        invalid=INVALID_PAGES,
     ),
 ]
 
 
-def done_again(platform: PreparedPlatform) -> Asked:
-    """A second job, for other devices."""
-    key = platform.devices("more-1")
-    told = platform.call("CreateDeviceDistributeJob", **devices_of_another(key))
+def create_second_job(platform: PreparedPlatform) -> Request:
+    """Create a second job, for other devices."""
+    key = platform.register_devices("more-1")
+    response = platform.call("CreateDeviceDistributeJob", **build_second_device_job(key))
     platform.clock.advance(10)
-    return {"JobId": told["JobId"]}
+    return {"JobId": response["JobId"]}
 
 
-def devices_of_another(key: str) -> Asked:
+def build_second_device_job(key: str) -> Request:
     return {
         "ProductKey": key,
         "DeviceName": ["more-1"],
         "SourceInstanceId": PUBLIC_INSTANCE,
-        "TargetInstanceConfig": [{"TargetInstanceId": ELSEWHERE}],
+        "TargetInstanceConfig": [{"TargetInstanceId": OTHER_INSTANCE}],
         "TargetUid": KEY_ID,
         "Strategy": 0,
     }

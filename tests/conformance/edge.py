@@ -1,393 +1,453 @@
-"""Edge instances: what they hold, and bringing it to the gateway."""
+"""Edge instances: their contents and deployments."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.devices import NO_DEVICE, ONE
+from tests.conformance.devices import NO_DEVICE, UNKNOWN_DEVICES
 from tests.conformance.platform import PreparedPlatform, column
-from tests.conformance.rows import Asked, Row
+from tests.conformance.rows import Request, Row
 
 MODBUS, OPCUA = "5b1f7a34c6d84f0e9a2d6c1b7e3f8a01", "8d2c4e67f9a14b3c8e5f0d9a1c7b6e02"
 PAGE = {"CurrentPage": 1, "PageSize": 30}
-BAD_PARAM = "iot.common.InvalidParam"
-BAD_PAGES = [({"PageSize": 31}, "iot.common.InvalidPageParams")]  # numbers below 1 count as 1
-NO_EDGE = ({"InstanceId": "nothing"}, "iot.edge.InstanceNotExist")
-NOT_BOUND = "iot.edge.InstanceDriverNotExist"
-TOO_MANY = ({"IotIds": ["x"] * 21}, "iot.common.ParameterSizeLimit")
-NO_IDS = {"IotIds": "MissingIotIds"}
-NOBODY = ({"IotIds": ["nothing"]}, NO_DEVICE)
-UNTOLD = ("RoleArn", "RoleAttachTime", "RoleAttachTimestamp", "RoleName", "Type")
+INVALID_PARAMETER = "iot.common.InvalidParam"
+INVALID_PAGES = [({"PageSize": 31}, "iot.common.InvalidPageParams")]  # page numbers below 1 are treated as 1
+UNKNOWN_INSTANCE = ({"InstanceId": "nothing"}, "iot.edge.InstanceNotExist")
+DRIVER_NOT_BOUND = "iot.edge.InstanceDriverNotExist"
+TOO_MANY_DEVICES = ({"IotIds": ["x"] * 21}, "iot.common.ParameterSizeLimit")
+MISSING_DEVICES = {"IotIds": "MissingIotIds"}
+UNKNOWN_DEVICE = ({"IotIds": ["nothing"]}, NO_DEVICE)
+ABSENT_FIELDS = ("RoleArn", "RoleAttachTime", "RoleAttachTimestamp", "RoleName", "Type")
 
 
-def edge(platform: PreparedPlatform, name: str = "plant-1", **params: Any) -> Asked:
+def create_edge_instance(platform: PreparedPlatform, name: str = "plant-1", **params: Any) -> Request:
     return {"InstanceId": platform.call("CreateEdgeInstance", Name=name, **params)["InstanceId"]}
 
 
-def gateway(platform: PreparedPlatform) -> str:
-    """The IotId of a gateway that is online."""
-    made = platform.device(platform.gateways(), "gateway-1")
-    platform.hold("gateway-1")
-    return made["IotId"]
+def register_gateway(platform: PreparedPlatform) -> str:
+    """Register an online gateway; returns its IotId."""
+    device = platform.register_device(platform.create_gateway_product(), "gateway-1")
+    platform.set_device_status("gateway-1")
+    return device["IotId"]
 
 
-def ready(platform: PreparedPlatform) -> Asked:
-    """An edge instance with a gateway that is online, and a driver."""
-    asked = edge(platform, Tags="room:1,floor:2", Spec=30)
-    platform.call("BindGatewayToEdgeInstance", **asked, IotId=gateway(platform))
+def create_instance_with_driver(platform: PreparedPlatform) -> Request:
+    """Create an edge instance with an online gateway and a driver."""
+    request = create_edge_instance(platform, Tags="room:1,floor:2", Spec=30)
+    platform.call("BindGatewayToEdgeInstance", **request, IotId=register_gateway(platform))
     platform.call(
-        "BindDriverToEdgeInstance", **asked, DriverId=MODBUS, DriverVersion="1.0.0", OrderId="order-1"
+        "BindDriverToEdgeInstance", **request, DriverId=MODBUS, DriverVersion="1.0.0", OrderId="order-1"
     )
-    return asked
+    return request
 
 
-def bound(platform: PreparedPlatform) -> Asked:
-    """The same with a device of that driver; with the device."""
-    asked = ready(platform)
-    iot_ids = [platform.device()["IotId"]]
-    platform.call("BatchBindDeviceToEdgeInstanceWithDriver", **asked, DriverId=MODBUS, IotIds=iot_ids)
-    return asked | {"IotIds": iot_ids}
+def create_instance_with_device(platform: PreparedPlatform) -> Request:
+    """Create an edge instance with a device of its driver; the request contains the device."""
+    request = create_instance_with_driver(platform)
+    iot_ids = [platform.register_device()["IotId"]]
+    platform.call("BatchBindDeviceToEdgeInstanceWithDriver", **request, DriverId=MODBUS, IotIds=iot_ids)
+    return request | {"IotIds": iot_ids}
 
 
-def configured(platform: PreparedPlatform) -> Asked:
-    """The same with a configuration of the device."""
-    asked = bound(platform)
+def create_instance_with_device_config(platform: PreparedPlatform) -> Request:
+    """Create an edge instance whose device has a configuration."""
+    request = create_instance_with_device(platform)
     platform.call(
         "BatchSetEdgeInstanceDeviceConfig",
-        InstanceId=asked["InstanceId"],
-        DeviceConfigs=[{"IotId": asked["IotIds"][0], "Content": '{"a":1}'}],
+        InstanceId=request["InstanceId"],
+        DeviceConfigs=[{"IotId": request["IotIds"][0], "Content": '{"a":1}'}],
     )
-    return asked
+    return request
 
 
-def tuned(platform: PreparedPlatform) -> Asked:
-    """A driver with a configuration."""
-    asked = only(ready(platform), "InstanceId") | {"DriverId": MODBUS}
+def create_instance_with_driver_config(platform: PreparedPlatform) -> Request:
+    """Create an edge instance whose driver has a configuration."""
+    request = select_parameters(create_instance_with_driver(platform), "InstanceId") | {"DriverId": MODBUS}
     configs = [{"Format": "KV", "Content": "baud=9600", "Key": "serial"}]
-    platform.call("SetEdgeInstanceDriverConfigs", **asked, Configs=configs)
-    return asked
+    platform.call("SetEdgeInstanceDriverConfigs", **request, Configs=configs)
+    return request
 
 
-def deployed(platform: PreparedPlatform) -> Asked:
-    """A deployment that is done."""
-    asked = only(bound(platform), "InstanceId")
-    told = platform.call("CreateEdgeInstanceDeployment", **asked, Type="deploy")
+def create_deployed_instance(platform: PreparedPlatform) -> Request:
+    """Create an edge instance with a completed deployment."""
+    request = select_parameters(create_instance_with_device(platform), "InstanceId")
+    response = platform.call("CreateEdgeInstanceDeployment", **request, Type="deploy")
     platform.clock.advance(60)
     platform.emulator.run_due_work()
-    return asked | {"DeploymentId": told["DeploymentId"]}
+    return request | {"DeploymentId": response["DeploymentId"]}
 
 
-def only(asked: Asked, *names: str) -> Asked:
-    return {name: asked[name] for name in names}
+def select_parameters(request: Request, *names: str) -> Request:
+    return {name: request[name] for name in names}
 
 
-def info(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
-    return platform.call("GetEdgeInstance", InstanceId=asked["InstanceId"])["Data"]
+def read_instance(platform: PreparedPlatform, request: Request) -> dict[str, Any]:
+    return platform.call("GetEdgeInstance", InstanceId=request["InstanceId"])["Data"]
 
 
-def listed(platform: PreparedPlatform) -> list[str]:
+def list_instances(platform: PreparedPlatform) -> list[str]:
     return column(platform.call("QueryEdgeInstance", **PAGE)["Data"].get("InstanceList") or [], "InstanceId")
 
 
-def drivers(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    told = platform.call("QueryEdgeInstanceDriver", InstanceId=asked["InstanceId"], **PAGE)["Data"]
-    return column(told.get("DriverList") or [], "DriverId")
+def list_drivers(platform: PreparedPlatform, request: Request) -> list[str]:
+    response = platform.call("QueryEdgeInstanceDriver", InstanceId=request["InstanceId"], **PAGE)["Data"]
+    return column(response.get("DriverList") or [], "DriverId")
 
 
-def devices(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    told = platform.call("QueryEdgeInstanceDevice", InstanceId=asked["InstanceId"], **PAGE)["Data"]
-    return column(told.get("DeviceList") or [], "IotId")
+def list_instance_devices(platform: PreparedPlatform, request: Request) -> list[str]:
+    response = platform.call("QueryEdgeInstanceDevice", InstanceId=request["InstanceId"], **PAGE)["Data"]
+    return column(response.get("DeviceList") or [], "IotId")
 
 
-def contents(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    """The configurations of a driver."""
-    told = platform.call(
-        "BatchGetEdgeInstanceDriverConfigs", InstanceId=asked["InstanceId"], DriverIds=[asked["DriverId"]]
+def read_driver_configs(platform: PreparedPlatform, request: Request) -> list[str]:
+    """Read the configurations of a driver."""
+    response = platform.call(
+        "BatchGetEdgeInstanceDriverConfigs", InstanceId=request["InstanceId"], DriverIds=[request["DriverId"]]
     )
-    return [item["Content"] for entry in told["DriverConfigList"] for item in entry.get("ConfigList") or []]
+    return [
+        item["Content"] for entry in response["DriverConfigList"] for item in entry.get("ConfigList") or []
+    ]
 
 
-def device_contents(platform: PreparedPlatform, edge_id: str, iot_ids: list[str]) -> list[str]:
-    told = platform.call("BatchGetEdgeInstanceDeviceConfig", InstanceId=edge_id, IotIds=iot_ids)
-    return [item["Config"]["Content"] for item in told.get("DeviceConfigList") or []]
+def read_device_configs(platform: PreparedPlatform, edge_id: str, iot_ids: list[str]) -> list[str]:
+    response = platform.call("BatchGetEdgeInstanceDeviceConfig", InstanceId=edge_id, IotIds=iot_ids)
+    return [item["Config"]["Content"] for item in response.get("DeviceConfigList") or []]
 
 
-def deployment(platform: PreparedPlatform, edge_id: str, deployment_id: str) -> dict[str, Any]:
+def read_deployment(platform: PreparedPlatform, edge_id: str, deployment_id: str) -> dict[str, Any]:
     return platform.call("GetEdgeInstanceDeployment", InstanceId=edge_id, DeploymentId=deployment_id)["Data"]
 
 
 INSTANCES = [
     Row(
         "CreateEdgeInstance",
-        lambda w: {"Name": "plant-1", "Tags": "room:1", "Spec": 20},
+        lambda platform: {"Name": "plant-1", "Tags": "room:1", "Spec": 20},
         "it is listed",
-        lambda w, asked, told: listed(w)[0] == told["InstanceId"],
-        bad=[
-            ({"Name": "a b"}, BAD_PARAM),
-            ({"Spec": 15}, BAD_PARAM),
-            ({"Tags": "room"}, BAD_PARAM),
-            (lambda w, asked: edge(w, "taken") and {"Name": "taken"}, "iot.edge.InstanceNameExist"),
+        lambda platform, request, response: list_instances(platform)[0] == response["InstanceId"],
+        invalid=[
+            ({"Name": "a b"}, INVALID_PARAMETER),
+            ({"Spec": 15}, INVALID_PARAMETER),
+            ({"Tags": "room"}, INVALID_PARAMETER),
+            (
+                lambda platform, request: create_edge_instance(platform, "taken") and {"Name": "taken"},
+                "iot.edge.InstanceNameExist",
+            ),
         ],
     ),
     Row(
         "DeleteEdgeInstance",
-        edge,
-        "it is gone",
-        lambda w, asked, told: asked["InstanceId"] not in listed(w),
-        bad=[(lambda w, asked: only(bound_elsewhere(w), "InstanceId"), "iot.edge.InstanceHasDriver")],
-        absent=[NO_EDGE],
+        create_edge_instance,
+        "it is no longer listed",
+        lambda platform, request, response: request["InstanceId"] not in list_instances(platform),
+        invalid=[
+            (
+                lambda platform, request: select_parameters(create_other_instance(platform), "InstanceId"),
+                "iot.edge.InstanceHasDriver",
+            )
+        ],
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "UpdateEdgeInstance",
-        lambda w: edge(w) | {"Name": "plant-2", "BizEnable": False, "Tags": "room:2", "Spec": 30},
+        lambda platform: (
+            create_edge_instance(platform)
+            | {"Name": "plant-2", "BizEnable": False, "Tags": "room:2", "Spec": 30}
+        ),
         "name, tags and edition change",
-        lambda w, asked, told: (
-            (info(w, asked)["Name"], info(w, asked)["BizEnable"], info(w, asked)["Spec"])
+        lambda platform, request, response: (
+            (
+                read_instance(platform, request)["Name"],
+                read_instance(platform, request)["BizEnable"],
+                read_instance(platform, request)["Spec"],
+            )
             == ("plant-2", False, 30)
         ),
-        bad=[({"Name": "a b"}, BAD_PARAM), ({"Tags": "room"}, BAD_PARAM), ({"Spec": 15}, BAD_PARAM)],
-        absent=[NO_EDGE],
+        invalid=[
+            ({"Name": "a b"}, INVALID_PARAMETER),
+            ({"Tags": "room"}, INVALID_PARAMETER),
+            ({"Spec": 15}, INVALID_PARAMETER),
+        ],
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "GetEdgeInstance",
-        lambda w: only(deployed(w), "InstanceId"),
-        "with the state of its latest deployment",
-        lambda w, asked, told: (
-            (told["Data"]["Name"], told["Data"]["LatestDeploymentStatus"]) == ("plant-1", 2)
+        lambda platform: select_parameters(create_deployed_instance(platform), "InstanceId"),
+        "the instance, with the status of its latest deployment",
+        lambda platform, request, response: (
+            (response["Data"]["Name"], response["Data"]["LatestDeploymentStatus"]) == ("plant-1", 2)
         ),
-        absent=[NO_EDGE],
-        without={f"Data.{name}" for name in UNTOLD},
+        not_found=[UNKNOWN_INSTANCE],
+        absent_fields={f"Data.{name}" for name in ABSENT_FIELDS},
     ),
     Row(
         "QueryEdgeInstance",
-        lambda w: deployed(w) and PAGE | {"Name": "plant-1"},
-        "those of a name",
-        lambda w, asked, told: told["Data"]["Total"] == 1,
-        bad=BAD_PAGES,
-        without={f"Data.InstanceList[].{name}" for name in UNTOLD},
+        lambda platform: create_deployed_instance(platform) and PAGE | {"Name": "plant-1"},
+        "the instances with a name",
+        lambda platform, request, response: response["Data"]["Total"] == 1,
+        invalid=INVALID_PAGES,
+        absent_fields={f"Data.InstanceList[].{name}" for name in ABSENT_FIELDS},
     ),
     Row(
         "BindGatewayToEdgeInstance",
-        lambda w: edge(w) | {"IotId": gateway(w)},
-        "the gateway is the instance's",
-        lambda w, asked, told: (
-            column(w.call("QueryEdgeInstanceGateway", InstanceId=asked["InstanceId"])["GatewayList"], "IotId")
-            == [asked["IotId"]]
+        lambda platform: create_edge_instance(platform) | {"IotId": register_gateway(platform)},
+        "the gateway belongs to the instance",
+        lambda platform, request, response: (
+            column(
+                platform.call("QueryEdgeInstanceGateway", InstanceId=request["InstanceId"])["GatewayList"],
+                "IotId",
+            )
+            == [request["IotId"]]
         ),
         missing={"IotId": "iot.prod.NullProductKey"},
-        bad=[(lambda w, asked: {"IotId": w.device()["IotId"]}, BAD_PARAM)],
-        absent=[NO_EDGE, ONE[1]],
+        invalid=[
+            (lambda platform, request: {"IotId": platform.register_device()["IotId"]}, INVALID_PARAMETER)
+        ],
+        not_found=[UNKNOWN_INSTANCE, UNKNOWN_DEVICES[1]],
     ),
     Row(
         "QueryEdgeInstanceGateway",
-        lambda w: only(ready(w), "InstanceId"),
+        lambda platform: select_parameters(create_instance_with_driver(platform), "InstanceId"),
         "the instance's gateway",
-        lambda w, asked, told: column(told["GatewayList"], "DeviceName") == ["gateway-1"],
-        absent=[NO_EDGE],
+        lambda platform, request, response: column(response["GatewayList"], "DeviceName") == ["gateway-1"],
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "BindDriverToEdgeInstance",
-        lambda w: edge(w) | {"DriverId": OPCUA},
+        lambda platform: create_edge_instance(platform) | {"DriverId": OPCUA},
         "it is listed",
-        lambda w, asked, told: drivers(w, asked) == [OPCUA],
-        absent=[NO_EDGE, ({"DriverId": "modbus"}, "iot.edge.DriverNotExist")],
+        lambda platform, request, response: list_drivers(platform, request) == [OPCUA],
+        not_found=[UNKNOWN_INSTANCE, ({"DriverId": "modbus"}, "iot.edge.DriverNotExist")],
     ),
     Row(
         "UnbindDriverFromEdgeInstance",
-        lambda w: ready(w) | {"DriverId": MODBUS},
-        "it is gone",
-        lambda w, asked, told: drivers(w, asked) == [],
-        absent=[NO_EDGE, ({"DriverId": "modbus"}, "iot.edge.DriverNotExist")],
+        lambda platform: create_instance_with_driver(platform) | {"DriverId": MODBUS},
+        "it is no longer listed",
+        lambda platform, request, response: list_drivers(platform, request) == [],
+        not_found=[UNKNOWN_INSTANCE, ({"DriverId": "modbus"}, "iot.edge.DriverNotExist")],
     ),
     Row(
         "QueryEdgeInstanceDriver",
-        lambda w: ready(w) | PAGE,
+        lambda platform: create_instance_with_driver(platform) | PAGE,
         "the instance's drivers",
-        lambda w, asked, told: column(told["Data"]["DriverList"], "DriverId") == [MODBUS],
-        bad=BAD_PAGES,
-        absent=[NO_EDGE],
+        lambda platform, request, response: column(response["Data"]["DriverList"], "DriverId") == [MODBUS],
+        invalid=INVALID_PAGES,
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "SetEdgeInstanceDriverConfigs",
-        lambda w: tuned(w) | {"Configs": [{"Format": "JSON", "Content": '{"test":123}'}]},
-        "they take the place of the old ones",
-        lambda w, asked, told: contents(w, asked) == ['{"test":123}'],
+        lambda platform: (
+            create_instance_with_driver_config(platform)
+            | {"Configs": [{"Format": "JSON", "Content": '{"test":123}'}]}
+        ),
+        "the new configurations replace the old ones",
+        lambda platform, request, response: read_driver_configs(platform, request) == ['{"test":123}'],
         missing={"Configs": "MissingConfigs"},
-        bad=[
-            ({"Configs": [{"Format": "XML", "Content": "x"}]}, BAD_PARAM),
-            ({"Configs": [{"Format": "KV"}]}, BAD_PARAM),
+        invalid=[
+            ({"Configs": [{"Format": "XML", "Content": "x"}]}, INVALID_PARAMETER),
+            ({"Configs": [{"Format": "KV"}]}, INVALID_PARAMETER),
         ],
-        absent=[NO_EDGE, ({"DriverId": OPCUA}, NOT_BOUND)],
+        not_found=[UNKNOWN_INSTANCE, ({"DriverId": OPCUA}, DRIVER_NOT_BOUND)],
     ),
     Row(
         "ClearEdgeInstanceDriverConfigs",
-        tuned,
-        "none is left",
-        lambda w, asked, told: contents(w, asked) == [],
-        absent=[NO_EDGE, ({"DriverId": OPCUA}, NOT_BOUND)],
+        create_instance_with_driver_config,
+        "no configuration exists",
+        lambda platform, request, response: read_driver_configs(platform, request) == [],
+        not_found=[UNKNOWN_INSTANCE, ({"DriverId": OPCUA}, DRIVER_NOT_BOUND)],
     ),
     Row(
         "BatchGetEdgeInstanceDriverConfigs",
-        lambda w: only(tuned(w), "InstanceId") | {"DriverIds": [MODBUS]},
+        lambda platform: (
+            select_parameters(create_instance_with_driver_config(platform), "InstanceId")
+            | {"DriverIds": [MODBUS]}
+        ),
         "a driver's configurations",
-        lambda w, asked, told: told["DriverConfigList"][0]["ConfigList"][0]["Content"] == "baud=9600",
+        lambda platform, request, response: (
+            response["DriverConfigList"][0]["ConfigList"][0]["Content"] == "baud=9600"
+        ),
         missing={"DriverIds": "MissingDriverIds"},
-        bad=[({"DriverIds": [MODBUS] * 21}, "iot.common.ParameterSizeLimit")],
-        absent=[NO_EDGE],
+        invalid=[({"DriverIds": [MODBUS] * 21}, "iot.common.ParameterSizeLimit")],
+        not_found=[UNKNOWN_INSTANCE],
     ),
 ]
 
 DEVICES = [
     Row(
         "BatchBindDeviceToEdgeInstanceWithDriver",
-        lambda w: ready(w) | {"DriverId": MODBUS, "IotIds": [w.device()["IotId"]]},
-        "the device is the instance's",
-        lambda w, asked, told: devices(w, asked) == asked["IotIds"],
-        missing=NO_IDS,
-        bad=[TOO_MANY],
-        absent=[NO_EDGE, NOBODY, ({"DriverId": OPCUA}, NOT_BOUND)],
+        lambda platform: (
+            create_instance_with_driver(platform)
+            | {"DriverId": MODBUS, "IotIds": [platform.register_device()["IotId"]]}
+        ),
+        "the device belongs to the instance",
+        lambda platform, request, response: list_instance_devices(platform, request) == request["IotIds"],
+        missing=MISSING_DEVICES,
+        invalid=[TOO_MANY_DEVICES],
+        not_found=[UNKNOWN_INSTANCE, UNKNOWN_DEVICE, ({"DriverId": OPCUA}, DRIVER_NOT_BOUND)],
     ),
     Row(
         "BatchUnbindDeviceFromEdgeInstance",
-        bound,
-        "the instance has none",
-        lambda w, asked, told: devices(w, asked) == [],
-        missing=NO_IDS,
-        bad=[TOO_MANY],
-        absent=[NO_EDGE, NOBODY],
+        create_instance_with_device,
+        "the instance has no devices",
+        lambda platform, request, response: list_instance_devices(platform, request) == [],
+        missing=MISSING_DEVICES,
+        invalid=[TOO_MANY_DEVICES],
+        not_found=[UNKNOWN_INSTANCE, UNKNOWN_DEVICE],
     ),
     Row(
         "QueryEdgeInstanceDevice",
-        lambda w: only(bound(w), "InstanceId") | PAGE,
+        lambda platform: select_parameters(create_instance_with_device(platform), "InstanceId") | PAGE,
         "the instance's devices",
-        lambda w, asked, told: column(told["Data"]["DeviceList"], "DeviceName") == ["dev-1"],
-        bad=BAD_PAGES,
-        absent=[NO_EDGE],
+        lambda platform, request, response: column(response["Data"]["DeviceList"], "DeviceName") == ["dev-1"],
+        invalid=INVALID_PAGES,
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "BatchGetDeviceDriver",
-        bound,
+        create_instance_with_device,
         "the driver of a device",
-        lambda w, asked, told: column(told["DeviceDriverList"], "DriverId") == [MODBUS],
-        missing=NO_IDS,
-        absent=[NO_EDGE],
+        lambda platform, request, response: column(response["DeviceDriverList"], "DriverId") == [MODBUS],
+        missing=MISSING_DEVICES,
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "QueryDeviceByDriver",
-        lambda w: only(bound(w), "InstanceId") | {"DriverId": MODBUS} | PAGE,
+        lambda platform: (
+            select_parameters(create_instance_with_device(platform), "InstanceId")
+            | {"DriverId": MODBUS}
+            | PAGE
+        ),
         "the devices of a driver",
-        lambda w, asked, told: told["Data"]["Total"] == 1,
-        bad=BAD_PAGES,
-        absent=[NO_EDGE, ({"DriverId": OPCUA}, NOT_BOUND)],
-        beyond={"Data.DeviceList[].ProductKey", "Data.DeviceList[].DeviceName"},
+        lambda platform, request, response: response["Data"]["Total"] == 1,
+        invalid=INVALID_PAGES,
+        not_found=[UNKNOWN_INSTANCE, ({"DriverId": OPCUA}, DRIVER_NOT_BOUND)],
+        extra_fields={"Data.DeviceList[].ProductKey", "Data.DeviceList[].DeviceName"},
     ),
     Row(
         "BatchSetEdgeInstanceDeviceConfig",
-        lambda w: (
-            only(asked := configured(w), "InstanceId")
-            | {"DeviceConfigs": [{"IotId": asked["IotIds"][0], "Content": "a=1"}]}
+        lambda platform: (
+            select_parameters(request := create_instance_with_device_config(platform), "InstanceId")
+            | {"DeviceConfigs": [{"IotId": request["IotIds"][0], "Content": "a=1"}]}
         ),
-        "it takes the place of the old one",
-        lambda w, asked, told: (
-            device_contents(w, asked["InstanceId"], [asked["DeviceConfigs"][0]["IotId"]]) == ["a=1"]
+        "the new configuration replaces the old one",
+        lambda platform, request, response: (
+            read_device_configs(platform, request["InstanceId"], [request["DeviceConfigs"][0]["IotId"]])
+            == ["a=1"]
         ),
         missing={"DeviceConfigs": "MissingDeviceConfigs"},
-        bad=[
-            (lambda w, asked: {"DeviceConfigs": [{"IotId": asked["DeviceConfigs"][0]["IotId"]}]}, BAD_PARAM),
+        invalid=[
             (
-                lambda w, asked: {"DeviceConfigs": asked["DeviceConfigs"] * 21},
+                lambda platform, request: {
+                    "DeviceConfigs": [{"IotId": request["DeviceConfigs"][0]["IotId"]}]
+                },
+                INVALID_PARAMETER,
+            ),
+            (
+                lambda platform, request: {"DeviceConfigs": request["DeviceConfigs"] * 21},
                 "iot.common.ParameterSizeLimit",
             ),
         ],
-        absent=[
-            NO_EDGE,
+        not_found=[
+            UNKNOWN_INSTANCE,
             (
-                lambda w, asked: {"DeviceConfigs": [{"IotId": w.device()["IotId"], "Content": "a"}]},
+                lambda platform, request: {
+                    "DeviceConfigs": [{"IotId": platform.register_device()["IotId"], "Content": "a"}]
+                },
                 "iot.edge.InstanceDeviceNotExist",
             ),
         ],
     ),
     Row(
         "BatchClearEdgeInstanceDeviceConfig",
-        configured,
-        "none is left",
-        lambda w, asked, told: device_contents(w, asked["InstanceId"], asked["IotIds"]) == [],
-        missing=NO_IDS,
-        bad=[TOO_MANY],
-        absent=[
-            NO_EDGE,
-            (lambda w, asked: {"IotIds": [w.device()["IotId"]]}, "iot.edge.InstanceDeviceNotExist"),
+        create_instance_with_device_config,
+        "no configuration exists",
+        lambda platform, request, response: (
+            read_device_configs(platform, request["InstanceId"], request["IotIds"]) == []
+        ),
+        missing=MISSING_DEVICES,
+        invalid=[TOO_MANY_DEVICES],
+        not_found=[
+            UNKNOWN_INSTANCE,
+            (
+                lambda platform, request: {"IotIds": [platform.register_device()["IotId"]]},
+                "iot.edge.InstanceDeviceNotExist",
+            ),
         ],
     ),
     Row(
         "BatchGetEdgeInstanceDeviceConfig",
-        configured,
+        create_instance_with_device_config,
         "a device's configuration",
-        lambda w, asked, told: (
-            told["DeviceConfigList"][0]["Config"] == {"Format": "JSON", "Content": '{"a":1}'}
+        lambda platform, request, response: (
+            response["DeviceConfigList"][0]["Config"] == {"Format": "JSON", "Content": '{"a":1}'}
         ),
-        missing=NO_IDS,
-        bad=[TOO_MANY],
-        absent=[NO_EDGE],
+        missing=MISSING_DEVICES,
+        invalid=[TOO_MANY_DEVICES],
+        not_found=[UNKNOWN_INSTANCE],
     ),
 ]
 
 DEPLOYMENTS = [
     Row(
         "CreateEdgeInstanceDeployment",
-        lambda w: only(bound(w), "InstanceId") | {"Type": "deploy"},
-        "after a while it has succeeded",
-        lambda w, asked, told: (
-            w.clock.advance(60) and deployment(w, asked["InstanceId"], told["DeploymentId"])["Status"] == 2
+        lambda platform: (
+            select_parameters(create_instance_with_device(platform), "InstanceId") | {"Type": "deploy"}
         ),
-        bad=[
-            ({"Type": "undeploy"}, BAD_PARAM),
-            (lambda w, asked: edge(w, "bare"), "iot.edge.InstanceHasNoGateway"),
+        "the deployment succeeds after a short time",
+        lambda platform, request, response: (
+            platform.clock.advance(60)
+            and read_deployment(platform, request["InstanceId"], response["DeploymentId"])["Status"] == 2
+        ),
+        invalid=[
+            ({"Type": "undeploy"}, INVALID_PARAMETER),
+            (
+                lambda platform, request: create_edge_instance(platform, "bare"),
+                "iot.edge.InstanceHasNoGateway",
+            ),
         ],
-        absent=[NO_EDGE],
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "CloseEdgeInstanceDeployment",
-        lambda w: (
+        lambda platform: (
             [
-                asked := only(bound(w), "InstanceId"),
-                w.call("CreateEdgeInstanceDeployment", **asked, Type="deploy"),
+                request := select_parameters(create_instance_with_device(platform), "InstanceId"),
+                platform.call("CreateEdgeInstanceDeployment", **request, Type="deploy"),
             ]
-            and asked
+            and request
         ),
-        "the one that was going on has failed",
-        lambda w, asked, told: info(w, asked)["LatestDeploymentStatus"] == 3,
-        absent=[NO_EDGE],
+        "the running deployment has failed",
+        lambda platform, request, response: read_instance(platform, request)["LatestDeploymentStatus"] == 3,
+        not_found=[UNKNOWN_INSTANCE],
     ),
     Row(
         "GetEdgeInstanceDeployment",
-        deployed,
-        "with its task, and what of each thing became",
-        lambda w, asked, told: (
-            column(told["Data"]["TaskList"][0]["ResourceSnapshotList"], "ResourceType")[:2]
+        create_deployed_instance,
+        "the deployment, with its task and the result for each resource",
+        lambda platform, request, response: (
+            column(response["Data"]["TaskList"][0]["ResourceSnapshotList"], "ResourceType")[:2]
             == ["gateway_config", "driver"]
         ),
-        absent=[NO_EDGE, ({"DeploymentId": "nothing"}, "iot.edge.DeploymentNotExist")],
+        not_found=[UNKNOWN_INSTANCE, ({"DeploymentId": "nothing"}, "iot.edge.DeploymentNotExist")],
     ),
     Row(
         "QueryEdgeInstanceHistoricDeployment",
-        lambda w: only(deployed(w), "InstanceId") | PAGE,
-        "all that there were",
-        lambda w, asked, told: column(told["Data"]["DeploymentList"], "Status") == [2],
-        bad=[
-            *BAD_PAGES,
+        lambda platform: select_parameters(create_deployed_instance(platform), "InstanceId") | PAGE,
+        "all deployments",
+        lambda platform, request, response: column(response["Data"]["DeploymentList"], "Status") == [2],
+        invalid=[
+            *INVALID_PAGES,
             ({"StartTime": 2, "EndTime": 1}, "iot.check.ParameterIsNotLessThanMax"),
-            ({"StartTime": -1}, BAD_PARAM),
+            ({"StartTime": -1}, INVALID_PARAMETER),
         ],
-        absent=[NO_EDGE],
+        not_found=[UNKNOWN_INSTANCE],
     ),
 ]
 
 ROWS = [*INSTANCES, *DEVICES, *DEPLOYMENTS]
 
 
-def bound_elsewhere(platform: PreparedPlatform) -> Asked:
-    """Another edge instance, with a driver."""
-    asked = edge(platform, "plant-9")
-    platform.call("BindDriverToEdgeInstance", **asked, DriverId=OPCUA)
-    return asked
+def create_other_instance(platform: PreparedPlatform) -> Request:
+    """Create another edge instance with a driver."""
+    request = create_edge_instance(platform, "plant-9")
+    platform.call("BindDriverToEdgeInstance", **request, DriverId=OPCUA)
+    return request

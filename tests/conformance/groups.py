@@ -4,167 +4,208 @@ from __future__ import annotations
 
 import json
 
-from tests.conformance.platform import PreparedPlatform, column, named
+from tests.conformance.platform import PreparedPlatform, column, write_device_list
 from tests.conformance.rows import Row
 
-NO_GROUP = ({"GroupId": "none"}, "iot.group.NotExistedGroup")
-BAD_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
+UNKNOWN_GROUP = ({"GroupId": "none"}, "iot.group.NotExistedGroup")
+INVALID_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
 TAGS = json.dumps([{"tagKey": "city", "tagValue": "Ulm"}])
-BAD_TYPE = ({"GroupType": "OTHER"}, "iot.common.InvalidFormattedParameter")
+INVALID_TYPE = ({"GroupType": "OTHER"}, "iot.common.InvalidFormattedParameter")
 
 
-def filled(platform: PreparedPlatform) -> tuple[str, str]:
-    """A group with two of three devices; its id and the devices' product."""
-    key, group = platform.devices(), platform.group(GroupDesc="The first")
-    platform.grouped(group, key, "dev-1", "dev-2")
+def create_filled_group(platform: PreparedPlatform) -> tuple[str, str]:
+    """Create a group with two of three devices; returns its id and the ProductKey of the devices."""
+    key, group = platform.register_devices(), platform.create_group(GroupDesc="The first")
+    platform.add_to_group(group, key, "dev-1", "dev-2")
     return group, key
 
 
-def tagged(platform: PreparedPlatform) -> str:
-    group = platform.group(GroupDesc="d")
+def create_tagged_group(platform: PreparedPlatform) -> str:
+    group = platform.create_group(GroupDesc="d")
     platform.call("SetDeviceGroupTags", GroupId=group, TagString=TAGS)
     return group
 
 
-def members(platform: PreparedPlatform, group: str) -> list[str]:
-    told = platform.call("QueryDeviceListByDeviceGroup", GroupId=group, PageSize=50)
-    return column(told["Data"].get("SimpleDeviceInfo") or [], "DeviceName")
+def list_members(platform: PreparedPlatform, group: str) -> list[str]:
+    response = platform.call("QueryDeviceListByDeviceGroup", GroupId=group, PageSize=50)
+    return column(response["Data"].get("SimpleDeviceInfo") or [], "DeviceName")
 
 
-def groups(platform: PreparedPlatform, **params: object) -> list[str]:
-    told = platform.call("QueryDeviceGroupList", **params)
-    return column(told["Data"].get("GroupInfo") or [], "GroupId")
+def list_groups(platform: PreparedPlatform, **params: object) -> list[str]:
+    response = platform.call("QueryDeviceGroupList", **params)
+    return column(response["Data"].get("GroupInfo") or [], "GroupId")
 
 
 ROWS = [
     Row(
         "CreateDeviceGroup",
-        lambda w: {"GroupName": "hall_1", "GroupDesc": "The first", "SuperGroupId": w.group()},
-        "it is listed below the group above",
-        lambda w, asked, told: groups(w, SuperGroupId=asked["SuperGroupId"]) == [told["Data"]["GroupId"]],
-        bad=[
+        lambda platform: {
+            "GroupName": "hall_1",
+            "GroupDesc": "The first",
+            "SuperGroupId": platform.create_group(),
+        },
+        "the group is listed as a subgroup",
+        lambda platform, request, response: (
+            list_groups(platform, SuperGroupId=request["SuperGroupId"]) == [response["Data"]["GroupId"]]
+        ),
+        invalid=[
             ({"GroupName": "abc"}, "iot.group.InvalidGroupName"),
             ({"GroupDesc": "x" * 101}, "iot.group.LongGroupDescError"),
             ({"GroupName": "plant"}, "iot.group.GroupNameExisted"),
         ],
-        absent=[({"SuperGroupId": "none"}, "iot.group.NotExistedGroup")],
+        not_found=[({"SuperGroupId": "none"}, "iot.group.NotExistedGroup")],
     ),
     Row(
         "UpdateDeviceGroup",
-        lambda w: {"GroupId": w.group(), "GroupDesc": "new"},
+        lambda platform: {"GroupId": platform.create_group(), "GroupDesc": "new"},
         "the description changes",
-        lambda w, asked, told: (
-            w.call("QueryDeviceGroupInfo", GroupId=asked["GroupId"])["Data"]["GroupDesc"] == "new"
+        lambda platform, request, response: (
+            platform.call("QueryDeviceGroupInfo", GroupId=request["GroupId"])["Data"]["GroupDesc"] == "new"
         ),
-        bad=[({"GroupDesc": "x" * 101}, "iot.group.LongGroupDescError"), BAD_TYPE],
-        absent=[NO_GROUP],
+        invalid=[({"GroupDesc": "x" * 101}, "iot.group.LongGroupDescError"), INVALID_TYPE],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "DeleteDeviceGroup",
-        lambda w: {"GroupId": w.group()},
-        "it is gone",
-        lambda w, asked, told: asked["GroupId"] not in groups(w),
-        bad=[
+        lambda platform: {"GroupId": platform.create_group()},
+        "the group is deleted",
+        lambda platform, request, response: request["GroupId"] not in list_groups(platform),
+        invalid=[
             (
-                lambda w, asked: (
-                    w.group("below", SuperGroupId=(top := w.group("top_group"))) and {"GroupId": top}
+                lambda platform, request: (
+                    platform.create_group(
+                        "below", SuperGroupId=(parent := platform.create_group("top_group"))
+                    )
+                    and {"GroupId": parent}
                 ),
                 "iot.group.SubGroupNotNull",
             )
         ],
-        absent=[NO_GROUP],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "BatchAddDeviceGroupRelations",
-        lambda w: {"GroupId": (made := filled(w))[0], "Device": named(made[1], "dev-2", "dev-3", "nobody")},
-        "one is added, one was there, one does not exist",
-        lambda w, asked, told: (
-            (told["SuccessAddedDeviceCount"], told["AlreadyRelatedGroupDeviceCount"]) == (1, 1)
-            and sorted(members(w, asked["GroupId"])) == ["dev-1", "dev-2", "dev-3"]
+        lambda platform: {
+            "GroupId": (group_and_product := create_filled_group(platform))[0],
+            "Device": write_device_list(group_and_product[1], "dev-2", "dev-3", "nobody"),
+        },
+        "one device is added, one was already in the group, one does not exist",
+        lambda platform, request, response: (
+            (response["SuccessAddedDeviceCount"], response["AlreadyRelatedGroupDeviceCount"]) == (1, 1)
+            and sorted(list_members(platform, request["GroupId"])) == ["dev-1", "dev-2", "dev-3"]
         ),
         missing={"Device": "MissingDevice"},
-        bad=[({"Device": named("a1Unknown00", *["x"] * 201)}, "iot.common.InvalidFormattedParameter")],
-        absent=[NO_GROUP],
+        invalid=[
+            (
+                {"Device": write_device_list("a1Unknown00", *["x"] * 201)},
+                "iot.common.InvalidFormattedParameter",
+            )
+        ],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "BatchDeleteDeviceGroupRelations",
-        lambda w: {"GroupId": (made := filled(w))[0], "Device": named(made[1], "dev-1", "nobody")},
-        "one is taken out",
-        lambda w, asked, told: told["SuccessDeviceCount"] == 1 and members(w, asked["GroupId"]) == ["dev-2"],
+        lambda platform: {
+            "GroupId": (group_and_product := create_filled_group(platform))[0],
+            "Device": write_device_list(group_and_product[1], "dev-1", "nobody"),
+        },
+        "one device is removed",
+        lambda platform, request, response: (
+            response["SuccessDeviceCount"] == 1 and list_members(platform, request["GroupId"]) == ["dev-2"]
+        ),
         missing={"Device": "MissingDevice"},
-        bad=[({"Device": named("a1Unknown00", *["x"] * 201)}, "iot.common.InvalidFormattedParameter")],
-        absent=[NO_GROUP],
+        invalid=[
+            (
+                {"Device": write_device_list("a1Unknown00", *["x"] * 201)},
+                "iot.common.InvalidFormattedParameter",
+            )
+        ],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryDeviceGroupInfo",
-        lambda w: {"GroupId": filled(w)[0]},
-        "its devices are counted",
-        lambda w, asked, told: (told["Data"]["DeviceCount"], told["Data"]["DeviceOnline"]) == (2, 0),
-        bad=[BAD_TYPE],
-        absent=[NO_GROUP],
-        without={"Data.DynamicGroupExpression"},  # of dynamic groups, which no operation makes
+        lambda platform: {"GroupId": create_filled_group(platform)[0]},
+        "the numbers of its devices",
+        lambda platform, request, response: (
+            (response["Data"]["DeviceCount"], response["Data"]["DeviceOnline"]) == (2, 0)
+        ),
+        invalid=[INVALID_TYPE],
+        not_found=[UNKNOWN_GROUP],
+        absent_fields={"Data.DynamicGroupExpression"},  # only of dynamic groups, which no operation creates
     ),
     Row(
         "QueryDeviceGroupList",
-        lambda w: (
-            [w.group("plant", GroupDesc="a"), w.group("scoped_fleet", GroupDesc="b")]
+        lambda platform: (
+            [
+                platform.create_group("plant", GroupDesc="a"),
+                platform.create_group("scoped_fleet", GroupDesc="b"),
+            ]
             and {"CurrentPage": 2, "PageSize": 1}
         ),
         "newest first, by pages",
-        lambda w, asked, told: (
-            column(told["Data"]["GroupInfo"], "GroupName") == ["plant"] and told["Total"] == 2
+        lambda platform, request, response: (
+            column(response["Data"]["GroupInfo"], "GroupName") == ["plant"] and response["Total"] == 2
         ),
-        bad=[BAD_PAGE, ({"GroupTypes": ["OTHER"]}, "iot.common.InvalidFormattedParameter")],
+        invalid=[INVALID_PAGE, ({"GroupTypes": ["OTHER"]}, "iot.common.InvalidFormattedParameter")],
     ),
     Row(
         "SetDeviceGroupTags",
-        lambda w: {"GroupId": w.group(), "TagString": TAGS},
+        lambda platform: {"GroupId": platform.create_group(), "TagString": TAGS},
         "the tags are listed",
-        lambda w, asked, told: (
-            w.call("QueryDeviceGroupTagList", GroupId=asked["GroupId"])["Data"]["GroupTagInfo"]
+        lambda platform, request, response: (
+            platform.call("QueryDeviceGroupTagList", GroupId=request["GroupId"])["Data"]["GroupTagInfo"]
             == [{"TagKey": "city", "TagValue": "Ulm"}]
         ),
-        bad=[({"TagString": "not json"}, "iot.group.InvalidFormattedTagString"), BAD_TYPE],
-        absent=[NO_GROUP],
+        invalid=[({"TagString": "not json"}, "iot.group.InvalidFormattedTagString"), INVALID_TYPE],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryDeviceGroupTagList",
-        lambda w: {"GroupId": tagged(w)},
+        lambda platform: {"GroupId": create_tagged_group(platform)},
         "all tags of a group",
-        lambda w, asked, told: told["Data"]["GroupTagInfo"] == [{"TagKey": "city", "TagValue": "Ulm"}],
-        bad=[BAD_TYPE],
-        absent=[NO_GROUP],
+        lambda platform, request, response: (
+            response["Data"]["GroupTagInfo"] == [{"TagKey": "city", "TagValue": "Ulm"}]
+        ),
+        invalid=[INVALID_TYPE],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryDeviceGroupByDevice",
-        lambda w: {"ProductKey": filled(w)[1], "DeviceName": "dev-1"},
+        lambda platform: {"ProductKey": create_filled_group(platform)[1], "DeviceName": "dev-1"},
         "the groups that a device is in",
-        lambda w, asked, told: column(told["GroupInfos"]["GroupInfo"], "GroupName") == ["plant"],
-        absent=[({"DeviceName": "nobody"}, "iot.device.NotExistedDevice")],
+        lambda platform, request, response: (
+            column(response["GroupInfos"]["GroupInfo"], "GroupName") == ["plant"]
+        ),
+        not_found=[({"DeviceName": "nobody"}, "iot.device.NotExistedDevice")],
     ),
     Row(
         "QuerySuperDeviceGroup",
-        lambda w: {"GroupId": w.group("below", SuperGroupId=w.group(GroupDesc="d"))},
-        "the group above",
-        lambda w, asked, told: column(told["Data"]["GroupInfo"], "GroupName") == ["plant"],
-        absent=[NO_GROUP],
+        lambda platform: {
+            "GroupId": platform.create_group("below", SuperGroupId=platform.create_group(GroupDesc="d"))
+        },
+        "the parent group",
+        lambda platform, request, response: column(response["Data"]["GroupInfo"], "GroupName") == ["plant"],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryDeviceListByDeviceGroup",
-        lambda w: {"GroupId": filled(w)[0], "CurrentPage": 2, "PageSize": 1},
+        lambda platform: {"GroupId": create_filled_group(platform)[0], "CurrentPage": 2, "PageSize": 1},
         "its devices, by pages",
-        lambda w, asked, told: (
-            column(told["Data"]["SimpleDeviceInfo"], "DeviceName") == ["dev-1"] and told["Total"] == 2
+        lambda platform, request, response: (
+            column(response["Data"]["SimpleDeviceInfo"], "DeviceName") == ["dev-1"] and response["Total"] == 2
         ),
-        bad=[BAD_PAGE],
-        absent=[NO_GROUP],
+        invalid=[INVALID_PAGE],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryDeviceGroupByTags",
-        lambda w: [tagged(w), w.group("scoped_fleet")] and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}]},
+        lambda platform: (
+            [create_tagged_group(platform), platform.create_group("scoped_fleet")]
+            and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}]}
+        ),
         "the groups with a tag",
-        lambda w, asked, told: column(told["Data"]["DeviceGroup"], "GroupName") == ["plant"],
+        lambda platform, request, response: column(response["Data"]["DeviceGroup"], "GroupName") == ["plant"],
         missing={"Tag": "MissingTag"},
-        bad=[BAD_PAGE],
+        invalid=[INVALID_PAGE],
     ),
 ]

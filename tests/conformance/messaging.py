@@ -1,4 +1,4 @@
-"""Topics, routes between them, and messages."""
+"""Topics, topic routes and messages."""
 
 from __future__ import annotations
 
@@ -7,283 +7,320 @@ from typing import Any
 
 from tests.conformance.devices import NO_DEVICE, UNKNOWN_PRODUCT
 from tests.conformance.platform import PreparedPlatform, column
-from tests.conformance.rows import Asked, Row, Told
+from tests.conformance.rows import Request, Response, Row
 
 BROKER = "iot.messagebroker."
 HELLO = base64.b64encode(b"hello").decode()
 NOT_BASE64 = f"{BROKER}MessageContentIsNotBase64Encode"
-BAD_NAME = f"{BROKER}InvalidFormattedTopicName"
-NO_TOPIC = f"{BROKER}TopicTemplateIsNotFound"
+INVALID_TOPIC = f"{BROKER}InvalidFormattedTopicName"
+UNKNOWN_TOPIC = f"{BROKER}TopicTemplateIsNotFound"
 
 
-def topic(platform: PreparedPlatform) -> Asked:
-    key = platform.product()
+def create_topic(platform: PreparedPlatform) -> Request:
+    key = platform.create_product()
     params = {"TopicShortName": "alarms/fire", "Operation": "PUB", "Desc": "Alarms", "Codec": "JSON"}
-    told = platform.call("CreateProductTopic", ProductKey=key, **params)
-    return {"ProductKey": key, "TopicId": str(told["TopicId"])}
+    response = platform.call("CreateProductTopic", ProductKey=key, **params)
+    return {"ProductKey": key, "TopicId": str(response["TopicId"])}
 
 
-def topics(platform: PreparedPlatform, key: str) -> dict[str, str]:
-    """Short name -> operation (0: publish, 1: subscribe, 2: both) of a product's topics."""
+def list_topics(platform: PreparedPlatform, key: str) -> dict[str, str]:
+    """Map the short name of each topic of a product to its operation (0: publish, 1: subscribe, 2: both)."""
     listed = platform.call("QueryProductTopic", ProductKey=key)["Data"]["ProductTopicInfo"]
     return {info["TopicShortName"].rpartition("/user/")[2]: info["Operation"] for info in listed}
 
 
-def online(platform: PreparedPlatform, *names: str) -> str:
-    """A product with devices that are online."""
-    key = platform.devices(*(names or ("dev-1", "dev-2")))
+def register_online_devices(platform: PreparedPlatform, *names: str) -> str:
+    """Register online devices; returns their ProductKey."""
+    key = platform.register_devices(*(names or ("dev-1", "dev-2")))
     for name in names or ("dev-1", "dev-2"):
-        platform.hold(name, status_since=platform.clock.now() - 3_600_000)
+        platform.set_device_status(name, status_since=platform.clock.now() - 3_600_000)
     return key
 
 
-def ends(platform: PreparedPlatform) -> Asked:
-    """A source topic and two destinations."""
-    key = online(platform)
+def build_route(platform: PreparedPlatform) -> Request:
+    """Build a route with a source topic and two destination topics."""
+    key = register_online_devices(platform)
     return {"SrcTopic": f"/{key}/dev-1/user/update", "DstTopic": [f"/{key}/dev-{n}/user/get" for n in (1, 2)]}
 
 
-def routed(platform: PreparedPlatform) -> Asked:
-    asked = ends(platform)
-    platform.call("CreateTopicRouteTable", **asked)
-    return asked
+def create_route(platform: PreparedPlatform) -> Request:
+    request = build_route(platform)
+    platform.call("CreateTopicRouteTable", **request)
+    return request
 
 
-def routes(platform: PreparedPlatform, source: str) -> list[str]:
+def list_routes(platform: PreparedPlatform, source: str) -> list[str]:
     return sorted(platform.call("QueryTopicRouteTable", Topic=source)["DstTopics"].get("Topic") or [])
 
 
-def log(platform: PreparedPlatform) -> list[tuple[Any, ...]]:
-    """The device and the payload of each message that was delivered; no operation tells them, so the store has to."""
+def read_delivered_messages(platform: PreparedPlatform) -> list[tuple[Any, ...]]:
+    """Read the device and payload of each delivered message from the store, because no operation returns them."""
     with platform.emulator.store.read() as db:
         return [tuple(row) for row in db.execute("SELECT device_name, payload FROM messages ORDER BY id")]
 
 
-NOWHERE = [
-    ({"Topic": "/x"}, BAD_NAME),
+INVALID_TOPICS = [
+    ({"Topic": "/x"}, INVALID_TOPIC),
 ]
-NO_SUCH = [
+UNKNOWN_TOPICS = [
     ({"Topic": "/a1Unknown00/dev-1/user/get"}, "iot.prod.NotExistedProduct"),
-    (lambda w, asked: {"Topic": asked["Topic"].replace("dev-1", "nobody")}, NO_DEVICE),
+    (lambda platform, request: {"Topic": request["Topic"].replace("dev-1", "nobody")}, NO_DEVICE),
 ]
 
 
-def told_nothing_of(asked: Asked, told: Told) -> bool:
-    return told["IsAllSucceed"] is True
+def all_succeeded(request: Request, response: Response) -> bool:
+    return response["IsAllSucceed"] is True
 
 
 ROWS = [
     Row(
         "CreateProductTopic",
-        lambda w: {
-            "ProductKey": w.product(),
+        lambda platform: {
+            "ProductKey": platform.create_product(),
             "TopicShortName": "alarms/fire",
             "Operation": "ALL",
             "Desc": "Alarms",
         },
         "it is listed with the product's topics",
-        lambda w, asked, told: topics(w, asked["ProductKey"])["alarms/fire"] == "2",
-        bad=[
-            ({"TopicShortName": "a-b"}, BAD_NAME),
+        lambda platform, request, response: (
+            list_topics(platform, request["ProductKey"])["alarms/fire"] == "2"
+        ),
+        invalid=[
+            ({"TopicShortName": "a-b"}, INVALID_TOPIC),
             ({"TopicShortName": "get"}, f"{BROKER}TopicAlreadyFound"),
             ({"Operation": "READ"}, f"{BROKER}InvalidTopicTemplateOperationValue"),
             ({"Desc": "x" * 101}, "iot.common.InvalidFormattedParameter"),
         ],
-        absent=[UNKNOWN_PRODUCT],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "UpdateProductTopic",
-        lambda w: {
-            "TopicId": (made := topic(w))["TopicId"],
-            "TopicShortName": f"alarms/{made['ProductKey']}",
+        lambda platform: {
+            "TopicId": (created := create_topic(platform))["TopicId"],
+            "TopicShortName": f"alarms/{created['ProductKey']}",
             "Operation": "SUB",
             "Desc": "new",
         },
         "name and operation change",
-        lambda w, asked, told: (
-            topics(w, asked["TopicShortName"].partition("/")[2])[asked["TopicShortName"]] == "1"
+        lambda platform, request, response: (
+            list_topics(platform, request["TopicShortName"].partition("/")[2])[request["TopicShortName"]]
+            == "1"
         ),
-        bad=[
+        invalid=[
             ({"TopicId": "one"}, f"{BROKER}InvalidFormattedTopicTemplateId"),
             ({"TopicShortName": "update"}, f"{BROKER}TopicAlreadyFound"),
             ({"Operation": "READ"}, f"{BROKER}InvalidTopicTemplateOperationValue"),
         ],
-        absent=[({"TopicId": "1"}, NO_TOPIC)],
+        not_found=[({"TopicId": "1"}, UNKNOWN_TOPIC)],
     ),
     Row(
         "QueryProductTopic",
-        lambda w: {"ProductKey": topic(w)["ProductKey"]},
+        lambda platform: {"ProductKey": create_topic(platform)["ProductKey"]},
         "a product's own topics and the three that every product has",
-        lambda w, asked, told: len(told["Data"]["ProductTopicInfo"]) == 4,
-        absent=[UNKNOWN_PRODUCT],
+        lambda platform, request, response: len(response["Data"]["ProductTopicInfo"]) == 4,
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "DeleteProductTopic",
-        lambda w: {"TopicId": topic(w)["TopicId"]},
-        "it is gone",
-        lambda w, asked, told: w.refused("DeleteProductTopic", **asked) == NO_TOPIC,
-        bad=[({"TopicId": "one"}, f"{BROKER}InvalidFormattedTopicTemplateId")],
-        absent=[({"TopicId": "1"}, NO_TOPIC)],
+        lambda platform: {"TopicId": create_topic(platform)["TopicId"]},
+        "the topic is deleted",
+        lambda platform, request, response: (
+            platform.error_code("DeleteProductTopic", **request) == UNKNOWN_TOPIC
+        ),
+        invalid=[({"TopicId": "one"}, f"{BROKER}InvalidFormattedTopicTemplateId")],
+        not_found=[({"TopicId": "1"}, UNKNOWN_TOPIC)],
     ),
     Row(
         "CreateTopicRouteTable",
-        lambda w: (
-            (asked := ends(w))
-            | {"DstTopic": [*asked["DstTopic"], asked["DstTopic"][0].replace("dev-1", "nobody")]}
+        lambda platform: (
+            (request := build_route(platform))
+            | {"DstTopic": [*request["DstTopic"], request["DstTopic"][0].replace("dev-1", "nobody")]}
         ),
-        "two routes are made, and the one that cannot be is named",
-        lambda w, asked, told: (
-            told["FailureTopics"]["Topic"] == asked["DstTopic"][2:]
-            and routes(w, asked["SrcTopic"]) == asked["DstTopic"][:2]
+        "two routes are created, and the invalid one is returned",
+        lambda platform, request, response: (
+            response["FailureTopics"]["Topic"] == request["DstTopic"][2:]
+            and list_routes(platform, request["SrcTopic"]) == request["DstTopic"][:2]
         ),
-        bad=[
+        invalid=[
             ({"SrcTopic": "update"}, f"{BROKER}InvalidFormattedSrcTopicName"),
-            (lambda w, asked: {"DstTopic": asked["DstTopic"] * 60}, f"{BROKER}DestTopicNameArraySizeIsLarge"),
+            (
+                lambda platform, request: {"DstTopic": request["DstTopic"] * 60},
+                f"{BROKER}DestTopicNameArraySizeIsLarge",
+            ),
         ],
-        absent=[
+        not_found=[
             (
                 {"SrcTopic": "/a1Unknown00/dev-1/user/update"},
                 f"{BROKER}NotMatchedProductKeyWithSrcTopicOwner",
             ),
-            (lambda w, asked: {"SrcTopic": asked["SrcTopic"].replace("dev-1", "nobody")}, NO_DEVICE),
+            (
+                lambda platform, request: {"SrcTopic": request["SrcTopic"].replace("dev-1", "nobody")},
+                NO_DEVICE,
+            ),
         ],
     ),
     Row(
         "DeleteTopicRouteTable",
-        lambda w: (asked := routed(w)) | {"DstTopic": asked["DstTopic"][:1]},
-        "one route goes, the other stays",
-        lambda w, asked, told: told_nothing_of(asked, told) and len(routes(w, asked["SrcTopic"])) == 1,
-        bad=[({"SrcTopic": "update"}, f"{BROKER}InvalidFormattedSrcTopicName")],
-        absent=[(lambda w, asked: {"SrcTopic": asked["SrcTopic"].replace("dev-1", "nobody")}, NO_DEVICE)],
-        alien=f"{BROKER}NotMatchedProductKeyWithSrcTopicOwner",
-        without={"FailureTopics.Topic[]"},
+        lambda platform: (request := create_route(platform)) | {"DstTopic": request["DstTopic"][:1]},
+        "one route is deleted, the other is kept",
+        lambda platform, request, response: (
+            all_succeeded(request, response) and len(list_routes(platform, request["SrcTopic"])) == 1
+        ),
+        invalid=[({"SrcTopic": "update"}, f"{BROKER}InvalidFormattedSrcTopicName")],
+        not_found=[
+            (
+                lambda platform, request: {"SrcTopic": request["SrcTopic"].replace("dev-1", "nobody")},
+                NO_DEVICE,
+            )
+        ],
+        other_account_code=f"{BROKER}NotMatchedProductKeyWithSrcTopicOwner",
+        absent_fields={"FailureTopics.Topic[]"},
     ),
     Row(
         "DeleteTopicRouteTable",
-        lambda w: (
-            (asked := routed(w))
-            | {"DstTopic": [asked["DstTopic"][0], asked["DstTopic"][0].replace("get", "none")]}
+        lambda platform: (
+            (request := create_route(platform))
+            | {"DstTopic": [request["DstTopic"][0], request["DstTopic"][0].replace("get", "none")]}
         ),
-        "a route that is none is named",
-        lambda w, asked, told: told["FailureTopics"]["Topic"] == asked["DstTopic"][1:],
+        "the unknown route is returned",
+        lambda platform, request, response: response["FailureTopics"]["Topic"] == request["DstTopic"][1:],
     ),
     Row(
         "QueryTopicReverseRouteTable",
-        lambda w: {"Topic": routed(w)["DstTopic"][0]},
-        "where messages come from",
-        lambda w, asked, told: len(told["SrcTopics"]["Topic"]) == 1,
-        bad=NOWHERE,
-        absent=NO_SUCH,
+        lambda platform: {"Topic": create_route(platform)["DstTopic"][0]},
+        "the source topics",
+        lambda platform, request, response: len(response["SrcTopics"]["Topic"]) == 1,
+        invalid=INVALID_TOPICS,
+        not_found=UNKNOWN_TOPICS,
     ),
     Row(
         "QueryTopicRouteTable",
-        lambda w: {"Topic": routed(w)["SrcTopic"]},
-        "where messages go to",
-        lambda w, asked, told: len(told["DstTopics"]["Topic"]) == 2,
-        bad=NOWHERE,
-        absent=NO_SUCH,
+        lambda platform: {"Topic": create_route(platform)["SrcTopic"]},
+        "the destination topics",
+        lambda platform, request, response: len(response["DstTopics"]["Topic"]) == 2,
+        invalid=INVALID_TOPICS,
+        not_found=UNKNOWN_TOPICS,
     ),
     Row(
         "Pub",
-        lambda w: {
-            "ProductKey": (key := online(w)),
+        lambda platform: {
+            "ProductKey": (key := register_online_devices(platform)),
             "TopicFullName": f"/{key}/dev-1/user/get",
             "MessageContent": HELLO,
             "Qos": 1,
             "UserProp": [{"Key": "k", "Value": "v"}],
         },
         "the message reaches the device",
-        lambda w, asked, told: told["MessageId"] and log(w),
-        bad=[
+        lambda platform, request, response: response["MessageId"] and read_delivered_messages(platform),
+        invalid=[
             ({"MessageContent": "?"}, NOT_BASE64),
             ({"Qos": 2}, "iot.common.InvalidFormattedParameter"),
             ({"CorrelationData": "?"}, f"{BROKER}CorrelationDataNotBase64Encode"),
             ({"ResponseTopic": "here"}, f"{BROKER}InvalidMqttResponseTopic"),
             ({"UserProp": [{"Key": "k", "Value": "v"}] * 21}, f"{BROKER}TooManyUserProperties"),
             (
-                lambda w, asked: {"TopicFullName": asked["TopicFullName"].replace("get", "update")},
+                lambda platform, request: {
+                    "TopicFullName": request["TopicFullName"].replace("get", "update")
+                },
                 f"{BROKER}InvalidTopicTemplateOperationValue",
             ),
         ],
-        absent=[
+        not_found=[
             UNKNOWN_PRODUCT,
             (
-                lambda w, asked: {"TopicFullName": asked["TopicFullName"].replace("dev-1", "nobody")},
+                lambda platform, request: {
+                    "TopicFullName": request["TopicFullName"].replace("dev-1", "nobody")
+                },
                 NO_DEVICE,
             ),
-            (lambda w, asked: {"TopicFullName": asked["TopicFullName"].replace("get", "unknown")}, NO_TOPIC),
+            (
+                lambda platform, request: {
+                    "TopicFullName": request["TopicFullName"].replace("get", "unknown")
+                },
+                UNKNOWN_TOPIC,
+            ),
         ],
     ),
     Row(
         "BatchPub",
-        lambda w: {
-            "ProductKey": online(w),
+        lambda platform: {
+            "ProductKey": register_online_devices(platform),
             "DeviceName": ["dev-1", "dev-2"],
             "TopicShortName": "get",
             "MessageContent": HELLO,
         },
         "the message reaches both devices",
-        lambda w, asked, told: len(log(w)) == 2,
-        bad=[
+        lambda platform, request, response: len(read_delivered_messages(platform)) == 2,
+        invalid=[
             ({"MessageContent": "?"}, NOT_BASE64),
             ({"DeviceName": ["dev-1", "dev-1"]}, "iot.common.InvalidFormattedParameter"),
             ({"TopicShortName": "update"}, f"{BROKER}InvalidTopicTemplateOperationValue"),
         ],
-        absent=[
+        not_found=[
             UNKNOWN_PRODUCT,
             ({"DeviceName": ["dev-1", "nobody"]}, NO_DEVICE),
-            ({"TopicShortName": "unknown"}, NO_TOPIC),
+            ({"TopicShortName": "unknown"}, UNKNOWN_TOPIC),
         ],
     ),
     Row(
         "PubBroadcast",
-        lambda w: {
-            "ProductKey": (key := online(w)),
+        lambda platform: {
+            "ProductKey": (key := register_online_devices(platform)),
             "TopicFullName": f"/broadcast/{key}/news",
             "MessageContent": HELLO,
         },
-        "the message is out",
-        lambda w, asked, told: told["MessageId"] and log(w),
-        bad=[({"MessageContent": "?"}, NOT_BASE64), ({"TopicFullName": "/broadcast/other/x"}, BAD_NAME)],
-        absent=[UNKNOWN_PRODUCT],
+        "the message is sent",
+        lambda platform, request, response: response["MessageId"] and read_delivered_messages(platform),
+        invalid=[
+            ({"MessageContent": "?"}, NOT_BASE64),
+            ({"TopicFullName": "/broadcast/other/x"}, INVALID_TOPIC),
+        ],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "RRpc",
-        lambda w: {
-            "ProductKey": online(w),
+        lambda platform: {
+            "ProductKey": register_online_devices(platform),
             "DeviceName": "dev-1",
             "RequestBase64Byte": HELLO,
             "Timeout": 8000,
         },
-        "the device answers in time",
-        lambda w, asked, told: told["RrpcCode"] == "SUCCESS" and base64.b64decode(told["PayloadBase64Byte"]),
-        bad=[
+        "the device responds in time",
+        lambda platform, request, response: (
+            response["RrpcCode"] == "SUCCESS" and base64.b64decode(response["PayloadBase64Byte"])
+        ),
+        invalid=[
             ({"Timeout": 999}, f"{BROKER}InvalidTimeoutValue"),
             ({"RequestBase64Byte": "?"}, NOT_BASE64),
-            ({"Topic": "get"}, BAD_NAME),
+            ({"Topic": "get"}, INVALID_TOPIC),
         ],
-        absent=[UNKNOWN_PRODUCT, ({"DeviceName": "nobody"}, NO_DEVICE)],
+        not_found=[UNKNOWN_PRODUCT, ({"DeviceName": "nobody"}, NO_DEVICE)],
     ),
     Row(
         "SubscribeTopic",
-        lambda w: {
-            "ProductKey": (key := online(w)),
+        lambda platform: {
+            "ProductKey": (key := register_online_devices(platform)),
             "DeviceName": "dev-1",
             "Topic": [f"/{key}/dev-1/user/get"],
         },
         "the device has subscribed",
-        lambda w, asked, told: subscriptions(w) == asked["Topic"],
+        lambda platform, request, response: read_subscriptions(platform) == request["Topic"],
         missing={
             "ProductKey": "iot.prod.NullProductKey",
             "DeviceName": "iot.device.NullDeviceName",
             "Topic": "Iot.MessageBroker.EmptySubTopicList",
         },
-        bad=[(lambda w, asked: {"Topic": [asked["Topic"][0].replace("dev-1", "dev-2")]}, BAD_NAME)],
-        absent=[UNKNOWN_PRODUCT, ({"DeviceName": "nobody"}, NO_DEVICE)],
+        invalid=[
+            (
+                lambda platform, request: {"Topic": [request["Topic"][0].replace("dev-1", "dev-2")]},
+                INVALID_TOPIC,
+            )
+        ],
+        not_found=[UNKNOWN_PRODUCT, ({"DeviceName": "nobody"}, NO_DEVICE)],
     ),
 ]
 
 
-def subscriptions(platform: PreparedPlatform) -> list[str]:
+def read_subscriptions(platform: PreparedPlatform) -> list[str]:
     with platform.emulator.store.read() as db:
         return column([dict(row) for row in db.execute("SELECT topic FROM device_topics")], "topic")

@@ -7,51 +7,51 @@ from typing import Any
 
 from console.cloud import object_storage
 from tests.conformance.platform import PreparedPlatform, column
-from tests.conformance.rows import Asked, Row
+from tests.conformance.rows import Request, Row
 
 UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
-NO_PACKAGE = ({"FirmwareId": "none"}, "iot.firmware.FirmwareNotFound")
-NO_MODULE = ({"ModuleName": "nothere"}, "iot.ota.OTAModuleNotExist")
+UNKNOWN_PACKAGE = ({"FirmwareId": "none"}, "iot.firmware.FirmwareNotFound")
+UNKNOWN_MODULE = ({"ModuleName": "nothere"}, "iot.ota.OTAModuleNotExist")
 PAGE = {"CurrentPage": 1, "PageSize": 10}
-BAD_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
+INVALID_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
 FIRMWARE = "iot.firmware."
 
 
-def upload(platform: PreparedPlatform, data: bytes = b"firmware" * 100, suffix: str = "bin") -> str:
-    """The address of a file brought to the store."""
+def upload_file(platform: PreparedPlatform, data: bytes = b"firmware" * 100, suffix: str = "bin") -> str:
+    """Upload a file; returns its URL."""
     form = platform.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
     object_storage.upload_file(object_storage.UploadForm.from_response(form), io.BytesIO(data))
     return str(form["FirmwareUrl"])
 
 
-def bring(told: dict[str, Any]) -> bool:
-    """Whether the store takes a file at the address that was told."""
+def accepts_upload(response: dict[str, Any]) -> bool:
+    """Whether the store accepts a file at the upload URL of the response."""
     return (
         object_storage.upload_file(
-            object_storage.UploadForm.from_response(told["Data"]), io.BytesIO(b"dev-1\r\n")
+            object_storage.UploadForm.from_response(response["Data"]), io.BytesIO(b"dev-1\r\n")
         ).size
         == 7
     )
 
 
-def package(platform: PreparedPlatform, product_key: str = "", **params: Any) -> str:
-    """The id of a package that needs no verifying, or of one that does."""
+def create_package(platform: PreparedPlatform, product_key: str = "", **params: Any) -> str:
+    """Create a package, by default without verification; returns its id."""
     params = {
-        "ProductKey": product_key or platform.product(),
+        "ProductKey": product_key or platform.create_product(),
         "FirmwareName": "pkg-2",
         "DestVersion": "2.0.0",
         "NeedToVerify": False,
-        "FirmwareUrl": None if "MultiFiles" in params else upload(platform),
+        "FirmwareUrl": None if "MultiFiles" in params else upload_file(platform),
         **params,
     }
-    given = {name: value for name, value in params.items() if value is not None}
-    return str(platform.call("CreateOTAFirmware", **given)["Data"]["FirmwareId"])
+    fields = {name: value for name, value in params.items() if value is not None}
+    return str(platform.call("CreateOTAFirmware", **fields)["Data"]["FirmwareId"])
 
 
-def whole(platform: PreparedPlatform) -> str:
-    """A package with all that can be told of one: a difference, for a module, with a text and data of one's own."""
-    key = module(platform)["ProductKey"]
-    return package(
+def create_delta_package(platform: PreparedPlatform) -> str:
+    """Create a package with all optional fields: a delta package for a module, with description and custom data."""
+    key = create_module(platform)["ProductKey"]
+    return create_package(
         platform,
         key,
         Type=1,
@@ -63,97 +63,101 @@ def whole(platform: PreparedPlatform) -> str:
     )
 
 
-def several(platform: PreparedPlatform) -> str:
-    """A package of two files."""
-    files = [{"Name": f"part-{n}", "Url": upload(platform, bytes([n]) * 9)} for n in (1, 2)]
-    return package(platform, MultiFiles=files)
+def create_multi_file_package(platform: PreparedPlatform) -> str:
+    """Create a package with two files."""
+    files = [{"Name": f"part-{n}", "Url": upload_file(platform, bytes([n]) * 9)} for n in (1, 2)]
+    return create_package(platform, MultiFiles=files)
 
 
-def packages(platform: PreparedPlatform) -> list[str]:
-    told = platform.call("ListOTAFirmware", CurrentPage=1, PageSize=100)
-    return column(told["FirmwareInfo"].get("SimpleFirmwareInfo") or [], "FirmwareId")
+def list_packages(platform: PreparedPlatform) -> list[str]:
+    response = platform.call("ListOTAFirmware", CurrentPage=1, PageSize=100)
+    return column(response["FirmwareInfo"].get("SimpleFirmwareInfo") or [], "FirmwareId")
 
 
-def module(platform: PreparedPlatform) -> Asked:
-    asked = {"ProductKey": platform.product(), "ModuleName": "radio"}
-    platform.call("CreateOTAModule", **asked, AliasName="Radio", Desc="The radio")
-    return asked
+def create_module(platform: PreparedPlatform) -> Request:
+    request = {"ProductKey": platform.create_product(), "ModuleName": "radio"}
+    platform.call("CreateOTAModule", **request, AliasName="Radio", Desc="The radio")
+    return request
 
 
-def aliases(platform: PreparedPlatform, key: str) -> dict[str, str]:
-    told = platform.call("ListOTAModuleByProduct", ProductKey=key)["Data"]
-    return {item["ModuleName"]: item.get("AliasName", "") for item in told}
+def read_aliases(platform: PreparedPlatform, key: str) -> dict[str, str]:
+    response = platform.call("ListOTAModuleByProduct", ProductKey=key)["Data"]
+    return {item["ModuleName"]: item.get("AliasName", "") for item in response}
 
 
 ROWS = [
     Row(
         "GenerateOTAUploadURL",
-        lambda w: {"FileSuffix": "tar.gz"},
-        "the store takes a file there",
-        lambda w, asked, told: bring(told) and told["Data"]["FirmwareUrl"].endswith(".tar.gz"),
-        bad=[({"FileSuffix": "exe"}, f"{FIRMWARE}InvalidGenerateOTAUploadURLParam")],
+        lambda platform: {"FileSuffix": "tar.gz"},
+        "the store accepts a file",
+        lambda platform, request, response: (
+            accepts_upload(response) and response["Data"]["FirmwareUrl"].endswith(".tar.gz")
+        ),
+        invalid=[({"FileSuffix": "exe"}, f"{FIRMWARE}InvalidGenerateOTAUploadURLParam")],
     ),
     Row(
         "GenerateDeviceNameListURL",
-        lambda w: {},
-        "the store takes a list there",
-        lambda w, asked, told: bring(told),
+        lambda platform: {},
+        "the store accepts a list",
+        lambda platform, request, response: accepts_upload(response),
     ),
     Row(
         "CreateOTAModule",
-        lambda w: {
-            "ProductKey": w.product(),
+        lambda platform: {
+            "ProductKey": platform.create_product(),
             "ModuleName": "radio",
             "AliasName": "Radio",
             "Desc": "The radio",
         },
         "it is listed",
-        lambda w, asked, told: aliases(w, asked["ProductKey"])["radio"] == "Radio",
-        bad=[
+        lambda platform, request, response: read_aliases(platform, request["ProductKey"])["radio"] == "Radio",
+        invalid=[
             ({"ModuleName": "no spaces"}, "iot.ota.InvalidOtaModuleName"),
             ({"ModuleName": "Default"}, f"{FIRMWARE}ModuleNameReserved"),
             ({"AliasName": "a b"}, "iot.ota.CreateOTAModuleParamError"),
-            (lambda w, asked: module(w), "iot.ota.CreateOTAModuleNameExist"),
+            (lambda platform, request: create_module(platform), "iot.ota.CreateOTAModuleNameExist"),
         ],
-        absent=[UNKNOWN_PRODUCT],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "UpdateOTAModule",
-        lambda w: module(w) | {"AliasName": "Antenna", "Desc": "new"},
+        lambda platform: create_module(platform) | {"AliasName": "Antenna", "Desc": "new"},
         "the alias changes",
-        lambda w, asked, told: aliases(w, asked["ProductKey"])["radio"] == "Antenna",
-        bad=[({"AliasName": "a b"}, "iot.ota.CreateOTAModuleParamError")],
-        absent=[UNKNOWN_PRODUCT, NO_MODULE],
+        lambda platform, request, response: (
+            read_aliases(platform, request["ProductKey"])["radio"] == "Antenna"
+        ),
+        invalid=[({"AliasName": "a b"}, "iot.ota.CreateOTAModuleParamError")],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_MODULE],
     ),
     Row(
         "DeleteOTAModule",
-        module,
-        "it is gone",
-        lambda w, asked, told: "radio" not in aliases(w, asked["ProductKey"]),
-        bad=[({"ModuleName": "default"}, "iot.ota.DeleteOtaDefaultModule")],
-        absent=[UNKNOWN_PRODUCT, NO_MODULE],
+        create_module,
+        "it is deleted",
+        lambda platform, request, response: "radio" not in read_aliases(platform, request["ProductKey"]),
+        invalid=[({"ModuleName": "default"}, "iot.ota.DeleteOtaDefaultModule")],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_MODULE],
     ),
     Row(
         "ListOTAModuleByProduct",
-        lambda w: {"ProductKey": module(w)["ProductKey"]},
+        lambda platform: {"ProductKey": create_module(platform)["ProductKey"]},
         "a product's modules",
-        lambda w, asked, told: "radio" in column(told["Data"], "ModuleName"),
-        absent=[UNKNOWN_PRODUCT],
+        lambda platform, request, response: "radio" in column(response["Data"], "ModuleName"),
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "CreateOTAFirmware",
-        lambda w: {
-            "ProductKey": w.product(),
+        lambda platform: {
+            "ProductKey": platform.create_product(),
             "FirmwareName": "pkg-2",
             "DestVersion": "2.0.0",
-            "FirmwareUrl": upload(w),
+            "FirmwareUrl": upload_file(platform),
             "FirmwareDesc": "d",
             "SignMethod": "MD5",
         },
         "it is listed",
-        lambda w, asked, told: packages(w) == [told["Data"]["FirmwareId"]],
+        lambda platform, request, response: list_packages(platform) == [response["Data"]["FirmwareId"]],
         missing={"FirmwareUrl": f"{FIRMWARE}NullFirmwareUrl"},
-        bad=[
+        invalid=[
             ({"FirmwareName": "-x"}, f"{FIRMWARE}IncorrectFormattedFirmwareName"),
             ({"DestVersion": "2.0 beta"}, f"{FIRMWARE}IncorrectFormattedFirmwareVersion"),
             ({"FirmwareDesc": "d" * 101}, f"{FIRMWARE}FirmwareDescriptionExceedMaxLength"),
@@ -163,43 +167,47 @@ ROWS = [
             ({"FirmwareSign": "0" * 32}, f"{FIRMWARE}InvalidFirmwareSign"),
             ({"FirmwareSize": 1}, f"{FIRMWARE}InvalidFirmwareSize"),
         ],
-        absent=[
+        not_found=[
             UNKNOWN_PRODUCT,
-            NO_MODULE,
+            UNKNOWN_MODULE,
             ({"FirmwareUrl": "http://elsewhere.test/x.bin"}, f"{FIRMWARE}InvalidFirmwareUrl"),
         ],
     ),
     Row(
         "DeleteOTAFirmware",
-        lambda w: {"FirmwareId": package(w)},
-        "it is gone",
-        lambda w, asked, told: packages(w) == [],
-        absent=[NO_PACKAGE],
+        lambda platform: {"FirmwareId": create_package(platform)},
+        "it is deleted",
+        lambda platform, request, response: list_packages(platform) == [],
+        not_found=[UNKNOWN_PACKAGE],
     ),
     Row(
         "ListOTAFirmware",
-        lambda w: whole(w) and dict(PAGE),
+        lambda platform: create_delta_package(platform) and dict(PAGE),
         "all packages",
-        lambda w, asked, told: column(told["FirmwareInfo"]["SimpleFirmwareInfo"], "DestVersion") == ["2.0.0"],
-        bad=[BAD_PAGE, ({"PageSize": 101}, "iot.common.InvalidPageParams")],
-        absent=[UNKNOWN_PRODUCT],
-        alien=None,
+        lambda platform, request, response: (
+            column(response["FirmwareInfo"]["SimpleFirmwareInfo"], "DestVersion") == ["2.0.0"]
+        ),
+        invalid=[INVALID_PAGE, ({"PageSize": 101}, "iot.common.InvalidPageParams")],
+        not_found=[UNKNOWN_PRODUCT],
+        other_account_code=None,
     ),
     Row(
         "QueryOTAFirmware",
-        lambda w: {"FirmwareId": whole(w)},
+        lambda platform: {"FirmwareId": create_delta_package(platform)},
         "a package of one file",
-        lambda w, asked, told: told["FirmwareInfo"]["Udi"] == '{"a":1}',
-        absent=[NO_PACKAGE],
-        without={
+        lambda platform, request, response: response["FirmwareInfo"]["Udi"] == '{"a":1}',
+        not_found=[UNKNOWN_PACKAGE],
+        absent_fields={
             f"FirmwareInfo.MultiFiles[].{name}" for name in ("FileMd5", "Name", "SignValue", "Size", "Url")
         },
     ),
     Row(
         "QueryOTAFirmware",
-        lambda w: {"FirmwareId": several(w)},
+        lambda platform: {"FirmwareId": create_multi_file_package(platform)},
         "a package of two files",
-        lambda w, asked, told: column(told["FirmwareInfo"]["MultiFiles"], "Name") == ["part-1", "part-2"],
-        without={f"FirmwareInfo.{name}" for name in ("FirmwareUrl", "FirmwareSign", "FirmwareSize")},
+        lambda platform, request, response: (
+            column(response["FirmwareInfo"]["MultiFiles"], "Name") == ["part-1", "part-2"]
+        ),
+        absent_fields={f"FirmwareInfo.{name}" for name in ("FirmwareUrl", "FirmwareSign", "FirmwareSize")},
     ),
 ]

@@ -1,4 +1,4 @@
-"""The platform that the SDK's calls reach, and what a person would make first for a call."""
+"""The emulator behind the SDK calls, and helpers that create products, devices and groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = 1_790_000_000_000
 
 
 class Server:
-    """One HTTP server for all tests of a process; `app` is whichever emulator is on, `last` its latest answer."""
+    """One HTTP server for all tests of a process; `app` is the current emulator, `last` the body of its last response."""
 
     def __init__(self) -> None:
         self.app: Emulator | None = None
@@ -34,9 +34,9 @@ class Server:
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         assert self.app is not None
-        answer = b"".join(self.app(environ, start_response))
-        self.last = answer
-        return [answer]
+        body = b"".join(self.app(environ, start_response))
+        self.last = body
+        return [body]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -45,10 +45,10 @@ class Server:
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections
+    protocol_version = "HTTP/1.1"  # keep-alive
 
     def handle_one_request(self) -> None:
-        """Like the library's own, but for the length of the first line: the SDK writes a whole thing model into it."""
+        """Accept a longer request line than the library does: the SDK writes a complete thing model into it."""
         self.raw_requestline = self.rfile.readline(1024 * 1024)
         if not self.raw_requestline:
             self.close_connection = True
@@ -61,7 +61,7 @@ class _Handler(WSGIRequestHandler):
 
 @dataclass
 class PreparedPlatform:
-    """One account of an empty platform whose clock is turned by hand, seen by the SDK."""
+    """One account of an emulator with a manual clock, called by the SDK."""
 
     emulator: Emulator
     clock: ManualClock
@@ -72,8 +72,8 @@ class PreparedPlatform:
 
     @classmethod
     @contextmanager
-    def on(cls, server: Server, folder: Path, scheme: str) -> Iterator[PreparedPlatform]:
-        """A platform on that server, for calls signed by that scheme."""
+    def start(cls, server: Server, folder: Path, scheme: str) -> Iterator[PreparedPlatform]:
+        """Start an empty emulator on the server, for calls with this signature scheme."""
         clock = ManualClock(START)
         emulator = create_app(
             folder / "emulator.sqlite3",
@@ -84,7 +84,7 @@ class PreparedPlatform:
         )
         server.app = emulator
         sdk, partner = (
-            Sdk.of(server.address, key, secret, scheme)
+            Sdk.create(server.address, key, secret, scheme)
             for key, secret in ((KEY_ID, KEY_SECRET), (PARTNER_ID, PARTNER_SECRET))
         )
         try:
@@ -96,50 +96,50 @@ class PreparedPlatform:
     # -- calls -------------------------------------------------------------------------------------------------------
 
     def call(self, name: str, /, **params: Any) -> dict[str, Any]:
-        """A call that has to succeed; the SDK's model of its answer, as a dict by the platform's names."""
+        """Make a call that must succeed; returns the SDK's response model as a dict with the platform's field names."""
         body = self.sdk.call(name, params)
         assert body.success in (True, None), f"{name}: {body.code} {body.error_message}"
         return dict(body.to_map())
 
-    def refused(self, name: str, /, **params: Any) -> str:
-        """The code with which a call is refused."""
-        return self.sdk.refused(name, params)
+    def error_code(self, name: str, /, **params: Any) -> str:
+        """Make a call that must be refused; returns the error code."""
+        return self.sdk.error_code(name, params)
 
-    def told_in_refusal(self, name: str, code: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What an answer tells besides the code with which the call has to be refused."""
+    def call_refused(self, name: str, code: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a call that must be refused with `code`; returns the response."""
         body = self.sdk.call(name, params)
         assert (body.success, body.code) == (False, code), f"{name}: {body.code} {body.error_message}"
         return dict(body.to_map())
 
-    def raw(self) -> dict[str, Any]:
-        """The latest answer as it was on the wire."""
+    def last_response(self) -> dict[str, Any]:
+        """Return the last response as it was sent."""
         return dict(json.loads(self.server.last))
 
-    # -- things ------------------------------------------------------------------------------------------------------
+    # -- objects -----------------------------------------------------------------------------------------------------
 
-    def product(self, name: str = "", **params: Any) -> str:
-        """A new product's key."""
+    def create_product(self, name: str = "", **params: Any) -> str:
+        """Create a product; returns its key."""
         name = name or f"Product_{next(self.names)}"
         return str(self.call("CreateProduct", **{"ProductName": name, "NodeType": 0, **params})["ProductKey"])
 
-    def gateways(self) -> str:
-        """A new product of gateways."""
-        return self.product(NodeType=1)
+    def create_gateway_product(self) -> str:
+        """Create a product of gateways; returns its key."""
+        return self.create_product(NodeType=1)
 
-    def device(self, product_key: str = "", name: str = "dev-1", **params: Any) -> dict[str, Any]:
-        """A new device, as it is told: ProductKey, DeviceName, DeviceSecret, IotId."""
-        product_key = product_key or self.product()
+    def register_device(self, product_key: str = "", name: str = "dev-1", **params: Any) -> dict[str, Any]:
+        """Register a device; returns ProductKey, DeviceName, DeviceSecret, IotId."""
+        product_key = product_key or self.create_product()
         return dict(self.call("RegisterDevice", ProductKey=product_key, DeviceName=name, **params)["Data"])
 
-    def devices(self, *names: str, product_key: str = "", **params: Any) -> str:
-        """New devices in this order; their product's key."""
-        product_key = product_key or self.product()
+    def register_devices(self, *names: str, product_key: str = "", **params: Any) -> str:
+        """Register devices in this order; returns the key of their product."""
+        product_key = product_key or self.create_product()
         for name in names or ("dev-1", "dev-2", "dev-3"):
-            self.device(product_key, name, **params)
+            self.register_device(product_key, name, **params)
         return product_key
 
-    def hold(self, name: str, status: str = "ONLINE", **columns: Any) -> None:
-        """Put devices of that name where a test needs them, and let them stay: they come and go by chance otherwise."""
+    def set_device_status(self, name: str, status: str = "ONLINE", **columns: Any) -> None:
+        """Set the status of all devices with this name and keep it; otherwise, it changes at random over time."""
         now = None if status == "UNACTIVE" else self.clock.now()
         columns = {
             "status": status,
@@ -154,8 +154,8 @@ class PreparedPlatform:
             changed = db.execute(f"UPDATE devices SET {fields} WHERE name = ?", (*columns.values(), name))
             assert changed.rowcount, f"no device {name}"
 
-    def version(self, name: str, version: str = "1.0.0", module: str = "default") -> None:
-        """Devices of that name have told the version of a module."""
+    def set_version(self, name: str, version: str = "1.0.0", module: str = "default") -> None:
+        """Set the reported version of a module for all devices with this name."""
         with self.emulator.store.write() as db:
             db.execute(
                 "INSERT OR REPLACE INTO device_modules (account, instance, iot_id, module, version, reported)"
@@ -163,8 +163,8 @@ class PreparedPlatform:
                 (module, version, self.clock.now(), name),
             )
 
-    def apply(self, product_key: str, *names: str) -> int:
-        """A registration of devices that is done; its ApplyId."""
+    def register_batch(self, product_key: str, *names: str) -> int:
+        """Register devices by a batch registration; returns its ApplyId."""
         checked = self.call("BatchCheckDeviceNames", ProductKey=product_key, DeviceName=list(names))
         apply_id = int(checked["Data"]["ApplyId"])
         self.clock.advance(5)
@@ -172,34 +172,36 @@ class PreparedPlatform:
         self.clock.advance(5)
         return apply_id
 
-    def group(self, name: str = "plant", **params: Any) -> str:
-        """A new group's id."""
+    def create_group(self, name: str = "plant", **params: Any) -> str:
+        """Create a group; returns its id."""
         return str(self.call("CreateDeviceGroup", GroupName=name, **params)["Data"]["GroupId"])
 
-    def grouped(self, group: str, product_key: str, *names: str) -> None:
-        """Put devices into a group."""
-        self.call("BatchAddDeviceGroupRelations", GroupId=group, Device=named(product_key, *names))
+    def add_to_group(self, group: str, product_key: str, *names: str) -> None:
+        """Add devices to a group."""
+        self.call(
+            "BatchAddDeviceGroupRelations", GroupId=group, Device=write_device_list(product_key, *names)
+        )
 
-    def status(self, asked: Mapping[str, Any]) -> str:
-        """A device's status; `asked`: a request that names it."""
-        return str(self.call("GetDeviceStatus", **identity(asked))["Data"]["Status"])
+    def read_status(self, request: Mapping[str, Any]) -> str:
+        """Read the status of the device in a request."""
+        return str(self.call("GetDeviceStatus", **device_identity(request))["Data"]["Status"])
 
-    def listed(self, product_key: str) -> list[str]:
-        """The names of a product's devices, newest first."""
-        told = self.call("QueryDevice", ProductKey=product_key, PageSize=50)
-        return [device["DeviceName"] for device in told["Data"]["DeviceInfo"]]
+    def list_devices(self, product_key: str) -> list[str]:
+        """List the names of a product's devices, newest first."""
+        response = self.call("QueryDevice", ProductKey=product_key, PageSize=50)
+        return [device["DeviceName"] for device in response["Data"]["DeviceInfo"]]
 
 
-def named(product_key: str, *names: str) -> list[dict[str, str]]:
-    """Devices as `Device.N` wants them."""
+def write_device_list(product_key: str, *names: str) -> list[dict[str, str]]:
+    """Write the value of `Device.N`."""
     return [{"ProductKey": product_key, "DeviceName": name} for name in names]
 
 
-def identity(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a request names its device."""
-    return {key: asked[key] for key in ("IotId", "ProductKey", "DeviceName") if key in asked}
+def device_identity(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the parameters of a request that identify its device."""
+    return {key: request[key] for key in ("IotId", "ProductKey", "DeviceName") if key in request}
 
 
 def column(items: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """One field of every item."""
+    """Read one field of every item."""
     return [item[name] for item in items]

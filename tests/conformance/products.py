@@ -5,33 +5,36 @@ from __future__ import annotations
 from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Row
 
-NOBODY = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
+UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 TAGS = [{"TagKey": "city", "TagValue": "Ulm"}, {"TagKey": "kind", "TagValue": "gas"}]
-BAD_TAG = ({"ProductTag": [{"TagKey": "bad key", "TagValue": "v"}]}, "iot.common.InvalidFormattedParameter")
+INVALID_TAG = (
+    {"ProductTag": [{"TagKey": "bad key", "TagValue": "v"}]},
+    "iot.common.InvalidFormattedParameter",
+)
 
 
-def tagged(platform: PreparedPlatform) -> str:
-    key = platform.product()
+def create_tagged_product(platform: PreparedPlatform) -> str:
+    key = platform.create_product()
     platform.call("CreateProductTags", ProductKey=key, ProductTag=TAGS)
     return key
 
 
-def tags(platform: PreparedPlatform, key: str) -> dict[str, str]:
-    told = platform.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
-    return {tag["TagKey"]: tag["TagValue"] for tag in told}
+def read_tags(platform: PreparedPlatform, key: str) -> dict[str, str]:
+    response = platform.call("ListProductTags", ProductKey=key)["Data"]["ProductTag"]
+    return {tag["TagKey"]: tag["TagValue"] for tag in response}
 
 
-def info(platform: PreparedPlatform, key: str) -> dict:
+def read_product(platform: PreparedPlatform, key: str) -> dict:
     return platform.call("QueryProduct", ProductKey=key)["Data"]
 
 
-def keys(platform: PreparedPlatform) -> list[str]:
-    told = platform.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
-    return column(told, "ProductKey")
+def list_products(platform: PreparedPlatform) -> list[str]:
+    response = platform.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
+    return column(response, "ProductKey")
 
 
-def published(platform: PreparedPlatform) -> str:
-    key = platform.product()
+def create_published_product(platform: PreparedPlatform) -> str:
+    key = platform.create_product()
     platform.call("ReleaseProduct", ProductKey=key)
     return key
 
@@ -39,7 +42,7 @@ def published(platform: PreparedPlatform) -> str:
 ROWS = [
     Row(
         "CreateProduct",
-        lambda w: {
+        lambda platform: {
             "ProductName": "Street_lights",
             "NodeType": 1,
             "AliyunCommodityCode": "iothub_senior",
@@ -50,23 +53,27 @@ ROWS = [
             "AuthType": "secret",
             "Id2": False,
         },
-        "a product is made and found again",
-        lambda w, asked, told: info(w, told["ProductKey"])["ProductName"] == "Street_lights",
-        bad=[
+        "the product is created and can be read",
+        lambda platform, request, response: (
+            read_product(platform, response["ProductKey"])["ProductName"] == "Street_lights"
+        ),
+        invalid=[
             ({"ProductName": "x"}, "iot.prod.InvalidFormattedProductName"),
             ({"NodeType": 2}, "iot.prod.InvalidNodeType"),
             ({"DataFormat": None}, "iot.prod.ProductDataFormatIsNull"),
             ({"Description": "x" * 101}, "iot.prod.LongProductDesc"),
             (
-                lambda w, asked: {"ProductName": w.product("Taken_name") and "Taken_name"},
+                lambda platform, request: {
+                    "ProductName": platform.create_product("Taken_name") and "Taken_name"
+                },
                 "iot.prod.AlreadyExistedProductName",
             ),
         ],
     ),
     Row(
         "QueryProduct",
-        lambda w: {
-            "ProductKey": w.product(
+        lambda platform: {
+            "ProductKey": platform.create_product(
                 "Meters_1",
                 Description="d",
                 ProtocolType="zigbee",
@@ -75,20 +82,23 @@ ROWS = [
                 ValidateType=1,
             )
         },
-        "tells what was given",
-        lambda w, asked, told: (
-            (told["Data"]["ProductName"], told["Data"]["ProtocolType"]) == ("Meters_1", "zigbee")
+        "the settings of a product",
+        lambda platform, request, response: (
+            (response["Data"]["ProductName"], response["Data"]["ProtocolType"]) == ("Meters_1", "zigbee")
         ),
-        absent=[NOBODY],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "QueryProductList",
-        lambda w: [w.devices(), w.product()] and {"CurrentPage": 2, "PageSize": 1},
-        "newest first, by pages, with the devices counted",
-        lambda w, asked, told: (
-            told["Data"]["Total"] == 2 and column(told["Data"]["List"]["ProductInfo"], "DeviceCount") == [3]
+        lambda platform: (
+            [platform.register_devices(), platform.create_product()] and {"CurrentPage": 2, "PageSize": 1}
         ),
-        bad=[
+        "newest first, by pages, with the number of devices",
+        lambda platform, request, response: (
+            response["Data"]["Total"] == 2
+            and column(response["Data"]["List"]["ProductInfo"], "DeviceCount") == [3]
+        ),
+        invalid=[
             ({"CurrentPage": 0}, "iot.common.InvalidPageParams"),
             ({"PageSize": 201}, "iot.common.InvalidPageParams"),
             ({"AliyunCommodityCode": "iothub_junior"}, "iot.prod.InvalidAliyunCommodityCode"),
@@ -96,112 +106,152 @@ ROWS = [
     ),
     Row(
         "UpdateProduct",
-        lambda w: {"ProductKey": w.product(), "ProductName": "Counters", "Description": "new"},
+        lambda platform: {
+            "ProductKey": platform.create_product(),
+            "ProductName": "Counters",
+            "Description": "new",
+        },
         "name and description change",
-        lambda w, asked, told: info(w, asked["ProductKey"])["ProductName"] == "Counters",
-        bad=[({"ProductName": "a b c d"}, "iot.prod.InvalidFormattedProductName")],
-        absent=[NOBODY],
+        lambda platform, request, response: (
+            read_product(platform, request["ProductKey"])["ProductName"] == "Counters"
+        ),
+        invalid=[({"ProductName": "a b c d"}, "iot.prod.InvalidFormattedProductName")],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "DeleteProduct",
-        lambda w: {"ProductKey": w.product()},
-        "it is gone",
-        lambda w, asked, told: asked["ProductKey"] not in keys(w),
-        bad=[
-            (lambda w, asked: {"ProductKey": w.devices()}, "iot.prod.DeleteProductFailed"),
-            (lambda w, asked: {"ProductKey": published(w)}, "iot.prod.DeleteProductFailed"),
+        lambda platform: {"ProductKey": platform.create_product()},
+        "the product is deleted",
+        lambda platform, request, response: request["ProductKey"] not in list_products(platform),
+        invalid=[
+            (
+                lambda platform, request: {"ProductKey": platform.register_devices()},
+                "iot.prod.DeleteProductFailed",
+            ),
+            (
+                lambda platform, request: {"ProductKey": create_published_product(platform)},
+                "iot.prod.DeleteProductFailed",
+            ),
         ],
-        absent=[NOBODY],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "CreateProductTags",
-        lambda w: {"ProductKey": w.product(), "ProductTag": TAGS},
+        lambda platform: {"ProductKey": platform.create_product(), "ProductTag": TAGS},
         "tags are listed",
-        lambda w, asked, told: tags(w, asked["ProductKey"]) == {"city": "Ulm", "kind": "gas"},
+        lambda platform, request, response: (
+            read_tags(platform, request["ProductKey"]) == {"city": "Ulm", "kind": "gas"}
+        ),
         missing={"ProductTag": "iot.common.InvalidFormattedParameter"},
-        bad=[BAD_TAG],
-        absent=[NOBODY],
-        without={"InvalidProductTags.ProductTag[].TagKey", "InvalidProductTags.ProductTag[].TagValue"},
+        invalid=[INVALID_TAG],
+        not_found=[UNKNOWN_PRODUCT],
+        absent_fields={"InvalidProductTags.ProductTag[].TagKey", "InvalidProductTags.ProductTag[].TagValue"},
     ),
     Row(
         "CreateProductTags",
-        lambda w: {"ProductKey": w.product(), "ProductTag": [*TAGS, {"TagKey": "bad key", "TagValue": "v"}]},
-        "the bad tag is named, and none is made",
-        lambda w, asked, told: (
-            told["InvalidProductTags"]["ProductTag"] == asked["ProductTag"][2:]
-            and tags(w, asked["ProductKey"]) == {}
+        lambda platform: {
+            "ProductKey": platform.create_product(),
+            "ProductTag": [*TAGS, {"TagKey": "bad key", "TagValue": "v"}],
+        },
+        "the invalid tag is returned, and no tag is created",
+        lambda platform, request, response: (
+            response["InvalidProductTags"]["ProductTag"] == request["ProductTag"][2:]
+            and read_tags(platform, request["ProductKey"]) == {}
         ),
         code="iot.common.InvalidFormattedParameter",
     ),
     Row(
         "UpdateProductTags",
-        lambda w: {"ProductKey": tagged(w), "ProductTag": [{"TagKey": "bad key", "TagValue": "v"}]},
-        "the bad tag is named, and none is changed",
-        lambda w, asked, told: told["InvalidProductTags"]["ProductTag"] == asked["ProductTag"],
+        lambda platform: {
+            "ProductKey": create_tagged_product(platform),
+            "ProductTag": [{"TagKey": "bad key", "TagValue": "v"}],
+        },
+        "the invalid tag is returned, and no tag is changed",
+        lambda platform, request, response: (
+            response["InvalidProductTags"]["ProductTag"] == request["ProductTag"]
+        ),
         code="iot.common.InvalidFormattedParameter",
     ),
     Row(
         "UpdateProductTags",
-        lambda w: {"ProductKey": tagged(w), "ProductTag": [{"TagKey": "city", "TagValue": "Bonn"}]},
-        "one tag changes, the other stays",
-        lambda w, asked, told: tags(w, asked["ProductKey"]) == {"city": "Bonn", "kind": "gas"},
+        lambda platform: {
+            "ProductKey": create_tagged_product(platform),
+            "ProductTag": [{"TagKey": "city", "TagValue": "Bonn"}],
+        },
+        "one tag changes, the other is kept",
+        lambda platform, request, response: (
+            read_tags(platform, request["ProductKey"]) == {"city": "Bonn", "kind": "gas"}
+        ),
         missing={"ProductTag": "iot.common.InvalidFormattedParameter"},
-        bad=[
-            BAD_TAG,
+        invalid=[
+            INVALID_TAG,
             ({"ProductTag": [{"TagKey": "site", "TagValue": "v"}]}, "iot.common.InvalidFormattedParameter"),
         ],
-        absent=[NOBODY],
-        without={"InvalidProductTags.ProductTag[].TagKey", "InvalidProductTags.ProductTag[].TagValue"},
+        not_found=[UNKNOWN_PRODUCT],
+        absent_fields={"InvalidProductTags.ProductTag[].TagKey", "InvalidProductTags.ProductTag[].TagValue"},
     ),
     Row(
         "DeleteProductTags",
-        lambda w: {"ProductKey": tagged(w), "ProductTagKey": ["city"]},
-        "one tag goes, the other stays",
-        lambda w, asked, told: tags(w, asked["ProductKey"]) == {"kind": "gas"},
-        bad=[({"ProductTagKey": [f"k{n}" for n in range(11)]}, "iot.common.InvalidFormattedParameter")],
-        absent=[NOBODY],
+        lambda platform: {"ProductKey": create_tagged_product(platform), "ProductTagKey": ["city"]},
+        "one tag is deleted, the other is kept",
+        lambda platform, request, response: read_tags(platform, request["ProductKey"]) == {"kind": "gas"},
+        invalid=[({"ProductTagKey": [f"k{n}" for n in range(11)]}, "iot.common.InvalidFormattedParameter")],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "ListProductTags",
-        lambda w: {"ProductKey": tagged(w)},
+        lambda platform: {"ProductKey": create_tagged_product(platform)},
         "all tags of a product",
-        lambda w, asked, told: sorted(column(told["Data"]["ProductTag"], "TagValue")) == ["Ulm", "gas"],
-        absent=[NOBODY],
+        lambda platform, request, response: (
+            sorted(column(response["Data"]["ProductTag"], "TagValue")) == ["Ulm", "gas"]
+        ),
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "ListProductByTags",
-        lambda w: [tagged(w), w.product()] and {"ProductTag": [{"TagKey": "city"}]},
+        lambda platform: (
+            [create_tagged_product(platform), platform.create_product()]
+            and {"ProductTag": [{"TagKey": "city"}]}
+        ),
         "the products with a tag",
-        lambda w, asked, told: len(told["ProductInfos"]["ProductInfo"]) == 1,
+        lambda platform, request, response: len(response["ProductInfos"]["ProductInfo"]) == 1,
         missing={"ProductTag": "MissingProductTag"},
-        bad=[({"PageSize": 51}, "iot.common.InvalidPageParams")],
+        invalid=[({"PageSize": 51}, "iot.common.InvalidPageParams")],
     ),
     Row(
         "UpdateProductFilterConfig",
-        lambda w: {"ProductKey": w.product(), "PropertyTimestampFilter": True, "PropertyValueFilter": False},
-        "kept with the product",
-        lambda w, asked, told: filters(w, asked["ProductKey"]) == (1, 0),
-        absent=[NOBODY],
+        lambda platform: {
+            "ProductKey": platform.create_product(),
+            "PropertyTimestampFilter": True,
+            "PropertyValueFilter": False,
+        },
+        "the filters are stored",
+        lambda platform, request, response: read_filters(platform, request["ProductKey"]) == (1, 0),
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "ReleaseProduct",
-        lambda w: {"ProductKey": w.product()},
+        lambda platform: {"ProductKey": platform.create_product()},
         "its status is published",
-        lambda w, asked, told: info(w, asked["ProductKey"])["ProductStatus"] == "RELEASE_STATUS",
-        absent=[NOBODY],
+        lambda platform, request, response: (
+            read_product(platform, request["ProductKey"])["ProductStatus"] == "RELEASE_STATUS"
+        ),
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "CancelReleaseProduct",
-        lambda w: {"ProductKey": published(w)},
+        lambda platform: {"ProductKey": create_published_product(platform)},
         "its status is developing again",
-        lambda w, asked, told: info(w, asked["ProductKey"])["ProductStatus"] == "DEVELOPMENT_STATUS",
-        absent=[NOBODY],
+        lambda platform, request, response: (
+            read_product(platform, request["ProductKey"])["ProductStatus"] == "DEVELOPMENT_STATUS"
+        ),
+        not_found=[UNKNOWN_PRODUCT],
     ),
 ]
 
 
-def filters(platform: PreparedPlatform, key: str) -> tuple[int, int]:
-    """No operation tells them, so the store has to."""
+def read_filters(platform: PreparedPlatform, key: str) -> tuple[int, int]:
+    """Read the filters from the store, because no operation returns them."""
     with platform.emulator.store.read() as db:
         row = db.execute("SELECT timestamp_filter, value_filter FROM products WHERE product_key = ?", (key,))
         return tuple(row.fetchone())

@@ -7,19 +7,19 @@ from typing import Any
 
 from tests.conformance.devices import NO_DEVICE, UNKNOWN_PRODUCT
 from tests.conformance.platform import PreparedPlatform, column
-from tests.conformance.rows import Asked, Row
+from tests.conformance.rows import Request, Row
 
 ROLE = {"roleArn": "acs:ram::6541:role/aliyuniotaccessingrole", "roleName": "AliyunIOTAccessingRole"}
 MNS = json.dumps({"themeName": "meters", "regionName": "cn-shanghai", "role": ROLE})
 FC = json.dumps({"serviceName": "s", "functionName": "f", "regionName": "cn-shanghai", "role": ROLE})
 QUEUE = json.dumps({"queueName": "meters", "regionName": "cn-shanghai", "role": ROLE})
 POST = "+/thing/event/property/post"
-NO_RULE = ({"RuleId": 1}, "iot.rule.NotFoundRule")
-NO_ACTION = ({"ActionId": 1}, "iot.rule.NotFoundRuleAction")
+UNKNOWN_RULE = ({"RuleId": 1}, "iot.rule.NotFoundRule")
+UNKNOWN_ACTION = ({"ActionId": 1}, "iot.rule.NotFoundRuleAction")
 GROUP = "iot.consumer.group."
-BAD_SQL = "iot.messagebroker.IncorrectRuleSql"
-BAD_TEXT = "iot.common.InvalidFormattedParameter"
-BAD_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
+INVALID_SQL = "iot.messagebroker.IncorrectRuleSql"
+INVALID_FORMAT = "iot.common.InvalidFormattedParameter"
+INVALID_PAGE = ({"CurrentPage": 0}, "iot.common.InvalidPageParams")
 SOURCE = 1001
 FLAGS = [
     "DeviceDataFlag",
@@ -35,11 +35,11 @@ FLAGS = [
 ]
 
 
-def sql(platform: PreparedPlatform) -> Asked:
-    """All that a rule can be made of."""
+def build_rule(platform: PreparedPlatform) -> Request:
+    """Build a request with all fields of a rule."""
     return {
         "Name": "hot_rooms",
-        "ProductKey": platform.devices("dev-1"),
+        "ProductKey": platform.register_devices("dev-1"),
         "ShortTopic": POST,
         "TopicType": 0,
         "Select": "deviceName() as deviceName",
@@ -49,35 +49,37 @@ def sql(platform: PreparedPlatform) -> Asked:
     }
 
 
-def rule(platform: PreparedPlatform) -> Asked:
-    return {"RuleId": platform.call("CreateRule", **sql(platform))["RuleId"]}
+def create_rule(platform: PreparedPlatform) -> Request:
+    return {"RuleId": platform.call("CreateRule", **build_rule(platform))["RuleId"]}
 
 
-def action(platform: PreparedPlatform) -> tuple[Asked, Asked]:
-    """A rule with an action: the rule's id, the action's id."""
-    asked = rule(platform)
-    told = platform.call("CreateRuleAction", **asked, Type="MNS", Configuration=MNS, ErrorActionFlag=False)
-    return asked, {"ActionId": told["ActionId"]}
+def create_action(platform: PreparedPlatform) -> tuple[Request, Request]:
+    """Create a rule with an action; returns the ids of both."""
+    request = create_rule(platform)
+    response = platform.call(
+        "CreateRuleAction", **request, Type="MNS", Configuration=MNS, ErrorActionFlag=False
+    )
+    return request, {"ActionId": response["ActionId"]}
 
 
-def started(platform: PreparedPlatform) -> Asked:
-    asked = action(platform)[0]
-    platform.call("StartRule", **asked)
-    return asked
+def start_rule(platform: PreparedPlatform) -> Request:
+    request = create_action(platform)[0]
+    platform.call("StartRule", **request)
+    return request
 
 
-def info(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
-    return platform.call("GetRule", RuleId=asked["RuleId"])["RuleInfo"]
+def read_rule(platform: PreparedPlatform, request: Request) -> dict[str, Any]:
+    return platform.call("GetRule", RuleId=request["RuleId"])["RuleInfo"]
 
 
-def actions(platform: PreparedPlatform, rule_id: int) -> list[str]:
-    told = platform.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]
-    return column(told.get("RuleActionInfo") or [], "Type")
+def list_action_types(platform: PreparedPlatform, rule_id: int) -> list[str]:
+    response = platform.call("ListRuleActions", RuleId=rule_id)["RuleActionList"]
+    return column(response.get("RuleActionInfo") or [], "Type")
 
 
-def topic(platform: PreparedPlatform) -> Asked:
-    """A topic of a data source, for one device."""
-    key = platform.devices("dev-1")
+def build_source_topic(platform: PreparedPlatform) -> Request:
+    """Build a topic of a data source, for one device."""
+    key = platform.register_devices("dev-1")
     return {
         "DataSourceId": SOURCE,
         "Topic": f"/{key}/+/user/update",
@@ -87,166 +89,187 @@ def topic(platform: PreparedPlatform) -> Asked:
     }
 
 
-def sourced(platform: PreparedPlatform) -> Asked:
-    platform.call("CreateDataSourceItem", **topic(platform))
-    told = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]["dataSourceItem"]
-    return {"DataSourceId": SOURCE, "DataSourceItemId": told[0]["DataSourceItemId"]}
+def create_source_topic(platform: PreparedPlatform) -> Request:
+    platform.call("CreateDataSourceItem", **build_source_topic(platform))
+    response = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]["dataSourceItem"]
+    return {"DataSourceId": SOURCE, "DataSourceItemId": response[0]["DataSourceItemId"]}
 
 
-def topics(platform: PreparedPlatform) -> list[str]:
-    told = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]
-    return column(told.get("dataSourceItem") or [], "Topic")
+def list_source_topics(platform: PreparedPlatform) -> list[str]:
+    response = platform.call("ListDataSourceItem", DataSourceId=SOURCE)["DataSourceItems"]
+    return column(response.get("dataSourceItem") or [], "Topic")
 
 
 RULES = [
     Row(
         "CreateRule",
-        sql,
-        "it is found with what was given",
-        lambda w, asked, told: info(w, told)["Where"] == "Temperature > 35",
-        bad=[
-            ({"Name": "with space"}, BAD_TEXT),
-            ({"Select": "a as"}, BAD_SQL),
-            ({"Where": "a >"}, BAD_SQL),
+        build_rule,
+        "the subscription has its settings",
+        lambda platform, request, response: read_rule(platform, response)["Where"] == "Temperature > 35",
+        invalid=[
+            ({"Name": "with space"}, INVALID_FORMAT),
+            ({"Select": "a as"}, INVALID_SQL),
+            ({"Where": "a >"}, INVALID_SQL),
             ({"TopicType": 3}, "iot.ruleng.IncorrectType"),
-            ({"DataType": "TEXT"}, BAD_TEXT),
+            ({"DataType": "TEXT"}, INVALID_FORMAT),
             ({"ShortTopic": "+/thing/unknown"}, "iot.ruleng.IncorrectSysTopic"),
         ],
-        absent=[UNKNOWN_PRODUCT, ({"ShortTopic": "nobody/thing/lifecycle"}, NO_DEVICE)],
+        not_found=[UNKNOWN_PRODUCT, ({"ShortTopic": "nobody/thing/lifecycle"}, NO_DEVICE)],
     ),
     Row(
         "GetRule",
-        rule,
+        create_rule,
         "all of a rule",
-        lambda w, asked, told: (
-            (told["RuleInfo"]["Name"], told["RuleInfo"]["Status"]) == ("hot_rooms", "STOP")
+        lambda platform, request, response: (
+            (response["RuleInfo"]["Name"], response["RuleInfo"]["Status"]) == ("hot_rooms", "STOP")
         ),
-        absent=[NO_RULE],
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "ListRule",
-        lambda w: rule(w) and {"CurrentPage": 1, "PageSize": 10},
+        lambda platform: create_rule(platform) and {"CurrentPage": 1, "PageSize": 10},
         "all rules",
-        lambda w, asked, told: (
-            column(told["Data"]["RuleInfo"], "Name") == ["hot_rooms"] and told["Total"] == 1
+        lambda platform, request, response: (
+            column(response["Data"]["RuleInfo"], "Name") == ["hot_rooms"] and response["Total"] == 1
         ),
-        bad=[BAD_PAGE, ({"CurrentPage": 1001}, "iot.common.InvalidPageParams")],
+        invalid=[INVALID_PAGE, ({"CurrentPage": 1001}, "iot.common.InvalidPageParams")],
     ),
     Row(
         "UpdateRule",
-        lambda w: rule(w) | {"Name": "cold_rooms", "Where": "Temperature < 5", "TopicType": 0},
-        "name and condition change",
-        lambda w, asked, told: (
-            (info(w, asked)["Name"], info(w, asked)["Where"]) == ("cold_rooms", "Temperature < 5")
+        lambda platform: (
+            create_rule(platform) | {"Name": "cold_rooms", "Where": "Temperature < 5", "TopicType": 0}
         ),
-        bad=[({"Name": "with space"}, BAD_TEXT), ({"Where": "a >"}, BAD_SQL)],
-        absent=[NO_RULE],
+        "name and condition change",
+        lambda platform, request, response: (
+            (read_rule(platform, request)["Name"], read_rule(platform, request)["Where"])
+            == ("cold_rooms", "Temperature < 5")
+        ),
+        invalid=[({"Name": "with space"}, INVALID_FORMAT), ({"Where": "a >"}, INVALID_SQL)],
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "DeleteRule",
-        rule,
-        "it is gone",
-        lambda w, asked, told: w.refused("GetRule", **asked) == "iot.rule.NotFoundRule",
-        absent=[NO_RULE],
+        create_rule,
+        "it is deleted",
+        lambda platform, request, response: (
+            platform.error_code("GetRule", **request) == "iot.rule.NotFoundRule"
+        ),
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "StartRule",
-        lambda w: action(w)[0],
+        lambda platform: create_action(platform)[0],
         "it is running",
-        lambda w, asked, told: info(w, asked)["Status"] == "RUNNING",
-        bad=[
+        lambda platform, request, response: read_rule(platform, request)["Status"] == "RUNNING",
+        invalid=[
             (
-                lambda w, asked: {"RuleId": w.call("CreateRule", Name="bare")["RuleId"]},
+                lambda platform, request: {"RuleId": platform.call("CreateRule", Name="bare")["RuleId"]},
                 "iot.rule.NullSqlForRule",
             ),
         ],
-        absent=[NO_RULE],
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "StopRule",
-        started,
-        "it stands still",
-        lambda w, asked, told: info(w, asked)["Status"] == "STOP",
-        absent=[NO_RULE],
+        start_rule,
+        "it is stopped",
+        lambda platform, request, response: read_rule(platform, request)["Status"] == "STOP",
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "CreateRuleAction",
-        lambda w: rule(w) | {"Type": "MNS", "Configuration": MNS, "ErrorActionFlag": True},
+        lambda platform: (
+            create_rule(platform) | {"Type": "MNS", "Configuration": MNS, "ErrorActionFlag": True}
+        ),
         "it is listed",
-        lambda w, asked, told: actions(w, asked["RuleId"]) == ["MNS"],
-        bad=[
+        lambda platform, request, response: list_action_types(platform, request["RuleId"]) == ["MNS"],
+        invalid=[
             ({"Configuration": "{"}, "iot.ruleng.RuleActionConfigurationIsNotJson"),
             ({"Configuration": "{}"}, "iot.ruleng.NullRuleActionConfig"),
             ({"Type": "RDS"}, "iot.rule.IncorrentRuleActionType"),
         ],
-        absent=[
-            NO_RULE,
+        not_found=[
+            UNKNOWN_RULE,
             ({"Type": "AMQP", "Configuration": '{"groupId":"none"}'}, f"{GROUP}ConsumerGroupNotExist"),
         ],
-        alien="iot.rule.NotFoundRule",
+        other_account_code="iot.rule.NotFoundRule",
     ),
     Row(
         "GetRuleAction",
-        lambda w: action(w)[1],
-        "all of an action",
-        lambda w, asked, told: json.loads(told["RuleActionInfo"]["Configuration"])["themeName"] == "meters",
-        absent=[NO_ACTION],
+        lambda platform: create_action(platform)[1],
+        "the details of an action",
+        lambda platform, request, response: (
+            json.loads(response["RuleActionInfo"]["Configuration"])["themeName"] == "meters"
+        ),
+        not_found=[UNKNOWN_ACTION],
     ),
     Row(
         "ListRuleActions",
-        lambda w: action(w)[0],
+        lambda platform: create_action(platform)[0],
         "a rule's actions",
-        lambda w, asked, told: column(told["RuleActionList"]["RuleActionInfo"], "Type") == ["MNS"],
-        absent=[NO_RULE],
+        lambda platform, request, response: (
+            column(response["RuleActionList"]["RuleActionInfo"], "Type") == ["MNS"]
+        ),
+        not_found=[UNKNOWN_RULE],
     ),
     Row(
         "UpdateRuleAction",
-        lambda w: action(w)[1] | {"Type": "FC", "Configuration": FC},
-        "it is another one",
-        lambda w, asked, told: (
-            w.call("GetRuleAction", ActionId=asked["ActionId"])["RuleActionInfo"]["Type"] == "FC"
+        lambda platform: create_action(platform)[1] | {"Type": "FC", "Configuration": FC},
+        "the action changes",
+        lambda platform, request, response: (
+            platform.call("GetRuleAction", ActionId=request["ActionId"])["RuleActionInfo"]["Type"] == "FC"
         ),
-        bad=[({"Configuration": "{"}, "iot.ruleng.RuleActionConfigurationIsNotJson")],
-        absent=[NO_ACTION],
+        invalid=[({"Configuration": "{"}, "iot.ruleng.RuleActionConfigurationIsNotJson")],
+        not_found=[UNKNOWN_ACTION],
     ),
     Row(
         "DeleteRuleAction",
-        lambda w: action(w)[1],
-        "it is gone",
-        lambda w, asked, told: w.refused("GetRuleAction", **asked) == "iot.rule.NotFoundRuleAction",
-        absent=[NO_ACTION],
+        lambda platform: create_action(platform)[1],
+        "it is deleted",
+        lambda platform, request, response: (
+            platform.error_code("GetRuleAction", **request) == "iot.rule.NotFoundRuleAction"
+        ),
+        not_found=[UNKNOWN_ACTION],
     ),
     Row(
         "CreateDataSourceItem",
-        topic,
+        build_source_topic,
         "the topic is listed",
-        lambda w, asked, told: topics(w) == [asked["Topic"]],
-        missing={"DataSourceId": BAD_TEXT, "Topic": "iot.messagebroker.NullTopicName"},
-        bad=[
+        lambda platform, request, response: list_source_topics(platform) == [request["Topic"]],
+        missing={"DataSourceId": INVALID_FORMAT, "Topic": "iot.messagebroker.NullTopicName"},
+        invalid=[
             ({"Topic": "nothing"}, "iot.messagebroker.InvalidFormattedTopicName"),
-            ({"ScopeType": "SOME"}, BAD_TEXT),
+            ({"ScopeType": "SOME"}, INVALID_FORMAT),
             ({"DeviceName": None}, "iot.device.NullDeviceName"),
         ],
-        absent=[({"DataSourceId": 7}, "iot.ruleng.InstanceNotFound"), ({"DeviceName": "nobody"}, NO_DEVICE)],
-        alien="iot.prod.NotExistedProduct",
+        not_found=[
+            ({"DataSourceId": 7}, "iot.ruleng.InstanceNotFound"),
+            ({"DeviceName": "nobody"}, NO_DEVICE),
+        ],
+        other_account_code="iot.prod.NotExistedProduct",
     ),
     Row(
         "ListDataSourceItem",
-        lambda w: sourced(w) and {"DataSourceId": SOURCE, "Page": 1, "PageSize": 10, "SearchName": "update"},
+        lambda platform: (
+            create_source_topic(platform)
+            and {"DataSourceId": SOURCE, "Page": 1, "PageSize": 10, "SearchName": "update"}
+        ),
         "a data source's topics",
-        lambda w, asked, told: column(told["DataSourceItems"]["dataSourceItem"], "DeviceName") == ["dev-1"],
-        missing={"DataSourceId": BAD_TEXT},
-        bad=[({"PageSize": 101}, "iot.common.InvalidPageParams")],
-        absent=[({"DataSourceId": 7}, "iot.ruleng.InstanceNotFound")],
-        alien=None,
+        lambda platform, request, response: (
+            column(response["DataSourceItems"]["dataSourceItem"], "DeviceName") == ["dev-1"]
+        ),
+        missing={"DataSourceId": INVALID_FORMAT},
+        invalid=[({"PageSize": 101}, "iot.common.InvalidPageParams")],
+        not_found=[({"DataSourceId": 7}, "iot.ruleng.InstanceNotFound")],
+        other_account_code=None,
     ),
     Row(
         "DeleteDataSourceItem",
-        sourced,
+        create_source_topic,
         "none is left",
-        lambda w, asked, told: topics(w) == [],
-        missing={"DataSourceId": BAD_TEXT, "DataSourceItemId": BAD_TEXT},
-        absent=[
+        lambda platform, request, response: list_source_topics(platform) == [],
+        missing={"DataSourceId": INVALID_FORMAT, "DataSourceItemId": INVALID_FORMAT},
+        not_found=[
             ({"DataSourceItemId": 7}, "iot.ruleng.TopicNotFound"),
             ({"DataSourceId": 7}, "iot.ruleng.InstanceNotFound"),
         ],
@@ -254,49 +277,53 @@ RULES = [
 ]
 
 
-def consumers(platform: PreparedPlatform, name: str = "billing") -> Asked:
+def create_consumer_group(platform: PreparedPlatform, name: str = "billing") -> Request:
     return {"GroupId": platform.call("CreateConsumerGroup", GroupName=name)["GroupId"]}
 
 
-def amqp(platform: PreparedPlatform) -> Asked:
-    """What an AMQP subscription to everything is made of; of a product of gateways, for only they can find devices."""
-    group_ids = [consumers(platform)["GroupId"], consumers(platform, "alerts")["GroupId"]]
-    key = platform.gateways()
+def build_amqp_subscription(platform: PreparedPlatform) -> Request:
+    """Build an AMQP subscription to all messages, for a product of gateways because only gateways can find devices."""
+    group_ids = [
+        create_consumer_group(platform)["GroupId"],
+        create_consumer_group(platform, "alerts")["GroupId"],
+    ]
+    key = platform.create_gateway_product()
     return {"ProductKey": key, "Type": "AMQP", "ConsumerGroupIds": group_ids, **dict.fromkeys(FLAGS, True)}
 
 
-def subscribed(platform: PreparedPlatform) -> Asked:
-    asked = amqp(platform)
-    platform.call("CreateSubscribeRelation", **asked)
-    return {name: asked[name] for name in ("ProductKey", "Type", "ConsumerGroupIds")}
+def create_amqp_subscription(platform: PreparedPlatform) -> Request:
+    request = build_amqp_subscription(platform)
+    platform.call("CreateSubscribeRelation", **request)
+    return {name: request[name] for name in ("ProductKey", "Type", "ConsumerGroupIds")}
 
 
-def queued(platform: PreparedPlatform) -> Asked:
-    """A product with an MNS subscription."""
-    asked = {"ProductKey": platform.gateways(), "Type": "MNS"}
-    platform.call("CreateSubscribeRelation", **asked, MnsConfiguration=QUEUE, DeviceDataFlag=True)
-    return asked
+def create_mns_subscription(platform: PreparedPlatform) -> Request:
+    """Create a product with an MNS subscription."""
+    request = {"ProductKey": platform.create_gateway_product(), "Type": "MNS"}
+    platform.call("CreateSubscribeRelation", **request, MnsConfiguration=QUEUE, DeviceDataFlag=True)
+    return request
 
 
-def relation(platform: PreparedPlatform, asked: Asked) -> dict[str, Any]:
-    return platform.call("QuerySubscribeRelation", ProductKey=asked["ProductKey"], Type=asked["Type"])
+def read_subscription(platform: PreparedPlatform, request: Request) -> dict[str, Any]:
+    return platform.call("QuerySubscribeRelation", ProductKey=request["ProductKey"], Type=request["Type"])
 
 
-def group_ids(platform: PreparedPlatform, asked: Asked) -> list[str]:
-    return relation(platform, {"Type": "AMQP", **asked})["ConsumerGroupIds"]
+def group_ids(platform: PreparedPlatform, request: Request) -> list[str]:
+    return read_subscription(platform, {"Type": "AMQP", **request})["ConsumerGroupIds"]
 
 
-def receiving(platform: PreparedPlatform) -> Asked:
-    """A consumer group that gets the data of twenty devices, and has two consumers: no operation makes them come."""
-    asked = subscribed(platform)
+def create_receiving_group(platform: PreparedPlatform) -> Request:
+    """Create a consumer group that receives the data of 20 devices. The store gets its two consumers directly, because no
+    operation connects them."""
+    request = create_amqp_subscription(platform)
     for n in range(20):
-        platform.device(asked["ProductKey"], f"meter-{n}")
-        platform.hold(f"meter-{n}", status_since=platform.clock.now() - 3_600_000)
-    group_id = asked["ConsumerGroupIds"][0]
+        platform.register_device(request["ProductKey"], f"meter-{n}")
+        platform.set_device_status(f"meter-{n}", status_since=platform.clock.now() - 3_600_000)
+    group_id = request["ConsumerGroupIds"][0]
     with platform.emulator.store.write() as db:
         db.execute("UPDATE consumer_groups SET clients = 2 WHERE group_id = ?", (group_id,))
     platform.clock.advance(3600)
-    # Consumers are away for up to an hour a day, at a time that hangs on the group's random id.
+    # Consumers are offline for up to an hour per day; the random id of the group determines when.
     while not platform.call("QueryConsumerGroupStatus", GroupId=group_id)["ClientConnectionStatusList"][
         "ConsumerGroupClientConnectionInfo"
     ]:
@@ -304,168 +331,190 @@ def receiving(platform: PreparedPlatform) -> Asked:
     return {"GroupId": group_id}
 
 
-def waiting(platform: PreparedPlatform, asked: Asked) -> int:
-    return platform.call("QueryConsumerGroupStatus", GroupId=asked["GroupId"])["AccumulationCount"]
+def read_backlog(platform: PreparedPlatform, request: Request) -> int:
+    return platform.call("QueryConsumerGroupStatus", GroupId=request["GroupId"])["AccumulationCount"]
 
 
-NO_GROUP = ({"GroupId": "none"}, f"{GROUP}ConsumerGroupNotExist")
-NO_CONSUMERS = ({"ConsumerGroupId": "none"}, f"{GROUP}ConsumerGroupNotExist")
-BAD_KIND = ({"Type": "HTTP"}, f"{GROUP}InvalidSubscribeType")
-UNSUBSCRIBED = (lambda w, asked: {"ProductKey": w.product()}, f"{GROUP}SubscribeNotExist")
+UNKNOWN_GROUP = ({"GroupId": "none"}, f"{GROUP}ConsumerGroupNotExist")
+UNKNOWN_CONSUMER_GROUP = ({"ConsumerGroupId": "none"}, f"{GROUP}ConsumerGroupNotExist")
+INVALID_TYPE = ({"Type": "HTTP"}, f"{GROUP}InvalidSubscribeType")
+NOT_SUBSCRIBED = (
+    lambda platform, request: {"ProductKey": platform.create_product()},
+    f"{GROUP}SubscribeNotExist",
+)
 
 SUBSCRIPTIONS = [
     Row(
         "CreateSubscribeRelation",
-        amqp,
-        "it is found with what was given",
-        lambda w, asked, told: group_ids(w, asked) == asked["ConsumerGroupIds"],
+        build_amqp_subscription,
+        "the subscription has its settings",
+        lambda platform, request, response: group_ids(platform, request) == request["ConsumerGroupIds"],
         missing={"ConsumerGroupIds": f"{GROUP}InvalidConsumerGroupId"},
-        bad=[
-            BAD_KIND,
+        invalid=[
+            INVALID_TYPE,
             ({"ConsumerGroupIds": ["x"] * 11}, f"{GROUP}ConsumerGroupExceedsLimit"),
-            (dict.fromkeys(FLAGS, False), BAD_TEXT),
+            (dict.fromkeys(FLAGS, False), INVALID_FORMAT),
             ({"Type": "MNS", "MnsConfiguration": "{"}, f"{GROUP}MnsCheckFailed"),
         ],
-        absent=[UNKNOWN_PRODUCT, ({"ConsumerGroupIds": ["none"]}, f"{GROUP}ConsumerGroupNotExist")],
+        not_found=[UNKNOWN_PRODUCT, ({"ConsumerGroupIds": ["none"]}, f"{GROUP}ConsumerGroupNotExist")],
     ),
     Row(
         "UpdateSubscribeRelation",
-        lambda w: subscribed(w) | {"OtaEventFlag": False, "DeviceDataFlag": True},
-        "one flag is down",
-        lambda w, asked, told: relation(w, asked)["OtaEventFlag"] is False,
+        lambda platform: create_amqp_subscription(platform) | {"OtaEventFlag": False, "DeviceDataFlag": True},
+        "one flag is off",
+        lambda platform, request, response: read_subscription(platform, request)["OtaEventFlag"] is False,
         missing={"ConsumerGroupIds": f"{GROUP}InvalidConsumerGroupId"},
-        bad=[BAD_KIND],
-        absent=[UNKNOWN_PRODUCT, UNSUBSCRIBED],
+        invalid=[INVALID_TYPE],
+        not_found=[UNKNOWN_PRODUCT, NOT_SUBSCRIBED],
     ),
     Row(
         "QuerySubscribeRelation",
-        lambda w: {name: value for name, value in subscribed(w).items() if name != "ConsumerGroupIds"},
+        lambda platform: {
+            name: value
+            for name, value in create_amqp_subscription(platform).items()
+            if name != "ConsumerGroupIds"
+        },
         "an AMQP subscription",
-        lambda w, asked, told: len(told["ConsumerGroupIds"]) == 2 and all(told[flag] for flag in FLAGS),
-        bad=[BAD_KIND],
-        absent=[UNKNOWN_PRODUCT, UNSUBSCRIBED],
-        without={"MnsConfiguration", "SubscribeFlags"},
+        lambda platform, request, response: (
+            len(response["ConsumerGroupIds"]) == 2 and all(response[flag] for flag in FLAGS)
+        ),
+        invalid=[INVALID_TYPE],
+        not_found=[UNKNOWN_PRODUCT, NOT_SUBSCRIBED],
+        absent_fields={"MnsConfiguration", "SubscribeFlags"},
     ),
     Row(
         "QuerySubscribeRelation",
-        queued,
+        create_mns_subscription,
         "an MNS subscription",
-        lambda w, asked, told: json.loads(told["MnsConfiguration"])["queueName"] == "meters",
-        without={"ConsumerGroupIds[]", "SubscribeFlags"},
+        lambda platform, request, response: json.loads(response["MnsConfiguration"])["queueName"] == "meters",
+        absent_fields={"ConsumerGroupIds[]", "SubscribeFlags"},
     ),
     Row(
         "DeleteSubscribeRelation",
-        lambda w: {name: value for name, value in subscribed(w).items() if name != "ConsumerGroupIds"},
-        "it is gone",
-        lambda w, asked, told: w.refused("QuerySubscribeRelation", **asked) == f"{GROUP}SubscribeNotExist",
-        bad=[BAD_KIND],
-        absent=[UNKNOWN_PRODUCT, UNSUBSCRIBED],
+        lambda platform: {
+            name: value
+            for name, value in create_amqp_subscription(platform).items()
+            if name != "ConsumerGroupIds"
+        },
+        "it is deleted",
+        lambda platform, request, response: (
+            platform.error_code("QuerySubscribeRelation", **request) == f"{GROUP}SubscribeNotExist"
+        ),
+        invalid=[INVALID_TYPE],
+        not_found=[UNKNOWN_PRODUCT, NOT_SUBSCRIBED],
     ),
     Row(
         "CreateConsumerGroup",
-        lambda w: {"GroupName": "billing"},
-        "it is found by its id",
-        lambda w, asked, told: (
-            w.call("QueryConsumerGroupByGroupId", GroupId=told["GroupId"])["Data"]["GroupName"] == "billing"
+        lambda platform: {"GroupName": "billing"},
+        "the group can be read",
+        lambda platform, request, response: (
+            platform.call("QueryConsumerGroupByGroupId", GroupId=response["GroupId"])["Data"]["GroupName"]
+            == "billing"
         ),
-        bad=[
+        invalid=[
             ({"GroupName": "x"}, f"{GROUP}InvalidConsumerGroupName"),
             (
-                lambda w, asked: consumers(w, "taken") and {"GroupName": "taken"},
+                lambda platform, request: create_consumer_group(platform, "taken") and {"GroupName": "taken"},
                 f"{GROUP}ConsumerGroupNameExisted",
             ),
         ],
     ),
     Row(
         "UpdateConsumerGroup",
-        lambda w: consumers(w) | {"NewGroupName": "invoicing"},
-        "it has another name",
-        lambda w, asked, told: (
-            w.call("QueryConsumerGroupByGroupId", GroupId=asked["GroupId"])["Data"]["GroupName"]
+        lambda platform: create_consumer_group(platform) | {"NewGroupName": "invoicing"},
+        "the name changes",
+        lambda platform, request, response: (
+            platform.call("QueryConsumerGroupByGroupId", GroupId=request["GroupId"])["Data"]["GroupName"]
             == "invoicing"
         ),
-        bad=[
+        invalid=[
             ({"NewGroupName": "x"}, f"{GROUP}InvalidConsumerGroupName"),
             ({"GroupId": "DEFAULT_GROUP"}, f"{GROUP}ChangeDefaultConsumerGroupNotAllowed"),
         ],
-        absent=[NO_GROUP],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryConsumerGroupByGroupId",
-        consumers,
-        "all of a group",
-        lambda w, asked, told: told["Data"]["GroupName"] == "billing",
-        absent=[NO_GROUP],
+        create_consumer_group,
+        "the details of a group",
+        lambda platform, request, response: response["Data"]["GroupName"] == "billing",
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "QueryConsumerGroupList",
-        lambda w: consumers(w) and {"CurrentPage": 1, "PageSize": 10},
-        "newest first, the platform's own last",
-        lambda w, asked, told: (
-            column(told["Data"]["ConsumerGroupDTO"], "GroupName")[0] == "billing" and told["Total"] == 2
+        lambda platform: create_consumer_group(platform) and {"CurrentPage": 1, "PageSize": 10},
+        "newest first, the default group last",
+        lambda platform, request, response: (
+            column(response["Data"]["ConsumerGroupDTO"], "GroupName")[0] == "billing"
+            and response["Total"] == 2
         ),
-        bad=[
-            BAD_PAGE,
+        invalid=[
+            INVALID_PAGE,
             ({"PageSize": 1001}, "iot.common.InvalidPageParams"),
             ({"Fuzzy": True}, f"{GROUP}InvalidConsumerGroupName"),
         ],
     ),
     Row(
         "QueryConsumerGroupStatus",
-        receiving,
-        "who consumes, and how much waits",
-        lambda w, asked, told: told["ClientConnectionStatusList"]["ConsumerGroupClientConnectionInfo"],
-        absent=[NO_GROUP],
+        create_receiving_group,
+        "the consumers and the backlog",
+        lambda platform, request, response: response["ClientConnectionStatusList"][
+            "ConsumerGroupClientConnectionInfo"
+        ],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "ResetConsumerGroupPosition",
-        receiving,
-        "nothing waits",
-        lambda w, asked, told: waiting(w, asked) == 0,
-        absent=[NO_GROUP],
+        create_receiving_group,
+        "the backlog is empty",
+        lambda platform, request, response: read_backlog(platform, request) == 0,
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "DeleteConsumerGroup",
-        consumers,
-        "it is gone",
-        lambda w, asked, told: (
-            w.refused("QueryConsumerGroupByGroupId", **asked) == f"{GROUP}ConsumerGroupNotExist"
+        create_consumer_group,
+        "it is deleted",
+        lambda platform, request, response: (
+            platform.error_code("QueryConsumerGroupByGroupId", **request) == f"{GROUP}ConsumerGroupNotExist"
         ),
-        bad=[
+        invalid=[
             ({"GroupId": "DEFAULT_GROUP"}, f"{GROUP}ChangeDefaultConsumerGroupNotAllowed"),
-            (lambda w, asked: {"GroupId": subscribed_by_others(w)}, f"{GROUP}DeleteConsumerGroupFailed"),
+            (
+                lambda platform, request: {"GroupId": create_group_with_subscription(platform)},
+                f"{GROUP}DeleteConsumerGroupFailed",
+            ),
         ],
-        absent=[NO_GROUP],
+        not_found=[UNKNOWN_GROUP],
     ),
     Row(
         "CreateConsumerGroupSubscribeRelation",
-        lambda w: {
-            "ProductKey": subscribed(w)["ProductKey"],
-            "ConsumerGroupId": consumers(w, "third")["GroupId"],
+        lambda platform: {
+            "ProductKey": create_amqp_subscription(platform)["ProductKey"],
+            "ConsumerGroupId": create_consumer_group(platform, "third")["GroupId"],
         },
-        "the subscription has it too",
-        lambda w, asked, told: asked["ConsumerGroupId"] in group_ids(w, asked),
-        absent=[UNKNOWN_PRODUCT, NO_CONSUMERS, UNSUBSCRIBED],
+        "the subscription has the group too",
+        lambda platform, request, response: request["ConsumerGroupId"] in group_ids(platform, request),
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_CONSUMER_GROUP, NOT_SUBSCRIBED],
     ),
     Row(
         "DeleteConsumerGroupSubscribeRelation",
-        lambda w: {
-            "ProductKey": (made := subscribed(w))["ProductKey"],
-            "ConsumerGroupId": made["ConsumerGroupIds"][0],
+        lambda platform: {
+            "ProductKey": (created := create_amqp_subscription(platform))["ProductKey"],
+            "ConsumerGroupId": created["ConsumerGroupIds"][0],
         },
-        "the subscription has the other one only",
-        lambda w, asked, told: asked["ConsumerGroupId"] not in group_ids(w, asked),
-        absent=[UNKNOWN_PRODUCT, NO_CONSUMERS, UNSUBSCRIBED],
+        "the subscription has only the other group",
+        lambda platform, request, response: request["ConsumerGroupId"] not in group_ids(platform, request),
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_CONSUMER_GROUP, NOT_SUBSCRIBED],
     ),
 ]
 
 ROWS = [*RULES, *SUBSCRIPTIONS]
 
 
-def subscribed_by_others(platform: PreparedPlatform) -> str:
-    """The id of a consumer group that a product has subscribed for."""
-    group = consumers(platform, "subscriber")["GroupId"]
-    key = platform.product()
+def create_group_with_subscription(platform: PreparedPlatform) -> str:
+    """Create a consumer group with a subscription; returns its id."""
+    group = create_consumer_group(platform, "subscriber")["GroupId"]
+    key = platform.create_product()
     platform.call(
         "CreateSubscribeRelation", ProductKey=key, Type="AMQP", ConsumerGroupIds=[group], DeviceDataFlag=True
     )

@@ -1,4 +1,4 @@
-"""What a row of the table of conformance is, and how one is tried."""
+"""The rows of the conformance table, and the check of one row."""
 
 from __future__ import annotations
 
@@ -8,176 +8,192 @@ from typing import Any
 
 from console.cloud.catalogue import operation
 from tests.conformance.platform import PreparedPlatform
-from tests.conformance.sdk import leaves, paths
+from tests.conformance.sdk import leaf_paths, list_paths
 
-Asked = dict[str, Any]
-Told = dict[str, Any]
-Changes = Mapping[str, Any] | Callable[[PreparedPlatform, Asked], Mapping[str, Any]]
+Request = dict[str, Any]
+Response = dict[str, Any]
+Changes = Mapping[str, Any] | Callable[[PreparedPlatform, Request], Mapping[str, Any]]
 
-NOT_SAID_ON_SUCCESS = frozenset({"Code", "ErrorMessage"})
+ERROR_FIELDS = frozenset({"Code", "ErrorMessage"})
 TYPES: Mapping[str, type] = {"String": str, "Integer": int, "Long": int, "Boolean": bool, "Struct": dict}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One operation, or one of the ways in which it answers: an operation may have several rows.
+    """One call of an operation. An operation has several rows if its responses differ.
 
-    asks      makes what the call needs in an empty platform, and returns its parameters by the platform's names
-    says      what its success shows, for the printed table
-    proves    tells from the platform, the parameters and the answer whether the success was real; may be left out only
-              where the fields of the answer are all there is
-    code      of a refusal whose answer tells more than the code; then that is what is looked at
-    beyond    fields that the reference's text tells of, and the SDK's model knows nothing of
-    without   response paths of the catalogue that this answer has not; every other one must be set
-    missing   parameter -> code, besides those that the catalogue requires, which are left out one by one anyway and
-              must be refused with `Missing<Parameter>` unless told otherwise here
-    bad       (changes to the request, code) of values that are refused; a change to None leaves a parameter out
-    absent    the same for what does not exist; an instance that does not exist is always tried
+    build_request       creates the objects that the call needs in an empty platform, and returns the request parameters
+    result              what a successful call shows, for the printed summary
+    check               whether the call really succeeded, from the platform, the request and the response; only rows
+                        whose result is completely in the response may omit it
+    absent_fields       response paths of the catalogue that this response does not have; all others must be set
+    missing             parameter -> error code if it is missing, in addition to the required parameters of the catalogue
+                        (`Missing<Parameter>` unless this has another code)
+    invalid             (changes of the request, error code) for invalid values; a change to None removes a parameter
+    not_found           the same for objects that do not exist; an unknown instance is always checked
+    other_account_code  error code of the same request by another account, by default the first code of `not_found`;
+                        None if other accounts may make the call. Only checked if `not_found` is set
+    extra_fields        fields that are in the text of the reference but not in the SDK's model
+    code                error code, for a call that must be refused and whose response has more fields than the code
 
-    Also tried for every row: numbers and booleans that are none, and, where `absent` says that the request names
-    something, the same request by another account, to which the thing does not exist either (`alien` tells the code
-    where it is not the first of `absent`; None where another account may).
+    Invalid values of numbers and booleans are checked for every row.
     """
 
     operation: str
-    asks: Callable[[PreparedPlatform], Asked]
-    says: str
-    proves: Callable[[PreparedPlatform, Asked, Told], object] | None = None
-    without: frozenset[str] | set[str] = frozenset()
+    build_request: Callable[[PreparedPlatform], Request]
+    result: str
+    check: Callable[[PreparedPlatform, Request, Response], object] | None = None
+    absent_fields: frozenset[str] | set[str] = frozenset()
     missing: Mapping[str, str] = field(default_factory=dict)
-    bad: Sequence[tuple[Changes, str]] = ()
-    absent: Sequence[tuple[Changes, str]] = ()
-    alien: str | None = ""
-    beyond: frozenset[str] | set[str] = frozenset()
+    invalid: Sequence[tuple[Changes, str]] = ()
+    not_found: Sequence[tuple[Changes, str]] = ()
+    other_account_code: str | None = ""
+    extra_fields: frozenset[str] | set[str] = frozenset()
     code: str = ""
 
 
 @dataclass
-class Tried:
-    """What a trial of a row covered, for the printed table: the codes seen."""
+class CheckedCodes:
+    """The error codes that the check of a row has seen, for the printed summary."""
 
     missing: list[str] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    not_found: list[str] = field(default_factory=list)
 
 
-def try_row(row: Row, platform: PreparedPlatform) -> Tried:
-    """Refusals first, for they change nothing; then the success. Fails with what was wrong."""
-    asked = row.asks(platform)
-    tried = Tried()
-    for name, code in _required(row).items():
-        assert name in asked, f"the request of {row.operation} does not give {name}"
-        _refuse(row, platform, asked, {name: None}, code)
-        tried.missing.append(code)
-    for changes, code in row.bad:
-        _refuse(row, platform, asked, changes, code)
-        tried.bad.append(code)
-    for name, member in _members(row, asked):
-        first, *others = asked[name]
-        halved = {key: value for key, value in first.items() if key != member}
-        if halved:
-            tried.missing.append(_refusal(row, platform, asked | {name: [halved, *others]}))
-    for name in _numbers(row):
-        _refuse(row, platform, asked, {name: "nonsense"}, "InvalidParameter")
-        tried.bad.append("InvalidParameter")
-    for changes, code in row.absent:
-        _refuse(row, platform, asked, changes, code)
-        tried.absent.append(code)
-    if row.absent and row.alien is not None:
-        told = platform.partner.refused(row.operation, asked)
-        assert told == (row.alien or row.absent[0][1]), f"another account's {row.operation}: {told}"
-        tried.absent.append(told)
+def check_row(row: Row, platform: PreparedPlatform) -> CheckedCodes:
+    """Make all calls of a row: first those that are refused, because they change nothing, then the successful one."""
+    request = row.build_request(platform)
+    checked = CheckedCodes()
+    for name, code in _required_parameters(row).items():
+        assert name in request, f"the request of {row.operation} has no {name}"
+        _check_refused(row, platform, request, {name: None}, code)
+        checked.missing.append(code)
+    for changes, code in row.invalid:
+        _check_refused(row, platform, request, changes, code)
+        checked.invalid.append(code)
+    for name, member in _list_members(row, request):
+        first, *others = request[name]
+        incomplete = {key: value for key, value in first.items() if key != member}
+        if incomplete:
+            checked.missing.append(_error_code(row, platform, request | {name: [incomplete, *others]}))
+    for name in _list_numbers(row):
+        _check_refused(row, platform, request, {name: "nonsense"}, "InvalidParameter")
+        checked.invalid.append("InvalidParameter")
+    for changes, code in row.not_found:
+        _check_refused(row, platform, request, changes, code)
+        checked.not_found.append(code)
+    if row.not_found and row.other_account_code is not None:
+        code = platform.partner.error_code(row.operation, request)
+        expected = row.other_account_code or row.not_found[0][1]
+        assert code == expected, f"another account's {row.operation}: {code}"
+        checked.not_found.append(code)
     if "IotInstanceId" in operation(row.operation).parameters:
-        _refuse(row, platform, asked, {"IotInstanceId": "iot-nowhere"}, "iot.system.InstanceNotFound")
-        tried.absent.append("iot.system.InstanceNotFound")
-    told = (
-        platform.told_in_refusal(row.operation, row.code, asked)
+        _check_refused(
+            row, platform, request, {"IotInstanceId": "iot-nowhere"}, "iot.system.InstanceNotFound"
+        )
+        checked.not_found.append("iot.system.InstanceNotFound")
+    response = (
+        platform.call_refused(row.operation, row.code, request)
         if row.code
-        else platform.call(row.operation, **asked)
+        else platform.call(row.operation, **request)
     )
-    check_answer(row, told, platform.raw())
-    if row.proves is not None:
-        assert row.proves(platform, asked, told), f"{row.operation} did not show: {row.says}\n{told}"
-    return tried
+    check_response(row, response, platform.last_response())
+    if row.check is not None:
+        assert row.check(platform, request, response), (
+            f"{row.operation} did not show: {row.result}\n{response}"
+        )
+    return checked
 
 
-def check_answer(row: Row, told: Told, wire: Told) -> None:
-    """The SDK's model holds all that was sent, all of it in the reference's shape, and nothing that should be is left out."""
-    response = operation(row.operation).response
-    lost = set(paths(wire)) - set(paths(told))
-    assert lost == set(row.beyond), f"{row.operation}: the SDK lost {lost} of {wire}"
-    # A list that was not sent reads as an empty one in some models.
-    assert lost or pruned(told) == pruned(wire), f"{row.operation}: the SDK read {told} from {wire}"
-    strange = deviations(wire, "", {**response, **dict.fromkeys(row.beyond, "")})
-    assert strange == [], (
-        f"{row.operation} has fields that the reference has not, or of another type: {strange}"
+def check_response(row: Row, response: Response, sent: Response) -> None:
+    """Check that the SDK's model has all fields that were `sent`, and that all fields match the reference."""
+    documented = operation(row.operation).response
+    lost = set(list_paths(sent)) - set(list_paths(response))
+    assert lost == set(row.extra_fields), f"{row.operation}: the SDK lost {lost} of {sent}"
+    # Some models read a list that was not sent as an empty list.
+    assert lost or remove_empty(response) == remove_empty(sent), (
+        f"{row.operation}: the SDK read {response} from {sent}"
     )
-    wanted = leaves(response) - NOT_SAID_ON_SUCCESS - set(row.without)
-    found = set(paths(told))
-    assert wanted - found == set(), f"{row.operation} left {sorted(wanted - found)} out of {wire}"
-    needless = set(row.without) & found
-    assert not needless, f"{row.operation} has {needless} after all"
+    undocumented = deviations(sent, "", {**documented, **dict.fromkeys(row.extra_fields, "")})
+    assert undocumented == [], (
+        f"{row.operation} has fields that are not in the reference or have another type: {undocumented}"
+    )
+    expected = leaf_paths(documented) - ERROR_FIELDS - set(row.absent_fields)
+    present = set(list_paths(response))
+    assert expected - present == set(), f"{row.operation} has no {sorted(expected - present)} in {sent}"
+    unexpected = set(row.absent_fields) & present
+    assert not unexpected, f"{row.operation} has {unexpected}, which absent_fields excludes"
 
 
-def pruned(value: Any) -> Any:
-    """An answer without what is empty: lists, structs and nulls."""
+def remove_empty(value: Any) -> Any:
+    """Remove empty lists, structs and nulls from a response."""
     if isinstance(value, dict):
-        return {name: kept for name, item in value.items() if (kept := pruned(item)) not in (None, {}, [])}
-    return [pruned(item) for item in value] if isinstance(value, list) else value
+        items = {name: remove_empty(item) for name, item in value.items()}
+        return {name: item for name, item in items.items() if item not in (None, {}, [])}
+    return [remove_empty(item) for item in value] if isinstance(value, list) else value
 
 
-def deviations(value: Any, path: str, known: Mapping[str, str]) -> list[str]:
-    """Paths of an answer that the reference has not, or has with another type."""
+def deviations(value: Any, path: str, documented: Mapping[str, str]) -> list[str]:
+    """Find the paths of a response that are not in the reference, or have another type there."""
     if isinstance(value, dict):
-        found = []
+        paths = []
         for name, item in value.items():
-            below = f"{path}.{name}" if path else name
-            below += "[]" if isinstance(item, list) else ""
-            found += [] if below in known else [below]
-            found += deviations(item, below, known)
-        return found
+            child = f"{path}.{name}" if path else name
+            child += "[]" if isinstance(item, list) else ""
+            paths += [] if child in documented else [child]
+            paths += deviations(item, child, documented)
+        return paths
     if isinstance(value, list):
-        return [deviation for item in value for deviation in deviations(item, path, known)]
-    wanted = TYPES.get(known.get(path, ""))
-    right = (
-        value is None or wanted is None or (isinstance(value, wanted) and (wanted is bool) >= (value is True))
+        return [deviation for item in value for deviation in deviations(item, path, documented)]
+    expected = TYPES.get(documented.get(path, ""))
+    is_valid = (
+        value is None
+        or expected is None
+        or (isinstance(value, expected) and (expected is bool) >= (value is True))
     )
-    return [] if right else [f"{path}: {type(value).__name__}"]
+    return [] if is_valid else [f"{path}: {type(value).__name__}"]
 
 
-def _required(row: Row) -> dict[str, str]:
-    """Parameter -> the code with which a request without it is refused."""
-    known = {
+def _required_parameters(row: Row) -> dict[str, str]:
+    """Map each required parameter to the error code of a request without it."""
+    required = {
         parameter.base: f"Missing{parameter.base}"
         for parameter in operation(row.operation).parameters.values()
         if parameter.required and not parameter.member
     }
-    return known | dict(row.missing)
+    return required | dict(row.missing)
 
 
-def _members(row: Row, asked: Asked) -> list[tuple[str, str]]:
-    """The lists of structs that are asked with, and what each of their elements must have."""
-    known = operation(row.operation).parameters.values()
-    return [(p.base, p.member) for p in known if p.member and (p.required or p.per_item) and p.base in asked]
+def _list_members(row: Row, request: Request) -> list[tuple[str, str]]:
+    """List (parameter, member) for the lists of structs in the request, with the members that each element must have."""
+    parameters = operation(row.operation).parameters.values()
+    return [
+        (p.base, p.member)
+        for p in parameters
+        if p.member and (p.required or p.per_item) and p.base in request
+    ]
 
 
-def _refusal(row: Row, platform: PreparedPlatform, params: Asked) -> str:
-    """A code of the platform."""
-    code = platform.refused(row.operation, **params)
+def _error_code(row: Row, platform: PreparedPlatform, params: Request) -> str:
+    """Make a call that must be refused by the platform; returns the error code."""
+    code = platform.error_code(row.operation, **params)
     assert code.startswith(("Missing", "iot.")), f"{row.operation}: {code}"
     return code
 
 
-def _numbers(row: Row) -> list[str]:
-    """The parameters that are numbers or booleans."""
-    known = operation(row.operation).parameters.values()
-    return [p.name for p in known if p.type in ("Integer", "Long", "Boolean") and not p.repeated]
+def _list_numbers(row: Row) -> list[str]:
+    """List the parameters that are numbers or booleans."""
+    parameters = operation(row.operation).parameters.values()
+    return [p.name for p in parameters if p.type in ("Integer", "Long", "Boolean") and not p.repeated]
 
 
-def _refuse(row: Row, platform: PreparedPlatform, asked: Asked, changes: Changes, code: str) -> None:
-    changed = {**asked, **(changes(platform, asked) if callable(changes) else changes)}
+def _check_refused(
+    row: Row, platform: PreparedPlatform, request: Request, changes: Changes, expected: str
+) -> None:
+    changed = {**request, **(changes(platform, request) if callable(changes) else changes)}
     params = {name: value for name, value in changed.items() if value is not None}
-    told = platform.refused(row.operation, **params)
-    assert told == code, (
-        f"{row.operation} with {dict(changes) if not callable(changes) else params}: {told}, not {code}"
+    code = platform.error_code(row.operation, **params)
+    assert code == expected, (
+        f"{row.operation} with {dict(changes) if not callable(changes) else params}: {code}, not {expected}"
     )

@@ -1,4 +1,4 @@
-"""The official SDK, called by the platform's own names; and what its models know of an answer."""
+"""Calling the official SDK by operation name, and the fields of its response models."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RENAMED = {
     "BatchGetDeviceDriver": "BatchGetEdgeInstanceDeviceDriver",
     "QueryDeviceByDriver": "QueryEdgeInstanceDeviceByDriver",
 }
-"""The SDK calls these by other names, which the reference does not know; the platform takes both."""
+"""Operations with another name in the SDK, which is not in the reference; the platform accepts both names."""
 
 
 @cache
-def methods() -> Mapping[str, str]:
-    """The name of the method of each operation that the SDK has; not derivable from the operation's name alone."""
+def sdk_methods() -> Mapping[str, str]:
+    """Map each operation to its SDK method, whose name does not always follow from the name of the operation."""
     source = Path(inspect.getfile(Client)).read_text(encoding="utf-8")
     found = [
         (method[1], action[1])
@@ -39,23 +39,23 @@ def methods() -> Mapping[str, str]:
     return {action: method for method, action in found}
 
 
-def request_of(name: str, params: Mapping[str, Any]) -> Any:
-    """The SDK's request model of an operation with these parameters; fails for one that the model does not know."""
+def build_sdk_request(name: str, params: Mapping[str, Any]) -> Any:
+    """Build the SDK's request model of an operation with these parameters; fails for parameters that the model lacks."""
     request = getattr(models, f"{RENAMED.get(name, name)}Request")().from_map(dict(params))
     unknown = set(params) - set(request.to_map())
-    assert not unknown, f"the SDK's request of {name} has no {sorted(unknown)}"
+    assert not unknown, f"the SDK request of {name} has no {sorted(unknown)}"
     return request
 
 
 @dataclass(frozen=True)
 class Sdk:
-    """One client of the SDK. `call` gives the model of an answer, also of a refusal by the service; those by the gateway
-    are raised as TeaException."""
+    """One client of the SDK. `call` returns the response model, also if the service refuses the call. If the gateway
+    refuses it, `call` raises TeaException."""
 
     client: Client
 
     @classmethod
-    def of(cls, address: str, key_id: str, secret: str, scheme: str) -> Sdk:
+    def create(cls, address: str, key_id: str, secret: str, scheme: str) -> Sdk:
         """`scheme`: one of SCHEMES. `address`: host:port of a server without TLS."""
         config = Config(
             access_key_id=key_id,
@@ -67,11 +67,11 @@ class Sdk:
         return cls(Client(config))
 
     def call(self, name: str, params: Mapping[str, Any]) -> Any:
-        method = getattr(self.client, methods()[RENAMED.get(name, name)])
-        return method(request_of(name, params), RuntimeOptions()).body
+        method = getattr(self.client, sdk_methods()[RENAMED.get(name, name)])
+        return method(build_sdk_request(name, params), RuntimeOptions()).body
 
-    def refused(self, name: str, params: Mapping[str, Any]) -> str:
-        """The code with which a call is refused, by the gateway or by the service."""
+    def error_code(self, name: str, params: Mapping[str, Any]) -> str:
+        """Make a call that must be refused; returns the error code of the gateway or the service."""
         try:
             body = self.call(name, params)
         except TeaException as error:
@@ -81,45 +81,47 @@ class Sdk:
 
 
 def response_model(name: str) -> Any:
-    """An empty model of an operation's answer."""
+    """Create an empty response model of an operation."""
     return getattr(models, f"{RENAMED.get(name, name)}ResponseBody")()
 
 
 @cache
-def known_to_sdk(name: str) -> frozenset[str]:
-    """The response paths of the catalogue that the SDK's model keeps: those that survive a trip through it."""
-    return frozenset(paths(response_model(name).from_map(_sample(operation(name).response)).to_map()))
+def sdk_fields(name: str) -> frozenset[str]:
+    """List the response paths of the catalogue that the SDK's response model has."""
+    return frozenset(
+        list_paths(response_model(name).from_map(_build_sample(operation(name).response)).to_map())
+    )
 
 
-def paths(value: Any, path: str = "") -> Iterator[str]:
-    """The paths of an answer that are set, `[]` after each list; of a list, those that any element has."""
+def list_paths(value: Any, path: str = "") -> Iterator[str]:
+    """List the paths of a response that have a value, `[]` after each list; for a list, the paths of all elements."""
     if isinstance(value, Mapping):
         for name, item in value.items():
-            yield from paths(item, f"{path}.{name}" if path else name)
+            yield from list_paths(item, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for item in value:
-            yield from paths(item, f"{path}[]")
+            yield from list_paths(item, f"{path}[]")
     elif value is not None:
         yield path
 
 
-def leaves(response: Mapping[str, str]) -> set[str]:
-    """The paths of a response tree at which a value stands."""
+def leaf_paths(response: Mapping[str, str]) -> set[str]:
+    """List the paths of a response tree that have no paths child them."""
     return {path for path in response if not any(other.startswith(f"{path}.") for other in response)}
 
 
 _SAMPLES = {"Integer": 1, "Long": 1, "Boolean": True}
 
 
-def _sample(response: Mapping[str, str]) -> dict[str, Any]:
-    """An answer with one element in every list and something in every field."""
-    answer: dict[str, Any] = {}
-    for path in sorted(leaves(response)):
-        node = answer
-        *above, last = path.split(".")
-        for part in above:
-            below: Any = node.setdefault(part.removesuffix("[]"), [{}] if part.endswith("[]") else {})
-            node = below[0] if isinstance(below, list) else below
+def _build_sample(response: Mapping[str, str]) -> dict[str, Any]:
+    """Build a response with one element in every list and a value in every field."""
+    response_data: dict[str, Any] = {}
+    for path in sorted(leaf_paths(response)):
+        node = response_data
+        *parents, last = path.split(".")
+        for part in parents:
+            child: Any = node.setdefault(part.removesuffix("[]"), [{}] if part.endswith("[]") else {})
+            node = child[0] if isinstance(child, list) else child
         value = _SAMPLES.get(response[path], "x")
         node[last.removesuffix("[]")] = [value] if last.endswith("[]") else value
-    return answer
+    return response_data

@@ -1,4 +1,4 @@
-"""The one table of conformance, joined from its groups."""
+"""The table of all conformance rows, from all groups of operations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.conformance import (
     edge,
     groups,
     messaging,
-    ota_jobs,
+    ota_batches,
     ota_packages,
     products,
     routing,
-    telling,
+    thing_data,
     things,
 )
 from tests.conformance.rows import Row
@@ -24,30 +24,36 @@ ROWS: list[Row] = [
     *device_batches.ROWS,
     *groups.ROWS,
     *things.ROWS,
-    *telling.ROWS,
+    *thing_data.ROWS,
     *messaging.ROWS,
     *ota_packages.ROWS,
-    *ota_jobs.ROWS,
+    *ota_batches.ROWS,
     *routing.ROWS,
     *edge.ROWS,
     *distribution.ROWS,
 ]
 
-NEVER: dict[str, dict[str, str]] = {
-    "QueryDevice": {"Data.DeviceInfo[].DeviceType": "the reference: not returned"},
-    "QueryDeviceGroupInfo": {"Data.DynamicGroupExpression": "of dynamic groups, which no operation makes"},
-    "QuerySubscribeRelation": {"SubscribeFlags": "the reference does not know it"},
+ABSENT_FIELDS: dict[str, dict[str, str]] = {
+    "QueryDevice": {"Data.DeviceInfo[].DeviceType": "not returned, says the reference"},
+    "QueryDeviceGroupInfo": {
+        "Data.DynamicGroupExpression": "only of dynamic groups, which no operation creates"
+    },
+    "QuerySubscribeRelation": {"SubscribeFlags": "not in the reference"},
     "GetEdgeInstance": {
-        "Data.Type": "the reference does not know it",
-        **{f"Data.{name}": "no operation gives an instance a role" for name in edge.UNTOLD if name != "Type"},
+        "Data.Type": "not in the reference",
+        **{
+            f"Data.{name}": "no operation assigns a role to an instance"
+            for name in edge.ABSENT_FIELDS
+            if name != "Type"
+        },
     },
     "QueryEdgeInstance": {
-        "Data.InstanceList[].Type": "the reference does not know it",
+        "Data.InstanceList[].Type": "not in the reference",
         **{
-            f"Data.InstanceList[].{name}": "no operation gives an instance a role"
-            for name in edge.UNTOLD
+            f"Data.InstanceList[].{name}": "no operation assigns a role to an instance"
+            for name in edge.ABSENT_FIELDS
             if name != "Type"
         },
     },
 }
-"""Fields that no answer of the emulator has, whatever is done, and why."""
+"""Fields that no response of the emulator has, each with the reason."""

@@ -1,4 +1,4 @@
-"""Thing models: what a product's devices can tell and be told."""
+"""Thing models, templates and data parsing scripts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Row
 
-NOBODY = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
-NO_VERSION = ({"ModelVersion": "v9"}, "iot.common.InvalidFormattedParameter")
-BAD_MODEL = "iot.prod.BatchCreateThingModelFailed"
+UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
+UNKNOWN_VERSION = ({"ModelVersion": "v9"}, "iot.common.InvalidFormattedParameter")
+INVALID_MODEL = "iot.prod.BatchCreateThingModelFailed"
 SCRIPT = "function protocolToRawData(json) { return []; }"
 
 
-def prop(identifier: str, **changes: Any) -> dict[str, Any]:
-    """A whole number from 0 to 100, as ThingModelJson has it."""
+def build_property(identifier: str, **changes: Any) -> dict[str, Any]:
+    """Build an integer property from 0 to 100 in ThingModelJson."""
     return {
         "identifier": identifier,
         "name": identifier,
@@ -29,7 +29,7 @@ def prop(identifier: str, **changes: Any) -> dict[str, Any]:
 
 
 MODEL = {
-    "properties": [prop("Level", extendConfig='{"identifier":"Level"}')],
+    "properties": [build_property("Level", extendConfig='{"identifier":"Level"}')],
     "services": [
         {
             "identifier": "Restart",
@@ -44,95 +44,115 @@ MODEL = {
 }
 
 
-def senior(platform: PreparedPlatform, **params: Any) -> str:
-    """A product that can have a thing model; it has none yet."""
-    return platform.product(**{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
+def create_modeled_product(platform: PreparedPlatform, **params: Any) -> str:
+    """Create a product that uses a thing model, without features."""
+    return platform.create_product(**{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params})
 
 
-def drafted(platform: PreparedPlatform, **params: Any) -> str:
-    key = senior(platform, **params)
+def create_draft(platform: PreparedPlatform, **params: Any) -> str:
+    key = create_modeled_product(platform, **params)
     platform.call("CreateThingModel", ProductKey=key, ThingModelJson=json.dumps(MODEL))
     return key
 
 
-def modelled(platform: PreparedPlatform, **params: Any) -> str:
-    """A product whose model is published as v1."""
-    key = drafted(platform, **params)
+def create_published_model(platform: PreparedPlatform, **params: Any) -> str:
+    """Create a product whose model is published as v1."""
+    key = create_draft(platform, **params)
     platform.call("PublishThingModel", ProductKey=key, ModelVersion="v1", Description="first")
     return key
 
 
-def scripted(platform: PreparedPlatform) -> str:
-    key = senior(platform, DataFormat=0)
+def create_script(platform: PreparedPlatform) -> str:
+    key = create_modeled_product(platform, DataFormat=0)
     platform.call("CreateThingScript", ProductKey=key, ScriptContent=SCRIPT, ScriptType="JavaScript")
     return key
 
 
-def properties(platform: PreparedPlatform, key: str) -> list[str]:
-    """The identifiers of the draft's properties."""
-    told = platform.call("QueryThingModel", ProductKey=key)["Data"]["ThingModelJson"]
-    return column(json.loads(told).get("properties") or [], "identifier")
+def read_draft_properties(platform: PreparedPlatform, key: str) -> list[str]:
+    """Read the identifiers of the properties in the draft."""
+    response = platform.call("QueryThingModel", ProductKey=key)["Data"]["ThingModelJson"]
+    return column(json.loads(response).get("properties") or [], "identifier")
 
 
-def published(platform: PreparedPlatform, key: str) -> list[str]:
-    told = platform.call("QueryThingModelPublished", ProductKey=key)["Data"]["ThingModelJson"]
-    return column(json.loads(told).get("properties") or [], "identifier")
+def read_published_properties(platform: PreparedPlatform, key: str) -> list[str]:
+    response = platform.call("QueryThingModelPublished", ProductKey=key)["Data"]["ThingModelJson"]
+    return column(json.loads(response).get("properties") or [], "identifier")
 
 
-BASIC = (lambda w, asked: {"ProductKey": w.product()}, "iot.prod.NotSeniorProduct")
+WITHOUT_MODEL = (
+    lambda platform, request: {"ProductKey": platform.create_product()},
+    "iot.prod.NotSeniorProduct",
+)
 
 ROWS = [
     Row(
         "CreateThingModel",
-        lambda w: {"ProductKey": senior(w), "ThingModelJson": json.dumps(MODEL)},
+        lambda platform: {
+            "ProductKey": create_modeled_product(platform),
+            "ThingModelJson": json.dumps(MODEL),
+        },
         "the draft has the property",
-        lambda w, asked, told: properties(w, asked["ProductKey"]) == ["Level"],
-        bad=[
-            ({"ThingModelJson": "{no"}, BAD_MODEL),
-            ({"ThingModelJson": json.dumps({"properties": [prop("Level", dataType="COLOUR")]})}, BAD_MODEL),
+        lambda platform, request, response: (
+            read_draft_properties(platform, request["ProductKey"]) == ["Level"]
+        ),
+        invalid=[
+            ({"ThingModelJson": "{no"}, INVALID_MODEL),
+            (
+                {"ThingModelJson": json.dumps({"properties": [build_property("Level", dataType="COLOUR")]})},
+                INVALID_MODEL,
+            ),
             ({"FunctionBlockId": "Battery"}, "iot.common.InvalidFormattedParameter"),
-            BASIC,
+            WITHOUT_MODEL,
         ],
-        absent=[NOBODY],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "UpdateThingModel",
-        lambda w: {
-            "ProductKey": drafted(w),
+        lambda platform: {
+            "ProductKey": create_draft(platform),
             "Identifier": "Level",
             "ThingModelJson": json.dumps(
-                {"properties": [prop("Height", extendConfig='{"identifier":"Height"}')]}
+                {"properties": [build_property("Height", extendConfig='{"identifier":"Height"}')]}
             ),
         },
         "the property has another identifier",
-        lambda w, asked, told: properties(w, asked["ProductKey"]) == ["Height"],
-        bad=[
-            ({"ThingModelJson": "{no"}, BAD_MODEL),
+        lambda platform, request, response: (
+            read_draft_properties(platform, request["ProductKey"]) == ["Height"]
+        ),
+        invalid=[
+            ({"ThingModelJson": "{no"}, INVALID_MODEL),
             ({"FunctionBlockName": "Battery"}, "iot.common.InvalidFormattedParameter"),
         ],
-        absent=[NOBODY, ({"Identifier": "Nothing"}, BAD_MODEL)],
+        not_found=[UNKNOWN_PRODUCT, ({"Identifier": "Nothing"}, INVALID_MODEL)],
     ),
     Row(
         "QueryThingModel",
-        lambda w: {"ProductKey": modelled(w), "ModelVersion": "v1"},
+        lambda platform: {"ProductKey": create_published_model(platform), "ModelVersion": "v1"},
         "a version's features",
-        lambda w, asked, told: (
-            column(json.loads(told["Data"]["ThingModelJson"])["properties"], "identifier") == ["Level"]
+        lambda platform, request, response: (
+            column(json.loads(response["Data"]["ThingModelJson"])["properties"], "identifier") == ["Level"]
         ),
         missing={"ProductKey": "iot.prod.NullProductKey"},
-        absent=[NOBODY, NO_VERSION],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "CopyThingModel",
-        lambda w: {
-            "SourceProductKey": modelled(w),
+        lambda platform: {
+            "SourceProductKey": create_published_model(platform),
             "SourceModelVersion": "v1",
-            "TargetProductKey": senior(w),
+            "TargetProductKey": create_modeled_product(platform),
         },
         "the target's draft has the source's features",
-        lambda w, asked, told: properties(w, asked["TargetProductKey"]) == ["Level"],
-        bad=[(lambda w, asked: {"TargetProductKey": w.product()}, "iot.prod.NotSeniorProduct")],
-        absent=[
+        lambda platform, request, response: (
+            read_draft_properties(platform, request["TargetProductKey"]) == ["Level"]
+        ),
+        invalid=[
+            (
+                lambda platform, request: {"TargetProductKey": platform.create_product()},
+                "iot.prod.NotSeniorProduct",
+            )
+        ],
+        not_found=[
             ({"SourceProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct"),
             ({"TargetProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct"),
             ({"SourceModelVersion": "v9"}, "iot.common.InvalidFormattedParameter"),
@@ -140,141 +160,177 @@ ROWS = [
     ),
     Row(
         "PublishThingModel",
-        lambda w: {"ProductKey": drafted(w), "ModelVersion": "v2", "Description": "second"},
-        "the draft is what is published",
-        lambda w, asked, told: published(w, asked["ProductKey"]) == ["Level"],
-        bad=[({"ModelVersion": "v 2"}, "iot.common.InvalidFormattedParameter"), BASIC],
-        absent=[NOBODY],
+        lambda platform: {
+            "ProductKey": create_draft(platform),
+            "ModelVersion": "v2",
+            "Description": "second",
+        },
+        "the draft is published",
+        lambda platform, request, response: (
+            read_published_properties(platform, request["ProductKey"]) == ["Level"]
+        ),
+        invalid=[({"ModelVersion": "v 2"}, "iot.common.InvalidFormattedParameter"), WITHOUT_MODEL],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "DeleteThingModel",
-        lambda w: {"ProductKey": drafted(w), "PropertyIdentifier": ["Level"]},
-        "the draft has no property left",
-        lambda w, asked, told: properties(w, asked["ProductKey"]) == [],
+        lambda platform: {"ProductKey": create_draft(platform), "PropertyIdentifier": ["Level"]},
+        "the draft has no properties",
+        lambda platform, request, response: read_draft_properties(platform, request["ProductKey"]) == [],
         missing={
             "ProductKey": "iot.prod.NullProductKey",
             "PropertyIdentifier": "iot.common.InvalidFormattedParameter",
         },
-        bad=[({"PropertyIdentifier": [f"P{n}" for n in range(11)]}, "iot.common.InvalidFormattedParameter")],
-        absent=[NOBODY, ({"PropertyIdentifier": ["Nothing"]}, BAD_MODEL)],
+        invalid=[
+            ({"PropertyIdentifier": [f"P{n}" for n in range(11)]}, "iot.common.InvalidFormattedParameter")
+        ],
+        not_found=[UNKNOWN_PRODUCT, ({"PropertyIdentifier": ["Nothing"]}, INVALID_MODEL)],
     ),
     Row(
         "ListThingTemplates",
-        lambda w: {},
-        "the categories, ten at least",
-        lambda w, asked, told: len(told["Data"]) >= 10 and "Lighting" in column(told["Data"], "CategoryKey"),
+        lambda platform: {},
+        "at least ten categories",
+        lambda platform, request, response: (
+            len(response["Data"]) >= 10 and "Lighting" in column(response["Data"], "CategoryKey")
+        ),
     ),
     Row(
         "GetThingTemplate",
-        lambda w: {"CategoryKey": "Lighting"},
+        lambda platform: {"CategoryKey": "Lighting"},
         "a category's features",
-        lambda w, asked, told: json.loads(told["ThingModelJSON"])["properties"],
-        absent=[({"CategoryKey": "Spaceship"}, "iot.prod.InvalidFormattedCatId")],
-        alien=None,  # templates are everybody's
+        lambda platform, request, response: json.loads(response["ThingModelJSON"])["properties"],
+        not_found=[({"CategoryKey": "Spaceship"}, "iot.prod.InvalidFormattedCatId")],
+        other_account_code=None,  # all accounts can read templates
     ),
     Row(
         "ListThingModelVersion",
-        lambda w: {"ProductKey": modelled(w)},
-        "the versions that were published",
-        lambda w, asked, told: column(told["Data"]["ModelVersions"], "ModelVersion") == ["v1"],
-        absent=[NOBODY],
+        lambda platform: {"ProductKey": create_published_model(platform)},
+        "the published versions",
+        lambda platform, request, response: (
+            column(response["Data"]["ModelVersions"], "ModelVersion") == ["v1"]
+        ),
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "GetThingModelTsl",
-        lambda w: {"ProductKey": modelled(w), "ModelVersion": "v1"},
+        lambda platform: {"ProductKey": create_published_model(platform), "ModelVersion": "v1"},
         "the features as TSL",
-        lambda w, asked, told: (
-            column(json.loads(told["Data"]["TslStr"])["properties"], "identifier") == ["Level"]
+        lambda platform, request, response: (
+            column(json.loads(response["Data"]["TslStr"])["properties"], "identifier") == ["Level"]
         ),
         missing={"ProductKey": "iot.prod.NullProductKey"},
-        absent=[NOBODY, NO_VERSION],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "ImportThingModelTsl",
-        lambda w: {
-            "ProductKey": senior(w),
-            "TslStr": w.call("GetThingModelTsl", ProductKey=modelled(w))["Data"]["TslStr"],
+        lambda platform: {
+            "ProductKey": create_modeled_product(platform),
+            "TslStr": platform.call("GetThingModelTsl", ProductKey=create_published_model(platform))["Data"][
+                "TslStr"
+            ],
         },
         "the draft has another product's features",
-        lambda w, asked, told: properties(w, asked["ProductKey"]) == ["Level"],
+        lambda platform, request, response: (
+            read_draft_properties(platform, request["ProductKey"]) == ["Level"]
+        ),
         missing={"TslStr": "iot.common.InvalidFormattedParameter"},
-        bad=[
-            ({"TslStr": "{no"}, BAD_MODEL),
+        invalid=[
+            ({"TslStr": "{no"}, INVALID_MODEL),
             ({"TslStr": json.dumps({"properties": ["x" * 262_144]})}, "iot.common.UpdateThingModelOverLimit"),
         ],
-        absent=[NOBODY],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "QueryThingModelPublished",
-        lambda w: {"ProductKey": modelled(w), "ModelVersion": "v1"},
-        "the features that are published",
-        lambda w, asked, told: (
-            column(json.loads(told["Data"]["ThingModelJson"])["properties"], "identifier") == ["Level"]
+        lambda platform: {"ProductKey": create_published_model(platform), "ModelVersion": "v1"},
+        "the published features",
+        lambda platform, request, response: (
+            column(json.loads(response["Data"]["ThingModelJson"])["properties"], "identifier") == ["Level"]
         ),
-        absent=[NOBODY, NO_VERSION],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "GetThingModelTslPublished",
-        lambda w: {"ProductKey": modelled(w), "Simple": True},
+        lambda platform: {"ProductKey": create_published_model(platform), "Simple": True},
         "the published features as TSL",
-        lambda w, asked, told: (
-            column(json.loads(told["Data"]["TslStr"])["properties"], "identifier") == ["Level"]
+        lambda platform, request, response: (
+            column(json.loads(response["Data"]["TslStr"])["properties"], "identifier") == ["Level"]
         ),
-        absent=[NOBODY, NO_VERSION],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "QueryThingModelExtendConfig",
-        lambda w: {"ProductKey": drafted(w)},
+        lambda platform: {"ProductKey": create_draft(platform)},
         "the extended settings of the draft",
-        lambda w, asked, told: "Level" in told["Data"]["Configuration"],
-        absent=[NOBODY, NO_VERSION],
+        lambda platform, request, response: "Level" in response["Data"]["Configuration"],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "QueryThingModelExtendConfigPublished",
-        lambda w: {"ProductKey": modelled(w)},
+        lambda platform: {"ProductKey": create_published_model(platform)},
         "the published extended settings",
-        lambda w, asked, told: "Level" in told["Data"]["Configuration"],
-        absent=[NOBODY, NO_VERSION],
+        lambda platform, request, response: "Level" in response["Data"]["Configuration"],
+        not_found=[UNKNOWN_PRODUCT, UNKNOWN_VERSION],
     ),
     Row(
         "CreateThingScript",
-        lambda w: {
-            "ProductKey": senior(w, DataFormat=0),
+        lambda platform: {
+            "ProductKey": create_modeled_product(platform, DataFormat=0),
             "ScriptContent": SCRIPT,
             "ScriptType": "JavaScript",
         },
-        "its language is told",
-        lambda w, asked, told: (
-            w.call("GetThingScript", ProductKey=asked["ProductKey"])["Data"]["ScriptType"] == "JavaScript"
+        "the script has its language",
+        lambda platform, request, response: (
+            platform.call("GetThingScript", ProductKey=request["ProductKey"])["Data"]["ScriptType"]
+            == "JavaScript"
         ),
-        bad=[
+        invalid=[
             ({"ScriptType": "Perl"}, "iot.prod.InvalidScriptType"),
-            (lambda w, asked: {"ProductKey": senior(w)}, "iot.prod.ThingScriptDataFormatError"),
-            (lambda w, asked: {"ProductKey": scripted(w)}, "iot.prod.ThingScriptExisted"),
+            (
+                lambda platform, request: {"ProductKey": create_modeled_product(platform)},
+                "iot.prod.ThingScriptDataFormatError",
+            ),
+            (
+                lambda platform, request: {"ProductKey": create_script(platform)},
+                "iot.prod.ThingScriptExisted",
+            ),
         ],
-        absent=[NOBODY],
+        not_found=[UNKNOWN_PRODUCT],
     ),
     Row(
         "UpdateThingScript",
-        lambda w: {"ProductKey": scripted(w), "ScriptContent": "<?php", "ScriptType": "PHP_72"},
-        "it is in another language",
-        lambda w, asked, told: (
-            w.call("GetThingScript", ProductKey=asked["ProductKey"])["Data"]["ScriptType"] == "PHP_72"
+        lambda platform: {
+            "ProductKey": create_script(platform),
+            "ScriptContent": "<?php",
+            "ScriptType": "PHP_72",
+        },
+        "the language changes",
+        lambda platform, request, response: (
+            platform.call("GetThingScript", ProductKey=request["ProductKey"])["Data"]["ScriptType"]
+            == "PHP_72"
         ),
-        bad=[({"ScriptType": "Perl"}, "iot.prod.InvalidScriptType")],
-        absent=[
-            NOBODY,
-            (lambda w, asked: {"ProductKey": senior(w, DataFormat=0)}, "iot.common.FileNotExist"),
+        invalid=[({"ScriptType": "Perl"}, "iot.prod.InvalidScriptType")],
+        not_found=[
+            UNKNOWN_PRODUCT,
+            (
+                lambda platform, request: {"ProductKey": create_modeled_product(platform, DataFormat=0)},
+                "iot.common.FileNotExist",
+            ),
         ],
     ),
     Row(
         "GetThingScript",
-        lambda w: {"ProductKey": scripted(w)},
-        "its language, and an address to load it from",
-        lambda w, asked, told: told["Data"]["ScriptUrl"].startswith(f"http://{w.server.address}/oss/"),
-        absent=[
-            NOBODY,
-            (lambda w, asked: {"ProductKey": senior(w, DataFormat=0)}, "iot.common.FileNotExist"),
+        lambda platform: {"ProductKey": create_script(platform)},
+        "the language and the download URL",
+        lambda platform, request, response: response["Data"]["ScriptUrl"].startswith(
+            f"http://{platform.server.address}/oss/"
+        ),
+        not_found=[
+            UNKNOWN_PRODUCT,
+            (
+                lambda platform, request: {"ProductKey": create_modeled_product(platform, DataFormat=0)},
+                "iot.common.FileNotExist",
+            ),
         ],
     ),
 ]

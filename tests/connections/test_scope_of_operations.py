@@ -140,7 +140,7 @@ class Platform:
         return AccessScope(products=NO_OBJECTS.products | self.column("SELECT product_key FROM products"))
 
     def everything_by_group(self) -> AccessScope:
-        group = self.prepared.group("iter_devices")
+        group = self.prepared.create_group("every_device")
         with self.prepared.emulator.store.write() as db:
             db.execute("INSERT OR IGNORE INTO group_devices SELECT ?, iot_id FROM devices", (group,))
         return AccessScope(groups=NO_OBJECTS.groups | self.column("SELECT group_id FROM groups"))
@@ -150,7 +150,7 @@ class Platform:
 def platform(
     server: Server, tmp_path: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
-    with PreparedPlatform.on(server, tmp_path, next(iter(SCHEMES))) as prepared:
+    with PreparedPlatform.start(server, tmp_path, next(iter(SCHEMES))) as prepared:
         upstream = RecordingTransport(httpx.WSGITransport(app=prepared.emulator))
         monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
         yield Platform(prepared, org, upstream)
@@ -196,7 +196,7 @@ FIRST = {row.operation: row for row in reversed(ROWS)}
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_call_passes_if_all_objects_that_it_names_are_in_scope(platform: Platform, name: str) -> None:
     row: Row = FIRST[name]
-    params = remove_invalid_values(row.asks(platform.prepared))
+    params = remove_invalid_values(row.build_request(platform.prepared))
     by_product, by_group = platform.everything_by_product(), platform.everything_by_group()
     for access_scope, expected in zip((by_product, by_group, NO_OBJECTS), EXPECTED[name], strict=True):
         gateway = platform.gateway(access_scope)

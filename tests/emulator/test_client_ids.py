@@ -7,7 +7,7 @@ import pytest
 from console.cloud import catalogue
 from console.emulator import Emulator
 from tests.emulator.conftest import Api
-from tests.emulator.test_ota_shapes import deviations
+from tests.emulator.test_ota_response_shapes import deviations
 
 OPERATIONS = {"QueryClientIds": {}, "TransformClientId": {"ClientId": "x"}, "DeleteClientIds": {}}
 

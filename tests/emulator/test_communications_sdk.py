@@ -20,7 +20,7 @@ from console.emulator import Emulator
 
 from .conftest import KEY_ID, KEY_SECRET, Api
 from .message_helpers import encode_base64, set_device_status
-from .test_ota_shapes import deviations
+from .test_ota_response_shapes import deviations
 
 GROUPS = ("topics", "communications", "data-forwarding", "server-side-subscription")
 # Fields of only some responses: for newer features of the vendor, other types of subscription, and errors.

@@ -11,7 +11,7 @@ from console.cloud import catalogue
 from console.emulator import Emulator
 from console.emulator.distribution import PUBLIC_INSTANCE
 from tests.emulator.conftest import KEY_ID, OTHER_ID, Api, create_api
-from tests.emulator.test_ota_shapes import deviations
+from tests.emulator.test_ota_response_shapes import deviations
 
 SANDBOX = "iot-sandbox"
 

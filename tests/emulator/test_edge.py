@@ -15,7 +15,7 @@ from console.emulator.edge import drivers as edge_drivers
 from console.emulator.edge import instances as edge_instances
 from console.emulator.operations import HANDLERS
 from tests.emulator.conftest import Api
-from tests.emulator.test_ota_shapes import deviations
+from tests.emulator.test_ota_response_shapes import deviations
 
 PAGE = {"CurrentPage": 1, "PageSize": 30}
 MODBUS, OPCUA = list(edge_drivers.OFFICIAL)[:2]

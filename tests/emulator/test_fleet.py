@@ -1,4 +1,4 @@
-"""The sample fleet: whole, believable, the same again, and alive."""
+"""The sample fleet: complete, valid, repeatable, and changing over time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.emulator import ManualClock, create_app
 from console.emulator.fleet import devices
 from console.emulator.fleet.company import MODELS, PLACES
 from tests.emulator.conftest import KEY_ID, KEY_SECRET
-from tests.emulator.ota_world import World
+from tests.emulator.update_setup import UpdateSetup
 
 START = 1_790_000_000_000
 
@@ -28,22 +28,22 @@ def seeded(tmp_path_factory):
         quotas=False,
     )
     app.seed(devices=5000)
-    yield World.of(app, clock)
+    yield UpdateSetup.create(app, clock)
     app.close()
 
 
-def products(world: World) -> dict[str, dict]:
-    answer = world.call("QueryProductList", CurrentPage=1, PageSize=200)
-    return {item["ProductName"]: item for item in answer["Data"]["List"]["ProductInfo"]}
+def read_products(ota: UpdateSetup) -> dict[str, dict]:
+    response = ota.call("QueryProductList", CurrentPage=1, PageSize=200)
+    return {item["ProductName"]: item for item in response["Data"]["List"]["ProductInfo"]}
 
 
-def rows(world: World, sql: str) -> list[tuple]:
-    with world.emulator.store.read() as db:
+def read_rows(ota: UpdateSetup, sql: str) -> list[tuple]:
+    with ota.emulator.store.read() as db:
         return [tuple(row) for row in db.execute(sql)]
 
 
 def test_six_products_hold_all_the_devices(seeded):
-    found = products(seeded)
+    found = read_products(seeded)
     assert len(found) == 6
     assert sum(item["DeviceCount"] for item in found.values()) == 5000
     published = [
@@ -53,76 +53,82 @@ def test_six_products_hold_all_the_devices(seeded):
     assert Counter(published) == {"RELEASE_STATUS": 5, "DEVELOPMENT_STATUS": 1}
 
 
-def test_statuses_are_mixed_as_in_a_fleet_in_use(seeded):
-    counts = dict(rows(seeded, "SELECT status, count(*) FROM devices GROUP BY status"))
+def test_the_fleet_has_devices_of_every_status(seeded):
+    counts = dict(read_rows(seeded, "SELECT status, count(*) FROM devices GROUP BY status"))
     assert set(counts) == {"ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"}
     assert counts["ONLINE"] > 3500
     assert all(count >= 20 for count in counts.values())
 
 
-def test_what_was_made_up_keeps_the_platforms_own_rules(seeded):
+def test_sample_data_is_valid_for_the_platform(seeded):
     register = catalogue.operation("RegisterDevice")
     create = catalogue.operation("CreateProduct")
     group = catalogue.operation("CreateDeviceGroup")
-    for key, name, nickname in rows(seeded, "SELECT product_key, name, nickname FROM devices"):
+    for key, name, nickname in read_rows(seeded, "SELECT product_key, name, nickname FROM devices"):
         params = {"ProductKey": key, "DeviceName": name, "Nickname": nickname or None}
         assert catalogue.validate(register, {k: v for k, v in params.items() if v}) == {}
-    for name, node, text in rows(seeded, "SELECT name, node_type, description FROM products"):
+    for name, node, text in read_rows(seeded, "SELECT name, node_type, description FROM products"):
         assert catalogue.validate(create, {"ProductName": name, "NodeType": node, "Description": text}) == {}
-    for name, text in rows(seeded, "SELECT name, description FROM groups"):
+    for name, text in read_rows(seeded, "SELECT name, description FROM groups"):
         assert catalogue.validate(group, {"GroupName": name, "GroupDesc": text}) == {}
 
 
-def test_no_time_lies_in_the_future_or_before_what_must_precede_it(seeded):
+def test_times_are_in_the_past_and_in_order(seeded):
     now = START
-    assert rows(
+    assert read_rows(
         seeded,
         f"SELECT name, created, activated, last_online FROM devices WHERE created > {now} OR activated < created"
         f" OR last_online < activated OR last_online > {now} OR (due IS NOT NULL AND due <= {now})",
     ) == []  # fmt: skip
-    (oldest,) = rows(seeded, "SELECT min(created) FROM devices")[0]
+    (oldest,) = read_rows(seeded, "SELECT min(created) FROM devices")[0]
     assert 650 < (now - oldest) / 86_400_000 < 800
 
 
-def test_devices_have_versions_when_and_only_when_they_were_ever_online(seeded):
+def test_only_devices_that_were_online_have_versions(seeded):
     query = (
         "SELECT count(*) FROM devices d LEFT JOIN device_modules m ON m.iot_id = d.iot_id AND m.module = 'default'"
         " WHERE (d.activated IS NULL) <> (m.version IS NULL)"
     )
-    assert rows(seeded, query) == [(0,)]
+    assert read_rows(seeded, query) == [(0,)]
 
 
 def test_groups_are_a_tree_of_region_city_and_site(seeded):
-    levels = dict(rows(seeded, "SELECT level, count(*) FROM groups GROUP BY level"))
+    levels = dict(read_rows(seeded, "SELECT level, count(*) FROM groups GROUP BY level"))
     assert levels[3] == len(PLACES)
     assert levels[1] == 5
-    for group_id, level in rows(seeded, "SELECT group_id, level FROM groups WHERE level = 3"):
+    for group_id, level in read_rows(seeded, "SELECT group_id, level FROM groups WHERE level = 3"):
         info = seeded.call("QueryDeviceGroupInfo", GroupId=group_id)["Data"]
         assert info["DeviceCount"] > 50, level
 
 
-def test_jobs_and_tasks_are_in_every_state(seeded):
-    assert {row[0] for row in rows(seeded, "SELECT DISTINCT status FROM ota_jobs")} == {
+def test_batches_and_tasks_have_every_status(seeded):
+    assert {row[0] for row in read_rows(seeded, "SELECT DISTINCT status FROM ota_batches")} == {
         "PLANNED", "IN_PROGRESS", "COMPLETED", "CANCELED",
     }  # fmt: skip
-    statuses = "SELECT DISTINCT t.status FROM ota_tasks t JOIN ota_jobs j ON j.id = t.job WHERE j.status = 'IN_PROGRESS'"
-    assert {row[0] for row in rows(seeded, statuses)} == {
+    statuses = "SELECT DISTINCT t.status FROM ota_tasks t JOIN ota_batches b ON b.id = t.batch WHERE b.status = 'IN_PROGRESS'"
+    assert {row[0] for row in read_rows(seeded, statuses)} == {
         "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED",
     }  # fmt: skip
-    packages = {row[0] for row in rows(seeded, "SELECT DISTINCT status FROM ota_packages")}
+    packages = {row[0] for row in read_rows(seeded, "SELECT DISTINCT status FROM ota_packages")}
     assert packages == {-1, 0, 1, 2, 3}
 
 
-def test_no_device_has_two_unfinished_tasks_and_tasks_agree_with_versions(seeded):
-    assert rows(seeded, "SELECT iot_id FROM ota_tasks WHERE active GROUP BY iot_id HAVING count(*) > 1") == []
+def test_no_device_has_two_unfinished_tasks_and_tasks_match_the_versions(seeded):
     assert (
-        rows(seeded, "SELECT id FROM ota_jobs j WHERE NOT EXISTS (SELECT 1 FROM ota_tasks WHERE job = j.id)")
+        read_rows(seeded, "SELECT iot_id FROM ota_tasks WHERE active GROUP BY iot_id HAVING count(*) > 1")
         == []
     )
-    assert rows(
+    assert (
+        read_rows(
+            seeded,
+            "SELECT id FROM ota_batches b WHERE NOT EXISTS (SELECT 1 FROM ota_tasks WHERE batch = b.id)",
+        )
+        == []
+    )
+    assert read_rows(
         seeded,
-        "SELECT t.name FROM ota_tasks t JOIN ota_jobs j ON j.id = t.job JOIN device_modules m"
-        " ON m.iot_id = t.iot_id AND m.module = t.module WHERE t.active AND m.version = j.dest_version",
+        "SELECT t.name FROM ota_tasks t JOIN ota_batches b ON b.id = t.batch JOIN device_modules m"
+        " ON m.iot_id = t.iot_id AND m.module = t.module WHERE t.active AND m.version = b.dest_version",
     ) == []  # fmt: skip
 
 
@@ -131,24 +137,24 @@ def test_packages_can_be_downloaded(seeded):
     assert len(listed) >= 12
     for item in listed[:3]:
         info = seeded.call("QueryOTAFirmware", FirmwareId=item["FirmwareId"])["FirmwareInfo"]
-        assert len(seeded.http.get(info["FirmwareUrl"]).content) == info["FirmwareSize"]
+        assert len(seeded.http_client.get(info["FirmwareUrl"]).content) == info["FirmwareSize"]
 
 
-def test_seeding_again_changes_nothing(seeded):
-    before = rows(seeded, "SELECT count(*), sum(created) FROM devices")
+def test_seeding_twice_has_no_effect(seeded):
+    before = read_rows(seeded, "SELECT count(*), sum(created) FROM devices")
     seeded.emulator.seed(devices=5000)
-    assert rows(seeded, "SELECT count(*), sum(created) FROM devices") == before
+    assert read_rows(seeded, "SELECT count(*), sum(created) FROM devices") == before
 
 
-def test_the_fleet_is_the_same_again_and_another_accounts_is_apart(tmp_path):
+def test_the_fleet_is_repeatable_and_separate_for_each_account(tmp_path):
     keys = {"one": "s1", "two": "s2"}
-    shown = []
+    contents = []
     for number in range(2):
         app = create_app(tmp_path / f"{number}.sqlite3", keys=keys, clock=ManualClock(START), quotas=False)
         app.seed(devices=300)
         app.seed(devices=300, account="two")
         with app.store.read() as db:
-            shown.append(
+            contents.append(
                 [
                     [tuple(row) for row in db.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]
                     for table in (
@@ -156,18 +162,18 @@ def test_the_fleet_is_the_same_again_and_another_accounts_is_apart(tmp_path):
                         "device_modules",
                         "device_tags",
                         "groups",
-                        "ota_jobs",
+                        "ota_batches",
                         "ota_packages",
                     )
                 ]
             )
             assert db.execute("SELECT count(*) FROM devices WHERE account = 'two'").fetchone()[0] == 300
         app.close()
-    assert shown[0] == shown[1]
+    assert contents[0] == contents[1]
 
 
 @pytest.mark.parametrize("count", [1, 7, 40])
-def test_small_fleets_have_as_many_devices_as_were_asked_for(tmp_path, count):
+def test_small_fleets_have_the_requested_number_of_devices(tmp_path, count):
     app = create_app(tmp_path / "small.sqlite3", keys={"k": "s"}, quotas=False)
     app.seed(devices=count)
     with app.store.read() as db:
@@ -175,34 +181,34 @@ def test_small_fleets_have_as_many_devices_as_were_asked_for(tmp_path, count):
     app.close()
 
 
-def test_the_fleet_lives(tmp_path):
+def test_the_fleet_changes_over_time(tmp_path):
     clock = ManualClock(START)
     app = create_app(tmp_path / "alive.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
     app.seed(devices=1000)
-    world = World.of(app, clock)
+    ota = UpdateSetup.create(app, clock)
 
     def state() -> tuple:
         return (
-            rows(world, "SELECT iot_id, status FROM devices ORDER BY id"),
-            dict(rows(world, "SELECT status, count(*) FROM ota_tasks GROUP BY status")),
+            read_rows(ota, "SELECT iot_id, status FROM devices ORDER BY id"),
+            dict(read_rows(ota, "SELECT status, count(*) FROM ota_tasks GROUP BY status")),
         )
 
     devices_before, tasks_before = state()
-    world.run_out(2 * 3600, 60)
+    ota.run_for(2 * 3600, 60)
     devices_after, tasks_after = state()
     assert sum(a != b for a, b in zip(devices_before, devices_after, strict=True)) > 50
     assert tasks_after["SUCCEEDED"] > tasks_before["SUCCEEDED"] + 50
     app.close()
 
 
-def test_memory_does_not_grow_with_the_fleet():
+def test_memory_use_does_not_grow_with_the_fleet():
     owner = devices.Owner("k", "", "abcde")
     meter = next(model for model in MODELS if model.code == "meter")
 
     def peak(count: int) -> int:
         tracemalloc.start()
-        for made in devices.make(owner, 2, meter, count, 10, START):
-            random.random() if made.version else None
+        for sample in devices.generate_devices(owner, 2, meter, count, 10, START):
+            random.random() if sample.version else None
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size

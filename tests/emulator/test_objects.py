@@ -16,12 +16,12 @@ import pytest
 from console.cloud import object_storage as store
 from console.cloud.errors import AccessDenied, LimitExceeded
 from console.emulator import objects
-from tests.emulator.ota_world import World
+from tests.emulator.update_setup import UpdateSetup
 
 
 @pytest.fixture
-def world(emulator, clock) -> World:
-    return World.of(emulator, clock)
+def world(emulator, clock) -> UpdateSetup:
+    return UpdateSetup.create(emulator, clock)
 
 
 def form_fields(form: dict, **changes: str) -> dict[str, str]:
@@ -34,8 +34,10 @@ def form_fields(form: dict, **changes: str) -> dict[str, str]:
     return {name: value for name, value in {**values, **changes}.items() if value is not None}
 
 
-def post(world: World, form: dict, data: bytes = b"x", **changes: str) -> httpx.Response:
-    return world.http.post(form["Host"], data=form_fields(form, **changes), files={"file": ("f.bin", data)})
+def post(world: UpdateSetup, form: dict, data: bytes = b"x", **changes: str) -> httpx.Response:
+    return world.http_client.post(
+        form["Host"], data=form_fields(form, **changes), files={"file": ("f.bin", data)}
+    )
 
 
 def error_code(response: httpx.Response) -> str:
@@ -43,12 +45,12 @@ def error_code(response: httpx.Response) -> str:
     return response.text.split("<Code>")[1].split("</Code>")[0]
 
 
-def find_stored(world: World, key: str) -> objects.StoredObject | None:
+def find_stored(world: UpdateSetup, key: str) -> objects.StoredObject | None:
     with world.emulator.store.read() as db:
         return objects.find_object(db, key)
 
 
-def partial_files(world: World) -> list:
+def partial_files(world: UpdateSetup) -> list:
     return list(objects.open_store(world.emulator).directory.glob(".*.part"))
 
 
@@ -63,10 +65,10 @@ def test_an_upload_is_stored_and_can_be_downloaded_by_its_signed_url(world):
     assert stored_object.size == len(data)
     with world.emulator.store.read() as db:
         address = objects.sign_url(db, "http://emulator.test", form["Key"], world.clock.now(), seconds=60)
-    response = world.http.get(address)
+    response = world.http_client.get(address)
     assert response.content == data
     world.clock.advance(61)
-    assert error_code(world.http.get(address)) == "AccessDenied"
+    assert error_code(world.http_client.get(address)) == "AccessDenied"
 
 
 def test_the_response_has_the_status_that_the_form_requests(world):
@@ -123,21 +125,21 @@ def test_a_device_list_over_five_megabytes_is_refused(world):
 
 def test_a_form_without_a_file_or_an_incomplete_form_is_refused(world):
     form = world.call("GenerateOTAUploadURL")["Data"]
-    response = world.http.post(
+    response = world.http_client.post(
         form["Host"], files={name: (None, value) for name, value in form_fields(form).items()}
     )
     assert error_code(response) == "IncorrectNumberOfFilesInPostRequest"
     kind = {"content-type": "multipart/form-data; boundary=b"}
     assert (
-        error_code(world.http.post(form["Host"], content=b"--b\r\nContent-Dis", headers=kind))
+        error_code(world.http_client.post(form["Host"], content=b"--b\r\nContent-Dis", headers=kind))
         == "MalformedPOSTRequest"
     )
-    assert error_code(world.http.post(form["Host"], data={"a": "b"})) == "PreconditionFailed"
-    half = world.http.build_request(
+    assert error_code(world.http_client.post(form["Host"], data={"a": "b"})) == "PreconditionFailed"
+    half = world.http_client.build_request(
         "POST", form["Host"], data=form_fields(form), files={"file": ("f", b"y" * 9000)}
     )
     body = half.read()[:5000]
-    response = world.http.post(
+    response = world.http_client.post(
         form["Host"], content=body, headers={"content-type": half.headers["content-type"]}
     )
     assert error_code(response) == "MalformedPOSTRequest"
@@ -147,24 +149,24 @@ def test_a_form_without_a_file_or_an_incomplete_form_is_refused(world):
 def test_a_file_part_without_a_file_name_is_accepted(world):
     form = world.call("GenerateOTAUploadURL")["Data"]
     parts = {name: (None, value) for name, value in form_fields(form).items()}
-    assert world.http.post(form["Host"], files={**parts, "file": (None, b"bytes")}).status_code == 204
+    assert world.http_client.post(form["Host"], files={**parts, "file": (None, b"bytes")}).status_code == 204
     stored_object = find_stored(world, form["Key"])
     assert stored_object is not None
     assert stored_object.size == 5
 
 
 def test_downloads_need_a_signed_url(world):
-    form = world.upload()
-    assert error_code(world.http.get(form["FirmwareUrl"])) == "AccessDenied"
+    form = world.upload_file()
+    assert error_code(world.http_client.get(form["FirmwareUrl"])) == "AccessDenied"
     assert error_code(
-        world.http.get(form["FirmwareUrl"] + "?Expires=9999999999&OSSAccessKeyId=x&Signature=y")
+        world.http_client.get(form["FirmwareUrl"] + "?Expires=9999999999&OSSAccessKeyId=x&Signature=y")
     ) == ("InvalidAccessKeyId")
     with world.emulator.store.read() as db:
         missing = objects.sign_url(db, "http://emulator.test", "ota/none.bin", world.clock.now())
-    response = world.http.get(missing)
+    response = world.http_client.get(missing)
     assert response.status_code == 404
     assert error_code(response) == "NoSuchKey"
-    assert world.http.delete(form["FirmwareUrl"]).status_code == 405
+    assert world.http_client.delete(form["FirmwareUrl"]).status_code == 405
 
 
 def test_no_key_leads_out_of_the_directory(world):
@@ -174,16 +176,16 @@ def test_no_key_leads_out_of_the_directory(world):
 
 
 def test_unused_uploads_are_deleted_after_a_day(world, emulator):
-    product = world.product()
-    old = world.upload(b"never used")
+    product = world.create_product()
+    old = world.upload_file(b"never used")
     world.clock.advance(25 * 3600)
-    world.package(product)
+    world.create_package(product)
     assert find_stored(world, old["Key"]) is None
     assert not objects.open_store(emulator).path(old["Key"]).exists()
 
 
 def test_a_reset_also_deletes_the_files(world, emulator):
-    form = world.upload(b"gone")
+    form = world.upload_file(b"gone")
     emulator.reset()
     assert find_stored(world, form["Key"]) is None
     assert not objects.open_store(emulator).path(form["Key"]).exists()

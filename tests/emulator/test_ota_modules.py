@@ -4,58 +4,58 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.ota_world import World
+from tests.emulator.update_setup import UpdateSetup
 
 
 @pytest.fixture
-def world(emulator, clock) -> World:
-    return World.of(emulator, clock)
+def ota(emulator, clock) -> UpdateSetup:
+    return UpdateSetup.create(emulator, clock)
 
 
-def modules(world: World, product: str) -> dict[str, dict]:
-    answer = world.call("ListOTAModuleByProduct", ProductKey=product)
-    return {item["ModuleName"]: item for item in answer["Data"]}
+def read_modules(ota: UpdateSetup, product: str) -> dict[str, dict]:
+    response = ota.call("ListOTAModuleByProduct", ProductKey=product)
+    return {item["ModuleName"]: item for item in response["Data"]}
 
 
-def test_a_product_has_its_default_module_from_the_start(world):
-    product = world.product()
-    assert list(modules(world, product)) == ["default"]
-    assert modules(world, product)["default"]["ProductKey"] == product
+def test_a_new_product_has_the_default_module(ota):
+    product = ota.create_product()
+    assert list(read_modules(ota, product)) == ["default"]
+    assert read_modules(ota, product)["default"]["ProductKey"] == product
 
 
-def test_a_module_is_made_changed_and_deleted(world):
-    product = world.product()
-    world.call(
+def test_a_module_is_created_changed_and_deleted(ota):
+    product = ota.create_product()
+    ota.call(
         "CreateOTAModule", ProductKey=product, ModuleName="scanner", AliasName="Barcode", Desc="Reads codes"
     )
-    world.clock.advance(120)
-    world.call("UpdateOTAModule", ProductKey=product, ModuleName="scanner", AliasName="Barcode_2")
-    module = modules(world, product)["scanner"]
+    ota.clock.advance(120)
+    ota.call("UpdateOTAModule", ProductKey=product, ModuleName="scanner", AliasName="Barcode_2")
+    module = read_modules(ota, product)["scanner"]
     assert (module["AliasName"], module["Desc"]) == ("Barcode_2", "Reads codes")
     assert module["GmtModified"] > module["GmtCreate"]
     assert module["GmtCreate"].endswith("Z")
-    world.call("DeleteOTAModule", ProductKey=product, ModuleName="scanner")
-    assert list(modules(world, product)) == ["default"]
+    ota.call("DeleteOTAModule", ProductKey=product, ModuleName="scanner")
+    assert list(read_modules(ota, product)) == ["default"]
 
 
-def test_module_names_differ_in_more_than_case(world):
-    product = world.product()
-    world.call("CreateOTAModule", ProductKey=product, ModuleName="scanner")
-    again = world.refused("CreateOTAModule", ProductKey=product, ModuleName="Scanner")
+def test_module_names_are_not_case_sensitive(ota):
+    product = ota.create_product()
+    ota.call("CreateOTAModule", ProductKey=product, ModuleName="scanner")
+    again = ota.error_code("CreateOTAModule", ProductKey=product, ModuleName="Scanner")
     assert again == "iot.ota.CreateOTAModuleNameExist"
-    assert world.refused("CreateOTAModule", ProductKey=product, ModuleName="Default") == (
+    assert ota.error_code("CreateOTAModule", ProductKey=product, ModuleName="Default") == (
         "iot.firmware.ModuleNameReserved"
     )
 
 
-def test_a_product_has_at_most_ten_modules_of_its_own(world):
-    product, other = world.product(), world.product("Meter_B2")
+def test_a_product_has_at_most_ten_modules_of_its_own(ota):
+    product, other = ota.create_product(), ota.create_product("Meter_B2")
     for number in range(10):
-        world.call("CreateOTAModule", ProductKey=product, ModuleName=f"m{number}")
-    assert world.refused("CreateOTAModule", ProductKey=product, ModuleName="m10") == (
+        ota.call("CreateOTAModule", ProductKey=product, ModuleName=f"m{number}")
+    assert ota.error_code("CreateOTAModule", ProductKey=product, ModuleName="m10") == (
         "iot.ota.CreateOTAModuleExceedLimit"
     )
-    world.call("CreateOTAModule", ProductKey=other, ModuleName="m10")
+    ota.call("CreateOTAModule", ProductKey=other, ModuleName="m10")
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,25 @@ def test_a_product_has_at_most_ten_modules_of_its_own(world):
         ({}, "MissingModuleName"),
     ],
 )
-def test_bad_modules_are_refused(world, params, code):
-    assert world.refused("CreateOTAModule", **{"ProductKey": world.product(), **params}) == code
+def test_invalid_modules_are_refused(ota, params, code):
+    assert ota.error_code("CreateOTAModule", **{"ProductKey": ota.create_product(), **params}) == code
 
 
-def test_the_default_module_a_used_one_and_one_that_is_not_there_cannot_be_deleted(world):
-    product = world.product()
-    world.call("CreateOTAModule", ProductKey=product, ModuleName="radio")
-    world.package(product, ModuleName="RADIO")
+def test_the_default_module_a_used_module_and_an_unknown_module_cannot_be_deleted(ota):
+    product = ota.create_product()
+    ota.call("CreateOTAModule", ProductKey=product, ModuleName="radio")
+    ota.create_package(product, ModuleName="RADIO")
     for name, code in (
         ("default", "iot.ota.DeleteOtaDefaultModule"),
         ("radio", "iot.ota.DeleteOTAModulePackageExist"),
         ("none", "iot.ota.OTAModuleNotExist"),
     ):
-        assert world.refused("DeleteOTAModule", ProductKey=product, ModuleName=name) == code
+        assert ota.error_code("DeleteOTAModule", ProductKey=product, ModuleName=name) == code
     assert (
-        world.refused("UpdateOTAModule", ProductKey=product, ModuleName="none") == "iot.ota.OTAModuleNotExist"
+        ota.error_code("UpdateOTAModule", ProductKey=product, ModuleName="none")
+        == "iot.ota.OTAModuleNotExist"
     )
-    assert world.refused("UpdateOTAModule", ProductKey=product) == "MissingModuleName"
-    assert world.refused("DeleteOTAModule", ModuleName="radio") == "MissingProductKey"
-    assert world.refused("ListOTAModuleByProduct") == "MissingProductKey"
-    assert world.refused("ListOTAModuleByProduct", ProductKey="a1none") == "iot.prod.NotExistedProduct"
+    assert ota.error_code("UpdateOTAModule", ProductKey=product) == "MissingModuleName"
+    assert ota.error_code("DeleteOTAModule", ModuleName="radio") == "MissingProductKey"
+    assert ota.error_code("ListOTAModuleByProduct") == "MissingProductKey"
+    assert ota.error_code("ListOTAModuleByProduct", ProductKey="a1none") == "iot.prod.NotExistedProduct"

@@ -1,4 +1,4 @@
-"""Thing models: edited as drafts, published as versions, in both notations, from templates, copied and imported."""
+"""Thing models: editing drafts, publishing versions, both notations, templates, copying and importing."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulator.thing_world import ARRAY, LISTED, SAMPLE, STRUCTURED, Things, event, param, prop, service
+from tests.emulator.thing_setup import (
+    ARRAY,
+    LISTED,
+    SAMPLE,
+    STRUCTURED,
+    ThingSetup,
+    build_event,
+    build_parameter,
+    build_property,
+    build_service,
+)
 
 
 @pytest.fixture
-def things(api, emulator, clock) -> Things:
-    return Things(api, emulator, clock)
+def things(api, emulator, clock) -> ThingSetup:
+    return ThingSetup(api, emulator, clock)
 
 
-def identifiers(features: list[dict[str, Any]]) -> list[str]:
+def read_identifiers(features: list[dict[str, Any]]) -> list[str]:
     return [feature["identifier"] for feature in features]
 
 
 # --- features
 
 
-def test_created_features_are_in_the_draft_and_not_in_what_is_published(things):
-    key = things.product()
+def test_created_features_are_in_the_draft_and_not_published(things):
+    key = things.create_product()
     things.call("CreateThingModel", ProductKey=key, ThingModelJson=SAMPLE)
-    draft = things.draft(key)
-    assert identifiers(draft["properties"]) == ["Level", "Measured", "Label", "Switch", "Mode"]
-    assert identifiers(draft["services"]) == ["Move", "Restart"]
-    assert identifiers(draft["events"]) == ["Told", "Broken"]
+    draft = things.read_draft(key)
+    assert read_identifiers(draft["properties"]) == ["Level", "Measured", "Label", "Switch", "Mode"]
+    assert read_identifiers(draft["services"]) == ["Move", "Restart"]
+    assert read_identifiers(draft["events"]) == ["Reported", "Broken"]
     assert draft["productKey"] == draft["properties"][0]["productKey"] == key
     assert draft["properties"][0] | {"createTs": 0, "description": ""} == {
         "identifier": "Level", "name": "Level", "dataType": "INT", "rwFlag": "READ_WRITE", "productKey": key,
@@ -42,92 +52,92 @@ def test_created_features_are_in_the_draft_and_not_in_what_is_published(things):
 
 
 def test_the_fields_of_a_model_are_sorted_by_name(things):
-    key = things.modelled()
+    key = things.create_modeled_product()
     text = things.call("QueryThingModel", ProductKey=key)["Data"]["ThingModelJson"]
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def test_features_come_in_the_order_of_their_definition(things):
-    key = things.product()
+def test_features_are_sorted_by_their_time_of_definition(things):
+    key = things.create_product()
     for identifier, created in (("Late", 1_500_000_000_000), ("Early", 1_400_000_000_000)):
-        model = {"properties": [prop(identifier, createTs=created)]}
+        model = {"properties": [build_property(identifier, createTs=created)]}
         things.call("CreateThingModel", ProductKey=key, ThingModelJson=model)
-    assert identifiers(things.draft(key)["properties"]) == ["Early", "Late"]
+    assert read_identifiers(things.read_draft(key)["properties"]) == ["Early", "Late"]
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        prop("a-b"),
-        prop("x" * 51),
-        prop("value"),
-        prop("A", name="_x"),
-        prop("A", name="x" * 31),
-        prop("A", "NUMBER"),
-        prop("A", rwFlag="RW"),
-        prop("A", dataSpecs={"min": "5", "max": "1", "step": "1"}),
-        prop("A", dataSpecs={"min": "0", "max": "1"}),
-        prop("A", dataSpecs={"min": "0", "max": "10", "step": "0"}),
-        prop("A", dataSpecs={"min": "0", "max": "10", "step": "11"}),
-        prop("A", dataSpecs={"min": "0.5", "max": "10", "step": "1"}),
-        prop("A", dataSpecs={"min": "0", "max": "9999999999", "step": "1"}),
-        prop("A", "FLOAT", dataSpecs={"min": "0", "max": "NaN", "step": "1"}),
-        prop("A", "TEXT", dataSpecs={"length": 2049}),
-        prop("A", "BOOL", dataSpecsList=LISTED["ENUM"]),
-        prop("A", "ENUM", dataSpecsList=[]),
-        prop("A", "ENUM", dataSpecsList=[{"name": "x" * 21, "value": 1}]),
-        prop("A", "ENUM", dataSpecsList=[{"name": "a", "value": 1}, {"name": "b", "value": 1}]),
-        prop("A", "ARRAY", dataSpecs={**ARRAY, "childDataType": "BOOL"}),
-        prop("A", "ARRAY", dataSpecs={**ARRAY, "size": 0}),
-        prop("A", "STRUCT", dataSpecsList=[{**LISTED["STRUCT"][0], "childDataType": "STRUCT"}]),
-        prop("A", extendConfig="{"),
+        build_property("a-b"),
+        build_property("x" * 51),
+        build_property("value"),
+        build_property("A", name="_x"),
+        build_property("A", name="x" * 31),
+        build_property("A", "NUMBER"),
+        build_property("A", rwFlag="RW"),
+        build_property("A", dataSpecs={"min": "5", "max": "1", "step": "1"}),
+        build_property("A", dataSpecs={"min": "0", "max": "1"}),
+        build_property("A", dataSpecs={"min": "0", "max": "10", "step": "0"}),
+        build_property("A", dataSpecs={"min": "0", "max": "10", "step": "11"}),
+        build_property("A", dataSpecs={"min": "0.5", "max": "10", "step": "1"}),
+        build_property("A", dataSpecs={"min": "0", "max": "9999999999", "step": "1"}),
+        build_property("A", "FLOAT", dataSpecs={"min": "0", "max": "NaN", "step": "1"}),
+        build_property("A", "TEXT", dataSpecs={"length": 2049}),
+        build_property("A", "BOOL", dataSpecsList=LISTED["ENUM"]),
+        build_property("A", "ENUM", dataSpecsList=[]),
+        build_property("A", "ENUM", dataSpecsList=[{"name": "x" * 21, "value": 1}]),
+        build_property("A", "ENUM", dataSpecsList=[{"name": "a", "value": 1}, {"name": "b", "value": 1}]),
+        build_property("A", "ARRAY", dataSpecs={**ARRAY, "childDataType": "BOOL"}),
+        build_property("A", "ARRAY", dataSpecs={**ARRAY, "size": 0}),
+        build_property("A", "STRUCT", dataSpecsList=[{**LISTED["STRUCT"][0], "childDataType": "STRUCT"}]),
+        build_property("A", extendConfig="{"),
     ],
     ids=lambda feature: json.dumps(feature)[:60],
 )
 def test_a_property_that_breaks_the_rules_is_refused(things, bad):
-    key = things.product()
-    code = things.refused("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [bad]})
+    key = things.create_product()
+    code = things.error_code("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [bad]})
     assert code == "iot.prod.BatchCreateThingModelFailed"
-    assert things.draft(key)["properties"] == []
+    assert things.read_draft(key)["properties"] == []
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        {"services": [service("A", "LATER")]},
-        {"services": [service("A", inputs=[param("x", direction="PARAM_OUTPUT")])]},
-        {"services": [service("A", inputs=[param("x"), param("y", order=0)])]},
-        {"services": [service("A", inputs=[param(f"p{n}", order=n) for n in range(51)])]},
-        {"events": [event("A", "LOUD")]},
-        {"events": [event("post")]},
-        {"properties": [prop(f"p{n}") for n in range(11)]},
+        {"services": [build_service("A", "LATER")]},
+        {"services": [build_service("A", inputs=[build_parameter("x", direction="PARAM_OUTPUT")])]},
+        {"services": [build_service("A", inputs=[build_parameter("x"), build_parameter("y", order=0)])]},
+        {"services": [build_service("A", inputs=[build_parameter(f"p{n}", order=n) for n in range(51)])]},
+        {"events": [build_event("A", "LOUD")]},
+        {"events": [build_event("post")]},
+        {"properties": [build_property(f"p{n}") for n in range(11)]},
         {"properties": []},
         {"properties": 1},
     ],
     ids=lambda model: json.dumps(model)[:60],
 )
 def test_a_model_that_breaks_the_rules_is_refused(things, bad):
-    code = things.refused("CreateThingModel", ProductKey=things.product(), ThingModelJson=bad)
+    code = things.error_code("CreateThingModel", ProductKey=things.create_product(), ThingModelJson=bad)
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
-def test_what_is_not_json_is_refused(things):
-    code = things.refused("CreateThingModel", ProductKey=things.product(), ThingModelJson="{no")
+def test_invalid_json_is_refused(things):
+    code = things.error_code("CreateThingModel", ProductKey=things.create_product(), ThingModelJson="{no")
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
 def test_identifiers_and_names_are_unique(things):
-    key = things.modelled()
-    for twin in (prop("Level", name="Other"), prop("Other", name="Level")):
+    key = things.create_modeled_product()
+    for twin in (build_property("Level", name="Other"), build_property("Other", name="Level")):
         model = {"properties": [twin]}
-        code = things.refused("CreateThingModel", ProductKey=key, ThingModelJson=model)
+        code = things.error_code("CreateThingModel", ProductKey=key, ThingModelJson=model)
         assert code == "iot.prod.ThingModelNameDuplicated"
 
 
-def test_structures_and_arrays_are_kept_whole(things):
-    key = things.product()
+def test_structures_and_arrays_are_stored_completely(things):
+    key = things.create_product()
     things.call("CreateThingModel", ProductKey=key, ThingModelJson=STRUCTURED)
-    _, place, row = things.draft(key)["properties"]
+    _, place, row = things.read_draft(key)["properties"]
     assert [member["childDataType"] for member in place["dataSpecsList"]] == ["FLOAT", "BOOL"]
     assert place["dataSpecsList"][0]["dataSpecs"]["step"] == "0.01"
     assert row["dataSpecs"]["childDataType"] == "INT"
@@ -137,27 +147,27 @@ def test_structures_and_arrays_are_kept_whole(things):
 # --- changing and deleting
 
 
-def test_an_update_changes_what_it_says_and_leaves_the_rest(things):
-    key = things.product()
+def test_an_update_changes_only_the_fields_in_the_request(things):
+    key = things.create_product()
     things.call("CreateThingModel", ProductKey=key, ThingModelJson=SAMPLE)
     change = {"properties": [{"identifier": "Level", "name": "Fill"}]}
     things.call("UpdateThingModel", ProductKey=key, ThingModelJson=change)
-    level = things.draft(key)["properties"][0]
+    level = things.read_draft(key)["properties"][0]
     assert (level["name"], level["dataSpecs"]["max"]) == ("Fill", "100")
     change = {"properties": [{"identifier": "Height"}]}
     things.call("UpdateThingModel", ProductKey=key, Identifier="Level", ThingModelJson=change)
-    assert "Height" in identifiers(things.draft(key)["properties"])
-    assert "Level" not in identifiers(things.draft(key)["properties"])
+    assert "Height" in read_identifiers(things.read_draft(key)["properties"])
+    assert "Level" not in read_identifiers(things.read_draft(key)["properties"])
 
 
 def test_an_update_changes_a_data_type(things):
-    key = things.modelled()
+    key = things.create_modeled_product()
     things.call(
         "UpdateThingModel",
         ProductKey=key,
-        ThingModelJson={"properties": [prop("Level", "BOOL", dataSpecsList=LISTED["BOOL"])]},
+        ThingModelJson={"properties": [build_property("Level", "BOOL", dataSpecsList=LISTED["BOOL"])]},
     )
-    level = next(p for p in things.draft(key)["properties"] if p["identifier"] == "Level")
+    level = next(p for p in things.read_draft(key)["properties"] if p["identifier"] == "Level")
     assert level["dataType"] == "BOOL"
     assert "dataSpecs" not in level
 
@@ -165,86 +175,98 @@ def test_an_update_changes_a_data_type(things):
 @pytest.mark.parametrize(
     "change",
     [
-        {"properties": [prop("Nowhere")]},
-        {"properties": [prop("Level"), prop("Label", "TEXT")]},
+        {"properties": [build_property("Nowhere")]},
+        {"properties": [build_property("Level"), build_property("Label", "TEXT")]},
         {"properties": [{"identifier": "Level", "rwFlag": "?"}]},
         {},
     ],
 )
-def test_an_update_of_one_known_feature_only(things, change):
-    code = things.refused("UpdateThingModel", ProductKey=things.modelled(), ThingModelJson=change)
+def test_an_update_must_change_exactly_one_known_feature(things, change):
+    code = things.error_code(
+        "UpdateThingModel", ProductKey=things.create_modeled_product(), ThingModelJson=change
+    )
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
-def test_deleted_features_are_gone_from_the_draft(things):
-    key = things.modelled()
+def test_deleted_features_are_removed_from_the_draft(things):
+    key = things.create_modeled_product()
     things.call(
         "DeleteThingModel",
         ProductKey=key,
         PropertyIdentifier=["Level", "Label"],
         ServiceIdentifier=["Move"],
-        EventIdentifier=["Told"],
+        EventIdentifier=["Reported"],
     )
-    draft = things.draft(key)
-    assert identifiers(draft["properties"]) == ["Measured", "Switch", "Mode"]
-    assert identifiers(draft["services"]) == ["Restart"]
-    assert identifiers(draft["events"]) == ["Broken"]
-    assert "Level" in identifiers(things.draft(key, ModelVersion="v1")["properties"])
+    draft = things.read_draft(key)
+    assert read_identifiers(draft["properties"]) == ["Measured", "Switch", "Mode"]
+    assert read_identifiers(draft["services"]) == ["Restart"]
+    assert read_identifiers(draft["events"]) == ["Broken"]
+    assert "Level" in read_identifiers(things.read_draft(key, ModelVersion="v1")["properties"])
 
 
-def test_deleting_names_something_that_is_there(things):
-    key = things.modelled()
-    assert things.refused("DeleteThingModel", ProductKey=key) == "iot.common.InvalidFormattedParameter"
-    code = things.refused("DeleteThingModel", ProductKey=key, PropertyIdentifier=["No"])
+def test_deleting_requires_existing_identifiers(things):
+    key = things.create_modeled_product()
+    assert things.error_code("DeleteThingModel", ProductKey=key) == "iot.common.InvalidFormattedParameter"
+    code = things.error_code("DeleteThingModel", ProductKey=key, PropertyIdentifier=["No"])
     assert code == "iot.prod.BatchCreateThingModelFailed"
-    assert things.refused("DeleteThingModel", PropertyIdentifier=["Level"]) == "iot.prod.NullProductKey"
+    assert things.error_code("DeleteThingModel", PropertyIdentifier=["Level"]) == "iot.prod.NullProductKey"
 
 
 # --- modules
 
 
-def test_a_module_is_made_with_its_first_features_and_read_by_its_id(things):
-    key = things.product()
+def test_a_module_is_created_with_its_first_features_and_read_by_its_id(things):
+    key = things.create_product()
     module = {"FunctionBlockId": "Battery", "FunctionBlockName": "Battery_Module"}
-    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [prop("Charge")]}, **module)
-    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [prop("Level")]})
-    default, battery = things.draft(key), things.draft(key, FunctionBlockId="Battery")
-    assert identifiers(default["properties"]) == ["Level"]
+    things.call(
+        "CreateThingModel",
+        ProductKey=key,
+        ThingModelJson={"properties": [build_property("Charge")]},
+        **module,
+    )
+    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [build_property("Level")]})
+    default, battery = things.read_draft(key), things.read_draft(key, FunctionBlockId="Battery")
+    assert read_identifiers(default["properties"]) == ["Level"]
     assert default["functionBlocks"] == [
         {"productKey": key, "functionBlockId": "Battery", "functionBlockName": "Battery_Module"}
     ]
-    assert identifiers(battery["properties"]) == ["Charge"]
+    assert read_identifiers(battery["properties"]) == ["Charge"]
     assert (battery["identifier"], battery["name"]) == ("Battery", "Battery_Module")
-    tsl = things.tsl(key, FunctionBlockId="Battery")
+    tsl = things.read_tsl(key, FunctionBlockId="Battery")
     assert tsl["functionBlockId"] == "Battery"
     assert tsl["events"][0]["method"] == "thing.event.Battery:property.post"
 
 
-def test_a_module_is_renamed_and_deleted_whole(things):
-    key = things.product()
+def test_a_module_is_renamed_and_deleted(things):
+    key = things.create_product()
     module = {"FunctionBlockId": "Battery", "FunctionBlockName": "Battery_Module"}
-    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [prop("Charge")]}, **module)
+    things.call(
+        "CreateThingModel",
+        ProductKey=key,
+        ThingModelJson={"properties": [build_property("Charge")]},
+        **module,
+    )
     things.call("UpdateThingModel", ProductKey=key, FunctionBlockId="Battery", FunctionBlockName="Accu_Pack")
-    assert things.draft(key)["functionBlocks"][0]["functionBlockName"] == "Accu_Pack"
+    assert things.read_draft(key)["functionBlocks"][0]["functionBlockName"] == "Accu_Pack"
     things.call("DeleteThingModel", ProductKey=key, FunctionBlockId="Battery")
-    assert "functionBlocks" not in things.draft(key)
-    code = things.refused("QueryThingModel", ProductKey=key, FunctionBlockId="Battery")
+    assert "functionBlocks" not in things.read_draft(key)
+    code = things.error_code("QueryThingModel", ProductKey=key, FunctionBlockId="Battery")
     assert code == "iot.common.InvalidFormattedParameter"
 
 
-def test_a_module_needs_its_id_and_its_name(things):
-    key = things.product()
-    model = {"properties": [prop("Charge")]}
+def test_a_new_module_requires_an_id_and_a_name(things):
+    key = things.create_product()
+    model = {"properties": [build_property("Charge")]}
     for half in ({"FunctionBlockId": "Battery"}, {"FunctionBlockName": "Battery_Module"}):
-        code = things.refused("CreateThingModel", ProductKey=key, ThingModelJson=model, **half)
+        code = things.error_code("CreateThingModel", ProductKey=key, ThingModelJson=model, **half)
         assert code == "iot.common.InvalidFormattedParameter"
 
 
 # --- versions
 
 
-def test_versions_are_listed_newest_first_and_kept(things, clock):
-    key = things.modelled()
+def test_versions_are_stored_and_listed_newest_first(things, clock):
+    key = things.create_modeled_product()
     clock.advance(60)
     things.call("DeleteThingModel", ProductKey=key, PropertyIdentifier=["Level"])
     things.call("PublishThingModel", ProductKey=key, ModelVersion="v2", Description="no level")
@@ -257,21 +279,21 @@ def test_versions_are_listed_newest_first_and_kept(things, clock):
         return json.loads(text)
 
     assert published()["_ppk"] == {"version": "v2", "description": "no level"}
-    assert "Level" not in identifiers(published()["properties"])
-    assert "Level" in identifiers(published(ModelVersion="v1")["properties"])
+    assert "Level" not in read_identifiers(published()["properties"])
+    assert "Level" in read_identifiers(published(ModelVersion="v1")["properties"])
 
 
-def test_a_version_without_a_number_gets_the_time_as_one(things, clock):
-    key = things.product()
+def test_a_version_without_a_number_gets_the_time_as_its_number(things, clock):
+    key = things.create_product()
     things.call("PublishThingModel", ProductKey=key)
     listed = things.call("ListThingModelVersion", ProductKey=key)["Data"]["ModelVersions"]
     assert listed[0]["ModelVersion"] == str(clock.now())
 
 
-def test_a_version_is_published_once_and_has_a_proper_number(things):
-    key = things.modelled()
+def test_a_version_number_is_unique_and_valid(things):
+    key = things.create_modeled_product()
     for bad in ("v1", "v_1", "x" * 17):
-        code = things.refused("PublishThingModel", ProductKey=key, ModelVersion=bad)
+        code = things.error_code("PublishThingModel", ProductKey=key, ModelVersion=bad)
         assert code == "iot.common.InvalidFormattedParameter"
 
 
@@ -286,27 +308,27 @@ def test_a_version_is_published_once_and_has_a_proper_number(things):
         "QueryThingModelExtendConfigPublished",
     ],
 )
-def test_a_version_that_is_not_there_is_refused(things, operation):
-    code = things.refused(operation, ProductKey=things.modelled(), ModelVersion="v9")
+def test_an_unknown_version_is_refused(things, operation):
+    code = things.error_code(operation, ProductKey=things.create_modeled_product(), ModelVersion="v9")
     assert code == "iot.common.InvalidFormattedParameter"
 
 
 def test_a_published_product_cannot_be_edited(things):
-    key = things.modelled()
-    source = things.modelled("Source_One")
+    key = things.create_modeled_product()
+    source = things.create_modeled_product("Source_One")
     things.call("ReleaseProduct", ProductKey=key)
     edits: list[tuple[str, dict[str, Any]]] = [
-        ("CreateThingModel", {"ThingModelJson": {"properties": [prop("New")]}}),
-        ("UpdateThingModel", {"ThingModelJson": {"properties": [prop("Level")]}}),
+        ("CreateThingModel", {"ThingModelJson": {"properties": [build_property("New")]}}),
+        ("UpdateThingModel", {"ThingModelJson": {"properties": [build_property("Level")]}}),
         ("DeleteThingModel", {"PropertyIdentifier": ["Level"]}),
         ("ImportThingModelTsl", {"TslStr": {"properties": []}}),
         ("PublishThingModel", {}),
     ]
     for operation, params in edits:
-        assert things.refused(operation, ProductKey=key, **params) == "iot.prod.UpdateProductFailed", (
+        assert things.error_code(operation, ProductKey=key, **params) == "iot.prod.UpdateProductFailed", (
             operation
         )
-    code = things.refused("CopyThingModel", SourceProductKey=source, TargetProductKey=key)
+    code = things.error_code("CopyThingModel", SourceProductKey=source, TargetProductKey=key)
     assert code == "iot.prod.UpdateProductFailed"
     things.call("CancelReleaseProduct", ProductKey=key)
     things.call("PublishThingModel", ProductKey=key, ModelVersion="v2")
@@ -315,47 +337,47 @@ def test_a_published_product_cannot_be_edited(things):
 # --- TSL
 
 
-def test_tsl_carries_what_every_device_has(things):
-    key = things.modelled()
-    tsl = things.tsl(key, ModelVersion="v1")
+def test_tsl_contains_the_features_that_every_device_has(things):
+    key = things.create_modeled_product()
+    tsl = things.read_tsl(key, ModelVersion="v1")
     assert tsl["profile"] == {"productKey": key, "version": "v1"}
     assert tsl["properties"][0] == {
         "identifier": "Level", "name": "Level", "accessMode": "rw", "required": False,
         "dataType": {"type": "int", "specs": {"min": "0", "max": "100", "unit": "%", "step": "1"}},
     }  # fmt: skip
     assert tsl["properties"][3]["dataType"] == {"type": "bool", "specs": {"0": "Off", "1": "On"}}
-    assert identifiers(tsl["events"]) == ["post", "Told", "Broken"]
+    assert read_identifiers(tsl["events"]) == ["post", "Reported", "Broken"]
     assert tsl["events"][0]["method"] == "thing.event.property.post"
-    assert identifiers(tsl["events"][0]["outputData"]) == identifiers(tsl["properties"])
-    assert identifiers(tsl["services"]) == ["set", "get", "Move", "Restart"]
-    assert identifiers(tsl["services"][0]["inputData"]) == ["Level", "Label", "Switch", "Mode"]
-    assert tsl["services"][1]["inputData"] == identifiers(tsl["properties"])
+    assert read_identifiers(tsl["events"][0]["outputData"]) == read_identifiers(tsl["properties"])
+    assert read_identifiers(tsl["services"]) == ["set", "get", "Move", "Restart"]
+    assert read_identifiers(tsl["services"][0]["inputData"]) == ["Level", "Label", "Switch", "Mode"]
+    assert tsl["services"][1]["inputData"] == read_identifiers(tsl["properties"])
     assert tsl["services"][2]["callType"] == "sync"
     assert tsl["services"][2]["method"] == "thing.service.Move"
 
 
 def test_simple_tsl_has_identifiers_and_types_only(things):
-    tsl = things.tsl(things.modelled(), Simple=True)
+    tsl = things.read_tsl(things.create_modeled_product(), Simple=True)
     assert set(tsl["properties"][0]) == {"identifier", "dataType"}
     assert set(tsl["services"][2]) == {"identifier", "inputData", "outputData"}
     assert set(tsl["services"][2]["inputData"][0]) == {"identifier", "dataType"}
 
 
-def test_tsl_can_be_fetched_from_its_address_for_an_hour(things, emulator, clock):
-    answer = things.call("GetThingModelTslPublished", ProductKey=things.modelled())["Data"]
+def test_tsl_can_be_downloaded_for_an_hour(things, emulator, clock):
+    response = things.call("GetThingModelTslPublished", ProductKey=things.create_modeled_product())["Data"]
     http = httpx.Client(transport=httpx.WSGITransport(app=emulator))
-    assert http.get(answer["TslUri"]).text == answer["TslStr"]
+    assert http.get(response["TslUri"]).text == response["TslStr"]
     clock.advance(3601)
-    assert http.get(answer["TslUri"]).status_code == 403
+    assert http.get(response["TslUri"]).status_code == 403
 
 
 def test_exported_tsl_imports_as_the_same_model(things):
-    source, target = things.product("Source_One"), things.product("Target_One")
+    source, target = things.create_product("Source_One"), things.create_product("Target_One")
     for model in (SAMPLE, STRUCTURED):
         things.call("CreateThingModel", ProductKey=source, ThingModelJson=model)
     exported = things.call("GetThingModelTsl", ProductKey=source)["Data"]["TslStr"]
     things.call("ImportThingModelTsl", ProductKey=target, TslStr=exported)
-    assert things.tsl(target) | {"profile": 0} == json.loads(exported) | {"profile": 0}
+    assert things.read_tsl(target) | {"profile": 0} == json.loads(exported) | {"profile": 0}
 
 
 @pytest.mark.parametrize(
@@ -370,59 +392,68 @@ def test_exported_tsl_imports_as_the_same_model(things):
     ],
     ids=str,
 )
-def test_bad_tsl_is_refused(things, bad):
-    code = things.refused("ImportThingModelTsl", ProductKey=things.product(), TslStr=bad)
+def test_invalid_tsl_is_refused(things, bad):
+    code = things.error_code("ImportThingModelTsl", ProductKey=things.create_product(), TslStr=bad)
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
-def test_tsl_is_limited_in_size_and_its_address_alone_does_nothing(things):
-    key = things.product()
+def test_tsl_has_a_size_limit_and_a_url_alone_is_refused(things):
+    key = things.create_product()
     long = json.dumps({"properties": [], "padding": "x" * 262_144})
-    code = things.refused("ImportThingModelTsl", ProductKey=key, TslStr=long)
+    code = things.error_code("ImportThingModelTsl", ProductKey=key, TslStr=long)
     assert code == "iot.common.UpdateThingModelOverLimit"
-    code = things.refused("ImportThingModelTsl", ProductKey=key, TslUrl="http://example.com/model.json")
+    code = things.error_code("ImportThingModelTsl", ProductKey=key, TslUrl="http://example.com/model.json")
     assert code == "iot.common.InvalidFormattedParameter"
 
 
-def test_importing_replaces_one_module_only(things):
-    key = things.product()
+def test_importing_replaces_only_one_module(things):
+    key = things.create_product()
     module = {"FunctionBlockId": "Battery", "FunctionBlockName": "Battery_Module"}
-    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [prop("Level")]})
+    things.call("CreateThingModel", ProductKey=key, ThingModelJson={"properties": [build_property("Level")]})
     tsl = {
         "properties": [
             {"identifier": "Charge", "name": "Charge", "accessMode": "r", "dataType": {"type": "date"}}
         ]
     }
     things.call("ImportThingModelTsl", ProductKey=key, TslStr=tsl, **module)
-    assert identifiers(things.draft(key)["properties"]) == ["Level"]
-    assert identifiers(things.draft(key, FunctionBlockId="Battery")["properties"]) == ["Charge"]
+    assert read_identifiers(things.read_draft(key)["properties"]) == ["Level"]
+    assert read_identifiers(things.read_draft(key, FunctionBlockId="Battery")["properties"]) == ["Charge"]
 
 
 # --- copying
 
 
 def test_a_version_is_copied_into_the_draft_of_another_product(things):
-    source, target = things.modelled("Source_One"), things.product("Target_One")
+    source, target = things.create_modeled_product("Source_One"), things.create_product("Target_One")
     things.call("DeleteThingModel", ProductKey=source, PropertyIdentifier=["Level"])
     things.call("CopyThingModel", SourceProductKey=source, TargetProductKey=target, SourceModelVersion="v1")
-    assert identifiers(things.draft(target)["properties"]) == ["Level", "Measured", "Label", "Switch", "Mode"]
-    assert things.draft(target)["properties"][0]["productKey"] == target
+    assert read_identifiers(things.read_draft(target)["properties"]) == [
+        "Level",
+        "Measured",
+        "Label",
+        "Switch",
+        "Mode",
+    ]
+    assert things.read_draft(target)["properties"][0]["productKey"] == target
     assert things.call("ListThingModelVersion", ProductKey=target)["Data"]["ModelVersions"] == []
 
 
-def test_models_are_copied_within_a_category(things):
-    source, target = things.product("Source_One", CategoryKey="Lighting"), things.product("Target_One")
+def test_models_are_copied_only_within_a_category(things):
+    source, target = (
+        things.create_product("Source_One", CategoryKey="Lighting"),
+        things.create_product("Target_One"),
+    )
     params = {"SourceProductKey": source, "TargetProductKey": target}
-    assert things.refused("CopyThingModel", **params) == "iot.prod.InvalidFormattedCatId"
-    same = things.product("Target_Two")
+    assert things.error_code("CopyThingModel", **params) == "iot.prod.InvalidFormattedCatId"
+    same = things.create_product("Target_Two")
     params = {"SourceProductKey": target, "TargetProductKey": same, "SourceModelVersion": "v7"}
-    assert things.refused("CopyThingModel", **params) == "iot.common.InvalidFormattedParameter"
+    assert things.error_code("CopyThingModel", **params) == "iot.common.InvalidFormattedParameter"
 
 
 # --- templates
 
 
-def test_there_are_templates_of_many_categories_and_each_can_be_read(things):
+def test_templates_of_many_categories_can_be_read(things):
     listed = things.call("ListThingTemplates")["Data"]
     assert len(listed) >= 10
     assert {"CategoryKey": "Lighting", "CategoryName": "Street Lamp"} in listed
@@ -434,33 +465,35 @@ def test_there_are_templates_of_many_categories_and_each_can_be_read(things):
         assert all(feature["custom"] is False for features in model.values() for feature in features)
 
 
-def test_a_template_of_no_category_is_refused(things):
-    assert things.refused("GetThingTemplate", CategoryKey="Spaceship") == "iot.prod.InvalidFormattedCatId"
-    assert things.refused("GetThingTemplate") == "MissingCategoryKey"
+def test_the_template_of_an_unknown_category_is_refused(things):
+    assert things.error_code("GetThingTemplate", CategoryKey="Spaceship") == "iot.prod.InvalidFormattedCatId"
+    assert things.error_code("GetThingTemplate") == "MissingCategoryKey"
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_a_product_of_a_category_starts_with_its_model(things, auto):
-    key = things.product(CategoryKey="ElectricityMeter", PublishAuto=auto)
-    assert "TotalActiveEnergy" in identifiers(things.draft(key)["properties"])
+def test_a_new_product_has_the_model_of_its_category(things, auto):
+    key = things.create_product(CategoryKey="ElectricityMeter", PublishAuto=auto)
+    assert "TotalActiveEnergy" in read_identifiers(things.read_draft(key)["properties"])
     versions = things.call("ListThingModelVersion", ProductKey=key)["Data"]["ModelVersions"]
     assert len(versions) == int(auto)
     product = things.call("QueryProduct", ProductKey=key)["Data"]
     assert (product["CategoryKey"], product["CategoryName"]) == ("ElectricityMeter", "Electricity Meter")
 
 
-def test_a_product_of_no_known_category_is_refused(things):
-    code = things.refused("CreateProduct", ProductName="Ship_One", NodeType=0, CategoryKey="Spaceship")
+def test_a_product_of_an_unknown_category_is_refused(things):
+    code = things.error_code("CreateProduct", ProductName="Ship_One", NodeType=0, CategoryKey="Spaceship")
     assert code == "iot.prod.InvalidFormattedCatId"
 
 
-def test_every_template_survives_import(things):
+def test_every_template_can_be_exported_and_imported(things):
     for number, category in enumerate(things.call("ListThingTemplates")["Data"]):
-        source = things.product(f"Source_{number}", CategoryKey=category["CategoryKey"])
-        target = things.product(f"Target_{number}", CategoryKey=category["CategoryKey"], PublishAuto=False)
+        source = things.create_product(f"Source_{number}", CategoryKey=category["CategoryKey"])
+        target = things.create_product(
+            f"Target_{number}", CategoryKey=category["CategoryKey"], PublishAuto=False
+        )
         exported = things.call("GetThingModelTsl", ProductKey=source)["Data"]["TslStr"]
         things.call("ImportThingModelTsl", ProductKey=target, TslStr=exported)
-        assert things.tsl(target)["properties"] == json.loads(exported)["properties"]
+        assert things.read_tsl(target)["properties"] == json.loads(exported)["properties"]
 
 
 # --- extended information
@@ -478,11 +511,11 @@ MODBUS = {
 }
 
 
-def test_extended_information_is_handed_out_as_it_was_given(things):
-    key = things.product(ProtocolType="modbus")
-    model = {"properties": [prop("Level", extendConfig=json.dumps(MODBUS))]}
+def test_extended_information_is_returned_unchanged(things):
+    key = things.create_product(ProtocolType="modbus")
+    model = {"properties": [build_property("Level", extendConfig=json.dumps(MODBUS))]}
     things.call("CreateThingModel", ProductKey=key, ThingModelJson=model)
-    assert things.draft(key)["properties"][0]["configCode"]
+    assert things.read_draft(key)["properties"][0]["configCode"]
     things.call("PublishThingModel", ProductKey=key, ModelVersion="v1")
     for operation in ("QueryThingModelExtendConfig", "QueryThingModelExtendConfigPublished"):
         configuration = json.loads(things.call(operation, ProductKey=key)["Data"]["Configuration"])
@@ -504,10 +537,10 @@ def test_extended_information_is_handed_out_as_it_was_given(things):
     ],
     ids=str,
 )
-def test_extended_information_fits_the_protocol(things, change):
-    key = things.product(ProtocolType="modbus")
-    model = {"properties": [prop("Level", extendConfig=json.dumps({**MODBUS, **change}))]}
-    code = things.refused("CreateThingModel", ProductKey=key, ThingModelJson=model)
+def test_extended_information_must_match_the_protocol(things, change):
+    key = things.create_product(ProtocolType="modbus")
+    model = {"properties": [build_property("Level", extendConfig=json.dumps({**MODBUS, **change}))]}
+    code = things.error_code("CreateThingModel", ProductKey=key, ThingModelJson=model)
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
@@ -516,35 +549,35 @@ def test_extended_information_fits_the_protocol(things, change):
 SCRIPT = "function protocolToRawData(json) { return []; } function rawDataToProtocol(raw) { return {}; }"
 
 
-def test_a_script_is_kept_replaced_and_read_from_its_address(things, emulator):
-    key = things.product(DataFormat=0)
+def test_a_script_is_stored_replaced_and_downloaded(things, emulator):
+    key = things.create_product(DataFormat=0)
     script = {"ProductKey": key, "ScriptContent": SCRIPT, "ScriptType": "JavaScript"}
     things.call("CreateThingScript", **script)
     http = httpx.Client(transport=httpx.WSGITransport(app=emulator))
-    answer = things.call("GetThingScript", ProductKey=key)["Data"]
-    assert (answer["ScriptType"], http.get(answer["ScriptUrl"]).text) == ("JavaScript", SCRIPT)
-    assert things.refused("CreateThingScript", **script) == "iot.prod.ThingScriptExisted"
+    response = things.call("GetThingScript", ProductKey=key)["Data"]
+    assert (response["ScriptType"], http.get(response["ScriptUrl"]).text) == ("JavaScript", SCRIPT)
+    assert things.error_code("CreateThingScript", **script) == "iot.prod.ThingScriptExisted"
     things.call("UpdateThingScript", ProductKey=key, ScriptContent="# …", ScriptType="Python_27")
-    answer = things.call("GetThingScript", ProductKey=key)["Data"]
-    assert (answer["ScriptType"], http.get(answer["ScriptUrl"]).content) == ("Python_27", "# …".encode())
+    response = things.call("GetThingScript", ProductKey=key)["Data"]
+    assert (response["ScriptType"], http.get(response["ScriptUrl"]).content) == ("Python_27", "# …".encode())
 
 
-def test_a_script_needs_a_product_with_its_own_format_and_a_known_language(things):
+def test_a_script_requires_a_custom_data_format_and_a_known_language(things):
     script = {"ScriptContent": SCRIPT, "ScriptType": "JavaScript"}
-    code = things.refused("CreateThingScript", ProductKey=things.product(), **script)
+    code = things.error_code("CreateThingScript", ProductKey=things.create_product(), **script)
     assert code == "iot.prod.ThingScriptDataFormatError"
-    raw = things.product("Raw_One", DataFormat=0)
-    code = things.refused("CreateThingScript", ProductKey=raw, ScriptContent="x", ScriptType="Perl")
+    raw = things.create_product("Raw_One", DataFormat=0)
+    code = things.error_code("CreateThingScript", ProductKey=raw, ScriptContent="x", ScriptType="Perl")
     assert code == "iot.prod.InvalidScriptType"
-    assert things.refused("GetThingScript", ProductKey=raw) == "iot.common.FileNotExist"
-    assert things.refused("UpdateThingScript", ProductKey=raw, **script) == "iot.common.FileNotExist"
+    assert things.error_code("GetThingScript", ProductKey=raw) == "iot.common.FileNotExist"
+    assert things.error_code("UpdateThingScript", ProductKey=raw, **script) == "iot.common.FileNotExist"
 
 
-# --- all of them
+# --- all operations
 
 CALLS: dict[str, dict[str, Any]] = {
-    "CreateThingModel": {"ThingModelJson": {"properties": [prop("New")]}},
-    "UpdateThingModel": {"ThingModelJson": {"properties": [prop("Level")]}},
+    "CreateThingModel": {"ThingModelJson": {"properties": [build_property("New")]}},
+    "UpdateThingModel": {"ThingModelJson": {"properties": [build_property("Level")]}},
     "DeleteThingModel": {"PropertyIdentifier": ["Level"]},
     "ImportThingModelTsl": {"TslStr": {"properties": []}},
     "PublishThingModel": {},
@@ -563,27 +596,27 @@ OPTIONAL = {"QueryThingModel", "GetThingModelTsl", "DeleteThingModel"}
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_the_product_is_named_there_and_has_a_model(things, other_api, operation):
+def test_the_product_must_exist_and_use_a_thing_model(things, other_api, operation):
     params = CALLS[operation]
     missing = "iot.prod.NullProductKey" if operation in OPTIONAL else "MissingProductKey"
-    assert things.refused(operation, **params) == missing
-    assert things.refused(operation, ProductKey="a1nowhere", **params) == "iot.prod.NotExistedProduct"
+    assert things.error_code(operation, **params) == missing
+    assert things.error_code(operation, ProductKey="a1nowhere", **params) == "iot.prod.NotExistedProduct"
     basic = things.api.create_product("Basic_One")
-    assert things.refused(operation, ProductKey=basic, **params) == "iot.prod.NotSeniorProduct"
-    key = things.modelled()
+    assert things.error_code(operation, ProductKey=basic, **params) == "iot.prod.NotSeniorProduct"
+    key = things.create_modeled_product()
     assert other_api.error_code(operation, ProductKey=key, **params) == "iot.prod.NotExistedProduct"
 
 
-def test_copying_names_two_products_that_are_there(things):
-    key = things.modelled()
-    assert things.refused("CopyThingModel", SourceProductKey=key) == "MissingTargetProductKey"
-    assert things.refused("CopyThingModel", TargetProductKey=key) == "MissingSourceProductKey"
+def test_copying_requires_two_existing_products(things):
+    key = things.create_modeled_product()
+    assert things.error_code("CopyThingModel", SourceProductKey=key) == "MissingTargetProductKey"
+    assert things.error_code("CopyThingModel", TargetProductKey=key) == "MissingSourceProductKey"
     params = {"SourceProductKey": "a1nowhere", "TargetProductKey": key}
-    assert things.refused("CopyThingModel", **params) == "iot.prod.NotExistedProduct"
+    assert things.error_code("CopyThingModel", **params) == "iot.prod.NotExistedProduct"
 
 
-def test_a_model_goes_with_its_product(things, emulator):
-    key = things.modelled()
+def test_a_model_is_deleted_with_its_product(things, emulator):
+    key = things.create_modeled_product()
     things.call("DeleteProduct", ProductKey=key)
     with emulator.store.read() as db:
         assert db.execute("SELECT count(*) FROM thing_versions").fetchone()[0] == 0

@@ -1,4 +1,4 @@
-"""Whatever JSON is sent to thing models and shadows is taken or refused by a rule, never stumbled over."""
+"""Any JSON that is sent to thing models and shadows is accepted or refused by a rule, and never causes an internal error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.cloud.errors import CloudError
-from tests.emulator.thing_world import SAMPLE, Things, prop
+from tests.emulator.thing_setup import SAMPLE, ThingSetup, build_property
 
 scalars = st.one_of(
     st.none(),
@@ -25,7 +25,7 @@ WORDS = st.sampled_from(
      "specs", "item", "size", "min", "max", "step", "method", "state", "desired", "version", "Level", "Place",
      "inputParams", "outputData", "extendConfig", "rwFlag", "accessMode", "callType", "createTs", "paraOrder"]
 )  # fmt: skip
-anything = st.recursive(
+any_json = st.recursive(
     scalars,
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=4), inner, max_size=4)
@@ -34,20 +34,20 @@ anything = st.recursive(
 )
 
 
-def mutated(draw: Any, value: Any) -> Any:
-    """A sound document with something strange in one place."""
+def mutate(draw: Any, value: Any) -> Any:
+    """Replace one part of a valid document by any JSON."""
     if isinstance(value, dict) and value and draw(st.integers(0, 3)):
         key = draw(st.sampled_from(sorted(value)))
-        return {**value, key: mutated(draw, value[key])}
+        return {**value, key: mutate(draw, value[key])}
     if isinstance(value, list) and value and draw(st.integers(0, 3)):
         index = draw(st.integers(0, len(value) - 1))
-        return [*value[:index], mutated(draw, value[index]), *value[index + 1 :]]
-    return draw(anything)
+        return [*value[:index], mutate(draw, value[index]), *value[index + 1 :]]
+    return draw(any_json)
 
 
 @st.composite
-def models(draw: Any) -> Any:
-    return mutated(draw, SAMPLE)
+def any_models(draw: Any) -> Any:
+    return mutate(draw, SAMPLE)
 
 
 TSL = {
@@ -62,8 +62,8 @@ TSL = {
 
 
 @st.composite
-def documents(draw: Any) -> Any:
-    return mutated(draw, TSL)
+def any_documents(draw: Any) -> Any:
+    return mutate(draw, TSL)
 
 
 MODBUS = {
@@ -77,22 +77,22 @@ MODBUS = {
 
 
 @st.composite
-def mappings(draw: Any) -> Any:
-    return mutated(draw, MODBUS)
+def any_mappings(draw: Any) -> Any:
+    return mutate(draw, MODBUS)
 
 
 @st.composite
-def shadows(draw: Any) -> Any:
-    return mutated(draw, {"method": "update", "state": {"desired": {"a": {"b": [1]}}}, "version": 5})
+def any_shadows(draw: Any) -> Any:
+    return mutate(draw, {"method": "update", "state": {"desired": {"a": {"b": [1]}}}, "version": 5})
 
 
 @pytest.fixture
-def things(api, emulator, clock) -> Things:
-    return Things(api, emulator, clock)
+def things(api, emulator, clock) -> ThingSetup:
+    return ThingSetup(api, emulator, clock)
 
 
-def stumbles(things: Things, operation: str, **params: Any) -> bool:
-    """Whether a call ends in the emulator's own failure."""
+def fails_internally(things: ThingSetup, operation: str, **params: Any) -> bool:
+    """Whether a call ends in an internal error of the emulator."""
     try:
         things.call(operation, **params)
     except CloudError as error:
@@ -101,16 +101,22 @@ def stumbles(things: Things, operation: str, **params: Any) -> bool:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(model=models(), document=documents(), shadow=shadows(), mapping=mappings(), values=anything)
-def test_any_json_is_taken_or_refused(things, model, document, shadow, mapping, values):
+@given(
+    model=any_models(),
+    document=any_documents(),
+    shadow=any_shadows(),
+    mapping=any_mappings(),
+    values=any_json,
+)
+def test_any_json_is_accepted_or_refused(things, model, document, shadow, mapping, values):
     key = things.call("QueryProductList", CurrentPage=1, PageSize=1)["Data"]["List"]["ProductInfo"]
     if not key:
-        things.device(things.modelled(ProtocolType="modbus"))
+        things.register_device(things.create_modeled_product(ProtocolType="modbus"))
         key = things.call("QueryProductList", CurrentPage=1, PageSize=1)["Data"]["List"]["ProductInfo"]
     product = {"ProductKey": key[0]["ProductKey"]}
     device = {**product, "DeviceName": "d1"}
     text = json.dumps(values)
-    mapped = {"properties": [prop("X", extendConfig=json.dumps(mapping))]}
+    mapped = {"properties": [build_property("X", extendConfig=json.dumps(mapping))]}
     for operation, params in (
         ("ImportThingModelTsl", {**product, "TslStr": json.dumps(document)}),
         ("GetThingModelTsl", product),
@@ -128,4 +134,4 @@ def test_any_json_is_taken_or_refused(things, model, document, shadow, mapping, 
         ("PublishThingModel", product),
         ("QueryDevicePropertyStatus", device),
     ):
-        assert not stumbles(things, operation, **params), (operation, params)
+        assert not fails_internally(things, operation, **params), (operation, params)

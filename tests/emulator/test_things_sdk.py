@@ -1,5 +1,5 @@
-"""The operations of thing models and shadows, called by the official SDK: its models have their fields set, and the
-answers have the reference's shape."""
+"""The operations of thing models and shadows, called by the official SDK: its response models have their fields set, and
+the responses match the reference."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from alibabacloud_tea_util.models import RuntimeOptions
 
 from console.cloud.catalogue import operation, operations
 from tests.emulator.conftest import KEY_ID, KEY_SECRET
-from tests.emulator.test_ota_shapes import deviations
-from tests.emulator.thing_world import DAY, SAMPLE, Things, prop
+from tests.emulator.test_ota_response_shapes import deviations
+from tests.emulator.thing_setup import DAY, SAMPLE, ThingSetup, build_property
 
 GROUPS = ("tsl-models", "tsl-use", "device-shadows")
-OURS = [name for name, op in operations().items() if op.group in GROUPS]
+THING_OPERATIONS = [name for name, op in operations().items() if op.group in GROUPS]
 
 
 class _Quiet(WSGIRequestHandler):
@@ -43,19 +43,19 @@ def sdk(emulator) -> Iterator[Sdk]:
 
 
 @pytest.fixture
-def things(api, emulator, clock) -> Things:
-    return Things(api, emulator, clock)
+def things(api, emulator, clock) -> ThingSetup:
+    return ThingSetup(api, emulator, clock)
 
 
-def requests(things: Things) -> dict[str, dict[str, Any]]:
-    """One request for each operation, in an order in which all succeed."""
-    gateways = things.product("Gateways", CategoryKey="GeneralGateway", NodeType=1)
-    iot_id = things.device(gateways, "gateway")
+def build_requests(things: ThingSetup) -> dict[str, dict[str, Any]]:
+    """Build one request per operation, in an order in which all succeed."""
+    gateways = things.create_product("Gateways", CategoryKey="GeneralGateway", NodeType=1)
+    iot_id = things.register_device(gateways, "gateway")
     model = {
-        "properties": [prop("Level", extendConfig='{"identifier":"Level"}')],
+        "properties": [build_property("Level", extendConfig='{"identifier":"Level"}')],
         "services": SAMPLE["services"],
     }
-    key, target = things.product("Edited_One", DataFormat=0), things.product("Target_One")
+    key, target = things.create_product("Edited_One", DataFormat=0), things.create_product("Target_One")
     now = things.clock.now()
     span = {"start_time": now - 29 * DAY, "end_time": now + 5_000}
     listed = {**span, "asc": 1, "page_size": 10, "iot_id": iot_id}
@@ -65,7 +65,10 @@ def requests(things: Things) -> dict[str, dict[str, Any]]:
     shadow = {"method": "update", "state": {"desired": {"a": 1}}, "version": 1}
     return {
         "CreateThingModel": {**product, "thing_model_json": json.dumps(model)},
-        "UpdateThingModel": {**product, "thing_model_json": json.dumps({"properties": [prop("Level")]})},
+        "UpdateThingModel": {
+            **product,
+            "thing_model_json": json.dumps({"properties": [build_property("Level")]}),
+        },
         "PublishThingModel": {**product, "model_version": "v1", "description": "first"},
         "QueryThingModel": product,
         "QueryThingModelPublished": product,
@@ -106,48 +109,52 @@ def requests(things: Things) -> dict[str, dict[str, Any]]:
     }
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
-# Fields that are told only sometimes: errors, and what ends a list.
-SOMETIMES = {"Code", "ErrorMessage"}
-OF_CUSTOM = {"Data.NextPageToken", "Data.nextPageToken"}
+# Fields that are not in every response: of errors, and of pages that are not the last one.
+OPTIONAL_FIELDS = {"Code", "ErrorMessage"}
+LAST_PAGE_FIELDS = {"Data.NextPageToken", "Data.nextPageToken"}
 
 
-def set_fields(value: Any, path: str = "") -> set[str]:
-    """The paths of an answer that hold something, `[]` after a list."""
+def list_set_fields(value: Any, path: str = "") -> set[str]:
+    """List the paths of a response that have a value, `[]` after a list."""
     if isinstance(value, dict):
         return {
             found
             for name, item in value.items()
-            for found in set_fields(item, f"{path}.{name}" if path else name)
+            for found in list_set_fields(item, f"{path}.{name}" if path else name)
         }
     if isinstance(value, list):
-        return {path + "[]"} | {found for item in value for found in set_fields(item, path + "[]")}
+        return {path + "[]"} | {found for item in value for found in list_set_fields(item, path + "[]")}
     return {path} if value not in (None, "") else set()
 
 
-def test_the_sdk_reads_every_answer_with_its_fields_set(things, sdk, clock):
-    wanted = requests(things)
-    assert sorted(wanted) == sorted(OURS)
+def test_the_sdk_reads_every_response_with_its_fields_set(things, sdk, clock):
+    requests = build_requests(things)
+    assert sorted(requests) == sorted(THING_OPERATIONS)
     runtime = RuntimeOptions()
-    for name, fields in wanted.items():
+    for name, fields in requests.items():
         request = getattr(models, f"{name}Request")(**fields)
-        body = getattr(sdk, f"{snake(name)}_with_options")(request, runtime).body
+        body = getattr(sdk, f"{to_snake_case(name)}_with_options")(request, runtime).body
         assert body.success is True, (name, body.code, body.error_message)
         op = operation(name)
-        answer = body.to_map()
-        leaves = {p for p in op.response if op.response[p] not in ("Struct", "List")} - SOMETIMES - OF_CUSTOM
-        assert leaves - set_fields(answer) == set(), name
+        response = body.to_map()
+        leaves = (
+            {p for p in op.response if op.response[p] not in ("Struct", "List")}
+            - OPTIONAL_FIELDS
+            - LAST_PAGE_FIELDS
+        )
+        assert leaves - list_set_fields(response) == set(), name
         clock.advance(1)
 
 
-def test_answers_have_the_shape_of_the_reference(things, clock):
-    for name, fields in requests(things).items():
+def test_responses_have_the_fields_and_types_of_the_reference(things, clock):
+    for name, fields in build_requests(things).items():
         params = {
             "".join(part.capitalize() for part in key.split("_")): value for key, value in fields.items()
         }
-        answer = things.call(name, **params)
-        assert deviations(answer, "", dict(operation(name).response)) == [], name
+        response = things.call(name, **params)
+        assert deviations(response, "", dict(operation(name).response)) == [], name
         clock.advance(1)

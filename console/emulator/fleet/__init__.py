@@ -1,7 +1,7 @@
 """The sample fleet: a company with six products, its devices, groups, tags, update packages and batches, edge instances.
 
-Everything follows from the account and the number of devices, and times go by the emulator's clock: the fleet is two
-years old at the moment of seeding. From then on its devices live like any others.
+The data depends only on the account and the number of devices. Times are relative to the emulator's clock: the fleet is
+two years old at the time of seeding. After that, its devices behave like all other devices.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from console.emulator.edge import sample as edge_sample
 from console.emulator.fleet import devices, updates
 from console.emulator.fleet.company import GATEWAY, LIFT, MODELS, REGIONS, Model
 from console.emulator.routing.sample import add_sample_routing
-from console.emulator.things.sample import give_models
+from console.emulator.things.sample import add_sample_models
 
 if TYPE_CHECKING:
     from console.emulator.app import Emulator
@@ -27,49 +27,51 @@ _LETTERS = string.ascii_letters + string.digits
 PROTOTYPES = 12
 
 
-def seed(emulator: Emulator, devices: int = 5000, account: str | None = None, instance: str = "") -> None:
-    """Fill `account` (the first key's unless told) with about two years of a company's work on so many devices.
+def seed_fleet(
+    emulator: Emulator, devices: int = 5000, account: str | None = None, instance: str = ""
+) -> None:
+    """Fill `account` (default: the account of the first key) with about two years of a company's data for `devices` devices.
 
-    Seeding what is seeded already changes nothing. Memory does not grow with the number of devices.
+    Seeding a second time has no effect. Memory use does not depend on the number of devices.
     """
-    owner = _owner(account if account is not None else emulator.first_account, instance)
+    owner = _make_owner(account if account is not None else emulator.first_account, instance)
     now = emulator.clock.now()
-    keys = {model.code: product_key(owner, model) for model in MODELS}
+    keys = {model.code: make_product_key(owner, model) for model in MODELS}
     with emulator.store.write() as db:
-        known = db.execute("SELECT 1 FROM products WHERE product_key = ?", (keys[GATEWAY],)).fetchone()
-        if known:
+        seeded = db.execute("SELECT 1 FROM products WHERE product_key = ?", (keys[GATEWAY],)).fetchone()
+        if seeded:
             return
         _write_products(db, owner, keys, now)
-        give_models(db, owner.account, owner.instance)
+        add_sample_models(db, owner.account, owner.instance)
         sites = _write_groups(db, owner, now)
-    counts = _counts(devices)
+    counts = _count_per_model(devices)
     _write_devices(emulator, owner, keys, counts, sites, now)
     with emulator.store.write() as db:
-        updates.write(emulator, db, owner, keys, devices, now)
+        updates.write_updates(emulator, db, owner, keys, devices, now)
         add_sample_routing(emulator, db, owner.account, owner.instance, keys, now)
         edge_sample.add_sample_edge_instances(db, owner, keys[GATEWAY], now)
 
 
-def product_key(owner: devices.Owner, model: Model) -> str:
-    """The key of a model's product, always the same for the same owner."""
-    return "a1" + made_up(owner, model.code, 9)
+def make_product_key(owner: devices.Owner, model: Model) -> str:
+    """Make the key of a model's product, always the same for the same owner."""
+    return "a1" + make_id(owner, model.code, 9)
 
 
-def made_up(owner: devices.Owner, what: str, length: int) -> str:
-    """Letters and digits that only the owner and `what` decide."""
-    return "".join(random.Random(f"{owner.account}/{owner.instance}/{what}").choices(_LETTERS, k=length))
+def make_id(owner: devices.Owner, name: str, length: int) -> str:
+    """Make an id of letters and digits from the owner and `name`, always the same for the same input."""
+    return "".join(random.Random(f"{owner.account}/{owner.instance}/{name}").choices(_LETTERS, k=length))
 
 
-def _owner(account: str, instance: str) -> devices.Owner:
+def _make_owner(account: str, instance: str) -> devices.Owner:
     digest = hashlib.sha256(f"{account}/{instance}".encode()).hexdigest()
     return devices.Owner(account, instance, digest[:5])
 
 
-def _counts(total: int) -> dict[str, int]:
-    """Devices of each model. The prototype stays a dozen, however large the fleet."""
+def _count_per_model(total: int) -> dict[str, int]:
+    """Count the devices of each model. There are at most 12 prototypes in a fleet of any size."""
     prototypes = min(PROTOTYPES, total // 20)
     others = [model for model in MODELS if model.code != LIFT]
-    parts = devices.share_out(total - prototypes, [model.share for model in others])
+    parts = devices.split_by_shares(total - prototypes, [model.share for model in others])
     return {**{model.code: part for model, part in zip(others, parts, strict=True)}, LIFT: prototypes}
 
 
@@ -91,7 +93,7 @@ def _write_products(db: sqlite3.Connection, owner: devices.Owner, keys: dict[str
                 model.protocol_type,
                 model.category_key,
                 model.category_name,
-                made_up(owner, f"secret of {model.code}", 16),
+                make_id(owner, f"secret of {model.code}", 16),
                 "RELEASE_STATUS" if model.published else "DEVELOPMENT_STATUS",
                 model.releases[-2].version,
                 created,
@@ -105,11 +107,11 @@ def _write_products(db: sqlite3.Connection, owner: devices.Owner, keys: dict[str
 
 
 def _write_groups(db: sqlite3.Connection, owner: devices.Owner, now: int) -> devices.Sites:
-    """The tree of regions, cities and sites."""
+    """Write the groups: a tree of regions, cities and sites, and the pilot group."""
     created = now - 700 * DAY
 
     def add(name: str, description: str, parent: str, level: int) -> str:
-        group_id = made_up(owner, f"group {name}", 22)
+        group_id = make_id(owner, f"group {name}", 22)
         db.execute(
             "INSERT INTO groups (group_id, account, instance, name, description, parent, level, created)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -143,5 +145,5 @@ def _write_devices(
     now: int,
 ) -> None:
     for number, model in enumerate(MODELS):
-        source = devices.make(owner, number, model, counts[model.code], counts[GATEWAY], now)
-        devices.write(emulator.store, owner, keys[model.code], model, source, sites, now)
+        source = devices.generate_devices(owner, number, model, counts[model.code], counts[GATEWAY], now)
+        devices.write_devices(emulator.store, owner, keys[model.code], model, source, sites, now)

@@ -1,4 +1,4 @@
-"""The company whose fleet this is: what it makes, where its devices are, and what it has released."""
+"""The sample company: its products, the places of its devices, and its firmware releases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A firmware version and how many days ago it came out; `share` is its part of the devices in use."""
+    """A firmware version, released `days` ago; `share` is the fraction of active devices that have it."""
 
     version: str
     days: int
@@ -16,7 +16,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A product. `share` is its part of the fleet; `serial` and `words` name its devices (see devices.py)."""
+    """A product. `share` is its fraction of the fleet; devices.py names devices by `name_pattern` and `nickname_patterns`."""
 
     code: str
     name: str
@@ -26,8 +26,8 @@ class Model:
     net_type: str
     category_key: str
     category_name: str
-    serial: str
-    words: tuple[str, ...]
+    name_pattern: str
+    nickname_patterns: tuple[str, ...]
     releases: tuple[Release, ...]
     tags: tuple[tuple[str, str], ...] = ()
     protocol_type: str = ""
@@ -101,7 +101,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A city group; `code` is in the names of its street lights."""
+    """A city group; `code` is part of the names of its street lights."""
 
     name: str
     chinese: str

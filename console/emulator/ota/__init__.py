@@ -1,28 +1,29 @@
-"""Updates over the air: modules, packages, batches and the devices' tasks in them.
+"""Updates over the air (OTA): modules, packages, batches and their tasks. A task is one device in one batch. The API calls
+a batch "job".
 
-modules.py    what of a product is updated
-packages.py   what it is updated to
-jobs.py       batches: making and reading them
-targets.py    which devices a batch takes
-tasks.py      one device in one batch: reading, confirming, cancelling
-repeating.py  running ended tasks again
-running.py    what tasks do by themselves, on the clock
-settling.py   when that is
+modules.py        modules of a product that are updated separately
+packages.py       update packages
+batches.py        creating and reading batches
+targets.py        selecting the devices of a batch
+tasks.py          reading, confirming and canceling tasks
+reruns.py         running failed and canceled tasks again
+running.py        the course of tasks over time
+deferred_work.py  when the next change is due, and making it
 """
 
 from __future__ import annotations
 
 from console.emulator.call import Handler
-from console.emulator.ota import jobs, modules, packages, repeating, running, tasks
-from console.emulator.ota.settling import DEFERRED_WORK
+from console.emulator.ota import batches, modules, packages, reruns, running, tasks
+from console.emulator.ota.deferred_work import DEFERRED_WORK
 
 __all__ = ["DEFERRED_WORK", "OPERATIONS", "SCHEMA"]
 
 OPERATIONS: dict[str, Handler] = {
     **modules.OPERATIONS,
     **packages.OPERATIONS,
-    **jobs.OPERATIONS,
+    **batches.OPERATIONS,
     **tasks.OPERATIONS,
-    **repeating.OPERATIONS,
+    **reruns.OPERATIONS,
 }
 SCHEMA = "\n".join((modules.SCHEMA, packages.SCHEMA, running.SCHEMA))

@@ -1,5 +1,5 @@
-"""The codes with which OTA operations refuse a parameter: of a bad range, length, format or value, or not there when
-another one needs it."""
+"""Error codes of OTA operations for a parameter with an invalid range, length, format or value, or for one that is missing
+although another parameter requires it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MISSING = {
     "ScheduleTime": "iot.firmware.ScheduleFinishTimeWithoutStartTime",
     "CancelScheduledTask": "iot.firmware.CancelOptionIsMandatory",
 }
-# What the handlers refuse in more than one way.
+# Parameters that the handlers check, with several codes.
 CHECKED_BY_HANDLER = frozenset(
     {
         ("CreateOTAFirmware", "FirmwareUrl"),

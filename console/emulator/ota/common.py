@@ -1,4 +1,4 @@
-"""What the OTA operations share: finding what a request names, pages, ids."""
+"""Shared functions of the OTA handlers: finding the objects of a call, paging, ids."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 TASKS_LIMIT = 10
 
 
-def paging(page: Page, total: int) -> dict[str, int]:
-    """The paging part of an answer."""
+def write_paging(page: Page, total: int) -> dict[str, int]:
+    """Write the paging fields of a response."""
     return {"Total": total, "PageCount": page.count(total), "PageSize": page.size, "CurrentPage": page.number}
 
 
-def new_id() -> str:
-    """An id of a package, batch or task: 26 characters."""
+def create_id() -> str:
+    """Create an id of a package, batch or task: 26 characters."""
     return random_text(22) + "0100"
 
 
-def package(call: Call, package_id: str) -> sqlite3.Row:
-    """The caller's package of this id; raises `iot.firmware.FirmwareNotFound`."""
+def find_package(call: Call, package_id: str) -> sqlite3.Row:
+    """Find the caller's package by id; raises `iot.firmware.FirmwareNotFound`."""
     row: sqlite3.Row | None = call.db.execute(
         "SELECT * FROM ota_packages WHERE id = ? AND account = ? AND instance = ?",
         (package_id, call.account, call.instance),
@@ -35,33 +35,33 @@ def package(call: Call, package_id: str) -> sqlite3.Row:
     return row
 
 
-def job(call: Call, unknown: str = "iot.firmware.InvalidOTAJobId") -> sqlite3.Row:
-    """The caller's batch, by `JobId`; raises ServiceError with the code `unknown`."""
+def find_batch(call: Call, not_found_code: str = "iot.firmware.InvalidOTAJobId") -> sqlite3.Row:
+    """Find the caller's batch by `JobId`; raises ServiceError with `not_found_code`."""
     row: sqlite3.Row | None = call.db.execute(
-        "SELECT * FROM ota_jobs WHERE job_id = ? AND account = ? AND instance = ?",
+        "SELECT * FROM ota_batches WHERE batch_id = ? AND account = ? AND instance = ?",
         (call.params["JobId"], call.account, call.instance),
     ).fetchone()
     if row is None:
-        raise ServiceError(unknown, "The update batch does not exist.")
+        raise ServiceError(not_found_code, "The update batch does not exist.")
     return row
 
 
-def task_ids(call: Call) -> list[str]:
-    """The ids under `TaskId`, each once; raises `iot.ota.TaskIdIsNull` and `iot.ota.TooManyOtaTask`."""
+def read_task_ids(call: Call) -> list[str]:
+    """Read the ids in `TaskId` without duplicates; raises `iot.ota.TaskIdIsNull` and `iot.ota.TooManyOtaTask`."""
     ids = list(dict.fromkeys(call.params.get("TaskId") or []))
     if not ids:
-        raise ServiceError("iot.ota.TaskIdIsNull", "The IDs of the update tasks are missing.")
+        raise ServiceError("iot.ota.TaskIdIsNull", "TaskId is missing.")
     if len(ids) > TASKS_LIMIT:
-        raise ServiceError("iot.ota.TooManyOtaTask", f"At most {TASKS_LIMIT} tasks can be given in one call.")
+        raise ServiceError("iot.ota.TooManyOtaTask", f"TaskId has more than {TASKS_LIMIT} tasks.")
     return ids
 
 
-def product_name(db: sqlite3.Connection, product_key: str) -> str:
-    """A product's name; "" for a product that is gone or was never told."""
+def find_product_name(db: sqlite3.Connection, product_key: str) -> str:
+    """Find a product's name; "" if the product was deleted or the package has no product."""
     row = db.execute("SELECT name FROM products WHERE product_key = ?", (product_key,)).fetchone()
     return str(row[0]) if row else ""
 
 
-def marks(values: Any) -> str:
-    """As many question marks as there are values, for `IN (…)`."""
+def placeholders(values: Any) -> str:
+    """Write one question mark per value, for `IN (…)`."""
     return ", ".join("?" * len(values))

@@ -1,6 +1,6 @@
-"""OTA modules: the parts of a product's firmware that are updated apart from each other.
+"""OTA modules: the parts of a product's firmware that are updated separately.
 
-Every product has the module `default`, its whole firmware; it is not kept as a row and cannot be changed away.
+Every product has the module `default`, the complete firmware. It is not stored as a row and cannot be changed or deleted.
 """
 
 from __future__ import annotations
@@ -33,24 +33,30 @@ CREATE TABLE IF NOT EXISTS ota_modules (
 
 
 def create_ota_module(call: Call) -> dict[str, Any]:
-    """CreateOTAModule: at most 10 of a product's own; names differ in more than case."""
+    """CreateOTAModule: a product has at most 10 modules of its own; names are not case-sensitive."""
     product = find_product(call)
     name = call.params["ModuleName"]
     if not NAME.fullmatch(name):
-        raise ServiceError("iot.ota.InvalidOtaModuleName", "The format of the module name is invalid.")
-    if name.lower() == DEFAULT:
-        raise ServiceError("iot.firmware.ModuleNameReserved", f"The module name {DEFAULT} is reserved.")
-    alias, description = _words(call, "iot.ota.CreateOTAModuleParamError")
-    if find(call.db, product["product_key"], name) is not None:
         raise ServiceError(
-            "iot.ota.CreateOTAModuleNameExist", "The product already has a module of this name."
+            "iot.ota.InvalidOtaModuleName",
+            "The module name is invalid. Use 1 to 64 characters: letters, digits, . _ -",
+        )
+    if name.lower() == DEFAULT:
+        raise ServiceError(
+            "iot.firmware.ModuleNameReserved", f"The module name {DEFAULT} is reserved. Choose another name."
+        )
+    alias, description = _read_texts(call, "iot.ota.CreateOTAModuleParamError")
+    if find_module(call.db, product["product_key"], name) is not None:
+        raise ServiceError(
+            "iot.ota.CreateOTAModuleNameExist", "The product already has a module with this name."
         )
     count = call.db.execute(
         "SELECT count(*) FROM ota_modules WHERE product_key = ?", (product["product_key"],)
     ).fetchone()[0]
     if count >= MODULES_LIMIT:
         raise ServiceError(
-            "iot.ota.CreateOTAModuleExceedLimit", f"A product has at most {MODULES_LIMIT} modules."
+            "iot.ota.CreateOTAModuleExceedLimit",
+            f"The product already has {MODULES_LIMIT} modules, the maximum.",
         )
     call.db.execute(
         "INSERT INTO ota_modules (product_key, name, alias, description, created, modified) VALUES (?, ?, ?, ?, ?, ?)",
@@ -60,10 +66,10 @@ def create_ota_module(call: Call) -> dict[str, Any]:
 
 
 def update_ota_module(call: Call) -> dict[str, Any]:
-    """UpdateOTAModule: alias and description; what is not given stays."""
+    """UpdateOTAModule: alias and description; a field that is not sent is kept."""
     product = find_product(call)
-    alias, description = _words(call, "iot.ota.UpdateOTAModuleParamError")
-    module = _existing(call, product["product_key"])
+    alias, description = _read_texts(call, "iot.ota.UpdateOTAModuleParamError")
+    module = _find_existing_module(call, product["product_key"])
     call.db.execute(
         "UPDATE ota_modules SET alias = coalesce(?, alias), description = coalesce(?, description), modified = ? "
         "WHERE product_key = ? AND name = ?",
@@ -73,17 +79,19 @@ def update_ota_module(call: Call) -> dict[str, Any]:
 
 
 def delete_ota_module(call: Call) -> dict[str, Any]:
-    """DeleteOTAModule: not the default one, nor one that has packages."""
+    """DeleteOTAModule: refused for the default module and for a module with packages."""
     product = find_product(call)
     if call.params["ModuleName"].lower() == DEFAULT:
         raise ServiceError("iot.ota.DeleteOtaDefaultModule", "The default module cannot be deleted.")
-    module = _existing(call, product["product_key"])
+    module = _find_existing_module(call, product["product_key"])
     used = call.db.execute(
         "SELECT 1 FROM ota_packages WHERE product_key = ? AND module = ? COLLATE NOCASE LIMIT 1",
         (product["product_key"], module["name"]),
     ).fetchone()
     if used:
-        raise ServiceError("iot.ota.DeleteOTAModulePackageExist", "The module has update packages.")
+        raise ServiceError(
+            "iot.ota.DeleteOTAModulePackageExist", "The module has update packages. Delete them first."
+        )
     call.db.execute(
         "DELETE FROM ota_modules WHERE product_key = ? AND name = ?", (product["product_key"], module["name"])
     )
@@ -99,11 +107,11 @@ def list_ota_module_by_product(call: Call) -> dict[str, Any]:
         (product["product_key"],),
     ).fetchall()
     default = (DEFAULT, DEFAULT, "", product["created"], product["created"])
-    return {"Data": [_shown(product["product_key"], row) for row in (default, *rows)]}
+    return {"Data": [_module_info(product["product_key"], row) for row in (default, *rows)]}
 
 
-def find(db: sqlite3.Connection, product_key: str, name: str) -> sqlite3.Row | None:
-    """A product's own module by name, whatever its case; None for the default one too."""
+def find_module(db: sqlite3.Connection, product_key: str, name: str) -> sqlite3.Row | None:
+    """Find a product's own module by name, not case-sensitive; None also for the default module."""
     row: sqlite3.Row | None = db.execute(
         "SELECT name, alias, description, created, modified FROM ota_modules WHERE product_key = ? AND name = ?",
         (product_key, name),
@@ -111,37 +119,39 @@ def find(db: sqlite3.Connection, product_key: str, name: str) -> sqlite3.Row | N
     return row
 
 
-def _existing(call: Call, product_key: str) -> sqlite3.Row:
-    module = find(call.db, product_key, call.params["ModuleName"])
+def _find_existing_module(call: Call, product_key: str) -> sqlite3.Row:
+    module = find_module(call.db, product_key, call.params["ModuleName"])
     if module is None:
-        raise ServiceError("iot.ota.OTAModuleNotExist", "The product has no module of this name.")
+        raise ServiceError("iot.ota.OTAModuleNotExist", "The product has no module with this name.")
     return module
 
 
-def _words(call: Call, code: str) -> tuple[str | None, str | None]:
-    """Alias and description as given, checked; `code` is the operation's own for bad ones."""
+def _read_texts(call: Call, code: str) -> tuple[str | None, str | None]:
+    """Read and check alias and description; raises ServiceError with `code`."""
     alias, description = call.params.get("AliasName"), call.params.get("Desc")
     if alias and not NAME.fullmatch(alias):
-        raise ServiceError(code, "The format of the module alias is invalid.")
+        raise ServiceError(
+            code, "The module alias is invalid. Use 1 to 64 characters: letters, digits, . _ -"
+        )
     if description and len(description) > DESCRIPTION_LIMIT:
         raise ServiceError(code, f"The description is longer than {DESCRIPTION_LIMIT} characters.")
     return alias, description
 
 
-def _shown(product_key: str, row: Any) -> dict[str, Any]:
+def _module_info(product_key: str, row: Any) -> dict[str, Any]:
     name, alias, description, created, modified = row
     return {
         "ProductKey": product_key,
         "ModuleName": name,
         "AliasName": alias,
         "Desc": description,
-        "GmtCreate": _minute(created),
-        "GmtModified": _minute(modified),
+        "GmtCreate": _format_minute(created),
+        "GmtModified": _format_minute(modified),
     }
 
 
-def _minute(ms: int) -> str:
-    """`2020-10-13T09:46Z`: these two fields go to the minute only."""
+def _format_minute(ms: int) -> str:
+    """`2020-10-13T09:46Z`: these two fields have no seconds."""
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(ms // 1000))
 
 

@@ -1,4 +1,4 @@
-"""Update packages: uploading their files, making them of uploaded files, listing and deleting them."""
+"""Update packages: uploading files, creating packages from uploaded files, listing and deleting packages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CREATE INDEX IF NOT EXISTS ota_packages_listed ON ota_packages (account, instanc
 
 
 class Status(IntEnum):
-    """Where a package is on its way to being allowed in batches."""
+    """The verification status of a package; batches need NO_NEED or VERIFIED."""
 
     NO_NEED = -1
     UNVERIFIED = 0
@@ -67,7 +67,7 @@ FULL, DELTA = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One file of a package; `size` in bytes, `sign` and `md5` in lower-case hex."""
+    """One file of a package; `size` in bytes, `sign` and `md5` in lowercase hex."""
 
     name: str
     key: str
@@ -77,44 +77,52 @@ class PackageFile:
 
 
 def generate_ota_upload_url(call: Call) -> dict[str, Any]:
-    """GenerateOTAUploadURL: a form for one file of at most 2,000 MB, within a minute."""
+    """GenerateOTAUploadURL: an upload form for one file of at most 2,000 MB, valid for one minute."""
     suffix = call.params.get("FileSuffix") or "bin"
-    form, data = _form(call, suffix, PACKAGE_LIMIT)
+    form, data = _create_form(call, suffix, PACKAGE_LIMIT)
     return {"Data": {**data, "OSSAccessKeyId": form.key_id, "FirmwareUrl": f"{data['Host']}/{form.key}"}}
 
 
 def generate_device_name_list_url(call: Call) -> dict[str, Any]:
-    """GenerateDeviceNameListURL: a form for one CSV of at most 5 MB, within a minute."""
-    form, data = _form(call, "csv", DEVICE_LIST_LIMIT)
+    """GenerateDeviceNameListURL: an upload form for one CSV file of at most 5 MB, valid for one
+    minute."""
+    form, data = _create_form(call, "csv", DEVICE_LIST_LIMIT)
     return {"Data": {**data, "AccessKeyId": form.key_id, "FileUrl": f"{data['Host']}/{form.key}"}}
 
 
 def create_ota_firmware(call: Call) -> dict[str, Any]:
-    """CreateOTAFirmware: of one uploaded file (FirmwareUrl) or of up to 20 (MultiFiles).
+    """CreateOTAFirmware: from one uploaded file (FirmwareUrl) or up to 20 files (MultiFiles).
 
-    Sizes and signatures are checked where given, taken from the store where not.
+    Sizes and signatures in the request are checked; missing ones are taken from the store.
     """
     params = call.params
     name, dest_version = params["FirmwareName"], params["DestVersion"]
     if not name.strip():
-        raise ServiceError("iot.firmware.BlankFirmwareName", "The package name is blank.")
+        raise ServiceError("iot.firmware.BlankFirmwareName", "The package name is empty.")
     if not NAME.fullmatch(name):
         raise ServiceError(
-            "iot.firmware.IncorrectFormattedFirmwareName", "The format of the package name is invalid."
+            "iot.firmware.IncorrectFormattedFirmwareName",
+            "The package name is invalid. Use 1 to 40 characters: letters, digits, - _ ( )",
         )
     if not VERSION.fullmatch(dest_version):
         raise ServiceError(
-            "iot.firmware.IncorrectFormattedFirmwareVersion", "The format of the version is invalid."
+            "iot.firmware.IncorrectFormattedFirmwareVersion",
+            "The version is invalid. Use 1 to 64 characters: letters, digits, . _ -",
         )
     if len(params.get("FirmwareDesc", "")) > 100:
-        raise ServiceError("iot.firmware.FirmwareDescriptionExceedMaxLength", "The description is too long.")
+        raise ServiceError(
+            "iot.firmware.FirmwareDescriptionExceedMaxLength",
+            "The description is longer than 100 characters.",
+        )
     if (params.get("SignMethod") or "MD5").upper() != "MD5":
-        raise ServiceError("iot.firmware.InvalidFirmwareSignMethod", "The signature method is not supported.")
-    kind, src_version = _kind(params)
-    product_key, module = _place(call)
-    _check_free(call, name, product_key, module, dest_version, src_version)
-    files = _files(call)
-    package_id = common.new_id()
+        raise ServiceError(
+            "iot.firmware.InvalidFirmwareSignMethod", "The signature method is not supported. Use MD5."
+        )
+    kind, src_version = _read_kind(params)
+    product_key, module = _read_product_and_module(call)
+    _check_unique(call, name, product_key, module, dest_version, src_version)
+    files = _read_files(call)
+    package_id = common.create_id()
     status = Status.UNVERIFIED if params.get("NeedToVerify", True) else Status.NO_NEED
     single = "FirmwareUrl" in params
     call.db.execute(
@@ -135,26 +143,27 @@ def create_ota_firmware(call: Call) -> dict[str, Any]:
 
 
 def delete_ota_firmware(call: Call) -> dict[str, Any]:
-    """DeleteOTAFirmware: refused while a batch of it is planned or running."""
-    package = common.package(call, call.params["FirmwareId"])
-    running = call.db.execute(
-        "SELECT 1 FROM ota_jobs WHERE package_id = ? AND status IN ('PLANNED', 'IN_PROGRESS') LIMIT 1",
+    """DeleteOTAFirmware: refused while a batch of the package is planned or running."""
+    package = common.find_package(call, call.params["FirmwareId"])
+    open_batch = call.db.execute(
+        "SELECT 1 FROM ota_batches WHERE package_id = ? AND status IN ('PLANNED', 'IN_PROGRESS') LIMIT 1",
         (package["id"],),
     ).fetchone()
-    if running:
+    if open_batch:
         raise ServiceError(
-            "iot.firmware.DeleteFirmwareFailure", "The package is in an update batch that is not over."
+            "iot.firmware.DeleteFirmwareFailure",
+            "An update batch of the package is planned or running. Wait for its end, or cancel it.",
         )
     call.db.execute("DELETE FROM ota_packages WHERE id = ?", (package["id"],))
     store = objects.open_store(call.emulator)
-    for file in files_of(package):
-        if not _used(call.db, file.key):
+    for file in parse_files(package):
+        if not _is_used(call.db, file.key):
             store.delete(call.db, file.key)
     return {}
 
 
 def list_ota_firmware(call: Call) -> dict[str, Any]:
-    """ListOTAFirmware: newest first, of one product and of one version when told."""
+    """ListOTAFirmware: newest first; optionally of one product and of one version."""
     where = ["account = ?", "instance = ?"]
     values: list[Any] = [call.account, call.instance]
     if call.params.get("ProductKey"):
@@ -171,36 +180,42 @@ def list_ota_firmware(call: Call) -> dict[str, Any]:
         (*values, page.size, page.offset),
     ).fetchall()
     return {
-        "FirmwareInfo": {"SimpleFirmwareInfo": [_shown(call, row) for row in rows]},
-        **common.paging(page, total),
+        "FirmwareInfo": {"SimpleFirmwareInfo": [_package_info(call, row) for row in rows]},
+        **common.write_paging(page, total),
     }
 
 
 def query_ota_firmware(call: Call) -> dict[str, Any]:
-    """QueryOTAFirmware: all of one package, with addresses to download its files."""
-    row = common.package(call, call.params["FirmwareId"])
-    info = _shown(call, row)
-    files = files_of(row)
+    """QueryOTAFirmware: the details of one package, with download URLs of its files."""
+    row = common.find_package(call, call.params["FirmwareId"])
+    info = _package_info(call, row)
+    files = parse_files(row)
     info["Udi"] = row["udi"]
-    info["VerifyProgress"] = _verify_progress(call.db, row)
+    info["VerifyProgress"] = _calculate_verify_progress(call.db, row)
     if row["single"]:
-        info["FirmwareUrl"] = _address(call, files[0])
+        info["FirmwareUrl"] = _download_url(call, files[0])
     else:
         for field in ("FirmwareSign", "FirmwareSize"):
             del info[field]
         info["MultiFiles"] = [
-            {"Name": f.name, "Size": f.size, "SignValue": f.sign, "FileMd5": f.md5, "Url": _address(call, f)}
+            {
+                "Name": f.name,
+                "Size": f.size,
+                "SignValue": f.sign,
+                "FileMd5": f.md5,
+                "Url": _download_url(call, f),
+            }
             for f in files
         ]
     return {"FirmwareInfo": info}
 
 
-def files_of(package: sqlite3.Row) -> list[PackageFile]:
-    """The files of a row of `ota_packages`."""
+def parse_files(package: sqlite3.Row) -> list[PackageFile]:
+    """Read the files of a row of `ota_packages`."""
     return [PackageFile(**item) for item in json.loads(package["files"])]
 
 
-def _form(call: Call, suffix: str, limit: int) -> tuple[objects.UploadForm, dict[str, Any]]:
+def _create_form(call: Call, suffix: str, limit: int) -> tuple[objects.UploadForm, dict[str, Any]]:
     owner = hashlib.md5(call.account.encode(), usedforsecurity=False).hexdigest()
     key = f"ota/{owner}/{random_text(25).lower()}.{suffix}"
     form = objects.create_upload_form(call.db, key, call.now, limit)
@@ -215,154 +230,170 @@ def _form(call: Call, suffix: str, limit: int) -> tuple[objects.UploadForm, dict
     return form, data
 
 
-def _kind(params: dict[str, Any]) -> tuple[int, str]:
-    """Full or delta, and the version it starts from ("" when any)."""
+def _read_kind(params: dict[str, Any]) -> tuple[int, str]:
+    """Read the package type (full or delta) and the source version ("" for any)."""
     kind, src_version = params.get("Type", FULL), params.get("SrcVersion", "")
     if kind not in (FULL, DELTA):
-        raise ServiceError("iot.firmware.InvalidFirmwareType", "The package type is invalid.")
+        raise ServiceError(
+            "iot.firmware.InvalidFirmwareType", "The package type is invalid. Use 0 (full) or 1 (delta)."
+        )
     if kind == DELTA and not src_version:
-        raise ServiceError("iot.firmware.SrcVersionIsMandatory", "A delta package needs a source version.")
+        raise ServiceError(
+            "iot.firmware.SrcVersionIsMandatory", "SrcVersion is required for a delta package."
+        )
     if src_version and not VERSION.fullmatch(src_version):
         raise ServiceError(
-            "iot.firmware.IncorrectFormattedSrcVersion", "The format of the source version is invalid."
+            "iot.firmware.IncorrectFormattedSrcVersion",
+            "The source version is invalid. Use 1 to 64 characters: letters, digits, . _ -",
         )
     if src_version and src_version == params["DestVersion"]:
         raise ServiceError(
-            "iot.firmware.SrcDestVersionMatched", "The source and destination versions are the same."
+            "iot.firmware.SrcDestVersionMatched", "SrcVersion and DestVersion must be different."
         )
     return kind, src_version
 
 
-def _place(call: Call) -> tuple[str, str]:
-    """The product ("" for a package of no product) and the module that a package is for."""
+def _read_product_and_module(call: Call) -> tuple[str, str]:
+    """Read the product ("" for a package without a product) and the module of a package."""
     product_key = find_product(call)["product_key"] if call.params.get("ProductKey") else ""
-    wanted = call.params.get("ModuleName") or modules.DEFAULT
-    if not modules.NAME.fullmatch(wanted):
+    module_name = call.params.get("ModuleName") or modules.DEFAULT
+    if not modules.NAME.fullmatch(module_name):
         raise ServiceError(
-            "iot.firmware.IncorrectFormattedModuleName", "The format of the module name is invalid."
+            "iot.firmware.IncorrectFormattedModuleName",
+            "The module name is invalid. Use 1 to 64 characters: letters, digits, . _ -",
         )
-    if wanted.lower() == modules.DEFAULT:
+    if module_name.lower() == modules.DEFAULT:
         return product_key, modules.DEFAULT
     if not product_key:
-        return product_key, wanted
-    module = modules.find(call.db, product_key, wanted)
+        return product_key, module_name
+    module = modules.find_module(call.db, product_key, module_name)
     if module is None:
-        raise ServiceError("iot.ota.OTAModuleNotExist", "The product has no module of this name.")
+        raise ServiceError("iot.ota.OTAModuleNotExist", "The product has no module with this name.")
     return product_key, module["name"]
 
 
-def _check_free(
+def _check_unique(
     call: Call, name: str, product_key: str, module: str, dest_version: str, src_version: str
 ) -> None:
-    """The name is the account's only one, the version the module's only one (from one source), and there is room."""
-    taken = call.db.execute("SELECT 1 FROM ota_packages WHERE account = ? AND name = ?", (call.account, name))
-    if taken.fetchone():
-        raise ServiceError("iot.firmware.AlreadyExistedFirmwareName", "The package name is already used.")
-    same = call.db.execute(
+    """Check that the name is unique in the account, that the version is unique in the module for the same source version,
+    and that the account has fewer than the maximum number of packages."""
+    same_name = call.db.execute(
+        "SELECT 1 FROM ota_packages WHERE account = ? AND name = ?", (call.account, name)
+    )
+    if same_name.fetchone():
+        raise ServiceError(
+            "iot.firmware.AlreadyExistedFirmwareName", "Another package already has this name."
+        )
+    same_version = call.db.execute(
         "SELECT 1 FROM ota_packages WHERE account = ? AND instance = ? AND product_key = ? AND module = ? "
         "AND dest_version = ? AND src_version = ? AND product_key <> ''",
         (call.account, call.instance, product_key, module, dest_version, src_version),
     )
-    if same.fetchone():
+    if same_version.fetchone():
         raise ServiceError(
-            "iot.firmware.AlreadyExistedFirmwareVersion", "The product already has this version."
+            "iot.firmware.AlreadyExistedFirmwareVersion",
+            "The product already has a package with this version.",
         )
     count = call.db.execute(
         "SELECT count(*) FROM ota_packages WHERE account = ?", (call.account,)
     ).fetchone()[0]
     if count >= PACKAGES_LIMIT:
         raise ServiceError(
-            "iot.firmware.FirmwareCountExceedMax", f"An account has at most {PACKAGES_LIMIT} packages."
+            "iot.firmware.FirmwareCountExceedMax",
+            f"The account already has {PACKAGES_LIMIT} packages, the maximum.",
         )
 
 
-def _files(call: Call) -> list[PackageFile]:
-    """The package's files, each found in the store and equal to what is said of it."""
+def _read_files(call: Call) -> list[PackageFile]:
+    """Read the package's files. Each must be in the store and match the size and signatures in the request."""
     params = call.params
-    several: list[dict[str, Any]] = params.get("MultiFiles") or []
-    if not several:
+    multi_files: list[dict[str, Any]] = params.get("MultiFiles") or []
+    if not multi_files:
         if not params.get("FirmwareUrl"):
-            raise ServiceError("iot.firmware.NullFirmwareUrl", "The address of the package file is missing.")
-        given = (params["FirmwareUrl"], params.get("FirmwareSize"), params.get("FirmwareSign"), None)
-        return [_file(call, "", *given)]
+            raise ServiceError("iot.firmware.NullFirmwareUrl", "FirmwareUrl or MultiFiles is required.")
+        fields = (params["FirmwareUrl"], params.get("FirmwareSize"), params.get("FirmwareSign"), None)
+        return [_read_file(call, "", *fields)]
     if any(params.get(name) for name in ("FirmwareUrl", "FirmwareSize", "FirmwareSign")):
-        raise ServiceError("iot.ota.PackageFileParamConflict", "Give one file or several, not both.")
-    if len(several) > FILES_LIMIT:
-        raise ServiceError("iot.ota.PackageFileAmountExceed", f"A package has at most {FILES_LIMIT} files.")
+        raise ServiceError(
+            "iot.ota.PackageFileParamConflict", "Set either FirmwareUrl or MultiFiles, not both."
+        )
+    if len(multi_files) > FILES_LIMIT:
+        raise ServiceError(
+            "iot.ota.PackageFileAmountExceed", f"MultiFiles has more than {FILES_LIMIT} files."
+        )
     for field, code in (
         ("Name", "NameDuplicated"),
         ("Url", "UrlDuplicated"),
         ("SignValue", "SignDuplicated"),
     ):
-        values = [item[field] for item in several if item.get(field)]
+        values = [item[field] for item in multi_files if item.get(field)]
         if len(set(values)) < len(values):
             raise ServiceError(
                 f"iot.ota.PackageFile{code}", f"Two files of the package have the same {field}."
             )
     files = []
-    for item in several:
+    for item in multi_files:
         if not item.get("Name") or not item.get("Url"):
             raise ServiceError(
-                "iot.firmware.InvalidFirmware", "Each file of the package needs a name and an address."
+                "iot.firmware.InvalidFirmware", "Each file of the package must have a Name and a Url."
             )
-        given = (item["Url"], item.get("Size"), item.get("SignValue"), item.get("FileMd5"))
-        files.append(_file(call, item["Name"], *given))
+        fields = (item["Url"], item.get("Size"), item.get("SignValue"), item.get("FileMd5"))
+        files.append(_read_file(call, item["Name"], *fields))
     return files
 
 
-def _file(
+def _read_file(
     call: Call, name: str, url: str, size: int | None, sign: str | None, md5: str | None
 ) -> PackageFile:
     if "://" not in url:
-        raise ServiceError(
-            "iot.firmware.MalformedFirmwareUrl", "The address of the package file is malformed."
-        )
+        raise ServiceError("iot.firmware.MalformedFirmwareUrl", "The URL of the package file is invalid.")
     key = objects.key_from_url(url)
-    found = objects.find_object(call.db, key) if key else None
-    if found is None:
-        raise ServiceError("iot.firmware.InvalidFirmwareUrl", "There is no uploaded file at this address.")
-    if found.created + CREATE_WINDOW_MS < call.now and not _used(call.db, found.key):
+    stored = objects.find_object(call.db, key) if key else None
+    if stored is None:
+        raise ServiceError("iot.firmware.InvalidFirmwareUrl", "No uploaded file has this URL.")
+    if stored.created + CREATE_WINDOW_MS < call.now and not _is_used(call.db, stored.key):
         raise ServiceError(
-            "iot.firmware.InvalidFirmwareUrl", "The uploaded file was not used within 60 minutes."
+            "iot.firmware.InvalidFirmwareUrl",
+            "The uploaded file has expired after 60 minutes. Upload it again.",
         )
-    if found.size == 0:
+    if stored.size == 0:
         raise ServiceError("iot.firmware.EmptyFirmwareFile", "The package file is empty.")
-    if size is not None and size != found.size:
-        raise ServiceError("iot.firmware.InvalidFirmwareSize", "The size is not that of the uploaded file.")
+    if size is not None and size != stored.size:
+        raise ServiceError("iot.firmware.InvalidFirmwareSize", "The size does not match the uploaded file.")
     for value in (sign, md5):
-        if value and value.lower() != found.md5:
+        if value and value.lower() != stored.md5:
             raise ServiceError(
-                "iot.firmware.InvalidFirmwareSign", "The signature is not that of the uploaded file."
+                "iot.firmware.InvalidFirmwareSign", "The signature does not match the uploaded file."
             )
-    return PackageFile(name or found.key.rsplit("/", 1)[-1], found.key, found.size, found.md5, found.md5)
+    return PackageFile(name or stored.key.rsplit("/", 1)[-1], stored.key, stored.size, stored.md5, stored.md5)
 
 
-def _used(db: sqlite3.Connection, key: str) -> bool:
+def _is_used(db: sqlite3.Connection, key: str) -> bool:
     return (
         db.execute("SELECT 1 FROM ota_packages WHERE instr(files, ?) LIMIT 1", (json.dumps(key),)).fetchone()
         is not None
     )
 
 
-def _address(call: Call, file: PackageFile) -> str:
+def _download_url(call: Call, file: PackageFile) -> str:
     return objects.sign_url(call.db, call.base_url, file.key, call.now)
 
 
-def _verify_progress(db: sqlite3.Connection, package: sqlite3.Row) -> int:
-    """0 before, 100 after, and in between the part of the verifying devices that are done."""
+def _calculate_verify_progress(db: sqlite3.Connection, package: sqlite3.Row) -> int:
+    """Calculate the percentage of finished tasks of the verification: 0 before it, 100 after success."""
     if package["status"] == Status.VERIFIED:
         return 100
     if package["status"] != Status.VERIFYING:
         return 0
     done, total = db.execute(
-        "SELECT count(*) FILTER (WHERE NOT t.active), count(*) FROM ota_tasks t JOIN ota_jobs j ON j.id = t.job "
-        "WHERE j.package_id = ? AND j.verify AND j.status = 'IN_PROGRESS'",
+        "SELECT count(*) FILTER (WHERE NOT t.active), count(*) FROM ota_tasks t JOIN ota_batches b ON b.id = t.batch "
+        "WHERE b.package_id = ? AND b.verify AND b.status = 'IN_PROGRESS'",
         (package["id"],),
     ).fetchone()
     return int(100 * done / total) if total else 0
 
 
-def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
+def _package_info(call: Call, row: sqlite3.Row) -> dict[str, Any]:
     return {
         "FirmwareId": row["id"],
         "FirmwareName": row["name"],
@@ -376,7 +407,7 @@ def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
         "DestVersion": row["dest_version"],
         "SrcVersion": row["src_version"],
         "ProductKey": row["product_key"],
-        "ProductName": common.product_name(call.db, row["product_key"]),
+        "ProductName": common.find_product_name(call.db, row["product_key"]),
         "UtcCreate": format_utc(row["created"]),
         "UtcModified": format_utc(row["modified"]),
     }

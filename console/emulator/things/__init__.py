@@ -1,14 +1,14 @@
-"""Thing models, what devices tell and are told by them, and device shadows.
+"""Thing models, the data and commands that use them, and device shadows.
 
 specs.py       data types: both notations, and the check of values
 features.py    properties, services, events, modules; ThingModelJson
-tsl.py         TSL, written and read
-store.py       the tables: drafts, versions, what was set and called
+tsl.py         reading and writing TSL
+store.py       the tables: drafts, versions, set values and called services
 models.py      editing, publishing, reading models; extended.py, scripts.py, templates.py beside it
 categories.py  the standard categories
-noise.py, curves.py, simulation.py   what simulated devices tell by themselves, computed on demand
-reading.py     that, merged with what was really set and called; history.py and originals.py answer from it
-telling.py     setting properties and calling services; desired.py, shadows.py
+noise.py, curves.py, simulation.py   the reports, events and calls of simulated devices, computed on demand
+records.py     these, merged with stored reports and calls; history.py and original_data.py read from it
+commands.py    setting properties and calling services; desired.py, shadows.py
 sample.py      models for the sample fleet
 """
 
@@ -16,15 +16,15 @@ from __future__ import annotations
 
 from console.emulator.call import Handler
 from console.emulator.things import (
+    commands,
     desired,
     extended,
     history,
     models,
-    originals,
+    original_data,
     scripts,
     shadows,
     store,
-    telling,
     templates,
 )
 from console.emulator.things.codes import CHECKED_BY_HANDLER, CODES
@@ -37,13 +37,13 @@ OPERATIONS: dict[str, Handler] = {
     **scripts.OPERATIONS,
     **templates.OPERATIONS,
     **history.OPERATIONS,
-    **originals.OPERATIONS,
-    **telling.OPERATIONS,
+    **original_data.OPERATIONS,
+    **commands.OPERATIONS,
     **desired.OPERATIONS,
     **shadows.OPERATIONS,
 }
 
-# Reading a model as TSL puts its file into the object store.
+# Reading a model as TSL writes its file into the object store.
 WRITE_OPERATIONS = frozenset(("GetThingModelTsl", "GetThingModelTslPublished"))
 
 SCHEMA = store.SCHEMA + shadows.SCHEMA

@@ -1,4 +1,4 @@
-"""The codes with which this room's operations refuse a parameter of a bad range, length, format or value."""
+"""Error codes of thing operations for a parameter with an invalid range, length, format or value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CODES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# Parameters whose handlers tell more exactly what is bad.
+# Parameters that the handlers check, with more specific codes.
 CHECKED_BY_HANDLER = frozenset(
     (
         ("CreateThingModel", "ThingModelJson"),

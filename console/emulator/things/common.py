@@ -1,4 +1,4 @@
-"""What the handlers of this room share: which product or device a call is about, and what they refuse with."""
+"""Shared functions of the thing handlers: finding the product or device of a call, reading JSON, error responses."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from console.emulator.call import Call
 from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.lookups import find_device, find_product
 from console.emulator.things import store
-from console.emulator.things.features import Duplicate, Model
-from console.emulator.things.specs import Flaw
+from console.emulator.things.features import DuplicateFeature, Model
+from console.emulator.things.specs import RuleViolation
 
 
-def modelled_product_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
-    """The product named, which has to be of the edition with thing models.
+def find_modeled_product(call: Call, product_key: str | None = None) -> sqlite3.Row:
+    """Find the product of a call, which must use a thing model.
 
-    Raises as `find_product`, and `iot.prod.NotSeniorProduct`.
+    Raises the errors of `find_product`, and `iot.prod.NotSeniorProduct`.
     """
     product = find_product(call, product_key)
     if product["commodity_code"] != "iothub_senior":
-        raise ServiceError("iot.prod.NotSeniorProduct", "Products of the basic edition have no thing model.")
+        raise ServiceError("iot.prod.NotSeniorProduct", "The product does not use a thing model.")
     return product
 
 
-def editable_product_of(call: Call, product_key: str | None = None) -> sqlite3.Row:
-    """The product named, which has to be in development: a published one is taken back first."""
-    product = modelled_product_of(call, product_key)
+def find_editable_product(call: Call, product_key: str | None = None) -> sqlite3.Row:
+    """Find the product of a call, which must use a thing model and must not be published."""
+    product = find_modeled_product(call, product_key)
     if product["status"] != "DEVELOPMENT_STATUS":
         raise ServiceError(
-            "iot.prod.UpdateProductFailed", "The product is published. Cancel its publication to edit it."
+            "iot.prod.UpdateProductFailed",
+            "The product is published. Unpublish it, then edit its thing model.",
         )
     return product
 
 
-def modelled_device_of(call: Call) -> tuple[sqlite3.Row, sqlite3.Row, Model]:
-    """The device named, its product, and the model it lives by."""
+def find_modeled_device(call: Call) -> tuple[sqlite3.Row, sqlite3.Row, Model]:
+    """Find the device of a call, its product, and the model that the device uses."""
     device = find_device(call)
-    product = modelled_product_of(call, device["product_key"])
-    return device, product, store.current(call.db, product["product_key"])
+    product = find_modeled_product(call, device["product_key"])
+    return device, product, store.read_current_model(call.db, product["product_key"])
 
 
-def refuse_inactive(device: sqlite3.Row) -> None:
-    """Raise `iot.device.InactiveDevice` for a device that never was online: nothing can be sent to it."""
+def require_activated(device: sqlite3.Row) -> None:
+    """Raise `iot.device.InactiveDevice` for a device that was never online: nothing can be sent to it."""
     if device["activated"] is None:
-        raise ServiceError("iot.device.InactiveDevice", f"The device {device['name']} is not activated yet.")
+        raise ServiceError("iot.device.InactiveDevice", f"The device {device['name']} is not activated.")
 
 
-def sound_json(text: str) -> Any:
-    """`text` decoded from JSON. Raises ValueError for what is none, or could not be written again: NaN, half a character,
-    thousands of brackets."""
+def parse_json(text: str) -> Any:
+    """Decode JSON. Raises ValueError for invalid JSON, and for data that cannot be written as JSON again: NaN, half of a
+    surrogate pair, thousands of nested brackets."""
     try:
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
@@ -60,39 +61,41 @@ def sound_json(text: str) -> Any:
     return data
 
 
-def decoded(text: str, code: str, what: str) -> Any:
-    """`text` decoded from JSON; `code` when it is none."""
+def decode_json(text: str, code: str, what: str) -> Any:
+    """Decode JSON; raises ServiceError with `code` for invalid JSON. `what` names the parameter in the message."""
     try:
-        return sound_json(text)
+        return parse_json(text)
     except ValueError:
-        raise ServiceError(code, f"{what} is not JSON.") from None
+        raise ServiceError(code, f"{what} is not valid JSON.") from None
 
 
-def decoded_object(text: str, code: str, what: str) -> dict[str, Any]:
-    """`text` decoded from JSON, an object; `code` when it is not."""
-    data = decoded(text, code, what)
+def decode_json_object(text: str, code: str, what: str) -> dict[str, Any]:
+    """Decode a JSON object; raises ServiceError with `code` for anything else. `what` names the parameter."""
+    data = decode_json(text, code, what)
     if not isinstance(data, dict):
         raise ServiceError(code, f"{what} must be a JSON object.")
     return data
 
 
-def model_refused(flaw: Flaw) -> ServiceError:
-    """The refusal of a model that breaks a rule."""
-    if isinstance(flaw, Duplicate):
-        return ServiceError("iot.prod.ThingModelNameDuplicated", f"The thing model is not valid: {flaw}.")
-    return ServiceError("iot.prod.BatchCreateThingModelFailed", f"The thing model is not valid: {flaw}.")
+def model_error(violation: RuleViolation) -> ServiceError:
+    """The error for a model that breaks a rule."""
+    if isinstance(violation, DuplicateFeature):
+        return ServiceError(
+            "iot.prod.ThingModelNameDuplicated", f"The thing model is not valid: {violation}."
+        )
+    return ServiceError("iot.prod.BatchCreateThingModelFailed", f"The thing model is not valid: {violation}.")
 
 
-def unknown_block(identifier: str) -> ServiceError:
-    """The refusal of a module that the model does not have."""
+def unknown_block_error(identifier: str) -> ServiceError:
+    """The error for a module that the model does not have."""
     return invalid_parameter(f"The model has no module {identifier}.")
 
 
-def new_message_id() -> str:
-    """An id as messages to devices have: 19 digits."""
+def create_message_id() -> str:
+    """Create an id for a message to a device: 19 digits."""
     return str(10**18 + secrets.randbelow(9 * 10**18))
 
 
-def dumped(value: Any) -> str:
-    """Compact JSON, fields in their order."""
+def to_compact_json(value: Any) -> str:
+    """Write compact JSON; fields keep their order."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,7 +1,7 @@
-"""How values move: what a device of the simulated fleet would report for a property at a time.
+"""How values change over time: the value that a simulated device reports for a property at a given time.
 
-A curve is chosen by identifier where a category gives it a meaning, else by what the data type tells (unit, name,
-range, whether it can be set). The same device, property and time always give the same value.
+A curve is chosen by the identifier if a category defines it, else by the data type (unit, name, range, whether it can
+be set). The same device, property and time always give the same value.
 """
 
 from __future__ import annotations
@@ -13,139 +13,141 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
-from console.emulator.things.noise import DAY, HOUR, Moment, chance, seed_of, wander
+from console.emulator.things.noise import DAY, HOUR, Moment, make_seed, random_fraction, smooth_noise
 from console.emulator.things.specs import NUMBERS, Spec
 
 _TURN = 2 * math.pi
 
 
 class Curve(Protocol):
-    """A number over time; `every` is the minutes between two reports of it."""
+    """A number over time; `interval_minutes` is the time between two reports of it."""
 
     @property
-    def every(self) -> int: ...
+    def interval_minutes(self) -> int: ...
 
     def at(self, moment: Moment) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Daily:
-    """A mean with a daily swing that peaks at an hour, slow wandering, and noise. Each device is a bit different."""
+    """A mean with a daily swing that peaks at the hour `peak`, a slow drift, and noise. Devices differ slightly."""
 
     mean: float
     swing: float
     peak: float = 14
     drift: float = 0
     noise: float = 0
-    every: int = 15
+    interval_minutes: int = 15
 
     def at(self, moment: Moment) -> float:
-        own = self.mean + (moment.own() - 0.5) * (abs(self.swing) + self.drift)
+        device_mean = self.mean + (moment.device_factor() - 0.5) * (abs(self.swing) + self.drift)
         return (
-            own
+            device_mean
             + self.swing * math.cos(_TURN * (moment.hour - self.peak) / 24)
-            + self.drift * wander(moment.seed, moment.time, DAY)
-            + self.noise * moment.white()
+            + self.drift * smooth_noise(moment.seed, moment.time, DAY)
+            + self.noise * moment.noise()
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Only ever grows: by `per_day`, faster by day than by night, and on some days of the week more than on others."""
+    """Only grows: by `per_day` on average, faster by day than by night, and at different speed on the days of the week."""
 
     per_day: float
-    every: int = 15
+    interval_minutes: int = 15
 
     def at(self, moment: Moment) -> float:
-        days, start = moment.days, (moment.born + 8 * HOUR) / DAY
+        days, start = moment.days, (moment.activated + 8 * HOUR) / DAY
         daily = -0.6 / _TURN * (math.sin(_TURN * (start + days - 0.1)) - math.sin(_TURN * (start - 0.1)))
         weekly = 0.2 * 7 / _TURN * (1 - math.cos(_TURN * days / 7))
-        return self.per_day * (0.5 + 1.1 * moment.own()) * (days + daily + weekly)
+        return self.per_day * (0.5 + 1.1 * moment.device_factor()) * (days + daily + weekly)
 
 
 @dataclass(frozen=True, slots=True)
 class Sawtooth:
-    """Grows by `per_day` and begins anew every few weeks: running times, days since a service."""
+    """Grows by `per_day` and restarts at 0 after `least` to `most` days: running times, days since a service."""
 
     per_day: float
     least: float = 9
     most: float = 30
-    every: int = 15
+    interval_minutes: int = 15
 
     def at(self, moment: Moment) -> float:
-        return moment.days % (self.least + moment.own() * (self.most - self.least)) * self.per_day
+        return moment.days % (self.least + moment.device_factor() * (self.most - self.least)) * self.per_day
 
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """Full when the device was activated, then emptied in one and a half to three years, then exchanged."""
+    """Full at activation, empty after one and a half to three years, then replaced."""
 
-    every: int = 360
+    interval_minutes: int = 360
 
     def at(self, moment: Moment) -> float:
-        life = 550 + 550 * moment.own()
-        return 100 - 93 * (moment.days % life) / life
+        lifetime = 550 + 550 * moment.device_factor()
+        return 100 - 93 * (moment.days % lifetime) / lifetime
 
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """`value` from dusk to dawn, else `day`; each lamp a few minutes apart."""
+    """`value` from dusk to dawn, else `day`; lamps switch a few minutes apart."""
 
     value: float
     day: float = 0
     noise: float = 0
-    every: int = 15
+    interval_minutes: int = 15
 
     def at(self, moment: Moment) -> float:
-        apart = 0.2 * moment.own()
-        dark = moment.hour >= 18.2 + apart or moment.hour < 5.9 + apart
-        return self.value + self.noise * moment.white() if dark else self.day
+        offset = 0.2 * moment.device_factor()
+        dark = moment.hour >= 18.2 + offset or moment.hour < 5.9 + offset
+        return self.value + self.noise * moment.noise() if dark else self.day
 
 
 @dataclass(frozen=True, slots=True)
 class Rare:
-    """`value` in one of `one_in` stretches of `minutes`, else `usual`: alarms, opened relays."""
+    """`value` in one of `one_in` slots of `minutes`, else `usual`: alarms, opened relays."""
 
     one_in: int
     minutes: int = 90
     value: float = 1
     usual: float = 0
-    every: int = 30
+    interval_minutes: int = 30
 
     def at(self, moment: Moment) -> float:
-        stretch = moment.time // (self.minutes * 60_000)
-        return self.value if chance(moment.seed, stretch) < 1 / self.one_in else self.usual
+        slot = moment.time // (self.minutes * 60_000)
+        return self.value if random_fraction(moment.seed, slot) < 1 / self.one_in else self.usual
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """`value` now and then, far more so by day than by night: motion, ignition, charging."""
+class Activity:
+    """`value` occasionally, far more often by day than by night: motion, ignition, charging."""
 
     value: float = 1
     idle: float = 0
     minutes: int = 40
-    every: int = 15
+    interval_minutes: int = 15
 
     def at(self, moment: Moment) -> float:
-        stretch = moment.time // (self.minutes * 60_000)
+        slot = moment.time // (self.minutes * 60_000)
         busy = 0.45 if 7 <= moment.hour < 20 else 0.06
-        if chance(moment.seed, stretch) >= busy:
+        if random_fraction(moment.seed, slot) >= busy:
             return self.idle
-        return self.idle + (self.value - self.idle) * (0.6 + 0.4 * chance(moment.seed ^ 1, moment.time))
+        return self.idle + (self.value - self.idle) * (
+            0.6 + 0.4 * random_fraction(moment.seed ^ 1, moment.time)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Set once and kept: what a device was configured to."""
+class Constant:
+    """A value that never changes: a setting of the device."""
 
     value: float
-    every: int = 1440
+    interval_minutes: int = 1440
 
     def at(self, moment: Moment) -> float:
         return self.value
 
 
-# By identifier, or by identifier and upper limit where several categories share a name.
+# By identifier, or by identifier and upper limit if several categories use the same identifier.
 _CURVES: Mapping[str, Curve] = {
     "LightStatus": Night(1),
     "LightAdjustLevel": Night(80),
@@ -154,10 +156,10 @@ _CURVES: Mapping[str, Curve] = {
     "ActivePower/1000": Night(118, 0.6, 2.5),
     "PowerRatio": Night(0.95, 0.4, 0.01),
     "PowerConsumption": Counter(1.4),
-    "TiltValue": Daily(1, 0, 0, 1, 0.3, every=60),
-    "TiltThreshold": Held(15),
-    "OverVoltThreshold": Held(265),
-    "OverTiltEnable": Held(1),
+    "TiltValue": Daily(1, 0, 0, 1, 0.3, interval_minutes=60),
+    "TiltThreshold": Constant(15),
+    "OverVoltThreshold": Constant(265),
+    "OverTiltEnable": Constant(1),
     "LampError": Rare(400),
     "LeakageError": Rare(900),
     "LightLux": Daily(-6000, 18000, 12.5, 2000, 400),
@@ -166,72 +168,72 @@ _CURVES: Mapping[str, Curve] = {
     "Current": Daily(3.1, 2.2, 19.5, 0.8, 0.4),
     "ActivePower": Daily(720, 480, 19.5, 180, 120),
     "ActivePower/4000": Daily(95, 80, 19, 40, 15),
-    "ActivePower/150000": Busy(7000),
+    "ActivePower/150000": Activity(7000),
     "PowerFactor": Daily(0.94, 0.02, 3, 0.02, 0.01),
-    "Frequency/960": Held(470.3),
+    "Frequency/960": Constant(470.3),
     "Frequency/65": Daily(50, 0.01, 4, 0.02, 0.02),
     "RelayStatus": Rare(700, 120, 0, 1),
-    "ReportInterval": Held(15),
-    "OverloadThreshold": Held(8000),
-    "SignalStrength": Daily(-82, 3, 4, 6, 3, every=60),
+    "ReportInterval": Constant(15),
+    "OverloadThreshold": Constant(8000),
+    "SignalStrength": Daily(-82, 3, 4, 6, 3, interval_minutes=60),
     "TotalWater": Counter(0.32),
-    "FlowRate": Busy(0.6, 0),
+    "FlowRate": Activity(0.6, 0),
     "FlowRate/500": Daily(78, 22, 10, 8, 3),
     "WaterTemperature": Daily(16, 1.5, 15, 1.2, 0.2),
     "ValveStatus": Rare(900, 240, 0, 1),
     "BatteryPercentage": Battery(),
     "TotalGas": Counter(0.9),
-    "Temperature": Daily(23, 3.5, 15, 2, 0.2, every=10),
-    "Humidity": Daily(54, -9, 15, 6, 0.8, every=10),
-    "PM25": Daily(38, 8, 8, 24, 3, every=10),
-    "HighTemperature": Held(35),
+    "Temperature": Daily(23, 3.5, 15, 2, 0.2, interval_minutes=10),
+    "Humidity": Daily(54, -9, 15, 6, 0.8, interval_minutes=10),
+    "PM25": Daily(38, 8, 8, 24, 3, interval_minutes=10),
+    "HighTemperature": Constant(35),
     "SmokeSensorState": Rare(2500, 30),
     "SmokeConcentration": Daily(0.12, 0.03, 12, 0.05, 0.03),
     "DetectorTemperature": Daily(24, 2, 15, 1.5, 0.2),
-    "DustLevel": Sawtooth(0.2, 300, 500, every=360),
-    "Muted": Held(0),
+    "DustLevel": Sawtooth(0.2, 300, 500, interval_minutes=360),
+    "Muted": Constant(0),
     "WaterLeakState": Rare(1500, 60),
-    "Sensitivity": Held(1),
-    "CpuUsage": Daily(24, 9, 14, 6, 5, every=5),
-    "MemoryUsage": Daily(47, 3, 14, 6, 1, every=5),
-    "BoardTemperature": Daily(41, 4, 15, 2, 0.5, every=5),
-    "OnlineSubDevices": Daily(46, 1, 12, 3, 1, every=15),
+    "Sensitivity": Constant(1),
+    "CpuUsage": Daily(24, 9, 14, 6, 5, interval_minutes=5),
+    "MemoryUsage": Daily(47, 3, 14, 6, 1, interval_minutes=5),
+    "BoardTemperature": Daily(41, 4, 15, 2, 0.5, interval_minutes=5),
+    "OnlineSubDevices": Daily(46, 1, 12, 3, 1, interval_minutes=15),
     "UplinkPackets": Counter(41_000),
-    "Uptime": Sawtooth(86_400, every=5),
-    "HeartbeatInterval": Held(60),
-    "LogLevel": Held(2),
-    "PowerSwitch": Busy(1, 0, 180),
-    "TargetTemperature": Held(25.5),
+    "Uptime": Sawtooth(86_400, interval_minutes=5),
+    "HeartbeatInterval": Constant(60),
+    "LogLevel": Constant(2),
+    "PowerSwitch": Activity(1, 0, 180),
+    "TargetTemperature": Constant(25.5),
     "CurrentTemperature": Daily(25.5, 1.5, 15, 1, 0.2),
-    "WorkMode": Held(1),
-    "ActivePower/5000": Busy(1150, 3, 60),
-    "FilterHours": Sawtooth(7, 60, 120, every=60),
-    "StorageRemain": Sawtooth(1.9, 20, 33, every=60),
+    "WorkMode": Constant(1),
+    "ActivePower/5000": Activity(1150, 3, 60),
+    "FilterHours": Sawtooth(7, 60, 120, interval_minutes=60),
+    "StorageRemain": Sawtooth(1.9, 20, 33, interval_minutes=60),
     "StorageStatus": Rare(900, 600, 4, 1),
     "BitRate": Daily(2100, 600, 13, 300, 150),
-    "LockState": Busy(0, 1, 15),
-    "DoorState": Rare(14, 10, 1, every=15),
-    "KeyCount": Held(7),
-    "TargetPressure": Held(0.45),
-    "OutletPressure": Daily(0.45, -0.02, 8, 0.02, 0.008, every=5),
-    "MotorCurrent": Daily(34, 6, 10, 3, 0.8, every=5),
-    "MotorTemperature": Daily(58, 7, 14, 4, 0.6, every=5),
-    "Vibration": Daily(1.9, 0.3, 12, 0.5, 0.25, every=10),
+    "LockState": Activity(0, 1, 15),
+    "DoorState": Rare(14, 10, 1, interval_minutes=15),
+    "KeyCount": Constant(7),
+    "TargetPressure": Constant(0.45),
+    "OutletPressure": Daily(0.45, -0.02, 8, 0.02, 0.008, interval_minutes=5),
+    "MotorCurrent": Daily(34, 6, 10, 3, 0.8, interval_minutes=5),
+    "MotorTemperature": Daily(58, 7, 14, 4, 0.6, interval_minutes=5),
+    "Vibration": Daily(1.9, 0.3, 12, 0.5, 0.25, interval_minutes=10),
     "RunningHours": Counter(13.5),
-    "Speed": Busy(68, 0, 25, every=2),
-    "Ignition": Busy(1, 0, 25, every=2),
-    "Mileage": Counter(84, every=2),
-    "Floor": Busy(18, 1, 5, every=5),
+    "Speed": Activity(68, 0, 25, interval_minutes=2),
+    "Ignition": Activity(1, 0, 25, interval_minutes=2),
+    "Mileage": Counter(84, interval_minutes=2),
+    "Floor": Activity(18, 1, 5, interval_minutes=5),
     "Trips": Counter(310),
     "CabinTemperature": Daily(25, 2, 15, 1.5, 0.3),
-    "VibrationThreshold": Held(8),
-    "ChargeState": Busy(2, 0, 120),
-    "Passed": Held(1),
+    "VibrationThreshold": Constant(8),
+    "ChargeState": Activity(2, 0, 120),
+    "Passed": Constant(1),
     "RoundTrip": Daily(24, 5, 14, 10, 8),
     "ConnectorTemperature": Daily(31, 4, 14, 4, 1),
 }
-# What events and answers tell: a value from a range, whatever the property of that name is at the time.
-_TOLD: Mapping[str, tuple[float, float]] = {
+# Ranges of event parameters, regardless of the value that the property of the same name has at the time.
+_EVENT_RANGES: Mapping[str, tuple[float, float]] = {
     "ActivePower/1000": (0, 3),
     "ActivePower/4000": (3300, 3900),
     "ActivePower/60000": (8100, 11500),
@@ -251,43 +253,45 @@ _TOLD: Mapping[str, tuple[float, float]] = {
     "Vibration": (9, 22),
 }
 _COUNTS = ("total", "consumption", "energy", "mileage", "count", "times", "hours")
-_SLOW = Held(0)
+_DAILY_REPORT = Constant(0)
 
 
 @lru_cache(maxsize=4096)
-def curve_for(identifier: str, spec: Spec, writable: bool) -> Curve:
-    """The curve of a property; for texts, times, arrays and structures only its `every` matters."""
-    known = _CURVES.get(f"{identifier}/{spec.high}") or _CURVES.get(identifier)
-    if known is not None:
-        return known
+def find_curve(identifier: str, spec: Spec, writable: bool) -> Curve:
+    """Find the curve of a property; for texts, times, arrays and structures only its `interval_minutes` is used."""
+    curve = _CURVES.get(f"{identifier}/{spec.high}") or _CURVES.get(identifier)
+    if curve is not None:
+        return curve
     if spec.kind == "struct":
-        return Daily(0, 0, every=5 if any(m.identifier == "longitude" for m in spec.members) else 30)
+        return Daily(
+            0, 0, interval_minutes=5 if any(m.identifier == "longitude" for m in spec.members) else 30
+        )
     if spec.kind == "array":
-        return Daily(0, 0, every=30)
+        return Daily(0, 0, interval_minutes=30)
     if spec.kind in ("text", "date"):
-        return _SLOW
+        return _DAILY_REPORT
     if writable:
-        return Held(_configured(identifier, spec))
+        return Constant(_choose_setting(identifier, spec))
     if spec.kind in ("bool", "enum"):
         values = [value for value, _ in spec.items]
         return Rare(40, 120, values[-1], values[0])
-    return _measured(identifier, spec)
+    return _choose_curve(identifier, spec)
 
 
-def _configured(identifier: str, spec: Spec) -> float:
+def _choose_setting(identifier: str, spec: Spec) -> float:
     if spec.default:
         try:
             return float(spec.default)
         except ValueError:
             pass
     if spec.kind in ("bool", "enum"):
-        return spec.items[seed_of(identifier) % len(spec.items)][0]
-    low, high = _range(spec)
-    return low + (high - low) * (0.2 + 0.4 * chance(seed_of(identifier)))
+        return spec.items[make_seed(identifier) % len(spec.items)][0]
+    low, high = _read_range(spec)
+    return low + (high - low) * (0.2 + 0.4 * random_fraction(make_seed(identifier)))
 
 
-def _measured(identifier: str, spec: Spec) -> Curve:
-    low, high = _range(spec)
+def _choose_curve(identifier: str, spec: Spec) -> Curve:
+    low, high = _read_range(spec)
     if any(word in identifier.lower() for word in _COUNTS):
         return Counter(min((high - low) / 3650, 24))
     unit = spec.unit.lower()
@@ -301,68 +305,72 @@ def _measured(identifier: str, spec: Spec) -> Curve:
     return Daily(low + 0.45 * span, 0.15 * span, 14, 0.1 * span, 0.02 * span)
 
 
-def _range(spec: Spec) -> tuple[float, float]:
+def _read_range(spec: Spec) -> tuple[float, float]:
     if spec.low is None or spec.high is None:
         return 0.0, 100.0
     return float(spec.low), float(spec.high)
 
 
-def value_at(seed: int, identifier: str, spec: Spec, time: int, born: int, writable: bool = False) -> Any:
-    """The value, as decoded JSON, that fits `spec`. `seed` is the device's and the property's."""
+def calculate_value(
+    seed: int, identifier: str, spec: Spec, time: int, activated: int, writable: bool = False
+) -> Any:
+    """Calculate the value, as decoded JSON, that fits `spec`. `seed` belongs to the device and the property."""
     if spec.kind in (*NUMBERS, "bool", "enum"):
-        curve = curve_for(identifier, spec, writable)
-        number = curve.at(Moment(seed, time, born))
-        return _fitted(spec, number, growing=isinstance(curve, Counter))
+        curve = find_curve(identifier, spec, writable)
+        number = curve.at(Moment(seed, time, activated))
+        return _fit_to_spec(spec, number, growing=isinstance(curve, Counter))
     if spec.kind == "text":
-        return _text(seed, identifier, spec)
+        return _make_text(seed, identifier, spec)
     if spec.kind == "date":
         return str(time - time % 60_000)
     if spec.kind == "array" and spec.item is not None:
         count = max(1, min(spec.size, 1 + seed % spec.size))
         if spec.size <= 8:
             count = spec.size
-        return [value_at(seed + number, identifier, spec.item, time, born) for number in range(count)]
+        return [
+            calculate_value(seed + number, identifier, spec.item, time, activated) for number in range(count)
+        ]
     if any(member.identifier == "longitude" for member in spec.members):
-        return _place(seed, spec, time, moving=not writable)
+        return _make_location(seed, spec, time, moving=not writable)
     return {
-        member.identifier: value_at(seed + number, member.identifier, member.spec, time, born)
+        member.identifier: calculate_value(seed + number, member.identifier, member.spec, time, activated)
         for number, member in enumerate(spec.members)
     }
 
 
-def told_at(seed: int, identifier: str, spec: Spec, time: int, born: int) -> Any:
-    """A value that an event tells, as decoded JSON: an overload tells a power that is one."""
-    told = _TOLD.get(f"{identifier}/{spec.high}") or _TOLD.get(identifier)
-    if told is None or spec.kind not in (*NUMBERS, "bool", "enum"):
-        return value_at(seed, identifier, spec, time, born)
-    low, high = told
-    return _fitted(spec, low + (high - low) * chance(seed, time), growing=False)
+def calculate_event_value(seed: int, identifier: str, spec: Spec, time: int, activated: int) -> Any:
+    """Calculate a value for an event parameter, as decoded JSON: an overload event has a power that is an overload."""
+    value_range = _EVENT_RANGES.get(f"{identifier}/{spec.high}") or _EVENT_RANGES.get(identifier)
+    if value_range is None or spec.kind not in (*NUMBERS, "bool", "enum"):
+        return calculate_value(seed, identifier, spec, time, activated)
+    low, high = value_range
+    return _fit_to_spec(spec, low + (high - low) * random_fraction(seed, time), growing=False)
 
 
-def _fitted(spec: Spec, number: float, *, growing: bool) -> int | float:
-    """`number` within the range, on a step (below it for what only grows), or the nearest item."""
+def _fit_to_spec(spec: Spec, number: float, *, growing: bool) -> int | float:
+    """Move `number` into the range and to a step (rounded down if `growing`), or to the nearest item."""
     if spec.items:
         values = [value for value, _ in spec.items]
         return min(values, key=lambda value: abs(value - number))
     if spec.low is None or spec.high is None or spec.step is None:
         return round(number) if spec.kind == "int" else round(number, 2)
     low, step = float(spec.low), float(spec.step)
-    most = _steps(spec)
+    max_steps = _count_steps(spec)
     steps = (number - low) / step
-    if growing and most and steps > most:
-        steps %= most + 1  # a counter that is full begins anew
-    whole = math.floor(steps) if growing else round(steps)
-    value = spec.low + min(max(whole, 0), most) * spec.step
+    if growing and max_steps and steps > max_steps:
+        steps %= max_steps + 1  # a full counter starts again
+    whole_steps = math.floor(steps) if growing else round(steps)
+    value = spec.low + min(max(whole_steps, 0), max_steps) * spec.step
     return int(value) if spec.kind == "int" else float(value)
 
 
 @lru_cache(maxsize=4096)
-def _steps(spec: Spec) -> int:
+def _count_steps(spec: Spec) -> int:
     low, high, step = (spec.low or Decimal(0), spec.high or Decimal(0), spec.step or Decimal(1))
     return int((high - low) / step)
 
 
-def _text(seed: int, identifier: str, spec: Spec) -> str:
+def _make_text(seed: int, identifier: str, spec: Spec) -> str:
     name = identifier.lower()
     if "address" in name or "host" in name or name.endswith("ip"):
         text = f"192.168.{seed % 250}.{2 + seed // 250 % 250}"
@@ -375,19 +383,25 @@ def _text(seed: int, identifier: str, spec: Spec) -> str:
     return text[: spec.length]
 
 
-def _place(seed: int, spec: Spec, time: int, *, moving: bool) -> dict[str, Any]:
-    """A place near Hangzhou; what moves roams a few kilometres around it."""
-    reach = 0.05 if moving else 0.0
+def _make_location(seed: int, spec: Spec, time: int, *, moving: bool) -> dict[str, Any]:
+    """Choose a location near Hangzhou; a moving device stays within a few kilometers of it."""
+    radius = 0.05 if moving else 0.0
     numbers = {
-        "longitude": 120.16 + 0.4 * (chance(seed, 1) - 0.5) + reach * wander(seed, time, 2 * HOUR),
-        "latitude": 30.27 + 0.3 * (chance(seed, 2) - 0.5) + reach * wander(seed ^ 7, time, 2 * HOUR),
-        "altitude": 8 + 40 * chance(seed, 3),
+        "longitude": 120.16
+        + 0.4 * (random_fraction(seed, 1) - 0.5)
+        + radius * smooth_noise(seed, time, 2 * HOUR),
+        "latitude": 30.27
+        + 0.3 * (random_fraction(seed, 2) - 0.5)
+        + radius * smooth_noise(seed ^ 7, time, 2 * HOUR),
+        "altitude": 8 + 40 * random_fraction(seed, 3),
         "CoordinateSystem": 1,
     }
-    place: dict[str, Any] = {}
+    location: dict[str, Any] = {}
     for number, member in enumerate(spec.members):
         if member.identifier in numbers and member.spec.kind in (*NUMBERS, "enum"):
-            place[member.identifier] = _fitted(member.spec, numbers[member.identifier], growing=False)
+            location[member.identifier] = _fit_to_spec(member.spec, numbers[member.identifier], growing=False)
         else:
-            place[member.identifier] = value_at(seed + number, member.identifier, member.spec, time, time)
-    return place
+            location[member.identifier] = calculate_value(
+                seed + number, member.identifier, member.spec, time, time
+            )
+    return location

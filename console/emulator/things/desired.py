@@ -1,4 +1,4 @@
-"""Desired property values: wishes with versions, that a device takes at once when it is online, or when it comes back."""
+"""Desired property values with versions. An online device receives them at once, an offline one when it comes online."""
 
 from __future__ import annotations
 
@@ -8,32 +8,39 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError, invalid_parameter
+from console.emulator.things.commands import (
+    calculate_latency,
+    check_writable,
+    store_pending_values,
+    store_report,
+)
 from console.emulator.things.common import (
-    decoded_object,
-    dumped,
-    modelled_device_of,
-    new_message_id,
-    unknown_block,
+    create_message_id,
+    decode_json_object,
+    find_modeled_device,
+    to_compact_json,
+    unknown_block_error,
 )
 from console.emulator.things.features import Model
-from console.emulator.things.specs import Flaw, as_text, check_value
-from console.emulator.things.telling import check_settable, latency, report, wait_with
+from console.emulator.things.specs import RuleViolation, check_value, format_value
 
-MAX_PROPERTIES = 10  # a call
+MAX_PROPERTIES = 10  # per call
 _FAILED = "iot.device.SetDevicePropertyFailed"
 
 
 def set_device_desired_property(call: Call) -> dict[str, Any]:
-    """SetDeviceDesiredProperty: all of the values or none. The version of a property grows by one with each value.
+    """SetDeviceDesiredProperty: sets all values or none. Each value increases the version of its property by one.
 
-    A version that is sent has to be the present one (0 before the first value); null clears a value.
+    A version in the request must be the current one (0 before the first value); null clears a value.
     """
-    device, _, model = modelled_device_of(call)
-    items = decoded_object(call.params["Items"], "iot.device.InvalidFormattedDevicePropertiesString", "Items")
-    expected = decoded_object(call.params["Versions"], "iot.common.InvalidFormattedParameter", "Versions")
-    _check(model, items)
+    device, _, model = find_modeled_device(call)
+    items = decode_json_object(
+        call.params["Items"], "iot.device.InvalidFormattedDevicePropertiesString", "Items"
+    )
+    expected = decode_json_object(call.params["Versions"], "iot.common.InvalidFormattedParameter", "Versions")
+    _check_items(model, items)
     iot_id = device["iot_id"]
-    present = {
+    current_versions = {
         row["identifier"]: row["version"]
         for row in call.db.execute(
             "SELECT identifier, version FROM thing_desired WHERE iot_id = ?", (iot_id,)
@@ -41,83 +48,90 @@ def set_device_desired_property(call: Call) -> dict[str, Any]:
     }
     for identifier, version in expected.items():
         if identifier not in items:
-            raise invalid_parameter(f"Versions names {identifier}, which Items does not.")
+            raise invalid_parameter(f"Versions contains {identifier}, but Items does not.")
         if isinstance(version, bool) or not isinstance(version, int):
-            raise invalid_parameter(f"The version of {identifier} must be a whole number.")
-        if version != present.get(identifier, 0):
+            raise invalid_parameter(f"The version of {identifier} must be an integer.")
+        if version != current_versions.get(identifier, 0):
             raise ServiceError(
-                _FAILED, f"The version of {identifier} is {present.get(identifier, 0)}, not {version}."
+                _FAILED,
+                f"The current version of {identifier} is {current_versions.get(identifier, 0)}, not {version}.",
             )
-    versions = {identifier: present.get(identifier, 0) + 1 for identifier in items}
+    versions = {identifier: current_versions.get(identifier, 0) + 1 for identifier in items}
     call.db.executemany(
         "INSERT INTO thing_desired VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
         " SET value = excluded.value, version = excluded.version, time = excluded.time",
         (
-            (iot_id, identifier, None if value is None else dumped(value), versions[identifier], call.now)
+            (
+                iot_id,
+                identifier,
+                None if value is None else to_compact_json(value),
+                versions[identifier],
+                call.now,
+            )
             for identifier, value in items.items()
         ),
     )
-    _tell(call, device, items)
-    return {"Data": {"MessageId": new_message_id(), "Versions": dumped(versions)}}
+    _deliver_values(call, device, items)
+    return {"Data": {"MessageId": create_message_id(), "Versions": to_compact_json(versions)}}
 
 
-def _check(model: Model, items: dict[str, Any]) -> None:
+def _check_items(model: Model, items: dict[str, Any]) -> None:
     if not items:
-        raise ServiceError("iot.device.NullDevicePropertiesString", "There is no property to set.")
+        raise ServiceError("iot.device.NullDevicePropertiesString", "Items has no property to set.")
     if len(items) > MAX_PROPERTIES:
         raise ServiceError(
             "iot.device.TooManyDevicePropertiesPerTime",
             f"At most {MAX_PROPERTIES} properties can be set in one call.",
         )
     for identifier, value in items.items():
-        check_settable(model, identifier)
+        check_writable(model, identifier)
         item = model.find_property(identifier)
         try:
             if value is not None and item is not None:
                 check_value(item.spec, value)
-        except Flaw as flaw:
-            raise ServiceError(_FAILED, f"{identifier} {flaw}.") from None
+        except RuleViolation as violation:
+            raise ServiceError(_FAILED, f"{identifier} {violation}.") from None
 
 
-def _tell(call: Call, device: sqlite3.Row, items: dict[str, Any]) -> None:
+def _deliver_values(call: Call, device: sqlite3.Row, items: dict[str, Any]) -> None:
     iot_id = device["iot_id"]
-    wished = {identifier: value for identifier, value in items.items() if value is not None}
+    values = {identifier: value for identifier, value in items.items() if value is not None}
     call.db.executemany(
-        "DELETE FROM thing_waiting WHERE iot_id = ? AND identifier = ?",
+        "DELETE FROM thing_pending_values WHERE iot_id = ? AND identifier = ?",
         ((iot_id, identifier) for identifier in items),
     )
     if device["status"] != "ONLINE":
-        wait_with(call.db, iot_id, wished)
+        store_pending_values(call.db, iot_id, values)
         return
-    at = call.now + latency(call, iot_id)
-    for identifier, value in wished.items():
-        report(call.db, iot_id, identifier, value, at)
+    at = call.now + calculate_latency(call, iot_id)
+    for identifier, value in values.items():
+        store_report(call.db, iot_id, identifier, value, at)
 
 
 def query_device_desired_property(call: Call) -> dict[str, Any]:
-    """QueryDeviceDesiredProperty: the named properties, or all that can be set, of a module.
+    """QueryDeviceDesiredProperty: the requested properties, or all writable ones, of a module.
 
-    `Version` is 0, and there is no `Value`, where no wish was ever made; a cleared one has only its version.
+    A property without a desired value so far has `Version` 0 and no `Value`; a cleared one has its version and no `Value`.
     """
-    device, _, model = modelled_device_of(call)
+    device, _, model = find_modeled_device(call)
     block_id = call.params.get("FunctionBlockId") or ""
     block = model.block(block_id)
     if block is None:
-        raise unknown_block(block_id)
+        raise unknown_block_error(block_id)
     prefix = f"{block_id}:" if block_id else ""
-    named = call.params.get("Identifier") or []
-    if len(set(named)) < len(named):
+    requested = call.params.get("Identifier") or []
+    if len(set(requested)) < len(requested):
         raise invalid_parameter("The identifiers must be unique.")
-    for name in named:
-        check_settable(model, _whole(name, prefix))
-    names = named or [item.identifier for item in block.properties if item.writable]
+    for name in requested:
+        check_writable(model, _qualify_identifier(name, prefix))
+    names = requested or [item.identifier for item in block.properties if item.writable]
     rows = {
         row["identifier"]: row
         for row in call.db.execute("SELECT * FROM thing_desired WHERE iot_id = ?", (device["iot_id"],))
     }
     infos = []
     for name in names:
-        item = model.find_property(_whole(name, prefix))
+        item = model.find_property(_qualify_identifier(name, prefix))
         if item is None:
             continue
         info: dict[str, Any] = {
@@ -127,16 +141,16 @@ def query_device_desired_property(call: Call) -> dict[str, Any]:
             "Unit": item.spec.unit,
             "Version": 0,
         }
-        row = rows.get(_whole(name, prefix))
+        row = rows.get(_qualify_identifier(name, prefix))
         if row is not None:
             info |= {"Version": row["version"], "Time": str(row["time"])}
             if row["value"] is not None:
-                info["Value"] = as_text(json.loads(row["value"]))
+                info["Value"] = format_value(json.loads(row["value"]))
         infos.append(info)
     return {"Data": {"List": {"DesiredPropertyInfo": infos}}}
 
 
-def _whole(name: str, prefix: str) -> str:
+def _qualify_identifier(name: str, prefix: str) -> str:
     return name if ":" in name else prefix + name
 
 

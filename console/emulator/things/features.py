@@ -1,7 +1,7 @@
-"""What a thing model is made of: properties, services and events in modules ("function blocks").
+"""The parts of a thing model: properties, services and events in modules ("function blocks").
 
-Read from ThingModelJson with the rules of its data structure (CreateThingModel), and written back sorted as the
-platform sorts it: features by the time they were defined, fields by name.
+They are read from ThingModelJson by the rules of its data structure (CreateThingModel), and written back in the
+platform's order: features by the time of their definition, fields by name.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from console.emulator.things.specs import (
-    Flaw,
     Member,
+    RuleViolation,
     Spec,
-    checked_identifier,
-    checked_name,
-    from_json,
-    to_json,
+    read_identifier,
+    read_name,
+    spec_from_json,
+    spec_to_json,
 )
 
 EVENT_KINDS = {"INFO_EVENT_TYPE": "info", "ALERT_EVENT_TYPE": "alert", "ERROR_EVENT_TYPE": "error"}
@@ -30,9 +30,8 @@ MAX_PARAMETERS = 50  # of a service or an event
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What properties, services and events share. `created` in ms; `extend` is the extended information as JSON text.
-
-    `custom` is false for what comes from a category's template.
+    """The common fields of properties, services and events. `created` in ms; `extend` is the extended information as
+    JSON text; `custom` is false for a feature of a category's template.
     """
 
     identifier: str
@@ -47,7 +46,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Property(Feature):
-    """A value that the device reports, and takes when it is `writable`."""
+    """A value that the device reports. If `writable`, the value can also be set."""
 
     spec: Spec = field(default_factory=lambda: Spec("int"))
     writable: bool = False
@@ -55,7 +54,7 @@ class Property(Feature):
 
 @dataclass(frozen=True, slots=True)
 class Service(Feature):
-    """Something the device can be asked to do; `sync` when the caller waits for the answer."""
+    """A function that the device can run on request; `sync` if the caller waits for the response."""
 
     inputs: tuple[Member, ...] = ()
     outputs: tuple[Member, ...] = ()
@@ -64,7 +63,7 @@ class Service(Feature):
 
 @dataclass(frozen=True, slots=True)
 class Event(Feature):
-    """Something the device tells; `kind` is info, alert or error."""
+    """A message of the device about something that happened; `kind` is info, alert or error."""
 
     kind: str = "info"
     outputs: tuple[Member, ...] = ()
@@ -81,14 +80,14 @@ class Block:
     services: tuple[Service, ...] = ()
     events: tuple[Event, ...] = ()
 
-    def all(self) -> tuple[Feature, ...]:
+    def all_features(self) -> tuple[Feature, ...]:
         """Every feature of the module."""
         return (*self.properties, *self.services, *self.events)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A thing model: its modules by identifier, the default one ("") always among them."""
+    """A thing model: its modules by identifier. The default module ("") always exists."""
 
     blocks: Mapping[str, Block] = field(default_factory=lambda: {"": Block()})
 
@@ -97,41 +96,41 @@ class Model:
         return self.blocks.get(identifier)
 
     def with_block(self, block: Block) -> Model:
-        """The model with `block` in place of the one of its identifier, or added."""
+        """Return a copy of the model in which `block` is added, or replaces the module of the same identifier."""
         return Model({**self.blocks, block.identifier: block})
 
     def find_property(self, identifier: str) -> Property | None:
-        """The property of `Temperature` or `module:Temperature`, or None."""
-        block, name = self._split(identifier)
-        return _find(block.properties, name) if block else None
+        """Find a property by `Temperature` or `module:Temperature`; None if there is none."""
+        block, name = self._split_identifier(identifier)
+        return _find_feature(block.properties, name) if block else None
 
     def find_service(self, identifier: str) -> Service | None:
-        """The service of `Restart` or `module:Restart`, or None."""
-        block, name = self._split(identifier)
-        return _find(block.services, name) if block else None
+        """Find a service by `Restart` or `module:Restart`; None if there is none."""
+        block, name = self._split_identifier(identifier)
+        return _find_feature(block.services, name) if block else None
 
     def find_event(self, identifier: str) -> Event | None:
-        """The event of `Fault` or `module:Fault`, or None."""
-        block, name = self._split(identifier)
-        return _find(block.events, name) if block else None
+        """Find an event by `Fault` or `module:Fault`; None if there is none."""
+        block, name = self._split_identifier(identifier)
+        return _find_feature(block.events, name) if block else None
 
     def properties(self) -> Iterable[tuple[str, Property]]:
-        """All properties with the identifiers by which requests name them."""
-        return self._named(lambda block: block.properties)
+        """All properties, each with the identifier that requests use for it (`module:Temperature`)."""
+        return self._list_qualified(lambda block: block.properties)
 
     def services(self) -> Iterable[tuple[str, Service]]:
-        """All services, likewise."""
-        return self._named(lambda block: block.services)
+        """All services, each with the identifier that requests use for it."""
+        return self._list_qualified(lambda block: block.services)
 
     def events(self) -> Iterable[tuple[str, Event]]:
-        """All events, likewise."""
-        return self._named(lambda block: block.events)
+        """All events, each with the identifier that requests use for it."""
+        return self._list_qualified(lambda block: block.events)
 
-    def _split(self, identifier: str) -> tuple[Block | None, str]:
+    def _split_identifier(self, identifier: str) -> tuple[Block | None, str]:
         block, mark, name = identifier.rpartition(":")
         return self.blocks.get(block if mark else ""), name
 
-    def _named(self, pick: Callable[[Block], tuple[F, ...]]) -> Iterable[tuple[str, F]]:
+    def _list_qualified(self, pick: Callable[[Block], tuple[F, ...]]) -> Iterable[tuple[str, F]]:
         for block in self.blocks.values():
             prefix = f"{block.identifier}:" if block.identifier else ""
             for feature in pick(block):
@@ -141,7 +140,7 @@ class Model:
 F = TypeVar("F", bound=Feature)
 
 
-def _find(features: Iterable[F], identifier: str) -> F | None:
+def _find_feature(features: Iterable[F], identifier: str) -> F | None:
     return next((feature for feature in features if feature.identifier == identifier), None)
 
 
@@ -149,93 +148,93 @@ def _find(features: Iterable[F], identifier: str) -> F | None:
 
 
 def read_block(data: Mapping[str, Any], now: int) -> Block:
-    """The features of one ThingModelJson object; the time of definition is `now` (ms) where it is not given.
+    """Read the features of one ThingModelJson object; the time of definition is `now` (ms) unless the object sets it.
 
-    Raises Flaw for anything its rules forbid, duplicates within it included.
+    Raises RuleViolation for a breach of its rules, including duplicate identifiers and names.
     """
     block = Block(
-        properties=tuple(read_property(entry, now) for entry in entries_of(data, "properties")),
-        services=tuple(read_service(entry, now) for entry in entries_of(data, "services")),
-        events=tuple(read_event(entry, now) for entry in entries_of(data, "events")),
+        properties=tuple(read_property(entry, now) for entry in read_entries(data, "properties")),
+        services=tuple(read_service(entry, now) for entry in read_entries(data, "services")),
+        events=tuple(read_event(entry, now) for entry in read_entries(data, "events")),
     )
     check_duplicates(block)
     return block
 
 
 def check_duplicates(block: Block) -> None:
-    """Raise Flaw when two features of a kind share an identifier or a name."""
+    """Raise RuleViolation when two features of a kind share an identifier or a name."""
     for features in (block.properties, block.services, block.events):
         for what, values in (
             ("identifier", [feature.identifier for feature in features]),
             ("name", [feature.name for feature in features]),
         ):
-            twice = {value for value in values if values.count(value) > 1}
-            if twice:
-                raise Duplicate(f"two features have the {what} {min(twice)}")
+            duplicates = {value for value in values if values.count(value) > 1}
+            if duplicates:
+                raise DuplicateFeature(f"two features have the {what} {min(duplicates)}")
 
 
-class Duplicate(Flaw):
-    """Two features of a model have the same identifier or name."""
+class DuplicateFeature(RuleViolation):
+    """Two features of a model have the same identifier or the same name."""
 
 
-def entries_of(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The list of objects under `key`, empty where it is absent; raises Flaw for anything else."""
+def read_entries(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Read the list of objects under `key`, empty if absent; raises RuleViolation for any other value."""
     entries = data.get(key)
     if entries is None:
         return []
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise Flaw(f"{key} must be a list of objects")
+        raise RuleViolation(f"{key} must be a list of objects")
     return entries
 
 
 def read_property(data: Mapping[str, Any], now: int) -> Property:
-    """A property of ThingModelJson; raises Flaw."""
-    common = _common(data, "name", now)
+    """Read a property of ThingModelJson; raises RuleViolation."""
+    fields = _read_common_fields(data, "name", now)
     if data.get("rwFlag") not in ("READ_WRITE", "READ_ONLY"):
-        raise Flaw(f"rwFlag of {common['identifier']} must be READ_WRITE or READ_ONLY")
+        raise RuleViolation(f"rwFlag of {fields['identifier']} must be READ_WRITE or READ_ONLY")
     try:
-        spec = from_json(data)
-    except Flaw as flaw:
-        raise Flaw(f"{common['identifier']}: {flaw}") from None
-    return Property(**common, spec=spec, writable=data["rwFlag"] == "READ_WRITE")
+        spec = spec_from_json(data)
+    except RuleViolation as violation:
+        raise RuleViolation(f"{fields['identifier']}: {violation}") from None
+    return Property(**fields, spec=spec, writable=data["rwFlag"] == "READ_WRITE")
 
 
 def read_service(data: Mapping[str, Any], now: int) -> Service:
-    """A service of ThingModelJson; raises Flaw."""
-    common = _common(data, "serviceName", now)
+    """Read a service of ThingModelJson; raises RuleViolation."""
+    fields = _read_common_fields(data, "serviceName", now)
     if data.get("callType") not in ("ASYNC", "SYNC"):
-        raise Flaw(f"callType of {common['identifier']} must be ASYNC or SYNC")
-    inputs = _parameters(data, "inputParams", "PARAM_INPUT")
-    outputs = _parameters(data, "outputParams", "PARAM_OUTPUT")
+        raise RuleViolation(f"callType of {fields['identifier']} must be ASYNC or SYNC")
+    inputs = _read_parameters(data, "inputParams", "PARAM_INPUT")
+    outputs = _read_parameters(data, "outputParams", "PARAM_OUTPUT")
     if len(inputs) + len(outputs) > MAX_PARAMETERS:
-        raise Flaw(f"{common['identifier']} has more than {MAX_PARAMETERS} parameters")
-    return Service(**common, inputs=inputs, outputs=outputs, sync=data["callType"] == "SYNC")
+        raise RuleViolation(f"{fields['identifier']} has more than {MAX_PARAMETERS} parameters")
+    return Service(**fields, inputs=inputs, outputs=outputs, sync=data["callType"] == "SYNC")
 
 
 def read_event(data: Mapping[str, Any], now: int) -> Event:
-    """An event of ThingModelJson; raises Flaw."""
-    common = _common(data, "eventName", now)
+    """Read an event of ThingModelJson; raises RuleViolation."""
+    fields = _read_common_fields(data, "eventName", now)
     kind = EVENT_KINDS.get(str(data.get("eventType")))
     if kind is None:
-        raise Flaw(f"eventType of {common['identifier']} must be one of {', '.join(EVENT_KINDS)}")
-    outputs = _parameters(data, "outputdata" if "outputdata" in data else "outputData", "PARAM_OUTPUT")
+        raise RuleViolation(f"eventType of {fields['identifier']} must be one of {', '.join(EVENT_KINDS)}")
+    outputs = _read_parameters(data, "outputdata" if "outputdata" in data else "outputData", "PARAM_OUTPUT")
     if len(outputs) > MAX_PARAMETERS:
-        raise Flaw(f"{common['identifier']} has more than {MAX_PARAMETERS} parameters")
-    return Event(**common, kind=kind, outputs=outputs)
+        raise RuleViolation(f"{fields['identifier']} has more than {MAX_PARAMETERS} parameters")
+    return Event(**fields, kind=kind, outputs=outputs)
 
 
-def _common(data: Mapping[str, Any], name_key: str, now: int) -> dict[str, Any]:
-    identifier = checked_identifier(data.get("identifier"))
+def _read_common_fields(data: Mapping[str, Any], name_key: str, now: int) -> dict[str, Any]:
+    identifier = read_identifier(data.get("identifier"))
     created = data.get("createTs")
     extend = data.get("extendConfig") or ""
     if isinstance(extend, Mapping):
         extend = json.dumps(extend, ensure_ascii=False, separators=(",", ":"))
     if not isinstance(extend, str):
-        raise Flaw(f"extendConfig of {identifier} must be JSON text")
+        raise RuleViolation(f"extendConfig of {identifier} must be JSON text")
     try:
-        name = checked_name(data.get(name_key) or data.get("name"))
-    except Flaw as flaw:
-        raise Flaw(f"{identifier}: {flaw}") from None
+        name = read_name(data.get(name_key) or data.get("name"))
+    except RuleViolation as violation:
+        raise RuleViolation(f"{identifier}: {violation}") from None
     return {
         "identifier": identifier,
         "name": name,
@@ -244,91 +243,91 @@ def _common(data: Mapping[str, Any], name_key: str, now: int) -> dict[str, Any]:
         "custom": data.get("custom") is not False,
         "created": created if isinstance(created, int) and not isinstance(created, bool) else now,
         "extend": extend,
-        "config_code": str(data.get("configCode") or "") or (new_config_code(now) if extend else ""),
+        "config_code": str(data.get("configCode") or "") or (create_config_code(now) if extend else ""),
     }
 
 
-def new_config_code(now: int) -> str:
-    """The platform's own id of a feature's extended information."""
+def create_config_code(now: int) -> str:
+    """Create an id as the platform gives to a feature's extended information."""
     return f"{uuid.uuid4().hex.upper()}{now}"
 
 
-def _parameters(data: Mapping[str, Any], key: str, direction: str) -> tuple[Member, ...]:
-    entries = entries_of(data, key)
+def _read_parameters(data: Mapping[str, Any], key: str, direction: str) -> tuple[Member, ...]:
+    entries = read_entries(data, key)
     if any(entry.get("direction", direction) != direction for entry in entries):
-        raise Flaw(f"direction in {key} must be {direction}")
+        raise RuleViolation(f"direction in {key} must be {direction}")
     orders = [entry.get("paraOrder", number) for number, entry in enumerate(entries)]
     if len(set(map(str, orders))) < len(orders):
-        raise Flaw(f"paraOrder in {key} must differ")
+        raise RuleViolation(f"paraOrder values in {key} must be unique")
     members = []
-    for entry in sorted(entries, key=lambda entry: _order(entry)):
-        identifier = checked_identifier(entry.get("identifier"))
+    for entry in sorted(entries, key=lambda entry: _read_order(entry)):
+        identifier = read_identifier(entry.get("identifier"))
         try:
-            members.append(Member(identifier, checked_name(entry.get("name")), from_json(entry)))
-        except Flaw as flaw:
-            raise Flaw(f"{identifier}: {flaw}") from None
+            members.append(Member(identifier, read_name(entry.get("name")), spec_from_json(entry)))
+        except RuleViolation as violation:
+            raise RuleViolation(f"{identifier}: {violation}") from None
     if len({member.identifier for member in members}) < len(members):
-        raise Duplicate(f"two parameters in {key} have the same identifier")
+        raise DuplicateFeature(f"two parameters in {key} have the same identifier")
     return tuple(members)
 
 
-def _order(entry: Mapping[str, Any]) -> int:
+def _read_order(entry: Mapping[str, Any]) -> int:
     order = entry.get("paraOrder", 0)
     if isinstance(order, bool) or not isinstance(order, int):
-        raise Flaw("paraOrder must be a whole number")
+        raise RuleViolation("paraOrder must be an integer")
     return order
 
 
 # --- writing ThingModelJson
 
 
-def block_json(block: Block, product_key: str) -> dict[str, Any]:
-    """`properties`, `services` and `events` of a module, in the order of their definition."""
+def block_to_json(block: Block, product_key: str) -> dict[str, Any]:
+    """Write `properties`, `services` and `events` of a module, each in the order of definition."""
 
     def ordered(features: Iterable[F]) -> list[F]:
         return sorted(features, key=lambda feature: feature.created)
 
     return {
-        "properties": [property_json(item, product_key) for item in ordered(block.properties)],
-        "services": [service_json(item, product_key) for item in ordered(block.services)],
-        "events": [event_json(item, product_key) for item in ordered(block.events)],
+        "properties": [property_to_json(item, product_key) for item in ordered(block.properties)],
+        "services": [service_to_json(item, product_key) for item in ordered(block.services)],
+        "events": [event_to_json(item, product_key) for item in ordered(block.events)],
     }
 
 
-def property_json(item: Property, product_key: str) -> dict[str, Any]:
-    """A property in ThingModelJson."""
+def property_to_json(item: Property, product_key: str) -> dict[str, Any]:
+    """Write a property in ThingModelJson."""
     return {
-        **_common_json(item, product_key),
+        **_common_to_json(item, product_key),
         "name": item.name,
         "customFlag": item.custom,
         "std": not item.custom,
         "rwFlag": "READ_WRITE" if item.writable else "READ_ONLY",
-        **to_json(item.spec, item.custom),
+        **spec_to_json(item.spec, item.custom),
     }
 
 
-def service_json(item: Service, product_key: str) -> dict[str, Any]:
-    """A service in ThingModelJson."""
+def service_to_json(item: Service, product_key: str) -> dict[str, Any]:
+    """Write a service in ThingModelJson."""
     return {
-        **_common_json(item, product_key),
+        **_common_to_json(item, product_key),
         "serviceName": item.name,
         "callType": "SYNC" if item.sync else "ASYNC",
-        "inputParams": _parameters_json(item.inputs, "PARAM_INPUT", item.custom),
-        "outputParams": _parameters_json(item.outputs, "PARAM_OUTPUT", item.custom),
+        "inputParams": _parameters_to_json(item.inputs, "PARAM_INPUT", item.custom),
+        "outputParams": _parameters_to_json(item.outputs, "PARAM_OUTPUT", item.custom),
     }
 
 
-def event_json(item: Event, product_key: str) -> dict[str, Any]:
-    """An event in ThingModelJson."""
+def event_to_json(item: Event, product_key: str) -> dict[str, Any]:
+    """Write an event in ThingModelJson."""
     return {
-        **_common_json(item, product_key),
+        **_common_to_json(item, product_key),
         "eventName": item.name,
         "eventType": _EVENT_WORDS[item.kind],
-        "outputdata": _parameters_json(item.outputs, "PARAM_OUTPUT", item.custom),
+        "outputdata": _parameters_to_json(item.outputs, "PARAM_OUTPUT", item.custom),
     }
 
 
-def _common_json(item: Feature, product_key: str) -> dict[str, Any]:
+def _common_to_json(item: Feature, product_key: str) -> dict[str, Any]:
     data: dict[str, Any] = {
         "createTs": item.created,
         "custom": item.custom,
@@ -343,7 +342,7 @@ def _common_json(item: Feature, product_key: str) -> dict[str, Any]:
     return data
 
 
-def _parameters_json(members: tuple[Member, ...], direction: str, custom: bool) -> list[dict[str, Any]]:
+def _parameters_to_json(members: tuple[Member, ...], direction: str, custom: bool) -> list[dict[str, Any]]:
     return [
         {
             "custom": custom,
@@ -351,24 +350,24 @@ def _parameters_json(members: tuple[Member, ...], direction: str, custom: bool) 
             "identifier": member.identifier,
             "name": member.name,
             "paraOrder": number,
-            **to_json(member.spec, custom),
+            **spec_to_json(member.spec, custom),
         }
         for number, member in enumerate(members)
     ]
 
 
-# --- keeping
+# --- storing
 
 
-def dump(model: Model) -> str:
-    """A model as text for the store; `load` reads it."""
+def dump_model(model: Model) -> str:
+    """Write a model as text for the store; `load_model` reads it."""
     return json.dumps(
         [
             {
                 "identifier": block.identifier,
                 "name": block.name,
                 "description": block.description,
-                **block_json(block, ""),
+                **block_to_json(block, ""),
             }
             for block in model.blocks.values()
         ],
@@ -378,12 +377,12 @@ def dump(model: Model) -> str:
 
 
 @lru_cache(maxsize=256)
-def load(text: str) -> Model:
-    """The model that `dump` wrote. Read once for each text: a page of history asks for it many times."""
+def load_model(text: str) -> Model:
+    """Read a model that `dump_model` wrote. The result is cached: one page of history reads the same model many times."""
     blocks = {}
     for data in json.loads(text):
-        read = read_block(data, 0)
+        block = read_block(data, 0)
         blocks[data["identifier"]] = replace(
-            read, identifier=data["identifier"], name=data["name"], description=data["description"]
+            block, identifier=data["identifier"], name=data["name"], description=data["description"]
         )
     return Model(blocks)

@@ -1,7 +1,7 @@
-"""Looking back: property values, events and calls of services over time, and the present values of all properties.
+"""History: property values, events and service calls over time, and the current values of all properties.
 
-Only what passed the check against the model is told here; originals.py tells the rest. Devices of a product without
-any check (ValidateType 2) tell nothing here.
+Only data that passed the check against the model is returned; original_data.py returns all data. For a product
+without any check (ValidateType 2), nothing is returned here.
 """
 
 from __future__ import annotations
@@ -12,70 +12,73 @@ from typing import Any
 
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError, invalid_parameter
-from console.emulator.things.common import dumped, modelled_device_of, unknown_block
+from console.emulator.things.common import find_modeled_device, to_compact_json, unknown_block_error
 from console.emulator.things.features import Model, Property
-from console.emulator.things.reading import (
-    Stretch,
-    call_records,
-    event_records,
-    last_report,
-    page_of_records,
-    property_records,
-    stretch_of,
-    value_text,
+from console.emulator.things.records import (
+    Period,
+    find_last_report,
+    format_report_value,
+    read_call_records,
+    read_event_records,
+    read_period,
+    read_property_records,
+    read_record_page,
 )
-from console.emulator.things.simulation import Life, Report, life_of
+from console.emulator.things.simulation import Lifetime, Report, find_lifetime
 
 DEFAULT_SIZE = 10
 
 
 def query_device_property_data(call: Call) -> dict[str, Any]:
-    """QueryDevicePropertyData. `NextTime` continues: as the EndTime when newest first, else as the StartTime."""
-    device, life, model = _looked_at(call)
+    """QueryDevicePropertyData. `NextTime` is the EndTime of the next page if newest first, else its StartTime."""
+    device, lifetime, model = _find_device_lifetime(call)
     identifier = call.params["Identifier"]
-    item = _property(model, identifier)
-    when = stretch_of(call)
-    records = _valid(call, device, life, identifier, item, when)
-    page, more = page_of_records(records, call.params["PageSize"])
+    item = _find_property(model, identifier)
+    period = read_period(call)
+    records = _read_valid_reports(call, device, lifetime, identifier, item, period)
+    page, more = read_record_page(records, call.params["PageSize"])
     return {
         "Data": {
             "NextValid": more,
-            "NextTime": _next_time([report.time for report in page], when),
+            "NextTime": _calculate_next_time([report.time for report in page], period),
             "List": {
-                "PropertyInfo": [{"Time": str(report.time), "Value": value_text(report)} for report in page]
+                "PropertyInfo": [
+                    {"Time": str(report.time), "Value": format_report_value(report)} for report in page
+                ]
             },
         }
     }
 
 
 def query_device_properties_data(call: Call) -> dict[str, Any]:
-    """QueryDevicePropertiesData: several properties side by side.
+    """QueryDevicePropertiesData: several properties at once.
 
-    Reading stops for all of them where the first reaches PageSize; `NextTime` is where to start again.
+    The page ends for all properties at the time where the first one reaches PageSize; `NextTime` is where the next page
+    starts.
     """
-    device, life, model = _looked_at(call)
+    device, lifetime, model = _find_device_lifetime(call)
     identifiers = call.params["Identifier"]
     if len(set(identifiers)) < len(identifiers):
         raise invalid_parameter("The identifiers must be unique.")
-    items = [(identifier, _property(model, identifier)) for identifier in identifiers]
-    when = stretch_of(call, turned=True)
-    found: dict[str, list[Report]] = {}
+    items = [(identifier, _find_property(model, identifier)) for identifier in identifiers]
+    period = read_period(call, swap_when_descending=True)
+    pages: dict[str, list[Report]] = {}
     stops: list[int] = []
     for identifier, item in items:
-        records = _valid(call, device, life, identifier, item, when)
+        records = _read_valid_reports(call, device, lifetime, identifier, item, period)
         size = call.params["PageSize"]
         page = list(islice(records, size + 1))
         if len(page) > size:
             stops.append(page[size].time)
-        found[identifier] = page[:size]
+        pages[identifier] = page[:size]
     if stops:
-        stop = min(stops) if when.ascending else max(stops)
-        found = {
-            identifier: [r for r in page if (r.time < stop if when.ascending else r.time > stop)]
-            for identifier, page in found.items()
+        stop = min(stops) if period.ascending else max(stops)
+        pages = {
+            identifier: [r for r in page if (r.time < stop if period.ascending else r.time > stop)]
+            for identifier, page in pages.items()
         }
     else:
-        stop = when.high if when.ascending else when.low
+        stop = period.high if period.ascending else period.low
     return {
         "NextValid": bool(stops),
         "NextTime": stop,
@@ -85,11 +88,11 @@ def query_device_properties_data(call: Call) -> dict[str, Any]:
                     "Identifier": identifier,
                     "List": {
                         "PropertyInfo": [
-                            {"Time": report.time, "Value": value_text(report)} for report in page
+                            {"Time": report.time, "Value": format_report_value(report)} for report in page
                         ]
                     },
                 }
-                for identifier, page in found.items()
+                for identifier, page in pages.items()
             ]
         },
     }
@@ -97,17 +100,19 @@ def query_device_properties_data(call: Call) -> dict[str, Any]:
 
 def query_device_event_data(call: Call) -> dict[str, Any]:
     """QueryDeviceEventData: all events, or those of an identifier or a kind."""
-    _, life, model = _looked_at(call)
-    wanted = call.params.get("Identifier") or ""
-    if wanted and model.find_event(wanted) is None:
-        raise ServiceError("iot.device.QueryDeviceEventHistoryFailed", f"The model has no event {wanted}.")
-    when = stretch_of(call)
-    records = event_records(life, model, when, wanted, call.params.get("EventType") or "")
-    page, more = page_of_records(records, call.params.get("PageSize", DEFAULT_SIZE))
+    _, lifetime, model = _find_device_lifetime(call)
+    identifier = call.params.get("Identifier") or ""
+    if identifier and model.find_event(identifier) is None:
+        raise ServiceError(
+            "iot.device.QueryDeviceEventHistoryFailed", f"The model has no event {identifier}."
+        )
+    period = read_period(call)
+    records = read_event_records(lifetime, model, period, identifier, call.params.get("EventType") or "")
+    page, more = read_record_page(records, call.params.get("PageSize", DEFAULT_SIZE))
     return {
         "Data": {
             "NextValid": more,
-            "NextTime": _next_time([record.time for record in page], when),
+            "NextTime": _calculate_next_time([record.time for record in page], period),
             "List": {
                 "EventInfo": [
                     {
@@ -115,7 +120,7 @@ def query_device_event_data(call: Call) -> dict[str, Any]:
                         "Identifier": record.identifier,
                         "Name": record.name,
                         "EventType": record.kind,
-                        "OutputData": dumped(record.output),
+                        "OutputData": to_compact_json(record.output),
                     }
                     for record in page
                 ]
@@ -125,20 +130,20 @@ def query_device_event_data(call: Call) -> dict[str, Any]:
 
 
 def query_device_service_data(call: Call) -> dict[str, Any]:
-    """QueryDeviceServiceData: calls of services; setting properties is a call of the service `set`."""
-    device, life, model = _looked_at(call)
-    wanted = call.params.get("Identifier") or ""
-    if wanted and wanted not in ("set", "get") and model.find_service(wanted) is None:
+    """QueryDeviceServiceData: service calls; setting properties is a call of the service `set`."""
+    device, lifetime, model = _find_device_lifetime(call)
+    identifier = call.params.get("Identifier") or ""
+    if identifier and identifier not in ("set", "get") and model.find_service(identifier) is None:
         raise ServiceError(
-            "iot.device.QueryDeviceServiceHistoryFailed", f"The model has no service {wanted}."
+            "iot.device.QueryDeviceServiceHistoryFailed", f"The model has no service {identifier}."
         )
-    when = stretch_of(call)
-    records = call_records(call.db, device["iot_id"], life, model, when, wanted)
-    page, more = page_of_records(records, call.params.get("PageSize", DEFAULT_SIZE))
+    period = read_period(call)
+    records = read_call_records(call.db, device["iot_id"], lifetime, model, period, identifier)
+    page, more = read_record_page(records, call.params.get("PageSize", DEFAULT_SIZE))
     return {
         "Data": {
             "NextValid": more,
-            "NextTime": _next_time([record.time for record in page], when),
+            "NextTime": _calculate_next_time([record.time for record in page], period),
             "List": {
                 "ServiceInfo": [
                     {
@@ -156,12 +161,12 @@ def query_device_service_data(call: Call) -> dict[str, Any]:
 
 
 def query_device_property_status(call: Call) -> dict[str, Any]:
-    """QueryDevicePropertyStatus: all properties of a module; `Value` and `Time` once the device has told them."""
-    device, life, model = _looked_at(call)
+    """QueryDevicePropertyStatus: all properties of a module; `Value` and `Time` only if the device has reported them."""
+    device, lifetime, model = _find_device_lifetime(call)
     block_id = call.params.get("FunctionBlockId") or ""
     block = model.block(block_id)
     if block is None:
-        raise unknown_block(block_id)
+        raise unknown_block_error(block_id)
     prefix = f"{block_id}:" if block_id else ""
     infos = []
     for item in block.properties:
@@ -171,38 +176,46 @@ def query_device_property_status(call: Call) -> dict[str, Any]:
             "DataType": item.spec.kind,
             "Unit": item.spec.unit,
         }
-        report = last_report(call.db, device["iot_id"], life, prefix + item.identifier, item, call.now)
+        report = find_last_report(
+            call.db, device["iot_id"], lifetime, prefix + item.identifier, item, call.now
+        )
         if report is not None:
-            info |= {"Value": value_text(report), "Time": str(report.time)}
+            info |= {"Value": format_report_value(report), "Time": str(report.time)}
         infos.append(info)
     return {"Data": {"List": {"PropertyStatusInfo": infos}}}
 
 
-def _looked_at(call: Call) -> tuple[sqlite3.Row, Life | None, Model]:
-    device, product, model = modelled_device_of(call)
-    life = life_of(call.db, device, call.now) if product["validate_type"] != 2 else None
-    return device, life, model
+def _find_device_lifetime(call: Call) -> tuple[sqlite3.Row, Lifetime | None, Model]:
+    device, product, model = find_modeled_device(call)
+    lifetime = find_lifetime(call.db, device, call.now) if product["validate_type"] != 2 else None
+    return device, lifetime, model
 
 
-def _property(model: Model, identifier: str) -> Property:
+def _find_property(model: Model, identifier: str) -> Property:
     item = model.find_property(identifier)
     if item is None:
         raise ServiceError("iot.device.NoneDeviceProperties", f"The model has no property {identifier}.")
     return item
 
 
-def _valid(
-    call: Call, device: sqlite3.Row, life: Life | None, identifier: str, item: Property, when: Stretch
+def _read_valid_reports(
+    call: Call,
+    device: sqlite3.Row,
+    lifetime: Lifetime | None,
+    identifier: str,
+    item: Property,
+    period: Period,
 ) -> Any:
-    records = property_records(call.db, device["iot_id"], life, identifier, item, when)
-    return (report for report in records if not report.garbled)
+    records = read_property_records(call.db, device["iot_id"], lifetime, identifier, item, period)
+    return (report for report in records if not report.is_invalid)
 
 
-def _next_time(times: list[int], when: Stretch) -> int:
-    """Just past the last record of a page; the far end of the stretch when there is none."""
+def _calculate_next_time(times: list[int], period: Period) -> int:
+    """Calculate the time just after the last record of a page, in reading order; the end of the period if the page is
+    empty."""
     if not times:
-        return when.high if when.ascending else when.low
-    return times[-1] + 1 if when.ascending else times[-1] - 1
+        return period.high if period.ascending else period.low
+    return times[-1] + 1 if period.ascending else times[-1] - 1
 
 
 OPERATIONS: dict[str, Handler] = {

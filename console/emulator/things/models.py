@@ -1,8 +1,8 @@
 """Editing thing models (CreateThingModel, UpdateThingModel, DeleteThingModel, ImportThingModelTsl, CopyThingModel),
 publishing them, and reading drafts and versions in both notations.
 
-Edits go to the draft. What the reference has no code of its own for is refused with the general one of the thing that
-failed: `iot.prod.BatchCreateThingModelFailed` for features, `iot.prod.UpdateProductFailed` for the product's state.
+Edits change the draft. If the reference has no specific code for an error, the general code is used:
+`iot.prod.BatchCreateThingModelFailed` for features, `iot.prod.UpdateProductFailed` for the product's status.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError, invalid_parameter
 from console.emulator.things import store, tsl
 from console.emulator.things.common import (
-    decoded_object,
-    editable_product_of,
-    model_refused,
-    modelled_product_of,
-    unknown_block,
+    decode_json_object,
+    find_editable_product,
+    find_modeled_product,
+    model_error,
+    unknown_block_error,
 )
 from console.emulator.things.extended import check_extended
 from console.emulator.things.features import (
     Block,
     Feature,
     Model,
-    block_json,
+    block_to_json,
     check_duplicates,
-    dump,
-    entries_of,
-    event_json,
-    property_json,
+    dump_model,
+    event_to_json,
+    property_to_json,
     read_block,
-    service_json,
+    read_entries,
+    service_to_json,
 )
-from console.emulator.things.specs import Flaw
+from console.emulator.things.specs import RuleViolation
 
-MAX_FEATURES = 10  # a call of CreateThingModel
+MAX_FEATURES = 10  # per call of CreateThingModel
 MAX_MODEL = 256 * 1024  # characters
 _FAILED = "iot.prod.BatchCreateThingModelFailed"
 
@@ -50,19 +50,19 @@ _FAILED = "iot.prod.BatchCreateThingModelFailed"
 
 
 def create_thing_model(call: Call) -> dict[str, Any]:
-    """CreateThingModel: adds up to ten features to the draft; names the module they go to, which is made if new."""
-    product = editable_product_of(call)
-    data = _given_model(call)
+    """CreateThingModel: adds up to ten features to a module of the draft; creates the module if it is new."""
+    product = find_editable_product(call)
+    data = _read_model_json(call)
     if data is None and not call.params.get("FunctionBlockId"):
-        raise ServiceError(_FAILED, "There is no feature to add.")
-    model = store.draft(call.db, product["product_key"])
+        raise ServiceError(_FAILED, "ThingModelJson has no feature to add.")
+    model = store.read_draft(call.db, product["product_key"])
     try:
         added = read_block(data or {}, call.now)
-        if len(added.all()) > MAX_FEATURES:
-            raise Flaw(f"at most {MAX_FEATURES} features can be added in one call")
-        if data is not None and not added.all():
-            raise Flaw("there is no feature to add")
-        block = _named_block(call, model) or Block()
+        if len(added.all_features()) > MAX_FEATURES:
+            raise RuleViolation(f"at most {MAX_FEATURES} features can be added in one call")
+        if data is not None and not added.all_features():
+            raise RuleViolation("it has no feature to add")
+        block = _find_or_create_block(call, model) or Block()
         joined = replace(
             block,
             properties=block.properties + added.properties,
@@ -71,88 +71,88 @@ def create_thing_model(call: Call) -> dict[str, Any]:
         )
         check_duplicates(joined)
         check_extended(added, product["protocol_type"])
-    except Flaw as flaw:
-        raise model_refused(flaw) from None
-    _save(call, product["product_key"], model.with_block(joined))
+    except RuleViolation as violation:
+        raise model_error(violation) from None
+    _save_draft(call, product["product_key"], model.with_block(joined))
     return {}
 
 
 def update_thing_model(call: Call) -> dict[str, Any]:
     """UpdateThingModel: changes one feature of the draft, or the name of a module.
 
-    The feature is the one named by `Identifier`, which may so get another identifier, or else the one that
-    ThingModelJson describes. Fields that are not sent stay.
+    `Identifier` selects the feature, which can then get another identifier; without it, the identifier in
+    ThingModelJson selects it. Fields that are not sent are kept.
     """
-    product = editable_product_of(call)
+    product = find_editable_product(call)
     key = product["product_key"]
-    model = store.draft(call.db, key)
+    model = store.read_draft(call.db, key)
     block_id = call.params.get("FunctionBlockId") or ""
     block = model.block(block_id)
     if block is None:
-        raise unknown_block(block_id)
+        raise unknown_block_error(block_id)
     if block_id and call.params.get("FunctionBlockName"):
         block = replace(block, name=call.params["FunctionBlockName"])
-    data = _given_model(call)
+    data = _read_model_json(call)
     if data is None and not (block_id and call.params.get("FunctionBlockName")):
-        raise ServiceError(_FAILED, "There is nothing to change.")
+        raise ServiceError(_FAILED, "The request has no change.")
     if data is not None:
-        newest = store.published(call.db, key)
+        newest = store.find_version(call.db, key)
         try:
-            block = _with_changed(
+            block = _change_feature(
                 block, data, call.params.get("Identifier"), newest.created if newest else 0, call.now
             )
             check_duplicates(block)
             check_extended(block, product["protocol_type"])
-        except Flaw as flaw:
-            raise model_refused(flaw) from None
-    _save(call, key, model.with_block(block))
+        except RuleViolation as violation:
+            raise model_error(violation) from None
+    _save_draft(call, key, model.with_block(block))
     return {}
 
 
 F = TypeVar("F", bound=Feature)
 
 
-def _with_changed(
+def _change_feature(
     block: Block, data: Mapping[str, Any], identifier: str | None, published: int, now: int
 ) -> Block:
-    """The module with the one feature that `data` describes changed."""
-    given = [
-        (kind, entry) for kind in ("properties", "services", "events") for entry in entries_of(data, kind)
+    """Return the module with the one feature that `data` describes changed."""
+    entries = [
+        (kind, entry) for kind in ("properties", "services", "events") for entry in read_entries(data, kind)
     ]
-    if len(given) != 1:
-        raise Flaw("exactly one feature can be changed in one call")
-    kind, entry = given[0]
-    wanted = identifier or entry.get("identifier")
+    if len(entries) != 1:
+        raise RuleViolation("exactly one feature can be changed in one call")
+    kind, entry = entries[0]
+    target_identifier = identifier or entry.get("identifier")
 
     def changed(features: tuple[F, ...], write: Any) -> tuple[F, ...]:
-        old = next((feature for feature in features if feature.identifier == wanted), None)
+        old = next((feature for feature in features if feature.identifier == target_identifier), None)
         if old is None:
-            raise Flaw(f"there is no feature {wanted} to change")
+            raise RuleViolation(f"the model has no feature {target_identifier}")
         before = write(old, "")
         if "dataType" in entry:
             before = {name: value for name, value in before.items() if not name.startswith("data")}
-        # A feature counts as defined anew when it is first changed after having been published.
+        # The first change of a published feature sets a new time of definition.
         created = now if old.created <= published else old.created
         merged = {**before, **entry, "createTs": entry.get("createTs") or created}
         read: Any = getattr(read_block({kind: [merged]}, now), kind)[0]
         return tuple(read if feature is old else feature for feature in features)
 
     if kind == "properties":
-        return replace(block, properties=changed(block.properties, property_json))
+        return replace(block, properties=changed(block.properties, property_to_json))
     if kind == "services":
-        return replace(block, services=changed(block.services, service_json))
-    return replace(block, events=changed(block.events, event_json))
+        return replace(block, services=changed(block.services, service_to_json))
+    return replace(block, events=changed(block.events, event_to_json))
 
 
 def delete_thing_model(call: Call) -> dict[str, Any]:
-    """DeleteThingModel: features of the draft by identifier; with only a module named, the whole module."""
-    key = editable_product_of(call)["product_key"]
-    model = store.draft(call.db, key)
+    """DeleteThingModel: deletes features of the draft by identifier; without identifiers, the whole module."""
+    key = find_editable_product(call)["product_key"]
+    model = store.read_draft(call.db, key)
     block_id = call.params.get("FunctionBlockId") or ""
     block = model.block(block_id)
     if block is None:
-        raise unknown_block(block_id)
-    gone = {
+        raise unknown_block_error(block_id)
+    deleted = {
         kind: set(call.params.get(name) or ())
         for kind, name in (
             ("properties", "PropertyIdentifier"),
@@ -160,103 +160,106 @@ def delete_thing_model(call: Call) -> dict[str, Any]:
             ("events", "EventIdentifier"),
         )
     }
-    if not any(gone.values()):
-        rest = Model({name: other for name, other in model.blocks.items() if name != block_id})
-        _save(call, key, rest)
+    if not any(deleted.values()):
+        remaining_blocks = {name: other for name, other in model.blocks.items() if name != block_id}
+        _save_draft(call, key, Model(remaining_blocks))
         return {}
     unknown = [
         identifier
-        for kind, identifiers in gone.items()
+        for kind, identifiers in deleted.items()
         for identifier in sorted(identifiers - {feature.identifier for feature in getattr(block, kind)})
     ]
     if unknown:
         raise ServiceError(_FAILED, f"The model has no feature {', '.join(unknown)}.")
-    left = replace(
+    remaining = replace(
         block,
-        properties=tuple(item for item in block.properties if item.identifier not in gone["properties"]),
-        services=tuple(item for item in block.services if item.identifier not in gone["services"]),
-        events=tuple(item for item in block.events if item.identifier not in gone["events"]),
+        properties=tuple(item for item in block.properties if item.identifier not in deleted["properties"]),
+        services=tuple(item for item in block.services if item.identifier not in deleted["services"]),
+        events=tuple(item for item in block.events if item.identifier not in deleted["events"]),
     )
-    _save(call, key, model.with_block(left))
+    _save_draft(call, key, model.with_block(remaining))
     return {}
 
 
 def import_thing_model_tsl(call: Call) -> dict[str, Any]:
-    """ImportThingModelTsl: a module of the draft becomes what TslStr says. `TslUrl` has no effect."""
-    key = editable_product_of(call)["product_key"]
+    """ImportThingModelTsl: replaces a module of the draft with TslStr. `TslUrl` has no effect."""
+    key = find_editable_product(call)["product_key"]
     text = call.params.get("TslStr")
     if not text:
         raise invalid_parameter("TslStr is required.")
     if len(text) > MAX_MODEL:
-        raise _too_large()
-    data = decoded_object(text, _FAILED, "TslStr")
-    model = store.draft(call.db, key)
+        raise _model_too_large()
+    data = decode_json_object(text, _FAILED, "TslStr")
+    model = store.read_draft(call.db, key)
     try:
-        imported = tsl.parse(data, call.now)
-    except Flaw as flaw:
-        raise model_refused(flaw) from None
-    block = _named_block(call, model) or Block()
+        imported = tsl.parse_tsl(data, call.now)
+    except RuleViolation as violation:
+        raise model_error(violation) from None
+    block = _find_or_create_block(call, model) or Block()
     imported = replace(imported, identifier=block.identifier, name=block.name, description=block.description)
-    _save(call, key, model.with_block(imported))
+    _save_draft(call, key, model.with_block(imported))
     return {}
 
 
 def copy_thing_model(call: Call) -> dict[str, Any]:
-    """CopyThingModel: a version of one product (its newest unless named, else its draft) becomes another's draft."""
-    source = modelled_product_of(call, call.params["SourceProductKey"])
-    target = editable_product_of(call, call.params["TargetProductKey"])
+    """CopyThingModel: copies a version of one product (the named one, else the newest, else the draft) to the
+    draft of another."""
+    source = find_modeled_product(call, call.params["SourceProductKey"])
+    target = find_editable_product(call, call.params["TargetProductKey"])
     if source["category_key"] != target["category_key"]:
-        raise ServiceError("iot.prod.InvalidFormattedCatId", "The two products must be of the same category.")
+        raise ServiceError("iot.prod.InvalidFormattedCatId", "The two products must have the same category.")
     version = call.params.get("SourceModelVersion") or ""
-    found = store.published(call.db, source["product_key"], version)
-    if found is None and version:
-        raise _no_version(version)
-    model = found.model if found else store.draft(call.db, source["product_key"])
+    published = store.find_version(call.db, source["product_key"], version)
+    if published is None and version:
+        raise _version_not_found(version)
+    model = published.model if published else store.read_draft(call.db, source["product_key"])
     store.save_draft(call.db, target["product_key"], model)
     return {}
 
 
 def publish_thing_model(call: Call) -> dict[str, Any]:
-    """PublishThingModel: the draft becomes the newest version, and is what devices live by from now on."""
-    key = editable_product_of(call)["product_key"]
+    """PublishThingModel: makes the draft the newest version, which devices use from now on."""
+    key = find_editable_product(call)["product_key"]
     version = call.params.get("ModelVersion") or str(call.now)
     try:
-        store.publish(call.db, key, version, call.params.get("Description") or "", call.now)
+        store.publish_draft(call.db, key, version, call.params.get("Description") or "", call.now)
     except sqlite3.IntegrityError:
-        raise invalid_parameter(f"The version {version} exists already.") from None
+        raise invalid_parameter(f"The version {version} already exists.") from None
     return {}
 
 
-def _given_model(call: Call) -> dict[str, Any] | None:
+def _read_model_json(call: Call) -> dict[str, Any] | None:
     text = call.params.get("ThingModelJson")
-    return decoded_object(text, _FAILED, "ThingModelJson") if text else None
+    return decode_json_object(text, _FAILED, "ThingModelJson") if text else None
 
 
-def _named_block(call: Call, model: Model) -> Block | None:
-    """The module a call names, existing or new; None for the default one of an empty model."""
+def _find_or_create_block(call: Call, model: Model) -> Block | None:
+    """Find the module of a call, or create it with the name of the call; None if the default module does not exist."""
     identifier = call.params.get("FunctionBlockId") or ""
     known = model.block(identifier)
     if known is not None or not identifier:
         return known
     name = call.params["FunctionBlockName"]
     if any(block.name == name for block in model.blocks.values()):
-        raise ServiceError("iot.prod.ThingModelNameDuplicated", f"Another module is named {name}.")
+        raise ServiceError(
+            "iot.prod.ThingModelNameDuplicated", f"Another module already has the name {name}."
+        )
     return Block(identifier=identifier, name=name)
 
 
-def _save(call: Call, product_key: str, model: Model) -> None:
-    if len(dump(model)) > MAX_MODEL:
-        raise _too_large()
+def _save_draft(call: Call, product_key: str, model: Model) -> None:
+    if len(dump_model(model)) > MAX_MODEL:
+        raise _model_too_large()
     store.save_draft(call.db, product_key, model)
 
 
-def _too_large() -> ServiceError:
+def _model_too_large() -> ServiceError:
     return ServiceError(
-        "iot.common.UpdateThingModelOverLimit", "A thing model has at most 262,144 characters."
+        "iot.common.UpdateThingModelOverLimit", "The thing model is larger than 262,144 characters."
     )
 
 
-def _no_version(version: str) -> ServiceError:
+def _version_not_found(version: str) -> ServiceError:
     return invalid_parameter(f"The product has no published version {version} of its thing model.")
 
 
@@ -264,32 +267,32 @@ def _no_version(version: str) -> ServiceError:
 
 
 def query_thing_model(call: Call) -> dict[str, Any]:
-    """QueryThingModel: the draft, or the version named."""
-    product, found, model = _read(call, draft=True)
-    return _model_answer(call, product["product_key"], found, model)
+    """QueryThingModel: the draft, or the named version."""
+    product, published, model = _read_model(call, draft=True)
+    return _model_response(call, product["product_key"], published, model)
 
 
 def query_thing_model_published(call: Call) -> dict[str, Any]:
-    """QueryThingModelPublished: the newest version, or the one named."""
-    product, found, model = _read(call, draft=False)
-    return _model_answer(call, product["product_key"], found, model)
+    """QueryThingModelPublished: the newest version, or the named one."""
+    product, published, model = _read_model(call, draft=False)
+    return _model_response(call, product["product_key"], published, model)
 
 
 def get_thing_model_tsl(call: Call) -> dict[str, Any]:
-    """GetThingModelTsl: the draft, or the version named, as TSL."""
-    product, found, model = _read(call, draft=True)
-    return _tsl_answer(call, product["product_key"], found, model)
+    """GetThingModelTsl: the draft, or the named version, as TSL."""
+    product, published, model = _read_model(call, draft=True)
+    return _tsl_response(call, product["product_key"], published, model)
 
 
 def get_thing_model_tsl_published(call: Call) -> dict[str, Any]:
-    """GetThingModelTslPublished: the newest version, or the one named, as TSL."""
-    product, found, model = _read(call, draft=False)
-    return _tsl_answer(call, product["product_key"], found, model)
+    """GetThingModelTslPublished: the newest version, or the named one, as TSL."""
+    product, published, model = _read_model(call, draft=False)
+    return _tsl_response(call, product["product_key"], published, model)
 
 
 def list_thing_model_version(call: Call) -> dict[str, Any]:
-    """ListThingModelVersion: the newest first."""
-    key = modelled_product_of(call)["product_key"]
+    """ListThingModelVersion: newest first."""
+    key = find_modeled_product(call)["product_key"]
     return {
         "Data": {
             "ModelVersions": [
@@ -298,38 +301,40 @@ def list_thing_model_version(call: Call) -> dict[str, Any]:
                     "GmtCreate": row["created"],
                     "Description": row["description"],
                 }
-                for row in store.versions(call.db, key)
+                for row in store.list_versions(call.db, key)
             ]
         }
     }
 
 
-def _read(call: Call, *, draft: bool) -> tuple[sqlite3.Row, store.Version | None, Model]:
-    """The product, the version meant (None for a draft), and its model."""
-    product = modelled_product_of(call)
+def _read_model(call: Call, *, draft: bool) -> tuple[sqlite3.Row, store.ModelVersion | None, Model]:
+    """Read the product, the requested version (None for the draft), and its model."""
+    product = find_modeled_product(call)
     key = product["product_key"]
     version = call.params.get("ModelVersion") or ""
     if draft and not version:
-        return product, None, store.draft(call.db, key)
-    found = store.published(call.db, key, version)
-    if found is None and version:
-        raise _no_version(version)
-    return product, found, found.model if found else Model()
+        return product, None, store.read_draft(call.db, key)
+    published = store.find_version(call.db, key, version)
+    if published is None and version:
+        raise _version_not_found(version)
+    return product, published, published.model if published else Model()
 
 
-def _block_read(call: Call, model: Model) -> Block:
+def _find_block(call: Call, model: Model) -> Block:
     identifier = call.params.get("FunctionBlockId") or ""
     block = model.block(identifier)
     if block is None:
-        raise unknown_block(identifier)
+        raise unknown_block_error(identifier)
     return block
 
 
-def _model_answer(call: Call, key: str, found: store.Version | None, model: Model) -> dict[str, Any]:
-    block = _block_read(call, model)
-    data: dict[str, Any] = {"productKey": key, **block_json(block, key)}
-    if found is not None:
-        data["_ppk"] = {"version": found.version, "description": found.description}
+def _model_response(
+    call: Call, key: str, published: store.ModelVersion | None, model: Model
+) -> dict[str, Any]:
+    block = _find_block(call, model)
+    data: dict[str, Any] = {"productKey": key, **block_to_json(block, key)}
+    if published is not None:
+        data["_ppk"] = {"version": published.version, "description": published.description}
     if block.identifier:
         data |= {"identifier": block.identifier, "name": block.name, "description": block.description}
     else:
@@ -344,11 +349,11 @@ def _model_answer(call: Call, key: str, found: store.Version | None, model: Mode
     return {"ProductKey": key, "Data": {"ThingModelJson": text}}
 
 
-def _tsl_answer(call: Call, key: str, found: store.Version | None, model: Model) -> dict[str, Any]:
-    block = _block_read(call, model)
+def _tsl_response(call: Call, key: str, published: store.ModelVersion | None, model: Model) -> dict[str, Any]:
+    block = _find_block(call, model)
     simple = bool(call.params.get("Simple"))
-    version = found.version if found else ""
-    text = tsl.export(block, key, version, simple)
+    version = published.version if published else ""
+    text = tsl.export_tsl(block, key, version, simple)
     kind = "-simple" if simple else ""
     path = f"thing/{key}/{version or 'draft'}/{block.identifier or 'default'}/model{kind}.json"
     data = text.encode("utf-8", "surrogatepass")

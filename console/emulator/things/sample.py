@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from console.emulator.things.categories import CATEGORIES
-from console.emulator.things.templates import adopt
+from console.emulator.things.templates import apply_category
 
 
-def give_models(db: sqlite3.Connection, account: str, instance: str) -> None:
-    """Make the account's products ones with thing models, each with that of its category, published as 1.0.0."""
+def add_sample_models(db: sqlite3.Connection, account: str, instance: str) -> None:
+    """Give each of the account's products the thing model of its category, published as 1.0.0."""
     rows = db.execute(
         "SELECT product_key, category_key, created FROM products WHERE account = ? AND instance = ?",
         (account, instance),
@@ -22,4 +22,4 @@ def give_models(db: sqlite3.Connection, account: str, instance: str) -> None:
             "UPDATE products SET commodity_code = 'iothub_senior', category_name = ? WHERE product_key = ?",
             (category.name, row["product_key"]),
         )
-        adopt(db, row["product_key"], row["category_key"], row["created"], "1.0.0")
+        apply_category(db, row["product_key"], row["category_key"], row["created"], "1.0.0")

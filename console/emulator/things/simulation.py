@@ -1,9 +1,9 @@
-"""What simulated devices tell by themselves, computed on demand: nothing of it is stored.
+"""The reports, events and scheduled calls of simulated devices. They are computed on demand and never stored.
 
-Every report, event and scheduled call has a place in an endless row of slots; a slot's content follows from the
-device's IotId, the identifier and the slot's number. So any stretch of time can be read from either end, at flat
-memory, and reads the same each time. A device tells something only while it is connected: from its activation to now
-or to when it went away, without its absences, and without outages of a few hours that now and then a day has.
+Time is divided into numbered slots; the device's IotId, the identifier and the slot's number define the content of a
+slot. So any period can be read from either end, with constant memory, and always with the same result. A device sends
+data only while it is connected: from its activation until now or until it went offline, except during its absences and
+during outages of a few hours on some days.
 """
 
 from __future__ import annotations
@@ -14,49 +14,51 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from console.emulator.things.curves import curve_for, told_at, value_at
+from console.emulator.things.curves import calculate_event_value, calculate_value, find_curve
 from console.emulator.things.features import Event, Model, Property, Service
-from console.emulator.things.noise import DAY, HOUR, chance, seed_of
+from console.emulator.things.noise import DAY, HOUR, make_seed, random_fraction
 from console.emulator.things.specs import Member
 
-_OUTAGES = 0.05  # of a device's days have one
-_SETTLED_DAYS = 2  # after activation, before there are any
-_LOST = 0.004  # of the reports
+_OUTAGE_SHARE = 0.05  # share of a device's days that have an outage
+_SETTLED_DAYS = 2  # after activation, without outages
+_LOST_SHARE = 0.004  # share of the reports that are lost
 _EVENT_SLOT = 6 * HOUR
 _EVENT_CHANCE = {"info": 0.08, "alert": 0.012, "error": 0.004}
 _CALL_SLOT = 2 * DAY
 _CALL_CHANCE = 0.12
-_GARBLED = 0.003  # of the reports fail the check against the model, and are seen in the original data only
+_INVALID_SHARE = (
+    0.003  # share of the reports that fail the check against the model; only in the original data
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """When a device can have told something, in ms: from `born` to `end`, not in `absences` (since, until; sorted)."""
+class Lifetime:
+    """When a device could send data, in ms: from `activated` to `end`, except in `absences` (since, until; sorted)."""
 
     iot_id: str
     seed: int
-    born: int
+    activated: int
     end: int
     absences: tuple[tuple[int, int], ...] = ()
 
-    def connected(self, time: int) -> bool:
-        """Whether it could tell anything at this time."""
-        if not self.born <= time <= self.end:
+    def is_connected(self, time: int) -> bool:
+        """Whether the device could send data at this time (ms)."""
+        if not self.activated <= time <= self.end:
             return False
-        place = bisect_right(self.absences, (time, 2**63))
-        if place and time < self.absences[place - 1][1]:
+        position = bisect_right(self.absences, (time, 2**63))
+        if position and time < self.absences[position - 1][1]:
             return False
         day, rest = divmod(time, DAY)
         seed = self.seed ^ 0xABCDEF
-        if time < self.born + _SETTLED_DAYS * DAY or chance(seed, day) >= _OUTAGES:
+        if time < self.activated + _SETTLED_DAYS * DAY or random_fraction(seed, day) >= _OUTAGE_SHARE:
             return True
-        length = int((0.3 + 3.7 * chance(seed, day ^ 0x10000)) * HOUR)
-        start = int(chance(seed, day ^ 0x20000) * (DAY - length))
+        length = int((0.3 + 3.7 * random_fraction(seed, day ^ 0x10000)) * HOUR)
+        start = int(random_fraction(seed, day ^ 0x20000) * (DAY - length))
         return not start <= rest < start + length
 
 
-def life_of(db: sqlite3.Connection, device: sqlite3.Row, now: int) -> Life | None:
-    """The life of a device until `now`; None for one that was never connected."""
+def find_lifetime(db: sqlite3.Connection, device: sqlite3.Row, now: int) -> Lifetime | None:
+    """Find the lifetime of a device until `now`; None if the device was never connected."""
     if device["activated"] is None:
         return None
     end = now if device["status"] == "ONLINE" else min(now, device["status_since"])
@@ -66,7 +68,7 @@ def life_of(db: sqlite3.Connection, device: sqlite3.Row, now: int) -> Life | Non
             "SELECT since, until FROM device_absences WHERE iot_id = ? ORDER BY since", (device["iot_id"],)
         )
     )
-    return Life(device["iot_id"], seed_of(device["iot_id"]), device["activated"], end, absences)
+    return Lifetime(device["iot_id"], make_seed(device["iot_id"]), device["activated"], end, absences)
 
 
 # --- reports
@@ -74,53 +76,53 @@ def life_of(db: sqlite3.Connection, device: sqlite3.Row, now: int) -> Life | Non
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A property's value (decoded JSON) at a time (ms). A garbled one breaks the model's rules."""
+    """A property's value (decoded JSON) at a time (ms). An invalid one breaks the rules of the model."""
 
     time: int
     value: Any
-    garbled: bool = False
+    is_invalid: bool = False
 
 
-def reports(
-    life: Life, identifier: str, item: Property, low: int, high: int, ascending: bool
+def simulate_reports(
+    lifetime: Lifetime, identifier: str, item: Property, low: int, high: int, ascending: bool
 ) -> Iterator[Report]:
-    """The reports of one property from `low` to `high`, both included, in order.
+    """Simulate the reports of one property from `low` to `high`, both included, in order.
 
-    Properties that are reported equally often are reported together, at the same times. The first report of each is
-    a second after the activation.
+    Properties with the same interval are reported together, at the same times. The first report of each property is
+    one second after the activation.
     """
-    every = curve_for(item.identifier, item.spec, item.writable).every * 60_000
-    seed = seed_of(life.iot_id, identifier)
-    phase = int(chance(life.seed, every) * every)
-    low, high = max(low, life.born), min(high, life.end)
-    first = life.born + 1_000
+    every = find_curve(item.identifier, item.spec, item.writable).interval_minutes * 60_000
+    seed = make_seed(lifetime.iot_id, identifier)
+    phase = int(random_fraction(lifetime.seed, every) * every)
+    low, high = max(low, lifetime.activated), min(high, lifetime.end)
+    first = lifetime.activated + 1_000
     if ascending and low <= first <= high:
-        yield Report(first, _value(seed, item, first, life.born))
-    for number in _slots(low - every, high, phase, every, ascending):
-        time = number * every + phase + int(chance(life.seed ^ every, number) * every * 0.1)
-        if not low <= time <= high or time == first or not life.connected(time):
+        yield Report(first, _calculate_value(seed, item, first, lifetime.activated))
+    for number in _list_slots(low - every, high, phase, every, ascending):
+        time = number * every + phase + int(random_fraction(lifetime.seed ^ every, number) * every * 0.1)
+        if not low <= time <= high or time == first or not lifetime.is_connected(time):
             continue
-        luck = chance(life.seed ^ ~every, number)
-        if luck < _LOST:
+        draw = random_fraction(lifetime.seed ^ ~every, number)
+        if draw < _LOST_SHARE:
             continue
-        if chance(seed ^ 0x6A6A, number) < _GARBLED:
-            yield Report(time, "ERR", garbled=True)
+        if random_fraction(seed ^ 0x6A6A, number) < _INVALID_SHARE:
+            yield Report(time, "ERR", is_invalid=True)
         else:
-            yield Report(time, _value(seed, item, time, life.born))
+            yield Report(time, _calculate_value(seed, item, time, lifetime.activated))
     if not ascending and low <= first <= high:
-        yield Report(first, _value(seed, item, first, life.born))
+        yield Report(first, _calculate_value(seed, item, first, lifetime.activated))
 
 
-def value_of(life: Life, identifier: str, item: Property, time: int) -> Any:
-    """What a property's value is at a time, reported or not."""
-    return _value(seed_of(life.iot_id, identifier), item, time, life.born)
+def calculate_property_value(lifetime: Lifetime, identifier: str, item: Property, time: int) -> Any:
+    """Calculate the value of a property at a time (ms), whether it is reported then or not."""
+    return _calculate_value(make_seed(lifetime.iot_id, identifier), item, time, lifetime.activated)
 
 
-def _value(seed: int, item: Property, time: int, born: int) -> Any:
-    return value_at(seed, item.identifier, item.spec, time, born, item.writable)
+def _calculate_value(seed: int, item: Property, time: int, activated: int) -> Any:
+    return calculate_value(seed, item.identifier, item.spec, time, activated, item.writable)
 
 
-def _slots(low: int, high: int, phase: int, every: int, ascending: bool) -> range:
+def _list_slots(low: int, high: int, phase: int, every: int, ascending: bool) -> range:
     first, last = (low - phase) // every, (high - phase) // every
     return range(first, last + 1) if ascending else range(last, first - 1, -1)
 
@@ -129,92 +131,109 @@ def _slots(low: int, high: int, phase: int, every: int, ascending: bool) -> rang
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """An event, or a call of a service, at a time (ms); `identifier` as requests name it (`module:Fault`)."""
+class Occurrence:
+    """An event or a service call at a time (ms); `identifier` as in requests (`module:Fault`)."""
 
     time: int
     identifier: str
     feature: Event | Service
 
 
-def events(
-    life: Life, model: Model, low: int, high: int, ascending: bool, wanted: str = "", kind: str = ""
-) -> Iterator[Happening]:
-    """The events of a device from `low` to `high` in order, all or those of an identifier or a kind."""
+def simulate_events(
+    lifetime: Lifetime,
+    model: Model,
+    low: int,
+    high: int,
+    ascending: bool,
+    identifier_filter: str = "",
+    kind: str = "",
+) -> Iterator[Occurrence]:
+    """Simulate the events of a device from `low` to `high` in order: all, or those of an identifier or a kind."""
     chosen = [
         (name, event, _EVENT_CHANCE[event.kind])
         for name, event in model.events()
-        if (not wanted or name == wanted) and (not kind or event.kind == kind)
+        if (not identifier_filter or name == identifier_filter) and (not kind or event.kind == kind)
     ]
-    yield from _happenings(life, chosen, low, high, ascending, _EVENT_SLOT)
+    yield from _find_occurrences(lifetime, chosen, low, high, ascending, _EVENT_SLOT)
 
 
-def calls(
-    life: Life, model: Model, low: int, high: int, ascending: bool, wanted: str = ""
-) -> Iterator[Happening]:
-    """The calls that the fleet's own schedules made, likewise: of services that ask and restart, not of those that switch."""
+def simulate_calls(
+    lifetime: Lifetime, model: Model, low: int, high: int, ascending: bool, identifier_filter: str = ""
+) -> Iterator[Occurrence]:
+    """Simulate the calls of the fleet's schedules, likewise: of services that read or restart, not of those that switch."""
     chosen = [
         (name, service, _CALL_CHANCE)
         for name, service in model.services()
-        if (not wanted or name == wanted)
+        if (not identifier_filter or name == identifier_filter)
         and all(member.spec.kind in ("text", "date") for member in service.inputs)
     ]
-    yield from _happenings(life, chosen, low, high, ascending, _CALL_SLOT)
+    yield from _find_occurrences(lifetime, chosen, low, high, ascending, _CALL_SLOT)
 
 
-def _happenings(
-    life: Life,
+def _find_occurrences(
+    lifetime: Lifetime,
     chosen: list[tuple[str, Any, float]],
     low: int,
     high: int,
     ascending: bool,
     every: int,
-) -> Iterator[Happening]:
-    low, high = max(low, life.born), min(high, life.end)
+) -> Iterator[Occurrence]:
+    low, high = max(low, lifetime.activated), min(high, lifetime.end)
     if not chosen or high < low:
         return
-    seeds = [(seed_of(life.iot_id, "happening", name), name, feature, odds) for name, feature, odds in chosen]
-    for number in _slots(low, high, 0, every, ascending):
-        found = []
-        for seed, name, feature, odds in seeds:
-            if chance(seed, number) >= odds:
+    seeds = [
+        (make_seed(lifetime.iot_id, "happening", name), name, feature, probability)
+        for name, feature, probability in chosen
+    ]
+    for number in _list_slots(low, high, 0, every, ascending):
+        occurrences = []
+        for seed, name, feature, probability in seeds:
+            if random_fraction(seed, number) >= probability:
                 continue
-            time = number * every + int(chance(seed ^ 0x777, number) * (every - 1))
-            if low <= time <= high and life.connected(time) and _sensible(life, feature, time):
-                found.append(Happening(time, name, feature))
-        found.sort(key=lambda happening: (happening.time, happening.identifier), reverse=not ascending)
-        yield from found
+            time = number * every + int(random_fraction(seed ^ 0x777, number) * (every - 1))
+            if low <= time <= high and lifetime.is_connected(time) and _is_plausible(lifetime, feature, time):
+                occurrences.append(Occurrence(time, name, feature))
+        occurrences.sort(
+            key=lambda occurrence: (occurrence.time, occurrence.identifier), reverse=not ascending
+        )
+        yield from occurrences
 
 
-def _sensible(life: Life, feature: Event | Service, time: int) -> bool:
-    """A device tells of an empty battery only when its battery is."""
+def _is_plausible(lifetime: Lifetime, feature: Event | Service, time: int) -> bool:
+    """An event with a battery level is plausible only if the battery is low at that time."""
     if not isinstance(feature, Event):
         return True
     return not any(
         member.identifier == "BatteryPercentage"
-        and value_at(seed_of(life.iot_id, member.identifier), member.identifier, member.spec, time, life.born)
+        and calculate_value(
+            make_seed(lifetime.iot_id, member.identifier),
+            member.identifier,
+            member.spec,
+            time,
+            lifetime.activated,
+        )
         > 20
         for member in feature.outputs
     )
 
 
-def parameters(
-    life: Life, members: tuple[Member, ...], time: int, *, telling: bool = False
+def simulate_parameters(
+    lifetime: Lifetime, members: tuple[Member, ...], time: int, *, for_event: bool = False
 ) -> dict[str, Any]:
-    """Values for the parameters of a call at a time; those named like properties move as these do.
+    """Simulate values for the parameters of a call at a time; those named like properties follow the same curves.
 
-    `telling`: of an event, which tells what is out of the ordinary.
+    `for_event`: parameters of an event, whose values are out of the ordinary.
     """
-    value = told_at if telling else value_at
+    value = calculate_event_value if for_event else calculate_value
     return {
         member.identifier: value(
-            seed_of(life.iot_id, member.identifier)
+            make_seed(lifetime.iot_id, member.identifier)
             if member.spec.kind != "text"
-            else seed_of(life.iot_id, member.identifier, str(time)),
+            else make_seed(lifetime.iot_id, member.identifier, str(time)),
             member.identifier,
             member.spec,
             time,
-            life.born,
+            lifetime.activated,
         )
         for member in members
     }

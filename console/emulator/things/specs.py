@@ -1,7 +1,7 @@
-"""Data types of thing models: read from either of the platform's two notations, written in both, and values checked.
+"""Data types of thing models: reading and writing them in the platform's two notations, and checking values.
 
-The notations are ThingModelJson (`dataType`, `dataSpecs`, `dataSpecsList`) and TSL (`type`, `specs`). A `Spec` stands
-between them. Numbers keep the text they were written with, so that `"0.10"` stays `"0.10"`.
+The notations are ThingModelJson (`dataType`, `dataSpecs`, `dataSpecsList`) and TSL (`type`, `specs`). A `Spec` is
+independent of the notation. Numbers keep their original text: `"0.10"` stays `"0.10"`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _NAME = re.compile(r"[^\W_][\w\-. ]*")
 _INT = range(-(2**31), 2**31)
 
 
-class Flaw(ValueError):
-    """What is wrong with a model or a value, in words."""
+class RuleViolation(ValueError):
+    """A model or a value breaks a rule of thing models; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +57,21 @@ class Member:
     spec: Spec
 
 
-def checked_identifier(value: object) -> str:
-    """`value` as an identifier of a feature, parameter or member; raises Flaw."""
+def read_identifier(value: object) -> str:
+    """Check that `value` is an identifier of a feature, parameter or member; raises RuleViolation."""
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
-        raise Flaw("an identifier has 1 to 50 English letters, digits and underscores")
+        raise RuleViolation("an identifier must have 1 to 50 characters: letters, digits, _")
     if value in RESERVED:
-        raise Flaw(f"the identifier {value} is reserved")
+        raise RuleViolation(f"the identifier {value} is reserved")
     return value
 
 
-def checked_name(value: object, longest: int = 30) -> str:
-    """`value` as a name; raises Flaw."""
+def read_name(value: object, longest: int = 30) -> str:
+    """Check that `value` is a name of at most `longest` characters; raises RuleViolation."""
     if not isinstance(value, str) or not 1 <= len(value) <= longest or not _NAME.fullmatch(value):
-        raise Flaw(
-            f"a name has 1 to {longest} letters, digits, hyphens, underscores, periods and spaces, "
-            "and starts with a letter or digit"
+        raise RuleViolation(
+            f"a name must have 1 to {longest} characters: letters, digits, spaces, - _ . "
+            "It must start with a letter or digit"
         )
     return value
 
@@ -79,100 +79,106 @@ def checked_name(value: object, longest: int = 30) -> str:
 # --- reading
 
 
-def from_json(data: Mapping[str, Any], kind: object = None, *, inside: str = "") -> Spec:
-    """The type that ThingModelJson describes in `data` (a property, parameter, array or structure member).
+def spec_from_json(data: Mapping[str, Any], kind: object = None, *, inside: str = "") -> Spec:
+    """Read the type that ThingModelJson describes in `data` (a property, parameter, array or structure member).
 
-    `kind` when it is not under `dataType`; `inside` is array or struct for what is nested. Raises Flaw.
+    `kind` replaces `dataType`; `inside` is array or struct for a nested type. Raises RuleViolation.
     """
     name = str(kind if kind is not None else data.get("dataType") or "").lower()
     _check_kind(name, inside)
     specs = data.get("dataSpecs")
     listed = data.get("dataSpecsList")
     if specs is not None and not isinstance(specs, Mapping):
-        raise Flaw("dataSpecs must be an object")
+        raise RuleViolation("dataSpecs must be an object")
     specs = specs or {}
     if name in NUMBERS:
-        return _number(name, specs, bare=inside == "array" and not specs)
+        return _read_number(name, specs, is_untyped=inside == "array" and not specs)
     if name == "text":
-        return _text(specs, bare=inside == "array" and not specs)
+        return _read_text(specs, is_untyped=inside == "array" and not specs)
     if name == "date":
         return Spec("date", default=str(specs.get("defaultValue") or ""))
     if name == "array":
         child = specs.get("childDataType")
-        return Spec("array", size=_size(specs.get("size")), item=from_json(specs, child, inside="array"))
+        return Spec(
+            "array", size=_read_size(specs.get("size")), item=spec_from_json(specs, child, inside="array")
+        )
     if not isinstance(listed, list) or not all(isinstance(entry, Mapping) for entry in listed):
-        raise Flaw(f"dataSpecsList of {name.upper()} must be a list of objects")
+        raise RuleViolation(f"dataSpecsList of {name.upper()} must be a list of objects")
     if name == "struct":
-        return Spec("struct", members=_members([_json_member(entry) for entry in listed]))
+        return Spec("struct", members=_check_members([_member_from_json(entry) for entry in listed]))
     default = next((str(e.get("value")) for e in listed if str(e.get("defaultValue")).lower() == "true"), "")
-    return Spec(name, items=_items(name, [(e.get("value"), e.get("name")) for e in listed]), default=default)
+    return Spec(
+        name, items=_read_items(name, [(e.get("value"), e.get("name")) for e in listed]), default=default
+    )
 
 
-def from_tsl(data: object, *, inside: str = "") -> Spec:
-    """The type that TSL describes in a `dataType` object; raises Flaw."""
+def spec_from_tsl(data: object, *, inside: str = "") -> Spec:
+    """Read the type that TSL describes in a `dataType` object; raises RuleViolation."""
     if not isinstance(data, Mapping):
-        raise Flaw("dataType must be an object")
+        raise RuleViolation("dataType must be an object")
     name = str(data.get("type") or "").lower()
     _check_kind(name, inside)
     specs = data.get("specs")
     if name == "struct":
         if not isinstance(specs, list) or not all(isinstance(entry, Mapping) for entry in specs):
-            raise Flaw("specs of struct must be a list of objects")
-        return Spec("struct", members=_members([_tsl_member(entry) for entry in specs]))
+            raise RuleViolation("specs of struct must be a list of objects")
+        return Spec("struct", members=_check_members([_member_from_tsl(entry) for entry in specs]))
     if specs is not None and not isinstance(specs, Mapping):
-        raise Flaw(f"specs of {name} must be an object")
+        raise RuleViolation(f"specs of {name} must be an object")
     specs = specs or {}
     if name in NUMBERS:
-        return _number(name, specs, bare=inside == "array" and not specs)
+        return _read_number(name, specs, is_untyped=inside == "array" and not specs)
     if name == "text":
-        return _text(specs, bare=inside == "array" and not specs)
+        return _read_text(specs, is_untyped=inside == "array" and not specs)
     if name == "date":
         return Spec("date")
     if name == "array":
-        return Spec("array", size=_size(specs.get("size")), item=from_tsl(specs.get("item"), inside="array"))
-    return Spec(name, items=_items(name, list(specs.items())))
+        return Spec(
+            "array", size=_read_size(specs.get("size")), item=spec_from_tsl(specs.get("item"), inside="array")
+        )
+    return Spec(name, items=_read_items(name, list(specs.items())))
 
 
 def _check_kind(name: str, inside: str) -> None:
     allowed = {"": KINDS, "array": _ITEM_KINDS, "struct": _MEMBER_KINDS}[inside]
     if name not in allowed:
         where = f" inside {inside.upper()}" if inside else ""
-        raise Flaw(f"{name.upper() or 'nothing'} is not a data type{where}")
+        raise RuleViolation(f"{name.upper() or 'nothing'} is not a data type{where}")
 
 
-def _json_member(entry: Mapping[str, Any]) -> Member:
+def _member_from_json(entry: Mapping[str, Any]) -> Member:
     return Member(
-        checked_identifier(entry.get("identifier")),
-        checked_name(entry.get("childName") or entry.get("name"), 64),
-        from_json(entry, entry.get("childDataType") or "", inside="struct"),
+        read_identifier(entry.get("identifier")),
+        read_name(entry.get("childName") or entry.get("name"), 64),
+        spec_from_json(entry, entry.get("childDataType") or "", inside="struct"),
     )
 
 
-def _tsl_member(entry: Mapping[str, Any]) -> Member:
+def _member_from_tsl(entry: Mapping[str, Any]) -> Member:
     return Member(
-        checked_identifier(entry.get("identifier")),
-        checked_name(entry.get("name"), 64),
-        from_tsl(entry.get("dataType"), inside="struct"),
+        read_identifier(entry.get("identifier")),
+        read_name(entry.get("name"), 64),
+        spec_from_tsl(entry.get("dataType"), inside="struct"),
     )
 
 
-def _members(members: list[Member]) -> tuple[Member, ...]:
+def _check_members(members: list[Member]) -> tuple[Member, ...]:
     if not members:
-        raise Flaw("STRUCT needs at least one member")
+        raise RuleViolation("STRUCT must have at least one member")
     if len({member.identifier for member in members}) < len(members):
-        raise Flaw("members of STRUCT have different identifiers")
+        raise RuleViolation("members of STRUCT must have unique identifiers")
     return tuple(members)
 
 
-def _number(kind: str, specs: Mapping[str, Any], *, bare: bool) -> Spec:
-    if bare:
+def _read_number(kind: str, specs: Mapping[str, Any], *, is_untyped: bool) -> Spec:
+    if is_untyped:
         return Spec(kind)
-    low, high = (_bound(kind, specs, "min"), _bound(kind, specs, "max"))
-    step = _bound(kind, specs, "step")
+    low, high = (_read_bound(kind, specs, "min"), _read_bound(kind, specs, "max"))
+    step = _read_bound(kind, specs, "step")
     if low > high:
-        raise Flaw("min must not be greater than max")
+        raise RuleViolation("min must not be greater than max")
     if step <= 0 or (high > low and step > high - low):
-        raise Flaw("step must be above 0 and not above max - min")
+        raise RuleViolation("step must be greater than 0 and at most max - min")
     return Spec(
         kind,
         low,
@@ -184,57 +190,57 @@ def _number(kind: str, specs: Mapping[str, Any], *, bare: bool) -> Spec:
     )
 
 
-def _bound(kind: str, specs: Mapping[str, Any], key: str) -> Decimal:
-    given = specs.get(key)
-    if isinstance(given, bool) or not isinstance(given, str | int | float):
-        raise Flaw(f"{key} of {kind.upper()} is required")
+def _read_bound(kind: str, specs: Mapping[str, Any], key: str) -> Decimal:
+    value = specs.get(key)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RuleViolation(f"{key} of {kind.upper()} is required")
     try:
-        number = Decimal(str(given).strip())
+        number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise Flaw(f"{key} is not a number") from None
+        raise RuleViolation(f"{key} is not a number") from None
     if not number.is_finite():
-        raise Flaw(f"{key} is not a number")
+        raise RuleViolation(f"{key} is not a number")
     if kind == "int" and (number != number.to_integral_value() or int(number) not in _INT):
-        raise Flaw(f"{key} is not a 32-bit whole number")
+        raise RuleViolation(f"{key} is not a 32-bit integer")
     return number
 
 
-def _text(specs: Mapping[str, Any], *, bare: bool) -> Spec:
-    if bare:
+def _read_text(specs: Mapping[str, Any], *, is_untyped: bool) -> Spec:
+    if is_untyped:
         return Spec("text", length=MAX_TEXT)
-    given = specs.get("length")
-    if isinstance(given, bool) or not str(given).isdigit() or not 1 <= int(str(given)) <= MAX_TEXT:
-        raise Flaw(f"length of TEXT is from 1 to {MAX_TEXT} bytes")
-    return Spec("text", length=int(str(given)), default=str(specs.get("defaultValue") or ""))
+    value = specs.get("length")
+    if isinstance(value, bool) or not str(value).isdigit() or not 1 <= int(str(value)) <= MAX_TEXT:
+        raise RuleViolation(f"length of TEXT must be from 1 to {MAX_TEXT} bytes")
+    return Spec("text", length=int(str(value)), default=str(specs.get("defaultValue") or ""))
 
 
-def _size(given: object) -> int:
-    if isinstance(given, bool) or not str(given).isdigit() or not 1 <= int(str(given)) <= MAX_ARRAY:
-        raise Flaw(f"size of ARRAY is from 1 to {MAX_ARRAY}")
-    return int(str(given))
+def _read_size(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isdigit() or not 1 <= int(str(value)) <= MAX_ARRAY:
+        raise RuleViolation(f"size of ARRAY must be from 1 to {MAX_ARRAY}")
+    return int(str(value))
 
 
-def _items(kind: str, pairs: list[tuple[Any, Any]]) -> tuple[tuple[int, str], ...]:
+def _read_items(kind: str, pairs: list[tuple[Any, Any]]) -> tuple[tuple[int, str], ...]:
     items: list[tuple[int, str]] = []
     for value, name in pairs:
         if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,10}", str(value)):
-            raise Flaw(f"an item of {kind.upper()} has a whole number as its value")
-        items.append((int(str(value)), checked_name(name, 20)))
+            raise RuleViolation(f"the value of an item of {kind.upper()} must be an integer")
+        items.append((int(str(value)), read_name(name, 20)))
     values = {value for value, _ in items}
     if len(values) < len(items):
-        raise Flaw(f"items of {kind.upper()} have different values")
+        raise RuleViolation(f"items of {kind.upper()} must have unique values")
     if kind == "bool" and values != {0, 1}:
-        raise Flaw("BOOL has the items 0 and 1")
+        raise RuleViolation("BOOL must have the items 0 and 1")
     if not items:
-        raise Flaw("ENUM needs at least one item")
+        raise RuleViolation("ENUM must have at least one item")
     return tuple(items)
 
 
 # --- writing
 
 
-def to_json(spec: Spec, custom: bool) -> dict[str, Any]:
-    """`dataType` with `dataSpecs` or `dataSpecsList`, as ThingModelJson has them."""
+def spec_to_json(spec: Spec, custom: bool) -> dict[str, Any]:
+    """Write a type as `dataType` with `dataSpecs` or `dataSpecsList`, as in ThingModelJson."""
     kind = spec.kind.upper()
     if spec.kind in ("enum", "bool"):
         listed = [
@@ -249,7 +255,10 @@ def to_json(spec: Spec, custom: bool) -> dict[str, Any]:
         ]
         return {"dataType": kind, "dataSpecsList": listed}
     if spec.kind == "struct":
-        return {"dataType": kind, "dataSpecsList": [_member_json(member, custom) for member in spec.members]}
+        return {
+            "dataType": kind,
+            "dataSpecsList": [_member_to_json(member, custom) for member in spec.members],
+        }
     specs: dict[str, Any] = {"custom": custom, "dataType": kind}
     if spec.kind in NUMBERS and spec.low is not None:
         specs |= {"min": str(spec.low), "max": str(spec.high), "step": str(spec.step)}
@@ -262,12 +271,12 @@ def to_json(spec: Spec, custom: bool) -> dict[str, Any]:
         specs["defaultValue"] = spec.default
     if spec.kind == "array" and spec.item is not None:
         specs |= {"size": spec.size, "childDataType": spec.item.kind.upper()}
-        specs |= {key: value for key, value in to_json(spec.item, custom).items() if key != "dataType"}
+        specs |= {key: value for key, value in spec_to_json(spec.item, custom).items() if key != "dataType"}
     return {"dataType": kind, "dataSpecs": specs}
 
 
-def _member_json(member: Member, custom: bool) -> dict[str, Any]:
-    inner = to_json(member.spec, custom)
+def _member_to_json(member: Member, custom: bool) -> dict[str, Any]:
+    inner = spec_to_json(member.spec, custom)
     return {
         "childDataType": inner.pop("dataType"),
         "childName": member.name,
@@ -279,8 +288,8 @@ def _member_json(member: Member, custom: bool) -> dict[str, Any]:
     }
 
 
-def to_tsl(spec: Spec) -> dict[str, Any]:
-    """The `dataType` object of TSL."""
+def spec_to_tsl(spec: Spec) -> dict[str, Any]:
+    """Write a type as the `dataType` object of TSL."""
     specs: Any = {}
     if spec.kind in NUMBERS and spec.low is not None:
         specs = {"min": str(spec.low), "max": str(spec.high)}
@@ -291,10 +300,10 @@ def to_tsl(spec: Spec) -> dict[str, Any]:
     elif spec.kind in ("enum", "bool"):
         specs = {str(value): name for value, name in spec.items}
     elif spec.kind == "array" and spec.item is not None:
-        specs = {"size": str(spec.size), "item": to_tsl(spec.item)}
+        specs = {"size": str(spec.size), "item": spec_to_tsl(spec.item)}
     elif spec.kind == "struct":
         specs = [
-            {"identifier": member.identifier, "name": member.name, "dataType": to_tsl(member.spec)}
+            {"identifier": member.identifier, "name": member.name, "dataType": spec_to_tsl(member.spec)}
             for member in spec.members
         ]
     return {"type": spec.kind, "specs": specs}
@@ -304,73 +313,74 @@ def to_tsl(spec: Spec) -> dict[str, Any]:
 
 
 def check_value(spec: Spec, value: Any) -> None:
-    """Whether a decoded JSON value is of the type: its kind, range, step, length and size. Raises Flaw."""
+    """Check that a decoded JSON value has the type: its kind, range, step, length and size. Raises RuleViolation."""
     if spec.kind in NUMBERS:
         _check_number(spec, value)
     elif spec.kind == "text":
         if not isinstance(value, str):
-            raise Flaw("must be a text")
+            raise RuleViolation("must be a string")
         if len(value.encode("utf-8", "surrogatepass")) > spec.length:
-            raise Flaw(f"must not be longer than {spec.length} bytes")
+            raise RuleViolation(f"must not be longer than {spec.length} bytes")
     elif spec.kind == "date":
         if not isinstance(value, str | int) or not re.fullmatch(r"\d{1,14}", str(value)):
-            raise Flaw("must be a time in milliseconds, as text")
+            raise RuleViolation("must be a time in milliseconds, as a string")
     elif spec.kind in ("enum", "bool"):
         if isinstance(value, bool) or not isinstance(value, int) or value not in dict(spec.items):
-            raise Flaw(f"must be one of {', '.join(str(number) for number, _ in spec.items)}")
+            raise RuleViolation(f"must be one of {', '.join(str(number) for number, _ in spec.items)}")
     elif spec.kind == "array":
         if not isinstance(value, list):
-            raise Flaw("must be a list")
+            raise RuleViolation("must be a list")
         if len(value) > spec.size:
-            raise Flaw(f"must not have more than {spec.size} elements")
+            raise RuleViolation(f"must not have more than {spec.size} elements")
         for element in value:
-            check_value(_of(spec.item), element)
+            check_value(_require_item(spec.item), element)
     else:
         check_values(spec.members, value)
 
 
 def check_values(members: tuple[Member, ...], values: object) -> None:
-    """Whether `values` is an object of some of the members, each of its type; raises Flaw naming the member."""
+    """Check that `values` is an object of members, each with its type. Members may be missing. Raises RuleViolation with the
+    identifier of the member."""
     if not isinstance(values, Mapping):
-        raise Flaw("must be an object")
+        raise RuleViolation("must be an object")
     known = {member.identifier: member for member in members}
     for identifier, value in values.items():
         member = known.get(identifier)
         if member is None:
-            raise Flaw(f"{identifier} is not known")
+            raise RuleViolation(f"{identifier} is unknown")
         try:
             check_value(member.spec, value)
-        except Flaw as flaw:
-            raise Flaw(f"{identifier} {flaw}") from None
+        except RuleViolation as violation:
+            raise RuleViolation(f"{identifier} {violation}") from None
 
 
 def _check_number(spec: Spec, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Flaw("must be a number")
+        raise RuleViolation("must be a number")
     if spec.kind == "int" and not isinstance(value, int):
-        raise Flaw("must be a whole number")
+        raise RuleViolation("must be an integer")
     number = Decimal(str(value))
     if not number.is_finite():
-        raise Flaw("must be a number")
+        raise RuleViolation("must be a number")
     if spec.low is None or spec.high is None or spec.step is None:
         return
     if not spec.low <= number <= spec.high:
-        raise Flaw(f"must be from {spec.low} to {spec.high}")
+        raise RuleViolation(f"must be from {spec.low} to {spec.high}")
     try:
         off_step = (number - spec.low) % spec.step != 0
-    except InvalidOperation:  # a quotient of more digits than can be told apart
+    except InvalidOperation:  # the quotient has more digits than Decimal can hold
         return
     if off_step:
-        raise Flaw(f"must go by steps of {spec.step} from {spec.low}")
+        raise RuleViolation(f"must be a multiple of {spec.step} counted from {spec.low}")
 
 
-def _of(spec: Spec | None) -> Spec:
+def _require_item(spec: Spec | None) -> Spec:
     assert spec is not None  # noqa: S101 - an array always has an item
     return spec
 
 
-def as_text(value: Any) -> str:
-    """A value as the history answers write it: a text as it is, anything else as JSON."""
+def format_value(value: Any) -> str:
+    """Write a value as in the responses of the history: a string unchanged, anything else as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,12 +1,12 @@
-"""The tables of this room, and the models' way into and out of them.
+"""The tables of thing models and thing data; reading and writing the models in them.
 
-A model is one text (`features.dump`): the draft of a product, and each published version. The newest version is what
-the product's devices live by.
+Each model is stored as one text (`features.dump_model`): the draft of a product, and each published version. The
+product's devices use the newest version.
 
-What devices were told is kept, what they report by themselves is not (see simulation.py): `thing_reports` are property
-values that were really set, `thing_calls` the services that were really called, `thing_waiting` what a device that is
-away will take when it comes back, `device_absences` when it was away. The trigger does both latter at the moment of
-coming back. Rows go with their device or product.
+Only data that results from requests is stored, not the reports that devices make by themselves (see simulation.py).
+`thing_reports` has property values that were set, `thing_calls` services that were called, `thing_pending_values`
+values that an offline device receives when it comes online, `device_absences` when a device was offline. Triggers
+maintain the last two when a device comes online. Rows are deleted together with their device or product.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from console.emulator.things.features import Model, dump, load
+from console.emulator.things.features import Model, dump_model, load_model
 
 KEEP_DAYS = 30
 KEEP_MS = KEEP_DAYS * 86_400_000
-TAKE_MS = 1_000  # after coming online, until a device has taken what waited for it
+DELIVERY_DELAY_MS = 1_000  # from coming online until a device has received its pending values
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS thing_drafts (
@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS thing_desired (
     time INTEGER NOT NULL,
     PRIMARY KEY (iot_id, identifier)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS thing_waiting (
+CREATE TABLE IF NOT EXISTS thing_pending_values (
     iot_id TEXT NOT NULL REFERENCES devices (iot_id) ON DELETE CASCADE,
     identifier TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -77,23 +77,23 @@ CREATE TABLE IF NOT EXISTS device_absences (
     until INTEGER NOT NULL,
     PRIMARY KEY (iot_id, since)
 ) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS devices_were_away AFTER UPDATE OF status ON devices
+CREATE TRIGGER IF NOT EXISTS record_device_absence AFTER UPDATE OF status ON devices
 WHEN old.status IN ('OFFLINE', 'DISABLE') AND new.status <> old.status AND old.activated IS NOT NULL BEGIN
     INSERT OR REPLACE INTO device_absences VALUES (new.iot_id, old.status_since, new.status_since);
     DELETE FROM device_absences WHERE iot_id = new.iot_id AND until < new.status_since - {KEEP_MS + 86_400_000};
 END;
-CREATE TRIGGER IF NOT EXISTS devices_take AFTER UPDATE OF status ON devices
+CREATE TRIGGER IF NOT EXISTS deliver_pending_values AFTER UPDATE OF status ON devices
 WHEN new.status = 'ONLINE' AND old.status <> 'ONLINE' BEGIN
     INSERT OR REPLACE INTO thing_reports
-        SELECT iot_id, identifier, new.status_since + {TAKE_MS}, value FROM thing_waiting WHERE iot_id = new.iot_id;
-    DELETE FROM thing_waiting WHERE iot_id = new.iot_id;
+        SELECT iot_id, identifier, new.status_since + {DELIVERY_DELAY_MS}, value FROM thing_pending_values WHERE iot_id = new.iot_id;
+    DELETE FROM thing_pending_values WHERE iot_id = new.iot_id;
 END;
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A published version: its number, words, time (ms) and model."""
+class ModelVersion:
+    """A published version: its number, description, time (ms) and model."""
 
     version: str
     description: str
@@ -101,15 +101,15 @@ class Version:
     model: Model
 
 
-def draft(db: sqlite3.Connection, product_key: str) -> Model:
-    """The model being edited: the newest published one until somebody edits it, at first an empty one."""
+def read_draft(db: sqlite3.Connection, product_key: str) -> Model:
+    """Read the model being edited: the newest published one until it is changed; an empty model if there is none."""
     row = db.execute("SELECT model FROM thing_drafts WHERE product_key = ?", (product_key,)).fetchone()
-    return load(row["model"]) if row else Model()
+    return load_model(row["model"]) if row else Model()
 
 
 def save_draft(db: sqlite3.Connection, product_key: str, model: Model) -> str:
-    """Keep a draft; returns the text it is kept as."""
-    text = dump(model)
+    """Store a draft; returns its stored text."""
+    text = dump_model(model)
     db.execute(
         "INSERT INTO thing_drafts VALUES (?, ?) ON CONFLICT DO UPDATE SET model = excluded.model",
         (product_key, text),
@@ -117,16 +117,16 @@ def save_draft(db: sqlite3.Connection, product_key: str, model: Model) -> str:
     return text
 
 
-def publish(db: sqlite3.Connection, product_key: str, version: str, description: str, now: int) -> None:
-    """Make the draft the newest version; raises sqlite3.IntegrityError for a version there is already."""
+def publish_draft(db: sqlite3.Connection, product_key: str, version: str, description: str, now: int) -> None:
+    """Make the draft the newest version; raises sqlite3.IntegrityError if the version exists."""
     db.execute(
         "INSERT INTO thing_versions (product_key, version, description, model, created) VALUES (?, ?, ?, ?, ?)",
-        (product_key, version, description, dump(draft(db, product_key)), now),
+        (product_key, version, description, dump_model(read_draft(db, product_key)), now),
     )
 
 
-def published(db: sqlite3.Connection, product_key: str, version: str = "") -> Version | None:
-    """A published version, the newest unless named; None when there is none."""
+def find_version(db: sqlite3.Connection, product_key: str, version: str = "") -> ModelVersion | None:
+    """Find a published version, the newest if `version` is ""; None if there is none."""
     where = "AND version = ?" if version else ""
     row = db.execute(
         f"SELECT * FROM thing_versions WHERE product_key = ? {where} ORDER BY id DESC LIMIT 1",
@@ -134,18 +134,18 @@ def published(db: sqlite3.Connection, product_key: str, version: str = "") -> Ve
     ).fetchone()
     if row is None:
         return None
-    return Version(row["version"], row["description"], row["created"], load(row["model"]))
+    return ModelVersion(row["version"], row["description"], row["created"], load_model(row["model"]))
 
 
-def versions(db: sqlite3.Connection, product_key: str) -> list[sqlite3.Row]:
-    """`version`, `description`, `created` of all published versions, the newest first."""
+def list_versions(db: sqlite3.Connection, product_key: str) -> list[sqlite3.Row]:
+    """List `version`, `description`, `created` of all published versions, newest first."""
     return db.execute(
         "SELECT version, description, created FROM thing_versions WHERE product_key = ? ORDER BY id DESC",
         (product_key,),
     ).fetchall()
 
 
-def current(db: sqlite3.Connection, product_key: str) -> Model:
-    """The model that the product's devices live by: the newest published one; an empty one when there is none."""
-    found = published(db, product_key)
-    return found.model if found else Model()
+def read_current_model(db: sqlite3.Connection, product_key: str) -> Model:
+    """Read the model that the product's devices use: the newest published version; an empty model if there is none."""
+    newest = find_version(db, product_key)
+    return newest.model if newest else Model()

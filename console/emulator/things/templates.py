@@ -1,4 +1,4 @@
-"""Categories handed out (ListThingTemplates, GetThingTemplate) and given to new products (CreateProduct)."""
+"""Category templates: reading them (ListThingTemplates, GetThingTemplate) and applying them to products (CreateProduct)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
 from console.emulator.things import store
 from console.emulator.things.categories import CATEGORIES, Category
-from console.emulator.things.features import Block, Model, block_json
+from console.emulator.things.features import Block, Model, block_to_json
 
 
-def category_of(key: str) -> Category:
-    """The category of this key; raises `iot.prod.InvalidFormattedCatId`."""
+def find_category(key: str) -> Category:
+    """Find a category by key; raises `iot.prod.InvalidFormattedCatId`."""
     category = CATEGORIES.get(key)
     if category is None:
-        raise ServiceError("iot.prod.InvalidFormattedCatId", f"There is no category {key}.")
+        raise ServiceError("iot.prod.InvalidFormattedCatId", f"The category {key} does not exist.")
     return category
 
 
-def adopt(db: sqlite3.Connection, product_key: str, category_key: str, now: int, version: str | None) -> None:
-    """Give a new product the model of a category, published as `version` unless that is None.
+def apply_category(
+    db: sqlite3.Connection, product_key: str, category_key: str, now: int, version: str | None
+) -> None:
+    """Set the model of a new product to that of a category, published as `version` unless that is None.
 
-    CreateProduct does so for products of the edition with thing models.
+    CreateProduct does this for products that use a thing model.
     """
-    block = category_of(category_key).block
+    block = find_category(category_key).block
     stamped = Block(
         properties=tuple(replace(item, created=now + number) for number, item in enumerate(block.properties)),
         services=tuple(replace(item, created=now + number) for number, item in enumerate(block.services)),
@@ -35,7 +37,7 @@ def adopt(db: sqlite3.Connection, product_key: str, category_key: str, now: int,
     )
     store.save_draft(db, product_key, Model().with_block(stamped))
     if version is not None:
-        store.publish(db, product_key, version, "", now)
+        store.publish_draft(db, product_key, version, "", now)
 
 
 def list_thing_templates(call: Call) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def list_thing_templates(call: Call) -> dict[str, Any]:
 
 def get_thing_template(call: Call) -> dict[str, Any]:
     """GetThingTemplate: the features of a category."""
-    data = block_json(category_of(call.params["CategoryKey"]).block, "")
+    data = block_to_json(find_category(call.params["CategoryKey"]).block, "")
     for features in data.values():
         for feature in features:
             del feature["createTs"]

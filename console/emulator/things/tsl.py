@@ -1,7 +1,7 @@
-"""TSL, the platform's older notation of thing models: exported whole or simplified, and imported.
+"""TSL, the platform's older notation of thing models: full export, simplified export, import.
 
-An exported default module carries what every device has: the event `post` (report properties) and the services `set`
-and `get`. On import they are left out, for they follow from the properties.
+An exported module with properties also contains the event `post` (report properties) and the services `set` and `get`.
+The import skips them, because they follow from the properties.
 """
 
 from __future__ import annotations
@@ -17,30 +17,35 @@ from console.emulator.things.features import (
     Property,
     Service,
     check_duplicates,
-    entries_of,
+    read_entries,
 )
-from console.emulator.things.specs import Flaw, Member, checked_identifier, checked_name, from_tsl, to_tsl
+from console.emulator.things.specs import (
+    Member,
+    RuleViolation,
+    read_identifier,
+    read_name,
+    spec_from_tsl,
+    spec_to_tsl,
+)
 
 _AUTOMATIC = frozenset(("set", "get", "post"))
-_FORMAT = (
-    "https://iotx-tsl.oss-ap-southeast-1.aliyuncs.com/schema.json"  # the format's name, written as an address
-)
+_FORMAT = "https://iotx-tsl.oss-ap-southeast-1.aliyuncs.com/schema.json"  # the format's name, which has the form of a URL
 
 
-def export(block: Block, product_key: str, version: str = "", simple: bool = False) -> str:
-    """The TSL text of a module. `simple` leaves out all but identifiers and data types (GetThingModelTsl)."""
+def export_tsl(block: Block, product_key: str, version: str = "", simple: bool = False) -> str:
+    """Write the TSL text of a module. `simple`: only identifiers and data types (GetThingModelTsl)."""
     prefix = f"{block.identifier}:" if block.identifier else ""
-    properties = [_property(item) for item in block.properties]
+    properties = [_property_to_tsl(item) for item in block.properties]
     values = [
-        {"identifier": item.identifier, "name": item.name, "dataType": to_tsl(item.spec)}
+        {"identifier": item.identifier, "name": item.name, "dataType": spec_to_tsl(item.spec)}
         for item in block.properties
     ]
     writable = [value for value, item in zip(values, block.properties, strict=True) if item.writable]
-    events = [_event(item, prefix) for item in block.events]
-    services = [_service(item, prefix) for item in block.services]
+    events = [_event_to_tsl(item, prefix) for item in block.events]
+    services = [_service_to_tsl(item, prefix) for item in block.services]
     if properties:
-        events.insert(0, _post(values, prefix))
-        services = [_set(writable, prefix), _get(values, prefix), *services]
+        events.insert(0, _post_event(values, prefix))
+        services = [_set_service(writable, prefix), _get_service(values, prefix), *services]
     data: dict[str, Any] = {"schema": _FORMAT, "profile": {"productKey": product_key}}
     if version:
         data["profile"]["version"] = version
@@ -48,27 +53,27 @@ def export(block: Block, product_key: str, version: str = "", simple: bool = Fal
         data |= {"functionBlockId": block.identifier, "functionBlockName": block.name}
     if simple:
         data |= {
-            "properties": [_bare(item) for item in properties],
-            "events": [_bare(item) for item in events],
-            "services": [_bare(item) for item in services],
+            "properties": [_simplify(item) for item in properties],
+            "events": [_simplify(item) for item in events],
+            "services": [_simplify(item) for item in services],
         }
     else:
         data |= {"properties": properties, "events": events, "services": services}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def _property(item: Property) -> dict[str, Any]:
+def _property_to_tsl(item: Property) -> dict[str, Any]:
     data = {
         "identifier": item.identifier,
         "name": item.name,
         "accessMode": "rw" if item.writable else "r",
         "required": item.required,
-        "dataType": to_tsl(item.spec),
+        "dataType": spec_to_tsl(item.spec),
     }
     return {**data, "desc": item.description} if item.description else data
 
 
-def _event(item: Event, prefix: str) -> dict[str, Any]:
+def _event_to_tsl(item: Event, prefix: str) -> dict[str, Any]:
     return {
         "identifier": item.identifier,
         "name": item.name,
@@ -76,11 +81,11 @@ def _event(item: Event, prefix: str) -> dict[str, Any]:
         "required": item.required,
         "desc": item.description,
         "method": f"thing.event.{prefix}{item.identifier}.post",
-        "outputData": _members(item.outputs),
+        "outputData": _members_to_tsl(item.outputs),
     }
 
 
-def _service(item: Service, prefix: str) -> dict[str, Any]:
+def _service_to_tsl(item: Service, prefix: str) -> dict[str, Any]:
     return {
         "identifier": item.identifier,
         "name": item.name,
@@ -88,12 +93,12 @@ def _service(item: Service, prefix: str) -> dict[str, Any]:
         "callType": "sync" if item.sync else "async",
         "desc": item.description,
         "method": f"thing.service.{prefix}{item.identifier}",
-        "inputData": _members(item.inputs),
-        "outputData": _members(item.outputs),
+        "inputData": _members_to_tsl(item.inputs),
+        "outputData": _members_to_tsl(item.outputs),
     }
 
 
-def _post(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
+def _post_event(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     return {
         "identifier": "post",
         "name": "post",
@@ -105,7 +110,7 @@ def _post(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     }
 
 
-def _set(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
+def _set_service(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     return {
         "identifier": "set",
         "name": "set",
@@ -118,7 +123,7 @@ def _set(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     }
 
 
-def _get(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
+def _get_service(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     return {
         "identifier": "get",
         "name": "get",
@@ -131,41 +136,41 @@ def _get(values: list[dict[str, Any]], prefix: str) -> dict[str, Any]:
     }
 
 
-def _members(members: tuple[Member, ...]) -> list[dict[str, Any]]:
+def _members_to_tsl(members: tuple[Member, ...]) -> list[dict[str, Any]]:
     return [
-        {"identifier": member.identifier, "name": member.name, "dataType": to_tsl(member.spec)}
+        {"identifier": member.identifier, "name": member.name, "dataType": spec_to_tsl(member.spec)}
         for member in members
     ]
 
 
-def _bare(item: Any) -> Any:
-    """Identifiers and data types only, all the way down."""
+def _simplify(item: Any) -> Any:
+    """Remove everything except identifiers and data types, at all levels."""
     if not isinstance(item, Mapping):
         return item
-    bare = {key: item[key] for key in ("identifier", "dataType") if key in item}
+    simple_item = {key: item[key] for key in ("identifier", "dataType") if key in item}
     for key in ("inputData", "outputData"):
         if key in item:
-            bare[key] = [_bare(entry) for entry in item[key]]
-    return bare
+            simple_item[key] = [_simplify(entry) for entry in item[key]]
+    return simple_item
 
 
 # --- import
 
 
-def parse(data: object, now: int) -> Block:
-    """The module that a decoded TSL document describes, defined at `now` (ms). Raises Flaw."""
+def parse_tsl(data: object, now: int) -> Block:
+    """Read the module that a decoded TSL document describes; its time of definition is `now` (ms). Raises RuleViolation."""
     if not isinstance(data, Mapping):
-        raise Flaw("TSL must be an object")
+        raise RuleViolation("TSL must be an object")
     block = Block(
-        properties=tuple(_read_property(entry, now) for entry in entries_of(data, "properties")),
+        properties=tuple(_read_property(entry, now) for entry in read_entries(data, "properties")),
         services=tuple(
             _read_service(entry, now)
-            for entry in entries_of(data, "services")
+            for entry in read_entries(data, "services")
             if str(entry.get("identifier")) not in _AUTOMATIC
         ),
         events=tuple(
             _read_event(entry, now)
-            for entry in entries_of(data, "events")
+            for entry in read_entries(data, "events")
             if str(entry.get("identifier")) not in _AUTOMATIC
         ),
     )
@@ -173,10 +178,10 @@ def parse(data: object, now: int) -> Block:
     return block
 
 
-def _common(data: Mapping[str, Any], now: int) -> dict[str, Any]:
+def _read_common_fields(data: Mapping[str, Any], now: int) -> dict[str, Any]:
     return {
-        "identifier": checked_identifier(data.get("identifier")),
-        "name": checked_name(data.get("name")),
+        "identifier": read_identifier(data.get("identifier")),
+        "name": read_name(data.get("name")),
         "description": str(data.get("desc") or "")[:256],
         "required": data.get("required") is True,
         "created": now,
@@ -184,41 +189,41 @@ def _common(data: Mapping[str, Any], now: int) -> dict[str, Any]:
 
 
 def _read_property(data: Mapping[str, Any], now: int) -> Property:
-    common = _common(data, now)
+    fields = _read_common_fields(data, now)
     if data.get("accessMode") not in ("r", "rw", "w"):
-        raise Flaw(f"accessMode of {common['identifier']} must be r or rw")
+        raise RuleViolation(f"accessMode of {fields['identifier']} must be r or rw")
     try:
-        spec = from_tsl(data.get("dataType"))
-    except Flaw as flaw:
-        raise Flaw(f"{common['identifier']}: {flaw}") from None
-    return Property(**common, spec=spec, writable="w" in data["accessMode"])
+        spec = spec_from_tsl(data.get("dataType"))
+    except RuleViolation as violation:
+        raise RuleViolation(f"{fields['identifier']}: {violation}") from None
+    return Property(**fields, spec=spec, writable="w" in data["accessMode"])
 
 
 def _read_service(data: Mapping[str, Any], now: int) -> Service:
-    common = _common(data, now)
+    fields = _read_common_fields(data, now)
     if data.get("callType") not in ("sync", "async"):
-        raise Flaw(f"callType of {common['identifier']} must be sync or async")
+        raise RuleViolation(f"callType of {fields['identifier']} must be sync or async")
     inputs, outputs = _read_members(data, "inputData"), _read_members(data, "outputData")
     if len(inputs) + len(outputs) > MAX_PARAMETERS:
-        raise Flaw(f"{common['identifier']} has more than {MAX_PARAMETERS} parameters")
-    return Service(**common, inputs=inputs, outputs=outputs, sync=data["callType"] == "sync")
+        raise RuleViolation(f"{fields['identifier']} has more than {MAX_PARAMETERS} parameters")
+    return Service(**fields, inputs=inputs, outputs=outputs, sync=data["callType"] == "sync")
 
 
 def _read_event(data: Mapping[str, Any], now: int) -> Event:
-    common = _common(data, now)
+    fields = _read_common_fields(data, now)
     if data.get("type") not in ("info", "alert", "error"):
-        raise Flaw(f"type of {common['identifier']} must be info, alert or error")
-    return Event(**common, kind=data["type"], outputs=_read_members(data, "outputData"))
+        raise RuleViolation(f"type of {fields['identifier']} must be info, alert or error")
+    return Event(**fields, kind=data["type"], outputs=_read_members(data, "outputData"))
 
 
 def _read_members(data: Mapping[str, Any], key: str) -> tuple[Member, ...]:
     members = []
-    for entry in entries_of(data, key):
-        identifier = checked_identifier(entry.get("identifier"))
+    for entry in read_entries(data, key):
+        identifier = read_identifier(entry.get("identifier"))
         try:
             members.append(
-                Member(identifier, checked_name(entry.get("name")), from_tsl(entry.get("dataType")))
+                Member(identifier, read_name(entry.get("name")), spec_from_tsl(entry.get("dataType")))
             )
-        except Flaw as flaw:
-            raise Flaw(f"{identifier}: {flaw}") from None
+        except RuleViolation as violation:
+            raise RuleViolation(f"{identifier}: {violation}") from None
     return tuple(members)

@@ -1,4 +1,4 @@
-"""A product with a thing model and devices of known ids, seen through signed calls."""
+"""Setup for thing tests: products with thing models and devices with known ids."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ DAY = 86_400_000
 HOUR = 3_600_000
 
 
-def prop(identifier: str, kind: str = "INT", rw: str = "READ_WRITE", **changes: Any) -> dict[str, Any]:
-    """A property of ThingModelJson."""
+def build_property(
+    identifier: str, kind: str = "INT", rw: str = "READ_WRITE", **changes: Any
+) -> dict[str, Any]:
+    """Build a property of ThingModelJson."""
     data: dict[str, Any] = {
         "identifier": identifier,
         "name": identifier,
@@ -72,14 +74,18 @@ ARRAY = {
 }
 
 
-def param(identifier: str, direction: str = "PARAM_INPUT", order: int = 0, **changes: Any) -> dict[str, Any]:
-    """An INT parameter from 0 to 100."""
-    data = prop(identifier)
+def build_parameter(
+    identifier: str, direction: str = "PARAM_INPUT", order: int = 0, **changes: Any
+) -> dict[str, Any]:
+    """Build an INT parameter from 0 to 100."""
+    data = build_property(identifier)
     del data["rwFlag"]
     return {**data, "direction": direction, "paraOrder": order, **changes}
 
 
-def service(identifier: str, call_type: str = "SYNC", inputs: Any = (), outputs: Any = ()) -> dict[str, Any]:
+def build_service(
+    identifier: str, call_type: str = "SYNC", inputs: Any = (), outputs: Any = ()
+) -> dict[str, Any]:
     return {
         "identifier": identifier,
         "serviceName": identifier,
@@ -91,7 +97,7 @@ def service(identifier: str, call_type: str = "SYNC", inputs: Any = (), outputs:
     }
 
 
-def event(identifier: str, kind: str = "INFO_EVENT_TYPE", outputs: Any = ()) -> dict[str, Any]:
+def build_event(identifier: str, kind: str = "INFO_EVENT_TYPE", outputs: Any = ()) -> dict[str, Any]:
     return {
         "identifier": identifier,
         "eventName": identifier,
@@ -104,35 +110,38 @@ def event(identifier: str, kind: str = "INFO_EVENT_TYPE", outputs: Any = ()) -> 
 
 SAMPLE = {
     "properties": [
-        prop("Level"),
-        prop("Measured", "FLOAT", "READ_ONLY"),
-        prop("Label", "TEXT"),
-        prop("Switch", "BOOL", dataSpecsList=LISTED["BOOL"]),
-        prop("Mode", "ENUM", dataSpecsList=LISTED["ENUM"]),
+        build_property("Level"),
+        build_property("Measured", "FLOAT", "READ_ONLY"),
+        build_property("Label", "TEXT"),
+        build_property("Switch", "BOOL", dataSpecsList=LISTED["BOOL"]),
+        build_property("Mode", "ENUM", dataSpecsList=LISTED["ENUM"]),
     ],
     "services": [
-        service(
+        build_service(
             "Move",
             "SYNC",
-            [param("Level")],
-            [param("Level", "PARAM_OUTPUT"), param("Left", "PARAM_OUTPUT", 1)],
+            [build_parameter("Level")],
+            [build_parameter("Level", "PARAM_OUTPUT"), build_parameter("Left", "PARAM_OUTPUT", 1)],
         ),
-        service("Restart", "ASYNC"),
+        build_service("Restart", "ASYNC"),
     ],
-    "events": [event("Told", outputs=[param("Code", "PARAM_OUTPUT")]), event("Broken", "ERROR_EVENT_TYPE")],
+    "events": [
+        build_event("Reported", outputs=[build_parameter("Code", "PARAM_OUTPUT")]),
+        build_event("Broken", "ERROR_EVENT_TYPE"),
+    ],
 }
 STRUCTURED = {
     "properties": [
-        prop("When", "DATE"),
-        prop("Place", "STRUCT", dataSpecsList=LISTED["STRUCT"]),
-        prop("Row", "ARRAY", dataSpecs=ARRAY),
+        build_property("When", "DATE"),
+        build_property("Place", "STRUCT", dataSpecsList=LISTED["STRUCT"]),
+        build_property("Row", "ARRAY", dataSpecs=ARRAY),
     ]
 }
 
 
 @dataclass
-class Things:
-    """One account of an emulator whose clock is turned by hand."""
+class ThingSetup:
+    """One account of an emulator with a manual clock."""
 
     api: Api
     emulator: Emulator
@@ -141,24 +150,29 @@ class Things:
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return self.api.call(operation, **params)
 
-    def refused(self, operation: str, **params: Any) -> str:
+    def error_code(self, operation: str, **params: Any) -> str:
         return self.api.error_code(operation, **params)
 
-    def product(self, name: str = "Modelled", **params: Any) -> str:
-        """A product of the edition with thing models, without features."""
+    def create_product(self, name: str = "Modelled", **params: Any) -> str:
+        """Create a product that uses a thing model, without features; returns its key."""
         return self.api.create_product(
             name, **{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params}
         )
 
-    def modelled(self, name: str = "Modelled", model: dict[str, Any] | None = None, **params: Any) -> str:
-        """A product whose published model is `SAMPLE` unless told."""
-        key = self.product(name, **params)
+    def create_modeled_product(
+        self, name: str = "Modelled", model: dict[str, Any] | None = None, **params: Any
+    ) -> str:
+        """Create a product with a published model, by default `SAMPLE`; returns its key."""
+        key = self.create_product(name, **params)
         self.call("CreateThingModel", ProductKey=key, ThingModelJson=model or SAMPLE)
         self.call("PublishThingModel", ProductKey=key, ModelVersion="v1")
         return key
 
-    def device(self, product_key: str, name: str = "d1", status: str = "ONLINE", days: float = 40) -> str:
-        """A device that was activated `days` ago (never, if its status is UNACTIVE); its IotId follows from its name."""
+    def register_device(
+        self, product_key: str, name: str = "d1", status: str = "ONLINE", days: float = 40
+    ) -> str:
+        """Register a device that was activated `days` ago (never, if its status is UNACTIVE); returns its IotId, which depends
+        only on its name."""
         now = self.clock.now()
         activated = None if status == "UNACTIVE" else now - int(days * DAY)
         iot_id = f"{name:x<20}000000"
@@ -174,31 +188,33 @@ class Things:
             insert_devices(db, KEY_ID, "", product_key, [row], now)
         return iot_id
 
-    def move(self, iot_id: str, status: str) -> None:
-        """The device comes or goes, now."""
+    def set_status(self, iot_id: str, status: str) -> None:
+        """Change the status of a device now."""
         with self.emulator.store.write() as db:
             db.execute(
                 "UPDATE devices SET status = ?, status_since = ? WHERE iot_id = ?",
                 (status, self.clock.now(), iot_id),
             )
 
-    def draft(self, product_key: str, **params: Any) -> dict[str, Any]:
+    def read_draft(self, product_key: str, **params: Any) -> dict[str, Any]:
         return json.loads(
             self.call("QueryThingModel", ProductKey=product_key, **params)["Data"]["ThingModelJson"]
         )
 
-    def tsl(self, product_key: str, **params: Any) -> dict[str, Any]:
+    def read_tsl(self, product_key: str, **params: Any) -> dict[str, Any]:
         return json.loads(self.call("GetThingModelTsl", ProductKey=product_key, **params)["Data"]["TslStr"])
 
-    def status(self, iot_id: str, **params: Any) -> dict[str, str | None]:
-        """Present values by identifier."""
-        answer = self.call("QueryDevicePropertyStatus", IotId=iot_id, **params)
+    def read_values(self, iot_id: str, **params: Any) -> dict[str, str | None]:
+        """Read the current values by identifier."""
+        response = self.call("QueryDevicePropertyStatus", IotId=iot_id, **params)
         return {
-            info["Identifier"]: info.get("Value") for info in answer["Data"]["List"]["PropertyStatusInfo"]
+            info["Identifier"]: info.get("Value") for info in response["Data"]["List"]["PropertyStatusInfo"]
         }
 
-    def history(self, iot_id: str, identifier: str, start: int, end: int, **params: Any) -> dict[str, Any]:
-        """Data of QueryDevicePropertyData, oldest first unless told."""
+    def read_history(
+        self, iot_id: str, identifier: str, start: int, end: int, **params: Any
+    ) -> dict[str, Any]:
+        """Read the data of QueryDevicePropertyData, by default oldest first."""
         params = {"Asc": 1, "PageSize": 50, **params}
         return self.call(
             "QueryDevicePropertyData",

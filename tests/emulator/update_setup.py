@@ -1,4 +1,4 @@
-"""A product with devices, seen through signed calls, for the tests of updates."""
+"""Setup for update tests: products, devices, packages and batches, created by signed calls."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.emulator.conftest import KEY_ID, KEY_SECRET
 
 
 @dataclass
-class World:
-    """One account of an emulator whose clock is turned by hand."""
+class UpdateSetup:
+    """One account of an emulator with a manual clock."""
 
     emulator: Emulator
     clock: ManualClock
     client: Client
-    http: httpx.Client
+    http_client: httpx.Client
 
     @classmethod
-    def of(cls, emulator: Emulator, clock: ManualClock, instance: str | None = None) -> World:
+    def create(cls, emulator: Emulator, clock: ManualClock, instance: str | None = None) -> UpdateSetup:
         transport = httpx.WSGITransport(app=emulator)
         client = Client(
             Credentials(KEY_ID, KEY_SECRET),
@@ -43,16 +43,16 @@ class World:
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         return self.client.call(operation, **params)
 
-    def refused(self, operation: str, **params: Any) -> str:
-        """The code with which a call is refused."""
+    def error_code(self, operation: str, **params: Any) -> str:
+        """Make a call that must be refused; returns its error code."""
         with pytest.raises(CloudError) as caught:
             self.client.call(operation, **params)
         return caught.value.code
 
-    def product(self, name: str = "Meter_A1") -> str:
+    def create_product(self, name: str = "Meter_A1") -> str:
         return str(self.call("CreateProduct", ProductName=name, NodeType=0)["ProductKey"])
 
-    def devices(
+    def register_devices(
         self,
         product_key: str,
         count: int,
@@ -62,7 +62,7 @@ class World:
         prefix: str = "device",
         module: str = "default",
     ) -> list[str]:
-        """Devices that have submitted a version ("" for none); their names."""
+        """Register devices that have reported a version ("" for none); returns their names."""
         now = self.clock.now()
         names = [f"{prefix}{number:04}" for number in range(count)]
         owner = (KEY_ID, self.client.instance_id or "")
@@ -77,12 +77,12 @@ class World:
                 )
         return names
 
-    def come_online(self, product_key: str) -> None:
+    def set_online(self, product_key: str) -> None:
         with self.emulator.store.write() as db:
             db.execute("UPDATE devices SET status = 'ONLINE' WHERE product_key = ?", (product_key,))
 
-    def upload(self, data: bytes = b"firmware" * 1000, suffix: str = "bin") -> dict[str, Any]:
-        """A file brought to the store; the answer of GenerateOTAUploadURL."""
+    def upload_file(self, data: bytes = b"firmware" * 1000, suffix: str = "bin") -> dict[str, Any]:
+        """Upload a file; returns the data of GenerateOTAUploadURL."""
         form = self.call("GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
         store.upload_file(
             store.UploadForm.from_response(form),
@@ -91,64 +91,68 @@ class World:
         )
         return dict(form)
 
-    def package(
+    def create_package(
         self, product_key: str | None, name: str = "pkg-2", version: str = "2.0.0", **params: Any
     ) -> str:
-        """A package of an uploaded file that needs no verifying; its id."""
-        form = self.upload()
+        """Create a package, by default without verification; returns its id."""
+        form = self.upload_file()
         params = {
             "NeedToVerify": False,
             "ProductKey": product_key,
             "FirmwareUrl": form["FirmwareUrl"],
             **params,
         }
-        answer = self.call("CreateOTAFirmware", FirmwareName=name, DestVersion=version, **params)
-        return str(answer["Data"]["FirmwareId"])
+        response = self.call("CreateOTAFirmware", FirmwareName=name, DestVersion=version, **params)
+        return str(response["Data"]["FirmwareId"])
 
-    def static(self, package: str, product_key: str, **params: Any) -> str:
-        """A static batch of all devices unless told otherwise; its id."""
+    def create_static_batch(self, package: str, product_key: str, **params: Any) -> str:
+        """Create a static batch, by default of all devices; returns its id."""
         params = {"TargetSelection": "ALL", **params}
-        answer = self.call("CreateOTAStaticUpgradeJob", FirmwareId=package, ProductKey=product_key, **params)
-        return str(answer["Data"]["JobId"])
+        response = self.call(
+            "CreateOTAStaticUpgradeJob", FirmwareId=package, ProductKey=product_key, **params
+        )
+        return str(response["Data"]["JobId"])
 
-    def status(self, job: str) -> str:
-        return str(self.call("QueryOTAJob", JobId=job)["Data"]["JobStatus"])
+    def read_batch_status(self, batch: str) -> str:
+        return str(self.call("QueryOTAJob", JobId=batch)["Data"]["JobStatus"])
 
-    def tasks(self, job: str, **params: Any) -> list[dict[str, Any]]:
+    def list_tasks(self, batch: str, **params: Any) -> list[dict[str, Any]]:
         params = {"PageSize": 100, **params}
-        answer = self.call("ListOTATaskByJob", JobId=job, **params)
-        return list(answer["Data"]["SimpleOTATaskInfo"])
+        response = self.call("ListOTATaskByJob", JobId=batch, **params)
+        return list(response["Data"]["SimpleOTATaskInfo"])
 
-    def counts(self, job: str) -> dict[str, int]:
-        """How many of the first hundred tasks are in which status."""
-        return dict(Counter(task["TaskStatus"] for task in self.tasks(job)))
+    def count_tasks(self, batch: str) -> dict[str, int]:
+        """Count the first 100 tasks by status."""
+        return dict(Counter(task["TaskStatus"] for task in self.list_tasks(batch)))
 
-    def versions(self, product_key: str, name: str) -> dict[str, str]:
-        answer = self.call(
+    def read_versions(self, product_key: str, name: str) -> dict[str, str]:
+        response = self.call(
             "ListOTAModuleVersionsByDevice",
             ProductKey=product_key,
             DeviceName=name,
             CurrentPage=1,
             PageSize=10,
         )
-        return {item["ModuleName"]: item["ModuleVersion"] for item in answer["Data"]["SimpleOTAModuleInfo"]}
+        return {item["ModuleName"]: item["ModuleVersion"] for item in response["Data"]["SimpleOTAModuleInfo"]}
 
-    def run_out(self, seconds: float = 600, step: float = 30) -> None:
-        """Let time pass in steps, with somebody looking."""
+    def run_for(self, seconds: float = 600, step: float = 30) -> None:
+        """Advance the clock in steps and run the due work after each step."""
         passed = 0.0
         while passed < seconds:
             self.clock.advance(step)
             self.emulator.run_due_work()
             passed += step
 
-    def make_fail(self, version: str = "2.0.0", *, once: bool = False) -> str:
-        """Rename device0000 so that its update in a package's first batch fails for good, or once; its new name."""
-        wanted = 1 if once else running.HOPELESS
+    def make_device_fail(self, version: str = "2.0.0", *, once: bool = False) -> str:
+        """Rename device0000 so that its update in a package's first batch fails always, or once; returns the new name."""
+        failures = 1 if once else running.ALWAYS_FAILS
         plans = {
-            name: running.plan(f"{name}/default/{version}/0", Pace(), timeout=None, trial=False)
+            name: running.plan_task(
+                f"{name}/default/{version}/0", Pace(), timeout=None, is_verification=False
+            )
             for name in (f"unlucky{number}" for number in range(500))
         }
-        name = next(name for name, plan in plans.items() if plan.failures == wanted)
+        name = next(name for name, plan in plans.items() if plan.failures == failures)
         with self.emulator.store.write() as db:
             assert db.execute("UPDATE devices SET name = ? WHERE name = 'device0000'", (name,)).rowcount == 1
         return name

@@ -1,4 +1,4 @@
-"""Answers of the OTA operations have the reference's shape: its fields, its wrapping of lists, its types."""
+"""Responses of the OTA operations match the reference: fields, wrapping of lists, types."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from console.cloud import catalogue
 from console.cloud.client import Client, Credentials
 from tests.emulator.conftest import KEY_ID, KEY_SECRET
-from tests.emulator.ota_world import World
+from tests.emulator.update_setup import UpdateSetup
 
 TYPES = {"String": str, "Integer": int, "Long": int, "Boolean": bool, "Struct": dict}
 
 
 @pytest.fixture
-def world(emulator, clock) -> World:
+def ota(emulator, clock) -> UpdateSetup:
     emulator.seed(devices=300)
-    return World.of(emulator, clock)
+    return UpdateSetup.create(emulator, clock)
 
 
 def deviations(value: Any, path: str, known: dict[str, str]) -> list[str]:
-    """Paths of an answer that the reference has not, or has with another type."""
+    """Find the paths of a response that are not in the reference, or have another type there."""
     if isinstance(value, dict):
         found = []
         for name, item in value.items():
@@ -43,15 +43,15 @@ def deviations(value: Any, path: str, known: dict[str, str]) -> list[str]:
     )
 
 
-def one(world: World, sql: str) -> tuple:
-    with world.emulator.store.read() as db:
+def read_row(ota: UpdateSetup, sql: str) -> tuple:
+    with ota.emulator.store.read() as db:
         return tuple(db.execute(sql).fetchone())
 
 
-def test_answers_have_the_shape_of_the_reference(world):
-    package, product, job, device, iot_id = one(
-        world,
-        "SELECT j.package_id, j.product_key, j.job_id, t.name, t.iot_id FROM ota_jobs j JOIN ota_tasks t ON t.job = j.id"
+def test_responses_have_the_fields_and_types_of_the_reference(ota):
+    package, product, batch, device, iot_id = read_row(
+        ota,
+        "SELECT b.package_id, b.product_key, b.batch_id, t.name, t.iot_id FROM ota_batches b JOIN ota_tasks t ON t.batch = b.id"
         " WHERE t.status = 'CONFIRM'",
     )
     page = {"CurrentPage": 1, "PageSize": 10}
@@ -63,30 +63,32 @@ def test_answers_have_the_shape_of_the_reference(world):
         ("QueryOTAFirmware", {"FirmwareId": package}),
         ("ListOTAJobByFirmware", {"FirmwareId": package, **page}),
         ("ListOTAJobByDevice", {"FirmwareId": package, "ProductKey": product, "DeviceName": device, **page}),
-        ("QueryOTAJob", {"JobId": job}),
-        ("ListOTATaskByJob", {"JobId": job, **page}),
+        ("QueryOTAJob", {"JobId": batch}),
+        ("ListOTATaskByJob", {"JobId": batch, **page}),
         ("ListOTAUnfinishedTaskByDevice", {"IotId": iot_id, "TaskStatus": "CONFIRM"}),
     ]
-    for (every_job,) in [one(world, f"SELECT job_id FROM ota_jobs WHERE id = {n}") for n in range(1, 10)]:
-        calls.append(("QueryOTAJob", {"JobId": every_job}))
+    for (other_batch,) in [
+        read_row(ota, f"SELECT batch_id FROM ota_batches WHERE id = {n}") for n in range(1, 10)
+    ]:
+        calls.append(("QueryOTAJob", {"JobId": other_batch}))
     for name, params in calls:
-        answer = world.call(name, **params)
+        response = ota.call(name, **params)
         known = dict(catalogue.operation(name).response)
-        assert deviations(answer, "", known) == [], name
+        assert deviations(response, "", known) == [], name
         for path in known:
             if path.endswith("[]") and path.count("[]") == 1 and "MultiFiles" not in path:
-                value: Any = answer
+                value: Any = response
                 for part in path.removesuffix("[]").split("."):
                     value = value[part]
                 assert isinstance(value, list), (name, path)
                 assert value or "SrcVersions" in path or "Tags" in path, (name, path)
 
 
-def test_lists_stay_lists_in_xml_with_one_entry(world):
-    transport = httpx.WSGITransport(app=world.emulator)
+def test_xml_lists_with_one_entry_are_read_as_lists(ota):
+    transport = httpx.WSGITransport(app=ota.emulator)
     client = Client(
         Credentials(KEY_ID, KEY_SECRET), endpoint="http://emulator.test", transport=transport, format="XML"
     )
-    (job,) = one(world, "SELECT job_id FROM ota_jobs WHERE verify AND status = 'IN_PROGRESS'")
-    answer = client.call("ListOTATaskByJob", JobId=job, PageSize=1)
-    assert len(answer["Data"]["SimpleOTATaskInfo"]) == 1
+    (batch,) = read_row(ota, "SELECT batch_id FROM ota_batches WHERE verify AND status = 'IN_PROGRESS'")
+    response = client.call("ListOTATaskByJob", JobId=batch, PageSize=1)
+    assert len(response["Data"]["SimpleOTATaskInfo"]) == 1

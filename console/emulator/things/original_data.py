@@ -1,6 +1,6 @@
-"""The original data: everything a device sent, whether it passed the check against the model or not.
+"""Original data: everything a device sent, whether it passed the check against the model or not.
 
-Pages go by a token that says after which record to continue.
+Pages are read by a token that holds the time of the last record of the previous page.
 """
 
 from __future__ import annotations
@@ -12,34 +12,38 @@ from typing import Any
 from console.emulator.call import Call, Handler
 from console.emulator.errors import ServiceError
 from console.emulator.paging import decode_page_token, encode_page_token
-from console.emulator.things.common import dumped, modelled_device_of
+from console.emulator.things.common import find_modeled_device, to_compact_json
 from console.emulator.things.features import Model
-from console.emulator.things.reading import (
-    Stretch,
-    call_records,
-    event_records,
-    page_of_records,
-    property_records,
-    stretch_of,
-    value_text,
+from console.emulator.things.records import (
+    Period,
+    format_report_value,
+    read_call_records,
+    read_event_records,
+    read_period,
+    read_property_records,
+    read_record_page,
 )
-from console.emulator.things.simulation import Life, life_of
+from console.emulator.things.simulation import Lifetime, find_lifetime
 
 
 def query_device_original_property_data(call: Call) -> dict[str, Any]:
-    """QueryDeviceOriginalPropertyData. Its token is spelled `nextPageToken`."""
-    device, life, model = _looked_at(call)
+    """QueryDeviceOriginalPropertyData. The response has its token in `nextPageToken`."""
+    device, lifetime, model = _find_device_lifetime(call)
     identifier = call.params["Identifier"]
     item = model.find_property(identifier)
     if item is None:
         raise ServiceError("InvalidIdentifierInPropertyError", f"The device has no property {identifier}.")
-    records = property_records(call.db, device["iot_id"], life, identifier, item, _continued(call))
-    page, more = page_of_records(records, call.params["PageSize"])
+    records = read_property_records(
+        call.db, device["iot_id"], lifetime, identifier, item, _read_remaining_period(call)
+    )
+    page, more = read_record_page(records, call.params["PageSize"])
     return {
         "Data": {
-            **_paging([report.time for report in page], more, "nextPageToken"),
+            **_write_paging([report.time for report in page], more, "nextPageToken"),
             "List": {
-                "PropertyInfo": [{"Time": str(report.time), "Value": value_text(report)} for report in page]
+                "PropertyInfo": [
+                    {"Time": str(report.time), "Value": format_report_value(report)} for report in page
+                ]
             },
         }
     }
@@ -47,16 +51,16 @@ def query_device_original_property_data(call: Call) -> dict[str, Any]:
 
 def query_device_original_event_data(call: Call) -> dict[str, Any]:
     """QueryDeviceOriginalEventData."""
-    _, life, model = _looked_at(call)
+    _, lifetime, model = _find_device_lifetime(call)
     identifier = call.params["Identifier"]
     if model.find_event(identifier) is None:
         raise ServiceError("iot.tsl.InvalidIdentifierInEventError", f"The device has no event {identifier}.")
-    page, more = page_of_records(
-        event_records(life, model, _continued(call), identifier), call.params["PageSize"]
+    page, more = read_record_page(
+        read_event_records(lifetime, model, _read_remaining_period(call), identifier), call.params["PageSize"]
     )
     return {
         "Data": {
-            **_paging([record.time for record in page], more),
+            **_write_paging([record.time for record in page], more),
             "List": {
                 "EventInfo": [
                     {
@@ -64,7 +68,7 @@ def query_device_original_event_data(call: Call) -> dict[str, Any]:
                         "Identifier": record.identifier,
                         "Name": record.name,
                         "EventType": record.kind,
-                        "OutputData": dumped(record.output),
+                        "OutputData": to_compact_json(record.output),
                     }
                     for record in page
                 ]
@@ -75,15 +79,17 @@ def query_device_original_event_data(call: Call) -> dict[str, Any]:
 
 def query_device_original_service_data(call: Call) -> dict[str, Any]:
     """QueryDeviceOriginalServiceData."""
-    device, life, model = _looked_at(call)
+    device, lifetime, model = _find_device_lifetime(call)
     identifier = call.params["Identifier"]
     if identifier not in ("set", "get") and model.find_service(identifier) is None:
         raise ServiceError("InvalidIdentifierInServiceError", f"The device has no service {identifier}.")
-    records = call_records(call.db, device["iot_id"], life, model, _continued(call), identifier)
-    page, more = page_of_records(records, call.params["PageSize"])
+    records = read_call_records(
+        call.db, device["iot_id"], lifetime, model, _read_remaining_period(call), identifier
+    )
+    page, more = read_record_page(records, call.params["PageSize"])
     return {
         "Data": {
-            **_paging([record.time for record in page], more),
+            **_write_paging([record.time for record in page], more),
             "List": {
                 "ServiceInfo": [
                     {
@@ -101,14 +107,16 @@ def query_device_original_service_data(call: Call) -> dict[str, Any]:
 
 
 def query_device_original_property_status(call: Call) -> dict[str, Any]:
-    """QueryDeviceOriginalPropertyStatus: what each property was last told to be, in the order of the telling."""
-    device, life, model = _looked_at(call)
-    when = Stretch(life.born if life else 0, call.now, False)
+    """QueryDeviceOriginalPropertyStatus: the last report of each property, sorted by time."""
+    device, lifetime, model = _find_device_lifetime(call)
+    period = Period(lifetime.activated if lifetime else 0, call.now, False)
     last = []
     for identifier, item in model.properties():
-        report = next(property_records(call.db, device["iot_id"], life, identifier, item, when), None)
+        report = next(
+            read_property_records(call.db, device["iot_id"], lifetime, identifier, item, period), None
+        )
         if report is not None:
-            last.append((report.time, identifier, value_text(report)))
+            last.append((report.time, identifier, format_report_value(report)))
     last.sort(reverse=call.params["Asc"] == 0)
     start = decode_page_token(call.params["NextPageToken"]) if call.params.get("NextPageToken") else 0
     end = start + call.params["PageSize"]
@@ -127,22 +135,22 @@ def query_device_original_property_status(call: Call) -> dict[str, Any]:
     }
 
 
-def _looked_at(call: Call) -> tuple[sqlite3.Row, Life | None, Model]:
-    device, _, model = modelled_device_of(call)
-    return device, life_of(call.db, device, call.now), model
+def _find_device_lifetime(call: Call) -> tuple[sqlite3.Row, Lifetime | None, Model]:
+    device, _, model = find_modeled_device(call)
+    return device, find_lifetime(call.db, device, call.now), model
 
 
-def _continued(call: Call) -> Stretch:
-    """The stretch asked for, from where the token says. Raises `iot.device.PageTokenIsIllegal`."""
-    when = stretch_of(call)
+def _read_remaining_period(call: Call) -> Period:
+    """Read the requested period, without the pages before the token. Raises `iot.device.PageTokenIsIllegal`."""
+    period = read_period(call)
     if not call.params.get("NextPageToken"):
-        return when
+        return period
     last = decode_page_token(call.params["NextPageToken"])
-    return replace(when, low=last + 1) if when.ascending else replace(when, high=last - 1)
+    return replace(period, low=last + 1) if period.ascending else replace(period, high=last - 1)
 
 
-def _paging(times: list[int], more: bool, spelled: str = "NextPageToken") -> dict[str, Any]:
-    return {"NextValid": more, **({spelled: encode_page_token(times[-1])} if more else {})}
+def _write_paging(times: list[int], more: bool, field: str = "NextPageToken") -> dict[str, Any]:
+    return {"NextValid": more, **({field: encode_page_token(times[-1])} if more else {})}
 
 
 OPERATIONS: dict[str, Handler] = {
