@@ -1,4 +1,4 @@
-"""A server that gives every request the same answer, as fast as Python can: `python -m tests.bench.canned` prints its port.
+"""A server that returns the same response to every request, as fast as Python can: `python -m tests.bench.canned` prints its port.
 
 It looks at no more of a request than where it ends, so that a client's own work is what a benchmark sees.
 """
@@ -72,7 +72,7 @@ async def _serve() -> None:
 
 @contextmanager
 def canned() -> Iterator[str]:
-    """The server in a process of its own; gives `host:port`."""
+    """Runs the server in a process of its own and yields `host:port`."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.canned"], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""Calls a second of our client against the official SDK and plain httpx.Client, on one server that only says the same."""
+"""Calls per second of our client, the official SDK and plain httpx.Client against one server with a constant response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Call = Callable[[], int]
 
 
 def run() -> list[str]:
-    """The table's lines. The contestants take turns, so that whatever else the machine does meets all of them."""
+    """The lines of the table. The clients take turns, so that other load on the machine affects all of them."""
     lines = [
         f"QueryDevice, 10 devices an answer; medians of {ROUNDS} rounds of {SECONDS:.0f} s, contestants taking turns"
     ]
@@ -49,7 +49,7 @@ def run() -> list[str]:
 
 
 def contestants(address: str) -> dict[str, Call]:
-    """Each makes one call and returns how many devices it read."""
+    """Functions that make one call and return the number of devices."""
     ours = Client(KEY, endpoint=f"http://{address}")
 
     def official(scheme: str | None) -> Call:
@@ -103,7 +103,7 @@ def contestants(address: str) -> dict[str, Call]:
 
 
 def _rate(call: Call, threads: int) -> float:
-    """Calls a second."""
+    """Calls per second."""
     counts = [0] * threads
     started = time.perf_counter()
     end = started + SECONDS

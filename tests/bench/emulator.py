@@ -1,4 +1,4 @@
-"""QueryDevice on the emulator with 1,000, 100,000 and 1,000,000 devices: calls a second, in process and over HTTP."""
+"""QueryDevice on the emulator with 1,000, 100,000 and 1,000,000 devices: calls per second, in process and over HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEY = Credentials("LTAIbench", "secret-of-no-worth")
 
 @dataclass
 class Fleet:
-    """A seeded platform: its file, how long that took, and its largest product with a token into the middle of it."""
+    """A seeded emulator: its file, the seeding time, and its largest product with a page token for the middle of its list."""
 
     devices: int
     path: Path
@@ -38,7 +38,7 @@ class Fleet:
 
 
 def run() -> list[str]:
-    """The table's lines. The sizes take turns, so that whatever else the machine does meets all of them."""
+    """The lines of the table. The sizes take turns, so that other load on the machine affects all of them."""
     with tempfile.TemporaryDirectory() as folder:
         fleets = [_seeded(devices, Path(folder)) for devices in SIZES]
         lines = [
@@ -72,7 +72,7 @@ def _in_process(fleet: Fleet) -> Iterator[Client]:
 
 @contextmanager
 def _over_http(fleet: Fleet) -> Iterator[Client]:
-    """The emulator as `manage.py emulator` serves it, in a process of its own."""
+    """Runs `manage.py emulator` in a process of its own."""
     command = [
         sys.executable,
         "manage.py",
@@ -128,7 +128,7 @@ def _measured(fleets: list[Fleet], place: str, reach: Callable[[Fleet], contextm
 
 
 def _look(fleet: Fleet, client: Client) -> None:
-    """Find the largest product, and the token of the page in the middle of it: all that is settled by then, is."""
+    """Finds the largest product and the token of its middle page. Deferred work is done by then."""
     products = client.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
     largest = max(products, key=lambda product: product["DeviceCount"])
     fleet.product_key = largest["ProductKey"]
@@ -141,7 +141,7 @@ def _look(fleet: Fleet, client: Client) -> None:
 
 
 def _rate(client: Client, fleet: Fleet, more: dict[str, str]) -> float:
-    """Calls a second."""
+    """Calls per second."""
     calls, started = 0, time.perf_counter()
     end = started + SECONDS / 2
     while (now := time.perf_counter()) < end:

@@ -1,4 +1,4 @@
-"""The product and device lists with 20 people at once, on the emulator with its quotas enforced."""
+"""The product and device lists with 20 concurrent users, on the emulator with quotas enforced."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import httpx
 
 from tests.console_process import Quickstart, sign_in
 
-PEOPLE = 20
+USERS = 20
 SECONDS = 15.0
-THINK_SECONDS = 0.5  # what a quick person takes between two clicks
+THINK_SECONDS = 0.5  # pause of a fast user between two clicks
 
 
 @dataclass
 class Figures:
-    """Of one page: seconds of each answer, upstream calls of each, answers that were no 200."""
+    """Measurements of one page: seconds and upstream calls of each response, and the number of responses other than 200."""
 
     seconds: list[float] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
@@ -31,15 +31,15 @@ class Figures:
 
 
 def run() -> list[str]:
-    """The table's lines. Each person has a session of their own and asks for random pages, with and without a pause between."""
+    """The lines of the table. Each user has a session and requests random pages, with and without a pause between them."""
     lines = []
     with tempfile.TemporaryDirectory() as folder, Quickstart(Path(folder) / "home") as console:
         address, email, password = console.start()
-        sessions = [sign_in(address, email, password) for _ in range(PEOPLE)]
+        sessions = [sign_in(address, email, password) for _ in range(USERS)]
         products = re.findall(r"products/(a1\w+)/", sessions[0].get("/demo/sandbox/products/").text)
         for think in (THINK_SECONDS, 0.0):
-            figures, took = _hammer(sessions, sorted(set(products)), think)
-            lines.append(f"{PEOPLE} people, {think:.1f} s between two clicks, {took:.0f} s")
+            figures, took = _measure(sessions, sorted(set(products)), think)
+            lines.append(f"{USERS} users, {think:.1f} s between two clicks, {took:.0f} s")
             lines.append(
                 f"  {'page':<22}{'requests/s':>12}{'median ms':>12}{'p95 ms':>10}{'calls (mean, max)':>20}{'failed':>8}"
             )
@@ -53,7 +53,7 @@ def run() -> list[str]:
     return lines
 
 
-def _hammer(
+def _measure(
     sessions: list[httpx.Client], products: list[str], think: float
 ) -> tuple[dict[str, Figures], float]:
     figures: dict[str, Figures] = defaultdict(Figures)

@@ -1,4 +1,4 @@
-"""Registering devices from a CSV through the console, quotas enforced: devices a second, and the worker's peak memory."""
+"""Registering devices from a CSV through the console, quotas enforced: devices per second, and the peak memory of the worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PLACE = "/demo/sandbox/jobs"
 
 @dataclass
 class Figures:
-    """Of one run, in seconds and bytes. `checked`: from the click on "upload" until the findings can be read."""
+    """Measurements of one run, in seconds and bytes. `checked`: from the upload until the findings are shown."""
 
     rows: int
     checked: float
@@ -31,12 +31,12 @@ class Figures:
 
     @property
     def whole(self) -> float:
-        """From the upload to the last device."""
+        """Seconds from the upload to the last device."""
         return self.checked + self.registered
 
 
 def run() -> list[str]:
-    """The table's lines; each size in a console of its own, so that peaks do not mix."""
+    """The lines of the table. Each size runs in a console of its own, so that peaks do not mix."""
     found = [_measure(rows) for rows in SIZES]
     lines = [
         f"{'rows':>9}{'check s':>10}{'register s':>12}{'whole s':>10}{'devices/s':>12}{'worker peak MB':>17}{'web peak MB':>14}  outcome"
@@ -73,7 +73,7 @@ def _measure(rows: int) -> Figures:
 
 
 def _upload(browser: httpx.Client, product: str, rows: int) -> int:
-    """Upload a list and wait until its findings are there; the job's number."""
+    """Uploads a list, waits for its findings and returns the job id."""
     lines = [
         "DeviceName,Nickname,tag:site",
         *(f"BENCH-{n:08d},Meter_{n:08d},Hangzhou-{n % 9}" for n in range(rows)),
@@ -90,7 +90,7 @@ def _upload(browser: httpx.Client, product: str, rows: int) -> int:
 
 
 def _wait(browser: httpx.Client, job: int, states: tuple[str, ...]) -> str:
-    """Look at the list as the job tray does, until the job is in one of `states`."""
+    """Polls the job tray until the job has one of the `states`."""
     deadline = time.monotonic() + _PATIENCE
     labels = {
         "ready": "Ready to start", "rejected": "Invalid file", "succeeded": "Succeeded",
@@ -108,7 +108,7 @@ def _wait(browser: httpx.Client, job: int, states: tuple[str, ...]) -> str:
 
 
 def _peak(console: Quickstart, *words: str) -> int:
-    """The largest resident memory that any process of that command line ever had, in bytes (Linux: its high-water mark)."""
+    """The peak resident memory in bytes of the processes with this command line (Linux: VmHWM)."""
     peaks = [0]
     for process in psutil.Process(console.process.pid).children(recursive=True):
         try:

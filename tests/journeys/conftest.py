@@ -1,4 +1,4 @@
-"""A running console, as `make demo` starts it, and people who sign in to it with a real browser."""
+"""A running console, as `make demo` starts it, and users who sign in with a real browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PASSWORD = "a password for journeys"
 
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a console with a small sample fleet whose slow things are fast."""
+    """The URL of a console with a small sample fleet and a fast emulator."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     home = tmp_path_factory.mktemp("journeys") / "home"
@@ -27,7 +27,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.start()[0]
 
 
-# For one file only: while Playwright's event loop lives, Django takes this thread for an asynchronous one.
+# One browser per file: while Playwright's event loop runs, Django treats this thread as asynchronous.
 @pytest.fixture(scope="module")
 def browser(console: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -40,40 +40,40 @@ def browser(console: str) -> Iterator[Browser]:
 
 
 class Person:
-    """Somebody at a browser. `complaints` are what the browser's console said: there should be nothing."""
+    """A signed-in user with a browser. `console_errors`: the messages of the browser's console; none are expected."""
 
     def __init__(self, browser: Browser, console: str, email: str) -> None:
         self.base = console
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
-        self.complaints: list[str] = []
-        self.page.on("console", self._hear)
+        self.console_errors: list[str] = []
+        self.page.on("console", self._record_message)
         self.page.goto(f"{console}/accounts/login/")
         self.page.fill("[name=login]", email)
         self.page.fill("[name=password]", PASSWORD)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url(lambda url: "/accounts/login" not in url)
 
-    def _hear(self, message) -> None:
-        # A form with mistakes answers 422, which Chromium notes.
+    def _record_message(self, message) -> None:
+        # Chromium logs the status 422 of a form with errors.
         if message.type in {"error", "warning"} and "422" not in message.text:
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
     def go(self, path: str):
-        """Open a page of the demo connection; the response."""
+        """Opens a page of the demo connection and returns the response."""
         return self.page.goto(f"{self.base}/demo/sandbox/{path}")
 
     def see(self, text: str, timeout: float = 15_000) -> None:
-        """Wait until the text stands on the page."""
+        """Waits until the text is visible."""
         self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=timeout)
 
     def click(self, name: str, role: str = "button") -> None:
-        """Press what has that name."""
+        """Clicks the first element with this role and name."""
         self.page.get_by_role(role, name=name).first.click()
 
     def download(self, path_pattern: str) -> str:
-        """Press the link to that file and read what comes."""
+        """Clicks the link to the file and returns its content."""
         with self.page.expect_download() as waiting:
             self.page.locator(f'a[href*="{path_pattern}"]').first.click()
         return Path(waiting.value.path()).read_text(encoding="utf-8-sig")
@@ -81,7 +81,7 @@ class Person:
 
 @pytest.fixture
 def person(browser: Browser, console: str) -> Iterator[Callable[[str], Person]]:
-    """Signs somebody in: `person("viewer@demo.example")`."""
+    """Signs a user in: `person("viewer@demo.example")`."""
     people: list[Person] = []
 
     def make(email: str = "admin@demo.example") -> Person:
@@ -90,6 +90,6 @@ def person(browser: Browser, console: str) -> Iterator[Callable[[str], Person]]:
 
     yield make
     for one in people:
-        # Shown by pytest for a journey that failed: where it ended.
+        # pytest shows this for a failed test: the last page.
         print(one.page.url, one.page.locator("main").inner_text()[:3000])  # noqa: T201
         one.context.close()

@@ -1,4 +1,4 @@
-"""Every page, wide and narrow, light and dark: axe finds nothing, nothing is wider than the screen, the browser complains of nothing."""
+"""Every page, wide and narrow, light and dark: no axe violation, no overflow, no message in the browser's console."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 class Inspector:
-    """Looks at pages and notes what is wrong with each."""
+    """Checks pages and collects their problems."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.findings: list[str] = []
         self._where = ""
         self._axe = Axe()
-        page.on("console", self._hear)
+        page.on("console", self._record_message)
         page.on("pageerror", lambda error: self.findings.append(f"{self._where}: {error}"))
 
-    def _hear(self, message) -> None:
-        # Chromium notes every answer of 4xx; the pages that are errors are opened on purpose.
+    def _record_message(self, message) -> None:
+        # Chromium logs every 4xx response; error pages are opened on purpose.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             self.findings.append(f"{self._where}: {message.text}")
 
@@ -37,17 +37,17 @@ class Inspector:
         self.look()
 
     def look(self, what: str = "") -> None:
-        """Both looks of what the page shows now."""
+        """Checks the current state of the page in both themes."""
         self._where = f"{self.page.url} {what}".strip()
         if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             self.findings.append(f"{self._where}: wider than the screen")
         self._judge("light", {"type": "tag", "values": RULES})
         self._judge(
             "dark", {"type": "rule", "values": ["color-contrast"]}
-        )  # all else is the same in both looks
+        )  # other rules do not depend on the theme
 
     def _judge(self, theme: Literal["light", "dark"], rules: dict[str, Any]) -> None:
-        # Without motion no colour is caught on its way to another.
+        # Without motion, no color is measured during a transition.
         self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         self.page.locator(f"html[data-bs-theme={theme}]").wait_for(state="attached")
         answer = self._axe.run(
@@ -60,14 +60,14 @@ class Inspector:
 
 
 def links(page: Page, address: str, pattern: str) -> list[str]:
-    """What a page links to, without the address of the console, in order."""
+    """The paths that a page links to and that match the pattern, in order."""
     page.goto(address)
     found = page.eval_on_selector_all("main a", "all => all.map(a => a.getAttribute('href') || '')")
     return list(dict.fromkeys(href for href in found if re.fullmatch(pattern, href)))
 
 
 def addresses(page: Page, base: str) -> list[str]:
-    """Every page of a team and a connection, with examples of what is in them."""
+    """The paths of all pages of a team and a connection, with example objects."""
     room = "/demo/sandbox"
     product = links(page, f"{base}{room}/products/?q=Smart", rf"{room}/products/a1\w+/")[0]
     key = product.split("/")[-2]
@@ -115,7 +115,7 @@ def addresses(page: Page, base: str) -> list[str]:
 
 
 def draft(page: Page, base: str) -> str:
-    """The page of a file that was read, with something wrong in it and not started."""
+    """The URL of a checked registration file with invalid rows that is not started."""
     page.goto(f"{base}/demo/sandbox/jobs/register/")
     page.locator("select[name=product]").select_option(index=1)
     names = b"DeviceName,Nickname,Colour\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
@@ -126,7 +126,7 @@ def draft(page: Page, base: str) -> str:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nobody_is_shut_out_of_any_page(size, person):
+def test_every_page_is_accessible(size, person):
     me = person()
     me.page.set_viewport_size({"width": size[0], "height": size[1]})
     paths = addresses(me.page, me.base)
@@ -158,7 +158,7 @@ def test_nobody_is_shut_out_of_any_page(size, person):
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nobody_is_shut_out_of_a_decision_or_an_invitation(size, person, browser: Browser):
+def test_approval_and_invitation_pages_are_accessible(size, person, browser: Browser):
     me, other = person(), person("operator@demo.example")
     tag = f"{size[0]}"
     for who in (me, other):
@@ -218,7 +218,7 @@ def test_nobody_is_shut_out_of_a_decision_or_an_invitation(size, person, browser
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nobody_is_shut_out_before_signing_in(size, browser: Browser, console: str):
+def test_pages_before_sign_in_are_accessible(size, browser: Browser, console: str):
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     inspector = Inspector(context.new_page())
     for path in ("login/", "password/reset/", "password/reset/done/", "signup/", "inactive/"):

@@ -1,9 +1,9 @@
-"""A person is invited to a part of the fleet, joins with a password of their own, and a role is made by keyboard."""
+"""A user is invited with a limited access scope and joins; a role is created by keyboard."""
 
 from __future__ import annotations
 
 
-def test_somebody_is_invited_to_some_products_and_joins(person, browser, console):
+def test_an_invited_member_joins_with_access_to_some_products(person, browser, console):
     me = person()
     page = me.page
     page.goto(f"{me.base}/demo/-/members/invite/")
@@ -39,10 +39,10 @@ def test_somebody_is_invited_to_some_products_and_joins(person, browser, console
     page.get_by_role("link", name="Joy Joiner").click()
     assert "typedByHand" in page.locator("main").inner_text()
     assert "notYetAdded" in page.locator("main").inner_text()
-    assert me.complaints == []
+    assert me.console_errors == []
 
 
-def test_a_role_is_made_with_the_keyboard_and_says_what_it_can_do(person):
+def test_a_role_is_created_by_keyboard_and_shows_its_permissions(person):
     me = person()
     page = me.page
     page.goto(f"{me.base}/demo/-/roles/add/?from=viewer")
@@ -54,4 +54,4 @@ def test_a_role_is_made_with_the_keyboard_and_says_what_it_can_do(person):
     page.wait_for_url("**/roles/night-shift/")
     chosen = page.locator("section[aria-label=Updates] [aria-current]").inner_text()
     assert chosen == "Write"
-    assert me.complaints == []
+    assert me.console_errors == []

@@ -17,12 +17,12 @@ def focused(page: Page, selector: str) -> bool:
 
 
 def await_focus(page: Page, selector: str) -> None:
-    """What opens takes the focus a moment later."""
+    """Waits until the element has the focus."""
     page.locator(f":is({selector}):focus").wait_for()
 
 
 def tab_to(page: Page, selector: str, most: int = 60) -> None:
-    """Press Tab until something of that kind has the focus, and see that the focus can be seen."""
+    """Presses Tab until a matching element has the focus, and checks that the focus is visible."""
     for _ in range(most):
         page.keyboard.press("Tab")
         if focused(page, selector):
@@ -32,7 +32,7 @@ def tab_to(page: Page, selector: str, most: int = 60) -> None:
     raise AssertionError(f"Tab does not come to {selector} within {most} steps at {page.url}")
 
 
-def test_signing_in_needs_no_mouse(browser: Browser, console: str):
+def test_sign_in_works_by_keyboard(browser: Browser, console: str):
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{console}/accounts/login/")
@@ -46,7 +46,7 @@ def test_signing_in_needs_no_mouse(browser: Browser, console: str):
     context.close()
 
 
-def test_the_first_stop_skips_the_navigation(person):
+def test_the_first_tab_stop_skips_the_navigation(person):
     me = person()
     me.go("products/")
     me.page.keyboard.press("Tab")
@@ -57,7 +57,7 @@ def test_the_first_stop_skips_the_navigation(person):
     assert me.page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_a_slash_searches_and_a_found_device_is_opened_with_enter(person):
+def test_slash_focuses_the_search_and_enter_opens_a_result(person):
     me = person()
     me.go("products/")
     me.page.keyboard.press("/")
@@ -71,7 +71,7 @@ def test_a_slash_searches_and_a_found_device_is_opened_with_enter(person):
     me.page.wait_for_url(re.compile(rf"/devices/\w+/{name}/"))
 
 
-def test_a_menu_opens_with_enter_moves_with_arrows_and_gives_the_focus_back(person):
+def test_a_menu_works_by_keyboard_and_restores_focus(person):
     me = person()
     me.go("devices/search/?q=DDS720")
     me.page.locator("#devices-results tbody a").first.press("Enter")
@@ -99,7 +99,7 @@ def test_a_menu_opens_with_enter_moves_with_arrows_and_gives_the_focus_back(pers
     assert focused(me.page, "[popovertarget=device-menu]")
 
 
-def test_a_dialog_opened_by_a_button_gives_the_focus_back_to_it(person):
+def test_a_dialog_restores_focus_to_its_button(person):
     me = person()
     me.go("groups/")
     tab_to(me.page, "main a[href$='/groups/new/']")
@@ -109,7 +109,7 @@ def test_a_dialog_opened_by_a_button_gives_the_focus_back_to_it(person):
     assert focused(me.page, "main a[href$='/groups/new/']")
 
 
-def test_rows_are_ticked_with_space_and_the_bar_of_actions_is_reached(person):
+def test_rows_are_selected_by_space_and_bulk_actions_are_reachable(person):
     me = person()
     me.go("products/")
     tab_to(me.page, "tbody input[name=selected]")
@@ -122,4 +122,4 @@ def test_rows_are_ticked_with_space_and_the_bar_of_actions_is_reached(person):
         if focused(me.page, "[data-bulk] button"):
             break
     assert focused(me.page, "[data-bulk] button")
-    assert me.complaints == []
+    assert me.console_errors == []

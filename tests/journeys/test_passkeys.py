@@ -1,4 +1,4 @@
-"""Passkeys with a browser that has an authenticator: adding one, using it as second step, alone, and to confirm."""
+"""Passkeys with a virtual authenticator: add one, use it as second factor, alone, and to confirm identity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PERSON = "viewer@demo.example"
 
 
 def with_authenticator(person: Person) -> Person:
-    """Gives the browser a device with PIN or finger, always at hand."""
+    """Adds a virtual authenticator to the browser."""
     session = person.context.new_cdp_session(person.page)
     session.send("WebAuthn.enable")
     options = {
@@ -45,7 +45,7 @@ def use_passkey(person: Person) -> None:
     person.page.locator("form[data-passkey] [type=submit]").click()
 
 
-def test_a_passkey_is_second_step_sign_in_and_proof(person: Callable[[str], Person]) -> None:
+def test_a_passkey_is_a_second_factor_a_sign_in_and_a_confirmation(person: Callable[[str], Person]) -> None:
     viewer = with_authenticator(person(PERSON))
     viewer.page.goto(f"{viewer.base}/account/security/")
     viewer.page.get_by_role("link", name="Add").click()
@@ -81,10 +81,10 @@ def test_a_passkey_is_second_step_sign_in_and_proof(person: Callable[[str], Pers
     viewer.see("Wrong or already used code")
     enter_password(viewer)
     viewer.page.wait_for_url("**/demo/**")
-    assert viewer.complaints == []
+    assert viewer.console_errors == []
 
 
-def test_where_passkeys_cannot_work_the_page_says_so(person: Callable[[str], Person]) -> None:
+def test_the_page_says_where_passkeys_do_not_work(person: Callable[[str], Person]) -> None:
     viewer = with_authenticator(person(PERSON))
     # Passkeys are for names, and this is none.
     viewer.base = viewer.base.replace("localhost", "127.0.0.1")
