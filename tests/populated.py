@@ -1,4 +1,4 @@
-"""A team with a fleet and one of everything, and every address of the console filled with it."""
+"""A team with a fleet and one object of each kind, and the addresses of the console for them."""
 
 from __future__ import annotations
 
@@ -33,65 +33,65 @@ from console.jobs.models import Job
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
 
 
-def addresses() -> dict[str, set[str]]:
-    """Every address of the URLconf by name, with the names of what it takes."""
+def list_addresses() -> dict[str, set[str]]:
+    """Return all addresses of the URLconf: name to the names of their parameters."""
 
-    def walk(patterns: list[Any], space: str, takes: set[str]) -> Iterator[tuple[str, set[str]]]:
+    def walk(patterns: list[Any], namespace: str, outer: set[str]) -> Iterator[tuple[str, set[str]]]:
         for pattern in patterns:
             if getattr(pattern, "namespace", None) == "api":
-                continue  # the HTTP API has a matrix of its own: tests/api/test_matrix.py
-            taken = takes | set(pattern.pattern.regex.groupindex)
+                continue  # tests/api/test_matrix.py covers the HTTP API
+            parameters = outer | set(pattern.pattern.regex.groupindex)
             if isinstance(pattern, URLResolver):
-                inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
-                yield from walk(pattern.url_patterns, inner, taken)
+                inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+                yield from walk(pattern.url_patterns, inner, parameters)
             elif isinstance(pattern, URLPattern):
-                yield f"{space}{pattern.name}", taken
+                yield f"{namespace}{pattern.name}", parameters
 
     return dict(walk(get_resolver().url_patterns, "", set()))
 
 
-class Watched(httpx.BaseTransport):
-    """Passes calls on and keeps the names of those that change something."""
+class RecordingTransport(httpx.BaseTransport):
+    """Forwards calls and records the names of the write operations."""
 
-    def __init__(self, under: httpx.BaseTransport) -> None:
-        self.under = under
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        self.transport = transport
         self.writes: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.headers.get("Content-Type", "").startswith("multipart/"):  # a file for the store
-            return self.under.handle_request(request)
+        if request.headers.get("Content-Type", "").startswith("multipart/"):  # a file upload
+            return self.transport.handle_request(request)
         fields = parse_qs(request.url.query.decode()) | parse_qs(request.content.decode())
         if operation(fields["Action"][0]).access is not Access.READ:
             self.writes.append(fields["Action"][0])
-        return self.under.handle_request(request)
+        return self.transport.handle_request(request)
 
 
 @dataclass(frozen=True)
 class PopulatedTeam:
-    """The org with a fleet, and the names and numbers of one of everything."""
+    """The organization with a fleet, and the IDs of one object of each kind."""
 
     org: Organization
-    upstream: Watched
+    upstream: RecordingTransport
     things: dict[str, dict[str, Any]]
 
-    def url(self, name: str, **instead: Any) -> str:
-        """The address of that name, filled with things of the team."""
-        room = name.partition(":")[0]
-        known = self.things[""] | self.things.get(room, {}) | self.things.get(name, {}) | instead
-        return reverse(name, kwargs={key: known[key] for key in addresses()[name]})
+    def url(self, name: str, **overrides: Any) -> str:
+        """Return the address with this name, for objects of the team."""
+        namespace = name.partition(":")[0]
+        values = self.things[""] | self.things.get(namespace, {}) | self.things.get(name, {}) | overrides
+        return reverse(name, kwargs={key: values[key] for key in list_addresses()[name]})
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A platform's database with a fleet in it, and the names of one of everything."""
+    """The database of an emulator with a fleet, and the IDs of one object of each kind."""
 
     database: Path
     things: dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
-    """Made once: each test works on a copy."""
+def seeded_fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    """A fleet that is created once. Each test works on a copy."""
     database = tmp_path_factory.mktemp("fleet") / "emulator.sqlite3"
     app = create_app(database, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(1_790_000_000_000), quotas=False)
     app.seed(devices=40)
@@ -108,12 +108,12 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
         packages = cloud.call("ListOTAFirmware", CurrentPage=1, PageSize=100)["FirmwareInfo"][
             "SimpleFirmwareInfo"
         ]
-        verified = [found["FirmwareId"] for found in packages if found["Status"] in (-1, 1)]
-        unverified = next(found["FirmwareId"] for found in packages if found["Status"] == 0)
-        answers = [
+        verified = [package["FirmwareId"] for package in packages if package["Status"] in (-1, 1)]
+        unverified = next(package["FirmwareId"] for package in packages if package["Status"] == 0)
+        responses = [
             cloud.call("ListOTAJobByFirmware", FirmwareId=p, CurrentPage=1, PageSize=10) for p in verified
         ]
-        batches = [batch for answer in answers for batch in answer["Data"]["SimpleOTAJobInfo"]]
+        batches = [batch for response in responses for batch in response["Data"]["SimpleOTAJobInfo"]]
         cloud.call("CreateOTAModule", ProductKey=key, ModuleName="radio", AliasName="Radio")
     app.close()
     update = {
@@ -133,13 +133,13 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
 
 
 @pytest.fixture
-def fleet_copied(seeded: Fleet, tmp_path: Path) -> None:
-    """Puts a copy of the fleet where the emulator of this test looks."""
-    shutil.copytree(seeded.database.parent, tmp_path, dirs_exist_ok=True)
+def copied_fleet(seeded_fleet: Fleet, tmp_path: Path) -> None:
+    """Copies the fleet to the database of the emulator of this test."""
+    shutil.copytree(seeded_fleet.database.parent, tmp_path, dirs_exist_ok=True)
 
 
-def asked_by(org: Organization, state: str, product_key: str) -> ApprovalRequest:
-    """A request of the operator's to delete a product."""
+def create_approval_request(org: Organization, state: str, product_key: str) -> ApprovalRequest:
+    """Create a request of the operator to delete a product."""
     calls = [PlannedCall("DeleteProduct", {"ProductKey": product_key})]
     return ApprovalRequest.objects.create(
         team=org.team,
@@ -158,13 +158,13 @@ def asked_by(org: Organization, state: str, product_key: str) -> ApprovalRequest
 
 @pytest.fixture
 def populated(
-    seeded: Fleet, fleet_copied: None, emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch
+    seeded_fleet: Fleet, copied_fleet: None, emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> PopulatedTeam:
-    """A team with a fleet and one of everything."""
-    upstream = Watched(httpx.WSGITransport(app=emulator))
+    """A team with a fleet and one object of each kind."""
+    upstream = RecordingTransport(httpx.WSGITransport(app=emulator))
     monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
-    newcomer = User.objects.create_user("newcomer@acme.test", None)
-    member = Membership.objects.create(team=org.team, user=newcomer, role_slug="viewer")
+    new_user = User.objects.create_user("newcomer@acme.test", None)
+    member = Membership.objects.create(team=org.team, user=new_user, role_slug="viewer")
     rule = SignOnRule.objects.create(team=org.team, value="corp.test", role_slug="viewer")
     role = CustomRole.objects.create(team=org.team, slug="crew", name="Crew", levels={"devices": 1})
     invitation = Invitation.objects.create(
@@ -175,11 +175,13 @@ def populated(
         invited_by=org.members["owner"],
     )
     record = AuditRecord.objects.create(team=org.team, operation="X", actor_label="somebody")
-    params = {"product_key": seeded.things["products"]["key"]}
+    params = {"product_key": seeded_fleet.things["products"]["key"]}
     job = Job.objects.create(
         team=org.team, connection=org.connection, kind="devices.register", state="queued", params=params
     )
-    waiting, draft = (asked_by(org, state, params["product_key"]) for state in ("waiting", "draft"))
+    waiting, draft = (
+        create_approval_request(org, state, params["product_key"]) for state in ("waiting", "draft")
+    )
     viewer = Membership.objects.select_related("team", "user").get(user=org.members["viewer"])
     token = create_personal_token(
         Actor(viewer, Origin()), TokenDraft("nightly", "viewer", AccessScope(), 90)
@@ -202,4 +204,4 @@ def populated(
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
-    return PopulatedTeam(org, upstream, own | seeded.things)
+    return PopulatedTeam(org, upstream, own | seeded_fleet.things)

@@ -1,4 +1,4 @@
-"""The console's settings as the tests run them: their own home folder, and secrets of no worth."""
+"""The settings of the console for tests: a separate home folder, and worthless secrets."""
 
 import os
 import tempfile
@@ -14,13 +14,13 @@ os.environ["INSECURE_HTTP"] = "true"
 os.environ["CLOUD_ENDPOINTS"] = "*.aliyuncs.com,*.test,http://emulator.test"
 os.environ.setdefault("EMAIL_URL", "memorymail://")
 if os.environ.get("REDIS_URL", "").startswith("redis://"):
-    # A database of its own for each test process, which empties it before each test.
+    # A separate database for each test process, emptied before each test.
     _number = 1 + int(_worker.removeprefix("gw") or 0) if _worker.startswith("gw") else 0
     os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rstrip('/').rpartition('/')[0]}/{10 + _number}"
 
 from console.settings import *  # noqa: E402, F403
 
-# Argon2 is slow on purpose; the sign-in tests set it back.
+# Argon2 is deliberately slow. The sign-in tests use it.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -28,5 +28,5 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
-    # A file, as in use: in memory, threads would not wait for each other's transactions but fail.
+    # A file, as in production: with an in-memory database, concurrent transactions would fail instead of wait.
     DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}  # noqa: F405

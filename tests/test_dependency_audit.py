@@ -1,4 +1,4 @@
-"""The dependency audit of `make lint`: it fails for a known vulnerability, and passes with a message if it cannot check."""
+"""The dependency audit of `make lint`: a known vulnerability fails it; without a network it passes with a notice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.console_process import CHECKOUT
 
 CLEAN_PIP = {"dependencies": [{"name": "django", "version": "5", "vulns": []}]}
 CLEAN_NPM = {"vulnerabilities": {}, "metadata": {"dependencies": {"total": 3}}}
-HOLE_PIP = {"dependencies": [{"name": "django", "version": "5", "vulns": [{"id": "PYSEC-1"}]}]}
-HOLE_NPM = {**CLEAN_NPM, "vulnerabilities": {"htmx.org": {"severity": "high"}}}
+VULNERABLE_PIP = {"dependencies": [{"name": "django", "version": "5", "vulns": [{"id": "PYSEC-1"}]}]}
+VULNERABLE_NPM = {**CLEAN_NPM, "vulnerabilities": {"htmx.org": {"severity": "high"}}}
 SKIPPED = {"dependencies": [{"name": "django", "skip_reason": "not found"}]}
 
 
-def audit(folder: Path, pip: object, npm: object) -> subprocess.CompletedProcess[str]:
-    """The script, with tools that answer so."""
+def run_audit(folder: Path, pip: object, npm: object) -> subprocess.CompletedProcess[str]:
+    """Run the script with tools that print these results."""
     (folder / "pip_audit.py").write_text(f"print({json.dumps(pip)!r})")
     tool = folder / "npm"
     tool.write_text(f"#!{sys.executable}\nprint({json.dumps(npm)!r})\n")
@@ -31,21 +31,25 @@ def audit(folder: Path, pip: object, npm: object) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize(
-    ("pip", "npm", "named"), [(HOLE_PIP, CLEAN_NPM, "PYSEC-1"), (CLEAN_PIP, HOLE_NPM, "htmx")]
+    ("pip", "npm", "expected"), [(VULNERABLE_PIP, CLEAN_NPM, "PYSEC-1"), (CLEAN_PIP, VULNERABLE_NPM, "htmx")]
 )
-def test_a_known_vulnerability_fails(tmp_path: Path, pip: object, npm: object, named: str) -> None:
-    ended = audit(tmp_path, pip, npm)
-    assert ended.returncode == 1
-    assert named in ended.stdout
+def test_a_known_vulnerability_fails_the_audit(
+    tmp_path: Path, pip: object, npm: object, expected: str
+) -> None:
+    result = run_audit(tmp_path, pip, npm)
+    assert result.returncode == 1
+    assert expected in result.stdout
 
 
 @pytest.mark.parametrize("pip", [SKIPPED, "no answer", {}])
-def test_unreachable_advisories_are_reported_and_pass(tmp_path: Path, pip: object) -> None:
-    ended = audit(tmp_path, pip, {"message": "unreachable"})
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("nothing was checked") == 2
+def test_the_audit_passes_with_a_notice_if_no_advisory_service_is_reachable(
+    tmp_path: Path, pip: object
+) -> None:
+    result = run_audit(tmp_path, pip, {"message": "unreachable"})
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("nothing was checked") == 2
 
 
-def test_without_vulnerabilities_it_passes(tmp_path: Path) -> None:
-    ended = audit(tmp_path, CLEAN_PIP, CLEAN_NPM)
-    assert (ended.returncode, ended.stdout.count("0 known")) == (0, 2)
+def test_the_audit_passes_without_a_vulnerability(tmp_path: Path) -> None:
+    result = run_audit(tmp_path, CLEAN_PIP, CLEAN_NPM)
+    assert (result.returncode, result.stdout.count("0 known")) == (0, 2)

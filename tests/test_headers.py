@@ -1,4 +1,4 @@
-"""What every page tells the browser, made from the URLconf; cookies; and the settings of a deployment."""
+"""The headers of every page of the URLconf, cookies, and the settings of a deployment."""
 
 from __future__ import annotations
 
@@ -18,58 +18,60 @@ from django.test import Client
 
 from console.logs import mask_secrets
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 
 
-def policy(answer: Any) -> dict[str, list[str]]:
-    parts = (part.split() for part in answer["Content-Security-Policy"].split(";"))
+def read_policy(response: Any) -> dict[str, list[str]]:
+    parts = (part.split() for part in response["Content-Security-Policy"].split(";"))
     return {part[0]: part[1:] for part in parts if part}
 
 
-class Inline(HTMLParser):
-    """What of a page a strict policy would not run: scripts and styles in it, attributes that are code."""
+class InlineCodeParser(HTMLParser):
+    """Finds what a strict policy would not run: inline scripts and styles, and attributes with code."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.inline_code: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag == "style" or (
-            tag == "script" and not given.get("src") and given.get("type") != "application/json"
+            tag == "script" and not attributes.get("src") and attributes.get("type") != "application/json"
         ):
-            self.found.append(f"<{tag}>")
+            self.inline_code.append(f"<{tag}>")
         for name, value in attrs:
             if name == "style" or name.startswith(("on", "hx-on")):
-                self.found.append(f"{tag} {name}=")
+                self.inline_code.append(f"{tag} {name}=")
             if (value or "").strip().lower().startswith(("javascript:", "js:")):
-                self.found.append(f"{tag} {name}={value}")
+                self.inline_code.append(f"{tag} {name}={value}")
         for name in ("src", "href", "action", "formaction"):
             if tag in ("script", "link", "img", "form", "iframe") and re.match(
-                r"(https?:)?//", given.get(name) or ""
+                r"(https?:)?//", attributes.get(name) or ""
             ):
-                self.found.append(f"{tag} {name}={given[name]}")
+                self.inline_code.append(f"{tag} {name}={attributes[name]}")
 
 
-def wrong_with(answer: Any) -> list[str]:
+def find_header_errors(response: Any) -> list[str]:
     expected = {
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-    wrong = [f"{name}: {answer.get(name)}" for name, value in expected.items() if answer.get(name) != value]
-    if answer.get("Referrer-Policy") not in {"same-origin", "no-referrer"}:
-        wrong.append(f"Referrer-Policy: {answer.get('Referrer-Policy')}")
-    if "no-store" not in answer.get("Cache-Control", ""):
-        wrong.append(f"Cache-Control: {answer.get('Cache-Control')}")
-    if "camera=()" not in answer.get("Permissions-Policy", ""):
+    wrong = [
+        f"{name}: {response.get(name)}" for name, value in expected.items() if response.get(name) != value
+    ]
+    if response.get("Referrer-Policy") not in {"same-origin", "no-referrer"}:
+        wrong.append(f"Referrer-Policy: {response.get('Referrer-Policy')}")
+    if "no-store" not in response.get("Cache-Control", ""):
+        wrong.append(f"Cache-Control: {response.get('Cache-Control')}")
+    if "camera=()" not in response.get("Permissions-Policy", ""):
         wrong.append("Permissions-Policy")
-    rules = policy(answer) if "Content-Security-Policy" in answer else {}
+    rules = read_policy(response) if "Content-Security-Policy" in response else {}
     for name, sources in rules.items():
         loose = {
             "'unsafe-inline'",
@@ -85,52 +87,52 @@ def wrong_with(answer: Any) -> list[str]:
     needed = {name: ["'none'"] for name in ("default-src", "base-uri", "frame-ancestors")}
     needed |= {name: ["'self'"] for name in ("script-src", "style-src", "form-action", "connect-src")}
     wrong += [f"{name} {rules.get(name)}" for name, sources in needed.items() if rules.get(name) != sources]
-    if answer.get("Content-Type", "").startswith("text/html") and not answer.streaming:
-        page = Inline()
-        page.feed(answer.content.decode())
-        wrong += page.found
+    if response.get("Content-Type", "").startswith("text/html") and not response.streaming:
+        parser = InlineCodeParser()
+        parser.feed(response.content.decode())
+        wrong += parser.inline_code
     return wrong
 
 
-def test_every_answer_has_the_headers_and_no_page_has_code_in_it(
+def test_every_response_has_the_headers_and_no_page_has_code_in_it(
     populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
-    found: dict[str, list[str]] = {}
-    for name in addresses():
-        # A browser of its own for each: some pages sign out, or begin to.
+    errors: dict[str, list[str]] = {}
+    for name in list_addresses():
+        # A separate client for each request: some pages sign the user out.
         for role in ("owner", "viewer", ""):
             for method in ("get", "post"):
-                answer = getattr(sign_in(role), method)(populated.url(name))
-                wrong = wrong_with(answer)
+                response = getattr(sign_in(role), method)(populated.url(name))
+                wrong = find_header_errors(response)
                 if wrong:
-                    found[f"{method} {name} as {role or 'nobody'}: {answer.status_code}"] = wrong
-    assert found == {}
+                    errors[f"{method} {name} as {role or 'nobody'}: {response.status_code}"] = wrong
+    assert errors == {}
 
 
 @pytest.mark.parametrize("path", ["/no/such/page/", "/accounts/login/?next=//evil.test", "/healthz"])
-def test_errors_and_strangers_get_them_too(db: None, path: str) -> None:
+def test_responses_to_strangers_have_the_headers(db: None, path: str) -> None:
     if path == "/healthz":
         assert Client().get(path)["Cache-Control"]
         return
-    assert wrong_with(Client().get(path)) == []
+    assert find_header_errors(Client().get(path)) == []
 
 
-def test_a_page_that_breaks_has_them_too_and_tells_nothing(
+def test_an_internal_error_page_has_the_headers_and_reveals_nothing(
     populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from console.products import api
 
     def broken(*args: Any, **kwargs: Any) -> HttpResponse:
-        raise RuntimeError("a secret of the inside")
+        raise RuntimeError("an internal secret")
 
     monkeypatch.setattr(api, "list_products", broken)
     client = sign_in("owner")
     client.raise_request_exception = False
-    answer = client.get(populated.url("products:list"))
-    assert answer.status_code == 500
-    assert wrong_with(answer) == []
-    text = answer.content.decode()
-    assert not re.search(r"secret of the inside|RuntimeError|Traceback|/console/|\.py", text)
+    response = client.get(populated.url("products:list"))
+    assert response.status_code == 500
+    assert find_header_errors(response) == []
+    text = response.content.decode()
+    assert not re.search(r"internal secret|RuntimeError|Traceback|/console/|\.py", text)
 
 
 # -- the settings of a deployment --------------------------------------------------------------------------------------
@@ -154,13 +156,13 @@ def in_production(tmp_path: Path, *command: str, **more: str) -> subprocess.Comp
 
 
 def test_the_deployment_check_finds_nothing(tmp_path: Path) -> None:
-    ended = in_production(tmp_path, "manage.py", "check", "--deploy", "--fail-level", "INFO")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "no issues" in ended.stdout + ended.stderr
+    result = in_production(tmp_path, "manage.py", "check", "--deploy", "--fail-level", "INFO")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "no issues" in result.stdout + result.stderr
     assert [check for check in settings.SILENCED_SYSTEM_CHECKS if check.startswith(("security", "csp"))] == []
 
 
-_ASKED = """
+_PROBE = """
 import django; django.setup()
 from django.test import Client
 client = Client(raise_request_exception=False)
@@ -180,21 +182,23 @@ print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SES
 def test_a_console_in_production_is_for_its_host_over_https(tmp_path: Path) -> None:
     in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")
     in_production(tmp_path, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-    told = in_production(tmp_path, "-c", _ASKED)
-    assert "plain 301 https://fleet.example.com/accounts/login/" in told.stdout, told.stderr
-    assert "host 400" in told.stdout
-    assert "hsts max-age=31536000; includeSubDomains; preload" in told.stdout
-    cookie = next(line for line in told.stdout.splitlines() if line.startswith("__Host-fleetdesk_csrf="))
+    output = in_production(tmp_path, "-c", _PROBE)
+    assert "plain 301 https://fleet.example.com/accounts/login/" in output.stdout, output.stderr
+    assert "host 400" in output.stdout
+    assert "hsts max-age=31536000; includeSubDomains; preload" in output.stdout
+    cookie = next(line for line in output.stdout.splitlines() if line.startswith("__Host-fleetdesk_csrf="))
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
-    assert "__Host-fleetdesk_session True True Lax None /" in told.stdout
+    assert "__Host-fleetdesk_session True True Lax None /" in output.stdout
 
 
 # -- logs --------------------------------------------------------------------------------------------------------------
 
 
-def test_links_that_let_somebody_in_are_in_no_log(populated: PopulatedTeam) -> None:
-    links = [name for name, takes in addresses().items() if "team" not in takes and takes & {"key", "token"}]
+def test_one_time_links_are_in_no_log(populated: PopulatedTeam) -> None:
+    links = [
+        name for name, takes in list_addresses().items() if "team" not in takes and takes & {"key", "token"}
+    ]
     assert "account_reset_password_from_key" in links
     for name in links:
         path = populated.url(name, key="thekeyofthelink", token="thekeyofthelink")
@@ -202,7 +206,7 @@ def test_links_that_let_somebody_in_are_in_no_log(populated: PopulatedTeam) -> N
         assert "thekeyofthelink" not in mask_secrets(f'"GET {path} HTTP/1.1" 200'), name
 
 
-def test_no_request_writes_a_line_of_its_own_into_the_logs(
+def test_no_request_can_forge_a_log_line(
     populated: PopulatedTeam, sign_in: SignIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     forged = "%0d%0a2026-01-01%20INFO%20all%20is%20well"
@@ -215,13 +219,13 @@ def test_no_request_writes_a_line_of_its_own_into_the_logs(
 
 
 @pytest.mark.processes
-def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> None:
+def test_gunicorns_access_log_contains_neither_keys_nor_queries(tmp_path: Path) -> None:
     from tests.jobs.processes import free_port
 
     port = free_port()
     in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")
     log = tmp_path / "log"
-    with log.open("w") as written:
+    with log.open("w") as log_file:
         server = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn", "console.wsgi", "--bind", f"127.0.0.1:{port}"),
@@ -229,11 +233,11 @@ def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> 
             ],
             cwd=CHECKOUT,
             env={**PRODUCTION, "FLEETDESK_HOME": str(tmp_path)},
-            stdout=written,
-            stderr=written,
+            stdout=log_file,
+            stderr=log_file,
         )
     try:
-        ask(port, "/accounts/password/reset/key/1-thekeyofthelink/?code=thecodeofsignon")
+        request_page(port, "/accounts/password/reset/key/1-thekeyofthelink/?code=thecodeofsignon")
     finally:
         server.terminate()
         server.wait(20)
@@ -243,7 +247,7 @@ def test_gunicorns_access_log_holds_neither_keys_nor_queries(tmp_path: Path) -> 
     assert "thecodeofsignon" not in text
 
 
-def ask(port: int, path: str) -> None:
+def request_page(port: int, path: str) -> None:
     import time
 
     import httpx
@@ -259,4 +263,4 @@ def ask(port: int, path: str) -> None:
             return
         except httpx.ConnectError:
             time.sleep(0.1)
-    raise TimeoutError("gunicorn does not answer")
+    raise TimeoutError("gunicorn does not respond")

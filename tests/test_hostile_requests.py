@@ -1,4 +1,4 @@
-"""Whatever an address says, the console answers on its merits: no request makes it fail."""
+"""No request makes the console fail, whatever its address and headers contain."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 PARAMETERS = """
@@ -20,9 +20,9 @@ PARAMETERS = """
     running total SUCCEEDED name person operation outcome since until version refresh kind state rule code language
 """.split()  # noqa: SIM905 - easier to read
 NUMBERED = {"pk", "job"}
-# The last is a page of the audit trail, at a moment that is before the year 1 in UTC.
+# The last text is a page token of the audit trail, with a time before the year 1 in UTC.
 TEXTS = ["\x00", "9" * 30, "x" * 5000, "-\u00b2\r\nX: y", "0001-01-01T00:00:00+23:59_1"]
-# As they stand in an address.
+# As encoded in an address.
 NAMES = ["a%00b", "..%2f..%ED%A0%80", "x" * 300, "a@b:c.d'%22%0d%0a"]
 
 
@@ -35,9 +35,9 @@ def test_no_parameter_of_an_address_breaks_a_page(
     wrong = []
     for name in (name for name, may in MEMBERS_ONLY.items() if may.get):
         for headers in ({}, {"HX-Request": "true"}):
-            answer = client.get(f"{populated.url(name)}?{query}", headers=headers)
-            if answer.status_code >= 500:
-                wrong.append(f"{name}: {answer.status_code}")
+            response = client.get(f"{populated.url(name)}?{query}", headers=headers)
+            if response.status_code >= 500:
+                wrong.append(f"{name}: {response.status_code}")
     assert wrong == []
 
 
@@ -49,7 +49,7 @@ def test_no_name_in_an_address_breaks_a_page(
     client = sign_in(role)
     wrong = []
     for name in (name for name in MEMBERS_ONLY if name.partition(":")[0] not in {"access", "connections"}):
-        parts = addresses()[name] - {"team", "connection"} - NUMBERED
+        parts = list_addresses()[name] - {"team", "connection"} - NUMBERED
         things = (
             populated.things[""]
             | populated.things.get(name.partition(":")[0], {})
@@ -59,9 +59,9 @@ def test_no_name_in_an_address_breaks_a_page(
         for part in parts:
             url = url.replace(f"/{things[part]}/", f"/{named}/")
         for method in (client.get, client.post, client.head) if parts else ():
-            answer = method(url)
-            if answer.status_code >= 500:
-                wrong.append(f"{url}: {answer.status_code}")
+            response = method(url)
+            if response.status_code >= 500:
+                wrong.append(f"{url}: {response.status_code}")
     assert wrong == []
 
 
@@ -81,10 +81,10 @@ FORGED = {
 
 
 @pytest.mark.parametrize("reauthenticated", [True, False])
-def test_forged_htmx_headers_open_nothing(
+def test_forged_htmx_headers_give_no_access(
     populated: PopulatedTeam, sign_in: SignIn, settings: Any, reauthenticated: bool
 ) -> None:
-    """Who may do what is the same with them; what needs a token of the page, a fresh password or a sign-in still does."""
+    """Permissions are the same with these headers. The CSRF token, the confirmed password and the sign-in are still required."""
     if not reauthenticated:
         settings.REAUTHENTICATION_MINUTES = 0
     viewer, owner, outsider, stranger = (sign_in(role) for role in ("viewer", "owner", "outsider", ""))
@@ -106,28 +106,28 @@ def test_forged_htmx_headers_open_nothing(
                 wrong.append(f"{method} {url} as a viewer: {forged.status_code}")
             if plain.status_code in (403, 404, 405) and forged.status_code != plain.status_code:
                 wrong.append(f"{method} {url} as a viewer: {plain.status_code} but {forged.status_code}")
-        answer = owner.get(url, headers=FORGED)
-        if "evil.test" in f"{answer.content if not answer.streaming else ''}{dict(answer.items())}":
-            wrong.append(f"{url} leads to where the header says")
+        response = owner.get(url, headers=FORGED)
+        if "evil.test" in f"{response.content if not response.streaming else ''}{dict(response.items())}":
+            wrong.append(f"{url} redirects to the forged address")
     assert wrong == []
     assert populated.upstream.writes == []
 
 
-def test_no_address_takes_a_post_without_the_token_of_its_page(
+def test_no_address_accepts_a_post_without_the_token_of_its_page(
     populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
-    """Also those of no team: sign-in, password, factors, sessions, tokens, language."""
-    taken = []
+    """Addresses without a team are included: sign-in, password, factors, sessions, tokens, language."""
+    accepted = []
     for role in ("", "owner"):
         client = Client(enforce_csrf_checks=True)
         client.cookies = sign_in(role).cookies
         for name in {**MEMBERS_ONLY, **FOR_ALL}:
-            answer = client.post(
+            response = client.post(
                 populated.url(name), {"language": "zh-hans", "login": "a@b.test", "password": "x"}
             )
-            to_sign_in = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
-            refused = answer.status_code in (403, 404, 405)
+            to_sign_in = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
+            refused = response.status_code in (403, 404, 405)
             if not (refused or (role == "" and to_sign_in)):
-                taken.append(f"{name} as {role or 'a stranger'}: {answer.status_code}")
-    assert taken == []
+                accepted.append(f"{name} as {role or 'a stranger'}: {response.status_code}")
+    assert accepted == []
     assert populated.upstream.writes == []

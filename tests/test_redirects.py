@@ -1,4 +1,4 @@
-"""No answer leads to another host, whatever the request says; made from the URLconf."""
+"""No address of the URLconf redirects to another host, whatever the request contains."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from django.test import Client
 
 from tests.conftest import PASSWORD, Organization
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
-ELSEWHERE = [
+OTHER_HOSTS = [
     "https://evil.test/",
     "//evil.test/",
     "///evil.test/",
@@ -44,7 +44,7 @@ NAMES = (
     "process",
     "last_connection",
 )
-LEADING = (
+REDIRECT_HEADERS = (
     "Location",
     "HX-Redirect",
     "HX-Location",
@@ -56,66 +56,80 @@ LEADING = (
 )
 
 
-def leaves(target: str) -> bool:
-    """Whether a browser would go to another host, or run something: it drops tabs and takes backslashes for slashes."""
-    read = re.sub(r"[\t\r\n]", "", target).strip("".join(map(chr, range(33)))).replace("\\", "/")
-    parts = urlsplit(urljoin("http://testserver/here/", read))
+def is_external(target: str) -> bool:
+    """Whether a browser would open another host or run code. Browsers drop tabs and read backslashes as slashes."""
+    normalized = re.sub(r"[\t\r\n]", "", target).strip("".join(map(chr, range(33)))).replace("\\", "/")
+    parts = urlsplit(urljoin("http://testserver/here/", normalized))
     return parts.scheme not in {"http", "https"} or parts.netloc not in {"testserver", ""}
 
 
-def led_away(answer: Any) -> list[str]:
-    return [f"{name}: {answer[name]}" for name in LEADING if name in answer and leaves(answer[name])]
+def find_external_redirects(response: Any) -> list[str]:
+    return [
+        f"{name}: {response[name]}"
+        for name in REDIRECT_HEADERS
+        if name in response and is_external(response[name])
+    ]
 
 
-@pytest.mark.parametrize("elsewhere", ["//evil.test/", "/\\evil.test/"])
-def test_no_address_leads_elsewhere(populated: PopulatedTeam, sign_in: SignIn, elsewhere: str) -> None:
-    named = dict.fromkeys(NAMES, elsewhere)
-    said = elsewhere.strip().replace("\t", "").replace("\x01", "")
-    headers = {"Referer": said, "HX-Current-URL": said, "Origin": said}
+@pytest.mark.parametrize("other_host", ["//evil.test/", "/\\evil.test/"])
+def test_no_address_redirects_to_another_host(
+    populated: PopulatedTeam, sign_in: SignIn, other_host: str
+) -> None:
+    named = dict.fromkeys(NAMES, other_host)
+    forged = other_host.strip().replace("\t", "").replace("\x01", "")
+    headers = {"Referer": forged, "HX-Current-URL": forged, "Origin": forged}
     wrong = []
-    for name in addresses():
+    for name in list_addresses():
         url = populated.url(name)
         for role, more in (("owner", {}), ("owner", {"HX-Request": "true"}), ("", {})):
-            # A browser of its own for each: some pages sign out.
+            # A separate client for each request: some pages sign the user out.
             read = sign_in(role).get(url, named, headers={**headers, **more})
             posted = sign_in(role).post(f"{url}?{urlencode(named)}", named, headers={**headers, **more})
-            for method, answer in (("get", read), ("post", posted)):
-                wrong += [f"{method} {name} as {role or 'nobody'}: {found}" for found in led_away(answer)]
+            for method, response in (("get", read), ("post", posted)):
+                wrong += [
+                    f"{method} {name} as {role or 'nobody'}: {redirect}"
+                    for redirect in find_external_redirects(response)
+                ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_who_signs_in_goes_to_a_page_of_the_console(org: Organization, elsewhere: str) -> None:
-    for query in ("", f"?{urlencode({'next': elsewhere})}"):
-        answer = Client().post(
-            f"/accounts/login/{query}", {"login": "viewer@acme.test", "password": PASSWORD, "next": elsewhere}
+@pytest.mark.parametrize("other_host", OTHER_HOSTS)
+def test_a_user_who_signs_in_is_redirected_to_a_page_of_the_console(
+    org: Organization, other_host: str
+) -> None:
+    for query in ("", f"?{urlencode({'next': other_host})}"):
+        response = Client().post(
+            f"/accounts/login/{query}",
+            {"login": "viewer@acme.test", "password": PASSWORD, "next": other_host},
         )
-        assert answer.status_code == 302
-        assert led_away(answer) == []
+        assert response.status_code == 302
+        assert find_external_redirects(response) == []
 
 
-def test_where_somebody_was_going_is_kept_when_it_is_ours(org: Organization) -> None:
-    answer = Client().post(
+def test_the_requested_page_opens_after_the_sign_in(org: Organization) -> None:
+    response = Client().post(
         "/accounts/login/?next=/acme/sandbox/products/", {"login": "viewer@acme.test", "password": PASSWORD}
     )
-    assert answer["Location"] == "/acme/sandbox/products/"
+    assert response["Location"] == "/acme/sandbox/products/"
 
 
-@pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_the_choice_of_a_language_leads_back_to_the_console(org: Organization, elsewhere: str) -> None:
-    said = elsewhere.strip().replace("\t", "").replace("\x01", "")
-    for data in ({"language": "en", "next": elsewhere}, {"language": "en"}):
-        assert led_away(Client().post("/i18n/language/", data, headers={"Referer": said})) == []
+@pytest.mark.parametrize("other_host", OTHER_HOSTS)
+def test_changing_the_language_redirects_to_the_console(org: Organization, other_host: str) -> None:
+    forged = other_host.strip().replace("\t", "").replace("\x01", "")
+    for data in ({"language": "en", "next": other_host}, {"language": "en"}):
+        assert (
+            find_external_redirects(Client().post("/i18n/language/", data, headers={"Referer": forged})) == []
+        )
 
 
 @pytest.mark.parametrize(
     "header", ["Host", "X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "Forwarded"]
 )
-def test_no_page_and_no_mail_names_a_host_that_the_request_made_up(
+def test_no_page_and_no_email_contains_a_forged_host(
     org: Organization, mailoutbox: list[Any], header: str
 ) -> None:
-    said = "host=evil.test" if header == "Forwarded" else "evil.test"
-    client = Client(headers={header: said})
+    forged = "host=evil.test" if header == "Forwarded" else "evil.test"
+    client = Client(headers={header: forged})
     page = client.get("/accounts/login/")
     assert page.status_code == (400 if header == "Host" else 200)
     assert b"evil.test" not in page.content

@@ -1,9 +1,9 @@
-"""A second team's ids in every place that takes one: whatever is asked with them is answered as for ids that never were.
+"""IDs of a second team in every parameter that takes an ID: the response is the same as for IDs that do not exist.
 
-The places are not listed here. Addresses come from the URLconf, form fields from the pages themselves, other parameters from
-what the code reads, those of the API from its document. Every id is given twice, one of the second team and one that nobody
-has: status, words, where it leads, the number of queries and of calls to the platform must be the same, and nothing of the
-second team may be told or changed.
+The parameters are not listed here. Addresses come from the URLconf, form fields from the pages, other parameters from the
+code, and those of the API from its document. Each request is sent with an ID of the second team and with an unknown ID:
+status, text, redirects, the number of queries and the number of platform calls must be the same, and nothing of the second
+team may be shown or changed.
 """
 
 from __future__ import annotations
@@ -46,23 +46,30 @@ from console.connections import clients
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
-from tests.api.conftest import MakeProgram, _patient, program
-from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, filled, named
-from tests.populated import PopulatedTeam, Watched, addresses, fleet_copied, populated, seeded
+from tests.api.conftest import MakeProgram, _no_request_limits, program
+from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, fill_in, find_names
+from tests.populated import (
+    PopulatedTeam,
+    RecordingTransport,
+    copied_fleet,
+    list_addresses,
+    populated,
+    seeded_fleet,
+)
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
-__all__ = ["_patient", "fleet_copied", "populated", "program", "seeded"]  # fixtures
+__all__ = ["_no_request_limits", "copied_fleet", "populated", "program", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
-# What everything of the second team is called and numbered, and beside it what nothing is.
-NUMBER, NO_NUMBER = "424242", "414141"
-PAIRS = [(NUMBER, NO_NUMBER), ("zulu", "zulx"), ("zulu@zulu.test", "zulx@zulx.test")]
-SECRET_WORD = "Kilimanjaro"  # in the names of all that the second team has
+# IDs and slugs of all objects of the second team, and values that no object has.
+NUMBER, UNKNOWN_NUMBER = "424242", "414141"
+PAIRS = [(NUMBER, UNKNOWN_NUMBER), ("zulu", "zulx"), ("zulu@zulu.test", "zulx@zulx.test")]
+SECRET_WORD = "Kilimanjaro"  # in the names of all objects of the second team
 
 
 @dataclass
 class Form:
-    """A form of a page: where it goes, how, and what a browser would send."""
+    """A form of a page: its action, its method, and the values that a browser would send."""
 
     action: str
     method: str
@@ -70,7 +77,7 @@ class Form:
 
 
 class _Page(HTMLParser):
-    """The forms of a page, and the words that a person reads on it."""
+    """Parses the forms and the visible text of a page."""
 
     def __init__(self, url: str, html: str) -> None:
         super().__init__()
@@ -79,26 +86,30 @@ class _Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            action = told.get("action") or told.get("hx-post") or told.get("hx-get") or self.url
-            method = "post" if told.get("method", "").lower() == "post" or "hx-post" in told else "get"
+            action = (
+                attributes.get("action") or attributes.get("hx-post") or attributes.get("hx-get") or self.url
+            )
+            method = (
+                "post" if attributes.get("method", "").lower() == "post" or "hx-post" in attributes else "get"
+            )
             self.forms.append(Form(action, method))
         elif not self.forms:
             return
-        elif tag == "input" and told.get("name") and told.get("type") not in {"submit", "file"}:
-            values = self.forms[-1].values.setdefault(told["name"], [])
-            if told.get("type") not in {"checkbox", "radio"} or "checked" in told:
-                values.append(told.get("value", ""))
-        elif tag == "button" and told.get("name"):
-            self.forms[-1].values.setdefault(told["name"], [])
-        elif tag == "select" and told.get("name"):
-            self._select = told["name"]
+        elif tag == "input" and attributes.get("name") and attributes.get("type") not in {"submit", "file"}:
+            values = self.forms[-1].values.setdefault(attributes["name"], [])
+            if attributes.get("type") not in {"checkbox", "radio"} or "checked" in attributes:
+                values.append(attributes.get("value", ""))
+        elif tag == "button" and attributes.get("name"):
+            self.forms[-1].values.setdefault(attributes["name"], [])
+        elif tag == "select" and attributes.get("name"):
+            self._select = attributes["name"]
             self.forms[-1].values.setdefault(self._select, [])
-        elif tag == "option" and self._select and "selected" in told:
-            self.forms[-1].values[self._select].append(told.get("value", ""))
-        elif tag == "textarea" and told.get("name"):
-            self._area = told["name"]
+        elif tag == "option" and self._select and "selected" in attributes:
+            self.forms[-1].values[self._select].append(attributes.get("value", ""))
+        elif tag == "textarea" and attributes.get("name"):
+            self._area = attributes["name"]
             self.forms[-1].values[self._area] = [""]
 
     def handle_endtag(self, tag: str) -> None:
@@ -112,11 +123,11 @@ class _Page(HTMLParser):
             self.words.append(" ".join(data.split()))
 
 
-class _ReadsOnly(Watched):
-    """The platform, which refuses every write: so each request finds the fleet as it was."""
+class _ReadOnlyTransport(RecordingTransport):
+    """The platform with all writes refused, so that every request finds the same fleet."""
 
-    def __init__(self, under: httpx.BaseTransport) -> None:
-        super().__init__(under)
+    def __init__(self, transport: httpx.BaseTransport) -> None:
+        super().__init__(transport)
         self.calls = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -128,16 +139,16 @@ class _ReadsOnly(Watched):
 
 
 @pytest.fixture
-def upstream(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings: Any) -> _ReadsOnly:
-    settings.CLOUD_CACHE_SECONDS = 0  # what was asked a moment ago would change the number of calls
-    made = _ReadsOnly(populated.upstream)
-    monkeypatch.setattr(clients, "transport_for", lambda connection: made)
-    return made
+def upstream(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings: Any) -> _ReadOnlyTransport:
+    settings.CLOUD_CACHE_SECONDS = 0  # cached responses would change the number of calls
+    transport = _ReadOnlyTransport(populated.upstream)
+    monkeypatch.setattr(clients, "transport_for", lambda connection: transport)
+    return transport
 
 
 @pytest.fixture
-def second(populated: PopulatedTeam) -> Team:
-    """A second team with one of everything, all of the same number and short name."""
+def second_team(populated: PopulatedTeam) -> Team:
+    """A second team with one object of each kind, all with the same ID and slug."""
     pk = int(NUMBER)
     team = Team.objects.create(pk=pk, slug="zulu", name=f"{SECRET_WORD} Works")
     user = User.objects.create_user("zulu@zulu.test", None, pk=pk, name=f"{SECRET_WORD} Person")
@@ -159,7 +170,7 @@ def second(populated: PopulatedTeam) -> Team:
         role_slug="viewer",
         expires_at=timezone.now() + timedelta(days=9),
     )
-    place = Connection.objects.create(
+    plant = Connection.objects.create(
         pk=pk,
         team=team,
         slug="zulu",
@@ -168,14 +179,14 @@ def second(populated: PopulatedTeam) -> Team:
         access_key_id="x",
         access_key_secret="y",
     )
-    about = {"product_key": "zulu", "product_name": SECRET_WORD}
+    params = {"product_key": "zulu", "product_name": SECRET_WORD}
     Job.objects.create(
-        pk=pk, team=team, connection=place, kind="devices.register", state="queued", params=about
+        pk=pk, team=team, connection=plant, kind="devices.register", state="queued", params=params
     )
     ApprovalRequest.objects.create(
         pk=pk,
         team=team,
-        connection=place,
+        connection=plant,
         rule="product",
         operation="DeleteProduct",
         target=SECRET_WORD,
@@ -188,87 +199,87 @@ def second(populated: PopulatedTeam) -> Team:
     AuditRecord.objects.create(
         pk=pk, team=team, operation="zulu", actor_label="zulu@zulu.test", target="zulu"
     )
-    ExplorerCall.objects.create(pk=pk, user=user, connection=place, operation="QueryDevice")
+    ExplorerCall.objects.create(pk=pk, user=user, connection=plant, operation="QueryDevice")
     return team
 
 
-OF_THE_TEAM = (
+TEAM_MODELS = (
     *(Membership, CustomRole, Invitation, SignOnRule, ApiToken, Connection, Job, ApprovalRequest),
     AuditRecord,
 )
 
 
-def state_of(team: Team) -> list[Any]:
-    """Everything that the second team has, to be compared."""
-    found: list[Any] = [list(Team.objects.filter(pk=team.pk).values_list())]
-    found += [list(model.objects.filter(team=team).order_by("pk").values_list()) for model in OF_THE_TEAM]
-    return [*found, list(User.objects.filter(pk=team.pk).values_list())]
+def read_state(team: Team) -> list[Any]:
+    """Return all data of the second team, for comparison."""
+    state: list[Any] = [list(Team.objects.filter(pk=team.pk).values_list())]
+    state += [list(model.objects.filter(team=team).order_by("pk").values_list()) for model in TEAM_MODELS]
+    return [*state, list(User.objects.filter(pk=team.pk).values_list())]
 
 
-def words_of(url: str, answer: Any, given: str) -> str:
-    """What an answer tells, without what differs at every request, and without the id that was asked with."""
-    content = (b"".join(answer.streaming_content) if answer.streaming else answer.content).decode()
-    html = "html" in answer.get("Content-Type", "")
+def comparable_text(url: str, response: Any, value: str) -> str:
+    """Return the text of a response without the parts that differ for each request, and without the sent ID."""
+    content = (b"".join(response.streaming_content) if response.streaming else response.content).decode()
+    html = "html" in response.get("Content-Type", "")
     text = "\n".join(_Page(url, content).words) if html else content
-    assert SECRET_WORD not in content, f"{url} tells of the second team"
-    said = "\n".join([text, *(answer.get(name, "") for name in ("Location", "HX-Redirect", "X-Message"))])
-    said = re.sub(
-        r"fd_[0-9A-Za-z]+|/invitations/[\w-]+|[0-9a-f]{32,64}|[0-9A-F]{8}(-[0-9A-F]{4,12}){4}", "RANDOM", said
+    assert SECRET_WORD not in content, f"{url} shows data of the second team"
+    text = "\n".join([text, *(response.get(name, "") for name in ("Location", "HX-Redirect", "X-Message"))])
+    text = re.sub(
+        r"fd_[0-9A-Za-z]+|/invitations/[\w-]+|[0-9a-f]{32,64}|[0-9A-F]{8}(-[0-9A-F]{4,12}){4}", "RANDOM", text
     )
-    # PostgreSQL counts on when a row is taken back.
-    said = re.sub(r'"id": \d+', '"id": ID', said)
-    said = re.sub(r"\d+ (milli)?seconds?|\d+ ms|\d\d:\d\d(:\d\d(\.\d+)?)?", "TIME", said)
-    written = {given, given.replace("@", "%40"), slugify(given)}
-    return re.sub("|".join(map(re.escape, written)), "ID", said)
+    # PostgreSQL sequences are not rolled back.
+    text = re.sub(r'"id": \d+', '"id": ID', text)
+    text = re.sub(r"\d+ (milli)?seconds?|\d+ ms|\d\d:\d\d(:\d\d(\.\d+)?)?", "TIME", text)
+    forms = {value, value.replace("@", "%40"), slugify(value)}
+    return re.sub("|".join(map(re.escape, forms)), "ID", text)
 
 
-Ask = Callable[[str], tuple[str, Any]]
-"""Makes a request with an id: its address, and the answer."""
+SendRequest = Callable[[str], tuple[str, Any]]
+"""Sends a request with an ID. Returns its address and the response."""
 
 
 @dataclass
-class Asker:
-    """Asks with an id of the second team and with one of nobody's, undoing all that it does, and compares."""
+class Comparison:
+    """Sends requests with an ID of the second team and with an unknown ID, rolls them back, and compares the responses."""
 
-    second: Team
-    upstream: _ReadsOnly
-    wrong: list[str] = field(default_factory=list)
-    asked: int = 0
+    second_team: Team
+    upstream: _ReadOnlyTransport
+    differences: list[str] = field(default_factory=list)
+    requests: int = 0
 
-    def told(self, ask: Ask, given: str) -> tuple[int, str, int, int]:
-        """Status, words, queries, calls."""
-        self.asked += 1
+    def observe(self, send: SendRequest, value: str) -> tuple[int, str, int, int]:
+        """Return status, text, number of queries and number of platform calls of a request."""
+        self.requests += 1
         before, calls = self.state, self.upstream.calls
-        with undone():
-            reset_queries()  # of which only so many are kept
+        with rollback():
+            reset_queries()  # Django keeps a limited number of them
             with CaptureQueriesContext(connection) as queries:
-                url, answer = ask(given)
-                words = words_of(url, answer, given)
-            assert state_of(self.second) == before, f"{url} changed something of the second team"
-        assert answer.status_code != 500, url
-        return answer.status_code, words, len(queries), self.upstream.calls - calls
+                url, response = send(value)
+                text = comparable_text(url, response, value)
+            assert read_state(self.second_team) == before, f"{url} changed something of the second team"
+        assert response.status_code != 500, url
+        return response.status_code, text, len(queries), self.upstream.calls - calls
 
     @property
     def state(self) -> list[Any]:
-        return state_of(self.second)
+        return read_state(self.second_team)
 
-    def compare(self, what: str, ask: Ask, theirs: str, nobodys: str) -> None:
-        # Twice, for what the first request of a kind learns the second one knows.
+    def compare(self, label: str, send: SendRequest, theirs: str, unknown: str) -> None:
+        # Twice, since the first request of a kind may fill a cache.
         for attempt in (1, 2):
-            known, unknown = self.told(ask, theirs), self.told(ask, nobodys)
-            if known == unknown:
+            observed, expected = self.observe(send, theirs), self.observe(send, unknown)
+            if observed == expected:
                 return
             if attempt == 2:
-                self.wrong.append(f"{what} with {theirs}: {known} but for nobody's {unknown}")
+                self.differences.append(f"{label} with {theirs}: {observed} but with {unknown}: {expected}")
 
 
 @pytest.fixture
-def asker(second: Team, upstream: _ReadsOnly) -> Asker:
-    return Asker(second, upstream)
+def comparison(second_team: Team, upstream: _ReadOnlyTransport) -> Comparison:
+    return Comparison(second_team, upstream)
 
 
-class undone:  # noqa: N801 - used as a keyword is
-    """What happens inside is taken back; records of the trail, which want no transaction around them, are written as ever."""
+class rollback:  # noqa: N801 - used as a keyword is
+    """Rolls back what happens inside. Audit records, which must not be in a transaction, are written as usual."""
 
     def __enter__(self) -> None:
         self.atomic = transaction.atomic()
@@ -280,92 +291,96 @@ class undone:  # noqa: N801 - used as a keyword is
         self.atomic.__exit__(*error)
 
 
-def browser(client: Client, method: str, url: str, data: Any = None, **headers: str) -> Any:
-    """A request that leaves the browser as it was: what it did to the session is undone too."""
-    kept = {name: morsel.value for name, morsel in client.cookies.items()}
-    answer = getattr(client, method)(url, data or {}, headers=headers)
-    if answer.streaming:  # read while the database is as the request saw it
-        answer.streaming_content = [b"".join(answer.streaming_content)]
+def send_request(client: Client, method: str, url: str, data: Any = None, **headers: str) -> Any:
+    """Send a request and restore the cookies of the client afterwards."""
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    response = getattr(client, method)(url, data or {}, headers=headers)
+    if response.streaming:  # read before the rollback
+        response.streaming_content = [b"".join(response.streaming_content)]
     client.cookies.clear()
-    for name, value in kept.items():
+    for name, value in cookies.items():
         client.cookies[name] = value
-    return answer
+    return response
 
 
 # -- addresses -----------------------------------------------------------------------------------------------------------
 
-# Parts of an address that name something of the console's own; the others name something of the platform's.
+# Parts of an address that identify an object of the console; the others identify an object of the platform.
 OWN_PARTS = {"team", "connection", "pk", "job", "slug"}
 CLOUD_PARTS = {
     *("key", "product_key", "name", "action", "group_id", "package_id", "batch_id", "kind", "operation"),
 }
 
 
-def test_every_part_of_an_address_is_ours_or_the_platforms() -> None:
-    parts = {part for name in MEMBERS_ONLY for part in addresses()[name]}
+def test_every_part_of_an_address_belongs_to_the_console_or_the_platform() -> None:
+    parts = {part for name in MEMBERS_ONLY for part in list_addresses()[name]}
     assert parts == OWN_PARTS | CLOUD_PARTS
 
 
-def test_ids_in_addresses(populated: PopulatedTeam, sign_in: SignIn, asker: Asker) -> None:
+def test_ids_in_addresses(populated: PopulatedTeam, sign_in: SignIn, comparison: Comparison) -> None:
     client = sign_in("owner")
-    named_by = [(name, part) for name in (*MEMBERS_ONLY, *FOR_ALL) for part in addresses()[name] & OWN_PARTS]
+    named_by = [
+        (name, part) for name in (*MEMBERS_ONLY, *FOR_ALL) for part in list_addresses()[name] & OWN_PARTS
+    ]
     for name, part in named_by:
-        theirs, nobodys = PAIRS[0] if part in {"pk", "job"} else PAIRS[1]
+        theirs, unknown = PAIRS[0] if part in {"pk", "job"} else PAIRS[1]
         for method in ("get", "post"):
 
-            def ask(given: str, name: str = name, part: str = part, method: str = method) -> tuple[str, Any]:
-                url = populated.url(name, **{part: given})
-                return url, browser(client, method, url)
+            def send(value: str, name: str = name, part: str = part, method: str = method) -> tuple[str, Any]:
+                url = populated.url(name, **{part: value})
+                return url, send_request(client, method, url)
 
-            asker.compare(f"{method} {name} by {part}", ask, theirs, nobodys)
-    assert asker.wrong == []
-    assert asker.asked > 300
+            comparison.compare(f"{method} {name} by {part}", send, theirs, unknown)
+    assert comparison.differences == []
+    assert comparison.requests > 300
 
 
-def test_ids_in_addresses_of_nobody_who_is_signed_in(
-    populated: PopulatedTeam, sign_in: SignIn, asker: Asker
+def test_ids_in_addresses_without_sign_in(
+    populated: PopulatedTeam, sign_in: SignIn, comparison: Comparison
 ) -> None:
     client = sign_in("")
     for name in (*MEMBERS_ONLY, *FOR_ALL):
-        for part in addresses()[name] & {*OWN_PARTS, "uidb36"}:
+        for part in list_addresses()[name] & {*OWN_PARTS, "uidb36"}:
             pair = PAIRS[1] if part in {"team", "connection", "slug"} else PAIRS[0]
-            theirs, nobodys = (int_to_base36(int(one)) for one in pair) if part == "uidb36" else pair
+            theirs, unknown = (int_to_base36(int(one)) for one in pair) if part == "uidb36" else pair
 
-            def ask(given: str, name: str = name, part: str = part) -> tuple[str, Any]:
-                url = populated.url(name, **{part: given})
-                return url, browser(client, "get", url)
+            def send(value: str, name: str = name, part: str = part) -> tuple[str, Any]:
+                url = populated.url(name, **{part: value})
+                return url, send_request(client, "get", url)
 
-            asker.compare(f"{name} by {part}", ask, theirs, nobodys)
-    assert asker.wrong == []
+            comparison.compare(f"{name} by {part}", send, theirs, unknown)
+    assert comparison.differences == []
 
 
 # -- parameters that the code reads --------------------------------------------------------------------------------------
 
 
-def read_by_the_code(source: str) -> list[str]:
-    """Names of parameters that some code takes from request.GET or request.POST by themselves, outside of forms."""
+def find_parameters_in_code(source: str) -> list[str]:
+    """Return the parameters that code reads directly from request.GET or request.POST, without a form."""
     pattern = re.compile(rf"request\.{source}(?:\.get(?:list)?\(|\[)\s*\"([\w.-]+)\"")
     files = Path(console.__file__).parent.rglob("*.py")
     return sorted({name for file in files for name in pattern.findall(file.read_text())})
 
 
-def test_ids_in_every_parameter_that_is_read(populated: PopulatedTeam, sign_in: SignIn, asker: Asker) -> None:
+def test_ids_in_every_parameter_that_the_code_reads(
+    populated: PopulatedTeam, sign_in: SignIn, comparison: Comparison
+) -> None:
     client = sign_in("owner")
-    names = {"get": read_by_the_code("GET"), "post": read_by_the_code("POST")}
+    names = {"get": find_parameters_in_code("GET"), "post": find_parameters_in_code("POST")}
     assert {"token", "team", "product", "compare"} <= set(names["get"])
-    # What chooses a form of answer or a button is left as a page would send it.
-    plain = {"format", "seen", "shape", "version", "grow", "drop", "code"}
+    # Parameters that select a response format or a button are left as a page would send them.
+    plain = {"format", "seen", "shape", "version", "add_row", "remove_row", "code"}
     for name, may in MEMBERS_ONLY.items():
         for method, allowed in (("get", may.get), ("post", may.post)):
-            for theirs, nobodys in PAIRS[:2] if allowed else ():
+            for theirs, unknown in PAIRS[:2] if allowed else ():
 
-                def ask(given: str, name: str = name, method: str = method) -> tuple[str, Any]:
+                def send(value: str, name: str = name, method: str = method) -> tuple[str, Any]:
                     url = populated.url(name)
-                    data = {one: given for one in names[method] if one not in plain}
-                    return url, browser(client, method, url, data)
+                    data = {one: value for one in names[method] if one not in plain}
+                    return url, send_request(client, method, url, data)
 
-                asker.compare(f"{method} {name}", ask, theirs, nobodys)
-    assert asker.wrong == []
+                comparison.compare(f"{method} {name}", send, theirs, unknown)
+    assert comparison.differences == []
 
 
 # -- fields of forms -----------------------------------------------------------------------------------------------------
@@ -373,26 +388,26 @@ def test_ids_in_every_parameter_that_is_read(populated: PopulatedTeam, sign_in: 
 
 PERSONAL = [name for name in FOR_ALL if name.startswith("access:") and name != "access:invitation-link"]
 PAGES = [*(name for name, may in MEMBERS_ONLY.items() if may.get), *PERSONAL]
-ROOMS = sorted({name.partition(":")[0] for name in PAGES})
-# Rooms that have nothing of the console's own but what every page has: there one kind of id is enough.
-OF_THE_PLATFORM = {"dashboard", "devices", "groups", "ota", "products", "explorer"}
+NAMESPACES = sorted({name.partition(":")[0] for name in PAGES})
+# Namespaces without own objects of the console, except what every page has: one kind of ID is enough.
+PLATFORM_NAMESPACES = {"dashboard", "devices", "groups", "ota", "products", "explorer"}
 
 
-# A short name is an address, and there is one of each: that it is taken cannot be hidden from who wants it for a team of
-# their own. Only owners of a team can ask, and the answer is that of a reserved name.
-KNOWN = ("post", "/teams/new/", "slug")
+# Slugs are part of addresses and unique: that a slug is taken cannot be hidden from a user who wants it for a new team.
+# Only team owners can try, and the response is the same as for a reserved slug.
+EXCEPTION = ("post", "/teams/new/", "slug")
 
 
-def forms_of(populated: PopulatedTeam, client: Client, room: str) -> Iterator[Form]:
-    """Every form of every page of a room that an owner can open, each once."""
+def find_forms(populated: PopulatedTeam, client: Client, namespace: str) -> Iterator[Form]:
+    """Yield every form on the pages of a namespace that an owner can open, without duplicates."""
     known = set()
-    for name in (name for name in PAGES if name.partition(":")[0] == room):
+    for name in (name for name in PAGES if name.partition(":")[0] == namespace):
         url = populated.url(name)
-        with undone():
-            answer = browser(client, "get", url)
-        if answer.status_code != 200 or "html" not in answer["Content-Type"]:
+        with rollback():
+            response = send_request(client, "get", url)
+        if response.status_code != 200 or "html" not in response["Content-Type"]:
             continue
-        for form in _Page(url, answer.content.decode()).forms:
+        for form in _Page(url, response.content.decode()).forms:
             form.action = form.action if form.action.startswith("/") else url
             key = form.method, urlsplit(form.action).path, *sorted(form.values)
             if key not in known and not form.action.startswith(("/accounts/", "/i18n/")):
@@ -400,40 +415,40 @@ def forms_of(populated: PopulatedTeam, client: Client, room: str) -> Iterator[Fo
                 yield form
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_ids_in_every_field_of_every_form(
-    populated: PopulatedTeam, sign_in: SignIn, asker: Asker, room: str
+    populated: PopulatedTeam, sign_in: SignIn, comparison: Comparison, namespace: str
 ) -> None:
     client = sign_in("owner")
     fields = 0
-    for form in list(forms_of(populated, client, room)):
+    for form in list(find_forms(populated, client, namespace)):
         for name in form.values:
-            if name == "csrfmiddlewaretoken" or (form.method, form.action, name) == KNOWN:
+            if name == "csrfmiddlewaretoken" or (form.method, form.action, name) == EXCEPTION:
                 continue
             fields += 1
-            for theirs, nobodys in PAIRS[:1] if room in OF_THE_PLATFORM else PAIRS:
+            for theirs, unknown in PAIRS[:1] if namespace in PLATFORM_NAMESPACES else PAIRS:
 
-                def ask(given: str, form: Form = form, name: str = name) -> tuple[str, Any]:
-                    # What a page leaves for the person to fill in is filled in, so that this field is looked at last.
+                def send(value: str, form: Form = form, name: str = name) -> tuple[str, Any]:
+                    # Empty fields are filled in, so that this field is validated.
                     rest = {other: values or ["1"] for other, values in form.values.items()}
                     rest = {other: [one or "1" for one in values] for other, values in rest.items()}
-                    sent = urlencode({**rest, name: [given]}, doseq=True)
+                    sent = urlencode({**rest, name: [value]}, doseq=True)
                     if form.method == "get":
                         url = f"{form.action.partition('?')[0]}?{sent}"
-                        return url, browser(client, "get", url)
+                        return url, send_request(client, "get", url)
                     data = parse_qs(sent, keep_blank_values=True)
-                    return form.action, browser(client, "post", form.action, data)
+                    return form.action, send_request(client, "post", form.action, data)
 
-                asker.compare(f"{form.method} {form.action} {name}", ask, theirs, nobodys)
-    assert asker.wrong == []
-    assert fields, "a room without a form"
+                comparison.compare(f"{form.method} {form.action} {name}", send, theirs, unknown)
+    assert comparison.differences == []
+    assert fields, "no form in this namespace"
 
 
 # -- the HTTP API --------------------------------------------------------------------------------------------------------
 
 
-def places_of(described: Any, body: Any) -> Iterator[tuple[str, ...]]:
-    """Every place of a request of the API that takes a value: ("path", name), ("query", name), ("body", *keys)."""
+def find_places(described: Any, body: Any) -> Iterator[tuple[str, ...]]:
+    """Yield every place of an API request that takes a value: ("path", name), ("query", name), ("body", *keys)."""
     for parameter in described.get("parameters", ()):
         if parameter["in"] in {"path", "query"}:
             yield parameter["in"], parameter["name"]
@@ -451,84 +466,91 @@ def places_of(described: Any, body: Any) -> Iterator[tuple[str, ...]]:
     yield from inside(body) if isinstance(body, dict) else ()
 
 
-def put(body: Any, keys: tuple[str, ...], given: str) -> Any:
-    """The body with another value at a place."""
+def replace_value(body: Any, keys: tuple[str, ...], value: str) -> Any:
+    """Return the body with another value at a place."""
     if not keys:
-        return given
+        return value
     if isinstance(body, list):
-        return [put(one, keys[1:], given) if str(at) == keys[0] else one for at, one in enumerate(body)]
-    return {name: put(one, keys[1:], given) if name == keys[0] else one for name, one in body.items()}
+        return [
+            replace_value(one, keys[1:], value) if str(at) == keys[0] else one for at, one in enumerate(body)
+        ]
+    return {
+        name: replace_value(one, keys[1:], value) if name == keys[0] else one for name, one in body.items()
+    }
 
 
 def test_ids_in_every_parameter_of_the_api(
-    populated: PopulatedTeam, program: MakeProgram, asker: Asker
+    populated: PopulatedTeam, program: MakeProgram, comparison: Comparison
 ) -> None:
-    mine, names = program("owner", "administrator"), named(populated)
+    own_program, names = program("owner", "administrator"), find_names(populated)
     places = 0
     for operation_id, (path, method, described) in BY_ID.items():
-        wanted = EXPECTED[operation_id]
-        body = filled(wanted.body, names)
-        for place in places_of(described, body):
+        expectation = EXPECTED[operation_id]
+        body = fill_in(expectation.body, names)
+        for place in find_places(described, body):
             places += 1
-            for theirs, nobodys in PAIRS if place[0] == "body" else PAIRS[:2]:
-                # Paths whose numbers or short names are no such things are no addresses.
+            for theirs, unknown in PAIRS if place[0] == "body" else PAIRS[:2]:
+                # An ID must be a number, a slug must not.
                 if place[0] == "path" and (place[1] in {"job_id", "approval_id"}) != theirs.isdecimal():
                     continue
 
-                def ask(
-                    given: str,
+                def send(
+                    value: str,
                     path: str = path,
                     method: str = method,
                     place: tuple[str, ...] = place,
                     body: Any = body,
-                    wanted: Any = wanted,
+                    expectation: Any = expectation,
                 ) -> tuple[str, Any]:
-                    taken = {**names, place[1]: given} if place[0] == "path" else names
-                    url = path.removeprefix(PREFIX).format(**taken)
-                    asked = {
-                        name: values[0] for name, values in parse_qs(wanted.query.format(**names)).items()
+                    path_values = {**names, place[1]: value} if place[0] == "path" else names
+                    url = path.removeprefix(PREFIX).format(**path_values)
+                    query = {
+                        name: values[0]
+                        for name, values in parse_qs(expectation.query.format(**names)).items()
                     }
                     if place[0] == "query":
-                        asked[place[1]] = given
-                    sent = put(body, place[1:], given) if place[0] == "body" else body
-                    url = f"{url}?{urlencode(asked)}"
-                    if wanted.file:
-                        form = {**sent, "file": SimpleUploadedFile(*wanted.file)}
-                        keyed = {"Authorization": f"Bearer {mine.made.key}"}
-                        answer: Any = Client().post(f"{PREFIX}{url}", form, headers=keyed)
+                        query[place[1]] = value
+                    sent = replace_value(body, place[1:], value) if place[0] == "body" else body
+                    url = f"{url}?{urlencode(query)}"
+                    if expectation.file:
+                        form = {**sent, "file": SimpleUploadedFile(*expectation.file)}
+                        keyed = {"Authorization": f"Bearer {own_program.credentials.key}"}
+                        response: Any = Client().post(f"{PREFIX}{url}", form, headers=keyed)
                     else:
-                        answer = mine.ask(method, url, sent)
-                    if answer.streaming:
-                        answer.streaming_content = [b"".join(answer.streaming_content)]
-                    return url, answer
+                        response = own_program.send(method, url, sent)
+                    if response.streaming:
+                        response.streaming_content = [b"".join(response.streaming_content)]
+                    return url, response
 
-                asker.compare(f"{operation_id} {place}", ask, theirs, nobodys)
-    assert asker.wrong == []
+                comparison.compare(f"{operation_id} {place}", send, theirs, unknown)
+    assert comparison.differences == []
     assert places > 120
 
 
-def said(status: int, text: str) -> HttpResponse:
+def make_response(status: int, text: str) -> HttpResponse:
     return HttpResponse(text, status=status, content_type="text/plain")
 
 
-def test_the_comparison_finds_what_tells_the_two_apart(populated: PopulatedTeam, asker: Asker) -> None:
-    """That all of the above can fail."""
+def test_the_comparison_finds_differences(populated: PopulatedTeam, comparison: Comparison) -> None:
+    """The comparison itself can fail."""
 
-    def by_status(given: str) -> tuple[str, Any]:
-        return "", said(404 if Job.objects.filter(pk=given).exists() else 200, "")
+    def by_status(value: str) -> tuple[str, Any]:
+        return "", make_response(404 if Job.objects.filter(pk=value).exists() else 200, "")
 
-    def by_words(given: str) -> tuple[str, Any]:
-        return "", said(200, json.dumps(Team.objects.filter(pk=given).count()))
+    def by_text(value: str) -> tuple[str, Any]:
+        return "", make_response(200, json.dumps(Team.objects.filter(pk=value).count()))
 
-    def by_work(given: str) -> tuple[str, Any]:
-        for job in Job.objects.filter(pk=given):
+    def by_queries(value: str) -> tuple[str, Any]:
+        for job in Job.objects.filter(pk=value):
             job.refresh_from_db()
-        return "", said(200, "")
+        return "", make_response(200, "")
 
-    for ask in (by_status, by_words, by_work):
-        asker.compare("made up", ask, NUMBER, NO_NUMBER)
-    assert len(asker.wrong) == 3
-    with pytest.raises(AssertionError, match="tells of the second team"):
-        asker.told(lambda given: ("", said(200, Team.objects.get(pk=given).name)), NUMBER)
+    for send in (by_status, by_text, by_queries):
+        comparison.compare("test", send, NUMBER, UNKNOWN_NUMBER)
+    assert len(comparison.differences) == 3
+    with pytest.raises(AssertionError, match="shows data of the second team"):
+        comparison.observe(lambda value: ("", make_response(200, Team.objects.get(pk=value).name)), NUMBER)
     with pytest.raises(AssertionError, match="changed something"):
-        asker.told(lambda given: (str(Job.objects.filter(pk=given).delete()), said(200, "")), NUMBER)
+        comparison.observe(
+            lambda value: (str(Job.objects.filter(pk=value).delete()), make_response(200, "")), NUMBER
+        )

@@ -1,6 +1,6 @@
-"""Every address × every role × every method, made from the URLconf, and every operation × every role through the gateway.
+"""Every address of the URLconf × every role × every method, and every operation × every role through the gateway.
 
-A new address or operation without an expectation fails here: decide who may use it, and write it down.
+A new address or operation without an expectation fails here: decide which roles may use it, and add it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from console.access.roles import BUILT_IN, Level
 from console.cloud.catalogue import Access, operations
 from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 EVERYBODY = frozenset(BUILT_IN)
@@ -27,12 +27,12 @@ FLEET = frozenset({"operator", "administrator", "owner"})
 RELEASES = frozenset({"release-engineer", "administrator", "owner"})
 ADMINS = frozenset({"administrator", "owner"})
 OWNERS = frozenset({"owner"})
-NOBODY: frozenset[str] = frozenset()  # the address does not take the method: 405
+NOBODY: frozenset[str] = frozenset()  # the address does not support the method: 405
 
 
 @dataclass(frozen=True)
 class May:
-    """Which roles may get and post an address. Others of the team get 403; a method that nobody may use is 405."""
+    """The roles that may get and post an address. Other members get 403. A method that nobody may use gets 405."""
 
     get: frozenset[str] = NOBODY
     post: frozenset[str] = NOBODY
@@ -44,7 +44,7 @@ RELEASE_FORM, RELEASE_ACT = May(RELEASES, RELEASES), May(post=RELEASES)
 ADMIN_PAGE, ADMIN_FORM, ADMIN_ACT = May(get=ADMINS), May(ADMINS, ADMINS), May(post=ADMINS)
 OWNER_PAGE, OWNER_FORM, OWNER_ACT = May(get=OWNERS), May(OWNERS, OWNERS), May(post=OWNERS)
 
-# Addresses that name a team, and so are for its members only.
+# Addresses of a team: only for its members.
 MEMBERS_ONLY: dict[str, May] = {
     "access:team": PAGE,
     "access:members": ADMIN_PAGE,
@@ -149,7 +149,7 @@ MEMBERS_ONLY: dict[str, May] = {
     "ota:stop-batch": RELEASE_FORM,
     "ota:cancel-devices": RELEASE_ACT,
     "ota:confirm-tasks": RELEASE_ACT,
-    # The request that the addresses name is the operator's: they may take it back, and others decide.
+    # The request in these addresses belongs to the operator, who may withdraw it. Others decide.
     "approvals:list": PAGE,
     "approvals:detail": PAGE,
     "approvals:ask": May(post=frozenset({"operator"})),
@@ -159,7 +159,7 @@ MEMBERS_ONLY: dict[str, May] = {
     "explorer:list": PAGE,
     "explorer:history": PAGE,
     "explorer:suggest": PAGE,
-    # Everybody may open and post the form; what they send with it, the gateway judges by operation.
+    # Everybody may open and post the form. The gateway checks the permission of each operation.
     "explorer:operation": May(EVERYBODY, EVERYBODY),
     "jobs:list": PAGE,
     "jobs:tray": PAGE,
@@ -179,20 +179,20 @@ MEMBERS_ONLY: dict[str, May] = {
     "jobs:invalid-rows": PAGE,
 }
 
-# Addresses that name no team: what a stranger and somebody signed in get, and what they get for an empty post.
+# Addresses without a team. Statuses of: GET without sign-in, GET signed in, empty POST without sign-in, empty POST signed in.
 FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "access:home": (302, 302, 302, 405),
     "access:profile": (302, 200, 302, 200),
     "access:own-tokens": (302, 200, 302, 405),
     "access:revoke-own-token": (302, 200, 302, 302),
     "api-reference": (302, 200, 302, 405),
-    "access:new-team": (302, 403, 302, 403),  # for who owns a team
-    "access:invitation-link": (302, 302, 405, 405),  # to the page below, whatever the token is
-    "access:invitation": (404, 404, 404, 404),  # nobody opened a link here
+    "access:new-team": (302, 403, 302, 403),  # only for team owners
+    "access:invitation-link": (302, 302, 405, 405),  # redirects to the page below, whatever the token is
+    "access:invitation": (404, 404, 404, 404),  # no link was opened
     "access:security": (302, 200, 302, 405),
     "access:end-session": (302, 405, 302, 404),
     "access:end-other-sessions": (302, 405, 302, 302),
-    "set_language": (405, 405, 302, 302),  # posted, by anybody
+    "set_language": (405, 405, 302, 302),  # anybody may post
     "account_login": (200, 302, 200, 302),
     "account_logout": (302, 200, 302, 302),
     "account_inactive": (200, 200, 405, 405),
@@ -204,12 +204,12 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "account_reset_password_done": (200, 200, 405, 405),
     "account_reset_password_from_key": (200, 200, 200, 200),
     "account_reset_password_from_key_done": (200, 200, 405, 405),
-    # Single sign-on is not there unless a provider is set up; the way to it begins by a post.
+    # Single sign-on exists only if a provider is configured. It starts with a POST.
     "sign_on": (405, 405, 404, 404),
     "sign_on_confirm": (302, 404, 302, 405),
     "sign_on_callback": (404, 404, 405, 405),
     "socialaccount_login_cancelled": (200, 200, 405, 405),
-    "mfa_authenticate": (302, 302, 302, 302),  # for who has entered the password
+    "mfa_authenticate": (302, 302, 302, 302),  # after the password
     "mfa_login_webauthn": (302, 302, 302, 302),
     "mfa_index": (302, 302, 302, 302),
     "mfa_list_webauthn": (302, 302, 302, 302),
@@ -220,11 +220,11 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "mfa_add_webauthn": (302, 200, 302, 200),
     "mfa_edit_webauthn": (302, 404, 302, 404),
     "mfa_remove_webauthn": (302, 404, 302, 404),
-    "mfa_reauthenticate": (302, 302, 302, 302),  # to the password
+    "mfa_reauthenticate": (302, 302, 302, 302),  # redirects to the password
     "mfa_reauthenticate_webauthn": (302, 302, 302, 302),
     "account_email": (302, 302, 302, 302),
     "account_email_verification_sent": (302, 302, 302, 302),
-    # The style guide is not there unless it is switched on.
+    # The style guide exists only if it is enabled.
     "ui:style": (404, 404, 404, 404),
     "ui:style-chart": (404, 404, 404, 404),
     "ui:style-form": (404, 404, 404, 404),
@@ -234,37 +234,41 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
 
 
 def test_every_address_has_an_expectation() -> None:
-    assert set(addresses()) == set(MEMBERS_ONLY) | set(FOR_ALL)
+    assert set(list_addresses()) == set(MEMBERS_ONLY) | set(FOR_ALL)
 
 
-def test_whatever_names_a_team_is_for_its_members() -> None:
-    assert {name for name, takes in addresses().items() if "team" in takes} == set(MEMBERS_ONLY)
+def test_addresses_of_a_team_are_for_its_members() -> None:
+    assert {name for name, parameters in list_addresses().items() if "team" in parameters} == set(
+        MEMBERS_ONLY
+    )
 
 
-FINE = frozenset({200, 204, 302, 400, 409, 422})  # answered on its merits: an empty form is refused as one
+PROCESSED = frozenset(
+    {200, 204, 302, 400, 409, 422}
+)  # the request was processed: an empty form is refused as invalid
 
 
 @pytest.mark.parametrize("name", MEMBERS_ONLY)
 def test_each_role_gets_what_it_may_and_no_more(populated: PopulatedTeam, sign_in: SignIn, name: str) -> None:
     url, may = populated.url(name), MEMBERS_ONLY[name]
     for role in BUILT_IN:
-        got = sign_in(role).get(url).status_code
+        status = sign_in(role).get(url).status_code
         if may.get == NOBODY:
-            assert got == 405, f"GET {url} as {role}"
+            assert status == 405, f"GET {url} as {role}"
         else:
-            assert got in ({200, 302} if role in may.get else {403}), f"GET {url} as {role}: {got}"
-    assert populated.upstream.writes == [], "reading a page changed something"
-    # Those who may not come first: what the others do may take away what the address names.
+            assert status in ({200, 302} if role in may.get else {403}), f"GET {url} as {role}: {status}"
+    assert populated.upstream.writes == [], "a read changed something"
+    # Roles without permission post first: a permitted post may delete the object of the address.
     for role in sorted(BUILT_IN, key=lambda role: role in may.post):
         if role in may.post:
             break
-        posted = sign_in(role).post(url).status_code
-        assert posted == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {posted}"
+        status = sign_in(role).post(url).status_code
+        assert status == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {status}"
     assert populated.upstream.writes == [], "a refused request reached the platform"
     for number, role in enumerate(sorted(may.post)):
-        posted = sign_in(role).post(url).status_code
-        gone = {404} if number else set()  # the first may have taken away what the address names
-        assert posted in FINE | gone, f"POST {url} as {role}: {posted}"
+        status = sign_in(role).post(url).status_code
+        deleted = {404} if number else set()  # the first post may have deleted the object of the address
+        assert status in PROCESSED | deleted, f"POST {url} as {role}: {status}"
 
 
 def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(
@@ -275,22 +279,29 @@ def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(
     for name in MEMBERS_ONLY:
         url = populated.url(name)
         for method in ("get", "post"):
-            found = getattr(outsider, method)(url)
-            asked = getattr(stranger, method)(url)
-            part = getattr(stranger, method)(url, headers={"HX-Request": "true"})
-            leads = asked.get("Location", "").startswith("/accounts/login/?next=")
-            if (found.status_code, asked.status_code, leads, part.status_code) != (404, 302, True, 401):
-                wrong.append(f"{method} {url}: {found.status_code} {asked.status_code} {part.status_code}")
+            as_outsider = getattr(outsider, method)(url)
+            as_stranger = getattr(stranger, method)(url)
+            as_htmx = getattr(stranger, method)(url, headers={"HX-Request": "true"})
+            to_sign_in = as_stranger.get("Location", "").startswith("/accounts/login/?next=")
+            if (as_outsider.status_code, as_stranger.status_code, to_sign_in, as_htmx.status_code) != (
+                404,
+                302,
+                True,
+                401,
+            ):
+                wrong.append(
+                    f"{method} {url}: {as_outsider.status_code} {as_stranger.status_code} {as_htmx.status_code}"
+                )
     assert wrong == []
     assert populated.upstream.writes == []
 
 
-def test_another_teams_connection_is_not_reached_through_the_own_team(
+def test_the_connection_of_another_team_is_not_found_in_the_own_team(
     populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     wrong: list[str] = []
-    for name in (name for name, takes in addresses().items() if "connection" in takes):
+    for name in (name for name, parameters in list_addresses().items() if "connection" in parameters):
         url = populated.url(name, connection=populated.org.other_connection.slug)
         if (client.get(url).status_code, client.post(url).status_code) != (404, 404):
             wrong.append(url)
@@ -306,7 +317,9 @@ def test_a_job_of_another_connection_is_not_found(populated: PopulatedTeam, sign
     )
     client = sign_in("owner")
     wrong: list[str] = []
-    for name in (name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in addresses()[name]):
+    for name in (
+        name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in list_addresses()[name]
+    ):
         url, may = populated.url(name, job=theirs.pk), MEMBERS_ONLY[name]
         expected = (404 if may.get else 405, 404 if may.post else 405)
         if (client.get(url).status_code, client.post(url).status_code) != expected:
@@ -318,18 +331,20 @@ def test_a_post_without_the_token_of_its_page_is_refused(populated: PopulatedTea
     client, stranger = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     client.force_login(populated.org.members["owner"])
     wrong: list[str] = []
-    for url in map(populated.url, addresses()):
+    for url in map(populated.url, list_addresses()):
         for method in ("post", "put", "patch", "delete"):
             forged = getattr(client, method)(url)
-            asked = getattr(stranger, method)(url)
-            led = asked.status_code == 302 and asked["Location"].startswith("/accounts/login/?")
-            if forged.status_code != 403 or not (led or asked.status_code == 403):
-                wrong.append(f"{method} {url}: {forged.status_code} {asked.status_code}")
+            as_stranger = getattr(stranger, method)(url)
+            to_sign_in = as_stranger.status_code == 302 and as_stranger["Location"].startswith(
+                "/accounts/login/?"
+            )
+            if forged.status_code != 403 or not (to_sign_in or as_stranger.status_code == 403):
+                wrong.append(f"{method} {url}: {forged.status_code} {as_stranger.status_code}")
     assert wrong == []
     assert populated.upstream.writes == []
 
 
-def test_no_other_method_does_anything(populated: PopulatedTeam, sign_in: SignIn) -> None:
+def test_no_other_method_is_allowed(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     wrong = [
         f"{method} {populated.url(name)}"
@@ -342,15 +357,15 @@ def test_no_other_method_does_anything(populated: PopulatedTeam, sign_in: SignIn
 
 
 @pytest.mark.parametrize("name", FOR_ALL)
-def test_what_names_no_team_is_for_whom_it_should_be(
+def test_addresses_without_a_team_are_open_to_the_expected_users(
     populated: PopulatedTeam, sign_in: SignIn, name: str
 ) -> None:
     url, expected = populated.url(name), FOR_ALL[name]
-    asked = [("", "get"), ("viewer", "get"), ("", "post"), ("viewer", "post")]
-    for (role, method), status in zip(asked, expected, strict=True):
-        answer = getattr(sign_in(role), method)(url)
-        assert answer.status_code == status, f"{method} {url} as {role or 'a stranger'}"
-        assert not re.match(r"https?:|//", answer.get("Location", "")), f"{method} {url}"
+    requests = [("", "get"), ("viewer", "get"), ("", "post"), ("viewer", "post")]
+    for (role, method), status in zip(requests, expected, strict=True):
+        response = getattr(sign_in(role), method)(url)
+        assert response.status_code == status, f"{method} {url} as {role or 'a stranger'}"
+        assert not re.match(r"https?:|//", response.get("Location", "")), f"{method} {url}"
 
 
 # -- operations ------------------------------------------------------------------------------------------------------
@@ -359,8 +374,8 @@ ORDER = [Access.READ, Access.WRITE, Access.DELETE, Access.SECRET]
 FULL = dict.fromkeys(
     ("products", "devices", "groups", "things", "ota", "messaging", "routing", "edge"), Access.SECRET
 )
-# Written out, not taken from the roles: this is what they are held against.
-MOST: dict[str, dict[str, Access]] = {
+# Written out, not derived from the roles, so that the roles can be compared with it.
+HIGHEST: dict[str, dict[str, Access]] = {
     "viewer": dict.fromkeys(FULL, Access.READ),
     "operator": dict.fromkeys(FULL, Access.DELETE) | {"ota": Access.READ, "routing": Access.READ},
     "release-engineer": dict.fromkeys(FULL, Access.READ) | {"ota": Access.DELETE},
@@ -375,18 +390,18 @@ def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_
 ) -> None:
     gateway = populated.org.gateway(role)
     refused = 0
-    for described in operations().values():
-        expected = ORDER.index(described.access) <= ORDER.index(MOST[role][described.area])
-        assert gateway.allows(described.name) == expected, described.name
+    for catalogued in operations().values():
+        expected = ORDER.index(catalogued.access) <= ORDER.index(HIGHEST[role][catalogued.area])
+        assert gateway.allows(catalogued.name) == expected, catalogued.name
         if not expected:
             refused += 1
             with pytest.raises(PermissionRefused):
-                gateway.call(described.name)
-        may_reveal = MOST[role][described.area] is Access.SECRET
-        assert gateway.reveals(described.name) == may_reveal, described.name
-        if not may_reveal and described.secret_fields:
+                gateway.call(catalogued.name)
+        may_reveal = HIGHEST[role][catalogued.area] is Access.SECRET
+        assert gateway.reveals(catalogued.name) == may_reveal, catalogued.name
+        if not may_reveal and catalogued.secret_fields:
             with pytest.raises(PermissionRefused):
-                gateway.call(described.name, reveal=True)
+                gateway.call(catalogued.name, reveal=True)
     assert gateway.call_count == 0
     assert populated.upstream.writes == []
     recorded = AuditRecord.objects.filter(
@@ -395,33 +410,33 @@ def test_each_role_may_call_what_it_should_and_a_refused_call_never_reaches_the_
     assert recorded.count() >= refused
 
 
-def test_every_role_is_held_against_an_expectation() -> None:
-    assert set(MOST) == set(BUILT_IN)
-    assert {described.area for described in operations().values()} <= set(FULL)
+def test_every_role_has_an_expectation() -> None:
+    assert set(HIGHEST) == set(BUILT_IN)
+    assert {catalogued.area for catalogued in operations().values()} <= set(FULL)
 
 
-# A team's own roles: one for each cell of the matrix, with that level in that area and none anywhere else.
+# Custom roles: one for each cell of the matrix, with this level in this area and none in the others.
 CELLS = [(area, level) for area in FULL for level in Level]
 
 
 @pytest.mark.parametrize(("area", "level"), CELLS)
-def test_a_role_of_the_teams_own_may_call_what_its_one_cell_says_and_nothing_else(
+def test_a_custom_role_with_one_permission_may_call_only_its_operations(
     populated: PopulatedTeam, area: str, level: Level
 ) -> None:
     CustomRole.objects.create(team=populated.org.team, slug="cell", name="Cell", levels={area: int(level)})
     populated.org.team.memberships.filter(user=populated.org.members["operator"]).update(role_slug="cell")
     gateway = populated.org.gateway("operator")
-    for described in operations().values():
-        here = described.area == area
-        expected = here and ORDER.index(described.access) < level
-        assert gateway.allows(described.name) == expected, described.name
+    for catalogued in operations().values():
+        here = catalogued.area == area
+        expected = here and ORDER.index(catalogued.access) < level
+        assert gateway.allows(catalogued.name) == expected, catalogued.name
         may_reveal = here and level == len(ORDER)
-        assert gateway.reveals(described.name) == may_reveal, described.name
+        assert gateway.reveals(catalogued.name) == may_reveal, catalogued.name
         if not expected:
             with pytest.raises(PermissionRefused):
-                gateway.call(described.name)
-        elif described.secret_fields and not may_reveal:
+                gateway.call(catalogued.name)
+        elif catalogued.secret_fields and not may_reveal:
             with pytest.raises(PermissionRefused):
-                gateway.call(described.name, reveal=True)
+                gateway.call(catalogued.name, reveal=True)
     assert gateway.call_count == 0
     assert populated.upstream.writes == []

@@ -1,6 +1,6 @@
-"""Every address under a connection × members whose access is limited: in scope, out of scope, and what the pages tell.
+"""Every address under a connection × members with limited access: in scope, out of scope, and what the pages show.
 
-What they may do by their role is in test_urls_by_role; an address that is missing there fails there.
+test_urls_by_role covers what they may do by their role; an address without an expectation fails there.
 """
 
 from __future__ import annotations
@@ -18,67 +18,66 @@ from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
-HERE = sorted(name for name in MEMBERS_ONLY if "connection" in addresses()[name])
-# What an address can name in the fleet, or a job that is about it.
-THINGS = {*KIND_BY_URL_PART, "job"}
-NAMING = [name for name in HERE if THINGS & addresses()[name]]
-# Refused to everybody whose access is limited: the account as a whole, and the console's own areas.
-WHOLE = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
-# Of no use to who reaches no group.
-BY_GROUP = {"devices:add-group", "devices:remove-group"}
-# Ask back what was posted before anything is sent.
-QUESTIONS = {"ota:cancel-devices", "ota:confirm-tasks"}
-# All roles that a membership can be limited in.
+CONNECTION_ADDRESSES = sorted(name for name in MEMBERS_ONLY if "connection" in list_addresses()[name])
+# Parameters of addresses that name an object of the fleet, or a job for one.
+OBJECT_PARAMETERS = {*KIND_BY_URL_PART, "job"}
+OBJECT_ADDRESSES = [name for name in CONNECTION_ADDRESSES if OBJECT_PARAMETERS & list_addresses()[name]]
+# Refused to all members with limited access: the account as a whole, and areas of the console.
+REFUSED = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
+# Refused to members with no group in scope.
+REFUSED_WITHOUT_GROUPS = {"devices:add-group", "devices:remove-group"}
+# Ask for confirmation of what was posted before anything is sent.
+CONFIRMATIONS = {"ota:cancel-devices", "ota:confirm-tasks"}
+# All roles of limited memberships.
 LIMITED = [role for role in BUILT_IN if role != OWNER]
-# Pages of the team beside its connections, and those that stay open to who is limited: the front door, tokens of their own,
-# and requests, of which they see those within reach.
-BESIDE = sorted(set(MEMBERS_ONLY) - set(HERE))
-THEIR_OWN = {"access:team", "access:add-own-token", "approvals:list"}
-# Of the whole team, and of what each person asked for: tested with them.
-APART = {name for name in HERE if name.startswith("approvals:")}
+# Pages of the team outside its connections, and those that are open to limited members: the home page, their own tokens,
+# and the approval requests in their scope.
+TEAM_ADDRESSES = sorted(set(MEMBERS_ONLY) - set(CONNECTION_ADDRESSES))
+OPEN_TO_LIMITED = {"access:team", "access:add-own-token", "approvals:list"}
+# Tested with the approvals.
+TESTED_ELSEWHERE = {name for name in CONNECTION_ADDRESSES if name.startswith("approvals:")}
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """Things of the same account that are out of scope, by the names under which addresses take them; and all the words
-    that must never be shown."""
+class OutOfScopeObjects:
+    """IDs of objects of the same account that are out of scope, by parameter name, and all words that must not be shown."""
 
     things: dict[str, Any]
     words: frozenset[str]
 
 
-def pages(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[dict[str, Any]]:
-    for answer in gateway.read_pages(name, **params):
-        found: Any = answer
+def read_all(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    for response in gateway.read_pages(name, **params):
+        value: Any = response
         for part in path:
-            found = found[part]
-        yield from found
+            value = value[part]
+        yield from value
 
 
 @pytest.fixture
-def elsewhere(populated: PopulatedTeam) -> Elsewhere:
-    """Everything that is not of the product of the populated team."""
+def others(populated: PopulatedTeam) -> OutOfScopeObjects:
+    """Everything that does not belong to the product of the populated team."""
     owner, mine = populated.org.gateway(), populated.things["products"]["key"]
-    products = list(pages(owner, "QueryProductList", "Data", "List", "ProductInfo", PageSize=200))
-    others = [product for product in products if product["ProductKey"] != mine]
+    products = list(read_all(owner, "QueryProductList", "Data", "List", "ProductInfo", PageSize=200))
+    other_products = [product for product in products if product["ProductKey"] != mine]
     devices = [
         device
-        for product in others
-        for device in pages(owner, "QueryDevice", "Data", "DeviceInfo", ProductKey=product["ProductKey"])
+        for product in other_products
+        for device in read_all(owner, "QueryDevice", "Data", "DeviceInfo", ProductKey=product["ProductKey"])
     ]
-    groups = list(pages(owner, "QueryDeviceGroupList", "Data", "GroupInfo", GroupName="e", PageSize=200))
-    packages = list(pages(owner, "ListOTAFirmware", "FirmwareInfo", "SimpleFirmwareInfo", PageSize=100))
+    groups = list(read_all(owner, "QueryDeviceGroupList", "Data", "GroupInfo", GroupName="e", PageSize=200))
+    packages = list(read_all(owner, "ListOTAFirmware", "FirmwareInfo", "SimpleFirmwareInfo", PageSize=100))
     theirs = [package for package in packages if package["ProductKey"] != mine]
     batches = [
         batch
         for package in theirs
-        for batch in pages(
+        for batch in read_all(
             owner,
             "ListOTAJobByFirmware",
             "Data",
@@ -92,7 +91,10 @@ def elsewhere(populated: PopulatedTeam) -> Elsewhere:
         connection=populated.org.connection,
         kind="devices.register",
         state=Job.State.RUNNING,
-        params={"product_key": others[0]["ProductKey"], "product_name": others[0]["ProductName"]},
+        params={
+            "product_key": other_products[0]["ProductKey"],
+            "product_name": other_products[0]["ProductName"],
+        },
     )
     first = devices[0]
     things = {
@@ -105,7 +107,7 @@ def elsewhere(populated: PopulatedTeam) -> Elsewhere:
         "job": job.pk,
     }
     words = {
-        *(product[field] for product in others for field in ("ProductKey", "ProductName")),
+        *(product[field] for product in other_products for field in ("ProductKey", "ProductName")),
         *(device[field] for device in devices for field in ("DeviceName", "IotId")),
         *(group["GroupId"] for group in groups),
         *(package["FirmwareId"] for package in theirs),
@@ -113,117 +115,123 @@ def elsewhere(populated: PopulatedTeam) -> Elsewhere:
     }
     populated.upstream.writes.clear()
     AuditRecord.objects.all().delete()
-    return Elsewhere(things, frozenset(words))
+    return OutOfScopeObjects(things, frozenset(words))
 
 
-def narrow(populated: PopulatedTeam, role: str, **access_scope: Any) -> None:
+def limit_access(populated: PopulatedTeam, role: str, **access_scope: Any) -> None:
     Membership.objects.filter(team=populated.org.team, user=populated.org.members[role]).update(
         access_scope=access_scope
     )
 
 
-def body(answer: Any) -> str:
-    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    return content.decode() + "".join(f"{name}: {value}" for name, value in answer.items())
+def read_content(response: Any) -> str:
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    return content.decode() + "".join(f"{name}: {value}" for name, value in response.items())
 
 
-def test_every_part_of_an_address_is_known_to_name_something_or_not() -> None:
-    others = {"team", "connection", "name", "action", "kind", "operation", "pk", "job"}
-    assert {part for name in HERE for part in addresses()[name]} - others == set(KIND_BY_URL_PART)
+def test_every_part_of_an_address_is_classified() -> None:
+    other_parameters = {"team", "connection", "name", "action", "kind", "operation", "pk", "job"}
+    assert {
+        part for name in CONNECTION_ADDRESSES for part in list_addresses()[name]
+    } - other_parameters == set(KIND_BY_URL_PART)
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
-def test_pages_within_reach_work_and_tell_nothing_of_the_rest(
-    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn, name: str
+@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+def test_pages_in_scope_work_and_show_nothing_out_of_scope(
+    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, name: str
 ) -> None:
     may = MEMBERS_ONLY[name]
     for role in LIMITED:
-        narrow(populated, role, products=[populated.things["products"]["key"]])
-        answer = sign_in(role).get(populated.url(name))
+        limit_access(populated, role, products=[populated.things["products"]["key"]])
+        response = sign_in(role).get(populated.url(name))
         if may.get == NOBODY:
             expected = {404, 405}
         elif role not in may.get:
             expected = {403, 404}
-        elif name in WHOLE | BY_GROUP:
+        elif name in REFUSED | REFUSED_WITHOUT_GROUPS:
             expected = {403}
-        elif "group_id" in addresses()[name] or name == "ota:verify":
-            expected = {404}  # no group is listed; the package to be verified is for another product
+        elif "group_id" in list_addresses()[name] or name == "ota:verify":
+            expected = {404}  # no group is in scope; the package to verify is for another product
         else:
             expected = {200, 302}
-        assert answer.status_code in expected, f"{role}: {answer.status_code}"
-        told = body(answer)
-        assert [word for word in elsewhere.words if word in told] == [], role
+        assert response.status_code in expected, f"{role}: {response.status_code}"
+        content = read_content(response)
+        assert [word for word in others.words if word in content] == [], role
         if role not in may.post:
             assert sign_in(role).post(populated.url(name)).status_code in {403, 404, 405}, role
     assert populated.upstream.writes == []
 
 
-@pytest.mark.parametrize("name", NAMING)
-def test_what_is_out_of_reach_is_not_there(
-    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn, name: str
+@pytest.mark.parametrize("name", OBJECT_ADDRESSES)
+def test_objects_out_of_scope_are_not_found(
+    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, name: str
 ) -> None:
-    known = populated.things[""] | {"action": "disable"} | elsewhere.things
+    known = populated.things[""] | {"action": "disable"} | others.things
     url = replace(populated, things={"": known}).url(name)
-    asked = {str(value) for value in elsewhere.things.values()}  # what the address itself holds
+    in_address = {str(value) for value in others.things.values()}  # what the address itself contains
     for role in LIMITED:
-        narrow(populated, role, products=[populated.things["products"]["key"]])
+        limit_access(populated, role, products=[populated.things["products"]["key"]])
         for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
-            answer = getattr(sign_in(role), method)(url)
+            response = getattr(sign_in(role), method)(url)
             expected = {404, 405} if may == NOBODY else {403, 404}
             if method == "post" and role in may:
-                expected |= {302, 400, 422} | ({200} if name in QUESTIONS else set())
-            assert answer.status_code in expected, f"{method} {url} as {role}: {answer.status_code}"
-            told = body(answer)
-            assert [word for word in elsewhere.words - asked if word in told] == [], f"{method} as {role}"
-    assert populated.upstream.writes == [], "something out of reach was changed"
+                expected |= {302, 400, 422} | ({200} if name in CONFIRMATIONS else set())
+            assert response.status_code in expected, f"{method} {url} as {role}: {response.status_code}"
+            content = read_content(response)
+            assert [word for word in others.words - in_address if word in content] == [], (
+                f"{method} as {role}"
+            )
+    assert populated.upstream.writes == [], "something out of scope was changed"
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
-def test_another_connection_of_the_team_is_not_there(
+@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+def test_another_connection_of_the_team_is_not_found(
     populated: PopulatedTeam, sign_in: SignIn, name: str
 ) -> None:
     other = Connection.objects.create(team=populated.org.team, slug="other", name="Other", access_key_id="k")
     url = populated.url(name)
     for role in LIMITED:
-        narrow(populated, role, connections=[other.pk])
+        limit_access(populated, role, connections=[other.pk])
         client = sign_in(role)
         assert (client.get(url).status_code, client.post(url).status_code) == (404, 404), role
 
 
-@pytest.mark.parametrize("name", BESIDE)
-def test_who_is_limited_has_no_part_in_the_team_beside_its_connections(
+@pytest.mark.parametrize("name", TEAM_ADDRESSES)
+def test_limited_members_cannot_access_the_pages_of_the_team(
     populated: PopulatedTeam, sign_in: SignIn, name: str
 ) -> None:
     url, may = populated.url(name), MEMBERS_ONLY[name]
     for role in LIMITED:
-        narrow(populated, role, products=[populated.things["products"]["key"]])
+        limit_access(populated, role, products=[populated.things["products"]["key"]])
         for method, roles in (("get", may.get), ("post", may.post)):
             status = getattr(sign_in(role), method)(url).status_code
             refused = {405} if roles == NOBODY else {403}
-            expected = {200, 302, 422} if name in THEIR_OWN and roles else refused
+            expected = {200, 302, 422} if name in OPEN_TO_LIMITED and roles else refused
             assert status in expected, f"{method} {url} as {role}: {status}"
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if name not in APART])
-def test_pages_work_for_a_member_of_some_groups(populated: PopulatedTeam, sign_in: SignIn, name: str) -> None:
-    narrow(populated, "administrator", groups=[populated.things["groups"]["group_id"]])
-    answer = sign_in("administrator").get(populated.url(name))
-    takes = addresses()[name]
+@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+def test_pages_work_for_a_member_limited_to_groups(
+    populated: PopulatedTeam, sign_in: SignIn, name: str
+) -> None:
+    limit_access(populated, "administrator", groups=[populated.things["groups"]["group_id"]])
+    response = sign_in("administrator").get(populated.url(name))
+    takes = list_addresses()[name]
     if MEMBERS_ONLY[name].get == NOBODY:
         expected = {404, 405}
     elif "group_id" in takes:
         expected = {200, 302}
     else:
         expected = {200, 302, 403, 404}
-    assert answer.status_code in expected, answer.status_code
+    assert response.status_code in expected, response.status_code
     assert populated.upstream.writes == []
 
 
-def test_the_front_door_and_the_switcher_know_only_connections_within_reach(
+def test_the_home_page_and_the_switcher_show_only_connections_in_scope(
     populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
     other = Connection.objects.create(team=populated.org.team, slug="annex", name="Annex", access_key_id="k")
-    narrow(populated, "viewer", connections=[populated.org.connection.pk])
+    limit_access(populated, "viewer", connections=[populated.org.connection.pk])
     client = sign_in("viewer")
     for address in ("/", f"/{populated.org.team.slug}/"):
         assert client.get(address)["Location"] == populated.org.url()
@@ -232,41 +240,41 @@ def test_the_front_door_and_the_switcher_know_only_connections_within_reach(
     populated.org.members["viewer"].save()
     assert client.get("/")["Location"] == populated.org.url()
     Connection.objects.filter(pk=populated.org.connection.pk).delete()
-    assert client.get(f"/{populated.org.team.slug}/").status_code == 200, "there is none: the page says so"
+    assert client.get(f"/{populated.org.team.slug}/").status_code == 200, (
+        "the page says that there is no connection"
+    )
 
 
-def test_the_frame_says_that_the_access_is_limited(populated: PopulatedTeam, sign_in: SignIn) -> None:
+def test_pages_show_that_the_access_is_limited(populated: PopulatedTeam, sign_in: SignIn) -> None:
     key = populated.things["products"]["key"]
-    narrow(populated, "viewer", products=[key], groups=["g"])
+    limit_access(populated, "viewer", products=[key], groups=["g"])
     assert "Limited to 1 product, 1 group" in sign_in("viewer").get(populated.org.url()).content.decode()
-    narrow(populated, "viewer")
+    limit_access(populated, "viewer")
     assert "Limited to" not in sign_in("viewer").get(populated.org.url()).content.decode()
 
 
-def test_a_search_finds_only_what_is_within_reach(
-    populated: PopulatedTeam, elsewhere: Elsewhere, sign_in: SignIn
+def test_a_search_finds_only_devices_in_scope(
+    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn
 ) -> None:
-    own, theirs = populated.things["devices"], elsewhere.things["name"]
-    narrow(populated, "viewer", products=[own["product_key"]])
+    own, theirs = populated.things["devices"], others.things["name"]
+    limit_access(populated, "viewer", products=[own["product_key"]])
     client = sign_in("viewer")
     assert client.get(populated.org.url("devices/search/"), {"q": own["name"]}).status_code == 302
-    found = client.get(populated.org.url("devices/search/"), {"q": theirs})
-    assert found.status_code == 200
-    assert elsewhere.things["product_key"] not in found.content.decode()
+    search_page = client.get(populated.org.url("devices/search/"), {"q": theirs})
+    assert search_page.status_code == 200
+    assert others.things["product_key"] not in search_page.content.decode()
     listed = client.get(populated.org.url("devices/"), {"q": theirs})
     assert "Choose a product" in listed.content.decode()
     options = client.get(populated.org.url("explorer/suggest/products/"), {"field": "x"}).content.decode()
     assert own["product_key"] in options
-    assert elsewhere.things["product_key"] not in options
+    assert others.things["product_key"] not in options
 
 
-def test_an_operation_out_of_reach_is_shown_as_one_and_refused(
-    populated: PopulatedTeam, sign_in: SignIn
-) -> None:
-    narrow(populated, "owner", products=[populated.things["products"]["key"]])
+def test_an_operation_out_of_scope_is_marked_and_refused(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    limit_access(populated, "owner", products=[populated.things["products"]["key"]])
     client = sign_in("owner")
     form = client.get(populated.org.url("explorer/CreateProduct/"))
-    assert "your access here is limited to 1 product" in form.content.decode()
+    assert "Your access is limited to 1 product" in form.content.decode()
     assert (
         client.post(
             populated.org.url("explorer/CreateProduct/"), {"ProductName": "New", "NodeType": "0"}

@@ -6,31 +6,39 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from django.utils.translation import gettext_noop
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from console.api.endpoints import about, approvals, audit, devices, groups, jobs, packages, products, updates
-from console.api.once import HEADER
-from console.api.problems import CONTENT_TYPE, KINDS, handle
+from console.api.idempotency import HEADER
+from console.api.problems import CONTENT_TYPE, KINDS, handle_error
 from console.connections.approval import ApprovalNeeded
 
 PREFIX = "/api/v1/"
-_ABOUT = """Everything that pages of the console do to products, devices, groups, updates and jobs, for programs.
-
-A token says who acts, in which team, and how far: `Authorization: Bearer fd_…`. What it may not do, the platform is never \
-asked for. Secrets are not told to programs: a person reveals them in the console, after confirming that it is they.
-
-Times are UTC (ISO 8601). Lists give `items` and `next_page_token`, which asks for the next page as `page_token`. \
-Problems are `application/problem+json` (RFC 9457). A POST with an `Idempotency-Key` is done once, however often it is \
-sent within 24 hours, and answered alike."""
+INTRODUCTION = (
+    gettext_noop(
+        "The HTTP API lets programs do what the pages of the console do with products, devices, groups, updates and jobs."
+    ),
+    gettext_noop(
+        "A token defines the user, team and permissions: `Authorization: Bearer fd_…`. Calls without permission are"
+        " rejected before they reach the platform. The API never returns secrets: users view them in the console, after"
+        " they confirm their identity."
+    ),
+    gettext_noop(
+        "Times are in UTC (ISO 8601). Lists return `items` and `next_page_token`; pass it as `page_token` to get the next"
+        " page. Errors are `application/problem+json` (RFC 9457). A POST request with an `Idempotency-Key` is executed"
+        " once: repeated requests within 24 hours get the same response."
+    ),
+)
 
 
 class Api(NinjaAPI):
-    """Names operations by their functions, and tells every error as a problem."""
+    """The API: operation IDs are the names of the functions, and every error is a problem response."""
 
     def set_default_exception_handlers(self) -> None:
-        self.add_exception_handler(Exception, handle)
-        self.add_exception_handler(ApprovalNeeded, approvals.answer_needed)
+        self.add_exception_handler(Exception, handle_error)
+        self.add_exception_handler(ApprovalNeeded, approvals.request_approval)
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
@@ -39,7 +47,7 @@ class Api(NinjaAPI):
 api = Api(
     title="Fleetdesk API",
     version="1",
-    description=_ABOUT,
+    description="\n\n".join(INTRODUCTION),
     docs_url=None,
     openapi_url=None,
     urls_namespace="api",
@@ -47,106 +55,118 @@ api = Api(
 for _endpoints in (about, products, devices, groups, packages, updates, jobs, approvals, audit):
     api.add_router("", _endpoints.router)
 
-# What each answer of a kind of request can be, beside what the endpoint itself says.
+# The error responses of each kind of operation, in addition to those that an endpoint declares.
 _ALWAYS = (401, 403, 429, 500)
 _WITH_CONNECTION = (404, 502, 503, 504)
-_MEANINGS = {
-    400: "The request cannot be read.",
-    401: "No token, or none that works.",
-    403: "The token may not do this.",
-    404: "It does not exist, or the token does not reach it.",
-    409: "The present state or the platform forbids it, or a request with this idempotency key is at work or was lost.",
-    413: "The body is larger than this address takes.",
-    422: "A value is not valid (`errors` names the field), or the idempotency key was used for another request.",
-    429: "Too many requests: wait for `Retry-After` seconds.",
-    500: "Something went wrong here. A write may have been done.",
-    502: "The platform refused the connection's keys, or cannot be reached. Nothing was done.",
-    503: "The platform asks to slow down: wait for `Retry-After` seconds. Nothing was done.",
-    504: "The platform did not answer in time. A write may have been done: look before repeating it.",
+_ERROR_DESCRIPTIONS = {
+    400: gettext_noop("The request could not be read."),
+    401: gettext_noop("Missing or invalid token."),
+    403: gettext_noop("The token does not have this permission."),
+    404: gettext_noop("Not found, or outside the access scope of the token."),
+    409: gettext_noop(
+        "Not possible in the current state, or rejected by the platform. Also: a request with this idempotency key is still"
+        " running, or its outcome is unknown."
+    ),
+    413: gettext_noop("Request body too large."),
+    422: gettext_noop(
+        "Invalid value (see `errors`), or the idempotency key was used for a different request."
+    ),
+    429: gettext_noop("Too many requests. Wait the number of seconds in `Retry-After`."),
+    500: gettext_noop("Internal error. A write may have been carried out."),
+    502: gettext_noop(
+        "The platform rejected the keys of the connection, or is not reachable. Nothing was done."
+    ),
+    503: gettext_noop(
+        "The platform limits the rate of requests. Wait the number of seconds in `Retry-After`. Nothing was done."
+    ),
+    504: gettext_noop(
+        "The platform did not respond in time. A write may have been carried out. Check the result before you try again."
+    ),
 }
+_APPROVAL_REQUIRED = gettext_noop("A second person must approve the operation. Nothing was done yet.")
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document, complete: security, the errors of each operation, and the idempotency header."""
+    """Return the complete OpenAPI 3.1 document: with security, the errors of each operation, and special headers."""
     schema: dict[str, Any] = api.get_openapi_schema(path_prefix=PREFIX)
     schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["components"]["schemas"]["Problem"] = _PROBLEM
     schema["components"]["responses"] = {
         str(status): {
-            "description": meaning,
+            "description": description,
             "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status, meaning in _MEANINGS.items()
+        for status, description in _ERROR_DESCRIPTIONS.items()
     }
     schema["security"] = [{"token": []}]
     for path, method, operation in operations(schema):
         operation["description"] = operation.get("description") or operation["summary"]
         operation["responses"] = {
-            str(status): answer for status, answer in operation["responses"].items()
+            str(status): response for status, response in operation["responses"].items()
         } | {
             str(status): {"$ref": f"#/components/responses/{status}"}
-            for status in _errors(path, method, operation)
+            for status in _error_statuses(path, method, operation)
         }
         if method == "post":
-            operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY]
-        if "202" in operation["responses"] and _is_held_back(operation):
-            operation["responses"]["202"]["description"] = (
-                "A second person has to agree: nothing was done yet."
-            )
-            operation["parameters"] = [*operation["parameters"], _REASON]
+            operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_PARAMETER]
+        if "202" in operation["responses"] and _may_need_approval(operation):
+            operation["responses"]["202"]["description"] = _APPROVAL_REQUIRED
+            operation["parameters"] = [*operation["parameters"], _REASON_PARAMETER]
     return schema
 
 
 def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method and description of every operation of the document."""
+    """Yield path, method and description of every operation of the document."""
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
-def _is_held_back(operation: dict[str, Any]) -> bool:
+def _may_need_approval(operation: dict[str, Any]) -> bool:
     content = operation["responses"]["202"].get("content", {}).get("application/json", {})
     return bool(content.get("schema", {}).get("$ref", "").endswith("/Approval"))
 
 
-def _errors(path: str, method: str, operation: dict[str, Any]) -> list[int]:
-    errors = {*_ALWAYS}
+def _error_statuses(path: str, method: str, operation: dict[str, Any]) -> list[int]:
+    statuses = {*_ALWAYS}
     if "{connection}" in path:
-        errors |= {*_WITH_CONNECTION}
+        statuses |= {*_WITH_CONNECTION}
     if operation.get("parameters") or method == "post" or "requestBody" in operation:
-        errors |= {422}
+        statuses |= {422}
     if "requestBody" in operation:
-        errors |= {400, 413}
+        statuses |= {400, 413}
     if method != "get":
-        errors |= {409}
-    return sorted(errors)
+        statuses |= {409}
+    return sorted(statuses)
 
 
-_IDEMPOTENCY = {
+_IDEMPOTENCY_PARAMETER = {
     "in": "header",
     "name": HEADER,
     "required": False,
-    "description": "Any text of yours, new for each thing to be done: the same request is then done once.",
+    "description": gettext_noop(
+        "A unique text of your choice for each operation. The same request with this key is executed only once."
+    ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
 }
-_REASON = {
+_REASON_PARAMETER = {
     "in": "header",
-    "name": approvals.REASON,
+    "name": approvals.REASON_HEADER,
     "required": False,
-    "description": "Why it is wanted, for the second person that a rule of the team may ask for.",
+    "description": gettext_noop("The reason for the request, shown to the person who approves it."),
     "schema": {"type": "string", "maxLength": 500},
 }
 _PROBLEM = {
     "type": "object",
     "title": "Problem",
-    "description": "Why something was not done (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "required": ["type", "title", "status"],
     "properties": {
         "type": {"type": "string", "enum": [f"urn:fleetdesk:problem:{kind}" for kind in KINDS]},
-        "title": {"type": "string", "description": "What happened, in plain words."},
+        "title": {"type": "string", "description": "What happened."},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What to do about it."},
+        "detail": {"type": "string", "description": "What to do."},
         "errors": {
             "type": "array",
             "items": {
@@ -155,8 +175,11 @@ _PROBLEM = {
                 "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
             },
         },
-        "platform_code": {"type": "string", "description": "The platform's own code."},
+        "platform_code": {"type": "string", "description": "Error code of the platform."},
         "platform_message": {"type": "string"},
-        "platform_request_id": {"type": "string", "description": "What the platform's support asks for."},
+        "platform_request_id": {
+            "type": "string",
+            "description": "Request ID of the platform, for its support.",
+        },
     },
 }

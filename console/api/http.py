@@ -1,4 +1,4 @@
-"""The request as the endpoints see it: somebody's token was recognised, and says who acts in which team."""
+"""The request as endpoints see it: authenticated by a token, which defines the user, the team and the permissions."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from console.connections.models import Connection
 
 
 class ApiRequest(HttpRequest):
-    """A request that came through the door (console/api/door.py)."""
+    """A request that passed the checks of console/api/pipeline.py."""
 
     team: Team
     membership: Membership
     token: ApiToken
-    # Set by `gateway_of`, as the pages of a connection have them.
+    # Set by `open_gateway`, under the names that a connection's pages use.
     connection: Connection
     gateway: Gateway
 
 
-def gateway_of(request: ApiRequest, connection: str) -> Gateway:
-    """The gateway on the connection of that short name. Raises Http404 for one that is out of the token's reach."""
-    found = Connection.objects.in_scope_of(request.membership).filter(slug=connection).first()
-    if found is None:
+def open_gateway(request: ApiRequest, connection: str) -> Gateway:
+    """Return the gateway of the connection with this slug. Raises Http404 if it is outside the token's access scope."""
+    selected = Connection.objects.in_scope_of(request.membership).filter(slug=connection).first()
+    if selected is None:
         raise Http404
-    request.connection = found
+    request.connection = selected
     request.gateway = Gateway(
         actor=request.membership.user,
         membership=request.membership,
-        connection=found,
+        connection=selected,
         lane=Lane.PEOPLE,
         origin=Origin.of(request),
     )

@@ -1,4 +1,7 @@
-"""How often a token may ask, and an address guess. Counted in Redis; in this process while Redis is away."""
+"""Request limits for each token and for failed attempts from one address.
+
+They are counted in Redis, or in this process while Redis is unavailable.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from django.core.cache import cache
 
 
 @dataclass(frozen=True)
-class Left:
-    """What is left of `limit` calls until `reset` seconds from now; below zero when this one is too many."""
+class Allowance:
+    """How many of `limit` requests remain in the next `reset` seconds; negative if a request exceeded the limit."""
 
     limit: int
     remaining: int
@@ -18,7 +21,7 @@ class Left:
 
     @property
     def headers(self) -> dict[str, str]:
-        """As the answer tells them."""
+        """The allowance as response headers."""
         return {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(max(0, self.remaining)),
@@ -26,30 +29,30 @@ class Left:
         }
 
 
-def take(name: str, limit: int, seconds: int) -> Left:
-    """Count one for `name` in the present window of so many seconds."""
-    key, reset = _window(name, seconds)
-    return Left(limit, limit - _counted(key, 2 * seconds), reset)
+def count_request(name: str, limit: int, seconds: int) -> Allowance:
+    """Count one request for `name` in the current window of `seconds` and return what remains."""
+    key, reset = _current_window(name, seconds)
+    return Allowance(limit, limit - _increment(key, 2 * seconds), reset)
 
 
-def look(name: str, limit: int, seconds: int) -> Left:
-    """What is left, without counting."""
-    key, reset = _window(name, seconds)
-    return Left(limit, limit - cache.get(key, 0), reset)
+def read_allowance(name: str, limit: int, seconds: int) -> Allowance:
+    """Return what remains for `name` without counting a request."""
+    key, reset = _current_window(name, seconds)
+    return Allowance(limit, limit - cache.get(key, 0), reset)
 
 
-def _window(name: str, seconds: int) -> tuple[str, int]:
-    """The key of the present window, and how many seconds are left of it."""
+def _current_window(name: str, seconds: int) -> tuple[str, int]:
+    """Return the cache key of the current window and the seconds until it ends."""
     now = time.time()
     window = int(now // seconds)
     return f"api:{name}:{window}", max(1, round((window + 1) * seconds - now))
 
 
-def _counted(key: str, kept: int) -> int:
-    """One more under the key; how many now."""
+def _increment(key: str, lifetime: int) -> int:
+    """Add one to the counter `key`, which expires after `lifetime` seconds, and return the new value."""
     for _ in range(2):
         try:
             return cache.incr(key)
-        except ValueError:  # the first of its window
-            cache.add(key, 0, kept)
-    return 1  # Redis went away or came back between the two
+        except ValueError:  # the first request of the window
+            cache.add(key, 0, lifetime)
+    return 1  # Redis became unavailable or available between the two calls

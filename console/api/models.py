@@ -1,4 +1,4 @@
-"""Answers that are kept, so that a request that is sent again is not done again."""
+"""Stored responses, so that a repeated request is not executed again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.utils import timezone
 from console.access.models import ApiToken
 
 
-class KeptAnswer(models.Model):
-    """What a token's request with an idempotency key was answered; `status` is null while that is not known."""
+class StoredResponse(models.Model):
+    """The response to a token's request with an idempotency key; `status` is null while the response is unknown."""
 
     token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=128)
@@ -22,7 +22,9 @@ class KeptAnswer(models.Model):
     content_type = models.CharField(max_length=60, blank=True, default="")
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["token", "key"], name="one_answer_a_key")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["token", "key"], name="one_response_per_key")
+        ]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.status or 'not known'}"
+        return f"{self.key}: {self.status or 'unknown'}"

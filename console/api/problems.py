@@ -1,4 +1,4 @@
-"""What the API answers when it does not do what was asked: problem details (RFC 9457) in our plain words."""
+"""Error responses of the API: problem details (RFC 9457) in plain words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
 from console.access.encryption import Undecryptable
-from console.api.words import said
+from console.api.schema_errors import describe_error
 from console.cloud.errors import (
     AlreadyExists,
     BadResponse,
@@ -49,28 +49,31 @@ KINDS: Mapping[str, int] = {
     "already-exists": 409,
     "conflict": 409,
     "limit-reached": 409,
-    "refused": 409,
+    "rejected-by-platform": 409,
     "in-progress": 409,
     "outcome-unknown": 409,
-    "too-large": 413,
-    "not-valid": 422,
-    "key-used": 422,
+    "request-too-large": 413,
+    "validation-failed": 422,
+    "idempotency-key-reused": 422,
     "too-many-requests": 429,
     "internal-error": 500,
-    "cloud-refused": 502,
-    "cloud-unreachable": 502,
-    "cloud-throttled": 503,
-    "keys-unreadable": 503,
-    "cloud-silent": 504,
+    "platform-error": 502,
+    "platform-unreachable": 502,
+    "platform-throttled": 503,
+    "credentials-unreadable": 503,
+    "platform-timeout": 504,
 }
-"""The kinds of problems, each with its status. The `type` of a problem ends in its kind."""
+"""The kinds of problems and their HTTP status. The `type` of a problem ends in its kind."""
 
 
 _UNREADABLE = (BadRequest, HttpError, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
 
 
 class Problem(Exception):
-    """Ends a request with a problem. `errors`: (field, what is wrong with it). `lost`: it may have been done all the same."""
+    """Ends a request with an error response.
+
+    `errors`: pairs of a field and its error message. `is_outcome_unknown`: the request may have been carried out.
+    """
 
     def __init__(
         self,
@@ -80,15 +83,16 @@ class Problem(Exception):
         *,
         errors: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        lost: bool = False,
-        **more: Any,
+        is_outcome_unknown: bool = False,
+        **extensions: Any,
     ) -> None:
         super().__init__(title)
         self.kind, self.title, self.detail = kind, title, detail
-        self.errors, self.headers, self.lost, self.more = tuple(errors), headers or {}, lost, more
+        self.errors, self.headers = tuple(errors), headers or {}
+        self.is_outcome_unknown, self.extensions = is_outcome_unknown, extensions
 
-    def response(self) -> HttpResponse:
-        """The answer. `response.lost` tells the keeper of answers that the same request must not be made again."""
+    def to_response(self) -> HttpResponse:
+        """Return the HTTP response. If `response.is_outcome_unknown` is true, the request must not be executed again."""
         status = KINDS[self.kind]
         body: dict[str, Any] = {
             "type": f"urn:fleetdesk:problem:{self.kind}",
@@ -99,68 +103,72 @@ class Problem(Exception):
             body["detail"] = self.detail
         if self.errors:
             body["errors"] = [{"field": field, "message": message} for field, message in self.errors]
-        body |= {name: value for name, value in self.more.items() if value}
+        body |= {name: value for name, value in self.extensions.items() if value}
         response = HttpResponse(
             json.dumps(body, ensure_ascii=False),
             status=status,
             content_type=CONTENT_TYPE,
             headers=self.headers,
         )
-        response.lost = self.lost  # type: ignore[attr-defined]
+        response.is_outcome_unknown = self.is_outcome_unknown  # type: ignore[attr-defined]
         return response
 
 
-def problem_of(error: Exception) -> Problem:
-    """The problem that an exception is told as."""
+def to_problem(error: Exception) -> Problem:
+    """Return the problem that describes an exception."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, CloudError):
-        return _of_cloud(error)
+        return _cloud_problem(error)
     if isinstance(error, NinjaValidationError):
-        return not_valid((_field(found["loc"]), said(found)) for found in error.errors)
+        return validation_problem(
+            (_field_path(problem["loc"]), describe_error(problem)) for problem in error.errors
+        )
     if isinstance(error, ValidationError):
         if hasattr(error, "error_dict"):
-            return not_valid((field, text) for field, texts in error.message_dict.items() for text in texts)
-        return not_valid(("", text) for text in error.messages)
+            return validation_problem(
+                (field, text) for field, texts in error.message_dict.items() for text in texts
+            )
+        return validation_problem(("", text) for text in error.messages)
     if isinstance(error, PermissionDenied):
-        return Problem("forbidden", _("The token may not do this."), str(error))
+        return Problem("forbidden", _("The token does not have this permission."), str(error))
     if isinstance(error, Http404):
-        return Problem("not-found", _("There is nothing here that the token can reach."))
+        return Problem("not-found", _("Not found, or outside the access scope of the token."))
     if isinstance(error, RequestDataTooBig):
-        return too_large()
+        return too_large_problem()
     if isinstance(error, _UNREADABLE):
-        return Problem("bad-request", _("The request cannot be read."), str(error))
+        return Problem("bad-request", _("The request could not be read."), str(error))
     if isinstance(error, Undecryptable):
-        log.error("A stored secret cannot be read: its key is not among FIELD_ENCRYPTION_KEYS")
-        return Problem("keys-unreadable", _("The connection's keys cannot be read."))
-    log.error("A request of the API failed", exc_info=error)
-    return Problem("internal-error", _("Something went wrong here."), lost=True)
+        log.error("A stored secret cannot be decrypted: its key is missing from FIELD_ENCRYPTION_KEYS")
+        return Problem("credentials-unreadable", _("The keys of this connection cannot be decrypted."))
+    log.error("An API request failed", exc_info=error)
+    return Problem("internal-error", _("An internal error occurred."), is_outcome_unknown=True)
 
 
-def handle(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
-    """The handler of all exceptions that endpoints let through."""
-    return problem_of(error if isinstance(error, Exception) else error()).response()
+def handle_error(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
+    """Turn any exception of an endpoint into a response."""
+    return to_problem(error if isinstance(error, Exception) else error()).to_response()
 
 
-def not_valid(errors: Iterable[tuple[str, str]]) -> Problem:
-    """What is wrong with which field."""
-    return Problem("not-valid", _("Something in the request is not valid."), errors=errors)
+def validation_problem(errors: Iterable[tuple[str, str]]) -> Problem:
+    """Return a problem that lists (field, error message) pairs."""
+    return Problem("validation-failed", _("The request contains invalid values."), errors=errors)
 
 
-def too_large() -> Problem:
-    """The body is larger than this address takes."""
-    return Problem("too-large", _("This is more than this address takes. Nothing was done."))
+def too_large_problem() -> Problem:
+    """Return the problem for a body that is larger than the address accepts."""
+    return Problem("request-too-large", _("The request body is too large. Nothing was done."))
 
 
-def _field(place: Iterable[Any]) -> str:
-    """Where a value stands: without what ninja puts before it (the source, and the name of the body's argument)."""
-    parts = [str(part) for part in place]
+def _field_path(location: Iterable[Any]) -> str:
+    """Return the path of a field, without ninja's prefix (the source and the name of the body argument)."""
+    parts = [str(part) for part in location]
     return ".".join(parts[2:] if parts[:2] == ["body", "body"] else parts[1:])
 
 
-def _of_cloud(error: CloudError) -> Problem:
-    words = explain(error)
-    lost = isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)
+def _cloud_problem(error: CloudError) -> Problem:
+    explanation = explain(error)
+    is_outcome_unknown = isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)
     headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))} if error.retryable else {}
     errors = [
         (to_snake_case(parameter.partition(".N")[0]), translate_sentence(sentence))
@@ -169,29 +177,31 @@ def _of_cloud(error: CloudError) -> Problem:
     ]
     return Problem(
         _kind(error),
-        _(words.title),
-        _(words.advice),
+        _(explanation.title),
+        _(explanation.advice),
         errors=errors,
         headers=headers,
-        lost=lost,
+        is_outcome_unknown=is_outcome_unknown,
         platform_code=error.code,
         platform_message=error.message,
         platform_request_id=error.request_id,
     )
 
 
-_FAMILIES: tuple[tuple[type[CloudError], str], ...] = (
+_KINDS_OF_ERRORS: tuple[tuple[type[CloudError], str], ...] = (
     (NotFound, "not-found"),
-    (InvalidParameter, "not-valid"),
+    (InvalidParameter, "validation-failed"),
     (AlreadyExists, "already-exists"),
     (Conflict, "conflict"),
     (LimitExceeded, "limit-reached"),
-    (Throttled, "cloud-throttled"),
-    (ServiceError, "refused"),
+    (Throttled, "platform-throttled"),
+    (ServiceError, "rejected-by-platform"),
 )
 
 
 def _kind(error: CloudError) -> str:
     if isinstance(error, Unavailable):
-        return "cloud-silent" if error.sent else "cloud-unreachable"
-    return next((kind for family, kind in _FAMILIES if isinstance(error, family)), "cloud-refused")
+        return "platform-timeout" if error.sent else "platform-unreachable"
+    return next(
+        (kind for error_class, kind in _KINDS_OF_ERRORS if isinstance(error, error_class)), "platform-error"
+    )

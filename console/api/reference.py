@@ -1,4 +1,4 @@
-"""The page that documents the API, made from its OpenAPI document."""
+"""The API reference page, generated from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,156 +12,185 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from console.access.http import UserRequest
 from console.access.views import restore_last_team
-from console.api.document import document, operations
+from console.api.document import INTRODUCTION, document, operations
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter, or a field of a body, as the page lists it."""
+    """A parameter or a body field of an endpoint, as the page lists it."""
 
     name: str
-    place: str
+    location: str
     type: str
     required: bool
-    about: str
+    description: str
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation as the page shows it."""
+    """An operation, as the page shows it. `responses` and `errors`: pairs of a status and its description."""
 
     id: str
     method: str
     path: str
-    about: str
+    description: str
     parameters: list[Parameter]
-    answers: list[tuple[str, str]]
+    responses: list[tuple[str, str]]
     errors: list[tuple[str, str]]
     curl: str
 
 
 @dataclass
 class Section:
-    """The operations of one subject."""
+    """The endpoints of one subject. `slug` is the anchor on the page."""
 
+    slug: str
     name: str
     endpoints: list[Endpoint] = field(default_factory=list)
 
 
 @require_safe
 def reference(request: UserRequest) -> HttpResponse:
-    """Every operation with its parameters, answers, errors and an example for this console's address."""
+    """Show every operation with its parameters, responses, errors, and a curl example for this console's address."""
     restore_last_team(request)
     base = request.build_absolute_uri("/").rstrip("/")
     context = {
-        "sections": sections(base),
-        "about": [_said(text) for text in document()["info"]["description"].split("\n\n")[1:]],
+        "sections": build_sections(base),
+        "introduction": [_format_text(paragraph) for paragraph in INTRODUCTION[1:]],
         "openapi": request.build_absolute_uri(reverse("api:openapi")),
         "base": base,
     }
     return render(request, "api/reference.html", context)
 
 
-def sections(base: str) -> list[Section]:
-    """The operations of the document by subject, in its order."""
+def build_sections(base: str) -> list[Section]:
+    """Return the operations of the document by subject, in the document's order and the active language."""
     schema = document()
-    found: dict[str, Section] = {}
+    by_tag: dict[str, Section] = {}
     for path, method, operation in operations(schema):
-        name = operation["tags"][0]
-        found.setdefault(name, Section(name)).endpoints.append(
-            _endpoint(schema, base, path, method, operation)
-        )
-    return list(found.values())
+        tag = operation["tags"][0]
+        section = by_tag.setdefault(tag, Section(tag.lower().replace(" ", "-"), _(tag)))
+        section.endpoints.append(_build_endpoint(schema, base, path, method, operation))
+    return list(by_tag.values())
 
 
-def _endpoint(
+def _build_endpoint(
     schema: dict[str, Any], base: str, path: str, method: str, operation: dict[str, Any]
 ) -> Endpoint:
     parameters = [
         Parameter(
-            one["name"], one["in"], _type(one["schema"]), one["required"], _said(one.get("description", ""))
+            parameter["name"],
+            _describe_location(parameter["in"]),
+            _describe_type(parameter["schema"]),
+            parameter["required"],
+            _format_text(parameter.get("description", "")),
         )
-        for one in operation.get("parameters", [])
+        for parameter in operation.get("parameters", [])
     ]
     content = operation.get("requestBody", {}).get("content", {})
-    body = _resolved(schema, next(iter(content.values()))["schema"]) if content else {}
-    parameters += _fields(schema, body)
-    answers: list[tuple[str, str]] = []
+    body = _resolve(schema, next(iter(content.values()))["schema"]) if content else {}
+    parameters += _body_fields(body)
+    responses: list[tuple[str, str]] = []
     errors: list[tuple[str, str]] = []
-    for status, answer in operation["responses"].items():
-        told = _resolved(schema, answer)
-        (errors if status >= "400" else answers).append((status, _said(told.get("description", ""))))
+    for status, response in operation["responses"].items():
+        description = _format_text(_resolve(schema, response).get("description", ""))
+        if status >= "400":
+            errors.append((status, description))
+        else:
+            responses.append((status, _describe_content(response) or description))
     return Endpoint(
         id=operation["operationId"],
         method=method.upper(),
         path=path,
-        about=_said(operation["description"]),
+        description=_format_text(operation["description"]),
         parameters=parameters,
-        answers=[(status, _answered(operation["responses"][status]) or text) for status, text in answers],
+        responses=responses,
         errors=errors,
         curl=_curl(base, path, method, content, body, schema),
     )
 
 
-def _fields(schema: dict[str, Any], body: Mapping[str, Any]) -> list[Parameter]:
-    needed = set(body.get("required", ()))
+def _body_fields(body: Mapping[str, Any]) -> list[Parameter]:
+    required = set(body.get("required", ()))
     return [
-        Parameter(name, "body", _type(described), name in needed, _said(described.get("description", "")))
+        Parameter(
+            name,
+            _describe_location("body"),
+            _describe_type(described),
+            name in required,
+            _format_text(described.get("description", "")),
+        )
         for name, described in body.get("properties", {}).items()
     ]
 
 
-def _said(text: str) -> SafeString:
-    """A text of the document, its `names` in mono type."""
+def _format_text(text: str) -> SafeString:
+    """Return a text of the document in the active language, with `names` as code."""
     parts = (
-        format_html("<code>{}</code>" if place % 2 else "{}", part)
-        for place, part in enumerate(text.split("`"))
+        format_html("<code>{}</code>" if number % 2 else "{}", part)
+        for number, part in enumerate((_(text) if text else "").split("`"))
     )
     return mark_safe("".join(parts))  # noqa: S308 - each part is escaped
 
 
-def _type(described: Mapping[str, Any]) -> str:
-    """A type in a few words: `string (date-time)`, `integer, 1 to 50`, `a, b or c`, `list of string`."""
+def _describe_location(location: str) -> str:
+    """Return where a parameter is sent."""
+    return {
+        "path": pgettext("place of a parameter", "path"),
+        "query": pgettext("place of a parameter", "query"),
+        "header": pgettext("place of a parameter", "header"),
+        "body": pgettext("place of a parameter", "body"),
+    }.get(location, location)
+
+
+def _describe_type(described: Mapping[str, Any]) -> str:
+    """Return a type in a few words: `string (date-time)`, `integer, 1 to 50`, `a, b`, `list of string`."""
     if "$ref" in described:
         return str(described["$ref"]).rpartition("/")[2]
     if "anyOf" in described:
-        return " or ".join(
-            dict.fromkeys(_type(one) for one in described["anyOf"] if one.get("type") != "null")
-        )
+        types = (_describe_type(option) for option in described["anyOf"] if option.get("type") != "null")
+        return _(" or ").join(dict.fromkeys(types))
     if "enum" in described:
         return ", ".join(str(value) or "“”" for value in described["enum"])
     if "const" in described:
         return str(described["const"])
     if described.get("type") == "array":
-        return f"list of {_type(described.get('items', {}))}"
-    kind = str(described.get("type", "any"))
+        return _("list of %(type)s") % {"type": _describe_type(described.get("items", {}))}
+    name = str(described.get("type", "any"))
     if "format" in described:
-        kind += f" ({described['format']})"
+        name += f" ({described['format']})"
     if "minimum" in described or "maximum" in described:
-        kind += f", {described.get('minimum', '…')} to {described.get('maximum', '…')}"
+        name = _("%(type)s, %(low)s to %(high)s") % {
+            "type": name,
+            "low": described.get("minimum", "…"),
+            "high": described.get("maximum", "…"),
+        }
     if "maxLength" in described:
-        kind += f", at most {described['maxLength']}"
-    return kind
+        name = _("%(type)s, at most %(count)s characters") % {"type": name, "count": described["maxLength"]}
+    return name
 
 
-def _answered(answer: Mapping[str, Any]) -> str:
-    for content_type, content in answer.get("content", {}).items():
-        return _type(content["schema"]) if "schema" in content else content_type
+def _describe_content(response: Mapping[str, Any]) -> str:
+    for content_type, content in response.get("content", {}).items():
+        return _describe_type(content["schema"]) if "schema" in content else content_type
     return ""
 
 
-def _resolved(schema: dict[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+def _resolve(schema: dict[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description that a `$ref` points to; a description without `$ref` as it is."""
     reference = described.get("$ref")
     if reference is None:
         return dict(described)
-    found: Any = schema
+    target: Any = schema
     for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    return dict(found)
+        target = target[part]
+    return dict(target)
 
 
 def _curl(
@@ -172,7 +201,7 @@ def _curl(
     body: Mapping[str, Any],
     schema: dict[str, Any],
 ) -> str:
-    """A command line for the operation; the token is taken from the environment, so that it stands in no history."""
+    """Return a curl command for the operation. It reads the token from the environment, to keep it out of shell histories."""
     parts = ["curl"]
     if method != "get":
         parts.append(f"-X {method.upper()}")
@@ -180,8 +209,8 @@ def _curl(
     if method == "post":
         parts.append('-H "Idempotency-Key: $(uuidgen)"')
     if "multipart/form-data" in content:
-        needed = body.get("required", ())
-        parts += [f"-F {name}={'@' if name == 'file' else ''}…" for name in needed]
+        required = body.get("required", ())
+        parts += [f"-F {name}={'@' if name == 'file' else ''}…" for name in required]
     elif content:
         parts.append("-H 'Content-Type: application/json'")
         parts.append(f"-d '{json.dumps(_example(schema, body), ensure_ascii=False)}'")
@@ -190,14 +219,14 @@ def _curl(
 
 
 def _example(schema: dict[str, Any], described: Mapping[str, Any]) -> Any:
-    """A value of that type with what is required in it."""
-    described = _resolved(schema, described)
+    """Return an example value of a type, with its required fields."""
+    described = _resolve(schema, described)
     if "enum" in described:
         return described["enum"][0]
     kind = described.get("type")
     if kind == "object":
-        needed = described.get("required", ()) or list(described.get("properties", {}))[:1]
-        return {name: _example(schema, described["properties"][name]) for name in needed}
+        names = described.get("required", ()) or list(described.get("properties", {}))[:1]
+        return {name: _example(schema, described["properties"][name]) for name in names}
     if kind == "array":
         return [_example(schema, described.get("items", {}))]
     return {"integer": 1, "number": 1, "boolean": True}.get(str(kind), "…")

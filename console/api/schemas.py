@@ -1,4 +1,4 @@
-"""What the endpoints' parts share: times, pages, and where in a list a page is."""
+"""Schemas that endpoints share: timestamps, pages, and the position of a page in a list."""
 
 from __future__ import annotations
 
@@ -8,76 +8,86 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainSerializer
 
-from console.api.problems import not_valid
+from console.api.problems import validation_problem
 
 Item = TypeVar("Item")
-MOST = 50
-"""Things on a page at most: what the platform gives in one answer."""
+MAX_PAGE_SIZE = 50
+"""The largest page: as many items as the platform returns in one response."""
 
-Moment = Annotated[datetime, PlainSerializer(lambda moment: moment.astimezone(UTC), return_type=datetime)]
-"""A moment; told in UTC."""
+Timestamp = Annotated[datetime, PlainSerializer(lambda value: value.astimezone(UTC), return_type=datetime)]
+"""A time in a response, in UTC."""
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _to_utc(value: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError(_("There is no such moment.")) from None
+        raise ValueError(_("This date does not exist in UTC.")) from None
 
 
-Given = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A moment that somebody says, brought to UTC: near the ends of the calendar another zone may have no such day."""
+TimestampInput = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A time in a request, converted to UTC: at either end of the calendar another time zone may lack the day."""
 
 
-class Body(Schema):
-    """What is sent: a field that nobody knows is a mistake."""
+class RequestBody(Schema):
+    """The base of request bodies: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Listing(Schema):
-    """Which part of a list."""
+class PageQuery(Schema):
+    """Selects a page of a list."""
 
-    limit: int = Field(MOST, ge=1, le=MOST, description="How many a page has at most.")
+    limit: int = Field(
+        MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE, description=gettext_noop("Maximum number of items per page.")
+    )
     page_token: str = Field(
-        "", max_length=2000, description="The `next_page_token` of the page before; its limit goes on."
+        "",
+        max_length=2000,
+        description=gettext_noop(
+            "The `next_page_token` of the previous page. The `limit` of the first page applies."
+        ),
     )
 
 
 class Page(Schema, Generic[Item]):
-    """Part of a list."""
+    """A page of a list."""
 
     items: list[Item]
-    total: int | None = Field(None, description="How many there are in all, where that is known.")
-    next_page_token: str | None = Field(None, description="Asks for the page after this; null on the last.")
+    total: int | None = Field(None, description="Total number of items; null if unknown.")
+    next_page_token: str | None = Field(None, description="Token of the next page; null on the last page.")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a page is: its number from 1, its size, and the platform's own token for what numbers do not reach."""
+class PagePosition:
+    """The position of a page: its number from 1, its size, and the platform's own token for pages beyond the numbered ones."""
 
     number: int
     size: int
-    rest: str = ""
+    platform_token: str = ""
 
     @classmethod
-    def of(cls, listing: Listing) -> Place:
-        """The place that a request names. Raises Problem."""
-        if not listing.page_token:
-            return cls(1, listing.limit)
-        number, _dot, more = listing.page_token.partition(".")
-        size, _dot, rest = more.partition(".")
+    def from_query(cls, query: PageQuery) -> PagePosition:
+        """Return the position that a request asks for. Raises Problem."""
+        if not query.page_token:
+            return cls(1, query.limit)
+        number, _dot, rest = query.page_token.partition(".")
+        size, _dot, platform_token = rest.partition(".")
         if not (
-            number.isdecimal() and size.isdecimal() and 1 <= int(size) <= MOST and 1 <= int(number) < 10**7
+            number.isdecimal()
+            and size.isdecimal()
+            and 1 <= int(size) <= MAX_PAGE_SIZE
+            and 1 <= int(number) < 10**7
         ):
-            raise not_valid([("page_token", _("This is no token of a page of this list."))])
-        return cls(int(number), int(size), rest)
+            raise validation_problem([("page_token", _("This is not a page token of this list."))])
+        return cls(int(number), int(size), platform_token)
 
-    def page(self, items: Iterable[Item], total: int, *, rest: str = "") -> Page[Item]:
-        """The page at this place of a list of `total`."""
-        more = self.number * self.size < total
-        following = f"{self.number + 1}.{self.size}" + (f".{rest}" if rest else "")
-        return Page(items=list(items), total=total, next_page_token=following if more else None)
+    def build_page(self, items: Iterable[Item], total: int, *, platform_token: str = "") -> Page[Item]:
+        """Return the page at this position of a list with `total` items."""
+        has_next = self.number * self.size < total
+        next_token = f"{self.number + 1}.{self.size}" + (f".{platform_token}" if platform_token else "")
+        return Page(items=list(items), total=total, next_page_token=next_token if has_next else None)

@@ -1,4 +1,4 @@
-"""What programs say of a batch that they want: which devices, when, how fast."""
+"""Request bodies of new batches: which devices to update, when, and how fast."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import Field, model_validator
 
-from console.api.schemas import Body, Given
+from console.api.schemas import RequestBody, TimestampInput
 from console.ota import api
 from console.ota.batch_forms import MAX_DURATION, MAX_START_DELAY, MIN_DURATION, MIN_START_DELAY
 
@@ -18,38 +19,58 @@ TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,30}$")]
 TagText = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class Strategy(Body):
-    """How a batch goes about it; what is left out is the platform's default."""
+class BatchStrategy(RequestBody):
+    """The update policy of a batch. The platform's defaults apply to fields that are left out."""
 
-    rate: int | None = Field(None, ge=10, le=10_000, description="Devices a minute.")
+    rate: int | None = Field(
+        None, ge=10, le=10_000, description=gettext_noop("Devices per minute. Default: the platform limit.")
+    )
     retry_count: Literal[1, 2, 5] | None = None
     retry_interval: Literal[0, 10, 30, 60, 1440] | None = Field(
-        None, description="Minutes. Needs `retry_count`."
+        None, description=gettext_noop("Minutes. Requires `retry_count`.")
     )
     timeout: int | None = Field(
-        None, ge=1, le=1440, description="Minutes, from the first progress of a device."
+        None,
+        ge=1,
+        le=1440,
+        description=gettext_noop("Minutes, counted from a device's first progress report."),
     )
-    overwrite: bool = Field(False, description="Whether a device's earlier update that waits is dropped.")
-    need_push: bool = Field(True, description="Whether devices are told at once.")
-    need_confirm: bool = Field(False, description="Whether each device's update waits to be confirmed.")
-    multi_module: bool = Field(False, description="For devices that can update several modules side by side.")
-    protocol: Literal["HTTPS", "MQTT"] = Field("HTTPS", description="MQTT takes packages of at most 16 MB.")
+    overwrite: bool = Field(
+        False, description=gettext_noop("Whether the batch overwrites pending updates of a device.")
+    )
+    need_push: bool = Field(
+        True,
+        description=gettext_noop(
+            "Whether the update is pushed to devices. If false, a device gets the update when it requests it."
+        ),
+    )
+    need_confirm: bool = Field(
+        False, description=gettext_noop("Whether each update starts only after it is confirmed.")
+    )
+    multi_module: bool = Field(
+        False, description=gettext_noop("For devices that support parallel module updates.")
+    )
+    protocol: Literal["HTTPS", "MQTT"] = Field(
+        "HTTPS", description=gettext_noop("MQTT supports packages of up to 16 MB.")
+    )
     tags: dict[TagKey, TagText] = Field(
-        default_factory=dict, max_length=api.MAX_TAGS, description="Devices get them with the notification."
+        default_factory=dict,
+        max_length=api.MAX_TAGS,
+        description=gettext_noop("Batch tags. Devices receive them with the update."),
     )
 
     @model_validator(mode="after")
-    def _intervals(self) -> Strategy:
+    def _check_intervals(self) -> BatchStrategy:
         if self.retry_interval is not None and self.retry_count is None:
-            raise ValueError(_("A time before a retry needs a number of retries."))
+            raise ValueError(_("retry_interval requires retry_count."))
         if self.timeout and self.retry_interval and self.retry_interval >= self.timeout:
-            raise ValueError(_("The time before a retry must be shorter than the timeout."))
+            raise ValueError(_("The retry interval must be shorter than the timeout."))
         if self.multi_module and self.overwrite:
-            raise ValueError(_("Waiting updates cannot be replaced when several modules run at a time."))
+            raise ValueError(_("Pending updates cannot be overwritten when multiple modules are updated."))
         return self
 
-    def strategy(self) -> api.Strategy:
-        """As the room knows it."""
+    def to_strategy(self) -> api.Strategy:
+        """Return the strategy as the update area takes it."""
         return api.Strategy(
             rate=self.rate,
             retry_count=self.retry_count,
@@ -64,67 +85,96 @@ class Strategy(Body):
         )
 
 
-class StaticBatch(Strategy):
-    """A batch over the devices there are now."""
+class StaticBatch(BatchStrategy):
+    """A batch for devices that exist now."""
 
     target: Literal["ALL", "SPECIFIC", "GRAY", "GROUP"] = Field(
-        description="All devices, those of `names`, `percent` of all, or those of `group_id`."
+        description=gettext_noop(
+            "ALL: all devices. SPECIFIC: `device_names`. GRAY: `percent` of all devices. GROUP: the group `group_id`."
+        )
     )
-    source_versions: list[Version] = Field(default_factory=list, max_length=api.MAX_SOURCE_VERSIONS)
-    names: list[DeviceName] = Field(default_factory=list, max_length=api.MAX_LISTED_NAMES)
+    source_versions: list[Version] = Field(
+        default_factory=list,
+        max_length=api.MAX_SOURCE_VERSIONS,
+        description=gettext_noop(
+            "Update only devices on these versions. Only for ALL and GRAY. Default: any version."
+        ),
+    )
+    device_names: list[DeviceName] = Field(default_factory=list, max_length=api.MAX_LISTED_NAMES)
     percent: str = Field("", pattern=r"^(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)?$")
     group_id: str = Field("", max_length=64)
-    start_at: Given | None = Field(None, description="5 minutes to 7 days ahead; left out: at once.")
-    finish_at: Given | None = Field(None, description="An hour to 30 days after the start.")
+    scheduled_start_at: TimestampInput | None = Field(
+        None, description=gettext_noop("5 minutes to 7 days from now. Default: start now.")
+    )
+    scheduled_end_at: TimestampInput | None = Field(
+        None, description=gettext_noop("1 hour to 30 days after the start.")
+    )
 
     @model_validator(mode="after")
-    def _target_named(self) -> StaticBatch:
-        needed: dict[str, Any] = {"SPECIFIC": self.names, "GRAY": self.percent, "GROUP": self.group_id}
-        for target, value in needed.items():
+    def _check_target(self) -> StaticBatch:
+        required: dict[str, Any] = {
+            "SPECIFIC": self.device_names,
+            "GRAY": self.percent,
+            "GROUP": self.group_id,
+        }
+        for target, value in required.items():
             if bool(value) != (self.target == target):
-                raise ValueError(_("SPECIFIC goes with names, GRAY with percent, GROUP with group_id."))
+                raise ValueError(
+                    _("SPECIFIC requires device_names, GRAY requires percent, GROUP requires group_id.")
+                )
         if self.source_versions and self.target in ("SPECIFIC", "GROUP"):
-            raise ValueError(_("Source versions go with ALL and GRAY."))
-        if self.finish_at and not self.start_at:
-            raise ValueError(_("An end needs a start."))
+            raise ValueError(_("source_versions is only allowed for ALL and GRAY."))
+        if self.scheduled_end_at and not self.scheduled_start_at:
+            raise ValueError(_("scheduled_end_at requires scheduled_start_at."))
         now = timezone.now()
-        if self.start_at and not now + MIN_START_DELAY <= self.start_at <= now + MAX_START_DELAY:
+        start, end = self.scheduled_start_at, self.scheduled_end_at
+        if start and not now + MIN_START_DELAY <= start <= now + MAX_START_DELAY:
             raise ValueError(_("The start must be 5 minutes to 7 days from now."))
-        if (
-            self.start_at
-            and self.finish_at
-            and not self.start_at + MIN_DURATION <= self.finish_at <= self.start_at + MAX_DURATION
-        ):
+        if start and end and not start + MIN_DURATION <= end <= start + MAX_DURATION:
             raise ValueError(_("The end must be 1 hour to 30 days after the start."))
         return self
 
-    def aim(self) -> api.BatchTarget:
-        """As the room knows it."""
+    def to_target(self) -> api.BatchTarget:
+        """Return the target as the update area takes it."""
         return api.BatchTarget(
             self.target,
             tuple(self.source_versions),
-            tuple(dict.fromkeys(self.names)),
+            tuple(dict.fromkeys(self.device_names)),
             self.percent,
             self.group_id,
         )
 
 
-class DynamicBatch(Strategy):
-    """A batch that keeps taking devices that report one of the versions."""
+class DynamicBatch(BatchStrategy):
+    """A batch that also updates devices that report one of the source versions later."""
 
-    rate: int | None = Field(None, ge=10, le=1000, description="Devices a minute.")
+    rate: int | None = Field(None, ge=10, le=1000, description=gettext_noop("Devices per minute."))
     source_versions: list[Version] = Field(min_length=1, max_length=api.MAX_SOURCE_VERSIONS)
-    newcomers_only: bool = Field(False, description="Only devices that report a version from now on.")
+    new_devices_only: bool = Field(
+        False, description=gettext_noop("Only devices that report a source version from now on.")
+    )
 
 
-class Verification(Body):
-    """Trying a package on a few devices."""
+class Verification(RequestBody):
+    """A test of a package on a few devices."""
 
-    names: list[DeviceName] = Field(
-        min_length=1, max_length=api.MAX_VERIFY_NAMES, description="Devices of the package's product."
+    device_names: list[DeviceName] = Field(
+        min_length=1,
+        max_length=api.MAX_VERIFY_NAMES,
+        description=gettext_noop("Devices of the package's product."),
     )
     timeout: int = Field(
-        60, ge=1, le=1440, description="Minutes; a device that takes longer counts as failed."
+        60,
+        ge=1,
+        le=1440,
+        description=gettext_noop("Minutes. The update of a device that takes longer fails."),
     )
-    need_push: bool = Field(True, description="Whether devices are told at once.")
-    need_confirm: bool = Field(False, description="Whether each device's update waits to be confirmed.")
+    need_push: bool = Field(
+        True,
+        description=gettext_noop(
+            "Whether the update is pushed to devices. If false, a device gets the update when it requests it."
+        ),
+    )
+    need_confirm: bool = Field(
+        False, description=gettext_noop("Whether each update starts only after it is confirmed.")
+    )

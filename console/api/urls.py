@@ -1,4 +1,4 @@
-"""Every address of the API, each behind the door."""
+"""All addresses of the API, each protected by the request pipeline."""
 
 from __future__ import annotations
 
@@ -10,39 +10,45 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from console.api.document import api, document
-from console.api.door import Demand, door, nothing_here
 from console.api.endpoints import jobs, packages
+from console.api.pipeline import UploadCheck, protect, unknown_address
 from console.ota.api import MAX_PACKAGE_BYTES
 
 app_name = "api"
-_ROOM_FOR_THE_FORM = 64 * 1024
-# The addresses that take more than a form's worth: how large a file, and who may send it.
-_TAKES: dict[str, tuple[int, Demand]] = {
-    "upload_registration": (settings.JOBS_UPLOAD_BYTES, jobs.demand_registration),
-    "create_package": (MAX_PACKAGE_BYTES, packages.demand_upload),
+_FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file
+# Operations that accept a file: its largest size in bytes, and the permission check before the body is read.
+_UPLOADS: dict[str, tuple[int, UploadCheck]] = {
+    "register_devices_from_file": (settings.JOBS_UPLOAD_BYTES, jobs.check_registration_upload),
+    "create_package": (MAX_PACKAGE_BYTES, packages.check_package_upload),
 }
 
 
 @login_not_required
 @require_safe
 def openapi(request: HttpRequest) -> JsonResponse:
-    """The OpenAPI document: the same for everybody, so nobody has to have a token to read it."""
+    """Return the OpenAPI document. It is the same for everyone and needs no token."""
     return JsonResponse(document())
 
 
-def _behind_the_door() -> list[URLPattern]:
-    patterns = [found for found in api.urls[0] if isinstance(found, URLPattern) and found.name != "api-root"]
-    # All operations of an address are behind the first pattern that has it.
-    taking = {str(pattern.pattern): _TAKES[pattern.name] for pattern in patterns if pattern.name in _TAKES}
+def _protected_patterns() -> list[URLPattern]:
+    patterns = [
+        pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern) and pattern.name != "api-root"
+    ]
+    # All operations of an address are served by the first pattern that has the address.
+    uploads = {
+        str(pattern.pattern): _UPLOADS[pattern.name] for pattern in patterns if pattern.name in _UPLOADS
+    }
     for pattern in patterns:
-        most, demand = taking.get(str(pattern.pattern), (0, None))
-        limit = most + _ROOM_FOR_THE_FORM if most else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        pattern.callback = door(pattern.callback, limit, demand)
+        max_file_bytes, check_upload = uploads.get(str(pattern.pattern), (0, None))
+        max_bytes = (
+            max_file_bytes + _FORM_OVERHEAD if max_file_bytes else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        )
+        pattern.callback = protect(pattern.callback, max_bytes, check_upload)
     return patterns
 
 
 urlpatterns = [
     path("openapi.json", openapi, name="openapi"),
-    *_behind_the_door(),
-    re_path("", csrf_exempt(login_not_required(nothing_here)), name="nothing"),
+    *_protected_patterns(),
+    re_path("", csrf_exempt(login_not_required(unknown_address)), name="unknown"),
 ]

@@ -14,16 +14,16 @@ from django.utils.translation import gettext_lazy
 
 from console.cloud.catalogue import Operation, Parameter
 from console.cloud.text import Sentence
-from console.explorer import words
-from console.explorer.entry import MOST_ROWS, Entry, by_lines, lists
+from console.explorer.call_input import MAX_ROWS, CallInput, is_multiline, list_parameters
+from console.explorer.descriptions import describe_limits, describe_list_limit
 from console.ui import format as fmt
 
 LONG_TEXT = 2000
-"""Characters from which a text gets a box of several lines."""
-_LONG = frozenset({"SQL", "ScriptContent", "Select", "Where"})
-_MOMENT = 10**12
-"""From here on a number is a time in milliseconds; its limits say nothing to people."""
-_UNSET: tuple[str, str | Promise] = ("", gettext_lazy("Not set"))
+"""A text of this many characters is entered in a box of several lines."""
+_LONG_PARAMETERS = frozenset({"SQL", "ScriptContent", "Select", "Where"})
+_TIMESTAMP_FROM = 10**12
+"""From here on a number is a time in milliseconds. Its limits are of no use to people and are not shown."""
+_NOT_SET: tuple[str, str | Promise] = ("", gettext_lazy("Not set"))
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Row:
     fields: list[forms.BoundField]
 
     @property
-    def errors(self) -> bool:
-        """Whether something is wrong in it."""
+    def has_errors(self) -> bool:
+        """Whether a field of the entry has an error."""
         return any(bound.errors for bound in self.fields)
 
 
 @dataclass
 class Rows:
-    """A list as the form shows it. `plain`: of single values, without names of their own."""
+    """A list as the form shows it."""
 
     base: str
     parameter: Parameter
@@ -49,83 +49,83 @@ class Rows:
     errors: list[str] = field(default_factory=list)
 
     @property
-    def plain(self) -> bool:
-        """Whether its entries are single values."""
+    def is_plain(self) -> bool:
+        """Whether the entries are single values without names."""
         return not self.parameter.member
 
     @property
-    def optional(self) -> bool:
+    def is_optional(self) -> bool:
         """Whether the list may be left out."""
         return self.parameter.per_item or not self.parameter.required
 
     @property
     def help(self) -> str:
-        """What it is, for a list of single values, and how many it takes."""
-        limit = words.list_limit(self.parameter)
-        if not self.plain:
+        """The maximum number of entries; for a list of single values, its description too."""
+        limit = describe_list_limit(self.parameter)
+        if not self.is_plain:
             return limit
-        return " ".join(filter(None, [describe(self.parameter), limit]))
+        return " ".join(filter(None, [describe_parameter(self.parameter), limit]))
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether no row can be added."""
-        return len(self.rows) >= min(MOST_ROWS, self.parameter.max_items or MOST_ROWS)
+        return len(self.rows) >= min(MAX_ROWS, self.parameter.max_items or MAX_ROWS)
 
 
 @dataclass(frozen=True)
 class Picker:
-    """Suggestions for a field: products, or the devices of the product that `product` (a field's name) names."""
+    """Suggestions for a field: products, or the devices of the product in the field `product`."""
 
     kind: str
     product: str = ""
 
 
-class _Open:
-    """A field that takes whatever is typed: the catalogue judges the call as a whole."""
+class _Unchecked:
+    """A field that accepts any input: the catalogue validates the call as a whole."""
 
     picker: Picker | None = None
 
     def validate(self, value: Any) -> None:
-        """Nothing is refused here."""
+        """Accept any value."""
 
     def run_validators(self, value: Any) -> None:
-        """Nothing is refused here."""
+        """Accept any value."""
 
 
-class OpenText(_Open, forms.CharField):
-    """A text of any kind."""
+class UncheckedText(_Unchecked, forms.CharField):
+    """A text."""
 
 
-class OpenChoice(_Open, forms.ChoiceField):
-    """One of the values allowed, or none."""
+class UncheckedChoice(_Unchecked, forms.ChoiceField):
+    """One of the allowed values, or none."""
 
 
 class CallForm(forms.Form):
-    """An operation's parameters as fields. `checked`: show what the catalogue finds wrong with them.
+    """The parameters of an operation as fields.
 
-    `focus`: the field to start in. `forgotten`: parameters that a call taken from the history had, and that are not kept.
+    `focus`: the field that has the focus. `omitted`: parameters that a call of the history had, but that are not stored.
+    `problems`: what the catalogue found, by parameter name; shown at the fields.
     """
 
     use_required_attribute = False
 
     def __init__(
         self,
-        entry: Entry,
+        call_input: CallInput,
         *,
         instance_id: str = "",
         focus: str = "",
-        forgotten: Sequence[str] = (),
+        omitted: Sequence[str] = (),
         problems: dict[str, list[Sentence]] | None = None,
     ) -> None:
-        self.entry, self.operation = entry, entry.operation
-        self.forgotten = forgotten
-        values = entry.fields()
-        super().__init__(values)
-        for name, parameter in _shown(entry):
-            self.fields[name] = _field(parameter, name, self.operation)
-        for base, parameter in lists(self.operation).items():
-            if by_lines(parameter):
-                self.fields[f"{base}.lines"] = _lines(parameter)
+        self.call_input, self.operation = call_input, call_input.operation
+        self.omitted = omitted
+        super().__init__(call_input.to_fields())
+        for name, parameter in _visible_fields(call_input):
+            self.fields[name] = _build_field(parameter, name, self.operation)
+        for base, parameter in list_parameters(self.operation).items():
+            if is_multiline(parameter):
+                self.fields[f"{base}.lines"] = _build_multiline_field(parameter)
         if instance_id and "IotInstanceId" in self.fields:
             self.fields["IotInstanceId"].widget.attrs["placeholder"] = instance_id
         if focus in self.fields:
@@ -133,46 +133,48 @@ class CallForm(forms.Form):
         self.full_clean()
         self._list_errors: dict[str, list[str]] = {}
         for name, sentences in (problems or {}).items():
-            self._place(name, sentences)
+            self._add_problems(name, sentences)
 
-    def _place(self, name: str, sentences: list[Sentence]) -> None:
-        """What is wrong, where it can be mended: at the field, the row or the list."""
+    def _add_problems(self, name: str, sentences: list[Sentence]) -> None:
+        """Show the problems of a parameter where they can be corrected: at the field, the row or the list."""
         parameter = self.operation.parameters.get(name)
         for sentence in sentences:
-            said = _sentence(sentence)
+            message = _translate(sentence)
             if parameter is None:
-                self.add_error(None, f"{name}: {said}")
+                self.add_error(None, f"{name}: {message}")
                 continue
-            base, member, where = parameter.base, parameter.member, name
+            base, member, field_name = parameter.base, parameter.member, name
             if parameter.repeated:
-                row = self.entry.row_of(base, sentence.position or 0)
-                where = f"{base}.{row}.{member}" if member else f"{base}.{row}"
-            if where in self.fields:
-                self.add_error(where, said)
+                row = self.call_input.find_row(base, sentence.position or 0)
+                field_name = f"{base}.{row}.{member}" if member else f"{base}.{row}"
+            if field_name in self.fields:
+                self.add_error(field_name, message)
             elif f"{base}.lines" in self.fields:
-                at = f"{sentence.position}: " if sentence.position else ""
-                self.add_error(f"{base}.lines", f"{at}{said}")
+                prefix = f"{sentence.position}: " if sentence.position else ""
+                self.add_error(f"{base}.lines", f"{prefix}{message}")
             else:
-                self._list_errors.setdefault(base, []).append(f"{member}: {said}" if member else said)
+                self._list_errors.setdefault(base, []).append(f"{member}: {message}" if member else message)
 
     # -- for the template --------------------------------------------------------------------------------------------
 
     @cached_property
     def parts(self) -> list[forms.BoundField | Rows]:
-        """Fields and lists: what is needed first, then what may be, then where in a long list, last the instance."""
-        found: list[forms.BoundField | Rows] = []
-        seen = set()
+        """Fields and lists in this order: required, optional, paging, instance ID."""
+        parts: list[forms.BoundField | Rows] = []
+        bases = set()
         for parameter in sorted(self.operation.parameters.values(), key=lambda p: _rank(self.operation, p)):
             base = parameter.base
             if not parameter.repeated:
-                found.append(self[parameter.name])
-            elif base not in seen:
-                seen.add(base)
-                found.append(self[f"{base}.lines"] if by_lines(parameter) else self._rows(base, parameter))
-        return found
+                parts.append(self[parameter.name])
+            elif base not in bases:
+                bases.add(base)
+                parts.append(
+                    self[f"{base}.lines"] if is_multiline(parameter) else self._build_rows(base, parameter)
+                )
+        return parts
 
-    def _rows(self, base: str, parameter: Parameter) -> Rows:
-        numbers = range(1, len(self.entry.rows.get(base, [])) + 1)
+    def _build_rows(self, base: str, parameter: Parameter) -> Rows:
+        numbers = range(1, len(self.call_input.rows.get(base, [])) + 1)
         rows = [
             Row(number, [self[name] for name, _p in _row_fields(self.operation, base, number)])
             for number in numbers
@@ -180,28 +182,28 @@ class CallForm(forms.Form):
         return Rows(base, parameter, rows, self._list_errors.get(base, []))
 
     @property
-    def wrong(self) -> bool:
-        """Whether anything is wrong."""
+    def has_errors(self) -> bool:
+        """Whether a field or a list has an error."""
         return bool(self.errors or self._list_errors)
 
 
-def _sentence(problem: Sentence) -> str:
+def _translate(problem: Sentence) -> str:
     return fmt.sentence(_(problem.template) % problem.values if problem.values else _(problem.template))
 
 
-def _shown(entry: Entry) -> Iterator[tuple[str, Parameter]]:
-    """The fields by name. A list that has to be given shows a first row."""
-    operation = entry.operation
+def _visible_fields(call_input: CallInput) -> Iterator[tuple[str, Parameter]]:
+    """Yield the fields by name. A required list has at least one row."""
+    operation = call_input.operation
     for name, parameter in operation.parameters.items():
         if not parameter.repeated:
             yield name, parameter
-    needed = {p.base for p in operation.parameters.values() if p.repeated and p.required and not p.per_item}
-    for base, parameter in lists(operation).items():
-        if by_lines(parameter):
+    required = {p.base for p in operation.parameters.values() if p.repeated and p.required and not p.per_item}
+    for base, parameter in list_parameters(operation).items():
+        if is_multiline(parameter):
             continue
-        if base in needed and not entry.rows.get(base):
-            entry.rows[base] = [{}]
-        for number in range(1, len(entry.rows.get(base, [])) + 1):
+        if base in required and not call_input.rows.get(base):
+            call_input.rows[base] = [{}]
+        for number in range(1, len(call_input.rows.get(base, [])) + 1):
             yield from _row_fields(operation, base, number)
 
 
@@ -212,28 +214,33 @@ def _row_fields(operation: Operation, base: str, number: int) -> Iterator[tuple[
             yield (f"{base}.{number}.{member}" if member else f"{base}.{number}"), parameter
 
 
-def _field(parameter: Parameter, name: str, operation: Operation) -> forms.Field:
-    """A field for one value. `required` is only how it looks."""
-    facts: dict[str, Any] = {
+def _build_field(parameter: Parameter, name: str, operation: Operation) -> forms.Field:
+    """Return a field for one value. `required` only affects how the field looks."""
+    options: dict[str, Any] = {
         "label": parameter.member or parameter.base,
-        "required": parameter.required or parameter.per_item or _alternative(parameter, operation),
-        "help_text": "" if parameter.repeated and not parameter.member else describe(parameter),
+        "required": parameter.required or parameter.per_item or _is_alternative(parameter, operation),
+        "help_text": "" if parameter.repeated and not parameter.member else describe_parameter(parameter),
     }
     if parameter.type == "Boolean" or (parameter.values and len(parameter.values) < 40):
         values = parameter.values or ("true", "false")
-        return OpenChoice(choices=[_UNSET, *((value, value) for value in values)], **facts)
-    made = OpenText(widget=_widget(parameter), strip=not _is_long(parameter), **facts)
-    made.widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
-    if parameter.minimum is not None and parameter.maximum is not None and parameter.maximum < _MOMENT:
-        made.min_value, made.max_value = parameter.minimum, parameter.maximum  # type: ignore[attr-defined]
+        return UncheckedChoice(choices=[_NOT_SET, *((value, value) for value in values)], **options)
+    text_field = UncheckedText(widget=_build_widget(parameter), strip=not _is_long(parameter), **options)
+    text_field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+    if (
+        parameter.minimum is not None
+        and parameter.maximum is not None
+        and parameter.maximum < _TIMESTAMP_FROM
+    ):
+        text_field.min_value = parameter.minimum  # type: ignore[attr-defined]
+        text_field.max_value = parameter.maximum  # type: ignore[attr-defined]
     if parameter.count == "chars":
-        made.max_length = parameter.max_length
-    made.picker = _picker(parameter, name, operation)
-    return made
+        text_field.max_length = parameter.max_length
+    text_field.picker = _find_picker(parameter, name, operation)
+    return text_field
 
 
-def _alternative(parameter: Parameter, operation: Operation) -> bool:
-    """Whether it is one of the ways to meet a rule of the operation: then it is not called optional, the rule says more."""
+def _is_alternative(parameter: Parameter, operation: Operation) -> bool:
+    """Whether the parameter is one of several of which one is required. Then the rule explains it, not "optional"."""
     return any(parameter.name in names for group in operation.one_of for names in group)
 
 
@@ -243,16 +250,16 @@ def _rank(operation: Operation, parameter: Parameter) -> int:
         return 4
     if paging and parameter.name in {paging.page_param, paging.size_param, paging.token_param}:
         return 3
-    if _alternative(parameter, operation):
+    if _is_alternative(parameter, operation):
         return 1
     return 0 if parameter.required and not parameter.per_item else 2
 
 
 def _is_long(parameter: Parameter) -> bool:
-    return parameter.json or parameter.name in _LONG or (parameter.max_length or 0) >= LONG_TEXT
+    return parameter.json or parameter.name in _LONG_PARAMETERS or (parameter.max_length or 0) >= LONG_TEXT
 
 
-def _widget(parameter: Parameter) -> forms.Widget:
+def _build_widget(parameter: Parameter) -> forms.Widget:
     if parameter.json:
         return forms.Textarea(attrs={"rows": 5, "data-json": "", "class": "ex-code"})
     if _is_long(parameter):
@@ -262,39 +269,44 @@ def _widget(parameter: Parameter) -> forms.Widget:
     return forms.TextInput()
 
 
-def _picker(parameter: Parameter, name: str, operation: Operation) -> Picker | None:
-    """ProductKey and DeviceName under whatever prefix; a device's product is the key of the same prefix, or the call's."""
-    last = parameter.member or parameter.base
-    if last.endswith("ProductKey"):
+def _find_picker(parameter: Parameter, name: str, operation: Operation) -> Picker | None:
+    """Return the suggestions for ProductKey and DeviceName, with any prefix.
+
+    The product of a device is in the field with the same prefix, or in the ProductKey of the call.
+    """
+    own_name = parameter.member or parameter.base
+    if own_name.endswith("ProductKey"):
         return Picker("products")
-    prefix, found, _rest = last.partition("DeviceName")
-    if not found or last.endswith(("Nickname", "NameInfo")):
+    prefix, separator, _rest = own_name.partition("DeviceName")
+    if not separator or own_name.endswith(("Nickname", "NameInfo")):
         return None
-    lead = name[: len(name) - len(last)] if parameter.member else ""
-    for product in (f"{lead}{prefix}ProductKey", f"{lead}ProductKey", "ProductKey"):
-        generic = (
-            product.replace(lead, f"{parameter.base}.N.", 1) if lead and product.startswith(lead) else product
+    row_prefix = name[: len(name) - len(own_name)] if parameter.member else ""
+    for product in (f"{row_prefix}{prefix}ProductKey", f"{row_prefix}ProductKey", "ProductKey"):
+        in_catalogue = (
+            product.replace(row_prefix, f"{parameter.base}.N.", 1)
+            if row_prefix and product.startswith(row_prefix)
+            else product
         )
-        if generic in operation.parameters:
+        if in_catalogue in operation.parameters:
             return Picker("devices", product)
     return None
 
 
-def _lines(parameter: Parameter) -> forms.Field:
-    return OpenText(
+def _build_multiline_field(parameter: Parameter) -> forms.Field:
+    return UncheckedText(
         label=parameter.base,
         required=parameter.required,
         help_text=format_html(
             "{} {}",
-            " ".join(filter(None, [describe(parameter), words.list_limit(parameter)])),
-            _("One on each line."),
+            " ".join(filter(None, [describe_parameter(parameter), describe_list_limit(parameter)])),
+            _("One per line."),
         ),
         widget=forms.Textarea(attrs={"rows": 6, "class": "ex-code", "spellcheck": "false"}),
     )
 
 
-def describe(parameter: Parameter) -> str:
-    """What a parameter means and how it is limited, escaped: it is shown as it is."""
-    described = _(parameter.description) if parameter.description else ""
-    kind = _("Holds JSON.") if parameter.json else ""
-    return format_html("{}", " ".join(filter(None, [described, kind, words.limits(parameter)])))
+def describe_parameter(parameter: Parameter) -> str:
+    """Return the description and the limits of a parameter, escaped for HTML."""
+    description = _(parameter.description) if parameter.description else ""
+    kind = _("JSON text.") if parameter.json else ""
+    return format_html("{}", " ".join(filter(None, [description, kind, describe_limits(parameter)])))

@@ -1,4 +1,4 @@
-"""A person's own calls: what of them is kept, and for how long."""
+"""The call history of each user: which calls and which of their parameters are stored."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from console.cloud.errors import BadResponse, CloudError, Unavailable
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 
-KEPT_CALLS = 200
-"""Of each person on each connection."""
-LONGEST_KEPT = 4_000
-"""Characters of a value; a longer one (a whole thing model) is left out."""
+MAX_CALLS = 200
+"""Calls that are stored for each user on each connection."""
+MAX_VALUE_LENGTH = 4_000
+"""Characters of a value as JSON. A longer value (such as an entire thing model) is not stored."""
 
-# Texts that are kept besides those that the audit trail shows. A new parameter is a secret until it is listed.
-# Not listed on purpose: keys and PINs of LoRa devices, contents of messages, arguments and values sent to devices,
-# configurations of destinations and drivers, and addresses that are signed (whoever has one may read the file).
-KEPT_PARAMETERS = SAFE_PARAMETERS | {
+# Text parameters that are stored in addition to those that the audit trail shows. A new parameter is treated as a secret
+# until it is listed. Deliberately not listed: keys and PINs of LoRa devices, contents of messages, arguments and values
+# sent to devices, configurations of destinations and drivers, and signed addresses (which give access to a file).
+STORED_PARAMETERS = SAFE_PARAMETERS | {
     "ChannelId", "ClientId", "Codec", "ConsumerGroupId", "ConsumerGroupIds", "ContentType", "DataType", "DeploymentId",
     "DevEui", "DeviceListStr", "DeviceNames", "DriverId", "DriverIds", "DriverVersion", "DstTopic", "EventIdentifier",
     "EventType", "FileId", "FileMd5", "Format", "FunctionBlockId", "FunctionBlockName", "GroupTypes", "GwDeviceName",
@@ -36,7 +36,7 @@ KEPT_PARAMETERS = SAFE_PARAMETERS | {
 }  # fmt: skip
 
 
-def keep(
+def record_call(
     user: User,
     connection: Connection,
     operation: Operation,
@@ -47,49 +47,51 @@ def keep(
     request_id: str = "",
     milliseconds: int | None = None,
 ) -> ExplorerCall:
-    """Add a call to the person's history, and forget the oldest beyond KEPT_CALLS."""
-    parameters, left_out = keepable(operation, params)
+    """Add a call to the user's history, and delete the oldest calls beyond MAX_CALLS."""
+    parameters, omitted = split_parameters(operation, params)
     call: ExplorerCall = ExplorerCall.objects.create(
         user=user,
         connection=connection,
         operation=operation.name,
         parameters=parameters,
-        left_out=left_out,
-        outcome=AuditRecord.Outcome.REFUSED if refused else _outcome(error),
+        omitted_parameters=omitted,
+        outcome=AuditRecord.Outcome.REFUSED if refused else _outcome_of(error),
         code=(error.code if error else "")[:128],
         request_id=request_id[:64],
         milliseconds=milliseconds,
     )
-    own = ExplorerCall.objects.of(user, connection)
-    oldest = own.values_list("id", flat=True)[KEPT_CALLS : KEPT_CALLS + 1].first()
+    calls = ExplorerCall.objects.for_user(user, connection)
+    oldest = calls.values_list("id", flat=True)[MAX_CALLS : MAX_CALLS + 1].first()
     if oldest is not None:
-        own.filter(id__lte=oldest).delete()
+        calls.filter(id__lte=oldest).delete()
     return call
 
 
-def _outcome(error: CloudError | None) -> AuditRecord.Outcome:
+def _outcome_of(error: CloudError | None) -> AuditRecord.Outcome:
     if error is None:
         return AuditRecord.Outcome.DONE
-    lost = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
-    return AuditRecord.Outcome.UNKNOWN if lost else AuditRecord.Outcome.FAILED
+    is_outcome_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
+    return AuditRecord.Outcome.UNKNOWN if is_outcome_unknown else AuditRecord.Outcome.FAILED
 
 
-def keepable(operation: Operation, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """What of a call's parameters is kept, and the names of those that are not."""
-    kept, left_out = {}, []
+def split_parameters(operation: Operation, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the parameters of a call that may be stored, and the names of the others."""
+    stored, omitted = {}, []
     for name, value in params.items():
         parameters = [p for p in operation.parameters.values() if p.base == name]
-        if all(keeps(p.member or p.base, p.type, bool(p.values)) for p in parameters) and _short(value):
-            kept[name] = value
+        if all(may_store(p.member or p.base, p.type, bool(p.values)) for p in parameters) and _is_short(
+            value
+        ):
+            stored[name] = value
         else:
-            left_out.append(name)
-    return kept, left_out
+            omitted.append(name)
+    return stored, omitted
 
 
-def keeps(name: str, kind: str, choice: bool) -> bool:
-    """Whether values of a parameter may be kept: numbers, yes or no, choices, and the texts that are listed."""
-    return kind in {"Integer", "Long", "Boolean"} or choice or name in KEPT_PARAMETERS
+def may_store(name: str, kind: str, has_choices: bool) -> bool:
+    """Whether values of a parameter may be stored: numbers, booleans, choices, and the listed texts."""
+    return kind in {"Integer", "Long", "Boolean"} or has_choices or name in STORED_PARAMETERS
 
 
-def _short(value: Any) -> bool:
-    return len(json.dumps(value)) <= LONGEST_KEPT
+def _is_short(value: Any) -> bool:
+    return len(json.dumps(value)) <= MAX_VALUE_LENGTH

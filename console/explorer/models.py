@@ -1,4 +1,4 @@
-"""What each person has called from the explorer, so that it can be called again."""
+"""The calls that each user sent from the explorer, so that they can be sent again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from console.connections.models import Connection
 
 
 class ExplorerCallQuerySet(models.QuerySet["ExplorerCall"]):
-    def of(self, user: User, connection: Connection) -> ExplorerCallQuerySet:
-        """The person's own calls on a connection; nobody sees another's."""
+    def for_user(self, user: User, connection: Connection) -> ExplorerCallQuerySet:
+        """Return the user's own calls on a connection. Nobody sees the calls of others."""
         return self.filter(user=user, connection=connection)
 
 
 class ExplorerCall(models.Model):
-    """One call from the explorer. What was done is in the audit trail; this is a person's own list, and is pruned.
+    """A call sent from the explorer. This list belongs to one user and is pruned; the audit trail is the full record.
 
-    `left_out` names the parameters whose values are not kept: those that may be secret, and those that are very long.
+    `omitted_parameters`: names of the parameters whose values are not stored, because they may be secret or are very long.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -29,16 +29,16 @@ class ExplorerCall(models.Model):
     at = models.DateTimeField(_("time"), default=timezone.now)
     operation = models.CharField(_("operation"), max_length=64)
     parameters = models.JSONField(_("parameters"), default=dict)
-    left_out = models.JSONField(default=list)
+    omitted_parameters = models.JSONField(default=list)
     outcome = models.CharField(_("outcome"), max_length=8, choices=AuditRecord.Outcome)
     code = models.CharField(_("code"), max_length=128, blank=True)
     request_id = models.CharField(_("request ID"), max_length=64, blank=True)
-    milliseconds = models.PositiveIntegerField(_("time taken"), null=True)
+    milliseconds = models.PositiveIntegerField(_("duration"), null=True)
 
     objects = ExplorerCallQuerySet.as_manager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["user", "connection", "-id"], name="explorer_by_person")]
+        indexes: ClassVar = [models.Index(fields=["user", "connection", "-id"], name="explorer_by_user")]
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:

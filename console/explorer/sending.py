@@ -1,4 +1,4 @@
-"""Sending a call through the gateway, and what is shown of it."""
+"""Send a call through the gateway, and what the page shows of it."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ from console.cloud.trace import Trace
 from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
 from console.explorer import history
-from console.explorer.tree import tree
+from console.explorer.tree import render_tree
 
 
 @dataclass
-class Sent:
-    """A call that was made, as the page shows it. `seconds`: from the click to the answer, waiting for a turn included."""
+class SentCall:
+    """A call that was sent, as the page shows it. `seconds`: from the click to the response, including the queue time."""
 
     operation: Operation
     trace: Trace
-    answer: dict[str, Any] | None
+    response: dict[str, Any] | None
     error: CloudError | None
     seconds: float
-    revealed: bool
+    is_revealed: bool
 
     @property
     def request_id(self) -> str:
-        """The platform's id of the request."""
+        """The request ID of the platform."""
         if self.error is not None:
             return self.error.request_id
-        return str((self.answer or {}).get("RequestId", ""))
+        return str((self.response or {}).get("RequestId", ""))
 
     @property
     def milliseconds(self) -> int:
-        """What the platform took."""
+        """Response time of the platform, in milliseconds."""
         return round(self.trace.seconds * 1000)
 
     @property
-    def waited(self) -> int:
-        """Milliseconds that the call waited for its turn."""
+    def queue_milliseconds(self) -> int:
+        """Time in the queue before the call was sent, in milliseconds."""
         return round(self.trace.waited_seconds * 1000)
 
     @property
-    def masked(self) -> bool:
-        """Whether secrets of the answer are hidden."""
-        return bool(self.operation.secret_fields) and not self.revealed and self.answer is not None
+    def has_hidden_secrets(self) -> bool:
+        """Whether secrets in the response are hidden."""
+        return bool(self.operation.secret_fields) and not self.is_revealed and self.response is not None
 
     @property
-    def own_fields(self) -> list[tuple[str, str, str]]:
-        """The operation's parameters as they travelled: name, value, place."""
+    def sent_parameters(self) -> list[tuple[str, str, str]]:
+        """The parameters of the operation as they were sent: name, value, location (query or form)."""
         names = {p.base for p in self.operation.parameters.values()}
         return [
-            (name, value, place)
-            for place, fields in (("query", self.trace.query), ("form", self.trace.form))
+            (name, value, location)
+            for location, fields in (("query", self.trace.query), ("form", self.trace.form))
             for name, value in fields.items()
             if name.partition(".")[0] in names
         ]
 
     @cached_property
-    def raw(self) -> str:
-        """The answer's body, indented."""
+    def raw_response(self) -> str:
+        """The body of the response, indented."""
         body = self.trace.body
         if body.lstrip()[:1] == b"<":
-            return _indented_xml(body)
+            return _indent_xml(body)
         try:
             return json.dumps(parse_json(body), indent=2, ensure_ascii=False)
         except UnreadableResponse:
@@ -81,19 +81,19 @@ class Sent:
 
     @property
     def extension(self) -> str:
-        """What kind of file the answer makes."""
+        """The file extension for the response."""
         return "xml" if self.trace.body.lstrip()[:1] == b"<" else "json"
 
     @cached_property
     def tree(self) -> SafeString | None:
-        """The answer as a tree; None when it has no shape."""
-        found = self.answer
-        if found is None and self.trace.body:
-            found = parse_error_fields(self.trace.body)
-        return tree(found) if found is not None else None
+        """The response as an HTML tree; None if it has no structure."""
+        content = self.response
+        if content is None and self.trace.body:
+            content = parse_error_fields(self.trace.body)
+        return render_tree(content) if content is not None else None
 
 
-def _indented_xml(body: bytes) -> str:
+def _indent_xml(body: bytes) -> str:
     try:
         root: Element = fromstring(body)
     except (SyntaxError, ValueError, LookupError, DefusedXmlException):
@@ -102,21 +102,21 @@ def _indented_xml(body: bytes) -> str:
     return str(tostring(root, encoding="unicode"))
 
 
-def send(
+def send_call(
     request: CloudRequest, operation: Operation, params: Mapping[str, Any], *, reveal: bool, xml: bool
-) -> Sent:
-    """Make the call as the person, and write it into their history. Raises PermissionRefused."""
+) -> SentCall:
+    """Send the call as the user, and add it to their history. Raises PermissionRefused."""
     trace = Trace(format="XML" if xml else "JSON")
-    answer, error = None, None
-    started = time.perf_counter()
-    who = (request.membership.user, request.connection, operation, params)
+    response, error = None, None
+    start = time.perf_counter()
+    recorded = (request.membership.user, request.connection, operation, params)
     try:
-        answer = request.gateway.call(operation.name, reveal=reveal, trace=trace, **params)
+        response = request.gateway.call(operation.name, reveal=reveal, trace=trace, **params)
     except CloudError as raised:
         error = raised
     except PermissionRefused:
-        history.keep(*who, refused=True)
+        history.record_call(*recorded, refused=True)
         raise
-    sent = Sent(operation, trace, answer, error, time.perf_counter() - started, reveal)
-    history.keep(*who, error=error, request_id=sent.request_id, milliseconds=sent.milliseconds)
+    sent = SentCall(operation, trace, response, error, time.perf_counter() - start, reveal)
+    history.record_call(*recorded, error=error, request_id=sent.request_id, milliseconds=sent.milliseconds)
     return sent

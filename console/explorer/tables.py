@@ -1,4 +1,4 @@
-"""The list of a person's own calls."""
+"""The table of the call history."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from console.ui.links import curl
 from console.ui.tables import Column, Table
 
 
-def again(request: HttpRequest, call: ExplorerCall) -> str:
-    """The address of the form, filled with a call's parameters."""
-    return f"{curl(request, 'explorer:operation', call.operation)}?again={call.pk}"
+def repeat_url(request: HttpRequest, call: ExplorerCall) -> str:
+    """Return the address of the form, filled in with the parameters of a call."""
+    return f"{curl(request, 'explorer:operation', call.operation)}?repeat={call.pk}"
 
 
 CALLS: Table[ExplorerCall] = Table(
     id="calls",
-    caption=_("Your calls"),
+    caption=_("Call history"),
     columns=[
-        Column("operation", _("Operation"), primary=True, kind="code", link=again),
+        Column("operation", _("Operation"), primary=True, kind="code", link=repeat_url),
         Column("at", _("Time"), kind="ago"),
-        Column("outcome", _("Outcome"), kind="status", status="audit"),
+        Column("outcome", _("Status"), kind="status", status="audit"),
         Column("parameters", _("Parameters"), template="explorer/_parameters.html"),
-        Column("milliseconds", _("Milliseconds"), kind="number"),
+        Column("milliseconds", _("Duration (ms)"), kind="number"),
         Column("code", _("Code"), kind="code", hidden=True),
         Column("request_id", _("Request ID"), kind="code", copy=True, hidden=True),
     ],

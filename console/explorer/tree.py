@@ -1,4 +1,4 @@
-"""An answer as a tree that folds. Made here and not by script: a browser's numbers lose the last digits of long ids."""
+"""A response as a collapsible tree. Rendered on the server, since JavaScript numbers lose the last digits of long IDs."""
 
 from __future__ import annotations
 
@@ -12,84 +12,84 @@ from django.utils.translation import ngettext
 
 from console.ui.format import number
 
-SHOWN = 50
-"""Entries of a list or object that are shown at once; the rest waits in the page until it is asked for."""
-MOST = 20_000
-"""Entries in a tree; the raw answer holds the rest."""
-_DEEPEST = 40
-_OPEN = 3
+MAX_SHOWN = 50
+"""Entries of a list or object that are shown at first; the others are hidden in the page until the user shows them."""
+MAX_NODES = 20_000
+"""Entries in a tree; the raw response contains the rest."""
+_MAX_DEPTH = 40
+_OPEN_DEPTH = 3
 
 
-def tree(value: Any) -> SafeString:
-    """The tree as HTML: `<details>` for what holds something."""
-    return mark_safe(_Writer().node("", value, 0, open_it=True))  # noqa: S308  (every text in it is escaped)
+def render_tree(value: Any) -> SafeString:
+    """Return the tree as HTML, with `<details>` for objects and lists."""
+    return mark_safe(_Renderer().render("", value, 0, is_open=True))  # noqa: S308  (every text in it is escaped)
 
 
-class _Writer:
+class _Renderer:
     def __init__(self) -> None:
-        self.left = MOST
+        self.remaining = MAX_NODES
 
-    def node(self, name: str, value: Any, depth: int, *, open_it: bool = False) -> str:
-        self.left -= 1
+    def render(self, name: str, value: Any, depth: int, *, is_open: bool = False) -> str:
+        self.remaining -= 1
         label = f'<span class="ex-key">{conditional_escape(name)}</span>' if name else ""
         if isinstance(value, dict | list):
-            return self._folded(label, value, depth, open_it)
-        inner = _json(value)
-        if inner is not None and depth < _DEEPEST:
+            return self._render_branch(label, value, depth, is_open)
+        parsed = _parse_json(value)
+        if parsed is not None and depth < _MAX_DEPTH:
             kind = _("JSON text")
-            return self._folded(f'{label}<span class="ex-kind">{kind}</span>', inner, depth, False)
+            return self._render_branch(f'{label}<span class="ex-type">{kind}</span>', parsed, depth, False)
         return f'<div class="ex-leaf">{label}{_leaf(value)}</div>'
 
-    def _folded(self, label: str, value: dict[str, Any] | list[Any], depth: int, open_it: bool) -> str:
+    def _render_branch(self, label: str, value: dict[str, Any] | list[Any], depth: int, is_open: bool) -> str:
         pairs = (
             list(value.items())
             if isinstance(value, dict)
             else [(str(at), item) for at, item in enumerate(value)]
         )
         count = f'<span class="ex-count">{_size(value)}</span>'
-        if not pairs or depth >= _DEEPEST:
+        if not pairs or depth >= _MAX_DEPTH:
             return f'<div class="ex-leaf">{label}{count}</div>'
-        opened = open_it or (depth < _OPEN and len(pairs) <= SHOWN)
-        shown = self._nodes(pairs[:SHOWN], depth)
-        rest = pairs[SHOWN:]
+        is_open = is_open or (depth < _OPEN_DEPTH and len(pairs) <= MAX_SHOWN)
+        shown = self._render_nodes(pairs[:MAX_SHOWN], depth)
+        rest = pairs[MAX_SHOWN:]
         if rest:
-            said = ngettext("Show %(count)s more", "Show %(count)s more", len(rest)) % {
+            label_text = ngettext("Show %(count)s more", "Show %(count)s more", len(rest)) % {
                 "count": number(len(rest))
             }
             shown += (
-                f'<button type="button" class="btn btn-sm ex-more" data-more>{conditional_escape(said)}</button>'
-                f"<template>{self._nodes(rest, depth)}</template>"
+                f'<button type="button" class="btn btn-sm ex-more" data-more>{conditional_escape(label_text)}</button>'
+                f"<template>{self._render_nodes(rest, depth)}</template>"
             )
-        attribute = " open" if opened else ""
+        attribute = " open" if is_open else ""
         return (
             f'<details class="ex-node"{attribute}><summary>{label}{count}</summary>'
-            f'<div class="ex-inside">{shown}</div></details>'
+            f'<div class="ex-children">{shown}</div></details>'
         )
 
-    def _nodes(self, pairs: list[tuple[str, Any]], depth: int) -> str:
-        made = []
+    def _render_nodes(self, pairs: list[tuple[str, Any]], depth: int) -> str:
+        nodes = []
         for name, value in pairs:
-            if self.left <= 0:
-                rest = _("The rest is in the raw answer.")
-                made.append(f'<div class="ex-leaf fd-muted">{rest}</div>')
+            if self.remaining <= 0:
+                rest = _("The raw response contains the rest.")
+                nodes.append(f'<div class="ex-leaf fd-muted">{rest}</div>')
                 break
-            made.append(self.node(name, value, depth + 1))
-        return "".join(made)
+            nodes.append(self.render(name, value, depth + 1))
+        return "".join(nodes)
 
 
 def _size(value: dict[str, Any] | list[Any]) -> str:
     if isinstance(value, dict):
-        said = ngettext("%(count)s field", "%(count)s fields", len(value))
+        text = ngettext("%(count)s field", "%(count)s fields", len(value))
     else:
-        said = ngettext("%(count)s entry", "%(count)s entries", len(value))
-    return said % {"count": number(len(value))}
+        text = ngettext("%(count)s entry", "%(count)s entries", len(value))
+    return text % {"count": number(len(value))}
 
 
 def _leaf(value: Any) -> str:
     if value is None:
         return '<code class="ex-value ex-null">null</code>'
     if isinstance(value, bool):
-        return f'<code class="ex-value ex-word">{"true" if value else "false"}</code>'
+        return f'<code class="ex-value ex-boolean">{"true" if value else "false"}</code>'
     if isinstance(value, int | float):
         return f'<code class="ex-value ex-number">{value}</code>'
     if value == "":
@@ -98,12 +98,12 @@ def _leaf(value: Any) -> str:
     return f'<code class="ex-value ex-text">{conditional_escape(value)}</code>'
 
 
-def _json(value: Any) -> dict[str, Any] | list[Any] | None:
-    """What a text holds that is itself JSON, as thing models and messages often are."""
+def _parse_json(value: Any) -> dict[str, Any] | list[Any] | None:
+    """Return the object or list in a JSON text, such as a thing model or a message; None for other values."""
     if not isinstance(value, str) or value[:1] not in {"{", "["} or len(value) > 1_000_000:
         return None
     try:
-        found = json.loads(value)
+        parsed = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict | list) and found else None
+    return parsed if isinstance(parsed, dict | list) and parsed else None

@@ -1,4 +1,4 @@
-"""Pages of the explorer: find an operation, fill it in, send it, look at what came back, copy it as code."""
+"""Pages of the explorer: find an operation, fill in its form, send it, view the response, copy the call as code."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
 from console.devices import api as devices_api
 from console.devices.records import DeviceFilter
-from console.explorer import search, words
-from console.explorer.code import LANGUAGES, CodeCall, Language, language, usable
-from console.explorer.entry import Entry
+from console.explorer import descriptions, search
+from console.explorer.call_input import CallInput
+from console.explorer.code import LANGUAGES, CodeCall, Language, drop_invalid_params, find_language
 from console.explorer.forms import CallForm
 from console.explorer.models import ExplorerCall
-from console.explorer.sending import Sent, send
+from console.explorer.sending import SentCall, send_call
 from console.explorer.tables import CALLS
 from console.groups import api as groups_api
 from console.products import api as products_api
@@ -39,36 +39,36 @@ from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
 
 LANGUAGE_COOKIE = "explorer-language"
-SUGGESTED = 50
-_LONGEST_QUERY = 2000  # characters
+MAX_SUGGESTIONS = 50
+_MAX_QUERY_LENGTH = 2000  # characters
 
 
-# -- finding -----------------------------------------------------------------------------------------------------------
+# -- search ------------------------------------------------------------------------------------------------------------
 
 
 @require_GET
 def index(request: CloudRequest) -> HttpResponseBase:
-    """All operations, or those that `?q=` finds. `?go=1` leads straight to the one that fits best."""
+    """List all operations, or those that match `?q=`. `?go=1` redirects to the best match."""
     text = request.GET.get("q", "")[:100]
     area = request.GET.get("area", "")
-    if request.GET.get("go") and (fits := search.best(text)) is not None:
-        return redirect(curl(request, "explorer:operation", fits.name))
-    found = search.sections(request.gateway.allows, text, area if area in words.AREAS else "")
+    if request.GET.get("go") and (match := search.find_best_match(text)) is not None:
+        return redirect(curl(request, "explorer:operation", match.name))
+    sections = search.find_sections(request.gateway.allows, text, area if area in descriptions.AREAS else "")
     context = {
         "q": text,
         "area": area,
-        "areas": words.AREAS.items(),
-        "sections": found,
-        "total": sum(len(section.found) for section in found),
-        "recent": _recent(request),
+        "areas": descriptions.AREAS.items(),
+        "sections": sections,
+        "total": sum(len(section.operations) for section in sections),
+        "recent": _recent_operations(request),
     }
     return render(request, "explorer/index.html", context)
 
 
-def _recent(request: CloudRequest) -> list[str]:
-    """The operations that the person called last, each once."""
-    own = ExplorerCall.objects.of(request.membership.user, request.connection)
-    return list(dict.fromkeys(own.values_list("operation", flat=True)[:40]))[:6]
+def _recent_operations(request: CloudRequest) -> list[str]:
+    """Return the operations that the user called last, without duplicates."""
+    user_calls = ExplorerCall.objects.for_user(request.membership.user, request.connection)
+    return list(dict.fromkeys(user_calls.values_list("operation", flat=True)[:40]))[:6]
 
 
 # -- one operation -----------------------------------------------------------------------------------------------------
@@ -76,138 +76,148 @@ def _recent(request: CloudRequest) -> list[str]:
 
 @require_http_methods(["GET", "POST"])
 def call(request: CloudRequest, operation: str) -> HttpResponseBase:
-    """An operation as a form. GET only fills it in; POST sends it, unless a row or the language of the code was asked for."""
+    """Show an operation as a form. GET only fills it in. POST sends the call, adds or removes a row, or sets the language."""
     try:
-        described = catalogue.operation(operation)
+        catalogued = catalogue.operation(operation)
     except UnknownOperation:
         raise Http404 from None
     if request.method == "GET":
-        return _filled(request, described)
-    response = _posted(request, described)
+        return _show_form(request, catalogued)
+    response = _handle_post(request, catalogued)
     add_never_cache_headers(response)
     return response
 
 
-def _filled(request: CloudRequest, operation: Operation) -> HttpResponseBase:
-    """The form as the address fills it in, or a call of the person's history (`?again=`)."""
-    forgotten: list[str] = []
-    entry = Entry.read(operation, request.GET)
-    again = request.GET.get("again", "")
-    if again:
-        earlier = get_object_or_404(
-            ExplorerCall.objects.of(request.membership.user, request.connection),
-            pk=int(again) if again.isascii() and again.isdigit() and len(again) < 19 else 0,
+def _show_form(request: CloudRequest, operation: Operation) -> HttpResponseBase:
+    """Show the form, filled in from the address or from a call of the user's history (`?repeat=`)."""
+    omitted: list[str] = []
+    call_input = CallInput.from_query(operation, request.GET)
+    repeat = request.GET.get("repeat", "")
+    if repeat:
+        recorded = get_object_or_404(
+            ExplorerCall.objects.for_user(request.membership.user, request.connection),
+            pk=int(repeat) if repeat.isascii() and repeat.isdigit() and len(repeat) < 19 else 0,
             operation=operation.name,
         )
-        entry, forgotten = Entry.of(operation, earlier.parameters), earlier.left_out
-    return _page(request, CallForm(entry, instance_id=_instance(request), forgotten=forgotten))
+        call_input = CallInput.from_params(operation, recorded.parameters)
+        omitted = recorded.omitted_parameters
+    form = CallForm(call_input, instance_id=request.connection.instance_id, omitted=omitted)
+    return _render_form(request, form)
 
 
-def _posted(request: CloudRequest, operation: Operation) -> HttpResponseBase:
-    entry = Entry.read(operation, request.POST)
-    instance = _instance(request)
-    if "grow" in request.POST:
-        base = request.POST["grow"]
-        number = entry.grow(base)
-        fields = CallForm(entry, instance_id=instance).fields
+def _handle_post(request: CloudRequest, operation: Operation) -> HttpResponseBase:
+    call_input = CallInput.from_query(operation, request.POST)
+    instance = request.connection.instance_id
+    if "add_row" in request.POST:
+        base = request.POST["add_row"]
+        number = call_input.add_row(base)
+        fields = CallForm(call_input, instance_id=instance).fields
         first = next((n for n in fields if f"{n}.".startswith(f"{base}.{number}.")), "")
-        return _page(request, CallForm(entry, instance_id=instance, focus=first))
-    if "drop" in request.POST:
-        base, _dot, number_text = request.POST["drop"].rpartition(".")
-        entry.drop(base, int(number_text) if number_text.isascii() and number_text.isdigit() else 0)
-        return _page(request, CallForm(entry, instance_id=instance), grown=base)
-    if "code" in request.POST:
-        answer = _page(request, CallForm(entry, instance_id=instance))
-        chosen = language(request.POST["code"]).slug
-        answer.set_cookie(
-            LANGUAGE_COOKIE, chosen, max_age=31_536_000, samesite="Lax", secure=request.is_secure()
+        return _render_form(request, CallForm(call_input, instance_id=instance, focus=first))
+    if "remove_row" in request.POST:
+        base, _dot, number_text = request.POST["remove_row"].rpartition(".")
+        call_input.remove_row(
+            base, int(number_text) if number_text.isascii() and number_text.isdigit() else 0
         )
-        return answer
-    return _sent(request, operation, entry)
+        return _render_form(request, CallForm(call_input, instance_id=instance), focused_list=base)
+    if "code" in request.POST:
+        response = _render_form(request, CallForm(call_input, instance_id=instance))
+        slug = find_language(request.POST["code"]).slug
+        response.set_cookie(
+            LANGUAGE_COOKIE, slug, max_age=31_536_000, samesite="Lax", secure=request.is_secure()
+        )
+        return response
+    return _send(request, operation, call_input)
 
 
-def _sent(request: CloudRequest, operation: Operation, entry: Entry) -> HttpResponseBase:
-    params = entry.params()
+def _send(request: CloudRequest, operation: Operation, call_input: CallInput) -> HttpResponseBase:
+    params = call_input.to_params()
     reveal = request.POST.get("reveal") == "1" and bool(operation.secret_fields)
     xml = request.POST.get("format") == "XML"
     if not request.gateway.allows(operation.name) or (reveal and not request.gateway.reveals(operation.name)):
-        send(request, operation, params, reveal=reveal, xml=xml)  # refused, and recorded
+        send_call(
+            request, operation, params, reveal=reveal, xml=xml
+        )  # raises PermissionRefused and is recorded
     problems: dict[str, list[Sentence]] = catalogue.validate(operation, params)
-    form = CallForm(entry, instance_id=_instance(request), problems=problems)
+    form = CallForm(call_input, instance_id=request.connection.instance_id, problems=problems)
     if reveal and not request.gateway.reauthenticated:
-        raise ReauthenticationNeeded(_filled_in(request))
+        raise ReauthenticationNeeded(_form_address(request))
     typed = request.POST.get("typed", "").strip()
-    unsure = operation.access is Access.DELETE and typed != operation.name
-    if form.wrong or unsure:
-        return _page(request, form, status=422, unsure=unsure and not form.wrong, typed=typed)
-    return _page(request, form, sent=send(request, operation, params, reveal=reveal, xml=xml))
+    unconfirmed = operation.access is Access.DELETE and typed != operation.name
+    if form.has_errors or unconfirmed:
+        return _render_form(
+            request, form, status=422, unconfirmed=unconfirmed and not form.has_errors, typed=typed
+        )
+    return _render_form(request, form, sent=send_call(request, operation, params, reveal=reveal, xml=xml))
 
 
-def _filled_in(request: CloudRequest) -> str:
-    """The address of the form as it was posted: what was typed is there after a detour.
+def _form_address(request: CloudRequest) -> str:
+    """Return the address of the posted form, with its input, so that the user can return to it.
 
-    Left out is what may be a secret, for addresses are written into logs; and all of it when it is very long.
+    Parameters that may be secret are left out, since addresses are logged. A very long input is left out as a whole.
     """
-    typed = request.POST.copy()
-    for name in list(typed):
+    fields = request.POST.copy()
+    for name in list(fields):
         if name.partition(".")[0] not in SAFE_PARAMETERS | {"reveal", "format"}:
-            del typed[name]
-    query = typed.urlencode()
-    return f"{request.path}?{query}" if len(query) <= _LONGEST_QUERY else request.path
+            del fields[name]
+    query = fields.urlencode()
+    return f"{request.path}?{query}" if len(query) <= _MAX_QUERY_LENGTH else request.path
 
 
-def _page(
-    request: CloudRequest, form: CallForm, *, status: int = 200, sent: Sent | None = None, **context: Any
+def _render_form(
+    request: CloudRequest,
+    form: CallForm,
+    *,
+    status: int = 200,
+    sent: SentCall | None = None,
+    **context: Any,
 ) -> HttpResponse:
     operation = form.operation
-    typed: QueryDict = request.POST if request.method == "POST" else request.GET
-    chosen = language(typed.get("code") or request.COOKIES.get(LANGUAGE_COOKIE, ""))
+    query: QueryDict = request.POST if request.method == "POST" else request.GET
+    language = find_language(query.get("code") or request.COOKIES.get(LANGUAGE_COOKIE, ""))
     role = request.membership.role
-    area = words.AREAS[operation.area]
-    earlier = ExplorerCall.objects.of(request.membership.user, request.connection)
+    area = descriptions.AREAS[operation.area]
+    recent_calls = ExplorerCall.objects.for_user(request.membership.user, request.connection)
     context |= {
         "operation": operation,
         "form": form,
         "sent": sent,
         "area": area,
-        "rules": words.rules(operation),
-        "allowed": request.gateway.allows(operation.name),
-        "beyond": role.allows(operation),  # where it is not allowed all the same
-        "reveals": bool(operation.secret_fields) and request.gateway.reveals(operation.name),
-        "reveal": typed.get("reveal") == "1",
-        "format": "XML" if typed.get("format") == "XML" else "JSON",
+        "rules": descriptions.describe_rules(operation),
+        "is_allowed": request.gateway.allows(operation.name),
+        # If the call is not allowed although the role allows it, the access scope is the reason.
+        "role_allows": role.allows(operation),
+        "may_reveal": bool(operation.secret_fields) and request.gateway.reveals(operation.name),
+        "reveal": query.get("reveal") == "1",
+        "format": "XML" if query.get("format") == "XML" else "JSON",
         "role": role.label,
-        "level": words.LEVELS[operation.access],
+        "level": descriptions.LEVELS[operation.access],
         "languages": LANGUAGES,
-        "language": chosen,
-        "code": _code(request, form, chosen),
-        "earlier": earlier.filter(operation=operation.name)[:5],
-        "destroys": operation.access is Access.DELETE,
+        "language": language,
+        "code": _write_code(request, form, language),
+        "recent_calls": recent_calls.filter(operation=operation.name)[:5],
+        "is_delete": operation.access is Access.DELETE,
     }
     return render(request, "explorer/operation.html", context, status=status)
 
 
-def _code(request: CloudRequest, form: CallForm, chosen: Language) -> str:
-    """The call as it stands in the form, as code."""
+def _write_code(request: CloudRequest, form: CallForm, language: Language) -> str:
+    """Return the call in the form as code."""
     connection, operation = request.connection, form.operation
-    params = usable(operation, form.entry.params())
+    params = drop_invalid_params(operation, form.call_input.to_params())
     if connection.instance_id and "IotInstanceId" in operation.parameters:
         params.setdefault("IotInstanceId", connection.instance_id)
     address = urlsplit(normalize_endpoint(connection.endpoint, connection.region))
-    return chosen.write(
+    return language.write(
         CodeCall(
             operation,
             params,
             connection.region,
             host=address.netloc,
             scheme=address.scheme,
-            token=bool(connection.security_token),
+            has_token=bool(connection.security_token),
         )
     )
-
-
-def _instance(request: CloudRequest) -> str:
-    return request.connection.instance_id
 
 
 # -- suggestions -------------------------------------------------------------------------------------------------------
@@ -215,12 +225,11 @@ def _instance(request: CloudRequest) -> str:
 
 @require_GET
 def suggest(request: CloudRequest, kind: str) -> HttpResponse:
-    """Options for a field's list: products, groups with what is typed in their names, or the devices of a product whose
-    names begin with it.
+    """Return the options of a field: products, groups whose name contains the text, or devices whose name starts with it.
 
-    `?field=` and `?product_field=` name the parameters of the address that hold what is typed and the product.
+    `?field=` and `?product_field=` name the query parameters that contain the text and the ProductKey.
     """
-    typed = request.GET.get(request.GET.get("field", ""), "").strip()
+    text = request.GET.get(request.GET.get("field", ""), "").strip()
     options: list[tuple[str, str]] = []
     try:
         if kind == "products":
@@ -228,66 +237,68 @@ def suggest(request: CloudRequest, kind: str) -> HttpResponse:
                 (product.key, product.name) for product in products_api.list_newest_products(request.gateway)
             ]
         elif kind == "groups":
-            found = groups_api.list_groups(request.gateway, name=typed, size=SUGGESTED).groups
-            options = [(group.id, group.name) for group in found]
+            groups = groups_api.list_groups(request.gateway, name=text, size=MAX_SUGGESTIONS).groups
+            options = [(group.id, group.name) for group in groups]
         elif kind == "devices":
-            options = _devices(
-                request, request.GET.get(request.GET.get("product_field", ""), "").strip(), typed
+            options = _list_devices(
+                request, request.GET.get(request.GET.get("product_field", ""), "").strip(), text
             )
         else:
             raise Http404
     except (CloudError, PermissionRefused):
-        options = []  # suggestions are a help: without them the name is typed
+        options = []  # suggestions are optional: without them the user enters the full name
     return render(request, "explorer/_options.html", {"options": options})
 
 
-def _devices(request: CloudRequest, product: str, typed: str) -> list[tuple[str, str]]:
+def _list_devices(request: CloudRequest, product: str, text: str) -> list[tuple[str, str]]:
     if not product:
         return []
-    found = devices_api.list_devices(
+    page = devices_api.list_devices(
         request.gateway,
-        DeviceFilter(product_key=product, text=typed if len(typed) > 3 else ""),
-        size=SUGGESTED,
+        DeviceFilter(product_key=product, text=text if len(text) > 3 else ""),
+        size=MAX_SUGGESTIONS,
     )
-    return [(device.name, device.nickname) for device in found.devices]
+    return [(device.name, device.nickname) for device in page.devices]
 
 
 # -- the history -------------------------------------------------------------------------------------------------------
 
 
 class HistoryFilters(FilterForm):
-    """What a person looks for among their own calls."""
+    """Filters of the call history."""
 
     operation = django_forms.ChoiceField(label=gettext_lazy("Operation"), required=False)
-    outcome = django_forms.ChoiceField(label=gettext_lazy("Outcome"), required=False)
+    outcome = django_forms.ChoiceField(label=gettext_lazy("Status"), required=False)
 
     def __init__(self, request: CloudRequest) -> None:
-        own = ExplorerCall.objects.of(request.membership.user, request.connection)
-        names = sorted(set(own.values_list("operation", flat=True)))
+        user_calls = ExplorerCall.objects.for_user(request.membership.user, request.connection)
+        names = sorted(set(user_calls.values_list("operation", flat=True)))
         outcomes = [
             choice for choice in ExplorerCall._meta.get_field("outcome").choices or () if choice[0] != "open"
         ]
-        every = ("", _("All"))
+        no_filter = ("", _("All"))
         super().__init__(request)
-        # On the form's own fields: those of the class are shared with whoever asks at the same moment.
-        self.fields["operation"].choices = [every, *((name, name) for name in names)]  # type: ignore[attr-defined]
-        self.fields["outcome"].choices = [every, *outcomes]  # type: ignore[attr-defined]
+        # Set on the fields of the instance: those of the class are shared by concurrent requests.
+        self.fields["operation"].choices = [no_filter, *((name, name) for name in names)]  # type: ignore[attr-defined]
+        self.fields["outcome"].choices = [no_filter, *outcomes]  # type: ignore[attr-defined]
         self.full_clean()
 
 
 @require_GET
 def calls(request: CloudRequest) -> HttpResponse:
-    """The person's own calls on this connection, newest first."""
+    """List the user's own calls on this connection, newest first."""
     filters = HistoryFilters(request)
-    own = ExplorerCall.objects.of(request.membership.user, request.connection).filter(**filters.values)
+    user_calls = ExplorerCall.objects.for_user(request.membership.user, request.connection).filter(
+        **filters.values
+    )
     number, size = page_number(request), page_size(request)
-    rows = list(own[(number - 1) * size : number * size])
+    rows = list(user_calls[(number - 1) * size : number * size])
     empty = Empty(
         title=gettext_lazy("No calls yet"),
-        text=gettext_lazy("What you send from the explorer is listed here, for you alone."),
+        text=gettext_lazy("Calls that you send from the explorer are listed here. Only you can see them."),
         icon="history",
         url=curl(request, "explorer:list"),
-        action=gettext_lazy("Find an operation"),
+        action=gettext_lazy("Find operation"),
     )
-    table = CALLS.bind(request, rows, page=Page(number, size, own.count()), empty=empty)
+    table = CALLS.bind(request, rows, page=Page(number, size, user_calls.count()), empty=empty)
     return render(request, "explorer/history.html", {"table": table, "filters": filters})

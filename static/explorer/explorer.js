@@ -1,18 +1,18 @@
-// The explorer: arrow keys in the list, JSON that is checked while it is typed, suggestions, and what can be done with an answer.
+// The explorer: arrow keys in the list, JSON checks during input, suggestions, and buttons of a response.
 
-// -- finding: arrows walk from the box through the list and back --
+// -- search: arrow keys move from the search box through the list and back --
 document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const box = document.getElementById("ex-q");
   if (!step || !box || event.ctrlKey || event.metaKey || event.altKey) return;
   const links = [...document.querySelectorAll(".ex-operation")];
-  const at = links.indexOf(document.activeElement);
-  if (at < 0 && document.activeElement !== box) return;
+  const current = links.indexOf(document.activeElement);
+  if (current < 0 && document.activeElement !== box) return;
   event.preventDefault();
-  (links[at + step] || (at + step < 0 ? box : document.activeElement)).focus();
+  (links[current + step] || (current + step < 0 ? box : document.activeElement)).focus();
 });
 
-// -- Ctrl+Enter sends, from wherever the cursor is --
+// -- Ctrl+Enter sends the form from any field --
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   const form = event.target.closest?.("#ex-call");
@@ -20,62 +20,62 @@ document.addEventListener("keydown", (event) => {
   if (button && !button.disabled) form.requestSubmit(button);
 });
 
-// -- a destroying call is sent once its name is typed; the server checks again --
-function sure() {
+// -- a delete request can be sent after its name is typed; the server checks this again --
+function checkConfirmation() {
   const typed = document.querySelector("[data-ex-typed]");
   if (!typed) return;
   for (const button of document.querySelectorAll("[data-ex-send]")) button.disabled = typed.value.trim() !== typed.dataset.exTyped;
 }
 
-// -- JSON: checked while it is typed; indented without reading its numbers, whose last digits a script would lose --
-function check(area) {
+// -- JSON: checked during input; indented without parsing, since JavaScript loses the last digits of large numbers --
+function checkJson(area) {
   const foot = area.closest("[data-ex-json]");
-  const said = foot?.querySelector(".ex-json-said");
-  if (!said) return;
+  const status = foot?.querySelector(".ex-json-status");
+  if (!status) return;
   const text = area.value.trim();
-  let wrong = "";
+  let error = "";
   try {
     if (text) JSON.parse(text);
-  } catch (error) {
-    wrong = error.message;
+  } catch (exception) {
+    error = exception.message;
   }
-  said.textContent = !text ? "" : wrong ? `${said.dataset.bad}: ${wrong}` : said.dataset.good;
-  said.classList.toggle("ex-json-bad", Boolean(wrong));
-  foot.querySelector("[data-ex-indent]").hidden = !text || Boolean(wrong);
+  status.textContent = !text ? "" : error ? `${status.dataset.bad}: ${error}` : status.dataset.good;
+  status.classList.toggle("ex-json-bad", Boolean(error));
+  foot.querySelector("[data-ex-indent]").hidden = !text || Boolean(error);
 }
 
-function indented(text) {
+function indentJson(text) {
   let depth = 0;
-  let made = "";
-  const line = () => `\n${"  ".repeat(depth)}`;
+  let result = "";
+  const newLine = () => `\n${"  ".repeat(depth)}`;
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g)) {
     if (token === "{" || token === "[") {
       depth += 1;
-      made += token + line();
+      result += token + newLine();
     } else if (token === "}" || token === "]") {
       depth -= 1;
-      const last = made.trimEnd();
-      made = last.endsWith("{") || last.endsWith("[") ? last + token : made.trimEnd() + line() + token;
-    } else if (token === ",") made += token + line();
-    else made += token === ":" ? ": " : token;
+      const trimmed = result.trimEnd();
+      result = trimmed.endsWith("{") || trimmed.endsWith("[") ? trimmed + token : trimmed + newLine() + token;
+    } else if (token === ",") result += token + newLine();
+    else result += token === ":" ? ": " : token;
   }
-  return made;
+  return result;
 }
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-ex-indent]");
   const area = button?.closest("[data-ex-json]").querySelector("textarea");
   if (!area) return;
-  area.value = indented(area.value);
+  area.value = indentJson(area.value);
   area.rows = Math.min(24, Math.max(5, area.value.split("\n").length));
   area.dispatchEvent(new Event("input", { bubbles: true }));
   area.dispatchEvent(new Event("change", { bubbles: true }));
   area.focus();
 });
 
-// -- suggestions: fetched when a field is entered, and again for what is typed or another product --
-const asked = new WeakMap();
-let later;
+// -- suggestions: loaded when a field gets the focus, and again when its text or the product changes --
+const loadedQueries = new WeakMap();
+let suggestTimer;
 async function suggest(input) {
   const options = document.querySelector(`datalist[data-for="${CSS.escape(input.id)}"]`);
   if (!options) return;
@@ -87,27 +87,27 @@ async function suggest(input) {
     query.set(product, input.form.elements[product]?.value || "");
   }
   const key = product ? query.toString() : "all";
-  if (asked.get(input) === key) return;
-  asked.set(input, key);
+  if (loadedQueries.get(input) === key) return;
+  loadedQueries.set(input, key);
   await window.htmx.ajax("GET", `${options.dataset.url}?${query}`, { source: options, target: options, swap: "innerHTML" });
 }
 document.addEventListener("focusin", (event) => event.target.closest?.(".ex-picker") && event.target.form && suggest(event.target));
 document.addEventListener("input", (event) => {
   const { target } = event;
-  if (target.matches("[data-ex-typed]")) sure();
-  if (target.matches("[data-json]")) check(target);
+  if (target.matches("[data-ex-typed]")) checkConfirmation();
+  if (target.matches("[data-json]")) checkJson(target);
   if (target.closest(".ex-picker[data-product-field]")) {
-    clearTimeout(later);
-    later = setTimeout(suggest, 250, target);
+    clearTimeout(suggestTimer);
+    suggestTimer = setTimeout(suggest, 250, target);
   }
 });
 
-// -- the code follows the form --
-const changed = () => document.getElementById("ex-code") && window.htmx.trigger(document.body, "ex:changed");
-document.addEventListener("change", (event) => event.target.closest?.("#ex-call") && !event.target.matches("[data-ex-typed]") && changed());
+// -- the code is updated when the form changes --
+const updateCode = () => document.getElementById("ex-code") && window.htmx.trigger(document.body, "ex:changed");
+document.addEventListener("change", (event) => event.target.closest?.("#ex-call") && !event.target.matches("[data-ex-typed]") && updateCode());
 
-// -- answers --
-async function copied(text, button) {
+// -- responses --
+async function copyText(text, button) {
   const source = document.createElement("button");
   source.dataset.copy = text;
   source.hidden = true;
@@ -128,7 +128,7 @@ document.addEventListener("click", (event) => {
     first.focus();
   }
   const copy = event.target.closest?.("[data-ex-copy]");
-  if (copy) copied(document.querySelector(copy.dataset.exCopy).textContent, copy);
+  if (copy) copyText(document.querySelector(copy.dataset.exCopy).textContent, copy);
   const download = event.target.closest?.("[data-ex-download]");
   if (download) {
     const link = document.createElement("a");
@@ -141,17 +141,17 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   const swapped = event.detail.elt;
-  if (swapped.id === "ex-call") changed();
+  if (swapped.id === "ex-call") updateCode();
   if (swapped.id !== "ex-work") return;
   const title = swapped.querySelector("#ex-sent-title");
   title?.focus({ preventScroll: true });
-  const at = title?.getBoundingClientRect();
-  if (at && (at.top < 60 || at.bottom > innerHeight - 120)) title.closest("section").scrollIntoView({ block: "start" });
+  const box = title?.getBoundingClientRect();
+  if (box && (box.top < 60 || box.bottom > innerHeight - 120)) title.closest("section").scrollIntoView({ block: "start" });
 });
 
-function ready() {
-  sure();
-  document.querySelectorAll("[data-json]").forEach(check);
+function initialize() {
+  checkConfirmation();
+  document.querySelectorAll("[data-json]").forEach(checkJson);
 }
-document.addEventListener("htmx:load", ready);
-ready();
+document.addEventListener("htmx:load", initialize);
+initialize();

@@ -21,9 +21,9 @@ from tests.access.sign_in import (
     totp_code,
 )
 from tests.conftest import PASSWORD, Organization, authenticate
-from tests.populated import PopulatedTeam, addresses, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 CONFIRM = "/accounts/reauthenticate/"
@@ -128,7 +128,7 @@ def test_no_other_page_or_action_asks_for_confirmation(populated: PopulatedTeam)
     """Add a new page that requires confirmation to the lists above. A page without a check is not found here."""
     client = client_signed_in_before(populated.org.members["owner"])
     Job.objects.update(state=Job.State.SUCCEEDED)
-    urls = {name: populated.url(name) for name in addresses()}
+    urls = {name: populated.url(name) for name in list_addresses()}
     assert {name for name, url in urls.items() if confirmation_target(client.get(url)) is not None} == PAGES
     asking_on_post = {
         name

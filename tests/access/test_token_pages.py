@@ -13,7 +13,7 @@ from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.api.document import document, operations
 from console.connections.models import Connection
 from tests.conftest import Organization
-from tests.test_canary import tables
+from tests.test_canary import dump_tables
 
 FORM = {"name": "nightly", "role": "viewer", "scope": "all", "days": "30"}
 ADD_OWN, ADD_TEAM = "/acme/-/tokens/own/add/", "/acme/-/tokens/add/"
@@ -40,7 +40,7 @@ def test_a_token_is_shown_once_and_stored_nowhere(
     key = read_key(created)
     assert is_valid(key)
     assert created["Cache-Control"].count("no-store")
-    assert key not in "\n".join(tables())
+    assert key not in "\n".join(dump_tables())
     assert key not in str([session.get_decoded() for session in Session.objects.all()])
     assert key not in "\n".join(record.getMessage() for record in caplog.records)
     for page in ("/account/tokens/", "/acme/-/tokens/", "/acme/-/audit/", url):

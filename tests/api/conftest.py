@@ -1,4 +1,4 @@
-"""Programs with tokens of every role, and an API to ask."""
+"""Programs with tokens of every role that call the API."""
 
 from __future__ import annotations
 
@@ -17,54 +17,57 @@ from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
-from tests.populated import fleet_copied, populated, seeded
+from tests.populated import copied_fleet, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 
-WHOLE = AccessScope()
+UNLIMITED = AccessScope()
 
 
 @dataclass
 class Program:
-    """What holds a token and asks the API."""
+    """A program that has a token and calls the API."""
 
-    made: CreatedToken
+    credentials: CreatedToken
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer to a request; `body` is sent as JSON."""
-        sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a request and return the response. `body` is sent as JSON."""
+        content = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
         return Client().generic(
             method.upper(),
             f"/api/v1/{path}",
-            **sent,
-            headers={"Authorization": f"Bearer {self.made.key}", **headers},
+            **content,
+            headers={"Authorization": f"Bearer {self.credentials.key}", **headers},
         )
 
     def upload(self, path: str, filename: str, content: bytes, /, *, key: str = "", **fields: Any) -> Any:
-        """The answer to a form with a file; `key` makes it once."""
-        headers = {"Authorization": f"Bearer {self.made.key}", **({"Idempotency-Key": key} if key else {})}
+        """Send a form with a file and return the response. `key`: the idempotency key."""
+        headers = {
+            "Authorization": f"Bearer {self.credentials.key}",
+            **({"Idempotency-Key": key} if key else {}),
+        }
         file = SimpleUploadedFile(filename, content)
         return Client().post(f"/api/v1/{path}", {**fields, "file": file}, headers=headers)
 
     def get(self, path: str, **headers: str) -> Any:
-        return self.ask("GET", path, **headers)
+        return self.send("GET", path, **headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        return self.ask("POST", path, body, **headers)
+        return self.send("POST", path, body, **headers)
 
 
 @pytest.fixture(autouse=True)
-def _patient(settings: Any) -> None:
-    """Tests ask more often than programs may; those about that set it back."""
+def _no_request_limits(settings: Any) -> None:
+    """Tests send more requests than programs may. Tests of the limits set them back."""
     settings.API_REQUESTS = settings.API_GUESSES = 100_000
 
 
 MakeProgram = Callable[..., Program]
 
 
-def actor_of(team: Team, user: User) -> Actor:
-    """The member, acting from somewhere."""
+def find_actor(team: Team, user: User) -> Actor:
+    """Return the member as an actor."""
     return Actor(
         Membership.objects.select_related("team", "user").get(team=team, user=user), Origin("10.0.0.1")
     )
@@ -72,7 +75,7 @@ def actor_of(team: Team, user: User) -> Actor:
 
 @pytest.fixture
 def program(org: Organization) -> MakeProgram:
-    """Makes a program: with a personal token of `by` (a role of the organization, "outsider"), or one of the team's own."""
+    """Creates a program with a personal token of the user `by` (a role of the team, or "outsider"), or with a team token."""
 
     def make(
         by: str = "owner",
@@ -80,13 +83,13 @@ def program(org: Organization) -> MakeProgram:
         *,
         name: str = "",
         team_token: bool = False,
-        access_scope: AccessScope = WHOLE,
+        access_scope: AccessScope = UNLIMITED,
         days: int = 90,
     ) -> Program:
         user = org.outsider if by == "outsider" else org.members[by]
         team = org.other_team if by == "outsider" else org.team
-        wanted = TokenDraft(name or f"{by} {role} {len(access_scope.to_json())}", role, access_scope, days)
-        making = create_team_token if team_token else create_personal_token
-        return Program(making(actor_of(team, user), wanted))
+        draft = TokenDraft(name or f"{by} {role} {len(access_scope.to_json())}", role, access_scope, days)
+        create = create_team_token if team_token else create_personal_token
+        return Program(create(find_actor(team, user), draft))
 
     return make

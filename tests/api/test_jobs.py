@@ -1,4 +1,4 @@
-"""Jobs that programs start: with the token's rights, for as long as it works."""
+"""Jobs that programs start: with the token's permissions, while the token is valid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from console.devices import api as devices
 from console.jobs import kinds
 from console.jobs.models import Job
 from tests.api.conftest import MakeProgram, Program
-from tests.api.test_matrix import named
+from tests.api.test_matrix import find_names
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, run_until_step
 from tests.populated import PopulatedTeam
@@ -33,72 +33,72 @@ def register(program: Program, product_key: str, count: int = 3, **more: Any) ->
     return program.post("sandbox/registrations", {"product_key": product_key, "devices": names, **more})
 
 
-def test_many_devices_are_registered_and_their_outcome_is_told(
+def test_many_devices_are_registered_and_each_has_a_result(
     org: Organization, program: MakeProgram, product: str, drain: Any
 ) -> None:
     robot = program("owner", "operator")
     job = register(robot, product).json()
-    assert job["state"] == "queued"
-    assert job["person"] == "owner@acme.test"
+    assert job["status"] == "queued"
+    assert job["user"] == "owner@acme.test"
     drain(Job.objects.get(pk=job["id"]))
-    told = robot.get(f"sandbox/jobs/{job['id']}").json()
-    assert (told["state"], told["succeeded"], told["failed"]) == ("succeeded", 3, 0)
-    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?outcome=created&limit=2").json()
+    finished = robot.get(f"sandbox/jobs/{job['id']}").json()
+    assert (finished["status"], finished["succeeded"], finished["failed"]) == ("succeeded", 3, 0)
+    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?status=created&limit=2").json()
     assert [row["name"] for row in rows["items"]] == ["api-00000", "api-00001"]
     assert rows["total"] == 3
-    result = b"".join(robot.get(f"sandbox/jobs/{job['id']}/result").streaming_content).decode("utf-8-sig")
+    result = b"".join(robot.get(f"sandbox/jobs/{job['id']}/results").streaming_content).decode("utf-8-sig")
     assert len(result.splitlines()) == 4
     assert robot.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
-    told = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").get()
-    assert told.token == robot.made.token.label
+    record = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").get()
+    assert record.token == robot.credentials.token.label
 
 
-def test_a_list_with_a_bad_line_waits_until_it_is_started_by_itself(
+def test_a_list_with_an_invalid_row_is_not_started_automatically(
     org: Organization, program: MakeProgram, product: str
 ) -> None:
     robot = program("owner", "operator")
     listed = [{"name": "api-00001"}, {"name": "no good name"}]
     job = robot.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
-    assert (job["state"], job["total"], job["skipped"]) == ("ready", 1, 1)
-    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?outcome=skipped").json()["items"]
+    assert (job["status"], job["total"], job["skipped"]) == ("ready", 1, 1)
+    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?status=skipped").json()["items"]
     assert rows[0]["name"] == "no good name"
     assert rows[0]["reason"]
-    assert robot.post(f"sandbox/jobs/{job['id']}/start").json()["state"] == "queued"
+    assert robot.post(f"sandbox/jobs/{job['id']}/start").json()["status"] == "queued"
     assert robot.post(f"sandbox/jobs/{job['id']}/start").status_code == 409
-    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").json()["state"] == "canceling"
+    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").json()["status"] == "canceling"
     assert robot.post(f"sandbox/jobs/{job['id']}/cancel").status_code == 409
 
 
-def test_a_job_can_be_held_back_and_discarded(org: Organization, program: MakeProgram, product: str) -> None:
-    robot = program("owner", "operator")
-    job = register(robot, product, start=False).json()
-    assert job["state"] == "ready"
-    assert robot.ask("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
-    assert robot.get(f"sandbox/jobs/{job['id']}").status_code == 404
-
-
-def test_an_uploaded_file_that_is_none_is_told_as_rejected(
+def test_a_job_can_be_created_without_starting_it_and_deleted(
     org: Organization, program: MakeProgram, product: str
 ) -> None:
     robot = program("owner", "operator")
-    answer = Client().post(
+    job = register(robot, product, start=False).json()
+    assert job["status"] == "ready"
+    assert robot.send("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
+    assert robot.get(f"sandbox/jobs/{job['id']}").status_code == 404
+
+
+def test_an_unreadable_file_is_rejected(org: Organization, program: MakeProgram, product: str) -> None:
+    robot = program("owner", "operator")
+    response = Client().post(
         "/api/v1/sandbox/registrations/upload",
         {"product_key": product, "file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")},
-        headers={"Authorization": f"Bearer {robot.made.key}"},
+        headers={"Authorization": f"Bearer {robot.credentials.key}"},
     )
-    assert (answer.status_code, answer.json()["state"]) == (202, "rejected")
-    assert answer.json()["why"]
+    assert (response.status_code, response.json()["status"]) == (202, "rejected")
+    assert response.json()["reason"]
 
 
 @pytest.mark.parametrize("end", ["revoked", "lowered", "left"])
-def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
+def test_a_job_stops_when_its_token_loses_the_permission(
     org: Organization, program: MakeProgram, product: str, clock: Any, drain: Any, end: str
 ) -> None:
     robot = program("administrator", "operator", name="nightly")
     job = Job.objects.get(pk=register(robot, product).json()["id"])
     run_until_step(job, "register", clock)
     if end == "revoked":
-        revoke_token(robot.made.token, org.members["administrator"], Origin())
+        revoke_token(robot.credentials.token, org.members["administrator"], Origin())
     elif end == "lowered":
         ApiToken.objects.update(role_slug="viewer")
     else:
@@ -111,34 +111,32 @@ def test_a_job_stops_when_the_token_that_started_it_no_longer_may(
         devices.get_device(org.gateway(), product, "api-00000", fresh=True)
 
 
-def test_a_person_who_starts_a_programs_draft_acts_with_their_own_rights(
+def test_a_user_who_starts_the_draft_of_a_program_acts_with_their_own_permissions(
     org: Organization, program: MakeProgram, product: str, drain: Any, sign_in: Any
 ) -> None:
     robot = program("owner", "operator")
     job = Job.objects.get(pk=register(robot, product, start=False).json()["id"])
-    revoke_token(robot.made.token, org.members["owner"], Origin())
+    revoke_token(robot.credentials.token, org.members["owner"], Origin())
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     job = drain(job)
     assert (job.state, job.token) == (Job.State.SUCCEEDED, None)
 
 
-def test_a_token_with_jobs_is_not_deleted_under_them(
-    org: Organization, program: MakeProgram, product: str
-) -> None:
+def test_a_token_with_jobs_cannot_be_deleted(org: Organization, program: MakeProgram, product: str) -> None:
     robot = program("owner", "operator")
     register(robot, product)
     with pytest.raises(RestrictedError):
         ApiToken.objects.get().delete()
 
 
-def test_programs_collect_no_secrets(
+def test_programs_cannot_collect_secrets(
     org: Organization, program: MakeProgram, product: str, drain: Any
 ) -> None:
     robot = program("owner", "administrator")
     membership = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     gateway = Gateway(
         actor=membership.user,
-        membership=membership.limit_to_token(robot.made.token),
+        membership=membership.limit_to_token(robot.credentials.token),
         connection=org.connection,
         reauthenticated=True,
     )
@@ -150,31 +148,33 @@ def test_programs_collect_no_secrets(
 # -- approval ----------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_rule_of_the_team_holds_back_waits_for_a_second_person(
+def test_an_operation_that_a_rule_holds_waits_for_approval(
     populated: PopulatedTeam, program: MakeProgram, drain: Any
 ) -> None:
-    org, names = populated.org, named(populated)
+    org, names = populated.org, find_names(populated)
     ApprovalRequest.objects.all().delete()
     org.team.approve_deletion_over = 0
     org.team.save()
     robot = program("operator", "operator")
     path = f"sandbox/devices/{names['product_key']}/{names['name']}"
-    answer = robot.ask("DELETE", path, **{"Approval-Reason": "Broken in the field"})
-    assert answer.status_code == 202
-    told = answer.json()
-    assert (told["state"], told["reason"], told["operation"]) == (
+    response = robot.send("DELETE", path, **{"Approval-Reason": "Broken in the field"})
+    assert response.status_code == 202
+    approval = response.json()
+    assert (approval["status"], approval["reason"], approval["operation"]) == (
         "waiting",
         "Broken in the field",
         "DeleteDevice",
     )
-    assert answer["Location"] == told["url"]
+    assert response["Location"] == approval["url"]
     assert populated.upstream.writes == []
-    assert robot.ask("DELETE", path).json()["id"] == told["id"], "the same is not asked for twice"
-    asked = robot.get(told["url"].partition("/api/v1/")[2])
-    assert asked.json()["state"] == "waiting"
-    assert program("outsider", "administrator").get(f"sandbox/approvals/{told['id']}").status_code == 404
-    request = ApprovalRequest.objects.get(pk=told["id"])
+    assert robot.send("DELETE", path).json()["id"] == approval["id"], (
+        "an identical request is not created twice"
+    )
+    current = robot.get(approval["url"].partition("/api/v1/")[2])
+    assert current.json()["status"] == "waiting"
+    assert program("outsider", "administrator").get(f"sandbox/approvals/{approval['id']}").status_code == 404
+    request = ApprovalRequest.objects.get(pk=approval["id"])
     approvals.approve(request, org.gateway("administrator"), seen=request.digest)
-    drain(ApprovalRequest.objects.get(pk=told["id"]).job)
-    assert robot.get(f"sandbox/approvals/{told['id']}").json()["state"] == "done"
+    drain(ApprovalRequest.objects.get(pk=approval["id"]).job)
+    assert robot.get(f"sandbox/approvals/{approval['id']}").json()["status"] == "done"
     assert robot.get(path).status_code == 404

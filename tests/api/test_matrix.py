@@ -1,6 +1,6 @@
-"""Every operation of the OpenAPI document × every role, narrowed or not × every method; and every answer × its schema.
+"""Every operation of the OpenAPI document × every role, limited or not × every method; and every response × its schema.
 
-A new operation without an expectation fails here: decide who may use it, and write it down.
+A new operation without an expectation fails here: decide which roles may use it, and add it to EXPECTED.
 """
 
 from __future__ import annotations
@@ -31,117 +31,119 @@ RELEASES, ADMINS = frozenset({"release-engineer", "administrator"}), frozenset({
 
 
 @dataclass(frozen=True)
-class Ask:
-    """Who may, what is asked, and what they are answered."""
+class Expectation:
+    """The roles that may use an operation, an example request, and the status of its response."""
 
     may: frozenset[str]
-    answer: int = 200
+    status: int = 200
     body: Any = None
     query: str = ""
     file: tuple[str, bytes] | None = None
 
 
-BATCH = {"target": "SPECIFIC", "names": ["meter-00001"]}
-EXPECTED: dict[str, Ask] = {
-    "get_token": Ask(EVERYBODY),
-    "list_connections": Ask(EVERYBODY),
-    "list_products": Ask(EVERYBODY),
-    "create_product": Ask(FLEET, 201, {"name": "made_by_api"}),
-    "get_product": Ask(EVERYBODY),
-    "edit_product": Ask(FLEET, 204, {"name": "renamed_by_api"}),
-    "delete_product": Ask(FLEET, 409),  # it is published
-    "publish_product": Ask(FLEET, 204),
-    "unpublish_product": Ask(FLEET, 204),
-    "set_product_tag": Ask(FLEET, 204, {"value": "here"}),
-    "remove_product_tag": Ask(FLEET, 204),
-    "list_devices": Ask(EVERYBODY, query="product_key={product_key}"),
-    "search_devices": Ask(EVERYBODY, query="text={name}"),
-    "register_device": Ask(FLEET, 201, {"product_key": "{product_key}", "name": "made-by-api"}),
-    "get_device": Ask(EVERYBODY),
-    "rename_device": Ask(FLEET, 204, {"nickname": "Boiler"}),
-    "delete_device": Ask(FLEET, 204),
-    "enable_device": Ask(FLEET, 204),
-    "disable_device": Ask(FLEET, 204),
-    "list_groups": Ask(EVERYBODY),
-    "create_group": Ask(FLEET, 201, {"name": "made_by_api"}),
-    "get_group": Ask(EVERYBODY),
-    "edit_group": Ask(FLEET, 204, {"description": "Changed"}),
-    "delete_group": Ask(FLEET, 204),
-    "list_group_devices": Ask(EVERYBODY),
-    "add_group_devices": Ask(FLEET, 200, {"product_key": "{product_key}", "names": ["{name}"]}),
-    "remove_group_devices": Ask(
+BATCH = {"target": "SPECIFIC", "device_names": ["meter-00001"]}
+EXPECTED: dict[str, Expectation] = {
+    "get_token": Expectation(EVERYBODY),
+    "list_connections": Expectation(EVERYBODY),
+    "list_products": Expectation(EVERYBODY),
+    "create_product": Expectation(FLEET, 201, {"name": "made_by_api"}),
+    "get_product": Expectation(EVERYBODY),
+    "edit_product": Expectation(FLEET, 204, {"name": "renamed_by_api"}),
+    "delete_product": Expectation(FLEET, 409),  # it is published
+    "publish_product": Expectation(FLEET, 204),
+    "unpublish_product": Expectation(FLEET, 204),
+    "set_product_tag": Expectation(FLEET, 204, {"value": "here"}),
+    "remove_product_tag": Expectation(FLEET, 204),
+    "list_devices": Expectation(EVERYBODY, query="product_key={product_key}"),
+    "search_devices": Expectation(EVERYBODY, query="text={name}"),
+    "register_device": Expectation(FLEET, 201, {"product_key": "{product_key}", "name": "made-by-api"}),
+    "get_device": Expectation(EVERYBODY),
+    "edit_device": Expectation(FLEET, 204, {"nickname": "Boiler"}),
+    "delete_device": Expectation(FLEET, 204),
+    "enable_device": Expectation(FLEET, 204),
+    "disable_device": Expectation(FLEET, 204),
+    "list_groups": Expectation(EVERYBODY),
+    "create_group": Expectation(FLEET, 201, {"name": "made_by_api"}),
+    "get_group": Expectation(EVERYBODY),
+    "edit_group": Expectation(FLEET, 204, {"description": "Changed"}),
+    "delete_group": Expectation(FLEET, 204),
+    "list_group_devices": Expectation(EVERYBODY),
+    "add_group_devices": Expectation(
+        FLEET, 200, {"product_key": "{product_key}", "device_names": ["{name}"]}
+    ),
+    "remove_group_devices": Expectation(
         FLEET, 200, {"devices": [{"product_key": "{product_key}", "name": "{name}"}]}
     ),
-    "list_device_groups": Ask(EVERYBODY),
-    "get_device_updates": Ask(EVERYBODY),
-    "set_device_tag": Ask(FLEET, 204, {"value": "here"}),
-    "remove_device_tag": Ask(FLEET, 204),
-    "act_on_devices": Ask(
+    "list_device_groups": Expectation(EVERYBODY),
+    "get_device_updates": Expectation(EVERYBODY),
+    "set_device_tag": Expectation(FLEET, 204, {"value": "here"}),
+    "remove_device_tag": Expectation(FLEET, 204),
+    "run_device_action": Expectation(
         FLEET, 200, {"action": "disable", "devices": [{"product_key": "{product_key}", "name": "{name}"}]}
     ),
-    "set_group_tag": Ask(FLEET, 204, {"value": "here"}),
-    "remove_group_tag": Ask(FLEET, 204),
-    "list_packages": Ask(EVERYBODY),
-    "create_package": Ask(
+    "set_group_tag": Expectation(FLEET, 204, {"value": "here"}),
+    "remove_group_tag": Expectation(FLEET, 204),
+    "list_packages": Expectation(EVERYBODY),
+    "create_package": Expectation(
         RELEASES,
         201,
         {"product_key": "{product_key}", "name": "made_by_api", "version": "9.9.9"},
         file=("firmware.bin", b"firmware"),
     ),
-    "get_package": Ask(EVERYBODY),
-    "delete_package": Ask(RELEASES, 204),
-    "verify_package": Ask(RELEASES, 409, {"names": ["meter-00001"]}),  # it is verified
-    "list_modules": Ask(EVERYBODY),
-    "create_module": Ask(RELEASES, 201, {"name": "made_by_api"}),
-    "edit_module": Ask(RELEASES, 204, {"alias": "Modem", "description": "Changed"}),
-    "delete_module": Ask(RELEASES, 204),
-    "list_batches": Ask(EVERYBODY),
-    "create_static_batch": Ask(RELEASES, 201, {"target": "ALL"}),
-    "create_dynamic_batch": Ask(
+    "get_package": Expectation(EVERYBODY),
+    "delete_package": Expectation(RELEASES, 204),
+    "verify_package": Expectation(RELEASES, 409, {"device_names": ["meter-00001"]}),  # it is verified
+    "list_modules": Expectation(EVERYBODY),
+    "create_module": Expectation(RELEASES, 201, {"name": "made_by_api"}),
+    "edit_module": Expectation(RELEASES, 204, {"alias": "Modem", "description": "Changed"}),
+    "delete_module": Expectation(RELEASES, 204),
+    "list_batches": Expectation(EVERYBODY),
+    "create_static_batch": Expectation(RELEASES, 201, {"target": "ALL"}),
+    "create_dynamic_batch": Expectation(
         RELEASES, 409, {"source_versions": ["0.0.9"]}
     ),  # the package is for another version
-    "get_batch": Ask(EVERYBODY),
-    "list_tasks": Ask(EVERYBODY),
-    "count_tasks": Ask(EVERYBODY),
-    "get_batch_history": Ask(EVERYBODY),
-    "watch_batch": Ask(RELEASES, 202),
-    "cancel_devices": Ask(RELEASES, 404, {"names": ["not-of-the-batch"]}),
-    "confirm_tasks": Ask(RELEASES, 404, {"task_ids": ["never-was-one"]}),
-    "cancel_batch": Ask(RELEASES, 204, {"states": ["QUEUED"]}),
-    "stop_batch": Ask(RELEASES, 409),  # it is no dynamic one
-    "register_devices": Ask(
+    "get_batch": Expectation(EVERYBODY),
+    "list_tasks": Expectation(EVERYBODY),
+    "count_tasks": Expectation(EVERYBODY),
+    "get_batch_history": Expectation(EVERYBODY),
+    "monitor_batch": Expectation(RELEASES, 202),
+    "cancel_device_updates": Expectation(RELEASES, 404, {"device_names": ["not-of-the-batch"]}),
+    "confirm_tasks": Expectation(RELEASES, 404, {"task_ids": ["never-was-one"]}),
+    "cancel_batch": Expectation(RELEASES, 204, {"statuses": ["QUEUED"]}),
+    "stop_batch": Expectation(RELEASES, 409),  # it is no dynamic one
+    "register_devices": Expectation(
         FLEET, 202, {"product_key": "{product_key}", "devices": [{"name": "made-by-api"}]}
     ),
-    "upload_registration": Ask(
+    "register_devices_from_file": Expectation(
         FLEET, 202, {"product_key": "{product_key}"}, file=("devices.csv", b"DeviceName\nmade-by-api\n")
     ),
-    "register_random_devices": Ask(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
-    "list_jobs": Ask(EVERYBODY),
-    "get_job": Ask(EVERYBODY),
-    "list_job_rows": Ask(EVERYBODY),
-    "get_job_result": Ask(EVERYBODY),
-    "get_job_findings": Ask(EVERYBODY),
-    "get_job_invalid_rows": Ask(EVERYBODY),
-    "choose_columns": Ask(FLEET, 409, {"name": 0}),  # it was started
-    "start_job": Ask(FLEET, 409),  # it was started
-    "cancel_job": Ask(FLEET),
-    "retry_job": Ask(FLEET, 409),  # it is not over
-    "discard_job": Ask(FLEET, 409),  # it was started
-    "get_approval": Ask(EVERYBODY),
-    "list_audit_records": Ask(ADMINS),
-    "export_audit_records": Ask(ADMINS),
+    "register_generated_devices": Expectation(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
+    "list_jobs": Expectation(EVERYBODY),
+    "get_job": Expectation(EVERYBODY),
+    "list_job_rows": Expectation(EVERYBODY),
+    "download_job_results": Expectation(EVERYBODY),
+    "download_job_errors": Expectation(EVERYBODY),
+    "download_invalid_rows": Expectation(EVERYBODY),
+    "map_job_columns": Expectation(FLEET, 409, {"name": 0}),  # it was started
+    "start_job": Expectation(FLEET, 409),  # it was started
+    "cancel_job": Expectation(FLEET),
+    "retry_job": Expectation(FLEET, 409),  # it is not over
+    "delete_job": Expectation(FLEET, 409),  # it was started
+    "get_approval": Expectation(EVERYBODY),
+    "list_audit_records": Expectation(ADMINS),
+    "export_audit_records": Expectation(ADMINS),
 }
 BY_ID = {
     operation["operationId"]: (path, method, operation) for path, method, operation in operations(document())
 }
 
 
-# What an operation is asked about instead.
-INSTEAD = {name: {"name": "radio"} for name in ("edit_module", "delete_module")}
+# Names that differ for some operations.
+OTHER_NAMES = {name: {"name": "radio"} for name in ("edit_module", "delete_module")}
 
 
-def named(populated: PopulatedTeam) -> dict[str, Any]:
-    """What paths, queries and bodies name, filled with things of the team."""
+def find_names(populated: PopulatedTeam) -> dict[str, Any]:
+    """Return the values for the placeholders of paths, queries and bodies."""
     things = populated.things
     waiting = ApprovalRequest.objects.filter(state="waiting", operation="DeleteDevice")
     approval = waiting.first() or ApprovalRequest.objects.create(
@@ -166,29 +168,29 @@ def named(populated: PopulatedTeam) -> dict[str, Any]:
     }
 
 
-def filled(value: Any, names: dict[str, Any]) -> Any:
+def fill_in(value: Any, names: dict[str, Any]) -> Any:
     if isinstance(value, str):
         return value.format(**names)
     if isinstance(value, list):
-        return [filled(one, names) for one in value]
-    return {key: filled(one, names) for key, one in value.items()} if isinstance(value, dict) else value
+        return [fill_in(one, names) for one in value]
+    return {key: fill_in(one, names) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def ask(program: Program, name: str, names: dict[str, Any]) -> Any:
-    """The answer to the operation `name`."""
+def call_operation(program: Program, name: str, names: dict[str, Any]) -> Any:
+    """Call the operation `name` and return the response."""
     path, method, _operation = BY_ID[name]
-    wanted, names = EXPECTED[name], names | INSTEAD.get(name, {})
+    expectation, names = EXPECTED[name], names | OTHER_NAMES.get(name, {})
     address = path.removeprefix(PREFIX).format(**names)
-    if wanted.query:
-        address += "?" + filled(wanted.query, names)
-    body = filled(wanted.body, names)
-    if wanted.file:
-        return program.upload(address, *wanted.file, **body)
-    return program.ask(method, address, body)
+    if expectation.query:
+        address += "?" + fill_in(expectation.query, names)
+    body = fill_in(expectation.body, names)
+    if expectation.file:
+        return program.upload(address, *expectation.file, **body)
+    return program.send(method, address, body)
 
 
-def content_of(answer: Any) -> bytes:
-    return b"".join(answer.streaming_content) if answer.streaming else answer.content
+def read_content(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
 
 
 def test_every_operation_has_an_expectation() -> None:
@@ -196,12 +198,12 @@ def test_every_operation_has_an_expectation() -> None:
 
 
 def test_every_address_is_in_the_document() -> None:
-    told = {path.removeprefix(PREFIX) for path in document()["paths"]}
+    documented = {path.removeprefix(PREFIX) for path in document()["paths"]}
     served = {
         str(pattern.pattern).replace("slug:", "").replace("int:", "").replace("<", "{").replace(">", "}")
         for pattern in urlpatterns
     }
-    assert served - told == {"openapi.json", ""}
+    assert served - documented == {"openapi.json", ""}
 
 
 def test_the_document_is_valid_openapi() -> None:
@@ -209,13 +211,13 @@ def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(json.loads(json.dumps(document()))).validate()
 
 
-def test_every_operation_says_what_it_does_and_how_it_fails() -> None:
+def test_every_operation_has_a_description_and_its_error_responses() -> None:
     for path, method, operation in operations(document()):
         assert len(operation["description"]) >= 12, path
         assert operation["tags"], path
-        answers = set(operation["responses"])
-        assert {"401", "403", "429", "500"} <= answers, path
-        assert not answers.isdisjoint({"200", "201", "202", "204"}), path
+        responses = set(operation["responses"])
+        assert {"401", "403", "429", "500"} <= responses, path
+        assert not responses.isdisjoint({"200", "201", "202", "204"}), path
         headers = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
         assert ("Idempotency-Key" in headers) == (method == "post"), path
         assert headers <= {"Idempotency-Key", "Approval-Reason"}
@@ -225,41 +227,43 @@ def test_every_operation_says_what_it_does_and_how_it_fails() -> None:
 def test_each_role_gets_what_it_may_and_no_more(
     populated: PopulatedTeam, program: MakeProgram, name: str
 ) -> None:
-    wanted, names = EXPECTED[name], named(populated)
+    expectation, names = EXPECTED[name], find_names(populated)
     if name == "remove_product_tag":
-        ask(program("owner", "administrator", name="first"), "set_product_tag", names)
+        call_operation(program("owner", "administrator", name="first"), "set_product_tag", names)
     if name == "unpublish_product":
-        ask(program("owner", "administrator", name="first"), "publish_product", names)
+        call_operation(program("owner", "administrator", name="first"), "publish_product", names)
     populated.upstream.writes.clear()
-    for role, of_team in product(sorted(EVERYBODY - wanted.may), (False, True)):
+    for role, of_team in product(sorted(EVERYBODY - expectation.may), (False, True)):
         refused = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
-        answer = ask(refused, name, names)
-        assert answer.status_code == 403, f"{role}: {content_of(answer)!r}"
-        assert answer["Content-Type"] == "application/problem+json"
+        response = call_operation(refused, name, names)
+        assert response.status_code == 403, f"{role}: {read_content(response)!r}"
+        assert response["Content-Type"] == "application/problem+json"
     assert populated.upstream.writes == [], "a refused request reached the platform"
-    first, *others = product(sorted(wanted.may), (False, True))
-    answer = ask(program("owner", first[0]), name, names)
-    content = content_of(answer)
-    assert answer.status_code == wanted.answer, f"{first}: {content!r}"
+    first, *others = product(sorted(expectation.may), (False, True))
+    response = call_operation(program("owner", first[0]), name, names)
+    content = read_content(response)
+    assert response.status_code == expectation.status, f"{first}: {content!r}"
     if BY_ID[name][1] == "get":
-        assert populated.upstream.writes == [], "reading changed something"
-    check(name, answer.status_code, answer["Content-Type"], content)
-    for role, of_team in others:  # what the first did may be in their way, their role is not
+        assert populated.upstream.writes == [], "a read changed something"
+    check_schema(name, response.status_code, response["Content-Type"], content)
+    for role, of_team in others:  # the first call may affect them, their role must not
         allowed = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
-        answer = ask(allowed, name, names)
-        assert answer.status_code not in {401, 403, 405}, f"{role}: {content_of(answer)!r}"
+        response = call_operation(allowed, name, names)
+        assert response.status_code not in {401, 403, 405}, f"{role}: {read_content(response)!r}"
 
 
-@pytest.mark.parametrize("name", [name for name, wanted in EXPECTED.items() if wanted.may == EVERYBODY])
-def test_every_role_reads_what_everybody_may(
+@pytest.mark.parametrize(
+    "name", [name for name, expectation in EXPECTED.items() if expectation.may == EVERYBODY]
+)
+def test_every_role_can_read_what_is_open_to_everybody(
     populated: PopulatedTeam, program: MakeProgram, name: str
 ) -> None:
     for role in ROLES:
-        assert ask(program("owner", role), name, named(populated)).status_code == 200, role
+        assert call_operation(program("owner", role), name, find_names(populated)).status_code == 200, role
 
 
-def check(name: str, status: int, content_type: str, content: bytes) -> None:
-    """Hold an answer against the schema that the document gives for it."""
+def check_schema(name: str, status: int, content_type: str, content: bytes) -> None:
+    """Check a response against its schema in the document."""
     described = BY_ID[name][2]["responses"][str(status)]
     if "$ref" in described:
         described = document()["components"]["responses"][str(status)]
@@ -275,25 +279,23 @@ def check(name: str, status: int, content_type: str, content: bytes) -> None:
         validator.validate(json.loads(content))
 
 
-def test_what_is_narrowed_to_other_products_reaches_nothing_of_this_one(
+def test_a_token_limited_to_other_products_cannot_access_this_one(
     populated: PopulatedTeam, program: MakeProgram
 ) -> None:
-    names = named(populated)
-    elsewhere = program(
-        "owner", "administrator", access_scope=AccessScope(products=frozenset({"anotherkey1"}))
-    )
+    names = find_names(populated)
+    limited = program("owner", "administrator", access_scope=AccessScope(products=frozenset({"anotherkey1"})))
     harmless = {"get_token", "list_connections"}
     for name in set(EXPECTED) - harmless:
-        answer = ask(elsewhere, name, names)
-        content = content_of(answer)
-        assert answer.status_code in {200, 403, 404, 409}, f"{name}: {answer.status_code} {content!r}"
-        if answer.status_code == 200:
+        response = call_operation(limited, name, names)
+        content = read_content(response)
+        assert response.status_code in {200, 403, 404, 409}, f"{name}: {response.status_code} {content!r}"
+        if response.status_code == 200:
             assert names["product_key"].encode() not in content, name
             assert json.loads(content).get("items") in ([], None), name
     assert populated.upstream.writes == []
 
 
-def test_what_is_narrowed_to_a_connection_finds_no_other(
+def test_a_token_limited_to_one_connection_finds_no_other(
     populated: PopulatedTeam, program: MakeProgram
 ) -> None:
     org = populated.org
@@ -309,50 +311,50 @@ def test_what_is_narrowed_to_a_connection_finds_no_other(
     assert [one["slug"] for one in only.get("connections").json()] == ["second"]
     assert only.get("audit").status_code == 403
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
-        assert ask(only, name, named(populated)).status_code == 404, name
+        assert call_operation(only, name, find_names(populated)).status_code == 404, name
     assert populated.upstream.writes == []
 
 
 def test_nothing_of_another_team_is_found(populated: PopulatedTeam, program: MakeProgram) -> None:
     stranger = program("outsider", "administrator")
-    theirs = named(populated)
+    theirs = find_names(populated)
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
-        assert ask(stranger, name, theirs).status_code == 404, name
+        assert call_operation(stranger, name, theirs).status_code == 404, name
     own = theirs | {"connection": populated.org.other_connection.slug}
     numbered = [
         name for name, (path, _m, _o) in BY_ID.items() if "{job_id}" in path or "{approval_id}" in path
     ]
     for name in numbered:
-        assert ask(stranger, name, own).status_code == 404, name
+        assert call_operation(stranger, name, own).status_code == 404, name
     assert Job.objects.get(pk=theirs["job_id"]).state == "queued"
     AuditRecord.objects.create(team=populated.org.team, operation="secret.of.acme", actor_label="x")
     assert "secret.of.acme" not in stranger.get("audit").content.decode()
     assert populated.upstream.writes == []
 
 
-def test_without_a_token_that_works_everything_is_refused_alike(populated: PopulatedTeam) -> None:
-    names = named(populated)
+def test_every_operation_refuses_requests_without_a_valid_token(populated: PopulatedTeam) -> None:
+    names = find_names(populated)
     for name, (path, method, _operation) in BY_ID.items():
-        answer = Client().generic(method.upper(), path.format(**names))
-        assert answer.status_code == 401, name
-        assert answer["Cache-Control"] == "no-store"
+        response = Client().generic(method.upper(), path.format(**names))
+        assert response.status_code == 401, name
+        assert response["Cache-Control"] == "no-store"
 
 
-def test_no_other_method_does_anything(populated: PopulatedTeam, program: MakeProgram) -> None:
-    owner, names = program("owner", "administrator"), named(populated)
+def test_no_other_method_is_allowed(populated: PopulatedTeam, program: MakeProgram) -> None:
+    owner, names = program("owner", "administrator"), find_names(populated)
     for path, methods in document()["paths"].items():
         for method in {"get", "post", "put", "patch", "delete", "options", "trace"} - set(methods):
-            answer = owner.ask(method, path.removeprefix(PREFIX).format(**names))
-            assert answer.status_code == 405, f"{method} {path}"
-            assert set(answer["Allow"].lower().split(", ")) == set(methods)
-            assert answer["Content-Type"] == "application/problem+json"
+            response = owner.send(method, path.removeprefix(PREFIX).format(**names))
+            assert response.status_code == 405, f"{method} {path}"
+            assert set(response["Allow"].lower().split(", ")) == set(methods)
+            assert response["Content-Type"] == "application/problem+json"
     assert populated.upstream.writes == []
 
 
 @pytest.mark.parametrize(
     "path", ["", "nothing", "sandbox/nothing", "sandbox/products/", "token/", "../api/v1/x"]
 )
-def test_an_address_that_there_is_not_is_a_problem(org: Any, path: str) -> None:
-    answer = Client().get(f"{PREFIX}{path}")
-    assert answer.status_code == 404
-    assert answer["Content-Type"] == "application/problem+json"
+def test_an_unknown_address_responds_with_a_problem(org: Any, path: str) -> None:
+    response = Client().get(f"{PREFIX}{path}")
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"

@@ -1,4 +1,4 @@
-"""What a release engineer's pipeline does: build, upload, verify, bring to the fleet, watch to the end."""
+"""The pipeline of a release engineer: upload a package, verify it, create a batch, wait for its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from console.jobs import engine
 from console.jobs.models import Chunk
 from console.ota import api
 from tests.api.conftest import MakeProgram, Program
-from tests.api.test_door import kind
+from tests.api.test_pipeline import problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
 from tests.ota.conftest import calls, product
@@ -28,7 +28,7 @@ PACKAGES = "sandbox/ota/packages"
 
 @pytest.fixture
 def lamps(emulator: Any, product: str) -> str:
-    """Five lamps that are online with version 1.0.0: their product's key."""
+    """The ProductKey of five online lamps on version 1.0.0."""
     with emulator.store.write() as db:
         db.execute("UPDATE devices SET status = 'ONLINE', due = NULL")
         db.execute("DELETE FROM device_modules")
@@ -41,12 +41,12 @@ def lamps(emulator: Any, product: str) -> str:
 
 @pytest.fixture
 def pipeline(program: MakeProgram) -> Program:
-    """A build server with a release engineer's token."""
+    """A build server with the token of a release engineer."""
     return program("release-engineer", "release-engineer", name="build server")
 
 
 def upload(robot: Program, product_key: str, *, key: str = "", **fields: Any) -> Any:
-    """The answer to a new package; `file` is its name and content."""
+    """Create a package and return the response. `file`: its name and content."""
     name, content = fields.pop("file", ("lamp.bin", FIRMWARE))
     sent = {"product_key": product_key, "name": "lamp-2", "version": "2.0.0", **fields}
     return robot.upload(PACKAGES, name, content, key=key, **sent)
@@ -56,46 +56,46 @@ def packages(org: Organization) -> tuple[api.Package, ...]:
     return api.list_packages(org.gateway(), size=100).packages
 
 
-def to_its_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[str, Any]:
-    """The job that watches a batch once it is over; half a minute of the cloud's time between two looks."""
+def wait_for_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[str, Any]:
+    """Return the job that monitors a batch after it ended. The platform's clock advances 30 seconds between two checks."""
     with emulator.store.write() as db:
         db.execute(
-            "UPDATE ota_tasks SET failures = 0, final_progress = 100"
-        )  # some devices fail, which is not the point
+            "UPDATE ota_tasks SET failures = 0, reach = 100"
+        )  # random failures are not the subject of the test
     for _ in range(60):
-        told: dict[str, Any] = robot.get(f"sandbox/jobs/{job_id}").json()
-        if told["finished_at"]:
-            return told
+        job: dict[str, Any] = robot.get(f"sandbox/jobs/{job_id}").json()
+        if job["finished_at"]:
+            return job
         clock.advance(30)
         for chunk in Chunk.objects.filter(job=job_id, state=Chunk.State.ACTIVE):
             Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
             engine.run_step(chunk.pk)
-    raise AssertionError("the batch does not end")
+    raise AssertionError("the batch did not end")
 
 
-def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
+def test_a_pipeline_uploads_and_verifies_a_package_and_updates_devices(
     lamps: str, org: Organization, pipeline: Program, emulator: Any, clock: Any
 ) -> None:
-    made, again = upload(pipeline, lamps, key="build-17"), upload(pipeline, lamps, key="build-17")
-    assert (made.status_code, again["Idempotent-Replayed"]) == (201, "true")
-    assert made.json() == again.json()
+    created, repeated = upload(pipeline, lamps, key="build-17"), upload(pipeline, lamps, key="build-17")
+    assert (created.status_code, repeated["Idempotent-Replayed"]) == (201, "true")
+    assert created.json() == repeated.json()
     assert len(packages(org)) == 1
-    address = f"{PACKAGES}/{made.json()['package_id']}"
+    address = f"{PACKAGES}/{created.json()['package_id']}"
     package = pipeline.get(address).json()
     assert (package["verification"], package["ready"]) == ("unverified", False)
     assert (package["size"], package["checksum"]) == (len(FIRMWARE), hashlib.md5(FIRMWARE).hexdigest())
-    assert kind(pipeline.post(f"{address}/static-batches", {"target": "ALL"})) == "conflict"
+    assert problem_kind(pipeline.post(f"{address}/static-batches", {"target": "ALL"})) == "conflict"
 
-    trial = pipeline.post(f"{address}/verification", {"names": ["lamp-1"]}).json()
+    verification = pipeline.post(f"{address}/verification", {"device_names": ["lamp-1"]}).json()
     assert pipeline.get(address).json()["verification"] == "verifying"
-    assert pipeline.post(f"{address}/verification", {"names": ["lamp-2"]}).status_code == 409
-    assert to_its_end(pipeline, trial["watched_by_job"], emulator, clock)["state"] == "succeeded"
+    assert pipeline.post(f"{address}/verification", {"device_names": ["lamp-2"]}).status_code == 409
+    assert wait_for_end(pipeline, verification["monitoring_job_id"], emulator, clock)["status"] == "succeeded"
     assert pipeline.get(address).json()["ready"]
 
-    wanted = {"target": "ALL", "source_versions": ["1.0.0"], "rate": 100}
-    batch = pipeline.post(f"{address}/static-batches", wanted).json()
-    ended = to_its_end(pipeline, batch["watched_by_job"], emulator, clock)
-    assert (ended["succeeded"], ended["failed"], ended["counts"]) == (4, 0, {"SUCCEEDED": 4})
+    new_batch = {"target": "ALL", "source_versions": ["1.0.0"], "rate": 100}
+    batch = pipeline.post(f"{address}/static-batches", new_batch).json()
+    job = wait_for_end(pipeline, batch["monitoring_job_id"], emulator, clock)
+    assert (job["succeeded"], job["failed"], job["counts"]) == (4, 0, {"SUCCEEDED": 4})
     at = f"sandbox/ota/batches/{batch['batch_id']}"
     assert pipeline.get(at).json()["status"] == "COMPLETED"
     assert pipeline.get(f"{at}/counts").json()["counts"]["SUCCEEDED"] == 4
@@ -105,11 +105,16 @@ def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
     (task,) = pipeline.get(f"{at}/tasks?device_name=lamp-3").json()["items"]
     assert (task["device_name"], task["status"]) == ("lamp-3", "SUCCEEDED")
     for lamp in ("lamp-1", "lamp-5"):
-        told = pipeline.get(f"sandbox/devices/{lamps}/{lamp}/updates").json()
-        assert told == {"versions": [{"module": "default", "version": "2.0.0"}], "unfinished": []}
+        updates = pipeline.get(f"sandbox/devices/{lamps}/{lamp}/updates").json()
+        assert updates == {
+            "module_versions": [{"module": "default", "version": "2.0.0"}],
+            "active_updates": [],
+        }
 
-    trail = AuditRecord.objects.filter(token=pipeline.made.token.label, connection=org.connection.slug)
-    assert [(one.operation, one.outcome) for one in trail.order_by("pk")] == [
+    records = AuditRecord.objects.filter(
+        token=pipeline.credentials.token.label, connection=org.connection.slug
+    )
+    assert [(one.operation, one.outcome) for one in records.order_by("pk")] == [
         ("GenerateOTAUploadURL", "done"),
         ("CreateOTAFirmware", "done"),
         ("CreateOTAVerifyJob", "done"),
@@ -122,7 +127,7 @@ def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
 
 
 @pytest.mark.parametrize(
-    ("sent", "at"),
+    ("fields", "field"),
     [
         ({"file": ("lamp.exe", b"MZ")}, "file"),
         ({"file": ("lamp.bin", b"")}, "file"),
@@ -137,29 +142,29 @@ def test_a_pipeline_uploads_verifies_and_brings_firmware_to_the_fleet(
         ({"product_key": "x" * 65}, "product_key"),
     ],
 )
-def test_what_is_wrong_with_a_package_is_told_by_its_field_before_anything_is_sent(
-    sent: dict[str, Any], at: str, lamps: str, org: Organization, pipeline: Program, calls: list[str]
+def test_an_invalid_package_is_refused_with_the_name_of_the_field_before_the_upload(
+    fields: dict[str, Any], field: str, lamps: str, org: Organization, pipeline: Program, calls: list[str]
 ) -> None:
-    answer = upload(pipeline, **{"product_key": lamps, **sent})
-    assert kind(answer) == "not-valid"
-    assert [error["field"] for error in answer.json()["errors"]] == [at]
+    response = upload(pipeline, **{"product_key": lamps, **fields})
+    assert problem_kind(response) == "validation-failed"
+    assert [error["field"] for error in response.json()["errors"]] == [field]
     assert "GenerateOTAUploadURL" not in calls
 
 
-def test_a_delta_package_keeps_all_that_it_was_made_with(lamps: str, pipeline: Program) -> None:
+def test_a_delta_package_has_all_values_it_was_created_with(lamps: str, pipeline: Program) -> None:
     pipeline.post(f"sandbox/products/{lamps}/modules", {"name": "radio"})
-    sent = {"module": "radio", "source_version": "1.0.0", "description": "Smaller", "message": "now"}
-    made = upload(pipeline, lamps, delta="true", verify="false", **sent).json()
-    told = pipeline.get(f"{PACKAGES}/{made['package_id']}").json()
-    assert {name: told[name] for name in sent} == sent
-    assert (told["delta"], told["verification"]) == (True, "unneeded")
-    address = f"{PACKAGES}/{made['package_id']}"
-    assert pipeline.ask("DELETE", address).status_code == 204
+    fields = {"module": "radio", "source_version": "1.0.0", "description": "Smaller", "message": "now"}
+    created = upload(pipeline, lamps, delta="true", verify="false", **fields).json()
+    package = pipeline.get(f"{PACKAGES}/{created['package_id']}").json()
+    assert {name: package[name] for name in fields} == fields
+    assert (package["delta"], package["verification"]) == (True, "not_required")
+    address = f"{PACKAGES}/{created['package_id']}"
+    assert pipeline.send("DELETE", address).status_code == 204
     assert pipeline.get(address).status_code == 404
 
 
-class Unread:
-    """A body that nobody may read."""
+class UnreadableBody:
+    """A body that must not be read."""
 
     def read(self, *size: int) -> bytes:
         raise AssertionError("the body was read")
@@ -175,17 +180,20 @@ class Unread:
         ("release-engineer", api.MAX_PACKAGE_BYTES + 100_000, 413),
     ],
 )
-def test_who_may_not_send_a_package_is_refused_before_it_is_read(
+def test_a_token_without_permission_is_refused_before_its_file_is_read(
     role: str, length: int, expected: int, org: Organization, program: MakeProgram
 ) -> None:
-    answer = Client().generic(
+    response = Client().generic(
         "POST",
         f"/api/v1/{PACKAGES}",
         content_type="multipart/form-data; boundary=x",
-        headers={"Authorization": f"Bearer {program('owner', role).made.key}", "Idempotency-Key": "one"},
-        **{"CONTENT_LENGTH": str(length), "wsgi.input": Unread()},
+        headers={
+            "Authorization": f"Bearer {program('owner', role).credentials.key}",
+            "Idempotency-Key": "one",
+        },
+        **{"CONTENT_LENGTH": str(length), "wsgi.input": UnreadableBody()},
     )
-    assert answer.status_code == expected
+    assert response.status_code == expected
 
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "one"}])
@@ -198,10 +206,10 @@ def test_who_may_not_send_a_package_is_refused_before_it_is_read(
             (b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2_002) + b"--x--\r\n",
             "bad-request",
         ),
-        ("application/json", b"{}", "not-valid"),
+        ("application/json", b"{}", "validation-failed"),
     ],
 )
-def test_a_form_that_is_none_is_refused(
+def test_a_malformed_form_is_refused(
     content_type: str,
     content: bytes,
     expected: str,
@@ -209,95 +217,99 @@ def test_a_form_that_is_none_is_refused(
     org: Organization,
     pipeline: Program,
 ) -> None:
-    headers = {"Authorization": f"Bearer {pipeline.made.key}", **key}
-    answer = Client().generic("POST", f"/api/v1/{PACKAGES}", content, content_type, headers=headers)
-    assert kind(answer) == expected
+    headers = {"Authorization": f"Bearer {pipeline.credentials.key}", **key}
+    response = Client().generic("POST", f"/api/v1/{PACKAGES}", content, content_type, headers=headers)
+    assert problem_kind(response) == expected
 
 
-def test_a_package_of_a_product_out_of_reach_is_not_brought_to_the_store(
+def test_a_package_of_a_product_out_of_scope_is_not_uploaded(
     lamps: str, org: Organization, program: MakeProgram, calls: list[str]
 ) -> None:
-    narrowed = AccessScope(products=frozenset({"anotherkey1"}))
-    robot = program("owner", "release-engineer", access_scope=narrowed)
+    limited = AccessScope(products=frozenset({"anotherkey1"}))
+    robot = program("owner", "release-engineer", access_scope=limited)
     assert upload(robot, lamps).status_code in {403, 404}
     assert "GenerateOTAUploadURL" not in calls
     assert packages(org) == ()
 
 
-def test_a_name_that_is_taken_is_told_and_the_key_can_be_used_again(lamps: str, pipeline: Program) -> None:
+def test_a_duplicate_name_is_refused_and_the_idempotency_key_can_be_used_again(
+    lamps: str, pipeline: Program
+) -> None:
     upload(pipeline, lamps)
-    assert kind(upload(pipeline, lamps, key="one")) == "already-exists"
+    assert problem_kind(upload(pipeline, lamps, key="one")) == "already-exists"
     assert upload(pipeline, lamps, key="one", name="lamp-3", version="3.0.0").status_code == 201
 
 
 # -- verifying, confirming, canceling ------------------------------------------------------------------------------------
 
 
-def test_verifying_waits_for_a_second_person_where_a_rule_asks_for_one(
+def test_a_verification_needs_approval_if_a_rule_requires_it(
     lamps: str, org: Organization, pipeline: Program
 ) -> None:
     org.team.approve_batch_over = 1
     org.team.save()
     package_id = upload(pipeline, lamps).json()["package_id"]
-    answer = pipeline.post(f"{PACKAGES}/{package_id}/verification", {"names": ["lamp-1", "lamp-2"]})
-    assert answer.status_code == 202
-    assert ApprovalRequest.objects.get(pk=answer.json()["id"]).operation == "CreateOTAVerifyJob"
+    response = pipeline.post(f"{PACKAGES}/{package_id}/verification", {"device_names": ["lamp-1", "lamp-2"]})
+    assert response.status_code == 202
+    assert ApprovalRequest.objects.get(pk=response.json()["id"]).operation == "CreateOTAVerifyJob"
     assert pipeline.get(f"{PACKAGES}/{package_id}").json()["verification"] == "unverified"
 
 
-def test_tasks_that_wait_are_confirmed_or_canceled_one_by_one(lamps: str, pipeline: Program) -> None:
+def test_waiting_tasks_can_be_confirmed_or_canceled_one_by_one(lamps: str, pipeline: Program) -> None:
     package_id = upload(pipeline, lamps, verify="false").json()["package_id"]
-    wanted = {"target": "ALL", "need_confirm": True}
-    batch = pipeline.post(f"{PACKAGES}/{package_id}/static-batches", wanted).json()["batch_id"]
+    new_batch = {"target": "ALL", "need_confirm": True}
+    batch = pipeline.post(f"{PACKAGES}/{package_id}/static-batches", new_batch).json()["batch_id"]
     at = f"sandbox/ota/batches/{batch}"
     tasks = {one["device_name"]: one for one in pipeline.get(f"{at}/tasks").json()["items"]}
     task_ids = [tasks["lamp-1"]["id"]]
     assert pipeline.post(f"{at}/confirm", {"task_ids": task_ids}).status_code == 204
     assert pipeline.post(f"{at}/confirm", {"task_ids": task_ids}).status_code == 409
-    assert pipeline.post(f"{at}/cancel-devices", {"names": ["lamp-2"]}).status_code == 204
-    told = pipeline.get(f"{at}/counts").json()
-    assert (told["counts"]["CONFIRM"], told["counts"]["CANCELED"], told["total"]) == (3, 1, 5)
+    assert pipeline.post(f"{at}/cancel-devices", {"device_names": ["lamp-2"]}).status_code == 204
+    result = pipeline.get(f"{at}/counts").json()
+    assert (result["counts"]["CONFIRM"], result["counts"]["CANCELED"], result["total"]) == (3, 1, 5)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("batch", "message"),
     [
-        ({"target": "ALL", "source_versions": ["2.0.0"]}, "leads to this version"),
-        ({"target": "ALL", "multi_module": True, "overwrite": True}, "several modules"),
+        ({"target": "ALL", "source_versions": ["2.0.0"]}, "version of the package"),
+        ({"target": "ALL", "multi_module": True, "overwrite": True}, "multiple modules"),
         ({"target": "ALL", "tags": {"a b": "c"}}, "pattern"),
-        ({"target": "ALL", "start_at": "2020-01-01T00:00:00Z"}, "5 minutes to 7 days"),
-        ({"target": "ALL", "start_at": "tomorrow"}, "A moment with its time zone"),
-        ({"target": "SPECIFIC", "names": ["a b"]}, "pattern"),
-        ({"target": "SOME"}, "One of these is expected: 'ALL', 'SPECIFIC', 'GRAY' or 'GROUP'."),
-        ({"target": "ALL", "rate": "many"}, "A whole number is expected."),
-        ({"target": "ALL", "rate": 1}, "It must be 10 or more."),
-        ({}, "This is needed."),
+        ({"target": "ALL", "scheduled_start_at": "2020-01-01T00:00:00Z"}, "5 minutes to 7 days"),
+        ({"target": "ALL", "scheduled_start_at": "tomorrow"}, "date and time with a time zone"),
+        ({"target": "SPECIFIC", "device_names": ["a b"]}, "pattern"),
+        ({"target": "SOME"}, "Must be one of: 'ALL', 'SPECIFIC', 'GRAY' or 'GROUP'."),
+        ({"target": "ALL", "rate": "many"}, "Must be a whole number."),
+        ({"target": "ALL", "rate": 1}, "Must be 10 or more."),
+        ({}, "This field is required."),
     ],
 )
-def test_a_batch_out_of_its_limits_is_told_in_plain_words(
-    wanted: dict[str, Any], said: str, lamps: str, pipeline: Program, calls: list[str]
+def test_an_invalid_batch_is_refused_with_a_plain_message(
+    batch: dict[str, Any], message: str, lamps: str, pipeline: Program, calls: list[str]
 ) -> None:
     package_id = upload(pipeline, lamps, verify="false").json()["package_id"]
-    answer = pipeline.post(f"{PACKAGES}/{package_id}/static-batches", wanted)
-    assert kind(answer) == "not-valid"
-    assert said in answer.json()["errors"][0]["message"]
+    response = pipeline.post(f"{PACKAGES}/{package_id}/static-batches", batch)
+    assert problem_kind(response) == "validation-failed"
+    assert message in response.json()["errors"][0]["message"]
     assert "CreateOTAStaticUpgradeJob" not in calls
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 
-def test_modules_are_made_changed_and_deleted_but_the_default_one(lamps: str, pipeline: Program) -> None:
+def test_modules_can_be_created_edited_and_deleted_except_the_default_one(
+    lamps: str, pipeline: Program
+) -> None:
     at = f"sandbox/products/{lamps}/modules"
     assert pipeline.post(at, {"name": "radio", "alias": "Radio"}).status_code == 201
-    assert kind(pipeline.post(at, {"name": "RADIO"})) == "already-exists"
-    assert kind(pipeline.post(at, {"name": "default"})) == "not-valid"
+    assert problem_kind(pipeline.post(at, {"name": "RADIO"})) == "already-exists"
+    assert problem_kind(pipeline.post(at, {"name": "default"})) == "validation-failed"
     change = {"alias": "Modem", "description": "LTE"}
-    assert pipeline.ask("PATCH", f"{at}/radio", change).status_code == 204
-    assert kind(pipeline.ask("PATCH", f"{at}/radio", {"description": "5G"})) == "not-valid"
-    assert pipeline.ask("PATCH", f"{at}/default", change).status_code == 404
-    told = {one["name"]: one for one in pipeline.get(at).json()}
-    assert (told["radio"]["alias"], told["radio"]["description"]) == ("Modem", "LTE")
-    assert told["default"]["default"]
-    assert pipeline.ask("DELETE", f"{at}/radio").status_code == 204
+    assert pipeline.send("PATCH", f"{at}/radio", change).status_code == 204
+    assert problem_kind(pipeline.send("PATCH", f"{at}/radio", {"description": "5G"})) == "validation-failed"
+    assert pipeline.send("PATCH", f"{at}/default", change).status_code == 404
+    modules = {module["name"]: module for module in pipeline.get(at).json()}
+    assert (modules["radio"]["alias"], modules["radio"]["description"]) == ("Modem", "LTE")
+    assert modules["default"]["default"]
+    assert pipeline.send("DELETE", f"{at}/radio").status_code == 204
     assert [one["name"] for one in pipeline.get(at).json()] == ["default"]

@@ -1,4 +1,4 @@
-"""A token's life: made, used, limited, ended."""
+"""The life of a token: created, used, limited, expired or revoked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from console.access.tokens.lifecycle import (
     list_token_roles,
     revoke_token,
 )
-from tests.api.conftest import MakeProgram, actor_of
+from tests.api.conftest import MakeProgram, find_actor
 from tests.conftest import Organization
 
 WANTED = TokenDraft("nightly", "viewer", AccessScope(), 90)
@@ -33,7 +33,7 @@ def status(program) -> int:
     return program.get("token").status_code
 
 
-def test_a_key_is_told_from_what_is_none_by_its_form_and_checksum() -> None:
+def test_the_form_and_checksum_of_a_key_tell_whether_it_is_valid() -> None:
     key = keys.new_key()
     assert keys.is_well_formed(key)
     changed = key[:10] + ("a" if key[10] != "a" else "b") + key[11:]
@@ -42,17 +42,17 @@ def test_a_key_is_told_from_what_is_none_by_its_form_and_checksum() -> None:
     assert len({keys.new_key() for _ in range(100)}) == 100
 
 
-def test_of_a_token_only_a_digest_is_kept(org: Organization, program: MakeProgram) -> None:
-    made = program().made
-    kept = ApiToken.objects.values().get(pk=made.token.pk)
-    assert made.key not in str(kept)
-    assert made.key.startswith(kept["hint"])
-    assert len(kept["hint"]) < 12
+def test_only_the_digest_of_a_token_is_stored(org: Organization, program: MakeProgram) -> None:
+    created = program().credentials
+    stored = ApiToken.objects.values().get(pk=created.token.pk)
+    assert created.key not in str(stored)
+    assert created.key.startswith(stored["hint"])
+    assert len(stored["hint"]) < 12
 
 
-def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(org: Organization) -> None:
+def test_a_token_cannot_have_more_permissions_than_its_creator_and_is_never_owner(org: Organization) -> None:
     for slug in BUILT_IN:
-        actor = actor_of(org.team, org.members[slug])
+        actor = find_actor(org.team, org.members[slug])
         given = {role.slug for role in list_token_roles(actor.membership)}
         assert "owner" not in given
         assert all(actor.membership.role.includes(BUILT_IN[role]) for role in given)
@@ -64,25 +64,25 @@ def test_a_token_has_no_role_that_its_maker_has_not_and_is_never_owner(org: Orga
 
 
 @pytest.mark.parametrize("days", [0, -1, 366])
-def test_a_token_works_for_a_year_at_most(org: Organization, days: int) -> None:
+def test_a_token_is_valid_for_a_year_at_most(org: Organization, days: int) -> None:
     with pytest.raises(ValidationError):
         create_personal_token(
-            actor_of(org.team, org.members["owner"]), TokenDraft("x", "viewer", AccessScope(), days)
+            find_actor(org.team, org.members["owner"]), TokenDraft("x", "viewer", AccessScope(), days)
         )
 
 
-def test_only_who_may_change_members_makes_tokens_of_the_team(org: Organization) -> None:
+def test_only_users_who_may_edit_members_create_team_tokens(org: Organization) -> None:
     for slug in ("viewer", "operator", "release-engineer"):
         with pytest.raises(PermissionDenied):
-            create_team_token(actor_of(org.team, org.members[slug]), WANTED)
+            create_team_token(find_actor(org.team, org.members[slug]), WANTED)
     assert not User.objects.filter(is_service=True).exists()
 
 
-def test_two_tokens_that_work_are_not_called_the_same(org: Organization) -> None:
-    actor = actor_of(org.team, org.members["owner"])
+def test_two_valid_tokens_cannot_have_the_same_name(org: Organization) -> None:
+    actor = find_actor(org.team, org.members["owner"])
     first = create_personal_token(actor, WANTED)
     create_team_token(actor, WANTED)  # another list
-    for make in (create_personal_token, create_team_token):
+    for make in (create_personal_token, make_for_team):
         with pytest.raises(ValidationError):
             make(actor, WANTED)
     revoke_token(first.token, actor.membership.user, Origin())
@@ -94,127 +94,131 @@ def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program
     assert (status(first), status(second)) == (200, 200)
     with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1), tick=True):
         assert (status(first), status(second)) == (401, 200)
-    revoke_token(second.made.token, org.members["owner"], Origin())
+    revoke_token(second.credentials.token, org.members["owner"], Origin())
     assert status(second) == 401
 
 
-def test_unknown_expired_and_revoked_tokens_are_answered_alike(
+def test_unknown_expired_and_revoked_tokens_get_the_same_response(
     org: Organization, program: MakeProgram
 ) -> None:
     revoked, expired = program(name="a"), program(name="b")
-    revoke_token(revoked.made.token, org.members["owner"], Origin())
-    ApiToken.objects.filter(pk=expired.made.token.pk).update(expires_at=timezone.now())
+    revoke_token(revoked.credentials.token, org.members["owner"], Origin())
+    ApiToken.objects.filter(pk=expired.credentials.token.pk).update(expires_at=timezone.now())
     unknown = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
     nothing = Client().get("/api/v1/token")
-    answers = [revoked.get("token"), expired.get("token"), unknown, nothing]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.content for answer in answers}) == 1
-    assert all(answer["WWW-Authenticate"].startswith("Bearer") for answer in answers)
+    responses = [revoked.get("token"), expired.get("token"), unknown, nothing]
+    assert {response.status_code for response in responses} == {401}
+    assert len({response.content for response in responses}) == 1
+    assert all(response["WWW-Authenticate"].startswith("Bearer") for response in responses)
 
 
-def test_a_browsers_session_opens_nothing(org: Organization, sign_in) -> None:
+def test_a_browsers_session_gives_no_access(org: Organization, sign_in) -> None:
     client = sign_in("owner")
     assert client.get("/api/v1/token").status_code == 401
     assert client.post("/api/v1/sandbox/groups", "{}", content_type="application/json").status_code == 401
 
 
-def test_who_loses_their_role_takes_it_from_their_tokens(org: Organization, program: MakeProgram) -> None:
-    mine = program("administrator", "administrator")
-    assert mine.get("token").json()["levels"]["members"] == "write"
-    Membership.objects.filter(user=org.members["administrator"]).update(role_slug="viewer")
-    assert mine.get("token").json()["levels"]["devices"] == "read"
-    assert mine.get("audit").status_code == 403
-
-
-def test_a_token_of_a_role_that_is_gone_may_do_nothing(org: Organization, program: MakeProgram) -> None:
-    own = CustomRole.objects.create(team=org.team, slug="night", name="Night", levels={"devices": 1})
-    mine = program("owner", "night")
-    assert mine.get("token").json()["levels"]["devices"] == "read"
-    own.delete()
-    assert set(mine.get("token").json()["levels"].values()) == {"none"}
-
-
-def test_who_left_the_team_or_was_closed_out_takes_their_tokens_along(
+def test_a_user_who_loses_a_role_loses_it_for_their_tokens_too(
     org: Organization, program: MakeProgram
 ) -> None:
-    mine = program("operator", "viewer")
+    personal = program("administrator", "administrator")
+    assert personal.get("token").json()["permissions"]["members"] == "write"
+    Membership.objects.filter(user=org.members["administrator"]).update(role_slug="viewer")
+    assert personal.get("token").json()["permissions"]["devices"] == "read"
+    assert personal.get("audit").status_code == 403
+
+
+def test_a_token_with_a_deleted_role_has_no_permissions(org: Organization, program: MakeProgram) -> None:
+    own = CustomRole.objects.create(team=org.team, slug="night", name="Night", levels={"devices": 1})
+    personal = program("owner", "night")
+    assert personal.get("token").json()["permissions"]["devices"] == "read"
+    own.delete()
+    assert set(personal.get("token").json()["permissions"].values()) == {"none"}
+
+
+def test_the_tokens_of_a_deactivated_or_removed_member_are_invalid(
+    org: Organization, program: MakeProgram
+) -> None:
+    personal = program("operator", "viewer")
     member = Membership.objects.get(user=org.members["operator"])
     User.objects.filter(pk=member.user_id).update(is_active=False)
-    assert status(mine) == 401
+    assert status(personal) == 401
     User.objects.filter(pk=member.user_id).update(is_active=True)
-    teams.remove_member(actor_of(org.team, org.members["owner"]), member)
-    assert status(mine) == 401
+    teams.remove_member(find_actor(org.team, org.members["owner"]), member)
+    assert status(personal) == 401
     Membership.objects.create(team=org.team, user=org.members["operator"], role_slug="operator")
-    assert status(mine) == 401, "who comes back does not bring old tokens with them"
+    assert status(personal) == 401, "old tokens stay invalid when a user joins again"
 
 
-def test_where_the_team_requires_a_second_factor_a_token_of_somebody_without_one_does_not_work(
+def test_a_token_of_a_user_without_the_required_second_factor_is_invalid(
     org: Organization, program: MakeProgram
 ) -> None:
-    mine, ours = program(), program(team_token=True, name="ours")
+    personal, team_program = program(), program(team_token=True, name="team_program")
     Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
-    assert (status(mine), status(ours)) == (401, 200)
+    assert (status(personal), status(team_program)) == (401, 200)
 
 
-def test_a_token_of_the_team_outlives_who_made_it_and_ends_with_its_account(
+def test_a_team_token_stays_valid_after_its_creator_leaves_and_ends_with_its_account(
     org: Organization, program: MakeProgram
 ) -> None:
-    ours = program("administrator", "operator", team_token=True, name="robot")
-    told = ours.get("token").json()
-    assert (told["acts_for"], told["role"]) == ("robot", "operator")
+    team_program = program("administrator", "operator", team_token=True, name="robot")
+    info = team_program.get("token").json()
+    assert (info["acts_for"], info["role"]) == ("robot", "operator")
     Membership.objects.filter(user=org.members["administrator"]).delete()
-    assert status(ours) == 200
-    account = ours.made.token.user
+    assert status(team_program) == 200
+    account = team_program.credentials.token.user
     assert account.is_service
     assert not account.has_usable_password()
-    revoke_token(ours.made.token, org.members["owner"], Origin())
+    revoke_token(team_program.credentials.token, org.members["owner"], Origin())
     account.refresh_from_db()
     assert not account.is_active
     assert not account.memberships.exists()
 
 
-def test_only_its_person_and_who_may_change_members_revoke_a_token(
+def test_only_its_user_and_users_who_may_edit_members_can_revoke_a_token(
     org: Organization, program: MakeProgram
 ) -> None:
-    mine = program("operator", "viewer")
+    personal = program("operator", "viewer")
     for other in (org.members["viewer"], org.outsider):
         with pytest.raises(PermissionDenied):
-            revoke_token(mine.made.token, other, Origin())
-    assert status(mine) == 200
-    revoke_token(mine.made.token, org.members["administrator"], Origin())
-    assert status(mine) == 401
+            revoke_token(personal.credentials.token, other, Origin())
+    assert status(personal) == 200
+    revoke_token(personal.credentials.token, org.members["administrator"], Origin())
+    assert status(personal) == 401
 
 
-def test_making_using_and_revoking_are_in_the_trail_without_the_key(
+def test_creating_using_and_revoking_a_token_are_audited_without_the_key(
     org: Organization, program: MakeProgram
 ) -> None:
-    mine = program(name="nightly")
+    personal = program(name="nightly")
     for address in ("10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.2"):
         ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
         ApiToken.objects.filter(last_used_ip=None).update(last_used_at=None)
-        Client(REMOTE_ADDR=address).get("/api/v1/token", headers={"Authorization": f"Bearer {mine.made.key}"})
-    revoke_token(mine.made.token, org.members["owner"], Origin())
-    status(mine)
-    status(mine)
-    trail = AuditRecord.objects.filter(operation__startswith="token.").order_by("id")
-    assert [(record.operation, record.ip) for record in trail] == [
+        Client(REMOTE_ADDR=address).get(
+            "/api/v1/token", headers={"Authorization": f"Bearer {personal.credentials.key}"}
+        )
+    revoke_token(personal.credentials.token, org.members["owner"], Origin())
+    status(personal)
+    status(personal)
+    records = AuditRecord.objects.filter(operation__startswith="token.").order_by("id")
+    assert [(record.operation, record.ip) for record in records] == [
         ("token.make", "10.0.0.1"),
         ("token.use", "10.0.0.2"),
         ("token.use", "10.0.0.3"),
         ("token.revoke", None),
         ("token.refused", "127.0.0.1"),
     ]
-    assert mine.made.key not in str(list(AuditRecord.objects.values()))
+    assert personal.credentials.key not in str(list(AuditRecord.objects.values()))
 
 
-def test_when_a_token_was_used_is_written_once_a_minute(org: Organization, program: MakeProgram) -> None:
-    mine = program()
+def test_the_last_use_of_a_token_is_stored_once_a_minute(org: Organization, program: MakeProgram) -> None:
+    personal = program()
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
-        status(mine)
+        status(personal)
         clock.shift(30)
-        status(mine)
+        status(personal)
         assert ApiToken.objects.get().last_used_at == now
         clock.shift(31)
-        status(mine)
+        status(personal)
         assert ApiToken.objects.get().last_used_at == now + timedelta(seconds=61)

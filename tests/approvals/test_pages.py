@@ -266,7 +266,7 @@ def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
     assert answers[0].json() == answers[1].json()
     assert (approval.state, approval.token, approval.requested_by) == (
         State.WAITING,
-        one.made.token,
+        one.credentials.token,
         org.members["administrator"],
     )
     assert product_exists(org, product)

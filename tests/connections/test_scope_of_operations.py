@@ -140,7 +140,7 @@ class Platform:
         return AccessScope(products=NO_OBJECTS.products | self.column("SELECT product_key FROM products"))
 
     def everything_by_group(self) -> AccessScope:
-        group = self.prepared.create_group("every_device")
+        group = self.prepared.create_group("iter_devices")
         with self.prepared.emulator.store.write() as db:
             db.execute("INSERT OR IGNORE INTO group_devices SELECT ?, iot_id FROM devices", (group,))
         return AccessScope(groups=NO_OBJECTS.groups | self.column("SELECT group_id FROM groups"))

@@ -9,9 +9,9 @@ import pytest
 
 from console.connections import clients
 from console.connections.models import Submission
-from tests.populated import PopulatedTeam, fleet_copied, populated, seeded
+from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 
 def count_devices(populated: PopulatedTeam) -> int:

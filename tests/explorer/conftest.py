@@ -1,3 +1,3 @@
-from tests.populated import fleet_copied, populated, seeded
+from tests.populated import copied_fleet, populated, seeded_fleet
 
-__all__ = ["fleet_copied", "populated", "seeded"]  # fixtures
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures

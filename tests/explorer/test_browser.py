@@ -1,4 +1,4 @@
-"""The explorer in a real browser: by keyboard, in both looks and widths, with what scripts add."""
+"""The explorer in a real browser: keyboard, both themes, both widths, and what scripts do."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def chromium():
         pytest.skip("no Chromium is installed")
     from playwright.sync_api import sync_playwright
 
-    # Playwright's sync API runs an event loop in this thread, where Django would refuse to touch the database.
+    # Playwright's sync API runs an event loop in this thread, in which Django would refuse database access.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        found = playwright.chromium.launch(
+        browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        yield found
-        found.close()
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
 def open_page(live_server, chromium, fleet, org, sign_in):
-    """Opens a page of the connection as an owner; afterwards the browser may not have complained."""
-    complaints: list[str] = []
+    """Opens a page of the connection as an owner. Afterwards the browser must not have logged errors."""
+    console_errors: list[str] = []
     contexts = []
     session = sign_in("owner").cookies[settings.SESSION_COOKIE_NAME].value
 
@@ -49,10 +49,10 @@ def open_page(live_server, chromium, fleet, org, sign_in):
         )
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: console_errors.append(str(error)))
         page.on(
             "console",
-            lambda m: complaints.append(m.text) if m.type == "error" and "422" not in m.text else None,
+            lambda m: console_errors.append(m.text) if m.type == "error" and "422" not in m.text else None,
         )
         page.goto(live_server.url + org.url(path))
         page.wait_for_load_state("networkidle")
@@ -63,7 +63,7 @@ def open_page(live_server, chromium, fleet, org, sign_in):
         for page in context.pages:
             page.goto("about:blank")
         context.close()
-    assert complaints == []
+    assert console_errors == []
 
 
 PAGES = [
@@ -79,7 +79,7 @@ PAGES = [
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", [*PAGES, "sent"])
-def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme):
+def test_pages_have_no_accessibility_violations_and_no_horizontal_overflow(open_page, path, width, theme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = open_page(
@@ -89,8 +89,8 @@ def test_axe_finds_nothing_and_nothing_sticks_out(open_page, path, width, theme)
         page.click("#ex-send")
         page.wait_for_selector("#ex-sent")
         page.click("summary:has-text('Request as sent')")
-    found = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found] == []
+    violations = Axe().run(page).response["violations"]
+    assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in violations] == []
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
@@ -125,29 +125,29 @@ def test_products_and_devices_are_suggested_while_typing(open_page):
     expect(page.locator("datalist[data-for=id_DeviceName] option")).not_to_have_count(0)
 
 
-def test_json_is_checked_and_indented_without_touching_its_numbers(open_page):
+def test_json_is_checked_and_indented_without_changing_its_numbers(open_page):
     page = open_page("explorer/SaveDeviceProp/")
     page.fill("[name=Props]", '{"big": 12345678901234567890,')
-    assert "Not valid JSON" in page.inner_text(".ex-json-said")
+    assert "Invalid JSON" in page.inner_text(".ex-json-status")
     assert not page.is_visible("[data-ex-indent]")
     page.fill("[name=Props]", '{"big":12345678901234567890,"t":"a, {b}","e":[],"n":[1,{"x":null}]}')
-    assert page.inner_text(".ex-json-said") == "Valid JSON"
+    assert page.inner_text(".ex-json-status") == "Valid JSON"
     page.click("[data-ex-indent]")
     assert page.input_value("[name=Props]") == (
         '{\n  "big": 12345678901234567890,\n  "t": "a, {b}",\n  "e": [],\n  "n": [\n    1,\n    {\n      "x": null\n    }\n  ]\n}'
     )
 
 
-def test_rows_keep_what_was_typed_and_enter_does_not_add_one(open_page):
+def test_rows_keep_their_input_and_enter_does_not_add_a_row(open_page):
     page = open_page("explorer/BatchAddDeviceGroupRelations/")
     page.fill("[name=GroupId]", "kept")
     page.fill("[name='Device.1.DeviceName']", "one")
-    page.click("button[name=grow]")
+    page.click("button[name=add_row]")
     page.wait_for_selector("[name='Device.2.DeviceName']")
     assert page.evaluate("document.activeElement.name").startswith("Device.2.")
     assert page.input_value("[name=GroupId]") == "kept"
     page.fill("[name='Device.2.DeviceName']", "two")
-    page.click("button[name=drop][value='Device.1']")
+    page.click("button[name=remove_row][value='Device.1']")
     expect(page.locator(".ex-row")).to_have_count(1)
     assert page.input_value("[name='Device.1.DeviceName']") == "two"
     page.focus("[name=GroupId]")
@@ -156,7 +156,7 @@ def test_rows_keep_what_was_typed_and_enter_does_not_add_one(open_page):
     expect(page.locator(".ex-row")).to_have_count(1)
 
 
-def test_the_code_follows_the_form_and_the_answer_stays(open_page):
+def test_the_code_follows_the_form_and_the_response_stays(open_page):
     page = open_page("explorer/QueryProductList/?CurrentPage=1&PageSize=7")
     page.click("#ex-send")
     page.wait_for_selector("#ex-sent")
@@ -170,7 +170,7 @@ def test_the_code_follows_the_form_and_the_answer_stays(open_page):
     expect(page.locator("#ex-code pre")).to_contain_text("page_size=9")
 
 
-def test_a_destroying_call_waits_for_its_name(open_page, org):
+def test_a_delete_request_requires_typing_its_name(open_page, org):
     products = products_api.list_products(org.gateway()).products
     page = open_page(f"explorer/DeleteProduct/?ProductKey={products[0].key}")
     assert page.is_disabled("#ex-send")
@@ -184,7 +184,7 @@ def test_a_destroying_call_waits_for_its_name(open_page, org):
     assert page.is_disabled("#ex-send")
 
 
-def test_the_answer_is_copied_downloaded_and_unfolded(open_page):
+def test_the_response_can_be_downloaded_and_expanded(open_page):
     page = open_page("explorer/ListThingTemplates/")
     page.click("#ex-send")
     page.wait_for_selector("#ex-sent")
@@ -198,7 +198,7 @@ def test_the_answer_is_copied_downloaded_and_unfolded(open_page):
     assert download.value.suggested_filename == "ListThingTemplates.json"
 
 
-def test_pages_lead_to_the_call_behind_them(open_page, org):
+def test_pages_link_to_their_call_in_the_explorer(open_page, org):
     product = products_api.list_products(org.gateway()).products[0]
     page = open_page(f"products/{product.key}/")
     page.click("[popovertarget=product-menu]")

@@ -1,4 +1,4 @@
-"""The code to copy, run: curl and Python against a live emulator, each read and write doing what the explorer would."""
+"""Runs the generated curl and Python code against an emulator: reads and writes have the same effect as in the explorer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from console.cloud.catalogue import operation
 from console.cloud.client import Client, Credentials
 from console.emulator import create_app
-from console.explorer.code import LANGUAGES, CodeCall, language
+from console.explorer.code import LANGUAGES, CodeCall, find_language
 
 pytestmark = pytest.mark.processes
 KEY_ID, KEY_SECRET = "LTAIcodekey", "a secret with 'quotes' and $"
@@ -32,7 +32,7 @@ TRICKY = [
 ]
 
 
-class Quiet(WSGIRequestHandler):
+class SilentRequestHandler(WSGIRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
 
@@ -42,7 +42,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     app = create_app(
         tmp_path_factory.mktemp("emulator") / "e.sqlite3", keys={KEY_ID: KEY_SECRET}, quotas=False
     )
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+    server = make_server("127.0.0.1", 0, app, handler_class=SilentRequestHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
@@ -61,16 +61,16 @@ def cloud(platform: str) -> Iterator[Client]:
 @pytest.fixture
 def product(cloud: Client) -> str:
     name = f"Code_{os.urandom(4).hex()}"
-    made = cloud.call(
+    created = cloud.call(
         "CreateProduct", ProductName=name, NodeType=0, AliyunCommodityCode="iothub_senior", DataFormat=1
     )
-    return str(made["ProductKey"])
+    return str(created["ProductKey"])
 
 
-def run(
+def run_code(
     slug: str, text: str, folder: Path, path: str = os.environ["PATH"], token: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run code as a person would who pasted it into a file."""
+    """Run code from a file."""
     script = folder / f"call.{slug}"
     script.write_text(text, encoding="utf-8")
     command = {"curl": ["sh"], "python": [sys.executable], "node": ["node"]}[slug]
@@ -88,21 +88,21 @@ def call(request: pytest.FixtureRequest, platform: str, tmp_path: Path) -> Calla
         pytest.skip("no curl or openssl is installed")
 
     def make(name: str, **params: Any) -> dict[str, Any]:
-        written = language(request.param).write(
+        code = find_language(request.param).write(
             CodeCall(operation(name), params, "cn-shanghai", platform, scheme="http")
         )
-        assert KEY_SECRET not in written
-        assert KEY_ID not in written
-        ended = run(request.param, written, tmp_path)
-        assert ended.returncode == 0, ended.stderr + ended.stdout
-        answer: dict[str, Any] = json.loads(ended.stdout)
-        return answer
+        assert KEY_SECRET not in code
+        assert KEY_ID not in code
+        result = run_code(request.param, code, tmp_path)
+        assert result.returncode == 0, result.stderr + result.stdout
+        response: dict[str, Any] = json.loads(result.stdout)
+        return response
 
     return make
 
 
-def test_no_command_of_the_script_is_started_with_the_secret_among_its_arguments(platform, product, tmp_path):
-    """Arguments are in the list of processes, for everybody on the machine to read."""
+def test_no_command_of_the_script_has_the_secret_in_its_arguments(platform, product, tmp_path):
+    """All users of a machine can read the arguments in the process list."""
     folder, seen = tmp_path / "bin", tmp_path / "seen"
     folder.mkdir()
     for name in ("openssl", "curl", "cut", "date"):
@@ -111,12 +111,12 @@ def test_no_command_of_the_script_is_started_with_the_secret_among_its_arguments
         wrapper = folder / name
         wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" "$0 $*" >> {seen}\nexec {real} "$@"\n')
         wrapper.chmod(0o755)
-    written = language("curl").write(
+    code = find_language("curl").write(
         CodeCall(operation("QueryProduct"), {"ProductKey": product}, "cn-shanghai", platform, scheme="http")
     )
     for token in ("", "token-of-no-worth"):
-        ended = run("curl", written, tmp_path, path=f"{folder}:{os.environ['PATH']}", token=token)
-        assert json.loads(ended.stdout)["Success"] is True, ended.stderr + ended.stdout
+        result = run_code("curl", code, tmp_path, path=f"{folder}:{os.environ['PATH']}", token=token)
+        assert json.loads(result.stdout)["Success"] is True, result.stderr + result.stdout
     commands = seen.read_text()
     assert "openssl dgst" in commands
     assert "curl --silent" in commands
@@ -124,17 +124,17 @@ def test_no_command_of_the_script_is_started_with_the_secret_among_its_arguments
     assert "token-of-no-worth" not in commands
 
 
-def test_a_read_answers(call, product):
-    answer = call("QueryProduct", ProductKey=product)
-    assert answer["Success"] is True
-    assert answer["Data"]["ProductKey"] == product
+def test_a_read_returns_a_response(call, product):
+    response = call("QueryProduct", ProductKey=product)
+    assert response["Success"] is True
+    assert response["Data"]["ProductKey"] == product
 
 
 def test_a_read_with_a_list_and_numbers(call, product, cloud):
     for name in ("device-one", "device-two"):
         cloud.call("RegisterDevice", ProductKey=product, DeviceName=name)
-    answer = call("BatchGetDeviceState", ProductKey=product, DeviceName=["device-one", "device-two"])
-    assert {d["DeviceName"] for d in answer["DeviceStatusList"]["DeviceStatus"]} == {
+    response = call("BatchGetDeviceState", ProductKey=product, DeviceName=["device-one", "device-two"])
+    assert {d["DeviceName"] for d in response["DeviceStatusList"]["DeviceStatus"]} == {
         "device-one",
         "device-two",
     }
@@ -144,7 +144,7 @@ def test_a_read_with_a_list_and_numbers(call, product, cloud):
 def test_a_write_with_booleans_and_any_text_arrives_as_it_was_typed(call, cloud):
     for number, text in enumerate(TRICKY):
         name = f"Code_{number}_{os.urandom(4).hex()}"
-        made = call(
+        created = call(
             "CreateProduct",
             ProductName=name,
             NodeType=0,
@@ -153,37 +153,40 @@ def test_a_write_with_booleans_and_any_text_arrives_as_it_was_typed(call, cloud)
             PublishAuto=True,
             Description=text,
         )
-        assert made["Success"] is True
-        found = cloud.call("QueryProduct", ProductKey=made["ProductKey"])["Data"]
-        assert (found["ProductName"], found["Description"]) == (name, text)
+        assert created["Success"] is True
+        product_data = cloud.call("QueryProduct", ProductKey=created["ProductKey"])["Data"]
+        assert (product_data["ProductName"], product_data["Description"]) == (name, text)
 
 
 def test_a_write_with_a_list_of_structures(call, product, cloud):
     tags = [{"TagKey": "room", "TagValue": "101"}, {"TagKey": "floor", "TagValue": "two-2"}]
     assert call("CreateProductTags", ProductKey=product, ProductTag=tags)["Success"] is True
-    found = cloud.call("ListProductTags", ProductKey=product)["Data"]["ProductTag"]
-    assert sorted((tag["TagKey"], tag["TagValue"]) for tag in found) == [("floor", "two-2"), ("room", "101")]
+    stored_tags = cloud.call("ListProductTags", ProductKey=product)["Data"]["ProductTag"]
+    assert sorted((tag["TagKey"], tag["TagValue"]) for tag in stored_tags) == [
+        ("floor", "two-2"),
+        ("room", "101"),
+    ]
 
 
-def test_what_travels_in_the_body(call, product):
-    answer = call("BatchCheckDeviceNames", ProductKey=product, DeviceName=["fine-name", "bad name"])
-    assert "bad name" in json.dumps(answer, ensure_ascii=False)
+def test_parameters_in_the_body_are_sent(call, product):
+    response = call("BatchCheckDeviceNames", ProductKey=product, DeviceName=["fine-name", "bad name"])
+    assert "bad name" in json.dumps(response, ensure_ascii=False)
 
 
-def test_a_call_that_is_too_long_for_an_address(call, product, cloud):
+def test_a_call_that_is_too_long_for_a_url_is_sent(call, product, cloud):
     names = [f"device-{number:04}" for number in range(900)]
     assert call("BatchCheckDeviceNames", ProductKey=product, DeviceName=names)["Success"] is True
 
 
-def test_an_operation_that_the_sdk_does_not_have(call):
-    answer = call("BatchGetDeviceDriver", InstanceId="none", IotIds=["x"])
-    assert answer["Success"] is False
-    assert answer["Code"]
+def test_an_operation_without_an_sdk_request_is_sent(call):
+    response = call("BatchGetDeviceDriver", InstanceId="none", IotIds=["x"])
+    assert response["Success"] is False
+    assert response["Code"]
 
 
-def test_a_call_that_is_refused_says_so(call):
-    answer = call("QueryProduct", ProductKey="a1missing000")
-    assert answer["Success"] is False
+def test_a_refused_call_says_so(call):
+    response = call("QueryProduct", ProductKey="a1missing000")
+    assert response["Success"] is False
 
 
 def test_there_are_eight_languages():

@@ -1,4 +1,4 @@
-"""The form of every operation: made from the catalogue, filled by the address, growing row by row, keeping what was typed."""
+"""The form of every operation: made from the catalogue, filled in by the address, with rows to add, keeping its input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 from console.cloud.catalogue import Access, operation, operations
-from console.explorer.entry import LINES_FROM, lists
+from console.explorer.call_input import MULTILINE_FROM, list_parameters
 
 HOSTILE = """"><script>alert(1)</script>'{{7*7}}${x}"""
 
@@ -22,44 +22,44 @@ def url(org, name: str) -> str:
     return org.url(f"explorer/{name}/")
 
 
-def inputs(html: str) -> set[str]:
+def field_names(html: str) -> set[str]:
     return set(re.findall(r'<(?:input|select|textarea)[^>]*\sname="([^"]+)"', html))
 
 
-def values(html: str) -> dict[str, str]:
-    """Field names and values of text inputs, textareas and selected options."""
-    found = {}
+def field_values(html: str) -> dict[str, str]:
+    """Return names and values of text inputs, textareas and selects."""
+    values = {}
     for tag in re.findall(r"<input[^>]*>", html):
         name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
         if name and value:
-            found[name[1]] = unescape(value[1])
+            values[name[1]] = unescape(value[1])
     for name, body in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>\r?\n?(.*?)</textarea>', html, re.S):
-        found[name] = unescape(body)
+        values[name] = unescape(body)
     for name, body in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', html, re.S):
         chosen = re.search(r'<option value="([^"]*)" selected', body)
-        found[name] = unescape(chosen[1]) if chosen else ""
-    return found
+        values[name] = unescape(chosen[1]) if chosen else ""
+    return values
 
 
 @pytest.mark.parametrize("name", operations())
 def test_every_operation_has_a_form_with_every_parameter(emulator, org, browser, name):
-    described = operation(name)
+    catalogued = operation(name)
     query = {}
-    for base, parameter in lists(described).items():
+    for base, parameter in list_parameters(catalogued).items():
         if parameter.member:
             query[f"{base}.1.{parameter.member}"] = "1"
         else:
             query[f"{base}.1"] = "1"
-    answer = browser.get(url(org, name), query)
-    assert answer.status_code == 200
-    html = answer.content.decode()
-    shown = inputs(html)
-    for parameter in described.parameters.values():
+    response = browser.get(url(org, name), query)
+    assert response.status_code == 200
+    html = response.content.decode()
+    shown = field_names(html)
+    for parameter in catalogued.parameters.values():
         if not parameter.repeated:
             assert parameter.name in shown
         elif parameter.member:
             assert f"{parameter.base}.1.{parameter.member}" in shown
-        elif (parameter.max_items or 0) >= LINES_FROM:
+        elif (parameter.max_items or 0) >= MULTILINE_FROM:
             assert f"{parameter.base}.lines" in shown
         else:
             assert f"{parameter.base}.1" in shown
@@ -77,7 +77,7 @@ def test_opening_a_form_sends_nothing(populated, sign_in):
     assert populated.upstream.writes == []
 
 
-def test_an_address_fills_the_form_in(emulator, org, browser):
+def test_the_address_fills_in_the_form(emulator, org, browser):
     query = {
         "ProductKey": "a1b2",
         "DeviceName.1": "one",
@@ -85,21 +85,21 @@ def test_an_address_fills_the_form_in(emulator, org, browser):
         "Unknown": "x",
     }
     html = browser.get(url(org, "BatchPub"), query).content.decode()
-    found = values(html)
-    assert found["ProductKey"] == "a1b2"
-    assert (found["DeviceName.1"], found["DeviceName.2"]) == ("one", HOSTILE)
-    assert "Unknown" not in found
+    values = field_values(html)
+    assert values["ProductKey"] == "a1b2"
+    assert (values["DeviceName.1"], values["DeviceName.2"]) == ("one", HOSTILE)
+    assert "Unknown" not in values
     assert "<script>alert" not in html
 
 
-def test_a_list_may_be_repeated_in_the_address_or_given_as_lines(emulator, org, browser):
+def test_a_list_may_be_repeated_in_the_address_or_sent_as_lines(emulator, org, browser):
     html = browser.get(url(org, "BatchPub") + "?DeviceName=a&DeviceName=b").content.decode()
-    assert (values(html)["DeviceName.1"], values(html)["DeviceName.2"]) == ("a", "b")
+    assert (field_values(html)["DeviceName.1"], field_values(html)["DeviceName.2"]) == ("a", "b")
     html = browser.get(url(org, "BatchCheckDeviceNames") + "?DeviceName=a&DeviceName=b").content.decode()
-    assert values(html)["DeviceName.lines"] == "a\nb"
+    assert field_values(html)["DeviceName.lines"] == "a\nb"
 
 
-def test_the_kind_of_a_parameter_decides_its_field(emulator, org, browser):
+def test_the_type_of_a_parameter_determines_its_field(emulator, org, browser):
     html = browser.get(url(org, "CreateProduct")).content.decode()
     assert re.search(r'<select[^>]*name="NodeType"', html)
     assert re.search(
@@ -114,13 +114,13 @@ def test_the_kind_of_a_parameter_decides_its_field(emulator, org, browser):
     assert re.search(r'<textarea[^>]*name="Props"', html)
 
 
-def test_help_limits_and_rules_are_said(emulator, org, browser):
+def test_help_limits_and_rules_are_shown(emulator, org, browser):
     html = unescape(browser.get(url(org, "QueryDeviceDetail")).content.decode())
-    assert "Give IotId, or ProductKey and DeviceName." in html
+    assert "Enter IotId, or ProductKey and DeviceName." in html
     assert operation("QueryDeviceDetail").description in html
     html = unescape(browser.get(url(org, "CreateOTAStaticUpgradeJob")).content.decode())
-    assert "With TargetSelection GRAY, also give GrayPercent." in html
-    assert "leave out SrcVersion" in html
+    assert "With TargetSelection GRAY, also enter GrayPercent." in html
+    assert "leave SrcVersion empty" in html
 
 
 def test_products_and_devices_are_suggested(fleet, org, browser):
@@ -129,7 +129,7 @@ def test_products_and_devices_are_suggested(fleet, org, browser):
     options = browser.get(org.url("explorer/suggest/products/")).content.decode()
     keys = re.findall(r'<option value="([^"]+)"', options)
     assert len(keys) == 6
-    found = []
+    values = []
     for key in keys:
         query = {
             "field": "DeviceName.1",
@@ -137,101 +137,103 @@ def test_products_and_devices_are_suggested(fleet, org, browser):
             "ProductKey": key,
             "DeviceName.1": "",
         }
-        found += re.findall(
+        values += re.findall(
             r'<option value="([^"]+)"',
             browser.get(org.url("explorer/suggest/devices/"), query).content.decode(),
         )
-    assert len(found) >= 10
+    assert len(values) >= 10
     assert browser.get(org.url("explorer/suggest/devices/")).content.decode().strip() == ""
     assert browser.get(org.url("explorer/suggest/other/")).status_code == 404
 
 
-def test_suggestions_that_cannot_be_had_are_none(emulator, org, browser):
+def test_there_are_no_suggestions_if_the_platform_fails(emulator, org, browser):
     emulator.faults.add("*", "malformed", times=5)
-    answer = browser.get(org.url("explorer/suggest/products/"))
-    assert (answer.status_code, answer.content.decode().strip()) == (200, "")
+    response = browser.get(org.url("explorer/suggest/products/"))
+    assert (response.status_code, response.content.decode().strip()) == (200, "")
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-def test_rows_are_added_and_taken_out_without_losing_what_was_typed(emulator, org, browser):
+def test_rows_are_added_and_removed_without_losing_input(emulator, org, browser):
     typed = {"GroupId": "g", "TagString": "{bad", "Device.1.ProductKey": "a", "Device.1.DeviceName": HOSTILE}
     name = "BatchAddDeviceGroupRelations"
-    html = browser.post(url(org, name), {**typed, "grow": "Device"}).content.decode()
-    found = values(html)
-    assert found["Device.1.DeviceName"] == HOSTILE
-    assert found["GroupId"] == "g"
-    assert {"Device.2.ProductKey", "Device.2.DeviceName"} <= inputs(html)
+    html = browser.post(url(org, name), {**typed, "add_row": "Device"}).content.decode()
+    values = field_values(html)
+    assert values["Device.1.DeviceName"] == HOSTILE
+    assert values["GroupId"] == "g"
+    assert {"Device.2.ProductKey", "Device.2.DeviceName"} <= field_names(html)
     assert re.search(r'<input[^>]*name="Device.2.[^>]*autofocus', html)
     assert "is required" not in html
-    more = {**typed, "Device.2.ProductKey": "b", "Device.2.DeviceName": "second", "drop": "Device.1"}
-    found = values(browser.post(url(org, name), more).content.decode())
-    assert found["Device.1.DeviceName"] == "second"
-    assert "Device.2.DeviceName" not in found
+    more = {**typed, "Device.2.ProductKey": "b", "Device.2.DeviceName": "second", "remove_row": "Device.1"}
+    values = field_values(browser.post(url(org, name), more).content.decode())
+    assert values["Device.1.DeviceName"] == "second"
+    assert "Device.2.DeviceName" not in values
 
 
 @pytest.mark.parametrize("nonsense", ["Nothing", "GroupId", "", "Device.9"])
-def test_a_row_that_cannot_be_added_or_taken_out_changes_nothing(emulator, org, browser, nonsense):
+def test_adding_or_removing_an_invalid_row_changes_nothing(emulator, org, browser, nonsense):
     name = "BatchAddDeviceGroupRelations"
-    for button in ("grow", "drop"):
-        answer = browser.post(url(org, name), {"Device.1.DeviceName": "x", button: nonsense})
-        assert answer.status_code == 200
-        assert values(answer.content.decode())["Device.1.DeviceName"] == "x"
+    for button in ("add_row", "remove_row"):
+        response = browser.post(url(org, name), {"Device.1.DeviceName": "x", button: nonsense})
+        assert response.status_code == 200
+        assert field_values(response.content.decode())["Device.1.DeviceName"] == "x"
 
 
-def test_a_list_that_must_be_given_shows_a_first_row(emulator, org, browser):
-    assert "DeviceName.1" in inputs(browser.get(url(org, "BatchPub")).content.decode())
+def test_a_required_list_shows_a_first_row(emulator, org, browser):
+    assert "DeviceName.1" in field_names(browser.get(url(org, "BatchPub")).content.decode())
 
 
-# -- mistakes ----------------------------------------------------------------------------------------------------------
+# -- errors ------------------------------------------------------------------------------------------------------------
 
 
-def test_mistakes_are_said_at_their_fields_and_nothing_is_sent(populated, sign_in):
+def test_errors_are_shown_at_their_fields_and_nothing_is_sent(populated, sign_in):
     browser, org = sign_in("owner"), populated.org
     typed = {"ProductKey": "a1", "DeviceName.1": "", "DeviceName.2": "b" * 40, "DeviceName.3": "bad name!"}
-    answer = browser.post(
+    response = browser.post(
         url(org, "BatchAddDeviceGroupRelations"),
         {"GroupId": "", "Device.1.ProductKey": "", "Device.2.ProductKey": "p", "Device.2.DeviceName": ""},
     )
-    assert answer.status_code == 422
-    errors = answer.context["form"].errors
+    assert response.status_code == 422
+    errors = response.context["form"].errors
     assert errors["GroupId"] == ["This value is required."]
     assert errors["Device.2.DeviceName"] == ["This value is required."]
     assert "Device.1.DeviceName" not in errors
-    html = answer.content.decode()
+    html = response.content.decode()
     assert 'aria-invalid="true"' in html
-    answer = browser.post(
+    response = browser.post(
         url(org, "SaveDeviceProp"), {"ProductKey": "a1", "DeviceName": "d", "Props": "{no json"}
     )
-    assert answer.context["form"].errors["Props"] == ["Enter valid JSON."]
-    assert values(answer.content.decode())["Props"] == "{no json"
-    answer = browser.post(url(org, "QueryDevice"), {"ProductKey": "a1", "PageSize": "many", **typed})
-    assert answer.context["form"].errors["PageSize"] == ["Enter an integer."]
-    assert values(answer.content.decode())["PageSize"] == "many"
-    answer = browser.post(url(org, "QueryDeviceDetail"), {"ProductKey": "a1"})
-    assert "one of these is required" in str(answer.context["form"].errors["IotId"]).lower()
+    assert response.context["form"].errors["Props"] == ["Enter valid JSON."]
+    assert field_values(response.content.decode())["Props"] == "{no json"
+    response = browser.post(url(org, "QueryDevice"), {"ProductKey": "a1", "PageSize": "many", **typed})
+    assert response.context["form"].errors["PageSize"] == ["Enter an integer."]
+    assert field_values(response.content.decode())["PageSize"] == "many"
+    response = browser.post(url(org, "QueryDeviceDetail"), {"ProductKey": "a1"})
+    assert "one of these is required" in str(response.context["form"].errors["IotId"]).lower()
     assert populated.upstream.writes == []
 
 
-def test_a_mistake_in_a_long_list_names_its_line(emulator, org, browser):
-    answer = browser.post(
+def test_an_error_in_a_long_list_names_its_line(emulator, org, browser):
+    response = browser.post(
         url(org, "BatchCheckDeviceNames"), {"ProductKey": "a1", "DeviceName.lines": "fine\n\nbad name!\n"}
     )
-    assert answer.status_code in (200, 422)
-    if answer.status_code == 422:
-        assert answer.context["form"].errors["DeviceName.lines"][0].startswith("2: ")
+    assert response.status_code in (200, 422)
+    if response.status_code == 422:
+        assert response.context["form"].errors["DeviceName.lines"][0].startswith("2: ")
 
 
-def test_every_operation_says_what_it_misses_before_anything_is_sent(populated, sign_in):
-    """With nothing filled in, whatever needs something is refused here, and never reaches the platform."""
+def test_every_operation_reports_missing_parameters_before_anything_is_sent(populated, sign_in):
+    """An empty form with required parameters is refused by the console and never reaches the platform."""
     browser = sign_in("owner")
-    for described in operations().values():
-        needs = any(p.required and not p.per_item for p in described.parameters.values()) or described.one_of
-        if needs and described.access is not Access.READ:
-            answer = browser.post(url(populated.org, described.name), {"typed": described.name})
-            assert answer.status_code == 422, described.name
-            assert answer.context["form"].wrong, described.name
+    for catalogued in operations().values():
+        has_required = (
+            any(p.required and not p.per_item for p in catalogued.parameters.values()) or catalogued.one_of
+        )
+        if has_required and catalogued.access is not Access.READ:
+            response = browser.post(url(populated.org, catalogued.name), {"typed": catalogued.name})
+            assert response.status_code == 422, catalogued.name
+            assert response.context["form"].has_errors, catalogued.name
     assert populated.upstream.writes == []
 
 

@@ -1,4 +1,4 @@
-"""Sending: through the gateway only, as the role allows, shown as it went out, with no secret on the page."""
+"""Sending calls: only through the gateway, as the role allows, shown as sent, without secrets on the page."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def url(org, name: str) -> str:
 
 @pytest.fixture
 def product(emulator, org) -> str:
-    made = {
+    params = {
         "ProductName": "Quay_Lamp",
         "NodeType": 0,
         "AliyunCommodityCode": "iothub_senior",
         "DataFormat": 1,
     }
-    return products_api.create_product(org.gateway(), made)
+    return products_api.create_product(org.gateway(), params)
 
 
 @pytest.fixture
@@ -47,18 +47,18 @@ def device(product, org):
     return devices_api.register_device(org.gateway(), product, name="lamp-0001")
 
 
-# -- what is shown -----------------------------------------------------------------------------------------------------
+# -- the result page --------------------------------------------------------------------------------------------------
 
 
-def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, org, sign_in):
-    answer = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": product})
-    html = unescape(answer.content.decode())
-    sent = answer.context["sent"]
-    assert answer.status_code == 200
+def test_a_read_shows_response_request_status_time_quota_and_request_id(product, org, sign_in):
+    response = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": product})
+    html = unescape(response.content.decode())
+    sent = response.context["sent"]
+    assert response.status_code == 200
     assert "HTTP 200" in html
-    assert sent.answer["Data"]["ProductName"] == "Quay_Lamp"
+    assert sent.response["Data"]["ProductName"] == "Quay_Lamp"
     assert sent.request_id in html
-    assert json.loads(sent.raw)["Data"]["ProductKey"] == product
+    assert json.loads(sent.raw_response)["Data"]["ProductKey"] == product
     assert "Action=QueryProduct" in html
     assert "POST" in html
     assert "content-type: application/x-www-form-urlencoded" in html
@@ -66,18 +66,18 @@ def test_a_read_shows_answer_request_status_time_quota_and_request_id(product, o
         operations()["QueryProduct"].qps,
         operations()["QueryProduct"].qps - 1,
     )
-    assert "no-store" in answer["Cache-Control"]
+    assert "no-store" in response["Cache-Control"]
 
 
 def test_no_key_and_no_signature_is_on_the_page(product, org, sign_in, monkeypatch):
     signatures = []
     sent = Trace.record_request
 
-    def watched(self, method, address, headers, query, form):
+    def record_signature(self, method, address, headers, query, form):
         signatures.append(query["Signature"])
         sent(self, method, address, headers, query, form)
 
-    monkeypatch.setattr(Trace, "record_request", watched)
+    monkeypatch.setattr(Trace, "record_request", record_signature)
     html = unescape(sign_in("owner").post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode())
     assert len(signatures) == 1
     for secret in (signatures[0], KEY_SECRET, KEY_ID):
@@ -86,7 +86,7 @@ def test_no_key_and_no_signature_is_on_the_page(product, org, sign_in, monkeypat
     assert "AccessKeyId=LTAI***" in html
 
 
-def test_a_token_in_a_refusal_is_taken_out(emulator):
+def test_a_token_in_an_error_is_removed(emulator):
     transport = clients.transport_for(None)
     credentials = Credentials(KEY_ID, "wrong", "tok en/with+signs")
     trace = Trace()
@@ -100,22 +100,22 @@ def test_a_token_in_a_refusal_is_taken_out(emulator):
     assert "tok" not in shown.lower().replace("securitytoken", "")
 
 
-def test_the_answer_may_be_had_as_xml(device, product, org, sign_in):
-    answer = sign_in("viewer").post(
+def test_the_response_can_be_xml(device, product, org, sign_in):
+    response = sign_in("viewer").post(
         url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001", "format": "XML"}
     )
-    sent = answer.context["sent"]
-    assert sent.raw.startswith("<")
-    assert "<DeviceName>lamp-0001</DeviceName>" in sent.raw
-    assert device.secret not in answer.content.decode()
-    assert "••••••" in sent.raw
-    assert sent.answer["Data"]["DeviceName"] == "lamp-0001"
-    assert "Raw XML" in answer.content.decode()
+    sent = response.context["sent"]
+    assert sent.raw_response.startswith("<")
+    assert "<DeviceName>lamp-0001</DeviceName>" in sent.raw_response
+    assert device.secret not in response.content.decode()
+    assert "••••••" in sent.raw_response
+    assert sent.response["Data"]["DeviceName"] == "lamp-0001"
+    assert "Raw XML" in response.content.decode()
 
 
-def test_a_write_changes_something_and_is_audited(emulator, org, sign_in):
-    answer = sign_in("operator").post(url(org, "CreateProduct"), PRODUCT)
-    assert answer.context["sent"].answer["Success"] is True
+def test_a_write_is_executed_and_audited(emulator, org, sign_in):
+    response = sign_in("operator").post(url(org, "CreateProduct"), PRODUCT)
+    assert response.context["sent"].response["Success"] is True
     assert [p.name for p in products_api.list_products(org.gateway()).products] == ["Explorer_Lamp"]
     record = AuditRecord.objects.get(operation="CreateProduct")
     assert (record.outcome, record.actor) == ("done", org.members["operator"])
@@ -139,35 +139,35 @@ def test_lists_booleans_and_structures_arrive(product, org, sign_in):
         devices_api.register_device(org.gateway(), product, name=name)
     names = {"DeviceName.1": "lamp-0001", "DeviceName.2": "", "DeviceName.3": "lamp-0002"}
     sent = browser.post(url(org, "BatchGetDeviceState"), {"ProductKey": product, **names}).context["sent"]
-    assert len(sent.answer["DeviceStatusList"]["DeviceStatus"]) == 2
-    assert ("DeviceName.2", "lamp-0002", "query") in sent.own_fields
+    assert len(sent.response["DeviceStatusList"]["DeviceStatus"]) == 2
+    assert ("DeviceName.2", "lamp-0002", "query") in sent.sent_parameters
 
 
-def test_what_was_typed_stays_in_the_form(product, org, sign_in):
+def test_the_form_keeps_its_input(product, org, sign_in):
     html = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode()
     assert f'value="{product}"' in html
 
 
 @pytest.mark.parametrize("kind", ["error", "malformed", "drop", "throttle"])
-def test_an_error_is_said_in_plain_words_and_the_form_is_kept(product, org, sign_in, emulator, kind):
+def test_an_error_is_explained_and_the_form_keeps_its_input(product, org, sign_in, emulator, kind):
     options = {
         "throttle": {"delay": 0.0},
         "error": {"code": "iot.system.SystemException", "status": 500},
     }.get(kind, {})
     emulator.faults.add("CreateProduct", kind, times=50, **options)
-    answer = sign_in("owner").post(url(org, "CreateProduct"), PRODUCT)
-    html = answer.content.decode()
-    assert answer.status_code == 200
+    response = sign_in("owner").post(url(org, "CreateProduct"), PRODUCT)
+    html = response.content.decode()
+    assert response.status_code == 200
     assert "fd-cloud-error" in html
     assert 'value="Explorer_Lamp"' in html
     assert ExplorerCall.objects.get().outcome in ("failed", "unknown")
 
 
-def test_a_refusal_of_the_platform_shows_its_answer(emulator, org, sign_in):
-    answer = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": "a1missing000"})
-    html = answer.content.decode()
+def test_an_error_of_the_platform_shows_its_response(emulator, org, sign_in):
+    response = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": "a1missing000"})
+    html = response.content.decode()
     assert "iot.prod.NotExistedProduct" in html
-    assert answer.context["sent"].tree
+    assert response.context["sent"].tree
     assert "Request as sent" in html
 
 
@@ -175,71 +175,73 @@ def test_a_refusal_of_the_platform_shows_its_answer(emulator, org, sign_in):
 
 
 def test_only_what_the_role_allows_can_be_sent(populated, sign_in):
-    """Each role, each operation: a forged POST of what the page does not offer is refused, recorded, and reaches nothing."""
+    """A forged POST of a call that the page does not offer is refused and audited, and never reaches the platform."""
     for role in ("viewer", "operator", "release-engineer"):
         gateway, browser = populated.org.gateway(role), sign_in(role)
-        for described in operations().values():
-            if gateway.allows(described.name):
+        for catalogued in operations().values():
+            if gateway.allows(catalogued.name):
                 continue
-            answer = browser.post(
-                url(populated.org, described.name), {"ProductKey": "a1", "typed": described.name}
+            response = browser.post(
+                url(populated.org, catalogued.name), {"ProductKey": "a1", "typed": catalogued.name}
             )
-            assert answer.status_code == 403, (role, described.name)
+            assert response.status_code == 403, (role, catalogued.name)
         refused = {op.name for op in operations().values() if not gateway.allows(op.name)}
         records = AuditRecord.objects.filter(actor=populated.org.members[role], outcome="refused")
         assert set(records.values_list("operation", flat=True)) == refused
     assert populated.upstream.writes == []
 
 
-def test_a_call_that_the_role_cannot_make_says_which_level_it_asks_for(emulator, org, sign_in):
+def test_a_call_that_the_role_cannot_send_names_the_required_permission(emulator, org, sign_in):
     html = unescape(sign_in("viewer").get(url(org, "CreateProduct")).content.decode())
-    assert "Your role “Viewer” cannot send this. It asks for the level “write” in Products." in html
+    assert (
+        "Your role “Viewer” cannot send this call. It requires the permission “write” for Products." in html
+    )
     assert 'id="ex-send"' not in html
     html = unescape(sign_in("operator").get(url(org, "CancelOTATaskByJob")).content.decode())
-    assert "in Updates." in html
+    assert "for Updates." in html
 
 
-def test_a_destroying_call_is_sent_only_when_its_name_is_typed(product, org, sign_in, emulator):
+def test_a_delete_request_is_sent_only_after_its_name_is_typed(product, org, sign_in, emulator):
     browser = sign_in("operator")
     page = unescape(browser.get(url(org, "DeleteProduct"), {"ProductKey": product}).content.decode())
-    assert "This destroys something on Sandbox." in page
+    assert "This permanently deletes data on Sandbox." in page
     for typed in ("", "deleteproduct", "Delete", product):
-        answer = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": typed})
-        assert answer.status_code == 422
-        assert "Nothing was sent" in answer.content.decode()
-        assert f'value="{product}"' in answer.content.decode()
+        response = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": typed})
+        assert response.status_code == 422
+        assert "Nothing was sent" in response.content.decode()
+        assert f'value="{product}"' in response.content.decode()
     assert AuditRecord.objects.filter(operation="DeleteProduct").count() == 0
-    answer = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": "DeleteProduct"})
-    assert answer.context["sent"].error is None
-    assert 'value="DeleteProduct"' not in answer.content.decode()
+    response = browser.post(url(org, "DeleteProduct"), {"ProductKey": product, "typed": "DeleteProduct"})
+    assert response.context["sent"].error is None
+    assert 'value="DeleteProduct"' not in response.content.decode()
     assert AuditRecord.objects.get(operation="DeleteProduct").outcome == "done"
 
 
-def test_every_destroying_operation_asks(populated, sign_in):
+def test_every_delete_operation_requires_typing_its_name(populated, sign_in):
     browser = sign_in("owner")
-    for described in operations().values():
-        if described.access == "delete":
-            assert "data-ex-typed" in browser.get(url(populated.org, described.name)).content.decode()
+    for catalogued in operations().values():
+        if catalogued.access == "destroy":
+            assert "data-ex-typed" in browser.get(url(populated.org, catalogued.name)).content.decode()
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_are_hidden_from_everybody_who_does_not_ask(device, product, org, sign_in):
+def test_secrets_are_hidden_by_default(device, product, org, sign_in):
     for role in ("viewer", "owner"):
-        answer = sign_in(role).post(
+        response = sign_in(role).post(
             url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
         )
-        assert device.secret not in answer.content.decode()
-        assert "••••••" in answer.content.decode()
+        assert device.secret not in response.content.decode()
+        assert "••••••" in response.content.decode()
     assert not AuditRecord.objects.filter(operation="QueryDeviceDetail").exists()
 
 
-def test_who_has_the_level_sees_them_on_request_and_that_is_recorded(device, product, org, sign_in):
+def test_users_with_permission_see_secrets_on_request_and_this_is_audited(device, product, org, sign_in):
     form = {"ProductKey": product, "DeviceName": "lamp-0001", "reveal": "1"}
-    answer = sign_in("owner").post(url(org, "QueryDeviceDetail"), form)
-    assert device.secret in answer.content.decode()
-    assert "no-store" in answer["Cache-Control"]
+    response = sign_in("owner").post(url(org, "QueryDeviceDetail"), form)
+    assert device.secret in response.content.decode()
+    assert "no-store" in response["Cache-Control"]
     assert AuditRecord.objects.get(operation="QueryDeviceDetail").outcome == "done"
     refused = sign_in("operator").post(url(org, "QueryDeviceDetail"), form)
     assert refused.status_code == 403
@@ -248,28 +250,26 @@ def test_who_has_the_level_sees_them_on_request_and_that_is_recorded(device, pro
     assert "Show secrets" not in sign_in("owner").get(url(org, "GetDeviceStatus")).content.decode()
 
 
-def test_an_answer_that_cannot_be_read_is_not_shown_where_it_may_hold_a_secret(
-    device, product, org, sign_in, emulator
-):
+def test_an_unreadable_response_that_may_contain_a_secret_is_hidden(device, product, org, sign_in, emulator):
     emulator.faults.add("QueryDeviceDetail", "malformed", times=9)
-    answer = sign_in("viewer").post(
+    response = sign_in("viewer").post(
         url(org, "QueryDeviceDetail"), {"ProductKey": product, "DeviceName": "lamp-0001"}
     )
-    assert answer.context["sent"].trace.body == b""
-    assert "is not shown" in answer.content.decode()
+    assert response.context["sent"].trace.body == b""
+    assert "raw response is hidden" in response.content.decode()
 
 
 # -- hostile texts -----------------------------------------------------------------------------------------------------
 
 
-def test_what_is_typed_and_what_is_answered_is_shown_as_text(emulator, org, sign_in):
+def test_input_and_response_are_shown_as_text(emulator, org, sign_in):
     evil = "<img src=x onerror=alert(1)>"
     form = {**PRODUCT, "Description": evil}
     browser = sign_in("owner")
-    made = browser.post(url(org, "CreateProduct"), form)
-    key = made.context["sent"].answer["Data"]["ProductKey"]
+    created = browser.post(url(org, "CreateProduct"), form)
+    key = created.context["sent"].response["Data"]["ProductKey"]
     pages = [
-        made,
+        created,
         browser.post(url(org, "QueryProduct"), {"ProductKey": key}),
         browser.get(org.url("explorer/history/")),
     ]
@@ -284,7 +284,7 @@ def test_what_is_typed_and_what_is_answered_is_shown_as_text(emulator, org, sign
 # -- code --------------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_shows_the_call_as_code_in_the_language_that_was_chosen(product, org, sign_in):
+def test_the_page_shows_the_call_as_code_in_the_selected_language(product, org, sign_in):
     browser = sign_in("viewer")
     page = browser.get(url(org, "QueryProduct"), {"ProductKey": product})
     assert page.context["language"].slug == "curl"
@@ -297,7 +297,7 @@ def test_the_page_shows_the_call_as_code_in_the_language_that_was_chosen(product
     assert not ExplorerCall.objects.exists()
 
 
-def test_code_never_holds_the_connections_keys(product, org, sign_in):
+def test_code_never_contains_the_keys_of_the_connection(product, org, sign_in):
     for slug in ("curl", "python", "java", "node", "go", "php", "csharp", "cpp"):
         html = (
             sign_in("owner")

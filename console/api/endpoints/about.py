@@ -1,44 +1,52 @@
-"""Who the token is, and where it may act."""
+"""The token's user, permissions and connections."""
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_noop
 from ninja import Router, Schema
 from pydantic import Field
 
-from console.access.roles import Area
+from console.access.roles import Area, Level
 from console.api.http import ApiRequest
-from console.api.schemas import Moment
+from console.api.schemas import Timestamp
 from console.connections.models import Connection
 
-router = Router(tags=["Token"])
+router = Router(tags=[gettext_noop("Token")])
+LEVEL_NAMES = {
+    Level.NONE: "none",
+    Level.READ: "read",
+    Level.WRITE: "write",
+    Level.DELETE: "delete",
+    Level.SECRET: "secret",
+}
 
 
 class TokenInfo(Schema):
-    """The token that asks."""
+    """The token of the request."""
 
     name: str
-    team: str = Field(description="The team's short name.")
-    acts_for: str = Field(
-        description="The person's e-mail address; the token's own name for a token of the team."
-    )
+    team: str = Field(description="Slug of the team.")
+    acts_for: str = Field(description="Email address of the user; for a team token, the name of the token.")
     role: str
-    levels: dict[str, str] = Field(
-        description="What it may do at this moment: none, read, write, destroy or secret for each area. It never sees secrets."
+    permissions: dict[str, str] = Field(
+        description="Current permission for each area: none, read, write, delete or secret. Tokens never see secrets."
     )
-    narrowed: bool = Field(description="Whether it reaches only some connections, products or groups.")
-    expires_at: Moment
+    scope_limited: bool = Field(
+        description="Whether the access scope is limited to some connections, products or groups."
+    )
+    expires_at: Timestamp
 
 
 class ConnectionInfo(Schema):
-    """A cloud account of the team."""
+    """A connection of the team to a cloud account."""
 
-    slug: str = Field(description="What the other addresses name it by.")
+    slug: str = Field(description="Identifies the connection in the addresses of the API.")
     name: str
     region: str
     instance_id: str
 
     @classmethod
-    def of(cls, connection: Connection) -> ConnectionInfo:
+    def from_connection(cls, connection: Connection) -> ConnectionInfo:
         return cls(
             slug=connection.slug,
             name=connection.name,
@@ -47,22 +55,28 @@ class ConnectionInfo(Schema):
         )
 
 
-@router.get("/token", response=TokenInfo)
+@router.get(
+    "/token",
+    response=TokenInfo,
+    description=gettext_noop("Get the token's user, permissions and expiry date."),
+)
 def get_token(request: ApiRequest) -> TokenInfo:
-    """Tell what the token may do, and how long it works."""
     membership, token = request.membership, request.token
     return TokenInfo(
         name=token.name,
         team=request.team.slug,
         acts_for=membership.user.label,
         role=token.role_slug,
-        levels={area.value: membership.role.level(area).name.lower() for area in Area},
-        narrowed=bool(membership.access_scopes),
+        permissions={area.value: LEVEL_NAMES[membership.role.level(area)] for area in Area},
+        scope_limited=bool(membership.access_scopes),
         expires_at=token.expires_at,
     )
 
 
-@router.get("/connections", response=list[ConnectionInfo])
+@router.get(
+    "/connections",
+    response=list[ConnectionInfo],
+    description=gettext_noop("List the team's connections in the token's access scope."),
+)
 def list_connections(request: ApiRequest) -> list[ConnectionInfo]:
-    """List the team's connections within the token's reach."""
-    return [ConnectionInfo.of(connection) for connection in request.membership.connections]
+    return [ConnectionInfo.from_connection(connection) for connection in request.membership.connections]

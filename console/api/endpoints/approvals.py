@@ -1,98 +1,104 @@
-"""Requests for a second person: what a program asked for, and a rule of the team held back."""
+"""Approval requests: operations of a program that a rule of the team holds until a second person approves them."""
 
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import Router, Schema
 from pydantic import Field
 
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import handle
-from console.api.schemas import Moment
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import handle_error
+from console.api.schemas import Timestamp
 from console.approvals import actions, inbox
 from console.approvals.models import ApprovalRequest
 from console.approvals.notifications import notify_deciders
 from console.connections.approval import ApprovalNeeded
 
-router = Router(tags=["Approvals"])
-REASON = "Approval-Reason"
+router = Router(tags=[gettext_noop("Approvals")])
+REASON_HEADER = "Approval-Reason"
 
 
 class Approval(Schema):
-    """What waits for a second person, and what became of it. It is done exactly as it was asked for, once."""
+    """A request for approval and its result. After the approval, the operation runs once, exactly as requested."""
 
     id: int
-    state: str = Field(
-        description="waiting; approved (being done), done, failed or unknown; refused, expired or withdrawn."
+    status: str = Field(
+        description="waiting; approved (running), done, failed or unknown; refused, expired or withdrawn."
     )
     operation: str
     target: str
-    device_count: int | None = Field(description="How many devices it is about; null when nobody can say.")
-    reason: str
+    device_count: int | None = Field(description="Number of affected devices; null if unknown.")
+    reason: str = Field(description="Why the operation was requested.")
     requested_by: str
     decided_by: str
-    decision: str = Field(description="What the second person said.")
-    why: str = Field(description="Why it could not be done.")
-    made: list[str] = Field(description="The update batches that were made.")
-    asked_at: Moment
-    expires_at: Moment | None
-    url: str = Field(description="Where to ask how it stands.")
-    page: str = Field(description="Its page in the console, for the second person.")
+    decision_comment: str = Field(description="Comment of the person who decided.")
+    failure_reason: str = Field(description="Why the operation failed; empty if it did not.")
+    created_batches: list[str] = Field(description="IDs of the update batches that the operation created.")
+    requested_at: Timestamp
+    expires_at: Timestamp | None
+    url: str = Field(description="API address of this request. Query it for the current status.")
+    console_url: str = Field(description="Console page on which a second person decides.")
 
     @classmethod
-    def of(cls, request: HttpRequest, found: ApprovalRequest) -> Approval:
-        place = found.team.slug, found.connection.slug, found.pk
-        address = reverse("api:get_approval", args=[found.connection.slug, found.pk])
+    def from_request(cls, request: HttpRequest, approval: ApprovalRequest) -> Approval:
+        page_args = approval.team.slug, approval.connection.slug, approval.pk
+        address = reverse("api:get_approval", args=[approval.connection.slug, approval.pk])
         return cls(
-            id=found.pk,
-            state=found.shown_state,
-            operation=found.operation,
-            target=found.target,
-            device_count=found.devices,
-            reason=found.reason,
-            requested_by=found.requester_label,
-            decided_by=found.decider_label,
-            decision=found.decision,
-            why=found.failure_text,
-            made=[made for made in found.outcomes.values_list("batch_id", flat=True) if made],
-            asked_at=found.asked_or_created_at,
-            expires_at=found.expires_at,
+            id=approval.pk,
+            status=approval.shown_state,
+            operation=approval.operation,
+            target=approval.target,
+            device_count=approval.devices,
+            reason=approval.reason,
+            requested_by=approval.requester_label,
+            decided_by=approval.decider_label,
+            decision_comment=approval.decision,
+            failure_reason=approval.failure_text,
+            created_batches=[
+                batch_id for batch_id in approval.outcomes.values_list("batch_id", flat=True) if batch_id
+            ],
+            requested_at=approval.asked_or_created_at,
+            expires_at=approval.expires_at,
             url=request.build_absolute_uri(address),
-            page=request.build_absolute_uri(reverse("approvals:detail", args=place)),
+            console_url=request.build_absolute_uri(reverse("approvals:detail", args=page_args)),
         )
 
 
-@router.get("/{slug:connection}/approvals/{int:approval_id}", response=Approval)
+@router.get(
+    "/{slug:connection}/approvals/{int:approval_id}",
+    response=Approval,
+    description=gettext_noop("Get the status of an approval request."),
+)
 def get_approval(request: ApiRequest, connection: str, approval_id: int) -> Approval:
-    """Tell how a request for a second person stands."""
-    gateway = gateway_of(request, connection)
-    found = (
+    gateway = open_gateway(request, connection)
+    approval = (
         inbox.visible_requests(request.membership)
         .filter(pk=approval_id, connection=gateway.connection)
         .select_related("team", "connection")
         .first()
     )
-    if found is None:
+    if approval is None:
         raise Http404
-    return Approval.of(request, found)
+    return Approval.from_request(request, approval)
 
 
-def answer_needed(request: HttpRequest, needed: ApprovalNeeded | type[ApprovalNeeded]) -> HttpResponse:
-    """Ask a second person for what a rule held back: 202, and where to ask how it stands."""
+def request_approval(request: HttpRequest, needed: ApprovalNeeded | type[ApprovalNeeded]) -> HttpResponse:
+    """Request approval for an operation that a rule holds: 202 and the address of the approval request."""
     assert isinstance(needed, ApprovalNeeded)  # noqa: S101 - ninja's handlers may be given classes by their type only
     try:
-        found = actions.prepare_request(needed)
-        if found.state == ApprovalRequest.State.DRAFT:
-            said = request.headers.get(REASON, "").strip()
-            found = actions.request_approval(
-                found, needed.gateway, said or _("Asked for by a program, without a reason.")
+        approval = actions.prepare_request(needed)
+        if approval.state == ApprovalRequest.State.DRAFT:
+            reason = request.headers.get(REASON_HEADER, "").strip()
+            approval = actions.request_approval(
+                approval, needed.gateway, reason or _("Submitted by a program without a reason.")
             )
-            notify_deciders(found, request)
-    except Exception as error:  # told as any other
-        return handle(request, error)
-    told = Approval.of(request, found)
+            notify_deciders(approval, request)
+    except Exception as error:  # handled like any other error
+        return handle_error(request, error)
+    body = Approval.from_request(request, approval)
     return HttpResponse(
-        told.model_dump_json(), status=202, content_type="application/json", headers={"Location": told.url}
+        body.model_dump_json(), status=202, content_type="application/json", headers={"Location": body.url}
     )

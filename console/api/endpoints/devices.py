@@ -1,36 +1,37 @@
-"""Devices. Registering many is a job (registrations.py)."""
+"""Devices. Registering many devices is a job (jobs.py)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.api.endpoints.approvals import Approval
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import not_valid
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import validation_problem
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.devices import api
 
-router = Router(tags=["Devices"])
-STATUS = Literal["ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"]
+router = Router(tags=[gettext_noop("Devices")])
+DeviceStatus = Literal["ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"]
 
 
 class Device(Schema):
-    """A device as lists tell it; what the platform does not tell is empty."""
+    """A device in a list. Values that the platform does not return are empty."""
 
     product_key: str
     name: str
     iot_id: str
     nickname: str
     status: str = Field(description="ONLINE, OFFLINE, UNACTIVE (never connected) or DISABLE.")
-    created_at: Moment | None
-    activated_at: Moment | None
+    created_at: Timestamp | None
+    activated_at: Timestamp | None
 
     @classmethod
-    def of(cls, device: api.Device) -> Device:
+    def from_device(cls, device: api.Device) -> Device:
         return cls(
             product_key=device.product_key,
             name=device.name,
@@ -43,260 +44,321 @@ class Device(Schema):
 
 
 class DeviceDetail(Device):
-    """A device. Its secret is not told to programs."""
+    """A device. The API never returns its secret."""
 
     product_name: str
     node_type: Literal["device", "gateway"]
     firmware: str
     ip: str
     region: str
-    online_at: Moment | None = Field(description="When it connected last.")
+    last_online_at: Timestamp | None = Field(description="When the device last connected.")
     tags: dict[str, str]
 
 
 class DevicePage(Page[Device]):
-    """Part of a list of devices."""
+    """A page of a list of devices."""
 
     match: str = Field(
-        description="How the search was done: complete, prefix (names that begin so), exact (whole names), or newest"
-        " (neither was found; the newest devices that have it anywhere)."
+        description="How the search was done: complete (all matching devices), prefix (names that start with the text),"
+        " exact (full names), or newest (no such name was found; the newest devices that contain the text)."
     )
 
 
-class Registered(Schema):
-    """A new device. Its secret is shown in the console only."""
+class RegisteredDevice(Schema):
+    """The new device. Its secret is shown only in the console."""
 
     product_key: str
     name: str
     iot_id: str
 
 
-class NewDevice(Body):
+class NewDevice(RequestBody):
     """A device to register."""
 
     product_key: str = Field(max_length=64)
     name: str = Field(
         "",
         max_length=64,
-        description="4 to 32 letters, digits or - _ @ . : – made up by the platform when empty.",
+        description=gettext_noop(
+            "4 to 32 characters: letters, digits, - _ @ . : Leave empty to generate a name."
+        ),
     )
     nickname: str = Field("", max_length=64)
 
 
-class DeviceChange(Body):
-    """What can be changed of a device."""
+class DeviceChange(RequestBody):
+    """New nickname of a device."""
 
-    nickname: str = Field(max_length=64, description="Empty: none.")
+    nickname: str = Field(max_length=64, description=gettext_noop("Leave empty to remove the nickname."))
 
 
-class TagValue(Body):
-    """A tag's value."""
+class DeviceTagValue(RequestBody):
+    """Value of a device tag."""
 
     value: str = Field(min_length=1, max_length=1024)
 
 
 class DeviceGroup(Schema):
-    """A group that a device is in."""
+    """A group of a device."""
 
     id: str
     name: str
     description: str
-    dynamic: bool = Field(description="Whether its devices follow a rule, and cannot be set.")
+    dynamic: bool = Field(
+        description="Whether a rule selects the devices of the group, so that none can be added or removed."
+    )
 
 
 class ModuleVersion(Schema):
-    """What a module of a device last reported to run."""
+    """The version that a module of a device last reported."""
 
     module: str
     version: str
 
 
 class DeviceUpdate(Schema):
-    """An update of a device that has not ended."""
+    """An update of a device that has not finished."""
 
     batch_id: str
     task_id: str
     module: str
     source_version: str
-    version: str
+    target_version: str
     status: str = Field(description="CONFIRM, QUEUED, NOTIFIED or IN_PROGRESS.")
-    modified_at: Moment | None
+    modified_at: Timestamp | None
 
 
 class DeviceUpdates(Schema):
-    """What a device runs, and what it is to run."""
+    """The versions and the active updates of a device."""
 
-    versions: list[ModuleVersion]
-    unfinished: list[DeviceUpdate]
+    module_versions: list[ModuleVersion]
+    active_updates: list[DeviceUpdate]
 
 
-class DeviceNamed(Body):
-    """A device, by its names."""
+class ActionDevice(RequestBody):
+    """Identifies a device by product and name."""
 
     product_key: str = Field(max_length=64)
     name: str = Field(max_length=64)
 
 
-class Act(Body):
-    """What is to be done to several devices."""
+class DeviceAction(RequestBody):
+    """An action on several devices."""
 
     action: Literal["enable", "disable", "delete"]
-    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.PAGE_SIZE)
+    devices: list[ActionDevice] = Field(min_length=1, max_length=api.PAGE_SIZE)
 
 
-class Outcome(Schema):
-    """What became of one device of several."""
+class DeviceActionResult(Schema):
+    """The result for one device."""
 
     product_key: str
     name: str
     done: bool
-    why: str = Field(description="What went wrong; empty when nothing did.")
+    error: str = Field(description="Why the action failed; empty if it succeeded.")
 
 
-class DeviceListing(Listing):
-    """Which devices: at least of a product, with a text, or in a state."""
+class DeviceListQuery(PageQuery):
+    """Selects devices. At least one of product_key, search and status is required."""
 
     product_key: str = Field("", max_length=64)
-    search: str = Field("", max_length=64, description="The beginning of a name or nickname.")
+    search: str = Field("", max_length=64, description=gettext_noop("Start of a device name or nickname."))
     search_in: Literal["name", "nickname"] = "name"
-    status: STATUS | None = None
+    status: DeviceStatus | None = None
 
 
-class Search(Schema):
-    """What is looked for."""
+class DeviceSearchQuery(Schema):
+    """The text to search for."""
 
     text: str = Field(
-        min_length=1, max_length=64, description="A device name, the beginning of one, or an IotId."
+        min_length=1,
+        max_length=64,
+        description=gettext_noop("A device name, the start of one, or an IotId."),
     )
 
 
-class Found(Schema):
-    """What a search of all products found."""
+class DeviceSearchResult(Schema):
+    """Devices of all products that match a search."""
 
-    exact: list[Device] = Field(description="Devices of exactly this name or IotId.")
-    beginning: list[Device] = Field(description="Devices whose name begins so: the first 50.")
-
-
-@router.get("/{slug:connection}/devices", response=DevicePage)
-def list_devices(request: ApiRequest, connection: str, listing: Query[DeviceListing]) -> DevicePage:
-    """List the devices of a product, in a state, or found by the beginning of their name. Newest first, searches oldest first."""
-    gateway = gateway_of(request, connection)
-    place = Place.of(listing)
-    wanted = api.DeviceFilter(listing.product_key, listing.search, listing.search_in, listing.status or "")
-    if not (wanted.product_key or wanted.text or wanted.status):
-        raise not_valid([("product_key", _("Name a product, a text to search for, or a state."))])
-    found = api.list_devices(gateway, wanted, page=place.number, size=place.size, token=place.rest)
-    page = place.page(map(Device.of, found.devices), found.total, rest=found.next_token)
-    return DevicePage(**page.__dict__, match=found.match.value)
+    exact: list[Device] = Field(description="Devices with exactly this name or IotId.")
+    starts_with: list[Device] = Field(description="The first 50 devices whose name starts with the text.")
 
 
-@router.get("/{slug:connection}/devices-search", response=Found)
-def search_devices(request: ApiRequest, connection: str, search: Query[Search]) -> Found:
-    """Look for a device in all products."""
-    found = api.search(gateway_of(request, connection), search.text)
-    return Found(
-        exact=[Device.of(device) for device in found.exact_matches],
-        beginning=[Device.of(device) for device in found.prefix_matches],
+@router.get(
+    "/{slug:connection}/devices",
+    response=DevicePage,
+    description=gettext_noop(
+        "List devices by product, status, or start of the name. Newest first; searches list the oldest first."
+    ),
+)
+def list_devices(request: ApiRequest, connection: str, query: Query[DeviceListQuery]) -> DevicePage:
+    gateway = open_gateway(request, connection)
+    position = PagePosition.from_query(query)
+    filters = api.DeviceFilter(query.product_key, query.search, query.search_in, query.status or "")
+    if not (filters.product_key or filters.text or filters.status):
+        raise validation_problem(
+            [("product_key", _("Enter at least one of product_key, search and status."))]
+        )
+    result = api.list_devices(
+        gateway, filters, page=position.number, size=position.size, token=position.platform_token
+    )
+    page = position.build_page(
+        map(Device.from_device, result.devices), result.total, platform_token=result.next_token
+    )
+    return DevicePage(**page.__dict__, match=result.match.value)
+
+
+@router.get(
+    "/{slug:connection}/device-search",
+    response=DeviceSearchResult,
+    description=gettext_noop("Search for a device in all products."),
+)
+def search_devices(
+    request: ApiRequest, connection: str, query: Query[DeviceSearchQuery]
+) -> DeviceSearchResult:
+    result = api.search(open_gateway(request, connection), query.text)
+    return DeviceSearchResult(
+        exact=[Device.from_device(device) for device in result.exact_matches],
+        starts_with=[Device.from_device(device) for device in result.prefix_matches],
     )
 
 
-@router.post("/{slug:connection}/devices-act", response={200: list[Outcome], 202: Approval})
-def act_on_devices(request: ApiRequest, connection: str, body: Act) -> list[Outcome]:
-    """Enable, disable or delete up to 50 devices. One that fails does not stop the others."""
-    gateway = gateway_of(request, connection)
+@router.post(
+    "/{slug:connection}/device-actions",
+    response={200: list[DeviceActionResult], 202: Approval},
+    description=gettext_noop(
+        "Enable, disable or delete up to 50 devices. If one device fails, the others are still processed."
+    ),
+)
+def run_device_action(request: ApiRequest, connection: str, body: DeviceAction) -> list[DeviceActionResult]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.ACTIONS[body.action])
-    named = list(dict.fromkeys((one.product_key, one.name) for one in body.devices))
+    devices = list(dict.fromkeys((device.product_key, device.name) for device in body.devices))
     return [
-        Outcome(
+        DeviceActionResult(
             product_key=outcome.product_key,
             name=outcome.name,
             done=outcome.error is None,
-            why=_(outcome.error_title) if outcome.error else "",
+            error=_(outcome.error_title) if outcome.error else "",
         )
-        for outcome in api.apply_action(gateway, body.action, named)
+        for outcome in api.apply_action(gateway, body.action, devices)
     ]
 
 
-@router.post("/{slug:connection}/devices", response={201: Registered})
-def register_device(request: ApiRequest, connection: str, body: NewDevice) -> Status[Registered]:
-    """Register one device."""
-    made = api.register_device(
-        gateway_of(request, connection), body.product_key, name=body.name, nickname=body.nickname
+@router.post(
+    "/{slug:connection}/devices",
+    response={201: RegisteredDevice},
+    description=gettext_noop("Register a device."),
+)
+def register_device(request: ApiRequest, connection: str, body: NewDevice) -> Status[RegisteredDevice]:
+    device = api.register_device(
+        open_gateway(request, connection), body.product_key, name=body.name, nickname=body.nickname
     )
-    return Status(201, Registered(product_key=made.product_key, name=made.name, iot_id=made.iot_id))
+    return Status(
+        201, RegisteredDevice(product_key=device.product_key, name=device.name, iot_id=device.iot_id)
+    )
 
 
-@router.get("/{slug:connection}/devices/{product_key}/{name}", response=DeviceDetail)
+@router.get(
+    "/{slug:connection}/devices/{product_key}/{name}",
+    response=DeviceDetail,
+    description=gettext_noop("Get a device."),
+)
 def get_device(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceDetail:
-    """Tell of one device."""
-    detail, tags = api.get_device_with_tags(gateway_of(request, connection), product_key, name)
+    detail, tags = api.get_device_with_tags(open_gateway(request, connection), product_key, name)
     return DeviceDetail(
-        **Device.of(detail.device).model_dump(),
+        **Device.from_device(detail.device).model_dump(),
         product_name=detail.product_name,
         node_type="gateway" if detail.gateway else "device",
         firmware=detail.firmware,
         ip=detail.ip,
         region=detail.region,
-        online_at=detail.online,
+        last_online_at=detail.online,
         tags={tag.key: tag.value for tag in tags},
     )
 
 
-@router.patch("/{slug:connection}/devices/{product_key}/{name}", response={204: None})
-def rename_device(
+@router.patch(
+    "/{slug:connection}/devices/{product_key}/{name}",
+    response={204: None},
+    description=gettext_noop("Edit the nickname of a device. Device names cannot be changed."),
+)
+def edit_device(
     request: ApiRequest, connection: str, product_key: str, name: str, body: DeviceChange
 ) -> Status[None]:
-    """Give a device another nickname; its name never changes."""
-    api.rename_device(gateway_of(request, connection), product_key, name, body.nickname)
+    api.rename_device(open_gateway(request, connection), product_key, name, body.nickname)
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/devices/{product_key}/{name}", response={204: None, 202: Approval})
+@router.delete(
+    "/{slug:connection}/devices/{product_key}/{name}",
+    response={204: None, 202: Approval},
+    description=gettext_noop("Permanently delete a device."),
+)
 def delete_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    """Delete a device for good."""
-    api.delete_device(gateway_of(request, connection), product_key, name)
+    api.delete_device(open_gateway(request, connection), product_key, name)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/devices/{product_key}/{name}/enable", response={204: None})
+@router.post(
+    "/{slug:connection}/devices/{product_key}/{name}/enable",
+    response={204: None},
+    description=gettext_noop("Enable a device. It can connect again."),
+)
 def enable_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    """Let a disabled device connect again."""
-    api.enable_device(gateway_of(request, connection), product_key, name)
+    api.enable_device(open_gateway(request, connection), product_key, name)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/devices/{product_key}/{name}/disable", response={204: None})
+@router.post(
+    "/{slug:connection}/devices/{product_key}/{name}/disable",
+    response={204: None},
+    description=gettext_noop(
+        "Disable a device. It is disconnected immediately and cannot connect until you enable it."
+    ),
+)
 def disable_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    """Cut a device off: it cannot connect until it is enabled."""
-    api.disable_device(gateway_of(request, connection), product_key, name)
+    api.disable_device(open_gateway(request, connection), product_key, name)
     return Status(204, None)
 
 
-@router.get("/{slug:connection}/devices/{product_key}/{name}/groups", response=list[DeviceGroup])
+@router.get(
+    "/{slug:connection}/devices/{product_key}/{name}/groups",
+    response=list[DeviceGroup],
+    description=gettext_noop(
+        "List the groups of a device, at most 10. Use the addresses of a group to add or remove devices."
+    ),
+)
 def list_device_groups(
     request: ApiRequest, connection: str, product_key: str, name: str
 ) -> list[DeviceGroup]:
-    """List the groups that a device is in: ten at most. The groups' own addresses add and remove devices."""
-    _detail, groups = api.get_device_with_groups(gateway_of(request, connection), product_key, name)
+    _detail, groups = api.get_device_with_groups(open_gateway(request, connection), product_key, name)
     return [
         DeviceGroup(id=group.id, name=group.name, description=group.description, dynamic=group.dynamic)
         for group in groups
     ]
 
 
-@router.get("/{slug:connection}/devices/{product_key}/{name}/updates", response=DeviceUpdates)
+@router.get(
+    "/{slug:connection}/devices/{product_key}/{name}/updates",
+    response=DeviceUpdates,
+    description=gettext_noop("Get the module versions and the active updates of a device."),
+)
 def get_device_updates(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceUpdates:
-    """Tell which versions a device runs, and which updates of it have not ended."""
-    _detail, versions, tasks = api.get_device_with_updates(gateway_of(request, connection), product_key, name)
+    _detail, versions, tasks = api.get_device_with_updates(
+        open_gateway(request, connection), product_key, name
+    )
     return DeviceUpdates(
-        versions=[ModuleVersion(module=one.module, version=one.version) for one in versions],
-        unfinished=[
+        module_versions=[
+            ModuleVersion(module=version.module, version=version.version) for version in versions
+        ],
+        active_updates=[
             DeviceUpdate(
                 batch_id=task.batch_id,
                 task_id=task.task_id,
                 module=task.module,
                 source_version=task.source,
-                version=task.target,
+                target_version=task.target,
                 status=task.status,
                 modified_at=task.modified,
             )
@@ -305,19 +367,25 @@ def get_device_updates(request: ApiRequest, connection: str, product_key: str, n
     )
 
 
-@router.put("/{slug:connection}/devices/{product_key}/{name}/tags/{tag}", response={204: None})
+@router.put(
+    "/{slug:connection}/devices/{product_key}/{name}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Add a device tag, or change its value."),
+)
 def set_device_tag(
-    request: ApiRequest, connection: str, product_key: str, name: str, tag: str, body: TagValue
+    request: ApiRequest, connection: str, product_key: str, name: str, tag: str, body: DeviceTagValue
 ) -> Status[None]:
-    """Add a tag to a device, or give the one of that key another value."""
-    api.set_tag(gateway_of(request, connection), product_key, name, api.Tag(tag, body.value))
+    api.set_tag(open_gateway(request, connection), product_key, name, api.Tag(tag, body.value))
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/devices/{product_key}/{name}/tags/{tag}", response={204: None})
+@router.delete(
+    "/{slug:connection}/devices/{product_key}/{name}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Remove a device tag."),
+)
 def remove_device_tag(
     request: ApiRequest, connection: str, product_key: str, name: str, tag: str
 ) -> Status[None]:
-    """Take a tag off a device."""
-    api.remove_tag(gateway_of(request, connection), product_key, name, tag)
+    api.remove_tag(open_gateway(request, connection), product_key, name, tag)
     return Status(204, None)

@@ -5,200 +5,241 @@ from __future__ import annotations
 import re
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import Problem, not_valid
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import Problem, validation_problem
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.groups import api
 
-router = Router(tags=["Groups"])
+router = Router(tags=[gettext_noop("Groups")])
 _TAG = re.compile(r"[A-Za-z0-9.]{2,30}")
 
 
 class Group(Schema):
-    """A group as lists tell it."""
+    """A group in a list."""
 
     id: str
     name: str
     description: str
-    created_at: Moment | None
+    created_at: Timestamp | None
 
     @classmethod
-    def of(cls, group: api.Group) -> Group:
+    def from_group(cls, group: api.Group) -> Group:
         return cls(id=group.id, name=group.name, description=group.description, created_at=group.created)
 
 
 class GroupDetail(Group):
-    """A group with its counts of devices and the groups it lies in."""
+    """A group with its device counts and its parent groups."""
 
     device_count: int
     activated_count: int
     online_count: int
-    path: list[Group] = Field(description="The groups above it, the topmost first.")
+    path: list[Group] = Field(description="Parent groups, starting with the top-level group.")
     tags: dict[str, str]
 
 
-class NewGroup(Body):
-    """A group to make."""
+class NewGroup(RequestBody):
+    """A group to create."""
 
     name: str = Field(
-        min_length=4, max_length=30, description="Letters, digits and underscores. Fixed once made."
+        min_length=4,
+        max_length=30,
+        description=gettext_noop("Letters, digits, underscores. Cannot be changed later."),
     )
     description: str = Field("", max_length=100)
-    parent: str = Field("", max_length=64, description="The group it is to lie in; empty for a topmost one.")
+    parent_id: str = Field(
+        "",
+        max_length=64,
+        description=gettext_noop("ID of the parent group. Leave empty for a top-level group."),
+    )
 
 
-class GroupChange(Body):
-    """What can be changed of a group."""
+class GroupChange(RequestBody):
+    """New description of a group."""
 
     description: str = Field(min_length=1, max_length=100)
 
 
-class TagValue(Body):
-    """A tag's value."""
+class GroupTagValue(RequestBody):
+    """Value of a group tag."""
 
     value: str = Field(
-        max_length=128, pattern=r"^[\w-]+$", description="Letters, digits, underscores and hyphens."
+        max_length=128,
+        pattern=r"^[\w-]+$",
+        description=gettext_noop("Letters, digits, underscores, hyphens."),
     )
 
 
-class GroupListing(Listing):
-    """Which groups."""
+class GroupListQuery(PageQuery):
+    """Selects groups."""
 
-    parent: str = Field("", max_length=64, description="Those directly in this group; empty for the topmost.")
-    search: str = Field("", max_length=30, description="Part of a name, on every level.")
+    parent_id: str = Field(
+        "",
+        max_length=64,
+        description=gettext_noop(
+            "List the direct subgroups of this group. Leave empty for top-level groups."
+        ),
+    )
+    search: str = Field("", max_length=30, description=gettext_noop("Part of a group name, on every level."))
 
 
-class DeviceNamed(Schema):
-    """A device, by its names."""
+class DeviceIdentity(Schema):
+    """Identifies a device by product and name."""
 
     product_key: str = Field(max_length=64)
     name: str = Field(max_length=64)
 
 
-class GroupDevice(DeviceNamed):
+class GroupDevice(DeviceIdentity):
     """A device of a group."""
 
     iot_id: str
     product_name: str
 
 
-class DevicesToAdd(Body):
-    """Devices of one product."""
+class DevicesToAdd(RequestBody):
+    """Devices of one product to add to a group."""
 
     product_key: str = Field(max_length=64)
-    names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
+    device_names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
 
 
-class DevicesToRemove(Body):
-    """Devices of any products."""
+class DevicesToRemove(RequestBody):
+    """Devices to remove from a group. They may belong to different products."""
 
-    devices: list[DeviceNamed] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
+    devices: list[DeviceIdentity] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
 
 
-class Added(Schema):
-    """What became of the devices: the platform tells counts only, beside the names it does not know."""
+class AddDevicesResult(Schema):
+    """Result of adding devices. The platform returns counts only, and the names that it does not know."""
 
-    unknown: list[str] = Field(description="Names that the product has not.")
+    not_found: list[str] = Field(description="Device names that do not exist in the product.")
     added: int
-    already: int = Field(description="How many were in the group before.")
-    full: int = Field(description="How many are in ten groups already, the most.")
+    already_in_group: int
+    group_limit_reached: int = Field(
+        description="Number of devices not added because they are already in 10 groups."
+    )
 
 
-class Removed(Schema):
-    """How many devices were taken out."""
+class RemoveDevicesResult(Schema):
+    """Number of devices removed from the group."""
 
     removed: int
 
 
-@router.get("/{slug:connection}/groups", response=Page[Group])
-def list_groups(request: ApiRequest, connection: str, listing: Query[GroupListing]) -> Page[Group]:
-    """List groups of one level of the tree, or those whose name has a text in it."""
-    place = Place.of(listing)
-    found = api.list_groups(
-        gateway_of(request, connection),
-        parent=listing.parent,
-        name=listing.search,
-        page=place.number,
-        size=place.size,
+@router.get(
+    "/{slug:connection}/groups",
+    response=Page[Group],
+    description=gettext_noop("List the groups of one level, or search all groups by name."),
+)
+def list_groups(request: ApiRequest, connection: str, query: Query[GroupListQuery]) -> Page[Group]:
+    position = PagePosition.from_query(query)
+    page = api.list_groups(
+        open_gateway(request, connection),
+        parent=query.parent_id,
+        name=query.search,
+        page=position.number,
+        size=position.size,
     )
-    return place.page(map(Group.of, found.groups), found.total)
+    return position.build_page(map(Group.from_group, page.groups), page.total)
 
 
-@router.post("/{slug:connection}/groups", response={201: Group})
+@router.post("/{slug:connection}/groups", response={201: Group}, description=gettext_noop("Create a group."))
 def create_group(request: ApiRequest, connection: str, body: NewGroup) -> Status[Group]:
-    """Make a group."""
-    gateway = gateway_of(request, connection)
-    made = api.create_group(gateway, name=body.name, description=body.description, parent=body.parent)
-    return Status(201, Group.of(made))
+    gateway = open_gateway(request, connection)
+    group = api.create_group(gateway, name=body.name, description=body.description, parent=body.parent_id)
+    return Status(201, Group.from_group(group))
 
 
-@router.get("/{slug:connection}/groups/{group_id}", response=GroupDetail)
+@router.get(
+    "/{slug:connection}/groups/{group_id}",
+    response=GroupDetail,
+    description=gettext_noop("Get a group."),
+)
 def get_group(request: ApiRequest, connection: str, group_id: str) -> GroupDetail:
-    """Tell of one group."""
-    found, tags = api.get_group_with_tags(gateway_of(request, connection), group_id)
+    group, tags = api.get_group_with_tags(open_gateway(request, connection), group_id)
     return GroupDetail(
-        id=found.id,
-        name=found.name,
-        description=found.description,
-        created_at=found.created,
-        device_count=found.devices,
-        activated_count=found.active,
-        online_count=found.online,
-        path=[Group.of(above) for above in found.path],
+        id=group.id,
+        name=group.name,
+        description=group.description,
+        created_at=group.created,
+        device_count=group.devices,
+        activated_count=group.active,
+        online_count=group.online,
+        path=[Group.from_group(parent) for parent in group.path],
         tags={tag.key: tag.value for tag in tags},
     )
 
 
-@router.patch("/{slug:connection}/groups/{group_id}", response={204: None})
+@router.patch(
+    "/{slug:connection}/groups/{group_id}",
+    response={204: None},
+    description=gettext_noop("Edit the description of a group. Other fields cannot be changed."),
+)
 def edit_group(request: ApiRequest, connection: str, group_id: str, body: GroupChange) -> Status[None]:
-    """Change a group's description; the platform lets nothing else of it be changed."""
-    api.update_group(gateway_of(request, connection), group_id, description=body.description)
+    api.update_group(open_gateway(request, connection), group_id, description=body.description)
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/groups/{group_id}", response={204: None})
+@router.delete(
+    "/{slug:connection}/groups/{group_id}",
+    response={204: None},
+    description=gettext_noop(
+        "Delete a group. Its devices are not deleted. Not possible while it has subgroups."
+    ),
+)
 def delete_group(request: ApiRequest, connection: str, group_id: str) -> Status[None]:
-    """Delete a group; its devices stay. Refused while it has subgroups."""
-    api.delete_group(gateway_of(request, connection), group_id)
+    api.delete_group(open_gateway(request, connection), group_id)
     return Status(204, None)
 
 
-@router.put("/{slug:connection}/groups/{group_id}/tags/{tag}", response={204: None})
+@router.put(
+    "/{slug:connection}/groups/{group_id}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Add a group tag, or change its value."),
+)
 def set_group_tag(
-    request: ApiRequest, connection: str, group_id: str, tag: str, body: TagValue
+    request: ApiRequest, connection: str, group_id: str, tag: str, body: GroupTagValue
 ) -> Status[None]:
-    """Add a tag to a group, or give the one of that key another value."""
-    gateway = gateway_of(request, connection)
+    gateway = open_gateway(request, connection)
     gateway.require(api.TAG)
     if not _TAG.fullmatch(tag):
-        raise not_valid([("tag", _("2 to 30 letters, digits and periods (.)."))])
-    found = api.list_tags(gateway, group_id)
-    tags = {one.key: one for one in found} | {tag: api.Tag(tag, body.value)}
+        raise validation_problem([("tag", _("Enter 2 to 30 characters: letters, digits, periods."))])
+    current_tags = api.list_tags(gateway, group_id)
+    tags = {current.key: current for current in current_tags} | {tag: api.Tag(tag, body.value)}
     if len(tags) > api.MAX_TAGS:
         raise Problem("limit-reached", _("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
-    api.set_tags(gateway, group_id, list(tags.values()), current=found)
+    api.set_tags(gateway, group_id, list(tags.values()), current=current_tags)
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/groups/{group_id}/tags/{tag}", response={204: None})
+@router.delete(
+    "/{slug:connection}/groups/{group_id}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Remove a group tag."),
+)
 def remove_group_tag(request: ApiRequest, connection: str, group_id: str, tag: str) -> Status[None]:
-    """Take a tag off a group."""
-    gateway = gateway_of(request, connection)
+    gateway = open_gateway(request, connection)
     gateway.require(api.TAG)
     api.remove_tag(gateway, group_id, tag)
     return Status(204, None)
 
 
-@router.get("/{slug:connection}/groups/{group_id}/devices", response=Page[GroupDevice])
+@router.get(
+    "/{slug:connection}/groups/{group_id}/devices",
+    response=Page[GroupDevice],
+    description=gettext_noop("List the devices of a group."),
+)
 def list_group_devices(
-    request: ApiRequest, connection: str, group_id: str, listing: Query[Listing]
+    request: ApiRequest, connection: str, group_id: str, query: Query[PageQuery]
 ) -> Page[GroupDevice]:
-    """List the devices of a group."""
-    place = Place.of(listing)
-    found = api.list_devices(gateway_of(request, connection), group_id, page=place.number, size=place.size)
+    position = PagePosition.from_query(query)
+    page = api.list_devices(
+        open_gateway(request, connection), group_id, page=position.number, size=position.size
+    )
     devices = (
         GroupDevice(
             product_key=device.product_key,
@@ -206,23 +247,37 @@ def list_group_devices(
             iot_id=device.iot_id,
             product_name=device.product_name,
         )
-        for device in found.devices
+        for device in page.devices
     )
-    return place.page(devices, found.total)
+    return position.build_page(devices, page.total)
 
 
-@router.post("/{slug:connection}/groups/{group_id}/devices", response=Added)
-def add_group_devices(request: ApiRequest, connection: str, group_id: str, body: DevicesToAdd) -> Added:
-    """Put up to 200 devices of a product into a group."""
-    names = list(dict.fromkeys(body.names))
-    done = api.add_devices(gateway_of(request, connection), group_id, body.product_key, names)
-    return Added(unknown=list(done.unknown), added=done.added, already=done.already, full=done.full)
+@router.post(
+    "/{slug:connection}/groups/{group_id}/devices",
+    response=AddDevicesResult,
+    description=gettext_noop("Add up to 200 devices of a product to a group."),
+)
+def add_group_devices(
+    request: ApiRequest, connection: str, group_id: str, body: DevicesToAdd
+) -> AddDevicesResult:
+    names = list(dict.fromkeys(body.device_names))
+    result = api.add_devices(open_gateway(request, connection), group_id, body.product_key, names)
+    return AddDevicesResult(
+        not_found=list(result.unknown),
+        added=result.added,
+        already_in_group=result.already,
+        group_limit_reached=result.full,
+    )
 
 
-@router.post("/{slug:connection}/groups/{group_id}/devices/remove", response=Removed)
+@router.post(
+    "/{slug:connection}/groups/{group_id}/devices/remove",
+    response=RemoveDevicesResult,
+    description=gettext_noop("Remove up to 200 devices from a group. The devices are not deleted."),
+)
 def remove_group_devices(
     request: ApiRequest, connection: str, group_id: str, body: DevicesToRemove
-) -> Removed:
-    """Take up to 200 devices out of a group; they are not deleted."""
-    pairs = [(device.product_key, device.name) for device in body.devices]
-    return Removed(removed=api.remove_devices(gateway_of(request, connection), group_id, pairs))
+) -> RemoveDevicesResult:
+    devices = [(device.product_key, device.name) for device in body.devices]
+    removed = api.remove_devices(open_gateway(request, connection), group_id, devices)
+    return RemoveDevicesResult(removed=removed)

@@ -1,4 +1,4 @@
-"""Jobs, and the one that programs start: registering many devices."""
+"""Jobs, and the registration of many devices, which programs can start."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any, Literal, cast
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import Problem, not_valid
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import Problem, validation_problem
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, api, kinds, models, outcomes
@@ -23,54 +24,52 @@ from console.jobs.listing import job_title
 from console.jobs.visibility import visible_jobs
 from console.ui.csv import Download, csv_lines
 
-router = Router(tags=["Jobs"])
-MOST_DEVICES = 10_000
-_PIECE = 256 * 1024
+router = Router(tags=[gettext_noop("Jobs")])
+MAX_DEVICES = 10_000
+_CHUNK_BYTES = 256 * 1024
 
 
-def _csv(about: str) -> dict[str, Any]:
-    """What the document says of an answer that is a table."""
-    return {"responses": {200: {"description": about, "content": {"text/csv": {}}}}}
+def _csv_response(description: str) -> dict[str, Any]:
+    """Return the OpenAPI entry of a response that is a CSV file."""
+    return {"responses": {200: {"description": description, "content": {"text/csv": {}}}}}
 
 
 class Job(Schema):
-    """A piece of background work."""
+    """A background job."""
 
     id: int
-    kind: str = Field(
-        description="Such as devices.register, devices.secrets, ota.monitor or approvals.execute."
-    )
+    kind: str = Field(description="For example devices.register.")
     title: str
-    state: str = Field(
-        description="checking, ready (waits to be started) or rejected before the start; queued, running, canceling at work;"
-        " succeeded, partial, failed or canceled at the end."
+    status: str = Field(
+        description="Before the start: checking, ready (waits to be started) or rejected. During the run: queued,"
+        " running or canceling. At the end: succeeded, partial, failed or canceled."
     )
-    why: str = Field(
-        description="Why it stopped, or why its file cannot be used; empty when there is nothing to say."
-    )
-    person: str | None
+    reason: str = Field(description="Why the job stopped, or why its file was rejected; otherwise empty.")
+    user: str | None = Field(description="The user who started or created the job.")
     total: int
     succeeded: int
     failed: int
     skipped: int = Field(
-        description="Lines left out before the start: see the rows whose outcome is skipped."
+        description="Number of rows skipped before the start. List the rows with the status skipped for details."
     )
-    counts: dict[str, int] = Field(description="Rows by outcome; of an update watch, tasks by status.")
-    parent_id: int | None = Field(description="The job that this one is a further run of.")
-    created_at: Moment
-    started_at: Moment | None
-    finished_at: Moment | None
+    counts: dict[str, int] = Field(
+        description="Number of rows by status; for a job that monitors a batch, number of tasks by status."
+    )
+    parent_id: int | None = Field(description="The job that this job retries.")
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
 
     @classmethod
-    def of(cls, job: models.Job) -> Job:
-        person = job.started_by or job.created_by
+    def from_job(cls, job: models.Job) -> Job:
+        user = job.started_by or job.created_by
         return cls(
             id=job.pk,
             kind=job.kind,
             title=str(job_title(job)),
-            state=job.state,
-            why=job.error_text,
-            person=person.label if person else None,
+            status=job.state,
+            reason=job.error_text,
+            user=user.label if user else None,
             total=job.total,
             succeeded=job.succeeded,
             failed=job.failed,
@@ -83,244 +82,324 @@ class Job(Schema):
         )
 
 
-class Row(Schema):
-    """A line of a job."""
+class JobRow(Schema):
+    """A row of a job."""
 
-    row: int
+    number: int
     name: str
     nickname: str
-    outcome: str = Field(
+    status: str = Field(
         description="pending, created, exists, invalid, failed, unknown, canceled or skipped."
     )
     reason: str
 
 
-class JobListing(Listing):
-    """Which jobs."""
+class JobListQuery(PageQuery):
+    """Selects jobs."""
 
     kind: str = ""
-    state: str = ""
+    status: str = ""
 
 
-class RowListing(Listing):
-    """Which rows."""
+class RowListQuery(PageQuery):
+    """Selects rows."""
 
-    outcome: Literal["", *models.Row.State.values] = ""  # type: ignore[valid-type]
-    search: str = Field("", max_length=64, description="Part of a device name.")
+    status: Literal["", *models.Row.State.values] = ""  # type: ignore[valid-type]
+    search: str = Field("", max_length=64, description=gettext_noop("Part of a device name."))
 
 
-class DeviceToRegister(Body):
-    """A device of a registration."""
+class DeviceToRegister(RequestBody):
+    """A device to register."""
 
     name: str = Field(max_length=200)
     nickname: str = Field("", max_length=200)
 
 
-class Registration(Body):
+class Registration(RequestBody):
     """Devices to register in a product."""
 
     product_key: str = Field(max_length=64)
-    devices: list[DeviceToRegister] = Field(min_length=1, max_length=MOST_DEVICES)
+    devices: list[DeviceToRegister] = Field(min_length=1, max_length=MAX_DEVICES)
     start: bool = Field(
         True,
-        description="Start at once when every line is good. Else the job waits, and POST …/start starts it.",
+        description=gettext_noop(
+            "Whether the job starts immediately if all rows are valid. Otherwise, start it with POST …/start."
+        ),
     )
 
 
-class RandomRegistration(Body):
-    """So many devices with random names to register in a product."""
+class GeneratedRegistration(RequestBody):
+    """Devices with generated names to register in a product."""
 
     product_key: str = Field(max_length=64)
-    count: int = Field(ge=1, le=MAX_GENERATED_NAMES)
-    begins: str = Field(
+    count: int = Field(ge=1, le=MAX_GENERATED_NAMES, description=gettext_noop("Number of devices."))
+    prefix: str = Field(
         "",
         max_length=16,
         pattern=r"^[A-Za-z0-9_.:@-]*$",
-        description="What the names begin with; 16 random characters follow.",
+        description=gettext_noop("Name prefix. 16 random characters are added."),
     )
-    start: bool = Field(True, description="Else the job waits, and POST …/start starts it.")
+    start: bool = Field(
+        True,
+        description=gettext_noop(
+            "Whether the job starts immediately. Otherwise, start it with POST …/start."
+        ),
+    )
 
 
-class Columns(Body):
-    """Which column of a file is which, counted from 0."""
+class ColumnMapping(RequestBody):
+    """The columns of a file, counted from 0."""
 
-    name: int = Field(ge=0)
-    nickname: int | None = Field(None, ge=0)
-    headless: bool = Field(False, description="Whether the first line is a device, not a header.")
+    name: int = Field(ge=0, description=gettext_noop("Column with the device names, counted from 0."))
+    nickname: int | None = Field(
+        None, ge=0, description=gettext_noop("Column with the nicknames, counted from 0.")
+    )
+    no_header: bool = Field(
+        False, description=gettext_noop("Whether the first row is a device, not a header.")
+    )
 
 
-def demand_registration(request: ApiRequest, connection: str) -> None:
-    """Refuse who may register no devices. Raises PermissionRefused."""
-    gateway_of(request, connection)
+def check_registration_upload(request: ApiRequest, connection: str) -> None:
+    """Raise PermissionRefused if the token may not register devices."""
+    open_gateway(request, connection)
     require_job_rights(cast(CloudRequest, request), REGISTER)
 
 
-@router.post("/{slug:connection}/registrations", response={202: Job})
+@router.post(
+    "/{slug:connection}/registrations",
+    response={202: Job},
+    description=gettext_noop(
+        "Register many devices as a job. If a row is invalid, nothing is sent until you start the job."
+    ),
+)
 def register_devices(request: ApiRequest, connection: str, body: Registration) -> Status[Job]:
-    """Register many devices, as a job. Nothing is sent for a list with a bad line until the job is started by itself."""
-    lines = csv_lines([["DeviceName", "Nickname"], *([one.name, one.nickname] for one in body.devices)])
+    lines = csv_lines(
+        [["DeviceName", "Nickname"], *([device.name, device.nickname] for device in body.devices)]
+    )
     content = (line.encode() for line in lines)
-    gateway = gateway_of(request, connection)
-    about = {"source": "file", "filename": "API"}
-    return _registered(request, gateway, body.product_key, about, content, start=body.start)
+    gateway = open_gateway(request, connection)
+    source = {"source": "file", "filename": "API"}
+    return _create_registration(request, gateway, body.product_key, source, content, start=body.start)
 
 
-@router.post("/{slug:connection}/registrations/random", response={202: Job})
-def register_random_devices(request: ApiRequest, connection: str, body: RandomRegistration) -> Status[Job]:
-    """Register so many devices with random names, as a job. Many are made up first: ask for the job until it is `ready`."""
-    about = {"source": "count", "count": body.count, "prefix": body.begins}
-    return _registered(request, gateway_of(request, connection), body.product_key, about, start=body.start)
+@router.post(
+    "/{slug:connection}/registrations/generated",
+    response={202: Job},
+    description=gettext_noop(
+        "Register devices with generated names as a job. If many names are generated, query the job until its status is"
+        " `ready`."
+    ),
+)
+def register_generated_devices(
+    request: ApiRequest, connection: str, body: GeneratedRegistration
+) -> Status[Job]:
+    source = {"source": "count", "count": body.count, "prefix": body.prefix}
+    gateway = open_gateway(request, connection)
+    return _create_registration(request, gateway, body.product_key, source, start=body.start)
 
 
-@router.post("/{slug:connection}/registrations/upload", response={202: Job})
-def upload_registration(
+@router.post(
+    "/{slug:connection}/registrations/upload",
+    response={202: Job},
+    description=gettext_noop(
+        "Register the devices of a CSV file as a job. If the file is large, query the job until its status is `ready`."
+    ),
+)
+def register_devices_from_file(
     request: ApiRequest,
     connection: str,
     file: File[UploadedFile],
     product_key: Form[str],
     start: Form[bool] = True,
 ) -> Status[Job]:
-    """Register the devices of a CSV file, as a job. A large file is checked first: ask for the job until it is `ready`."""
-    gateway = gateway_of(request, connection)
-    about = {"source": "file", "filename": (file.name or "")[:120]}
-    return _registered(request, gateway, product_key[:64], about, file.chunks(_PIECE), start=start)
+    gateway = open_gateway(request, connection)
+    source = {"source": "file", "filename": (file.name or "")[:120]}
+    content = file.chunks(_CHUNK_BYTES)
+    return _create_registration(request, gateway, product_key[:64], source, content, start=start)
 
 
-def _registered(
+def _create_registration(
     request: ApiRequest,
     gateway: Gateway,
     product_key: str,
-    about: dict[str, Any],
+    source: dict[str, Any],
     content: Iterable[bytes] | None = None,
     *,
     start: bool,
 ) -> Status[Job]:
+    """Create a registration job; start it if `start` is set, it is ready and no row is skipped."""
     require_job_rights(cast(CloudRequest, request), REGISTER)
     product = api.get_product(gateway, product_key)
-    params = {"product_key": product.key, "product_name": product.name, **about}
+    params = {"product_key": product.key, "product_name": product.name, **source}
     job = actions.create_draft(gateway, REGISTER, params, content)
     if start and job.state == models.Job.State.READY and not job.skipped:
         _start(gateway, job)
-    return Status(202, Job.of(_fresh(job)))
-
-
-@router.get("/{slug:connection}/jobs", response=Page[Job])
-def list_jobs(request: ApiRequest, connection: str, listing: Query[JobListing]) -> Page[Job]:
-    """List the connection's jobs, newest first."""
-    gateway = gateway_of(request, connection)
-    place = Place.of(listing)
-    jobs = visible_jobs(gateway)
-    if listing.kind:
-        jobs = jobs.filter(kind=listing.kind)
-    if listing.state:
-        jobs = jobs.filter(state=listing.state)
-    begin = (place.number - 1) * place.size
-    shown = jobs.select_related("created_by", "started_by")[begin : begin + place.size]
-    return place.page(map(Job.of, shown), jobs.count())
-
-
-@router.get("/{slug:connection}/jobs/{int:job_id}", response=Job)
-def get_job(request: ApiRequest, connection: str, job_id: int) -> Job:
-    """Tell how far a job is."""
-    return Job.of(_job(request, connection, job_id))
-
-
-@router.get("/{slug:connection}/jobs/{int:job_id}/rows", response=Page[Row])
-def list_job_rows(request: ApiRequest, connection: str, job_id: int, listing: Query[RowListing]) -> Page[Row]:
-    """List what became of each line of a job."""
-    job = _job(request, connection, job_id)
-    place = Place.of(listing)
-    rows = models.Row.objects.filter(job=job)
-    if listing.outcome:
-        rows = rows.filter(state=listing.outcome)
-    if listing.search:
-        rows = rows.filter(name__icontains=listing.search)
-    begin = (place.number - 1) * place.size
-    kind = kinds.get(job.kind)
-    shown = (
-        Row(
-            row=row.number,
-            name=row.name,
-            nickname=row.nickname,
-            outcome=row.state,
-            reason=outcomes.explain(row.state, row.reason, row.extra, kind),
-        )
-        for row in rows.order_by("number")[begin : begin + place.size]
-    )
-    return place.page(shown, rows.count())
-
-
-@router.get("/{slug:connection}/jobs/{int:job_id}/result", openapi_extra=_csv("One line a row."))
-def get_job_result(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
-    """Download what became of every line, as CSV."""
-    return _download(_job(request, connection, job_id), "result", outcomes.result_lines)
-
-
-@router.get("/{slug:connection}/jobs/{int:job_id}/findings", openapi_extra=_csv("One line a finding."))
-def get_job_findings(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
-    """Download what is wrong with which line of the file, as CSV."""
-    return _download(_job(request, connection, job_id), "findings", outcomes.finding_lines)
+    return Status(202, Job.from_job(_reload(job)))
 
 
 @router.get(
-    "/{slug:connection}/jobs/{int:job_id}/invalid-rows", openapi_extra=_csv("The file's own columns.")
+    "/{slug:connection}/jobs",
+    response=Page[Job],
+    description=gettext_noop("List the jobs of a connection, newest first."),
 )
-def get_job_invalid_rows(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
-    """Download the lines that were left out or failed, as they were sent: to be mended and sent again."""
-    return _download(_job(request, connection, job_id), "invalid-rows", outcomes.invalid_row_lines)
+def list_jobs(request: ApiRequest, connection: str, query: Query[JobListQuery]) -> Page[Job]:
+    gateway = open_gateway(request, connection)
+    position = PagePosition.from_query(query)
+    jobs = visible_jobs(gateway)
+    if query.kind:
+        jobs = jobs.filter(kind=query.kind)
+    if query.status:
+        jobs = jobs.filter(state=query.status)
+    first = (position.number - 1) * position.size
+    page = jobs.select_related("created_by", "started_by")[first : first + position.size]
+    return position.build_page(map(Job.from_job, page), jobs.count())
 
 
-@router.post("/{slug:connection}/jobs/{int:job_id}/columns", response=Job)
-def choose_columns(request: ApiRequest, connection: str, job_id: int, body: Columns) -> Job:
-    """Read the file of a job that was not started again, when its headings do not tell which column is which."""
-    job = _steered(request, connection, job_id)
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}",
+    response=Job,
+    description=gettext_noop("Get the status and progress of a job."),
+)
+def get_job(request: ApiRequest, connection: str, job_id: int) -> Job:
+    return Job.from_job(_find_job(request, connection, job_id))
+
+
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/rows",
+    response=Page[JobRow],
+    description=gettext_noop("List the rows of a job with their results."),
+)
+def list_job_rows(
+    request: ApiRequest, connection: str, job_id: int, query: Query[RowListQuery]
+) -> Page[JobRow]:
+    job = _find_job(request, connection, job_id)
+    position = PagePosition.from_query(query)
+    rows = models.Row.objects.filter(job=job)
+    if query.status:
+        rows = rows.filter(state=query.status)
+    if query.search:
+        rows = rows.filter(name__icontains=query.search)
+    first = (position.number - 1) * position.size
+    kind = kinds.get(job.kind)
+    page = (
+        JobRow(
+            number=row.number,
+            name=row.name,
+            nickname=row.nickname,
+            status=row.state,
+            reason=outcomes.explain(row.state, row.reason, row.extra, kind),
+        )
+        for row in rows.order_by("number")[first : first + position.size]
+    )
+    return position.build_page(page, rows.count())
+
+
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/results",
+    description=gettext_noop("Download the results of all rows as a CSV file."),
+    openapi_extra=_csv_response("One line for each row of the job."),
+)
+def download_job_results(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    return _download(_find_job(request, connection, job_id), "results", outcomes.result_lines)
+
+
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/errors",
+    description=gettext_noop("Download the errors found in the rows of the file as a CSV file."),
+    openapi_extra=_csv_response("One line for each error."),
+)
+def download_job_errors(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    return _download(_find_job(request, connection, job_id), "errors", outcomes.finding_lines)
+
+
+@router.get(
+    "/{slug:connection}/jobs/{int:job_id}/invalid-rows",
+    description=gettext_noop(
+        "Download the skipped and failed rows as a CSV file with their original values, to correct and send again."
+    ),
+    openapi_extra=_csv_response("The columns of the original file."),
+)
+def download_invalid_rows(request: ApiRequest, connection: str, job_id: int) -> HttpResponseBase:
+    return _download(_find_job(request, connection, job_id), "invalid-rows", outcomes.invalid_row_lines)
+
+
+@router.post(
+    "/{slug:connection}/jobs/{int:job_id}/columns",
+    response=Job,
+    description=gettext_noop(
+        "Map the columns of the file of a job that was not started. Use this if the header is not recognized."
+    ),
+)
+def map_job_columns(request: ApiRequest, connection: str, job_id: int, body: ColumnMapping) -> Job:
+    job = _find_controllable_job(request, connection, job_id)
     if not job.is_draft:
-        raise Problem("conflict", _("The job was started already."))
+        raise Problem("conflict", _("The job was already started."))
     layout = job.params.get("layout") or {}
-    form = ColumnsForm(job.params.get("first_row") or layout.get("header") or [], body.model_dump())
+    columns = {"name": body.name, "nickname": body.nickname, "headless": body.no_header}
+    form = ColumnsForm(job.params.get("first_line") or layout.get("header") or [], columns)
     if not form.is_valid():
-        raise not_valid((field, _("The file has no such column.")) for field in form.errors)
-    chosen = {"name": body.name}
+        raise validation_problem((field, _("The file does not have this column.")) for field in form.errors)
+    mapping = {"name": body.name}
     if body.nickname is not None and body.nickname != body.name:
-        chosen["nickname"] = body.nickname
-    if not actions.reread_file(job, chosen, body.headless):
-        raise Problem("conflict", _("The file cannot be read again. Upload it once more."))
-    return Job.of(_fresh(job))
+        mapping["nickname"] = body.nickname
+    if not actions.reread_file(job, mapping, body.no_header):
+        raise Problem("conflict", _("The file cannot be read again. Upload it again."))
+    return Job.from_job(_reload(job))
 
 
-@router.post("/{slug:connection}/jobs/{int:job_id}/start", response=Job)
+@router.post(
+    "/{slug:connection}/jobs/{int:job_id}/start",
+    response=Job,
+    description=gettext_noop(
+        "Start a job with the status `ready`. Valid rows are sent, invalid rows are skipped."
+    ),
+)
 def start_job(request: ApiRequest, connection: str, job_id: int) -> Job:
-    """Start a job that is `ready`: its good lines are sent, the others are left out."""
-    job = _steered(request, connection, job_id)
+    job = _find_controllable_job(request, connection, job_id)
     if not _start(request.gateway, job):
-        raise Problem("conflict", _("The job cannot be started."), _("Only a job that is ready can be."))
-    return Job.of(_fresh(job))
+        raise Problem(
+            "conflict",
+            _("The job cannot be started."),
+            _("Only jobs with the status “ready” can be started."),
+        )
+    return Job.from_job(_reload(job))
 
 
-@router.post("/{slug:connection}/jobs/{int:job_id}/cancel", response=Job)
+@router.post(
+    "/{slug:connection}/jobs/{int:job_id}/cancel",
+    response=Job,
+    description=gettext_noop("Cancel a job. Rows that were already sent are still processed."),
+)
 def cancel_job(request: ApiRequest, connection: str, job_id: int) -> Job:
-    """Stop a job before its next write. What was sent before is carried through."""
-    job = _steered(request, connection, job_id)
+    job = _find_controllable_job(request, connection, job_id)
     if not actions.cancel(job, request.membership.user):
-        raise Problem("conflict", _("The job is over, or being canceled already."))
-    return Job.of(_fresh(job))
+        raise Problem("conflict", _("The job has finished or is already being canceled."))
+    return Job.from_job(_reload(job))
 
 
-@router.post("/{slug:connection}/jobs/{int:job_id}/retry", response={202: Job})
+@router.post(
+    "/{slug:connection}/jobs/{int:job_id}/retry",
+    response={202: Job},
+    description=gettext_noop(
+        "Retry the rows that failed, were not sent, or have an unknown result. Creates a new job."
+    ),
+)
 def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
-    """Run again the rows that failed, were not sent, or whose outcome is not known: as a new job."""
-    job = _steered(request, connection, job_id)
-    run = actions.retry(job, request.gateway)
-    if run is None:
-        raise Problem("conflict", _("There is nothing to run again."))
-    return Status(202, Job.of(run))
+    job = _find_controllable_job(request, connection, job_id)
+    new_job = actions.retry(job, request.gateway)
+    if new_job is None:
+        raise Problem("conflict", _("There are no rows to retry."))
+    return Status(202, Job.from_job(new_job))
 
 
-@router.delete("/{slug:connection}/jobs/{int:job_id}", response={204: None})
-def discard_job(request: ApiRequest, connection: str, job_id: int) -> Status[None]:
-    """Delete a job that was not started; nothing of it was sent."""
-    if not actions.discard(_steered(request, connection, job_id)):
-        raise Problem("conflict", _("The job was started: it can be canceled, and stays in the list."))
+@router.delete(
+    "/{slug:connection}/jobs/{int:job_id}",
+    response={204: None},
+    description=gettext_noop("Delete a job that was not started. Nothing was sent for it."),
+)
+def delete_job(request: ApiRequest, connection: str, job_id: int) -> Status[None]:
+    if not actions.discard(_find_controllable_job(request, connection, job_id)):
+        raise Problem("conflict", _("The job was started and cannot be deleted. You can cancel it."))
     return Status(204, None)
 
 
@@ -328,13 +407,14 @@ def _download(job: models.Job, name: str, lines: Callable[[models.Job], Iterable
     return Download(lines(job), f"job-{job.pk}-{name}.csv", act="jobs.export", about=f"job {job.pk}")
 
 
-def _job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
-    gateway_of(request, connection)
+def _find_job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
+    open_gateway(request, connection)
     return find_job(cast(CloudRequest, request), job_id)
 
 
-def _steered(request: ApiRequest, connection: str, job_id: int) -> models.Job:
-    job = _job(request, connection, job_id)
+def _find_controllable_job(request: ApiRequest, connection: str, job_id: int) -> models.Job:
+    """Return a job that the token may start, change or cancel. Raises PermissionRefused."""
+    job = _find_job(request, connection, job_id)
     require_job_rights(cast(CloudRequest, request), job.kind, job)
     return job
 
@@ -343,6 +423,6 @@ def _start(gateway: Gateway, job: models.Job) -> bool:
     return actions.start(job, gateway, {"tags": bool(job.params.get("tagged"))})
 
 
-def _fresh(job: models.Job) -> models.Job:
+def _reload(job: models.Job) -> models.Job:
     job.refresh_from_db()
     return job

@@ -1,23 +1,30 @@
-"""Update packages, and the modules of a product that they are for."""
+"""Update packages, and the modules of a product that packages update."""
 
 from __future__ import annotations
 
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
 from pydantic import Field
 
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import not_valid
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import validation_problem
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.ota import api
 from console.ota.forms import ModuleForm, NewModuleForm, PackageForm, find_file_suffix
 
-router = Router(tags=["Updates"])
-_STATES = {"-1": "unneeded", "0": "unverified", "1": "verified", "2": "verifying", "3": "failed"}
-# Fields of the form that have another name here.
-_NAMES = {"product": "product_key", "udi": "message", "kind": "delta"}
+router = Router(tags=[gettext_noop("Updates")])
+_VERIFICATIONS = {
+    "-1": "not_required",
+    "0": "unverified",
+    "1": "verified",
+    "2": "verifying",
+    "3": "failed",
+}
+# Fields of the form that have another name in the API.
+_FIELD_NAMES = {"product": "product_key", "udi": "message", "kind": "delta"}
 
 
 class Package(Schema):
@@ -29,15 +36,15 @@ class Package(Schema):
     product_key: str
     product_name: str
     module: str
-    delta: bool = Field(description="Whether it updates from one version only.")
+    delta: bool = Field(description="Whether the package updates from one source version only.")
     source_version: str
-    verification: str = Field(description="unneeded, unverified, verified, verifying or failed.")
-    size: int | None = Field(description="Bytes.")
+    verification: str = Field(description="not_required, unverified, verified, verifying or failed.")
+    size: int | None = Field(description="Size in bytes.")
     description: str
-    created_at: Moment | None
+    created_at: Timestamp | None
 
     @classmethod
-    def of(cls, package: api.Package) -> Package:
+    def from_package(cls, package: api.Package) -> Package:
         return cls(
             id=package.id,
             name=package.name,
@@ -47,7 +54,7 @@ class Package(Schema):
             module=package.module,
             delta=package.delta,
             source_version=package.source_version,
-            verification=_STATES.get(package.status, package.status),
+            verification=_VERIFICATIONS.get(package.status, package.status),
             size=package.size,
             description=package.description,
             created_at=package.created,
@@ -55,150 +62,188 @@ class Package(Schema):
 
 
 class PackageDetail(Package):
-    """An update package with its checksum and what devices are told."""
+    """An update package with its checksum and its message to devices."""
 
-    ready: bool = Field(description="Whether batches can be made of it.")
-    verification_progress: int = Field(description="Per cent.")
+    ready: bool = Field(description="Whether you can create batches of the package.")
+    verification_progress: int = Field(description="0 to 100 percent.")
     checksum: str
     checksum_method: str
     message: str
-    modified_at: Moment | None
+    modified_at: Timestamp | None
 
 
-class NewPackage(Body):
-    """A package to make, beside its file."""
+class NewPackage(RequestBody):
+    """The form fields of a new package, besides its file."""
 
     product_key: str = Field(max_length=64)
-    name: str = Field(description="Unique in the account. It cannot be changed later. At most 40 characters.")
-    version: str = Field(description="What devices report once they run this package.")
-    module: str = Field("", max_length=64, description="Empty: default, the whole firmware.")
-    delta: bool = Field(False, description="Whether it holds only what changed since `source_version`.")
-    source_version: str = Field("", description="Only devices that run this version can take it.")
-    description: str = Field("", description="At most 100 characters.")
-    verify: bool = Field(True, description="Whether it must first succeed on a few devices.")
-    message: str = Field("", description="Any text that devices get with the notification.")
+    name: str = Field(
+        description=gettext_noop("Up to 40 characters. Unique in the account. Cannot be changed later.")
+    )
+    version: str = Field(description=gettext_noop("Version that devices report after the update."))
+    module: str = Field(
+        "",
+        max_length=64,
+        description=gettext_noop("Leave empty for the module `default`, the entire firmware."),
+    )
+    delta: bool = Field(
+        False, description=gettext_noop("Whether the file contains only the changes since `source_version`.")
+    )
+    source_version: str = Field(
+        "",
+        description=gettext_noop(
+            "Only for delta packages: the version that devices must run before the update."
+        ),
+    )
+    description: str = Field("", description=gettext_noop("Up to 100 characters."))
+    verify: bool = Field(
+        True,
+        description=gettext_noop("Whether the package must be verified on a few devices before batches."),
+    )
+    message: str = Field("", description=gettext_noop("Text that devices receive with the update."))
 
 
-class PackageId(Schema):
-    """What was made."""
+class CreatedPackage(Schema):
+    """The new package."""
 
     package_id: str
 
 
-class PackageListing(Listing):
-    """Which packages."""
+class PackageListQuery(PageQuery):
+    """Selects packages."""
 
     product_key: str = Field("", max_length=64)
     version: str = Field("", max_length=64)
 
 
 class Module(Schema):
-    """A part of a product's firmware that is updated apart from the rest."""
+    """A part of a product's firmware that can be updated separately."""
 
     product_key: str
     name: str
     alias: str
     description: str
-    default: bool = Field(description="The whole firmware: every product has it, and it cannot be changed.")
-    created_at: Moment | None
-    modified_at: Moment | None
+    default: bool = Field(
+        description="Whether this is the entire firmware. Every product has this module; it cannot be changed."
+    )
+    created_at: Timestamp | None
+    modified_at: Timestamp | None
 
 
-class ModuleName(Schema):
-    """What was made."""
+class CreatedModule(Schema):
+    """The new module."""
 
     product_key: str
     name: str
 
 
-class ModuleChange(Body):
-    """Both are written."""
+class ModuleChange(RequestBody):
+    """New values of a module. Both fields are written."""
 
-    alias: str = Field("", description="Once set it can be changed, not removed. At most 64 characters.")
-    description: str = Field("", description="At most 100 characters.")
+    alias: str = Field(
+        "", description=gettext_noop("Up to 64 characters. Once set, it can be changed but not removed.")
+    )
+    description: str = Field("", description=gettext_noop("Up to 100 characters."))
 
 
 class NewModule(ModuleChange):
-    """A module to make."""
+    """A module to create."""
 
     name: str = Field(
-        description="Unique in the product, whatever the case of its letters. It cannot be changed later."
+        description=gettext_noop("Unique in the product, not case-sensitive. Cannot be changed later.")
     )
 
 
-def demand_upload(request: ApiRequest, connection: str) -> None:
-    """Refuse who may make no packages. Raises PermissionRefused."""
-    gateway_of(request, connection).require(api.UPLOAD, api.CREATE_PACKAGE)
+def check_package_upload(request: ApiRequest, connection: str) -> None:
+    """Raise PermissionRefused if the token may not create packages."""
+    open_gateway(request, connection).require(api.UPLOAD, api.CREATE_PACKAGE)
 
 
-@router.get("/{slug:connection}/ota/packages", response=Page[Package])
-def list_packages(request: ApiRequest, connection: str, listing: Query[PackageListing]) -> Page[Package]:
-    """List update packages, newest first."""
-    place = Place.of(listing)
-    found = api.list_packages(
-        gateway_of(request, connection),
-        product_key=listing.product_key,
-        version=listing.version,
-        page=place.number,
-        size=place.size,
+@router.get(
+    "/{slug:connection}/ota/packages",
+    response=Page[Package],
+    description=gettext_noop("List update packages, newest first."),
+)
+def list_packages(request: ApiRequest, connection: str, query: Query[PackageListQuery]) -> Page[Package]:
+    position = PagePosition.from_query(query)
+    page = api.list_packages(
+        open_gateway(request, connection),
+        product_key=query.product_key,
+        version=query.version,
+        page=position.number,
+        size=position.size,
     )
-    return place.page(map(Package.of, found.packages), found.total)
+    return position.build_page(map(Package.from_package, page.packages), page.total)
 
 
-@router.post("/{slug:connection}/ota/packages", response={201: PackageId})
+@router.post(
+    "/{slug:connection}/ota/packages",
+    response={201: CreatedPackage},
+    description=gettext_noop(
+        "Upload a file of up to 2,000 MB and create an update package. Accepted file types: .bin, .dav, .apk, .tar,"
+        " .gz, .tar.gz, .zip and .gzip."
+    ),
+)
 def create_package(
     request: ApiRequest, connection: str, body: Form[NewPackage], file: File[UploadedFile]
-) -> Status[PackageId]:
-    """Bring a file of at most 2,000 MB to the platform's store and make an update package of it.
-
-    Its name ends in .bin, .dav, .apk, .tar, .gz, .tar.gz, .zip or .gzip.
-    """
-    gateway = gateway_of(request, connection)
+) -> Status[CreatedPackage]:
+    gateway = open_gateway(request, connection)
     if (
         unknown := request.POST.keys() - NewPackage.model_fields.keys()
-    ):  # forms are not held against the schema
-        raise not_valid((name, _("There is no such field.")) for name in sorted(unknown))
-    sent = {
+    ):  # ninja does not check forms for unknown fields
+        raise validation_problem((name, _("Unknown field.")) for name in sorted(unknown))
+    values = {
         **body.model_dump(exclude={"product_key", "message", "delta"}),
         "product": body.product_key,
         "udi": body.message,
         "kind": "delta" if body.delta else "full",
     }
-    form = PackageForm(sent, {"file": file}, products=[(body.product_key, body.product_key)])
+    form = PackageForm(values, {"file": file}, products=[(body.product_key, body.product_key)])
     _check(form)
-    # What the token does not allow, it does not fill the store for.
+    # Checked before the upload: a product outside the access scope must not cost storage.
     gateway.require_in_scope(api.CREATE_PACKAGE, ProductKey=body.product_key)
     package_id = api.create_package(gateway, form.build_package(), file, find_file_suffix(file.name or ""))
-    return Status(201, PackageId(package_id=package_id))
+    return Status(201, CreatedPackage(package_id=package_id))
 
 
-@router.get("/{slug:connection}/ota/packages/{package_id}", response=PackageDetail)
+@router.get(
+    "/{slug:connection}/ota/packages/{package_id}",
+    response=PackageDetail,
+    description=gettext_noop("Get an update package."),
+)
 def get_package(request: ApiRequest, connection: str, package_id: str) -> PackageDetail:
-    """Tell of one package."""
-    found = api.get_package(gateway_of(request, connection), package_id)
+    package = api.get_package(open_gateway(request, connection), package_id)
     return PackageDetail(
-        **Package.of(found).model_dump(),
-        ready=found.ready,
-        verification_progress=found.verify_progress,
-        checksum=found.sign,
-        checksum_method=found.sign_method,
-        message=found.udi,
-        modified_at=found.modified,
+        **Package.from_package(package).model_dump(),
+        ready=package.ready,
+        verification_progress=package.verify_progress,
+        checksum=package.sign,
+        checksum_method=package.sign_method,
+        message=package.udi,
+        modified_at=package.modified,
     )
 
 
-@router.delete("/{slug:connection}/ota/packages/{package_id}", response={204: None})
+@router.delete(
+    "/{slug:connection}/ota/packages/{package_id}",
+    response={204: None},
+    description=gettext_noop(
+        "Delete an update package and its file. Devices keep their version. Not possible while a batch of the package is"
+        " planned or running."
+    ),
+)
 def delete_package(request: ApiRequest, connection: str, package_id: str) -> Status[None]:
-    """Delete a package with its file; devices keep what they run. Refused while a batch of it is planned or running."""
-    gateway = gateway_of(request, connection)
+    gateway = open_gateway(request, connection)
     gateway.require(api.DELETE_PACKAGE)
     api.delete_package(gateway, package_id, name=api.get_package(gateway, package_id).name)
     return Status(204, None)
 
 
-@router.get("/{slug:connection}/products/{product_key}/modules", response=list[Module])
+@router.get(
+    "/{slug:connection}/products/{product_key}/modules",
+    response=list[Module],
+    description=gettext_noop("List the modules of a product, including the default module. At most 11."),
+)
 def list_modules(request: ApiRequest, connection: str, product_key: str) -> list[Module]:
-    """List the modules of a product, the default one included: eleven at most."""
     return [
         Module(
             product_key=module.product_key,
@@ -209,48 +254,59 @@ def list_modules(request: ApiRequest, connection: str, product_key: str) -> list
             created_at=module.created,
             modified_at=module.modified,
         )
-        for module in api.list_modules(gateway_of(request, connection), product_key)
+        for module in api.list_modules(open_gateway(request, connection), product_key)
     ]
 
 
-@router.post("/{slug:connection}/products/{product_key}/modules", response={201: ModuleName})
+@router.post(
+    "/{slug:connection}/products/{product_key}/modules",
+    response={201: CreatedModule},
+    description=gettext_noop("Create a module. A product can have up to 10 modules besides the default one."),
+)
 def create_module(
     request: ApiRequest, connection: str, product_key: str, body: NewModule
-) -> Status[ModuleName]:
-    """Make a module; a product has ten of its own at most."""
-    gateway = gateway_of(request, connection)
+) -> Status[CreatedModule]:
+    gateway = open_gateway(request, connection)
     _check(NewModuleForm(body.model_dump()))
     api.create_module(gateway, product_key, body.name, alias=body.alias, description=body.description)
-    return Status(201, ModuleName(product_key=product_key, name=body.name))
+    return Status(201, CreatedModule(product_key=product_key, name=body.name))
 
 
-@router.patch("/{slug:connection}/products/{product_key}/modules/{name}", response={204: None})
+@router.patch(
+    "/{slug:connection}/products/{product_key}/modules/{name}",
+    response={204: None},
+    description=gettext_noop("Edit the alias and description of a module."),
+)
 def edit_module(
     request: ApiRequest, connection: str, product_key: str, name: str, body: ModuleChange
 ) -> Status[None]:
-    """Give a module another alias and description."""
-    gateway = gateway_of(request, connection)
+    gateway = open_gateway(request, connection)
     gateway.require(api.UPDATE_MODULE)
     module = api.find_own_module(gateway, product_key, name)
     if module is None:
         raise Http404
     _check(ModuleForm(body.model_dump()))
     if module.alias and not body.alias:
-        raise not_valid([("alias", _("An alias can be changed, but the platform cannot take it away."))])
+        raise validation_problem([("alias", _("The platform cannot remove an alias. Enter another alias."))])
     api.update_module(gateway, product_key, name, alias=body.alias, description=body.description)
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/products/{product_key}/modules/{name}", response={204: None})
+@router.delete(
+    "/{slug:connection}/products/{product_key}/modules/{name}",
+    response={204: None},
+    description=gettext_noop("Delete a module. Not possible while it has packages."),
+)
 def delete_module(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    """Delete a module. Refused while it has packages."""
-    api.delete_module(gateway_of(request, connection), product_key, name)
+    api.delete_module(open_gateway(request, connection), product_key, name)
     return Status(204, None)
 
 
 def _check(form: PackageForm | ModuleForm) -> None:
-    """Hold what was sent against the rules of the page's form. Raises Problem."""
+    """Check values with the form of the console's page. Raises Problem."""
     if not form.is_valid():
-        raise not_valid(
-            (_NAMES.get(field, field), str(text)) for field, texts in form.errors.items() for text in texts
+        raise validation_problem(
+            (_FIELD_NAMES.get(field, field), str(text))
+            for field, texts in form.errors.items()
+            for text in texts
         )

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 from typing import Literal
 
+from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.api.endpoints.approvals import Approval
-from console.api.http import ApiRequest, gateway_of
-from console.api.schemas import Body, Listing, Moment, Page, Place
+from console.api.http import ApiRequest, open_gateway
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.cloud.errors import CloudError
 from console.products import api
 
-router = Router(tags=["Products"])
-NODE = Literal["device", "gateway"]
+router = Router(tags=[gettext_noop("Products")])
+NodeType = Literal["device", "gateway"]
 _FORMATS = {"alink": 1, "custom": 0}  # DataFormat of CreateProduct
 
 
 class Product(Schema):
-    """A product as lists tell it."""
+    """A product in a list."""
 
     product_key: str
     name: str
     description: str
-    node_type: NODE
+    node_type: NodeType
     authentication: str = Field(description="secret, id2 or x509.")
     device_count: int
-    created_at: Moment | None
+    created_at: Timestamp | None
 
     @classmethod
-    def of(cls, product: api.Product) -> Product:
+    def from_product(cls, product: api.Product) -> Product:
         return cls(
             product_key=product.key,
             name=product.name,
@@ -43,7 +44,7 @@ class Product(Schema):
 
 
 class ProductDetail(Product):
-    """A product. Its secret is not told to programs. Counts and tags are null where the platform did not tell them."""
+    """A product. The API never returns its secret. Counts and tags are null if the platform did not return them."""
 
     published: bool
     thing_model: bool
@@ -53,141 +54,176 @@ class ProductDetail(Product):
     tags: dict[str, str] | None
 
 
-class NewProduct(Body):
-    """What a product is to be. What does not apply to it must be left out."""
+class NewProduct(RequestBody):
+    """A product to create. Leave out fields that do not apply to the product."""
 
-    name: str = Field(description="4 to 30 letters, digits and underscores. One of a kind in the account.")
+    name: str = Field(
+        description=gettext_noop("4 to 30 characters: letters, digits, underscores. Unique in the account.")
+    )
     description: str = Field("", max_length=100)
-    node_type: NODE = "device"
-    thing_model: bool = Field(True, description="Whether a thing model describes its data.")
+    node_type: NodeType = "device"
+    thing_model: bool = Field(True, description=gettext_noop("Whether the product uses a thing model."))
     network: Literal["WIFI", "CELLULAR", "ETHERNET", "OTHER"] | None = Field(
-        None, description="How its devices connect. Needs a thing model; WIFI when left out with one."
+        None,
+        description=gettext_noop("How devices connect. Only for products with a thing model. Default: WIFI."),
     )
     gateway_protocol: Literal["modbus", "opc-ua", "ble", "zigbee", "customize"] | None = Field(
-        None, description="Instead of `network`, for devices that connect through a gateway."
+        None,
+        description=gettext_noop("For devices that connect through a gateway. Use it instead of `network`."),
     )
     data_format: Literal["alink", "custom"] | None = Field(
-        None, description="Of a product with a thing model; alink when left out."
+        None, description=gettext_noop("Only for products with a thing model. Default: alink.")
     )
     authentication: Literal["secret", "id2", "x509"] = "secret"
     category_key: str | None = Field(None, max_length=64)
 
 
-class ProductChange(Body):
-    """Both are written."""
+class ProductChange(RequestBody):
+    """New values of a product. Both fields are written."""
 
     name: str
     description: str = Field("", max_length=100)
 
 
-class Key(Schema):
-    """What was made."""
+class CreatedProduct(Schema):
+    """The new product."""
 
     product_key: str
 
 
-class TagValue(Body):
-    """A tag's value."""
+class ProductTagValue(RequestBody):
+    """Value of a product tag."""
 
     value: str = Field(min_length=1, max_length=128)
 
 
-class ProductListing(Listing):
-    """Which products."""
+class ProductListQuery(PageQuery):
+    """Selects products."""
 
-    search: str = Field("", max_length=64, description="Part of a name or key.")
-    node_type: NODE | None = None
+    search: str = Field("", max_length=64, description=gettext_noop("Part of a product name or ProductKey."))
+    node_type: NodeType | None = None
     thing_model: bool | None = None
 
 
-@router.get("/{slug:connection}/products", response=Page[Product])
-def list_products(request: ApiRequest, connection: str, listing: Query[ProductListing]) -> Page[Product]:
-    """List products, newest first. A search looks through the newest 800."""
-    place = Place.of(listing)
-    gateway = {"gateway": True, "device": False}.get(listing.node_type or "")
-    wanted = api.ProductFilter(listing.search, gateway, listing.thing_model)
-    found = api.list_products(gateway_of(request, connection), wanted, page=place.number, size=place.size)
-    return place.page(map(Product.of, found.products), found.total)
+@router.get(
+    "/{slug:connection}/products",
+    response=Page[Product],
+    description=gettext_noop("List products, newest first. `search` covers the newest 800 products."),
+)
+def list_products(request: ApiRequest, connection: str, query: Query[ProductListQuery]) -> Page[Product]:
+    position = PagePosition.from_query(query)
+    gateway = {"gateway": True, "device": False}.get(query.node_type or "")
+    filters = api.ProductFilter(query.search, gateway, query.thing_model)
+    page = api.list_products(
+        open_gateway(request, connection), filters, page=position.number, size=position.size
+    )
+    return position.build_page(map(Product.from_product, page.products), page.total)
 
 
-@router.post("/{slug:connection}/products", response={201: Key})
-def create_product(request: ApiRequest, connection: str, body: NewProduct) -> Status[Key]:
-    """Make a product."""
-    modelled, behind = body.thing_model, body.gateway_protocol
-    new = api.NewProduct(
+@router.post(
+    "/{slug:connection}/products",
+    response={201: CreatedProduct},
+    description=gettext_noop("Create a product."),
+)
+def create_product(request: ApiRequest, connection: str, body: NewProduct) -> Status[CreatedProduct]:
+    has_model, gateway_protocol = body.thing_model, body.gateway_protocol
+    new_product = api.NewProduct(
         name=body.name,
         description=body.description,
         gateway=body.node_type == "gateway",
-        thing_model=modelled,
-        net_type=body.network or ("WIFI" if modelled and not behind else ""),
-        protocol=behind or "",
-        data_format=_FORMATS[body.data_format or "alink"] if modelled else None,
-        validate_type=1 if modelled else None,
+        thing_model=has_model,
+        net_type=body.network or ("WIFI" if has_model and not gateway_protocol else ""),
+        protocol=gateway_protocol or "",
+        data_format=_FORMATS[body.data_format or "alink"] if has_model else None,
+        validate_type=1 if has_model else None,
         auth_type=body.authentication,
         category_key=body.category_key or "",
     )
-    key = api.create_product(gateway_of(request, connection), new.params())
-    return Status(201, Key(product_key=key))
+    key = api.create_product(open_gateway(request, connection), new_product.params())
+    return Status(201, CreatedProduct(product_key=key))
 
 
-@router.get("/{slug:connection}/products/{product_key}", response=ProductDetail)
+@router.get(
+    "/{slug:connection}/products/{product_key}",
+    response=ProductDetail,
+    description=gettext_noop("Get a product."),
+)
 def get_product(request: ApiRequest, connection: str, product_key: str) -> ProductDetail:
-    """Tell of one product."""
-    found = api.get_overview(gateway_of(request, connection), product_key)
-    counts = None if isinstance(found.counts, CloudError) else found.counts
-    tags = None if isinstance(found.tags, CloudError) else found.tags
+    overview = api.get_overview(open_gateway(request, connection), product_key)
+    counts = None if isinstance(overview.counts, CloudError) else overview.counts
+    tags = None if isinstance(overview.tags, CloudError) else overview.tags
     return ProductDetail(
-        **Product.of(found.detail.product).model_dump(),
-        published=found.detail.published,
-        thing_model=found.detail.thing_model,
-        category_key=found.detail.category_key,
+        **Product.from_product(overview.detail.product).model_dump(),
+        published=overview.detail.published,
+        thing_model=overview.detail.thing_model,
+        category_key=overview.detail.category_key,
         activated_count=counts.activated if counts else None,
         online_count=counts.online if counts else None,
         tags=None if tags is None else {tag.key: tag.value for tag in tags},
     )
 
 
-@router.patch("/{slug:connection}/products/{product_key}", response={204: None})
+@router.patch(
+    "/{slug:connection}/products/{product_key}",
+    response={204: None},
+    description=gettext_noop("Edit the name and description of a product."),
+)
 def edit_product(request: ApiRequest, connection: str, product_key: str, body: ProductChange) -> Status[None]:
-    """Give a product another name and description."""
-    gateway = gateway_of(request, connection)
+    gateway = open_gateway(request, connection)
     params = {"ProductName": body.name, "Description": body.description}
     api.update_product(gateway, product_key, params)
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/products/{product_key}", response={204: None, 202: Approval})
+@router.delete(
+    "/{slug:connection}/products/{product_key}",
+    response={204: None, 202: Approval},
+    description=gettext_noop(
+        "Permanently delete a product. Not possible while it has devices or is published."
+    ),
+)
 def delete_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
-    """Delete a product for good. Refused while it has devices or is published."""
-    api.delete_product(gateway_of(request, connection), product_key)
+    api.delete_product(open_gateway(request, connection), product_key)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/products/{product_key}/publish", response={204: None})
+@router.post(
+    "/{slug:connection}/products/{product_key}/publish",
+    response={204: None},
+    description=gettext_noop("Publish a product. The thing model of a published product cannot be edited."),
+)
 def publish_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
-    """Publish a product: from then on its thing model is fixed."""
-    api.publish_product(gateway_of(request, connection), product_key)
+    api.publish_product(open_gateway(request, connection), product_key)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/products/{product_key}/unpublish", response={204: None})
+@router.post(
+    "/{slug:connection}/products/{product_key}/unpublish",
+    response={204: None},
+    description=gettext_noop("Unpublish a product."),
+)
 def unpublish_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
-    """Take publishing back."""
-    api.unpublish_product(gateway_of(request, connection), product_key)
+    api.unpublish_product(open_gateway(request, connection), product_key)
     return Status(204, None)
 
 
-@router.put("/{slug:connection}/products/{product_key}/tags/{tag}", response={204: None})
+@router.put(
+    "/{slug:connection}/products/{product_key}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Add a product tag, or change its value."),
+)
 def set_product_tag(
-    request: ApiRequest, connection: str, product_key: str, tag: str, body: TagValue
+    request: ApiRequest, connection: str, product_key: str, tag: str, body: ProductTagValue
 ) -> Status[None]:
-    """Add a tag to a product, or give the one of that key another value."""
-    api.set_tag(gateway_of(request, connection), product_key, api.Tag(tag, body.value))
+    api.set_tag(open_gateway(request, connection), product_key, api.Tag(tag, body.value))
     return Status(204, None)
 
 
-@router.delete("/{slug:connection}/products/{product_key}/tags/{tag}", response={204: None})
+@router.delete(
+    "/{slug:connection}/products/{product_key}/tags/{tag}",
+    response={204: None},
+    description=gettext_noop("Remove a product tag."),
+)
 def remove_product_tag(request: ApiRequest, connection: str, product_key: str, tag: str) -> Status[None]:
-    """Take a tag off a product."""
-    api.remove_tag(gateway_of(request, connection), product_key, tag)
+    api.remove_tag(open_gateway(request, connection), product_key, tag)
     return Status(204, None)

@@ -1,29 +1,30 @@
-"""Over-the-air updates: batches of a package, and the tasks of a batch."""
+"""Over-the-air updates: the batches of a package, and the tasks of a batch."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.api.endpoints.approvals import Approval
 from console.api.endpoints.jobs import Job
-from console.api.http import ApiRequest, gateway_of
-from console.api.problems import Problem, not_valid
-from console.api.schemas import Body, Listing, Moment, Page, Place
-from console.api.strategies import DeviceName, DynamicBatch, StaticBatch, Strategy, Verification
+from console.api.http import ApiRequest, open_gateway
+from console.api.problems import Problem, validation_problem
+from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
+from console.api.strategies import BatchStrategy, DeviceName, DynamicBatch, StaticBatch, Verification
 from console.connections.gateway import Gateway
 from console.ota import api, jobs
 
-router = Router(tags=["Updates"])
-CANCELABLE = Literal["SCHEDULED", "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"]
-TASK = Literal["CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"]
+router = Router(tags=[gettext_noop("Updates")])
+CancelableStatus = Literal["SCHEDULED", "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"]
+TaskStatus = Literal["CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"]
 
 
 class Batch(Schema):
-    """An update batch as lists tell it."""
+    """An update batch in a list."""
 
     id: str
     package_id: str
@@ -31,36 +32,36 @@ class Batch(Schema):
     status: str = Field(description="PLANNED, IN_PROGRESS, COMPLETED or CANCELED.")
     kind: Literal["static", "dynamic", "verification"]
     target: str = Field(description="ALL, SPECIFIC, GRAY or GROUP.")
-    created_at: Moment | None
-    started_at: Moment | None
-    ended_at: Moment | None
+    created_at: Timestamp | None
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
 
     @classmethod
-    def of(cls, job: api.Batch) -> Batch:
+    def from_batch(cls, batch: api.Batch) -> Batch:
         return cls(
-            id=job.id,
-            package_id=job.package_id,
-            product_key=job.product_key,
-            status=job.status,
-            kind="verification" if job.is_verification else "dynamic" if job.is_dynamic else "static",
-            target=job.target,
-            created_at=job.created,
-            started_at=job.started,
-            ended_at=job.ended,
+            id=batch.id,
+            package_id=batch.package_id,
+            product_key=batch.product_key,
+            status=batch.status,
+            kind="verification" if batch.is_verification else "dynamic" if batch.is_dynamic else "static",
+            target=batch.target,
+            created_at=batch.created,
+            started_at=batch.started,
+            ended_at=batch.ended,
         )
 
 
 class BatchDetail(Batch):
-    """An update batch with its strategy; null is what was not set."""
+    """An update batch with its update policy. Values that were not set are null."""
 
     package_name: str
     version: str
     source_versions: list[str]
     percent: str
     group_id: str
-    scheduled_at: Moment | None
-    schedule_ends_at: Moment | None
-    rate: int | None = Field(description="Devices a minute.")
+    scheduled_start_at: Timestamp | None
+    scheduled_end_at: Timestamp | None
+    rate: int | None = Field(description="Devices per minute.")
     retry_count: int | None
     retry_interval: int | None = Field(description="Minutes.")
     timeout: int | None = Field(description="Minutes.")
@@ -79,158 +80,187 @@ class Task(Schema):
     device_name: str
     product_key: str
     source_version: str
-    version: str
+    target_version: str
     status: str
-    progress: float = Field(description="Per cent.")
+    progress: float = Field(description="0 to 100 percent.")
     description: str
-    created_at: Moment | None
-    modified_at: Moment | None
+    created_at: Timestamp | None
+    modified_at: Timestamp | None
 
 
-class TasksOfDevices(Body):
-    """Devices of a batch."""
+class DevicesToCancel(RequestBody):
+    """Devices of a batch whose updates to cancel."""
 
-    names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_PER_CALL)
+    device_names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_PER_CALL)
 
 
-class Confirmation(Body):
-    """Tasks that wait to be confirmed."""
+class TasksToConfirm(RequestBody):
+    """Tasks that wait for confirmation."""
 
     task_ids: list[str] = Field(min_length=1, max_length=api.MAX_CONFIRMED)
 
 
-class Counts(Schema):
-    """The tasks of a batch by status."""
+class TaskCounts(Schema):
+    """Number of tasks of a batch, by status."""
 
     total: int
     counts: dict[str, int]
 
 
-class Sample(Schema):
-    """What a watch counted at a moment."""
+class ProgressSample(Schema):
+    """Number of tasks by status at a point in time."""
 
-    at: Moment
+    at: Timestamp
     counts: dict[str, int]
 
 
-class Cancellation(Body):
-    """Which tasks of a batch to cancel."""
+class TasksToCancel(RequestBody):
+    """The statuses of the tasks to cancel."""
 
-    states: list[CANCELABLE] = Field(min_length=1)
+    statuses: list[CancelableStatus] = Field(min_length=1)
 
 
-class Made(Schema):
-    """What was made, and the job that watches it."""
+class CreatedBatch(Schema):
+    """The new batch, and the job that monitors it."""
 
     batch_id: str
-    watched_by_job: int
+    monitoring_job_id: int
 
 
-class TaskListing(Listing):
-    """Which tasks."""
+class TaskListQuery(PageQuery):
+    """Selects tasks."""
 
-    status: TASK | None = None
-    device_name: str = Field("", max_length=64, description="The whole name of a device.")
+    status: TaskStatus | None = None
+    device_name: str = Field("", max_length=64, description=gettext_noop("Full name of a device."))
 
 
-@router.get("/{slug:connection}/ota/packages/{package_id}/batches", response=Page[Batch])
+@router.get(
+    "/{slug:connection}/ota/packages/{package_id}/batches",
+    response=Page[Batch],
+    description=gettext_noop("List the batches of a package, newest first."),
+)
 def list_batches(
-    request: ApiRequest, connection: str, package_id: str, listing: Query[Listing]
+    request: ApiRequest, connection: str, package_id: str, query: Query[PageQuery]
 ) -> Page[Batch]:
-    """List the batches of a package, newest first."""
-    place = Place.of(listing)
-    found = api.list_batches(gateway_of(request, connection), package_id, page=place.number, size=place.size)
-    return place.page(map(Batch.of, found.batches), found.total)
+    position = PagePosition.from_query(query)
+    page = api.list_batches(
+        open_gateway(request, connection), package_id, page=position.number, size=position.size
+    )
+    return position.build_page(map(Batch.from_batch, page.batches), page.total)
 
 
 @router.post(
-    "/{slug:connection}/ota/packages/{package_id}/static-batches", response={201: Made, 202: Approval}
+    "/{slug:connection}/ota/packages/{package_id}/static-batches",
+    response={201: CreatedBatch, 202: Approval},
+    description=gettext_noop(
+        "Create a static batch: update devices that exist now to the version of a package."
+    ),
 )
 def create_static_batch(
     request: ApiRequest, connection: str, package_id: str, body: StaticBatch
-) -> Status[Made]:
-    """Bring a package to devices there are now."""
-    gateway = gateway_of(request, connection)
+) -> Status[CreatedBatch]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_STATIC)
-    package, aim = _ready(gateway, package_id, body, body.source_versions), body.aim()
+    package, target = _get_ready_package(gateway, package_id, body, body.source_versions), body.to_target()
     batch_id = api.create_static_batch(
-        gateway, package, aim, body.strategy(), start=body.start_at, finish=body.finish_at
+        gateway,
+        package,
+        target,
+        body.to_strategy(),
+        start=body.scheduled_start_at,
+        finish=body.scheduled_end_at,
     )
-    return _watched(gateway, batch_id, package)
+    return _monitor_new_batch(gateway, batch_id, package)
 
 
 @router.post(
-    "/{slug:connection}/ota/packages/{package_id}/dynamic-batches", response={201: Made, 202: Approval}
+    "/{slug:connection}/ota/packages/{package_id}/dynamic-batches",
+    response={201: CreatedBatch, 202: Approval},
+    description=gettext_noop(
+        "Create a dynamic batch: update every device on the source versions, now and later, until you stop the batch."
+    ),
 )
 def create_dynamic_batch(
     request: ApiRequest, connection: str, package_id: str, body: DynamicBatch
-) -> Status[Made]:
-    """Bring a package to devices of certain versions, those too that come later."""
-    gateway = gateway_of(request, connection)
+) -> Status[CreatedBatch]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_DYNAMIC)
-    package = _ready(gateway, package_id, body, body.source_versions)
+    package = _get_ready_package(gateway, package_id, body, body.source_versions)
     batch_id = api.create_dynamic_batch(
-        gateway, package, body.source_versions, body.strategy(), new_devices_only=body.newcomers_only
+        gateway, package, body.source_versions, body.to_strategy(), new_devices_only=body.new_devices_only
     )
-    return _watched(gateway, batch_id, package)
+    return _monitor_new_batch(gateway, batch_id, package)
 
 
-@router.post("/{slug:connection}/ota/packages/{package_id}/verification", response={201: Made, 202: Approval})
-def verify_package(request: ApiRequest, connection: str, package_id: str, body: Verification) -> Status[Made]:
-    """Try a package on up to 10 devices: it is verified once it has succeeded on all of them."""
-    gateway = gateway_of(request, connection)
+@router.post(
+    "/{slug:connection}/ota/packages/{package_id}/verification",
+    response={201: CreatedBatch, 202: Approval},
+    description=gettext_noop(
+        "Verify a package on up to 10 devices. It is verified after it succeeds on all of them."
+    ),
+)
+def verify_package(
+    request: ApiRequest, connection: str, package_id: str, body: Verification
+) -> Status[CreatedBatch]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_VERIFY)
     package = api.get_package(gateway, package_id)
     batch_id = api.create_verification_batch(
         gateway,
         package,
-        list(dict.fromkeys(body.names)),
+        list(dict.fromkeys(body.device_names)),
         timeout=body.timeout,
         need_push=body.need_push,
         need_confirm=body.need_confirm,
     )
-    return _watched(gateway, batch_id, package)
+    return _monitor_new_batch(gateway, batch_id, package)
 
 
-@router.get("/{slug:connection}/ota/batches/{batch_id}", response=BatchDetail)
+@router.get(
+    "/{slug:connection}/ota/batches/{batch_id}",
+    response=BatchDetail,
+    description=gettext_noop("Get a batch."),
+)
 def get_batch(request: ApiRequest, connection: str, batch_id: str) -> BatchDetail:
-    """Tell of one batch."""
-    found = api.get_batch(gateway_of(request, connection), batch_id)
+    detail = api.get_batch(open_gateway(request, connection), batch_id)
     return BatchDetail(
-        **Batch.of(found.batch).model_dump(),
-        package_name=found.package_name,
-        version=found.version,
-        source_versions=list(found.source_versions),
-        percent=found.gray_percent,
-        group_id=found.group_id,
-        scheduled_at=found.scheduled,
-        schedule_ends_at=found.schedule_end,
-        rate=found.rate,
-        retry_count=found.retry_count,
-        retry_interval=found.retry_interval,
-        timeout=found.timeout,
-        overwrite=found.overwrite,
-        need_push=found.need_push,
-        need_confirm=found.need_confirm,
-        multi_module=found.multi_module,
-        protocol=found.protocol,
-        tags=dict(found.tags),
+        **Batch.from_batch(detail.batch).model_dump(),
+        package_name=detail.package_name,
+        version=detail.version,
+        source_versions=list(detail.source_versions),
+        percent=detail.gray_percent,
+        group_id=detail.group_id,
+        scheduled_start_at=detail.scheduled,
+        scheduled_end_at=detail.schedule_end,
+        rate=detail.rate,
+        retry_count=detail.retry_count,
+        retry_interval=detail.retry_interval,
+        timeout=detail.timeout,
+        overwrite=detail.overwrite,
+        need_push=detail.need_push,
+        need_confirm=detail.need_confirm,
+        multi_module=detail.multi_module,
+        protocol=detail.protocol,
+        tags=dict(detail.tags),
     )
 
 
-@router.get("/{slug:connection}/ota/batches/{batch_id}/tasks", response=Page[Task])
+@router.get(
+    "/{slug:connection}/ota/batches/{batch_id}/tasks",
+    response=Page[Task],
+    description=gettext_noop("List the tasks of a batch: one for each device, with status and progress."),
+)
 def list_tasks(
-    request: ApiRequest, connection: str, batch_id: str, listing: Query[TaskListing]
+    request: ApiRequest, connection: str, batch_id: str, query: Query[TaskListQuery]
 ) -> Page[Task]:
-    """List the devices of a batch and how far each is."""
-    place = Place.of(listing)
-    _detail, found = api.get_batch_with_tasks(
-        gateway_of(request, connection),
+    position = PagePosition.from_query(query)
+    _detail, page = api.get_batch_with_tasks(
+        open_gateway(request, connection),
         batch_id,
-        status=listing.status or "",
-        names=[listing.device_name] if listing.device_name else [],
-        page=place.number,
-        size=place.size,
+        status=query.status or "",
+        names=[query.device_name] if query.device_name else [],
+        page=position.number,
+        size=position.size,
     )
     tasks = (
         Task(
@@ -238,89 +268,140 @@ def list_tasks(
             device_name=task.device,
             product_key=task.product_key,
             source_version=task.source_version,
-            version=task.version,
+            target_version=task.version,
             status=task.status,
             progress=task.progress,
             description=task.description,
             created_at=task.created,
             modified_at=task.modified,
         )
-        for task in found.tasks
+        for task in page.tasks
     )
-    return place.page(tasks, found.total)
+    return position.build_page(tasks, page.total)
 
 
-@router.get("/{slug:connection}/ota/batches/{batch_id}/counts", response=Counts)
-def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> Counts:
-    """Count the devices of a batch by status, now. The job that watches it tells the same from its last look."""
-    found = api.count_tasks(gateway_of(request, connection), batch_id, api.TASK_STATUSES)
-    return Counts(total=found.total, counts=dict(found.counts))
+@router.get(
+    "/{slug:connection}/ota/batches/{batch_id}/counts",
+    response=TaskCounts,
+    description=gettext_noop(
+        "Count the tasks of a batch by status. The counts are current; those of the monitoring job may be older."
+    ),
+)
+def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> TaskCounts:
+    result = api.count_tasks(open_gateway(request, connection), batch_id, api.TASK_STATUSES)
+    return TaskCounts(total=result.total, counts=dict(result.counts))
 
 
-@router.get("/{slug:connection}/ota/batches/{batch_id}/history", response=list[Sample])
-def get_batch_history(request: ApiRequest, connection: str, batch_id: str) -> list[Sample]:
-    """Tell what the watches of a batch counted, oldest first."""
-    gateway = gateway_of(request, connection)
-    api.get_batch(gateway, batch_id)  # for those who may read the batch
-    return [Sample(at=one.at, counts=one.counts) for one in jobs.read_history(gateway.connection, batch_id)]
+@router.get(
+    "/{slug:connection}/ota/batches/{batch_id}/history",
+    response=list[ProgressSample],
+    description=gettext_noop("Get the recorded progress of a batch, oldest first."),
+)
+def get_batch_history(request: ApiRequest, connection: str, batch_id: str) -> list[ProgressSample]:
+    gateway = open_gateway(request, connection)
+    api.get_batch(gateway, batch_id)  # only for those who may read the batch
+    return [
+        ProgressSample(at=sample.at, counts=sample.counts)
+        for sample in jobs.read_history(gateway.connection, batch_id)
+    ]
 
 
-@router.post("/{slug:connection}/ota/batches/{batch_id}/watch", response={202: Job})
-def watch_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[Job]:
-    """Watch a batch that nobody watches, as a job that ends with it; a new batch is watched already."""
-    gateway = gateway_of(request, connection)
+@router.post(
+    "/{slug:connection}/ota/batches/{batch_id}/monitor",
+    response={202: Job},
+    description=gettext_noop(
+        "Record the progress of a batch until it ends, as a job. New batches are recorded automatically."
+    ),
+)
+def monitor_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[Job]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.CANCEL_BATCH)
     batch = api.get_batch(gateway, batch_id).batch
-    return Status(202, Job.of(jobs.monitor_batch(gateway, batch_id, product_key=batch.product_key)))
+    return Status(202, Job.from_job(jobs.monitor_batch(gateway, batch_id, product_key=batch.product_key)))
 
 
-@router.post("/{slug:connection}/ota/batches/{batch_id}/cancel-devices", response={204: None})
-def cancel_devices(request: ApiRequest, connection: str, batch_id: str, body: TasksOfDevices) -> Status[None]:
-    """Cancel the updates of up to 200 devices that have not begun. Refused when one of them has."""
-    gateway = gateway_of(request, connection)
+@router.post(
+    "/{slug:connection}/ota/batches/{batch_id}/cancel-devices",
+    response={204: None},
+    description=gettext_noop(
+        "Cancel the updates of up to 200 devices. Nothing is canceled if one of the updates has already started."
+    ),
+)
+def cancel_device_updates(
+    request: ApiRequest, connection: str, batch_id: str, body: DevicesToCancel
+) -> Status[None]:
+    gateway = open_gateway(request, connection)
     gateway.require(api.CANCEL_DEVICE)
-    api.cancel_devices(gateway, api.get_batch(gateway, batch_id).batch, list(dict.fromkeys(body.names)))
+    batch = api.get_batch(gateway, batch_id).batch
+    api.cancel_devices(gateway, batch, list(dict.fromkeys(body.device_names)))
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/ota/batches/{batch_id}/confirm", response={204: None})
-def confirm_tasks(request: ApiRequest, connection: str, batch_id: str, body: Confirmation) -> Status[None]:
-    """Let up to 10 tasks that wait to be confirmed go ahead. Refused when one of them does not wait."""
+@router.post(
+    "/{slug:connection}/ota/batches/{batch_id}/confirm",
+    response={204: None},
+    description=gettext_noop(
+        "Confirm up to 10 tasks, so that their updates start. Nothing is confirmed if one of the tasks does not wait for"
+        " confirmation."
+    ),
+)
+def confirm_tasks(request: ApiRequest, connection: str, batch_id: str, body: TasksToConfirm) -> Status[None]:
     task_ids = list(dict.fromkeys(body.task_ids))
-    api.confirm_tasks(gateway_of(request, connection), task_ids, batch_id=batch_id)
+    api.confirm_tasks(open_gateway(request, connection), task_ids, batch_id=batch_id)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/ota/batches/{batch_id}/cancel", response={204: None})
-def cancel_batch(request: ApiRequest, connection: str, batch_id: str, body: Cancellation) -> Status[None]:
-    """Cancel the tasks of a batch that are in the named states."""
-    api.cancel_batch(gateway_of(request, connection), batch_id, body.states)
+@router.post(
+    "/{slug:connection}/ota/batches/{batch_id}/cancel",
+    response={204: None},
+    description=gettext_noop("Cancel all tasks of a batch that have one of the given statuses."),
+)
+def cancel_batch(request: ApiRequest, connection: str, batch_id: str, body: TasksToCancel) -> Status[None]:
+    api.cancel_batch(open_gateway(request, connection), batch_id, body.statuses)
     return Status(204, None)
 
 
-@router.post("/{slug:connection}/ota/batches/{batch_id}/stop", response={204: None})
+@router.post(
+    "/{slug:connection}/ota/batches/{batch_id}/stop",
+    response={204: None},
+    description=gettext_noop(
+        "Stop adding devices to a dynamic batch. Devices already in the batch continue."
+    ),
+)
 def stop_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[None]:
-    """End a dynamic batch's taking of further devices; its tasks go on."""
-    api.stop_dynamic_batch(gateway_of(request, connection), batch_id)
+    api.stop_dynamic_batch(open_gateway(request, connection), batch_id)
     return Status(204, None)
 
 
-def _ready(gateway: Gateway, package_id: str, strategy: Strategy, source_versions: list[str]) -> api.Package:
-    """The package, if batches of such a strategy can be made of it. Raises Problem."""
+def _get_ready_package(
+    gateway: Gateway, package_id: str, strategy: BatchStrategy, source_versions: list[str]
+) -> api.Package:
+    """Return the package if such a batch can be created of it. Raises Problem."""
     package = api.get_package(gateway, package_id)
     if not package.ready or not package.product_key:
         raise Problem(
             "conflict",
             _("The package is not ready."),
-            _("It has to be verified, and to belong to a product, before batches can be made of it."),
+            _("Batches require a verified package that belongs to a product."),
         )
     if package.version in source_versions:
-        raise not_valid([("source_versions", _("The package itself leads to this version."))])
+        raise validation_problem(
+            [("source_versions", _("This is the version of the package. Enter other source versions."))]
+        )
     if strategy.protocol == "MQTT" and (package.files or (package.size or 0) > api.MAX_MQTT_BYTES):
-        raise not_valid([("protocol", _("Over MQTT a package must be a single file of at most 16 MB."))])
+        raise validation_problem(
+            [
+                (
+                    "protocol",
+                    _(
+                        "MQTT supports only packages with a single file of up to 16 MB. Use HTTPS for this package."
+                    ),
+                )
+            ]
+        )
     return package
 
 
-def _watched(gateway: Gateway, batch_id: str, package: api.Package) -> Status[Made]:
+def _monitor_new_batch(gateway: Gateway, batch_id: str, package: api.Package) -> Status[CreatedBatch]:
     job = jobs.monitor_batch(gateway, batch_id, product_key=package.product_key)
-    return Status(201, Made(batch_id=batch_id, watched_by_job=job.pk))
+    return Status(201, CreatedBatch(batch_id=batch_id, monitoring_job_id=job.pk))

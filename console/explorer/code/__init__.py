@@ -1,4 +1,4 @@
-"""The same call as code to copy, in eight languages, each as its official SDK is used. Keys come from the environment."""
+"""A call as code in eight languages, with the official SDK of each. Keys are read from the environment."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.explorer.code import cpp, csharp, curl, go, java, node, php, python
-from console.explorer.code.call import CodeCall, usable
+from console.explorer.code.call import CodeCall, drop_invalid_params
 
-__all__ = ["LANGUAGES", "CodeCall", "Language", "language", "usable"]
+__all__ = ["LANGUAGES", "CodeCall", "Language", "drop_invalid_params", "find_language"]
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language to write a call in."""
+    """A language, and the function that writes a call in it."""
 
     slug: str
     label: str
@@ -32,6 +32,6 @@ LANGUAGES = (
 )
 
 
-def language(slug: str) -> Language:
-    """The language of that slug; curl for any other word."""
-    return next((found for found in LANGUAGES if found.slug == slug), LANGUAGES[0])
+def find_language(slug: str) -> Language:
+    """Return the language with this slug; curl if there is none."""
+    return next((language for language in LANGUAGES if language.slug == slug), LANGUAGES[0])

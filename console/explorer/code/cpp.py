@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    quoted,
+    quote_literal,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A program that prints the answer. A CommonRequest sends every parameter in the query, which the platform takes."""
+    """Return a program that prints the response. A CommonRequest sends all parameters in the query; the platform accepts this."""
     query, form = call.fields()
     credentials = f'Credentials credentials(std::getenv("{KEY_ID}"), std::getenv("{KEY_SECRET}"));'
     lines = [
@@ -28,18 +28,18 @@ def write(call: CodeCall) -> str:
         "",
         "int main() {",
         "  InitializeSdk();",
-        f"  ClientConfiguration configuration({text(call.region)});",
+        f"  ClientConfiguration configuration({literal(call.region)});",
         f"  {credentials}",
-        *([f'  credentials.setSessionToken(std::getenv("{TOKEN}"));'] if call.token else []),
+        *([f'  credentials.setSessionToken(std::getenv("{TOKEN}"));'] if call.has_token else []),
         "  CommonClient client(credentials, configuration);",
         "",
         "  CommonRequest request(CommonRequest::RequestPattern::RpcPattern);",
-        f"  request.setDomain({text(call.host)});",
+        f"  request.setDomain({literal(call.host)});",
         *(['  request.setScheme("http");'] if call.scheme == "http" else []),
         f'  request.setVersion("{VERSION}");',
         "  request.setHttpMethod(HttpRequest::Method::Post);",
         f'  request.setQueryParameter("Action", "{call.name}");',
-        *(f"  request.setQueryParameter({text(k)}, {text(v)});" for k, v in (query | form).items()),
+        *(f"  request.setQueryParameter({literal(k)}, {literal(v)});" for k, v in (query | form).items()),
         "",
         "  auto outcome = client.commonResponse(request);",
         "  if (outcome.isSuccess()) {",
@@ -55,7 +55,9 @@ def write(call: CodeCall) -> str:
     return "\n".join(lines)
 
 
-def text(value: str) -> str:
-    """A text as a literal: UTF-8, what does not print in octal, and no two question marks, which older compilers read."""
-    written = quoted(value, BACKSLASHED, lambda c: "".join(f"\\{byte:03o}" for byte in c.encode()))
-    return written.replace("??", "?\\?")
+def literal(value: str) -> str:
+    """Return a text as a literal: UTF-8, unprintable characters in octal, no `??`, which older compilers read as a trigraph."""
+    escaped = quote_literal(
+        value, BACKSLASH_ESCAPES, lambda c: "".join(f"\\{byte:03o}" for byte in c.encode())
+    )
+    return escaped.replace("??", "?\\?")

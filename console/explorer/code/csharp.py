@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    quoted,
-    utf32,
+    escape_utf32,
+    quote_literal,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A program that prints the answer."""
-    return _typed(call) if call.typed() else _general(call)
+    """Return a program that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk() else _generic_program(call)
 
 
-def text(value: str) -> str:
-    """A text as a literal."""
-    return quoted(value, BACKSLASHED, utf32)
+def literal(value: str) -> str:
+    """Return a text as a literal."""
+    return quote_literal(value, BACKSLASH_ESCAPES, escape_utf32)
 
 
-def _frame(package: str, uses: list[str], call: CodeCall, lines: list[str]) -> str:
+def _build_program(package: str, uses: list[str], call: CodeCall, lines: list[str]) -> str:
     return "\n".join(
         [
             f"// dotnet add package {package}",
@@ -36,9 +36,13 @@ def _frame(package: str, uses: list[str], call: CodeCall, lines: list[str]) -> s
             "{",
             f'    AccessKeyId = Environment.GetEnvironmentVariable("{KEY_ID}"),',
             f'    AccessKeySecret = Environment.GetEnvironmentVariable("{KEY_SECRET}"),',
-            *([f'    SecurityToken = Environment.GetEnvironmentVariable("{TOKEN}"),'] if call.token else []),
-            f"    RegionId = {text(call.region)},",
-            f"    Endpoint = {text(call.host)},",
+            *(
+                [f'    SecurityToken = Environment.GetEnvironmentVariable("{TOKEN}"),']
+                if call.has_token
+                else []
+            ),
+            f"    RegionId = {literal(call.region)},",
+            f"    Endpoint = {literal(call.host)},",
             *(['    Protocol = "HTTP",'] if call.scheme == "http" else []),
             "});",
             *lines,
@@ -47,7 +51,7 @@ def _frame(package: str, uses: list[str], call: CodeCall, lines: list[str]) -> s
     )
 
 
-def _typed(call: CodeCall) -> str:
+def _typed_program(call: CodeCall) -> str:
     uses = [
         "System",
         "System.Collections.Generic",
@@ -59,40 +63,40 @@ def _typed(call: CodeCall) -> str:
     lines = [
         f"var request = new {call.name}Request",
         "{",
-        *(f"    {base} = {_value(call, base, p.type, value)}," for base, p, value in call.given()),
+        *(f"    {base} = {_value(call, base, p.type, value)}," for base, p, value in call.given_parameters()),
         "};",
         f"var response = client.{call.name}WithOptions(request, new RuntimeOptions());",
         "Console.WriteLine(AlibabaCloud.TeaUtil.Common.ToJSONString(response.Body));",
     ]
-    return _frame("AlibabaCloud.SDK.Iot20180120", uses, call, lines)
+    return _build_program("AlibabaCloud.SDK.Iot20180120", uses, call, lines)
 
 
 def _value(call: CodeCall, base: str, kind: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(kind, value)
+        return _scalar(kind, value)
     item_type = "string"
     if value and isinstance(value[0], dict):
         item_type = f"{call.name}Request.{call.name}Request{base}"
-        made = [
+        items = [
             f"        new {item_type} {{ "
-            + ", ".join(f"{n} = {_plain(call.member(base, n).type, v)}" for n, v in item.items())
+            + ", ".join(f"{n} = {_scalar(call.member(base, n).type, v)}" for n, v in item.items())
             + " },"
             for item in value
         ]
     else:
-        made = [f"        {_plain('String', item)}," for item in value]
-    return "\n".join([f"new List<{item_type}>", "    {", *made, "    }"])
+        items = [f"        {_scalar('String', item)}," for item in value]
+    return "\n".join([f"new List<{item_type}>", "    {", *items, "    }"])
 
 
-def _plain(kind: str, value: Any) -> str:
+def _scalar(kind: str, value: Any) -> str:
     if isinstance(value, str):
-        return text(value)
+        return literal(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value}L" if kind == "Long" else str(value)
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     uses = [
         "System",
         "System.Collections.Generic",
@@ -103,8 +107,8 @@ def _general(call: CodeCall) -> str:
     parts = []
     for name, fields in zip(("Query", "Body"), call.fields(), strict=True):
         if fields:
-            made = [f"        [{text(key)}] = {text(value)}," for key, value in fields.items()]
-            parts += [f"    {name} = new Dictionary<string, string>", "    {", *made, "    },"]
+            items = [f"        [{literal(key)}] = {literal(value)}," for key, value in fields.items()]
+            parts += [f"    {name} = new Dictionary<string, string>", "    {", *items, "    },"]
     lines = [
         "var parameters = new Params",
         "{",
@@ -125,4 +129,4 @@ def _general(call: CodeCall) -> str:
         "var response = client.CallApi(parameters, request, new RuntimeOptions());",
         'Console.WriteLine(AlibabaCloud.TeaUtil.Common.ToJSONString(response["body"]));',
     ]
-    return _frame("AlibabaCloud.OpenApiClient", uses, call, lines)
+    return _build_program("AlibabaCloud.OpenApiClient", uses, call, lines)

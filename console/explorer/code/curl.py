@@ -1,4 +1,4 @@
-"""A shell script with curl; openssl signs it (ACS3-HMAC-SHA256), so that it works with keys from the environment."""
+"""A shell script with curl. openssl signs the request (ACS3-HMAC-SHA256) with keys from the environment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from console.explorer.code.call import KEY_ID, KEY_SECRET, TOKEN, VERSION, CodeC
 
 
 def write(call: CodeCall) -> str:
-    """The script. Every value stands in it percent-encoded, which no shell reads as anything else."""
-    query, form = (_encoded(fields) for fields in call.fields())
+    """Return the script. All values are percent-encoded, so that a shell does not interpret them."""
+    query, form = (_encode_fields(fields) for fields in call.fields())
     if len(query) > MAX_QUERY_LENGTH:
         query, form = "", "&".join(filter(None, [query, form]))
-    # What is signed, in the order of the alphabet.
+    # The signed headers, in alphabetical order.
     headers = {"content-type": "application/x-www-form-urlencoded", "host": "$host"}
     headers |= {
         "x-acs-action": call.name,
@@ -23,7 +23,7 @@ def write(call: CodeCall) -> str:
         "x-acs-signature-nonce": "$(openssl rand -hex 16)",
         "x-acs-version": VERSION,
     }
-    if call.token:
+    if call.has_token:
         headers["x-acs-security-token"] = f"${{{TOKEN}}}"
     names = sorted(headers)
     lines = "\n".join(f"{name}:{headers[name]}" for name in names)
@@ -45,8 +45,8 @@ signed={shlex.quote(";".join(names))}
 request=$(printf 'POST\\n/\\n%s\\n%s\\n\\n%s\\n%s' "$query" "$headers" "$signed" "$body_hash")
 to_sign=$(printf 'ACS3-HMAC-SHA256\\n%s' "$(printf '%s' "$request" | sha256)")
 
-# HMAC by its definition, from the secret and a padding byte: the shell itself reads the secret, so that it stands in no
-# command line that others on this machine could see.
+# HMAC by its definition, from the secret and a padding byte. The shell itself reads the secret, to keep it out of command
+# lines, which other users of this machine can see.
 padded() {{
   rest=${KEY_SECRET} count=0
   while [ $count -lt 64 ]; do
@@ -68,7 +68,7 @@ printf '%s\\n' "$headers" | curl --silent --show-error --request POST "{target}"
 """
 
 
-def _encoded(fields: dict[str, str]) -> str:
+def _encode_fields(fields: dict[str, str]) -> str:
     return "&".join(
         f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(fields.items())
     )

@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    quoted,
-    utf32,
+    escape_utf32,
+    quote_literal,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A program that prints the answer."""
-    return _typed(call) if call.typed() else _general(call)
+    """Return a program that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk() else _generic_program(call)
 
 
-def text(value: str) -> str:
-    """A text as a literal."""
-    return quoted(value, BACKSLASHED, utf32)
+def literal(value: str) -> str:
+    """Return a text as a literal."""
+    return quote_literal(value, BACKSLASH_ESCAPES, escape_utf32)
 
 
-def _frame(imports: list[str], call: CodeCall, make: str, lines: list[str]) -> str:
+def _build_program(imports: list[str], call: CodeCall, make: str, lines: list[str]) -> str:
     return "\n".join(
         [
             "package main",
@@ -43,9 +43,9 @@ def _frame(imports: list[str], call: CodeCall, make: str, lines: list[str]) -> s
             f"\tclient, err := {make}(&openapi.Config{{",
             f'\t\tAccessKeyId:     tea.String(os.Getenv("{KEY_ID}")),',
             f'\t\tAccessKeySecret: tea.String(os.Getenv("{KEY_SECRET}")),',
-            *([f'\t\tSecurityToken:   tea.String(os.Getenv("{TOKEN}")),'] if call.token else []),
-            f"\t\tRegionId:        tea.String({text(call.region)}),",
-            f"\t\tEndpoint:        tea.String({text(call.host)}),",
+            *([f'\t\tSecurityToken:   tea.String(os.Getenv("{TOKEN}")),'] if call.has_token else []),
+            f"\t\tRegionId:        tea.String({literal(call.region)}),",
+            f"\t\tEndpoint:        tea.String({literal(call.host)}),",
             *(['\t\tProtocol:        tea.String("HTTP"),'] if call.scheme == "http" else []),
             "\t})",
             "\tif err != nil {",
@@ -64,7 +64,7 @@ def _frame(imports: list[str], call: CodeCall, make: str, lines: list[str]) -> s
     )
 
 
-def _typed(call: CodeCall) -> str:
+def _typed_program(call: CodeCall) -> str:
     imports = [
         'openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"',
         'iot "github.com/alibabacloud-go/iot-20180120/v6/client"',
@@ -73,36 +73,36 @@ def _typed(call: CodeCall) -> str:
     ]
     lines = [
         f"request := &iot.{call.name}Request{{",
-        *(f"\t{base}: {_value(call, base, p.type, value)}," for base, p, value in call.given()),
+        *(f"\t{base}: {_value(call, base, p.type, value)}," for base, p, value in call.given_parameters()),
         "}",
         f"response, err := client.{call.name}WithOptions(request, &util.RuntimeOptions{{}})",
     ]
-    return _frame(imports, call, "iot.NewClient", lines)
+    return _build_program(imports, call, "iot.NewClient", lines)
 
 
 def _value(call: CodeCall, base: str, kind: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(kind, value)
+        return _scalar(kind, value)
     if value and isinstance(value[0], dict):
-        made = [
+        items = [
             "\t\t\t{"
-            + ", ".join(f"{n}: {_plain(call.member(base, n).type, v)}" for n, v in item.items())
+            + ", ".join(f"{n}: {_scalar(call.member(base, n).type, v)}" for n, v in item.items())
             + "},"
             for item in value
         ]
-        return "\n".join([f"[]*iot.{call.name}Request{base}{{", *made, "\t\t}"])
-    return "tea.StringSlice([]string{" + ", ".join(text(str(item)) for item in value) + "})"
+        return "\n".join([f"[]*iot.{call.name}Request{base}{{", *items, "\t\t}"])
+    return "tea.StringSlice([]string{" + ", ".join(literal(str(item)) for item in value) + "})"
 
 
-def _plain(kind: str, value: Any) -> str:
+def _scalar(kind: str, value: Any) -> str:
     if isinstance(value, str):
-        return f"tea.String({text(value)})"
+        return f"tea.String({literal(value)})"
     if isinstance(value, bool):
         return f"tea.Bool({'true' if value else 'false'})"
     return f"tea.{'Int64' if kind == 'Long' else 'Int32'}({value})"
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     query, form = call.fields()
     imports = [
         'openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"',
@@ -122,16 +122,16 @@ def _general(call: CodeCall) -> str:
         '\tBodyType:    tea.String("json"),',
         "}",
         "request := &openapi.OpenApiRequest{",
-        *_strings("Query", "map[string]*string", query, "tea.String({})"),
-        *_strings("Body", "map[string]interface{}", form, "{}"),
+        *_string_map("Query", "map[string]*string", query, "tea.String({})"),
+        *_string_map("Body", "map[string]interface{}", form, "{}"),
         "}",
         "response, err := client.CallApi(params, request, &util.RuntimeOptions{})",
     ]
-    return _frame(imports, call, "openapi.NewClient", lines)
+    return _build_program(imports, call, "openapi.NewClient", lines)
 
 
-def _strings(name: str, kind: str, fields: dict[str, str], form: str) -> list[str]:
+def _string_map(name: str, kind: str, fields: dict[str, str], form: str) -> list[str]:
     if not fields:
         return []
-    made = [f"\t\t{text(key)}: {form.replace('{}', text(value))}," for key, value in fields.items()]
-    return [f"\t{name}: {kind}{{", *made, "\t},"]
+    items = [f"\t\t{literal(key)}: {form.replace('{}', literal(value))}," for key, value in fields.items()]
+    return [f"\t{name}: {kind}{{", *items, "\t},"]

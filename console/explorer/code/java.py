@@ -5,36 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    camel,
-    quoted,
-    utf16,
+    camel_case,
+    escape_utf16,
+    quote_literal,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A class that prints the answer."""
-    return _typed(call) if call.typed() else _general(call)
+    """Return a class that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk() else _generic_program(call)
 
 
-def text(value: str) -> str:
-    r"""A text as a literal. Below U+0080 in octal: the compiler reads `\u000a` as the end of the line it stands in."""
-    return quoted(value, BACKSLASHED, lambda c: f"\\{ord(c):03o}" if c < "\x80" else utf16(c))
+def literal(value: str) -> str:
+    r"""Return a text as a literal. Below U+0080 in octal, since the compiler reads `\u000a` as a line break."""
+    return quote_literal(
+        value, BACKSLASH_ESCAPES, lambda c: f"\\{ord(c):03o}" if c < "\x80" else escape_utf16(c)
+    )
 
 
-def _frame(imports: list[str], call: CodeCall, body: str, artifact: str) -> str:
+def _build_program(imports: list[str], call: CodeCall, body: str, artifact: str) -> str:
     config = [
         f'                .setAccessKeyId(System.getenv("{KEY_ID}"))',
         f'                .setAccessKeySecret(System.getenv("{KEY_SECRET}"))',
-        *([f'                .setSecurityToken(System.getenv("{TOKEN}"))'] if call.token else []),
-        f"                .setRegionId({text(call.region)})",
+        *([f'                .setSecurityToken(System.getenv("{TOKEN}"))'] if call.has_token else []),
+        f"                .setRegionId({literal(call.region)})",
         *(['                .setProtocol("HTTP")'] if call.scheme == "http" else []),
-        f"                .setEndpoint({text(call.host)});",
+        f"                .setEndpoint({literal(call.host)});",
     ]
     return "\n".join(
         [
@@ -54,7 +56,7 @@ def _frame(imports: list[str], call: CodeCall, body: str, artifact: str) -> str:
     )
 
 
-def _typed(call: CodeCall) -> str:
+def _typed_program(call: CodeCall) -> str:
     imports = [
         "com.aliyun.iot20180120.Client",
         "com.aliyun.iot20180120.models.*",
@@ -66,42 +68,42 @@ def _typed(call: CodeCall) -> str:
         imports.append("java.util.Arrays")
     setters = [
         f"                .set{base}({_value(call, base, parameter.type, value)})"
-        for base, parameter, value in call.given()
+        for base, parameter, value in call.given_parameters()
     ]
-    made = f"        {call.name}Request request = new {call.name}Request()"
+    items = f"        {call.name}Request request = new {call.name}Request()"
     body = "\n".join(
         [
-            "\n".join([made, *setters]) + ";",
-            f"        {call.name}Response response = client.{camel(call.name)}WithOptions(request, new RuntimeOptions());",
+            "\n".join([items, *setters]) + ";",
+            f"        {call.name}Response response = client.{camel_case(call.name)}WithOptions(request, new RuntimeOptions());",
             "        System.out.println(Common.toJSONString(response.getBody()));",
         ]
     )
-    return _frame(imports, call, body, "com.aliyun:iot20180120")
+    return _build_program(imports, call, body, "com.aliyun:iot20180120")
 
 
 def _value(call: CodeCall, base: str, kind: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(kind, value)
+        return _scalar(kind, value)
     if value and isinstance(value[0], dict):
-        made = [
+        items = [
             f"                        new {call.name}Request.{call.name}Request{base}()"
-            + "".join(f".set{n}({_plain(call.member(base, n).type, v)})" for n, v in item.items())
+            + "".join(f".set{n}({_scalar(call.member(base, n).type, v)})" for n, v in item.items())
             for item in value
         ]
     else:
-        made = [f"                        {_plain('String', item)}" for item in value]
-    return "Arrays.asList(\n" + ",\n".join(made) + ")"
+        items = [f"                        {_scalar('String', item)}" for item in value]
+    return "Arrays.asList(\n" + ",\n".join(items) + ")"
 
 
-def _plain(kind: str, value: Any) -> str:
+def _scalar(kind: str, value: Any) -> str:
     if isinstance(value, str):
-        return text(value)
+        return literal(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value}L" if kind == "Long" else str(value)
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     imports = [
         "com.aliyun.teaopenapi.Client",
         "com.aliyun.teaopenapi.models.*",
@@ -114,7 +116,9 @@ def _general(call: CodeCall) -> str:
     for name, setter, fields in zip(("query", "body"), ("setQuery", "setBody"), call.fields(), strict=True):
         if fields:
             lines.append(f"        Map<String, String> {name} = new HashMap<>();")
-            lines += [f"        {name}.put({text(key)}, {text(value)});" for key, value in fields.items()]
+            lines += [
+                f"        {name}.put({literal(key)}, {literal(value)});" for key, value in fields.items()
+            ]
             setters += f".{setter}({name})"
     body = "\n".join(
         [
@@ -128,4 +132,4 @@ def _general(call: CodeCall) -> str:
             '        System.out.println(Common.toJSONString(response.get("body")));',
         ]
     )
-    return _frame(imports, call, body, "com.aliyun:tea-openapi")
+    return _build_program(imports, call, body, "com.aliyun:tea-openapi")

@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    camel,
-    quoted,
-    utf16,
+    camel_case,
+    escape_utf16,
+    quote_literal,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A script that prints the answer."""
-    return _typed(call) if call.typed() else _general(call)
+    """Return a script that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk() else _generic_program(call)
 
 
-def text(value: str) -> str:
-    """A text as a literal."""
-    return quoted(value, BACKSLASHED, utf16)
+def literal(value: str) -> str:
+    """Return a text as a literal."""
+    return quote_literal(value, BACKSLASH_ESCAPES, escape_utf16)
 
 
 def _client(call: CodeCall) -> list[str]:
@@ -32,15 +32,15 @@ def _client(call: CodeCall) -> list[str]:
         "  const client = new Client(new Config({",
         f"    accessKeyId: process.env.{KEY_ID},",
         f"    accessKeySecret: process.env.{KEY_SECRET},",
-        *([f"    securityToken: process.env.{TOKEN},"] if call.token else []),
-        f"    regionId: {text(call.region)},",
-        f"    endpoint: {text(call.host)},",
+        *([f"    securityToken: process.env.{TOKEN},"] if call.has_token else []),
+        f"    regionId: {literal(call.region)},",
+        f"    endpoint: {literal(call.host)},",
         *(['    protocol: "HTTP",'] if call.scheme == "http" else []),
         "  }));",
     ]
 
 
-def _frame(needs: list[str], lines: list[str]) -> str:
+def _build_program(needs: list[str], lines: list[str]) -> str:
     return "\n".join(
         [
             *needs,
@@ -59,8 +59,10 @@ def _frame(needs: list[str], lines: list[str]) -> str:
     )
 
 
-def _typed(call: CodeCall) -> str:
-    given = [f"    {camel(base)}: {_value(call, base, value)}," for base, _, value in call.given()]
+def _typed_program(call: CodeCall) -> str:
+    arguments = [
+        f"    {camel_case(base)}: {_value(call, base, value)}," for base, _, value in call.given_parameters()
+    ]
     needs = [
         "// npm install @alicloud/iot20180120 @alicloud/openapi-client @alicloud/tea-util",
         'const iot = require("@alicloud/iot20180120");',
@@ -71,42 +73,42 @@ def _typed(call: CodeCall) -> str:
     lines = [
         *_client(call),
         f"  const request = new iot.{call.name}Request({{",
-        *given,
+        *arguments,
         "  });",
-        f"  const response = await client.{camel(call.name)}WithOptions(request, new RuntimeOptions({{}}));",
+        f"  const response = await client.{camel_case(call.name)}WithOptions(request, new RuntimeOptions({{}}));",
     ]
-    return _frame(needs, lines)
+    return _build_program(needs, lines)
 
 
 def _value(call: CodeCall, base: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(value)
+        return _scalar(value)
     if value and isinstance(value[0], dict):
-        made = [
+        items = [
             f"      new iot.{call.name}Request{base}({{ "
-            + ", ".join(f"{camel(name)}: {_plain(inner)}" for name, inner in item.items())
+            + ", ".join(f"{camel_case(name)}: {_scalar(inner)}" for name, inner in item.items())
             + " }),"
             for item in value
         ]
     else:
-        made = [f"      {_plain(item)}," for item in value]
-    return "\n".join(["[", *made, "    ]"])
+        items = [f"      {_scalar(item)}," for item in value]
+    return "\n".join(["[", *items, "    ]"])
 
 
-def _plain(value: Any) -> str:
+def _scalar(value: Any) -> str:
     if isinstance(value, str):
-        return text(value)
+        return literal(value)
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     query, form = call.fields()
     parts = []
     for name, fields in (("query", query), ("body", form)):
         if fields:
             parts += [
                 f"    {name}: {{",
-                *(f"      {text(k)}: {text(v)}," for k, v in fields.items()),
+                *(f"      {literal(k)}: {literal(v)}," for k, v in fields.items()),
                 "    },",
             ]
     needs = [
@@ -133,4 +135,4 @@ def _general(call: CodeCall) -> str:
         "  });",
         "  const response = await client.callApi(params, request, new RuntimeOptions({}));",
     ]
-    return _frame(needs, lines)
+    return _build_program(needs, lines)

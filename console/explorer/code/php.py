@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    camel,
-    quoted,
+    camel_case,
+    quote_literal,
 )
 
 _MODELS = "AlibabaCloud\\SDK\\Iot\\V20180120\\Models"
 
 
 def write(call: CodeCall) -> str:
-    """A script that prints the answer."""
-    return _typed(call) if call.typed() else _general(call)
+    """Return a script that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk() else _generic_program(call)
 
 
-def text(value: str) -> str:
-    """A text as a literal: in single quotes, where `$` means nothing, unless something has to be escaped."""
+def literal(value: str) -> str:
+    """Return a text as a literal: in single quotes, where `$` has no meaning, unless a character must be escaped."""
     if value.isprintable():
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return quoted(value, {**BACKSLASHED, "$": "\\$"}, lambda c: f"\\u{{{ord(c):x}}}")
+    return quote_literal(value, {**BACKSLASH_ESCAPES, "$": "\\$"}, lambda c: f"\\u{{{ord(c):x}}}")
 
 
-def _frame(package: str, uses: list[str], make: str, call: CodeCall, lines: list[str]) -> str:
+def _build_program(package: str, uses: list[str], make: str, call: CodeCall, lines: list[str]) -> str:
     return "\n".join(
         [
             "<?php",
@@ -42,9 +42,9 @@ def _frame(package: str, uses: list[str], make: str, call: CodeCall, lines: list
             f"$client = new {make}(new Config([",
             f"    'accessKeyId' => getenv('{KEY_ID}'),",
             f"    'accessKeySecret' => getenv('{KEY_SECRET}'),",
-            *([f"    'securityToken' => getenv('{TOKEN}'),"] if call.token else []),
-            f"    'regionId' => {text(call.region)},",
-            f"    'endpoint' => {text(call.host)},",
+            *([f"    'securityToken' => getenv('{TOKEN}'),"] if call.has_token else []),
+            f"    'regionId' => {literal(call.region)},",
+            f"    'endpoint' => {literal(call.host)},",
             *(["    'protocol' => 'HTTP',"] if call.scheme == "http" else []),
             "]));",
             *lines,
@@ -53,49 +53,54 @@ def _frame(package: str, uses: list[str], make: str, call: CodeCall, lines: list
     )
 
 
-def _typed(call: CodeCall) -> str:
+def _typed_program(call: CodeCall) -> str:
     structs = [
-        b for b, _, value in call.given() if isinstance(value, list) and value and isinstance(value[0], dict)
+        b
+        for b, _, value in call.given_parameters()
+        if isinstance(value, list) and value and isinstance(value[0], dict)
     ]
     uses = [
         "AlibabaCloud\\SDK\\Iot\\V20180120\\Iot",
         f"{_MODELS}\\{call.name}Request",
-        *(f"{_MODELS}\\{call.name}Request\\{camel(base)}" for base in structs),
+        *(f"{_MODELS}\\{call.name}Request\\{camel_case(base)}" for base in structs),
         "AlibabaCloud\\Tea\\Utils\\Utils\\RuntimeOptions",
         "Darabonba\\OpenApi\\Models\\Config",
     ]
     lines = [
         f"$request = new {call.name}Request([",
-        *(f"    '{camel(base)}' => {_value(base, value)}," for base, _, value in call.given()),
+        *(
+            f"    '{camel_case(base)}' => {_value(base, value)},"
+            for base, _, value in call.given_parameters()
+        ),
         "]);",
-        f"$response = $client->{camel(call.name)}WithOptions($request, new RuntimeOptions([]));",
+        f"$response = $client->{camel_case(call.name)}WithOptions($request, new RuntimeOptions([]));",
         "echo json_encode($response->body->toMap(), JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE), PHP_EOL;",
     ]
-    return _frame("alibabacloud/iot-20180120", uses, "Iot", call, lines)
+    return _build_program("alibabacloud/iot-20180120", uses, "Iot", call, lines)
 
 
 def _value(base: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(value)
+        return _scalar(value)
     if value and isinstance(value[0], dict):
-        made = [
-            f"        new {camel(base)}(["
-            + ", ".join(f"'{camel(name)}' => {_plain(inner)}" for name, inner in item.items())
+        items = [
+            f"        new {camel_case(base)}(["
+            + ", ".join(f"'{camel_case(name)}' => {_scalar(inner)}" for name, inner in item.items())
             + "]),"
             for item in value
         ]
     else:
-        made = [f"        {_plain(item)}," for item in value]
-    return "\n".join(["[", *made, "    ]"])
+        items = [f"        {_scalar(item)}," for item in value]
+    return "\n".join(["[", *items, "    ]"])
 
 
-def _plain(value: Any) -> str:
+def _scalar(value: Any) -> str:
     if isinstance(value, str):
-        return text(value)
+        return literal(value)
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     uses = [
         "AlibabaCloud\\Tea\\Utils\\Utils\\RuntimeOptions",
         "Darabonba\\OpenApi\\Models\\Config",
@@ -106,8 +111,8 @@ def _general(call: CodeCall) -> str:
     parts = []
     for name, fields in zip(("query", "body"), call.fields(), strict=True):
         if fields:
-            made = [f"        {text(key)} => {text(value)}," for key, value in fields.items()]
-            parts += [f"    '{name}' => [", *made, "    ],"]
+            items = [f"        {literal(key)} => {literal(value)}," for key, value in fields.items()]
+            parts += [f"    '{name}' => [", *items, "    ],"]
     lines = [
         "$params = new Params([",
         f"    'action' => '{call.name}',",
@@ -126,4 +131,4 @@ def _general(call: CodeCall) -> str:
         "$response = $client->callApi($params, $request, new RuntimeOptions([]));",
         "echo json_encode($response['body'], JSON_PRETTY_PRINT | JSON_UNESCAPED_UNICODE), PHP_EOL;",
     ]
-    return _frame("alibabacloud/darabonba-openapi", uses, "OpenApiClient", call, lines)
+    return _build_program("alibabacloud/darabonba-openapi", uses, "OpenApiClient", call, lines)

@@ -5,43 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from console.explorer.code.call import (
-    BACKSLASHED,
+    BACKSLASH_ESCAPES,
     KEY_ID,
     KEY_SECRET,
     TOKEN,
     VERSION,
     CodeCall,
-    quoted,
-    snake,
-    utf32,
+    escape_utf32,
+    quote_literal,
+    snake_case,
 )
 
 
 def write(call: CodeCall) -> str:
-    """A script that prints the answer."""
-    return _typed(call) if call.typed(python=True) else _general(call)
+    """Return a script that prints the response."""
+    return _typed_program(call) if call.is_supported_by_sdk(python=True) else _generic_program(call)
 
 
-def text(value: str) -> str:
-    """A text as a literal."""
-    return quoted(value, BACKSLASHED, utf32)
+def literal(value: str) -> str:
+    """Return a text as a literal."""
+    return quote_literal(value, BACKSLASH_ESCAPES, escape_utf32)
 
 
-def _config(call: CodeCall) -> str:
+def _client_config(call: CodeCall) -> str:
     lines = [
         f'    access_key_id=os.environ["{KEY_ID}"],',
         f'    access_key_secret=os.environ["{KEY_SECRET}"],',
-        *([f'    security_token=os.environ["{TOKEN}"],'] if call.token else []),
-        f"    region_id={text(call.region)},",
-        f"    endpoint={text(call.host)},",
+        *([f'    security_token=os.environ["{TOKEN}"],'] if call.has_token else []),
+        f"    region_id={literal(call.region)},",
+        f"    endpoint={literal(call.host)},",
         *(['    protocol="HTTP",'] if call.scheme == "http" else []),
     ]
     return "\n".join(["client = Client(Config(", *lines, "))"])
 
 
-def _typed(call: CodeCall) -> str:
-    given = [f"    {snake(base)}={_value(call, base, value)}," for base, _, value in call.given()]
-    request = "\n".join([f"request = models.{call.name}Request(", *given, ")"])
+def _typed_program(call: CodeCall) -> str:
+    arguments = [
+        f"    {snake_case(base)}={_value(call, base, value)}," for base, _, value in call.given_parameters()
+    ]
+    request = "\n".join([f"request = models.{call.name}Request(", *arguments, ")"])
     return f"""\
 # pip install alibabacloud_iot20180120
 import json
@@ -51,35 +53,39 @@ from alibabacloud_iot20180120 import models
 from alibabacloud_iot20180120.client import Client
 from alibabacloud_tea_openapi.models import Config
 
-{_config(call)}
+{_client_config(call)}
 {request}
-response = client.{snake(call.name)}(request)
+response = client.{snake_case(call.name)}(request)
 print(json.dumps(response.body.to_map(), ensure_ascii=False, indent=2))
 """
 
 
 def _value(call: CodeCall, base: str, value: Any) -> str:
     if not isinstance(value, list):
-        return _plain(value)
+        return _scalar(value)
     if value and isinstance(value[0], dict):
-        made = [
+        items = [
             f"        models.{call.name}Request{base}("
-            + ", ".join(f"{snake(name)}={_plain(inner)}" for name, inner in item.items())
+            + ", ".join(f"{snake_case(name)}={_scalar(inner)}" for name, inner in item.items())
             + "),"
             for item in value
         ]
     else:
-        made = [f"        {_plain(item)}," for item in value]
-    return "\n".join(["[", *made, "    ]"])
+        items = [f"        {_scalar(item)}," for item in value]
+    return "\n".join(["[", *items, "    ]"])
 
 
-def _plain(value: Any) -> str:
-    return text(value) if isinstance(value, str) else str(value)
+def _scalar(value: Any) -> str:
+    return literal(value) if isinstance(value, str) else str(value)
 
 
-def _general(call: CodeCall) -> str:
+def _generic_program(call: CodeCall) -> str:
     query, form = call.fields()
-    parts = [f"    {name}={_dict(fields)}," for name, fields in (("query", query), ("body", form)) if fields]
+    parts = [
+        f"    {name}={_dict_literal(fields)},"
+        for name, fields in (("query", query), ("body", form))
+        if fields
+    ]
     request = "\n".join(["request = OpenApiRequest(", *parts, ")"])
     return f"""\
 # pip install alibabacloud_tea_openapi
@@ -90,7 +96,7 @@ from alibabacloud_tea_openapi.client import Client
 from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
 from alibabacloud_tea_util.models import RuntimeOptions
 
-{_config(call)}
+{_client_config(call)}
 params = Params(
     action="{call.name}",
     version="{VERSION}",
@@ -108,7 +114,7 @@ print(json.dumps(response["body"], ensure_ascii=False, indent=2))
 """
 
 
-def _dict(fields: dict[str, str]) -> str:
+def _dict_literal(fields: dict[str, str]) -> str:
     return "\n".join(
-        ["{", *(f"        {text(name)}: {text(value)}," for name, value in fields.items()), "    }"]
+        ["{", *(f"        {literal(name)}: {literal(value)}," for name, value in fields.items()), "    }"]
     )

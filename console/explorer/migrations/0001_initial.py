@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
                 ("operation", models.CharField(max_length=64, verbose_name="operation")),
                 ("parameters", models.JSONField(default=dict, verbose_name="parameters")),
-                ("left_out", models.JSONField(default=list)),
+                ("omitted_parameters", models.JSONField(default=list)),
                 (
                     "outcome",
                     models.CharField(
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ),
                 ("code", models.CharField(blank=True, max_length=128, verbose_name="code")),
                 ("request_id", models.CharField(blank=True, max_length=64, verbose_name="request ID")),
-                ("milliseconds", models.PositiveIntegerField(null=True, verbose_name="time taken")),
+                ("milliseconds", models.PositiveIntegerField(null=True, verbose_name="duration")),
                 (
                     "connection",
                     models.ForeignKey(
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
-                "indexes": [models.Index(fields=["user", "connection", "-id"], name="explorer_by_person")],
+                "indexes": [models.Index(fields=["user", "connection", "-id"], name="explorer_by_user")],
             },
         ),
     ]

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="KeptAnswer",
+            name="StoredResponse",
             fields=[
                 (
                     "id",
@@ -36,7 +36,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("token", "key"), name="one_answer_a_key")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("token", "key"), name="one_response_per_key")
+                ],
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""What the catalogue knows of a parameter or an operation, in words for people."""
+"""Descriptions of parameters and operations, made from the catalogue."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ AREAS = {area.value: AREA_LABELS[area] for area in CLOUD_AREAS}
 LEVELS: dict[Access, str | Promise] = {
     Access.READ: gettext_lazy("read"),
     Access.WRITE: gettext_lazy("write"),
-    Access.DELETE: gettext_lazy("destroy"),
-    Access.SECRET: gettext_lazy("see secrets"),
+    Access.DELETE: gettext_lazy("delete"),
+    Access.SECRET: gettext_lazy("view secrets"),
 }
 
 
-def limits(parameter: Parameter) -> str:
-    """The limits of one value, as sentences; "" when there are none to tell."""
+def describe_limits(parameter: Parameter) -> str:
+    """Return the limits of one value as sentences; "" if there are none."""
     return " ".join(map(sentence, _limits(parameter)))
 
 
@@ -50,49 +50,49 @@ def _limits(parameter: Parameter) -> Iterator[str]:
         yield _("at most %(high)s") % {"high": number(parameter.maximum)}
 
 
-def list_limit(parameter: Parameter) -> str:
-    """How many entries one call takes, if that is known."""
+def describe_list_limit(parameter: Parameter) -> str:
+    """Return how many entries a list may have; "" if unknown."""
     most = parameter.max_items
     if most is None:
         return ""
-    return ngettext("At most %(most)s entry in one call.", "At most %(most)s entries in one call.", most) % {
+    return ngettext("At most %(most)s entry per call.", "At most %(most)s entries per call.", most) % {
         "most": number(most)
     }
 
 
-def rules(operation: Operation) -> list[str]:
-    """The rules between parameters: "this or that is required", and what one of them asks for or forbids."""
-    said = [_one_of(group) for group in operation.one_of if len(group) > 1]
+def describe_rules(operation: Operation) -> list[str]:
+    """Return the rules between parameters: which of them are required, and what a value requires or excludes."""
+    rules = [_describe_alternatives(group) for group in operation.one_of if len(group) > 1]
     for condition in operation.when:
-        said += _condition(condition)
-    return said
+        rules += _describe_condition(condition)
+    return rules
 
 
-def _one_of(alternatives: Sequence[Sequence[str]]) -> str:
-    return _("Give %(choices)s.") % {"choices": _choices(alternatives)}
+def _describe_alternatives(alternatives: Sequence[Sequence[str]]) -> str:
+    return _("Enter %(choices)s.") % {"choices": _join_alternatives(alternatives)}
 
 
-def _condition(condition: Condition) -> Iterator[str]:
-    given = plain(condition.parameter)
+def _describe_condition(condition: Condition) -> Iterator[str]:
+    subject = display_name(condition.parameter)
     if condition.values:
         values = _(" or ").join(condition.values)
-        given = f"{given} {values}"
+        subject = f"{subject} {values}"
     if condition.needs:
-        yield _("With %(given)s, also give %(choices)s.") % {
-            "given": given,
-            "choices": _choices(condition.needs),
+        yield _("With %(given)s, also enter %(choices)s.") % {
+            "given": subject,
+            "choices": _join_alternatives(condition.needs),
         }
     if condition.forbids:
-        yield _("With %(given)s, leave out %(names)s.") % {
-            "given": given,
-            "names": _(" and ").join(plain(name) for name in condition.forbids),
+        yield _("With %(given)s, leave %(names)s empty.") % {
+            "given": subject,
+            "names": _(" and ").join(display_name(name) for name in condition.forbids),
         }
 
 
-def _choices(alternatives: Sequence[Sequence[str]]) -> str:
-    return _(", or ").join(_(" and ").join(plain(name) for name in names) for names in alternatives)
+def _join_alternatives(alternatives: Sequence[Sequence[str]]) -> str:
+    return _(", or ").join(_(" and ").join(display_name(name) for name in names) for names in alternatives)
 
 
-def plain(name: str) -> str:
-    """A parameter's name as the form shows it: `DeviceName.N` is DeviceName, `Tag.N.Key` is Tag.Key."""
+def display_name(name: str) -> str:
+    """Return a parameter's name as the form shows it: `DeviceName.N` is DeviceName, `Tag.N.Key` is Tag.Key."""
     return name.replace(".N", "", 1) if ".N." in name or name.endswith(".N") else name

@@ -1,4 +1,4 @@
-"""Tags, groups and several devices at once, and what jobs tell of their files."""
+"""Tags, groups, actions on several devices, and the files of jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from console.access.models import AuditRecord
 from tests.api.conftest import MakeProgram, Program
-from tests.api.test_door import kind
+from tests.api.test_pipeline import problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
 from tests.populated import PopulatedTeam
@@ -23,7 +23,7 @@ def robot(program: MakeProgram) -> Program:
 
 @pytest.fixture
 def things(populated: PopulatedTeam) -> dict[str, str]:
-    """Where a device, a group and a product are."""
+    """The paths of a device, a group and a product."""
     device = populated.things["devices"]
     return {
         "device": f"sandbox/devices/{device['product_key']}/{device['name']}",
@@ -33,15 +33,15 @@ def things(populated: PopulatedTeam) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("thing", ["device", "group", "product"])
-def test_a_tag_is_set_changed_and_taken_off_and_the_others_stay(
+def test_a_tag_is_added_changed_and_removed_and_the_others_are_kept(
     thing: str, things: dict[str, str], robot: Program
 ) -> None:
     at = things[thing]
     before = robot.get(at).json()["tags"]
     for value in ("north", "south"):
-        assert robot.ask("PUT", f"{at}/tags/api.site", {"value": value}).status_code == 204
+        assert robot.send("PUT", f"{at}/tags/api.site", {"value": value}).status_code == 204
         assert robot.get(at).json()["tags"] == before | {"api.site": value}
-    assert robot.ask("DELETE", f"{at}/tags/api.site").status_code == 204
+    assert robot.send("DELETE", f"{at}/tags/api.site").status_code == 204
     assert robot.get(at).json()["tags"] == before
 
 
@@ -55,7 +55,7 @@ def test_a_tag_is_set_changed_and_taken_off_and_the_others_stay(
         ("product", "api.site", "x" * 129, "value"),
     ],
 )
-def test_a_tag_that_cannot_be_is_told_by_its_field(
+def test_an_invalid_tag_is_refused_with_the_name_of_the_field(
     thing: str,
     tag: str,
     value: str,
@@ -64,50 +64,58 @@ def test_a_tag_that_cannot_be_is_told_by_its_field(
     robot: Program,
     populated: PopulatedTeam,
 ) -> None:
-    answer = robot.ask("PUT", f"{things[thing]}/tags/{tag}", {"value": value})
-    assert kind(answer) == "not-valid"
-    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    response = robot.send("PUT", f"{things[thing]}/tags/{tag}", {"value": value})
+    assert problem_kind(response) == "validation-failed"
+    assert [error["field"] for error in response.json()["errors"]] == [field]
     assert populated.upstream.writes == []
 
 
-def test_a_group_has_no_more_tags_than_the_platform_takes(
+def test_a_group_cannot_have_more_tags_than_the_platform_allows(
     things: dict[str, str], robot: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    robot.ask("PUT", f"{things['group']}/tags/site", {"value": "north"})
+    robot.send("PUT", f"{things['group']}/tags/site", {"value": "north"})
     monkeypatch.setattr("console.groups.api.MAX_TAGS", len(robot.get(things["group"]).json()["tags"]))
-    assert kind(robot.ask("PUT", f"{things['group']}/tags/season", {"value": "winter"})) == "limit-reached"
-    assert robot.ask("PUT", f"{things['group']}/tags/site", {"value": "south"}).status_code == 204
+    assert (
+        problem_kind(robot.send("PUT", f"{things['group']}/tags/season", {"value": "winter"}))
+        == "limit-reached"
+    )
+    assert robot.send("PUT", f"{things['group']}/tags/site", {"value": "south"}).status_code == 204
 
 
-def test_the_groups_of_a_device_are_told(
+def test_the_groups_of_a_device_are_listed(
     things: dict[str, str], robot: Program, populated: PopulatedTeam
 ) -> None:
     device = populated.things["devices"]
-    body = {"product_key": device["product_key"], "names": [device["name"]]}
+    body = {"product_key": device["product_key"], "device_names": [device["name"]]}
     robot.post(f"{things['group']}/devices", body)
     listed = robot.get(f"{things['device']}/groups").json()
     assert things["group"].rpartition("/")[2] in [group["id"] for group in listed]
 
 
-def test_of_several_devices_each_is_told_what_became_of_it(
+def test_an_action_on_several_devices_returns_a_result_for_each(
     org: Organization, product: str, robot: Program
 ) -> None:
     for name in ("lamp-1", "lamp-2"):
         robot.post("sandbox/devices", {"product_key": product, "name": name})
-    named = [{"product_key": product, "name": name} for name in ("lamp-1", "never-was", "lamp-2", "lamp-1")]
-    answer = robot.post("sandbox/devices-act", {"action": "disable", "devices": named})
-    assert [(one["name"], one["done"], bool(one["why"])) for one in answer.json()] == [
+    devices = [{"product_key": product, "name": name} for name in ("lamp-1", "never-was", "lamp-2", "lamp-1")]
+    response = robot.post("sandbox/device-actions", {"action": "disable", "devices": devices})
+    assert [(one["name"], one["done"], bool(one["error"])) for one in response.json()] == [
         ("lamp-1", True, False),
         ("never-was", False, True),
         ("lamp-2", True, False),
     ]
     assert robot.get(f"sandbox/devices/{product}/lamp-2").json()["status"] == "DISABLE"
-    assert AuditRecord.objects.filter(operation="DisableThing", token=robot.made.token.label).count() == 3
+    assert (
+        AuditRecord.objects.filter(operation="DisableThing", token=robot.credentials.token.label).count() == 3
+    )
     too_many = [{"product_key": product, "name": f"lamp-{number}"} for number in range(51)]
-    assert kind(robot.post("sandbox/devices-act", {"action": "delete", "devices": too_many})) == "not-valid"
+    assert (
+        problem_kind(robot.post("sandbox/device-actions", {"action": "delete", "devices": too_many}))
+        == "validation-failed"
+    )
 
 
-def test_deleting_several_devices_waits_for_a_second_person_where_a_rule_asks_for_one(
+def test_deleting_several_devices_needs_approval_if_a_rule_requires_it(
     org: Organization, product: str, robot: Program
 ) -> None:
     org.team.approve_deletion_over = 1
@@ -115,34 +123,34 @@ def test_deleting_several_devices_waits_for_a_second_person_where_a_rule_asks_fo
     names = ["lamp-1", "lamp-2"]
     for name in names:
         robot.post("sandbox/devices", {"product_key": product, "name": name})
-    named = [{"product_key": product, "name": name} for name in names]
-    answer = robot.post("sandbox/devices-act", {"action": "delete", "devices": named})
-    assert (answer.status_code, answer.json()["device_count"]) == (202, 2)
+    devices = [{"product_key": product, "name": name} for name in names]
+    response = robot.post("sandbox/device-actions", {"action": "delete", "devices": devices})
+    assert (response.status_code, response.json()["device_count"]) == (202, 2)
     assert [robot.get(f"sandbox/devices/{product}/{name}").status_code for name in names] == [200, 200]
 
 
 # -- files of jobs -----------------------------------------------------------------------------------------------------
 
 
-def lines(answer: Any) -> list[str]:
-    return b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+def read_lines(response: Any) -> list[str]:
+    return b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
 
 
-def test_what_is_wrong_in_a_file_is_told_and_the_bad_lines_handed_back(
+def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
     org: Organization, product: str, robot: Program
 ) -> None:
     content = b"DeviceName,Nickname\nlamp-1,Lamp_1\nno good name,Lamp_2\n"
     job = robot.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
-    assert (job["state"], job["skipped"]) == ("ready", 1)
-    found = lines(robot.get(f"sandbox/jobs/{job['id']}/findings"))
-    assert len(found) == 2
-    assert found[1].startswith("3,")
-    handed = lines(robot.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
-    assert handed == ["DeviceName,Nickname", "no good name,Lamp_2"]
+    assert (job["status"], job["skipped"]) == ("ready", 1)
+    errors = read_lines(robot.get(f"sandbox/jobs/{job['id']}/errors"))
+    assert len(errors) == 2
+    assert errors[1].startswith("3,")
+    invalid_rows = read_lines(robot.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
+    assert invalid_rows == ["DeviceName,Nickname", "no good name,Lamp_2"]
     assert AuditRecord.objects.filter(operation="jobs.export").count() == 2
 
 
-def test_the_columns_of_a_file_are_chosen_before_its_job_is_started(
+def test_the_columns_of_a_file_can_be_mapped_before_its_job_starts(
     org: Organization, product: str, robot: Program
 ) -> None:
     content = b"serial,what\nLamp_1,lamp-1\nLamp_2,lamp-2\n"
@@ -150,16 +158,16 @@ def test_the_columns_of_a_file_are_chosen_before_its_job_is_started(
     at = f"sandbox/jobs/{job['id']}"
     refused = robot.post(f"{at}/columns", {"name": 7})
     assert [error["field"] for error in refused.json()["errors"]] == ["name"]
-    assert robot.post(f"{at}/columns", {"name": 1, "nickname": 0}).json()["state"] == "ready"
+    assert robot.post(f"{at}/columns", {"name": 1, "nickname": 0}).json()["status"] == "ready"
     rows = robot.get(f"{at}/rows").json()["items"]
     assert [(row["name"], row["nickname"]) for row in rows] == [("lamp-1", "Lamp_1"), ("lamp-2", "Lamp_2")]
 
 
-def test_devices_with_random_names_are_registered(org: Organization, product: str, robot: Program) -> None:
-    body = {"product_key": product, "count": 3, "begins": "lamp-"}
-    job = robot.post("sandbox/registrations/random", body).json()
-    assert (job["state"], job["total"]) == ("queued", 3)
+def test_devices_with_generated_names_are_registered(org: Organization, product: str, robot: Program) -> None:
+    body = {"product_key": product, "count": 3, "prefix": "lamp-"}
+    job = robot.post("sandbox/registrations/generated", body).json()
+    assert (job["status"], job["total"]) == ("queued", 3)
     rows = robot.get(f"sandbox/jobs/{job['id']}/rows").json()["items"]
     assert all(row["name"].startswith("lamp-") and len(row["name"]) == 21 for row in rows)
-    answer = robot.post("sandbox/registrations/random", {**body, "begins": "no good"})
-    assert [error["field"] for error in answer.json()["errors"]] == ["begins"]
+    response = robot.post("sandbox/registrations/generated", {**body, "prefix": "no good"})
+    assert [error["field"] for error in response.json()["errors"]] == ["prefix"]

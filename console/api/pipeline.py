@@ -1,0 +1,122 @@
+"""The checks that every API request passes before it reaches an endpoint.
+
+In this order: size of the body, token, request limit, permission to send a file (where the address accepts one),
+idempotency key. The API has no sessions: a browser's cookie gives no access, so forged requests are no threat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+
+from console.access.audit import Origin
+from console.access.models import Membership
+from console.access.tokens.authentication import authenticate
+from console.api import limits
+from console.api.http import ApiRequest
+from console.api.idempotency import execute_once
+from console.api.problems import Problem, to_problem, too_large_problem
+from console.ui.format import number
+
+View = Callable[..., HttpResponseBase]
+UploadCheck = Callable[[ApiRequest, str], object]
+_FAILURE_WINDOW = 300  # seconds
+
+
+def protect(view: View, max_bytes: int, check_upload: UploadCheck | None = None) -> View:
+    """Put the checks in front of `view`; a body of more than `max_bytes` is rejected unread.
+
+    `check_upload(request, connection)` raises an error for tokens that may not send a file. Their requests too are
+    rejected before a byte of the body is read.
+    """
+
+    @csrf_exempt
+    @login_not_required
+    @wraps(view)
+    def protected_view(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        headers: dict[str, str] = {}
+        try:
+            _check_size(request, max_bytes)
+            _check_text(request)
+            _authenticate(request)
+            allowance = limits.count_request(
+                f"token:{request.token.pk}", settings.API_REQUESTS, settings.API_SECONDS
+            )
+            headers = allowance.headers
+            if allowance.remaining < 0:
+                raise _too_many_requests(allowance)
+            if check_upload is not None and request.method == "POST":
+                check_upload(request, kwargs["connection"])
+            response = execute_once(request, lambda: view(request, *args, **kwargs))
+        except Exception as error:  # raised by the checks; endpoints have an error handler of their own
+            response = to_problem(error).to_response()
+        if response.status_code == 405:
+            response = _method_not_allowed(response)
+        for name, value in {**headers, "Cache-Control": "no-store"}.items():
+            response.headers[name] = value
+        return response
+
+    return protected_view
+
+
+def unknown_address(request: HttpRequest) -> HttpResponse:
+    """Respond to any address that the API does not have."""
+    return Problem("not-found", _("This address does not exist.")).to_response()
+
+
+def _check_size(request: HttpRequest, max_bytes: int) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > max_bytes:
+        raise too_large_problem()
+
+
+def _check_text(request: HttpRequest) -> None:
+    """Reject NUL characters, which PostgreSQL cannot search for."""
+    if any("\x00" in text for _name, texts in request.GET.lists() for text in texts):
+        raise BadRequest(_("Values cannot contain NUL characters."))
+
+
+def _authenticate(request: Any) -> None:
+    """Set membership, team and token of the request.
+
+    Raises the same Problem for unknown, expired and revoked tokens.
+    """
+    origin = Origin.of(request)
+    counter = f"guess:{origin.ip}"
+    allowance = limits.read_allowance(counter, settings.API_GUESSES, _FAILURE_WINDOW)
+    if allowance.remaining <= 0:
+        raise _too_many_requests(allowance)
+    membership = _find_membership(request.headers.get("Authorization", ""), origin)
+    if membership is None or membership.token is None:
+        limits.count_request(counter, settings.API_GUESSES, _FAILURE_WINDOW)
+        raise Problem(
+            "unauthorized",
+            _("The token is missing or invalid. Send a valid token as “Authorization: Bearer fd_…”."),
+            headers={"WWW-Authenticate": 'Bearer realm="Fleetdesk"'},
+        )
+    request.membership, request.team, request.token = membership, membership.team, membership.token
+
+
+def _find_membership(header: str, origin: Origin) -> Membership | None:
+    scheme, _space, text = header.partition(" ")
+    return authenticate(text.strip(), origin) if scheme.lower() == "bearer" else None
+
+
+def _too_many_requests(allowance: limits.Allowance) -> Problem:
+    title = _("Too many requests. Try again in %(count)s seconds.") % {"count": number(allowance.reset)}
+    return Problem("too-many-requests", title, headers={"Retry-After": str(allowance.reset)})
+
+
+def _method_not_allowed(response: HttpResponseBase) -> HttpResponse:
+    problem = Problem("method-not-allowed", _("This address does not support this method.")).to_response()
+    problem.headers["Allow"] = ", ".join(sorted(response.headers.get("Allow", "").split(", ")))
+    return problem

@@ -1,0 +1,55 @@
+"""Messages for values that do not match their schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+_INTEGER, _NUMBER, _OBJECT = (
+    _("Must be a whole number."),
+    _("Must be a number."),
+    _("Must be an object."),
+)
+_TIMESTAMP = _("Must be a date and time with a time zone, for example 2026-05-04T12:00:00Z.")
+_BOOLEAN = _("Must be true or false.")
+# By the `type` of pydantic's errors. The placeholders are the names in their `ctx`.
+_MESSAGES: Mapping[str, Promise] = {
+    "missing": _("This field is required."),
+    "extra_forbidden": _("Unknown field."),
+    "string_type": _("Must be text."),
+    "string_too_short": _("Enter at least %(min_length)s characters."),
+    "string_too_long": _("Enter at most %(max_length)s characters."),
+    "string_pattern_mismatch": _("Must match the pattern %(pattern)s."),
+    "literal_error": _("Must be one of: %(expected)s."),
+    "too_short": _("Must have at least %(min_length)s entries."),
+    "too_long": _("Must have at most %(max_length)s entries."),
+    "greater_than_equal": _("Must be %(ge)s or more."),
+    "less_than_equal": _("Must be %(le)s or less."),
+    "list_type": _("Must be a list."),
+    "int_type": _INTEGER,
+    "int_parsing": _INTEGER,
+    "int_from_float": _INTEGER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": _BOOLEAN,
+    "bool_parsing": _BOOLEAN,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "datetime_type": _TIMESTAMP,
+    "datetime_parsing": _TIMESTAMP,
+    "datetime_from_date_parsing": _TIMESTAMP,
+    "datetime_object_invalid": _TIMESTAMP,
+    "timezone_aware": _TIMESTAMP,
+}
+
+
+def describe_error(error: Mapping[str, Any]) -> str:
+    """Return the message for one of pydantic's errors; pydantic's own text for a type that is not listed here."""
+    if error["type"] == "value_error":  # raised by a validator of the API
+        return str(error["ctx"]["error"])
+    message = _MESSAGES.get(error["type"])
+    return str(error["msg"]) if message is None else str(message) % error.get("ctx", {})

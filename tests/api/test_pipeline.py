@@ -1,0 +1,421 @@
+"""The request pipeline: request limits, guessed tokens, idempotency keys, malformed bodies, secrets and the audit trail."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+import time_machine
+from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection as database
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from console.access.models import AuditRecord
+from console.access.tokens import keys
+from console.api.models import StoredResponse
+from console.connections.models import Connection
+from tests.api.conftest import MakeProgram, Program
+from tests.conftest import KEY_SECRET, Organization
+from tests.populated import PopulatedTeam
+from tests.test_canary import dump_redis, dump_tables, read_device_secrets
+
+GROUPS = "sandbox/groups"
+NEW = {"name": "boilers"}
+
+
+def problem_kind(response: Any) -> str:
+    """Return the kind of a problem response."""
+    assert response["Content-Type"] == "application/problem+json"
+    problem = json.loads(response.content)
+    assert problem["status"] == response.status_code
+    return problem["type"].removeprefix("urn:fleetdesk:problem:")
+
+
+# -- request limits ----------------------------------------------------------------------------------------------------
+
+
+def test_a_token_that_exceeds_its_limit_is_refused_and_others_are_not(
+    org: Organization, program: MakeProgram, settings: Any
+) -> None:
+    settings.API_REQUESTS, settings.API_SECONDS = 3, 60
+    busy, idle = program(name="busy"), program(name="idle")
+    with time_machine.travel(1_790_000_000, tick=False) as clock:
+        remaining = [busy.get("token")["RateLimit-Remaining"] for _ in range(3)]
+        assert remaining == ["2", "1", "0"]
+        refused = busy.get("token")
+        assert problem_kind(refused) == "too-many-requests"
+        assert 0 < int(refused["Retry-After"]) <= 60
+        assert refused["Retry-After"] == refused["RateLimit-Reset"]
+        assert idle.get("token").status_code == 200
+        clock.shift(int(refused["Retry-After"]))
+        assert busy.get("token").status_code == 200
+
+
+def test_requests_are_counted_while_redis_is_unavailable(
+    org: Organization, program: MakeProgram, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_REQUESTS, settings.API_SECONDS = 2, 60
+    busy = program()
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise redis.ConnectionError
+
+    with time_machine.travel(1_790_000_000, tick=False):
+        monkeypatch.setattr(redis.connection.ConnectionPool, "get_connection", fail)
+        monkeypatch.setattr(type(cache._connections[cache._alias]), "_retry_at", 0.0)
+        responses = [busy.get("token").status_code for _ in range(4)]
+    assert responses == [200, 200, 429, 429]
+
+
+def test_an_address_that_guesses_tokens_is_refused_even_with_a_valid_one(
+    org: Organization, program: MakeProgram, settings: Any
+) -> None:
+    settings.API_GUESSES = 3
+    valid = program()
+    with time_machine.travel(1_790_000_000, tick=False) as clock:
+        for _ in range(3):
+            invalid = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
+            assert problem_kind(invalid) == "unauthorized"
+        refused = valid.get("token")
+        assert problem_kind(refused) == "too-many-requests"
+        other_address = Client(REMOTE_ADDR="10.9.8.7")
+        key = f"Bearer {valid.credentials.key}"
+        assert other_address.get("/api/v1/token", headers={"Authorization": key}).status_code == 200
+        clock.shift(int(refused["Retry-After"]))
+        assert valid.get("token").status_code == 200
+
+
+# -- idempotency -------------------------------------------------------------------------------------------------------
+
+
+def count_created_groups(populated: PopulatedTeam) -> int:
+    return populated.upstream.writes.count("CreateDeviceGroup")
+
+
+def test_a_repeated_request_with_the_same_key_is_executed_once_and_gets_the_same_response(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot = program()
+    first = robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
+    repeated = robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
+    assert (first.status_code, repeated.status_code) == (201, 201)
+    assert first.content == repeated.content
+    assert "Idempotent-Replayed" not in first
+    assert repeated["Idempotent-Replayed"] == "true"
+    assert count_created_groups(populated) == 1
+
+
+def test_an_idempotency_key_is_valid_for_one_request_of_one_token_for_one_day(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot, other = program(name="a"), program(name="b")
+    key = {"Idempotency-Key": "one"}
+    assert robot.post(GROUPS, NEW, **key).status_code == 201
+    assert problem_kind(robot.post(GROUPS, {"name": "pumps"}, **key)) == "idempotency-key-reused"
+    assert problem_kind(robot.post("sandbox/devices", NEW, **key)) == "idempotency-key-reused"
+    assert other.post(GROUPS, {"name": "pumps"}, **key).status_code == 201
+    with time_machine.travel(timezone.now() + timedelta(hours=24, seconds=5), tick=True):
+        assert robot.post(GROUPS, {"name": "fans"}, **key).status_code == 201
+    assert StoredResponse.objects.count() == 1
+
+
+def test_a_failed_request_can_be_corrected_and_sent_with_the_same_key(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot, key = program(), {"Idempotency-Key": "one"}
+    assert problem_kind(robot.post(GROUPS, {"name": "x"}, **key)) == "validation-failed"
+    assert robot.post(GROUPS, NEW, **key).status_code == 201
+
+
+def test_a_request_without_a_response_is_not_executed_again(
+    populated: PopulatedTeam, emulator: Any, program: MakeProgram
+) -> None:
+    robot, key = program(), {"Idempotency-Key": "one"}
+    emulator.faults.add("CreateDeviceGroup", "drop", times=1)
+    first = robot.post(GROUPS, NEW, **key)
+    assert problem_kind(first) == "platform-timeout"
+    repeated = robot.post(GROUPS, NEW, **key)
+    assert (repeated.status_code, repeated.content) == (first.status_code, first.content)
+    assert count_created_groups(populated) == 1
+
+
+def test_the_outcome_is_unknown_after_the_worker_died(populated: PopulatedTeam, program: MakeProgram) -> None:
+    robot, key = program(), {"Idempotency-Key": "one"}
+    robot.post(GROUPS, NEW, **key)
+    StoredResponse.objects.update(status=None, content="")
+    immediate = robot.post(GROUPS, NEW, **key)
+    assert problem_kind(immediate) == "in-progress"
+    assert immediate["Retry-After"] == "1"
+    StoredResponse.objects.update(at=timezone.now() - timedelta(minutes=3))
+    assert problem_kind(robot.post(GROUPS, NEW, **key)) == "outcome-unknown"
+    assert count_created_groups(populated) == 1
+
+
+def test_the_key_stays_used_after_an_internal_error(
+    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot, key = program(), {"Idempotency-Key": "one"}
+    handle_request = populated.upstream.handle_request
+
+    def fail(request: Any) -> Any:
+        if b"CreateDeviceGroup" in request.content + request.url.query:
+            raise LookupError("an internal mistake")
+        return handle_request(request)
+
+    monkeypatch.setattr(populated.upstream, "handle_request", fail)
+    failed = robot.post(GROUPS, NEW, **key)
+    assert problem_kind(failed) == "internal-error"
+    assert b"mistake" not in failed.content
+    assert problem_kind(robot.post(GROUPS, NEW, **key)) == "in-progress"
+
+
+def test_one_of_two_overlapping_requests_is_executed(
+    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot, key = program(), {"Idempotency-Key": "one"}
+    handle_request, overlapping = populated.upstream.handle_request, []
+
+    def slow(request: Any) -> Any:
+        if not overlapping and b"CreateDeviceGroup" in request.content + request.url.query:
+            overlapping.append(None)
+            overlapping[0] = robot.post(GROUPS, NEW, **key)
+        return handle_request(request)
+
+    monkeypatch.setattr(populated.upstream, "handle_request", slow)
+    assert robot.post(GROUPS, NEW, **key).status_code == 201
+    assert problem_kind(overlapping[0]) == "in-progress"
+    assert count_created_groups(populated) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_four_simultaneous_requests_is_executed(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot = program()
+    barrier = threading.Barrier(4)
+
+    def post() -> int:
+        barrier.wait(30)
+        try:
+            return int(robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"}).status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        responses = [future.result(30) for future in [pool.submit(post) for _ in range(4)]]
+    assert count_created_groups(populated) == 1
+    assert set(responses) <= {201, 409}
+    assert 201 in responses
+
+
+@pytest.mark.parametrize("key", ["", "with space", "x" * 129, "é"])
+def test_an_invalid_idempotency_key_is_refused(
+    populated: PopulatedTeam, program: MakeProgram, key: str
+) -> None:
+    assert problem_kind(program().post(GROUPS, NEW, **{"Idempotency-Key": key})) == "validation-failed"
+    assert count_created_groups(populated) == 0
+
+
+def test_a_repeated_upload_creates_no_second_job(populated: PopulatedTeam, program: MakeProgram) -> None:
+    robot = program()
+
+    def upload(content: bytes) -> Any:
+        body = {
+            "product_key": populated.things["products"]["key"],
+            "file": SimpleUploadedFile("d.csv", content),
+        }
+        head = {"Authorization": f"Bearer {robot.credentials.key}", "Idempotency-Key": "one"}
+        return Client().post("/api/v1/sandbox/registrations/upload", body, headers=head)
+
+    first, repeated = upload(b"DeviceName\napi-00001\n"), upload(b"DeviceName\napi-00001\n")
+    assert first.status_code == 202
+    assert json.loads(first.content)["id"] == json.loads(repeated.content)["id"]
+    assert problem_kind(upload(b"DeviceName\napi-00002\n")) == "idempotency-key-reused"
+
+
+# -- request bodies ----------------------------------------------------------------------------------------------------
+
+
+def send(program: Program, content: bytes, content_type: str = "application/json") -> Any:
+    return Client().generic(
+        "POST",
+        f"/api/v1/{GROUPS}",
+        content,
+        content_type=content_type,
+        headers={"Authorization": f"Bearer {program.credentials.key}"},
+    )
+
+
+def test_a_body_that_is_too_large_or_not_json_is_refused(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot = program()
+    assert problem_kind(send(robot, b"x" * (2_621_440 + 1))) == "request-too-large"
+    assert problem_kind(send(robot, b"{")) == "bad-request"
+    assert problem_kind(send(robot, b"\xff\xfe")) == "bad-request"
+    assert problem_kind(send(robot, b"[1]")) == "validation-failed"
+    assert problem_kind(send(robot, b"name=boilers", "application/x-www-form-urlencoded")) in {
+        "bad-request",
+        "validation-failed",
+    }
+    assert count_created_groups(populated) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("audit?since=0001-01-01T00:00:00%2B23:59", 422),
+        ("audit?until=9999-12-31T23:59:59-23:59", 422),
+        ("audit.jsonl?since=0001-01-01T00:00:00%2B23:59", 422),
+        ("audit?page_token=0001-01-01T00:00:00%2B23:59_1", 422),
+        ("audit?user=a%00b", 400),
+        ("sandbox/jobs?kind=%00", 400),
+        ("sandbox/devices?product_key=%00", 400),
+    ],
+)
+def test_values_that_a_database_cannot_search_for_are_refused(
+    populated: PopulatedTeam, program: MakeProgram, path: str, status: int
+) -> None:
+    assert program().get(path).status_code == status
+
+
+def test_errors_name_their_field(populated: PopulatedTeam, program: MakeProgram) -> None:
+    robot = program()
+    errors = robot.post(GROUPS, {"name": "x", "colour": "red"}).json()["errors"]
+    assert {error["field"] for error in errors} == {"name", "colour"}
+    by_platform = robot.post(GROUPS, {"name": "no spaces allowed"}).json()
+    assert [error["field"] for error in by_platform["errors"]] == ["group_name"]
+    assert robot.get("sandbox/devices").json()["errors"][0]["field"] == "product_key"
+    assert robot.get("sandbox/products?limit=0").json()["errors"][0]["field"] == "limit"
+    for token in ("x", "0.5", "1.999", "-1.5"):
+        assert robot.get(f"sandbox/jobs?page_token={token}").status_code in {200, 422}
+    assert robot.get("sandbox/products?page_token=x").json()["errors"][0]["field"] == "page_token"
+    assert robot.get("audit?page_token=x").json()["errors"][0]["field"] == "page_token"
+
+
+def test_an_error_of_the_platform_has_its_code_and_request_id(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    robot = program()
+    missing = robot.get("sandbox/groups/nosuchgroup")
+    assert problem_kind(missing) == "not-found"
+    assert missing.json()["platform_code"].startswith("iot.")
+    assert missing.json()["platform_request_id"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "status"),
+    [
+        ("throttle", "platform-throttled", 503),
+        ("malformed", "platform-error", 502),
+        ("drop", "platform-timeout", 504),
+    ],
+)
+def test_each_kind_of_platform_failure_has_its_own_status(
+    populated: PopulatedTeam, emulator: Any, program: MakeProgram, fault: str, expected: str, status: int
+) -> None:
+    emulator.faults.add("QueryDeviceGroupList", fault, times=20)
+    response = program().get(GROUPS)
+    assert (problem_kind(response), response.status_code) == (expected, status)
+    assert ("Retry-After" in response) == (status in {503, 504})
+
+
+# -- secrets and audit trail -------------------------------------------------------------------------------------------
+
+
+def test_no_response_contains_a_secret_even_for_users_who_may_view_them_in_the_console(
+    populated: PopulatedTeam,
+    emulator: Any,
+    program: MakeProgram,
+    redis_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from tests.api.test_matrix import EXPECTED, call_operation, find_names, read_content
+
+    caplog.set_level("DEBUG")
+    robot = program("owner", "administrator")
+    secrets = [KEY_SECRET, robot.credentials.key, *read_device_secrets(emulator)]
+    contents = {}
+    for name in EXPECTED:
+        contents[name] = read_content(call_operation(robot, name, find_names(populated))).decode()
+    registered = robot.post(
+        "sandbox/devices", {"product_key": find_names(populated)["product_key"], "name": "canary-1"}
+    )
+    assert registered.status_code == 201
+    contents["register"] = registered.content.decode()
+    secrets += [secret for secret in read_device_secrets(emulator) if secret not in secrets]
+    stored = "\n".join(dump_tables()) + dump_redis(redis_url).decode(errors="replace")
+    logged = "\n".join(record.getMessage() + str(record.exc_text or "") for record in caplog.records)
+    for secret in secrets:
+        assert [name for name, text in contents.items() if secret in text] == []
+        assert secret not in stored
+        assert secret not in logged
+
+
+def test_the_audit_trail_names_the_token_of_each_write(
+    populated: PopulatedTeam, program: MakeProgram
+) -> None:
+    personal, team = program(name="nightly"), program(name="robot", team_token=True)
+    personal.post(GROUPS, NEW)
+    team.post(GROUPS, {"name": "pumps"})
+    viewer = program(role="viewer", name="watcher")
+    viewer.post(GROUPS, {"name": "fans"})
+    records = AuditRecord.objects.filter(operation="CreateDeviceGroup").order_by("id")
+    assert [(record.actor_label, record.token.partition(" ")[0], record.outcome) for record in records] == [
+        ("owner@acme.test", "nightly", "done"),
+        ("robot", "robot", "done"),
+        ("owner@acme.test", "watcher", "refused"),
+    ]
+    records = program(name="auditor").get("audit?token=nightly&operation=CreateDevice").json()["items"]
+    assert [record["target"] for record in records] == ["boilers"]
+
+
+def test_the_audit_trail_is_paged_and_exported_and_records_the_export(
+    org: Organization, program: MakeProgram
+) -> None:
+    robot = program()
+    AuditRecord.objects.bulk_create(
+        AuditRecord(team=org.team, operation=f"x.{number}", actor_label="x") for number in range(7)
+    )
+    names: list[str] = []
+    token = ""
+    while token is not None:
+        page = robot.get(f"audit?operation=x.&limit=3&page_token={token.replace('+', '%2B')}").json()
+        names += [record["operation"] for record in page["items"]]
+        token = page["next_page_token"]
+    assert sorted(names) == [f"x.{number}" for number in range(7)]
+    lines = b"".join(robot.get("audit.jsonl?operation=x.").streaming_content).decode().splitlines()
+    assert [json.loads(line)["operation"] for line in lines] == names
+    record = AuditRecord.objects.get(operation="audit.export")
+    assert record.token == robot.credentials.token.label
+    until = timezone.now() - timedelta(days=1)
+    assert robot.get(f"audit?until={until:%Y-%m-%dT%H:%M:%SZ}").json()["items"] == []
+
+
+def test_all_pages_of_a_list_can_be_read(populated: PopulatedTeam, program: MakeProgram) -> None:
+    robot = program()
+    key = populated.things["products"]["key"]
+    names: list[str] = []
+    token = ""
+    while token is not None:
+        page = robot.get(f"sandbox/devices?product_key={key}&limit=4&page_token={token}").json()
+        assert len(page["items"]) <= 4
+        names += [device["name"] for device in page["items"]]
+        token = page["next_page_token"]
+    assert len(names) == len(set(names)) == page["total"] > 8
+
+
+def test_a_connection_that_cannot_be_decrypted_has_its_own_error(
+    org: Organization, emulator: Any, program: MakeProgram
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(f"UPDATE {Connection._meta.db_table} SET access_key_secret = 'unreadable'")
+    assert problem_kind(program().get(GROUPS)) == "credentials-unreadable"

@@ -1,0 +1,115 @@
+"""Pages show a response of any JSON shape, or report that it is not a response of the platform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from console.access.models import AuditRecord
+from console.cloud.errors import BadResponse
+from console.connections import clients
+from tests.conftest import Organization
+from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
+from tests.test_urls_by_role import MEMBERS_ONLY
+
+__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+
+SignIn = Callable[[str], Client]
+
+
+def change_values(value: Any, change: Callable[[Any], Any], depth: int = 0) -> Any:
+    """Return the response with `change` applied to all values below its top level."""
+    if isinstance(value, dict):
+        value = {name: change_values(inner, change, depth + 1) for name, inner in value.items()}
+    elif isinstance(value, list):
+        value = [change_values(inner, change, depth + 1) for inner in value]
+    return change(value) if depth else value
+
+
+def replace_type(old_type: type, replacement: Any) -> Callable[[Any], Any]:
+    return lambda value: replacement if type(value) is old_type else value
+
+
+DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "nothing but success": lambda response: {"Success": True, "RequestId": "r"},
+    "another program's": lambda response: {"status": "ok"},
+    "the payload is null": lambda response: dict.fromkeys(response) | {"Success": True},
+    "structures are lists": lambda response: change_values(response, replace_type(dict, ["x"])),
+    "structures are texts": lambda response: change_values(response, replace_type(dict, "x")),
+    "structures are empty": lambda response: change_values(response, replace_type(dict, {})),
+    "lists are structures": lambda response: change_values(response, replace_type(list, {"x": 1})),
+    "lists are texts": lambda response: change_values(response, replace_type(list, "x")),
+    "lists are numbers": lambda response: change_values(response, replace_type(list, 7)),
+    "lists are null": lambda response: change_values(response, replace_type(list, None)),
+    "lists hold null": lambda response: change_values(response, replace_type(list, [None])),
+    "lists hold lists": lambda response: change_values(response, replace_type(list, [[]])),
+    "texts are structures": lambda response: change_values(response, replace_type(str, {"x": 1})),
+    "texts are lists": lambda response: change_values(response, replace_type(str, ["x"])),
+    "texts are numbers": lambda response: change_values(response, replace_type(str, 7)),
+    "texts are null": lambda response: change_values(response, replace_type(str, None)),
+    "texts are others": lambda response: change_values(response, replace_type(str, "\x00<b>%s")),
+    "numbers are texts": lambda response: change_values(response, replace_type(int, "many")),
+    "numbers are null": lambda response: change_values(response, replace_type(int, None)),
+    "numbers are huge": lambda response: change_values(response, replace_type(int, 10**19)),
+    "numbers are negative": lambda response: change_values(response, replace_type(int, -(10**15))),
+    "numbers are broken": lambda response: change_values(response, replace_type(int, 0.5)),
+}
+
+
+class DamagingTransport(httpx.BaseTransport):
+    """Forwards calls to the platform and damages its responses."""
+
+    def __init__(self, transport: httpx.BaseTransport, damage: Callable[[dict[str, Any]], Any]) -> None:
+        self.transport, self.damage = transport, damage
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self.transport.handle_request(request)
+        response.read()
+        return httpx.Response(
+            response.status_code, content=json.dumps(self.damage(json.loads(response.content)))
+        )
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_no_page_fails_on_a_malformed_response(
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: Any, damage: str
+) -> None:
+    settings.CLOUD_CACHE_SECONDS = 0
+    damaged = DamagingTransport(populated.upstream, DAMAGES[damage])
+    monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
+    clients.drop_clients()
+    client = sign_in("owner")
+    client.raise_request_exception = False
+    broken = []
+    for name, may in MEMBERS_ONLY.items():
+        if may.get and not name.startswith(("access:", "connections:")):
+            status = client.get(populated.url(name)).status_code
+            if status == 500:
+                broken.append(name)
+    assert broken == []
+
+
+def test_a_response_without_the_fields_of_a_page_is_reported_as_not_from_the_platform(
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = DamagingTransport(populated.upstream, DAMAGES["another program's"])
+    monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
+    clients.drop_clients()
+    page = sign_in("viewer").get(populated.url("ota:packages"))
+    assert page.status_code == 502
+    assert "Client.BadResponse" in page.content.decode()
+
+
+def test_a_write_with_a_malformed_response_is_recorded_as_unknown(
+    emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = DamagingTransport(httpx.WSGITransport(app=emulator), DAMAGES["nothing but success"])
+    monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
+    with pytest.raises(BadResponse):
+        org.gateway().call("CreateProduct", ProductName="meter", NodeType=0)
+    assert AuditRecord.objects.get(operation="CreateProduct").outcome == AuditRecord.Outcome.UNKNOWN
