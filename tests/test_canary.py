@@ -29,8 +29,21 @@ from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections.models import Connection
 from console.jobs.models import Job, Secret
-from tests.access.identity_provider import CLIENT_SECRET, IdentityProvider, _running, provider, sign_on
-from tests.access.sign_in import APP_SECRET, STEP, code, enter, give_app, give_recovery_codes
+from tests.access.identity_provider import (
+    CLIENT_SECRET,
+    IdentityProvider,
+    provider,
+    running_provider,
+    sign_on,
+)
+from tests.access.sign_in import (
+    APP_SECRET,
+    SECOND_STEP,
+    add_authenticator_app,
+    add_recovery_codes,
+    submit_password,
+    totp_code,
+)
 from tests.api.test_matrix import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, read_csv, start_registration
@@ -41,11 +54,11 @@ from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 __all__ = [
     "_no_pauses",
     "_no_wake_messages",
-    "_running",
     "copied_fleet",
     "drain",
     "product",
     "provider",
+    "running_provider",
     "seeded_fleet",
 ]
 __all__ += ["populated", "start_registration"]
@@ -218,8 +231,8 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
         "encryption key": configured.FIELD_ENCRYPTION_KEYS[0],
     }
     # The console stores no secret of a passkey: the private key stays on the user's device.
-    give_app(owner)
-    codes = give_recovery_codes(owner)
+    add_authenticator_app(owner)
+    codes = add_recovery_codes(owner)
     secrets |= {f"recovery code {number}": one for number, one in enumerate(codes)}
     actor = Actor(Membership.objects.select_related("team", "user").get(user=owner), Origin())
     secrets["API token"] = create_personal_token(
@@ -248,10 +261,10 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
             continue
         contents[f"GET {name}"] = read(client.get(populated.url(name)))
         contents[f"GET {name} as a stranger"] = read(Client().get(populated.url(name)))
-    for wrong in (code(APP_SECRET, 40), codes[0]):  # an invalid code, and a valid one-time code
+    for wrong in (totp_code(APP_SECRET, 40), codes[0]):  # an invalid code, and a valid one-time code
         entering = Client()
-        contents[f"password, then {wrong == codes[0]}"] = read(enter(entering, owner.email))
-        contents[f"second step {wrong == codes[0]}"] = read(entering.post(STEP, {"code": wrong}))
+        contents[f"password, then {wrong == codes[0]}"] = read(submit_password(entering, owner.email))
+        contents[f"second step {wrong == codes[0]}"] = read(entering.post(SECOND_STEP, {"code": wrong}))
     contents["single sign-on"] = read(sign_on(Client(), provider.person("ada")))
     bearer = {"Authorization": f"Bearer {secrets['API token']}"}
     for path, method, _described in operations(document()):

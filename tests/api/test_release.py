@@ -60,7 +60,7 @@ def wait_for_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict
     """Return the job that monitors a batch after it ended. The platform's clock advances 30 seconds between two checks."""
     with emulator.store.write() as db:
         db.execute(
-            "UPDATE ota_tasks SET failures = 0, reach = 100"
+            "UPDATE ota_tasks SET failures = 0, final_progress = 100"
         )  # random failures are not the subject of the test
     for _ in range(60):
         job: dict[str, Any] = robot.get(f"sandbox/jobs/{job_id}").json()

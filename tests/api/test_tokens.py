@@ -82,7 +82,7 @@ def test_two_valid_tokens_cannot_have_the_same_name(org: Organization) -> None:
     actor = find_actor(org.team, org.members["owner"])
     first = create_personal_token(actor, WANTED)
     create_team_token(actor, WANTED)  # another list
-    for make in (create_personal_token, make_for_team):
+    for make in (create_personal_token, create_team_token):
         with pytest.raises(ValidationError):
             make(actor, WANTED)
     revoke_token(first.token, actor.membership.user, Origin())

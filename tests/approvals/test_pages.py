@@ -260,7 +260,7 @@ def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
     set_rules(product=True)
     one = program(by="administrator", role="administrator")
     address = f"{org.connection.slug}/products/{product}"
-    answers = [one.ask("DELETE", address) for _twice in range(2)]
+    answers = [one.send("DELETE", address) for _twice in range(2)]
     approval = ApprovalRequest.objects.get()
     assert [answer.status_code for answer in answers] == [202, 202]
     assert answers[0].json() == answers[1].json()

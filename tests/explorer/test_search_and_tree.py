@@ -20,7 +20,7 @@ def test_all_operations_are_listed_by_area_with_their_levels(emulator, org, sign
     response = sign_in("viewer").get(org.url("explorer/"))
     assert set(listed_operations(response)) == set(operations())
     html = unescape(response.content.decode())
-    for word in ("Thing models", "Edge instances", "Read", "Write", "Destroy", "No permission"):
+    for word in ("Thing models", "Edge instances", "Read", "Write", "Delete", "No permission"):
         assert word in html
     assert "No permission" not in sign_in("owner").get(org.url("explorer/")).content.decode()
 

@@ -336,7 +336,7 @@ def map_job_columns(request: ApiRequest, connection: str, job_id: int, body: Col
         raise Problem("conflict", _("The job was already started."))
     layout = job.params.get("layout") or {}
     columns = {"name": body.name, "nickname": body.nickname, "headless": body.no_header}
-    form = ColumnsForm(job.params.get("first_line") or layout.get("header") or [], columns)
+    form = ColumnsForm(job.params.get("first_row") or layout.get("header") or [], columns)
     if not form.is_valid():
         raise validation_problem((field, _("The file does not have this column.")) for field in form.errors)
     mapping = {"name": body.name}

@@ -218,7 +218,7 @@ KIND_BY_URL_PART = {
     "key": ObjectKind.PRODUCT,
     "group_id": ObjectKind.GROUP,
     "package_id": ObjectKind.PACKAGE,
-    "job_id": ObjectKind.BATCH,
+    "batch_id": ObjectKind.BATCH,
 }
 """The kinds of objects that URL parameters under a connection name. In the app `devices`, `name` with a product is a device."""
 
