@@ -265,7 +265,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
         entering = Client()
         contents[f"password, then {wrong == codes[0]}"] = read(submit_password(entering, owner.email))
         contents[f"second step {wrong == codes[0]}"] = read(entering.post(SECOND_STEP, {"code": wrong}))
-    contents["single sign-on"] = read(sign_on(Client(), provider.person("ada")))
+    contents["single sign-on"] = read(sign_on(Client(), provider.add_user("ada")))
     bearer = {"Authorization": f"Bearer {secrets['API token']}"}
     for path, method, _described in operations(document()):
         if method == "get":
