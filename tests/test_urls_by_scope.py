@@ -264,7 +264,7 @@ def test_a_search_finds_only_devices_in_scope(
     assert search_page.status_code == 200
     assert others.things["product_key"] not in search_page.content.decode()
     listed = client.get(populated.org.url("devices/"), {"q": theirs})
-    assert "Choose a product" in listed.content.decode()
+    assert "Select a product" in listed.content.decode()
     options = client.get(populated.org.url("explorer/suggest/products/"), {"field": "x"}).content.decode()
     assert own["product_key"] in options
     assert others.things["product_key"] not in options

@@ -175,7 +175,7 @@ class InvitationForm(GrantForm):
         label=pgettext_lazy("of a person", "Name"),
         max_length=80,
         required=False,
-        help_text=_("Used as a greeting. The user can change it."),
+        help_text=_("Used in the greeting of the invitation. The user can change it."),
     )
     field_order = ["email", "name", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
 
@@ -255,10 +255,12 @@ class TeamSettingsForm(forms.ModelForm[Team]):
             "second_factor_required": _(
                 "Members must set up a second factor before they can access the team."
             ),
-            "audit_keep_days": _("0 keeps records forever. Older records are permanently deleted."),
-            "approve_batch_over": _("Leave empty for none. 0: every batch."),
-            "approve_deletion_over": _("Leave empty for none. 0: every deletion."),
-            "approval_hours": _("Submit a new request after that."),
+            "audit_keep_days": _("Older records are permanently deleted. 0: records are kept forever."),
+            "approve_batch_over": _("Leave empty: no batch needs approval. 0: every batch needs approval."),
+            "approve_deletion_over": _(
+                "Leave empty: no deletion needs approval. 0: every deletion needs approval."
+            ),
+            "approval_hours": _("Expired requests cannot be approved. Submit a new request instead."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -291,7 +293,8 @@ class ProfileForm(forms.ModelForm[User]):
     """The settings of a user's profile."""
 
     time_zone = forms.ChoiceField(
-        label=_("Time zone"), help_text=_("Times use this time zone. Hover over a time to see UTC.")
+        label=_("Time zone"),
+        help_text=_("Times are shown in this time zone. Hover over a time to see it in UTC."),
     )
 
     class Meta:

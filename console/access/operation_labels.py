@@ -17,7 +17,7 @@ OPERATION_LABELS: Mapping[str, str | Promise] = MappingProxyType(
         "approval.approve": _("Approve request"),
         "approval.execute": _("Run approved request"),
         "approval.expire": _("Expire request"),
-        "approval.refuse": _("Refuse request"),
+        "approval.refuse": _("Reject request"),
         "approval.request": _("Request approval"),
         "approval.withdraw": _("Withdraw request"),
         "approvals.export": _("Export approvals"),
@@ -70,7 +70,7 @@ OPERATION_LABELS: Mapping[str, str | Promise] = MappingProxyType(
         "team.withdraw_invitation": _("Withdraw invitation"),
         "token.make": _("Create API token"),
         "token.make_for_team": _("Create team token"),
-        "token.refused": _("API token refused"),
+        "token.refused": _("API token rejected"),
         "token.revoke": _("Revoke API token"),
         "token.use": _("Use API token"),
     }

@@ -132,7 +132,7 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
                 "administrator",
                 _("Administrator"),
                 _(
-                    "Full access to the platform, including secrets. Manages connections and members, views the audit trail."
+                    "Full access to the platform, including secrets. Manages connections and members. Views the audit trail."
                 ),
                 _levels(Level.SECRET, connections=Level.SECRET, members=Level.WRITE, audit=Level.READ),
             ),

@@ -83,7 +83,7 @@ _ERROR_DESCRIPTIONS = {
         "The platform did not respond in time. A write may have been carried out. Check the result before you try again."
     ),
 }
-_APPROVAL_REQUIRED = gettext_noop("A second person must approve the operation. Nothing was done yet.")
+_APPROVAL_REQUIRED = gettext_noop("Another team member must approve the operation. Nothing was done yet.")
 
 
 @cache
@@ -154,7 +154,7 @@ _REASON_PARAMETER = {
     "in": "header",
     "name": approvals.REASON_HEADER,
     "required": False,
-    "description": gettext_noop("The reason for the request, shown to the person who approves it."),
+    "description": gettext_noop("The reason for the request, shown to the approver."),
     "schema": {"type": "string", "maxLength": 500},
 }
 _PROBLEM = {

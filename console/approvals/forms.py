@@ -47,11 +47,11 @@ class RequestFilters(FilterForm):
         label=_("Status"),
         required=False,
         choices=[
-            ("", _("All")),
+            ("", _("Any")),
             *(choice for choice in ApprovalRequest.State.choices if choice[0] != "draft"),
         ],
     )
-    rule = forms.ChoiceField(label=_("Rule"), required=False, choices=[("", _("All")), *RULES.items()])
+    rule = forms.ChoiceField(label=_("Operation"), required=False, choices=[("", _("Any")), *RULES.items()])
     mine = forms.ChoiceField(
         label=_("Requests"),
         required=False,

@@ -98,13 +98,13 @@ class ConnectionForm(forms.ModelForm[Connection]):
             "access_key_id",
         ]
         help_texts: ClassVar[dict[str, Any]] = {
-            "slug": _("Used in URLs: lowercase letters, digits, hyphens."),
+            "slug": _("Used in URLs. Lowercase letters, digits and hyphens."),
             "instance_id": _(
                 "ID of an Enterprise Edition instance, shown on its overview page. Leave empty for the public instance."
             ),
-            "endpoint": _("Only if you do not use the region's default endpoint."),
+            "endpoint": _("Leave empty to use the default endpoint of the region."),
             "access_key_id": _(
-                "Use the AccessKey of a RAM user with access to IoT Platform, not of the Alibaba Cloud account."
+                "Use the AccessKey of a RAM user with access to IoT Platform. Do not use the AccessKey of the Alibaba Cloud account."
             ),
         }
 
@@ -119,9 +119,11 @@ class ConnectionForm(forms.ModelForm[Connection]):
         self.fields["access_key_id"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         if self.instance.pk:
             self.fields["access_key_secret"].required = False
-            self.fields["access_key_secret"].help_text = _("Stored encrypted. Leave empty to keep it.")
+            self.fields["access_key_secret"].help_text = _(
+                "Stored encrypted. Leave empty to keep the current secret."
+            )
             self.fields["security_token"].help_text = _(
-                "Required for temporary keys only. Leave empty to keep it."
+                "Required for temporary keys only. Leave empty to keep the current token."
             )
             # A new slug would break saved links.
             del self.fields["slug"]

@@ -85,7 +85,7 @@ def _details(detail: DeviceDetail) -> list[DetailItem]:
     return [
         DetailItem(_("Status"), device.status, kind="status", status="device"),
         DetailItem(_("Nickname"), device.nickname),
-        DetailItem(_("IoT ID"), device.iot_id, kind="code", copy=True),
+        DetailItem(_("IotId"), device.iot_id, kind="code", copy=True),
         DetailItem(_("Last online"), detail.online, kind="ago"),
         DetailItem(pgettext("when", "Activated"), device.activated, kind="when"),
         DetailItem(_("Created"), device.created, kind="when"),
@@ -320,6 +320,7 @@ def set_tag(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         back="devices:tags",
         parameters=form.PARAMETERS,
         title=_("Edit tag") if request.GET.get("key") else _("Add tag"),
+        submit="" if request.GET.get("key") else _("Add tag"),
     )
 
 

@@ -106,8 +106,8 @@ class RegisterForm(forms.Form):
         required=False,
         max_length=32,
         help_text=_(
-            "4 to 32 characters: English letters, digits, - _ @ . : Unique in the product. Leave empty to generate a name. "
-            "It cannot be changed later."
+            "Unique in the product. Cannot be changed later. Leave empty to generate a name. "
+            "4 to 32 characters: English letters, digits, - _ @ . :"
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
@@ -119,7 +119,7 @@ class RegisterForm(forms.Form):
     def __init__(self, products: Sequence[Product], *args: Any, chosen: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["product_key"].choices = [  # type: ignore[attr-defined]
-            ("", _("Choose a product")),
+            ("", _("Select a product")),
             *product_choices(products, chosen),
         ]
 

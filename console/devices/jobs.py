@@ -421,7 +421,7 @@ def _secrets_title(job: Job) -> str:
 
 SECRETS = Kind(
     slug="devices.secrets",
-    label=_("Device secret collection"),
+    label=_("DeviceSecret collection"),
     icon="key",
     title=_secrets_title,
     reveals=("QueryPageByApplyId",),

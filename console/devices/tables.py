@@ -57,8 +57,8 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
             hidden=one_product,
             link=lambda request, device: curl(request, "products:detail", device.product_key),
         ),
-        Column("product_key", _("Product key"), kind="code", hidden=True, narrow=False),
-        Column("iot_id", _("IoT ID"), kind="code", hidden=True, copy=True, narrow=False),
+        Column("product_key", _("ProductKey"), kind="code", hidden=True, narrow=False),
+        Column("iot_id", _("IotId"), kind="code", hidden=True, copy=True, narrow=False),
         Column("created", _("Created"), kind="when"),
         Column("modified", _("Modified"), kind="when", hidden=True, narrow=False),
     ]
@@ -90,7 +90,7 @@ def product_table(linked_to_devices: bool = True) -> Table[Product]:
         Column(
             "node", _("Node type"), value=lambda product: _("Gateway") if product.gateway else _("Device")
         ),
-        Column("key", _("Product key"), kind="code"),
+        Column("key", _("ProductKey"), kind="code"),
     ]
     return Table(id="choice", caption=_("Products"), columns=columns)
 

@@ -72,7 +72,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     limits = request.gateway.limits
     if limits is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
         context["bad_text"] = _(
-            "Your access scope is limited to %(limits)s. Choose a product to search in."
+            "Your access scope is limited to %(limits)s. Select a product to search in."
         ) % {"limits": limits.summary}
     if not has_filters and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)

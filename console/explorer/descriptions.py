@@ -78,12 +78,12 @@ def _describe_condition(condition: Condition) -> Iterator[str]:
         values = _(" or ").join(condition.values)
         subject = f"{subject} {values}"
     if condition.needs:
-        yield _("With %(given)s, also enter %(choices)s.") % {
+        yield _("For %(given)s, also enter %(choices)s.") % {
             "given": subject,
             "choices": _join_alternatives(condition.needs),
         }
     if condition.forbids:
-        yield _("With %(given)s, leave %(names)s empty.") % {
+        yield _("For %(given)s, leave %(names)s empty.") % {
             "given": subject,
             "names": _(" and ").join(display_name(name) for name in condition.forbids),
         }

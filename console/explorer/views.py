@@ -276,7 +276,7 @@ class HistoryFilters(FilterForm):
         outcomes = [
             choice for choice in ExplorerCall._meta.get_field("outcome").choices or () if choice[0] != "open"
         ]
-        no_filter = ("", _("All"))
+        no_filter = ("", _("Any"))
         super().__init__(request)
         # Set on the fields of the instance: those of the class are shared by concurrent requests.
         self.fields["operation"].choices = [no_filter, *((name, name) for name in names)]  # type: ignore[attr-defined]

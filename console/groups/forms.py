@@ -138,7 +138,9 @@ class AddDevicesForm(forms.Form):
             self.add_error(
                 "pasted",
                 forms.ValidationError(
-                    _("Invalid device names: %(names)s. Use 4 to 32 characters: letters, digits, - _ @ . :"),
+                    _(
+                        "Invalid device names: %(names)s. Use 4 to 32 characters: English letters, digits, - _ @ . :"
+                    ),
                     params={"names": shown},
                 ),
             )

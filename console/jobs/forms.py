@@ -36,7 +36,7 @@ class ProductForm(forms.Form):
         choices = [(product.key, _product_label(product)) for product in products]
         field = self.fields["product"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
-        field.choices = [("", _("Choose a product")), *choices]
+        field.choices = [("", _("Select a product")), *choices]
 
 
 class FileForm(ProductForm):
@@ -66,7 +66,8 @@ class CountForm(ProductForm):
         strip=True,
         error_messages={"invalid": _("Use only English letters, digits and - _ @ . :")},
         help_text=_(
-            "Up to 16 characters: English letters, digits, - _ @ . : 16 random characters are added."
+            "16 random characters are added to the prefix. "
+            "Up to 16 characters: English letters, digits, - _ @ . :"
         ),
     )
 
@@ -98,7 +99,7 @@ class ColumnsForm(forms.Form):
 class JobFilters(FilterForm):
     """The filters of a list of `jobs`. Only users of these jobs can be chosen, because not every member may see all members."""
 
-    kind = forms.ChoiceField(label=_("Kind"), required=False)
+    kind = forms.ChoiceField(label=_("Type"), required=False)
     state = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *Job.State.choices])
     person = forms.ChoiceField(label=_("User"), required=False)
 

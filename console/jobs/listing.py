@@ -31,7 +31,7 @@ JOBS: Table[Job] = Table(
     caption=_("Jobs"),
     columns=[
         Column("title", _("Job"), value=job_title, link=_link, primary=True),
-        Column("kind", _("Kind"), value=lambda job: kinds.get(job.kind).label, hidden=True),
+        Column("kind", _("Type"), value=lambda job: kinds.get(job.kind).label, hidden=True),
         Column("state", _("Status"), kind="status", status="job"),
         Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done),
         Column("total", _("Rows"), kind="number", hidden=True),

@@ -229,7 +229,7 @@ class StaticBatchForm(StrategyForm):
     finish = TimeField(
         label=_("End"),
         help_text=_(
-            "1 hour to 30 days after the start. Unfinished updates are canceled then. Requires a start time."
+            "1 hour to 30 days after the start. Updates that are not finished by then are canceled. Requires a start time."
         ),
     )
 
@@ -241,7 +241,7 @@ class StaticBatchForm(StrategyForm):
         if package.delta:
             field = self.fields["source_versions"]
             field.disabled, field.initial = True, package.source_version
-            field.help_text = _("A delta package can only update this version.")
+            field.help_text = _("A delta package can update only this version.")
 
     def set_group_choices(self, groups: Iterable[tuple[str, str]]) -> None:
         """Set the groups to choose from, as (id, name). The selected group is kept."""
@@ -413,7 +413,7 @@ def parse_device_names(text: str) -> tuple[str, ...]:
         shown = "; ".join(invalid[:5]) + (" …" if len(invalid) > 5 else "")
         raise forms.ValidationError(
             _(
-                "Invalid device names (row: name): %(names)s. Use 4 to 32 characters: letters, digits, - _ @ . :"
+                "Invalid device names (row: name): %(names)s. Use 4 to 32 characters: English letters, digits, - _ @ . :"
             ),
             params={"names": shown},
         )

@@ -112,7 +112,7 @@ class PackageForm(forms.Form):
         label=_("Require verification"),
         required=False,
         initial=True,
-        help_text=_("Batches are possible after the package succeeds on test devices."),
+        help_text=_("You can create batches after the package succeeds on test devices."),
     )
     udi = forms.CharField(
         label=_("Message to devices"),

@@ -180,7 +180,7 @@ def publish(request: CloudRequest, key: str) -> HttpResponse:
         api.publish_product,
         title=_("Publish this product?"),
         text=_("You cannot edit the thing model of a published product. You can unpublish it later."),
-        submit=_("Publish"),
+        submit=_("Publish product"),
         done=_("Product published."),
     )
 
@@ -194,8 +194,8 @@ def unpublish(request: CloudRequest, key: str) -> HttpResponse:
         "CancelReleaseProduct",
         api.unpublish_product,
         title=_("Unpublish this product?"),
-        text=_("You can edit the thing model again. The devices are not affected."),
-        submit=_("Unpublish"),
+        text=_("After that, you can edit the thing model again. The devices are not affected."),
+        submit=_("Unpublish product"),
         done=_("Product unpublished."),
     )
 
@@ -326,8 +326,10 @@ def set_tag(request: CloudRequest, key: str) -> HttpResponse:
             else:
                 messages.success(request, _("Tag added.") if is_new else _("Tag saved."))
                 return redirect(curl(request, "products:tags", key))
-    title = _("Edit tag") if request.GET.get("key") else _("Add tag")
-    return _dialog(request, key, "products:tags", form=form, error=error, title=title)
+    is_edit = bool(request.GET.get("key"))
+    title = _("Edit tag") if is_edit else _("Add tag")
+    submit = "" if is_edit else _("Add tag")
+    return _dialog(request, key, "products:tags", form=form, error=error, title=title, submit=submit)
 
 
 @require_http_methods(["GET", "POST"])

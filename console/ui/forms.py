@@ -102,7 +102,7 @@ def _limit(field: forms.Field) -> str:
         return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
     largest = field.widget.attrs.get("data-max-bytes")
     if largest:
-        return gettext("at most %(size)s") % {"size": size(int(largest))}
+        return gettext("Up to %(size)s") % {"size": size(int(largest))}
     return ""
 
 

@@ -124,5 +124,5 @@ def test_every_member_sees_the_parts_of_the_page_that_their_role_may_read(
     assert response.status_code == 200
     assert ("Newest products" in text) == ("products" in levels)
     assert ("Newest update packages" in text) == ("ota" in levels)
-    assert ("never connected" in text) == ("devices" in levels)
+    assert ("not activated" in text) == ("devices" in levels)
     assert "fd-cloud-error-title" not in text

@@ -119,7 +119,7 @@ def test_help_limits_and_rules_are_shown(emulator, org, browser):
     assert "Enter IotId, or ProductKey and DeviceName." in html
     assert operation("QueryDeviceDetail").description in html
     html = unescape(browser.get(url(org, "CreateOTAStaticUpgradeJob")).content.decode())
-    assert "With TargetSelection GRAY, also enter GrayPercent." in html
+    assert "For TargetSelection GRAY, also enter GrayPercent." in html
     assert "leave SrcVersion empty" in html
 
 

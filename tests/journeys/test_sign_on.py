@@ -64,7 +64,7 @@ def test_an_owner_admits_and_removes_a_group_by_a_rule(browser, console, organiz
     owner.page.fill("[name=claim]", "groups")
     owner.page.fill("[name=value]", "fleet-ops")
     owner.page.get_by_label("Operator").check()
-    owner.click("Save")
+    owner.click("Add rule")
     owner.see("groups: fleet-ops")
 
     ada = sign_in_through_provider(browser, console, "ada")

@@ -43,7 +43,7 @@ def test_the_overview_shows_details_counts_and_tags(product, org, sign_in):
     text = sign_in("viewer").get(org.url(f"products/{product}/")).content.decode()
     for part in (product, "Harbour_Lamp", "Developing", "Alink JSON", "quay", "north"):
         assert part in text
-    assert "Never connected" in text
+    assert "Not activated" in text
 
 
 def test_the_overview_is_shown_when_counts_or_tags_cannot_be_read(product, org, sign_in, emulator):

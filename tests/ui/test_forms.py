@@ -31,7 +31,7 @@ def test_a_field_has_label_help_limit_and_counter(rf):
     assert 'aria-describedby="id_name_helptext"' in html
     assert 'data-counter="id_name" data-max="30"' in html
     assert "10 to 1,000" in html
-    assert "at most 1 MB" in html
+    assert "Up to 1 MB" in html
     assert 'enctype="multipart/form-data"' in html
 
 

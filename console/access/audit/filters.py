@@ -43,7 +43,7 @@ class AuditFilter(FilterForm):
     person = _text_field(_("User"), 255, "audit-actors")
     operation = _text_field(_("Operation"), 64, "audit-operations")
     outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[("", _("Any outcome")), *AuditRecord.Outcome.choices]
+        label=_("Outcome"), required=False, choices=[("", _("Any")), *AuditRecord.Outcome.choices]
     )
     connection = _text_field(_("Connection"), 80, "audit-connections")
     api_token = _text_field(_("API token"), 100)

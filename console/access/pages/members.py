@@ -40,7 +40,7 @@ class MemberFilters(FilterForm):
     def __init__(self, request: TeamRequest) -> None:
         super().__init__(request)
         roles = request.team.roles.values()
-        self.fields["role"].choices = [("", _("Any role")), *((role.slug, role.label) for role in roles)]  # type: ignore[attr-defined]
+        self.fields["role"].choices = [("", _("Any")), *((role.slug, role.label) for role in roles)]  # type: ignore[attr-defined]
         self.full_clean()
 
 
@@ -278,15 +278,15 @@ def member_transfer(request: TeamRequest, pk: int) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("%(person)s is now owner.") % {"person": membership.user})
+            messages.success(request, _("%(person)s is now an owner.") % {"person": membership.user})
             return redirect("access:member", request.team.slug, request.membership.pk)
     back = reverse("access:member", args=[request.team.slug, membership.pk])
     context = {
         "title": _("Transfer ownership to %(person)s?") % {"person": membership.user},
         "consequences": [
-            _("%(person)s becomes owner, gets full access and can assign owners.")
+            _("%(person)s becomes an owner, gets full access and can assign owners.")
             % {"person": membership.user},
-            _("You become administrator. Only an owner can make you owner again."),
+            _("You become an administrator. Only an owner can make you an owner again."),
         ],
         "form": form,
         "submit": _("Transfer ownership"),

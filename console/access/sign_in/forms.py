@@ -179,6 +179,12 @@ class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]
     """Changes the password. A wrong current password counts as a failed attempt."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = _("Current password")
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("Confirm new password")
+
     def clean_oldpassword(self) -> str:
         password: str = self.cleaned_data["oldpassword"]
         if not account_adapter().reauthenticate(self.user, password):

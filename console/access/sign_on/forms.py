@@ -15,7 +15,7 @@ from console.access.models import SignOnRule, Team
 from console.access.roles import Role
 
 DOMAIN, CLAIM = "domain", "claim"
-_domain_name = DomainNameValidator(message=_("Enter an email domain, for example example.com."))
+_domain_name = DomainNameValidator(message=_("Enter an email domain, such as example.com."))
 
 
 class RuleForm(GrantForm):
@@ -43,7 +43,7 @@ class RuleForm(GrantForm):
         label=_("Value"),
         max_length=200,
         help_text=_(
-            "The email domain, for example example.com, or the exact value that the claim must have or contain."
+            "Email domain, such as example.com, or exact value of the claim. A claim that is a list must contain this value."
         ),
     )
     field_order = ["by", "claim", "value", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list

@@ -62,7 +62,7 @@ def rules(request: TeamRequest) -> HttpResponse:
     """List the rules of the team in the order in which they are checked."""
     empty = Empty(
         gettext_lazy("No rules yet"),
-        gettext_lazy("Without rules, only invited users belong to the team."),
+        gettext_lazy("Without rules, only invited users can join the team."),
         icon="login-2",
         url=reverse("access:sign-on-add", args=[request.team.slug]),
         action=gettext_lazy("Add rule"),
@@ -86,7 +86,7 @@ def add(request: TeamRequest) -> HttpResponse:
         else:
             messages.success(request, _("Rule saved. It applies from the next sign-in."))
             return redirect("access:sign-on", request.team.slug)
-    return _form_page(request, form, _("Add rule"))
+    return _form_page(request, form, _("Add rule"), submit=_("Add rule"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -135,7 +135,7 @@ def delete(request: TeamRequest, pk: int) -> HttpResponse:
         "text": describe_rule(rule),
         "consequences": [
             _(
-                "Members whom this rule added leave the team at their next sign-in, unless another rule matches."
+                "Members added by this rule leave the team at their next sign-in, unless another rule matches."
             ),
             _("To remove them immediately, use the Members page."),
         ],
@@ -168,9 +168,10 @@ def try_rules(request: TeamRequest) -> HttpResponse:
     return render(request, "access/sign_on/try_rules.html", context, status=422 if form.errors else 200)
 
 
-def _form_page(request: TeamRequest, form: RuleForm, title: str) -> HttpResponse:
+def _form_page(request: TeamRequest, form: RuleForm, title: str, submit: str = "") -> HttpResponse:
     context = {
         "title": title,
+        "submit": submit,
         "form": form,
         "cancel": reverse("access:sign-on", args=[request.team.slug]),
         "crumbs": _crumbs(request),

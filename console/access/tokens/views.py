@@ -71,7 +71,7 @@ TEAM_TOKENS: Table[ApiToken] = Table(
 )
 MEMBER_TOKENS: Table[ApiToken] = Table(
     id="member-tokens",
-    caption=gettext_lazy("Member tokens"),
+    caption=gettext_lazy("Personal tokens of members"),
     columns=(_COLUMNS[0], Column("user", gettext_lazy("User"), kind="phrase"), *_COLUMNS[1:]),
     row_template="access/token_team_row.html",
 )
@@ -99,7 +99,7 @@ def own_tokens(request: UserRequest) -> HttpResponse:
     memberships = request.user.memberships.select_related("team").order_by("team__name")
     empty = Empty(
         gettext_lazy("No tokens yet"),
-        gettext_lazy("With a token, a program acts as you, with your permissions or fewer."),
+        gettext_lazy("A token lets a program act as you, with all or some of your permissions."),
         icon="key",
     )
     context = {
@@ -114,7 +114,7 @@ def own_tokens(request: UserRequest) -> HttpResponse:
 @requires_reauthentication
 def add_own(request: TeamRequest) -> HttpResponse:
     """Create a token that acts for the user in this team."""
-    return _add(request, create_personal_token, reverse("access:own-tokens"), _("Create API token"))
+    return _add(request, create_personal_token, reverse("access:own-tokens"), _("Create personal token"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -138,7 +138,7 @@ def team_tokens(request: TeamRequest) -> HttpResponse:
         gettext_lazy("Team tokens keep working after their creator leaves."),
         icon="key",
     )
-    no_member_tokens = Empty(gettext_lazy("No member tokens yet"), icon="key")
+    no_member_tokens = Empty(gettext_lazy("No personal tokens yet"), icon="key")
     context = {
         "team_table": TEAM_TOKENS.bind(request, tokens.filter(user__is_service=True), empty=empty),
         "member_table": MEMBER_TOKENS.bind(

@@ -26,7 +26,7 @@ class Device(Schema):
     name: str
     iot_id: str
     nickname: str
-    status: str = Field(description="ONLINE, OFFLINE, UNACTIVE (never connected) or DISABLE.")
+    status: str = Field(description="ONLINE, OFFLINE, UNACTIVE (not activated) or DISABLE.")
     created_at: Timestamp | None
     activated_at: Timestamp | None
 
@@ -80,7 +80,7 @@ class NewDevice(RequestBody):
         "",
         max_length=64,
         description=gettext_noop(
-            "4 to 32 characters: letters, digits, - _ @ . : Leave empty to generate a name."
+            "Leave empty to generate a name. 4 to 32 characters: English letters, digits, - _ @ . :"
         ),
     )
     nickname: str = Field("", max_length=64)
@@ -326,7 +326,7 @@ def disable_device(request: ApiRequest, connection: str, product_key: str, name:
     "/{slug:connection}/devices/{product_key}/{name}/groups",
     response=list[DeviceGroup],
     description=gettext_noop(
-        "List the groups of a device, at most 10. Use the addresses of a group to add or remove devices."
+        "List the groups of a device, at most 10. To add or remove devices, use the endpoints of a group."
     ),
 )
 def list_device_groups(

@@ -228,7 +228,7 @@ def get_package(request: ApiRequest, connection: str, package_id: str) -> Packag
     response={204: None},
     description=gettext_noop(
         "Delete an update package and its file. Devices keep their version. Not possible while a batch of the package is"
-        " planned or running."
+        " planned or in progress."
     ),
 )
 def delete_package(request: ApiRequest, connection: str, package_id: str) -> Status[None]:

@@ -177,7 +177,7 @@ def create_static_batch(
     "/{slug:connection}/ota/packages/{package_id}/dynamic-batches",
     response={201: CreatedBatch, 202: Approval},
     description=gettext_noop(
-        "Create a dynamic batch: update every device on the source versions, now and later, until you stop the batch."
+        "Create a dynamic batch: update every device on the source versions, now and later, until you stop adding devices."
     ),
 )
 def create_dynamic_batch(

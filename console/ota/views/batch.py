@@ -224,7 +224,7 @@ def _describe_retries(detail: api.BatchDetail) -> str:
     if not detail.retry_interval:
         return gettext("%(count)d, immediately") % {"count": detail.retry_count}
     values = {"count": detail.retry_count, "minutes": detail.retry_interval}
-    return gettext("%(count)d, %(minutes)d min apart") % values
+    return gettext("%(count)d (interval: %(minutes)d min)") % values
 
 
 def _build_menu(request: CloudRequest, detail: api.BatchDetail, rights: Rights) -> list[MenuItem]:
