@@ -202,7 +202,7 @@ def test_pages_link_to_their_call_in_the_explorer(open_page, org):
     product = products_api.list_products(org.gateway()).products[0]
     page = open_page(f"products/{product.key}/")
     page.click("[popovertarget=product-menu]")
-    page.click("text=Show this call in the explorer")
+    page.click("text=View API call")
     page.wait_for_url(re.compile(r"/explorer/QueryProduct/\?ProductKey="))
     assert page.input_value("[name=ProductKey]") == product.key
     page.click("#ex-send")

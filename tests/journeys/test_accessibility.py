@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import pytest
@@ -12,17 +13,17 @@ from playwright.sync_api import Browser, Page
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(420)]
 
 WIDE, NARROW = (1440, 900), (390, 844)
+AXE = Axe().axe_script
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 class Inspector:
-    """Checks pages and collects their problems."""
+    """Checks pages at both sizes and in both themes, and collects their problems."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.findings: list[str] = []
         self._where = ""
-        self._axe = Axe()
         page.on("console", self._record_message)
         page.on("pageerror", lambda error: self.findings.append(f"{self._where}: {error}"))
 
@@ -31,29 +32,31 @@ class Inspector:
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             self.findings.append(f"{self._where}: {message.text}")
 
-    def visit(self, address: str) -> None:
-        self._where = address
-        self.page.goto(address)
-        self.look()
+    def visit(self, url: str) -> None:
+        self._where = url
+        self.page.goto(url)
+        self.check()
 
-    def look(self, what: str = "") -> None:
-        """Checks the current state of the page in both themes."""
-        self._where = f"{self.page.url} {what}".strip()
-        if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            self.findings.append(f"{self._where}: wider than the screen")
-        self._judge("light", {"type": "tag", "values": RULES})
-        self._judge(
-            "dark", {"type": "rule", "values": ["color-contrast"]}
-        )  # other rules do not depend on the theme
+    def check(self, state: str = "", sizes: Sequence[tuple[int, int]] = (NARROW, WIDE)) -> None:
+        """Checks the page as it is now; `state` says in what state it is."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        for width, height in sizes:
+            self._where = f"{self.page.url} {state} at {width}"
+            self.page.set_viewport_size({"width": width, "height": height})
+            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                self.findings.append(f"{self._where}: wider than the screen")
+            self._run_axe("light", {"type": "tag", "values": RULES})
+            # The other rules do not depend on the theme.
+            self._run_axe("dark", {"type": "rule", "values": ["color-contrast"]})
 
-    def _judge(self, theme: Literal["light", "dark"], rules: dict[str, Any]) -> None:
+    def _run_axe(self, theme: Literal["light", "dark"], rules: dict[str, Any]) -> None:
         # Without motion, no color is measured during a transition.
         self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         self.page.locator(f"html[data-bs-theme={theme}]").wait_for(state="attached")
-        answer = self._axe.run(
-            self.page, options={"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-        ).response
-        for violation in answer["violations"]:
+        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
+        violations = self.page.evaluate("async (options) => (await axe.run(options)).violations", options)
+        for violation in violations:
             nodes = "; ".join(" ".join(node["target"]) for node in violation["nodes"][:3])
             why = " ".join(violation["nodes"][0].get("failureSummary", "").split())
             self.findings.append(f"{self._where} ({theme}): {violation['id']}: {nodes}: {why}")
@@ -125,101 +128,108 @@ def draft(page: Page, base: str) -> str:
     return page.url
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_every_page_is_accessible(size, person):
+def test_every_page_is_accessible(person):
     me = person()
-    me.page.set_viewport_size({"width": size[0], "height": size[1]})
     paths = addresses(me.page, me.base)
-    begun = draft(me.page, me.base)
+    job = draft(me.page, me.base)
     inspector = Inspector(me.page)
     for path in paths:
         inspector.visit(me.base + path)
-    inspector.visit(begun)
+    inspector.visit(job)
     me.page.locator("form[action$='/start/'] button").click()
     me.page.locator("#job-live:not([hx-get])").wait_for(timeout=60_000)
-    inspector.look("a job that is over")
-
-    device = next(path for path in paths if path.endswith("/rename/")).removesuffix("rename/")
-    me.page.goto(me.base + device)
-    me.page.locator("[popovertarget=device-menu]").click()
-    inspector.look("with its menu")
-    me.page.get_by_role("link", name="Delete").click()
-    me.page.locator("dialog[open] input[type=text]").wait_for()
-    inspector.look("with a dialog")
-    me.go("products/")
-    me.page.get_by_role("checkbox").filter(visible=True).nth(1).check()
-    inspector.look("with rows ticked")
-    for menu in ("user-menu", "job-tray", "sidebar") if size == NARROW else ("user-menu", "job-tray"):
-        me.page.locator(f"[popovertarget={menu}]:visible").first.click()
-        me.page.locator(f"#{menu}").wait_for()
-        inspector.look(f"with {menu}")
-        me.page.keyboard.press("Escape")
+    inspector.check("with a finished job")
     assert not inspector.findings, "\n".join(inspector.findings)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_approval_and_invitation_pages_are_accessible(size, person, browser: Browser):
-    me, other = person(), person("operator@demo.example")
-    tag = f"{size[0]}"
-    for who in (me, other):
-        who.page.set_viewport_size({"width": size[0], "height": size[1]})
-    me.page.goto(f"{me.base}/demo/-/settings/")
-    me.page.check("[name=approve_product_deletion]")
-    me.click("Save settings")
-    me.see("Settings saved.")
-    other.go("products/new/")
-    other.page.fill("[name=product_name]", f"Name_that_is_long_{tag}")
-    other.page.keyboard.press("Enter")
-    other.page.wait_for_url("**/products/a1*/")
-    product = other.page.url
-    his, mine = Inspector(other.page), Inspector(me.page)
-    other.page.goto(f"{product}delete/")
-    other.page.locator("main input[type=text]").fill(f"Name_that_is_long_{tag}")
-    his.look("which needs approval")
-    other.page.keyboard.press("Enter")
-    other.page.wait_for_url("**/approvals/*/")
-    his.look("a request to be asked for")
-    other.page.fill("[name=reason]", "Made by mistake")
-    other.click("Ask for approval")
-    other.see("You can leave this page.")
-    his.look("a request that waits")
-    his.visit(product)
-    request = links(me.page, f"{me.base}/demo/-/approvals/?q={tag}", r"/demo/sandbox/approvals/\d+/")[0]
+def test_menus_dialogs_and_selections_are_accessible(size, person):
+    me = person()
+    me.page.set_viewport_size({"width": size[0], "height": size[1]})
+    inspector = Inspector(me.page)
+    product = links(me.page, f"{me.base}/demo/sandbox/products/", r"/demo/sandbox/products/a1\w+/")[0]
+    key = product.split("/")[-2]
+    device = links(
+        me.page,
+        f"{me.base}/demo/sandbox/devices/?product={key}",
+        rf"/demo/sandbox/devices/{key}/[^/]+/",
+    )[0]
+    me.page.goto(me.base + device)
+    me.page.locator("[popovertarget=device-menu]").click()
+    inspector.check("with its menu", [size])
+    me.page.get_by_role("link", name="Delete").click()
+    me.page.locator("dialog[open] input[type=text]").wait_for()
+    inspector.check("with a dialog", [size])
+    me.go("products/")
+    me.page.get_by_role("checkbox").filter(visible=True).nth(1).check()
+    inspector.check("with selected rows", [size])
+    for menu in ("user-menu", "job-tray", "sidebar") if size == NARROW else ("user-menu", "job-tray"):
+        me.page.locator(f"[popovertarget={menu}]:visible").first.click()
+        me.page.locator(f"#{menu}").wait_for()
+        inspector.check(f"with {menu}", [size])
+        me.page.keyboard.press("Escape")
+    assert not inspector.findings, "\n".join(inspector.findings)
+
+
+def test_approval_and_invitation_pages_are_accessible(person, browser: Browser):
+    admin, operator = person(), person("operator@demo.example")
+    name, address = "Name_that_is_rather_long", "somebody.with.a.long.name@mail.example"
+    admin.page.goto(f"{admin.base}/demo/-/settings/")
+    admin.page.check("[name=approve_product_deletion]")
+    admin.click("Save settings")
+    admin.see("Settings saved.")
+    operator.go("products/new/")
+    operator.page.fill("[name=product_name]", name)
+    operator.page.keyboard.press("Enter")
+    operator.page.wait_for_url("**/products/a1*/")
+    product = operator.page.url
+    by_operator, by_admin = Inspector(operator.page), Inspector(admin.page)
+    operator.page.goto(f"{product}delete/")
+    operator.page.locator("main input[type=text]").fill(name)
+    by_operator.check("which needs approval")
+    operator.page.keyboard.press("Enter")
+    operator.page.wait_for_url("**/approvals/*/")
+    by_operator.check("with a draft of a request")
+    operator.page.fill("[name=reason]", "Created by mistake")
+    operator.click("Request approval")
+    operator.see("You can leave this page.")
+    by_operator.check("with a pending request")
+    by_operator.visit(product)
+    request = links(admin.page, f"{admin.base}/demo/-/approvals/", r"/demo/sandbox/approvals/\d+/")[0]
     for path in ("", "approve/", "refuse/"):
-        mine.visit(f"{me.base}{request}{path}")
-    me.page.fill("[name=reason]", "Not this one")
-    me.click("Refuse")
-    me.see("Refused. Nothing is done.")
-    mine.look("a request that was refused")
-    me.page.goto(f"{me.base}/demo/-/members/invite/")
-    me.page.fill("[name=email]", f"somebody.with.a.long.name.{tag}@mail.example")
-    me.page.check("[name=role][value=viewer]")
-    me.page.check("[name=scope][value=part]")
-    me.page.fill("#id_products", "a1typedByHand")
-    mine.look("with a reach")
-    me.click("Invite user")
-    link = me.page.locator(".access-link code").inner_text()
-    assert me.page.evaluate("document.activeElement.role") == "status", "the message has the focus"
-    mine.look("a link shown once")
-    mine.visit(f"{me.base}/demo/-/members/")
-    for act in ("renew", "withdraw"):
-        mine.visit(me.base + links(me.page, me.page.url, rf"/demo/-/invitations/\d+/{act}/")[0])
-        me.page.goto(f"{me.base}/demo/-/members/")
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-    theirs = Inspector(context.new_page())
-    theirs.visit(link)
-    theirs.page.locator("[name=password1]").press("Enter")
-    theirs.page.locator(".invalid-feedback").first.wait_for()
-    theirs.look("with mistakes")
-    his.visit(link)
+        by_admin.visit(f"{admin.base}{request}{path}")
+    admin.page.fill("[name=reason]", "Not this one")
+    admin.click("Reject request")
+    admin.see("Not this one")
+    by_admin.check("with a rejected request")
+    admin.page.goto(f"{admin.base}/demo/-/members/invite/")
+    admin.page.fill("[name=email]", address)
+    admin.page.check("[name=role][value=viewer]")
+    admin.page.check("[name=scope][value=part]")
+    admin.page.fill("#id_products", "a1typedByHand")
+    by_admin.check("with an access scope")
+    admin.click("Invite user")
+    link = admin.page.locator(".access-link code").inner_text()
+    assert admin.page.evaluate("document.activeElement.role") == "status", "the message has the focus"
+    by_admin.check("with a link that is shown once")
+    by_admin.visit(f"{admin.base}/demo/-/members/")
+    for action in ("renew", "withdraw"):
+        pattern = rf"/demo/-/invitations/\d+/{action}/"
+        by_admin.visit(admin.base + links(admin.page, f"{admin.base}/demo/-/members/", pattern)[0])
+    context = browser.new_context()
+    by_invited = Inspector(context.new_page())
+    by_invited.visit(link)
+    by_invited.page.locator("[name=password1]").press("Enter")
+    by_invited.page.locator(".invalid-feedback").first.wait_for()
+    by_invited.check("with errors")
+    by_operator.visit(link)
     context.close()
-    findings = his.findings + mine.findings + theirs.findings
+    findings = by_operator.findings + by_admin.findings + by_invited.findings
     assert not findings, "\n".join(findings)
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_pages_before_sign_in_are_accessible(size, browser: Browser, console: str):
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+def test_pages_before_sign_in_are_accessible(browser: Browser, console: str):
+    context = browser.new_context()
     inspector = Inspector(context.new_page())
     for path in ("login/", "password/reset/", "password/reset/done/", "signup/", "inactive/"):
         inspector.visit(f"{console}/accounts/{path}")
@@ -228,6 +238,6 @@ def test_pages_before_sign_in_are_accessible(size, browser: Browser, console: st
     inspector.page.fill("[name=password]", "wrong")
     inspector.page.keyboard.press("Enter")
     inspector.page.locator("[role=alert], .invalid-feedback").first.wait_for()
-    inspector.look("refused")
+    inspector.check("with an error")
     context.close()
     assert not inspector.findings, "\n".join(inspector.findings)
