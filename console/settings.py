@@ -175,7 +175,7 @@ _CACHE = {
 CACHES = {
     # Counts sign-in attempts. Without Redis, each process counts by itself.
     "default": {"BACKEND": "console.access.cache.FallbackRedisCache", **_CACHE},
-    # Recent answers of the cloud. Without Redis, nothing is cached.
+    # Recent responses of the cloud. Without Redis, nothing is cached.
     "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
 }
 # Sessions are in the database, so that clearing Redis signs nobody out.
@@ -249,7 +249,7 @@ AXES_SENSITIVE_PARAMETERS = [
     *("username", "ip_address", "login", "oldpassword", "password1", "password2", "code", "credential"),
     "csrfmiddlewaretoken",
 ]
-# The authentication backend and the forms apply the lockout. They answer all attempts alike, so axes has no lockout page.
+# The authentication backend and the forms apply the lockout. They respond to all attempts alike, so axes has no lockout page.
 SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W003"]
 # A session ends after this time without use, and at the latest after this time since sign-in.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
@@ -376,22 +376,22 @@ JOB_KINDS = {
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 CELERY_BEAT_SCHEDULE = {
-    # The database has the state, the broker only wakes workers: this task finds work that the broker lost or a dead worker left.
-    "jobs.revive": {
-        "task": "jobs.revive",
+    # The database has the state, the broker only wakes workers: this task finds work that the broker lost or a worker left unfinished.
+    "jobs.wake_overdue": {
+        "task": "jobs.wake_overdue",
         "schedule": schedule(timedelta(seconds=JOBS_REVIVE_SECONDS)),
         # Old messages are useless to workers that were down.
         "options": {"expires": max(JOBS_REVIVE_SECONDS, 10)},
     },
-    "jobs.tidy": {"task": "jobs.tidy", "schedule": schedule(timedelta(minutes=15))},
-    "approvals.tidy": {"task": "approvals.tidy", "schedule": schedule(timedelta(minutes=1))},
+    "jobs.clean_up": {"task": "jobs.clean_up", "schedule": schedule(timedelta(minutes=15))},
+    "approvals.clean_up": {"task": "approvals.clean_up", "schedule": schedule(timedelta(minutes=1))},
     "audit.reads": {
         "task": "audit.reads",
         "schedule": schedule(timedelta(minutes=1)),
         "options": {"expires": 60},
     },
-    "audit.tidy": {"task": "audit.tidy", "schedule": schedule(timedelta(days=1))},
-    "sign_in.tidy": {"task": "sign_in.tidy", "schedule": schedule(timedelta(hours=1))},
+    "audit.maintain": {"task": "audit.maintain", "schedule": schedule(timedelta(days=1))},
+    "sign_in.clean_up": {"task": "sign_in.clean_up", "schedule": schedule(timedelta(hours=1))},
 }
 
 # -- the cloud -------------------------------------------------------------------------------------------------------

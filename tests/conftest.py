@@ -1,4 +1,4 @@
-"""Shared fixtures: a team with a member per role, an outsider with a team of their own, and connections to an emulator."""
+"""Shared fixtures: a team with a member per role, an outsider with another team, and connections to an emulator."""
 
 from __future__ import annotations
 

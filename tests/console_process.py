@@ -1,4 +1,4 @@
-"""A complete console for tests and benchmarks: a process of `manage.py quickstart` with a home folder of its own."""
+"""A complete console for tests and benchmarks: a process of `manage.py quickstart` with a separate home folder."""
 
 from __future__ import annotations
 

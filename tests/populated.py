@@ -21,7 +21,7 @@ from console.access.models import AuditRecord, CustomRole, Invitation, Membershi
 from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import TokenDraft, create_personal_token
-from console.approvals.models import ApprovalRequest, digest_of
+from console.approvals.models import ApprovalRequest, compute_digest
 from console.cloud.catalogue import Access, operation
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
@@ -152,7 +152,7 @@ def create_approval_request(org: Organization, state: str, product_key: str) -> 
         state=state,
         expires_at=timezone.now() + timedelta(hours=1),
         calls=json.dumps([call.stored_form for call in calls]),
-        digest=digest_of(org.connection.pk, calls),
+        digest=compute_digest(org.connection.pk, calls),
     )
 
 

@@ -24,7 +24,7 @@ from console.access.teams import Actor
 from console.access.tokens.lifecycle import TokenDraft, create_personal_token
 from console.api.document import PREFIX, document, operations
 from console.cloud.catalogue import Access
-from console.cloud.catalogue import operations as catalogued
+from console.cloud.catalogue import operations as catalogue_operations
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.connections.models import Connection
@@ -46,7 +46,7 @@ from tests.access.sign_in import (
 )
 from tests.api.test_matrix import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, read_csv, start_registration
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
 from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
@@ -55,9 +55,9 @@ __all__ = [
     "_no_pauses",
     "_no_wake_messages",
     "copied_fleet",
-    "drain",
     "product",
     "provider",
+    "run_job",
     "running_provider",
     "seeded_fleet",
 ]
@@ -169,7 +169,7 @@ def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(
         "DeviceName": populated.things["devices"]["name"],
     }
     with_secrets = [
-        one.name for one in catalogued().values() if one.secret_fields and one.access is Access.READ
+        one.name for one in catalogue_operations().values() if one.secret_fields and one.access is Access.READ
     ]
     assert len(with_secrets) > 3
     for name in with_secrets:
@@ -221,7 +221,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     owner = populated.org.members["owner"]
-    client, stranger = sign_in("owner"), Client()
+    client, visitor = sign_in("owner"), Client()
     secrets = {
         "app": APP_SECRET,
         "client secret of the provider": CLIENT_SECRET,
@@ -246,7 +246,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
     shown = read(client.post(populated.url("access:invite"), fields))
     secrets["invitation link"] = find_match(r"/invitations/([\w-]{20,})/", shown)
     settings.SENDS_MAIL = True
-    stranger.post("/accounts/password/reset/", {"email": "viewer@acme.test"})
+    visitor.post("/accounts/password/reset/", {"email": "viewer@acme.test"})
     link = find_match(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     secrets["reset link"] = link.rstrip("/").partition("-")[2]
     secrets["chain"] = AuditChain.objects.get(team=populated.org.team).key
@@ -254,13 +254,13 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
 
     contents: dict[str, str] = {}
     for secret, path in (("invitation", f"/invitations/{secrets['invitation link']}/"), ("reset", link)):
-        opened = stranger.get(path)
-        contents[f"{secret}, opened"] = read(stranger.get(opened["Location"]))
+        opened = visitor.get(path)
+        contents[f"{secret}, opened"] = read(visitor.get(opened["Location"]))
     for name in {**MEMBERS_ONLY, **FOR_ALL}:
         if name == "account_logout" or (name in MEMBERS_ONLY and not MEMBERS_ONLY[name].get):
             continue
         contents[f"GET {name}"] = read(client.get(populated.url(name)))
-        contents[f"GET {name} as a stranger"] = read(Client().get(populated.url(name)))
+        contents[f"GET {name} as a visitor"] = read(Client().get(populated.url(name)))
     for wrong in (totp_code(APP_SECRET, 40), codes[0]):  # an invalid code, and a valid one-time code
         entering = Client()
         contents[f"password, then {wrong == codes[0]}"] = read(submit_password(entering, owner.email))
@@ -308,16 +308,16 @@ def find_match(pattern: str, text: str) -> str:
 def test_secrets_that_a_job_collected_are_only_in_the_file_for_them(
     populated: PopulatedTeam,
     start_registration: Callable[..., Job],
-    drain: Callable[[Job], Job],
+    run_job: Callable[[Job], Job],
     emulator: Any,
     sign_in: SignIn,
     redis_url: str,
     log: pytest.LogCaptureFixture,
 ) -> None:
-    registered, owner = drain(start_registration(8)), sign_in("owner")
+    registered, owner = run_job(start_registration(8)), sign_in("owner")
     owner.post(populated.url("jobs:secrets", job=registered.pk))
     collected = Job.objects.get(kind="devices.secrets")
-    drain(collected)
+    run_job(collected)
     file = owner.get(populated.url("jobs:result-with-secrets", job=registered.pk))
     secrets = [row["device_secret"] for row in read_csv(file)]
     assert len(set(secrets)) == 8 == Secret.objects.count()

@@ -41,7 +41,7 @@ def test_a_known_vulnerability_fails_the_audit(
     assert expected in result.stdout
 
 
-@pytest.mark.parametrize("pip", [SKIPPED, "no answer", {}])
+@pytest.mark.parametrize("pip", [SKIPPED, "no response", {}])
 def test_the_audit_passes_with_a_notice_if_no_advisory_service_is_reachable(
     tmp_path: Path, pip: object
 ) -> None:

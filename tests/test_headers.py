@@ -110,7 +110,7 @@ def test_every_response_has_the_headers_and_no_page_has_code_in_it(
 
 
 @pytest.mark.parametrize("path", ["/no/such/page/", "/accounts/login/?next=//evil.test", "/healthz"])
-def test_responses_to_strangers_have_the_headers(db: None, path: str) -> None:
+def test_responses_to_visitors_have_the_headers(db: None, path: str) -> None:
     if path == "/healthz":
         assert Client().get(path)["Cache-Control"]
         return

@@ -87,7 +87,7 @@ def test_forged_htmx_headers_give_no_access(
     """Permissions are the same with these headers. The CSRF token, the confirmed password and the sign-in are still required."""
     if not reauthenticated:
         settings.REAUTHENTICATION_MINUTES = 0
-    viewer, owner, outsider, stranger = (sign_in(role) for role in ("viewer", "owner", "outsider", ""))
+    viewer, owner, outsider, visitor = (sign_in(role) for role in ("viewer", "owner", "outsider", ""))
     without_token = Client(enforce_csrf_checks=True)
     without_token.force_login(populated.org.members["owner"])
     wrong = []
@@ -98,7 +98,7 @@ def test_forged_htmx_headers_give_no_access(
         for method in ("get", "post"):
             if getattr(outsider, method)(url, headers=FORGED).status_code != 404:
                 wrong.append(f"{method} {url} as an outsider")
-            if getattr(stranger, method)(url, headers=FORGED).status_code != 401:
+            if getattr(visitor, method)(url, headers=FORGED).status_code != 401:
                 wrong.append(f"{method} {url} without sign-in")
             allowed = may.get if method == "get" else may.post
             plain, forged = (getattr(viewer, method)(url, headers=headers) for headers in ({}, FORGED))
@@ -128,6 +128,6 @@ def test_no_address_accepts_a_post_without_the_token_of_its_page(
             to_sign_in = response.status_code == 302 and response["Location"].startswith("/accounts/login/")
             refused = response.status_code in (403, 404, 405)
             if not (refused or (role == "" and to_sign_in)):
-                accepted.append(f"{name} as {role or 'a stranger'}: {response.status_code}")
+                accepted.append(f"{name} as {role or 'a visitor'}: {response.status_code}")
     assert accepted == []
     assert populated.upstream.writes == []

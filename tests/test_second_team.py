@@ -46,7 +46,7 @@ from console.connections import clients
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
-from tests.api.conftest import MakeProgram, _no_request_limits, program
+from tests.api.conftest import CreateProgram, _no_request_limits, create_program
 from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, fill_in, find_names
 from tests.populated import (
     PopulatedTeam,
@@ -58,7 +58,7 @@ from tests.populated import (
 )
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
-__all__ = ["_no_request_limits", "copied_fleet", "populated", "program", "seeded_fleet"]  # fixtures
+__all__ = ["_no_request_limits", "copied_fleet", "create_program", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 # IDs and slugs of all objects of the second team, and values that no object has.
@@ -292,7 +292,7 @@ class rollback:  # noqa: N801 - used as a keyword is
 
 
 def send_request(client: Client, method: str, url: str, data: Any = None, **headers: str) -> Any:
-    """Send a request and restore the cookies of the client afterwards."""
+    """Send a request and restore the cookies of the client after it."""
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
     response = getattr(client, method)(url, data or {}, headers=headers)
     if response.streaming:  # read before the rollback
@@ -480,9 +480,9 @@ def replace_value(body: Any, keys: tuple[str, ...], value: str) -> Any:
 
 
 def test_ids_in_every_parameter_of_the_api(
-    populated: PopulatedTeam, program: MakeProgram, comparison: Comparison
+    populated: PopulatedTeam, create_program: CreateProgram, comparison: Comparison
 ) -> None:
-    own_program, names = program("owner", "administrator"), find_names(populated)
+    own_program, names = create_program("owner", "administrator"), find_names(populated)
     places = 0
     for operation_id, (path, method, described) in BY_ID.items():
         expectation = EXPECTED[operation_id]

@@ -31,21 +31,29 @@ NOBODY: frozenset[str] = frozenset()  # the address does not support the method:
 
 
 @dataclass(frozen=True)
-class May:
+class AllowedRoles:
     """The roles that may get and post an address. Other members get 403. A method that nobody may use gets 405."""
 
     get: frozenset[str] = NOBODY
     post: frozenset[str] = NOBODY
 
 
-PAGE = May(get=EVERYBODY)
-FLEET_FORM, FLEET_ACT = May(FLEET, FLEET), May(post=FLEET)
-RELEASE_FORM, RELEASE_ACT = May(RELEASES, RELEASES), May(post=RELEASES)
-ADMIN_PAGE, ADMIN_FORM, ADMIN_ACT = May(get=ADMINS), May(ADMINS, ADMINS), May(post=ADMINS)
-OWNER_PAGE, OWNER_FORM, OWNER_ACT = May(get=OWNERS), May(OWNERS, OWNERS), May(post=OWNERS)
+PAGE = AllowedRoles(get=EVERYBODY)
+FLEET_FORM, FLEET_ACT = AllowedRoles(FLEET, FLEET), AllowedRoles(post=FLEET)
+RELEASE_FORM, RELEASE_ACT = AllowedRoles(RELEASES, RELEASES), AllowedRoles(post=RELEASES)
+ADMIN_PAGE, ADMIN_FORM, ADMIN_ACT = (
+    AllowedRoles(get=ADMINS),
+    AllowedRoles(ADMINS, ADMINS),
+    AllowedRoles(post=ADMINS),
+)
+OWNER_PAGE, OWNER_FORM, OWNER_ACT = (
+    AllowedRoles(get=OWNERS),
+    AllowedRoles(OWNERS, OWNERS),
+    AllowedRoles(post=OWNERS),
+)
 
 # Addresses of a team: only for its members.
-MEMBERS_ONLY: dict[str, May] = {
+MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "access:team": PAGE,
     "access:members": ADMIN_PAGE,
     "access:invite": ADMIN_FORM,
@@ -71,7 +79,7 @@ MEMBERS_ONLY: dict[str, May] = {
     "access:sign-on-delete": OWNER_FORM,
     "access:tokens": ADMIN_PAGE,
     "access:add-token": ADMIN_FORM,
-    "access:add-own-token": May(EVERYBODY, EVERYBODY),
+    "access:add-own-token": AllowedRoles(EVERYBODY, EVERYBODY),
     "access:revoke-token": ADMIN_FORM,
     "access:audit": ADMIN_PAGE,
     "access:audit-reads": ADMIN_PAGE,
@@ -152,15 +160,15 @@ MEMBERS_ONLY: dict[str, May] = {
     # The request in these addresses belongs to the operator, who may withdraw it. Others decide.
     "approvals:list": PAGE,
     "approvals:detail": PAGE,
-    "approvals:ask": May(post=frozenset({"operator"})),
-    "approvals:withdraw": May(post=frozenset({"operator"})),
+    "approvals:ask": AllowedRoles(post=frozenset({"operator"})),
+    "approvals:withdraw": AllowedRoles(post=frozenset({"operator"})),
     "approvals:approve": ADMIN_FORM,
     "approvals:refuse": ADMIN_FORM,
     "explorer:list": PAGE,
     "explorer:history": PAGE,
     "explorer:suggest": PAGE,
     # Everybody may open and post the form. The gateway checks the permission of each operation.
-    "explorer:operation": May(EVERYBODY, EVERYBODY),
+    "explorer:operation": AllowedRoles(EVERYBODY, EVERYBODY),
     "jobs:list": PAGE,
     "jobs:tray": PAGE,
     "jobs:register": FLEET_FORM,
@@ -271,26 +279,26 @@ def test_each_role_gets_what_it_may_and_no_more(populated: PopulatedTeam, sign_i
         assert status in PROCESSED | deleted, f"POST {url} as {role}: {status}"
 
 
-def test_outsiders_find_nothing_and_strangers_are_asked_to_sign_in(
+def test_outsiders_find_nothing_and_visitors_are_redirected_to_sign_in(
     populated: PopulatedTeam, sign_in: SignIn
 ) -> None:
-    outsider, stranger = sign_in("outsider"), sign_in("")
+    outsider, visitor = sign_in("outsider"), sign_in("")
     wrong: list[str] = []
     for name in MEMBERS_ONLY:
         url = populated.url(name)
         for method in ("get", "post"):
             as_outsider = getattr(outsider, method)(url)
-            as_stranger = getattr(stranger, method)(url)
-            as_htmx = getattr(stranger, method)(url, headers={"HX-Request": "true"})
-            to_sign_in = as_stranger.get("Location", "").startswith("/accounts/login/?next=")
-            if (as_outsider.status_code, as_stranger.status_code, to_sign_in, as_htmx.status_code) != (
+            as_visitor = getattr(visitor, method)(url)
+            as_htmx = getattr(visitor, method)(url, headers={"HX-Request": "true"})
+            to_sign_in = as_visitor.get("Location", "").startswith("/accounts/login/?next=")
+            if (as_outsider.status_code, as_visitor.status_code, to_sign_in, as_htmx.status_code) != (
                 404,
                 302,
                 True,
                 401,
             ):
                 wrong.append(
-                    f"{method} {url}: {as_outsider.status_code} {as_stranger.status_code} {as_htmx.status_code}"
+                    f"{method} {url}: {as_outsider.status_code} {as_visitor.status_code} {as_htmx.status_code}"
                 )
     assert wrong == []
     assert populated.upstream.writes == []
@@ -328,18 +336,18 @@ def test_a_job_of_another_connection_is_not_found(populated: PopulatedTeam, sign
 
 
 def test_a_post_without_the_token_of_its_page_is_refused(populated: PopulatedTeam) -> None:
-    client, stranger = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
+    client, visitor = Client(enforce_csrf_checks=True), Client(enforce_csrf_checks=True)
     client.force_login(populated.org.members["owner"])
     wrong: list[str] = []
     for url in map(populated.url, list_addresses()):
         for method in ("post", "put", "patch", "delete"):
             forged = getattr(client, method)(url)
-            as_stranger = getattr(stranger, method)(url)
-            to_sign_in = as_stranger.status_code == 302 and as_stranger["Location"].startswith(
+            as_visitor = getattr(visitor, method)(url)
+            to_sign_in = as_visitor.status_code == 302 and as_visitor["Location"].startswith(
                 "/accounts/login/?"
             )
-            if forged.status_code != 403 or not (to_sign_in or as_stranger.status_code == 403):
-                wrong.append(f"{method} {url}: {forged.status_code} {as_stranger.status_code}")
+            if forged.status_code != 403 or not (to_sign_in or as_visitor.status_code == 403):
+                wrong.append(f"{method} {url}: {forged.status_code} {as_visitor.status_code}")
     assert wrong == []
     assert populated.upstream.writes == []
 
@@ -364,7 +372,7 @@ def test_addresses_without_a_team_are_open_to_the_expected_users(
     requests = [("", "get"), ("viewer", "get"), ("", "post"), ("viewer", "post")]
     for (role, method), status in zip(requests, expected, strict=True):
         response = getattr(sign_in(role), method)(url)
-        assert response.status_code == status, f"{method} {url} as {role or 'a stranger'}"
+        assert response.status_code == status, f"{method} {url} as {role or 'a visitor'}"
         assert not re.match(r"https?:|//", response.get("Location", "")), f"{method} {url}"
 
 

@@ -1,4 +1,5 @@
-"""Creating, editing and deleting a team's custom roles. A member cannot create or edit a role with more permissions than theirs."""
+"""Creating, editing and deleting a team's custom roles. A member cannot create or edit a role with more permissions than
+theirs."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from console.access.models import CustomRole, Membership
 from console.access.roles import Area, Level, Role
 from console.access.teams import Actor, lock_acting_membership, record_change
-from console.ui.format import in_a_row
+from console.ui.format import join_words
 
 Levels = Mapping[Area, Level]
 
@@ -74,7 +75,9 @@ def edit_role(actor: Actor, role: CustomRole, draft: RoleDraft) -> None:
     somebody else edited or deleted the role in the meantime.
     """
     with (
-        record_change(actor, "role.edit", role.name, draft.audit_values, before=_draft_of(role).audit_values),
+        record_change(
+            actor, "role.edit", role.name, draft.audit_values, before=_build_draft(role).audit_values
+        ),
         transaction.atomic(),
     ):
         acting = lock_acting_membership(actor)
@@ -91,7 +94,7 @@ def edit_role(actor: Actor, role: CustomRole, draft: RoleDraft) -> None:
 def delete_role(actor: Actor, role: CustomRole) -> None:
     """Delete an unused role. Raises ValidationError, which states what uses the role, and PermissionDenied."""
     with (
-        record_change(actor, "role.delete", role.name, before=_draft_of(role).audit_values),
+        record_change(actor, "role.delete", role.name, before=_build_draft(role).audit_values),
         transaction.atomic(),
     ):
         acting = lock_acting_membership(actor)
@@ -119,7 +122,7 @@ def describe_uses(role: CustomRole) -> str:
         (tokens, ngettext("%(count)d API token", "%(count)d API tokens", tokens)),
         (rules, ngettext("%(count)d SSO rule", "%(count)d SSO rules", rules)),
     ]
-    return in_a_row(words % {"count": count} for count, words in counts if count)
+    return join_words(words % {"count": count} for count, words in counts if count)
 
 
 def role_changed_error() -> ValidationError:
@@ -132,7 +135,7 @@ def role_changed_error() -> ValidationError:
     )
 
 
-def _draft_of(role: CustomRole) -> RoleDraft:
+def _build_draft(role: CustomRole) -> RoleDraft:
     return RoleDraft(role.name, role.description, role.role.levels)
 
 

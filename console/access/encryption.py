@@ -21,7 +21,7 @@ class Undecryptable(Exception):
 
 
 class UndecryptableToken:
-    """A token that no key decrypts. It is kept unchanged, so that saving the other fields of its row does not destroy it."""
+    """A token that no key decrypts. It is kept unchanged, so that saving the other fields of its row does not delete it."""
 
     def __init__(self, token: str) -> None:
         self.token = token

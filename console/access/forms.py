@@ -214,8 +214,6 @@ class JoinForm(forms.Form):
 
 
 class TeamForm(forms.ModelForm[Team]):
-    """A new team."""
-
     class Meta:
         model = Team
         fields: ClassVar[list[str]] = ["name", "slug"]

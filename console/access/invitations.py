@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class InvitationClosed(ValidationError):
-    """The link was used, was withdrawn, has expired or never existed. The message does not tell which."""
+    """The link was used, was withdrawn, has expired or never existed. The message does not say which of these."""
 
     def __init__(self) -> None:
         super().__init__(_("This invitation is no longer valid. Ask for a new link."), code="closed")
@@ -141,7 +141,7 @@ def send_invitation(invitation: Invitation, link: str) -> bool:
 
 
 def digest_token(token: str) -> str:
-    """Return the digest of a token, which is what the database stores."""
+    """Return the digest of a token. The database stores only this digest."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from console.cloud.catalogue import Access, Operation
 
 
 class Level(IntEnum):
-    """What a role permits in an area; each level includes the lower ones."""
+    """The permissions of a role in an area; each level includes the lower ones."""
 
     NONE = 0
     READ = 1

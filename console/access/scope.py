@@ -8,12 +8,12 @@ from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
-from console.ui.format import in_a_row
+from console.ui.format import join_words
 
 
 @dataclass(frozen=True)
 class AccessScope:
-    """What a grant is limited to. An empty set of connections means all of them.
+    """The limits of a grant. An empty set of connections means all of them.
 
     A device is in the scope if it is in any of the `products` (ProductKeys) or `groups` (GroupIds, including their
     subgroups). If both are empty, every device of the connections is.
@@ -71,4 +71,4 @@ def describe_scope(access_scope: AccessScope, connections: Mapping[int, str]) ->
     if access_scope.groups:
         count = len(access_scope.groups)
         parts.append(ngettext("%(count)d group", "%(count)d groups", count) % {"count": count})
-    return in_a_row(parts)
+    return join_words(parts)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from console.access.audit import read_counts, retention
 from console.access.audit.verification import verify_chain
 from console.access.models import AuditChain
-from console.access.sign_in import upkeep
+from console.access.sign_in import cleanup
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def flush_read_counts() -> None:
     read_counts.flush_counts()
 
 
-@shared_task(name="audit.tidy", acks_late=False)
+@shared_task(name="audit.maintain", acks_late=False)
 def maintain_audit_trail() -> None:
     """Delete old records, verify those of the last two days, and write each chain's length and state to the log.
 
@@ -36,7 +36,7 @@ def maintain_audit_trail() -> None:
             log.error("The audit chain %s does not verify: %s: %s", chain.name, problem.kind, problem.text)
 
 
-@shared_task(name="sign_in.tidy", acks_late=False)
-def tidy_sign_in() -> None:
+@shared_task(name="sign_in.clean_up", acks_late=False)
+def clean_up_sign_in() -> None:
     """Delete ended sessions and old records of sign-ins."""
-    upkeep.delete_expired()
+    cleanup.delete_expired()

@@ -36,7 +36,7 @@ class Actor:
     origin: Origin
 
 
-# -- list_assignable_roles roles --------------------------------------------------------------------------------------------------
+# -- assigning roles --------------------------------------------------------------------------------------------------
 
 
 def list_assignable_roles(membership: Membership) -> list[Role]:

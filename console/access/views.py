@@ -81,7 +81,7 @@ def profile(request: UserRequest) -> HttpResponse:
                         operation="profile.edit",
                         actor=user,
                         team=team,
-                        origin=Origin.of(request),
+                        origin=Origin.from_request(request),
                         target=user.email,
                         parameters={"name": form.cleaned_data["name"]},
                         before={"name": user.name},

@@ -33,6 +33,6 @@ def open_gateway(request: ApiRequest, connection: str) -> Gateway:
         membership=request.membership,
         connection=selected,
         lane=Lane.PEOPLE,
-        origin=Origin.of(request),
+        origin=Origin.from_request(request),
     )
     return request.gateway

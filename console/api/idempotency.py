@@ -2,7 +2,7 @@
 
 The first request with a key claims it by inserting a row; the response is stored in this row for 24 hours. If certainly
 nothing was done, the row is deleted, and the corrected request can be sent with the same key. If the outcome is unknown
-(the process died, or the platform did not respond), the key stays used: the client has to check the current state.
+(the process stopped, or the platform did not respond), the key stays used: the client has to check the current state.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def execute_once(request: ApiRequest, view: Callable[[], HttpResponseBase]) -> H
 def _store(claim: StoredResponse, response: HttpResponseBase) -> None:
     row = StoredResponse.objects.filter(pk=claim.pk)
     if response.status_code == 500:
-        return  # the status stays null: nobody knows how far the request came
+        return  # the status stays null: it is unknown how far the request was executed
     if response.status_code < 400 or getattr(response, "is_outcome_unknown", False):
         content = response.content.decode() if isinstance(response, HttpResponse) else ""
         row.update(

@@ -13,7 +13,7 @@ from django.core.cache import cache
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many of `limit` requests remain in the next `reset` seconds; negative if a request exceeded the limit."""
+    """The number of requests, of `limit`, that remain in the next `reset` seconds; negative if a request exceeded the limit."""
 
     limit: int
     remaining: int
@@ -30,13 +30,13 @@ class Allowance:
 
 
 def count_request(name: str, limit: int, seconds: int) -> Allowance:
-    """Count one request for `name` in the current window of `seconds` and return what remains."""
+    """Count one request for `name` in the current window of `seconds` and return the allowance that remains."""
     key, reset = _current_window(name, seconds)
     return Allowance(limit, limit - _increment(key, 2 * seconds), reset)
 
 
 def read_allowance(name: str, limit: int, seconds: int) -> Allowance:
-    """Return what remains for `name` without counting a request."""
+    """Return the remaining allowance for `name` without counting a request."""
     key, reset = _current_window(name, seconds)
     return Allowance(limit, limit - cache.get(key, 0), reset)
 

@@ -57,7 +57,7 @@ def protect(view: View, max_bytes: int, check_upload: UploadCheck | None = None)
             if check_upload is not None and request.method == "POST":
                 check_upload(request, kwargs["connection"])
             response = execute_once(request, lambda: view(request, *args, **kwargs))
-        except Exception as error:  # raised by the checks; endpoints have an error handler of their own
+        except Exception as error:  # raised by the checks; endpoints have a separate error handler
             response = to_problem(error).to_response()
         if response.status_code == 405:
             response = _method_not_allowed(response)
@@ -90,7 +90,7 @@ def _authenticate(request: Any) -> None:
 
     Raises the same Problem for unknown, expired and revoked tokens.
     """
-    origin = Origin.of(request)
+    origin = Origin.from_request(request)
     counter = f"guess:{origin.ip}"
     allowance = limits.read_allowance(counter, settings.API_GUESSES, _FAILURE_WINDOW)
     if allowance.remaining <= 0:

@@ -1,6 +1,6 @@
 """Actions on approval requests: prepare, request, approve, reject, withdraw. Each is safe to repeat and leaves an audit record.
 
-The first conditional update of the request's state takes effect; all later ones raise TooLate. Times come from the database
+The first conditional update of the request's state takes effect; all later ones raise NotPending. Times come from the database
 clock.
 """
 
@@ -21,7 +21,7 @@ from django.utils.translation import gettext_noop
 
 from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
-from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, digest_of
+from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
 from console.cloud.catalogue import operation
 from console.cloud.errors import CloudError
 from console.connections.approval import ApprovalNeeded, Rule
@@ -37,7 +37,7 @@ State = ApprovalRequest.State
 _IDS = ("DeviceName", "IotId", "FirmwareId", "ProductKey")
 
 
-class TooLate(PermissionDenied):
+class NotPending(PermissionDenied):
     """The request is no longer pending: it was decided or withdrawn, or it expired."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class TooLate(PermissionDenied):
 def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
     """Returns the pending request for the same calls if there is one, else a draft that the user has yet to submit."""
     gateway, calls = needed.gateway, list(needed.calls)
-    digest = digest_of(gateway.connection.pk, calls)
+    digest = compute_digest(gateway.connection.pk, calls)
     expire(ApprovalRequest.objects.filter(connection=gateway.connection, digest=digest))
     same = ApprovalRequest.objects.filter(connection=gateway.connection, digest=digest)
     waiting = same.filter(state=State.WAITING).first()
@@ -106,11 +106,11 @@ def _find_subject_id(needed: ApprovalNeeded) -> str:
 
 def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:
     """Submit a draft of the actor. Returns the request that is now pending: this one, or an identical one that another user
-    submitted first. Raises PermissionDenied, RequestAltered, and TooLate if the request is no longer a draft."""
+    submitted first. Raises PermissionDenied, RequestAltered, and NotPending if the request is no longer a draft."""
     _check_requester(request, gateway)
     expire(ApprovalRequest.objects.filter(connection=request.connection, digest=request.digest))
     draft = ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT)
-    with _record_act("approval.request", request, gateway, reason=reason):
+    with _record_user_action("approval.request", request, gateway, reason=reason):
         try:
             with transaction.atomic():
                 updated = draft.update(
@@ -125,10 +125,10 @@ def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) ->
                 connection=request.connection, digest=request.digest, state=State.WAITING
             ).first()
             if first is None:
-                raise TooLate from None
+                raise NotPending from None
             return first
         if not updated:
-            raise TooLate
+            raise NotPending
     request.refresh_from_db()
     return request
 
@@ -145,13 +145,13 @@ def _token_id(gateway: Gateway) -> int | None:
 
 
 def withdraw(request: ApprovalRequest, gateway: Gateway) -> None:
-    """Withdraw a pending request of the actor. Raises PermissionDenied, TooLate."""
+    """Withdraw a pending request of the actor. Raises PermissionDenied, NotPending."""
     if request.requested_by_id != gateway.actor.pk:
         raise PermissionDenied(_("Only the requester can withdraw this request."))
-    with _record_act("approval.withdraw", request, gateway):
+    with _record_user_action("approval.withdraw", request, gateway):
         waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING)
         if not waiting.update(state=State.WITHDRAWN, finished_at=Now()):
-            raise TooLate
+            raise NotPending
 
 
 # -- deciding --------------------------------------------------------------------------------------------------------
@@ -194,9 +194,9 @@ def _check_may_decide(request: ApprovalRequest, gateway: Gateway) -> None:
 def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: str = "") -> Job:
     """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of the calls that were shown.
 
-    Raises PermissionDenied, TooLate, and RequestAltered if the stored calls differ from those that were requested or shown.
+    Raises PermissionDenied, NotPending, and RequestAltered if the stored calls differ from those that were requested or shown.
     """
-    with _record_act("approval.approve", request, gateway, reason=reason):
+    with _record_user_action("approval.approve", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
         if seen != request.digest:
             raise RequestAltered
@@ -205,15 +205,15 @@ def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: st
             return _start_job(request)
 
 
-def refuse(request: ApprovalRequest, gateway: Gateway, *, reason: str) -> None:
-    """Reject, as the gateway's actor. Raises PermissionDenied, TooLate."""
-    with _record_act("approval.refuse", request, gateway, reason=reason):
+def reject(request: ApprovalRequest, gateway: Gateway, *, reason: str) -> None:
+    """Reject, as the gateway's actor. Raises PermissionDenied, NotPending."""
+    with _record_user_action("approval.refuse", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
         _decide(request, gateway, State.REFUSED, reason)
 
 
 def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.State, reason: str) -> None:
-    """Change the state of a pending request. Raises TooLate."""
+    """Change the state of a pending request. Raises NotPending."""
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__gt=Now())
     updated = waiting.update(
         state=state,
@@ -224,7 +224,7 @@ def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.S
         finished_at=None if state is State.APPROVED else Now(),
     )
     if not updated:
-        raise TooLate
+        raise NotPending
     request.refresh_from_db()
 
 
@@ -262,7 +262,7 @@ def _start_job(request: ApprovalRequest) -> Job:
 
 def close_request(request: ApprovalRequest, failure: dict[str, Any] | None) -> None:
     """Close an approved request whose job has ended, by the outcomes of its calls. Runs in the transaction that ends the job.
-    `failure`: why the job failed, as `jobs.models.said` returns it."""
+    `failure`: why the job failed, as `jobs.models.make_sentence` returns it."""
     calls = request.outcomes.all()
     calls.filter(state=ApprovalCall.State.PENDING).update(state=ApprovalCall.State.CANCELED)
     # The worker that was sending these calls stopped before it stored the outcome.
@@ -319,7 +319,7 @@ def write_event(
     )
 
 
-def _record_act(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
+def _record_user_action(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
     """A context manager that records an action of a user in the audit trail."""
     return record_action(
         operation=operation,

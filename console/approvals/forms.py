@@ -17,7 +17,7 @@ def _text_field(**more: Any) -> forms.CharField:
     return forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 3}), **more)
 
 
-class AskForm(forms.Form):
+class ReasonForm(forms.Form):
     """The reason of a request."""
 
     reason = _text_field(
@@ -33,15 +33,13 @@ class ApproveForm(forms.Form):
     seen = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
 
-class RefuseForm(forms.Form):
+class RejectForm(forms.Form):
     """A rejection, with its reason."""
 
     reason = _text_field(label=_("Reason"), help_text=_("The requester sees this reason."))
 
 
 class RequestFilters(FilterForm):
-    """Filters of the list of requests."""
-
     q = forms.CharField(label=_("Search by target or user"), required=False, max_length=100)
     state = forms.ChoiceField(
         label=_("Status"),

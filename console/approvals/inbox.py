@@ -1,4 +1,4 @@
-"""Who can see which requests, and who may decide on them."""
+"""The requests that a member can see, and the users who may decide on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _MAX_REQUESTS_READ = 500  # for a member whose access scope is limited to some p
 
 
 def visible_requests(membership: Membership) -> ApprovalQuerySet:
-    """The requests that a member can see: their own, and those on connections in their access scope in areas that they may read.
+    """The requests that a member can see: their own, and those on connections in their access scope in areas that they may
+    read.
 
     A member whose access scope is limited to some products or groups sees the requests that name only these products. Other
     requests in their scope, by a group, they can open by URL.

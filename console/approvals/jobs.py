@@ -31,8 +31,8 @@ SEND_WITHIN = timedelta(hours=1)
 
 
 def send(work: Work) -> StepResult:
-    """Make the next call that was not sent yet, with the requester's present permissions. Makes one call, or two for a batch with a
-    list of names."""
+    """Make the next call that was not sent yet, with the requester's present permissions. Makes one call, or two for a batch
+    with a list of names."""
     request = _find_request(work.job)
     calls = request.outcomes.all() if request else ApprovalCall.objects.none()
     # A worker stopped while it sent these calls. The platform may have carried them out, so they are not sent again.
@@ -64,8 +64,8 @@ def send(work: Work) -> StepResult:
 def _send(
     work: Work, request: ApprovalRequest, call: ApprovalCall, planned: PlannedCall, params: Mapping[str, Any]
 ) -> None:
-    """Send a claimed call and store its outcome. Raises the errors at which the engine waits or stops: then the call was not sent
-    and can be claimed again."""
+    """Send a claimed call and store its outcome. Raises the errors at which the engine waits or stops: then the call was not
+    sent and can be claimed again."""
     base = work.gateway
     gateway = Gateway(
         actor=base.actor,
@@ -79,7 +79,7 @@ def _send(
     try:
         # With several calls, the parameters name the target of each.
         target = request.audit_target if work.job.total == 1 else ""
-        answer = gateway.call(planned.operation, target=target, listed_names=planned.listed_names, **params)
+        response = gateway.call(planned.operation, target=target, listed_names=planned.listed_names, **params)
     except (PermissionDenied, Undecryptable):
         claimed.update(state=_State.PENDING)
         raise
@@ -95,9 +95,9 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    batch_id = ota_api.read_batch_id(answer) if request.rule == Rule.BATCH else ""
+    batch_id = ota_api.read_batch_id(response) if request.rule == Rule.BATCH else ""
     claimed.update(
-        state=_State.DONE, request_id=str(answer.get("RequestId", ""))[:64], batch_id=batch_id[:64]
+        state=_State.DONE, request_id=str(response.get("RequestId", ""))[:64], batch_id=batch_id[:64]
     )
     if batch_id:
         ota_jobs.monitor_batch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
-from console.ui.links import curl
+from console.ui.links import connection_url
 
 
 class ApprovalMiddleware:
-    """The only place that turns ApprovalNeeded into a request. Comes after CloudErrorMiddleware, which would answer 403."""
+    """The only place that turns ApprovalNeeded into a request. Comes after CloudErrorMiddleware, which would respond with 403."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,4 +31,4 @@ class ApprovalMiddleware:
         prepared = actions.prepare_request(error)
         if prepared.state == ApprovalRequest.State.WAITING:
             messages.info(request, _("An identical request is already pending."))
-        return redirect(curl(request, "approvals:detail", prepared.pk))
+        return redirect(connection_url(request, "approvals:detail", prepared.pk))

@@ -27,7 +27,7 @@ RULES = {
 }
 
 
-def digest_of(connection: int, calls: Sequence[PlannedCall]) -> str:
+def compute_digest(connection: int, calls: Sequence[PlannedCall]) -> str:
     """SHA-256 of the connection's id and the canonical form of the calls, in hexadecimal."""
     text = "\n".join([str(connection), *(call.canonical for call in calls)])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -42,7 +42,6 @@ class RequestAltered(PermissionDenied):
 
 class ApprovalQuerySet(models.QuerySet["ApprovalRequest"]):
     def for_team(self, team: Team) -> ApprovalQuerySet:
-        """The requests of the team."""
         return self.filter(team=team)
 
     def without_drafts(self) -> ApprovalQuerySet:
@@ -99,7 +98,7 @@ class ApprovalRequest(models.Model):
     decision = models.CharField(pgettext_lazy("of a decision", "reason"), max_length=500, blank=True)
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")
     finished_at = models.DateTimeField(_("finished"), null=True)
-    failure = models.JSONField(null=True)  # a text of `said`: why it failed
+    failure = models.JSONField(null=True)  # why it failed, as `make_sentence` returns it
 
     objects = ApprovalQuerySet.as_manager()
 
@@ -124,13 +123,12 @@ class ApprovalRequest(models.Model):
             calls = [PlannedCall.from_stored(stored) for stored in json.loads(self.calls)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RequestAltered from error
-        if not calls or digest_of(self.connection_id, calls) != self.digest:
+        if not calls or compute_digest(self.connection_id, calls) != self.digest:
             raise RequestAltered
         return calls
 
     @property
     def rule_label(self) -> str:
-        """The label of the rule."""
         return str(RULES.get(Rule(self.rule), self.rule))
 
     @property
@@ -163,7 +161,7 @@ class ApprovalRequest(models.Model):
         return read_sentence(self.failure)
 
     @property
-    def asked_or_created_at(self) -> datetime:
+    def requested_at(self) -> datetime:
         """When the request was submitted; for a draft, when it was created."""
         return self.asked_at or self.created_at
 

@@ -20,6 +20,6 @@ def notify_deciders(approval: ApprovalRequest, request: HttpRequest) -> None:
         return
     page = reverse("approvals:detail", args=[approval.team.slug, approval.connection.slug, approval.pk])
     try:
-        app.send_task("approvals.tell", (approval.pk, request.build_absolute_uri(page)), retry=False)
+        app.send_task("approvals.notify", (approval.pk, request.build_absolute_uri(page)), retry=False)
     except Exception:  # any error of the broker's client; the request is pending in any case
-        log.warning("Nobody was notified of approval request %s: the broker cannot be reached", approval.pk)
+        log.warning("No email was queued for approval request %s: the broker cannot be reached", approval.pk)

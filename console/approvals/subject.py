@@ -1,4 +1,4 @@
-"""The subject of a request, read from the cloud: what would be deleted or updated, its present state and the consequences."""
+"""The subject of a request, read from the cloud: the object to delete or update, its present state and the consequences."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class CallRow:
 
 @dataclass(frozen=True)
 class Subject:
-    """`details`: the present state of the subject. `consequences`: what is deleted with it. `device_names`: the target devices of a
-    batch. `error`: why the present state could not be read."""
+    """`details`: the present state of the subject. `consequences`: objects that are deleted with it. `device_names`: the target
+    devices of a batch. `error`: why the present state could not be read."""
 
     rows: Sequence[CallRow]
     details: Sequence[DetailItem] = ()
@@ -54,7 +54,8 @@ class Subject:
 
 
 def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
-    """Read the subject. Makes up to 3 calls; for devices, one call for each of the first 100. Raises RequestAltered, Undecryptable."""
+    """Read the subject. Makes up to 3 calls; for devices, one call for each of the first 100. Raises RequestAltered,
+    Undecryptable."""
     calls = request.planned_calls
     outcomes = {outcome.number: outcome for outcome in request.outcomes.all()}
     rows = [_read_row(number, call, outcomes.get(number)) for number, call in enumerate(calls)]
@@ -92,7 +93,7 @@ def _read_row(number: int, call: PlannedCall, outcome: ApprovalCall | None) -> C
 def _detail_item(name: str, value: Any) -> DetailItem:
     """A parameter for the page, in full. Parameters that are not known to be harmless are masked."""
     if name in _TIMES:
-        return DetailItem(name, int(value), kind="when")
+        return DetailItem(name, int(value), kind="time")
     return DetailItem(name, _format_value(name, value))
 
 
@@ -117,9 +118,9 @@ def _read_product(call: PlannedCall, gateway: Gateway) -> list[DetailItem]:
     product = detail.product
     return [
         DetailItem(_("Product"), product.name),
-        DetailItem(_("Status"), _("Published") if detail.published else _("Developing")),
+        DetailItem(_("Status"), _("Published") if detail.is_published else _("Developing")),
         DetailItem(_("Devices"), product.devices, kind="number"),
-        DetailItem(_("Created"), product.created, kind="when"),
+        DetailItem(_("Created"), product.created, kind="time"),
         DetailItem(_("Description"), product.description),
     ]
 

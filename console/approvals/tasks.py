@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 _KEEP_DRAFTS = timedelta(days=1)
 
 
-@shared_task(name="approvals.tidy")
-def tidy() -> None:
+@shared_task(name="approvals.clean_up")
+def clean_up() -> None:
     """Expire overdue requests; delete drafts after a day, and finished requests JOBS_KEEP_DAYS after their end."""
     now = timezone.now()
     actions.expire(ApprovalRequest.objects.all())

@@ -18,12 +18,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.access.http import TeamRequest
 from console.access.reauthentication import requires_reauthentication
 from console.approvals import actions, inbox, notifications
-from console.approvals.forms import ApproveForm, AskForm, RefuseForm, RequestFilters
+from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
 from console.approvals.models import ApprovalRequest, RequestAltered
 from console.approvals.subject import CallRow, Subject, read_subject
 from console.connections.approval import Rule
 from console.connections.http import CloudRequest
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.tables import BoundTable, Column, Empty, Table
@@ -49,8 +49,8 @@ REQUESTS: Table[ApprovalRequest] = Table(
         Column("shown_state", gettext_lazy("Status"), kind="status", status="approval"),
         Column("devices", gettext_lazy("Devices"), kind="number"),
         Column("requester_label", gettext_lazy("Requested by")),
-        Column("asked_or_created_at", gettext_lazy("Requested"), kind="ago"),
-        Column("expires_at", gettext_lazy("Expires"), kind="when", hidden=True),
+        Column("requested_at", gettext_lazy("Requested"), kind="relative_time"),
+        Column("expires_at", gettext_lazy("Expires"), kind="time", hidden=True),
         Column("decider_label", gettext_lazy("Decided by"), hidden=True),
         Column("connection", gettext_lazy("Connection"), value=lambda row: row.connection.name, narrow=False),
     ],
@@ -131,18 +131,20 @@ def _get_request(request: CloudRequest, pk: int) -> ApprovalRequest:
 
 @require_safe
 def detail(request: CloudRequest, pk: int) -> HttpResponseBase:
-    """The requested calls, the present state of their subject, and the decision. With `?seen=`, only checks whether the state has
-    changed since."""
+    """The requested calls, the present state of their subject, and the decision. With `?seen=`, only checks whether the state
+    has changed since."""
     approval = _get_request(request, pk)
     if request.htmx and "seen" in request.GET:
         response = HttpResponse(status=204)
         if request.GET["seen"] != approval.shown_state:
             response["HX-Redirect"] = request.path
         return response
-    return _page(request, approval, AskForm())
+    return _page(request, approval, ReasonForm())
 
 
-def _page(request: CloudRequest, approval: ApprovalRequest, form: AskForm, status: int = 200) -> HttpResponse:
+def _page(
+    request: CloudRequest, approval: ApprovalRequest, form: ReasonForm, status: int = 200
+) -> HttpResponse:
     try:
         subject = read_subject(approval, request.gateway)
         obstacle = actions.find_obstacle(approval, request.gateway)
@@ -156,7 +158,7 @@ def _page(request: CloudRequest, approval: ApprovalRequest, form: AskForm, statu
         "approval": approval,
         "title": title(approval),
         "subject": subject,
-        "facts": _details(approval),
+        "details": _details(approval),
         "own": is_own,
         "may_withdraw": is_own and approval.is_waiting,
         "obstacle": obstacle if not is_own else "",
@@ -190,14 +192,14 @@ def _details(approval: ApprovalRequest) -> list[DetailItem]:
     details = [
         DetailItem(_("Requested by"), approval.requester_label),
         DetailItem(_("API token"), approval.token.name if approval.token else ""),
-        DetailItem(_("Requested"), approval.asked_at, kind="when"),
+        DetailItem(_("Requested"), approval.asked_at, kind="time"),
         DetailItem(
-            _("Expires"), approval.expires_at if approval.state == State.WAITING else None, kind="when"
+            _("Expires"), approval.expires_at if approval.state == State.WAITING else None, kind="time"
         ),
         DetailItem(_("Reason"), approval.reason, wide=True),
         DetailItem(_("Decided by"), approval.decider_label),
-        DetailItem(_("Decided"), approval.decided_at, kind="when"),
-        DetailItem(_("Ended"), approval.finished_at, kind="when"),
+        DetailItem(_("Decided"), approval.decided_at, kind="time"),
+        DetailItem(_("Ended"), approval.finished_at, kind="time"),
         DetailItem(_("Decision note"), approval.decision, wide=True),
     ]
     return [item for item in details if item.value not in (None, "")]
@@ -207,12 +209,12 @@ def _details(approval: ApprovalRequest) -> list[DetailItem]:
 
 
 @require_POST
-def ask(request: CloudRequest, pk: int) -> HttpResponseBase:
+def submit_request(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Submit a draft with its reason."""
     approval = _get_request(request, pk)
     if approval.requested_by_id != request.membership.user.pk:
         raise PermissionDenied(_("Only the user who started this request can submit it."))
-    form = AskForm(request.POST)
+    form = ReasonForm(request.POST)
     if approval.state == State.DRAFT and not form.is_valid():
         return _page(request, approval, form, status=422)
     if approval.state == State.DRAFT and form.is_valid():
@@ -222,9 +224,9 @@ def ask(request: CloudRequest, pk: int) -> HttpResponseBase:
             messages.success(request, _("Request submitted. Another team member must approve it."))
         except RequestAltered:
             actions.close_altered_request(approval)
-        except actions.TooLate:
+        except actions.NotPending:
             pass  # it was submitted just before: its page shows the status
-    return redirect(curl(request, "approvals:detail", approval.pk))
+    return redirect(connection_url(request, "approvals:detail", approval.pk))
 
 
 @require_POST
@@ -234,9 +236,9 @@ def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
     try:
         actions.withdraw(approval, request.gateway)
         messages.success(request, _("Request withdrawn. Nothing was changed."))
-    except actions.TooLate as late:
-        messages.info(request, str(late))
-    return redirect(curl(request, "approvals:detail", approval.pk))
+    except actions.NotPending as error:
+        messages.info(request, str(error))
+    return redirect(connection_url(request, "approvals:detail", approval.pk))
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------
@@ -274,21 +276,21 @@ def _approve(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBa
 
 
 @require_http_methods(["GET", "POST"])
-def refuse(request: CloudRequest, pk: int) -> HttpResponseBase:
+def reject(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Reject a request, with a reason."""
     approval = _get_request(request, pk)
     _check_may_decide(request, approval)
-    return _refuse(request, approval)
+    return _reject(request, approval)
 
 
 @requires_reauthentication
-def _refuse(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBase:
-    form = RefuseForm(request.POST if request.method == "POST" else None)
+def _reject(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBase:
+    form = RejectForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _run_decision(
             request,
             approval,
-            lambda: actions.refuse(approval, request.gateway, reason=form.cleaned_data["reason"]),
+            lambda: actions.reject(approval, request.gateway, reason=form.cleaned_data["reason"]),
             _("Request rejected. Nothing was changed."),
         )
     return _decision_page(
@@ -322,17 +324,17 @@ def _run_decision(
     except RequestAltered as altered:
         actions.close_altered_request(approval)
         messages.error(request, str(altered))
-    except actions.TooLate as late:
-        messages.info(request, str(late))
-    return redirect(curl(request, "approvals:detail", approval.pk))
+    except actions.NotPending as error:
+        messages.info(request, str(error))
+    return redirect(connection_url(request, "approvals:detail", approval.pk))
 
 
 def _decision_page(request: CloudRequest, approval: ApprovalRequest, form: Any, **words: Any) -> HttpResponse:
-    page = curl(request, "approvals:detail", approval.pk)
+    page = connection_url(request, "approvals:detail", approval.pk)
     context = {
         "form": form,
         "cancel": page,
-        "crumbs": [(_("Approvals"), curl(request, "approvals:list")), (title(approval), page)],
+        "crumbs": [(_("Approvals"), connection_url(request, "approvals:list")), (title(approval), page)],
         **words,
     }
     return render(request, "ui/form_page.html", context, status=422 if form.is_bound else 200)

@@ -6,7 +6,7 @@ calls are released. A burst of up to `qps` calls does not wait.
 
 A call for a person makes a reservation: it gets the earliest free time and sleeps until then, in order of arrival.
 Background work makes no reservation: it is released only if there is room now, within its own share, so it comes after
-every person who waits. One script inside Redis decides both, on Redis's clock. A library of counters (`limits`) answers
+every person who waits. One script inside Redis decides both, on Redis's clock. A library of counters (`limits`) returns
 only yes or no, cannot check two lanes at once, and does not keep the order of waiting calls.
 
 If Redis is unreachable, each process continues alone with a quarter of the quota, because the console must stay usable.

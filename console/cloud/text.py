@@ -1,7 +1,7 @@
 """Marks the few English sentences that this package shows to people.
 
-The package does not import Django, so it cannot translate. It marks its sentences with `gettext_noop`, which gettext's
-extractor knows. The caller that shows a sentence translates it.
+The package does not import Django, so it cannot translate. It marks its sentences with `gettext_noop`, which the
+extractor of gettext recognizes. The caller that shows a sentence translates it.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Rule(StrEnum):
-    """What a team can require an approval for."""
+    """A rule of a team: the kind of calls that require approval."""
 
     PRODUCT = "product"
     BATCH = "batch"
@@ -64,7 +64,8 @@ class PlannedCall:
 
     @property
     def stored_form(self) -> dict[str, Any]:
-        """The call as JSON for the database. Leaves out the URL of a list that the console wrote: the URL expires, the names stay."""
+        """The call as JSON for the database. Leaves out the URL of a list that the console wrote: the URL expires, the names
+        stay."""
         params = {name: value for name, value in self.params.items() if value is not None}
         if not self.listed_names:
             return {"operation": self.operation, "params": params}
@@ -83,7 +84,8 @@ class PlannedCall:
 
 
 class ApprovalNeeded(PermissionDenied):
-    """An approval rule of the team covers the calls; nothing was sent. `devices`: how many devices the calls affect, None if unknown."""
+    """An approval rule of the team covers the calls; nothing was sent. `devices`: how many devices the calls affect, None if
+    unknown."""
 
     target = ""  # the target of the calls, as the audit trail names it
 
@@ -206,9 +208,9 @@ def _count_devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> in
     if not gateway.allows("QueryDeviceStatistics"):
         return None
     query: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
-    answer = gateway.call("QueryDeviceStatistics", fresh=True, **query)
+    response = gateway.call("QueryDeviceStatistics", fresh=True, **query)
     try:
-        return int(answer["Data"]["deviceCount"])
+        return int(response["Data"]["deviceCount"])
     except (KeyError, TypeError, ValueError):
         return None
 

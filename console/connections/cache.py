@@ -1,4 +1,4 @@
-"""Answers of the cloud, cached in Redis. The cache only saves calls: without Redis, every read goes to the cloud."""
+"""Responses of the cloud, cached in Redis. The cache only saves calls: without Redis, every read goes to the cloud."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _FACT_SECONDS = 600
 
 
 class ReadCache:
-    """Recent answers to reads on a connection. Secrets are masked. All members share the answers: the gateway filters out what a
-    member may not see. Every write on the connection empties the cache."""
+    """Recent responses to reads on a connection. Secrets are masked. All members share the responses: the gateway removes
+    objects that a member may not see. Every write on the connection empties the cache."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -35,16 +35,16 @@ class ReadCache:
         return f"reads:{self._connection.pk}:{generation}:{digest}"
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The cached answer; None if there is none."""
-        answer: dict[str, Any] | None = _get(key)
-        return answer
+        """The cached response; None if there is none."""
+        response: dict[str, Any] | None = _get(key)
+        return response
 
-    def store(self, key: str, answer: dict[str, Any]) -> None:
-        """Cache an answer for CLOUD_CACHE_SECONDS. The answer must not contain secrets."""
-        _set(key, answer, settings.CLOUD_CACHE_SECONDS)
+    def store(self, key: str, response: dict[str, Any]) -> None:
+        """Cache a response for CLOUD_CACHE_SECONDS. The response must not contain secrets."""
+        _set(key, response, settings.CLOUD_CACHE_SECONDS)
 
     def clear(self) -> None:
-        """Make all cached answers of the connection invalid, after a write."""
+        """Make all cached responses of the connection invalid, after a write."""
         try:
             cache = caches["cloud"]
             cache.add(self._generation, 0, None)

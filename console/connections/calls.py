@@ -19,18 +19,18 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def check_response(definition: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """Returns the answer. Raises BadResponse if its structure does not match the catalogue. The message contains no values of the
-    answer, because they may be secret."""
-    path = find_mismatch(definition, answer)
+def check_response(definition: Operation, response: dict[str, Any]) -> dict[str, Any]:
+    """Returns the response. Raises BadResponse if its structure does not match the catalogue. The message contains no values of
+    the response, because they may be secret."""
+    path = find_mismatch(definition, response)
     if path is not None:
         raise BadResponse(
             "Client.BadResponse",
             f"{path} is missing or has the wrong type",
             operation=definition.name,
-            request_id=str(answer.get("RequestId") or "")[:64],
+            request_id=str(response.get("RequestId") or "")[:64],
         )
-    return answer
+    return response
 
 
 def drop_missing(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,13 +66,13 @@ def new_client(
 
 
 def upload_file(
-    connection: Connection, answer: Mapping[str, Any], file: IO[bytes]
+    connection: Connection, response: Mapping[str, Any], file: IO[bytes]
 ) -> object_storage.StoredFile:
-    """Upload a file to the object store that the `Data` of the platform's answer names, if CLOUD_ENDPOINTS lists its address.
+    """Upload a file to the object store that the `Data` of the platform's response names, if CLOUD_ENDPOINTS lists its address.
 
     Raises EndpointRefused before anything is sent, and the errors of `object_storage.upload_file`.
     """
-    form = object_storage.UploadForm.from_response(answer)
+    form = object_storage.UploadForm.from_response(response)
     endpoints.check_store(form.host, operation=object_storage.OPERATION)
     return object_storage.upload_file(form, file, transport=transport_for(connection))
 

@@ -1,10 +1,10 @@
 """The addresses that the console may call: CLOUD_ENDPOINTS, checked by the connection form, the clients and every upload.
 
-Users enter the endpoint of a connection, and the platform's answer names the address of an upload. Without the list, either
-could name a host in the server's own network. An entry is `host`, `host:port` or `http(s)://host[:port]`; without a scheme
-it means https, without a port the default port of the scheme. `*.` at the start stands for one or more labels and is allowed
-for https only: there the certificate proves who answers, wherever the DNS name points. Over http only hosts that the list
-names in full are called.
+Users enter the endpoint of a connection, and the platform's response names the address of an upload. Without the list, either
+could name a host in the server's own network. An entry is `host`, `host:port` or `http(s)://host[:port]`; without a scheme it
+means https, without a port the default port of the scheme. `*.` at the start stands for one or more labels and is allowed for
+https only: there the certificate proves the identity of the server, wherever the DNS name points. Over http only hosts that the
+list names in full are called.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _WITH_PATH = re.compile(r"(https?://[^/?#@\\\s]+)(?:/[A-Za-z0-9._/-]*)?", re.ASC
 
 
 def check_store(host: str, *, operation: str) -> None:
-    """Check the address of the object store that an answer names as `host`: an address with a scheme and an optional path.
+    """Check the address of the object store that a response names as `host`: an address with a scheme and an optional path.
 
     Raises EndpointRefused if the list does not contain it, BadResponse if it is not such an address.
     """

@@ -42,7 +42,7 @@ _STATUSES: tuple[tuple[type[CloudError], int], ...] = (
 )
 
 
-def status_of(error: CloudError) -> int:
+def http_status(error: CloudError) -> int:
     """The HTTP status of a page that failed with `error`."""
     return next((status for family, status in _STATUSES if isinstance(error, family)), 502)
 
@@ -50,7 +50,8 @@ def status_of(error: CloudError) -> int:
 def cloud_errors_to_form(
     form: forms.BaseForm, error: CloudError, fields: Mapping[str, str] | None = None
 ) -> CloudError | None:
-    """Add an error of the cloud to the fields that it concerns. Returns the error if it must be shown above the form, else None.
+    """Add an error of the cloud to the fields that it concerns. Returns the error if it must be shown above the form, else
+    None.
 
     `fields` maps parameters ("ProductName") to fields of the form. Other parameters belong to the field with the same name
     in snake case (`product_name`), if there is one. Messages of the catalogue's check go to their fields, and so does an

@@ -32,7 +32,7 @@ from console.connections import scope
 from console.connections.cache import FactCache, ReadCache
 from console.connections.calls import Call, check_response, drop_missing, find_target
 from console.connections.clients import client_for, quota
-from console.connections.masking import mask_answer, mask_trace
+from console.connections.masking import mask_response, mask_trace
 from console.connections.models import Connection
 from console.connections.pools import pool
 from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
@@ -81,14 +81,14 @@ class Gateway:
             if membership.access_scopes
             else None
         )
-        self.call_count = 0  # calls to the cloud, without cached answers
+        self.call_count = 0  # calls to the cloud, without cached responses
         self.waited_seconds = 0.0  # seconds spent waiting for the quotas
         self._counting = threading.Lock()
 
     @property
-    def limits(self) -> scope.ScopeGuard | None:
+    def limited_scope(self) -> scope.ScopeGuard | None:
         """The actor's scope guard if the access scope is limited to some products or groups; else None."""
-        return self.scope if self.scope is not None and self.scope.limited else None
+        return self.scope if self.scope is not None and self.scope.is_limited else None
 
     # -- permission ------------------------------------------------------------------------------------------------------
 
@@ -108,13 +108,13 @@ class Gateway:
         self._check_scope(operation(name), drop_missing(params), target=None)
 
     def require_secrets(self, *names: str) -> None:
-        """Raises PermissionRefused unless the actor may view the secrets in the answers of all these operations."""
+        """Raises PermissionRefused unless the actor may view the secrets in the responses of all these operations."""
         for name in names:
             if not self.reveals(name):
                 raise self._refusal(operation(name), reveal=True)
 
     def reveals(self, name: str) -> bool:
-        """Whether the actor may view the secrets in the operation's answer."""
+        """Whether the actor may view the secrets in the operation's response."""
         return self._is_allowed(operation(name), reveal=True)
 
     def _is_allowed(self, definition: Operation, *, reveal: bool) -> bool:
@@ -147,14 +147,14 @@ class Gateway:
         before: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> dict[str, Any]:
-        """Call an operation and return its answer. Secrets are masked unless `reveal`.
+        """Call an operation and return its response. Secrets are masked unless `reveal`.
 
         `target`: the target for the audit trail. `fresh`: skip the read cache. `trace`: filled with the request and the
-        response, with secrets masked as in the answer; it also skips the cache. `listed_names`: the names in the file at
+        response, with secrets masked as in the response; it also skips the cache. `listed_names`: the names in the file at
         DnListFileUrl, if the caller wrote that file. `before`: the values before an edit, by parameter, for the audit trail.
-        Reads are counted (console/access/audit/read_counts.py). Raises PermissionRefused, ReauthenticationNeeded (for `reveal`),
-        ApprovalNeeded, or a subclass of CloudError; InvalidParameter, before anything is sent, if a parameter violates the
-        catalogue.
+        Reads are counted (console/access/audit/read_counts.py). Raises PermissionRefused, ReauthenticationNeeded (for
+        `reveal`), ApprovalNeeded, or a subclass of CloudError; InvalidParameter, before anything is sent, if a parameter
+        violates the catalogue.
         """
         definition = operation(name)
         params = drop_missing(params)
@@ -177,44 +177,46 @@ class Gateway:
             read = (self.actor.email, self.origin.token, self.connection.slug, name)
             read_counts.count_read(self.membership.team.pk, *read)
         composed = self._apply_scope(
-            definition, lambda guard: scope.compose_answer(guard, definition, params)
+            definition, lambda guard: scope.compose_response(guard, definition, params)
         )
         if composed is not None:
             if trace is not None:
-                trace.is_body_hidden = True  # the answer is composed of several answers
-            return mask_answer(definition, composed)
+                trace.is_body_hidden = True  # the response is composed of several responses
+            return mask_response(definition, composed)
         send = self._make_sender(definition, params, trace)
         try:
             if recorded:
-                answer = self._record_outcome(
+                response = self._record_outcome(
                     self._open_record(definition, target, params, before), definition, send
                 )
             elif trace is not None:
-                answer = send()
+                response = send()
             else:
-                answer = self._read_cached(definition, params, fresh)
+                response = self._read_cached(definition, params, fresh)
         finally:
             if trace is not None and not reveal:
                 mask_trace(definition, trace)
         if self.scope is not None and scope.may_alter(self.scope, definition):
-            answer = (
-                self._apply_scope(definition, lambda guard: scope.filter_answer(guard, definition, answer))
+            response = (
+                self._apply_scope(
+                    definition, lambda guard: scope.filter_response(guard, definition, response)
+                )
                 or {}
             )
             if trace is not None:
                 trace.body, trace.is_body_hidden = b"", True
-        return answer if reveal else mask_answer(definition, answer)
+        return response if reveal else mask_response(definition, response)
 
     def read_pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[dict[str, Any]]:
-        """Yields every page of a paged read, each fetched when needed. Raises the errors of `call`; LimitExceeded beyond the last
-        page that the platform returns."""
+        """Yields every page of a paged read, each fetched when needed. Raises the errors of `call`; LimitExceeded beyond the
+        last page that the platform returns."""
         return paging.iterate_pages(
             operation(name), lambda **page: self.call(name, reveal=reveal, fresh=True, **page), params
         )
 
     def gather(self, calls: Sequence[Call], *, fresh: bool = False) -> list[dict[str, Any] | CloudError]:
-        """Run several reads in parallel. Returns the answers in order, with an error in the place of a call that failed. Raises
-        PermissionRefused."""
+        """Run several reads in parallel. Returns the responses in order, with an error in the place of a call that failed.
+        Raises PermissionRefused."""
         for call in calls:
             if operation(call.operation).access is not Access.READ:
                 raise ValueError(f"{call.operation} is not a read")
@@ -228,13 +230,13 @@ class Gateway:
 
         if len(calls) == 1:
             return [one(calls[0])]
-        # Reads do not use the database, so the threads open no database connection that nobody would close.
+        # Reads do not use the database, so the threads open no database connection that no code would close.
         futures = [pool().submit(copy_context().run, one, call) for call in calls]
         return [future.result() for future in futures]
 
     def call_each(self, name: str, many: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | CloudError]:
-        """Run the same write for several objects, a few in parallel. Returns the answers in order, with an error in the place of a
-        call that failed.
+        """Run the same write for several objects, a few in parallel. Returns the responses in order, with an error in the place
+        of a call that failed.
 
         Each call has its own audit record. Raises PermissionRefused and ApprovalNeeded before the first call.
         """
@@ -246,10 +248,10 @@ class Gateway:
         approvals.check_approval(
             self, definition, [one for one in planned if not validate(definition, one.params)]
         )
-        answers: list[dict[str, Any] | CloudError] = []
+        responses: list[dict[str, Any] | CloudError] = []
         for start in range(0, len(many), _WRITES_AT_ONCE):
-            answers += self._call_several(definition, many[start : start + _WRITES_AT_ONCE])
-        return answers
+            responses += self._call_several(definition, many[start : start + _WRITES_AT_ONCE])
+        return responses
 
     def _call_several(
         self, definition: Operation, many: Sequence[Mapping[str, Any]]
@@ -265,13 +267,13 @@ class Gateway:
             record = self._open_record(definition, "", params)
             future = pool().submit(copy_context().run, self._send, definition, params)
             senders.append(partial(self._record_outcome, record, definition, future.result))
-        answers: list[dict[str, Any] | CloudError] = []
+        responses: list[dict[str, Any] | CloudError] = []
         for send in senders:
             try:
-                answers.append(mask_answer(definition, send()))
+                responses.append(mask_response(definition, send()))
             except CloudError as error:
-                answers.append(error)
-        return answers
+                responses.append(error)
+        return responses
 
     # -- access scope ----------------------------------------------------------------------------------------
 
@@ -303,7 +305,7 @@ class Gateway:
             raise OutOfScope(definition, error.text) from None
 
     def _look_up(self, reads: Sequence[scope.ReadCall]) -> list[dict[str, Any] | CloudError]:
-        """Run the reads that the scope guard needs. They skip the permission check, because no user sees their answers."""
+        """Run the reads that the scope guard needs. They skip the permission check, because no user sees their responses."""
 
         def one(read: scope.ReadCall) -> dict[str, Any] | CloudError:
             name, params = read
@@ -322,9 +324,9 @@ class Gateway:
     def _record_outcome(
         self, record: AuditRecord, definition: Operation, send: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """Run `send`, write its outcome into the audit record, and return or raise what it did."""
+        """Run `send`, write its outcome into the audit record, and return its response or raise its error."""
         try:
-            answer = send()
+            response = send()
         except CloudError as error:
             # The platform may have carried out the call. It is not repeated, and the audit trail says so.
             is_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
@@ -347,8 +349,8 @@ class Gateway:
                 self.reads.clear()
                 if self.scope is not None:
                     self.scope.forget_groups()
-        close_record(record, AuditRecord.Outcome.DONE, request_id=str(answer.get("RequestId", "")))
-        return answer
+        close_record(record, AuditRecord.Outcome.DONE, request_id=str(response.get("RequestId", "")))
+        return response
 
     def _read_cached(self, definition: Operation, params: dict[str, Any], fresh: bool) -> dict[str, Any]:
         key = self.reads.make_key(definition, params)
@@ -356,10 +358,10 @@ class Gateway:
             cached = self.reads.get(key)
             if cached is not None:
                 return cached
-        answer = self._send(definition, params)
+        response = self._send(definition, params)
         if self.lane is Lane.PEOPLE and key:
-            self.reads.store(key, mask_answer(definition, answer))
-        return answer
+            self.reads.store(key, mask_response(definition, response))
+        return response
 
     def _make_sender(
         self, definition: Operation, params: dict[str, Any], trace: Trace | None

@@ -1,4 +1,4 @@
-"""Masks secrets in answers: the values at the catalogue's secret paths become dots unless they were requested."""
+"""Masks secrets in responses: the values at the catalogue's secret paths become dots unless they were requested."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from console.cloud.responses import UnreadableResponse, parse_json
 from console.cloud.trace import Trace
 
 
-def mask_answer(definition: Operation, answer: dict[str, Any]) -> dict[str, Any]:
-    """Returns a copy of the answer with its secrets masked."""
+def mask_response(definition: Operation, response: dict[str, Any]) -> dict[str, Any]:
+    """Returns a copy of the response with its secrets masked."""
     for path in definition.secret_fields:
-        answer = _mask_path(answer, path.split("."))
-    return answer
+        response = _mask_path(response, path.split("."))
+    return response
 
 
 def mask_trace(definition: Operation, trace: Trace) -> None:
-    """Mask the secrets in the answer of a trace. An answer that cannot be parsed is withheld, because it may contain a secret."""
+    """Mask the secrets in the response of a trace. A response that cannot be parsed is withheld, because it may contain a
+    secret."""
     if not definition.secret_fields or not trace.body:
         return
-    # An error may come as XML or JSON, whatever format was requested. Other answers must have the requested format.
+    # An error may come as XML or JSON, whatever format was requested. Other responses must have the requested format.
     is_error = not 200 <= (trace.status or 0) < 300
     is_xml = trace.body.lstrip()[:1] == b"<" if is_error else trace.format == "XML"
     try:
@@ -36,7 +37,7 @@ def mask_trace(definition: Operation, trace: Trace) -> None:
 
 
 def _mask_json(definition: Operation, body: bytes) -> bytes:
-    return json.dumps(mask_answer(definition, parse_json(body)), ensure_ascii=False).encode()
+    return json.dumps(mask_response(definition, parse_json(body)), ensure_ascii=False).encode()
 
 
 def _mask_xml(definition: Operation, body: bytes) -> bytes:

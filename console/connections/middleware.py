@@ -20,7 +20,7 @@ from console.access.reauthentication import is_recently_authenticated
 from console.access.roles import Area, Level
 from console.cloud.errors import CloudError, explain
 from console.cloud.quota import Lane
-from console.connections.errors import status_of
+from console.connections.errors import http_status
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 
 class ConnectionMiddleware:
-    """For URLs that name a connection (`<slug:connection>`): sets `request.connection` and `request.gateway`, or raises Http404."""
+    """For URLs that name a connection (`<slug:connection>`): sets `request.connection` and `request.gateway`, or raises
+    Http404."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -64,7 +65,7 @@ class ConnectionMiddleware:
             membership=request.membership,
             connection=connection,
             lane=Lane.PEOPLE,
-            origin=Origin.of(request),
+            origin=Origin.from_request(request),
             reauthenticated=is_recently_authenticated(request),
         )
         _store_last_place(request, connection)
@@ -77,12 +78,12 @@ class ConnectionMiddleware:
 
 
 def _is_url_in_scope(request: Any, parts: dict[str, Any]) -> bool:
-    """Whether everything that the URL names is in the member's access scope. Needed for GET and HEAD only: a form may call the
-    cloud not at all. The gateway checks and records what is posted."""
-    limits = request.gateway.limits
-    if limits is None or request.method not in ("GET", "HEAD"):
+    """Whether everything that the URL names is in the member's access scope. Needed for GET and HEAD only: a form may make no
+    call to the cloud. The gateway checks and records posted requests."""
+    guard = request.gateway.limited_scope
+    if guard is None or request.method not in ("GET", "HEAD"):
         return True
-    return all(limits.admits(named) for named in find_objects_in_url(request.resolver_match.app_name, parts))
+    return all(guard.admits(named) for named in find_objects_in_url(request.resolver_match.app_name, parts))
 
 
 def _find_last_connection(request: Any) -> Connection | None:
@@ -104,7 +105,7 @@ def _store_last_place(request: Any, connection: Connection) -> None:
 
 
 class CloudErrorMiddleware:
-    """Answers with an error page when a view raises an error of the cloud, PermissionDenied or Undecryptable.
+    """Responds with an error page when a view raises an error of the cloud, PermissionDenied or Undecryptable.
 
     A browser gets a full page. An htmx request gets the status and the message in the `X-Message` header (percent-encoded),
     which the page shows as a toast. The page and its input stay as they are.
@@ -120,7 +121,7 @@ class CloudErrorMiddleware:
         if isinstance(error, CloudError):
             return _cloud_error_response(request, error)
         if isinstance(error, PermissionRefused) and request.method == "POST":
-            # Pages hide what the role does not allow, so this request was made by hand.
+            # Pages hide actions that the role does not allow, so this request was made by hand.
             request.gateway.record_refusal(error, target=request.path)
         if isinstance(error, PermissionDenied):
             return _error_response(request, 403, "403.html", {"exception_text": str(error)}, str(error))
@@ -144,7 +145,7 @@ def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:
     if error.request_id:
         details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
     message = f"{gettext(explanation.title)} {gettext(explanation.advice)} ({details})"
-    response = _error_response(request, status_of(error), "cloud_error.html", {"error": error}, message)
+    response = _error_response(request, http_status(error), "cloud_error.html", {"error": error}, message)
     if error.retryable:
         response["Retry-After"] = str(max(1, round(error.retry_after or 1)))
     return response

@@ -22,7 +22,6 @@ def validate_connection_slug(slug: str) -> None:
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     def for_team(self, team: Team) -> ConnectionQuerySet:
-        """The connections of the team."""
         return self.filter(team=team)
 
     def in_scope_of(self, membership: Membership) -> ConnectionQuerySet:
@@ -62,7 +61,8 @@ class Connection(models.Model):
 
     @property
     def quota_account(self) -> str:
-        """What the platform applies its call quotas to, as far as the console can know: the AccessKey ID and the region."""
+        """The account that the platform counts call quotas for, as far as the console can know: the AccessKey ID and the
+        region."""
         return f"{self.access_key_id}@{self.region}"
 
     @property

@@ -10,7 +10,7 @@ from console.cloud.catalogue import Operation
 
 
 class PermissionRefused(PermissionDenied):
-    """The actor's role does not allow the operation, or the secrets in its answer.
+    """The actor's role does not allow the operation, or the secrets in its response.
 
     `is_recorded`: whether the attempt is in the audit trail. A check before a form is shown is not an attempt.
     """

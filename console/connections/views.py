@@ -41,7 +41,7 @@ TABLE: Table[Connection] = Table(
         Column("instance_id", gettext_lazy("Instance ID"), kind="code"),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code"),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True),
-        Column("updated_at", gettext_lazy("Modified"), kind="ago", narrow=False),
+        Column("updated_at", gettext_lazy("Modified"), kind="relative_time", narrow=False),
     ],
     row_template="connections/row.html",
 )
@@ -185,8 +185,8 @@ def _copy_connection(request: CloudRequest) -> Connection:
 
 
 def _actor(request: TeamRequest) -> Actor:
-    return Actor(request.membership, Origin.of(request))
+    return Actor(request.membership, Origin.from_request(request))
 
 
 def _audit_fields(request: TeamRequest) -> dict[str, Any]:
-    return {"actor": request.membership.user, "team": request.team, "origin": Origin.of(request)}
+    return {"actor": request.membership.user, "team": request.team, "origin": Origin.from_request(request)}

@@ -91,19 +91,19 @@ class Overview:
 
 
 def overview(gateway: Gateway) -> Overview:
-    """Read device numbers, the newest products and the newest packages. Makes up to 3 parallel calls, without those that the role
-    does not allow; for a member with a limited access scope, up to 3 calls for each product in it."""
+    """Read device numbers, the newest products and the newest packages. Makes up to 3 parallel calls, without those that the
+    role does not allow; for a member with a limited access scope, up to 3 calls for each product in it."""
     # Devices of a group may belong to any product, so they cannot be counted together.
-    is_countable = gateway.limits is None or not gateway.limits.has_groups
+    is_countable = gateway.limited_scope is None or not gateway.limited_scope.has_groups
     calls = [
         Call("QueryProductList", {"CurrentPage": 1, "PageSize": SHOWN}),
         Call("ListOTAFirmware", {"CurrentPage": 1, "PageSize": SHOWN}),
         *([Call("QueryDeviceStatistics")] if is_countable else []),
     ]
     readable = [call for call in calls if gateway.allows(call.operation)]
-    answers = dict(zip((call.operation for call in readable), gateway.gather(readable), strict=True))
+    responses = dict(zip((call.operation for call in readable), gateway.gather(readable), strict=True))
     products, packages, fleet = (
-        answers.get(name) for name in ("QueryProductList", "ListOTAFirmware", "QueryDeviceStatistics")
+        responses.get(name) for name in ("QueryProductList", "ListOTAFirmware", "QueryDeviceStatistics")
     )
     return Overview(
         _read_fleet(fleet.get("Data") or {}) if isinstance(fleet, dict) else fleet,
@@ -135,8 +135,8 @@ def _read_products(data: Mapping[str, Any]) -> Products:
     return Products(newest, _parse_int(data.get("Total")))
 
 
-def _read_packages(answer: Mapping[str, Any]) -> list[Package]:
-    rows = (answer.get("FirmwareInfo") or {}).get("SimpleFirmwareInfo") or []
+def _read_packages(response: Mapping[str, Any]) -> list[Package]:
+    rows = (response.get("FirmwareInfo") or {}).get("SimpleFirmwareInfo") or []
     return [
         Package(
             id=read_name(row, "FirmwareId"),

@@ -12,8 +12,8 @@ PATH = "/healthz"
 
 
 class HealthMiddleware:
-    """Answers `GET /healthz`. It is the first middleware, because load balancers send many requests, without TLS and with a host
-    that is not in ALLOWED_HOSTS."""
+    """Responds to `GET /healthz`. It is the first middleware, because load balancers send many requests, without TLS and with a
+    host that is not in ALLOWED_HOSTS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -17,7 +17,7 @@ from console.connections.http import CloudRequest
 from console.dashboard import api
 from console.jobs import kinds
 from console.jobs.visibility import visible_jobs
-from console.ui.links import curl
+from console.ui.links import connection_url
 
 SHOWN = 5
 
@@ -55,10 +55,10 @@ def home(request: CloudRequest) -> HttpResponse:
         "records": _read_records(request),
         "may_read_audit": request.membership.has_level(Area.AUDIT, Level.READ),
         "shortcuts": [
-            (shortcut, curl(request, shortcut.name))
+            (shortcut, connection_url(request, shortcut.name))
             for shortcut in SHORTCUTS
             if request.gateway.allows(shortcut.operation)
-            and not (shortcut.account_wide and request.gateway.limits is not None)
+            and not (shortcut.account_wide and request.gateway.limited_scope is not None)
         ],
     }
     return render(request, "dashboard/home.html", context)

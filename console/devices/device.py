@@ -23,7 +23,7 @@ from console.devices import api, forms, tables
 from console.devices.records import DeviceDetail
 from console.groups import api as groups_api
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 from console.ui.tables import Empty
 
@@ -45,7 +45,7 @@ def _render(
     allows = request.gateway.allows
     may_update = allows("ListOTAModuleVersionsByDevice") and allows("ListOTAUnfinishedTaskByDevice")
     tabs = [
-        Tab(label, curl(request, url, *where), name == tab)
+        Tab(label, connection_url(request, url, *where), name == tab)
         for name, label, url in named
         if name != "updates" or may_update
     ]
@@ -53,11 +53,19 @@ def _render(
         explorer_item(request, "QueryDeviceDetail", ProductKey=where[0], DeviceName=where[1]),
         *audit_menu_items(request, target=where[1]),
     ]
-    if allows("DisableThing") and not detail.disabled:
-        menu.append(MenuItem(_("Disable…"), curl(request, "devices:disable", *where), "ban", dialog=True))
+    if allows("DisableThing") and not detail.is_disabled:
+        menu.append(
+            MenuItem(_("Disable…"), connection_url(request, "devices:disable", *where), "ban", dialog=True)
+        )
     if allows("DeleteDevice"):
         menu.append(
-            MenuItem(_("Delete…"), curl(request, "devices:delete", *where), "trash", danger=True, dialog=True)
+            MenuItem(
+                _("Delete…"),
+                connection_url(request, "devices:delete", *where),
+                "trash",
+                danger=True,
+                dialog=True,
+            )
         )
     context |= {
         "detail": detail,
@@ -65,7 +73,7 @@ def _render(
         "tabs": tabs,
         "menu": menu,
         "may_rename": allows("BatchUpdateDeviceNickname"),
-        "may_enable": allows("EnableThing") and detail.disabled,
+        "may_enable": allows("EnableThing") and detail.is_disabled,
     }
     return render(request, template, context)
 
@@ -76,7 +84,7 @@ def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse
     detail = api.get_device(request.gateway, product_key, name)
     reveals = request.gateway.reveals("QueryDeviceInfo")
     return _render(
-        request, "devices/overview.html", detail, "overview", facts=_details(detail), reveals=reveals
+        request, "devices/overview.html", detail, "overview", details=_details(detail), reveals=reveals
     )
 
 
@@ -86,9 +94,9 @@ def _details(detail: DeviceDetail) -> list[DetailItem]:
         DetailItem(_("Status"), device.status, kind="status", status="device"),
         DetailItem(_("Nickname"), device.nickname),
         DetailItem(_("IotId"), device.iot_id, kind="code", copy=True),
-        DetailItem(_("Last online"), detail.online, kind="ago"),
-        DetailItem(pgettext("when", "Activated"), device.activated, kind="when"),
-        DetailItem(_("Created"), device.created, kind="when"),
+        DetailItem(_("Last online"), detail.online, kind="relative_time"),
+        DetailItem(pgettext("when", "Activated"), device.activated, kind="time"),
+        DetailItem(_("Created"), device.created, kind="time"),
         DetailItem(_("Firmware"), detail.firmware),
         DetailItem(_("IP address"), detail.ip, kind="code"),
         DetailItem(_("Region"), detail.region),
@@ -158,15 +166,15 @@ def _dialog(
     """Render a short form about a device, as a dialog over the page it was opened from."""
     context |= {
         "crumbs": _crumbs(request, where),
-        "cancel": curl(request, back, *where),
+        "cancel": connection_url(request, back, *where),
     }
     return render(request, "ui/form_page.html", context, status=status)
 
 
 def _crumbs(request: CloudRequest, where: tuple[str, str]) -> list[tuple[str, str]]:
     return [
-        (_("Devices"), curl(request, "devices:list")),
-        (where[1], curl(request, "devices:detail", *where)),
+        (_("Devices"), connection_url(request, "devices:list")),
+        (where[1], connection_url(request, "devices:detail", *where)),
     ]
 
 
@@ -192,7 +200,7 @@ def _change(
             error = raised if form is None else cloud_errors_to_form(form, raised, parameters)
         else:
             messages.success(request, message)
-            return redirect(curl(request, back, *where))
+            return redirect(connection_url(request, back, *where))
     status = 422 if request.method == "POST" else 200
     context = texts if form is None else {**texts, "form": form}
     return _dialog(request, where, back, status=status, error=error, **context)
@@ -252,14 +260,14 @@ def enable(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     """Enable the device."""
     api.enable_device(request.gateway, product_key, name)
     messages.success(request, _("%(name)s is enabled.") % {"name": name})
-    return redirect(curl(request, "devices:detail", product_key, name))
+    return redirect(connection_url(request, "devices:detail", product_key, name))
 
 
 @require_http_methods(["GET", "POST"])
 def delete(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     """Delete the device permanently, after the user typed its name."""
     request.gateway.require("DeleteDevice")
-    back = f"{curl(request, 'devices:list')}?product={product_key}"
+    back = f"{connection_url(request, 'devices:list')}?product={product_key}"
     form = ConfirmForm(name, request.POST if request.method == "POST" else None, label=_("Device name"))
     error = None
     try:
@@ -281,7 +289,7 @@ def delete(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
         "text": _("This permanently deletes the device, including:"),
         "submit": _("Delete device"),
         "crumbs": _crumbs(request, (product_key, name)),
-        "cancel": curl(request, "devices:detail", product_key, name),
+        "cancel": connection_url(request, "devices:detail", product_key, name),
         "needs_approval": needs_approval(
             request.gateway, "DeleteDevice", api.device_params(product_key, name)
         ),

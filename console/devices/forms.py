@@ -13,7 +13,7 @@ from console.devices import sql
 from console.devices.records import STATUSES, DeviceFilter, Tag
 from console.products.api import Product
 from console.ui.forms import Chip, FilterForm
-from console.ui.links import with_query
+from console.ui.links import query_url
 from console.ui.statuses import STATUSES as STATUS_LABELS
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
@@ -28,8 +28,6 @@ def product_choices(products: Sequence[Product], chosen: str) -> list[tuple[str,
 
 
 class DeviceFilters(FilterForm):
-    """The filters of the device list."""
-
     product = forms.ChoiceField(label=_("Product"), required=False)
     q = forms.CharField(label=_("Search devices"), required=False, max_length=64)
     field = forms.ChoiceField(
@@ -65,7 +63,7 @@ class DeviceFilters(FilterForm):
     @property
     def clear_url(self) -> str:
         """The URL of the same product without filters."""
-        return with_query(self.request, drop=("page", "token", "q", "field", "status"))
+        return query_url(self.request, drop=("page", "token", "q", "field", "status"))
 
     def clean_q(self) -> str:
         """Return a search text that a device name can contain."""
@@ -150,7 +148,6 @@ class TagForm(forms.Form):
     PARAMETERS = {"Props": "tag_value"}  # noqa: RUF012
 
     def tag(self) -> Tag:
-        """Return the tag."""
         return Tag(self.cleaned_data["tag_key"], self.cleaned_data["tag_value"])
 
 

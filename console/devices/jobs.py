@@ -2,7 +2,7 @@
 
 The rows of a list are split into chunks. Each chunk is submitted as an application (ApplyId), checked by the platform, freed
 from rejected names, checked again, and registered. The ApplyId is committed before any device is created. Whatever happens to
-a worker, the platform can be asked for the status of the application: nothing is sent twice, and a device that a dead worker
+a worker, the platform can be asked for the status of the application: nothing is sent twice, and a device that a stopped worker
 registered is known to belong to the job.
 """
 
@@ -182,12 +182,12 @@ def request_registration(work: Work) -> StepResult:
     except _UNRELATED_ERRORS:
         raise
     except CloudError as error:
-        # It may be accepted already, or another one may be running: the status of the application tells.
+        # It may be accepted already, or another one may be running: the status of the application shows it.
         return _handle_refusal(work, error)
     return StepResult("await_devices", {"polls": 0}, wait=0.3)
 
 
-# Errors that tell nothing about this application: the engine waits or stops the job.
+# Errors that say nothing about this application: the engine waits or stops the job.
 _UNRELATED_ERRORS = (Throttled, Unavailable, BadResponse, AccessDenied, SignatureRefused)
 
 

@@ -53,7 +53,7 @@ class DeviceDetail:
     has_secret: bool
 
     @property
-    def disabled(self) -> bool:
+    def is_disabled(self) -> bool:
         """Whether the device is disabled and cannot connect."""
         return self.device.status == DISABLED
 
@@ -76,7 +76,7 @@ class DeviceFilter:
 
 
 class SearchMatch(StrEnum):
-    """How a search was done, and so which devices its result contains."""
+    """The method of a search, which determines the devices in its result."""
 
     COMPLETE = "complete"  # every device that matches
     PREFIX = "prefix"  # devices whose name starts with the text

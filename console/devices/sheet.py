@@ -147,7 +147,7 @@ def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
 
 
 def original_values(row: ParsedRow) -> dict[str, Any]:
-    """Return what is stored of a skipped row: its findings, and its cells or raw text for a corrected upload."""
+    """Return the stored part of a skipped row: its findings, and its cells or raw text for a corrected upload."""
     values: dict[str, Any] = {
         "findings": row.findings,
         "cells": [clean_text(cell, _MAX_STORED_CELL) for cell in row.cells],

@@ -11,7 +11,7 @@ from django.utils.translation import pgettext_lazy
 
 from console.devices.api import ACTIONS, Device, Group, ModuleVersion, Tag, UpdateTask
 from console.products.api import Product
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.statuses import status
 from console.ui.tables import BulkAction, Column, Table
 
@@ -21,7 +21,7 @@ _ICONS = {"enable": "player-play", "disable": "ban", "delete": "trash"}
 
 def _action(name: str) -> BulkAction:
     def url(request: Any) -> str:
-        return curl(request, "devices:many", name)
+        return connection_url(request, "devices:many", name)
 
     def allowed(request: Any) -> bool:
         return bool(request.gateway.allows(ACTIONS[name]))
@@ -40,7 +40,9 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
             "name",
             _("Name"),
             primary=True,
-            link=lambda request, device: curl(request, "devices:detail", device.product_key, device.name),
+            link=lambda request, device: connection_url(
+                request, "devices:detail", device.product_key, device.name
+            ),
         ),
         Column(
             "status",
@@ -55,12 +57,12 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
             _("Product"),
             value=product,
             hidden=one_product,
-            link=lambda request, device: curl(request, "products:detail", device.product_key),
+            link=lambda request, device: connection_url(request, "products:detail", device.product_key),
         ),
         Column("product_key", _("ProductKey"), kind="code", hidden=True, narrow=False),
         Column("iot_id", _("IotId"), kind="code", hidden=True, copy=True, narrow=False),
-        Column("created", _("Created"), kind="when"),
-        Column("modified", _("Modified"), kind="when", hidden=True, narrow=False),
+        Column("created", _("Created"), kind="time"),
+        Column("modified", _("Modified"), kind="time", hidden=True, narrow=False),
     ]
     return Table(
         id="devices",
@@ -74,16 +76,17 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
 
 
 def product_table(linked_to_devices: bool = True) -> Table[Product]:
-    """Return the table of products. Rows link to the devices of the product, or without `linked_to_devices` to the product itself."""
+    """Return the table of products. Rows link to the devices of the product, or without `linked_to_devices` to the product
+    itself."""
     columns: list[Column[Product]] = [
         Column(
             "name",
             _("Product"),
             primary=True,
             link=lambda request, product: (
-                f"{curl(request, 'devices:list')}?product={product.key}"
+                f"{connection_url(request, 'devices:list')}?product={product.key}"
                 if linked_to_devices
-                else curl(request, "products:detail", product.key)
+                else connection_url(request, "products:detail", product.key)
             ),
         ),
         Column("devices", _("Devices"), kind="number"),
@@ -110,7 +113,7 @@ GROUPS: Table[Group] = Table(
             "name",
             _("Group"),
             primary=True,
-            link=lambda request, group: curl(request, "groups:detail", group.id),
+            link=lambda request, group: connection_url(request, "groups:detail", group.id),
         ),
         Column("description", _("Description")),
         Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
@@ -132,11 +135,11 @@ UPDATES: Table[UpdateTask] = Table(
             "module",
             _("Module"),
             primary=True,
-            link=lambda request, task: curl(request, "ota:batch", task.batch_id),
+            link=lambda request, task: connection_url(request, "ota:batch", task.batch_id),
         ),
         Column("source", pgettext_lazy("version", "From"), kind="code"),
         Column("target", pgettext_lazy("version", "To"), kind="code"),
         Column("status", _("Status"), kind="status", status="batch_task"),
-        Column("modified", _("Modified"), kind="ago"),
+        Column("modified", _("Modified"), kind="relative_time"),
     ],
 )

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from console.cloud.errors import CloudError
 from console.cloud.quota import Lane
 from console.connections.approval import needs_approval
-from console.connections.errors import cloud_errors_to_form, status_of
+from console.connections.errors import cloud_errors_to_form, http_status
 from console.connections.gateway import Gateway, OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
@@ -26,7 +26,7 @@ from console.devices.tables import LABELS, device_table, product_table
 from console.products import api as products_api
 from console.ui.format import number
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl, with_query
+from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.tables import Empty, Selection, Table
 
@@ -69,11 +69,11 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         "may_register": request.gateway.allows("RegisterDevice"),
         "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
     }
-    limits = request.gateway.limits
-    if limits is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
+    guard = request.gateway.limited_scope
+    if guard is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
         context["bad_text"] = _(
             "Your access scope is limited to %(limits)s. Select a product to search in."
-        ) % {"limits": limits.summary}
+        ) % {"limits": guard.summary}
     if not has_filters and not context["bad_text"] and error is None:
         context["table"] = product_table().bind(request, products)
         return render(request, "devices/_choose.html" if request.htmx else "devices/choose.html", context)
@@ -98,7 +98,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     template = "devices/list.html"
     if request.htmx:
         template = "devices/_part.html" if "part" in request.GET else "devices/_list.html"
-    status = 200 if error is None or request.htmx else status_of(error)
+    status = 200 if error is None or request.htmx else http_status(error)
     return render(request, template, context, status=status)
 
 
@@ -139,7 +139,9 @@ def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:
         title=gettext_lazy("No devices yet"),
         text=gettext_lazy("Register one device, or many devices from a CSV file."),
         icon="cpu",
-        url=f"{curl(request, 'devices:create')}?{_query(product=device_filter.product_key)}" if may else "",
+        url=f"{connection_url(request, 'devices:create')}?{_query(product=device_filter.product_key)}"
+        if may
+        else "",
         action=gettext_lazy("Register device"),
     )
 
@@ -173,7 +175,7 @@ def _export(
             _("%(count)s devices match. The platform returns at most %(most)s. Narrow the search.")
             % {"count": number(error.count), "most": number(sql.MAX_ROWS)},
         )
-        return redirect(with_query(request, format=None))
+        return redirect(query_url(request, format=None))
 
 
 # -- search ------------------------------------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ def search(request: CloudRequest) -> HttpResponse:
             return render(request, "devices/search.html", context)
         if len(found.exact_matches) == 1:
             device = found.exact_matches[0]
-            return redirect(curl(request, "devices:detail", device.product_key, device.name))
+            return redirect(connection_url(request, "devices:detail", device.product_key, device.name))
         table = device_table({product.key: product.name for product in products}, one_product=False)
         context["table"] = table.bind(request, [*found.exact_matches, *found.prefix_matches])
         context["more"] = len(found.prefix_matches) >= api.PAGE_SIZE
@@ -214,19 +216,21 @@ def search(request: CloudRequest) -> HttpResponse:
 
 
 @require_POST
-def many(request: CloudRequest, action: str) -> HttpResponse:
+def act_on_devices(request: CloudRequest, action: str) -> HttpResponse:
     """Enable, disable or delete the selected devices: show a confirmation first, then the result for each device."""
     if action not in api.ACTIONS:
         raise Http404
     request.gateway.require(api.ACTIONS[action])
-    selection = Selection.of(request)
-    keys = _selected(request, selection)
-    back = curl(request, "devices:list") + (f"?{selection.query.urlencode()}" if selection.query else "")
+    selection = Selection.from_request(request)
+    keys = _read_selected_keys(request, selection)
+    back = connection_url(request, "devices:list") + (
+        f"?{selection.query.urlencode()}" if selection.query else ""
+    )
     context: dict[str, Any] = {
         "action": action,
         "label": LABELS[action],
         "danger": action in {"delete", "disable"},
-        "url": curl(request, "devices:many", action),
+        "url": connection_url(request, "devices:many", action),
         "query": request.POST.get("query", ""),
         "back": back,
         "keys": keys,
@@ -259,7 +263,7 @@ def many(request: CloudRequest, action: str) -> HttpResponse:
     return response
 
 
-def _selected(request: CloudRequest, selection: Selection) -> list[str]:
+def _read_selected_keys(request: CloudRequest, selection: Selection) -> list[str]:
     """Return the keys of the selected devices; for "all that match", one page, plus an empty key if there are more."""
     if not selection.all_matching:
         return [key for key in selection.keys if _is_key(key)]
@@ -330,7 +334,7 @@ def create(request: CloudRequest) -> HttpResponse:
         try:
             submit_once(request, values["token"] or new_token(), register)
         except AlreadySubmitted as earlier:
-            return _already_registered(request, earlier.result)
+            return _redirect_to_registered(request, earlier.result)
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
             if is_outcome_unknown(raised):
@@ -345,14 +349,14 @@ def create(request: CloudRequest) -> HttpResponse:
     return render(request, "devices/create.html", {"form": form, "error": error}, status=422)
 
 
-def _already_registered(request: CloudRequest, device_key: str) -> HttpResponse:
+def _redirect_to_registered(request: CloudRequest, device_key: str) -> HttpResponse:
     if device_key:
         messages.info(request, _("This form was already submitted. This is the device that it registered."))
-        return redirect(curl(request, "devices:detail", *split_key(device_key)))
+        return redirect(connection_url(request, "devices:detail", *split_key(device_key)))
     messages.warning(
         request,
         _(
             "This form was already submitted and is still being processed. The device appears in this list soon."
         ),
     )
-    return redirect(curl(request, "devices:list"))
+    return redirect(connection_url(request, "devices:list"))

@@ -55,7 +55,7 @@ def create_app(
     accounts          AccessKey ID -> account, for keys that share an account; by default each key is its own account
     instances         IDs of the instances besides the public instance, which has no ID
     pace              real, fast or instant: how long slow work takes
-    clock             the emulated time; a ManualClock stands still until a test advances it
+    clock             the emulated time; a ManualClock does not move until a test advances it
     wall              the time for signatures, nonces and quotas; by default the real time
     quotas            whether the limit of calls per second of each operation is enforced
     base_url          the base URL in responses (uploads, downloads); by default the address that the client used

@@ -208,7 +208,7 @@ class Emulator:
         return fields
 
     def _count_deep_page(self, operation: Operation, identity: Identity, params: Mapping[str, Any]) -> None:
-        """Count a call for a page far back in a long list. Such calls have a smaller quota of their own."""
+        """Count a call for a page far back in a long list. Such calls have a separate, smaller quota."""
         paging = operation.paging
         if paging is None or paging.deep_from is None or paging.deep_qps is None or paging.page_param is None:
             return

@@ -31,7 +31,7 @@ class Clock:
 
 
 class ManualClock(Clock):
-    """A clock that stands still until it is advanced.
+    """a clock that does not move until it is advanced.
 
     `start` is an aware datetime, or milliseconds since the epoch; by default the time of creation.
     """
@@ -56,9 +56,9 @@ class ManualClock(Clock):
 
 
 class Pace:
-    """How long slow work takes: `real` as on the platform, `fast` a twentieth of that, `instant` no time.
+    """The duration of slow work: `real` as on the platform, `fast` a twentieth of that, `instant` no time.
 
-    `work(seconds)` scales work that somebody waits for (a batch registration, an update task). `background(seconds)`
+    `work(seconds)` scales work that a client waits for (a batch registration, an update task). `background(seconds)`
     scales what goes on permanently (devices that come online and go offline). `instant` leaves the background at real
     speed: a device whose status changed all the time would be of no use.
     """

@@ -2,7 +2,7 @@
 
 A simulated device uploads a diagnostic log when it is activated and once a week after that. The latest ten files are
 available. They are computed from the device and its activation time and are not stored: a file is put into the object
-store when somebody requests its download URL.
+store when its download URL is requested.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _DELAY = 90_000  # ms from the activation to the first upload
 _STEP = 300_000  # ms between two lines of a log
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _EVENTS = (
-    "INFO  mqtt keepalive answered",
+    "INFO  mqtt keepalive response received",
     "INFO  self-check passed",
     "DEBUG report queued",
-    "INFO  clock synchronised",
-    "WARN  answer late, sent again",
+    "INFO  clock synchronized",
+    "WARN  response late, sent again",
 )
 
 

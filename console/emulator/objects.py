@@ -149,7 +149,7 @@ def find_object(db: sqlite3.Connection, key: str) -> StoredObject | None:
     return StoredObject(*row) if row else None
 
 
-def keep_object(db: sqlite3.Connection, key: str) -> None:
+def mark_object_used(db: sqlite3.Connection, key: str) -> None:
     """Mark an object as used. Unused objects are deleted after a day."""
     db.execute("UPDATE objects SET claimed = 1 WHERE key = ?", (key,))
 
@@ -187,7 +187,7 @@ class ObjectStore:
         path.write_bytes(data)
         stored = StoredObject(key, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest(), now)
         self._insert(db, stored)
-        keep_object(db, key)
+        mark_object_used(db, key)
         return stored
 
     def delete(self, db: sqlite3.Connection, key: str) -> None:
@@ -199,7 +199,7 @@ class ObjectStore:
         """Delete all files. The rows are deleted with the database."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def delete_unclaimed(self, db: sqlite3.Connection, now: int, keep_ms: int = 86_400_000) -> None:
+    def delete_unused(self, db: sqlite3.Connection, now: int, keep_ms: int = 86_400_000) -> None:
         """Delete uploads older than `keep_ms` that are not used."""
         old = "SELECT key FROM objects WHERE claimed = 0 AND created < ? LIMIT 100"
         for (key,) in db.execute(old, (now - keep_ms,)).fetchall():
@@ -239,7 +239,7 @@ class ObjectStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(upload.temporary, target)
         except StoreError:
-            _drain(body)
+            _read_rest(body)
             raise
         finally:
             upload.close()
@@ -403,7 +403,7 @@ def _read_chunks(environ: Mapping[str, Any]) -> Iterator[bytes | None]:
     yield None
 
 
-def _drain(body: Iterator[bytes | None]) -> None:
+def _read_rest(body: Iterator[bytes | None]) -> None:
     """Read the rest of a refused body. Otherwise a client that is still sending gets a broken connection, no response."""
     left = DRAIN_LIMIT
     for chunk in body:

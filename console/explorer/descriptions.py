@@ -61,7 +61,7 @@ def describe_list_limit(parameter: Parameter) -> str:
 
 
 def describe_rules(operation: Operation) -> list[str]:
-    """Return the rules between parameters: which of them are required, and what a value requires or excludes."""
+    """Return the rules between parameters: which of them are required, and which other parameters a value requires or excludes."""
     rules = [_describe_alternatives(group) for group in operation.one_of if len(group) > 1]
     for condition in operation.when:
         rules += _describe_condition(condition)

@@ -55,7 +55,7 @@ def record_call(
         operation=operation.name,
         parameters=parameters,
         omitted_parameters=omitted,
-        outcome=AuditRecord.Outcome.REFUSED if refused else _outcome_of(error),
+        outcome=AuditRecord.Outcome.REFUSED if refused else _find_outcome(error),
         code=(error.code if error else "")[:128],
         request_id=request_id[:64],
         milliseconds=milliseconds,
@@ -67,7 +67,7 @@ def record_call(
     return call
 
 
-def _outcome_of(error: CloudError | None) -> AuditRecord.Outcome:
+def _find_outcome(error: CloudError | None) -> AuditRecord.Outcome:
     if error is None:
         return AuditRecord.Outcome.DONE
     is_outcome_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)

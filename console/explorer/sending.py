@@ -1,4 +1,4 @@
-"""Send a call through the gateway, and what the page shows of it."""
+"""Sends a call through the gateway, and prepares the sent call for the page."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from console.explorer.tables import CALLS
 from console.groups import api as groups_api
 from console.products import api as products_api
 from console.ui.forms import FilterForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
 
@@ -52,7 +52,7 @@ def index(request: CloudRequest) -> HttpResponseBase:
     text = request.GET.get("q", "")[:100]
     area = request.GET.get("area", "")
     if request.GET.get("go") and (match := search.find_best_match(text)) is not None:
-        return redirect(curl(request, "explorer:operation", match.name))
+        return redirect(connection_url(request, "explorer:operation", match.name))
     sections = search.find_sections(request.gateway.allows, text, area if area in descriptions.AREAS else "")
     context = {
         "q": text,
@@ -297,7 +297,7 @@ def calls(request: CloudRequest) -> HttpResponse:
         title=gettext_lazy("No calls yet"),
         text=gettext_lazy("Calls that you send from the explorer are listed here. Only you can see them."),
         icon="history",
-        url=curl(request, "explorer:list"),
+        url=connection_url(request, "explorer:list"),
         action=gettext_lazy("Find operation"),
     )
     table = CALLS.bind(request, rows, page=Page(number, size, user_calls.count()), empty=empty)

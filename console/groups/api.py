@@ -15,7 +15,7 @@ from typing import Any
 from console.cloud.errors import CloudError, NotFound
 from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
-from console.ui.format import instant
+from console.ui.format import to_datetime
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
 MAX_CHILDREN = 100  # CreateDeviceGroup: subgroups of one group
@@ -316,7 +316,7 @@ def _read_detail(
         id=str(data.get("GroupId") or group_id),
         name=str(data.get("GroupName", "")),
         description=str(data.get("GroupDesc") or ""),
-        created=instant(data.get("UtcCreate")),
+        created=to_datetime(data.get("UtcCreate")),
         devices=int(data.get("DeviceCount") or 0),
         active=int(data.get("DeviceActive") or 0),
         online=int(data.get("DeviceOnline") or 0),
@@ -339,7 +339,7 @@ def _read_group(item: dict[str, Any]) -> Group:
         id=read_name(item, "GroupId"),
         name=str(item.get("GroupName", "")),
         description=str(item.get("GroupDesc") or ""),
-        created=instant(item.get("UtcCreate")),
+        created=to_datetime(item.get("UtcCreate")),
     )
 
 

@@ -18,7 +18,7 @@ from console.groups.forms import AddDevicesForm, read_search_text
 from console.groups.pages import group_context
 from console.groups.views import FORM_REFUSED
 from console.products import api as products_api
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import BulkAction, Column, Empty, Selection, Table
 
@@ -35,7 +35,9 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
                 "name",
                 _("Device"),
                 primary=True,
-                link=lambda request, device: curl(request, "devices:detail", device.product_key, device.name),
+                link=lambda request, device: connection_url(
+                    request, "devices:detail", device.product_key, device.name
+                ),
             ),
             Column("product_name", _("Product")),
             Column("product_key", _("ProductKey"), kind="code", copy=True),
@@ -45,7 +47,7 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
             BulkAction(
                 _("Remove from group"),
                 "circle-minus",
-                url=lambda request: curl(request, "groups:remove-devices", group_id),
+                url=lambda request: connection_url(request, "groups:remove-devices", group_id),
                 allowed=lambda request: request.gateway.allows(api.REMOVE),  # type: ignore[attr-defined]
             ),
         ),
@@ -62,7 +64,7 @@ def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
         _("No devices in this group"),
         _("Add devices of any product. A device can be in up to 10 groups."),
         icon="cpu",
-        url=curl(request, "groups:add-devices", group_id) if context["rights"].add else "",
+        url=connection_url(request, "groups:add-devices", group_id) if context["rights"].add else "",
         action=_("Add devices"),
     )
     page = Page(number, size, device_list.total)
@@ -158,7 +160,7 @@ def find_devices(request: CloudRequest, group_id: str) -> HttpResponse:
 def remove_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
     """Remove the selected devices from the group: first a question, with `confirmed` the action. Up to 2 calls."""
     request.gateway.require(api.REMOVE)
-    selection = Selection.of(request)
+    selection = Selection.from_request(request)
     error: CloudError | None = None
     keys, total = list(selection.keys), len(selection.keys)
     if selection.all_matching:
@@ -174,7 +176,7 @@ def remove_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
         else:
             text = ngettext("Removed %(count)d device.", "Removed %(count)d devices.", count)
             messages.success(request, text % {"count": count})
-            return redirect(curl(request, "groups:devices", group_id))
+            return redirect(connection_url(request, "groups:devices", group_id))
     context = {
         "group_id": group_id,
         "keys": keys[: api.MAX_DEVICES_PER_CALL],

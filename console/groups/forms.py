@@ -43,8 +43,6 @@ class DescriptionForm(EditForm):
 
 
 class GroupForm(forms.Form):
-    """A group to create."""
-
     name = forms.CharField(
         label=_("Name"),
         min_length=4,

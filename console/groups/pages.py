@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.groups import api
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What the user's role allows for groups. Pages hide the rest; the gateway refuses it."""
+    """The actions that the user's role allows for groups. Pages hide the others; the gateway refuses them."""
 
     create: bool
     edit: bool
@@ -26,7 +26,7 @@ class Rights:
     tag: bool
 
     @classmethod
-    def of(cls, request: CloudRequest) -> Rights:
+    def from_request(cls, request: CloudRequest) -> Rights:
         """Return the rights of the user of the request."""
         allows = request.gateway.allows
         return cls(
@@ -36,11 +36,16 @@ class Rights:
 
 def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -> dict[str, Any]:
     """Return the context of a group page. `current` is the tab: overview, devices, tags."""
-    rights = Rights.of(request)
+    rights = Rights.from_request(request)
     tabs = [
-        Tab(_("Overview"), curl(request, "groups:detail", group.id), current == "overview"),
-        Tab(_("Devices"), curl(request, "groups:devices", group.id), current == "devices", group.devices),
-        Tab(_("Tags"), curl(request, "groups:tags", group.id), current == "tags"),
+        Tab(_("Overview"), connection_url(request, "groups:detail", group.id), current == "overview"),
+        Tab(
+            _("Devices"),
+            connection_url(request, "groups:devices", group.id),
+            current == "devices",
+            group.devices,
+        ),
+        Tab(_("Tags"), connection_url(request, "groups:tags", group.id), current == "tags"),
     ]
     menu = [
         explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id),
@@ -48,10 +53,12 @@ def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -
     ]
     if rights.edit:
         menu.append(
-            MenuItem(_("Edit description"), curl(request, "groups:edit", group.id), "pencil", dialog=True)
+            MenuItem(
+                _("Edit description"), connection_url(request, "groups:edit", group.id), "pencil", dialog=True
+            )
         )
     if rights.delete:
-        url = curl(request, "groups:delete", group.id)
+        url = connection_url(request, "groups:delete", group.id)
         menu.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
     return {
         "group": group,
@@ -67,7 +74,7 @@ def build_details(group: api.GroupDetail) -> list[DetailItem]:
     """Return the details of a group."""
     return [
         DetailItem(_("Group ID"), group.id, "code", copy=True),
-        DetailItem(_("Created"), group.created, "when"),
+        DetailItem(_("Created"), group.created, "time"),
         DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
     ]
 

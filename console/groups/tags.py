@@ -16,7 +16,7 @@ from console.groups import api
 from console.groups.forms import TagForm
 from console.groups.pages import group_context
 from console.groups.views import FORM_REFUSED
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.tables import Column, Empty, Table
 
 
@@ -39,7 +39,7 @@ def tag_list(request: CloudRequest, group_id: str) -> HttpResponse:
         _("No tags"),
         _("Use tags to describe a group, for example its site or customer."),
         icon="tags",
-        url=curl(request, "groups:set-tag", group_id) if rights.tag else "",
+        url=connection_url(request, "groups:set-tag", group_id) if rights.tag else "",
         action=_("Add tag"),
     )
     context["table"] = _build_table(rights.tag).bind(request, tags, empty=empty)
@@ -79,7 +79,7 @@ def set_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
                 error = cloud_errors_to_form(form, raised)
             else:
                 messages.success(request, gettext("Tag %(key)s saved.") % {"key": tag.key})
-                return redirect(curl(request, "groups:tags", group_id))
+                return redirect(connection_url(request, "groups:tags", group_id))
     context = {"group_id": group_id, "form": form, "error": error, "tag_to_edit": tag_to_edit}
     return render(request, "groups/set_tag.html", context, status=FORM_REFUSED if form.errors else 200)
 
@@ -97,6 +97,6 @@ def remove_tag(request: CloudRequest, group_id: str) -> HttpResponseBase:
             error = raised
         else:
             messages.success(request, gettext("Tag %(key)s removed.") % {"key": key})
-            return redirect(curl(request, "groups:tags", group_id))
+            return redirect(connection_url(request, "groups:tags", group_id))
     context = {"group_id": group_id, "key": key, "error": error}
     return render(request, "groups/remove_tag.html", context, status=FORM_REFUSED if error else 200)

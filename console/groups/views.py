@@ -18,7 +18,7 @@ from console.groups import api
 from console.groups.forms import DescriptionForm, GroupFilter, GroupForm
 from console.groups.pages import Rights, build_details, group_context
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Column, Empty, Table
 
@@ -32,11 +32,11 @@ TABLE: Table[api.Group] = Table(
             "name",
             _("Name"),
             primary=True,
-            link=lambda request, group: curl(request, "groups:detail", group.id),
+            link=lambda request, group: connection_url(request, "groups:detail", group.id),
         ),
         Column("description", _("Description")),
         Column("id", _("Group ID"), kind="code", copy=True, hidden=True),
-        Column("created", _("Created"), kind="when"),
+        Column("created", _("Created"), kind="time"),
     ),
 )
 
@@ -48,8 +48,8 @@ def group_list(request: CloudRequest) -> HttpResponse:
     text = filters.values.get("q", "")
     number, size = page_number(request), page_size(request, 50)
     group_page = api.list_groups(request.gateway, name=text, page=number, size=size)
-    rights = Rights.of(request)
-    if request.gateway.limits is not None:
+    rights = Rights.from_request(request)
+    if request.gateway.limited_scope is not None:
         rights = replace(rights, create=False)  # not at the top level; they can create subgroups
     none_in_scope = Empty(
         _("No groups in your access scope"),
@@ -60,14 +60,14 @@ def group_list(request: CloudRequest) -> HttpResponse:
         _("No groups yet"),
         _("Use groups to manage devices of different products together."),
         icon="hierarchy-2",
-        url=curl(request, "groups:create") if rights.create else "",
+        url=connection_url(request, "groups:create") if rights.create else "",
         action=_("Create group"),
     )
     table = TABLE.bind(
         request,
         group_page.groups,
         page=Page(number, size, group_page.total),
-        empty=no_groups if request.gateway.limits is None else none_in_scope,
+        empty=no_groups if request.gateway.limited_scope is None else none_in_scope,
     )
     return render(
         request,
@@ -95,7 +95,7 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
             "groups": group_page.groups,
             "level": level,
             "parent_id": group_id,
-            "rights": Rights.of(request),
+            "rights": Rights.from_request(request),
             "more_count": group_page.total - len(group_page.groups),
         },
     )
@@ -107,7 +107,9 @@ def detail(request: CloudRequest, group_id: str) -> HttpResponse:
     group, subgroups = api.get_group_with_children(request.gateway, group_id)
     table = TABLE.bind(request, subgroups.groups, empty=_build_empty(request, group))
     context = group_context(request, group, "overview")
-    return render(request, "groups/overview.html", {**context, "table": table, "facts": build_details(group)})
+    return render(
+        request, "groups/overview.html", {**context, "table": table, "details": build_details(group)}
+    )
 
 
 def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:
@@ -142,7 +144,7 @@ def create(request: CloudRequest) -> HttpResponseBase:
             error = _move_error_to_field(form, raised)
         else:
             messages.success(request, gettext("Group %(name)s created.") % {"name": data["name"]})
-            return redirect(curl(request, "groups:detail", group.id))
+            return redirect(connection_url(request, "groups:detail", group.id))
     context = {
         "form": form,
         "error": error,
@@ -178,7 +180,7 @@ def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
             error = cloud_errors_to_form(form, raised, {"GroupDesc": "description"})
         else:
             messages.success(request, gettext("Description saved."))
-            return redirect(curl(request, "groups:detail", group_id))
+            return redirect(connection_url(request, "groups:detail", group_id))
     context = {**group_context(request, group, "overview"), "form": form, "error": error}
     return render(request, "groups/edit.html", context, status=FORM_REFUSED if form.errors else 200)
 
@@ -201,7 +203,9 @@ def delete(request: CloudRequest, group_id: str) -> HttpResponseBase:
             messages.success(request, gettext("Group %(name)s deleted.") % {"name": group.name})
             parent = group.parent
             return redirect(
-                curl(request, "groups:detail", parent.id) if parent else curl(request, "groups:list")
+                connection_url(request, "groups:detail", parent.id)
+                if parent
+                else connection_url(request, "groups:list")
             )
     consequences = [
         ngettext(

@@ -1,4 +1,4 @@
-"""What users do with jobs: create a draft, start it, cancel, retry, discard. Each action is safe to repeat."""
+"""Actions of users on jobs: create a draft, start it, cancel, retry, discard. Each action is safe to repeat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _ROWS_PER_DELETE = 20_000  # rows deleted in one transaction
 def create_draft(
     gateway: Gateway, kind: str, params: dict[str, Any], content: Iterable[bytes] | None = None
 ) -> Job:
-    """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on return."""
+    """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on
+    return."""
     job = Job.objects.create(
         team=gateway.membership.team,
         connection=gateway.connection,
@@ -163,7 +164,7 @@ def _require_reauthentication(gateway: Gateway, kind: str) -> None:
 
 
 def start_or_find(new_job: Job, step: str, number: int) -> Job:
-    """Start `new_job` with one chunk, or return the retryable_rows job with the same kind and subject if there is one."""
+    """Start `new_job` with one chunk, or return the unfinished job with the same kind and subject if there is one."""
     new_job.params = {**new_job.params, "account": new_job.connection.account}
     unfinished = Job.objects.filter(
         connection=new_job.connection, kind=new_job.kind, subject=new_job.subject, finished_at__isnull=True

@@ -16,7 +16,7 @@ from console.jobs.forms import ColumnsForm
 from console.jobs.http import REGISTER, SECRETS, find_job, require_job_rights
 from console.jobs.listing import job_title
 from console.ui.format import number
-from console.ui.links import curl
+from console.ui.links import connection_url
 
 
 @require_POST
@@ -32,7 +32,7 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
         messages.error(
             request, _("This job cannot be started because it has no valid rows. Upload another file.")
         )
-    return redirect(curl(request, "jobs:detail", record.pk))
+    return redirect(connection_url(request, "jobs:detail", record.pk))
 
 
 @require_POST
@@ -45,13 +45,13 @@ def columns(request: CloudRequest, job: int) -> HttpResponse:
     form = ColumnsForm(headings, request.POST)
     if not form.is_valid():
         messages.error(request, _("Select the column with the device names."))
-        return redirect(curl(request, "jobs:detail", record.pk))
+        return redirect(connection_url(request, "jobs:detail", record.pk))
     chosen = {"name": form.cleaned_data["name"]}
     if form.cleaned_data["nickname"] not in (None, chosen["name"]):
         chosen["nickname"] = form.cleaned_data["nickname"]
     if not actions.reread_file(record, chosen, form.cleaned_data["headless"]):
         messages.error(request, _("The file cannot be read again. Upload it once more."))
-    return redirect(curl(request, "jobs:detail", record.pk))
+    return redirect(connection_url(request, "jobs:detail", record.pk))
 
 
 @require_POST
@@ -61,8 +61,8 @@ def discard(request: CloudRequest, job: int) -> HttpResponse:
     require_job_rights(request, record.kind)
     if actions.discard(record):
         messages.success(request, _("Draft discarded. Nothing was sent."))
-        return redirect(curl(request, "jobs:list"))
-    return redirect(curl(request, "jobs:detail", record.pk))
+        return redirect(connection_url(request, "jobs:list"))
+    return redirect(connection_url(request, "jobs:detail", record.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,7 +70,7 @@ def cancel(request: CloudRequest, job: int) -> HttpResponse:
     """Cancel a job before its next write, after a confirmation."""
     record = find_job(request, job)
     require_job_rights(request, record.kind, record)
-    page = curl(request, "jobs:detail", record.pk)
+    page = connection_url(request, "jobs:detail", record.pk)
     if request.method == "POST":
         if not actions.cancel(record, request.user):
             messages.info(request, _("The job has finished or is already being canceled."))
@@ -83,7 +83,7 @@ def cancel(request: CloudRequest, job: int) -> HttpResponse:
         "danger": True,
         "cancel": page,
         "action": request.path,
-        "crumbs": [(_("Jobs"), curl(request, "jobs:list")), (job_title(record), page)],
+        "crumbs": [(_("Jobs"), connection_url(request, "jobs:list")), (job_title(record), page)],
     }
     return render(request, "ui/form_page.html", context)
 
@@ -96,8 +96,8 @@ def retry(request: CloudRequest, job: int) -> HttpResponse:
     run = actions.retry(record, request.gateway)
     if run is None:
         messages.info(request, _("There are no rows to retry."))
-        return redirect(curl(request, "jobs:detail", record.pk))
-    return redirect(curl(request, "jobs:detail", run.pk))
+        return redirect(connection_url(request, "jobs:detail", record.pk))
+    return redirect(connection_url(request, "jobs:detail", run.pk))
 
 
 @require_POST
@@ -109,7 +109,7 @@ def secrets(request: CloudRequest, job: int) -> HttpResponse:
         messages.info(
             request, _("There are no secrets to collect yet. Wait until the registration has finished.")
         )
-        return redirect(curl(request, "jobs:detail", record.pk))
+        return redirect(connection_url(request, "jobs:detail", record.pk))
     return redirect(
-        curl(request, "jobs:detail", actions.start_follow_up(record, request.gateway, SECRETS).pk)
+        connection_url(request, "jobs:detail", actions.start_follow_up(record, request.gateway, SECRETS).pk)
     )

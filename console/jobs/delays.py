@@ -64,7 +64,7 @@ def handle_cloud_error(work: Work, sent: bool, error: CloudError) -> StepResult:
 def fail_chunk(work: Work, sent: bool, error: CloudError) -> StepResult:
     """End a chunk that the platform refused: its rows get the platform's message as reason. A job without rows stops.
 
-    If something was `sent`, the outcome of the rows is unknown: a refused query does not tell whether it was carried out.
+    If something was `sent`, the outcome of the rows is unknown: a rejected query does not show whether it was carried out.
     """
     if not kinds.get(work.job.kind).has_rows:
         return stop_job(work, sent, {"cloud": cloud_error_data(error)})

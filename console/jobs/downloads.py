@@ -13,14 +13,14 @@ from console.jobs import outcomes
 from console.jobs.http import SECRETS, find_job, require_job_rights
 from console.jobs.models import Secret
 from console.ui.csv import Download
-from console.ui.links import curl
+from console.ui.links import connection_url
 
 
 @require_safe
 def result(request: CloudRequest, job: int) -> HttpResponseBase:
     """Download the outcome of every row."""
     record = find_job(request, job)
-    return Download(outcomes.result_lines(record), f"job-{record.pk}-result.csv", about=f"job {record.pk}")
+    return Download(outcomes.result_lines(record), f"job-{record.pk}-result.csv", target=f"job {record.pk}")
 
 
 @never_cache
@@ -31,13 +31,13 @@ def result_with_secrets(request: CloudRequest, job: int) -> HttpResponseBase:
     require_job_rights(request, SECRETS)
     if not request.gateway.reauthenticated:
         # Return to the page with the link: a download would leave the user on the confirmation page.
-        raise ReauthenticationNeeded(curl(request, "jobs:detail", record.pk))
+        raise ReauthenticationNeeded(connection_url(request, "jobs:detail", record.pk))
     return Download(
         outcomes.result_lines(record, secrets=True),
         f"job-{record.pk}-secrets.csv",
-        act="DownloadDeviceSecrets",
-        about=f"job {record.pk}",
-        noted={"Count": Secret.objects.filter(job=record, expires_at__gt=timezone.now()).count()},
+        operation="DownloadDeviceSecrets",
+        target=f"job {record.pk}",
+        audit_parameters={"Count": Secret.objects.filter(job=record, expires_at__gt=timezone.now()).count()},
     )
 
 
@@ -45,7 +45,9 @@ def result_with_secrets(request: CloudRequest, job: int) -> HttpResponseBase:
 def findings(request: CloudRequest, job: int) -> HttpResponseBase:
     """Download the error report of the file."""
     record = find_job(request, job)
-    return Download(outcomes.finding_lines(record), f"job-{record.pk}-findings.csv", about=f"job {record.pk}")
+    return Download(
+        outcomes.finding_lines(record), f"job-{record.pk}-findings.csv", target=f"job {record.pk}"
+    )
 
 
 @require_safe
@@ -53,5 +55,5 @@ def invalid_rows(request: CloudRequest, job: int) -> HttpResponseBase:
     """Download the skipped and failed rows in the layout of the original file."""
     record = find_job(request, job)
     return Download(
-        outcomes.invalid_row_lines(record), f"job-{record.pk}-invalid-rows.csv", about=f"job {record.pk}"
+        outcomes.invalid_row_lines(record), f"job-{record.pk}-invalid-rows.csv", target=f"job {record.pk}"
     )

@@ -2,7 +2,7 @@
 
 A wake message (a Celery message, console/jobs/tasks.py) says that a chunk may have something to do. The worker that receives
 it claims the chunk by a conditional update, runs one step, and commits the result under its lease. A duplicate message, a
-lost message (`find_overdue_chunks` finds its chunk) and a worker that dies in a step therefore cost a delay and nothing else.
+lost message (`find_overdue_chunks` finds its chunk) and a worker that stops in a step therefore cost a delay and nothing else.
 
 Leases and waiting times use the database's clock, which all machines share: the clock of a worker may be wrong.
 """
@@ -68,11 +68,11 @@ class JobRefused(Exception):
 def wake_chunk(chunk: int, wait: float = 0.0) -> bool:
     """Send a wake message for a chunk, to be delivered after `wait` seconds.
 
-    Returns False when the broker cannot be reached; `revive` sends the message again later.
+    Returns False when the broker cannot be reached; the task `wake_overdue_chunks` sends the message again later.
     """
     try:
         app.send_task("jobs.step", (chunk,), countdown=wait, retry=False)
-    except Exception:  # whatever the broker's client raises
+    except Exception:  # the client of the broker can raise any error
         log.warning("no wake message for chunk %s: the broker cannot be reached", chunk)
         return False
     return True
@@ -136,7 +136,7 @@ def run_step(pk: int) -> float | None:
         log.info("chunk %s was taken over by another worker; the result of this one is discarded", pk)
         return None
     except (OperationalError, InterfaceError):
-        # Nothing was committed: the lease will expire, and `revive` wakes the chunk again.
+        # Nothing was committed: the lease will expire, and the task `wake_overdue_chunks` wakes the chunk again.
         log.warning("the database was busy or unavailable at chunk %s", pk, exc_info=True)
         return None
 

@@ -1,4 +1,4 @@
-"""What the job views share: finding a job and checking the rights to control it."""
+"""Functions that the job views share: finding a job and checking the rights to control it."""
 
 from __future__ import annotations
 

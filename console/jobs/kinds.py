@@ -1,6 +1,6 @@
 """The kinds of jobs. `settings.JOB_KINDS` is an explicit table: name of a kind → import path of its `Kind`.
 
-A kind is data: its steps by name, and texts. Each area declares its kinds in its jobs.py; this package knows none of them.
+A kind is data: its steps by name, and texts. Each area declares its kinds in its jobs.py; this package does not import them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Text = str | Promise
 
 @dataclass(frozen=True)
 class StepResult:
-    """The result of a step, and what comes next. The engine commits all of it or nothing.
+    """The result of a step, and the next step. The engine commits all of it or nothing.
 
     `step`: the name of the next step; "" repeats the same step. `data` is merged into the chunk's data (None removes a key).
     `wait`: seconds until the next step. `done`: the chunk has ended. `delay_reason`: why it waits, a key of delays.DELAY_TEXTS.
@@ -44,9 +44,9 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `run` makes one call, or a limited number of calls, and returns what comes next.
+    """One step: `run` makes one call, or a limited number of calls, and returns the next step.
 
-    `sent` tells whether, at the start of the step, something was sent whose outcome is not known yet: "no"; "yes"; "maybe"
+    `sent` states whether, at the start of the step, something was sent whose outcome is not known yet: "no"; "yes"; "maybe"
     if the step began before and its end is not known. A canceled job ends at once where nothing was sent.
     """
 
@@ -79,7 +79,7 @@ class Kind:
 
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `has_rows` is False for kinds
-    without rows. `on_end(job)` is called in the transaction in which the job ends, in whatever way it ends.
+    without rows. `on_end(job)` is called in the transaction in which the job ends, with any outcome.
     """
 
     slug: str

@@ -9,17 +9,16 @@ from console.jobs import kinds
 from console.jobs.models import Job, Row
 from console.jobs.outcomes import explain
 from console.ui.format import number
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
 
 def job_title(job: Job) -> str:
-    """Return the title of a job."""
     return kinds.get(job.kind).title(job)
 
 
 def _link(request: HttpRequest, job: Job) -> str:
-    return curl(request, "jobs:detail", job.pk)
+    return connection_url(request, "jobs:detail", job.pk)
 
 
 def _reason(row: Row) -> str:
@@ -37,8 +36,8 @@ JOBS: Table[Job] = Table(
         Column("total", _("Rows"), kind="number", hidden=True),
         Column("failed", _("Failed"), kind="number", hidden=True),
         Column("person", _("User"), value=lambda job: str(job.started_by or job.created_by or "–")),
-        Column("created_at", _("Created"), kind="ago"),
-        Column("finished_at", _("Finished"), kind="when", hidden=True),
+        Column("created_at", _("Created"), kind="relative_time"),
+        Column("finished_at", _("Finished"), kind="time", hidden=True),
     ],
     export=True,
 )

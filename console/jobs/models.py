@@ -42,7 +42,6 @@ def seconds_from_now(seconds: float) -> CombinedExpression:
 
 class JobQuerySet(models.QuerySet["Job"]):
     def for_team(self, team: Team) -> JobQuerySet:
-        """Jobs of the team."""
         return self.filter(team=team)
 
     def active(self) -> JobQuerySet:
@@ -141,7 +140,7 @@ class Job(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job has ended, in whatever way."""
+        """Whether the job has ended, with any outcome."""
         return self.state in self.FINISHED
 
     @property
@@ -195,7 +194,9 @@ class Chunk(models.Model):
     lease = models.CharField(max_length=32, blank=True, default="")
     leased_until = models.DateTimeField(null=True)
     next_at = models.DateTimeField(db_default=Now())
-    woken_at = models.DateTimeField(null=True)  # when `revive` last sent a message; avoids duplicate messages
+    woken_at = models.DateTimeField(
+        null=True
+    )  # when the task `wake_overdue_chunks` last sent a message; avoids duplicate messages
     counts = models.JSONField(default=dict)  # number of its rows by state
 
     class Meta:
@@ -229,7 +230,7 @@ class Row(models.Model):
     # States that a retry takes up (`retryable_rows`). Existing and invalid names would have the same outcome again.
     RETRYABLE = (State.FAILED, State.UNKNOWN, State.CANCELED)
 
-    # The foreign keys need no indexes of their own: the indexes below start with them.
+    # The foreign keys need no separate indexes: the indexes below start with them.
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="rows", db_index=False)
     chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, null=True, related_name="rows", db_index=False)
     number = models.PositiveIntegerField(_("row"))  # in the file, from 1

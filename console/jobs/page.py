@@ -63,7 +63,7 @@ def job_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "parent_title": job_title(job.parent) if job.parent else "",
         "error": _cloud_error(job),
         "events": [
-            {"when": event.at, "title": event.text, "tone": _TONES[event.level], "icon": _ICONS[event.level]}
+            {"time": event.at, "title": event.text, "tone": _TONES[event.level], "icon": _ICONS[event.level]}
             for event in job.events.all()[:_SHOWN_EVENTS]
         ],
         "outcomes": _outcomes(job, kind),

@@ -16,9 +16,9 @@ from console.jobs import actions, api
 from console.jobs.forms import CountForm, FileForm, ProductForm
 from console.jobs.http import REGISTER, require_job_rights
 from console.ui.format import size
-from console.ui.links import curl, with_query
+from console.ui.links import connection_url, query_url
 from console.ui.pieces import Tab
-from console.ui.uploads import takes_file
+from console.ui.uploads import accepts_file
 
 
 def _too_large(request: HttpRequest) -> HttpResponse:
@@ -30,7 +30,7 @@ def _too_large(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@takes_file(settings.JOBS_UPLOAD_BYTES, lambda request: require_job_rights(request, REGISTER), _too_large)
+@accepts_file(settings.JOBS_UPLOAD_BYTES, lambda request: require_job_rights(request, REGISTER), _too_large)
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: CloudRequest) -> HttpResponseBase:
     """Show the form with a product and a file or a number of devices; create the draft from it."""
@@ -60,7 +60,7 @@ def _create_draft(request: CloudRequest, form: ProductForm, products: dict[str, 
     else:
         params |= {"source": "file", "filename": (file.name or "")[:120]}
         job = actions.create_draft(request.gateway, REGISTER, params, file.chunks(256 * 1024))
-    return redirect(curl(request, "jobs:detail", job.pk))
+    return redirect(connection_url(request, "jobs:detail", job.pk))
 
 
 def _products(request: CloudRequest) -> tuple[list[api.Product], CloudError | None]:
@@ -86,8 +86,8 @@ def _page(
 ) -> HttpResponse:
     by_count = request.GET.get("by") == "count"
     tabs = [
-        Tab(_("From a file"), with_query(request, by=None), not by_count),
-        Tab(_("Generated names"), with_query(request, by="count"), by_count),
+        Tab(_("From a file"), query_url(request, by=None), not by_count),
+        Tab(_("Generated names"), query_url(request, by="count"), by_count),
     ]
     context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "message": message}
     return render(request, "jobs/register.html", context, status=status)

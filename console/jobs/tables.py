@@ -44,7 +44,7 @@ class KnownColumn:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file is read.
+    """The layout of a file, by which it is read.
 
     `columns`: key of a known column → its index; `tags`: tag key → its index; `unknown`: headings of ignored columns.
     `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it.

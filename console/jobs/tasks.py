@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from console.jobs import engine, upkeep
+from console.jobs import cleanup, engine
 
 
 @shared_task(name="jobs.step")
@@ -13,14 +13,14 @@ def step(chunk: int) -> None:
     engine.advance_chunk(chunk)
 
 
-@shared_task(name="jobs.revive", acks_late=False)
-def revive() -> None:
-    """Wake chunks that a dead worker left behind or whose message the broker lost."""
+@shared_task(name="jobs.wake_overdue", acks_late=False)
+def wake_overdue_chunks() -> None:
+    """Wake chunks whose worker stopped or whose message the broker lost."""
     for chunk in engine.find_overdue_chunks():
         engine.wake_chunk(chunk)
 
 
-@shared_task(name="jobs.tidy")
-def tidy() -> None:
+@shared_task(name="jobs.clean_up")
+def clean_up() -> None:
     """Delete expired secrets, old drafts that were never started, and old finished jobs."""
-    upkeep.tidy()
+    cleanup.delete_expired()

@@ -21,7 +21,7 @@ from console.jobs.listing import JOBS, job_title
 from console.jobs.models import Job
 from console.jobs.visibility import visible_jobs
 from console.ui.format import duration
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.statuses import status
 from console.ui.tables import Empty
@@ -55,7 +55,7 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
         title=gettext_lazy("No jobs yet"),
         text=gettext_lazy("Long-running tasks, such as device registration and batch monitoring, run here."),
         icon="progress-check",
-        url=curl(request, "jobs:register") if may_register else "",
+        url=connection_url(request, "jobs:register") if may_register else "",
         action=gettext_lazy("Register devices"),
     )
     context = {
@@ -82,7 +82,7 @@ def tray(request: CloudRequest) -> HttpResponseBase:
             "state": job.state,
             "done": job.done,
             "total": 0 if job.is_draft else job.total,
-            "url": curl(request, "jobs:detail", job.pk),
+            "url": connection_url(request, "jobs:detail", job.pk),
             "note": _time_left_text(job),
         }
         for job in shown
@@ -120,7 +120,7 @@ def detail(request: CloudRequest, job: int) -> HttpResponseBase:
 def live(request: CloudRequest, job: int) -> HttpResponseBase:
     """Show the part of a job's page that refreshes itself. `seen` is the digest of the numbers that the page shows already."""
     record = find_job(request, job)
-    address = curl(request, "jobs:detail", record.pk)
+    address = connection_url(request, "jobs:detail", record.pk)
     if record.is_draft and record.state != Job.State.CHECKING:
         response = HttpResponse(status=204)
         response["HX-Redirect"] = address

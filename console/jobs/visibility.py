@@ -1,4 +1,5 @@
-"""Who sees which jobs: members whose role may read what the kind calls, and whose access scope includes the job's product."""
+"""The jobs that a member sees: their role may read the operations of the kind, and their access scope includes the job's
+product."""
 
 from __future__ import annotations
 
@@ -15,10 +16,10 @@ from console.jobs.models import Job, JobQuerySet
 
 def visible_jobs(gateway: Gateway) -> JobQuerySet:
     """Return the jobs of the gateway's connection that its member may see."""
-    seen = Q(pk__in=[])
+    visible = Q(pk__in=[])
     for kind in kinds.all_kinds().values():
-        seen |= _seen(kind, gateway.membership)
-    return Job.objects.for_team(gateway.membership.team).filter(seen, connection=gateway.connection)
+        visible |= _build_filter(kind, gateway.membership)
+    return Job.objects.for_team(gateway.membership.team).filter(visible, connection=gateway.connection)
 
 
 def is_in_scope(membership: Membership, job: Job) -> bool:
@@ -31,18 +32,18 @@ def is_in_scope(membership: Membership, job: Job) -> bool:
     return product is None or all(product in fleet.products for fleet in fleets)
 
 
-def _seen(kind: Kind, membership: Membership) -> Q:
+def _build_filter(kind: Kind, membership: Membership) -> Q:
     readable = {name for name, op in operations().items() if membership.has_level(Area(op.area), Level.READ)}
     if not readable.issuperset(kind.operations + kind.reveals):
         return Q(pk__in=[])
-    seen = Q(kind=kind.slug)
+    visible = Q(kind=kind.slug)
     if kind.operation_param:
-        seen &= Q(**{f"params__{kind.operation_param}__in": sorted(readable)})
+        visible &= Q(**{f"params__{kind.operation_param}__in": sorted(readable)})
     for access_scope in membership.access_scopes:
         if access_scope.limits_devices:
-            seen &= (
+            visible &= (
                 Q(**{f"params__{kind.product_param}__in": sorted(access_scope.products)})
                 if kind.product_param
                 else Q(pk__in=[])
             )
-    return seen
+    return visible

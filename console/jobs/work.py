@@ -90,7 +90,8 @@ def extend_lease(chunk: int, lease: str) -> bool:
 
 
 class Heartbeat:
-    """Renews a lease while a step runs, so that leases can be short and the chunk of a dead worker is soon taken over."""
+    """Renews a lease while a step runs, so that leases can be short and another worker soon continues the chunk of a stopped
+    worker."""
 
     def __init__(self, chunk: Chunk) -> None:
         self._chunk, self._lease = chunk.pk, chunk.lease

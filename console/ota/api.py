@@ -38,7 +38,7 @@ from console.ota.records import (
     to_package,
     to_tasks,
 )
-from console.ui.format import instant
+from console.ui.format import to_datetime
 
 __all__ = [
     "DEFAULT_MODULE",
@@ -180,8 +180,8 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
             name=str(item.get("ModuleName", "")),
             alias=str(item.get("AliasName") or ""),
             description=str(item.get("Desc") or ""),
-            created=instant(item.get("GmtCreate")),
-            modified=instant(item.get("GmtModified")),
+            created=to_datetime(item.get("GmtCreate")),
+            modified=to_datetime(item.get("GmtModified")),
         )
         for item in modules
         if isinstance(item, dict)
@@ -335,7 +335,7 @@ def create_static_batch(
 def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
     """Upload a file with one device name per row (at most 10,000 rows and 5 MB). Returns its URL, for the batch.
 
-    Raises also what `clients.upload_file` raises."""
+    Raises the errors of `clients.upload_file` too."""
     upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
     clients.upload_file(
         gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode())

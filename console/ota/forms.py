@@ -41,8 +41,6 @@ def version_field(**options: Any) -> forms.CharField:
 
 
 class PackageFilter(FilterForm):
-    """The filters of the package list."""
-
     product = forms.ChoiceField(label=_("Product"), required=False, choices=())
     version = forms.CharField(
         label=_("Version"),
@@ -218,8 +216,6 @@ class ModuleForm(forms.Form):
 
 
 class NewModuleForm(ModuleForm):
-    """A new module."""
-
     field_order = ("name", "alias", "description")
     name = version_field(
         label=_("Name"),

@@ -1,4 +1,4 @@
-"""Records of over-the-air updates, and what a user requests, as parameters.
+"""Records of over-the-air updates, and the requests of users, as parameters.
 
 Times are aware, IDs are strings, sizes are bytes, intervals are minutes, rates are devices per minute.
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from console.cloud.responses import read_name
-from console.ui.format import instant
+from console.ui.format import to_datetime
 
 DEFAULT_MODULE = "default"
 RUNNING = frozenset({"PLANNED", "IN_PROGRESS"})
@@ -51,12 +51,12 @@ class Package:
     files: tuple[PackageFile, ...] = ()
 
     @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether batches can be created from it."""
         return self.status in ("-1", "1")
 
     @property
-    def verifiable(self) -> bool:
+    def is_verifiable(self) -> bool:
         """Whether it must first be verified on a few devices, and no verification is running."""
         return self.status in ("0", "3")
 
@@ -143,12 +143,7 @@ class Task:
     modified: datetime | None
 
     @property
-    def cancelable(self) -> bool:
-        """Whether it has not started: CancelOTATaskByDevice accepts no other tasks."""
-        return self.status in ("CONFIRM", "QUEUED", "NOTIFIED")
-
-    @property
-    def confirmable(self) -> bool:
+    def is_confirmable(self) -> bool:
         """Whether it waits for confirmation."""
         return self.status == "CONFIRM"
 
@@ -276,8 +271,8 @@ def to_package(item: dict[str, Any], package_id: str = "") -> Package:
         sign_method=str(item.get("SignMethod") or ""),
         source_version=str(item.get("SrcVersion") or ""),
         description=str(item.get("FirmwareDesc") or ""),
-        created=instant(item.get("UtcCreate")),
-        modified=instant(item.get("UtcModified")),
+        created=to_datetime(item.get("UtcCreate")),
+        modified=to_datetime(item.get("UtcModified")),
         udi=str(item.get("Udi") or ""),
         verify_progress=read_integer(item.get("VerifyProgress")) or 0,
         files=tuple(
@@ -308,9 +303,9 @@ def to_batch(item: dict[str, Any], batch_id: str = "") -> Batch:
         is_verification=item.get("JobType") == "VERFIY_FIRMWARE",
         is_dynamic=item.get("SelectionType") == "DYNAMIC",
         target=str(item.get("TargetSelection") or ""),
-        created=instant(item.get("UtcCreate")),
-        started=instant(item.get("UtcStartTime")),
-        ended=instant(item.get("UtcEndTime")),
+        created=to_datetime(item.get("UtcCreate")),
+        started=to_datetime(item.get("UtcStartTime")),
+        ended=to_datetime(item.get("UtcEndTime")),
     )
 
 
@@ -328,8 +323,8 @@ def to_batch_detail(data: dict[str, Any], batch_id: str) -> BatchDetail:
         group_id=str(data.get("GroupId") or ""),
         group_name=str(data.get("GroupName") or ""),
         dynamic_mode=read_integer(data.get("DynamicMode")),
-        scheduled=instant(data.get("UtcScheduleTime")),
-        schedule_end=instant(data.get("UtcScheduleFinishTime")),
+        scheduled=to_datetime(data.get("UtcScheduleTime")),
+        schedule_end=to_datetime(data.get("UtcScheduleFinishTime")),
         rate=read_integer(data.get("MaximumPerMinute")),
         retry_count=read_integer(data.get("RetryCount")),
         retry_interval=read_integer(data.get("RetryInterval")),
@@ -367,6 +362,6 @@ def to_task(item: dict[str, Any]) -> Task:
         status=str(item.get("TaskStatus", "")),
         progress=progress,
         description=str(item.get("TaskDesc") or ""),
-        created=instant(item.get("UtcCreate")),
-        modified=instant(item.get("UtcModified")),
+        created=to_datetime(item.get("UtcCreate")),
+        modified=to_datetime(item.get("UtcModified")),
     )

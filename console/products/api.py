@@ -14,7 +14,7 @@ from typing import Any
 from console.cloud.errors import CloudError
 from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
-from console.ui.format import instant
+from console.ui.format import to_datetime
 
 MAX_PAGE_SIZE = 200
 """Maximum number of products in one response (QueryProductList)."""
@@ -69,7 +69,7 @@ class ProductDetail:
     has_secret: bool
 
     @property
-    def published(self) -> bool:
+    def is_published(self) -> bool:
         """Whether it is published. The thing model of a published product is fixed, and the product cannot be deleted."""
         return self.status == PUBLISHED
 
@@ -334,7 +334,6 @@ def publish_product(gateway: Gateway, key: str) -> None:
 
 
 def unpublish_product(gateway: Gateway, key: str) -> None:
-    """Unpublish a product."""
     gateway.call("CancelReleaseProduct", target=key, ProductKey=key)
 
 
@@ -458,4 +457,4 @@ def _read_int(value: object) -> int:
 
 def _read_time(value: object) -> datetime | None:
     """Return an aware time from milliseconds since 1970, as a number or as text."""
-    return instant(_read_int(value) or None)
+    return to_datetime(_read_int(value) or None)

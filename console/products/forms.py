@@ -48,8 +48,6 @@ NET_TYPES_BY_NUMBER = {
 
 
 class ProductFilters(FilterForm):
-    """The filters of the product list."""
-
     q = forms.CharField(label=_("Search products"), required=False, max_length=64)
     node = forms.ChoiceField(
         label=_("Node type"),
@@ -232,7 +230,7 @@ class ProductEditForm(EditForm):
     description = _description_field()
 
     @classmethod
-    def of(cls, current: ProductDetail, data: QueryDict | None = None) -> ProductEditForm:
+    def for_product(cls, current: ProductDetail, data: QueryDict | None = None) -> ProductEditForm:
         """Return the form with the current values of a product."""
         return cls(
             data, present={"product_name": current.product.name, "description": current.product.description}

@@ -22,7 +22,7 @@ from console.products import api, forms
 from console.products.tables import EDITABLE_TAGS, TAGS
 from console.ui.format import number
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 from console.ui.tables import Empty
 
@@ -45,18 +45,27 @@ def _render(
         ("tags", _("Tags"), "products:tags", None),
     ]
     tabs = [
-        Tab(label, curl(request, url, key), name == tab, count) for name, label, url, count in tab_definitions
+        Tab(label, connection_url(request, url, key), name == tab, count)
+        for name, label, url, count in tab_definitions
     ]
     may = {
         name: request.gateway.allows(name)
         for name in ("UpdateProduct", "ReleaseProduct", "CancelReleaseProduct")
     }
     menu = [explorer_item(request, "QueryProduct", ProductKey=key), *audit_menu_items(request, target=key)]
-    if detail.published and may["CancelReleaseProduct"]:
-        menu.append(MenuItem(_("Unpublish…"), curl(request, "products:unpublish", key), "tool", dialog=True))
+    if detail.is_published and may["CancelReleaseProduct"]:
+        menu.append(
+            MenuItem(_("Unpublish…"), connection_url(request, "products:unpublish", key), "tool", dialog=True)
+        )
     if request.gateway.allows("DeleteProduct"):
         menu.append(
-            MenuItem(_("Delete…"), curl(request, "products:delete", key), "trash", danger=True, dialog=True)
+            MenuItem(
+                _("Delete…"),
+                connection_url(request, "products:delete", key),
+                "trash",
+                danger=True,
+                dialog=True,
+            )
         )
     context |= {"detail": detail, "product": detail.product, "tabs": tabs, "menu": menu, "may": may}
     return render(request, template, context, status=status)
@@ -72,7 +81,7 @@ def detail(request: CloudRequest, key: str) -> HttpResponse:
         "products/overview.html",
         overview.detail,
         "overview",
-        facts=_build_details(overview.detail),
+        details=_build_details(overview.detail),
         counts=None if isinstance(counts, CloudError) else counts,
         tag_items=None if isinstance(tags, CloudError) else [DetailItem(tag.key, tag.value) for tag in tags],
         read_error=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
@@ -113,7 +122,7 @@ def _build_details(detail: api.ProductDetail) -> list[DetailItem]:
         )
     return [
         *items,
-        DetailItem(_("Created"), product.created, kind="when"),
+        DetailItem(_("Created"), product.created, kind="time"),
         DetailItem(_("Description"), product.description),
     ]
 
@@ -138,10 +147,10 @@ def _dialog(request: CloudRequest, key: str, back: str, **context: Any) -> HttpR
     """Render a form about a product as a dialog over the page that opened it."""
     context |= {
         "crumbs": [
-            (_("Products"), curl(request, "products:list")),
-            (key, curl(request, "products:detail", key)),
+            (_("Products"), connection_url(request, "products:list")),
+            (key, connection_url(request, "products:detail", key)),
         ],
-        "cancel": curl(request, back, key),
+        "cancel": connection_url(request, back, key),
     }
     return render(request, "ui/form_page.html", context, status=422 if request.method == "POST" else 200)
 
@@ -155,16 +164,16 @@ def edit(request: CloudRequest, key: str) -> HttpResponse:
     request.gateway.require("UpdateProduct")
     error = None
     if request.method == "GET":
-        form = forms.ProductEditForm.of(api.get_product(request.gateway, key, fresh=True))
+        form = forms.ProductEditForm.for_product(api.get_product(request.gateway, key, fresh=True))
     else:
         form = forms.ProductEditForm(request.POST, present={})
         try:
             current = api.get_product(request.gateway, key, fresh=True)
-            form = forms.ProductEditForm.of(current, request.POST)
+            form = forms.ProductEditForm.for_product(current, request.POST)
             if form.is_valid():
                 api.update_product(request.gateway, key, form.params(), current=current)
                 messages.success(request, _("Changes saved."))
-                return redirect(curl(request, "products:detail", key))
+                return redirect(connection_url(request, "products:detail", key))
         except CloudError as raised:
             error = cloud_errors_to_form(form, raised)
     return _dialog(request, key, "products:detail", form=form, error=error, title=_("Edit product"))
@@ -213,7 +222,7 @@ def _change_publication(
             error = raised
         else:
             messages.success(request, done)
-            return redirect(curl(request, "products:detail", key))
+            return redirect(connection_url(request, "products:detail", key))
     return _dialog(request, key, "products:detail", error=error, **words)
 
 
@@ -225,7 +234,7 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
         detail = api.get_product(request.gateway, key, fresh=True)
     except NotFound:
         messages.warning(request, _("The product no longer exists."))
-        return redirect(curl(request, "products:list"))
+        return redirect(connection_url(request, "products:list"))
     form = ConfirmForm(
         detail.product.name, request.POST if request.method == "POST" else None, label=_("Product name")
     )
@@ -235,12 +244,12 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
             api.delete_product(request.gateway, key)
         except NotFound:
             messages.warning(request, _("The product no longer exists."))
-            return redirect(curl(request, "products:list"))
+            return redirect(connection_url(request, "products:list"))
         except CloudError as raised:
             error = raised
         else:
             messages.success(request, _("Product %(name)s deleted.") % {"name": detail.product.name})
-            return redirect(curl(request, "products:list"))
+            return redirect(connection_url(request, "products:list"))
     context = {
         "form": form,
         "error": error,
@@ -255,7 +264,7 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
 
 
 def list_deletion_effects(key: str) -> list[str]:
-    """Return what else is deleted or stops working when the product is deleted."""
+    """Return the effects of deleting the product: objects that are deleted too or stop working."""
     return [
         _("ProductKey %(key)s: everything that uses it stops working") % {"key": key},
         _("its thing model, topics and tags"),
@@ -264,7 +273,7 @@ def list_deletion_effects(key: str) -> list[str]:
 
 
 def _find_deletion_blockers(detail: api.ProductDetail) -> list[str]:
-    """Return why the platform would refuse to delete the product, with what to do."""
+    """Return the reasons why the platform would refuse to delete the product, each with advice."""
     reasons = []
     if detail.product.devices:
         reasons.append(
@@ -275,7 +284,7 @@ def _find_deletion_blockers(detail: api.ProductDetail) -> list[str]:
             )
             % {"count": number(detail.product.devices)}
         )
-    if detail.published:
+    if detail.is_published:
         reasons.append(_("The product is published. Unpublish it first."))
     return reasons
 
@@ -325,7 +334,7 @@ def set_tag(request: CloudRequest, key: str) -> HttpResponse:
                 error = cloud_errors_to_form(form, raised, form.PARAMETERS)
             else:
                 messages.success(request, _("Tag added.") if is_new else _("Tag saved."))
-                return redirect(curl(request, "products:tags", key))
+                return redirect(connection_url(request, "products:tags", key))
     is_edit = bool(request.GET.get("key"))
     title = _("Edit tag") if is_edit else _("Add tag")
     submit = "" if is_edit else _("Add tag")
@@ -343,11 +352,11 @@ def remove_tag(request: CloudRequest, key: str) -> HttpResponse:
             api.remove_tag(request.gateway, key, tag_key)
         except NotFound:
             messages.warning(request, _("The tag no longer exists."))
-            return redirect(curl(request, "products:tags", key))
+            return redirect(connection_url(request, "products:tags", key))
         except CloudError as raised:
             error = raised
         else:
             messages.success(request, _("Tag removed."))
-            return redirect(curl(request, "products:tags", key))
+            return redirect(connection_url(request, "products:tags", key))
     title = _("Remove tag %(key)s?") % {"key": tag_key}
     return _dialog(request, key, "products:tags", error=error, title=title, submit=_("Remove"), danger=True)

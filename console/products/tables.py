@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.products.api import Product, Tag
 from console.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.tables import BulkAction, Column, Table
 
 _AUTH_TYPE_LABELS = dict(AUTH_TYPES)
@@ -24,7 +24,7 @@ PRODUCTS: Table[Product] = Table(
             _("Name"),
             primary=True,
             sort=True,
-            link=lambda request, product: curl(request, "products:detail", product.key),
+            link=lambda request, product: connection_url(request, "products:detail", product.key),
         ),
         Column("key", _("ProductKey"), kind="code", copy=True),
         Column(
@@ -44,20 +44,20 @@ PRODUCTS: Table[Product] = Table(
             hidden=True,
         ),
         Column("description", _("Description"), hidden=True),
-        Column("created", _("Created"), kind="when", sort=True),
+        Column("created", _("Created"), kind="time", sort=True),
     ],
     key=lambda product: product.key,
     actions=[
         BulkAction(
             _("Publish"),
             "circle-check",
-            lambda request: curl(request, "products:publish-many"),
+            lambda request: connection_url(request, "products:publish-many"),
             allowed=lambda request: request.gateway.allows("ReleaseProduct"),  # type: ignore[attr-defined]
         ),
         BulkAction(
             _("Unpublish"),
             "tool",
-            lambda request: curl(request, "products:unpublish-many"),
+            lambda request: connection_url(request, "products:unpublish-many"),
             allowed=lambda request: request.gateway.allows("CancelReleaseProduct"),  # type: ignore[attr-defined]
         ),
     ],

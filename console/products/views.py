@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from console.cloud.errors import CloudError
-from console.connections.errors import cloud_errors_to_form, status_of
+from console.connections.errors import cloud_errors_to_form, http_status
 from console.connections.http import CloudRequest
 from console.products import api, forms
 from console.products.tables import PRODUCTS
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty, Selection
 
@@ -46,7 +46,7 @@ def product_list(request: CloudRequest) -> HttpResponseBase:
         title=gettext_lazy("No products yet"),
         text=gettext_lazy("A product defines a type of device: its name, connection and data."),
         icon="packages",
-        url=curl(request, "products:create") if may_create else "",
+        url=connection_url(request, "products:create") if may_create else "",
         action=gettext_lazy("Create product"),
     )
     table = PRODUCTS.bind(
@@ -59,7 +59,7 @@ def product_list(request: CloudRequest) -> HttpResponseBase:
         "error": error,
         "may_create": may_create,
     }
-    status = 200 if error is None or request.htmx else status_of(error)
+    status = 200 if error is None or request.htmx else http_status(error)
     return render(
         request, "products/_list.html" if request.htmx else "products/list.html", context, status=status
     )
@@ -86,7 +86,7 @@ def create(request: CloudRequest) -> HttpResponse:
             messages.success(
                 request, _("Product %(name)s created.") % {"name": form.cleaned_data["product_name"]}
             )
-            return redirect(curl(request, "products:detail", key))
+            return redirect(connection_url(request, "products:detail", key))
     return render(request, "products/create.html", {"form": form, "error": error}, status=422)
 
 
@@ -108,12 +108,12 @@ def unpublish_products(request: CloudRequest) -> HttpResponse:
 def _publish_selected(request: CloudRequest, name: str, *, unpublish: bool) -> HttpResponse:
     """Show the question, or with `confirmed` make the change and show the result for each product."""
     request.gateway.require(name)
-    selection = Selection.of(request)
+    selection = Selection.from_request(request)
     keys = selection.keys
     context: dict[str, Any] = {
         "title": _("Unpublish products") if unpublish else _("Publish products"),
         "submit": _("Unpublish") if unpublish else _("Publish"),
-        "url": curl(request, "products:unpublish-many" if unpublish else "products:publish-many"),
+        "url": connection_url(request, "products:unpublish-many" if unpublish else "products:publish-many"),
         "keys": keys,
     }
     if selection.all_matching or not 0 < len(keys) <= MAX_SELECTED:

@@ -1,1 +1,1 @@
-"""What all pages share: the shell around them, components, tables, forms, template tags."""
+"""Shared parts of all pages: the shell around them, components, tables, forms, template tags."""

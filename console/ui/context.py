@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 
-from console.ui.links import curl, shown_connection
+from console.ui.links import connection_url, find_shown_connection
 
 THEMES = ("auto", "light", "dark")
 # Value, label, icon.
@@ -96,7 +96,7 @@ class NavGroup:
 
 
 @dataclass(frozen=True)
-class Place:
+class SwitcherEntry:
     """A team or connection in the switcher."""
 
     label: str
@@ -106,7 +106,7 @@ class Place:
 
 
 class Shell:
-    """All that the layouts show around the page. Each part is computed on first use."""
+    """Everything that the layouts show around the page. Each part is computed on first use."""
 
     themes = THEME_CHOICES
 
@@ -114,11 +114,11 @@ class Shell:
         self.request = request
         self.team = getattr(request, "team", None)
         self.membership = getattr(request, "membership", None)
-        self.connection = shown_connection(request)
+        self.connection = find_shown_connection(request)
 
     @cached_property
-    def signed_in(self) -> bool:
-        """Whether somebody is signed in."""
+    def is_signed_in(self) -> bool:
+        """Whether a user is signed in."""
         return bool(self.user and self.user.is_authenticated)
 
     @cached_property
@@ -130,7 +130,7 @@ class Shell:
         return theme if theme in THEMES else "auto"
 
     @property
-    def collapsed(self) -> bool:
+    def is_collapsed(self) -> bool:
         """Whether the sidebar shows icons only."""
         return self.request.COOKIES.get(SIDEBAR_COOKIE) == "collapsed"
 
@@ -173,7 +173,7 @@ class Shell:
     def url(self, name: str) -> str:
         """The URL of a page in this team and connection, or "" if it does not exist here."""
         try:
-            return curl(self.request, name)
+            return connection_url(self.request, name)
         except NoReverseMatch:
             return ""
 
@@ -219,18 +219,18 @@ class Shell:
         return "".join(word[0] for word in words[:2]).upper() or "?"
 
     @cached_property
-    def limits(self) -> str:
+    def scope_summary(self) -> str:
         """The user's access scope in this connection in words; "" if it is not limited."""
-        limits = getattr(getattr(self.request, "gateway", None), "limits", None)
-        return str(limits.summary) if limits is not None else ""
+        guard = getattr(getattr(self.request, "gateway", None), "limited_scope", None)
+        return str(guard.summary) if guard is not None else ""
 
     @cached_property
-    def connections(self) -> list[Place]:
+    def connections(self) -> list[SwitcherEntry]:
         """The team's connections in the user's access scope."""
         if self.team is None or self.membership is None:
             return []
         return [
-            Place(
+            SwitcherEntry(
                 label=connection.name,
                 note=connection.region,
                 url=_url("dashboard:home", self.team.slug, connection.slug),
@@ -242,14 +242,14 @@ class Shell:
     @cached_property
     def _memberships(self) -> list[Any]:
         """The user's memberships, ordered by team name."""
-        memberships = getattr(self.user, "memberships", None) if self.signed_in else None
+        memberships = getattr(self.user, "memberships", None) if self.is_signed_in else None
         return list(memberships.select_related("team").order_by("team__name")) if memberships else []
 
     @cached_property
-    def teams(self) -> list[Place]:
+    def teams(self) -> list[SwitcherEntry]:
         """The user's teams."""
         return [
-            Place(
+            SwitcherEntry(
                 label=membership.team.name,
                 note=str(membership.role.label),
                 url=_url("access:team", membership.team.slug),

@@ -39,13 +39,13 @@ def csv_lines(rows: Iterable[Sequence[object]], separator: str = ",") -> Iterato
         mark = ""
 
 
-def first_now(rows: Iterable[T]) -> Iterable[T]:
+def read_first_row(rows: Iterable[T]) -> Iterable[T]:
     """The same rows, with the first one read now: an early error becomes an error page, not part of a file."""
     remaining = iter(rows)
     return chain(list(islice(remaining, 1)), remaining)
 
 
-def until_broken(lines: Iterable[str]) -> Iterator[str]:
+def report_cloud_error(lines: Iterable[str]) -> Iterator[str]:
     """The lines. A CloudError ends the file with a line about it, because the status is already sent."""
     try:
         yield from lines
@@ -57,8 +57,8 @@ def until_broken(lines: Iterable[str]) -> Iterator[str]:
 class Download(StreamingHttpResponse):
     """Lines as a file download. Lines are read while they are sent, so their number is not limited.
 
-    Every file that leaves the console is a Download; the audit trail records it: `act` is the record's operation ("": the
-    area's export), `about` its target, `noted` further parameters. The first `header` lines do not count as rows.
+    Every file that leaves the console is a Download; the audit trail records it: `operation` is the record's operation ("": the
+    area's export), `target` its target, `audit_parameters` further parameters. The first `header` lines do not count as rows.
     """
 
     def __init__(
@@ -67,12 +67,17 @@ class Download(StreamingHttpResponse):
         filename: str,
         *,
         content_type: str = "text/csv; charset=utf-8",
-        act: str = "",
-        about: str = "",
-        noted: Mapping[str, Any] | None = None,
+        operation: str = "",
+        target: str = "",
+        audit_parameters: Mapping[str, Any] | None = None,
         header: int = 1,
     ) -> None:
         super().__init__(lines, content_type=content_type)
-        self.filename, self.act, self.about, self.noted = filename, act, about, noted or {}
+        self.filename, self.operation, self.target, self.audit_parameters = (
+            filename,
+            operation,
+            target,
+            audit_parameters or {},
+        )
         self.header = header
         self["Content-Disposition"] = content_disposition_header(True, filename) or "attachment"

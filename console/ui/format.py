@@ -55,12 +55,12 @@ def sentence(clause: str) -> str:
     return gettext("%(clause)s.") % {"clause": f"{clause[:1].upper()}{clause[1:]}"}
 
 
-def in_a_row(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """Items joined by the language's separator: "2 products, 1 group"."""
     return pgettext("between words in a row", ", ").join(words)
 
 
-def instant(value: object) -> datetime | None:
+def to_datetime(value: object) -> datetime | None:
     """An aware datetime from a datetime, an ISO 8601 text or milliseconds since 1970; None for any other value."""
     if value in (None, ""):
         return None
@@ -76,7 +76,7 @@ def instant(value: object) -> datetime | None:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def ago(moment: datetime, now: datetime | None = None) -> str:
+def relative_time(moment: datetime, now: datetime | None = None) -> str:
     """The time since or until `moment` in its largest unit: "3 minutes ago"."""
     seconds = ((now or timezone.now()) - moment).total_seconds()
     amount = abs(seconds)
@@ -98,33 +98,33 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     if days < 30:
         past, ahead = ngettext("%d day ago", "%d days ago", days), ngettext("in %d day", "in %d days", days)
         return (past if seconds >= 0 else ahead) % days
-    return stamp(moment)[:10]
+    return local_time(moment)[:10]
 
 
-def stamp(moment: datetime, seconds: bool = False) -> str:
+def local_time(moment: datetime, seconds: bool = False) -> str:
     """A moment in the user's time zone, of constant width: "2026-05-01 14:30"."""
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
-def when(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
+def time_element(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
     """A `<time>` in the user's time zone with exact UTC on hover; the page updates a `relative` one."""
-    moment = instant(value)
+    moment = to_datetime(value)
     if moment is None:
         return format_html('<span class="fd-none" title="{}">–</span>', gettext("No time"))
     utc = moment.astimezone(UTC)
     exact = utc.strftime("%Y-%m-%d %H:%M:%S UTC")
     if relative:
-        local = stamp(moment, seconds=True)
+        local = local_time(moment, seconds=True)
         return format_html(
-            '<time class="fd-when" datetime="{}" title="{} · {}" data-relative>{}</time>',
+            '<time class="fd-time" datetime="{}" title="{} · {}" data-relative>{}</time>',
             utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
             local,
             exact,
-            ago(moment),
+            relative_time(moment),
         )
     return format_html(
-        '<time class="fd-when" datetime="{}" title="{}">{}</time>',
+        '<time class="fd-time" datetime="{}" title="{}">{}</time>',
         utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
         exact,
-        stamp(moment, seconds),
+        local_time(moment, seconds),
     )

@@ -1,4 +1,4 @@
-"""How forms are rendered, and the forms that all areas share: list filters, edit forms that detect a concurrent change, and
+"""The rendering of forms, and the forms that all areas share: list filters, edit forms that detect a concurrent change, and
 "type the name to delete"."""
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.ui.format import number, size
-from console.ui.links import with_query
+from console.ui.links import query_url
 
 
 class Renderer(TemplatesSetting):
-    """Renders forms with the project's templates: `{{ form }}` gives labelled fields with help, limits and errors."""
+    """Renders forms with the project's templates: `{{ form }}` gives labeled fields with help, limits and errors."""
 
     form_template_name = "ui/form_fields.html"
     field_template_name = "ui/field.html"
@@ -37,14 +37,14 @@ class FieldParts:
     optional: bool
 
 
-def describe(bound: forms.BoundField) -> FieldParts:
+def describe_field(bound: forms.BoundField) -> FieldParts:
     """The widget with the classes it needs, and a text for its limits.
 
     A field is marked optional if it is not required, unless its widget has the attribute `data-needed`: another field's
     value shows such a field and then requires it.
     """
     widget = bound.field.widget
-    kind = _kind(widget)
+    kind = _field_kind(widget)
     css = {
         "check": "form-check-input",
         "choices": "",
@@ -61,14 +61,16 @@ def describe(bound: forms.BoundField) -> FieldParts:
     placeholder = str(widget.attrs.get("placeholder", "")).casefold()
     if placeholder and str(bound.label).casefold() in placeholder:
         attrs["placeholder"] = False  # it would repeat the label
-    limit = _limit(bound.field)
+    limit = _limit_text(bound.field)
     if limit and not bound.use_fieldset and kind != "hidden":
         attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
     return FieldParts(
         kind=kind,
         widget=bound.as_widget(attrs=attrs),
         limit=limit,
-        max_length=maximum if kind == "text" and isinstance(maximum, int) and _counts(bound.field) else None,
+        max_length=maximum
+        if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
+        else None,
         optional=not bound.field.required
         and "data-needed" not in widget.attrs
         and kind == "text"
@@ -76,12 +78,12 @@ def describe(bound: forms.BoundField) -> FieldParts:
     )
 
 
-def _counts(field: forms.Field) -> bool:
+def _needs_counter(field: forms.Field) -> bool:
     """Whether input can come close to the maximum length, so that a counter helps."""
     return not isinstance(field, forms.EmailField | forms.URLField) and (field.max_length or 0) <= 2048  # type: ignore[attr-defined]
 
 
-def _kind(widget: forms.Widget) -> str:
+def _field_kind(widget: forms.Widget) -> str:
     if widget.is_hidden:
         return "hidden"
     if isinstance(widget, forms.CheckboxInput):
@@ -95,7 +97,7 @@ def _kind(widget: forms.Widget) -> str:
     return "text"
 
 
-def _limit(field: forms.Field) -> str:
+def _limit_text(field: forms.Field) -> str:
     """The range or size limit of the field as text, or ""."""
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
     if low is not None and high is not None:
@@ -140,12 +142,12 @@ class FilterForm(forms.Form):
         return self["q"] if "q" in self.fields else None
 
     @property
-    def rest(self) -> list[forms.BoundField]:
-        """The other filters."""
+    def other_fields(self) -> list[forms.BoundField]:
+        """The filters without the search box."""
         return [self[name] for name in self.fields if name != "q"]
 
     @property
-    def kept(self) -> Iterator[tuple[str, str]]:
+    def kept_parameters(self) -> Iterator[tuple[str, str]]:
         """URL parameters other than filters that a change of filters keeps (sort, size)."""
         for name in ("sort", "size"):
             if name in self.request.GET and name not in self.fields:
@@ -161,13 +163,13 @@ class FilterForm(forms.Form):
             values = value if isinstance(value, list | tuple) else [value]
             text = ", ".join(str(choices.get(str(item), item)) for item in values)
             label = gettext("Search") if name == "q" else str(self[name].label)
-            chips.append(Chip(label, text, with_query(self.request, drop=("page", "token", name))))
+            chips.append(Chip(label, text, query_url(self.request, drop=("page", "token", name))))
         return chips
 
     @property
     def clear_url(self) -> str:
         """The URL without filters."""
-        return with_query(self.request, drop=("page", "token", *self.fields))
+        return query_url(self.request, drop=("page", "token", *self.fields))
 
 
 def _flat(choices: Any) -> Iterator[tuple[str, Any]]:
@@ -219,7 +221,7 @@ def _conflict_message(was: str, now: str) -> str:
 
 
 class ConfirmForm(forms.Form):
-    """Asks for the name of the object to delete; valid only if it is typed exactly."""
+    """Requires the name of the object to delete; valid only if it is typed exactly."""
 
     typed = forms.CharField(
         label=_("Name"), strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})

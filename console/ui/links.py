@@ -9,19 +9,19 @@ from django.http import HttpRequest, QueryDict
 from django.urls import NoReverseMatch, reverse
 
 
-def shown_connection(request: HttpRequest) -> Any:
-    """The page's connection; on team pages the connection that the user came from; or None."""
+def find_shown_connection(request: HttpRequest) -> Any:
+    """Return the page's connection; on team pages the connection that the user came from; or None."""
     return getattr(request, "connection", None) or getattr(request, "last_connection", None) or None
 
 
-def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
+def connection_url(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
     """The URL of `name` in the request's team and connection.
 
     `args` or `kwargs` are the pattern's arguments after team and connection; Django allows only one of the two. A pattern
     with a team but no connection works too. Raises NoReverseMatch.
     """
     team = getattr(request, "team", None)
-    connection = shown_connection(request)
+    connection = find_shown_connection(request)
     if team is None:
         raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
     lead = {"team": team.slug} | ({"connection": connection.slug} if connection is not None else {})
@@ -33,7 +33,7 @@ def curl(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
         return reverse(name, args=[team.slug, *args])
 
 
-def explore(request: HttpRequest, operation: str, **params: Any) -> str:
+def explorer_url(request: HttpRequest, operation: str, **params: Any) -> str:
     """The URL of an operation's form in the explorer, filled with `params`. Opening it sends nothing."""
     query = QueryDict(mutable=True)
     for name, value in params.items():
@@ -41,11 +41,11 @@ def explore(request: HttpRequest, operation: str, **params: Any) -> str:
             query.setlist(
                 name, [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
             )
-    address = curl(request, "explorer:operation", operation)
+    address = connection_url(request, "explorer:operation", operation)
     return f"{address}?{query.urlencode()}" if query else address
 
 
-def with_query(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
+def query_url(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
     """The current URL with changed query parameters; None or "" removes one, and so does `drop`."""
     query: QueryDict = request.GET.copy()
     for key in drop:

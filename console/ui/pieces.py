@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console.ui.badges import copy_button
-from console.ui.links import explore
-from console.ui.tables import shown
+from console.ui.links import explorer_url
+from console.ui.tables import format_value
 
 Text = str | Promise
 
@@ -41,12 +41,13 @@ class MenuItem:
 
 def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuItem:
     """The menu entry that opens the page's API call in the explorer."""
-    return MenuItem(_("View API call"), explore(request, operation, **params), "terminal-2")
+    return MenuItem(_("View API call"), explorer_url(request, operation, **params), "terminal-2")
 
 
 @dataclass(frozen=True)
 class DetailItem:
-    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: the full width, for long texts."""
+    """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: the full width, for long
+    texts."""
 
     label: Text
     value: Any
@@ -58,7 +59,7 @@ class DetailItem:
     @property
     def html(self) -> str | SafeString:
         """The value as HTML."""
-        content = shown(self.kind, self.status, self.value)
+        content = format_value(self.kind, self.status, self.value)
         if self.copy and self.value not in (None, ""):
             content = format_html(
                 '<span class="fd-copied">{}{}</span>', content, copy_button(str(self.value))

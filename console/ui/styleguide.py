@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from console.cloud.errors import Throttled, Unavailable
-from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, Place
+from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
 from console.ui.forms import FileWidget, FilterForm
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
@@ -41,7 +41,7 @@ _PRODUCTS = ("SmartMeter_Gen3", "EdgeGateway_X2", "StreetLight_LoRa", "AirSensor
 METER_ROWS = [
     Meter(
         name=f"mtr-{48_200 + i * 7:06d}",
-        nickname=("" if i % 5 == 3 else f"{('Harbour', 'Mill Lane', 'Station', 'Old Town')[i % 4]} {i + 1}"),
+        nickname=("" if i % 5 == 3 else f"{('Harbor', 'Mill Lane', 'Station', 'Old Town')[i % 4]} {i + 1}"),
         status=_STATES[i % 7],
         product=_PRODUCTS[i % 4],
         firmware=("" if i % 7 == 4 else f"2.{i % 4}.{i % 9}"),
@@ -67,7 +67,7 @@ METERS: Table[Meter] = Table(
         Column("nickname", "Nickname"),
         Column("product", "Product", sort=True),
         Column("firmware", "Firmware", kind="code"),
-        Column("last_seen", "Last online", kind="when", sort=True),
+        Column("last_seen", "Last online", kind="time", sort=True),
         Column("size", "Traffic today", kind="bytes", narrow=False),
         Column("iot_id", "IoT ID", kind="code", copy=True, hidden=True),
     ),
@@ -85,7 +85,7 @@ PLAIN: Table[Meter] = Table(
     columns=(
         Column("name", "Device", primary=True, copy=True),
         Column("status", "Status", kind="status", status="device"),
-        Column("last_seen", "Last online", kind="ago"),
+        Column("last_seen", "Last online", kind="relative_time"),
         Column("size", "Traffic today", kind="bytes"),
     ),
 )
@@ -100,8 +100,6 @@ NOTHING = Empty(
 
 
 class SampleFilters(FilterForm):
-    """The filters of the sample list."""
-
     q = forms.CharField(
         label="Search devices",
         required=False,
@@ -166,7 +164,7 @@ class SampleForm(forms.Form):
     )
 
 
-def matching(values: dict[str, Any], sort: str) -> list[Meter]:
+def filter_meters(values: dict[str, Any], sort: str) -> list[Meter]:
     """The sample rows that match the filters, sorted."""
     text = str(values.get("q", "")).lower()
     rows = [
@@ -183,13 +181,13 @@ def matching(values: dict[str, Any], sort: str) -> list[Meter]:
     return rows
 
 
-def page_of(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Meter]]:
+def select_page(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Meter]]:
     """The requested page of the sample rows."""
     page = Page(page_number(request), page_size(request, 10), len(rows))
     return page, rows[(page.number - 1) * page.size : page.number * page.size]
 
 
-def figures() -> dict[str, Any]:
+def sample_counts() -> dict[str, Any]:
     """Sample counts of one day."""
     base = int(_START.timestamp())
     x = [base + i * 600 for i in range(144)]
@@ -229,8 +227,8 @@ class SampleShell:
     """A Shell without a request's team that shows every part of the frame."""
 
     theme = "auto"
-    collapsed = False
-    signed_in = True
+    is_collapsed = False
+    is_signed_in = True
     user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
     initials = "LW"
     profile = "#"
@@ -242,16 +240,16 @@ class SampleShell:
     team = SimpleNamespace(name="Acme Energy")
     connection = SimpleNamespace(name="Shanghai production")
     connections = (
-        Place("Shanghai production", "cn-shanghai", "#", True),
-        Place("Singapore", "ap-southeast-1", "#", False),
-        Place("Sandbox", "emulator", "#", False),
+        SwitcherEntry("Shanghai production", "cn-shanghai", "#", True),
+        SwitcherEntry("Singapore", "ap-southeast-1", "#", False),
+        SwitcherEntry("Sandbox", "emulator", "#", False),
     )
-    teams = (Place("Acme Energy", "Owner", "#", True), Place("Globex", "Viewer", "#", False))
+    teams = (SwitcherEntry("Acme Energy", "Owner", "#", True), SwitcherEntry("Globex", "Viewer", "#", False))
 
     def __init__(self, request: HttpRequest) -> None:
         theme = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
         self.theme = theme if theme in {"light", "dark"} else "auto"
-        self.collapsed = request.COOKIES.get("sidebar") == "collapsed"
+        self.is_collapsed = request.COOKIES.get("sidebar") == "collapsed"
 
     @property
     def navigation(self) -> list[NavGroup]:
@@ -292,37 +290,37 @@ def context(request: HttpRequest) -> dict[str, Any]:
             Tab("Topics", "/_style/#tabs"),
             Tab("Events", "/_style/#tabs"),
         ],
-        "facts": [
+        "details": [
             DetailItem("Product key", "a1Qr8dJzWbE", "code", copy=True),
             DetailItem("Status", "RELEASE_STATUS", "status", "product"),
             DetailItem("Node type", "Directly connected device"),
             DetailItem("Devices", 2140, "number"),
-            DetailItem("Created", _START, "when"),
+            DetailItem("Created", _START, "time"),
             DetailItem("Description", ""),
         ],
         "events": [
             {
-                "when": now - timedelta(minutes=2),
+                "time": now - timedelta(minutes=2),
                 "title": "Chunk 7 of 10 created",
                 "tone": "good",
                 "icon": "check",
             },
             {
-                "when": now - timedelta(minutes=9),
+                "time": now - timedelta(minutes=9),
                 "title": "Throttled by the platform",
                 "text": "Waiting 1.2 seconds between calls.",
                 "tone": "warn",
                 "icon": "clock",
             },
             {
-                "when": now - timedelta(hours=1),
+                "time": now - timedelta(hours=1),
                 "title": "Started",
                 "by": "Li Wei",
                 "icon": "player-play",
                 "tone": "busy",
             },
             {
-                "when": now - timedelta(days=2),
+                "time": now - timedelta(days=2),
                 "title": "Uploaded factory-batch-19.csv",
                 "by": "Li Wei",
                 "icon": "file-upload",

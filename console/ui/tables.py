@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
-from console.ui.csv import Download, csv_lines, first_now, until_broken
-from console.ui.links import with_query
+from console.ui.csv import Download, csv_lines, read_first_row, report_cloud_error
+from console.ui.links import query_url
 from console.ui.paging import Page, TokenPage
 
 Row = TypeVar("Row")
@@ -27,11 +27,11 @@ Text = str | Promise
 class Column(Generic[Row]):
     """One column. The value of a cell is `value(row)`, by default the attribute or key named `key`.
 
-    `kind` sets the format: text, phrase (a few words without a line break), number, bytes, when, ago, code, status (of the
-    kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link.
-    `primary` marks the column that names the row: it stays visible when the table scrolls and is the title of the card.
-    `sort`: the view can sort by it. `hidden`: not shown by default. `narrow=False`: not part of the card.
-    `csv` returns the exported value; False excludes the column from the export. `copy` adds a copy button.
+    `kind` sets the format: text, phrase (a few words without a line break), number, bytes, time, relative_time, code, status
+    (of the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link.
+    `primary` marks the column that names the row: it stays visible when the table scrolls and is the title of the card. `sort`:
+    the view can sort by it. `hidden`: not shown by default. `narrow=False`: not part of the card. `csv` returns the exported
+    value; False excludes the column from the export. `copy` adds a copy button.
     """
 
     key: str
@@ -53,15 +53,15 @@ class Column(Generic[Row]):
         """The alignment: "end" for numbers, else "start"."""
         return "end" if self.kind in {"number", "bytes"} else "start"
 
-    def of(self, row: Row) -> Any:
+    def value_of(self, row: Row) -> Any:
         """The value of this column for `row`."""
         if self.value is not None:
             return self.value(row)
         return row.get(self.key) if isinstance(row, dict) else getattr(row, self.key, None)
 
-    def exported(self, row: Row) -> object:
+    def export_value(self, row: Row) -> object:
         """The value for `csv_lines`; moments as ISO 8601 in UTC."""
-        value = self.csv(row) if callable(self.csv) else self.of(row)
+        value = self.csv(row) if callable(self.csv) else self.value_of(row)
         if isinstance(value, datetime):
             return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return value
@@ -87,7 +87,7 @@ class Selection:
     query: QueryDict
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Selection:
+    def from_request(cls, request: HttpRequest) -> Selection:
         """Reads the list's form: `selected` for each row, `all_matching`, and the list's `query`."""
         return cls(
             keys=tuple(dict.fromkeys(request.POST.getlist("selected"))),
@@ -149,14 +149,14 @@ class Table(Generic[Row]):
         """The lines of the export: a header, then all rows with all exported columns."""
         columns = [column for column in self.columns if column.csv is not False]
         header = [str(column.label) for column in columns]
-        return csv_lines(chain([header], ([column.exported(row) for column in columns] for row in rows)))
+        return csv_lines(chain([header], ([column.export_value(row) for column in columns] for row in rows)))
 
     def csv_response(self, rows: Iterable[Row], filename: str) -> Download:
         """The export as a download. Rows are read while the file is sent, so their number is not limited.
 
         An error before the first row is raised. A later CloudError ends the file with a line about it.
         """
-        return Download(until_broken(self.csv_lines(first_now(rows))), filename)
+        return Download(report_cloud_error(self.csv_lines(read_first_row(rows))), filename)
 
 
 @dataclass
@@ -170,13 +170,13 @@ class Cell(Generic[Row]):
     @cached_property
     def value(self) -> Any:
         """The column's value for the row."""
-        return self.column.column.of(self.row)
+        return self.column.column.value_of(self.row)
 
     @property
     def html(self) -> str | SafeString:
         """The cell's content, for columns without a template."""
         column, value = self.column.column, self.value
-        content = shown(column.kind, column.status, value)
+        content = format_value(column.kind, column.status, value)
         if column.link is not None and value not in (None, ""):
             content = format_html('<a href="{}">{}</a>', column.link(self.request, self.row), content)
         elif column.primary and isinstance(content, str) and not isinstance(content, SafeString):
@@ -186,12 +186,12 @@ class Cell(Generic[Row]):
         return content
 
 
-def shown(kind: str, status: str, value: Any) -> str | SafeString:
+def format_value(kind: str, status: str, value: Any) -> str | SafeString:
     """A value formatted by the column's kind; a dash for None and ""."""
     if kind == "status":
         return badge(status, value)
-    if kind in {"when", "ago"}:
-        return fmt.when(value, relative=kind == "ago")
+    if kind in {"time", "relative_time"}:
+        return fmt.time_element(value, relative=kind == "relative_time")
     if value is None or value == "":
         return format_html('<span class="fd-none">{}</span>', "–")
     if kind == "number":
@@ -262,7 +262,7 @@ class BoundTable(Generic[Row]):
         return self.table.id
 
     @property
-    def selectable(self) -> bool:
+    def is_selectable(self) -> bool:
         """Whether rows can be selected."""
         return bool(self.actions) and self.table.key is not None
 
@@ -277,7 +277,7 @@ class BoundTable(Generic[Row]):
             shown = column.primary or (column.key in names if names is not None else not column.hidden)
             order = {column.key: "ascending", f"-{column.key}": "descending"}.get(sort, "")
             reversed_sort = f"-{column.key}" if order == "ascending" else column.key
-            url = with_query(self.request, drop=("page", "token"), sort=reversed_sort) if column.sort else ""
+            url = query_url(self.request, drop=("page", "token"), sort=reversed_sort) if column.sort else ""
             bound.append(BoundColumn(column, shown, order, url))
         return bound
 
@@ -298,12 +298,12 @@ class BoundTable(Generic[Row]):
         return self.page.total if self.page is not None else len(self.data)
 
     @property
-    def numbered(self) -> bool:
+    def is_numbered(self) -> bool:
         """Whether the list is paged by number rather than by token."""
         return isinstance(self.page, Page)
 
     @property
-    def filtered(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether a filter is active."""
         return any(
             key not in {"page", "size", "sort", "token", "format", *self.table.scope} and value
@@ -314,10 +314,10 @@ class BoundTable(Generic[Row]):
     def query(self) -> str:
         """The list's filters as a query string, for "select all"."""
         return (
-            with_query(self.request, " ", drop=("page", "size", "token", "format")).strip().removeprefix("?")
+            query_url(self.request, " ", drop=("page", "size", "token", "format")).strip().removeprefix("?")
         )
 
     @property
     def csv_url(self) -> str:
         """The URL of the export of all matching rows."""
-        return with_query(self.request, drop=("page", "size", "token"), format="csv")
+        return query_url(self.request, drop=("page", "size", "token"), format="csv")

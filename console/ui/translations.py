@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = (ROOT / "locale", ROOT / "console" / "cloud" / "translations")
 
 
-def catalogues(folders: Sequence[Path] = FOLDERS) -> Iterator[Path]:
+def find_po_files(folders: Sequence[Path] = FOLDERS) -> Iterator[Path]:
     """The `.po` files of all languages under the folders."""
     for folder in folders:
         yield from sorted(folder.glob("*/LC_MESSAGES/*.po"))
 
 
-def compile_one(source: Path) -> Path:
+def compile_file(source: Path) -> Path:
     """Writes the `.mo` beside `source` without fuzzy and empty entries, and returns its path.
 
     The file is replaced atomically. Raises OSError with the line number if `source` cannot be parsed.
@@ -35,6 +35,6 @@ def compile_one(source: Path) -> Path:
 
 
 if __name__ == "__main__":
-    for path in catalogues():
-        compile_one(path)
+    for path in find_po_files():
+        compile_file(path)
         sys.stdout.write(f"{path.relative_to(ROOT).with_suffix('.mo')}\n")

@@ -16,18 +16,19 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-def takes_file(
-    most: int,
-    demand: Callable[[Any], None],
+def accepts_file(
+    max_bytes: int,
+    check_permission: Callable[[Any], None],
     too_large: Callable[[HttpRequest], HttpResponse] | None = None,
 ) -> Callable[[View], View]:
-    """Decorates a view whose form accepts a file of up to `most` bytes. Must be the outermost decorator.
+    """Decorates a view whose form accepts a file of up to `max_bytes` bytes. Must be the outermost decorator.
 
-    `demand(request)` raises PermissionDenied for users who may not upload. They get the error before the body is read. A
-    body that is too large gets `too_large(request)` or the standard page, also unread. The limit is 10% higher than `most`,
-    so that the form can report a file that is a little too large. The CSRF token, which is in the body, is checked last.
+    `check_permission(request)` raises PermissionDenied for users who may not upload. They get the error before the body is
+    read. A body that is too large gets `too_large(request)` or the standard page, also unread. The limit is 10% higher than
+    `max_bytes`, so that the form can report a file that is a little too large. The CSRF token, which is in the body, is checked
+    last.
     """
-    limit = most + most // 10 + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    limit = max_bytes + max_bytes // 10 + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     def decorate(view: View) -> View:
         protected = csrf_protect(view)
@@ -36,7 +37,7 @@ def takes_file(
         @wraps(view)
         def limited(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "POST":
-                demand(request)
+                check_permission(request)
             if not _fits(request, limit):
                 return (too_large or respond_too_large)(request)
             return protected(request, *args, **kwargs)
@@ -55,9 +56,9 @@ def respond_too_large(request: HttpRequest) -> HttpResponse:
     return render(request, "413.html", status=413)
 
 
-def _fits(request: HttpRequest, most: int) -> bool:
+def _fits(request: HttpRequest, max_bytes: int) -> bool:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    return length.isdecimal() and int(length) <= most
+    return length.isdecimal() and int(length) <= max_bytes
 
 
 class BodyLimitMiddleware:
@@ -76,7 +77,7 @@ class BodyLimitMiddleware:
     def process_view(
         self, request: HttpRequest, view: Any, args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        # Exempt views, for example those of `takes_file`, have their own limit.
+        # Exempt views, for example those of `accepts_file`, have their own limit.
         if getattr(view, "csrf_exempt", False) or _fits(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
             return None
         return respond_too_large(request)

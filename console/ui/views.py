@@ -20,7 +20,7 @@ from console.ui.paging import TokenPage
 View = Callable[[HttpRequest], HttpResponseBase]
 
 
-def guide(view: View) -> View:
+def style_guide_page(view: View) -> View:
     """Decorates a page of the style guide: no sign-in needed, 404 if the guide is off."""
 
     @wraps(view)
@@ -32,14 +32,14 @@ def guide(view: View) -> View:
     return login_not_required(checked)
 
 
-@guide
+@style_guide_page
 def style(request: HttpRequest) -> HttpResponseBase:
     """All components on one page; `?format=csv` exports the sample list."""
     filters = styleguide.SampleFilters(request)
-    rows = styleguide.matching(filters.values, request.GET.get("sort", ""))
+    rows = styleguide.filter_meters(filters.values, request.GET.get("sort", ""))
     if request.GET.get("format") == "csv":
         return styleguide.METERS.csv_response(rows, "meters.csv")
-    page, page_rows = styleguide.page_of(request, rows)
+    page, page_rows = styleguide.select_page(request, rows)
     context = styleguide.context(request) | {
         "filters": filters,
         "table": styleguide.METERS.bind(request, page_rows, page=page, empty=styleguide.NOTHING),
@@ -51,13 +51,13 @@ def style(request: HttpRequest) -> HttpResponseBase:
     return render(request, "ui/style/guide.html", context)
 
 
-@guide
+@style_guide_page
 def style_chart(request: HttpRequest) -> HttpResponseBase:
     """Data for the sample chart."""
-    return JsonResponse(styleguide.figures())
+    return JsonResponse(styleguide.sample_counts())
 
 
-@guide
+@style_guide_page
 def style_form(request: HttpRequest) -> HttpResponseBase:
     """The sample form, which shows its errors or a success message."""
     form = styleguide.SampleForm(request.POST or None, request.FILES or None)
@@ -68,7 +68,7 @@ def style_form(request: HttpRequest) -> HttpResponseBase:
     return _form(request, "ui/form_page.html", context)
 
 
-@guide
+@style_guide_page
 def style_confirm(request: HttpRequest) -> HttpResponseBase:
     """The sample of a deletion that asks for the name."""
     form = ConfirmForm("SmartMeter_Gen3", request.POST if "typed" in request.POST else None)
@@ -91,7 +91,7 @@ def style_confirm(request: HttpRequest) -> HttpResponseBase:
     return _form(request, "ui/confirm_page.html", context)
 
 
-@guide
+@style_guide_page
 def style_tray(request: HttpRequest) -> HttpResponseBase:
     """The sample job tray."""
     return render(request, "ui/job_tray.html", {"jobs": styleguide.JOBS, "running": 1})

@@ -44,7 +44,7 @@ dialog.addEventListener("mousedown", (event) => {
   if (!changed) dialog.close();
 });
 
-// -- deletions that ask for the name: the button is disabled until it matches; the server checks again --
+// -- deletions that require the name: the button is disabled until it matches; the server checks again --
 function check(input) {
   const button = input.form?.querySelector("[type=submit]");
   if (button) button.disabled = input.value !== input.dataset.expected;

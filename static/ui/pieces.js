@@ -1,5 +1,5 @@
 // Copy buttons and relative times.
-const words = document.getElementById("fd-words").dataset;
+const texts = document.getElementById("fd-texts").dataset;
 const polite = document.getElementById("fd-polite");
 
 async function copy(text) {
@@ -24,7 +24,7 @@ document.addEventListener("click", async (event) => {
   button.focus();
   button.classList.add("fd-copied-now");
   polite.textContent = "";
-  setTimeout(() => (polite.textContent = words.copied), 50);
+  setTimeout(() => (polite.textContent = texts.copied), 50);
   setTimeout(() => button.classList.remove("fd-copied-now"), 1600);
 });
 

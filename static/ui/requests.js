@@ -1,5 +1,5 @@
 // Every htmx request: a progress line, messages for failures, no polling in hidden tabs.
-const words = document.getElementById("fd-words").dataset;
+const texts = document.getElementById("fd-texts").dataset;
 const line = document.getElementById("fd-loading");
 
 function toast(text, level = "error", extra = {}) {
@@ -58,17 +58,17 @@ document.addEventListener("htmx:responseError", (event) => {
   if (xhr.status === 401) {
     const next = encodeURIComponent(location.pathname + location.search);
     const base = (xhr.getResponseHeader("X-Sign-In") || "/").split("?")[0];
-    toast(words.signedOut, "warning", { link: `${base}?next=${next}`, linkText: words.signIn, stay: true, key: "signed-out" });
+    toast(texts.signedOut, "warning", { link: `${base}?next=${next}`, linkText: texts.signIn, stay: true, key: "signed-out" });
     return;
   }
   if (isPoll(elt)) return;
   const text =
-    { 400: words.refused, 403: words.forbidden, 404: words.missing, 429: words.busy }[xhr.status] ||
-    (xhr.status >= 500 ? words.broken : words.refused);
+    { 400: texts.refused, 403: texts.forbidden, 404: texts.missing, 429: texts.busy }[xhr.status] ||
+    (xhr.status >= 500 ? texts.broken : texts.refused);
   // Percent-encoded, because a header holds ASCII only.
   toast(decodeURIComponent(xhr.getResponseHeader("X-Message") || "") || text);
 });
 document.addEventListener("htmx:sendError", (event) => {
-  toast(words.offline, "error", { key: "offline", stay: !isPoll(event.detail.elt) });
+  toast(texts.offline, "error", { key: "offline", stay: !isPoll(event.detail.elt) });
 });
-document.addEventListener("htmx:timeout", () => toast(words.slow, "warning"));
+document.addEventListener("htmx:timeout", () => toast(texts.slow, "warning"));

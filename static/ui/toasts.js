@@ -1,6 +1,6 @@
 // Toasts from the page, from htmx responses (HX-Trigger: fd:toast) and from scripts.
 const box = document.getElementById("fd-toasts");
-const words = document.getElementById("fd-words").dataset;
+const texts = document.getElementById("fd-texts").dataset;
 const icons = document.getElementById("fd-toast-icons").content;
 const STAY = 6000;
 
@@ -30,7 +30,7 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   const close = document.createElement("button");
   close.type = "button";
   close.className = "fd-toast-x";
-  close.setAttribute("aria-label", words.close);
+  close.setAttribute("aria-label", texts.close);
   close.append(cloneIcon("close"));
   toast.append(cloneIcon(level), body, close);
   box.append(toast);

@@ -334,7 +334,7 @@ for n in range(25):
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="uses an SQLite file of its own")
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="uses a separate SQLite file")
 def test_processes_that_write_at_the_same_time_produce_one_chain(tmp_path: Path) -> None:
     environment = {
         **os.environ,

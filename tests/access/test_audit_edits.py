@@ -36,7 +36,7 @@ def device(product: str, org: Organization) -> str:
 
 @pytest.fixture
 def group(emulator: Any, org: Organization) -> str:
-    response = org.gateway().call("CreateDeviceGroup", GroupName="Harbour", GroupDesc="Old")
+    response = org.gateway().call("CreateDeviceGroup", GroupName="Harbor", GroupDesc="Old")
     return str(response["Data"]["GroupId"])
 
 
@@ -228,7 +228,7 @@ def test_the_page_of_an_object_links_its_records_for_users_who_may_read_the_audi
     pages = {
         org.url(f"products/{product}/"): f"target={product}",
         org.url(device): "target=lamp-1",
-        org.url(f"groups/{group}/"): "target=Harbour",
+        org.url(f"groups/{group}/"): "target=Harbor",
         f"/acme/-/members/{member.pk}/": "person=viewer%40acme.test",
     }
     for page, query in pages.items():

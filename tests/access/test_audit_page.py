@@ -149,7 +149,7 @@ def test_parameters_are_masked_unless_listed_and_long_ones_are_cut() -> None:
 )
 def test_an_invalid_address_is_not_recorded(org: Organization, address: str, recorded_ip: str | None) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR=address, HTTP_USER_AGENT="x" * 999)
-    origin = Origin.of(request)
+    origin = Origin.from_request(request)
     assert (origin.ip, len(origin.user_agent)) == (recorded_ip, 255)
     record = open_record(operation="X", actor=None, team=org.team, origin=origin)
     assert AuditRecord.objects.get(pk=record.pk).ip == recorded_ip
@@ -194,6 +194,6 @@ def test_a_structure_is_shown_as_names_and_values(org: Organization, sign_in: Si
     renamed = {"DeviceNicknameInfo": [{"DeviceName": "lamp-1", "Nickname": "Pier"}]}
     record = create_record(org, 1, parameters=renamed, before={"DeviceNicknameInfo": [{"Nickname": "Quay"}]})
     page = sign_in("owner").get(f"{PAGE}{record.pk}/").content.decode()
-    # PostgreSQL keeps the names of an object in an order of its own.
+    # PostgreSQL keeps the names of an object in a different order.
     assert "DeviceName: lamp-1 · Nickname: Pier" in page or "Nickname: Pier · DeviceName: lamp-1" in page
     assert "Nickname: Quay" in page

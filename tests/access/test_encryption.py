@@ -1,4 +1,4 @@
-"""Stored secrets: encrypted, readable with any of the keys, never destroyed by saving, rotated to the newest key."""
+"""Stored secrets: encrypted, readable with any of the keys, never lost by saving, rotated to the newest key."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ PAGES = {
     "mfa_remove_webauthn",
     "mfa_view_recovery_codes",
 }
-# Actions without a page of their own.
+# Actions without a separate page.
 ACTIONS = {"access:sign-on-move", "devices:secret", "jobs:secrets", "products:secret"}
 
 

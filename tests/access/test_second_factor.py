@@ -335,11 +335,11 @@ def test_a_non_member_does_not_learn_what_a_team_requires(
     ],
 )
 def test_a_forged_passkey_is_refused(org: Organization, sign_in: Any, credential: str) -> None:
-    stranger = Client()
-    stranger.get("/accounts/passkeys/sign-in/", headers={"Accept": "application/json"})
-    response = stranger.post("/accounts/passkeys/sign-in/", {"credential": credential})
+    visitor = Client()
+    visitor.get("/accounts/passkeys/sign-in/", headers={"Accept": "application/json"})
+    response = visitor.post("/accounts/passkeys/sign-in/", {"credential": credential})
     assert (response.status_code, response["Location"]) == (302, "/accounts/login/")
-    assert not is_signed_in(stranger)
+    assert not is_signed_in(visitor)
     member = sign_in("viewer")
     member.get("/accounts/passkeys/add/")
     assert member.post("/accounts/passkeys/add/", {"credential": credential}).status_code == 200

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 
 from console.access.models import AuditRecord, User
 from console.access.sign_in.user_agents import describe_device
-from console.access.tasks import tidy_sign_in
+from console.access.tasks import clean_up_sign_in
 from tests.access.sign_in import is_signed_in, submit_password
 from tests.conftest import PASSWORD, Organization
 
@@ -30,8 +30,8 @@ NEW_PASSWORD = "a wholly different one"
 
 @pytest.fixture
 def clock() -> Iterator[Any]:
-    with time_machine.travel(datetime(2026, 3, 1, 8, tzinfo=UTC), tick=False) as traveller:
-        yield traveller
+    with time_machine.travel(datetime(2026, 3, 1, 8, tzinfo=UTC), tick=False) as frozen_time:
+        yield frozen_time
 
 
 def signed_in_client(email: str = USER, **extra: Any) -> Client:
@@ -203,14 +203,14 @@ def test_a_new_password_ends_the_other_sessions(org: Organization) -> None:
 
 
 def test_a_password_reset_ends_all_sessions_and_signs_nobody_in(org: Organization, mailoutbox: Any) -> None:
-    other, stranger = signed_in_client(), Client()
-    stranger.post("/accounts/password/reset/", {"email": USER})
+    other, visitor = signed_in_client(), Client()
+    visitor.post("/accounts/password/reset/", {"email": USER})
     link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     assert link is not None
-    form = stranger.get(link[1])["Location"]
-    stranger.post(form, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+    form = visitor.get(link[1])["Location"]
+    visitor.post(form, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
     assert User.objects.get(email=USER).check_password(NEW_PASSWORD)
-    assert (is_signed_in(other), is_signed_in(stranger)) == (False, False)
+    assert (is_signed_in(other), is_signed_in(visitor)) == (False, False)
     assert AuditRecord.objects.filter(operation="password.reset").exists()
     assert "token" not in str(Client().get(link[1]).headers), "the link works once"
     assert Client().get(link[1]).status_code == 200
@@ -290,8 +290,8 @@ def test_old_sign_in_data_is_deleted(org: Organization, clock: Any) -> None:
     signed_in_client()
     submit_password(Client(), "nobody@acme.test", "x")
     models = (Session, UserSession, AccessLog, AccessFailureLog)
-    tidy_sign_in()
+    clean_up_sign_in()
     assert all(model.objects.exists() for model in models)
     clock.shift(timedelta(days=31))
-    tidy_sign_in()
+    clean_up_sign_in()
     assert [model for model in (*models, AccessAttempt) if model.objects.exists()] == []

@@ -107,11 +107,11 @@ def test_sign_in_works_and_counts_failures_while_redis_is_unavailable(
     client = Client()
     submit_password(client, "viewer@acme.test", PASSWORD)
     assert client.get("/account/profile/").status_code == 200
-    stranger = Client()
+    visitor = Client()
     for _ in range(6):
-        submit_password(stranger, "operator@acme.test", "not the password")
-    submit_password(stranger, "operator@acme.test", PASSWORD)
-    assert stranger.get("/account/profile/").status_code == 302
+        submit_password(visitor, "operator@acme.test", "not the password")
+    submit_password(visitor, "operator@acme.test", PASSWORD)
+    assert visitor.get("/account/profile/").status_code == 302
 
 
 def test_nobody_can_sign_up(org: Organization) -> None:

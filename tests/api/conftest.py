@@ -63,7 +63,7 @@ def _no_request_limits(settings: Any) -> None:
     settings.API_REQUESTS = settings.API_GUESSES = 100_000
 
 
-MakeProgram = Callable[..., Program]
+CreateProgram = Callable[..., Program]
 
 
 def find_actor(team: Team, user: User) -> Actor:
@@ -74,7 +74,7 @@ def find_actor(team: Team, user: User) -> Actor:
 
 
 @pytest.fixture
-def program(org: Organization) -> MakeProgram:
+def create_program(org: Organization) -> CreateProgram:
     """Creates a program with a personal token of the user `by` (a role of the team, or "outsider"), or with a team token."""
 
     def make(

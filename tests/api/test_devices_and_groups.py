@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.access.models import AuditRecord
-from tests.api.conftest import MakeProgram, Program
+from tests.api.conftest import CreateProgram, Program
 from tests.api.test_pipeline import problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
@@ -17,8 +17,8 @@ __all__ = ["_no_pauses", "_no_wake_messages", "product"]  # fixtures
 
 
 @pytest.fixture
-def robot(program: MakeProgram) -> Program:
-    return program("owner", "operator", name="robot")
+def program(create_program: CreateProgram) -> Program:
+    return create_program("owner", "operator", name="robot")
 
 
 @pytest.fixture
@@ -34,15 +34,15 @@ def things(populated: PopulatedTeam) -> dict[str, str]:
 
 @pytest.mark.parametrize("thing", ["device", "group", "product"])
 def test_a_tag_is_added_changed_and_removed_and_the_others_are_kept(
-    thing: str, things: dict[str, str], robot: Program
+    thing: str, things: dict[str, str], program: Program
 ) -> None:
     at = things[thing]
-    before = robot.get(at).json()["tags"]
+    before = program.get(at).json()["tags"]
     for value in ("north", "south"):
-        assert robot.send("PUT", f"{at}/tags/api.site", {"value": value}).status_code == 204
-        assert robot.get(at).json()["tags"] == before | {"api.site": value}
-    assert robot.send("DELETE", f"{at}/tags/api.site").status_code == 204
-    assert robot.get(at).json()["tags"] == before
+        assert program.send("PUT", f"{at}/tags/api.site", {"value": value}).status_code == 204
+        assert program.get(at).json()["tags"] == before | {"api.site": value}
+    assert program.send("DELETE", f"{at}/tags/api.site").status_code == 204
+    assert program.get(at).json()["tags"] == before
 
 
 @pytest.mark.parametrize(
@@ -61,72 +61,73 @@ def test_an_invalid_tag_is_refused_with_the_name_of_the_field(
     value: str,
     field: str,
     things: dict[str, str],
-    robot: Program,
+    program: Program,
     populated: PopulatedTeam,
 ) -> None:
-    response = robot.send("PUT", f"{things[thing]}/tags/{tag}", {"value": value})
+    response = program.send("PUT", f"{things[thing]}/tags/{tag}", {"value": value})
     assert problem_kind(response) == "validation-failed"
     assert [error["field"] for error in response.json()["errors"]] == [field]
     assert populated.upstream.writes == []
 
 
 def test_a_group_cannot_have_more_tags_than_the_platform_allows(
-    things: dict[str, str], robot: Program, monkeypatch: pytest.MonkeyPatch
+    things: dict[str, str], program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    robot.send("PUT", f"{things['group']}/tags/site", {"value": "north"})
-    monkeypatch.setattr("console.groups.api.MAX_TAGS", len(robot.get(things["group"]).json()["tags"]))
+    program.send("PUT", f"{things['group']}/tags/site", {"value": "north"})
+    monkeypatch.setattr("console.groups.api.MAX_TAGS", len(program.get(things["group"]).json()["tags"]))
     assert (
-        problem_kind(robot.send("PUT", f"{things['group']}/tags/season", {"value": "winter"}))
+        problem_kind(program.send("PUT", f"{things['group']}/tags/season", {"value": "winter"}))
         == "limit-reached"
     )
-    assert robot.send("PUT", f"{things['group']}/tags/site", {"value": "south"}).status_code == 204
+    assert program.send("PUT", f"{things['group']}/tags/site", {"value": "south"}).status_code == 204
 
 
 def test_the_groups_of_a_device_are_listed(
-    things: dict[str, str], robot: Program, populated: PopulatedTeam
+    things: dict[str, str], program: Program, populated: PopulatedTeam
 ) -> None:
     device = populated.things["devices"]
     body = {"product_key": device["product_key"], "device_names": [device["name"]]}
-    robot.post(f"{things['group']}/devices", body)
-    listed = robot.get(f"{things['device']}/groups").json()
+    program.post(f"{things['group']}/devices", body)
+    listed = program.get(f"{things['device']}/groups").json()
     assert things["group"].rpartition("/")[2] in [group["id"] for group in listed]
 
 
 def test_an_action_on_several_devices_returns_a_result_for_each(
-    org: Organization, product: str, robot: Program
+    org: Organization, product: str, program: Program
 ) -> None:
     for name in ("lamp-1", "lamp-2"):
-        robot.post("sandbox/devices", {"product_key": product, "name": name})
+        program.post("sandbox/devices", {"product_key": product, "name": name})
     devices = [{"product_key": product, "name": name} for name in ("lamp-1", "never-was", "lamp-2", "lamp-1")]
-    response = robot.post("sandbox/device-actions", {"action": "disable", "devices": devices})
+    response = program.post("sandbox/device-actions", {"action": "disable", "devices": devices})
     assert [(one["name"], one["done"], bool(one["error"])) for one in response.json()] == [
         ("lamp-1", True, False),
         ("never-was", False, True),
         ("lamp-2", True, False),
     ]
-    assert robot.get(f"sandbox/devices/{product}/lamp-2").json()["status"] == "DISABLE"
+    assert program.get(f"sandbox/devices/{product}/lamp-2").json()["status"] == "DISABLE"
     assert (
-        AuditRecord.objects.filter(operation="DisableThing", token=robot.credentials.token.label).count() == 3
+        AuditRecord.objects.filter(operation="DisableThing", token=program.credentials.token.label).count()
+        == 3
     )
     too_many = [{"product_key": product, "name": f"lamp-{number}"} for number in range(51)]
     assert (
-        problem_kind(robot.post("sandbox/device-actions", {"action": "delete", "devices": too_many}))
+        problem_kind(program.post("sandbox/device-actions", {"action": "delete", "devices": too_many}))
         == "validation-failed"
     )
 
 
 def test_deleting_several_devices_needs_approval_if_a_rule_requires_it(
-    org: Organization, product: str, robot: Program
+    org: Organization, product: str, program: Program
 ) -> None:
     org.team.approve_deletion_over = 1
     org.team.save()
     names = ["lamp-1", "lamp-2"]
     for name in names:
-        robot.post("sandbox/devices", {"product_key": product, "name": name})
+        program.post("sandbox/devices", {"product_key": product, "name": name})
     devices = [{"product_key": product, "name": name} for name in names]
-    response = robot.post("sandbox/device-actions", {"action": "delete", "devices": devices})
+    response = program.post("sandbox/device-actions", {"action": "delete", "devices": devices})
     assert (response.status_code, response.json()["device_count"]) == (202, 2)
-    assert [robot.get(f"sandbox/devices/{product}/{name}").status_code for name in names] == [200, 200]
+    assert [program.get(f"sandbox/devices/{product}/{name}").status_code for name in names] == [200, 200]
 
 
 # -- files of jobs -----------------------------------------------------------------------------------------------------
@@ -137,37 +138,39 @@ def read_lines(response: Any) -> list[str]:
 
 
 def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
-    org: Organization, product: str, robot: Program
+    org: Organization, product: str, program: Program
 ) -> None:
     content = b"DeviceName,Nickname\nlamp-1,Lamp_1\nno good name,Lamp_2\n"
-    job = robot.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
+    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
     assert (job["status"], job["skipped"]) == ("ready", 1)
-    errors = read_lines(robot.get(f"sandbox/jobs/{job['id']}/errors"))
+    errors = read_lines(program.get(f"sandbox/jobs/{job['id']}/errors"))
     assert len(errors) == 2
     assert errors[1].startswith("3,")
-    invalid_rows = read_lines(robot.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
+    invalid_rows = read_lines(program.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
     assert invalid_rows == ["DeviceName,Nickname", "no good name,Lamp_2"]
     assert AuditRecord.objects.filter(operation="jobs.export").count() == 2
 
 
 def test_the_columns_of_a_file_can_be_mapped_before_its_job_starts(
-    org: Organization, product: str, robot: Program
+    org: Organization, product: str, program: Program
 ) -> None:
     content = b"serial,what\nLamp_1,lamp-1\nLamp_2,lamp-2\n"
-    job = robot.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
+    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
     at = f"sandbox/jobs/{job['id']}"
-    refused = robot.post(f"{at}/columns", {"name": 7})
+    refused = program.post(f"{at}/columns", {"name": 7})
     assert [error["field"] for error in refused.json()["errors"]] == ["name"]
-    assert robot.post(f"{at}/columns", {"name": 1, "nickname": 0}).json()["status"] == "ready"
-    rows = robot.get(f"{at}/rows").json()["items"]
+    assert program.post(f"{at}/columns", {"name": 1, "nickname": 0}).json()["status"] == "ready"
+    rows = program.get(f"{at}/rows").json()["items"]
     assert [(row["name"], row["nickname"]) for row in rows] == [("lamp-1", "Lamp_1"), ("lamp-2", "Lamp_2")]
 
 
-def test_devices_with_generated_names_are_registered(org: Organization, product: str, robot: Program) -> None:
+def test_devices_with_generated_names_are_registered(
+    org: Organization, product: str, program: Program
+) -> None:
     body = {"product_key": product, "count": 3, "prefix": "lamp-"}
-    job = robot.post("sandbox/registrations/generated", body).json()
+    job = program.post("sandbox/registrations/generated", body).json()
     assert (job["status"], job["total"]) == ("queued", 3)
-    rows = robot.get(f"sandbox/jobs/{job['id']}/rows").json()["items"]
+    rows = program.get(f"sandbox/jobs/{job['id']}/rows").json()["items"]
     assert all(row["name"].startswith("lamp-") and len(row["name"]) == 21 for row in rows)
-    response = robot.post("sandbox/registrations/generated", {**body, "prefix": "no good"})
+    response = program.post("sandbox/registrations/generated", {**body, "prefix": "no good"})
     assert [error["field"] for error in response.json()["errors"]] == ["prefix"]

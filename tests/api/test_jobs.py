@@ -19,13 +19,13 @@ from console.connections.gateway import Gateway
 from console.devices import api as devices
 from console.jobs import kinds
 from console.jobs.models import Job
-from tests.api.conftest import MakeProgram, Program
+from tests.api.conftest import CreateProgram, Program
 from tests.api.test_matrix import find_names
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, product, run_until_step
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, run_job, run_until_step
 from tests.populated import PopulatedTeam
 
-__all__ = ["_no_pauses", "_no_wake_messages", "drain", "product"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "product", "run_job"]  # fixtures
 
 
 def register(program: Program, product_key: str, count: int = 3, **more: Any) -> Any:
@@ -34,57 +34,59 @@ def register(program: Program, product_key: str, count: int = 3, **more: Any) ->
 
 
 def test_many_devices_are_registered_and_each_has_a_result(
-    org: Organization, program: MakeProgram, product: str, drain: Any
+    org: Organization, create_program: CreateProgram, product: str, run_job: Any
 ) -> None:
-    robot = program("owner", "operator")
-    job = register(robot, product).json()
+    program = create_program("owner", "operator")
+    job = register(program, product).json()
     assert job["status"] == "queued"
     assert job["user"] == "owner@acme.test"
-    drain(Job.objects.get(pk=job["id"]))
-    finished = robot.get(f"sandbox/jobs/{job['id']}").json()
+    run_job(Job.objects.get(pk=job["id"]))
+    finished = program.get(f"sandbox/jobs/{job['id']}").json()
     assert (finished["status"], finished["succeeded"], finished["failed"]) == ("succeeded", 3, 0)
-    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?status=created&limit=2").json()
+    rows = program.get(f"sandbox/jobs/{job['id']}/rows?status=created&limit=2").json()
     assert [row["name"] for row in rows["items"]] == ["api-00000", "api-00001"]
     assert rows["total"] == 3
-    result = b"".join(robot.get(f"sandbox/jobs/{job['id']}/results").streaming_content).decode("utf-8-sig")
+    result = b"".join(program.get(f"sandbox/jobs/{job['id']}/results").streaming_content).decode("utf-8-sig")
     assert len(result.splitlines()) == 4
-    assert robot.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
+    assert program.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
     record = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").get()
-    assert record.token == robot.credentials.token.label
+    assert record.token == program.credentials.token.label
 
 
 def test_a_list_with_an_invalid_row_is_not_started_automatically(
-    org: Organization, program: MakeProgram, product: str
+    org: Organization, create_program: CreateProgram, product: str
 ) -> None:
-    robot = program("owner", "operator")
+    program = create_program("owner", "operator")
     listed = [{"name": "api-00001"}, {"name": "no good name"}]
-    job = robot.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
+    job = program.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
     assert (job["status"], job["total"], job["skipped"]) == ("ready", 1, 1)
-    rows = robot.get(f"sandbox/jobs/{job['id']}/rows?status=skipped").json()["items"]
+    rows = program.get(f"sandbox/jobs/{job['id']}/rows?status=skipped").json()["items"]
     assert rows[0]["name"] == "no good name"
     assert rows[0]["reason"]
-    assert robot.post(f"sandbox/jobs/{job['id']}/start").json()["status"] == "queued"
-    assert robot.post(f"sandbox/jobs/{job['id']}/start").status_code == 409
-    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").json()["status"] == "canceling"
-    assert robot.post(f"sandbox/jobs/{job['id']}/cancel").status_code == 409
+    assert program.post(f"sandbox/jobs/{job['id']}/start").json()["status"] == "queued"
+    assert program.post(f"sandbox/jobs/{job['id']}/start").status_code == 409
+    assert program.post(f"sandbox/jobs/{job['id']}/cancel").json()["status"] == "canceling"
+    assert program.post(f"sandbox/jobs/{job['id']}/cancel").status_code == 409
 
 
 def test_a_job_can_be_created_without_starting_it_and_deleted(
-    org: Organization, program: MakeProgram, product: str
+    org: Organization, create_program: CreateProgram, product: str
 ) -> None:
-    robot = program("owner", "operator")
-    job = register(robot, product, start=False).json()
+    program = create_program("owner", "operator")
+    job = register(program, product, start=False).json()
     assert job["status"] == "ready"
-    assert robot.send("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
-    assert robot.get(f"sandbox/jobs/{job['id']}").status_code == 404
+    assert program.send("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
+    assert program.get(f"sandbox/jobs/{job['id']}").status_code == 404
 
 
-def test_an_unreadable_file_is_rejected(org: Organization, program: MakeProgram, product: str) -> None:
-    robot = program("owner", "operator")
+def test_an_unreadable_file_is_rejected(
+    org: Organization, create_program: CreateProgram, product: str
+) -> None:
+    program = create_program("owner", "operator")
     response = Client().post(
         "/api/v1/sandbox/registrations/upload",
         {"product_key": product, "file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")},
-        headers={"Authorization": f"Bearer {robot.credentials.key}"},
+        headers={"Authorization": f"Bearer {program.credentials.key}"},
     )
     assert (response.status_code, response.json()["status"]) == (202, "rejected")
     assert response.json()["reason"]
@@ -92,18 +94,18 @@ def test_an_unreadable_file_is_rejected(org: Organization, program: MakeProgram,
 
 @pytest.mark.parametrize("end", ["revoked", "lowered", "left"])
 def test_a_job_stops_when_its_token_loses_the_permission(
-    org: Organization, program: MakeProgram, product: str, clock: Any, drain: Any, end: str
+    org: Organization, create_program: CreateProgram, product: str, clock: Any, run_job: Any, end: str
 ) -> None:
-    robot = program("administrator", "operator", name="nightly")
-    job = Job.objects.get(pk=register(robot, product).json()["id"])
+    program = create_program("administrator", "operator", name="nightly")
+    job = Job.objects.get(pk=register(program, product).json()["id"])
     run_until_step(job, "register", clock)
     if end == "revoked":
-        revoke_token(robot.credentials.token, org.members["administrator"], Origin())
+        revoke_token(program.credentials.token, org.members["administrator"], Origin())
     elif end == "lowered":
         ApiToken.objects.update(role_slug="viewer")
     else:
         Membership.objects.filter(user=org.members["administrator"]).delete()
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     words = {"revoked": "was revoked", "lowered": "no longer allows", "left": "no longer a member"}
     assert words[end] in job.error_text
@@ -112,31 +114,33 @@ def test_a_job_stops_when_its_token_loses_the_permission(
 
 
 def test_a_user_who_starts_the_draft_of_a_program_acts_with_their_own_permissions(
-    org: Organization, program: MakeProgram, product: str, drain: Any, sign_in: Any
+    org: Organization, create_program: CreateProgram, product: str, run_job: Any, sign_in: Any
 ) -> None:
-    robot = program("owner", "operator")
-    job = Job.objects.get(pk=register(robot, product, start=False).json()["id"])
-    revoke_token(robot.credentials.token, org.members["owner"], Origin())
+    program = create_program("owner", "operator")
+    job = Job.objects.get(pk=register(program, product, start=False).json()["id"])
+    revoke_token(program.credentials.token, org.members["owner"], Origin())
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.token) == (Job.State.SUCCEEDED, None)
 
 
-def test_a_token_with_jobs_cannot_be_deleted(org: Organization, program: MakeProgram, product: str) -> None:
-    robot = program("owner", "operator")
-    register(robot, product)
+def test_a_token_with_jobs_cannot_be_deleted(
+    org: Organization, create_program: CreateProgram, product: str
+) -> None:
+    program = create_program("owner", "operator")
+    register(program, product)
     with pytest.raises(RestrictedError):
         ApiToken.objects.get().delete()
 
 
 def test_programs_cannot_collect_secrets(
-    org: Organization, program: MakeProgram, product: str, drain: Any
+    org: Organization, create_program: CreateProgram, product: str, run_job: Any
 ) -> None:
-    robot = program("owner", "administrator")
+    program = create_program("owner", "administrator")
     membership = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     gateway = Gateway(
         actor=membership.user,
-        membership=membership.limit_to_token(robot.credentials.token),
+        membership=membership.limit_to_token(program.credentials.token),
         connection=org.connection,
         reauthenticated=True,
     )
@@ -149,15 +153,15 @@ def test_programs_cannot_collect_secrets(
 
 
 def test_an_operation_that_a_rule_holds_waits_for_approval(
-    populated: PopulatedTeam, program: MakeProgram, drain: Any
+    populated: PopulatedTeam, create_program: CreateProgram, run_job: Any
 ) -> None:
     org, names = populated.org, find_names(populated)
     ApprovalRequest.objects.all().delete()
     org.team.approve_deletion_over = 0
     org.team.save()
-    robot = program("operator", "operator")
+    program = create_program("operator", "operator")
     path = f"sandbox/devices/{names['product_key']}/{names['name']}"
-    response = robot.send("DELETE", path, **{"Approval-Reason": "Broken in the field"})
+    response = program.send("DELETE", path, **{"Approval-Reason": "Broken in the field"})
     assert response.status_code == 202
     approval = response.json()
     assert (approval["status"], approval["reason"], approval["operation"]) == (
@@ -167,14 +171,17 @@ def test_an_operation_that_a_rule_holds_waits_for_approval(
     )
     assert response["Location"] == approval["url"]
     assert populated.upstream.writes == []
-    assert robot.send("DELETE", path).json()["id"] == approval["id"], (
+    assert program.send("DELETE", path).json()["id"] == approval["id"], (
         "an identical request is not created twice"
     )
-    current = robot.get(approval["url"].partition("/api/v1/")[2])
+    current = program.get(approval["url"].partition("/api/v1/")[2])
     assert current.json()["status"] == "waiting"
-    assert program("outsider", "administrator").get(f"sandbox/approvals/{approval['id']}").status_code == 404
+    assert (
+        create_program("outsider", "administrator").get(f"sandbox/approvals/{approval['id']}").status_code
+        == 404
+    )
     request = ApprovalRequest.objects.get(pk=approval["id"])
     approvals.approve(request, org.gateway("administrator"), seen=request.digest)
-    drain(ApprovalRequest.objects.get(pk=approval["id"]).job)
-    assert robot.get(f"sandbox/approvals/{approval['id']}").json()["status"] == "done"
-    assert robot.get(path).status_code == 404
+    run_job(ApprovalRequest.objects.get(pk=approval["id"]).job)
+    assert program.get(f"sandbox/approvals/{approval['id']}").json()["status"] == "done"
+    assert program.get(path).status_code == 404

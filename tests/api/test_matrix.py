@@ -22,7 +22,7 @@ from console.api.urls import urlpatterns
 from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
 from console.jobs.models import Job
-from tests.api.conftest import MakeProgram, Program
+from tests.api.conftest import CreateProgram, Program
 from tests.populated import PopulatedTeam
 
 ROLES = ("viewer", "operator", "release-engineer", "administrator")
@@ -225,29 +225,29 @@ def test_every_operation_has_a_description_and_its_error_responses() -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_role_gets_what_it_may_and_no_more(
-    populated: PopulatedTeam, program: MakeProgram, name: str
+    populated: PopulatedTeam, create_program: CreateProgram, name: str
 ) -> None:
     expectation, names = EXPECTED[name], find_names(populated)
     if name == "remove_product_tag":
-        call_operation(program("owner", "administrator", name="first"), "set_product_tag", names)
+        call_operation(create_program("owner", "administrator", name="first"), "set_product_tag", names)
     if name == "unpublish_product":
-        call_operation(program("owner", "administrator", name="first"), "publish_product", names)
+        call_operation(create_program("owner", "administrator", name="first"), "publish_product", names)
     populated.upstream.writes.clear()
     for role, of_team in product(sorted(EVERYBODY - expectation.may), (False, True)):
-        refused = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
+        refused = create_program("owner", role, name=f"{role} {of_team}", team_token=of_team)
         response = call_operation(refused, name, names)
         assert response.status_code == 403, f"{role}: {read_content(response)!r}"
         assert response["Content-Type"] == "application/problem+json"
     assert populated.upstream.writes == [], "a refused request reached the platform"
     first, *others = product(sorted(expectation.may), (False, True))
-    response = call_operation(program("owner", first[0]), name, names)
+    response = call_operation(create_program("owner", first[0]), name, names)
     content = read_content(response)
     assert response.status_code == expectation.status, f"{first}: {content!r}"
     if BY_ID[name][1] == "get":
         assert populated.upstream.writes == [], "a read changed something"
     check_schema(name, response.status_code, response["Content-Type"], content)
     for role, of_team in others:  # the first call may affect them, their role must not
-        allowed = program("owner", role, name=f"{role} {of_team}", team_token=of_team)
+        allowed = create_program("owner", role, name=f"{role} {of_team}", team_token=of_team)
         response = call_operation(allowed, name, names)
         assert response.status_code not in {401, 403, 405}, f"{role}: {read_content(response)!r}"
 
@@ -256,10 +256,12 @@ def test_each_role_gets_what_it_may_and_no_more(
     "name", [name for name, expectation in EXPECTED.items() if expectation.may == EVERYBODY]
 )
 def test_every_role_can_read_what_is_open_to_everybody(
-    populated: PopulatedTeam, program: MakeProgram, name: str
+    populated: PopulatedTeam, create_program: CreateProgram, name: str
 ) -> None:
     for role in ROLES:
-        assert call_operation(program("owner", role), name, find_names(populated)).status_code == 200, role
+        assert (
+            call_operation(create_program("owner", role), name, find_names(populated)).status_code == 200
+        ), role
 
 
 def check_schema(name: str, status: int, content_type: str, content: bytes) -> None:
@@ -280,10 +282,12 @@ def check_schema(name: str, status: int, content_type: str, content: bytes) -> N
 
 
 def test_a_token_limited_to_other_products_cannot_access_this_one(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
     names = find_names(populated)
-    limited = program("owner", "administrator", access_scope=AccessScope(products=frozenset({"anotherkey1"})))
+    limited = create_program(
+        "owner", "administrator", access_scope=AccessScope(products=frozenset({"anotherkey1"}))
+    )
     harmless = {"get_token", "list_connections"}
     for name in set(EXPECTED) - harmless:
         response = call_operation(limited, name, names)
@@ -296,7 +300,7 @@ def test_a_token_limited_to_other_products_cannot_access_this_one(
 
 
 def test_a_token_limited_to_one_connection_finds_no_other(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
     org = populated.org
     second = Connection.objects.create(
@@ -307,7 +311,9 @@ def test_a_token_limited_to_one_connection_finds_no_other(
         access_key_id="a",
         access_key_secret="b",
     )
-    only = program("owner", "administrator", access_scope=AccessScope(connections=frozenset({second.pk})))
+    only = create_program(
+        "owner", "administrator", access_scope=AccessScope(connections=frozenset({second.pk}))
+    )
     assert [one["slug"] for one in only.get("connections").json()] == ["second"]
     assert only.get("audit").status_code == 403
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
@@ -315,20 +321,20 @@ def test_a_token_limited_to_one_connection_finds_no_other(
     assert populated.upstream.writes == []
 
 
-def test_nothing_of_another_team_is_found(populated: PopulatedTeam, program: MakeProgram) -> None:
-    stranger = program("outsider", "administrator")
+def test_nothing_of_another_team_is_found(populated: PopulatedTeam, create_program: CreateProgram) -> None:
+    outsider = create_program("outsider", "administrator")
     theirs = find_names(populated)
     for name in (name for name, (path, _m, _o) in BY_ID.items() if "{connection}" in path):
-        assert call_operation(stranger, name, theirs).status_code == 404, name
+        assert call_operation(outsider, name, theirs).status_code == 404, name
     own = theirs | {"connection": populated.org.other_connection.slug}
     numbered = [
         name for name, (path, _m, _o) in BY_ID.items() if "{job_id}" in path or "{approval_id}" in path
     ]
     for name in numbered:
-        assert call_operation(stranger, name, own).status_code == 404, name
+        assert call_operation(outsider, name, own).status_code == 404, name
     assert Job.objects.get(pk=theirs["job_id"]).state == "queued"
     AuditRecord.objects.create(team=populated.org.team, operation="secret.of.acme", actor_label="x")
-    assert "secret.of.acme" not in stranger.get("audit").content.decode()
+    assert "secret.of.acme" not in outsider.get("audit").content.decode()
     assert populated.upstream.writes == []
 
 
@@ -340,8 +346,8 @@ def test_every_operation_refuses_requests_without_a_valid_token(populated: Popul
         assert response["Cache-Control"] == "no-store"
 
 
-def test_no_other_method_is_allowed(populated: PopulatedTeam, program: MakeProgram) -> None:
-    owner, names = program("owner", "administrator"), find_names(populated)
+def test_no_other_method_is_allowed(populated: PopulatedTeam, create_program: CreateProgram) -> None:
+    owner, names = create_program("owner", "administrator"), find_names(populated)
     for path, methods in document()["paths"].items():
         for method in {"get", "post", "put", "patch", "delete", "options", "trace"} - set(methods):
             response = owner.send(method, path.removeprefix(PREFIX).format(**names))

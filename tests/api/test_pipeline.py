@@ -22,7 +22,7 @@ from console.access.models import AuditRecord
 from console.access.tokens import keys
 from console.api.models import StoredResponse
 from console.connections.models import Connection
-from tests.api.conftest import MakeProgram, Program
+from tests.api.conftest import CreateProgram, Program
 from tests.conftest import KEY_SECRET, Organization
 from tests.populated import PopulatedTeam
 from tests.test_canary import dump_redis, dump_tables, read_device_secrets
@@ -43,10 +43,10 @@ def problem_kind(response: Any) -> str:
 
 
 def test_a_token_that_exceeds_its_limit_is_refused_and_others_are_not(
-    org: Organization, program: MakeProgram, settings: Any
+    org: Organization, create_program: CreateProgram, settings: Any
 ) -> None:
     settings.API_REQUESTS, settings.API_SECONDS = 3, 60
-    busy, idle = program(name="busy"), program(name="idle")
+    busy, idle = create_program(name="busy"), create_program(name="idle")
     with time_machine.travel(1_790_000_000, tick=False) as clock:
         remaining = [busy.get("token")["RateLimit-Remaining"] for _ in range(3)]
         assert remaining == ["2", "1", "0"]
@@ -60,10 +60,10 @@ def test_a_token_that_exceeds_its_limit_is_refused_and_others_are_not(
 
 
 def test_requests_are_counted_while_redis_is_unavailable(
-    org: Organization, program: MakeProgram, settings: Any, monkeypatch: pytest.MonkeyPatch
+    org: Organization, create_program: CreateProgram, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.API_REQUESTS, settings.API_SECONDS = 2, 60
-    busy = program()
+    busy = create_program()
 
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise redis.ConnectionError
@@ -76,10 +76,10 @@ def test_requests_are_counted_while_redis_is_unavailable(
 
 
 def test_an_address_that_guesses_tokens_is_refused_even_with_a_valid_one(
-    org: Organization, program: MakeProgram, settings: Any
+    org: Organization, create_program: CreateProgram, settings: Any
 ) -> None:
     settings.API_GUESSES = 3
-    valid = program()
+    valid = create_program()
     with time_machine.travel(1_790_000_000, tick=False) as clock:
         for _ in range(3):
             invalid = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
@@ -101,11 +101,11 @@ def count_created_groups(populated: PopulatedTeam) -> int:
 
 
 def test_a_repeated_request_with_the_same_key_is_executed_once_and_gets_the_same_response(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot = program()
-    first = robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
-    repeated = robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
+    program = create_program()
+    first = program.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
+    repeated = program.post(GROUPS, NEW, **{"Idempotency-Key": "one"})
     assert (first.status_code, repeated.status_code) == (201, 201)
     assert first.content == repeated.content
     assert "Idempotent-Replayed" not in first
@@ -114,55 +114,57 @@ def test_a_repeated_request_with_the_same_key_is_executed_once_and_gets_the_same
 
 
 def test_an_idempotency_key_is_valid_for_one_request_of_one_token_for_one_day(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot, other = program(name="a"), program(name="b")
+    program, other = create_program(name="a"), create_program(name="b")
     key = {"Idempotency-Key": "one"}
-    assert robot.post(GROUPS, NEW, **key).status_code == 201
-    assert problem_kind(robot.post(GROUPS, {"name": "pumps"}, **key)) == "idempotency-key-reused"
-    assert problem_kind(robot.post("sandbox/devices", NEW, **key)) == "idempotency-key-reused"
+    assert program.post(GROUPS, NEW, **key).status_code == 201
+    assert problem_kind(program.post(GROUPS, {"name": "pumps"}, **key)) == "idempotency-key-reused"
+    assert problem_kind(program.post("sandbox/devices", NEW, **key)) == "idempotency-key-reused"
     assert other.post(GROUPS, {"name": "pumps"}, **key).status_code == 201
     with time_machine.travel(timezone.now() + timedelta(hours=24, seconds=5), tick=True):
-        assert robot.post(GROUPS, {"name": "fans"}, **key).status_code == 201
+        assert program.post(GROUPS, {"name": "fans"}, **key).status_code == 201
     assert StoredResponse.objects.count() == 1
 
 
 def test_a_failed_request_can_be_corrected_and_sent_with_the_same_key(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot, key = program(), {"Idempotency-Key": "one"}
-    assert problem_kind(robot.post(GROUPS, {"name": "x"}, **key)) == "validation-failed"
-    assert robot.post(GROUPS, NEW, **key).status_code == 201
+    program, key = create_program(), {"Idempotency-Key": "one"}
+    assert problem_kind(program.post(GROUPS, {"name": "x"}, **key)) == "validation-failed"
+    assert program.post(GROUPS, NEW, **key).status_code == 201
 
 
 def test_a_request_without_a_response_is_not_executed_again(
-    populated: PopulatedTeam, emulator: Any, program: MakeProgram
+    populated: PopulatedTeam, emulator: Any, create_program: CreateProgram
 ) -> None:
-    robot, key = program(), {"Idempotency-Key": "one"}
+    program, key = create_program(), {"Idempotency-Key": "one"}
     emulator.faults.add("CreateDeviceGroup", "drop", times=1)
-    first = robot.post(GROUPS, NEW, **key)
+    first = program.post(GROUPS, NEW, **key)
     assert problem_kind(first) == "platform-timeout"
-    repeated = robot.post(GROUPS, NEW, **key)
+    repeated = program.post(GROUPS, NEW, **key)
     assert (repeated.status_code, repeated.content) == (first.status_code, first.content)
     assert count_created_groups(populated) == 1
 
 
-def test_the_outcome_is_unknown_after_the_worker_died(populated: PopulatedTeam, program: MakeProgram) -> None:
-    robot, key = program(), {"Idempotency-Key": "one"}
-    robot.post(GROUPS, NEW, **key)
+def test_the_outcome_is_unknown_after_the_worker_stopped(
+    populated: PopulatedTeam, create_program: CreateProgram
+) -> None:
+    program, key = create_program(), {"Idempotency-Key": "one"}
+    program.post(GROUPS, NEW, **key)
     StoredResponse.objects.update(status=None, content="")
-    immediate = robot.post(GROUPS, NEW, **key)
+    immediate = program.post(GROUPS, NEW, **key)
     assert problem_kind(immediate) == "in-progress"
     assert immediate["Retry-After"] == "1"
     StoredResponse.objects.update(at=timezone.now() - timedelta(minutes=3))
-    assert problem_kind(robot.post(GROUPS, NEW, **key)) == "outcome-unknown"
+    assert problem_kind(program.post(GROUPS, NEW, **key)) == "outcome-unknown"
     assert count_created_groups(populated) == 1
 
 
 def test_the_key_stays_used_after_an_internal_error(
-    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, create_program: CreateProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    robot, key = program(), {"Idempotency-Key": "one"}
+    program, key = create_program(), {"Idempotency-Key": "one"}
     handle_request = populated.upstream.handle_request
 
     def fail(request: Any) -> Any:
@@ -171,41 +173,41 @@ def test_the_key_stays_used_after_an_internal_error(
         return handle_request(request)
 
     monkeypatch.setattr(populated.upstream, "handle_request", fail)
-    failed = robot.post(GROUPS, NEW, **key)
+    failed = program.post(GROUPS, NEW, **key)
     assert problem_kind(failed) == "internal-error"
     assert b"mistake" not in failed.content
-    assert problem_kind(robot.post(GROUPS, NEW, **key)) == "in-progress"
+    assert problem_kind(program.post(GROUPS, NEW, **key)) == "in-progress"
 
 
 def test_one_of_two_overlapping_requests_is_executed(
-    populated: PopulatedTeam, program: MakeProgram, monkeypatch: pytest.MonkeyPatch
+    populated: PopulatedTeam, create_program: CreateProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    robot, key = program(), {"Idempotency-Key": "one"}
+    program, key = create_program(), {"Idempotency-Key": "one"}
     handle_request, overlapping = populated.upstream.handle_request, []
 
     def slow(request: Any) -> Any:
         if not overlapping and b"CreateDeviceGroup" in request.content + request.url.query:
             overlapping.append(None)
-            overlapping[0] = robot.post(GROUPS, NEW, **key)
+            overlapping[0] = program.post(GROUPS, NEW, **key)
         return handle_request(request)
 
     monkeypatch.setattr(populated.upstream, "handle_request", slow)
-    assert robot.post(GROUPS, NEW, **key).status_code == 201
+    assert program.post(GROUPS, NEW, **key).status_code == 201
     assert problem_kind(overlapping[0]) == "in-progress"
     assert count_created_groups(populated) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_of_four_simultaneous_requests_is_executed(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot = program()
+    program = create_program()
     barrier = threading.Barrier(4)
 
     def post() -> int:
         barrier.wait(30)
         try:
-            return int(robot.post(GROUPS, NEW, **{"Idempotency-Key": "one"}).status_code)
+            return int(program.post(GROUPS, NEW, **{"Idempotency-Key": "one"}).status_code)
         finally:
             connections.close_all()
 
@@ -218,21 +220,23 @@ def test_one_of_four_simultaneous_requests_is_executed(
 
 @pytest.mark.parametrize("key", ["", "with space", "x" * 129, "é"])
 def test_an_invalid_idempotency_key_is_refused(
-    populated: PopulatedTeam, program: MakeProgram, key: str
+    populated: PopulatedTeam, create_program: CreateProgram, key: str
 ) -> None:
-    assert problem_kind(program().post(GROUPS, NEW, **{"Idempotency-Key": key})) == "validation-failed"
+    assert problem_kind(create_program().post(GROUPS, NEW, **{"Idempotency-Key": key})) == "validation-failed"
     assert count_created_groups(populated) == 0
 
 
-def test_a_repeated_upload_creates_no_second_job(populated: PopulatedTeam, program: MakeProgram) -> None:
-    robot = program()
+def test_a_repeated_upload_creates_no_second_job(
+    populated: PopulatedTeam, create_program: CreateProgram
+) -> None:
+    program = create_program()
 
     def upload(content: bytes) -> Any:
         body = {
             "product_key": populated.things["products"]["key"],
             "file": SimpleUploadedFile("d.csv", content),
         }
-        head = {"Authorization": f"Bearer {robot.credentials.key}", "Idempotency-Key": "one"}
+        head = {"Authorization": f"Bearer {program.credentials.key}", "Idempotency-Key": "one"}
         return Client().post("/api/v1/sandbox/registrations/upload", body, headers=head)
 
     first, repeated = upload(b"DeviceName\napi-00001\n"), upload(b"DeviceName\napi-00001\n")
@@ -255,14 +259,14 @@ def send(program: Program, content: bytes, content_type: str = "application/json
 
 
 def test_a_body_that_is_too_large_or_not_json_is_refused(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot = program()
-    assert problem_kind(send(robot, b"x" * (2_621_440 + 1))) == "request-too-large"
-    assert problem_kind(send(robot, b"{")) == "bad-request"
-    assert problem_kind(send(robot, b"\xff\xfe")) == "bad-request"
-    assert problem_kind(send(robot, b"[1]")) == "validation-failed"
-    assert problem_kind(send(robot, b"name=boilers", "application/x-www-form-urlencoded")) in {
+    program = create_program()
+    assert problem_kind(send(program, b"x" * (2_621_440 + 1))) == "request-too-large"
+    assert problem_kind(send(program, b"{")) == "bad-request"
+    assert problem_kind(send(program, b"\xff\xfe")) == "bad-request"
+    assert problem_kind(send(program, b"[1]")) == "validation-failed"
+    assert problem_kind(send(program, b"name=boilers", "application/x-www-form-urlencoded")) in {
         "bad-request",
         "validation-failed",
     }
@@ -282,30 +286,30 @@ def test_a_body_that_is_too_large_or_not_json_is_refused(
     ],
 )
 def test_values_that_a_database_cannot_search_for_are_refused(
-    populated: PopulatedTeam, program: MakeProgram, path: str, status: int
+    populated: PopulatedTeam, create_program: CreateProgram, path: str, status: int
 ) -> None:
-    assert program().get(path).status_code == status
+    assert create_program().get(path).status_code == status
 
 
-def test_errors_name_their_field(populated: PopulatedTeam, program: MakeProgram) -> None:
-    robot = program()
-    errors = robot.post(GROUPS, {"name": "x", "colour": "red"}).json()["errors"]
-    assert {error["field"] for error in errors} == {"name", "colour"}
-    by_platform = robot.post(GROUPS, {"name": "no spaces allowed"}).json()
+def test_errors_name_their_field(populated: PopulatedTeam, create_program: CreateProgram) -> None:
+    program = create_program()
+    errors = program.post(GROUPS, {"name": "x", "color": "red"}).json()["errors"]
+    assert {error["field"] for error in errors} == {"name", "color"}
+    by_platform = program.post(GROUPS, {"name": "no spaces allowed"}).json()
     assert [error["field"] for error in by_platform["errors"]] == ["group_name"]
-    assert robot.get("sandbox/devices").json()["errors"][0]["field"] == "product_key"
-    assert robot.get("sandbox/products?limit=0").json()["errors"][0]["field"] == "limit"
+    assert program.get("sandbox/devices").json()["errors"][0]["field"] == "product_key"
+    assert program.get("sandbox/products?limit=0").json()["errors"][0]["field"] == "limit"
     for token in ("x", "0.5", "1.999", "-1.5"):
-        assert robot.get(f"sandbox/jobs?page_token={token}").status_code in {200, 422}
-    assert robot.get("sandbox/products?page_token=x").json()["errors"][0]["field"] == "page_token"
-    assert robot.get("audit?page_token=x").json()["errors"][0]["field"] == "page_token"
+        assert program.get(f"sandbox/jobs?page_token={token}").status_code in {200, 422}
+    assert program.get("sandbox/products?page_token=x").json()["errors"][0]["field"] == "page_token"
+    assert program.get("audit?page_token=x").json()["errors"][0]["field"] == "page_token"
 
 
 def test_an_error_of_the_platform_has_its_code_and_request_id(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    robot = program()
-    missing = robot.get("sandbox/groups/nosuchgroup")
+    program = create_program()
+    missing = program.get("sandbox/groups/nosuchgroup")
     assert problem_kind(missing) == "not-found"
     assert missing.json()["platform_code"].startswith("iot.")
     assert missing.json()["platform_request_id"]
@@ -320,10 +324,15 @@ def test_an_error_of_the_platform_has_its_code_and_request_id(
     ],
 )
 def test_each_kind_of_platform_failure_has_its_own_status(
-    populated: PopulatedTeam, emulator: Any, program: MakeProgram, fault: str, expected: str, status: int
+    populated: PopulatedTeam,
+    emulator: Any,
+    create_program: CreateProgram,
+    fault: str,
+    expected: str,
+    status: int,
 ) -> None:
     emulator.faults.add("QueryDeviceGroupList", fault, times=20)
-    response = program().get(GROUPS)
+    response = create_program().get(GROUPS)
     assert (problem_kind(response), response.status_code) == (expected, status)
     assert ("Retry-After" in response) == (status in {503, 504})
 
@@ -334,19 +343,19 @@ def test_each_kind_of_platform_failure_has_its_own_status(
 def test_no_response_contains_a_secret_even_for_users_who_may_view_them_in_the_console(
     populated: PopulatedTeam,
     emulator: Any,
-    program: MakeProgram,
+    create_program: CreateProgram,
     redis_url: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     from tests.api.test_matrix import EXPECTED, call_operation, find_names, read_content
 
     caplog.set_level("DEBUG")
-    robot = program("owner", "administrator")
-    secrets = [KEY_SECRET, robot.credentials.key, *read_device_secrets(emulator)]
+    program = create_program("owner", "administrator")
+    secrets = [KEY_SECRET, program.credentials.key, *read_device_secrets(emulator)]
     contents = {}
     for name in EXPECTED:
-        contents[name] = read_content(call_operation(robot, name, find_names(populated))).decode()
-    registered = robot.post(
+        contents[name] = read_content(call_operation(program, name, find_names(populated))).decode()
+    registered = program.post(
         "sandbox/devices", {"product_key": find_names(populated)["product_key"], "name": "canary-1"}
     )
     assert registered.status_code == 201
@@ -361,12 +370,12 @@ def test_no_response_contains_a_secret_even_for_users_who_may_view_them_in_the_c
 
 
 def test_the_audit_trail_names_the_token_of_each_write(
-    populated: PopulatedTeam, program: MakeProgram
+    populated: PopulatedTeam, create_program: CreateProgram
 ) -> None:
-    personal, team = program(name="nightly"), program(name="robot", team_token=True)
+    personal, team = create_program(name="nightly"), create_program(name="robot", team_token=True)
     personal.post(GROUPS, NEW)
     team.post(GROUPS, {"name": "pumps"})
-    viewer = program(role="viewer", name="watcher")
+    viewer = create_program(role="viewer", name="watcher")
     viewer.post(GROUPS, {"name": "fans"})
     records = AuditRecord.objects.filter(operation="CreateDeviceGroup").order_by("id")
     assert [(record.actor_label, record.token.partition(" ")[0], record.outcome) for record in records] == [
@@ -374,39 +383,39 @@ def test_the_audit_trail_names_the_token_of_each_write(
         ("robot", "robot", "done"),
         ("owner@acme.test", "watcher", "refused"),
     ]
-    records = program(name="auditor").get("audit?token=nightly&operation=CreateDevice").json()["items"]
+    records = create_program(name="auditor").get("audit?token=nightly&operation=CreateDevice").json()["items"]
     assert [record["target"] for record in records] == ["boilers"]
 
 
 def test_the_audit_trail_is_paged_and_exported_and_records_the_export(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    robot = program()
+    program = create_program()
     AuditRecord.objects.bulk_create(
         AuditRecord(team=org.team, operation=f"x.{number}", actor_label="x") for number in range(7)
     )
     names: list[str] = []
     token = ""
     while token is not None:
-        page = robot.get(f"audit?operation=x.&limit=3&page_token={token.replace('+', '%2B')}").json()
+        page = program.get(f"audit?operation=x.&limit=3&page_token={token.replace('+', '%2B')}").json()
         names += [record["operation"] for record in page["items"]]
         token = page["next_page_token"]
     assert sorted(names) == [f"x.{number}" for number in range(7)]
-    lines = b"".join(robot.get("audit.jsonl?operation=x.").streaming_content).decode().splitlines()
+    lines = b"".join(program.get("audit.jsonl?operation=x.").streaming_content).decode().splitlines()
     assert [json.loads(line)["operation"] for line in lines] == names
     record = AuditRecord.objects.get(operation="audit.export")
-    assert record.token == robot.credentials.token.label
+    assert record.token == program.credentials.token.label
     until = timezone.now() - timedelta(days=1)
-    assert robot.get(f"audit?until={until:%Y-%m-%dT%H:%M:%SZ}").json()["items"] == []
+    assert program.get(f"audit?until={until:%Y-%m-%dT%H:%M:%SZ}").json()["items"] == []
 
 
-def test_all_pages_of_a_list_can_be_read(populated: PopulatedTeam, program: MakeProgram) -> None:
-    robot = program()
+def test_all_pages_of_a_list_can_be_read(populated: PopulatedTeam, create_program: CreateProgram) -> None:
+    program = create_program()
     key = populated.things["products"]["key"]
     names: list[str] = []
     token = ""
     while token is not None:
-        page = robot.get(f"sandbox/devices?product_key={key}&limit=4&page_token={token}").json()
+        page = program.get(f"sandbox/devices?product_key={key}&limit=4&page_token={token}").json()
         assert len(page["items"]) <= 4
         names += [device["name"] for device in page["items"]]
         token = page["next_page_token"]
@@ -414,8 +423,8 @@ def test_all_pages_of_a_list_can_be_read(populated: PopulatedTeam, program: Make
 
 
 def test_a_connection_that_cannot_be_decrypted_has_its_own_error(
-    org: Organization, emulator: Any, program: MakeProgram
+    org: Organization, emulator: Any, create_program: CreateProgram
 ) -> None:
     with database.cursor() as cursor:
         cursor.execute(f"UPDATE {Connection._meta.db_table} SET access_key_secret = 'unreadable'")
-    assert problem_kind(program().get(GROUPS)) == "credentials-unreadable"
+    assert problem_kind(create_program().get(GROUPS)) == "credentials-unreadable"

@@ -14,7 +14,7 @@ from console.approvals.models import ApprovalRequest
 from console.jobs import engine
 from console.jobs.models import Chunk
 from console.ota import api
-from tests.api.conftest import MakeProgram, Program
+from tests.api.conftest import CreateProgram, Program
 from tests.api.test_pipeline import problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
@@ -40,30 +40,30 @@ def lamps(emulator: Any, product: str) -> str:
 
 
 @pytest.fixture
-def pipeline(program: MakeProgram) -> Program:
+def pipeline(create_program: CreateProgram) -> Program:
     """A build server with the token of a release engineer."""
-    return program("release-engineer", "release-engineer", name="build server")
+    return create_program("release-engineer", "release-engineer", name="build server")
 
 
-def upload(robot: Program, product_key: str, *, key: str = "", **fields: Any) -> Any:
+def upload(program: Program, product_key: str, *, key: str = "", **fields: Any) -> Any:
     """Create a package and return the response. `file`: its name and content."""
     name, content = fields.pop("file", ("lamp.bin", FIRMWARE))
     sent = {"product_key": product_key, "name": "lamp-2", "version": "2.0.0", **fields}
-    return robot.upload(PACKAGES, name, content, key=key, **sent)
+    return program.upload(PACKAGES, name, content, key=key, **sent)
 
 
 def packages(org: Organization) -> tuple[api.Package, ...]:
     return api.list_packages(org.gateway(), size=100).packages
 
 
-def wait_for_end(robot: Program, job_id: int, emulator: Any, clock: Any) -> dict[str, Any]:
+def wait_for_end(program: Program, job_id: int, emulator: Any, clock: Any) -> dict[str, Any]:
     """Return the job that monitors a batch after it ended. The platform's clock advances 30 seconds between two checks."""
     with emulator.store.write() as db:
         db.execute(
             "UPDATE ota_tasks SET failures = 0, final_progress = 100"
         )  # random failures are not the subject of the test
     for _ in range(60):
-        job: dict[str, Any] = robot.get(f"sandbox/jobs/{job_id}").json()
+        job: dict[str, Any] = program.get(f"sandbox/jobs/{job_id}").json()
         if job["finished_at"]:
             return job
         clock.advance(30)
@@ -138,7 +138,7 @@ def test_a_pipeline_uploads_and_verifies_a_package_and_updates_devices(
         ({"delta": "true", "source_version": "2.0.0"}, "source_version"),
         ({"delta": "perhaps"}, "delta"),
         ({"message": "x" * 4097}, "message"),
-        ({"colour": "red"}, "colour"),
+        ({"color": "red"}, "color"),
         ({"product_key": "x" * 65}, "product_key"),
     ],
 )
@@ -181,14 +181,14 @@ class UnreadableBody:
     ],
 )
 def test_a_token_without_permission_is_refused_before_its_file_is_read(
-    role: str, length: int, expected: int, org: Organization, program: MakeProgram
+    role: str, length: int, expected: int, org: Organization, create_program: CreateProgram
 ) -> None:
     response = Client().generic(
         "POST",
         f"/api/v1/{PACKAGES}",
         content_type="multipart/form-data; boundary=x",
         headers={
-            "Authorization": f"Bearer {program('owner', role).credentials.key}",
+            "Authorization": f"Bearer {create_program('owner', role).credentials.key}",
             "Idempotency-Key": "one",
         },
         **{"CONTENT_LENGTH": str(length), "wsgi.input": UnreadableBody()},
@@ -223,11 +223,11 @@ def test_a_malformed_form_is_refused(
 
 
 def test_a_package_of_a_product_out_of_scope_is_not_uploaded(
-    lamps: str, org: Organization, program: MakeProgram, calls: list[str]
+    lamps: str, org: Organization, create_program: CreateProgram, calls: list[str]
 ) -> None:
     limited = AccessScope(products=frozenset({"anotherkey1"}))
-    robot = program("owner", "release-engineer", access_scope=limited)
-    assert upload(robot, lamps).status_code in {403, 404}
+    program = create_program("owner", "release-engineer", access_scope=limited)
+    assert upload(program, lamps).status_code in {403, 404}
     assert "GenerateOTAUploadURL" not in calls
     assert packages(org) == ()
 

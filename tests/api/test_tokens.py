@@ -23,7 +23,7 @@ from console.access.tokens.lifecycle import (
     list_token_roles,
     revoke_token,
 )
-from tests.api.conftest import MakeProgram, find_actor
+from tests.api.conftest import CreateProgram, find_actor
 from tests.conftest import Organization
 
 WANTED = TokenDraft("nightly", "viewer", AccessScope(), 90)
@@ -33,7 +33,7 @@ def status(program) -> int:
     return program.get("token").status_code
 
 
-def test_the_form_and_checksum_of_a_key_tell_whether_it_is_valid() -> None:
+def test_the_form_and_checksum_of_a_key_show_whether_it_is_valid() -> None:
     key = keys.new_key()
     assert keys.is_well_formed(key)
     changed = key[:10] + ("a" if key[10] != "a" else "b") + key[11:]
@@ -42,8 +42,8 @@ def test_the_form_and_checksum_of_a_key_tell_whether_it_is_valid() -> None:
     assert len({keys.new_key() for _ in range(100)}) == 100
 
 
-def test_only_the_digest_of_a_token_is_stored(org: Organization, program: MakeProgram) -> None:
-    created = program().credentials
+def test_only_the_digest_of_a_token_is_stored(org: Organization, create_program: CreateProgram) -> None:
+    created = create_program().credentials
     stored = ApiToken.objects.values().get(pk=created.token.pk)
     assert created.key not in str(stored)
     assert created.key.startswith(stored["hint"])
@@ -89,8 +89,10 @@ def test_two_valid_tokens_cannot_have_the_same_name(org: Organization) -> None:
     create_personal_token(actor, WANTED)
 
 
-def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program: MakeProgram) -> None:
-    first, second = program(days=1, name="a"), program(name="b")
+def test_a_token_works_until_it_expires_or_is_revoked(
+    org: Organization, create_program: CreateProgram
+) -> None:
+    first, second = create_program(days=1, name="a"), create_program(name="b")
     assert (status(first), status(second)) == (200, 200)
     with time_machine.travel(timezone.now() + timedelta(days=1, seconds=1), tick=True):
         assert (status(first), status(second)) == (401, 200)
@@ -99,9 +101,9 @@ def test_a_token_works_until_it_expires_or_is_revoked(org: Organization, program
 
 
 def test_unknown_expired_and_revoked_tokens_get_the_same_response(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    revoked, expired = program(name="a"), program(name="b")
+    revoked, expired = create_program(name="a"), create_program(name="b")
     revoke_token(revoked.credentials.token, org.members["owner"], Origin())
     ApiToken.objects.filter(pk=expired.credentials.token.pk).update(expires_at=timezone.now())
     unknown = Client().get("/api/v1/token", headers={"Authorization": f"Bearer {keys.new_key()}"})
@@ -119,27 +121,29 @@ def test_a_browsers_session_gives_no_access(org: Organization, sign_in) -> None:
 
 
 def test_a_user_who_loses_a_role_loses_it_for_their_tokens_too(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    personal = program("administrator", "administrator")
+    personal = create_program("administrator", "administrator")
     assert personal.get("token").json()["permissions"]["members"] == "write"
     Membership.objects.filter(user=org.members["administrator"]).update(role_slug="viewer")
     assert personal.get("token").json()["permissions"]["devices"] == "read"
     assert personal.get("audit").status_code == 403
 
 
-def test_a_token_with_a_deleted_role_has_no_permissions(org: Organization, program: MakeProgram) -> None:
+def test_a_token_with_a_deleted_role_has_no_permissions(
+    org: Organization, create_program: CreateProgram
+) -> None:
     own = CustomRole.objects.create(team=org.team, slug="night", name="Night", levels={"devices": 1})
-    personal = program("owner", "night")
+    personal = create_program("owner", "night")
     assert personal.get("token").json()["permissions"]["devices"] == "read"
     own.delete()
     assert set(personal.get("token").json()["permissions"].values()) == {"none"}
 
 
 def test_the_tokens_of_a_deactivated_or_removed_member_are_invalid(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    personal = program("operator", "viewer")
+    personal = create_program("operator", "viewer")
     member = Membership.objects.get(user=org.members["operator"])
     User.objects.filter(pk=member.user_id).update(is_active=False)
     assert status(personal) == 401
@@ -151,17 +155,17 @@ def test_the_tokens_of_a_deactivated_or_removed_member_are_invalid(
 
 
 def test_a_token_of_a_user_without_the_required_second_factor_is_invalid(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    personal, team_program = program(), program(team_token=True, name="team_program")
+    personal, team_program = create_program(), create_program(team_token=True, name="team_program")
     Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
     assert (status(personal), status(team_program)) == (401, 200)
 
 
 def test_a_team_token_stays_valid_after_its_creator_leaves_and_ends_with_its_account(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    team_program = program("administrator", "operator", team_token=True, name="robot")
+    team_program = create_program("administrator", "operator", team_token=True, name="robot")
     info = team_program.get("token").json()
     assert (info["acts_for"], info["role"]) == ("robot", "operator")
     Membership.objects.filter(user=org.members["administrator"]).delete()
@@ -176,9 +180,9 @@ def test_a_team_token_stays_valid_after_its_creator_leaves_and_ends_with_its_acc
 
 
 def test_only_its_user_and_users_who_may_edit_members_can_revoke_a_token(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    personal = program("operator", "viewer")
+    personal = create_program("operator", "viewer")
     for other in (org.members["viewer"], org.outsider):
         with pytest.raises(PermissionDenied):
             revoke_token(personal.credentials.token, other, Origin())
@@ -188,9 +192,9 @@ def test_only_its_user_and_users_who_may_edit_members_can_revoke_a_token(
 
 
 def test_creating_using_and_revoking_a_token_are_audited_without_the_key(
-    org: Organization, program: MakeProgram
+    org: Organization, create_program: CreateProgram
 ) -> None:
-    personal = program(name="nightly")
+    personal = create_program(name="nightly")
     for address in ("10.0.0.2", "10.0.0.2", "10.0.0.3", "10.0.0.2"):
         ApiToken.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
         ApiToken.objects.filter(last_used_ip=None).update(last_used_at=None)
@@ -211,8 +215,10 @@ def test_creating_using_and_revoking_a_token_are_audited_without_the_key(
     assert personal.credentials.key not in str(list(AuditRecord.objects.values()))
 
 
-def test_the_last_use_of_a_token_is_stored_once_a_minute(org: Organization, program: MakeProgram) -> None:
-    personal = program()
+def test_the_last_use_of_a_token_is_stored_once_a_minute(
+    org: Organization, create_program: CreateProgram
+) -> None:
+    personal = create_program()
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
         status(personal)

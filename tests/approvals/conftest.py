@@ -11,9 +11,9 @@ from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, drain, wire
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, network, run_job
 
-__all__ = ["_no_pauses", "_no_wake_messages", "drain", "wire"]  # fixtures
+__all__ = ["_no_pauses", "_no_wake_messages", "network", "run_job"]  # fixtures
 
 REASON = "The trial is over"
 
@@ -81,11 +81,11 @@ def product_request(
 
 def list_device_names(org: Organization, product: str) -> list[str]:
     """The names of the product's devices, sorted."""
-    answer = org.gateway().call("QueryDevice", fresh=True, ProductKey=product, PageSize=50)
-    return sorted(device["DeviceName"] for device in answer["Data"]["DeviceInfo"])
+    response = org.gateway().call("QueryDevice", fresh=True, ProductKey=product, PageSize=50)
+    return sorted(device["DeviceName"] for device in response["Data"]["DeviceInfo"])
 
 
 def product_exists(org: Organization, product: str) -> bool:
     """Whether the product exists."""
-    answer = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
-    return product in [item["ProductKey"] for item in answer["Data"]["List"]["ProductInfo"]]
+    response = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
+    return product in [item["ProductKey"] for item in response["Data"]["List"]["ProductInfo"]]

@@ -22,14 +22,14 @@ def succeeds(action):
     def run() -> bool:
         try:
             action()
-        except (actions.TooLate, ApprovalNeeded):
+        except (actions.NotPending, ApprovalNeeded):
             return False
         return True
 
     return run
 
 
-def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, drain):
+def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, run_job):
     gateways = [org.gateway("owner"), org.gateway("administrator")]
     results = run_at_once(
         *(
@@ -39,13 +39,13 @@ def test_two_simultaneous_approvals_run_the_calls_once(org, product_request, dra
     )
     assert sorted(results) == [False, True]
     assert ApprovalCall.objects.count() == 1
-    drain(Job.objects.get())
+    run_job(Job.objects.get())
 
 
 def test_of_simultaneous_approval_refusal_and_withdrawal_one_takes_effect(org, product_request):
     results = run_at_once(
         succeeds(lambda: actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)),
-        succeeds(lambda: actions.refuse(product_request, org.gateway("administrator"), reason="no")),
+        succeeds(lambda: actions.reject(product_request, org.gateway("administrator"), reason="no")),
         succeeds(lambda: actions.withdraw(product_request, org.gateway("operator"))),
     )
     assert sorted(results) == [False, False, True]

@@ -59,7 +59,7 @@ def test_nobody_can_approve_their_own_request_not_even_an_owner(
     with pytest.raises(PermissionDenied):
         actions.approve(request, gateway, seen=request.digest)
     with pytest.raises(PermissionDenied):
-        actions.refuse(request, gateway, reason="no")
+        actions.reject(request, gateway, reason="no")
     assert read_state(request) == State.WAITING
     assert read_outcomes("approval.approve") == ["refused"]
 
@@ -145,21 +145,21 @@ def test_a_member_with_only_that_product_in_scope_can_approve(org, product_reque
 def test_an_approval_takes_effect_once_however_often_it_is_sent(org, product_request):
     actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     for role in ("owner", "administrator"):
-        with pytest.raises(actions.TooLate):
+        with pytest.raises(actions.NotPending):
             actions.approve(product_request, org.gateway(role), seen=product_request.digest)
-    with pytest.raises(actions.TooLate):
-        actions.refuse(product_request, org.gateway("administrator"), reason="no")
-    with pytest.raises(actions.TooLate):
+    with pytest.raises(actions.NotPending):
+        actions.reject(product_request, org.gateway("administrator"), reason="no")
+    with pytest.raises(actions.NotPending):
         actions.withdraw(product_request, org.gateway("operator"))
     assert Job.objects.filter(kind="approvals.execute").count() == 1
     assert ApprovalCall.objects.count() == 1
 
 
 def test_a_refused_request_is_closed(org, product_request, product):
-    actions.refuse(product_request, org.gateway("owner"), reason="Not this month")
+    actions.reject(product_request, org.gateway("owner"), reason="Not this month")
     assert read_state(product_request) == State.REFUSED
     assert product_request.decision == "Not this month"
-    with pytest.raises(actions.TooLate):
+    with pytest.raises(actions.NotPending):
         actions.approve(product_request, org.gateway("administrator"), seen=product_request.digest)
     assert product_exists(org, product)
 
@@ -168,7 +168,7 @@ def test_only_the_requester_can_withdraw_and_a_withdrawn_request_is_closed(org, 
     with pytest.raises(PermissionDenied):
         actions.withdraw(product_request, org.gateway("owner"))
     actions.withdraw(product_request, org.gateway("operator"))
-    with pytest.raises(actions.TooLate):
+    with pytest.raises(actions.NotPending):
         actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     assert read_state(product_request) == State.WITHDRAWN
 
@@ -178,10 +178,10 @@ def test_nobody_can_decide_on_an_expired_request_even_before_it_is_closed(org, p
     product_request.refresh_from_db()
     assert product_request.shown_state == State.EXPIRED
     assert list(inbox.requests_to_decide(org.gateway("owner").membership)) == []
-    with pytest.raises(actions.TooLate):
+    with pytest.raises(actions.NotPending):
         actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
-    tasks.tidy()
-    tasks.tidy()
+    tasks.clean_up()
+    tasks.clean_up()
     assert read_state(product_request) == State.EXPIRED
     assert read_outcomes("approval.expire") == ["done"]
 
@@ -233,18 +233,18 @@ def test_nobody_else_can_submit_or_see_a_draft(org, set_rules, prepare_request, 
 def test_an_unsubmitted_draft_is_deleted_after_a_day(set_rules, prepare_request, product):
     set_rules(product=True)
     draft = prepare_request("DeleteProduct", [{"ProductKey": product}])
-    tasks.tidy()
+    tasks.clean_up()
     assert read_state(draft) == State.DRAFT
     ApprovalRequest.objects.update(created_at=timezone.now() - timedelta(days=2))
-    tasks.tidy()
+    tasks.clean_up()
     assert not ApprovalRequest.objects.exists()
 
 
 def test_switching_a_rule_off_does_not_change_pending_requests(
-    org, set_rules, product_request, product, drain
+    org, set_rules, product_request, product, run_job
 ):
     set_rules()
     assert product_exists(org, product)
     job = actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
-    drain(job)
+    run_job(job)
     assert not product_exists(org, product)

@@ -31,10 +31,10 @@ from tests.approvals.conftest import list_device_names, product_exists
 
 
 def test_a_team_without_rules_needs_no_approvals(org, product, devices):
-    answers = org.gateway().call_each(
+    responses = org.gateway().call_each(
         "DeleteDevice", [{"ProductKey": product, "DeviceName": name} for name in devices]
     )
-    assert all(isinstance(answer, dict) for answer in answers)
+    assert all(isinstance(response, dict) for response in responses)
     org.gateway().call("DeleteProduct", ProductKey=product)
     assert not product_exists(org, product)
 

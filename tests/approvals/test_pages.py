@@ -13,12 +13,12 @@ from console.access.models import AuditRecord, Membership
 from console.approvals import actions, tasks
 from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
-from tests.api.conftest import program
+from tests.api.conftest import create_program
 from tests.approvals.conftest import REASON, list_device_names, product_exists
 from tests.conftest import authenticate
 from tests.jobs.conftest import page_text
 
-__all__ = ["program"]  # a fixture
+__all__ = ["create_program"]  # a fixture
 State = ApprovalRequest.State
 
 
@@ -36,10 +36,10 @@ def test_deleting_a_product_leads_to_a_request_and_the_form_says_so(org, set_rul
     assert hint not in page_text(browser.get(org.url(f"products/{product}/delete/")))
     set_rules(product=True)
     assert hint in page_text(browser.get(org.url(f"products/{product}/delete/")))
-    answer = delete_product(browser, org, product)
+    response = delete_product(browser, org, product)
     draft = ApprovalRequest.objects.get()
-    assert (answer.status_code, answer["Location"]) == (302, request_url(org, draft))
-    shown = page_text(browser.get(answer["Location"]))
+    assert (response.status_code, response["Location"]) == (302, request_url(org, draft))
+    shown = page_text(browser.get(response["Location"]))
     assert product in shown
     assert "Meters" in shown
     # The same action leads to the same draft.
@@ -66,11 +66,11 @@ def test_a_request_needs_a_reason_and_is_then_pending(org, set_rules, product, s
 
 def test_htmx_is_redirected_to_the_full_page_of_the_request(org, set_rules, product, sign_in):
     set_rules(product=True)
-    answer = sign_in("operator").post(
+    response = sign_in("operator").post(
         org.url(f"products/{product}/delete/"), {"typed": "Meters"}, headers={"HX-Request": "true"}
     )
-    assert answer.status_code == 204
-    assert answer["HX-Redirect"] == request_url(org, ApprovalRequest.objects.get())
+    assert response.status_code == 204
+    assert response["HX-Redirect"] == request_url(org, ApprovalRequest.objects.get())
 
 
 def test_the_devices_of_a_bulk_deletion_are_shown_with_their_state(org, set_rules, product, devices, sign_in):
@@ -79,9 +79,9 @@ def test_the_devices_of_a_bulk_deletion_are_shown_with_their_state(org, set_rule
     data = {"selected": [f"{product}/{name}" for name in devices[:3]]}
     question = browser.post(org.url("devices/many/delete/"), data)
     assert "needs approval by another team member" in page_text(question)
-    answer = browser.post(org.url("devices/many/delete/"), {**data, "confirmed": "1", "typed": "3"})
-    assert answer.status_code == 302
-    shown = page_text(browser.get(answer["Location"]))
+    response = browser.post(org.url("devices/many/delete/"), {**data, "confirmed": "1", "typed": "3"})
+    assert response.status_code == 302
+    shown = page_text(browser.get(response["Location"]))
     assert all(name in shown for name in devices[:3])
     assert devices[3] not in shown
     assert "Not activated" in shown
@@ -90,15 +90,15 @@ def test_the_devices_of_a_bulk_deletion_are_shown_with_their_state(org, set_rule
 
 def test_the_explorer_does_not_bypass_the_rules(org, set_rules, product, sign_in):
     set_rules(product=True)
-    answer = sign_in("operator").post(
+    response = sign_in("operator").post(
         org.url("explorer/DeleteProduct/"),
         {"p.ProductKey": product, "ProductKey": product, "typed": "DeleteProduct"},
     )
-    assert answer["Location"] == request_url(org, ApprovalRequest.objects.get())
+    assert response["Location"] == request_url(org, ApprovalRequest.objects.get())
     assert product_exists(org, product)
 
 
-def test_another_member_approves_and_the_calls_are_made(org, product_request, product, sign_in, drain):
+def test_another_member_approves_and_the_calls_are_made(org, product_request, product, sign_in, run_job):
     browser = sign_in("owner")
     page = request_url(org, product_request)
     shown = page_text(browser.get(page))
@@ -111,14 +111,14 @@ def test_another_member_approves_and_the_calls_are_made(org, product_request, pr
         assert browser.post(request_url(org, product_request, "approve/"), fields)["Location"] == page
     product_request.refresh_from_db()
     assert (product_request.state, product_request.decided_by) == (State.APPROVED, org.members["owner"])
-    drain(product_request.job)
+    run_job(product_request.job)
     assert "Done" in page_text(browser.get(page))
     assert not product_exists(org, product)
 
 
 def test_the_form_of_a_modified_request_approves_nothing(org, product_request, product, sign_in):
-    answer = sign_in("owner").post(request_url(org, product_request, "approve/"), {"seen": "0" * 64})
-    assert answer.status_code == 302
+    response = sign_in("owner").post(request_url(org, product_request, "approve/"), {"seen": "0" * 64})
+    assert response.status_code == 302
     product_request.refresh_from_db()
     assert product_request.state == State.FAILED
     assert AuditRecord.objects.filter(operation="approval.altered").exists()
@@ -139,9 +139,9 @@ def test_deciding_requires_reauthentication(org, product_request, client):
     client.force_login(org.members["owner"])
     for act in ("approve/", "refuse/"):
         data = {"seen": product_request.digest, "reason": "because"}
-        answer = client.post(request_url(org, product_request, act), data)
-        assert answer.status_code == 302
-        assert reverse("account_reauthenticate") in answer["Location"]
+        response = client.post(request_url(org, product_request, act), data)
+        assert response.status_code == 302
+        assert reverse("account_reauthenticate") in response["Location"]
     product_request.refresh_from_db()
     assert product_request.state == State.WAITING
     authenticate(client, org.members["owner"])
@@ -189,7 +189,7 @@ def test_pending_requests_come_first_and_filters_find_the_others(
 ):
     set_rules(product=True, deletion=0)
     refused = submit_request("DeleteDevice", [{"ProductKey": product, "DeviceName": devices[0]}])
-    actions.refuse(refused, org.gateway("owner"), reason="no")
+    actions.reject(refused, org.gateway("owner"), reason="no")
     address, browser = f"/{org.team.slug}/-/approvals/", sign_in("owner")
     shown = page_text(browser.get(address))
     assert shown.index("Delete product") < shown.index(devices[0])
@@ -223,7 +223,7 @@ def test_users_who_can_decide_are_notified_by_email(org, product_request):
     assert "https://console.test/x/" in mail.outbox[0].body
     assert REASON in mail.outbox[0].body
     mail.outbox.clear()
-    actions.refuse(product_request, org.gateway("owner"), reason="no")
+    actions.reject(product_request, org.gateway("owner"), reason="no")
     tasks.send_notifications(product_request.pk, "https://console.test/x/")
     assert mail.outbox == []
 
@@ -232,13 +232,13 @@ def test_the_page_of_a_pending_request_reloads_when_it_is_decided(org, product_r
     browser, page = sign_in("operator"), request_url(org, product_request)
     seen = {"seen": "waiting"}
     assert "HX-Redirect" not in browser.get(page, seen, headers={"HX-Request": "true"})
-    actions.refuse(product_request, org.gateway("owner"), reason="no")
+    actions.reject(product_request, org.gateway("owner"), reason="no")
     assert browser.get(page, seen, headers={"HX-Request": "true"})["HX-Redirect"] == page
 
 
 @pytest.mark.parametrize("lost", ["connection", "product"])
 def test_a_request_can_be_viewed_if_its_subject_cannot_be_read(
-    org, product_request, product, sign_in, set_rules, wire, lost
+    org, product_request, product, sign_in, set_rules, network, lost
 ):
     if lost == "product":
         set_rules()
@@ -248,22 +248,22 @@ def test_a_request_can_be_viewed_if_its_subject_cannot_be_read(
         def fail_to_connect():
             raise httpx.ConnectError("fail_to_connect")
 
-        wire.before["QueryProduct"] = fail_to_connect
-    answer = sign_in("owner").get(request_url(org, product_request))
-    assert answer.status_code == 200
-    assert product in page_text(answer)
+        network.before["QueryProduct"] = fail_to_connect
+    response = sign_in("owner").get(request_url(org, product_request))
+    assert response.status_code == 200
+    assert product in page_text(response)
 
 
 def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
-    org, set_rules, product, program, emulator
+    org, set_rules, product, create_program, emulator
 ):
     set_rules(product=True)
-    one = program(by="administrator", role="administrator")
+    one = create_program(by="administrator", role="administrator")
     address = f"{org.connection.slug}/products/{product}"
-    answers = [one.send("DELETE", address) for _twice in range(2)]
+    responses = [one.send("DELETE", address) for _twice in range(2)]
     approval = ApprovalRequest.objects.get()
-    assert [answer.status_code for answer in answers] == [202, 202]
-    assert answers[0].json() == answers[1].json()
+    assert [response.status_code for response in responses] == [202, 202]
+    assert responses[0].json() == responses[1].json()
     assert (approval.state, approval.token, approval.requested_by) == (
         State.WAITING,
         one.credentials.token,
@@ -272,9 +272,9 @@ def test_the_api_returns_the_pending_request_for_a_call_that_needs_approval(
     assert product_exists(org, product)
 
 
-def test_a_product_is_shown_by_name_and_recorded_by_key(org, product_request, product, sign_in, drain):
+def test_a_product_is_shown_by_name_and_recorded_by_key(org, product_request, product, sign_in, run_job):
     assert f"Meters ({product})" in page_text(sign_in("owner").get(request_url(org, product_request)))
-    drain(actions.approve(product_request, org.gateway("owner"), seen=product_request.digest))
+    run_job(actions.approve(product_request, org.gateway("owner"), seen=product_request.digest))
     records = AuditRecord.objects.filter(
         operation__in=["approval.request", "approval.approve", "DeleteProduct"]
     )

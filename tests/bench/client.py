@@ -18,7 +18,7 @@ from alibabacloud_tea_util.models import RuntimeOptions
 
 from console.cloud.client import Client, Credentials
 from console.cloud.signing import rpc_sign
-from tests.bench.canned import canned
+from tests.bench.constant_server import constant_server
 
 ROUNDS = 9
 SECONDS = 1.0  # of each contestant in each round
@@ -31,24 +31,24 @@ Call = Callable[[], int]
 def run() -> list[str]:
     """The lines of the table. The clients take turns, so that other load on the machine affects all of them."""
     lines = [
-        f"QueryDevice, 10 devices an answer; medians of {ROUNDS} rounds of {SECONDS:.0f} s, contestants taking turns"
+        f"QueryDevice, 10 devices per response; medians of {ROUNDS} rounds of {SECONDS:.0f} s, clients taking turns"
     ]
-    with canned() as address:
-        calls = contestants(address)
+    with constant_server() as address:
+        calls = build_calls(address)
         for threads in THREADS:
             rates: dict[str, list[float]] = {name: [] for name in calls}
             for call in calls.values():
                 call()
             for _ in range(ROUNDS):
                 for name, call in calls.items():
-                    rates[name].append(_rate(call, threads))
-            lines += _table(rates, threads)
-        floor = statistics.median(_rate(_bare(address), 1) for _ in range(3))
-        lines.append(f"the server itself answers {floor:,.0f} calls a second to a bare socket")
+                    rates[name].append(_measure_rate(call, threads))
+            lines += _table_lines(rates, threads)
+        floor = statistics.median(_measure_rate(_bare_socket_call(address), 1) for _ in range(3))
+        lines.append(f"the server itself handles {floor:,.0f} calls per second from a bare socket")
     return lines
 
 
-def contestants(address: str) -> dict[str, Call]:
+def build_calls(address: str) -> dict[str, Call]:
     """Functions that make one call and return the number of devices."""
     ours = Client(KEY, endpoint=f"http://{address}")
 
@@ -91,8 +91,8 @@ def contestants(address: str) -> dict[str, Call]:
         return len(plain.post(f"http://{address}/?{query}").json()["Data"]["DeviceInfo"])
 
     def our_client() -> int:
-        answer = ours.call("QueryDevice", ProductKey="a1BwAGV0000", PageSize=10, CurrentPage=1)
-        return len(answer["Data"]["DeviceInfo"])
+        response = ours.call("QueryDevice", ProductKey="a1BwAGV0000", PageSize=10, CurrentPage=1)
+        return len(response["Data"]["DeviceInfo"])
 
     return {
         OURS: our_client,
@@ -102,7 +102,7 @@ def contestants(address: str) -> dict[str, Call]:
     }
 
 
-def _rate(call: Call, threads: int) -> float:
+def _measure_rate(call: Call, threads: int) -> float:
     """Calls per second."""
     counts = [0] * threads
     started = time.perf_counter()
@@ -121,20 +121,20 @@ def _rate(call: Call, threads: int) -> float:
     return sum(counts) / (time.perf_counter() - started)
 
 
-def _table(rates: dict[str, list[float]], threads: int) -> list[str]:
+def _table_lines(rates: dict[str, list[float]], threads: int) -> list[str]:
     middle = {name: statistics.median(found) for name, found in rates.items()}
     lines = [
         f"{'one after another' if threads == 1 else f'{threads} threads':<24}{'calls/s':>10}{'range':>16}{'against SDK':>14}"
     ]
     for name, found in rates.items():
         spread = f"{min(found):,.0f}-{max(found):,.0f}"
-        # Rounds are compared with their own neighbours, so that a slow second does not count for one side only.
+        # Rounds are compared with the neighboring rounds, so that a slow second does not count for one side only.
         ratio = statistics.median(ours / theirs for ours, theirs in zip(found, rates[THEIRS], strict=True))
         lines.append(f"  {name:<22}{middle[name]:>10,.0f}{spread:>16}{ratio:>13.2f}x")
     return lines
 
 
-def _bare(address: str) -> Call:
+def _bare_socket_call(address: str) -> Call:
     host, _, port = address.partition(":")
     connection = socket.create_connection((host, int(port)))
 

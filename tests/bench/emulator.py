@@ -33,25 +33,25 @@ class Fleet:
     path: Path
     seconds: float
     product_key: str = ""
-    middle: str = ""
+    middle_token: str = ""
     rates: dict[str, list[float]] = field(default_factory=dict)
 
 
 def run() -> list[str]:
     """The lines of the table. The sizes take turns, so that other load on the machine affects all of them."""
     with tempfile.TemporaryDirectory() as folder:
-        fleets = [_seeded(devices, Path(folder)) for devices in SIZES]
+        fleets = [_seed(devices, Path(folder)) for devices in SIZES]
         lines = [
-            f"{fleet.devices:>11,} devices seeded in {fleet.seconds:,.1f} s ({fleet.devices / fleet.seconds:,.0f} a second),"
+            f"{fleet.devices:>11,} devices seeded in {fleet.seconds:,.1f} s ({fleet.devices / fleet.seconds:,.0f} per second),"
             f" {fleet.path.stat().st_size / 2**20:,.0f} MB"
             for fleet in fleets
         ]
-        for place, reach in (("in process", _in_process), ("over HTTP", _over_http)):
-            lines += _measured(fleets, place, reach)
+        for place, connect in (("in process", _in_process), ("over HTTP", _over_http)):
+            lines += _measure(fleets, place, connect)
     return lines
 
 
-def _seeded(devices: int, folder: Path) -> Fleet:
+def _seed(devices: int, folder: Path) -> Fleet:
     path = folder / f"{devices}.sqlite3"
     emulator = create_app(path, keys={KEY.key_id: KEY.secret})
     started = time.perf_counter()
@@ -72,7 +72,7 @@ def _in_process(fleet: Fleet) -> Iterator[Client]:
 
 @contextmanager
 def _over_http(fleet: Fleet) -> Iterator[Client]:
-    """Runs `manage.py emulator` in a process of its own."""
+    """Runs `manage.py emulator` in a separate process."""
     command = [
         sys.executable,
         "manage.py",
@@ -96,22 +96,26 @@ def _over_http(fleet: Fleet) -> Iterator[Client]:
             process.terminate()
 
 
-def _measured(fleets: list[Fleet], place: str, reach: Callable[[Fleet], contextmanager[Client]]) -> list[str]:
-    contexts = [reach(fleet) for fleet in fleets]
+def _measure(
+    fleets: list[Fleet], place: str, connect: Callable[[Fleet], contextmanager[Client]]
+) -> list[str]:
+    contexts = [connect(fleet) for fleet in fleets]
     clients = [context.__enter__() for context in contexts]
     try:
         for fleet, client in zip(fleets, clients, strict=True):
-            _look(fleet, client)
+            _prepare(fleet, client)
             fleet.rates = {"first page": [], "a page in the middle": []}
         for _ in range(ROUNDS):
             for fleet, client in zip(fleets, clients, strict=True):
-                fleet.rates["first page"].append(_rate(client, fleet, {}))
-                fleet.rates["a page in the middle"].append(_rate(client, fleet, {"NextToken": fleet.middle}))
+                fleet.rates["first page"].append(_measure_rate(client, fleet, {}))
+                fleet.rates["a page in the middle"].append(
+                    _measure_rate(client, fleet, {"NextToken": fleet.middle_token})
+                )
     finally:
         for context in contexts:
             context.__exit__(None, None, None)
     lines = [
-        f"{place}, 50 devices a page{'':<8}"
+        f"{place}, 50 devices per page{'':<8}"
         + "".join(f"{fleet.devices:>12,}" for fleet in fleets)
         + f"{'slowest':>10}"
     ]
@@ -127,25 +131,27 @@ def _measured(fleets: list[Fleet], place: str, reach: Callable[[Fleet], contextm
     return lines
 
 
-def _look(fleet: Fleet, client: Client) -> None:
-    """Finds the largest product and the token of its middle page. Deferred work is done by then."""
+def _prepare(fleet: Fleet, client: Client) -> None:
+    """Find the largest product and the token of its middle page. This also does the deferred work."""
     products = client.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
     largest = max(products, key=lambda product: product["DeviceCount"])
     fleet.product_key = largest["ProductKey"]
     page, size = 1, 50
     pages = min(largest["DeviceCount"] // 2, 9_950) // size
-    told = client.call(
+    response = client.call(
         "QueryDevice", ProductKey=fleet.product_key, CurrentPage=max(page, pages), PageSize=size
     )
-    fleet.middle = told["NextToken"]
+    fleet.middle_token = response["NextToken"]
 
 
-def _rate(client: Client, fleet: Fleet, more: dict[str, str]) -> float:
+def _measure_rate(client: Client, fleet: Fleet, more: dict[str, str]) -> float:
     """Calls per second."""
     calls, started = 0, time.perf_counter()
     end = started + SECONDS / 2
     while (now := time.perf_counter()) < end:
-        told = client.call("QueryDevice", ProductKey=fleet.product_key, CurrentPage=1, PageSize=50, **more)
-        assert len(told["Data"]["DeviceInfo"]) == 50
+        response = client.call(
+            "QueryDevice", ProductKey=fleet.product_key, CurrentPage=1, PageSize=50, **more
+        )
+        assert len(response["Data"]["DeviceInfo"]) == 50
         calls += 1
     return calls / (now - started)

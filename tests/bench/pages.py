@@ -22,7 +22,7 @@ THINK_SECONDS = 0.5  # pause of a fast user between two clicks
 
 
 @dataclass
-class Figures:
+class Measurements:
     """Measurements of one page: seconds and upstream calls of each response, and the number of responses other than 200."""
 
     seconds: list[float] = field(default_factory=list)
@@ -38,29 +38,29 @@ def run() -> list[str]:
         sessions = [sign_in(address, email, password) for _ in range(USERS)]
         products = re.findall(r"products/(a1\w+)/", sessions[0].get("/demo/sandbox/products/").text)
         for think in (THINK_SECONDS, 0.0):
-            figures, took = _measure(sessions, sorted(set(products)), think)
+            measurements, took = _measure(sessions, sorted(set(products)), think)
             lines.append(f"{USERS} users, {think:.1f} s between two clicks, {took:.0f} s")
             lines.append(
                 f"  {'page':<22}{'requests/s':>12}{'median ms':>12}{'p95 ms':>10}{'calls (mean, max)':>20}{'failed':>8}"
             )
-            for page, figure in figures.items():
-                ordered = sorted(figure.seconds)
+            for page, measurement in measurements.items():
+                ordered = sorted(measurement.seconds)
                 lines.append(
                     f"  {page:<22}{len(ordered) / took:>12.1f}{statistics.median(ordered) * 1000:>12.0f}"
                     f"{ordered[int(len(ordered) * 0.95)] * 1000:>10.0f}"
-                    f"{statistics.mean(figure.calls):>14.2f}, {max(figure.calls)}{figure.failed:>10}"
+                    f"{statistics.mean(measurement.calls):>14.2f}, {max(measurement.calls)}{measurement.failed:>10}"
                 )
     return lines
 
 
 def _measure(
     sessions: list[httpx.Client], products: list[str], think: float
-) -> tuple[dict[str, Figures], float]:
-    figures: dict[str, Figures] = defaultdict(Figures)
+) -> tuple[dict[str, Measurements], float]:
+    measurements: dict[str, Measurements] = defaultdict(Measurements)
     lock = threading.Lock()
     started = time.monotonic()
 
-    def person(number: int) -> None:
+    def run_user(number: int) -> None:
         chance = random.Random(number)
         while time.monotonic() - started < SECONDS:
             page, url = chance.choice(
@@ -73,19 +73,19 @@ def _measure(
                 ]
             )
             before = time.monotonic()
-            answer = sessions[number].get(url)
+            response = sessions[number].get(url)
             took = time.monotonic() - before
-            calls = re.search(r'cloud;desc="(\d+)', answer.headers.get("Server-Timing", ""))
+            calls = re.search(r'cloud;desc="(\d+)', response.headers.get("Server-Timing", ""))
             with lock:
-                figure = figures[page]
-                figure.seconds.append(took)
-                figure.calls.append(int(calls[1]) if calls else 0)
-                figure.failed += answer.status_code != 200
+                measurement = measurements[page]
+                measurement.seconds.append(took)
+                measurement.calls.append(int(calls[1]) if calls else 0)
+                measurement.failed += response.status_code != 200
             time.sleep(chance.uniform(0, 2 * think))
 
-    threads = [threading.Thread(target=person, args=(number,)) for number in range(len(sessions))]
+    threads = [threading.Thread(target=run_user, args=(number,)) for number in range(len(sessions))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return dict(sorted(figures.items())), time.monotonic() - started
+    return dict(sorted(measurements.items())), time.monotonic() - started

@@ -14,12 +14,12 @@ import psutil
 from tests.console_process import Quickstart, sign_in
 
 SIZES = (10_000, 100_000)
-_PATIENCE = 600.0  # seconds for one job
-_PLACE = "/demo/sandbox/jobs"
+_TIMEOUT = 600.0  # seconds for one job
+_JOBS = "/demo/sandbox/jobs"
 
 
 @dataclass
-class Figures:
+class Measurements:
     """Measurements of one run, in seconds and bytes. `checked`: from the upload until the findings are shown."""
 
     rows: int
@@ -30,19 +30,19 @@ class Figures:
     outcome: str
 
     @property
-    def whole(self) -> float:
+    def total_seconds(self) -> float:
         """Seconds from the upload to the last device."""
         return self.checked + self.registered
 
 
 def run() -> list[str]:
-    """The lines of the table. Each size runs in a console of its own, so that peaks do not mix."""
+    """The lines of the table. Each size runs in a separate console, so that peaks do not mix."""
     found = [_measure(rows) for rows in SIZES]
     lines = [
-        f"{'rows':>9}{'check s':>10}{'register s':>12}{'whole s':>10}{'devices/s':>12}{'worker peak MB':>17}{'web peak MB':>14}  outcome"
+        f"{'rows':>9}{'check s':>10}{'register s':>12}{'total s':>10}{'devices/s':>12}{'worker peak MB':>17}{'web peak MB':>14}  outcome"
     ]
     lines += [
-        f"{f.rows:>9,}{f.checked:>10.1f}{f.registered:>12.1f}{f.whole:>10.1f}{f.rows / f.whole:>12,.0f}"
+        f"{f.rows:>9,}{f.checked:>10.1f}{f.registered:>12.1f}{f.total_seconds:>10.1f}{f.rows / f.total_seconds:>12,.0f}"
         f"{f.worker / 2**20:>17.0f}{f.web / 2**20:>14.0f}  {f.outcome}"
         for f in found
     ]
@@ -52,7 +52,7 @@ def run() -> list[str]:
     return lines
 
 
-def _measure(rows: int) -> Figures:
+def _measure(rows: int) -> Measurements:
     with (
         tempfile.TemporaryDirectory() as folder,
         Quickstart(Path(folder) / "home", "--devices", "100") as console,
@@ -63,13 +63,14 @@ def _measure(rows: int) -> Figures:
         job = _upload(browser, product, rows)
         checked = time.monotonic() - started
         started = time.monotonic()
-        browser.post(
-            f"{_PLACE}/{job}/start/", data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"]}
-        )
+        browser.post(f"{_JOBS}/{job}/start/", data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"]})
         state = _wait(browser, job, ("succeeded", "partial", "failed", "canceled"))
         registered = time.monotonic() - started
-        worker, web = _peak(console, "celery", "worker"), _peak(console, "gunicorn", "console.wsgi")
-    return Figures(rows, checked, registered, worker, web, state)
+        worker, web = (
+            _read_peak_memory(console, "celery", "worker"),
+            _read_peak_memory(console, "gunicorn", "console.wsgi"),
+        )
+    return Measurements(rows, checked, registered, worker, web, state)
 
 
 def _upload(browser: httpx.Client, product: str, rows: int) -> int:
@@ -78,48 +79,48 @@ def _upload(browser: httpx.Client, product: str, rows: int) -> int:
         "DeviceName,Nickname,tag:site",
         *(f"BENCH-{n:08d},Meter_{n:08d},Hangzhou-{n % 9}" for n in range(rows)),
     ]
-    answer = browser.post(
-        f"{_PLACE}/register/",
+    response = browser.post(
+        f"{_JOBS}/register/",
         data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"], "product": product},
         files={"file": ("bench.csv", "\n".join(lines).encode())},
     )
-    found = re.search(r"/jobs/(\d+)/", str(answer.url))
-    assert found is not None, f"no draft: {answer.status_code} {answer.url}"
+    found = re.search(r"/jobs/(\d+)/", str(response.url))
+    assert found is not None, f"no draft: {response.status_code} {response.url}"
     _wait(browser, int(found[1]), ("ready", "rejected"))
     return int(found[1])
 
 
 def _wait(browser: httpx.Client, job: int, states: tuple[str, ...]) -> str:
-    """Polls the job tray until the job has one of the `states`."""
-    deadline = time.monotonic() + _PATIENCE
+    """Polls the page of the job until the job has one of the `states`."""
+    deadline = time.monotonic() + _TIMEOUT
     labels = {
         "ready": "Ready to start", "rejected": "Invalid file", "succeeded": "Succeeded",
         "partial": "Partly failed", "failed": "Failed", "canceled": "Canceled",
     }  # fmt: skip
     while time.monotonic() < deadline:
-        page = browser.get(f"{_PLACE}/{job}/").text
+        page = browser.get(f"{_JOBS}/{job}/").text
         badge = re.search(r'id="job-state"[^>]*>(.*?)</span>\s*</span>', page, re.S)
         shown = re.sub(r"<[^>]+>", "", badge[1]).strip() if badge else ""
         for state in states:
             if shown == labels[state]:
                 return state
         time.sleep(0.25)
-    raise TimeoutError(f"job {job} is {shown!r} after {_PATIENCE:.0f} s")
+    raise TimeoutError(f"job {job} is {shown!r} after {_TIMEOUT:.0f} s")
 
 
-def _peak(console: Quickstart, *words: str) -> int:
+def _read_peak_memory(console: Quickstart, *words: str) -> int:
     """The peak resident memory in bytes of the processes with this command line (Linux: VmHWM)."""
     peaks = [0]
     for process in psutil.Process(console.process.pid).children(recursive=True):
         try:
             if all(any(word in part for part in process.cmdline()) for word in words):
-                peaks.append(_high_water(process))
+                peaks.append(_high_water_mark(process))
         except psutil.NoSuchProcess:
             continue
     return max(peaks)
 
 
-def _high_water(process: psutil.Process) -> int:
+def _high_water_mark(process: psutil.Process) -> int:
     try:
         with open(f"/proc/{process.pid}/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))

@@ -144,9 +144,9 @@ def test_a_required_value_that_is_missing_or_empty_is_reported() -> None:
 
 
 def test_an_unknown_parameter_is_reported_unless_ignored() -> None:
-    assert list(find_problems("QueryProduct", ProductKey="a1", Colour="red")) == ["Colour"]
+    assert list(find_problems("QueryProduct", ProductKey="a1", Color="red")) == ["Color"]
     assert (
-        validate(operation("QueryProduct"), {"ProductKey": "a1", "Colour": "red"}, ignore_unknown=True) == {}
+        validate(operation("QueryProduct"), {"ProductKey": "a1", "Color": "red"}, ignore_unknown=True) == {}
     )
 
 

@@ -138,7 +138,7 @@ ROWS = [
         lambda platform: (
             [
                 platform.create_group("plant", GroupDesc="a"),
-                platform.create_group("scoped_fleet", GroupDesc="b"),
+                platform.create_group("north", GroupDesc="b"),
             ]
             and {"CurrentPage": 2, "PageSize": 1}
         ),
@@ -200,7 +200,7 @@ ROWS = [
     Row(
         "QueryDeviceGroupByTags",
         lambda platform: (
-            [create_tagged_group(platform), platform.create_group("scoped_fleet")]
+            [create_tagged_group(platform), platform.create_group("north")]
             and {"Tag": [{"TagKey": "city", "TagValue": "Ulm"}]}
         ),
         "the groups with a tag",

@@ -106,7 +106,7 @@ def list_paths(value: Any, path: str = "") -> Iterator[str]:
 
 
 def leaf_paths(response: Mapping[str, str]) -> set[str]:
-    """List the paths of a response tree that have no paths child them."""
+    """List the paths of a response tree that have no paths below them."""
     return {path for path in response if not any(other.startswith(f"{path}.") for other in response)}
 
 

@@ -98,7 +98,7 @@ ROWS = [
         invalid=[
             ({"ThingModelJson": "{no"}, INVALID_MODEL),
             (
-                {"ThingModelJson": json.dumps({"properties": [build_property("Level", dataType="COLOUR")]})},
+                {"ThingModelJson": json.dumps({"properties": [build_property("Level", dataType="COLOR")]})},
                 INVALID_MODEL,
             ),
             ({"FunctionBlockId": "Battery"}, "iot.common.InvalidFormattedParameter"),

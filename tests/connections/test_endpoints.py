@@ -171,9 +171,9 @@ def test_the_form_refuses_a_forbidden_address_at_its_field_and_sends_nothing(
     client = sign_in("owner")
     for address, data in ((ADD, VALID), (EDIT, UNCHANGED)):
         for options in ({}, {"skip_test": "on"}):
-            answer = client.post(address, {**data, "endpoint": endpoint, **options})
-            assert "CLOUD_ENDPOINTS" in read_errors(answer, "endpoint")
-            assert endpoint in answer.content.decode(), "the input is lost"
+            response = client.post(address, {**data, "endpoint": endpoint, **options})
+            assert "CLOUD_ENDPOINTS" in read_errors(response, "endpoint")
+            assert endpoint in response.content.decode(), "the input is lost"
     assert upstream.operations == []
 
 
@@ -181,8 +181,8 @@ def test_a_region_whose_default_address_is_not_on_the_list_is_refused_at_its_fie
     upstream: RecordingTransport, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.CLOUD_ENDPOINTS = ["http://emulator.test"]
-    answer = sign_in("owner").post(ADD, {**VALID, "endpoint": "", "skip_test": "on"})
-    assert "CLOUD_ENDPOINTS" in read_errors(answer, "region")
+    response = sign_in("owner").post(ADD, {**VALID, "endpoint": "", "skip_test": "on"})
+    assert "CLOUD_ENDPOINTS" in read_errors(response, "region")
     assert upstream.operations == []
 
 
@@ -248,14 +248,14 @@ def test_a_connection_with_a_forbidden_address_can_be_opened_and_fixed(
 class Store(httpx.BaseTransport):
     """An object store that returns given responses and records the requested URLs."""
 
-    def __init__(self, *answers: httpx.Response) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: httpx.Response) -> None:
+        self.responses = list(responses)
         self.urls: list[str] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
         self.urls.append(str(request.url))
-        return self.answers.pop(0)
+        return self.responses.pop(0)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_no_redirect_is_followed(status: int) -> None:
     assert len(store.urls) == 1
 
 
-def test_an_endless_answer_of_the_store_is_not_read_completely() -> None:
+def test_an_endless_response_of_the_store_is_not_read_completely() -> None:
     class Endless(httpx.SyncByteStream):
         size = 0
 

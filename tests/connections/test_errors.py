@@ -17,7 +17,7 @@ from console.access.models import AuditRecord
 from console.cloud import errors
 from console.cloud.catalogue import operation, validate
 from console.cloud.errors import CloudError, InvalidParameter
-from console.connections.errors import cloud_errors_to_form, status_of, to_snake_case
+from console.connections.errors import cloud_errors_to_form, http_status, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
 from tests.conftest import Organization
@@ -68,7 +68,7 @@ def test_every_error_of_the_cloud_is_a_page_with_message_code_and_request_id(
     error = family("iot.some.Code", "the platform's words", operation="QueryProduct", request_id="REQ-17")
     response = render_error(org, error)
     text = response.content.decode()
-    assert response.status_code == status_of(error) >= 400
+    assert response.status_code == http_status(error) >= 400
     assert all(
         part in text for part in ("iot.some.Code", "REQ-17", errors.explain(error).title.split("'")[0])
     )

@@ -101,10 +101,10 @@ def test_a_write_is_recorded_with_actor_address_parameters_and_request_id(
     upstream: RecordingTransport, org: Organization
 ) -> None:
     gateway = org.gateway("operator", origin=Origin(ip="10.0.0.7", user_agent="Browser", job_id=5))
-    answer = gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)
+    response = gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     record = AuditRecord.objects.get()
     assert record.outcome == Outcome.DONE
-    assert record.request_id == answer["RequestId"]
+    assert record.request_id == response["RequestId"]
     assert (record.team, record.actor, record.connection) == (org.team, org.members["operator"], "sandbox")
     assert (record.ip, record.user_agent, record.job) == ("10.0.0.7", "Browser", 5)
     assert record.parameters == {"ProductName": "SmartMeter", "NodeType": 0}
@@ -141,7 +141,7 @@ def test_a_write_without_a_response_is_recorded_as_unknown_and_not_repeated(
     assert upstream.count("CreateProduct") == 1
 
 
-def test_a_write_with_an_unreadable_answer_is_recorded_as_unknown(
+def test_a_write_with_an_unreadable_response_is_recorded_as_unknown(
     emulator: Any, upstream: RecordingTransport, org: Organization
 ) -> None:
     emulator.faults.add("CreateProduct", "malformed", after=True)
@@ -151,7 +151,7 @@ def test_a_write_with_an_unreadable_answer_is_recorded_as_unknown(
     assert upstream.count("CreateProduct") == 1
 
 
-def test_an_answer_cut_off_after_a_secret_reveals_it_to_nobody(
+def test_a_response_cut_off_after_a_secret_reveals_it_to_nobody(
     emulator: Any, upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     cut_off = '{"Success": true, "Data": {"DeviceSecret": "canary-of-a-device"'
@@ -174,7 +174,7 @@ def test_a_closed_record_is_never_edited(org: Organization) -> None:
 # -- secrets ---------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_in_an_answer_are_masked_wherever_they_are_nested(
+def test_secrets_in_a_response_are_masked_wherever_they_are_nested(
     upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     gateway = org.gateway("administrator")
@@ -188,10 +188,10 @@ def test_secrets_in_an_answer_are_masked_wherever_they_are_nested(
 def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(
     org: Organization, product_key: str
 ) -> None:
-    answer = org.gateway("administrator").call(
+    response = org.gateway("administrator").call(
         "QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True
     )
-    secret = answer["Data"]["DeviceSecret"]
+    secret = response["Data"]["DeviceSecret"]
     assert secret
     assert secret != MASK
     record = AuditRecord.objects.get()
@@ -274,7 +274,7 @@ def test_a_failed_write_empties_the_cache_too(
     assert upstream.count("QueryProduct") == 2
 
 
-def test_connections_do_not_share_answers(
+def test_connections_do_not_share_responses(
     upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
     org.gateway().call("QueryProduct", ProductKey=product_key)
@@ -324,19 +324,19 @@ def test_without_redis_everything_still_works(
 # -- several at once -------------------------------------------------------------------------------------------------
 
 
-def test_gather_returns_answers_in_order_and_errors_in_their_place(
+def test_gather_returns_responses_in_order_and_errors_in_their_place(
     upstream: RecordingTransport, org: Organization, product_key: str
 ) -> None:
-    answers = org.gateway("viewer").gather(
+    responses = org.gateway("viewer").gather(
         [
             Call("QueryProduct", {"ProductKey": product_key}),
             Call("QueryProduct", {"ProductKey": "a1BwAGV0000"}),
             Call("QueryDevice", {"ProductKey": product_key, "PageSize": 10}),
         ]
     )
-    assert answers[0]["Data"]["ProductKey"] == product_key
-    assert isinstance(answers[1], NotFound)
-    assert answers[2]["Data"]["DeviceInfo"][0]["DeviceSecret"] == MASK
+    assert responses[0]["Data"]["ProductKey"] == product_key
+    assert isinstance(responses[1], NotFound)
+    assert responses[2]["Data"]["DeviceInfo"][0]["DeviceSecret"] == MASK
 
 
 def test_gather_sends_its_reads_in_parallel(
@@ -350,7 +350,7 @@ def test_gather_sends_its_reads_in_parallel(
 
     monkeypatch.setattr(upstream, "handle_request", wait_for_others)
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2, 3)]
-    assert all(isinstance(answer, dict) for answer in org.gateway().gather(calls))
+    assert all(isinstance(response, dict) for response in org.gateway().gather(calls))
 
 
 def test_gather_accepts_only_reads(org: Organization) -> None:

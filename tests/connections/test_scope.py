@@ -1,4 +1,4 @@
-"""What a member whose access scope is limited to some products and device groups can read and change."""
+"""Reads and changes of a member whose access scope is limited to some products and device groups."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class ScopedFleet:
 
 
 def products_of(gateway: Gateway, **params: Any) -> list[str]:
-    answer = gateway.call("QueryProductList", **{"CurrentPage": 1, "PageSize": 50, **params})
-    return [product["ProductKey"] for product in answer["Data"]["List"]["ProductInfo"]]
+    response = gateway.call("QueryProductList", **{"CurrentPage": 1, "PageSize": 50, **params})
+    return [product["ProductKey"] for product in response["Data"]["List"]["ProductInfo"]]
 
 
 def groups_of(gateway: Gateway, **params: Any) -> list[str]:
-    answer = gateway.call("QueryDeviceGroupList", **{"CurrentPage": 1, "PageSize": 50, **params})
-    assert answer["Total"] == len(answer["Data"]["GroupInfo"])
-    return [group["GroupId"] for group in answer["Data"]["GroupInfo"]]
+    response = gateway.call("QueryDeviceGroupList", **{"CurrentPage": 1, "PageSize": 50, **params})
+    assert response["Total"] == len(response["Data"]["GroupInfo"])
+    return [group["GroupId"] for group in response["Data"]["GroupInfo"]]
 
 
 def packages_of(gateway: Gateway, **params: Any) -> list[dict[str, Any]]:
-    answer = gateway.call("ListOTAFirmware", **{"CurrentPage": 1, **params})
-    return list(answer["FirmwareInfo"]["SimpleFirmwareInfo"])
+    response = gateway.call("ListOTAFirmware", **{"CurrentPage": 1, **params})
+    return list(response["FirmwareInfo"]["SimpleFirmwareInfo"])
 
 
 @pytest.fixture
@@ -134,14 +134,14 @@ def test_a_member_limited_to_connections_cannot_call_another_instance(
 def test_a_list_of_products_reveals_neither_names_nor_numbers_of_other_products(
     scoped_fleet: ScopedFleet,
 ) -> None:
-    answer = scoped_fleet.gateway(products=[scoped_fleet.mine, "a1Deleted"]).call(
+    response = scoped_fleet.gateway(products=[scoped_fleet.mine, "a1Deleted"]).call(
         "QueryProductList", CurrentPage=1, PageSize=10
     )
-    assert answer["Data"]["Total"] == answer["Data"]["PageCount"] == 1
-    (product,) = answer["Data"]["List"]["ProductInfo"]
+    assert response["Data"]["Total"] == response["Data"]["PageCount"] == 1
+    (product,) = response["Data"]["List"]["ProductInfo"]
     assert (product["ProductName"], product["DeviceCount"]) == ("Mine", 3)
     assert "ProductSecret" not in product
-    assert "Theirs" not in str(answer)
+    assert "Theirs" not in str(response)
 
 
 def test_device_statistics_count_only_products_in_scope(scoped_fleet: ScopedFleet) -> None:
@@ -172,8 +172,8 @@ def test_groups_of_a_device_and_parent_groups_are_shown_only_in_scope(
     scoped_fleet: ScopedFleet,
 ) -> None:
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
-    answer = scoped_fleet.gateway(groups=[scoped_fleet.group]).call("QueryDeviceGroupByDevice", **device)
-    assert [group["GroupId"] for group in answer["GroupInfos"]["GroupInfo"]] == [scoped_fleet.below]
+    response = scoped_fleet.gateway(groups=[scoped_fleet.group]).call("QueryDeviceGroupByDevice", **device)
+    assert [group["GroupId"] for group in response["GroupInfos"]["GroupInfo"]] == [scoped_fleet.below]
     above = scoped_fleet.gateway(groups=[scoped_fleet.below]).call(
         "QuerySuperDeviceGroup", GroupId=scoped_fleet.below
     )
@@ -187,8 +187,8 @@ def test_packages_are_those_of_the_products_in_scope(scoped_fleet: ScopedFleet, 
     mine, other = keys[:2], next(package for package in every if package["ProductKey"] not in keys[:2])
     gateway = scoped_fleet.gateway(products=mine)
     expected = [package["FirmwareId"] for package in every if package["ProductKey"] in mine]
-    answer = gateway.call("ListOTAFirmware", CurrentPage=1, PageSize=2)
-    assert (answer["Total"], answer["PageCount"]) == (len(expected), -(-len(expected) // 2))
+    response = gateway.call("ListOTAFirmware", CurrentPage=1, PageSize=2)
+    assert (response["Total"], response["PageCount"]) == (len(expected), -(-len(expected) // 2))
     pages = gateway.read_pages("ListOTAFirmware", PageSize=2)
     shown = [package for page in pages for package in page["FirmwareInfo"]["SimpleFirmwareInfo"]]
     assert sorted(package["FirmwareId"] for package in shown) == sorted(expected)
@@ -459,14 +459,14 @@ def test_the_read_cache_reveals_nothing_to_members_with_another_scope(
 ) -> None:
     settings.CLOUD_CACHE_SECONDS = 60
     owner, limited = scoped_fleet.org.gateway(), scoped_fleet.gateway(products=[scoped_fleet.mine])
-    for _turn in range(2):  # the owner's answer first, then each from the cache
+    for _turn in range(2):  # the owner's response first, then each from the cache
         assert set(products_of(owner)) == {scoped_fleet.mine, scoped_fleet.theirs}
         assert products_of(limited) == [scoped_fleet.mine]
     by_group = scoped_fleet.gateway("viewer", groups=[scoped_fleet.group])
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
     for gateway, most in ((by_group, 1), (owner, 2), (by_group, 1), (owner, 2)):
-        answer = gateway.call("QueryDeviceGroupByDevice", **device)
-        assert len(answer["GroupInfos"]["GroupInfo"]) == most
+        response = gateway.call("QueryDeviceGroupByDevice", **device)
+        assert len(response["GroupInfos"]["GroupInfo"]) == most
 
 
 def test_gather_read_pages_and_traces_check_the_scope(scoped_fleet: ScopedFleet) -> None:
@@ -486,7 +486,7 @@ def test_gather_read_pages_and_traces_check_the_scope(scoped_fleet: ScopedFleet)
         "QueryDeviceGroupByDevice", trace=trace, ProductKey=scoped_fleet.mine, DeviceName="meter-0001"
     )
     assert (trace.body, trace.is_body_hidden) == (b"", True), (
-        "the platform's answer names groups outside the scope"
+        "the platform's response names groups outside the scope"
     )
 
 

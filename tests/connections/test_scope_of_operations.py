@@ -222,7 +222,7 @@ def test_a_call_passes_if_all_objects_that_it_names_are_in_scope(platform: Platf
             gateway.call(name, **params)
 
 
-# Reads that the scope guard makes. No user sees their answers.
+# Reads that the scope guard makes. No user sees their responses.
 SCOPE_READS = {
     "QueryDeviceInfo",
     "QueryOTAFirmware",

@@ -107,7 +107,7 @@ def test_healthz_reveals_only_whether_the_service_works(db: None, monkeypatch: p
     assert response.json() == {"status": "unavailable"}
 
 
-def test_healthz_answers_to_an_ip_address_and_without_tls(db: None, settings: Any) -> None:
+def test_healthz_responses_to_an_ip_address_and_without_tls(db: None, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/healthz", headers={"Host": "10.0.0.7:8600"}).status_code == 200
     assert Client().get("/accounts/login/", headers={"Host": "10.0.0.7:8600"}).status_code == 400

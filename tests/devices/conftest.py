@@ -14,7 +14,7 @@ from console.products import api as products_api
 @pytest.fixture
 def product(emulator, org) -> str:
     """The ProductKey of a product without devices."""
-    return products_api.create_product(org.gateway(), {"ProductName": "Harbour_Lamp", "NodeType": 0})
+    return products_api.create_product(org.gateway(), {"ProductName": "Harbor_Lamp", "NodeType": 0})
 
 
 @pytest.fixture

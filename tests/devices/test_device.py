@@ -51,7 +51,7 @@ def test_no_page_of_a_device_takes_more_than_four_calls(lamp, sign_in, calls):
 
 def test_the_overview_shows_details_and_no_secret(lamp, product, org, sign_in):
     text = page_text(sign_in("owner").get(lamp))
-    for part in ("lamp-0001", "At_the_pier", "Harbour_Lamp", "Not activated", "cn-shanghai", product):
+    for part in ("lamp-0001", "At_the_pier", "Harbor_Lamp", "Not activated", "cn-shanghai", product):
         assert part in text
     assert api.reveal_secret(org.gateway(), product, "lamp-0001").secret not in text
 
@@ -276,7 +276,7 @@ def test_the_secret_is_shown_only_on_request_and_audited(lamp, sign_in):
 
 @pytest.fixture
 def devices(register, product) -> list[str]:
-    """The keys of devices devices."""
+    """The keys of the devices."""
     register("lamp-0001", "lamp-0002", "lamp-0003")
     return [f"{product}/lamp-000{n}" for n in (1, 2, 3)]
 

@@ -22,7 +22,7 @@ def test_without_filters_the_products_are_listed(register, org, sign_in, calls):
     register("lamp-0001")
     calls.clear()
     response = sign_in("viewer").get(org.url("devices/"))
-    assert read_names(response) == ["Harbour_Lamp"]
+    assert read_names(response) == ["Harbor_Lamp"]
     assert calls == ["QueryProductList"]
 
 
@@ -271,11 +271,11 @@ def test_a_full_name_or_iot_id_opens_the_device(register, product, org, sign_in)
 
 
 def test_a_prefix_lists_devices_of_all_products_and_products_by_name(register, product, org, sign_in, calls):
-    register("Harbour01", "Harbour02")
+    register("Harbor01", "Harbor02")
     calls.clear()
-    response = sign_in("viewer").get(org.url("devices/search/?q=Harbour"))
-    assert read_names(response) == ["Harbour01", "Harbour02"]
-    assert "Harbour_Lamp" in page_text(response)
+    response = sign_in("viewer").get(org.url("devices/search/?q=Harbor"))
+    assert read_names(response) == ["Harbor01", "Harbor02"]
+    assert "Harbor_Lamp" in page_text(response)
     assert len(calls) <= 4
 
 

@@ -58,7 +58,6 @@ class Api:
         return self.call("CreateDeviceGroup", GroupName=name, **params)["Data"]["GroupId"]
 
     def device_status(self, product_key: str, name: str) -> str:
-        """Return the status of a device."""
         return self.call("GetDeviceStatus", ProductKey=product_key, DeviceName=name)["Data"]["Status"]
 
 

@@ -30,7 +30,7 @@ def meters(api: Api, emulator: Emulator) -> str:
     return key
 
 
-def logged(emulator: Emulator, limit: int = 10) -> list[log.Message]:
+def list_messages(emulator: Emulator, limit: int = 10) -> list[log.Message]:
     """Return the newest messages of the first account."""
     with emulator.store.read() as db:
         return log.recent_messages(db, KEY_ID, emulator.clock.now(), limit)
@@ -40,7 +40,7 @@ class TestPub:
     def test_a_message_reaches_an_online_device(self, api: Api, emulator: Emulator, meters: str) -> None:
         topic = f"/{meters}/here/user/get"
         response = api.call("Pub", ProductKey=meters, TopicFullName=topic, MessageContent=HELLO)
-        (message,) = logged(emulator)
+        (message,) = list_messages(emulator)
         assert str(message.message_id) == response["MessageId"]
         assert (message.topic, message.device_name, message.payload) == (topic, "here", b"hello world")
         assert (message.direction, message.qos, message.outcome) == ("down", 0, "delivered")
@@ -55,10 +55,10 @@ class TestPub:
         }
         api.call("Pub", **params)
         api.call("Pub", **params, Qos=1)
-        assert [message.outcome for message in logged(emulator)] == ["stored", "lost"]
+        assert [message.outcome for message in list_messages(emulator)] == ["stored", "lost"]
         api.clock.advance(60)
         set_device_status(emulator, meters, "away", "ONLINE", ago=0)
-        assert [message.outcome for message in logged(emulator)] == ["delivered", "lost"]
+        assert [message.outcome for message in list_messages(emulator)] == ["delivered", "lost"]
 
     def test_a_qos_1_message_expires_after_seven_days(
         self, api: Api, emulator: Emulator, meters: str
@@ -66,7 +66,7 @@ class TestPub:
         topic = f"/{meters}/away/user/get"
         api.call("Pub", ProductKey=meters, TopicFullName=topic, MessageContent=HELLO, Qos=1)
         api.clock.advance(8 * 86400)
-        assert logged(emulator)[0].outcome == "expired"
+        assert list_messages(emulator)[0].outcome == "expired"
 
     def test_routes_forward_a_message_only_once(self, api: Api, emulator: Emulator, meters: str) -> None:
         api.call("CreateProductTopic", ProductKey=meters, TopicShortName="relay", Operation="ALL")
@@ -74,7 +74,10 @@ class TestPub:
         api.call("CreateTopicRouteTable", SrcTopic=here, DstTopic=[away])
         api.call("CreateTopicRouteTable", SrcTopic=away, DstTopic=[here])
         api.call("Pub", ProductKey=meters, TopicFullName=here, MessageContent=HELLO)
-        assert [(m.topic, m.outcome) for m in logged(emulator)] == [(away, "lost"), (here, "delivered")]
+        assert [(m.topic, m.outcome) for m in list_messages(emulator)] == [
+            (away, "lost"),
+            (here, "delivered"),
+        ]
 
     def test_mqtt_5_properties_are_accepted(self, api: Api, meters: str) -> None:
         api.call(
@@ -135,7 +138,7 @@ class TestPub:
         }
         params["TopicFullName"] = params["TopicFullName"].format(key=meters)
         assert api.error_code("Pub", **params) == code
-        assert logged(emulator) == []
+        assert list_messages(emulator) == []
 
     def test_the_log_has_a_limited_size(self, api: Api, emulator: Emulator, meters: str) -> None:
         names = [f"node{n}" for n in range(100)]
@@ -148,7 +151,7 @@ class TestPub:
                 TopicShortName="get",
                 MessageContent=encode_base64("x" * 5000),
             )
-        messages = logged(emulator, 5000)
+        messages = list_messages(emulator, 5000)
         assert len(messages) <= log.MAX_MESSAGES
         with emulator.store.read() as db:
             (stored_count,) = db.execute("SELECT count(*) FROM messages").fetchone()
@@ -166,7 +169,7 @@ class TestBatchPub:
             MessageContent=HELLO,
             Qos=1,
         )
-        assert [(m.device_name, m.outcome) for m in logged(emulator)] == [
+        assert [(m.device_name, m.outcome) for m in list_messages(emulator)] == [
             ("away", "stored"),
             ("here", "delivered"),
         ]
@@ -195,12 +198,12 @@ class TestBatchPub:
             **change,
         }
         assert api.error_code("BatchPub", **params) == code
-        assert logged(emulator) == []
+        assert list_messages(emulator) == []
 
 
 class TestBroadcast:
     @pytest.fixture
-    def limited(self, tmp_path: Path) -> Iterator[tuple[Api, ManualClock]]:
+    def limited_api(self, tmp_path: Path) -> Iterator[tuple[Api, ManualClock]]:
         """A client of an emulator with quotas, and the wall clock of the quotas."""
         wall = ManualClock(int(time.time()) // 60 * 60_000)
         emulator = create_app(
@@ -213,7 +216,7 @@ class TestBroadcast:
         self, api: Api, emulator: Emulator, meters: str
     ) -> None:
         response = api.call("PubBroadcast", ProductKey=meters, MessageContent=HELLO)
-        (message,) = logged(emulator)
+        (message,) = list_messages(emulator)
         assert message.message_id == response["MessageId"]
         assert message.topic == f"/sys/{meters}/${{deviceName}}/broadcast/request/{response['MessageId']}"
         assert (message.recipients, message.outcome) == (1, "delivered")
@@ -227,12 +230,12 @@ class TestBroadcast:
         for name in ("here", "away"):
             api.call("SubscribeTopic", ProductKey=meters, DeviceName=name, Topic=[topic])
         api.call("PubBroadcast", **params)
-        assert [message.recipients for message in logged(emulator)] == [1, 0]
+        assert [message.recipients for message in list_messages(emulator)] == [1, 0]
 
     def test_a_broadcast_to_a_product_is_allowed_once_a_minute(
-        self, limited: tuple[Api, ManualClock]
+        self, limited_api: tuple[Api, ManualClock]
     ) -> None:
-        api, wall = limited
+        api, wall = limited_api
         key = api.create_product()
         api.call("PubBroadcast", ProductKey=key, MessageContent=HELLO)
         wall.advance(2)
@@ -291,7 +294,7 @@ class TestBroadcast:
 
 
 class TestRRpc:
-    def ask(
+    def call_rrpc(
         self, api: Api, key: str, name: str = "here", content: str = "ping", **more: Any
     ) -> dict[str, Any]:
         return api.call(
@@ -305,7 +308,7 @@ class TestRRpc:
             },
         )
 
-    def refusal(self, api: Api, key: str, name: str, **more: Any) -> str:
+    def rrpc_error_code(self, api: Api, key: str, name: str, **more: Any) -> str:
         return api.error_code(
             "RRpc",
             **{
@@ -318,37 +321,37 @@ class TestRRpc:
         )
 
     def test_an_online_device_responds(self, api: Api, emulator: Emulator, meters: str) -> None:
-        response = self.ask(api, meters)
+        response = self.call_rrpc(api, meters)
         assert response["RrpcCode"] == "SUCCESS"
         assert base64.b64decode(response["PayloadBase64Byte"]) == b"ping"
-        response_message, request_message = logged(emulator)
+        response_message, request_message = list_messages(emulator)
         assert (request_message.direction, response_message.direction) == ("down", "up")
         assert request_message.topic == f"/sys/{meters}/here/rrpc/request/{response['MessageId']}"
         assert response_message.topic == f"/sys/{meters}/here/rrpc/response/{response['MessageId']}"
 
     def test_an_alink_request_gets_an_alink_response(self, api: Api, meters: str) -> None:
         request = {"id": "7", "version": "1.0", "method": "x", "params": {"on": 1}}
-        response = self.ask(api, meters, content=json.dumps(request))
+        response = self.call_rrpc(api, meters, content=json.dumps(request))
         reply = json.loads(base64.b64decode(response["PayloadBase64Byte"]))
         assert reply == {"id": "7", "code": 200, "data": {"on": 1}}
 
     def test_a_request_can_use_a_custom_topic(self, api: Api, emulator: Emulator, meters: str) -> None:
-        response = self.ask(api, meters, Topic=f"/{meters}/here/user/get")
-        topics = {message.topic for message in logged(emulator)}
+        response = self.call_rrpc(api, meters, Topic=f"/{meters}/here/user/get")
+        topics = {message.topic for message in list_messages(emulator)}
         assert topics == {f"/ext/rrpc/{response['MessageId']}/{meters}/here/user/get"}
 
     def test_an_offline_device_is_half_connected_at_first(
         self, api: Api, emulator: Emulator, meters: str
     ) -> None:
         set_device_status(emulator, meters, "away", "OFFLINE", ago=10)
-        assert self.refusal(api, meters, "away") == "iot.messagebroker.HALFCONN"
+        assert self.rrpc_error_code(api, meters, "away") == "iot.messagebroker.HALFCONN"
         api.clock.advance(600)
-        assert self.refusal(api, meters, "away") == "iot.messagebroker.OFFLINE"
-        assert [message.outcome for message in logged(emulator)] == ["lost", "lost"]
+        assert self.rrpc_error_code(api, meters, "away") == "iot.messagebroker.OFFLINE"
+        assert [message.outcome for message in list_messages(emulator)] == ["lost", "lost"]
 
     def test_the_error_has_its_reason_in_rrpc_code(self, api: Api, emulator: Emulator, meters: str) -> None:
         with pytest.raises(Exception) as error:  # noqa: PT011 - looked into below
-            self.ask(api, meters, "away")
+            self.call_rrpc(api, meters, "away")
         assert error.value.response["RrpcCode"] == "OFFLINE"  # type: ignore[attr-defined]
 
     def test_a_slow_device_causes_timeouts(self, api: Api, emulator: Emulator) -> None:
@@ -358,7 +361,7 @@ class TestRRpc:
         codes = set()
         for number in range(60):
             try:
-                codes.add(self.ask(api, key, "asleep", f"ping {number}", Timeout=1000)["RrpcCode"])
+                codes.add(self.call_rrpc(api, key, "asleep", f"ping {number}", Timeout=1000)["RrpcCode"])
             except Exception as error:
                 codes.add(error.code)  # type: ignore[attr-defined]
         assert codes == {"SUCCESS", "iot.messagebroker.TIMEOUT"}
@@ -372,9 +375,9 @@ class TestRRpc:
         with emulator.store.write() as db:
             db.execute("INSERT INTO topology VALUES (?, ?)", (topology[0]["IotId"], gateway["IotId"]))
         set_device_status(emulator, sensors, "leaf")
-        assert self.refusal(api, sensors, "leaf") == "iot.messagebroker.RrpcFailed"
+        assert self.rrpc_error_code(api, sensors, "leaf") == "iot.messagebroker.RrpcFailed"
         set_device_status(emulator, gateways, "gate")
-        assert self.ask(api, sensors, "leaf")["RrpcCode"] == "SUCCESS"
+        assert self.call_rrpc(api, sensors, "leaf")["RrpcCode"] == "SUCCESS"
 
     @pytest.mark.parametrize(
         ("change", "code"),
@@ -391,4 +394,4 @@ class TestRRpc:
     def test_invalid_calls_are_refused(
         self, api: Api, meters: str, change: dict[str, Any], code: str
     ) -> None:
-        assert self.refusal(api, meters, "here", **change) == code
+        assert self.rrpc_error_code(api, meters, "here", **change) == code

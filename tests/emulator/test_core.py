@@ -482,7 +482,7 @@ class TestQuotas:
         return ManualClock(datetime.now(UTC).replace(microsecond=0))
 
     @pytest.fixture
-    def limited(self, tmp_path: Path, clock: ManualClock, wall: ManualClock) -> Any:
+    def limited_emulator(self, tmp_path: Path, clock: ManualClock, wall: ManualClock) -> Any:
         app = create_app(
             tmp_path / "limited.sqlite3", keys={KEY_ID: KEY_SECRET, "b": "b"}, clock=clock, wall=wall
         )
@@ -490,10 +490,10 @@ class TestQuotas:
         app.close()
 
     def test_calls_above_the_quota_are_throttled_until_the_next_second(
-        self, limited: Emulator, wall: ManualClock
+        self, limited_emulator: Emulator, wall: ManualClock
     ) -> None:
         qps = catalogue.operation("UpdateProduct").qps
-        call: Callable[[], httpx.Response] = lambda: http_client(limited).post(  # noqa: E731
+        call: Callable[[], httpx.Response] = lambda: http_client(limited_emulator).post(  # noqa: E731
             "/", params=signed_fields("UpdateProduct", ProductKey="none", ProductName="Meters")
         )
         codes = [call().json()["Code"] for _ in range(qps)]
@@ -505,21 +505,24 @@ class TestQuotas:
         wall.advance(0.75)
         assert call().json()["Code"] == "iot.prod.NotExistedProduct"
 
-    def test_quotas_are_counted_for_each_operation_and_account(self, limited: Emulator) -> None:
+    def test_quotas_are_counted_for_each_operation_and_account(self, limited_emulator: Emulator) -> None:
         for _ in range(catalogue.operation("UpdateProductFilterConfig").qps):
-            http_client(limited).post("/", params=signed_fields("UpdateProductFilterConfig"))
+            http_client(limited_emulator).post("/", params=signed_fields("UpdateProductFilterConfig"))
         assert (
-            http_client(limited).post("/", params=signed_fields("UpdateProductFilterConfig")).json()["Code"]
+            http_client(limited_emulator)
+            .post("/", params=signed_fields("UpdateProductFilterConfig"))
+            .json()["Code"]
             == "Throttling.User"
         )
-        assert http_client(limited).post("/", params=signed_fields()).json()["Success"] is True
-        second = create_api(limited, "b", "b")
+        assert http_client(limited_emulator).post("/", params=signed_fields()).json()["Success"] is True
+        second = create_api(limited_emulator, "b", "b")
         assert second.error_code("UpdateProductFilterConfig").startswith("Missing")
 
-    def test_deep_pages_have_a_smaller_quota(self, limited: Emulator) -> None:
+    def test_deep_pages_have_a_smaller_quota(self, limited_emulator: Emulator) -> None:
         deep = {"CurrentPage": 500, "PageSize": 200}
         codes = [
-            http_client(limited).post("/", params=signed_fields(**deep)).json().get("Code") for _ in range(3)
+            http_client(limited_emulator).post("/", params=signed_fields(**deep)).json().get("Code")
+            for _ in range(3)
         ]
         assert codes == [None, None, "Throttling.User"]
 

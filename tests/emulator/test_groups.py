@@ -48,12 +48,12 @@ class TestTree:
     def test_top_level_groups_and_subgroups_are_listed(self, api: Api) -> None:
         top = api.create_group("plant")
         below = [api.create_group(f"hall_{n}", SuperGroupId=top) for n in range(3)]
-        api.create_group("scoped_fleet")
+        api.create_group("north")
 
         def list_names(**params: Any) -> list[str]:
             return [g["GroupName"] for g in api.call("QueryDeviceGroupList", **params)["Data"]["GroupInfo"]]
 
-        assert list_names() == ["scoped_fleet", "plant"]
+        assert list_names() == ["north", "plant"]
         assert list_names(SuperGroupId=top) == ["hall_2", "hall_1", "hall_0"]
         assert list_names(SuperGroupId=below[0]) == []
         assert list_names(GroupName="HALL") == ["hall_2", "hall_1", "hall_0"]
@@ -159,12 +159,12 @@ class TestDevices:
 
     def test_a_device_is_in_at_most_ten_groups(self, api: Api, meters: str) -> None:
         groups = [api.create_group(f"group_{n}") for n in range(11)]
-        answers = [
+        responses = [
             api.call("BatchAddDeviceGroupRelations", GroupId=group, Device=device_list(meters, "dev-1"))
             for group in groups
         ]
-        assert [a["SuccessAddedDeviceCount"] for a in answers] == [1] * 10 + [0]
-        assert answers[-1]["ExceedTenGroupDeviceCount"] == 1
+        assert [a["SuccessAddedDeviceCount"] for a in responses] == [1] * 10 + [0]
+        assert responses[-1]["ExceedTenGroupDeviceCount"] == 1
         groups_of_device = api.call("QueryDeviceGroupByDevice", ProductKey=meters, DeviceName="dev-1")[
             "GroupInfos"
         ]["GroupInfo"]

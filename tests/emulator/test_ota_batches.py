@@ -492,7 +492,7 @@ class TestReading:
     def test_an_unknown_batch_and_one_of_another_account_are_not_found(self, ota, emulator, product):
         ota.register_devices(product, 1)
         batch = ota.create_static_batch(ota.create_package(product), product)
-        stranger = create_api(emulator, "otherid", "othersecret")
-        assert stranger.error_code("QueryOTAJob", JobId=batch) == "iot.firmware.InvalidOTAJobId"
+        other_account = create_api(emulator, "otherid", "othersecret")
+        assert other_account.error_code("QueryOTAJob", JobId=batch) == "iot.firmware.InvalidOTAJobId"
         assert ota.error_code("QueryOTAJob", JobId="none") == "iot.firmware.InvalidOTAJobId"
         assert ota.error_code("QueryOTAJob") == "MissingJobId"

@@ -285,8 +285,8 @@ class TestErrors:
         assert ota.error_code(RERUN, JobId=batch) == "MissingTaskId"
         assert ota.error_code(RERUN, JobId="none", TaskId=[task]) == "iot.ota.InvalidJobId"
         assert ota.error_code(RERUN, JobId=batch, TaskId=[task, "none"]) == "iot.ota.InvalidTaskId"
-        stranger = create_api(emulator, "otherid", "othersecret")
-        assert stranger.error_code(RERUN, JobId=batch, TaskId=[task]) == "iot.ota.InvalidJobId"
+        other_account = create_api(emulator, "otherid", "othersecret")
+        assert other_account.error_code(RERUN, JobId=batch, TaskId=[task]) == "iot.ota.InvalidJobId"
         assert ota.error_code(RERUN, JobId=batch, TaskId=[task, waiting]) == "iot.ota.InvalidTaskExist"
         assert ota.count_tasks(batch) == {"CANCELED": 1, "QUEUED": 1}
 

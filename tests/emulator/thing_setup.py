@@ -153,14 +153,14 @@ class ThingSetup:
     def error_code(self, operation: str, **params: Any) -> str:
         return self.api.error_code(operation, **params)
 
-    def create_product(self, name: str = "Modelled", **params: Any) -> str:
+    def create_product(self, name: str = "Modeled", **params: Any) -> str:
         """Create a product that uses a thing model, without features; returns its key."""
         return self.api.create_product(
             name, **{"AliyunCommodityCode": "iothub_senior", "DataFormat": 1, **params}
         )
 
     def create_modeled_product(
-        self, name: str = "Modelled", model: dict[str, Any] | None = None, **params: Any
+        self, name: str = "Modeled", model: dict[str, Any] | None = None, **params: Any
     ) -> str:
         """Create a product with a published model, by default `SAMPLE`; returns its key."""
         key = self.create_product(name, **params)

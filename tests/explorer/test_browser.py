@@ -34,7 +34,7 @@ def chromium():
 
 @pytest.fixture
 def open_page(live_server, chromium, fleet, org, sign_in):
-    """Opens a page of the connection as an owner. Afterwards the browser must not have logged errors."""
+    """Opens a page of the connection as an owner. At the end, the browser must not have logged errors."""
     console_errors: list[str] = []
     contexts = []
     session = sign_in("owner").cookies[settings.SESSION_COOKIE_NAME].value

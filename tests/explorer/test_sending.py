@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 
 from console.access.models import AuditRecord
-from console.cloud.catalogue import operations
+from console.cloud.catalogue import Access, operations
 from console.cloud.client import Client as CloudClient
 from console.cloud.client import Credentials
 from console.cloud.trace import Trace
@@ -219,9 +219,10 @@ def test_a_delete_request_is_sent_only_after_its_name_is_typed(product, org, sig
 
 def test_every_delete_operation_requires_typing_its_name(populated, sign_in):
     browser = sign_in("owner")
-    for catalogued in operations().values():
-        if catalogued.access == "destroy":
-            assert "data-ex-typed" in browser.get(url(populated.org, catalogued.name)).content.decode()
+    names = [operation.name for operation in operations().values() if operation.access is Access.DELETE]
+    assert names
+    for name in names:
+        assert "data-ex-typed" in browser.get(url(populated.org, name)).content.decode(), name
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------

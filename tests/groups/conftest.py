@@ -13,7 +13,7 @@ def tree(emulator, org):
     """The IDs of three nested groups: {"top": …, "middle": …, "leaf": …}."""
     gateway = org.gateway()
     top = api.create_group(gateway, name="Region_North", description="All sites of the north")
-    middle = api.create_group(gateway, name="Site_Harbour", parent=top.id)
+    middle = api.create_group(gateway, name="Site_Harbor", parent=top.id)
     leaf = api.create_group(gateway, name="Hall_1", parent=middle.id)
     return {"top": top.id, "middle": middle.id, "leaf": leaf.id}
 

@@ -78,12 +78,12 @@ def test_another_team_gets_404_everywhere(tree, org, sign_in):
 def test_the_list_shows_only_top_level_groups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url("groups/")).content.decode()
     assert "Region_North" in text
-    assert "Site_Harbour" not in text
+    assert "Site_Harbor" not in text
 
 
 def test_an_opened_node_loads_its_subgroups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url(f"groups/{tree['top']}/children/?level=2")).content.decode()
-    assert "Site_Harbour" in text
+    assert "Site_Harbor" in text
     assert "<details" in text
     deepest = sign_in("viewer").get(org.url(f"groups/{tree['middle']}/children/?level=3")).content.decode()
     assert "Hall_1" in deepest
@@ -97,7 +97,7 @@ def test_a_node_without_subgroups_says_so(tree, org, sign_in):
 
 def test_a_search_finds_groups_on_every_level_by_part_of_the_name(tree, org, sign_in):
     text = sign_in("viewer").get(org.url("groups/?q=harb")).content.decode()
-    assert "Site_Harbour" in text
+    assert "Site_Harbor" in text
     assert "Region_North" not in text
 
 
@@ -109,7 +109,7 @@ def test_an_empty_list_explains_groups_and_offers_to_create_one(emulator, org, s
 
 def test_a_group_shows_its_parent_groups(tree, org, sign_in):
     text = sign_in("viewer").get(org.url(f"groups/{tree['leaf']}/")).content.decode()
-    assert text.index("Region_North") < text.index("Site_Harbour") < text.index("<h1")
+    assert text.index("Region_North") < text.index("Site_Harbor") < text.index("<h1")
 
 
 def test_a_group_of_the_third_level_offers_no_subgroup(tree, org, sign_in):
@@ -134,7 +134,7 @@ def test_a_cloud_error_is_a_page_with_an_explanation(kind, tree, emulator, org, 
         emulator.faults.clear()
 
 
-def test_a_member_limited_to_products_is_not_told_that_no_groups_exist(tree, org, sign_in):
+def test_a_member_limited_to_products_does_not_see_that_no_groups_exist(tree, org, sign_in):
     kept = AccessScope(products=frozenset(["a1Some"])).to_json()
     org.team.memberships.filter(user=org.members["viewer"]).update(access_scope=kept)
     page = sign_in("viewer").get(org.url("groups/")).content.decode()

@@ -40,7 +40,7 @@ def _no_pauses(monkeypatch):
 
 
 @pytest.fixture
-def drain(clock):
+def run_job(clock):
     """Return a function that runs a job until it ends or `rounds` are over; each round takes half a second of platform time."""
 
     def run(job: Job, rounds: int = 400) -> Job:
@@ -81,7 +81,7 @@ def start_registration(org, product):
     return make
 
 
-class Wire(httpx.BaseTransport):
+class RecordedNetwork(httpx.BaseTransport):
     """The network to the emulator. Tests record and change calls with functions `before` and `after` an operation.
 
     A function in `after` may return another response.
@@ -107,12 +107,12 @@ class Wire(httpx.BaseTransport):
 
 
 @pytest.fixture
-def wire(emulator, monkeypatch):
+def network(emulator, monkeypatch):
     """The network to the emulator, which a test can change."""
-    wire = Wire(emulator)
-    monkeypatch.setattr(clients, "transport_for", lambda connection: wire)
+    network = RecordedNetwork(emulator)
+    monkeypatch.setattr(clients, "transport_for", lambda connection: network)
     clients.drop_clients()
-    return wire
+    return network
 
 
 def past_time():

@@ -31,7 +31,6 @@ _PROVIDE_SAMPLE = (
 
 
 def free_port() -> int:
-    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -35,7 +35,7 @@ def run_at_once(*functions):
 
 
 @pytest.fixture
-def ready(org, product):
+def create_ready_draft(org, product):
     """Return a function that creates a draft with `count` devices."""
 
     def make(count: int = 500) -> Job:
@@ -45,27 +45,27 @@ def ready(org, product):
     return make
 
 
-def test_two_concurrent_starts_start_the_job_once(org, ready):
-    job = ready()
+def test_two_concurrent_starts_start_the_job_once(org, create_ready_draft):
+    job = create_ready_draft()
     gateways = [org.gateway("operator"), org.gateway("owner")]
     assert sorted(run_at_once(*(lambda g=g: actions.start(job, g) for g in gateways))) == [False, True]
     assert job.events.count() == 1
 
 
-def test_two_concurrent_retries_start_one_job(org, ready, drain):
-    job = ready()
+def test_two_concurrent_retries_start_one_job(org, create_ready_draft, run_job):
+    job = create_ready_draft()
     assert actions.start(job, org.gateway("operator"))
     job.refresh_from_db()
     actions.cancel(job, org.members["operator"])
-    job = drain(job)
+    job = run_job(job)
     gateways = [org.gateway("operator"), org.gateway("owner")]
     runs = run_at_once(*(lambda g=g: actions.retry(job, g) for g in gateways))
     assert runs[0] == runs[1]
     assert Job.objects.filter(parent=job).count() == 1
 
 
-def test_a_chunk_is_claimed_by_only_one_worker(org, ready):
-    job = ready()
+def test_a_chunk_is_claimed_by_only_one_worker(org, create_ready_draft):
+    job = create_ready_draft()
     actions.start(job, org.gateway("operator"))
     chunk = job.chunks.get(number=1)
     for _ in range(5):
@@ -74,8 +74,8 @@ def test_a_chunk_is_claimed_by_only_one_worker(org, ready):
         Chunk.objects.update(lease="", leased_until=None)
 
 
-def test_canceling_while_chunks_are_committed_loses_nothing(org, ready, drain):
-    job = ready(2000)
+def test_canceling_while_chunks_are_committed_loses_nothing(org, create_ready_draft, run_job):
+    job = create_ready_draft(2000)
     actions.start(job, org.gateway("operator"))
     parts = list(job.chunks.exclude(number=0).values_list("pk", flat=True))
     Chunk.objects.update(next_at=past_time())
@@ -83,7 +83,7 @@ def test_canceling_while_chunks_are_committed_loses_nothing(org, ready, drain):
         *(lambda pk=pk: engine.run_step(pk) for pk in parts[:4]),
         lambda: actions.cancel(job, org.members["operator"]),
     )
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.counts) == (Job.State.CANCELED, {"canceled": 2000})
 
 

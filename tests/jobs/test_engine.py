@@ -39,7 +39,7 @@ def test_an_early_wake_message_is_harmless(start_registration):
 
 
 def test_the_result_of_a_worker_with_an_expired_lease_is_discarded(
-    start_registration, drain, monkeypatch, org, product
+    start_registration, run_job, monkeypatch, org, product
 ):
     """A worker hangs in its call, another one takes over and finishes, then the first one continues."""
     job = start_registration()
@@ -62,28 +62,28 @@ def test_the_result_of_a_worker_with_an_expired_lease_is_discarded(
     chunk.refresh_from_db()
     assert chunk.step == "await_check"
     assert len(calls) == 2
-    assert drain(job).counts == {"created": 3}
+    assert run_job(job).counts == {"created": 3}
     assert device_count(org, product) == 3
 
 
 @pytest.mark.parametrize("step", ["submit", "await_check", "register", "await_devices"])
-def test_a_worker_killed_in_any_step_loses_no_device(start_registration, drain, clock, org, product, step):
+def test_a_worker_killed_in_any_step_loses_no_device(start_registration, run_job, clock, org, product, step):
     job = start_registration(5)
     abandon_chunk(run_until_step(job, step, clock))
     assert engine.find_overdue_chunks() or True  # beat wakes the chunk; here the test runs it
-    assert drain(job).counts == {"created": 5}
+    assert run_job(job).counts == {"created": 5}
     assert device_count(org, product) == 5
 
 
 def test_an_accepted_application_is_not_sent_again_after_a_worker_is_killed(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(5)
     chunk = run_until_step(job, "register", clock)
     org.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
     clock.advance(10)
     abandon_chunk(chunk)
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"created": 5}, "these devices belong to the job; they are not existing names"
     assert AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", job=job.pk).count() == 0
 
@@ -92,25 +92,27 @@ def test_an_accepted_application_is_not_sent_again_after_a_worker_is_killed(
     "operation", ["BatchCheckDeviceNames", "QueryBatchRegisterDeviceStatus", "BatchRegisterDeviceWithApplyId"]
 )
 @pytest.mark.parametrize("after", [False, True])
-def test_a_lost_response_loses_no_device(start_registration, drain, emulator, org, product, operation, after):
+def test_a_lost_response_loses_no_device(
+    start_registration, run_job, emulator, org, product, operation, after
+):
     job = start_registration(4)
     emulator.faults.add(operation, kind="drop", times=6, after=after)
-    assert drain(job).counts == {"created": 4}
+    assert run_job(job).counts == {"created": 4}
     assert device_count(org, product) == 4
 
 
 @pytest.mark.parametrize("kind", ["malformed", "error", "throttle"])
 def test_a_job_waits_during_platform_errors_and_shows_the_reason(
-    start_registration, drain, emulator, clock, org, sign_in, product, kind
+    start_registration, run_job, emulator, clock, org, sign_in, product, kind
 ):
     job = start_registration(4)
     emulator.faults.add(
         "BatchCheckDeviceNames", kind=kind, times=8, delay=0.01 if kind == "throttle" else None
     )
-    drain(job, rounds=1)
+    run_job(job, rounds=1)
     page = page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
     assert ("call limit" if kind == "throttle" else "The platform cannot be reached") in page
-    assert drain(job).counts == {"created": 4}
+    assert run_job(job).counts == {"created": 4}
     warnings = [event.text for event in job.events.filter(level="warning")]
     assert len(warnings) == 1, "one event, not one for each attempt"
 
@@ -126,7 +128,7 @@ def test_a_delayed_chunk_is_retried_with_growing_waits_of_at_most_a_minute(start
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_an_error_of_the_platform_is_the_reason_of_the_rows(start_registration, drain, emulator):
+def test_an_error_of_the_platform_is_the_reason_of_the_rows(start_registration, run_job, emulator):
     job = start_registration(3)
     emulator.faults.add(
         "BatchRegisterDeviceWithApplyId",
@@ -135,34 +137,34 @@ def test_an_error_of_the_platform_is_the_reason_of_the_rows(start_registration, 
         code="iot.device.DeviceCountExceeded",
         message="Too many.",
     )
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"failed": 3}
     assert job.state == Job.State.FAILED
     assert Row.objects.first().reason == "iot.device.DeviceCountExceeded: Too many."
 
 
 def test_rejected_keys_stop_the_job_at_once_with_the_reason(
-    start_registration, drain, emulator, org, sign_in
+    start_registration, run_job, emulator, org, sign_in
 ):
     job = start_registration(600)
     assert job.chunks.count() > 3
     emulator.faults.add(
         "BatchCheckDeviceNames", kind="error", status=404, code="InvalidAccessKeyId.NotFound", times=1
     )
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"canceled": 600}
     assert "InvalidAccessKeyId.NotFound" in page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
 def test_a_job_canceled_before_anything_was_sent_sends_nothing(
-    start_registration, drain, org, sign_in, product
+    start_registration, run_job, org, sign_in, product
 ):
     job = start_registration(600)
     browser = sign_in("operator")
     assert "Cancel this job?" in page_text(browser.get(org.url(f"jobs/{job.pk}/cancel/")))
     browser.post(org.url(f"jobs/{job.pk}/cancel/"))
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.counts) == (Job.State.CANCELED, {"canceled": 600})
     assert device_count(org, product) == 0
     line = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
@@ -170,46 +172,46 @@ def test_a_job_canceled_before_anything_was_sent_sends_nothing(
 
 
 def test_sent_rows_of_a_canceled_job_are_followed_to_their_outcome(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(600)
     run_until_step(job, "await_devices", clock)
     assert actions.cancel(job, org.members["operator"])
     assert not actions.cancel(job, org.members["operator"]), "the second call does nothing"
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.CANCELED
     assert job.counts == {"created": 250, "canceled": 350}
     assert device_count(org, product) == 250
 
 
 def test_a_canceled_job_asks_the_platform_when_it_is_unknown_whether_rows_were_sent(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(5)
     abandon_chunk(run_until_step(job, "register", clock))
     actions.cancel(job, org.members["operator"])
-    assert drain(job).counts == {"canceled": 5}
+    assert run_job(job).counts == {"canceled": 5}
     assert device_count(org, product) == 0
 
 
-def test_a_job_can_be_canceled_while_the_platform_is_unavailable(start_registration, drain, emulator, org):
+def test_a_job_can_be_canceled_while_the_platform_is_unavailable(start_registration, run_job, emulator, org):
     job = start_registration(5)
     emulator.faults.add("*", kind="error", times=1000)
-    drain(job, rounds=3)
+    run_job(job, rounds=3)
     actions.cancel(job, org.members["operator"])
-    assert drain(job, rounds=3).state == Job.State.CANCELED
+    assert run_job(job, rounds=3).state == Job.State.CANCELED
 
 
-def test_a_retry_sends_unsent_rows_in_a_new_job(start_registration, drain, clock, org, sign_in, product):
+def test_a_retry_sends_unsent_rows_in_a_new_job(start_registration, run_job, clock, org, sign_in, product):
     first = start_registration(600)
     run_until_step(first, "await_devices", clock)
     actions.cancel(first, org.members["operator"])
-    drain(first)
+    run_job(first)
     browser = sign_in("operator")
     browser.post(org.url(f"jobs/{first.pk}/retry/"))
     browser.post(org.url(f"jobs/{first.pk}/retry/"))
     second = Job.objects.get(parent=first)
-    assert drain(second).counts == {"created": 350}
+    assert run_job(second).counts == {"created": 350}
     assert second.state == Job.State.SUCCEEDED
     assert device_count(org, product) == 600
     first.refresh_from_db()
@@ -220,11 +222,11 @@ def test_a_retry_sends_unsent_rows_in_a_new_job(start_registration, drain, clock
 
 
 def test_a_job_stops_when_its_user_loses_the_right_to_register(
-    start_registration, drain, org, product, sign_in
+    start_registration, run_job, org, product, sign_in
 ):
     job = start_registration(600)
     Membership.objects.filter(user=org.members["operator"]).update(role_slug="viewer")
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.counts) == (Job.State.FAILED, {"canceled": 600})
     assert "the role of Operator no longer allows this" in page_text(
         sign_in("owner").get(org.url(f"jobs/{job.pk}/"))
@@ -233,7 +235,7 @@ def test_a_job_stops_when_its_user_loses_the_right_to_register(
 
 
 def test_a_job_stops_when_the_role_of_its_user_loses_the_right(
-    start_registration, drain, org, product, clock
+    start_registration, run_job, org, product, clock
 ):
     crew = CustomRole.objects.create(
         team=org.team, slug="crew", name="Crew", levels={"devices": 2, "products": 1}
@@ -244,21 +246,23 @@ def test_a_job_stops_when_the_role_of_its_user_loses_the_right(
     owner = Membership.objects.select_related("team", "user").get(user=org.members["owner"])
     less = custom_roles.RoleDraft("Crew", "", {Area.DEVICES: Level.READ, Area.PRODUCTS: Level.READ})
     custom_roles.edit_role(Actor(owner, Origin()), crew, less)
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert device_count(org, product) < 600
 
 
 def test_outcomes_are_unknown_when_the_user_leaves_the_team_during_registration(
-    start_registration, drain, clock, org
+    start_registration, run_job, clock, org
 ):
     job = start_registration(600)
     run_until_step(job, "await_devices", clock)
     Membership.objects.filter(user=org.members["operator"]).delete()
-    assert drain(job).counts == {"canceled": 350, "unknown": 250}
+    assert run_job(job).counts == {"canceled": 350, "unknown": 250}
 
 
-def test_an_internal_error_is_retried_and_finally_stops_the_job(start_registration, drain, monkeypatch, org):
+def test_an_internal_error_is_retried_and_finally_stops_the_job(
+    start_registration, run_job, monkeypatch, org
+):
     job = start_registration(3)
     from console.devices import applications
 
@@ -266,18 +270,18 @@ def test_an_internal_error_is_retried_and_finally_stops_the_job(start_registrati
         raise ZeroDivisionError
 
     monkeypatch.setattr(applications, "submit_names", raise_error)
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert "ZeroDivisionError" in job.error_text
 
 
 def test_names_registered_after_the_check_are_found_and_the_rest_is_registered(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(5)
     run_until_step(job, "register", clock)
     org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"created": 4, "exists": 1}
     assert Row.objects.get(state="exists").name == "dev-00003"
 
@@ -304,22 +308,22 @@ def test_a_long_step_keeps_its_lease(start_registration, settings, transactional
             time.sleep(0.02)
 
 
-def test_every_call_of_a_job_is_audited_with_the_job(start_registration, drain):
-    job = drain(start_registration(3))
+def test_every_call_of_a_job_is_audited_with_the_job(start_registration, run_job):
+    job = run_job(start_registration(3))
     record = AuditRecord.objects.get(operation="BatchRegisterDeviceWithApplyId")
     assert (record.job, record.actor_label, record.outcome) == (job.pk, "operator@acme.test", "done")
 
 
 def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
-    start_registration, drain, org, sign_in, product
+    start_registration, run_job, org, sign_in, product
 ):
-    job = drain(start_registration(120))
+    job = run_job(start_registration(120))
     operator, owner = sign_in("operator"), sign_in("owner")
     assert operator.post(org.url(f"jobs/{job.pk}/secrets/")).status_code == 403
     assert operator.get(org.url(f"jobs/{job.pk}/secrets.csv")).status_code == 403
     owner.post(org.url(f"jobs/{job.pk}/secrets/"))
     collecting = Job.objects.get(kind="devices.secrets")
-    assert drain(collecting).succeeded == 120
+    assert run_job(collecting).succeeded == 120
     lines = read_csv(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))
     truth = org.gateway().call("QueryDeviceDetail", reveal=True, ProductKey=product, DeviceName="dev-00007")
     assert lines[7]["device_secret"] == truth["Data"]["DeviceSecret"] != ""
@@ -328,13 +332,13 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
     assert "device_secret" not in read_csv(operator.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
     Secret.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert read_csv(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))[7]["device_secret"] == ""
-    from console.jobs.upkeep import tidy
+    from console.jobs.cleanup import delete_expired
 
-    tidy()
+    delete_expired()
     assert not Secret.objects.exists()
 
 
-def test_a_busy_database_is_not_an_error_of_the_job(start_registration, drain, monkeypatch):
+def test_a_busy_database_is_not_an_error_of_the_job(start_registration, run_job, monkeypatch):
     from django.db import OperationalError
 
     from console.devices import applications
@@ -352,7 +356,7 @@ def test_a_busy_database_is_not_an_error_of_the_job(start_registration, drain, m
     monkeypatch.setattr(applications, "submit_names", fail_once)
     assert engine.run_step(chunk.pk) is None
     Chunk.objects.filter(pk=chunk.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
-    assert drain(job).counts == {"created": 3}
+    assert run_job(job).counts == {"created": 3}
 
 
 def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, emulator, org, monkeypatch):
@@ -373,7 +377,7 @@ def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, em
 
 
 def test_a_start_is_not_lost_when_the_broker_is_unavailable(
-    org, upload, sign_in, drain, monkeypatch, django_capture_on_commit_callbacks
+    org, upload, sign_in, run_job, monkeypatch, django_capture_on_commit_callbacks
 ):
     """One wake message fails; the job is in the database, and beat wakes it later."""
     attempts = []
@@ -390,4 +394,4 @@ def test_a_start_is_not_lost_when_the_broker_is_unavailable(
         response = sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
     assert response.status_code == 302
     assert attempts == [1], "it is not attempts for every chunk"
-    assert drain(job).counts == {"created": 1000}
+    assert run_job(job).counts == {"created": 1000}

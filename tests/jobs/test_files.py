@@ -242,7 +242,7 @@ def test_too_many_rows_are_refused(upload, settings):
 
 
 def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
-    upload, drain, monkeypatch, org, sign_in
+    upload, run_job, monkeypatch, org, sign_in
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10)
     page = upload(b"DeviceName\nlamp-0001\n")
@@ -250,7 +250,7 @@ def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
     job = Job.objects.get()
     browser = sign_in("operator")
     assert browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"}).status_code == 200
-    assert drain(job).state == Job.State.READY
+    assert run_job(job).state == Job.State.READY
     response = browser.get(org.url(f"jobs/{job.pk}/live/"), headers={"HX-Request": "true"})
     assert response["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
 

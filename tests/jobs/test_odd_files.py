@@ -14,7 +14,7 @@ from tests.jobs.conftest import page_text, read_csv
 from tests.jobs.test_files import CHINESE, NAMES, names
 
 
-def zipped() -> bytes:
+def zip_file() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("devices.csv", "name\nlamp-0001\n")
@@ -24,7 +24,7 @@ def zipped() -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zipped(), "not a CSV file"),
+        (zip_file(), "not a CSV file"),
         (gzip.compress(b"name\nlamp-0001\n"), "This file is compressed"),
         (b"BZh91AY&SY" + bytes(range(256)) * 8, "This is not a text file"),
         (b"name\nlamp-0001\n" + b"," * 600_000 + b"x\n", "Row 3 has 600001 columns"),
@@ -35,7 +35,7 @@ def zipped() -> bytes:
     ids=["zip", "gzip", "bz2", "commas", "wide", "one-line", "open-quote"],
 )
 def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
-    upload, content, message, drain, monkeypatch
+    upload, content, message, run_job, monkeypatch
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
     page = upload(content)
@@ -175,12 +175,12 @@ def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_i
     assert b"".join(response.streaming_content).decode() == "\ufeffläm\r\n"
 
 
-def test_a_download_during_changes_contains_every_row_once(start_registration, org, sign_in, drain):
+def test_a_download_during_changes_contains_every_row_once(start_registration, org, sign_in, run_job):
     job = start_registration(300)
     response = sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv"))
     pieces = iter(response.streaming_content)
     first = next(pieces) + next(pieces)
-    drain(job)
+    run_job(job)
     content = (first + b"".join(pieces)).decode("utf-8-sig")
     assert len(content.splitlines()) == 301
     assert len({line.split(",")[0] for line in content.splitlines()}) == 301

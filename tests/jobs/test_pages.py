@@ -23,10 +23,10 @@ def draft(org, product):
     return make
 
 
-def test_the_list_shows_newest_first_and_filters_by_kind_status_and_user(org, draft, sign_in, drain):
+def test_the_list_shows_newest_first_and_filters_by_kind_status_and_user(org, draft, sign_in, run_job):
     first, second = draft("dev-0001", product_name="Lamps"), draft("dev-0002", role="owner")
     actions.start(first, org.gateway("operator"))
-    drain(first)
+    run_job(first)
     browser = sign_in("viewer")
     page = page_text(browser.get(org.url("jobs/")))
     assert page.index("in Meters") < page.index("in Lamps")
@@ -49,14 +49,14 @@ def test_the_list_contains_only_jobs_of_its_connection(org, draft, sign_in):
     assert "in Meters" not in page_text(page)
 
 
-def test_the_tray_shows_running_and_recently_finished_jobs(org, draft, sign_in, drain):
+def test_the_tray_shows_running_and_recently_finished_jobs(org, draft, sign_in, run_job):
     job = draft()
     actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
     response = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
     assert "every 3s" in response.content.decode()
     assert "Register 1 device in Meters" in page_text(response)
-    drain(job)
+    run_job(job)
     response = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
     assert "every 3s" not in response.content.decode()
     assert "Succeeded" in page_text(response)
@@ -68,7 +68,9 @@ def test_a_draft_is_only_in_the_tray_of_the_user_who_created_it(org, draft, sign
     assert "Not started" not in page_text(sign_in("viewer").get(org.url("jobs/tray/")))
 
 
-def test_the_page_of_a_running_job_refreshes_and_that_of_a_finished_job_does_not(org, draft, sign_in, drain):
+def test_the_page_of_a_running_job_refreshes_and_that_of_a_finished_job_does_not(
+    org, draft, sign_in, run_job
+):
     job = draft()
     actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")
@@ -77,17 +79,17 @@ def test_the_page_of_a_running_job_refreshes_and_that_of_a_finished_job_does_not
     assert "every 1s" in response.content.decode()
     seen = response.content.decode().split("?seen=")[1].split('"')[0]
     assert "HX-Trigger" not in browser.get(f"{live}?seen={seen}", headers={"HX-Request": "true"})
-    drain(job)
+    run_job(job)
     response = browser.get(f"{live}?seen={seen}", headers={"HX-Request": "true"})
     assert "every 1s" not in response.content.decode()
     assert response["HX-Trigger"] == "fd:rows", "the table reloads because its rows have changed"
 
 
-def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, drain):
+def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, run_job):
     upload(b"name\nlamp-0001\nlamp-0002\nab\n")
     job = Job.objects.get()
     actions.start(job, org.gateway("operator"))
-    drain(job)
+    run_job(job)
     browser = sign_in("viewer")
     page = page_text(browser.get(org.url(f"jobs/{job.pk}/?q=0002")))
     assert "lamp-0002" in page
@@ -98,7 +100,7 @@ def test_rows_are_searched_and_filtered_by_outcome(org, sign_in, upload, drain):
 
 
 def test_the_page_of_a_large_job_needs_few_queries(
-    org, sign_in, upload, drain, django_assert_max_num_queries
+    org, sign_in, upload, run_job, django_assert_max_num_queries
 ):
     upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(3000))]).encode())
     job = Job.objects.get()
@@ -127,7 +129,7 @@ def test_changes_are_not_possible_with_get_requests(org, draft, sign_in, rest):
     assert sign_in("operator").get(org.url(f"jobs/{draft().pk}/{rest}/")).status_code == 405
 
 
-def test_actions_in_the_wrong_state_show_a_message(org, draft, sign_in, drain):
+def test_actions_in_the_wrong_state_show_a_message(org, draft, sign_in, run_job):
     job = draft()
     browser = sign_in("owner")
     for rest in ("cancel", "retry", "secrets"):
@@ -135,7 +137,7 @@ def test_actions_in_the_wrong_state_show_a_message(org, draft, sign_in, drain):
     job.refresh_from_db()
     assert job.state == Job.State.READY
     actions.start(job, org.gateway("owner"))
-    drain(job)
+    run_job(job)
     for rest in ("start", "discard", "cancel", "retry", "columns"):
         assert browser.post(org.url(f"jobs/{job.pk}/{rest}/"), {"name": "0"}, follow=True).status_code == 200
     assert Row.objects.get().state == "created"

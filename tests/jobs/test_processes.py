@@ -1,4 +1,5 @@
-"""With real processes: no device is lost or registered twice when workers die, Redis is emptied or messages are repeated."""
+"""With real processes: no device is lost or registered twice when workers are killed, Redis is emptied or messages are
+repeated."""
 
 from __future__ import annotations
 

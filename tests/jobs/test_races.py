@@ -29,7 +29,7 @@ def expire_lease(chunk: Chunk) -> None:
 @pytest.mark.parametrize("step", ["submit", "await_check", "register", "await_devices"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_worker_that_stalls_around_its_call_and_loses_its_chunk_does_no_harm(
-    start_registration, drain, clock, org, product, wire, step, moment
+    start_registration, run_job, clock, org, product, network, step, moment
 ):
     job = start_registration(5)
     chunk = run_until_step(job, step, clock)
@@ -38,19 +38,19 @@ def test_a_worker_that_stalls_around_its_call_and_loses_its_chunk_does_no_harm(
     )
 
     def stall(response=None) -> None:
-        getattr(wire, moment).clear()
+        getattr(network, moment).clear()
         expire_lease(chunk)
         engine.run_step(chunk.pk)
 
-    getattr(wire, moment)[operation] = stall
+    getattr(network, moment)[operation] = stall
     assert engine.run_step(chunk.pk) is None
-    assert drain(job).counts == {"created": 5}
+    assert run_job(job).counts == {"created": 5}
     assert device_count(org, product) == 5
     assert len(Job.objects.get().chunks.get(number=1).data["apply_ids"]) == 1
 
 
 def test_a_worker_that_stalls_before_its_call_registers_nothing_for_a_canceled_job(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(5)
     chunk = run_until_step(job, "register", clock)
@@ -62,7 +62,7 @@ def test_a_worker_that_stalls_before_its_call_registers_nothing_for_a_canceled_j
     with pytest.raises(LeaseLost):
         REGISTER.steps["register"].run(Work(job, stalled_chunk, org.gateway("operator")))
     clock.advance(10)
-    assert drain(job).counts == {"canceled": 5}
+    assert run_job(job).counts == {"canceled": 5}
     assert device_count(org, product) == 0
 
 
@@ -94,7 +94,7 @@ def test_a_machine_with_a_wrong_clock_works(start_registration, monkeypatch, by)
 
 
 def test_an_internal_error_in_the_write_of_a_step_finally_stops_the_job(
-    start_registration, drain, monkeypatch, clock
+    start_registration, run_job, monkeypatch, clock
 ):
     job = start_registration()
     run_until_step(job, "await_devices", clock)
@@ -104,20 +104,20 @@ def test_an_internal_error_in_the_write_of_a_step_finally_stops_the_job(
 
     step = Step(lambda work: StepResult(done=True, write=raise_error), "", sent="yes")
     monkeypatch.setitem(REGISTER.steps, "await_devices", step)
-    drain(job, rounds=3)
+    run_job(job, rounds=3)
     assert job.chunks.get(number=1).data["crashes"] == 3
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"unknown": 3}
     assert "ZeroDivisionError" in job.error_text
 
 
-def test_a_chunk_that_kills_every_worker_finally_stops_the_job(start_registration, drain):
+def test_a_chunk_that_kills_every_worker_finally_stops_the_job(start_registration, run_job):
     job = start_registration()
     Chunk.objects.filter(job=job, number=1).update(
         attempts=engine.MAX_LOST_WORKERS, lease="dead", leased_until=past_time()
     )
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert "crashed" in job.error_text
     assert job.counts == {"canceled": 3}
@@ -129,11 +129,11 @@ def test_a_long_wait_requested_by_the_platform_is_limited(start_registration, em
     assert engine.run_step(job.chunks.get(number=1).pk) == 300
 
 
-def test_a_recurring_delay_adds_an_event_only_once_in_a_while(start_registration, emulator, drain):
+def test_a_recurring_delay_adds_an_event_only_once_in_a_while(start_registration, emulator, run_job):
     job = start_registration(3)
     for _ in range(5):
         emulator.faults.add("BatchCheckDeviceNames", kind="throttle", times=4, delay=0.0)
-        drain(job, rounds=1)
+        run_job(job, rounds=1)
         Chunk.objects.filter(job=job).update(delay_reason="")
     assert job.events.filter(level="warning").count() == 1
 
@@ -141,24 +141,24 @@ def test_a_recurring_delay_adds_an_event_only_once_in_a_while(start_registration
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_does_not_use_the_rights_of_the_user_who_only_uploaded_the_file(org, product, drain):
+def test_a_job_does_not_use_the_rights_of_the_user_who_only_uploaded_the_file(org, product, run_job):
     params = {"product_key": product, "source": "count", "count": 600}
     job = actions.create_draft(org.gateway("owner"), "devices.register", params)
     assert actions.start(job, org.gateway("operator"))
     org.members["operator"].delete()
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.counts) == (Job.State.FAILED, {"canceled": 600})
     assert "no longer exists" in job.error_text
 
 
-def test_jobs_of_a_deactivated_user_stop(org, start_registration, drain, product):
+def test_jobs_of_a_deactivated_user_stop(org, start_registration, run_job, product):
     job = start_registration(600)
     User.objects.filter(pk=org.members["operator"].pk).update(is_active=False)
-    assert drain(job).counts == {"canceled": 600}
+    assert run_job(job).counts == {"canceled": 600}
     assert device_count(org, product) == 0
 
 
-def test_a_monitoring_job_canceled_during_a_step_ends_soon(org, fleet, wire):
+def test_a_monitoring_job_canceled_during_a_step_ends_soon(org, fleet, network):
     from console.ota import api, jobs
 
     gateway = org.gateway("release-engineer")
@@ -172,65 +172,65 @@ def test_a_monitoring_job_canceled_during_a_step_ends_soon(org, fleet, wire):
     Job.objects.update(started_at=timezone.now() - timedelta(days=1), state="running")
 
     def cancel_job() -> None:
-        wire.before.clear()
+        network.before.clear()
         assert actions.cancel(job, org.members["release-engineer"])
 
-    wire.before["ListOTATaskByJob"] = cancel_job
+    network.before["ListOTATaskByJob"] = cancel_job
     wait = engine.run_step(job.chunks.get().pk)
     assert wait is not None
     assert wait <= 2
 
 
 def test_a_canceled_job_ends_even_if_the_platform_stays_unavailable(
-    org, start_registration, drain, clock, emulator
+    org, start_registration, run_job, clock, emulator
 ):
     job = start_registration(600)
     run_until_step(job, "await_devices", clock)
     emulator.faults.add("*", kind="error", times=100_000)
-    drain(job, rounds=1)
+    run_job(job, rounds=1)
     Chunk.objects.filter(job=job).update(attempts=1000)
-    drain(job, rounds=2)
+    run_job(job, rounds=2)
     assert job.is_active, "it waits as long as nobody cancels it"
     actions.cancel(job, org.members["operator"])
     Chunk.objects.filter(job=job).update(attempts=1)
-    drain(job, rounds=5)
+    run_job(job, rounds=5)
     assert job.is_active, "it does not give up at once"
-    job = drain(job, rounds=20)
+    job = run_job(job, rounds=20)
     assert job.state == Job.State.CANCELED
     assert job.counts == {"canceled": 350, "unknown": 250}
 
 
 def test_two_clicks_on_retry_start_one_job_even_after_it_ended(
-    org, start_registration, drain, clock, sign_in
+    org, start_registration, run_job, clock, sign_in
 ):
     first = start_registration(600)
     run_until_step(first, "await_devices", clock)
     actions.cancel(first, org.members["operator"])
-    first = drain(first)
+    first = run_job(first)
     second = actions.retry(first, org.gateway("operator"))
     assert second is not None
     assert actions.retry(first, org.gateway("operator")) == second
-    assert drain(second).counts == {"created": 350}
+    assert run_job(second).counts == {"created": 350}
     assert actions.retry(first, org.gateway("operator")) is None, "no rows are left to retry"
     page = page_text(sign_in("operator").get(org.url(f"jobs/{first.pk}/")))
     assert "Retry failed rows" not in page
 
 
 def test_two_concurrent_jobs_with_the_same_names_register_each_device_once(
-    org, start_registration, product, clock, drain
+    org, start_registration, product, clock, run_job
 ):
     one, two = start_registration(5), start_registration(5)
     run_until_step(one, "register", clock)
     run_until_step(two, "register", clock)
     for _ in range(2):
         for job in (one, two):
-            drain(job, rounds=1)
-    assert drain(one).counts == {"created": 5}
-    assert drain(two).counts == {"exists": 5}
+            run_job(job, rounds=1)
+    assert run_job(one).counts == {"created": 5}
+    assert run_job(two).counts == {"exists": 5}
     assert device_count(org, product) == 5
 
 
-def test_a_job_stops_when_its_connection_changes_to_another_account(org, start_registration, drain, clock):
+def test_a_job_stops_when_its_connection_changes_to_another_account(org, start_registration, run_job, clock):
     job = start_registration(600)
     run_until_step(job, "await_devices", clock)
     two = job.chunks.get(number=2)
@@ -240,7 +240,7 @@ def test_a_job_stops_when_its_connection_changes_to_another_account(org, start_r
     engine.run_step(two.pk)
     assert Chunk.objects.get(pk=two.pk).step == "register"
     Connection.objects.update(instance_id="iot-other")
-    job = drain(job)
+    job = run_job(job)
     assert (job.state, job.counts) == (Job.State.FAILED, {"unknown": 250, "canceled": 350})
     assert "another account, region or instance" in job.error["text"]
     assert (
@@ -248,32 +248,34 @@ def test_a_job_stops_when_its_connection_changes_to_another_account(org, start_r
     )
 
 
-def test_deleting_a_connection_during_a_job_deletes_everything(org, start_registration, clock, wire):
+def test_deleting_a_connection_during_a_job_deletes_everything(org, start_registration, clock, network):
     job = start_registration(5)
     chunk = run_until_step(job, "await_devices", clock)
-    wire.before["QueryBatchRegisterDeviceStatus"] = lambda: org.connection.delete()
+    network.before["QueryBatchRegisterDeviceStatus"] = lambda: org.connection.delete()
     assert engine.run_step(chunk.pk) is None
     assert not Job.objects.exists()
     assert not Row.objects.exists()
     assert not Event.objects.exists()
 
 
-def test_deleting_a_connection_during_a_delayed_job_is_not_an_error(org, start_registration, wire, emulator):
+def test_deleting_a_connection_during_a_delayed_job_is_not_an_error(
+    org, start_registration, network, emulator
+):
     job = start_registration(5)
     emulator.faults.add("*", kind="error", times=100)
-    wire.before["BatchCheckDeviceNames"] = lambda: org.connection.delete()
+    network.before["BatchCheckDeviceNames"] = lambda: org.connection.delete()
     assert engine.run_step(job.chunks.get(number=1).pk) is None
     assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize("step", ["submit", "await_check", "register", "await_devices"])
 def test_a_job_canceled_in_any_step_has_the_correct_outcome_of_every_row(
-    org, start_registration, drain, clock, product, step
+    org, start_registration, run_job, clock, product, step
 ):
     job = start_registration(600)
     run_until_step(job, step, clock)
     actions.cancel(job, org.members["operator"])
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.CANCELED
     assert (
         job.counts.get("created", 0) == device_count(org, product) == (250 if step == "await_devices" else 0)
@@ -281,10 +283,12 @@ def test_a_job_canceled_in_any_step_has_the_correct_outcome_of_every_row(
     assert sum(job.counts.values()) == 600
 
 
-def test_a_canceled_job_of_a_dead_worker_has_correct_outcomes(org, start_registration, drain, clock, product):
+def test_a_canceled_job_of_a_stopped_worker_has_correct_outcomes(
+    org, start_registration, run_job, clock, product
+):
     job = start_registration(5)
     chunk = run_until_step(job, "register", clock)
     org.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
     abandon_chunk(chunk)
     actions.cancel(job, org.members["operator"])
-    assert drain(job).counts == {"created": 5}
+    assert run_job(job).counts == {"created": 5}

@@ -11,7 +11,7 @@ from console.jobs.models import Job, Row
 from tests.jobs.conftest import DATA, device_count, page_text, read_csv
 
 
-def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in, product, upload, drain):
+def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in, product, upload, run_job):
     before = device_count(org, product)
     page = upload((DATA / "meters-10000.csv").read_bytes(), "meters-10000.csv")
     job = Job.objects.get()
@@ -20,7 +20,7 @@ def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in,
     assert device_count(org, product) == before, "nothing is sent before the start"
     browser = sign_in("operator")
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    assert drain(job).state == Job.State.SUCCEEDED
+    assert run_job(job).state == Job.State.SUCCEEDED
     assert device_count(org, product) == before + 10_000
     lines = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(lines) == 10_000
@@ -30,19 +30,19 @@ def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in,
     assert found["Data"]["Nickname"] == "Meter_Hangzhou_2_00000"
 
 
-def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload, drain):
+def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload, run_job):
     page = upload((DATA / "gateways-excel-gb18030.csv").read_bytes(), "网关.csv")
     assert "1,500 devices can be registered" in page_text(page)
     assert "GB18030" in page_text(page)
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
-    assert drain(job).counts == {"created": 1500}
+    assert run_job(job).counts == {"created": 1500}
     found = org.gateway().call("QueryDeviceDetail", ProductKey=product, DeviceName="GW747557600949243")
     assert found["Data"]["Nickname"] == "网关_苏州一厂_0000"
 
 
 def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
-    org, sign_in, product, upload, drain
+    org, sign_in, product, upload, run_job
 ):
     page = upload((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
     words = page_text(page)
@@ -64,7 +64,7 @@ def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
         "value": "lamp-927877",
     }.items() <= findings[0].items()
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    assert drain(job).counts == {"created": 899}
+    assert run_job(job).counts == {"created": 899}
     result = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
     assert len(result) == 938
     assert sum(line["outcome"] == "skipped" for line in result) == 39
@@ -82,13 +82,13 @@ def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_u
     assert set(Row.objects.exclude(job=job).values_list("name", flat=True)) == {"@cmd", "abcd"}
 
 
-def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, product, upload, drain):
+def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, product, upload, run_job):
     org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-0002")
     upload(b"device name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     job = Job.objects.get()
     browser = sign_in("operator")
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"created": 2, "exists": 1}
     assert (job.state, job.succeeded, job.failed) == (Job.State.PARTIAL, 2, 1)
     result = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
@@ -96,31 +96,31 @@ def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, pr
     assert result[1]["reason"] == "The product already has a device with this name."
 
 
-def test_uploading_the_same_file_again_creates_nothing(org, sign_in, product, upload, drain):
+def test_uploading_the_same_file_again_creates_nothing(org, sign_in, product, upload, run_job):
     browser = sign_in("operator")
     for counts in ({"created": 300}, {"exists": 300}):
         upload(b"name\n" + b"".join(b"dev-%04d\n" % n for n in range(300)))
         job = Job.objects.latest("pk")
         browser.post(org.url(f"jobs/{job.pk}/start/"))
-        assert drain(job).counts == counts
+        assert run_job(job).counts == counts
     assert job.state == Job.State.PARTIAL
 
 
-def test_two_clicks_on_start_start_the_job_once(org, sign_in, product, upload, drain):
+def test_two_clicks_on_start_start_the_job_once(org, sign_in, product, upload, run_job):
     before = device_count(org, product)
     upload(b"name\ndev-0001\ndev-0002\n")
     job = Job.objects.get()
     browser = sign_in("operator")
     browser.post(org.url(f"jobs/{job.pk}/start/"))
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    drain(job)
+    run_job(job)
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    assert drain(job).counts == {"created": 2}
+    assert run_job(job).counts == {"created": 2}
     assert device_count(org, product) == before + 2
     assert AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").count() == 1
 
 
-def test_names_are_generated_before_anything_is_sent(org, sign_in, product, drain):
+def test_names_are_generated_before_anything_is_sent(org, sign_in, product, run_job):
     browser = sign_in("operator")
     data = {"product": product, "count": "1200", "name_prefix": "LAMP-"}
     page = browser.post(org.url("jobs/register/?by=count"), data, follow=True)
@@ -130,23 +130,23 @@ def test_names_are_generated_before_anything_is_sent(org, sign_in, product, drai
     assert len(names) == 1200
     assert all(re.fullmatch(r"LAMP-[a-z0-9]{16}", name) for name in names)
     browser.post(org.url(f"jobs/{job.pk}/start/"))
-    assert drain(job).counts == {"created": 1200}
+    assert run_job(job).counts == {"created": 1200}
 
 
-def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload, drain):
+def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload, run_job):
     upload("设备名称,标签:厂区\ndev-0001,苏州\ndev-0002,\n".encode())
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"), {"tags": "on"})
-    assert drain(job).state == Job.State.SUCCEEDED
+    assert run_job(job).state == Job.State.SUCCEEDED
     props = org.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0001")
     assert "苏州" in str(props)
 
 
-def test_tags_are_not_set_by_default(org, sign_in, product, upload, drain):
+def test_tags_are_not_set_by_default(org, sign_in, product, upload, run_job):
     upload(b"name,tag:site\ndev-0001,east\n")
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
-    drain(job)
+    run_job(job)
     assert not AuditRecord.objects.filter(operation="SaveDeviceProp").exists()
 
 

@@ -11,21 +11,21 @@ from tests.jobs.conftest import device_count, run_until_step
 
 
 @pytest.mark.parametrize("count", [1, 249, 250, 251])
-def test_a_job_of_any_size_registers_all_of_its_rows(start_registration, drain, org, product, count):
+def test_a_job_of_any_size_registers_all_of_its_rows(start_registration, run_job, org, product, count):
     job = start_registration(count)
     assert job.chunks.exclude(number=0).count() == -(-count // 250)
-    assert drain(job).counts == {"created": count}
+    assert run_job(job).counts == {"created": count}
     assert device_count(org, product) == count
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("kind", ["drop", "malformed", "error"])
 def test_a_tag_is_set_even_if_the_response_is_lost(
-    start_registration, drain, emulator, org, product, kind, after
+    start_registration, run_job, emulator, org, product, kind, after
 ):
     job = start_registration(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
     emulator.faults.add("SaveDeviceProp", kind=kind, times=9, after=after)
-    assert drain(job).state == Job.State.SUCCEEDED
+    assert run_job(job).state == Job.State.SUCCEEDED
     assert set(Row.objects.values_list("reason", flat=True)) == {""}
     props = org.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0002")
     assert "west" in str(props)
@@ -34,27 +34,27 @@ def test_a_tag_is_set_even_if_the_response_is_lost(
 @pytest.mark.parametrize("kind", ["malformed", "error"])
 @pytest.mark.parametrize("operation", ["BatchCheckDeviceNames", "BatchRegisterDeviceWithApplyId"])
 def test_a_write_with_a_malformed_response_is_not_repeated(
-    start_registration, drain, emulator, org, product, kind, operation
+    start_registration, run_job, emulator, org, product, kind, operation
 ):
     job = start_registration(4)
     emulator.faults.add(operation, kind=kind, times=6, after=True)
-    assert drain(job).counts == {"created": 4}
+    assert run_job(job).counts == {"created": 4}
     assert device_count(org, product) == 4
 
 
-def test_a_job_canceled_before_all_tags_were_set_says_so(start_registration, drain, clock, org):
+def test_a_job_canceled_before_all_tags_were_set_says_so(start_registration, run_job, clock, org):
     job = start_registration(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
     run_until_step(job, "tags", clock)
     actions.cancel(job, org.members["operator"])
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"created": 2}
     assert any("tags" in event.text for event in job.events.all())
 
 
 def test_rows_are_unknown_when_the_status_of_their_application_cannot_be_read(
-    start_registration, drain, clock, emulator
+    start_registration, run_job, clock, emulator
 ):
-    """An error of a status query tells nothing about devices whose registration was requested."""
+    """An error of a status query says nothing about devices whose registration was requested."""
     job = start_registration(4)
     run_until_step(job, "await_devices", clock)
     emulator.faults.add(
@@ -64,30 +64,32 @@ def test_rows_are_unknown_when_the_status_of_their_application_cannot_be_read(
         code="iot.device.DeviceApplyIsNotFound",
         times=1,
     )
-    job = drain(job)
+    job = run_job(job)
     assert job.counts == {"unknown": 4}
     assert "iot.device.DeviceApplyIsNotFound" in Row.objects.first().reason
 
 
-def test_a_retry_recognizes_unknown_rows_that_were_registered(start_registration, drain, clock, org, product):
+def test_a_retry_recognizes_unknown_rows_that_were_registered(
+    start_registration, run_job, clock, org, product
+):
     first = start_registration(300)
     run_until_step(first, "await_devices", clock)
     membership = Membership.objects.get(user=org.members["operator"])
     Membership.objects.filter(pk=membership.pk).update(role_slug="viewer")
-    assert drain(first).counts == {"unknown": 250, "canceled": 50}
+    assert run_job(first).counts == {"unknown": 250, "canceled": 50}
     Membership.objects.filter(pk=membership.pk).update(role_slug="operator")
     second = actions.retry(first, org.gateway("operator"))
-    second = drain(second)
+    second = run_job(second)
     assert second.counts == {"created": 300}, "they are not existing names"
     assert device_count(org, product) == 300
     calls = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", outcome="done")
     assert calls.count() == 2, "one for each application"
     third = actions.start_follow_up(second, org.gateway("owner"), "devices.secrets")
-    assert drain(third).succeeded == 300, "the secrets of both jobs"
+    assert run_job(third).succeeded == 300, "the secrets of both jobs"
 
 
 def test_a_retry_registers_unknown_rows_that_were_not_registered(
-    start_registration, drain, clock, org, product, emulator
+    start_registration, run_job, clock, org, product, emulator
 ):
     first = start_registration(4)
     run_until_step(first, "await_devices", clock)
@@ -98,18 +100,18 @@ def test_a_retry_registers_unknown_rows_that_were_not_registered(
         code="iot.device.DeviceApplyIsNotFound",
         times=1,
     )
-    assert drain(first).counts == {"unknown": 4}
+    assert run_job(first).counts == {"unknown": 4}
     first.chunks.filter(number=1).update(
         data={"apply_id": 4_000_000}
     )  # an application that the platform no longer knows
     for name in ("dev-00000", "dev-00001", "dev-00002", "dev-00003"):
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
     second = actions.retry(first, org.gateway("operator"))
-    assert drain(second).counts == {"created": 4}
+    assert run_job(second).counts == {"created": 4}
 
 
 def test_names_rejected_only_because_of_other_existing_names_are_registered(
-    start_registration, drain, clock, org, product, wire
+    start_registration, run_job, clock, org, product, network
 ):
     """The platform may reject all names of an application because one of them exists."""
     job = start_registration(5)
@@ -122,24 +124,24 @@ def test_names_rejected_only_because_of_other_existing_names_are_registered(
             response["Data"].pop("InvalidDetailList", None)
         return response
 
-    wire.after["QueryBatchRegisterDeviceStatus"] = reject_all
-    assert drain(job).counts == {"created": 4, "exists": 1}
+    network.after["QueryBatchRegisterDeviceStatus"] = reject_all
+    assert run_job(job).counts == {"created": 4, "exists": 1}
 
 
-def test_names_that_are_rejected_again_are_invalid(start_registration, drain, wire):
+def test_names_that_are_rejected_again_are_invalid(start_registration, run_job, network):
     job = start_registration(5)
 
     def reject_one(response):
         response["Data"]["Status"] = "CHECK_FAILED"
         response["Data"]["InvalidList"] = {"Name": ["dev-00003"]}
-        wire.after.clear()
+        network.after.clear()
         return response
 
-    wire.after["QueryBatchRegisterDeviceStatus"] = reject_one
-    assert drain(job).counts == {"created": 4, "invalid": 1}
+    network.after["QueryBatchRegisterDeviceStatus"] = reject_one
+    assert run_job(job).counts == {"created": 4, "invalid": 1}
 
 
-def test_a_rejection_of_names_that_were_not_sent_ends_the_chunk(start_registration, drain, wire):
+def test_a_rejection_of_names_that_were_not_sent_ends_the_chunk(start_registration, run_job, network):
     """The platform rejects other names than those that were sent; it would do so forever."""
     job = start_registration(5)
 
@@ -152,13 +154,13 @@ def test_a_rejection_of_names_that_were_not_sent_ends_the_chunk(start_registrati
             "Data": {"InvalidDeviceNameList": {"InvalidDeviceName": ["else"]}},
         }
 
-    wire.after["BatchCheckDeviceNames"] = reject_unknown_name
-    job = drain(job, rounds=50)
+    network.after["BatchCheckDeviceNames"] = reject_unknown_name
+    job = run_job(job, rounds=50)
     assert job.counts == {"failed": 5}
 
 
 def test_devices_of_a_failed_application_are_recognized_even_in_the_last_round(
-    start_registration, drain, wire, clock, org, product
+    start_registration, run_job, network, clock, org, product
 ):
     job = start_registration(5)
     chunk = run_until_step(job, "await_devices", clock)
@@ -171,27 +173,29 @@ def test_devices_of_a_failed_application_are_recognized_even_in_the_last_round(
     }
 
     def fail_once(response):
-        wire.after.clear()
+        network.after.clear()
         return failed
 
-    wire.after["QueryBatchRegisterDeviceStatus"] = fail_once
-    assert drain(job).counts == {"created": 5}
+    network.after["QueryBatchRegisterDeviceStatus"] = fail_once
+    assert run_job(job).counts == {"created": 5}
     assert device_count(org, product) == 5
 
 
 def test_deleting_the_product_during_a_job_ends_it_with_the_reason(
-    start_registration, drain, clock, org, product
+    start_registration, run_job, clock, org, product
 ):
     job = start_registration(600)
     run_until_step(job, "await_check", clock)
     org.gateway().call("DeleteProduct", ProductKey=product)
-    job = drain(job)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"failed": 600}
     assert "NotExistedProduct" in Row.objects.first().reason
 
 
-def test_an_application_that_never_finishes_is_not_polled_forever(start_registration, drain, wire, clock):
+def test_an_application_that_never_finishes_is_not_polled_forever(
+    start_registration, run_job, network, clock
+):
     job = start_registration(4)
     run_until_step(job, "await_devices", clock)
 
@@ -199,17 +203,17 @@ def test_an_application_that_never_finishes_is_not_polled_forever(start_registra
         response["Data"]["Status"] = "CREATE"
         return response
 
-    wire.after["QueryBatchRegisterDeviceStatus"] = keep_pending
+    network.after["QueryBatchRegisterDeviceStatus"] = keep_pending
     for polls in (0, 100, 300):
         job.chunks.filter(number=1).update(data={"apply_id": 1_000_001, "polls": polls})
-        drain(job, rounds=3)
+        run_job(job, rounds=3)
         assert job.is_active
     job.chunks.filter(number=1).update(data={"apply_id": 1_000_001, "polls": 370})
-    assert drain(job, rounds=1).counts == {"unknown": 4}
+    assert run_job(job, rounds=1).counts == {"unknown": 4}
 
 
 def test_no_transaction_is_open_while_the_platform_is_called(
-    start_registration, drain, wire, transactional_db
+    start_registration, run_job, network, transactional_db
 ):
     from django.db import connection
 
@@ -217,14 +221,14 @@ def test_no_transaction_is_open_while_the_platform_is_called(
     transactions = []
     for name in ("BatchCheckDeviceNames", "QueryBatchRegisterDeviceStatus", "BatchRegisterDeviceWithApplyId",
                  "SaveDeviceProp"):  # fmt: skip
-        wire.before[name] = lambda: transactions.append(connection.in_atomic_block)
-    assert drain(job).counts == {"created": 1}
+        network.before[name] = lambda: transactions.append(connection.in_atomic_block)
+    assert run_job(job).counts == {"created": 1}
     assert len(transactions) >= 5
     assert not any(transactions)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows(
-    start_registration, drain, django_assert_max_num_queries
+    start_registration, run_job, django_assert_max_num_queries
 ):
     counts = []
     for rows in (20, 240):
@@ -233,7 +237,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
         job = start_registration(table="name\n" + "".join(f"job-{rows}-{n:05d}\n" for n in range(rows)))
         with CaptureQueriesContext(connection) as captured:
-            assert drain(job).counts == {"created": rows}
+            assert run_job(job).counts == {"created": rows}
         counts.append(len(captured))
     assert counts[1] <= counts[0] + 10
     assert engine.find_overdue_chunks() == []

@@ -6,7 +6,7 @@ import pytest
 
 from console.access.models import AuditRecord
 from console.jobs.models import Job, Row
-from console.ota.jobs import STATUSES as TASKS
+from console.ota.jobs import STATUSES as TASK_STATUSES
 from console.ui.statuses import STATUSES
 
 
@@ -16,7 +16,7 @@ from console.ui.statuses import STATUSES
         ("job", Job.State.values),
         ("row", Row.State.values),
         ("audit", AuditRecord.Outcome.values),
-        ("batch_task", TASKS),
+        ("batch_task", TASK_STATUSES),
     ],
 )
 def test_every_state_has_a_status_label(kind, states):

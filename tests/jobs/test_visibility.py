@@ -1,4 +1,4 @@
-"""Who sees a job, and what happens when the user who started it or its connection changes."""
+"""The visibility of jobs, and changes of the user who started a job or of its connection."""
 
 from __future__ import annotations
 
@@ -115,38 +115,38 @@ def test_a_registration_in_a_product_out_of_scope_is_refused(org, product, sign_
     "access_scope", [{"products": ["another"]}, {"groups": ["some"]}, {"connections": [0]}]
 )
 def test_a_job_stops_when_the_scope_of_its_user_is_limited_during_the_job(
-    org, start_registration, drain, wire, access_scope
+    org, start_registration, run_job, network, access_scope
 ):
     job = start_registration(3)
-    wire.after["BatchCheckDeviceNames"] = lambda response: limit_member(org, "operator", **access_scope)
-    job = drain(job)
+    network.after["BatchCheckDeviceNames"] = lambda response: limit_member(org, "operator", **access_scope)
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert "no longer in the access scope" in job.error_text or "no longer allows this" in job.error_text
-    assert "BatchRegisterDeviceWithApplyId" not in wire.calls
+    assert "BatchRegisterDeviceWithApplyId" not in network.calls
     assert job.counts == {"canceled": 3}
 
 
-def test_a_job_in_the_scope_of_a_limited_user_succeeds(org, start_registration, drain, product):
+def test_a_job_in_the_scope_of_a_limited_user_succeeds(org, start_registration, run_job, product):
     limit_member(org, "operator", products=[product])
-    job = drain(start_registration(3))
+    job = run_job(start_registration(3))
     assert (job.state, job.counts) == (Job.State.SUCCEEDED, {"created": 3})
 
 
 @pytest.mark.parametrize("field", ["region", "instance_id", "access_key_id", "endpoint"])
-def test_a_job_stops_when_its_connection_changes(org, start_registration, drain, wire, field):
+def test_a_job_stops_when_its_connection_changes(org, start_registration, run_job, network, field):
     job = start_registration(3)
 
     def move(response: dict[str, Any]) -> None:
         Connection.objects.filter(pk=org.connection.pk).update(**{field: "elsewhere"})
 
-    wire.after["BatchCheckDeviceNames"] = move
-    job = drain(job)
+    network.after["BatchCheckDeviceNames"] = move
+    job = run_job(job)
     assert job.state == Job.State.FAILED
     assert "another account, region or instance" in job.error_text
-    assert wire.calls == ["BatchCheckDeviceNames"]
+    assert network.calls == ["BatchCheckDeviceNames"]
 
 
-def test_the_secrets_job_has_the_product_of_its_registration(org, start_registration, drain, product):
-    job = drain(start_registration(2))
+def test_the_secrets_job_has_the_product_of_its_registration(org, start_registration, run_job, product):
+    job = run_job(start_registration(2))
     secrets = actions.start_follow_up(job, org.gateway("administrator"), "devices.secrets")
     assert secrets.params["product_key"] == product

@@ -21,9 +21,9 @@ def batch(org, fleet):
     raise AssertionError("the sample fleet has no running batch")
 
 
-def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, batch, drain, clock):
+def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, batch, run_job, clock):
     job = jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1")
-    drain(job, rounds=3)
+    run_job(job, rounds=3)
     assert job.state == Job.State.RUNNING
     assert job.total > 0
     org.gateway().call(
@@ -36,7 +36,7 @@ def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, bat
     )
     for _ in range(20):
         clock.advance(3600)
-        drain(job, rounds=2)
+        run_job(job, rounds=2)
     job.refresh_from_db()
     assert job.is_finished
     assert job.params["status"] in {"COMPLETED", "CANCELED"}
@@ -52,13 +52,13 @@ def test_a_batch_has_one_monitoring_job(org, batch):
     assert Job.objects.count() == 1
 
 
-def test_a_batch_can_be_monitored_again_after_its_job_ended(org, batch, drain):
+def test_a_batch_can_be_monitored_again_after_its_job_ended(org, batch, run_job):
     first = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     actions.cancel(first, org.members["owner"])
-    assert drain(first).state == Job.State.CANCELED
+    assert run_job(first).state == Job.State.CANCELED
     second = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     assert second != first
-    drain(second, rounds=1)
+    run_job(second, rounds=1)
     assert len(jobs.read_history(org.connection, batch)) == 1
 
 
@@ -77,21 +77,21 @@ def test_the_polling_interval_grows_with_the_age_of_the_job(org, batch):
     assert waits == [5, 60, 300, 300]
 
 
-def test_a_deleted_batch_stops_its_monitoring_job_with_the_reason(org, emulator, drain, sign_in):
-    job = drain(jobs.monitor_batch(org.gateway("owner"), "no-such-batch", product_key="k1"))
+def test_a_deleted_batch_stops_its_monitoring_job_with_the_reason(org, emulator, run_job, sign_in):
+    job = run_job(jobs.monitor_batch(org.gateway("owner"), "no-such-batch", product_key="k1"))
     assert job.state == Job.State.FAILED
     assert job.error["cloud"]["code"] in page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
-def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, drain, sign_in):
+def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, run_job, sign_in):
     job = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
-    drain(job, rounds=2)
+    run_job(job, rounds=2)
     browser = sign_in("viewer")
     page = browser.get(org.url(f"jobs/{job.pk}/"))
     assert batch in page_text(page)
-    figures = browser.get(org.url(f"jobs/{job.pk}/samples.json")).json()
-    assert len(figures["x"]) == 2
-    assert all(len(series["values"]) == 2 for series in figures["series"])
+    counts = browser.get(org.url(f"jobs/{job.pk}/samples.json")).json()
+    assert len(counts["x"]) == 2
+    assert all(len(series["values"]) == 2 for series in counts["series"])
 
 
 def test_a_member_who_may_only_read_updates_cannot_cancel_a_monitoring_job(org, batch, sign_in):

@@ -39,7 +39,7 @@ def browser(console: str) -> Iterator[Browser]:
         chromium.close()
 
 
-class Person:
+class BrowserUser:
     """A signed-in user with a browser. `console_errors`: the messages of the browser's console; none are expected."""
 
     def __init__(self, browser: Browser, console: str, email: str) -> None:
@@ -60,11 +60,11 @@ class Person:
         if message.type in {"error", "warning"} and "422" not in message.text:
             self.console_errors.append(message.text)
 
-    def go(self, path: str):
+    def open(self, path: str):
         """Opens a page of the demo connection and returns the response."""
         return self.page.goto(f"{self.base}/demo/sandbox/{path}")
 
-    def see(self, text: str, timeout: float = 15_000) -> None:
+    def wait_for_text(self, text: str, timeout: float = 15_000) -> None:
         """Waits until the text is visible."""
         self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=timeout)
 
@@ -80,16 +80,16 @@ class Person:
 
 
 @pytest.fixture
-def person(browser: Browser, console: str) -> Iterator[Callable[[str], Person]]:
-    """Signs a user in: `person("viewer@demo.example")`."""
-    people: list[Person] = []
+def open_browser_as(browser: Browser, console: str) -> Iterator[Callable[[str], BrowserUser]]:
+    """Signs a user in: `open_browser_as("viewer@demo.example")`."""
+    users: list[BrowserUser] = []
 
-    def make(email: str = "admin@demo.example") -> Person:
-        people.append(Person(browser, console, email))
-        return people[-1]
+    def make(email: str = "admin@demo.example") -> BrowserUser:
+        users.append(BrowserUser(browser, console, email))
+        return users[-1]
 
     yield make
-    for one in people:
+    for user in users:
         # pytest shows this for a failed test: the last page.
-        print(one.page.url, one.page.locator("main").inner_text()[:3000])  # noqa: T201
-        one.context.close()
+        print(user.page.url, user.page.locator("main").inner_text()[:3000])  # noqa: T201
+        user.context.close()

@@ -62,46 +62,50 @@ class Inspector:
             self.findings.append(f"{self._where} ({theme}): {violation['id']}: {nodes}: {why}")
 
 
-def links(page: Page, address: str, pattern: str) -> list[str]:
+def list_links(page: Page, address: str, pattern: str) -> list[str]:
     """The paths that a page links to and that match the pattern, in order."""
     page.goto(address)
     found = page.eval_on_selector_all("main a", "all => all.map(a => a.getAttribute('href') || '')")
     return list(dict.fromkeys(href for href in found if re.fullmatch(pattern, href)))
 
 
-def addresses(page: Page, base: str) -> list[str]:
+def list_addresses(page: Page, base: str) -> list[str]:
     """The paths of all pages of a team and a connection, with example objects."""
-    room = "/demo/sandbox"
-    product = links(page, f"{base}{room}/products/?q=Smart", rf"{room}/products/a1\w+/")[0]
+    connection = "/demo/sandbox"
+    product = list_links(page, f"{base}{connection}/products/?q=Smart", rf"{connection}/products/a1\w+/")[0]
     key = product.split("/")[-2]
-    device = links(page, f"{base}{room}/devices/?product={key}", rf"{room}/devices/{key}/[^/]+/")[0]
-    group = links(page, f"{base}{room}/groups/", rf"{room}/groups/\w{{10,}}/")[0]
-    packages = links(page, f"{base}{room}/ota/packages/", rf"{room}/ota/packages/(?!new)\w+/")
-    ready = next(link for link in packages if links(page, base + link, rf"{link}batch/"))
-    batches = links(page, f"{base}{room}/ota/batches/", rf"{room}/ota/batches/\w+/")
-    members = links(page, f"{base}/demo/-/members/", r"/demo/-/members/\d+/")
-    record = links(page, f"{base}/demo/-/audit/", r"/demo/-/audit/\d+/")[0]
+    device = list_links(
+        page, f"{base}{connection}/devices/?product={key}", rf"{connection}/devices/{key}/[^/]+/"
+    )[0]
+    group = list_links(page, f"{base}{connection}/groups/", rf"{connection}/groups/\w{{10,}}/")[0]
+    packages = list_links(
+        page, f"{base}{connection}/ota/packages/", rf"{connection}/ota/packages/(?!new)\w+/"
+    )
+    ready = next(link for link in packages if list_links(page, base + link, rf"{link}batch/"))
+    batches = list_links(page, f"{base}{connection}/ota/batches/", rf"{connection}/ota/batches/\w+/")
+    members = list_links(page, f"{base}/demo/-/members/", r"/demo/-/members/\d+/")
+    record = list_links(page, f"{base}/demo/-/audit/", r"/demo/-/audit/\d+/")[0]
     return [
-        *(f"{room}/{path}" for path in ("", "products/", "products/?q=none", "products/new/")),
+        *(f"{connection}/{path}" for path in ("", "products/", "products/?q=none", "products/new/")),
         *(
             product + path
             for path in ("", "devices/", "tags/", "tags/set/", "edit/", "unpublish/", "delete/")
         ),
-        *(f"{room}/devices/{path}" for path in ("", f"?product={key}&size=10", f"new/?product={key}")),
-        *(f"{room}/devices/search/{path}" for path in ("", "?q=DDS720")),
+        *(f"{connection}/devices/{path}" for path in ("", f"?product={key}&size=10", f"new/?product={key}")),
+        *(f"{connection}/devices/search/{path}" for path in ("", "?q=DDS720")),
         *(device + path for path in ("", "groups/", "groups/add/", "tags/", "tags/set/", "updates/")),
         *(device + path for path in ("rename/", "disable/", "delete/")),
-        *(f"{room}/groups/{path}" for path in ("", "?q=none", "new/")),
+        *(f"{connection}/groups/{path}" for path in ("", "?q=none", "new/")),
         *(
             group + path
             for path in ("", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
         ),
-        *(f"{room}/ota/{path}" for path in ("packages/", "packages/new/", "batches/", "modules/")),
-        *(f"{room}/ota/modules/{key}/new/",),
+        *(f"{connection}/ota/{path}" for path in ("packages/", "packages/new/", "batches/", "modules/")),
+        *(f"{connection}/ota/modules/{key}/new/",),
         *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
         *(batches[0] + path for path in ("", "cancel/")),
-        *(f"{room}/jobs/{path}" for path in ("", "register/", "register/?by=count")),
-        *(f"{room}/explorer/{path}" for path in ("", "history/", "QueryDevice/", "RegisterDevice/")),
+        *(f"{connection}/jobs/{path}" for path in ("", "register/", "register/?by=count")),
+        *(f"{connection}/explorer/{path}" for path in ("", "history/", "QueryDevice/", "RegisterDevice/")),
         *(f"/demo/-/connections/{path}" for path in ("", "add/", "sandbox/edit/", "sandbox/delete/")),
         *("/demo/-/members/", "/demo/-/members/invite/", members[0], f"{members[-1]}remove/"),
         *(f"{members[-1]}{path}" for path in ("edit/", "transfer/")),
@@ -113,25 +117,25 @@ def addresses(page: Page, base: str) -> list[str]:
         *("/demo/-/approvals/", "/demo/-/audit/reads/", f"{members[0]}remove/"),
         *(f"/demo/-/sign-on/{path}" for path in ("", "add/", "try/")),
         *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
-        *(f"{room}/products/a1missing/", "/nowhere/at/all/", f"{room}/nowhere/"),
+        *(f"{connection}/products/a1missing/", "/nowhere/at/all/", f"{connection}/nowhere/"),
     ]
 
 
-def draft(page: Page, base: str) -> str:
+def create_draft(page: Page, base: str) -> str:
     """The URL of a checked registration file with invalid rows that is not started."""
     page.goto(f"{base}/demo/sandbox/jobs/register/")
     page.locator("select[name=product]").select_option(index=1)
-    names = b"DeviceName,Nickname,Colour\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
+    names = b"DeviceName,Nickname,Color\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
     page.set_input_files("input[type=file]", {"name": "lamps.csv", "mimeType": "text/csv", "buffer": names})
     page.get_by_role("button", name="Check file").click()
     page.get_by_role("heading", name="Errors").wait_for()
     return page.url
 
 
-def test_every_page_is_accessible(person):
-    me = person()
-    paths = addresses(me.page, me.base)
-    job = draft(me.page, me.base)
+def test_every_page_is_accessible(open_browser_as):
+    me = open_browser_as()
+    paths = list_addresses(me.page, me.base)
+    job = create_draft(me.page, me.base)
     inspector = Inspector(me.page)
     for path in paths:
         inspector.visit(me.base + path)
@@ -143,13 +147,13 @@ def test_every_page_is_accessible(person):
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_menus_dialogs_and_selections_are_accessible(size, person):
-    me = person()
+def test_menus_dialogs_and_selections_are_accessible(size, open_browser_as):
+    me = open_browser_as()
     me.page.set_viewport_size({"width": size[0], "height": size[1]})
     inspector = Inspector(me.page)
-    product = links(me.page, f"{me.base}/demo/sandbox/products/", r"/demo/sandbox/products/a1\w+/")[0]
+    product = list_links(me.page, f"{me.base}/demo/sandbox/products/", r"/demo/sandbox/products/a1\w+/")[0]
     key = product.split("/")[-2]
-    device = links(
+    device = list_links(
         me.page,
         f"{me.base}/demo/sandbox/devices/?product={key}",
         rf"/demo/sandbox/devices/{key}/[^/]+/",
@@ -160,7 +164,7 @@ def test_menus_dialogs_and_selections_are_accessible(size, person):
     me.page.get_by_role("link", name="Delete").click()
     me.page.locator("dialog[open] input[type=text]").wait_for()
     inspector.check("with a dialog", [size])
-    me.go("products/")
+    me.open("products/")
     me.page.get_by_role("checkbox").filter(visible=True).nth(1).check()
     inspector.check("with selected rows", [size])
     for menu in ("user-menu", "job-tray", "sidebar") if size == NARROW else ("user-menu", "job-tray"):
@@ -171,14 +175,14 @@ def test_menus_dialogs_and_selections_are_accessible(size, person):
     assert not inspector.findings, "\n".join(inspector.findings)
 
 
-def test_approval_and_invitation_pages_are_accessible(person, browser: Browser):
-    admin, operator = person(), person("operator@demo.example")
+def test_approval_and_invitation_pages_are_accessible(open_browser_as, browser: Browser):
+    admin, operator = open_browser_as(), open_browser_as("operator@demo.example")
     name, address = "Name_that_is_rather_long", "somebody.with.a.long.name@mail.example"
     admin.page.goto(f"{admin.base}/demo/-/settings/")
     admin.page.check("[name=approve_product_deletion]")
     admin.click("Save settings")
-    admin.see("Settings saved.")
-    operator.go("products/new/")
+    admin.wait_for_text("Settings saved.")
+    operator.open("products/new/")
     operator.page.fill("[name=product_name]", name)
     operator.page.keyboard.press("Enter")
     operator.page.wait_for_url("**/products/a1*/")
@@ -192,15 +196,15 @@ def test_approval_and_invitation_pages_are_accessible(person, browser: Browser):
     by_operator.check("with a draft of a request")
     operator.page.fill("[name=reason]", "Created by mistake")
     operator.click("Request approval")
-    operator.see("You can leave this page.")
+    operator.wait_for_text("You can leave this page.")
     by_operator.check("with a pending request")
     by_operator.visit(product)
-    request = links(admin.page, f"{admin.base}/demo/-/approvals/", r"/demo/sandbox/approvals/\d+/")[0]
+    request = list_links(admin.page, f"{admin.base}/demo/-/approvals/", r"/demo/sandbox/approvals/\d+/")[0]
     for path in ("", "approve/", "refuse/"):
         by_admin.visit(f"{admin.base}{request}{path}")
     admin.page.fill("[name=reason]", "Not this one")
     admin.click("Reject request")
-    admin.see("Not this one")
+    admin.wait_for_text("Not this one")
     by_admin.check("with a rejected request")
     admin.page.goto(f"{admin.base}/demo/-/members/invite/")
     admin.page.fill("[name=email]", address)
@@ -215,7 +219,7 @@ def test_approval_and_invitation_pages_are_accessible(person, browser: Browser):
     by_admin.visit(f"{admin.base}/demo/-/members/")
     for action in ("renew", "withdraw"):
         pattern = rf"/demo/-/invitations/\d+/{action}/"
-        by_admin.visit(admin.base + links(admin.page, f"{admin.base}/demo/-/members/", pattern)[0])
+        by_admin.visit(admin.base + list_links(admin.page, f"{admin.base}/demo/-/members/", pattern)[0])
     context = browser.new_context()
     by_invited = Inspector(context.new_page())
     by_invited.visit(link)

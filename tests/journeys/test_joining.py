@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 
-def test_an_invited_member_joins_with_access_to_some_products(person, browser, console):
-    me = person()
+def test_an_invited_member_joins_with_access_to_some_products(open_browser_as, browser, console):
+    me = open_browser_as()
     page = me.page
     page.goto(f"{me.base}/demo/-/members/invite/")
     page.fill("[name=email]", "joiner@demo.example")
     page.check("[name=role][value=operator]")
-    assert page.locator("#id_products").is_hidden(), "the whole team is within reach"
+    assert page.locator("#id_products").is_hidden(), "the access scope is the entire team"
     page.check("[name=scope][value=part]")
     page.click("#id_products")
     page.locator("#id_products_options li").first.wait_for()
@@ -42,8 +42,8 @@ def test_an_invited_member_joins_with_access_to_some_products(person, browser, c
     assert me.console_errors == []
 
 
-def test_a_role_is_created_by_keyboard_and_shows_its_permissions(person):
-    me = person()
+def test_a_role_is_created_by_keyboard_and_shows_its_permissions(open_browser_as):
+    me = open_browser_as()
     page = me.page
     page.goto(f"{me.base}/demo/-/roles/add/?from=viewer")
     page.fill("[name=name]", "Night shift")

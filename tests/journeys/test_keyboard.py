@@ -12,7 +12,7 @@ from tests.journeys.conftest import PASSWORD
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 
-def focused(page: Page, selector: str) -> bool:
+def is_focused(page: Page, selector: str) -> bool:
     return bool(page.evaluate("selector => document.activeElement.matches(selector)", selector))
 
 
@@ -25,9 +25,9 @@ def tab_to(page: Page, selector: str, most: int = 60) -> None:
     """Presses Tab until a matching element has the focus, and checks that the focus is visible."""
     for _ in range(most):
         page.keyboard.press("Tab")
-        if focused(page, selector):
-            ring = "e => { const s = getComputedStyle(e); return s.outlineStyle !== 'none' && s.outlineWidth !== '0px' }"
-            assert page.evaluate(f"({ring})(document.activeElement)"), f"{selector} shows no focus"
+        if is_focused(page, selector):
+            has_outline = "e => { const s = getComputedStyle(e); return s.outlineStyle !== 'none' && s.outlineWidth !== '0px' }"
+            assert page.evaluate(f"({has_outline})(document.activeElement)"), f"{selector} shows no focus"
             return
     raise AssertionError(f"Tab does not come to {selector} within {most} steps at {page.url}")
 
@@ -36,7 +36,7 @@ def test_sign_in_works_by_keyboard(browser: Browser, console: str):
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{console}/accounts/login/")
-    if not focused(page, "[name=login]"):
+    if not is_focused(page, "[name=login]"):
         tab_to(page, "[name=login]")
     page.keyboard.type("viewer@demo.example")
     tab_to(page, "[name=password]")
@@ -46,22 +46,22 @@ def test_sign_in_works_by_keyboard(browser: Browser, console: str):
     context.close()
 
 
-def test_the_first_tab_stop_skips_the_navigation(person):
-    me = person()
-    me.go("products/")
+def test_the_first_tab_stop_skips_the_navigation(open_browser_as):
+    me = open_browser_as()
+    me.open("products/")
     me.page.keyboard.press("Tab")
-    assert focused(me.page, ".fd-skip")
+    assert is_focused(me.page, ".fd-skip")
     me.page.keyboard.press("Enter")
-    assert focused(me.page, "main")
+    assert is_focused(me.page, "main")
     me.page.keyboard.press("Tab")
     assert me.page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-def test_slash_focuses_the_search_and_enter_opens_a_result(person):
-    me = person()
-    me.go("products/")
+def test_slash_focuses_the_search_and_enter_opens_a_result(open_browser_as):
+    me = open_browser_as()
+    me.open("products/")
     me.page.keyboard.press("/")
-    assert focused(me.page, "#global-search")
+    assert is_focused(me.page, "#global-search")
     me.page.keyboard.type("DDS720")
     me.page.keyboard.press("Enter")
     me.page.wait_for_url(re.compile(r"/devices/search/"))
@@ -71,9 +71,9 @@ def test_slash_focuses_the_search_and_enter_opens_a_result(person):
     me.page.wait_for_url(re.compile(rf"/devices/\w+/{name}/"))
 
 
-def test_a_menu_works_by_keyboard_and_restores_focus(person):
-    me = person()
-    me.go("devices/search/?q=DDS720")
+def test_a_menu_works_by_keyboard_and_restores_focus(open_browser_as):
+    me = open_browser_as()
+    me.open("devices/search/?q=DDS720")
     me.page.locator("#devices-results tbody a").first.press("Enter")
     me.page.locator("[popovertarget=device-menu]").wait_for()
     tab_to(me.page, "[popovertarget=device-menu]")
@@ -82,7 +82,7 @@ def test_a_menu_works_by_keyboard_and_restores_focus(person):
     me.page.keyboard.press("ArrowUp")  # from the first to the last
     assert "Delete" in me.page.evaluate("document.activeElement.textContent")
     me.page.keyboard.press("Escape")
-    assert focused(me.page, "[popovertarget=device-menu]")
+    assert is_focused(me.page, "[popovertarget=device-menu]")
 
     me.page.keyboard.press("Enter")
     await_focus(me.page, "#device-menu .fd-menu-item")
@@ -96,30 +96,30 @@ def test_a_menu_works_by_keyboard_and_restores_focus(person):
         )
     me.page.keyboard.press("Escape")
     assert me.page.locator("dialog[open]").count() == 0
-    assert focused(me.page, "[popovertarget=device-menu]")
+    assert is_focused(me.page, "[popovertarget=device-menu]")
 
 
-def test_a_dialog_restores_focus_to_its_button(person):
-    me = person()
-    me.go("groups/")
+def test_a_dialog_restores_focus_to_its_button(open_browser_as):
+    me = open_browser_as()
+    me.open("groups/")
     tab_to(me.page, "main a[href$='/groups/new/']")
     me.page.keyboard.press("Enter")
     await_focus(me.page, "dialog input")
     me.page.keyboard.press("Escape")
-    assert focused(me.page, "main a[href$='/groups/new/']")
+    assert is_focused(me.page, "main a[href$='/groups/new/']")
 
 
-def test_rows_are_selected_by_space_and_bulk_actions_are_reachable(person):
-    me = person()
-    me.go("products/")
+def test_rows_are_selected_by_space_and_bulk_actions_are_reachable(open_browser_as):
+    me = open_browser_as()
+    me.open("products/")
     tab_to(me.page, "tbody input[name=selected]")
     me.page.keyboard.press("Space")
     tab_to(me.page, "tbody input[name=selected]")
     me.page.keyboard.press("Space")
-    me.see("2 selected")
+    me.wait_for_text("2 selected")
     for _ in range(40):  # back to the bar above the rows
         me.page.keyboard.press("Shift+Tab")
-        if focused(me.page, "[data-bulk] button"):
+        if is_focused(me.page, "[data-bulk] button"):
             break
-    assert focused(me.page, "[data-bulk] button")
+    assert is_focused(me.page, "[data-bulk] button")
     assert me.console_errors == []

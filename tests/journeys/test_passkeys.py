@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journeys.conftest import PASSWORD, Person
+from tests.journeys.conftest import PASSWORD, BrowserUser
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
-PERSON = "viewer@demo.example"
+EMAIL = "viewer@demo.example"
 
 
-def with_authenticator(person: Person) -> Person:
+def with_authenticator(user: BrowserUser) -> BrowserUser:
     """Adds a virtual authenticator to the browser."""
-    session = person.context.new_cdp_session(person.page)
+    session = user.context.new_cdp_session(user.page)
     session.send("WebAuthn.enable")
     options = {
         "protocol": "ctap2",
@@ -25,36 +25,38 @@ def with_authenticator(person: Person) -> Person:
         "automaticPresenceSimulation": True,
     }
     session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return person
+    return user
 
 
-def sign_out(person: Person) -> None:
-    person.page.goto(f"{person.base}/accounts/logout/")
-    person.page.locator("main [type=submit]").first.click()
-    person.page.wait_for_url("**/accounts/login/**")
+def sign_out(user: BrowserUser) -> None:
+    user.page.goto(f"{user.base}/accounts/logout/")
+    user.page.locator("main [type=submit]").first.click()
+    user.page.wait_for_url("**/accounts/login/**")
 
 
-def enter_password(person: Person) -> None:
-    person.page.goto(f"{person.base}/accounts/login/")
-    person.page.fill("[name=login]", PERSON)
-    person.page.fill("[name=password]", PASSWORD)
-    person.page.keyboard.press("Enter")
+def enter_password(user: BrowserUser) -> None:
+    user.page.goto(f"{user.base}/accounts/login/")
+    user.page.fill("[name=login]", EMAIL)
+    user.page.fill("[name=password]", PASSWORD)
+    user.page.keyboard.press("Enter")
 
 
-def use_passkey(person: Person) -> None:
-    person.page.locator("form[data-passkey] [type=submit]").click()
+def use_passkey(user: BrowserUser) -> None:
+    user.page.locator("form[data-passkey] [type=submit]").click()
 
 
-def test_a_passkey_is_a_second_factor_a_sign_in_and_a_confirmation(person: Callable[[str], Person]) -> None:
-    viewer = with_authenticator(person(PERSON))
+def test_a_passkey_is_a_second_factor_a_sign_in_and_a_confirmation(
+    open_browser_as: Callable[[str], BrowserUser],
+) -> None:
+    viewer = with_authenticator(open_browser_as(EMAIL))
     viewer.page.goto(f"{viewer.base}/account/security/")
     viewer.page.get_by_role("link", name="Add").click()
     viewer.page.fill("[name=name]", "Key of the journey")
     use_passkey(viewer)
-    viewer.see("Each code lets you sign in once")
+    viewer.wait_for_text("Each code lets you sign in once")
     assert viewer.page.locator(".fd-codes code").count() == 10
     viewer.page.get_by_role("link", name="Done").click()
-    viewer.see("Key of the journey")
+    viewer.wait_for_text("Key of the journey")
 
     sign_out(viewer)
     enter_password(viewer)
@@ -71,24 +73,24 @@ def test_a_passkey_is_a_second_factor_a_sign_in_and_a_confirmation(person: Calla
     # The whole URL: the pattern "**/account/profile/" also matches the `next` of the page before.
     viewer.page.wait_for_url(f"{viewer.base}/account/profile/")
 
-    # Others who sign in as this person with a password alone find it as it was.
+    # Other tests sign in as this user with a password alone.
     viewer.page.goto(f"{viewer.base}/account/security/")
     viewer.page.get_by_role("link", name="Remove Key of the journey").click()
     viewer.page.get_by_role("button", name="Remove passkey").click()
     viewer.page.wait_for_url("**/account/security/")
     sign_out(viewer)
     use_passkey(viewer)
-    viewer.see("Wrong or already used code")
+    viewer.wait_for_text("Wrong or already used code")
     enter_password(viewer)
     viewer.page.wait_for_url("**/demo/**")
     assert viewer.console_errors == []
 
 
-def test_the_page_says_where_passkeys_do_not_work(person: Callable[[str], Person]) -> None:
-    viewer = with_authenticator(person(PERSON))
+def test_the_page_says_where_passkeys_do_not_work(open_browser_as: Callable[[str], BrowserUser]) -> None:
+    viewer = with_authenticator(open_browser_as(EMAIL))
     # Passkeys are for names, and this is none.
     viewer.base = viewer.base.replace("localhost", "127.0.0.1")
     viewer.page.goto(f"{viewer.base}/accounts/login/")
     use_passkey(viewer)
-    viewer.see("They require HTTPS or the address “localhost”")
+    viewer.wait_for_text("They require HTTPS or the address “localhost”")
     assert viewer.page.get_by_role("button", name="Sign in with a passkey").is_enabled()

@@ -56,25 +56,25 @@ def sign_in_through_provider(browser: Browser, console: str, sub: str) -> Page:
     return page
 
 
-def test_an_owner_admits_and_removes_a_group_by_a_rule(browser, console, organization, person):
+def test_an_owner_admits_and_removes_a_group_by_a_rule(browser, console, organization, open_browser_as):
     organization.add_user("ada", groups=["fleet-ops"])
-    owner = person()
+    owner = open_browser_as()
     owner.page.goto(f"{console}/demo/-/sign-on/add/")
     owner.page.get_by_label("Claim from the identity provider").check()
     owner.page.fill("[name=claim]", "groups")
     owner.page.fill("[name=value]", "fleet-ops")
     owner.page.get_by_label("Operator").check()
     owner.click("Add rule")
-    owner.see("groups: fleet-ops")
+    owner.wait_for_text("groups: fleet-ops")
 
     ada = sign_in_through_provider(browser, console, "ada")
-    ada.wait_for_url(f"{console}/demo/sandbox/products/")  # where they were going
+    ada.wait_for_url(f"{console}/demo/sandbox/products/")  # the requested page
     assert ada.get_by_role("link", name="Products").first.is_visible()
 
     owner.page.goto(f"{console}/demo/-/sign-on/")
     owner.page.get_by_role("link", name="Delete groups fleet-ops").click()
     owner.click("Delete")
-    owner.see("No rules yet")
+    owner.wait_for_text("No rules yet")
     again = sign_in_through_provider(browser, console, "ada")
     assert again.get_by_role("heading", name="No access to a team").is_visible()
     assert owner.console_errors == []

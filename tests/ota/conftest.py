@@ -30,10 +30,10 @@ def sample(fleet, org):
     gateway = org.gateway()
     ids: dict[str, str] = {}
     for package in api.list_packages(gateway, size=100).packages:
-        if package.ready and not package.delta:
+        if package.is_ready and not package.delta:
             ids.setdefault("package", package.id)
             ids.setdefault("product", package.product_key)
-        if package.verifiable:
+        if package.is_verifiable:
             ids.setdefault("unverified", package.id)
         for batch in api.list_batches(gateway, package.id, size=100).batches:
             ids.setdefault(

@@ -58,8 +58,8 @@ def test_a_file_becomes_a_package_with_its_size_and_checksum(product, org, sign_
 def test_a_package_that_requires_verification_is_not_ready(product, org, sign_in):
     submit(sign_in("release-engineer"), org, product, verify="on")
     (package,) = list_packages(org)
-    assert package.verifiable
-    assert not package.ready
+    assert package.is_verifiable
+    assert not package.is_ready
 
 
 def test_the_upload_and_the_creation_are_in_the_audit_trail(product, org, sign_in):

@@ -14,7 +14,7 @@ def product(emulator, org) -> str:
     return api.create_product(
         org.gateway(),
         {
-            "ProductName": "Harbour_Lamp",
+            "ProductName": "Harbor_Lamp",
             "NodeType": 0,
             "AliyunCommodityCode": "iothub_senior",
             "DataFormat": 1,

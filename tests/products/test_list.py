@@ -28,20 +28,20 @@ def test_products_are_listed_newest_first_with_one_call(emulator, org, sign_in, 
 
 
 def test_the_search_finds_part_of_a_name_or_key_and_ignores_case(emulator, org, sign_in):
-    keys = create_products(org, "Harbour_Lamp", "Harbour_Gate", "智能水表")
+    keys = create_products(org, "Harbor_Lamp", "Harbor_Gate", "智能水表")
     browser = sign_in("viewer")
-    assert listed_names(browser.get(org.url("products/?q=LAMP"))) == ["Harbour_Lamp"]
+    assert listed_names(browser.get(org.url("products/?q=LAMP"))) == ["Harbor_Lamp"]
     assert listed_names(browser.get(org.url("products/?q=水"))) == ["智能水表"]
-    assert listed_names(browser.get(org.url(f"products/?q={keys[1][3:]}"))) == ["Harbour_Gate"]
+    assert listed_names(browser.get(org.url(f"products/?q={keys[1][3:]}"))) == ["Harbor_Gate"]
 
 
 def test_the_list_is_filtered_by_node_type_and_thing_model(emulator, org, sign_in):
     create_products(org, "Plain_device")
-    create_products(org, "Modelled_device", AliyunCommodityCode="iothub_senior", DataFormat=1)
+    create_products(org, "Modeled_device", AliyunCommodityCode="iothub_senior", DataFormat=1)
     create_products(org, "Some_gateway", NodeType=1)
     browser = sign_in("viewer")
     assert listed_names(browser.get(org.url("products/?node=gateway"))) == ["Some_gateway"]
-    assert listed_names(browser.get(org.url("products/?model=yes"))) == ["Modelled_device"]
+    assert listed_names(browser.get(org.url("products/?model=yes"))) == ["Modeled_device"]
     assert listed_names(browser.get(org.url("products/?model=no&node=device"))) == ["Plain_device"]
 
 
@@ -73,11 +73,11 @@ def test_a_search_through_many_products_takes_four_calls_and_says_that_it_is_par
 
 
 def test_the_export_has_all_matches_and_no_formulas(emulator, org, sign_in):
-    create_products(org, "Harbour_Lamp", Description="=1+1")
+    create_products(org, "Harbor_Lamp", Description="=1+1")
     create_products(org, "Other_thing")
     response = sign_in("viewer").get(org.url("products/?q=lamp&format=csv"))
     rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
-    assert [(row["Name"], row["Description"]) for row in rows] == [("Harbour_Lamp", "'=1+1")]
+    assert [(row["Name"], row["Description"]) for row in rows] == [("Harbor_Lamp", "'=1+1")]
     assert "attachment" in response["Content-Disposition"]
 
 
@@ -108,12 +108,12 @@ def test_selected_products_are_published_after_a_question(emulator, org, sign_in
     browser = sign_in("operator")
     question = browser.post(org.url("products/publish/"), {"selected": [one, two]})
     assert "2 products selected" in question.content.decode()
-    assert not api.get_product(org.gateway(), one, fresh=True).published
+    assert not api.get_product(org.gateway(), one, fresh=True).is_published
     result = browser.post(
         org.url("products/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
     )
     assert result.context["failed_count"] == 1
-    assert api.get_product(org.gateway(), two, fresh=True).published
+    assert api.get_product(org.gateway(), two, fresh=True).is_published
 
 
 def test_an_empty_or_too_large_selection_is_refused(emulator, org, sign_in):

@@ -11,7 +11,7 @@ from console.devices import api as devices_api
 from console.products import api
 
 FORM = {
-    "product_name": "Harbour_Lamp",
+    "product_name": "Harbor_Lamp",
     "description": "Along the quay",
     "node_type": "0",
     "thing_model": "on",
@@ -41,7 +41,7 @@ def test_the_overview_shows_details_counts_and_tags(product, org, sign_in):
     devices_api.register_device(org.gateway(), product, name="lamp-0001")
     api.set_tag(org.gateway(), product, api.Tag("quay", "north"))
     text = sign_in("viewer").get(org.url(f"products/{product}/")).content.decode()
-    for part in (product, "Harbour_Lamp", "Developing", "Alink JSON", "quay", "north"):
+    for part in (product, "Harbor_Lamp", "Developing", "Alink JSON", "quay", "north"):
         assert part in text
     assert "Not activated" in text
 
@@ -50,7 +50,7 @@ def test_the_overview_is_shown_when_counts_or_tags_cannot_be_read(product, org, 
     emulator.faults.add("ListProductTags", kind="malformed", times=9)
     response = sign_in("viewer").get(org.url(f"products/{product}/"))
     assert response.status_code == 200
-    assert "Harbour_Lamp" in response.content.decode()
+    assert "Harbor_Lamp" in response.content.decode()
     assert "fd-cloud-error" in response.content.decode()
 
 
@@ -74,8 +74,8 @@ def test_a_product_is_created_with_the_values_of_the_form(emulator, org, sign_in
     response = sign_in("operator").post(org.url("products/new/"), FORM)
     assert response.status_code == 302
     detail = api.get_product(org.gateway(), response["Location"].split("/")[-2])
-    assert (detail.product.name, detail.product.description) == ("Harbour_Lamp", "Along the quay")
-    assert (detail.thing_model, detail.net_type, detail.validate_type, detail.published) == (
+    assert (detail.product.name, detail.product.description) == ("Harbor_Lamp", "Along the quay")
+    assert (detail.thing_model, detail.net_type, detail.validate_type, detail.is_published) == (
         True,
         "6",
         "1",
@@ -148,7 +148,7 @@ def test_a_cloud_error_keeps_the_input(emulator, org, sign_in, kind):
     assert response.status_code == 422
     text = response.content.decode()
     assert "fd-cloud-error" in text
-    assert 'value="Harbour_Lamp"' in text
+    assert 'value="Harbor_Lamp"' in text
 
 
 # -- editing, publication ----------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_publishing_or_unpublishing_twice_has_the_same_result_as_once(product, o
     browser = sign_in("operator")
     for page, published in (("publish", True), ("publish", True), ("unpublish", False), ("unpublish", False)):
         assert browser.post(org.url(f"products/{product}/{page}/")).status_code == 302
-        assert api.get_product(org.gateway(), product, fresh=True).published is published
+        assert api.get_product(org.gateway(), product, fresh=True).is_published is published
 
 
 def test_an_htmx_request_is_redirected_after_a_change(product, org, sign_in):
@@ -190,10 +190,10 @@ def test_an_htmx_request_is_redirected_after_a_change(product, org, sign_in):
 
 def test_deletion_asks_for_the_name(product, org, sign_in):
     browser = sign_in("operator")
-    wrong = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbour"})
+    wrong = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbor"})
     assert wrong.status_code == 422
     assert api.get_product(org.gateway(), product, fresh=True)
-    right = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbour_Lamp"})
+    right = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbor_Lamp"})
     assert right.status_code == 302
     with pytest.raises(NotFound):
         api.get_product(org.gateway(), product, fresh=True)
@@ -201,8 +201,8 @@ def test_deletion_asks_for_the_name(product, org, sign_in):
 
 def test_a_second_deletion_says_that_the_product_no_longer_exists(product, org, sign_in):
     browser = sign_in("operator")
-    browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbour_Lamp"})
-    second = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbour_Lamp"}, follow=True)
+    browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbor_Lamp"})
+    second = browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbor_Lamp"}, follow=True)
     assert second.status_code == 200
     assert "no longer exists" in second.content.decode()
 
@@ -213,7 +213,7 @@ def test_a_published_product_with_devices_is_not_deleted_and_the_page_says_what_
     browser = sign_in("operator")
     for response in (
         browser.get(org.url(f"products/{product}/delete/")),
-        browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbour_Lamp"}),
+        browser.post(org.url(f"products/{product}/delete/"), {"typed": "Harbor_Lamp"}),
     ):
         text = response.content.decode()
         assert "The product has 1 device" in text

@@ -11,29 +11,29 @@ from django.test import RequestFactory
 from console.ui.middleware import HtmxMiddleware
 
 
-def answer(view, htmx=True):
+def respond(view, htmx=True):
     request = RequestFactory().get("/x", headers={"HX-Request": "true"} if htmx else {})
     request._messages = CookieStorage(request)
     return HtmxMiddleware(view)(request)
 
 
 def test_a_redirect_navigates_the_whole_page():
-    response = answer(lambda request: HttpResponseRedirect("/products/"))
+    response = respond(lambda request: HttpResponseRedirect("/products/"))
     assert response.status_code == 204
     assert response["HX-Redirect"] == "/products/"
 
 
 def test_a_request_without_htmx_is_redirected():
-    assert answer(lambda request: HttpResponseRedirect("/products/"), htmx=False).status_code == 302
+    assert respond(lambda request: HttpResponseRedirect("/products/"), htmx=False).status_code == 302
 
 
 @pytest.mark.parametrize("htmx", [True, False])
 def test_a_cache_separates_pages_from_parts(htmx):
-    assert "HX-Request" in answer(lambda request: HttpResponse("page"), htmx=htmx)["Vary"]
+    assert "HX-Request" in respond(lambda request: HttpResponse("page"), htmx=htmx)["Vary"]
 
 
 def test_a_signed_out_user_gets_401_and_keeps_the_page():
-    response = answer(lambda request: HttpResponseRedirect("/accounts/login/?next=/x"))
+    response = respond(lambda request: HttpResponseRedirect("/accounts/login/?next=/x"))
     assert response.status_code == 401
     assert response["X-Sign-In"] == "/accounts/login/?next=/x"
     assert "HX-Redirect" not in response
@@ -45,7 +45,7 @@ def test_cookies_survive_a_redirect():
         response.set_cookie("a", "b")
         return response
 
-    assert answer(view).cookies["a"].value == "b"
+    assert respond(view).cookies["a"].value == "b"
 
 
 @pytest.mark.parametrize("before", [None, "saved", '{"saved": {"id": 1}}'])
@@ -57,7 +57,7 @@ def test_messages_become_toasts_beside_other_events(before):
             response["HX-Trigger"] = before
         return response
 
-    events = json.loads(answer(view)["HX-Trigger"])
+    events = json.loads(respond(view)["HX-Trigger"])
     assert events["fd:toast"] == {"toasts": [{"text": "Gespeichert: ü", "level": "success"}]}
     assert ("saved" in events) == bool(before)
 
@@ -67,4 +67,4 @@ def test_messages_are_kept_for_the_target_of_a_redirect():
         messages.success(request, "Done")
         return HttpResponseRedirect("/")
 
-    assert "HX-Trigger" not in answer(view)
+    assert "HX-Trigger" not in respond(view)

@@ -9,11 +9,11 @@ from console.access.models import Membership, Team
 from console.access.roles import BUILT_IN
 from console.connections.models import Connection
 from console.ui.context import NAVIGATION, Shell
-from console.ui.links import curl
+from console.ui.links import connection_url
 from tests.conftest import KEY_ID
 
 
-def frame(rf, org, role, path=""):
+def build_shell(rf, org, role, path=""):
     request = rf.get(org.url(path))
     request.user = org.members[role]
     request.membership = org.team.memberships.get(user=request.user)
@@ -26,28 +26,28 @@ def frame(rf, org, role, path=""):
 
 @pytest.mark.parametrize("role", BUILT_IN)
 def test_every_navigation_entry_works_and_a_role_sees_the_entries_it_may_read(rf, org, role):
-    shell = frame(rf, org, role)
+    shell = build_shell(rf, org, role)
     shown = {item.url for group in shell.navigation for item in group.items}
     levels = BUILT_IN[role]
     expected = {
-        curl(shell.request, room.name)
-        for _, rooms in NAVIGATION
-        for room in rooms
-        if not room.area or levels.level(room.area) >= room.level
+        connection_url(shell.request, entry.name)
+        for _, entries in NAVIGATION
+        for entry in entries
+        if not entry.area or levels.level(entry.area) >= entry.level
     }
     assert shown == expected
 
 
 def test_one_navigation_entry_is_marked_as_current(rf, org):
-    shell = frame(rf, org, "owner", "devices/new/")
+    shell = build_shell(rf, org, "owner", "devices/new/")
     current = [item.label for group in shell.navigation for item in group.items if item.current]
     assert current == ["Devices"]
 
 
 def test_the_switcher_lists_only_the_users_own_teams_and_connections(rf, org):
-    shell = frame(rf, org, "owner")
-    assert [place.label for place in shell.teams] == ["Acme Energy"]
-    assert [(place.label, place.current) for place in shell.connections] == [("Sandbox", True)]
+    shell = build_shell(rf, org, "owner")
+    assert [entry.label for entry in shell.teams] == ["Acme Energy"]
+    assert [(entry.label, entry.current) for entry in shell.connections] == [("Sandbox", True)]
     assert shell.search == reverse("devices:search", args=["acme", "sandbox"])
     assert shell.tray == reverse("jobs:tray", args=["acme", "sandbox"])
 
@@ -58,7 +58,7 @@ def test_the_frame_works_without_a_team(rf, db):
     assert shell.connections == []
     assert shell.teams == []
     assert shell.search == shell.tray == ""
-    assert not shell.signed_in
+    assert not shell.is_signed_in
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_valid_cookie_sets_the_theme(rf, cookie, theme):
 
 def test_the_profile_sets_the_theme_without_a_cookie(rf, org):
     org.members["owner"].theme = "dark"
-    assert frame(rf, org, "owner").theme == "dark"
+    assert build_shell(rf, org, "owner").theme == "dark"
 
 
 def test_the_sign_in_page_uses_the_theme_of_the_cookie(client, db):
@@ -97,6 +97,6 @@ def test_the_frame_makes_few_database_queries_for_any_team_size(
     client = sign_in("owner")
     url = org.url("groups/") if page == "groups" else f"/{org.team.slug}/-/members/"
     client.get(url)
-    # Session, person, membership, connection, connections, what waits, teams; members, invitations and names of their own.
+    # Session, user, membership, connection, connections, pending approvals, teams; on the page of members also members, invitations and names.
     with django_assert_max_num_queries(7 if page == "groups" else 10):
         assert client.get(url).status_code == 200

@@ -8,7 +8,7 @@ from django.test import Client
 from playwright.sync_api import expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# What the browser and htmx log of requests that were refused on purpose or overtaken by a newer one.
+# Messages that the browser and htmx log for requests that were rejected on purpose or replaced by a newer one.
 EXPECTED = re.compile(r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError")
 PAGES = ["/_style/", "/_style/form", "/_style/confirm", "/accounts/login/", "/accounts/password/reset/"]
 
@@ -60,7 +60,7 @@ def browser():
         pytest.skip("no Chromium is installed")
     from playwright.sync_api import sync_playwright
 
-    # Playwright's sync API runs an event loop in this thread, where Django would refuse to touch the database.
+    # Playwright's sync API runs an event loop in this thread, where Django would refuse database access.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(
@@ -73,8 +73,8 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, live_server, guide):
-    """Opens a page at a width and in a theme; afterwards nothing may have been complained about."""
-    complaints: list[str] = []
+    """Opens a page at a width and in a theme; then checks that the browser logged no errors."""
+    logged_errors: list[str] = []
     contexts = []
 
     def make(path: str, width: int = 1440, theme: str = "light"):
@@ -83,11 +83,11 @@ def open_page(browser, live_server, guide):
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: logged_errors.append(str(error)))
         page.on(
             "console",
             lambda message: (
-                complaints.append(message.text)
+                logged_errors.append(message.text)
                 if message.type == "error" and not EXPECTED.search(message.text)
                 else None
             ),
@@ -96,13 +96,13 @@ def open_page(browser, live_server, guide):
         page.wait_for_load_state("networkidle")
         return page
 
-    make.complaints = complaints
+    make.logged_errors = logged_errors
     yield make
     for context in contexts:
         for page in context.pages:
             page.goto("about:blank")
         context.close()
-    assert complaints == []
+    assert logged_errors == []
 
 
 browser_test = pytest.mark.browser
@@ -209,7 +209,7 @@ def test_a_network_failure_is_reported_and_input_is_kept(open_page):
     page.click("#content [type=submit]")
     page.wait_for_selector(".fd-toast[data-level=error]")
     assert page.input_value("#id_note") == "still here"
-    open_page.complaints.clear()  # the browser's own words about the network
+    open_page.logged_errors.clear()  # the error that the browser logged about the network
 
 
 @browser_test

@@ -30,7 +30,7 @@ THINGS: Table[Thing] = Table(
     columns=(
         Column("name", "Name", primary=True, sort=True, link=lambda request, row: f"/things/{row.name}"),
         Column("state", "State", kind="status", status="device"),
-        Column("at", "Seen", kind="when", hidden=True),
+        Column("at", "Seen", kind="time", hidden=True),
         Column("count", "Count", kind="number"),
         Column("secret", "Secret", csv=False),
     ),
@@ -45,7 +45,7 @@ class Filters(FilterForm):
     state = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), ("ONLINE", "Online")])
 
 
-def shown(request, rows, template="ui/list.html", **options):
+def render_list(request, rows, template="ui/list.html", **options):
     table = THINGS.bind(request, rows, **options)
     return render_to_string(template, {"table": table, "filters": Filters(request)}, request=request)
 
@@ -55,7 +55,7 @@ def cells(text):
 
 
 def test_cells_are_linked_and_escaped(rf):
-    html = shown(rf.get("/"), [Thing('<b>"x"</b>')])
+    html = render_list(rf.get("/"), [Thing('<b>"x"</b>')])
     assert "<b>" not in html
     assert 'href="/things/&lt;b&gt;' in html
 
@@ -93,13 +93,13 @@ def test_the_export_contains_no_formula(start):
 
 
 def test_a_selection_has_each_key_once_or_all_matching(rf):
-    some = Selection.of(rf.post("/", {"selected": ["a", "b", "a"], "query": "q=x"}))
+    some = Selection.from_request(rf.post("/", {"selected": ["a", "b", "a"], "query": "q=x"}))
     assert some.keys == ("a", "b")
     assert not some.all_matching
-    every = Selection.of(rf.post("/", {"all_matching": "1", "query": "q=x&state=ONLINE"}))
+    every = Selection.from_request(rf.post("/", {"all_matching": "1", "query": "q=x&state=ONLINE"}))
     assert every.all_matching
     assert every.query == QueryDict("q=x&state=ONLINE")
-    assert not Selection.of(rf.post("/", {}))
+    assert not Selection.from_request(rf.post("/", {}))
 
 
 def test_rows_can_be_selected_only_if_an_action_is_allowed(rf):
@@ -110,22 +110,22 @@ def test_rows_can_be_selected_only_if_an_action_is_allowed(rf):
         key=THINGS.key,
         actions=(BulkAction("Delete", "trash", lambda request: "/", allowed=lambda request: False),),
     )
-    assert not locked.bind(rf.get("/"), []).selectable
-    assert "data-tick-page" in shown(rf.get("/"), [Thing("a")])
+    assert not locked.bind(rf.get("/"), []).is_selectable
+    assert "data-tick-page" in render_list(rf.get("/"), [Thing("a")])
     assert "data-tick-page" not in render_to_string(
         "ui/table.html", {"table": locked.bind(rf.get("/"), [Thing("a")])}
     )
 
 
 def test_select_all_is_offered_for_more_than_one_page(rf):
-    assert "data-select-all" in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 4000))
-    assert "data-select-all" not in shown(rf.get("/"), [Thing("a")], page=Page(1, 25, 1))
+    assert "data-select-all" in render_list(rf.get("/"), [Thing("a")], page=Page(1, 25, 4000))
+    assert "data-select-all" not in render_list(rf.get("/"), [Thing("a")], page=Page(1, 25, 1))
 
 
 def test_an_empty_list_shows_the_next_step_and_a_filtered_one_how_to_clear(rf):
     empty = Empty("No things yet", "Make one.", url="/new", action="Make")
-    assert "No things yet" in shown(rf.get("/"), [], empty=empty)
-    filtered = shown(rf.get("/?q=zz"), [], empty=empty)
+    assert "No things yet" in render_list(rf.get("/"), [], empty=empty)
+    filtered = render_list(rf.get("/?q=zz"), [], empty=empty)
     assert "No results for these filters" in filtered
     assert "No things yet" not in filtered
 
@@ -178,6 +178,6 @@ def test_pages_beyond_the_platforms_limit_are_not_linked():
 
 
 def test_a_token_page_links_the_next_and_the_first_page(rf):
-    html = shown(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
+    html = render_list(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
     assert "token=def" in html
     assert 'href="/"' in html

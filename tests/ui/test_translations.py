@@ -20,7 +20,7 @@ from django.utils.translation.template import templatize
 from console.access.models import User
 from console.cloud.messages import list_messages
 from console.ui.format import number
-from console.ui.translations import FOLDERS, ROOT, catalogues, compile_one
+from console.ui.translations import FOLDERS, ROOT, compile_file, find_po_files
 
 OTHERS = [to_locale(code) for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
 INTERFACE, CATALOGUE = FOLDERS
@@ -55,7 +55,7 @@ def test_the_interface_is_translated_in_full(interface: polib.POFile) -> None:
 
 
 def test_every_message_in_code_and_templates_has_an_entry(interface: polib.POFile) -> None:
-    # docs/translations.md tells how a new sentence gets into the file.
+    # docs/translations.md describes how to add a new sentence to the file.
     known = {(entry.msgctxt or "", entry.msgid) for entry in interface if not entry.obsolete}
     assert sorted(set(_marked_messages()) - known) == []
 
@@ -68,19 +68,19 @@ def test_a_translation_keeps_placeholders_and_markup(
     interface: polib.POFile, catalogue: polib.POFile
 ) -> None:
     wrong = [
-        (entry.msgid, said)
+        (entry.msgid, translation)
         for entry in [*interface, *catalogue]
-        for said in entry.msgstr_plural.values() or [entry.msgstr]
-        if said and _placeholders(said) != _placeholders(entry.msgid, entry.msgid_plural)
+        for translation in entry.msgstr_plural.values() or [entry.msgstr]
+        if translation and _placeholders(translation) != _placeholders(entry.msgid, entry.msgid_plural)
     ]
     assert wrong == []
 
 
 def test_translations_compile_without_gettext_tools(tmp_path: Path) -> None:
-    for source in catalogues():
+    for source in find_po_files():
         copy = tmp_path / source.name
         shutil.copy(source, copy)
-        compiled = compile_one(copy)
+        compiled = compile_file(copy)
         with compiled.open("rb") as file:
             read = gettext.GNUTranslations(file)
         entry = next(e for e in polib.pofile(str(source)) if e.translated() and not e.msgctxt and e.msgstr)
@@ -93,9 +93,9 @@ def test_translations_compile_without_gettext_tools(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _compile_translations() -> None:
-    for source in catalogues():
+    for source in find_po_files():
         if not source.with_suffix(".mo").is_file():
-            compile_one(source)
+            compile_file(source)
 
 
 def test_the_browser_sets_the_language_before_sign_in(db: None, client: Client) -> None:
@@ -108,8 +108,8 @@ def test_the_browser_sets_the_language_before_sign_in(db: None, client: Client) 
 
 
 def test_a_language_can_be_chosen_before_sign_in(db: None, client: Client) -> None:
-    answer = client.post("/i18n/language/", {"language": "zh-hans", "next": "/accounts/login/?next=/"})
-    assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
+    response = client.post("/i18n/language/", {"language": "zh-hans", "next": "/accounts/login/?next=/"})
+    assert (response.status_code, response["Location"]) == (302, "/accounts/login/?next=/")
     assert "登录" in client.get("/accounts/login/").content.decode()
     client.post("/i18n/language/", {"language": "en"})
     assert "Sign in" in client.get("/accounts/login/").content.decode()
@@ -124,8 +124,8 @@ def test_the_language_of_a_signed_in_user_is_stored_in_the_profile(sign_in: Call
 
 def test_choosing_a_language_redirects_only_within_the_console(sign_in: Callable[[str], Client]) -> None:
     client = sign_in("viewer")
-    answer = client.post("/i18n/language/", {"language": "tlh", "next": "https://evil.example/"})
-    assert answer["Location"] == "/"
+    response = client.post("/i18n/language/", {"language": "tlh", "next": "https://evil.example/"})
+    assert response["Location"] == "/"
     assert not User.objects.exclude(language="").exists()
 
 

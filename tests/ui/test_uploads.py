@@ -34,15 +34,15 @@ def send(client: Client, path: str, length: int | str, **headers: str) -> tuple[
     body = Endless()
     client.cookies["fleetdesk_csrf"] = "x" * 32
     extra: dict[str, Any] = {"CONTENT_LENGTH": str(length), "wsgi.input": body}
-    answer = client.generic("POST", path, content_type=MULTIPART, headers=headers, **extra)
-    return answer, body.read_bytes
+    response = client.generic("POST", path, content_type=MULTIPART, headers=headers, **extra)
+    return response, body.read_bytes
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/password/reset/"])
 def test_a_large_body_is_rejected_before_sign_in(org: Organization, path: str) -> None:
-    answer, read = send(Client(enforce_csrf_checks=True), path, 50_000_000)
-    assert (answer.status_code, read) == (413, 0)
-    assert "Request too large" in answer.content.decode()
+    response, read = send(Client(enforce_csrf_checks=True), path, 50_000_000)
+    assert (response.status_code, read) == (413, 0)
+    assert "Request too large" in response.content.decode()
 
 
 @pytest.mark.parametrize("length", [10**30, "-1", "many"])
@@ -57,8 +57,8 @@ def test_an_invalid_content_length_is_rejected(org: Organization, length: int | 
 def test_a_page_reads_no_more_than_its_limit(
     org: Organization, sign_in: SignIn, role: str, status: int, path: str
 ) -> None:
-    answer, read = send(sign_in(role), org.url(path), 5_000_000_000)
-    assert (answer.status_code, read) == (status, 0)
+    response, read = send(sign_in(role), org.url(path), 5_000_000_000)
+    assert (response.status_code, read) == (status, 0)
 
 
 @pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"])
@@ -66,11 +66,11 @@ def test_a_file_is_not_read_without_permission_to_upload(
     org: Organization, sign_in: SignIn, path: str
 ) -> None:
     for length in (50_000_000, 500):
-        answer, read = send(sign_in("viewer"), org.url(path), length)
-        assert (answer.status_code, read) == (403, 0)
-    told, read = send(sign_in("viewer"), org.url(path), 4_000_000, **{"HX-Request": "true"})
-    assert (told.status_code, read) == (403, 0)
-    assert "viewer" in unquote(told["X-Message"]).lower()
+        response, read = send(sign_in("viewer"), org.url(path), length)
+        assert (response.status_code, read) == (403, 0)
+    response, read = send(sign_in("viewer"), org.url(path), 4_000_000, **{"HX-Request": "true"})
+    assert (response.status_code, read) == (403, 0)
+    assert "viewer" in unquote(response["X-Message"]).lower()
     assert AuditRecord.objects.filter(actor=org.members["viewer"], outcome="refused").exists()
 
 
@@ -88,7 +88,7 @@ def test_a_body_is_not_read_without_access_to_the_page(org: Organization, sign_i
 
 
 def test_htmx_gets_a_toast(org: Organization, sign_in: SignIn) -> None:
-    answer, _read = send(sign_in("owner"), org.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
-    assert answer.status_code == 413
-    assert "Nothing%20was%20saved" in answer["X-Message"]
-    assert answer.content == b""
+    response, _read = send(sign_in("owner"), org.url("groups/new/"), 5_000_000, **{"HX-Request": "true"})
+    assert response.status_code == 413
+    assert "Nothing%20was%20saved" in response["X-Message"]
+    assert response.content == b""

@@ -1,7 +1,7 @@
 """Appending entries to a team's hash chain, one at a time, whichever process writes.
 
 The chain's head is locked (a row lock on PostgreSQL, the single writer's lock on SQLite) from reading it until the entry is
-committed, about a millisecond. Therefore each entry has a transaction of its own, and Django refuses to begin one inside
+committed, about a millisecond. Therefore each entry has a separate transaction, and Django refuses to begin one inside
 another.
 """
 

@@ -37,12 +37,13 @@ def _open_export_record(request: Any, response: Download) -> AuditRecord:
     query.pop("format", None)
     connection = getattr(request, "connection", None)
     return open_record(
-        operation=response.act or f"{request.resolver_match.app_name}.export",
+        operation=response.operation or f"{request.resolver_match.app_name}.export",
         actor=request.membership.user,
         team=request.team,
-        origin=getattr(request, "origin", None) or Origin.of(request),  # the API also knows the token
-        target=response.about or response.filename,
-        parameters={"file": response.filename, "filters": query.urlencode(), **response.noted},
+        origin=getattr(request, "origin", None)
+        or Origin.from_request(request),  # the origin of an API request also has the token
+        target=response.target or response.filename,
+        parameters={"file": response.filename, "filters": query.urlencode(), **response.audit_parameters},
         connection=connection.slug if connection else "",
     )
 

@@ -64,11 +64,9 @@ class AuditFilter(FilterForm):
         until = values.get("until")
         return RecordQuery(
             text=values.get("q", ""),
+            actor=values.get("person", ""),
             token=values.get("api_token", ""),
-            **{
-                name: values.get(name, "")
-                for name in ("target", "person", "operation", "connection", "outcome")
-            },
+            **{name: values.get(name, "") for name in ("target", "operation", "connection", "outcome")},
             job=values.get("job"),
             start=_start_of_day(values.get("since")),
             end=_start_of_day(until + timedelta(days=1)) if until else None,

@@ -4,7 +4,8 @@
     state(n) = HMAC-SHA256(key, "state", n, hmac(n))
 
 Records and exports contain HMACs; the head and the base of a chain contain states. A state cannot be computed from an HMAC
-without the key. So the records alone do not let anybody give a shortened chain a new head, or a later beginning a new base.
+without the key. So nobody can compute a new head for a shortened chain, or a new base for a later beginning, from the records
+alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ INITIAL_STATE = ""
 """The state before the first entry."""
 
 # Every key starts with this. Text that users type is encrypted with the same FIELD_ENCRYPTION_KEYS, but no form accepts a
-# NUL. So somebody with access to the database cannot replace a chain's key by a secret of their own, which they know.
+# NUL. So somebody with access to the database cannot replace a chain's key by a secret that they know.
 _KEY_PREFIX = "audit\x00"
 
 # The fields that are known when a record is opened, and those that are added when it is closed. Foreign keys are not covered:

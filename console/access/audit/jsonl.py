@@ -26,7 +26,7 @@ def build_jsonl_download(team: Team, records: AuditQuerySet) -> Download:
         write_json_lines(records),
         f"audit-{team.slug}.jsonl",
         content_type="application/jsonl",
-        act="audit.export",
+        operation="audit.export",
         header=0,
     )
 

@@ -19,7 +19,7 @@ from console.access.models import ApiToken, AuditRecord, Team, User
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an action came from: the address and user agent of a browser, the job of a worker, the API token of a program.
+    """The origin of an action: the address and user agent of a browser, the job of a worker, the API token of a program.
 
     `token` is the label of a token (its name and prefix), never the token itself.
     """
@@ -30,7 +30,7 @@ class Origin:
     token: str = ""
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Origin:
+    def from_request(cls, request: HttpRequest) -> Origin:
         """Return the origin of a request, with the API token that authenticated it (`request.token`).
 
         Behind N trusted proxies (TRUSTED_PROXIES), the N-th forwarded address from the right is the client's.
@@ -61,7 +61,7 @@ def _parse_address(text: str) -> str | None:
 
 
 class Action(TypedDict):
-    """What a record states about an action before it is carried out.
+    """The description of an action for its record, made before the action is carried out.
 
     `before` holds the values before an edit, under the names of the parameters that write them. Both are masked.
     """

@@ -20,7 +20,7 @@ _BATCH_SIZE = 500
 
 
 class BrokenChain(Exception):
-    """The beginning of a chain does not verify. It is evidence, and is kept until somebody has examined it."""
+    """The beginning of a chain does not verify. It is evidence, so it is kept and has to be examined."""
 
 
 def prune_chains() -> None:

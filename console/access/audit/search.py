@@ -19,14 +19,14 @@ _MAX_VALUES = 500
 class RecordQuery:
     """The records to search for; "" and None match anything.
 
-    `text` is part of a target, `target` a whole one; `person` and `token` are parts of the actor's and the token's label;
+    `text` is part of a target, `target` a whole one; `actor` and `token` are parts of the actor's and the token's label;
     `operation` is the beginning of its name; `start` is included, `end` is not. The case matters for `target` and
     `connection` only.
     """
 
     text: str = ""
     target: str = ""
-    person: str = ""
+    actor: str = ""
     token: str = ""
     operation: str = ""
     connection: str = ""
@@ -53,7 +53,7 @@ def search_records(team: Team, query: RecordQuery) -> AuditQuerySet:
         prefix = query.operation.casefold()
         operations = [value for value in list_operations(team) if value.casefold().startswith(prefix)]
         records = _filter_values(records, "operation", operations)
-    for column, text in (("actor_label", query.person), ("token", query.token)):
+    for column, text in (("actor_label", query.actor), ("token", query.token)):
         if text:
             part = text.casefold()
             values = [value for value in _distinct_values(team, column) if part in value.casefold()]
@@ -102,7 +102,7 @@ def _distinct_values(team: Team, column: str) -> list[str]:
     """Return the distinct values of an indexed column. Each takes one step in the index, instead of reading all records."""
     quote = connection.ops.quote_name
     table, name, team_id = (quote(part) for part in (AuditRecord._meta.db_table, column, "team_id"))
-    # Names of our own table and columns, quoted.
+    # Names of tables and columns of the console, quoted.
     sql = (
         f"WITH RECURSIVE found(value) AS (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s UNION ALL "  # noqa: S608
         f"SELECT (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s AND {name} > found.value) "

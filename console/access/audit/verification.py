@@ -14,9 +14,7 @@ from console.access.encryption import Undecryptable
 from console.access.models import AuditChain, AuditRecord
 
 _BATCH_SIZE = 500
-_MAX_MISMATCHES = (
-    200  # mismatching entries that are compared with each other, to tell moved records from altered ones
-)
+_MAX_MISMATCHES = 200  # mismatching entries that are compared with each other, to distinguish moved records from altered ones
 _CLOSING_COLUMNS = ("code", "message", "request_id", "closed_hmac")
 
 

@@ -140,7 +140,6 @@ class Grant(models.Model):
 
     @property
     def own_role(self) -> Role:
-        """The role of this grant."""
         role: Role = self.team.role(self.role_slug)
         return role
 
@@ -315,7 +314,8 @@ class ApiToken(Grant):
 
     @property
     def label(self) -> str:
-        """The token in the audit trail: its name, and its first characters to tell it from others with the same name."""
+        """The token in the audit trail: its name, and its first characters, which distinguish it from others with the same
+        name."""
         return f"{self.name} ({self.hint}…)"
 
     @property

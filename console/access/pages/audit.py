@@ -23,7 +23,7 @@ from console.access.operation_labels import operation_label
 from console.access.permissions import requires
 from console.access.roles import Area, Level
 from console.ui.csv import Download
-from console.ui.format import in_a_row
+from console.ui.format import join_words
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.pieces import DetailItem, MenuItem, Tab
 from console.ui.tables import Column, Empty, Table
@@ -70,7 +70,7 @@ RECORDS: Table[AuditRecord] = Table(
     id="audit",
     caption=_("Audit trail"),
     columns=[
-        Column("at", _("Time"), kind="when", link=record_url, primary=True),
+        Column("at", _("Time"), kind="time", link=record_url, primary=True),
         Column("actor_label", _("User")),
         Column(
             "operation",
@@ -140,7 +140,7 @@ def audit(request: TeamRequest) -> HttpResponseBase:
     file_format = request.GET.get("format")
     if file_format == "csv":
         lines = RECORDS.csv_lines(records.iterator(chunk_size=1000))
-        return Download(lines, f"audit-{request.team.slug}.csv", act="audit.export")
+        return Download(lines, f"audit-{request.team.slug}.csv", operation="audit.export")
     if file_format == "jsonl":
         return build_jsonl_download(request.team, records)
     size, token = page_size(request), page_token(request)
@@ -186,8 +186,8 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     """Show a record of the team."""
     audit_record = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
     details = [
-        DetailItem(_("Time"), audit_record.at, kind="when"),
-        DetailItem(_("End time"), audit_record.closed_at, kind="when"),
+        DetailItem(_("Time"), audit_record.at, kind="time"),
+        DetailItem(_("End time"), audit_record.closed_at, kind="time"),
         DetailItem(_("Operation"), audit_record.operation, kind="code"),
         DetailItem(_("User"), audit_record.actor_label),
         DetailItem(_("API token"), audit_record.token),
@@ -205,7 +205,7 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
         "record": audit_record,
         # Whether the connection still exists, so that its pages can be linked.
         "connection_exists": request.team.connections.filter(slug=audit_record.connection).exists(),
-        "facts": [item for item in details if item.value not in (None, "")],
+        "details": [item for item in details if item.value not in (None, "")],
         "table": (PARAMETERS if audit_record.before is None else PARAMETERS_WITH_BEFORE).bind(
             request, _parameter_rows(audit_record)
         ),
@@ -219,7 +219,7 @@ def _describe_chain_entries(record: AuditRecord) -> str:
     if not numbers:
         return ""
     text = ngettext("Hash chain entry %(numbers)s", "Hash chain entries %(numbers)s", len(numbers))
-    return text % {"numbers": in_a_row(map(str, numbers))}
+    return text % {"numbers": join_words(map(str, numbers))}
 
 
 def _parameter_rows(record: AuditRecord) -> list[ParameterRow]:
@@ -232,7 +232,7 @@ def _parameter_rows(record: AuditRecord) -> list[ParameterRow]:
             _format_value(after.get(name, "")),
             has_before=name in before,
         )
-        for name in sorted({*after, *before})  # PostgreSQL stores the names in an order of its own
+        for name in sorted({*after, *before})  # PostgreSQL stores the names in a different order
     ]
 
 

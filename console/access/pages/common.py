@@ -12,7 +12,7 @@ from console.access.teams import Actor
 
 def get_actor(request: TeamRequest) -> Actor:
     """Return the actor of a change that is made by this request."""
-    return Actor(request.membership, Origin.of(request))
+    return Actor(request.membership, Origin.from_request(request))
 
 
 def list_members(team: Team) -> QuerySet[Membership]:

@@ -67,7 +67,7 @@ def _join_as_user(request: HttpRequest, opened: Invitation) -> HttpResponse:
     if request.method != "POST":
         return render(request, "access/invitation_accept.html", {"invitation": opened})
     try:
-        membership = invitations.accept_invitation(opened.digest, request.user, Origin.of(request))  # type: ignore[arg-type]
+        membership = invitations.accept_invitation(opened.digest, request.user, Origin.from_request(request))  # type: ignore[arg-type]
     except invitations.InvitationClosed:
         return _show_closed(request)
     return _finish_joining(request, membership)
@@ -79,7 +79,7 @@ def _join_as_new_user(request: HttpRequest, opened: Invitation) -> HttpResponseB
         values = form.cleaned_data
         try:
             membership = invitations.accept_as_new_user(
-                opened.digest, values["name"], values["password1"], Origin.of(request)
+                opened.digest, values["name"], values["password1"], Origin.from_request(request)
             )
         except invitations.InvitationClosed:
             return _show_closed(request)

@@ -15,7 +15,7 @@ from console.access.custom_roles import RoleDraft
 from console.access.models import CustomRole
 from console.access.roles import AREA_LABELS, CLOUD_AREAS, LEVEL_OF_ACCESS, Area, Level, Role
 from console.cloud.catalogue import Operation, operations
-from console.ui.format import in_a_row
+from console.ui.format import join_words
 
 LEVEL_LABELS: Mapping[Level, str | Promise] = {
     Level.NONE: gettext_lazy("None"),
@@ -24,7 +24,7 @@ LEVEL_LABELS: Mapping[Level, str | Promise] = {
     Level.DELETE: gettext_lazy("Delete"),
     Level.SECRET: gettext_lazy("Secrets"),
 }
-# What a level adds in the areas of the console itself. A level without a text has no meaning there and is not offered:
+# The permissions that a level adds in the areas of the console itself. A level without a text has no meaning there and is not offered:
 # only the built-in role of owners has a higher one.
 CONSOLE_TEXTS: Mapping[Area, Mapping[Level, str | Promise]] = {
     Area.CONNECTIONS: {
@@ -181,14 +181,14 @@ def summarize_role(role: Role) -> list[str]:
             str(AREA_LABELS[area]) for area in CLOUD_AREAS if nearest_level(area, role.level(area)) == level
         ]
         if areas:
-            lines.append(text % {"areas": in_a_row(areas)})
+            lines.append(text % {"areas": join_words(areas)})
     dependent_areas = [str(AREA_LABELS[area]) for area in _AREAS_WITHIN_PRODUCTS if role.level(area)]
     if dependent_areas and not role.level(Area.PRODUCTS):
         lines.append(
             gettext(
                 "Pages of %(areas)s require access to Products. Without it, only programs can use these areas."
             )
-            % {"areas": in_a_row(dependent_areas)}
+            % {"areas": join_words(dependent_areas)}
         )
     for area in CONSOLE_TEXTS:
         level = nearest_level(area, role.level(area))

@@ -32,8 +32,6 @@ from console.ui.tables import Column, Table
 
 
 class MemberFilters(FilterForm):
-    """The filters of the list of members."""
-
     q = forms.CharField(label=gettext_lazy("Search members"), required=False, max_length=80)
     role = forms.ChoiceField(label=gettext_lazy("Role"), required=False)
 
@@ -73,7 +71,7 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 "last_login",
                 gettext_lazy("Last sign-in"),
                 value=lambda member: member.user.last_login,
-                kind="ago",
+                kind="relative_time",
             ),
             Column(
                 "source",
@@ -81,7 +79,7 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 value=lambda member: member.get_source_display(),
                 hidden=True,
             ),
-            Column("created_at", gettext_lazy("Member since"), kind="when", hidden=True),
+            Column("created_at", gettext_lazy("Member since"), kind="time", hidden=True),
         ],
     )
 
@@ -121,7 +119,7 @@ def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
                 "expires_at",
                 gettext_lazy("Expires"),
                 value=lambda row: row.invitation.expires_at,
-                kind="when",
+                kind="time",
             ),
         ],
         row_template="access/_invitation_row.html",

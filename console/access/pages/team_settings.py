@@ -83,7 +83,9 @@ def _create_team(request: UserRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
-            team = team_settings.create_team(request.user, values["name"], values["slug"], Origin.of(request))
+            team = team_settings.create_team(
+                request.user, values["name"], values["slug"], Origin.from_request(request)
+            )
         except ValidationError as error:
             form.add_error(None, error)
         else:

@@ -47,7 +47,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the IP address that attempts are counted by: the same one as in the audit trail."""
-        return Origin.of(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
+        return Origin.from_request(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Return False: `console.access.reauthentication` decides this for the pages of allauth as well."""
@@ -56,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Return the user with this email address and password, or None. The reason for None is not disclosed."""
         user: User | None = authenticate(request, **credentials)
-        # Otherwise allauth tells somebody who knows the password that the account is deactivated.
+        # Otherwise allauth reveals to a user who knows the password that the account is deactivated.
         LockoutBackend.unstash_authenticated_user()
         if user is None:
             self.authentication_failed(request, **credentials)
@@ -99,6 +99,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def add_message(
         self, request: HttpRequest, level: int, *args: Any, message: Any = None, **kwargs: Any
     ) -> None:
-        """Show messages about errors only: the next page shows what succeeded."""
+        """Show messages about errors only: the next page shows the result of a success."""
         if message is not None:
             super().add_message(request, level, *args, message=message, **kwargs)

@@ -1,4 +1,4 @@
-"""Audit records of what users do to their own sign-in. Each goes to the audit trail of each of the user's teams."""
+"""Audit records of changes that users make to their own sign-in. Each goes to the audit trail of each of the user's teams."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def record_event(
     outcome: AuditRecord.Outcome = AuditRecord.Outcome.DONE,
     **parameters: Any,
 ) -> None:
-    """Record what a user did, or what was attempted in their name."""
+    """Record an action of a user, or an attempt in their name."""
     for membership in user.memberships.select_related("team"):
         write_record(
             outcome,
             operation=operation,
             actor=user,
             team=membership.team,
-            origin=Origin.of(request),
+            origin=Origin.from_request(request),
             target=user.email,
             parameters=parameters,
         )

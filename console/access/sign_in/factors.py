@@ -1,4 +1,4 @@
-"""Second factors: their storage, who has one, and teams that require one."""
+"""Second factors: their storage, users who have one, and teams that require one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from console.access.encryption import Undecryptable, decrypt, encrypt, is_newest
 from console.access.models import Team, User
 from console.access.sign_on.adapter import has_provider_second_factor
 
-# What counts as a second factor. Recovery codes only replace one of these.
+# The types that count as a second factor. Recovery codes only replace one of these.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # The key of the secret in `data` of an authenticator of allauth.
 _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
@@ -50,7 +50,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no typ
 
 
 def has_second_factor(user: User) -> bool:
-    """Return whether the user has a second factor of their own.
+    """Return whether the user has a second factor in the console.
 
     A team can require one from its members. An owner needs one to set that requirement.
     """
@@ -116,7 +116,7 @@ def lacks_second_factor(request: HttpRequest, team: Team) -> bool:
 class SecondFactorMiddleware:
     """Redirects members without a second factor to its setup when they open a page of a team that requires one.
 
-    Must stand after TeamMiddleware. The user's other teams and their own pages are not affected.
+    Must come after TeamMiddleware. The user's other teams and their own pages are not affected.
     """
 
     def __init__(self, get_response: Any) -> None:

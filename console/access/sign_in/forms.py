@@ -27,7 +27,7 @@ from console.access.sign_in.factors import accept_code
 
 
 class _CodeForm(forms.Form):
-    """A form with a code. Wrong codes count towards the lockout, and each code of an authenticator app works once."""
+    """A form with a code. Wrong codes count toward the lockout, and each code of an authenticator app works once."""
 
     operation = "session.second_factor"
 

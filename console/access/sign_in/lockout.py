@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from console.access.audit import Origin, clean_text
 from console.access.models import User
-from console.access.sign_in.upkeep import LOG_RETENTION_DAYS
+from console.access.sign_in.cleanup import LOG_RETENTION_DAYS
 
 _IPV6_PREFIX = 64  # the network that a provider gives to one customer
 
@@ -36,7 +36,7 @@ def account_name(request: HttpRequest | None, credentials: dict[str, Any] | None
 
 def client_address(request: HttpRequest) -> str:
     """Return the address that attempts are counted by, as in the audit trail. For IPv6, return the /64 network."""
-    ip = Origin.of(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
+    ip = Origin.from_request(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
     if ":" in ip:
         return str(ipaddress.ip_network(f"{ip}/{_IPV6_PREFIX}", strict=False).network_address)
     return ip

@@ -31,7 +31,7 @@ _STARTED_AT, _SEEN_AT = "session_started_at", "session_seen_at"
 class SessionMiddleware:
     """Ends expired sessions, records when one was used last, and changes the id of one whose user confirmed their identity.
 
-    Must stand after AuthenticationMiddleware, and before everything that reads `request.user`.
+    Must come after AuthenticationMiddleware, and before everything that reads `request.user`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -104,7 +104,7 @@ def _save_last_seen(request: HttpRequest, now: float) -> None:
         return
     finally:
         session.modified = False
-    origin = Origin.of(request)
+    origin = Origin.from_request(request)
     rows = UserSession.objects.filter(session_key=session.session_key, user=request.user)
     if not rows.update(last_seen_at=timezone.now(), ip=origin.ip or "0.0.0.0", user_agent=origin.user_agent):  # noqa: S104
         UserSession.objects.create_from_request(request)

@@ -24,7 +24,7 @@ from console.access.sign_in.views import ActivateTOTPView, ReauthenticateWebAuth
 
 @login_not_required
 def password_reset(request: HttpRequest) -> HttpResponseBase:
-    """The page of allauth if the console sends email, else a page that says what to do."""
+    """The page of allauth if the console sends email, else a page with instructions."""
     if settings.SENDS_MAIL:
         return views.password_reset(request)  # type: ignore[no-any-return]
     return render(request, "account/password_reset_closed.html")

@@ -79,7 +79,7 @@ class SignOnStage(LoginStage):  # type: ignore[misc]  # allauth has no type info
             return None, True
         identity = read_identity(sociallogin)
         try:
-            apply_rules(self.login.user, identity, Origin.of(self.request))
+            apply_rules(self.login.user, identity, Origin.from_request(self.request))
         except NotAdmitted:
             return refuse(self.request, identity), False
         accepted = sociallogin.provider.app.settings["second_factor"]
@@ -119,7 +119,7 @@ def refuse(request: HttpRequest, identity: Identity) -> HttpResponse:
         actor=None,
         actor_label=identity.email,
         team=None,
-        origin=Origin.of(request),
+        origin=Origin.from_request(request),
         target=identity.email,
     )
     return render(request, "access/sign_on/not_admitted.html", status=403)

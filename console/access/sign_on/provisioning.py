@@ -94,7 +94,7 @@ def _apply_rule(user: User, team: Team, rule: SignOnRule | None, origin: Origin)
         ),
         transaction.atomic(),
     ):
-        # The lock keeps this apart from manual changes of members.
+        # The lock separates this from manual changes of members.
         Team.objects.select_for_update().get(pk=team.pk)
         present = user.memberships.filter(team=team).first()
         if not _needs_change(present, rule) or (present is None and _has_departed(user, team)):

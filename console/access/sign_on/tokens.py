@@ -1,4 +1,4 @@
-"""What the identity provider publishes (endpoints and keys), and the verification of its ID tokens.
+"""The published data of the identity provider (endpoints and keys), and the verification of its ID tokens.
 
 The checks are those of OpenID Connect Core 1.0, section 3.1.3.7, and Discovery 1.0, section 4.3.
 """

@@ -58,7 +58,7 @@ def authenticate(text: str, origin: Origin) -> Membership | None:
     """Return the membership for the text of a token, or None if the token is unknown or invalid. Record its use."""
     if not keys.is_well_formed(text):
         return None
-    token = ApiToken.objects.select_related("team", "user").filter(digest=keys.digest(text)).first()
+    token = ApiToken.objects.select_related("team", "user").filter(digest=keys.compute_digest(text)).first()
     if token is None:
         return None
     try:

@@ -32,12 +32,12 @@ def is_well_formed(text: str) -> bool:
     )
 
 
-def digest(text: str) -> str:
+def compute_digest(text: str) -> str:
     """Return the digest of a token, which is stored instead of its text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hint(text: str) -> str:
+def compute_hint(text: str) -> str:
     """Return the start of a token, by which users recognize it: the prefix and six characters."""
     return text[:_HINT_LENGTH]
 

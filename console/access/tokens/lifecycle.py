@@ -54,7 +54,7 @@ def list_token_roles(membership: Membership) -> list[Role]:
 
 def create_personal_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
     """Create a token that acts for the actor. Raises PermissionDenied, and ValidationError if the name is in use."""
-    with _recorded(actor, "token.make", draft), transaction.atomic():
+    with _record_creation(actor, "token.make", draft), transaction.atomic():
         membership = lock_acting_membership(actor)
         _check_draft(membership, draft)
         if _valid_tokens(membership).filter(user=membership.user, name=draft.name).exists():
@@ -63,11 +63,11 @@ def create_personal_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
 
 
 def create_team_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
-    """Create a token of the team. It acts for a service account of its own, which stays when the actor leaves the team.
+    """Create a token of the team. It acts for a separate service account, which stays when the actor leaves the team.
 
     Raises PermissionDenied, and ValidationError if the name is in use.
     """
-    with _recorded(actor, "token.make_for_team", draft), transaction.atomic():
+    with _record_creation(actor, "token.make_for_team", draft), transaction.atomic():
         membership = lock_acting_membership(actor)
         if not membership.has_level(Area.MEMBERS, Level.WRITE):
             raise PermissionDenied(gettext("Your role cannot create team tokens."))
@@ -105,7 +105,7 @@ def revoke_token(token: ApiToken, user: User, origin: Origin) -> None:
                 User.objects.filter(pk=token.user_id).update(is_active=False)
 
 
-def _recorded(actor: Actor, operation: str, draft: TokenDraft) -> AbstractContextManager[None]:
+def _record_creation(actor: Actor, operation: str, draft: TokenDraft) -> AbstractContextManager[None]:
     parameters = {**grant_values(draft.role_slug, draft.access_scope), "days": draft.days}
     return record_change(actor, operation, draft.name, parameters)
 
@@ -136,8 +136,8 @@ def _create(membership: Membership, user: User, draft: TokenDraft) -> CreatedTok
         team=membership.team,
         user=user,
         name=draft.name,
-        digest=keys.digest(key),
-        hint=keys.hint(key),
+        digest=keys.compute_digest(key),
+        hint=keys.compute_hint(key),
         role_slug=draft.role_slug,
         access_scope=draft.access_scope.to_json(),
         created_by=membership.user,

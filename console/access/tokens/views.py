@@ -53,9 +53,9 @@ _COLUMNS: tuple[Column[ApiToken], ...] = (
     Column("state", gettext_lazy("Status"), kind="status", status="token"),
     Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label)),
     Column("scope", gettext_lazy("Access scope"), value=_describe_scope, kind="phrase"),
-    Column("last_used_at", gettext_lazy("Last used"), kind="ago"),
+    Column("last_used_at", gettext_lazy("Last used"), kind="relative_time"),
     Column("last_used_ip", gettext_lazy("Last IP address"), hidden=True),
-    Column("expires_at", gettext_lazy("Expires"), kind="when"),
+    Column("expires_at", gettext_lazy("Expires"), kind="time"),
 )
 OWN_TOKENS: Table[ApiToken] = Table(
     id="own-tokens",
@@ -167,7 +167,7 @@ def revoke_in_team(request: TeamRequest, pk: int) -> HttpResponse:
     return _revoke(request, token, back, _("API tokens"))
 
 
-# -- what both share ---------------------------------------------------------------------------------------------------
+# -- shared ------------------------------------------------------------------------------------------------------------
 
 
 def _add(
@@ -176,7 +176,7 @@ def _add(
     form = TokenForm(request.membership, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            created = create(Actor(request.membership, Origin.of(request)), form.draft)
+            created = create(Actor(request.membership, Origin.from_request(request)), form.draft)
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -195,7 +195,7 @@ def _add(
 def _revoke(request: HttpRequest, token: ApiToken, back: str, crumb: str) -> HttpResponse:
     user: Any = request.user
     if request.method == "POST":
-        revoke_token(token, user, Origin.of(request))
+        revoke_token(token, user, Origin.from_request(request))
         messages.success(request, _("The token %(name)s is revoked.") % {"name": token.name})
         return redirect(back)
     return render(request, "access/token_revoke.html", {"token": token, "back": back, "crumb": crumb})

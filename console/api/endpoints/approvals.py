@@ -60,7 +60,7 @@ class Approval(Schema):
             created_batches=[
                 batch_id for batch_id in approval.outcomes.values_list("batch_id", flat=True) if batch_id
             ],
-            requested_at=approval.asked_or_created_at,
+            requested_at=approval.requested_at,
             expires_at=approval.expires_at,
             url=request.build_absolute_uri(address),
             console_url=request.build_absolute_uri(reverse("approvals:detail", args=page_args)),

@@ -65,9 +65,9 @@ class AuditFilters(Schema):
     until: TimestampInput | None = Field(None, description=gettext_noop("Only records before this time."))
 
     def to_search(self) -> search.RecordQuery:
-        """Return the filters as the search of the audit trail takes them."""
+        """Return the filters as a query of the audit trail."""
         return search.RecordQuery(
-            person=self.user,
+            actor=self.user,
             token=self.token,
             operation=self.operation,
             text=self.target,

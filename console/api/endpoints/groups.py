@@ -114,7 +114,7 @@ class DevicesToRemove(RequestBody):
 
 
 class AddDevicesResult(Schema):
-    """Result of adding devices. The platform returns counts only, and the names that it does not know."""
+    """Result of adding devices. The platform returns counts only, and the names that do not exist."""
 
     not_found: list[str] = Field(description="Device names that do not exist in the product.")
     added: int

@@ -404,7 +404,7 @@ def delete_job(request: ApiRequest, connection: str, job_id: int) -> Status[None
 
 
 def _download(job: models.Job, name: str, lines: Callable[[models.Job], Iterable[str]]) -> Download:
-    return Download(lines(job), f"job-{job.pk}-{name}.csv", act="jobs.export", about=f"job {job.pk}")
+    return Download(lines(job), f"job-{job.pk}-{name}.csv", operation="jobs.export", target=f"job {job.pk}")
 
 
 def _find_job(request: ApiRequest, connection: str, job_id: int) -> models.Job:

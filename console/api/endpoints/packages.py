@@ -214,7 +214,7 @@ def get_package(request: ApiRequest, connection: str, package_id: str) -> Packag
     package = api.get_package(open_gateway(request, connection), package_id)
     return PackageDetail(
         **Package.from_package(package).model_dump(),
-        ready=package.ready,
+        ready=package.is_ready,
         verification_progress=package.verify_progress,
         checksum=package.sign,
         checksum_method=package.sign_method,

@@ -154,7 +154,7 @@ def get_product(request: ApiRequest, connection: str, product_key: str) -> Produ
     tags = None if isinstance(overview.tags, CloudError) else overview.tags
     return ProductDetail(
         **Product.from_product(overview.detail.product).model_dump(),
-        published=overview.detail.published,
+        published=overview.detail.is_published,
         thing_model=overview.detail.thing_model,
         category_key=overview.detail.category_key,
         activated_count=counts.activated if counts else None,

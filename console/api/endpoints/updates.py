@@ -378,7 +378,7 @@ def _get_ready_package(
 ) -> api.Package:
     """Return the package if such a batch can be created of it. Raises Problem."""
     package = api.get_package(gateway, package_id)
-    if not package.ready or not package.product_key:
+    if not package.is_ready or not package.product_key:
         raise Problem(
             "conflict",
             _("The package is not ready."),

@@ -12,7 +12,7 @@ DEFAULT_QPS = 10
 
 
 class Access(StrEnum):
-    """What a call does. A role has a level for each area that says which of these it allows."""
+    """The effect of a call. A role has a level for each area that says which of these it allows."""
 
     READ = "read"
     WRITE = "write"
@@ -79,7 +79,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How an operation returns a long list in pages.
+    """The paging of an operation that returns a long list.
 
     `page`: by page number. `token`: by the token of the previous response. `page_or_token`: by page number, and for deep
     pages also with the token. `time`: the previous response has the next start time. If `newest_param` is set and `Asc`
@@ -145,7 +145,3 @@ class Operation:
         except (TypeError, ValueError):
             return self.qps
         return paging.deep_qps if page * size >= paging.deep_from else self.qps
-
-    def has_parameter(self, name: str) -> bool:
-        """Whether the operation has this parameter. `name` is as in a Python call or as in the reference."""
-        return name in self.parameters or any(p.base == name for p in self.parameters.values())

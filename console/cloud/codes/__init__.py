@@ -18,7 +18,8 @@ DATA = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code means. `family`: the name of an error class. `title` and `advice`: one or two sentences, English msgids."""
+    """The meaning of an error code. `family`: the name of an error class. `title` and `advice`: one or two sentences, English
+    msgids."""
 
     family: str
     title: str

@@ -77,7 +77,7 @@ class ScopeGuard:
     # -- the access scope ----------------------------------------------------------------------------------------
 
     @property
-    def limited(self) -> bool:
+    def is_limited(self) -> bool:
         """Whether the access scope is limited to some products or groups."""
         return bool(self.limited_scopes)
 
@@ -112,7 +112,7 @@ class ScopeGuard:
 
     def may_admit(self, definition: Operation) -> bool:
         """Whether some call of the operation can be in the access scope. Makes no call."""
-        if not self.limited or definition.name in names.HARMLESS_OPERATIONS | names.COMPOSED_OPERATIONS:
+        if not self.is_limited or definition.name in names.HARMLESS_OPERATIONS | names.COMPOSED_OPERATIONS:
             return True
         if definition.group in names.ACCOUNT_WIDE_GROUPS or not names.naming_parameters(definition):
             return False
@@ -128,7 +128,7 @@ class ScopeGuard:
         for name in _INSTANCE_PARAMETERS:
             if params.get(name) not in (None, "", self.instance_id):
                 raise NotInScope(_("Your access is limited to the instance of this connection."))
-        if not self.limited or definition.name in names.HARMLESS_OPERATIONS:
+        if not self.is_limited or definition.name in names.HARMLESS_OPERATIONS:
             return
         objects = names.find_objects(definition, params)
         if not objects and definition.name in names.COMPOSED_OPERATIONS:
@@ -138,8 +138,9 @@ class ScopeGuard:
             raise NotInScope(self.refusal_text)
 
     def prepare(self, definition: Operation, many: Sequence[Mapping[str, Any]]) -> None:
-        """Read in advance, in parallel, what `check` needs for each of several calls. Raises NotInScope for too many devices."""
-        if self.limited:
+        """Read in advance, in parallel, the objects that `check` needs for each of several calls. Raises NotInScope for too
+        many devices."""
+        if self.is_limited:
             self.load_groups([named for params in many for named in names.find_objects(definition, params)])
 
     @property
@@ -186,28 +187,28 @@ class ScopeGuard:
         )
 
     def admits_group(self, group: str) -> bool:
-        """Whether a group is in the access scope. Makes up to two calls for its parents, whose answers are cached."""
+        """Whether a group is in the access scope. Makes up to two calls for its parents, whose responses are cached."""
         return all(self._is_in_listed(group, access_scope) for access_scope in self.limited_scopes)
 
     # -- reading from the cloud --------------------------------------------------------------------------------------------
 
     def read_one(self, name: str, **params: Any) -> dict[str, Any]:
         """Run one read. Raises CloudError."""
-        (answer,) = self.read([(name, params)])
-        if isinstance(answer, CloudError):
-            raise answer
-        return answer
+        (response,) = self.read([(name, params)])
+        if isinstance(response, CloudError):
+            raise response
+        return response
 
     def read_all(self, reads: Sequence[ReadCall]) -> list[dict[str, Any]]:
         """Run several reads in parallel. Skips objects that do not exist. Raises the first other error."""
-        answers = []
-        for answer in self.read(reads) if reads else ():
-            if isinstance(answer, NotFound):
+        responses = []
+        for response in self.read(reads) if reads else ():
+            if isinstance(response, NotFound):
                 continue
-            if isinstance(answer, CloudError):
-                raise answer
-            answers.append(answer)
-        return answers
+            if isinstance(response, CloudError):
+                raise response
+            responses.append(response)
+        return responses
 
     def _is_in_listed(self, group: str, access_scope: AccessScope) -> bool:
         """Whether the access scope lists the group or one of its parents."""
@@ -223,10 +224,10 @@ class ScopeGuard:
         """The parent group, "" for none. It is cached, because the platform cannot move groups."""
         parent = self.facts.get("parent", group)
         if parent is None:
-            answers = self.read_all([("QuerySuperDeviceGroup", {"GroupId": group})])
-            infos = read_path(answers[0], "Data.GroupInfo[]") if answers else []
+            responses = self.read_all([("QuerySuperDeviceGroup", {"GroupId": group})])
+            infos = read_path(responses[0], "Data.GroupInfo[]") if responses else []
             parent = str(infos[0].get("GroupId") or "") if infos else ""
-            if answers:
+            if responses:
                 self.facts.store("parent", group, parent)
         return str(parent)
 
@@ -240,13 +241,13 @@ class ScopeGuard:
         reads = [
             ("QueryDeviceGroupByDevice", {"ProductKey": product, "DeviceName": name}) for product, name in new
         ]
-        for device, answer in zip(new, self.read(reads) if reads else (), strict=True):
-            if isinstance(answer, NotFound):
+        for device, response in zip(new, self.read(reads) if reads else (), strict=True):
+            if isinstance(response, NotFound):
                 self._groups[device] = []
-            elif isinstance(answer, CloudError):
-                raise answer
+            elif isinstance(response, CloudError):
+                raise response
             else:
-                groups = read_path(answer, "GroupInfos.GroupInfo[]")
+                groups = read_path(response, "GroupInfos.GroupInfo[]")
                 self._groups[device] = [str(group.get("GroupId") or "") for group in groups]
 
     def load_groups(self, objects: Iterable[NamedObject]) -> None:
@@ -269,7 +270,8 @@ class ScopeGuard:
         self._read_groups(devices)
 
     def _find_owner(self, named: NamedObject) -> str:
-        """The ProductKey of a package, batch or application; `ProductKey/DeviceName` of an IotId; "" if the object does not exist."""
+        """The ProductKey of a package, batch or application; `ProductKey/DeviceName` of an IotId; "" if the object does not
+        exist."""
         owner = self.facts.get(named.kind, named.value)
         if owner is None:
             owner = self._read_owner(named)
@@ -279,11 +281,11 @@ class ScopeGuard:
 
     def _read_owner(self, named: NamedObject) -> str:
         if named.kind is ObjectKind.APPLICATION:
-            # Only the registered devices tell the product of an application.
-            answers = self.read_all(
+            # The product of an application is known only from its registered devices.
+            responses = self.read_all(
                 [("QueryPageByApplyId", {"ApplyId": named.value, "CurrentPage": 1, "PageSize": 1})]
             )
-            devices = read_path(answers[0], "ApplyDeviceList.ApplyDeviceInfo[]") if answers else []
+            devices = read_path(responses[0], "ApplyDeviceList.ApplyDeviceInfo[]") if responses else []
             device = (
                 self._find_owner(NamedObject(ObjectKind.IOT_ID, str(devices[0].get("IotId") or "")))
                 if devices
@@ -291,10 +293,10 @@ class ScopeGuard:
             )
             return device.partition("/")[0]
         name, parameter, data = _OWNER_READS[named.kind]
-        answers = self.read_all([(name, {parameter: named.value})])
-        if not answers:
+        responses = self.read_all([(name, {parameter: named.value})])
+        if not responses:
             return ""
-        fields = answers[0].get(data) or {}
+        fields = responses[0].get(data) or {}
         product = str(fields.get("ProductKey") or "")
         return f"{product}/{fields.get('DeviceName') or ''}" if named.kind is ObjectKind.IOT_ID else product
 
@@ -304,8 +306,8 @@ class ScopeGuard:
         ]
         return any(
             str(category.get("Id")) == topic_id
-            for answer in self.read_all(reads)
-            for category in read_path(answer, "Data.ProductTopicInfo[]")
+            for response in self.read_all(reads)
+            for category in read_path(response, "Data.ProductTopicInfo[]")
         )
 
     def _admits_statement(self, text: str) -> bool:

@@ -1,7 +1,7 @@
-"""Answers for a membership whose access scope is limited to some products and groups.
+"""Responses for a membership whose access scope is limited to some products and groups.
 
 Account-wide lists are composed from the objects in the access scope, with totals of these objects only: they reveal nothing
-about other objects, not even their number. Other answers are filtered: objects outside the access scope are removed.
+about other objects, not even their number. Other responses are filtered: objects outside the access scope are removed.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _MAX_SUBGROUPS = 200  # a page of QueryDeviceGroupList; a group has at most 100
 _STATIC = "LINK_PLATFORM"  # the type of static groups
 
 Params = Mapping[str, Any]
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
-def compose_answer(scope: ScopeGuard, definition: Operation, params: Params) -> Answer | None:
-    """The answer composed from the objects in the access scope; None if the call itself may be sent."""
+def compose_response(scope: ScopeGuard, definition: Operation, params: Params) -> Response | None:
+    """The response composed from the objects in the access scope; None if the call itself may be sent."""
     compose = _COMPOSERS.get(definition.name)
-    if not scope.limited or compose is None:
+    if not scope.is_limited or compose is None:
         return None
-    # A call that names an object in the access scope needs no composition, unless its answer lists other objects too.
+    # A call that names an object in the access scope needs no composition, unless its response lists other objects too.
     if definition.name == "GetThingTopo" or not find_objects(definition, params):
         return compose(scope, params)
     # The API reference does not say whether a search by name covers only the named group.
@@ -44,21 +44,21 @@ def compose_answer(scope: ScopeGuard, definition: Operation, params: Params) -> 
     return compose(scope, params) if searches_subgroups else None
 
 
-def filter_answer(scope: ScopeGuard, definition: Operation, answer: Answer) -> Answer:
-    """The answer without objects outside the access scope. Raises NotInScope if the whole answer is outside."""
+def filter_response(scope: ScopeGuard, definition: Operation, response: Response) -> Response:
+    """The response without objects outside the access scope. Raises NotInScope if the whole response is outside."""
     change = _FILTERS.get(definition.name)
-    return change(scope, answer) if scope.limited and change is not None else answer
+    return change(scope, response) if scope.is_limited and change is not None else response
 
 
 def may_alter(scope: ScopeGuard, definition: Operation) -> bool:
-    """Whether the answer may differ from the platform's answer."""
-    return scope.limited and (definition.name in _FILTERS or definition.name in _COMPOSERS)
+    """Whether the response may differ from the platform's response."""
+    return scope.is_limited and (definition.name in _FILTERS or definition.name in _COMPOSERS)
 
 
 def search_bounds(scope: ScopeGuard) -> list[str]:
-    """The conditions that limit a search to the access scope; [""] without limits. Makes up to MAX_PARENT_GROUPS calls, which read
-    subgroups."""
-    if not scope.limited:
+    """The conditions that limit a search to the access scope; [""] without limits. Makes up to MAX_PARENT_GROUPS calls, which
+    read subgroups."""
+    if not scope.is_limited:
         return [""]
     roots = [{"GroupId": group} for group in scope.root_groups()]
     groups = [str(item["GroupId"]) for item in _add_subgroups(scope, roots)] if roots else []
@@ -74,15 +74,15 @@ def search_bounds(scope: ScopeGuard) -> list[str]:
     return conditions
 
 
-# -- composed answers ----------------------------------------------------------------------------------------------------
+# -- composed responses ------------------------------------------------------------------------------------------------
 
 
-def _compose_products(scope: ScopeGuard, params: Params) -> Answer:
+def _compose_products(scope: ScopeGuard, params: Params) -> Response:
     """QueryProductList, from QueryProduct of each product in the access scope, newest first."""
     if params.get("ResourceGroupId"):
         raise NotInScope(scope.refusal_text)
-    answers = scope.read_all([("QueryProduct", {"ProductKey": key}) for key in scope.products])
-    products = [answer.get("Data") or {} for answer in answers]
+    responses = scope.read_all([("QueryProduct", {"ProductKey": key}) for key in scope.products])
+    products = [response.get("Data") or {} for response in responses]
     code = params.get("AliyunCommodityCode")
     products = [data for data in products if not code or data.get("AliyunCommodityCode") == code]
     products.sort(key=lambda data: int(data.get("GmtCreate") or 0), reverse=True)
@@ -99,7 +99,7 @@ def _compose_products(scope: ScopeGuard, params: Params) -> Answer:
     return {"Success": True, "Data": data}
 
 
-def _compose_groups(scope: ScopeGuard, params: Params) -> Answer:
+def _compose_groups(scope: ScopeGuard, params: Params) -> Response:
     """QueryDeviceGroupList: the listed groups as top-level groups. With a name: the matches among them and their subgroups, or
     among the subgroups of the named group."""
     types = params.get("GroupTypes") or [_STATIC]
@@ -109,7 +109,7 @@ def _compose_groups(scope: ScopeGuard, params: Params) -> Answer:
     fields = _read_field_names("QueryDeviceGroupList", "Data.GroupInfo[].")
     items = [
         {name: info[name] for name in fields if name in info} | {"GroupType": _STATIC}
-        for info in (answer.get("Data") or {} for answer in infos)
+        for info in (response.get("Data") or {} for response in infos)
     ]
     if name := str(params.get("GroupName") or "").casefold():
         items = [
@@ -141,14 +141,14 @@ def _add_subgroups(scope: ScopeGuard, items: list[dict[str, Any]]) -> list[dict[
             for group in level
         ]
         subgroups = [
-            item for answer in scope.read_all(reads) for item in read_path(answer, "Data.GroupInfo[]")
+            item for response in scope.read_all(reads) for item in read_path(response, "Data.GroupInfo[]")
         ]
         level = [str(item.get("GroupId")) for item in subgroups if str(item.get("GroupId")) not in groups]
         groups |= {str(item.get("GroupId")): item for item in subgroups}
     return list(groups.values())
 
 
-def _compose_packages(scope: ScopeGuard, params: Params) -> Answer:
+def _compose_packages(scope: ScopeGuard, params: Params) -> Response:
     """ListOTAFirmware: the packages of each product in the access scope, newest first."""
     if len(scope.products) > MAX_PRODUCTS:
         raise NotInScope(
@@ -164,10 +164,12 @@ def _compose_packages(scope: ScopeGuard, params: Params) -> Answer:
         for key in scope.products
         for page in range(1, pages + 1)
     ]
-    answers = scope.read_all(reads)
-    items = [item for answer in answers for item in read_path(answer, "FirmwareInfo.SimpleFirmwareInfo[]")]
+    responses = scope.read_all(reads)
+    items = [
+        item for response in responses for item in read_path(response, "FirmwareInfo.SimpleFirmwareInfo[]")
+    ]
     items.sort(key=lambda item: str(item.get("UtcCreate") or ""), reverse=True)
-    total = sum(int(answer.get("Total") or 0) for answer in answers[::pages])
+    total = sum(int(response.get("Total") or 0) for response in responses[::pages])
     return {
         "Success": True,
         "FirmwareInfo": {"SimpleFirmwareInfo": _slice_page(items, number, size)},
@@ -178,27 +180,29 @@ def _compose_packages(scope: ScopeGuard, params: Params) -> Answer:
     }
 
 
-def _compose_statistics(scope: ScopeGuard, params: Params) -> Answer:
+def _compose_statistics(scope: ScopeGuard, params: Params) -> Response:
     """QueryDeviceStatistics: the sum over products. Not available with groups: their devices may belong to the same products."""
     if scope.has_groups:
         raise NotInScope(
             _("Your access is limited to %(limits)s. The platform provides no total for this scope.")
             % {"limits": scope.summary}
         )
-    answers = scope.read_all([("QueryDeviceStatistics", {"ProductKey": key}) for key in scope.products])
+    responses = scope.read_all([("QueryDeviceStatistics", {"ProductKey": key}) for key in scope.products])
     fields = _read_field_names("QueryDeviceStatistics", "Data.")
-    data = {name: sum(int(read_path(answer, f"Data.{name}") or 0) for answer in answers) for name in fields}
+    data = {
+        name: sum(int(read_path(response, f"Data.{name}") or 0) for response in responses) for name in fields
+    }
     return {"Success": True, "Data": data}
 
 
-def _compose_topology(scope: ScopeGuard, params: Params) -> Answer:
+def _compose_topology(scope: ScopeGuard, params: Params) -> Response:
     """GetThingTopo: the sub-devices of a gateway that are in the access scope. Raises NotInScope for more than 500 sub-devices."""
     devices: list[dict[str, Any]] = []
     for page in range(1, MAX_PAGES + 1):
         query = {**params, "PageNo": page, "PageSize": 50}
         query.pop("NextToken", None)
-        answer = scope.read_one("GetThingTopo", **query)
-        listed = read_path(answer, "Data.List.deviceInfo[]")
+        response = scope.read_one("GetThingTopo", **query)
+        listed = read_path(response, "Data.List.deviceInfo[]")
         devices += listed
         if len(listed) < 50:
             break
@@ -218,7 +222,7 @@ def _compose_topology(scope: ScopeGuard, params: Params) -> Answer:
     return {"Success": True, "Data": data}
 
 
-_COMPOSERS: Mapping[str, Callable[[ScopeGuard, Params], Answer]] = {
+_COMPOSERS: Mapping[str, Callable[[ScopeGuard, Params], Response]] = {
     "QueryProductList": _compose_products,
     "QueryDeviceGroupList": _compose_groups,
     "ListOTAFirmware": _compose_packages,
@@ -227,67 +231,67 @@ _COMPOSERS: Mapping[str, Callable[[ScopeGuard, Params], Answer]] = {
 }
 
 
-# -- filtered answers ----------------------------------------------------------------------------------------------------
+# -- filtered responses ------------------------------------------------------------------------------------------------
 
 
-def _filter_groups(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
+def _filter_groups(*path: str) -> Callable[[ScopeGuard, Response], Response]:
     """A filter for the groups at `path`, a list that is not paged."""
 
-    def change(scope: ScopeGuard, answer: Answer) -> Answer:
-        listed = read_path(answer, ".".join(path) + "[]")
+    def change(scope: ScopeGuard, response: Response) -> Response:
+        listed = read_path(response, ".".join(path) + "[]")
         return _replace_at(
-            answer, path, [group for group in listed if scope.admits_group(str(group.get("GroupId") or ""))]
+            response, path, [group for group in listed if scope.admits_group(str(group.get("GroupId") or ""))]
         )
 
     return change
 
 
-def _filter_topics(*path: str) -> Callable[[ScopeGuard, Answer], Answer]:
+def _filter_topics(*path: str) -> Callable[[ScopeGuard, Response], Response]:
     """A filter for the topics at `path`, a list that is not paged."""
 
-    def change(scope: ScopeGuard, answer: Answer) -> Answer:
-        listed = [(text, parse_topic(str(text))) for text in read_path(answer, ".".join(path) + "[]")]
+    def change(scope: ScopeGuard, response: Response) -> Response:
+        listed = [(text, parse_topic(str(text))) for text in read_path(response, ".".join(path) + "[]")]
         scope.load_groups(named for _text, named in listed)
-        return _replace_at(answer, path, [text for text, named in listed if scope.admits(named)])
+        return _replace_at(response, path, [text for text, named in listed if scope.admits(named)])
 
     return change
 
 
-def _filter_batch(scope: ScopeGuard, answer: Answer) -> Answer:
+def _filter_batch(scope: ScopeGuard, response: Response) -> Response:
     """Removes the target group of a batch if the group is outside the access scope."""
-    data = answer.get("Data") or {}
+    data = response.get("Data") or {}
     if not data.get("GroupId") or scope.admits_group(str(data["GroupId"])):
-        return answer
-    return {**answer, "Data": {name: data[name] for name in data if name not in ("GroupId", "GroupName")}}
+        return response
+    return {**response, "Data": {name: data[name] for name in data if name not in ("GroupId", "GroupName")}}
 
 
-def _filter_search(scope: ScopeGuard, answer: Answer) -> Answer:
-    """Removes groups that the access scopes do not list from the devices of a search. Subgroups are removed too: each would need
-    a read."""
+def _filter_search(scope: ScopeGuard, response: Response) -> Response:
+    """Removes groups that the access scopes do not list from the devices of a search. Subgroups are removed too: each would
+    need a read."""
     listed = {group for access_scope in scope.limited_scopes for group in access_scope.groups}
     rows = [
         {**row, "Groups": [group for group in row["Groups"] if group.get("GroupId") in listed]}
         if row.get("Groups")
         else row
-        for row in read_path(answer, "Data[]")
+        for row in read_path(response, "Data[]")
     ]
-    return {**answer, "Data": rows}
+    return {**response, "Data": rows}
 
 
-def _check_gateway(scope: ScopeGuard, answer: Answer) -> Answer:
-    if not scope.admits(_read_device(answer.get("Data") or {})):
+def _check_gateway(scope: ScopeGuard, response: Response) -> Response:
+    if not scope.admits(_read_device(response.get("Data") or {})):
         raise NotInScope(scope.refusal_text)
-    return answer
+    return response
 
 
-def _store_tasks(scope: ScopeGuard, answer: Answer) -> Answer:
+def _store_tasks(scope: ScopeGuard, response: Response) -> Response:
     """Stores the product of each listed task. Calls name tasks by id, and no operation returns the product of a task id."""
-    for task in read_path(answer, "Data.SimpleOTATaskInfo[]"):
+    for task in read_path(response, "Data.SimpleOTATaskInfo[]"):
         scope.facts.store(ObjectKind.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
-    return answer
+    return response
 
 
-_FILTERS: Mapping[str, Callable[[ScopeGuard, Answer], Answer]] = {
+_FILTERS: Mapping[str, Callable[[ScopeGuard, Response], Response]] = {
     "QuerySuperDeviceGroup": _filter_groups("Data", "GroupInfo"),
     "QueryDeviceGroupByDevice": _filter_groups("GroupInfos", "GroupInfo"),
     "QueryTopicRouteTable": _filter_topics("DstTopics", "Topic"),
@@ -309,13 +313,13 @@ def _read_device(item: Mapping[str, Any]) -> NamedObject:
     )
 
 
-def _replace_at(answer: Answer, path: tuple[str, ...], value: Any) -> Answer:
+def _replace_at(response: Response, path: tuple[str, ...], value: Any) -> Response:
     name, *rest = path
-    return {**answer, name: _replace_at(answer.get(name) or {}, tuple(rest), value) if rest else value}
+    return {**response, name: _replace_at(response.get(name) or {}, tuple(rest), value) if rest else value}
 
 
 def _read_field_names(name: str, under: str) -> list[str]:
-    """The names of the fields directly under a path of the operation's answer."""
+    """The names of the fields directly under a path of the operation's response."""
     paths = [path.removeprefix(under) for path in operation(name).response if path.startswith(under)]
     return [field for field in paths if "." not in field]
 

@@ -131,7 +131,7 @@ HARMLESS_OPERATIONS = frozenset(
 COMPOSED_OPERATIONS = frozenset(
     {"QueryProductList", "QueryDeviceGroupList", "ListOTAFirmware", "QueryDeviceStatistics"}
 )
-"""Account-wide operations whose answers are composed from the access scope (lists.py) if the call names no object."""
+"""Account-wide operations whose responses are composed from the access scope (lists.py) if the call names no object."""
 
 _OF_A_PRODUCT = frozenset(
     {ObjectKind.PACKAGE, ObjectKind.BATCH, ObjectKind.TASK, ObjectKind.APPLICATION, ObjectKind.TOPIC_CATEGORY}
@@ -259,8 +259,8 @@ def _read_device_list(text: Any) -> Iterator[NamedObject]:
 
 
 def _read_json_object(pairs: list[tuple[str, Any]]) -> dict[str, str]:
-    """A JSON object with lowercase names. Raises ValueError for a duplicate name in any letter case: it is unknown which one the
-    platform uses."""
+    """A JSON object with lowercase names. Raises ValueError for a duplicate name in any letter case: it is unknown which one
+    the platform uses."""
     fields = {name.lower(): str(value) for name, value in pairs}
     if len(fields) < len(pairs):
         raise ValueError("duplicate name")

@@ -1,4 +1,4 @@
-"""Deployments: bring the configuration in the cloud to the gateway (`deploy`), or remove it from there (`reset`).
+"""Deployments: copy the configuration in the cloud to the gateway (`deploy`), or remove it from there (`reset`).
 
 A deployment has the status 0 (not started), 1 (running), 2 (succeeded) or 3 (failed or closed). Its only task, and the
 resources of the task, pass the stages 0, 8 (assembled), 16 (packed), 24 (sent to the gateway) and 32 (done). The

@@ -36,7 +36,6 @@ _DRIVER_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def driver_name(driver_id: str) -> str:
-    """Return the name of a driver."""
     return OFFICIAL.get(driver_id, f"driver_{driver_id[:6]}")
 
 

@@ -179,5 +179,5 @@ def _log(started: int, stage: int, error: str = "") -> str:
 
 
 def _stable_id(owner: Owner, what: str) -> str:
-    """Return 32 hexadecimal characters that are always the same for an owner and `what`."""
+    """Return 32 hexadecimal characters that are always the same for an owner and a `what` (the name of an object)."""
     return uuid.uuid5(uuid.NAMESPACE_OID, f"{owner.account}/{owner.instance}/edge {what}").hex

@@ -163,7 +163,7 @@ REGIONS: tuple[tuple[str, str, tuple[City, ...]], ...] = (
                 Site("Olympic_Quarter", "奥体家园", "朝阳", "北辰东路"),
             )),
             City("Tianjin", "天津", "TSN", (
-                Site("Binhai_Harbour", "滨海港区", "滨海", "新港大道"),
+                Site("Binhai_Harbor", "滨海港区", "滨海", "新港大道"),
                 Site("Five_Avenues", "五大道", "和平", "成都道"),
             )),
         ),

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS ota_modules (
 
 
 def create_ota_module(call: Call) -> dict[str, Any]:
-    """CreateOTAModule: a product has at most 10 modules of its own; names are not case-sensitive."""
+    """CreateOTAModule: a product has at most 10 modules besides the default one; names are not case-sensitive."""
     product = find_product(call)
     name = call.params["ModuleName"]
     if not NAME.fullmatch(name):

@@ -137,8 +137,8 @@ def create_ota_firmware(call: Call) -> dict[str, Any]:
         ),
     )  # fmt: skip
     for file in files:
-        objects.keep_object(call.db, file.key)
-    objects.open_store(call.emulator).delete_unclaimed(call.db, call.now)
+        objects.mark_object_used(call.db, file.key)
+    objects.open_store(call.emulator).delete_unused(call.db, call.now)
     return {"Data": {"FirmwareId": package_id, "UtcCreate": format_utc(call.now)}}
 
 

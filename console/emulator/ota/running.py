@@ -1,4 +1,4 @@
-"""How updates run: the course of a task over time.
+"""The simulation of updates: the course of a task over time.
 
 The complete course of a task is planned from a seed at its creation: how long the device takes to respond to the
 notification, how long the update takes, and which attempts fail and why. After that, only `due` decides. Due tasks are

@@ -31,7 +31,7 @@ _TOPICS = (
     ("meter", "billing/read", "PUB", "Readings at the end of a billing period"),
     ("meter", "tariff", "SUB", "Tariff table"),
     ("light", "schedule", "SUB", "Dimming schedule of the week"),
-    ("light", "neighbour", "ALL", "Presence, forwarded to the next lamps"),
+    ("light", "neighbor", "ALL", "Presence, forwarded to the next lamps"),
     ("gateway", "config", "SUB", "Radio settings"),
     ("gateway", "log", "PUB", "Log lines for support"),
     ("water", "leak/confirm", "ALL", "Leaks confirmed by a person"),
@@ -109,7 +109,7 @@ class _SampleRouting:
             "SELECT name FROM devices WHERE product_key = ? AND activated IS NOT NULL ORDER BY id LIMIT ?",
             (key, _ROUTED_LAMPS),
         ).fetchall()
-        topics = [f"/{key}/{row['name']}/user/neighbour" for row in rows]
+        topics = [f"/{key}/{row['name']}/user/neighbor" for row in rows]
         for before, after in pairwise(topics):
             self._call(create_topic_route_table, 180, SrcTopic=before, DstTopic=[after])
 
@@ -187,7 +187,7 @@ class _SampleRouting:
             "Lamp_presence_draft",
             12,
             "light",
-            "+/user/neighbour",
+            "+/user/neighbor",
             "deviceName() as lamp, presence",
             "presence = 1",
         )

@@ -2,7 +2,7 @@
 
 Messages are not counted one by one. The numbers follow from the devices that a product has online, from the subscriptions
 and rules that send to the group and their start, and from the clients of the group. Clients are disconnected once a day
-for 20 to 60 minutes; then messages accumulate and are consumed afterwards.
+for 20 to 60 minutes; then messages accumulate and are consumed later.
 """
 
 from __future__ import annotations

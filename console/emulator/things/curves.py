@@ -1,4 +1,4 @@
-"""How values change over time: the value that a simulated device reports for a property at a given time.
+"""Curves of values over time: the value that a simulated device reports for a property at a given time.
 
 A curve is chosen by the identifier if a category defines it, else by the data type (unit, name, range, whether it can
 be set). The same device, property and time always give the same value.
@@ -89,7 +89,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """`value` from dusk to dawn, else `day`; lamps switch a few minutes apart."""
+    """`value` from dusk to dawn, else `day`; lamps switch at slightly different times."""
 
     value: float
     day: float = 0

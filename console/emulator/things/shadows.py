@@ -114,7 +114,7 @@ def _find_shadow(call: Call, device: sqlite3.Row) -> sqlite3.Row | None:
 
 
 def _read_reported(row: sqlite3.Row, now: int) -> tuple[dict[str, Any], int]:
-    """Read what the device has reported by `now`, and when (ms)."""
+    """Read the values that the device has reported by `now`, and the times of the reports (ms)."""
     if row["report_due"] is not None and row["report_due"] <= now:
         return json.loads(row["desired"]), row["report_due"]
     return json.loads(row["reported"]), row["reported_at"]

@@ -23,9 +23,9 @@ from console.ota import api, jobs
 from console.ota.batch_forms import CancelForm
 from console.ota.views import tables
 from console.ota.views.filters import BatchFilter, TaskFilter
-from console.ota.views.shared import FORM_REFUSED, Rights, status_of
+from console.ota.views.shared import FORM_REFUSED, Rights, form_status
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, explorer_item
 from console.ui.statuses import status
@@ -64,7 +64,9 @@ class Counts:
     at: datetime | None = None
 
     @classmethod
-    def of(cls, counts: Mapping[str, int], total: int | None = None, at: datetime | None = None) -> Counts:
+    def from_numbers(
+        cls, counts: Mapping[str, int], total: int | None = None, at: datetime | None = None
+    ) -> Counts:
         """Build from numbers by status. Statuses that were not counted are left out."""
         whole = total if total is not None else sum(counts.values())
         tiles, left = [], 0.0
@@ -103,7 +105,7 @@ def batch_list(request: CloudRequest) -> HttpResponse:
         _("No batches yet"),
         _("Use a batch to update devices to a package. Open a package to create a batch."),
         icon="cloud-upload",
-        url=curl(request, "ota:packages"),
+        url=connection_url(request, "ota:packages"),
         action=_("View packages"),
     )
     context: dict[str, Any] = {"filters": filters}
@@ -138,7 +140,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         page=number,
         size=size,
     )
-    rights = Rights.of(request)
+    rights = Rights.from_request(request)
     page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
     table = tables.build_task_table(
         batch_id,
@@ -152,7 +154,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         {
             "detail": detail,
             "batch": detail.batch,
-            "facts": build_details(detail),
+            "details": build_details(detail),
             "menu": _build_menu(request, detail, rights),
             "rights": rights,
             "filters": filters,
@@ -168,7 +170,7 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
     is_monitored = Job.objects.filter(
         connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
     ).exists()
-    latest = Counts.of(samples[-1].counts, at=samples[-1].at) if samples else None
+    latest = Counts.from_numbers(samples[-1].counts, at=samples[-1].at) if samples else None
     # If monitoring was stopped early, its last record is out of date.
     if latest and not is_monitored and (batch.is_running or latest.finished < latest.total):
         latest = None
@@ -186,11 +188,11 @@ def build_details(detail: api.BatchDetail) -> list[DetailItem]:
         DetailItem(_("Batch ID"), batch.id, "code", copy=True),
         DetailItem(_("Target"), _describe_target(detail)),
         DetailItem(_("Source versions"), ", ".join(detail.source_versions)),
-        DetailItem(_("Created"), batch.created, "when"),
-        DetailItem(_("Planned start"), detail.scheduled, "when"),
-        DetailItem(_("Planned end"), detail.schedule_end, "when"),
-        DetailItem(_("Started"), batch.started, "when"),
-        DetailItem(_("Ended"), batch.ended, "when"),
+        DetailItem(_("Created"), batch.created, "time"),
+        DetailItem(_("Planned start"), detail.scheduled, "time"),
+        DetailItem(_("Planned end"), detail.schedule_end, "time"),
+        DetailItem(_("Started"), batch.started, "time"),
+        DetailItem(_("Ended"), batch.ended, "time"),
         DetailItem(
             _("Devices per minute"),
             detail.rate if detail.rate else _("Platform limit"),
@@ -231,10 +233,10 @@ def _build_menu(request: CloudRequest, detail: api.BatchDetail, rights: Rights) 
     batch = detail.batch
     menu = [explorer_item(request, "QueryOTAJob", JobId=batch.id)]
     if rights.stop and batch.is_dynamic and batch.is_running:
-        url = curl(request, "ota:stop-batch", batch.id)
+        url = connection_url(request, "ota:stop-batch", batch.id)
         menu.append(MenuItem(_("Stop adding devices…"), url, "player-stop", dialog=True))
     if rights.cancel and not batch.is_verification and (batch.is_running or batch.is_dynamic):
-        url = curl(request, "ota:cancel-batch", batch.id)
+        url = connection_url(request, "ota:cancel-batch", batch.id)
         menu.append(MenuItem(_("Cancel batch…"), url, "ban", danger=True, dialog=True))
     return menu
 
@@ -254,7 +256,7 @@ def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
     context = {
         "detail": detail,
         "batch": detail.batch,
-        "rights": Rights.of(request),
+        "rights": Rights.from_request(request),
         **_read_progress(request, detail.batch),
     }
     return render(request, "ota/batch_live.html", context)
@@ -280,7 +282,7 @@ def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
         numbers["CONFIRM"] = max(0, total - sum(numbers.values()))
         has_rest = False
     context = {
-        "counts": Counts.of(numbers, total),
+        "counts": Counts.from_numbers(numbers, total),
         "batch_id": batch_id,
         "rest": numbers if has_rest else None,
     }
@@ -320,7 +322,7 @@ def monitor_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
     detail = api.get_batch(request.gateway, batch_id)
     jobs.monitor_batch(request.gateway, batch_id, product_key=detail.batch.product_key)
     messages.success(request, gettext("Monitoring started. Progress is recorded until the batch ends."))
-    return redirect(curl(request, "ota:batch", batch_id))
+    return redirect(connection_url(request, "ota:batch", batch_id))
 
 
 # -- changing a batch --------------------------------------------------------------------------------------------------
@@ -355,9 +357,9 @@ def cancel_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
             error = cloud_errors_to_form(form, raised)
         else:
             messages.success(request, gettext("The batch is being canceled."))
-            return redirect(curl(request, "ota:batch", batch_id))
+            return redirect(connection_url(request, "ota:batch", batch_id))
     context = {"detail": detail, "batch": detail.batch, "form": form, "error": error}
-    return render(request, "ota/cancel_batch.html", context, status=status_of(form))
+    return render(request, "ota/cancel_batch.html", context, status=form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -378,7 +380,7 @@ def stop_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
             error = cloud_errors_to_form(form, raised)
         else:
             messages.success(request, gettext("The batch no longer adds devices."))
-            return redirect(curl(request, "ota:batch", batch_id))
+            return redirect(connection_url(request, "ota:batch", batch_id))
     return render(
         request,
         "ota/stop_batch.html",
@@ -386,7 +388,7 @@ def stop_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
             gettext("Devices that report one of the source versions from now on are not updated."),
             gettext("Devices already in the batch continue. Cancel them separately."),
         ]},
-        status=status_of(form),
+        status=form_status(form),
     )  # fmt: skip
 
 
@@ -426,7 +428,7 @@ def confirm_tasks(request: CloudRequest, batch_id: str) -> HttpResponseBase:
 
 def _read_selection(request: CloudRequest) -> list[tuple[str, str]]:
     """Return (task ID, device name) of each selected row."""
-    keys = [key.partition("/") for key in Selection.of(request).keys]
+    keys = [key.partition("/") for key in Selection.from_request(request).keys]
     return [(task, name) for task, slash, name in keys if slash and task and name]
 
 
@@ -441,14 +443,14 @@ def _confirm_and_run(
     """Show the question, or run the action on the selected tasks. Refuses more than `limit` tasks, and "all matching": the
     IDs of those tasks were not read."""
     error: CloudError | None = None
-    is_refused = Selection.of(request).all_matching or len(selected) > limit
+    is_refused = Selection.from_request(request).all_matching or len(selected) > limit
     if request.POST.get("confirmed") == "1" and selected and not is_refused:
         try:
             run()
         except CloudError as raised:
             error = raised
         else:
-            return redirect(curl(request, "ota:batch", batch_id))
+            return redirect(connection_url(request, "ota:batch", batch_id))
     context = {
         "batch_id": batch_id,
         "keys": [f"{task}/{name}" for task, name in selected],

@@ -22,9 +22,9 @@ from console.connections.submissions import AlreadySubmitted, is_outcome_unknown
 from console.groups import api as groups_api
 from console.ota import api, jobs
 from console.ota.batch_forms import DynamicBatchForm, StaticBatchForm, VerifyForm
-from console.ota.views.shared import status_of
-from console.ui.links import curl
-from console.ui.uploads import takes_file
+from console.ota.views.shared import form_status
+from console.ui.links import connection_url
+from console.ui.uploads import accepts_file
 
 MAX_GROUP_CHOICES = 50
 _FIELDS = {
@@ -52,7 +52,7 @@ class TargetSize:
     all_devices: int | None
 
 
-@takes_file(api.MAX_LIST_BYTES, lambda request: request.gateway.require(api.CREATE_STATIC))
+@accepts_file(api.MAX_LIST_BYTES, lambda request: request.gateway.require(api.CREATE_STATIC))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
     """Create a static batch, in three steps at one address: the form, the review (`step=summary`), the request (`step=send`).
@@ -62,7 +62,7 @@ def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseB
     """
     request.gateway.require(api.CREATE_STATIC)
     package = api.get_package(request.gateway, package_id)
-    if not package.ready or not package.product_key:
+    if not package.is_ready or not package.product_key:
         return render(request, "ota/not_ready.html", {"package": package}, status=409)
     step = request.POST.get("step", "form") if request.method == "POST" else "form"
     data = request.POST if request.method == "POST" else None
@@ -77,7 +77,7 @@ def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseB
     form.set_group_choices(_read_group_choices(request))
     context = {"package": package, "form": form, "token": token}
     return render(
-        request, "ota/create_batch.html", context, status=status_of(form) if step != "back" else 200
+        request, "ota/create_batch.html", context, status=form_status(form) if step != "back" else 200
     )
 
 
@@ -183,7 +183,7 @@ def _submit_static(
         values["names"] = "\n".join(batch_target.names)
         form.data = values
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "ota/create_batch.html", context, status=status_of(form))
+        return render(request, "ota/create_batch.html", context, status=form_status(form))
 
     return _submit(request, package, form, token, create, show_form)
 
@@ -204,20 +204,20 @@ def _submit(
             messages.info(
                 request, gettext("You already submitted this form. This is the batch that it created.")
             )
-            return redirect(curl(request, "ota:batch", earlier.result))
+            return redirect(connection_url(request, "ota:batch", earlier.result))
         messages.warning(
             request,
             gettext(
                 "You already submitted this form, and no response was received yet. Check for the batch here in a moment."
             ),
         )
-        return redirect(curl(request, "ota:package", package.id))
+        return redirect(connection_url(request, "ota:package", package.id))
     except CloudError as raised:
         error = cloud_errors_to_form(form, raised, _FIELDS)
         return show_form(error, new_token() if is_outcome_unknown(raised) else token)
     jobs.monitor_batch(request.gateway, batch_id, product_key=package.product_key)
     messages.success(request, gettext("Batch created."))
-    return redirect(curl(request, "ota:batch", batch_id))
+    return redirect(connection_url(request, "ota:batch", batch_id))
 
 
 @require_safe
@@ -240,7 +240,7 @@ def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponse
     """Create a dynamic batch. Up to 2 calls."""
     request.gateway.require(api.CREATE_DYNAMIC)
     package = api.get_package(request.gateway, package_id)
-    if not package.ready or not package.product_key:
+    if not package.is_ready or not package.product_key:
         return render(request, "ota/not_ready.html", {"package": package}, status=409)
     form = DynamicBatchForm(package, request.POST if request.method == "POST" else None)
 
@@ -254,7 +254,7 @@ def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponse
                 request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key}
             ),
         }
-        return render(request, "ota/create_dynamic.html", context, status=status_of(form))
+        return render(request, "ota/create_dynamic.html", context, status=form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())
@@ -281,7 +281,7 @@ def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
 
     def show_form(error: CloudError | None, token: str) -> HttpResponse:
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "ota/verify.html", context, status=status_of(form))
+        return render(request, "ota/verify.html", context, status=form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())

@@ -14,10 +14,10 @@ from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.ota import api
 from console.ota.forms import ModuleForm, NewModuleForm, ProductChoice
-from console.ota.views.shared import product_choices, status_of
+from console.ota.views.shared import form_status, product_choices
 from console.ota.views.tables import MODULES
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.tables import Empty
 
 _FIELDS = {"ModuleName": "name", "AliasName": "alias", "Desc": "description"}
@@ -84,7 +84,7 @@ def create_module(request: CloudRequest, product_key: str) -> HttpResponseBase:
             messages.success(request, gettext("Module %(name)s created.") % {"name": data["name"]})
             return _redirect_to_list(request, product_key)
     context = {"form": form, "error": error, "product_key": product_key, "title": _("Create module")}
-    return render(request, "ota/module_form.html", context, status=status_of(form))
+    return render(request, "ota/module_form.html", context, status=form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -113,7 +113,7 @@ def edit_module(request: CloudRequest, product_key: str, name: str) -> HttpRespo
                 return _redirect_to_list(request, product_key)
     title = gettext("Edit module %(name)s") % {"name": name}
     context = {"form": form, "error": error, "product_key": product_key, "title": title}
-    return render(request, "ota/module_form.html", context, status=status_of(form))
+    return render(request, "ota/module_form.html", context, status=form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -142,7 +142,7 @@ def delete_module(request: CloudRequest, product_key: str, name: str) -> HttpRes
         "name": name,
         "consequences": consequences,
     }
-    return render(request, "ota/delete_module.html", context, status=status_of(form))
+    return render(request, "ota/delete_module.html", context, status=form_status(form))
 
 
 def _get_own_module(request: CloudRequest, product_key: str, name: str) -> api.Module:
@@ -154,4 +154,4 @@ def _get_own_module(request: CloudRequest, product_key: str, name: str) -> api.M
 
 
 def _redirect_to_list(request: CloudRequest, product_key: str) -> HttpResponseBase:
-    return redirect(f"{curl(request, 'ota:modules')}?product={product_key}")
+    return redirect(f"{connection_url(request, 'ota:modules')}?product={product_key}")

@@ -15,14 +15,14 @@ from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ota import api
 from console.ota.forms import PackageFilter, PackageForm, find_file_suffix
-from console.ota.views.shared import Rights, product_choices, status_of
+from console.ota.views.shared import Rights, form_status, product_choices
 from console.ota.views.tables import BATCHES, PACKAGES
 from console.ui.forms import ConfirmForm
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem
 from console.ui.tables import Empty
-from console.ui.uploads import takes_file
+from console.ui.uploads import accepts_file
 
 _FIELDS = {
     "FirmwareName": "name",
@@ -49,12 +49,12 @@ def package_list(request: CloudRequest) -> HttpResponse:
         page=number,
         size=size,
     )
-    rights = Rights.of(request)
+    rights = Rights.from_request(request)
     empty = Empty(
         _("No packages yet"),
         _("A package is a firmware file with a version. Use batches to update devices to it."),
         icon="package",
-        url=curl(request, "ota:create-package") if rights.create else "",
+        url=connection_url(request, "ota:create-package") if rights.create else "",
         action=_("Create package"),
     )
     table = PACKAGES.bind(
@@ -68,7 +68,7 @@ def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
     """Show a package and its batches. 2 calls."""
     number, size = page_number(request), page_size(request)
     package, batch_page = api.get_package_with_batches(request.gateway, package_id, page=number, size=size)
-    rights = Rights.of(request)
+    rights = Rights.from_request(request)
     empty = Empty(
         _("No batches yet"), _("Use a batch to update devices to this package."), icon="cloud-upload"
     )
@@ -77,7 +77,7 @@ def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
         "ota/package.html",
         {
             "package": package,
-            "facts": _build_details(package),
+            "details": _build_details(package),
             "menu": _build_menu(request, package, rights),
             "rights": rights,
             "table": BATCHES.bind(
@@ -99,8 +99,8 @@ def _build_details(package: api.Package) -> list[DetailItem]:
         DetailItem(_("Size"), package.size, "bytes"),
         DetailItem(package.sign_method or _("Checksum"), package.sign, "code", copy=True),
         DetailItem(_("Description"), package.description),
-        DetailItem(_("Created"), package.created, "when"),
-        DetailItem(_("Modified"), package.modified, "when"),
+        DetailItem(_("Created"), package.created, "time"),
+        DetailItem(_("Modified"), package.modified, "time"),
     ]
     if not package.delta and package.source_version:
         items.insert(4, DetailItem(_("Source version"), package.source_version, "code"))
@@ -109,21 +109,21 @@ def _build_details(package: api.Package) -> list[DetailItem]:
 
 def _build_menu(request: CloudRequest, package: api.Package, rights: Rights) -> list[MenuItem]:
     menu = []
-    if rights.dynamic and package.ready:
+    if rights.dynamic and package.is_ready:
         menu.append(
             MenuItem(
                 _("Create dynamic batch"),
-                curl(request, "ota:create-dynamic-batch", package.id),
+                connection_url(request, "ota:create-dynamic-batch", package.id),
                 "refresh-dot",
             )
         )
     if rights.delete:
-        url = curl(request, "ota:delete-package", package.id)
+        url = connection_url(request, "ota:delete-package", package.id)
         menu.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
     return menu
 
 
-@takes_file(api.MAX_PACKAGE_BYTES, lambda request: request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE))
+@accepts_file(api.MAX_PACKAGE_BYTES, lambda request: request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_package(request: CloudRequest) -> HttpResponseBase:
     """Upload a file to the platform's store and create a package from it, once per form. 2 calls and the upload."""
@@ -155,7 +155,7 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
                 token = new_token()
         else:
             messages.success(request, gettext("Package %(name)s created.") % {"name": new_package.name})
-            return redirect(curl(request, "ota:package", package_id))
+            return redirect(connection_url(request, "ota:package", package_id))
     product_key = (request.POST if is_submitted else request.GET).get("product", "")
     if product_key in dict(products) and not error:
         form.set_module_choices(module.name for module in api.list_modules(request.gateway, product_key))
@@ -163,7 +163,7 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
         request,
         "ota/create_package.html",
         {"form": form, "error": error, "token": token, "products": products},
-        status=status_of(form),
+        status=form_status(form),
     )
 
 
@@ -191,14 +191,14 @@ def _redirect_repeated(request: CloudRequest, package_id: str) -> HttpResponseBa
         messages.info(
             request, gettext("You already submitted this form. This is the package that it created.")
         )
-        return redirect(curl(request, "ota:package", package_id))
+        return redirect(connection_url(request, "ota:package", package_id))
     messages.warning(
         request,
         gettext(
             "You already submitted this form, and no response was received yet. Check for the package here in a moment."
         ),
     )
-    return redirect(curl(request, "ota:packages"))
+    return redirect(connection_url(request, "ota:packages"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -217,7 +217,7 @@ def delete_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
             error = cloud_errors_to_form(form, raised)
         else:
             messages.success(request, gettext("Package %(name)s deleted.") % {"name": package.name})
-            return redirect(curl(request, "ota:packages"))
+            return redirect(connection_url(request, "ota:packages"))
     consequences = [
         gettext("The file is deleted. You can no longer create batches from this package."),
         gettext("You can no longer view its batches here."),
@@ -225,4 +225,4 @@ def delete_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
         gettext("You cannot delete a package while one of its batches is planned or in progress."),
     ]
     context = {"package": package, "form": form, "error": error, "consequences": consequences}
-    return render(request, "ota/delete_package.html", context, status=status_of(form))
+    return render(request, "ota/delete_package.html", context, status=form_status(form))

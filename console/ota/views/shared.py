@@ -15,7 +15,7 @@ FORM_REFUSED = 422  # htmx replaces the form with the response
 
 @dataclass(frozen=True)
 class Rights:
-    """What the user's role allows for updates. Pages hide the rest; the gateway refuses it."""
+    """The actions that the user's role allows for updates. Pages hide the others; the gateway refuses them."""
 
     create: bool
     delete: bool
@@ -28,7 +28,7 @@ class Rights:
     confirm: bool
 
     @classmethod
-    def of(cls, request: CloudRequest) -> Rights:
+    def from_request(cls, request: CloudRequest) -> Rights:
         """Return the rights of the user of the request."""
         allows = request.gateway.allows
         return cls(
@@ -50,6 +50,6 @@ def product_choices(request: CloudRequest) -> list[tuple[str, str]]:
     return [(product.key, f"{product.name} · {product.key}") for product in page.products]
 
 
-def status_of(form: Any) -> int:
+def form_status(form: Any) -> int:
     """Return the HTTP status of a page that shows `form`."""
     return FORM_REFUSED if form.errors and not isinstance(form, FilterForm) else 200

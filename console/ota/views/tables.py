@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from console.ota import api
-from console.ui.links import curl
+from console.ui.links import connection_url
 from console.ui.tables import BulkAction, Column, Table
 
 TARGETS = {
@@ -20,7 +20,10 @@ PACKAGES: Table[api.Package] = Table(
     caption=_("Packages"),
     columns=(
         Column(
-            "name", _("Package"), primary=True, link=lambda request, row: curl(request, "ota:package", row.id)
+            "name",
+            _("Package"),
+            primary=True,
+            link=lambda request, row: connection_url(request, "ota:package", row.id),
         ),
         Column("version", _("Version"), kind="code"),
         Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
@@ -28,7 +31,7 @@ PACKAGES: Table[api.Package] = Table(
         Column("kind", _("Type"), value=lambda row: _("Delta") if row.delta else _("Full"), narrow=False),
         Column("status", _("Verification"), kind="status", status="package"),
         Column("size", _("Size"), kind="bytes"),
-        Column("created", _("Created"), kind="when"),
+        Column("created", _("Created"), kind="time"),
         Column("product_key", _("ProductKey"), kind="code", hidden=True, copy=True),
         Column("id", _("Package ID"), kind="code", hidden=True, copy=True),
     ),
@@ -41,8 +44,8 @@ MODULES: Table[api.Module] = Table(
         Column("name", _("Module"), primary=True),
         Column("alias", _("Alias")),
         Column("description", _("Description")),
-        Column("created", _("Created"), kind="when"),
-        Column("modified", _("Modified"), kind="when", hidden=True),
+        Column("created", _("Created"), kind="time"),
+        Column("modified", _("Modified"), kind="time", hidden=True),
     ),
     row_template="ota/module_actions.html",
 )
@@ -60,14 +63,14 @@ _BATCH_COLUMNS: tuple[Column[api.Batch], ...] = (
         _("Batch"),
         primary=True,
         kind="code",
-        link=lambda request, row: curl(request, "ota:batch", row.id),
+        link=lambda request, row: connection_url(request, "ota:batch", row.id),
     ),
     Column("status", _("Status"), kind="status", status="batch"),
     Column("kind", _("Type"), value=_describe_type),
     Column("target", _("Target"), value=lambda batch: TARGETS.get(batch.target, batch.target)),
-    Column("created", _("Created"), kind="when"),
-    Column("started", _("Started"), kind="when", narrow=False),
-    Column("ended", _("Ended"), kind="when"),
+    Column("created", _("Created"), kind="time"),
+    Column("started", _("Started"), kind="time", narrow=False),
+    Column("ended", _("Ended"), kind="time"),
 )
 
 BATCHES: Table[api.Batch] = Table(id="batches", caption=_("Batches"), columns=_BATCH_COLUMNS)
@@ -79,7 +82,7 @@ def build_batch_table(names: dict[str, str]) -> Table[api.Batch]:
         "package",
         _("Package"),
         value=lambda batch: names.get(batch.package_id, batch.package_id),
-        link=lambda request, batch: curl(request, "ota:package", batch.package_id),
+        link=lambda request, batch: connection_url(request, "ota:package", batch.package_id),
     )
     return Table(
         id="batches", caption=_("Batches"), columns=(_BATCH_COLUMNS[0], package, *_BATCH_COLUMNS[1:])
@@ -97,26 +100,28 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
                 "device",
                 _("Device"),
                 primary=True,
-                link=lambda request, task: curl(request, "devices:detail", task.product_key, task.device),
+                link=lambda request, task: connection_url(
+                    request, "devices:detail", task.product_key, task.device
+                ),
             ),
             Column("status", _("Status"), kind="status", status="batch_task"),
             Column("progress", _("Progress"), template="ota/task_progress.html"),
             Column("source_version", _("Source version"), kind="code"),
             Column("description", _("Device message")),
-            Column("modified", _("Modified"), kind="ago"),
+            Column("modified", _("Modified"), kind="relative_time"),
             Column("id", _("Task ID"), kind="code", hidden=True, copy=True),
         ),
         actions=(
             BulkAction(
                 _("Confirm updates"),
                 "check",
-                url=lambda request: curl(request, "ota:confirm-tasks", batch_id),
+                url=lambda request: connection_url(request, "ota:confirm-tasks", batch_id),
                 allowed=lambda request: may_confirm,
             ),
             BulkAction(
                 _("Cancel updates"),
                 "ban",
-                url=lambda request: curl(request, "ota:cancel-devices", batch_id),
+                url=lambda request: connection_url(request, "ota:cancel-devices", batch_id),
                 danger=True,
                 allowed=lambda request: may_cancel,
             ),

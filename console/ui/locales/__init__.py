@@ -1,1 +1,1 @@
-"""How languages write numbers, where we differ from Django."""
+"""The number formats of languages that differ from those of Django."""

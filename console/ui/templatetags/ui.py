@@ -2,13 +2,13 @@
 
 {% icon "name" size=18 label="" %}            Tabler outline icon, inline SVG
 {% status value "device" %}                   status badge (kinds: console/ui/statuses.py)
-{% when moment relative=True %}               time in the user's zone, UTC on hover
+{% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
 {% bar done total label="" tone="" %}         progress bar
-{% curl "devices:detail" key name %}          URL in the current team and connection (`as url` works)
-{% explore "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
-{% url_with page=2 q=None %}                  the current URL with changed parameters
+{% connection_url "devices:detail" key name %}          URL in the current team and connection (`as url` works)
+{% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
+{% query_url page=2 q=None %}                  the current URL with changed parameters
 {% cloud_error error retry=url %}             an error of the cloud with advice
 {% cells bound %}                             the cells of a row (ui/table.html)
 {% field form.name %}                         one field with label, help, limits, errors
@@ -29,7 +29,7 @@ from django.utils.safestring import SafeString, mark_safe
 from console.cloud.errors import CloudError, explain
 from console.ui import badges, icons, links
 from console.ui import format as fmt
-from console.ui.forms import describe
+from console.ui.forms import describe_field
 from console.ui.tables import BoundRow
 
 register = template.Library()
@@ -47,10 +47,10 @@ def status(value: object, kind: str) -> SafeString:
     return badges.badge(kind, value)
 
 
-@register.simple_tag
-def when(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
+@register.simple_tag(name="time")
+def time_tag(value: object, relative: bool = False, seconds: bool = False) -> SafeString:
     """A moment (datetime, ISO text, or milliseconds) in the user's time zone."""
-    return fmt.when(value, relative, seconds)
+    return fmt.time_element(value, relative, seconds)
 
 
 @register.simple_tag
@@ -99,27 +99,27 @@ def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeStrin
 
 
 @register.simple_tag(takes_context=True)
-def curl(context: RequestContext, name: str, *args: Any, **kwargs: Any) -> str:
+def connection_url(context: RequestContext, name: str, *args: Any, **kwargs: Any) -> str:
     """The URL of `name` in the request's team and connection."""
-    return links.curl(context["request"], name, *args, **kwargs)
+    return links.connection_url(context["request"], name, *args, **kwargs)
 
 
 @register.simple_tag(takes_context=True)
-def explore(context: RequestContext, operation: str, **params: Any) -> str:
+def explorer_url(context: RequestContext, operation: str, **params: Any) -> str:
     """The URL of an operation's form in the explorer, filled with `params`."""
-    return links.explore(context["request"], operation, **params)
+    return links.explorer_url(context["request"], operation, **params)
 
 
 @register.simple_tag(takes_context=True)
-def url_with(context: RequestContext, **changes: Any) -> str:
+def query_url(context: RequestContext, **changes: Any) -> str:
     """The current URL with changed query parameters; None removes one. Any change except of `page` returns to page 1."""
     drop = () if {"page", "token"} & changes.keys() else ("page", "token")
-    return links.with_query(context["request"], drop=drop, **changes)
+    return links.query_url(context["request"], drop=drop, **changes)
 
 
 @register.inclusion_tag("ui/cloud_error.html", takes_context=True)
 def cloud_error(context: RequestContext, error: CloudError, retry: str = "") -> dict[str, Any]:
-    """An error of the cloud: what happened, what to do, code, request id, and a retry (by default for temporary errors of
+    """An error of the cloud: explanation, advice, code, request id, and a retry (by default for temporary errors of
     GET pages)."""
     request: HttpRequest | None = context.get("request")
     if not retry and error.retryable and request is not None and request.method in {"GET", "HEAD"}:
@@ -136,7 +136,7 @@ def field(bound: BoundField) -> dict[str, Any]:
 @register.simple_tag
 def field_parts(bound: BoundField) -> Any:
     """The FieldParts of a field, for ui/field.html."""
-    return describe(bound)
+    return describe_field(bound)
 
 
 @register.simple_tag(takes_context=True)

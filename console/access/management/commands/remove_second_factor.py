@@ -17,7 +17,7 @@ from console.access.sign_in import sessions
 class Command(BaseCommand):
     help = (
         "Remove all second factors, passkeys and recovery codes of a user, and end their sessions. Verify the user's identity "
-        "first: afterwards the password alone is enough to sign in."
+        "first: then the password alone is enough to sign in."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -47,7 +47,7 @@ def _rotate_field(model: type[models.Model], name: str, size: int) -> tuple[int,
     table, key, column = (
         quote(n) for n in (model._meta.db_table, _column_name(model, "pk"), _column_name(model, name))
     )
-    # Names of our own tables and columns, quoted; values are passed as parameters.
+    # Names of tables and columns of the console, quoted; values are passed as parameters.
     select = (
         f"SELECT {key}, {column} FROM {table} WHERE {key} > %s AND {column} <> '' ORDER BY {key} LIMIT %s"  # noqa: S608
     )

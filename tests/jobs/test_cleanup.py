@@ -1,4 +1,4 @@
-"""How long drafts, jobs and secrets are kept."""
+"""The retention of drafts, jobs and secrets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from console.access.models import AuditRecord
 from console.jobs import actions
+from console.jobs.cleanup import delete_expired
 from console.jobs.models import Chunk, Event, Job, Part, Row, Secret
-from console.jobs.upkeep import tidy
 
 
 def set_finished(job: Job, days: int) -> None:
@@ -19,24 +19,26 @@ def set_finished(job: Job, days: int) -> None:
 
 def test_old_drafts_are_deleted_with_their_file(upload):
     upload(b"name\ndev-0001\nx\n")
-    tidy()
+    delete_expired()
     Job.objects.get()
     Job.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    tidy()
+    delete_expired()
     for model in (Job, Row, Part, Chunk):
         assert not model.objects.exists()
 
 
-def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(start_registration, drain, settings, org):
+def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(
+    start_registration, run_job, settings, org
+):
     settings.JOBS_KEEP_DAYS = 30
-    old, young = drain(start_registration(3)), drain(start_registration(3))
+    old, young = run_job(start_registration(3)), run_job(start_registration(3))
     run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
-    drain(run)
+    run_job(run)
     audited = AuditRecord.objects.filter(job=old.pk).count()
     assert audited
     set_finished(old, 31)
     set_finished(young, 29)
-    tidy()
+    delete_expired()
     assert set(Job.objects.all()) == {young, run}
     assert Row.objects.count() == young.total
     assert not Secret.objects.exists()
@@ -44,27 +46,29 @@ def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(start_registr
     assert AuditRecord.objects.filter(job=old.pk).count() == audited
 
 
-def test_a_job_is_kept_while_a_follow_up_job_runs(start_registration, drain, settings, org):
+def test_a_job_is_kept_while_a_follow_up_job_runs(start_registration, run_job, settings, org):
     settings.JOBS_KEEP_DAYS = 30
-    old = drain(start_registration(3))
+    old = run_job(start_registration(3))
     run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
     set_finished(old, 31)
-    tidy()
-    assert drain(run).succeeded == 3
+    delete_expired()
+    assert run_job(run).succeeded == 3
 
 
-def test_with_zero_days_jobs_are_kept_forever(start_registration, drain, settings):
+def test_with_zero_days_jobs_are_kept_forever(start_registration, run_job, settings):
     settings.JOBS_KEEP_DAYS = 0
-    set_finished(drain(start_registration(3)), 10_000)
-    tidy()
+    set_finished(run_job(start_registration(3)), 10_000)
+    delete_expired()
     assert Job.objects.exists()
 
 
 @pytest.mark.parametrize("rows", [1, 9, 10, 11, 35])
-def test_many_rows_are_deleted_in_small_transactions(start_registration, drain, settings, monkeypatch, rows):
+def test_many_rows_are_deleted_in_small_transactions(
+    start_registration, run_job, settings, monkeypatch, rows
+):
     monkeypatch.setattr(actions, "_ROWS_PER_DELETE", 10)
-    set_finished(drain(start_registration(rows)), 100)
-    tidy()
+    set_finished(run_job(start_registration(rows)), 100)
+    delete_expired()
     assert not Row.objects.exists()
     assert not Job.objects.exists()
 
@@ -72,5 +76,5 @@ def test_many_rows_are_deleted_in_small_transactions(start_registration, drain, 
 def test_active_jobs_are_never_deleted(start_registration, settings):
     job = start_registration(3)
     Job.objects.update(created_at=timezone.now() - timedelta(days=1000), started_at=None)
-    tidy()
+    delete_expired()
     assert Job.objects.get() == job

@@ -1,6 +1,7 @@
-"""A server that returns the same response to every request, as fast as Python can: `python -m tests.bench.canned` prints its port.
+"""A server that returns the same response to every request, as fast as Python can: `python -m tests.bench.constant_server`
+prints its port.
 
-It looks at no more of a request than where it ends, so that a client's own work is what a benchmark sees.
+It only reads where a request ends, so that a benchmark measures the work of the client.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ BODY = json.dumps(
         "Total": 1000,
     }
 ).encode()
-ANSWER = (
+RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
     % (len(BODY), BODY)
 )
@@ -61,7 +62,7 @@ class _Connection(asyncio.Protocol):
             if len(self.seen) < whole:
                 return
             self.seen = self.seen[whole:]
-            self.transport.write(ANSWER)
+            self.transport.write(RESPONSE)
 
 
 async def _serve() -> None:
@@ -71,10 +72,10 @@ async def _serve() -> None:
 
 
 @contextmanager
-def canned() -> Iterator[str]:
-    """Runs the server in a process of its own and yields `host:port`."""
+def constant_server() -> Iterator[str]:
+    """Runs the server in a separate process and yields `host:port`."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.canned"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.bench.constant_server"], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None

@@ -13,7 +13,7 @@ from console.jobs.models import Job, Secret
 _AT_ONCE = 200  # jobs; the next run deletes more
 
 
-def tidy() -> None:
+def delete_expired() -> None:
     """Delete expired secrets, drafts older than JOBS_DRAFT_HOURS, and jobs that ended JOBS_KEEP_DAYS ago (0: keep all)."""
     now = timezone.now()
     Secret.objects.filter(expires_at__lte=now).delete()
