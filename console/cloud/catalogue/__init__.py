@@ -5,12 +5,22 @@ The client, the gateway (authorization), the emulator (validation and responses)
 
 from console.cloud.catalogue.check import validate
 from console.cloud.catalogue.load import UnknownOperation, operation, operations
-from console.cloud.catalogue.model import Access, Condition, Operation, Paging, Parameter
+from console.cloud.catalogue.model import (
+    Access,
+    Condition,
+    LimitedUse,
+    ObjectKind,
+    Operation,
+    Paging,
+    Parameter,
+)
 from console.cloud.catalogue.wire import flatten, nest
 
 __all__ = [
     "Access",
     "Condition",
+    "LimitedUse",
+    "ObjectKind",
     "Operation",
     "Paging",
     "Parameter",

@@ -9,10 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from console.cloud.catalogue.model import DEFAULT_QPS, Access, Condition, Operation, Paging, Parameter
+from console.cloud.catalogue.model import (
+    DEFAULT_QPS,
+    Access,
+    Condition,
+    LimitedUse,
+    ObjectKind,
+    Operation,
+    Paging,
+    Parameter,
+)
 
 DATA = Path(__file__).parent
 TEXTS = DATA / "text"
+PARAMETERS = DATA / "facts" / "parameters.json"
 
 
 class UnknownOperation(KeyError):
@@ -27,6 +37,7 @@ def operations() -> Mapping[str, Operation]:
     """All operations by name, group by group. Read once per process."""
     operations_by_name: dict[str, Operation] = {}
     common: dict[str, str] = _read(TEXTS / "common.json")["parameters"]
+    facts: dict[str, Any] = _read(PARAMETERS)["parameters"]
     for path in sorted(DATA.glob("*.json")):
         data = _read(path)
         texts = _read(TEXTS / path.name)
@@ -35,7 +46,7 @@ def operations() -> Mapping[str, Operation]:
             text = texts["operations"][record["name"]]
             descriptions = shared | text.get("parameters", {})
             operations_by_name[record["name"]] = _build_operation(
-                record, data["group"], data["area"], text["description"], descriptions
+                record, data["group"], data["area"], text["description"], descriptions, facts
             )
     return MappingProxyType(operations_by_name)
 
@@ -54,9 +65,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _build_operation(
-    record: dict[str, Any], group: str, area: str, description: str, descriptions: Mapping[str, str]
+    record: dict[str, Any],
+    group: str,
+    area: str,
+    description: str,
+    descriptions: Mapping[str, str],
+    facts: Mapping[str, Mapping[str, Any]],
 ) -> Operation:
-    """`descriptions`: by parameter name. A parameter without a description is a mistake in the texts (KeyError)."""
+    """`descriptions` and `facts` by parameter name. A parameter that has none is a mistake in the data (KeyError)."""
     qps = record["qps"]
     paging = record.get("paging")
     return Operation(
@@ -70,7 +86,10 @@ def _build_operation(
         described=record.get("described", True),
         description=description,
         parameters=MappingProxyType(
-            {p["name"]: _build_parameter(p, descriptions[p["name"]]) for p in record["parameters"]}
+            {
+                p["name"]: _build_parameter(facts[p["name"]] | p, descriptions[p["name"]])
+                for p in record["parameters"]
+            }
         ),
         response=MappingProxyType(record["response"]),
         one_of=tuple(tuple(tuple(names) for names in group) for group in record.get("one_of", ())),
@@ -78,6 +97,9 @@ def _build_operation(
         paging=Paging(**paging) if paging else None,
         result=record["result"],
         secret_fields=tuple(record.get("secret_fields", ())),
+        local_times=tuple(record.get("local_times", ())),
+        target=tuple(record["target"]),
+        limited=LimitedUse(record["limited"]),
     )
 
 
@@ -86,6 +108,7 @@ def _build_parameter(record: dict[str, Any], description: str) -> Parameter:
     facts = record | {
         "required": bool(required),
         "documented": required is not None,
+        "names": ObjectKind(record["names"]) if record["names"] else None,
         "description": description,
     }
     if "values" in facts:

@@ -11,6 +11,50 @@ DEFAULT_QPS = 10
 """Calls per second assumed for operations whose limit the reference does not state."""
 
 
+class ObjectKind(StrEnum):
+    """The kinds of object that a parameter can identify."""
+
+    ACCOUNT = "account"
+    APPLICATION = "application"  # a batch registration request, by its ApplyId
+    BATCH = "batch"
+    CATEGORY = "category"
+    CHANNEL = "channel"
+    CLIENT_ID = "client_id"
+    CONSUMER_GROUP = "consumer_group"
+    DATA_SOURCE = "data_source"
+    DATA_SOURCE_ITEM = "data_source_item"
+    DEPLOYMENT = "deployment"
+    DEVICE = "device"  # by its name; its product is the ProductKey beside it
+    DEVICE_LIST = "device_list"  # several devices: as JSON, or in a file at that address
+    DISTRIBUTION_JOB = "distribution_job"
+    DRIVER = "driver"
+    EDGE_INSTANCE = "edge_instance"
+    FILE = "file"
+    FUNCTION_BLOCK = "function_block"
+    GROUP = "group"
+    INSTANCE = "instance"
+    IOT_ID = "iot_id"  # a device, by its IotId
+    MODULE = "module"
+    NEW_DEVICE = "new_device"  # a device that does not exist yet
+    PACKAGE = "package"
+    PRODUCT = "product"
+    RULE = "rule"
+    RULE_ACTION = "rule_action"
+    SQL = "sql"  # a statement that names products and groups
+    TASK = "task"
+    TOPIC = "topic"  # written in full, with product and device
+    TOPIC_CLASS = "topic_class"
+
+
+class LimitedUse(StrEnum):
+    """What a member whose access scope is limited to some products or groups may do with an operation."""
+
+    CHECKED = "checked"  # call it if all objects that the call names are in scope
+    COMPOSED = "composed"  # get a response that is composed from the objects in scope
+    OPEN = "open"  # call it: it names no object and returns nothing about the fleet
+    NEVER = "never"  # its effect is on the whole account
+
+
 class Access(StrEnum):
     """The effect of a call. A role has a level for each area that says which of these it allows."""
 
@@ -28,6 +72,9 @@ class Parameter:
     `count` is how lengths are counted: characters, characters with wide ones (Chinese, Japanese) as two, or UTF-8 bytes.
     `per_item`: required in every element of its list, although the list itself may be omitted.
     `documented` is false for parameters that only the vendor's SDK has.
+    `names`: the kind of object that a value identifies, or None.
+    `beside`: the parameter that names the object to which this one belongs. The access scope checks that one only.
+    `sensitive`: values are kept out of audit records and histories.
     `description`: what the parameter means. An English sentence, to be translated by the caller that shows it.
     """
 
@@ -46,6 +93,9 @@ class Parameter:
     max_items: int | None = None
     per_item: bool = False
     json: bool = False
+    names: ObjectKind | None = None
+    beside: str | None = None
+    sensitive: bool = True
     description: str = ""
 
     @property
@@ -113,6 +163,9 @@ class Operation:
     `one_of`: groups of alternatives. For each group, all parameters of at least one alternative must be set.
     `result`: the response path of the payload, `[]` for a list, or None if the response has no payload below its top level.
     `response`: path -> type of every field of the response, `[]` after each list. `secret_fields` are paths of it.
+    `local_times`: response paths of texts that state a time without a zone. These times are in UTC+8.
+    `target`: the parameters that name the target in an audit record; the first one with a value is used.
+    `limited`: what a member with a limited access scope may do with the operation.
     `described` is false for operations that the reference names but does not describe.
     `description`: what the operation does. An English sentence, to be translated by the caller that shows it.
     """
@@ -130,6 +183,9 @@ class Operation:
     paging: Paging | None = None
     result: str | None = None
     secret_fields: tuple[str, ...] = ()
+    local_times: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    limited: LimitedUse = LimitedUse.NEVER
     qps_documented: bool = True
     described: bool = True
     description: str = ""
