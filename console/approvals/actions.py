@@ -7,7 +7,6 @@ clock.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +23,8 @@ from console.access.models import AuditRecord, User
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
 from console.cloud.catalogue import operation
 from console.cloud.errors import CloudError
-from console.connections.approval import ApprovalNeeded, Rule
+from console.connections.approval import ApprovalNeeded, PlannedCall, Rule
+from console.connections.calls import find_target
 from console.connections.gateway import Gateway
 from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
@@ -34,7 +34,6 @@ from console.products import api as products_api
 KIND = "approvals.execute"
 State = ApprovalRequest.State
 # The first of these parameters that has a value names the target.
-_IDS = ("DeviceName", "IotId", "FirmwareId", "ProductKey")
 
 
 class NotPending(PermissionDenied):
@@ -79,8 +78,8 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
 def _target(needed: ApprovalNeeded) -> str:
     """The target of a request, as lists and the audit trail name it."""
     if needed.rule is Rule.PRODUCT and len(needed.calls) == 1:
-        return _describe_product(needed.gateway, _find_id(needed.calls[0].params))
-    first = needed.target or _find_id(needed.calls[0].params)
+        return _describe_product(needed.gateway, _find_target(needed.calls[0]))
+    first = needed.target or _find_target(needed.calls[0])
     return f"{first} (+{len(needed.calls) - 1})" if len(needed.calls) > 1 else first
 
 
@@ -92,15 +91,15 @@ def _describe_product(gateway: Gateway, key: str) -> str:
         return key
 
 
-def _find_id(params: Mapping[str, Any]) -> str:
-    return next((str(params[name]) for name in _IDS if params.get(name)), "")
+def _find_target(call: PlannedCall) -> str:
+    return find_target(operation(call.operation), call.params)
 
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
     """The id of the product, package or device (ProductKey/DeviceName) that the request is about; "" for several devices."""
     params = needed.calls[0].params
     if needed.rule is not Rule.DELETION:
-        return _find_id(params)
+        return _find_target(needed.calls[0])
     return f"{params.get('ProductKey')}/{params.get('DeviceName')}" if len(needed.calls) == 1 else ""
 
 

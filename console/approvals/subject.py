@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from console.access.audit import MASK, SAFE_PARAMETERS
+from console.access.audit import MASK, may_record
 from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.cloud.errors import CloudError, NotFound
 from console.connections.approval import CREATE_DYNAMIC, CREATE_VERIFY, PlannedCall, Rule
@@ -100,7 +100,7 @@ def _detail_item(name: str, value: Any) -> DetailItem:
 def _format_value(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={_format_value(key, inner)}" for key, inner in value.items())
-    if name not in SAFE_PARAMETERS:
+    if not may_record(name):
         return MASK
     if isinstance(value, list | tuple):
         return "; ".join(_format_value(name, item) for item in value)

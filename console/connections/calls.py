@@ -38,20 +38,6 @@ def drop_missing(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
 
 
-def find_target(params: Mapping[str, Any]) -> str:
-    """The target of a call for the audit trail, read from its parameters; "" if none names one."""
-    for name in (
-        "DeviceName",
-        "ProductName",
-        "GroupName",
-        "FirmwareName",
-        "IotId",
-        "JobId",
-        "FirmwareId",
-        "GroupId",
-        "ProductKey",
-    ):
-        value = params.get(name)
-        if isinstance(value, str) and value:
-            return value
-    return ""
+def find_target(definition: Operation, params: Mapping[str, Any]) -> str:
+    """The target of a call for the audit trail, from the parameters that the catalogue names (`Operation.target`); "" for none."""
+    return next((str(params[name]) for name in definition.target if params.get(name)), "")

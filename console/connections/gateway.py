@@ -417,7 +417,7 @@ class Gateway:
             actor=self.actor,
             team=self.membership.team,
             origin=self.origin,
-            target=target or find_target(params),
+            target=target or find_target(definition, params),
             parameters={**params, **(self.approval.audit_parameters if self.approval else {})},
             before=before,
             connection=self.connection.slug,

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from console.cloud.errors import CloudError
+from console.cloud.fields import read_count, read_text
 from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
 
@@ -115,9 +116,9 @@ def overview(gateway: Gateway) -> Overview:
 
 def _read_fleet(data: Mapping[str, Any]) -> Fleet:
     return Fleet(
-        _parse_int(data.get("deviceCount")),
-        _parse_int(data.get("activeCount")),
-        _parse_int(data.get("onlineCount")),
+        read_count(data.get("deviceCount")),
+        read_count(data.get("activeCount")),
+        read_count(data.get("onlineCount")),
     )
 
 
@@ -126,13 +127,13 @@ def _read_products(data: Mapping[str, Any]) -> Products:
     newest = [
         Product(
             key=read_name(row, "ProductKey"),
-            name=str(row.get("ProductName") or ""),
-            devices=_parse_int(row.get("DeviceCount")),
-            gateway=_parse_int(row.get("NodeType")) == 1,
+            name=read_text(row, "ProductName"),
+            devices=read_count(row.get("DeviceCount")),
+            gateway=read_count(row.get("NodeType")) == 1,
         )
         for row in rows
     ]
-    return Products(newest, _parse_int(data.get("Total")))
+    return Products(newest, read_count(data.get("Total")))
 
 
 def _read_packages(response: Mapping[str, Any]) -> list[Package]:
@@ -140,17 +141,10 @@ def _read_packages(response: Mapping[str, Any]) -> list[Package]:
     return [
         Package(
             id=read_name(row, "FirmwareId"),
-            name=str(row.get("FirmwareName") or ""),
-            version=str(row.get("DestVersion") or ""),
-            product=str(row.get("ProductName") or ""),
+            name=read_text(row, "FirmwareName"),
+            version=read_text(row, "DestVersion"),
+            product=read_text(row, "ProductName"),
             status="" if row.get("Status") is None else str(row["Status"]),
         )
         for row in rows
     ]
-
-
-def _parse_int(value: object) -> int:
-    try:
-        return int(str(value or 0))
-    except ValueError:
-        return 0

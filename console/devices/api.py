@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from console.cloud.errors import CloudError
+from console.cloud.fields import read_count, read_items, read_text
 from console.connections.gateway import Call, Gateway
 from console.devices import sql
 from console.devices.records import (
@@ -32,9 +33,7 @@ from console.devices.records import (
     SearchResult,
     Tag,
     UpdateTask,
-    parse_integer,
     read_devices,
-    read_items,
     split_key,
     to_credentials,
     to_detail,
@@ -121,8 +120,8 @@ def _list_product(
     )
     return DevicePage(
         read_devices(response, "DeviceInfo"),
-        parse_integer(response.get("Total")),
-        next_token=str(response.get("NextToken") or ""),
+        read_count(response.get("Total")),
+        next_token=read_text(response, "NextToken"),
         paging_limit=PAGING_LIMIT,
     )
 
@@ -136,7 +135,7 @@ def _list_by_status(
     total = response.get("Total")
     return DevicePage(
         read_devices(response, "SimpleDeviceInfo"),
-        parse_integer(response.get("TotalCount") if total is None else total),
+        read_count(response.get("TotalCount") if total is None else total),
         paging_limit=PAGING_LIMIT,
     )
 
@@ -193,7 +192,7 @@ def _query_sql(gateway: Gateway, statement: str, fresh: bool = False) -> list[De
 
 def count_devices(gateway: Gateway, device_filter: DeviceFilter, *, fresh: bool = False) -> int:
     """Return the number of devices that a search finds (QueryDeviceBySQL)."""
-    return parse_integer(
+    return read_count(
         gateway.call("QueryDeviceBySQL", fresh=fresh, SQL=_where(device_filter).count_statement()).get(
             "TotalCount"
         )
@@ -324,7 +323,7 @@ def get_device_with_updates(
         name,
     )
     modules = [
-        ModuleVersion(str(item.get("ModuleName") or ""), str(item.get("ModuleVersion") or ""))
+        ModuleVersion(read_text(item, "ModuleName"), read_text(item, "ModuleVersion"))
         for item in read_items(versions.get("Data"), "SimpleOTAModuleInfo")
     ]
     return (

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from console.cloud.errors import CloudError, explain
+from console.cloud.fields import read_count, read_items, read_text, read_time
 from console.cloud.responses import read_name
 
 STATUSES = ("ONLINE", "OFFLINE", "UNACTIVE", "DISABLE")
 ONLINE, OFFLINE, UNACTIVE, DISABLED = STATUSES
-# Times without a zone are in UTC+8: each differs by 8 hours from the same time in its UTC field.
-_BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +176,6 @@ def split_key(key: str) -> tuple[str, str]:
     return product_key, name
 
 
-def read_items(wrapper: Any, name: str) -> list[Mapping[str, Any]]:
-    """Return the list in `wrapper`, which is the list itself or has it under `name`: operations differ in this."""
-    if isinstance(wrapper, Mapping):
-        wrapper = wrapper.get(name)
-    return list(wrapper or [])
-
-
 def read_devices(response: Mapping[str, Any], name: str) -> list[Device]:
     return [to_device(item) for item in read_items(response.get("Data"), name)]
 
@@ -193,12 +184,12 @@ def to_device(item: Mapping[str, Any]) -> Device:
     return Device(
         product_key=read_name(item, "ProductKey"),
         name=read_name(item, "DeviceName"),
-        iot_id=str(item.get("IotId") or ""),
+        iot_id=read_text(item, "IotId"),
         nickname=str(item.get("Nickname") or item.get("NickName") or ""),
         status=str(item.get("DeviceStatus") or item.get("Status") or ""),
         created=_event_time(item, "Create"),
         modified=_event_time(item, "Modified"),
-        activated=parse_time(item.get("ActiveTime")) or _event_time(item, "Active"),
+        activated=read_time(item.get("ActiveTime")) or _event_time(item, "Active"),
     )
 
 
@@ -206,11 +197,11 @@ def to_detail(response: Mapping[str, Any]) -> DeviceDetail:
     data = response.get("Data") or {}
     return DeviceDetail(
         device=to_device(data),
-        product_name=str(data.get("ProductName") or ""),
-        gateway=parse_integer(data.get("NodeType")) == 1,
-        firmware=str(data.get("FirmwareVersion") or ""),
-        ip=str(data.get("IpAddress") or ""),
-        region=str(data.get("Region") or ""),
+        product_name=read_text(data, "ProductName"),
+        gateway=read_count(data.get("NodeType")) == 1,
+        firmware=read_text(data, "FirmwareVersion"),
+        ip=read_text(data, "IpAddress"),
+        region=read_text(data, "Region"),
         online=_event_time(data, "Online"),
         owned=data.get("Owner") not in (False, "false"),
         has_secret=bool(data.get("DeviceSecret")),
@@ -219,18 +210,18 @@ def to_detail(response: Mapping[str, Any]) -> DeviceDetail:
 
 def to_credentials(data: Mapping[str, Any]) -> DeviceCredentials:
     return DeviceCredentials(
-        product_key=str(data.get("ProductKey") or ""),
-        name=str(data.get("DeviceName") or ""),
-        secret=str(data.get("DeviceSecret") or ""),
-        iot_id=str(data.get("IotId") or ""),
+        product_key=read_text(data, "ProductKey"),
+        name=read_text(data, "DeviceName"),
+        secret=read_text(data, "DeviceSecret"),
+        iot_id=read_text(data, "IotId"),
     )
 
 
 def to_group(item: Mapping[str, Any]) -> Group:
     return Group(
         id=read_name(item, "GroupId"),
-        name=str(item.get("GroupName") or ""),
-        description=str(item.get("GroupDesc") or ""),
+        name=read_text(item, "GroupName"),
+        description=read_text(item, "GroupDesc"),
         dynamic=item.get("GroupType") == "LINK_PLATFORM_DYNAMIC",
     )
 
@@ -247,43 +238,16 @@ def to_tags(response: Mapping[str, Any]) -> list[Tag]:
 
 def to_task(item: Mapping[str, Any]) -> UpdateTask:
     return UpdateTask(
-        batch_id=str(item.get("JobId") or ""),
-        task_id=str(item.get("TaskId") or ""),
-        module=str(item.get("ModuleName") or ""),
-        source=str(item.get("SrcVersion") or ""),
-        target=str(item.get("DestVersion") or ""),
-        status=str(item.get("TaskStatus") or ""),
+        batch_id=read_text(item, "JobId"),
+        task_id=read_text(item, "TaskId"),
+        module=read_text(item, "ModuleName"),
+        source=read_text(item, "SrcVersion"),
+        target=read_text(item, "DestVersion"),
+        status=read_text(item, "TaskStatus"),
         modified=_event_time(item, "Modified"),
     )
 
 
-def parse_integer(value: object) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        return 0
-
-
 def _event_time(item: Mapping[str, Any], event: str) -> datetime | None:
     """Return the time of an event ("Create", "Online"): from the UTC field, else from the Gmt field."""
-    return parse_time(item.get(f"Utc{event}")) or parse_time(item.get(f"Gmt{event}"))
-
-
-def parse_time(value: object) -> datetime | None:
-    """Return an aware time from any format that the platform writes; None for an empty or invalid value.
-
-    Milliseconds; `2019-02-20T02:16:09.000Z`; `Wed, 20-Feb-2019 02:16:09 GMT`; `2019-02-20 10:16:09` with or without a
-    fraction, which is in UTC+8.
-    """
-    text = str(value or "").strip()
-    if not text:
-        return None
-    try:
-        if text.isdigit():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        if text.endswith("GMT"):
-            return parsedate_to_datetime(text).replace(tzinfo=UTC)
-        time = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return time.replace(tzinfo=_BEIJING) if time.tzinfo is None else time
+    return read_time(item.get(f"Utc{event}")) or read_time(item.get(f"Gmt{event}"))

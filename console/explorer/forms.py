@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.cloud.catalogue import Operation, Parameter
+from console.cloud.catalogue import ObjectKind, Operation, Parameter
 from console.cloud.text import Sentence
 from console.explorer.call_input import MAX_ROWS, CallInput, is_multiline, list_parameters
 from console.explorer.descriptions import describe_limits, describe_list_limit
@@ -20,7 +20,6 @@ from console.ui import format as fmt
 
 LONG_TEXT = 2000
 """A text of this many characters is entered in a box of several lines."""
-_LONG_PARAMETERS = frozenset({"SQL", "ScriptContent", "Select", "Where"})
 _TIMESTAMP_FROM = 10**12
 """From here on a number is a time in milliseconds. Its limits are of no use to people and are not shown."""
 _NOT_SET: tuple[str, str | Promise] = ("", gettext_lazy("Not set"))
@@ -256,7 +255,7 @@ def _rank(operation: Operation, parameter: Parameter) -> int:
 
 
 def _is_long(parameter: Parameter) -> bool:
-    return parameter.json or parameter.name in _LONG_PARAMETERS or (parameter.max_length or 0) >= LONG_TEXT
+    return parameter.json or parameter.syntax is not None or (parameter.max_length or 0) >= LONG_TEXT
 
 
 def _build_widget(parameter: Parameter) -> forms.Widget:
@@ -270,16 +269,16 @@ def _build_widget(parameter: Parameter) -> forms.Widget:
 
 
 def _find_picker(parameter: Parameter, name: str, operation: Operation) -> Picker | None:
-    """Return the suggestions for ProductKey and DeviceName, with any prefix.
+    """Return the suggestions for a parameter that names a product or a device.
 
     The product of a device is in the field with the same prefix, or in the ProductKey of the call.
     """
     own_name = parameter.member or parameter.base
-    if own_name.endswith("ProductKey"):
+    if parameter.names is ObjectKind.PRODUCT:
         return Picker("products")
-    prefix, separator, _rest = own_name.partition("DeviceName")
-    if not separator or own_name.endswith(("Nickname", "NameInfo")):
+    if parameter.names is not ObjectKind.DEVICE:
         return None
+    prefix = own_name.partition("DeviceName")[0]
     row_prefix = name[: len(name) - len(own_name)] if parameter.member else ""
     for product in (f"{row_prefix}{prefix}ProductKey", f"{row_prefix}ProductKey", "ProductKey"):
         in_catalogue = (

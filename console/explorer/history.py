@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from console.access.audit import SAFE_PARAMETERS
 from console.access.models import AuditRecord, User
 from console.cloud.catalogue import Operation
 from console.cloud.errors import BadResponse, CloudError, Unavailable
@@ -17,23 +16,6 @@ MAX_CALLS = 200
 """Calls that are stored for each user on each connection."""
 MAX_VALUE_LENGTH = 4_000
 """Characters of a value as JSON. A longer value (such as an entire thing model) is not stored."""
-
-# Text parameters that are stored in addition to those that the audit trail shows. A new parameter is treated as a secret
-# until it is listed. Deliberately not listed: keys and PINs of LoRa devices, contents of messages, arguments and values
-# sent to devices, configurations of destinations and drivers, and signed addresses (which give access to a file).
-STORED_PARAMETERS = SAFE_PARAMETERS | {
-    "ChannelId", "ClientId", "Codec", "ConsumerGroupId", "ConsumerGroupIds", "ContentType", "DataType", "DeploymentId",
-    "DevEui", "DeviceListStr", "DeviceNames", "DriverId", "DriverIds", "DriverVersion", "DstTopic", "EventIdentifier",
-    "EventType", "FileId", "FileMd5", "Format", "FunctionBlockId", "FunctionBlockName", "GroupTypes", "GwDeviceName",
-    "GwIotId", "GwProductKey", "Identifier", "InstanceId", "IotIds", "JoinEui", "JoinPermissionId", "LoraNodeType",
-    "ModelVersion", "Name", "NewGroupName", "NextPageToken", "NextToken", "Operation", "OrderId", "PropertyIdentifier",
-    "RegionId", "ResponseTopic", "ResponseTopicTemplateName", "RuleDesc", "SQL", "ScopeType", "ScriptContent",
-    "ScriptType", "SearchName", "Select", "ServiceIdentifier", "ShortTopic", "Sign", "SignValue", "Size",
-    "SourceInstanceId", "SourceModelVersion", "SourceProductKey", "SrcTopic", "SubBizCode", "SubscribeFlags", "Tags",
-    "TargetAliyunId", "TargetInstanceConfig", "TargetInstanceId", "TargetProductKey", "TargetUid", "TaskStatus",
-    "TaskStatusList", "ThingModelJson", "Timestamp", "Topic", "TopicFullName", "TopicId", "TopicShortName",
-    "TopicTemplateName", "TopoAddItem", "TslStr", "Udi", "Versions", "Where",
-}  # fmt: skip
 
 
 def record_call(
@@ -79,18 +61,11 @@ def split_parameters(operation: Operation, params: Mapping[str, Any]) -> tuple[d
     stored, omitted = {}, []
     for name, value in params.items():
         parameters = [p for p in operation.parameters.values() if p.base == name]
-        if all(may_store(p.member or p.base, p.type, bool(p.values)) for p in parameters) and _is_short(
-            value
-        ):
+        if not any(p.sensitive for p in parameters) and _is_short(value):
             stored[name] = value
         else:
             omitted.append(name)
     return stored, omitted
-
-
-def may_store(name: str, kind: str, has_choices: bool) -> bool:
-    """Whether values of a parameter may be stored: numbers, booleans, choices, and the listed texts."""
-    return kind in {"Integer", "Long", "Boolean"} or has_choices or name in STORED_PARAMETERS
 
 
 def _is_short(value: Any) -> bool:

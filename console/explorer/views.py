@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from console.access.audit import SAFE_PARAMETERS
+from console.access.audit import may_record
 from console.access.reauthentication import ReauthenticationNeeded
 from console.cloud import catalogue
 from console.cloud.catalogue import Access, Operation, UnknownOperation
@@ -158,7 +158,8 @@ def _form_address(request: CloudRequest) -> str:
     """
     fields = request.POST.copy()
     for name in list(fields):
-        if name.partition(".")[0] not in SAFE_PARAMETERS | {"reveal", "format"}:
+        parts = [part for part in name.split(".") if not part.isdecimal()]
+        if name not in {"reveal", "format"} and not all(map(may_record, parts)):
             del fields[name]
     query = fields.urlencode()
     return f"{request.path}?{query}" if len(query) <= _MAX_QUERY_LENGTH else request.path

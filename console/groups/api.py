@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from console.cloud.errors import CloudError, NotFound
+from console.cloud.fields import read_items, read_text, read_time
 from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
-from console.ui.format import to_datetime
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
 MAX_CHILDREN = 100  # CreateDeviceGroup: subgroups of one group
@@ -149,7 +149,7 @@ def list_groups(
         CurrentPage=page,
         PageSize=size,
     )
-    groups = tuple(_read_group(item) for item in _read_items(response.get("Data"), "GroupInfo"))
+    groups = tuple(_read_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
     return GroupList(groups, int(response.get("Total") or 0))
 
 
@@ -164,7 +164,7 @@ def get_group_with_children(gateway: Gateway, group_id: str) -> tuple[GroupDetai
         "QueryDeviceGroupList", {"SuperGroupId": group_id, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE}
     )
     detail, response = _read_detail(gateway, group_id, [subgroups])
-    groups = tuple(_read_group(item) for item in _read_items(response.get("Data"), "GroupInfo"))
+    groups = tuple(_read_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
     return detail, GroupList(groups, int(response.get("Total") or 0))
 
 
@@ -258,7 +258,7 @@ def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequen
             continue
         if isinstance(response, CloudError):
             raise response
-        existing |= {str(item.get("DeviceName", "")) for item in _read_items(response.get("Data"), "Data")}
+        existing |= {str(item.get("DeviceName", "")) for item in read_items(response.get("Data"), "Data")}
     known = tuple(name for name in names if name in existing)
     unknown = tuple(name for name in names if name not in existing)
     if not known:
@@ -315,8 +315,8 @@ def _read_detail(
     detail = GroupDetail(
         id=str(data.get("GroupId") or group_id),
         name=str(data.get("GroupName", "")),
-        description=str(data.get("GroupDesc") or ""),
-        created=to_datetime(data.get("UtcCreate")),
+        description=read_text(data, "GroupDesc"),
+        created=read_time(data.get("UtcCreate")),
         devices=int(data.get("DeviceCount") or 0),
         active=int(data.get("DeviceActive") or 0),
         online=int(data.get("DeviceOnline") or 0),
@@ -330,7 +330,7 @@ def _read_parent(response: dict[str, Any] | CloudError) -> Group | None:
     if isinstance(response, CloudError):
         return None
     data = response.get("Data") or {}
-    groups = _read_items(data, "GroupInfo") if "GroupInfo" in data else [data]
+    groups = read_items(data, "GroupInfo") if "GroupInfo" in data else [data]
     return _read_group(groups[0]) if groups and groups[0].get("GroupId") else None
 
 
@@ -338,8 +338,8 @@ def _read_group(item: dict[str, Any]) -> Group:
     return Group(
         id=read_name(item, "GroupId"),
         name=str(item.get("GroupName", "")),
-        description=str(item.get("GroupDesc") or ""),
-        created=to_datetime(item.get("UtcCreate")),
+        description=read_text(item, "GroupDesc"),
+        created=read_time(item.get("UtcCreate")),
     )
 
 
@@ -351,7 +351,7 @@ def _read_devices(response: dict[str, Any]) -> DeviceList:
             iot_id=str(item.get("IotId", "")),
             product_name=str(item.get("ProductName", "")),
         )
-        for item in _read_items(response.get("Data"), "SimpleDeviceInfo")
+        for item in read_items(response.get("Data"), "SimpleDeviceInfo")
     )
     return DeviceList(devices, int(response.get("Total") or 0))
 
@@ -359,14 +359,8 @@ def _read_devices(response: dict[str, Any]) -> DeviceList:
 def _read_tags(response: dict[str, Any]) -> tuple[Tag, ...]:
     return tuple(
         Tag(str(item.get("TagKey", "")), str(item.get("TagValue", "")))
-        for item in _read_items(response.get("Data"), "GroupTagInfo")
+        for item in read_items(response.get("Data"), "GroupTagInfo")
     )
-
-
-def _read_items(data: Any, name: str) -> list[dict[str, Any]]:
-    """Return the list inside its wrapper. The platform may leave out an empty list."""
-    values = data.get(name) if isinstance(data, dict) else None
-    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
 
 
 def _split(names: Sequence[str], size: int) -> list[Sequence[str]]:

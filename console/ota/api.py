@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import IO, Any
 
 from console.cloud.errors import CloudError
+from console.cloud.fields import read_count, read_integer, read_items, read_text, read_time
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
 from console.ota.records import (
@@ -31,14 +32,11 @@ from console.ota.records import (
     Task,
     TaskCounts,
     TaskPage,
-    read_integer,
-    read_items,
     to_batch_detail,
     to_batches,
     to_package,
     to_tasks,
 )
-from console.ui.format import to_datetime
 
 __all__ = [
     "DEFAULT_MODULE",
@@ -108,7 +106,7 @@ def list_packages(
         PageSize=size,
     )
     packages = read_items(response.get("FirmwareInfo"), "SimpleFirmwareInfo")
-    return PackagePage(tuple(to_package(item) for item in packages), read_integer(response.get("Total")) or 0)
+    return PackagePage(tuple(to_package(item) for item in packages), read_count(response.get("Total")))
 
 
 def get_package(gateway: Gateway, package_id: str) -> Package:
@@ -178,10 +176,10 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
         Module(
             product_key=str(item.get("ProductKey") or product_key),
             name=str(item.get("ModuleName", "")),
-            alias=str(item.get("AliasName") or ""),
-            description=str(item.get("Desc") or ""),
-            created=to_datetime(item.get("GmtCreate")),
-            modified=to_datetime(item.get("GmtModified")),
+            alias=read_text(item, "AliasName"),
+            description=read_text(item, "Desc"),
+            created=read_time(item.get("GmtCreate")),
+            modified=read_time(item.get("GmtModified")),
         )
         for item in modules
         if isinstance(item, dict)
@@ -289,7 +287,7 @@ def count_tasks(
             for task_filter in filters
         ]
     )
-    totals = [read_integer(_require_success(response).get("Total")) or 0 for response in responses]
+    totals = [read_count(_require_success(response).get("Total")) for response in responses]
     return TaskCounts(
         total=total if total is not None else totals[-1], counts=dict(zip(statuses, totals, strict=False))
     )

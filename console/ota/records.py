@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from console.cloud.fields import read_count, read_integer, read_items, read_text, read_time
 from console.cloud.responses import read_name
-from console.ui.format import to_datetime
 
 DEFAULT_MODULE = "default"
 RUNNING = frozenset({"PLANNED", "IN_PROGRESS"})
@@ -241,44 +241,28 @@ class TaskCounts:
 # -- responses -------------------------------------------------------------------------------------------------------
 
 
-def read_items(data: Any, name: str) -> list[dict[str, Any]]:
-    """Return the list inside its wrapper. The platform may leave out an empty list."""
-    values = data.get(name) if isinstance(data, dict) else None
-    return [item for item in values if isinstance(item, dict)] if isinstance(values, list) else []
-
-
-def read_integer(value: Any) -> int | None:
-    """Return a number that may come as text, or None when it was not set."""
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None
-
-
 def to_package(item: dict[str, Any], package_id: str = "") -> Package:
     """Read a package from a response of ListOTAFirmware or QueryOTAFirmware."""
     return Package(
         id=package_id or read_name(item, "FirmwareId"),
         name=str(item.get("FirmwareName", "")),
         version=str(item.get("DestVersion", "")),
-        product_key=str(item.get("ProductKey") or ""),
-        product_name=str(item.get("ProductName") or ""),
+        product_key=read_text(item, "ProductKey"),
+        product_name=read_text(item, "ProductName"),
         module=str(item.get("ModuleName") or DEFAULT_MODULE),
         delta=read_integer(item.get("Type")) == 1,
         status=str(item.get("Status", "")),
         size=read_integer(item.get("FirmwareSize")),
-        sign=str(item.get("FirmwareSign") or ""),
-        sign_method=str(item.get("SignMethod") or ""),
-        source_version=str(item.get("SrcVersion") or ""),
-        description=str(item.get("FirmwareDesc") or ""),
-        created=to_datetime(item.get("UtcCreate")),
-        modified=to_datetime(item.get("UtcModified")),
-        udi=str(item.get("Udi") or ""),
-        verify_progress=read_integer(item.get("VerifyProgress")) or 0,
+        sign=read_text(item, "FirmwareSign"),
+        sign_method=read_text(item, "SignMethod"),
+        source_version=read_text(item, "SrcVersion"),
+        description=read_text(item, "FirmwareDesc"),
+        created=read_time(item.get("UtcCreate")),
+        modified=read_time(item.get("UtcModified")),
+        udi=read_text(item, "Udi"),
+        verify_progress=read_count(item.get("VerifyProgress")),
         files=tuple(
-            PackageFile(
-                str(file.get("Name", "")), read_integer(file.get("Size")) or 0, str(file.get("FileMd5") or "")
-            )
+            PackageFile(str(file.get("Name", "")), read_count(file.get("Size")), read_text(file, "FileMd5"))
             for file in item.get("MultiFiles") or ()
             if isinstance(file, dict)
         ),
@@ -288,7 +272,7 @@ def to_package(item: dict[str, Any], package_id: str = "") -> Package:
 def to_batches(response: dict[str, Any]) -> BatchPage:
     """Read a page of batches from a response of ListOTAJobByFirmware."""
     batches = read_items(response.get("Data"), "SimpleOTAJobInfo")
-    return BatchPage(tuple(to_batch(item) for item in batches), read_integer(response.get("Total")) or 0)
+    return BatchPage(tuple(to_batch(item) for item in batches), read_count(response.get("Total")))
 
 
 def to_batch(item: dict[str, Any], batch_id: str = "") -> Batch:
@@ -297,15 +281,15 @@ def to_batch(item: dict[str, Any], batch_id: str = "") -> Batch:
     return Batch(
         id=batch_id or read_name(item, "JobId"),
         package_id=read_name(item, "FirmwareId"),
-        product_key=str(item.get("ProductKey") or ""),
+        product_key=read_text(item, "ProductKey"),
         # Lists say COMPLETE, QueryOTAJob says COMPLETED.
         status="COMPLETED" if status == "COMPLETE" else status,
         is_verification=item.get("JobType") == "VERFIY_FIRMWARE",
         is_dynamic=item.get("SelectionType") == "DYNAMIC",
-        target=str(item.get("TargetSelection") or ""),
-        created=to_datetime(item.get("UtcCreate")),
-        started=to_datetime(item.get("UtcStartTime")),
-        ended=to_datetime(item.get("UtcEndTime")),
+        target=read_text(item, "TargetSelection"),
+        created=read_time(item.get("UtcCreate")),
+        started=read_time(item.get("UtcStartTime")),
+        ended=read_time(item.get("UtcEndTime")),
     )
 
 
@@ -315,16 +299,16 @@ def to_batch_detail(data: dict[str, Any], batch_id: str) -> BatchDetail:
     listed = versions.get("SrcVersion") if isinstance(versions, dict) else None
     return BatchDetail(
         batch=to_batch(data, batch_id),
-        package_name=str(data.get("Name") or ""),
-        version=str(data.get("DestVersion") or ""),
-        description=str(data.get("JobDesc") or ""),
+        package_name=read_text(data, "Name"),
+        version=read_text(data, "DestVersion"),
+        description=read_text(data, "JobDesc"),
         source_versions=tuple(str(version) for version in listed) if isinstance(listed, list) else (),
-        gray_percent=str(data.get("GrayPercent") or ""),
-        group_id=str(data.get("GroupId") or ""),
-        group_name=str(data.get("GroupName") or ""),
+        gray_percent=read_text(data, "GrayPercent"),
+        group_id=read_text(data, "GroupId"),
+        group_name=read_text(data, "GroupName"),
         dynamic_mode=read_integer(data.get("DynamicMode")),
-        scheduled=to_datetime(data.get("UtcScheduleTime")),
-        schedule_end=to_datetime(data.get("UtcScheduleFinishTime")),
+        scheduled=read_time(data.get("UtcScheduleTime")),
+        schedule_end=read_time(data.get("UtcScheduleFinishTime")),
         rate=read_integer(data.get("MaximumPerMinute")),
         retry_count=read_integer(data.get("RetryCount")),
         retry_interval=read_integer(data.get("RetryInterval")),
@@ -333,7 +317,7 @@ def to_batch_detail(data: dict[str, Any], batch_id: str) -> BatchDetail:
         multi_module=bool(data.get("MultiModuleMode")),
         need_push=bool(data.get("NeedPush", True)),
         need_confirm=bool(data.get("NeedConfirm")),
-        protocol=str(data.get("DownloadProtocol") or ""),
+        protocol=read_text(data, "DownloadProtocol"),
         tags=tuple(
             (str(t.get("Key", "")), str(t.get("Value", "")))
             for t in read_items(data.get("Tags"), "OtaTagDTO")
@@ -344,7 +328,7 @@ def to_batch_detail(data: dict[str, Any], batch_id: str) -> BatchDetail:
 def to_tasks(response: dict[str, Any]) -> TaskPage:
     """Read a page of tasks from a response of ListOTATaskByJob."""
     tasks = read_items(response.get("Data"), "SimpleOTATaskInfo")
-    return TaskPage(tuple(to_task(item) for item in tasks), read_integer(response.get("Total")) or 0)
+    return TaskPage(tuple(to_task(item) for item in tasks), read_count(response.get("Total")))
 
 
 def to_task(item: dict[str, Any]) -> Task:
@@ -356,12 +340,12 @@ def to_task(item: dict[str, Any]) -> Task:
     return Task(
         id=str(item.get("TaskId", "")),
         device=str(item.get("DeviceName", "")),
-        product_key=str(item.get("ProductKey") or ""),
-        source_version=str(item.get("SrcVersion") or ""),
-        version=str(item.get("DestVersion") or ""),
+        product_key=read_text(item, "ProductKey"),
+        source_version=read_text(item, "SrcVersion"),
+        version=read_text(item, "DestVersion"),
         status=str(item.get("TaskStatus", "")),
         progress=progress,
-        description=str(item.get("TaskDesc") or ""),
-        created=to_datetime(item.get("UtcCreate")),
-        modified=to_datetime(item.get("UtcModified")),
+        description=read_text(item, "TaskDesc"),
+        created=read_time(item.get("UtcCreate")),
+        modified=read_time(item.get("UtcModified")),
     )

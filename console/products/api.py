@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from console.cloud.errors import CloudError
+from console.cloud.fields import read_count, read_text, read_time
 from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
-from console.ui.format import to_datetime
 
 MAX_PAGE_SIZE = 200
 """Maximum number of products in one response (QueryProductList)."""
@@ -197,7 +197,7 @@ def list_products(
             **_platform_filter(product_filter),
         )
         data = response.get("Data") or {}
-        total = _read_int(data.get("Total"))
+        total = read_count(data.get("Total"))
         return ProductPage(_products(response), total, total, total)
     products, product_count = _read_newest(gateway, product_filter, fresh)
     matches = [product for product in products if product_filter.matches(product)]
@@ -210,7 +210,7 @@ def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -
     """Return the newest products, up to the limit of a search, and the number of all products."""
     params = {"PageSize": MAX_PAGE_SIZE, **_platform_filter(product_filter)}
     first = gateway.call("QueryProductList", fresh=fresh, CurrentPage=1, **params)
-    product_count = _read_int((first.get("Data") or {}).get("Total"))
+    product_count = read_count((first.get("Data") or {}).get("Total"))
     products = _products(first)
     pages = min(MAX_SEARCH_PAGES, -(-product_count // MAX_PAGE_SIZE))
     if pages > 1:
@@ -406,13 +406,13 @@ def _product(item: Mapping[str, Any]) -> Product:
     data_format = item.get("DataFormat")
     return Product(
         key=read_name(item, "ProductKey"),
-        name=str(item.get("ProductName") or ""),
-        gateway=_read_int(item.get("NodeType")) == 1,
-        data_format=None if data_format in (None, "") else _read_int(data_format),
-        auth_type=str(item.get("AuthType") or ""),
-        description=str(item.get("Description") or ""),
-        devices=_read_int(item.get("DeviceCount")),
-        created=_read_time(item.get("GmtCreate")),
+        name=read_text(item, "ProductName"),
+        gateway=read_count(item.get("NodeType")) == 1,
+        data_format=None if data_format in (None, "") else read_count(data_format),
+        auth_type=read_text(item, "AuthType"),
+        description=read_text(item, "Description"),
+        devices=read_count(item.get("DeviceCount")),
+        created=read_time(item.get("GmtCreate")),
     )
 
 
@@ -422,11 +422,11 @@ def _detail(response: Mapping[str, Any]) -> ProductDetail:
         product=_product(data),
         status=str(data.get("ProductStatus") or DEVELOPING),
         thing_model=data.get("AliyunCommodityCode") == "iothub_senior",
-        category_key=str(data.get("CategoryKey") or ""),
-        category_name=str(data.get("CategoryName") or ""),
-        net_type=str(data.get("NetType") or ""),
-        protocol=str(data.get("ProtocolType") or ""),
-        validate_type=str(data.get("ValidateType") or ""),
+        category_key=read_text(data, "CategoryKey"),
+        category_name=read_text(data, "CategoryName"),
+        net_type=read_text(data, "NetType"),
+        protocol=read_text(data, "ProtocolType"),
+        validate_type=read_text(data, "ValidateType"),
         id2=data.get("Id2") in (True, "true"),
         owned=data.get("Owner") not in (False, "false"),
         has_secret=bool(data.get("ProductSecret")),
@@ -435,26 +435,14 @@ def _detail(response: Mapping[str, Any]) -> ProductDetail:
 
 def _tags(response: Mapping[str, Any]) -> list[Tag]:
     listed = (response.get("Data") or {}).get("ProductTag") or []
-    tags = [Tag(str(item.get("TagKey") or ""), str(item.get("TagValue") or "")) for item in listed]
+    tags = [Tag(read_text(item, "TagKey"), read_text(item, "TagValue")) for item in listed]
     return sorted(tags, key=lambda tag: tag.key)
 
 
 def _counts(response: Mapping[str, Any]) -> DeviceCounts:
     data = response.get("Data") or {}
     return DeviceCounts(
-        _read_int(data.get("deviceCount")),
-        _read_int(data.get("activeCount")),
-        _read_int(data.get("onlineCount")),
+        read_count(data.get("deviceCount")),
+        read_count(data.get("activeCount")),
+        read_count(data.get("onlineCount")),
     )
-
-
-def _read_int(value: object) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        return 0
-
-
-def _read_time(value: object) -> datetime | None:
-    """Return an aware time from milliseconds since 1970, as a number or as text."""
-    return to_datetime(_read_int(value) or None)

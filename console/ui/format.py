@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 
+from console.cloud.fields import read_time
+
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -61,19 +63,10 @@ def join_words(words: Iterable[str]) -> str:
 
 
 def to_datetime(value: object) -> datetime | None:
-    """An aware datetime from a datetime, an ISO 8601 text or milliseconds since 1970; None for any other value."""
-    if value in (None, ""):
-        return None
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, int | float):
-            value = datetime.fromtimestamp(value / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    """An aware datetime from a datetime, or from a time as the platform writes it; None for any other value."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return read_time(value)
 
 
 def relative_time(moment: datetime, now: datetime | None = None) -> str:

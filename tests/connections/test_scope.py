@@ -11,12 +11,11 @@ import pytest
 
 from console.access.models import ApiToken, AuditRecord, Membership
 from console.access.scope import AccessScope
-from console.cloud.catalogue import operations
 from console.cloud.trace import Trace
 from console.connections import clients
 from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, OutOfScope
 from console.connections.models import Connection
-from console.connections.scope import names, sql
+from console.connections.scope import sql
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport
 
@@ -87,25 +86,6 @@ def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPat
     AuditRecord.objects.all().delete()
     upstream.operations.clear()
     return ScopedFleet(org, upstream, mine, theirs, group, below, other)
-
-
-# -- the tables ------------------------------------------------------------------------------------------------------
-
-
-def test_every_parameter_is_classified() -> None:
-    for described in operations().values():
-        if described.group not in names.ACCOUNT_WIDE_GROUPS:
-            assert names.is_classified(described), described.name
-    assert not names.PLAIN_PARAMETERS & names.NAMING_PARAMETERS.keys()
-
-
-def test_every_operation_that_names_no_object_is_classified() -> None:
-    nothing = {
-        described.name
-        for described in operations().values()
-        if described.group not in names.ACCOUNT_WIDE_GROUPS and not names.naming_parameters(described)
-    }
-    assert nothing == (names.ACCOUNT_WIDE_OPERATIONS | names.HARMLESS_OPERATIONS | {"QueryProductList"})
 
 
 # -- connections and instances ---------------------------------------------------------------------------------------

@@ -1,46 +1,13 @@
-"""Reading responses: times in every format, lists with and without wrapper. Search texts cannot break out of a statement."""
+"""Reading tags and keys of devices. Search texts cannot break out of a statement."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from console.devices import sql
-from console.devices.records import parse_time, read_items, split_key, to_tags
-
-WHEN = datetime(2019, 2, 20, 2, 16, 9, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        "2019-02-20T02:16:09.000Z",
-        "Wed, 20-Feb-2019 02:16:09 GMT",
-        "2019-02-20 10:16:09",
-        "2019-02-20 10:16:09.000",
-        1550628969000,
-        "1550628969000",
-    ],
-)
-def test_every_time_format_gives_the_same_time(written):
-    assert parse_time(written) == WHEN
-
-
-@pytest.mark.parametrize("written", [None, "", "soon", "Wed, 99-Foo-2019 GMT", "9" * 40, {}])
-def test_an_invalid_time_is_none(written):
-    assert parse_time(written) is None
-
-
-def test_a_list_is_read_with_and_without_wrapper():
-    assert (
-        read_items({"DeviceInfo": [{"a": 1}]}, "DeviceInfo")
-        == read_items([{"a": 1}], "DeviceInfo")
-        == [{"a": 1}]
-    )
-    assert read_items(None, "DeviceInfo") == read_items({}, "DeviceInfo") == []
+from console.devices.records import split_key, to_tags
 
 
 @pytest.mark.parametrize("props", [None, "", "null", "no json", "[]"])

@@ -4,7 +4,7 @@ The client, the gateway (authorization), the emulator (validation and responses)
 """
 
 from console.cloud.catalogue.check import validate
-from console.cloud.catalogue.load import UnknownOperation, operation, operations
+from console.cloud.catalogue.load import UnknownOperation, operation, operations, public_names
 from console.cloud.catalogue.model import (
     Access,
     Condition,
@@ -29,5 +29,6 @@ __all__ = [
     "nest",
     "operation",
     "operations",
+    "public_names",
     "validate",
 ]

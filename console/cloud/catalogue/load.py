@@ -59,6 +59,14 @@ def operation(name: str) -> Operation:
         raise UnknownOperation(name) from None
 
 
+@cache
+def public_names() -> frozenset[str]:
+    """The names of parameters, and of fields in lists, whose values may be recorded: none of that name is sensitive."""
+    parameters = [p for definition in operations().values() for p in definition.parameters.values()]
+    sensitive = {p.member or p.base for p in parameters if p.sensitive}
+    return frozenset(name for p in parameters for name in (p.base, p.member) if name) - sensitive
+
+
 def _read(path: Path) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return data

@@ -75,6 +75,7 @@ class Parameter:
     `names`: the kind of object that a value identifies, or None.
     `beside`: the parameter that names the object to which this one belongs. The access scope checks that one only.
     `sensitive`: values are kept out of audit records and histories.
+    `syntax`: the language of a text that is code.
     `description`: what the parameter means. An English sentence, to be translated by the caller that shows it.
     """
 
@@ -96,6 +97,7 @@ class Parameter:
     names: ObjectKind | None = None
     beside: str | None = None
     sensitive: bool = True
+    syntax: Literal["sql", "script"] | None = None
     description: str = ""
 
     @property

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from console.access.scope import AccessScope, describe_scope
-from console.cloud.catalogue import Operation
+from console.cloud.catalogue import LimitedUse, ObjectKind, Operation
 from console.cloud.errors import CloudError, NotFound
 from console.cloud.responses import read_path
 from console.connections.scope import names, sql
-from console.connections.scope.names import NamedObject, ObjectKind
+from console.connections.scope.names import NamedObject
 
 MAX_DEVICES = 50
 """The most devices in one call whose groups are read: QueryDeviceGroupByDevice allows 50 calls per second."""
@@ -112,15 +112,13 @@ class ScopeGuard:
 
     def may_admit(self, definition: Operation) -> bool:
         """Whether some call of the operation can be in the access scope. Makes no call."""
-        if not self.is_limited or definition.name in names.HARMLESS_OPERATIONS | names.COMPOSED_OPERATIONS:
+        if not self.is_limited or definition.limited in (LimitedUse.OPEN, LimitedUse.COMPOSED):
             return True
-        if definition.group in names.ACCOUNT_WIDE_GROUPS or not names.naming_parameters(definition):
+        if definition.limited is LimitedUse.NEVER:
             return False
         required = names.required_kinds(definition)
-        return (
-            names.is_classified(definition)
-            and (ObjectKind.PRODUCT not in required or bool(self.products))
-            and (ObjectKind.GROUP not in required or self.has_groups)
+        return (ObjectKind.PRODUCT not in required or bool(self.products)) and (
+            ObjectKind.GROUP not in required or self.has_groups
         )
 
     def check(self, definition: Operation, params: Mapping[str, Any]) -> None:
@@ -128,10 +126,10 @@ class ScopeGuard:
         for name in _INSTANCE_PARAMETERS:
             if params.get(name) not in (None, "", self.instance_id):
                 raise NotInScope(_("Your access is limited to the instance of this connection."))
-        if not self.is_limited or definition.name in names.HARMLESS_OPERATIONS:
+        if not self.is_limited or definition.limited is LimitedUse.OPEN:
             return
         objects = names.find_objects(definition, params)
-        if not objects and definition.name in names.COMPOSED_OPERATIONS:
+        if not objects and definition.limited is LimitedUse.COMPOSED:
             return  # composed from the objects in the access scope
         self.load_groups(objects)
         if not objects or not self.may_admit(definition) or not all(map(self.admits, objects)):
@@ -160,7 +158,7 @@ class ScopeGuard:
             return self.admits_group(named.value)
         if named.kind is ObjectKind.SQL:
             return self._admits_statement(named.value)
-        if named.kind is ObjectKind.TOPIC_CATEGORY:
+        if named.kind is ObjectKind.TOPIC_CLASS:
             return self._admits_category(named.value)
         if named.kind is ObjectKind.TASK:
             return self.admits_product(self.facts.get(ObjectKind.TASK, named.value) or "")
@@ -272,11 +270,12 @@ class ScopeGuard:
     def _find_owner(self, named: NamedObject) -> str:
         """The ProductKey of a package, batch or application; `ProductKey/DeviceName` of an IotId; "" if the object does not
         exist."""
-        owner = self.facts.get(named.kind, named.value)
+        kind = str(named.kind)
+        owner = self.facts.get(kind, named.value)
         if owner is None:
             owner = self._read_owner(named)
             if owner:
-                self.facts.store(named.kind, named.value, owner)
+                self.facts.store(kind, named.value, owner)
         return str(owner)
 
     def _read_owner(self, named: NamedObject) -> str:
@@ -292,7 +291,7 @@ class ScopeGuard:
                 else ""
             )
             return device.partition("/")[0]
-        name, parameter, data = _OWNER_READS[named.kind]
+        name, parameter, data = _OWNER_READS[str(named.kind)]
         responses = self.read_all([(name, {parameter: named.value})])
         if not responses:
             return ""
@@ -325,7 +324,7 @@ class ScopeGuard:
         )
 
 
-_OWNER_READS = {
+_OWNER_READS: Mapping[str, tuple[str, str, str]] = {
     ObjectKind.IOT_ID: ("QueryDeviceInfo", "IotId", "Data"),
     ObjectKind.PACKAGE: ("QueryOTAFirmware", "FirmwareId", "FirmwareInfo"),
     ObjectKind.BATCH: ("QueryOTAJob", "JobId", "Data"),
