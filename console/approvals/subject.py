@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from console.access.audit import MASK, may_record
 from console.approvals.models import ApprovalCall, ApprovalRequest
@@ -130,7 +131,7 @@ def _read_batch(call: PlannedCall, gateway: Gateway) -> list[DetailItem]:
     device_count = ota_api.count_devices(gateway, str(params["ProductKey"]))
     target = [
         DetailItem(_("Devices of the product"), device_count, kind="number"),
-        DetailItem(_("Target"), _describe_target(call)),
+        DetailItem(pgettext("of a batch", "Target"), _describe_target(call)),
     ]
     try:
         package = ota_api.get_package(gateway, str(params["FirmwareId"]))

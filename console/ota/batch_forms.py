@@ -15,6 +15,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxLengthValidator, RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.ota import api
 from console.ota.forms import PLAIN
@@ -189,7 +190,9 @@ class StaticBatchForm(StrategyForm):
 
     field_order = ("target",)
 
-    target = forms.ChoiceField(label=_("Target"), choices=_TARGETS, initial="ALL", widget=forms.RadioSelect)
+    target = forms.ChoiceField(
+        label=pgettext_lazy("of a batch", "Target"), choices=_TARGETS, initial="ALL", widget=forms.RadioSelect
+    )
     source_versions = lines_field(
         2,
         label=_("Source versions"),
@@ -323,7 +326,7 @@ class DynamicBatchForm(StrategyForm):
         help_text=_("One per line, up to 10. Devices that report one of these versions are updated."),
     )
     new_devices_only = forms.ChoiceField(
-        label=_("Target"),
+        label=pgettext_lazy("of a batch", "Target"),
         choices=[
             ("", _("Current and future devices on these versions")),
             ("1", _("Only devices that report one of these versions from now on")),

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -186,7 +186,7 @@ def build_details(detail: api.BatchDetail) -> list[DetailItem]:
     batch = detail.batch
     items = [
         DetailItem(_("Batch ID"), batch.id, "code", copy=True),
-        DetailItem(_("Target"), _describe_target(detail)),
+        DetailItem(pgettext("of a batch", "Target"), _describe_target(detail)),
         DetailItem(_("Source versions"), ", ".join(detail.source_versions)),
         DetailItem(_("Created"), batch.created, "time"),
         DetailItem(_("Planned start"), detail.scheduled, "time"),

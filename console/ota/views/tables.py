@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.ota import api
 from console.ui.links import connection_url
@@ -67,7 +68,11 @@ _BATCH_COLUMNS: tuple[Column[api.Batch], ...] = (
     ),
     Column("status", _("Status"), kind="status", status="batch"),
     Column("kind", _("Type"), value=_describe_type),
-    Column("target", _("Target"), value=lambda batch: TARGETS.get(batch.target, batch.target)),
+    Column(
+        "target",
+        pgettext_lazy("of a batch", "Target"),
+        value=lambda batch: TARGETS.get(batch.target, batch.target),
+    ),
     Column("created", _("Created"), kind="time"),
     Column("started", _("Started"), kind="time", narrow=False),
     Column("ended", _("Ended"), kind="time"),
