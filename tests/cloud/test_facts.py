@@ -61,7 +61,7 @@ def test_parameters_that_look_like_ids_name_something():
 @pytest.mark.parametrize("operation", operations().values(), ids=lambda o: o.name)
 def test_facts_refer_to_what_the_operation_has(operation: Operation):
     for parameter in operation.parameters.values():
-        assert parameter.beside is None or operation.has_parameter(parameter.beside), parameter.name
+        assert parameter.beside in {None, *(p.base for p in operation.parameters.values())}, parameter.name
     assert set(operation.target) <= {p.name for p in operation.parameters.values() if not p.repeated}
     assert {operation.response[path] for path in operation.local_times} <= {"String"}
 
