@@ -228,6 +228,11 @@ def test_approval_and_invitation_pages_are_accessible(open_browser_as, browser: 
     by_invited.check("with errors")
     by_operator.visit(link)
     context.close()
+    # Other tests on this console delete products without approval.
+    admin.page.goto(f"{admin.base}/demo/-/settings/")
+    admin.page.uncheck("[name=approve_product_deletion]")
+    admin.click("Save settings")
+    admin.wait_for_text("Settings saved.")
     findings = by_operator.findings + by_admin.findings + by_invited.findings
     assert not findings, "\n".join(findings)
 
