@@ -1,4 +1,4 @@
-"""Each parameter of each operation is decided: what it names, whether it is sensitive, and what a limited member may do with it."""
+"""Each parameter of each operation is decided: what it names and whether it is sensitive."""
 
 from __future__ import annotations
 
@@ -7,24 +7,11 @@ import re
 
 import pytest
 
-from console.cloud.catalogue import LimitedUse, ObjectKind, Operation, operations
+from console.cloud.catalogue import Operation, operations
 from console.cloud.catalogue.load import PARAMETERS
 
 FACTS = json.loads(PARAMETERS.read_text(encoding="utf-8"))["parameters"]
 EVERY = [(o, p) for o in operations().values() for p in o.parameters.values()]
-# Kinds of which an access scope knows whether they are in it.
-SCOPED = {
-    *(
-        ObjectKind.PRODUCT,
-        ObjectKind.DEVICE,
-        ObjectKind.IOT_ID,
-        ObjectKind.DEVICE_LIST,
-        ObjectKind.GROUP,
-        ObjectKind.PACKAGE,
-        ObjectKind.BATCH,
-    ),
-    *(ObjectKind.TASK, ObjectKind.APPLICATION, ObjectKind.TOPIC, ObjectKind.TOPIC_CLASS, ObjectKind.SQL),
-}
 
 
 def test_every_parameter_is_decided_once_and_no_other():
@@ -66,20 +53,17 @@ def test_facts_refer_to_what_the_operation_has(operation: Operation):
     assert {operation.response[path] for path in operation.local_times} <= {"String"}
 
 
-@pytest.mark.parametrize("operation", operations().values(), ids=lambda o: o.name)
-def test_what_a_limited_member_may_call_names_something_or_is_open(operation: Operation):
-    kinds = {p.names for p in operation.parameters.values() if p.beside is None} & SCOPED
-    if operation.limited is LimitedUse.CHECKED:
-        assert kinds
-    if operation.limited is LimitedUse.OPEN:
-        assert not kinds - {ObjectKind.CATEGORY}
-
-
-def test_contents_secrets_and_signed_addresses_are_sensitive():
-    sensitive = {p.name for _, p in EVERY if p.sensitive}
-    texts = {
-        p.name
-        for _, p in EVERY
-        if re.search(r"Content$|Url$|Secret|Password|PinCode|AppKey|Configuration$", p.name)
+def test_contents_keys_configurations_and_signed_addresses_are_sensitive():
+    assert {p.name for _, p in EVERY if p.sensitive} == {
+        *("AppKey", "PinCode", "TopoAddItem.N.Sign"),  # keys and signatures
+        *(
+            "MessageContent",
+            "RequestBase64Byte",
+            "CorrelationData",
+            "ShadowMessage",
+            "Args",
+            "Items",
+        ),  # contents
+        *("Configuration", "MnsConfiguration", "Configs.N.Content", "DeviceConfigs.N.Content"),
+        *("DnListFileUrl", "FirmwareUrl", "MultiFiles.N.Url", "TslUrl"),  # whoever has one can read the file
     }
-    assert texts - sensitive == {"ScriptContent"}  # a parsing script is source code, not data

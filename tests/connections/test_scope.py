@@ -11,11 +11,12 @@ import pytest
 
 from console.access.models import ApiToken, AuditRecord, Membership
 from console.access.scope import AccessScope
+from console.cloud.catalogue import LimitedUse, operations
 from console.cloud.trace import Trace
 from console.connections import clients
 from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, OutOfScope
 from console.connections.models import Connection
-from console.connections.scope import sql
+from console.connections.scope import lists, names, sql
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport
 
@@ -86,6 +87,23 @@ def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPat
     AuditRecord.objects.all().delete()
     upstream.operations.clear()
     return ScopedFleet(org, upstream, mine, theirs, group, below, other)
+
+
+# -- facts of the catalogue ------------------------------------------------------------------------------------------
+
+
+def test_an_operation_that_names_no_object_is_never_sent_or_composed_or_open() -> None:
+    nameless = {op.name for op in operations().values() if not names.naming_parameters(op)}
+    account_wide = {op.name for op in operations().values() if op.limited is LimitedUse.NEVER}
+    is_open = {op.name for op in operations().values() if op.limited is LimitedUse.OPEN}
+    assert nameless - account_wide == is_open | {"QueryProductList"}
+
+
+def test_every_composed_response_has_a_composer() -> None:
+    composed = {op.name for op in operations().values() if op.limited is LimitedUse.COMPOSED}
+    assert composed == set(lists._COMPOSERS) - {
+        "GetThingTopo"
+    }  # which names its gateway, and is composed always
 
 
 # -- connections and instances ---------------------------------------------------------------------------------------
