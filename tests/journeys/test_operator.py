@@ -55,6 +55,9 @@ def test_devices_are_searched_filtered_registered_renamed_disabled_enabled_and_d
     me.page.get_by_label("Device name").fill("journey-lamp-1")
     me.page.get_by_label("Nickname").fill("Lamp_of_the_journey")
     me.click("Register device")
+    me.page.locator("main form [name=device_name]").wait_for(
+        state="detached"
+    )  # else leaving cancels the request
     me.open(f"devices/?product={key}&q=journey-lamp")
     me.page.get_by_role("link", name="journey-lamp-1", exact=True).click()
     me.wait_for_text("Lamp_of_the_journey")
