@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8600
-MESSAGES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po console/cloud/translations/*/LC_MESSAGES/*.po))
+MESSAGES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po iot_client/translations/*/LC_MESSAGES/*.po))
 
 demo: $(VENV)/.base static/vendor/.done $(MESSAGES)
 	@$(BIN)/python manage.py quickstart --port $(PORT)
@@ -21,7 +21,7 @@ bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 lint: $(VENV)/.dev static/vendor/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy console
+	$(BIN)/mypy console iot_client iot_emulator
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python -m scripts.check_migrations

@@ -80,16 +80,16 @@ INSTALLED_APPS = [
     "console.access",
     "console.connections",
     "console.jobs",
-    "console.products",
-    "console.devices",
-    "console.groups",
-    "console.ota",
+    "console.areas.products",
+    "console.areas.devices",
+    "console.areas.groups",
+    "console.areas.ota",
     "console.approvals",
     "console.dashboard",
     "console.explorer",
     "console.api",
     "console.quickstart",
-    "console.emulator",
+    "iot_emulator",
 ]
 
 MIDDLEWARE = [
@@ -269,7 +269,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="fleetdesk@localhost"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 # The interface; and the catalogue and error codes (docs/translations.md).
-LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "console" / "cloud" / "translations"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "iot_client" / "translations"]
 LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 USE_I18N = True
 FORMAT_MODULE_PATH = "console.ui.locales"
@@ -368,9 +368,9 @@ JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 # How long a job, its rows and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 JOB_KINDS = {
-    "devices.register": "console.devices.jobs.REGISTER",
-    "devices.secrets": "console.devices.jobs.SECRETS",
-    "ota.monitor": "console.ota.jobs.MONITORING",
+    "devices.register": "console.areas.devices.jobs.REGISTER",
+    "devices.secrets": "console.areas.devices.jobs.SECRETS",
+    "ota.monitor": "console.areas.ota.jobs.MONITORING",
     "approvals.execute": "console.approvals.jobs.EXECUTE",
 }
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.

@@ -9,10 +9,10 @@ from console.api.reference import reference
 
 _connection = [
     path("", include("console.dashboard.urls")),
-    path("products/", include("console.products.urls")),
-    path("devices/", include("console.devices.urls")),
-    path("groups/", include("console.groups.urls")),
-    path("ota/", include("console.ota.urls")),
+    path("products/", include("console.areas.products.urls")),
+    path("devices/", include("console.areas.devices.urls")),
+    path("groups/", include("console.areas.groups.urls")),
+    path("ota/", include("console.areas.ota.urls")),
     path("jobs/", include("console.jobs.urls")),
     path("explorer/", include("console.explorer.urls")),
 ]

@@ -21,8 +21,8 @@ from console.access.models import Membership, Team, User
 from console.access.roles import BUILT_IN
 from console.connections import clients
 from console.connections.models import Connection
-from console.emulator import create_app
-from console.emulator.clock import ManualClock
+from iot_emulator import create_app
+from iot_emulator.clock import ManualClock
 
 # A slow machine is not a fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)

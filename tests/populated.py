@@ -22,14 +22,14 @@ from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import TokenDraft, create_personal_token
 from console.approvals.models import ApprovalRequest, compute_digest
-from console.cloud.catalogue import Access, operation
-from console.cloud.client import Client as CloudClient
-from console.cloud.client import Credentials
 from console.connections import clients
 from console.connections.approval import PlannedCall
-from console.emulator import create_app
-from console.emulator.clock import ManualClock
 from console.jobs.models import Job
+from iot_client.catalogue import Access, operation
+from iot_client.client import Client as CloudClient
+from iot_client.client import Credentials
+from iot_emulator import create_app
+from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
 
 

@@ -23,12 +23,12 @@ from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import TokenDraft, create_personal_token
 from console.api.document import PREFIX, document, operations
-from console.cloud.catalogue import Access
-from console.cloud.catalogue import operations as catalogue_operations
-from console.cloud.client import Client as CloudClient
-from console.cloud.client import Credentials
 from console.connections.models import Connection
 from console.jobs.models import Job, Secret
+from iot_client.catalogue import Access
+from iot_client.catalogue import operations as catalogue_operations
+from iot_client.client import Client as CloudClient
+from iot_client.client import Credentials
 from tests.access.identity_provider import (
     CLIENT_SECRET,
     IdentityProvider,
@@ -277,7 +277,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
     for record in AuditRecord.objects.for_team(populated.org.team):
         contents[f"record {record.pk}"] = read(client.get(populated.url("access:audit-record", pk=record.pk)))
     contents["404"] = read(client.get(f"/acme/nothing/?token={secrets['API token']}"))
-    monkeypatch.delattr("console.products.api.list_products")
+    monkeypatch.delattr("console.areas.products.api.list_products")
     client.raise_request_exception = False
     broken = client.get(populated.url("products:list"))
     assert broken.status_code == 500

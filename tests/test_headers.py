@@ -120,7 +120,7 @@ def test_responses_to_visitors_have_the_headers(db: None, path: str) -> None:
 def test_an_internal_error_page_has_the_headers_and_reveals_nothing(
     populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from console.products import api
+    from console.areas.products import api
 
     def broken(*args: Any, **kwargs: Any) -> HttpResponse:
         raise RuntimeError("an internal secret")

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 
 from console.access.models import AuditRecord
-from console.cloud.errors import BadResponse
 from console.connections import clients
+from iot_client.errors import BadResponse
 from tests.conftest import Organization
 from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
 from tests.test_urls_by_role import MEMBERS_ONLY

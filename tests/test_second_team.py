@@ -41,11 +41,11 @@ from console.access.models import (
     User,
 )
 from console.approvals.models import ApprovalRequest
-from console.cloud.catalogue import Access, operation
 from console.connections import clients
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
+from iot_client.catalogue import Access, operation
 from tests.api.conftest import CreateProgram, _no_request_limits, create_program
 from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, fill_in, find_names
 from tests.populated import (

@@ -14,9 +14,9 @@ from django.test import Client
 
 from console.access.models import AuditRecord, CustomRole
 from console.access.roles import BUILT_IN, Level
-from console.cloud.catalogue import Access, operations
 from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
+from iot_client.catalogue import Access, operations
 from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
 
 __all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures

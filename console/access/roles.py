@@ -13,7 +13,7 @@ from types import MappingProxyType
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from console.cloud.catalogue import Access, Operation
+from iot_client.catalogue import Access, Operation
 
 
 class Level(IntEnum):

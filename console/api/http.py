@@ -6,9 +6,9 @@ from django.http import Http404, HttpRequest
 
 from console.access.audit import Origin
 from console.access.models import ApiToken, Membership, Team
-from console.cloud.quota import Lane
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
+from iot_client.quota import Lane
 
 
 class ApiRequest(HttpRequest):

@@ -22,7 +22,8 @@ from ninja.errors import ValidationError as NinjaValidationError
 
 from console.access.encryption import Undecryptable
 from console.api.schema_errors import describe_error
-from console.cloud.errors import (
+from console.connections.errors import to_snake_case, translate_sentence
+from iot_client.errors import (
     AlreadyExists,
     BadResponse,
     CloudError,
@@ -35,7 +36,6 @@ from console.cloud.errors import (
     Unavailable,
     explain,
 )
-from console.connections.errors import to_snake_case, translate_sentence
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from console.api.document import api, document
 from console.api.endpoints import jobs, packages
 from console.api.pipeline import UploadCheck, protect, unknown_address
-from console.ota.api import MAX_PACKAGE_BYTES
+from console.areas.ota.api import MAX_PACKAGE_BYTES
 
 app_name = "api"
 _FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file

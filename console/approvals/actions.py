@@ -21,15 +21,15 @@ from django.utils.translation import gettext_noop
 from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
-from console.cloud.catalogue import operation
-from console.cloud.errors import CloudError
+from console.areas.products import api as products_api
 from console.connections.approval import ApprovalNeeded, PlannedCall, Rule
 from console.connections.calls import find_target
 from console.connections.gateway import Gateway
 from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
 from console.jobs.models import Job, make_sentence, seconds_from_now
-from console.products import api as products_api
+from iot_client.catalogue import operation
+from iot_client.errors import CloudError
 
 KIND = "approvals.execute"
 State = ApprovalRequest.State

@@ -10,9 +10,9 @@ from console.access.models import Membership, User
 from console.access.roles import Area, Level
 from console.approvals import actions
 from console.approvals.models import ApprovalQuerySet, ApprovalRequest
-from console.cloud.catalogue import operation
 from console.connections.approval import RULE_BY_OPERATION
 from console.connections.gateway import Gateway
+from iot_client.catalogue import operation
 
 _MAX_REQUESTS_READ = 500  # for a member whose access scope is limited to some products
 

@@ -15,15 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
-from console.cloud.errors import BadResponse, CloudError, Throttled, Unavailable
+from console.areas.ota import api as ota_api
+from console.areas.ota import jobs as ota_jobs
 from console.connections.approval import Approval, PlannedCall, Rule
 from console.connections.gateway import Gateway
 from console.jobs import delays
 from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Job, make_sentence
 from console.jobs.work import Work
-from console.ota import api as ota_api
-from console.ota import jobs as ota_jobs
+from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable
 
 _State = ApprovalCall.State
 # An approval expires if its calls could not be sent in this time.

@@ -12,14 +12,14 @@ from django.utils.translation import pgettext
 
 from console.access.audit import MASK, may_record
 from console.approvals.models import ApprovalCall, ApprovalRequest
-from console.cloud.errors import CloudError, NotFound
+from console.areas.devices import api as devices_api
+from console.areas.ota import api as ota_api
+from console.areas.products import api as products_api
+from console.areas.products.product import list_deletion_effects
 from console.connections.approval import CREATE_DYNAMIC, CREATE_VERIFY, PlannedCall, Rule
 from console.connections.gateway import Gateway, PermissionRefused
-from console.devices import api as devices_api
-from console.ota import api as ota_api
-from console.products import api as products_api
-from console.products.product import list_deletion_effects
 from console.ui.pieces import DetailItem
+from iot_client.errors import CloudError, NotFound
 
 MAX_DEVICES_READ = 100
 """The most devices whose present state is read for one page."""

@@ -22,8 +22,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from console.access.models import Membership
-from console.cloud.catalogue import Access, Operation
 from console.connections.models import RecentDeletion
+from iot_client.catalogue import Access, Operation
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway

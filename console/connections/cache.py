@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import caches
 
-from console.cloud.catalogue import Operation
 from console.connections.models import Connection
+from iot_client.catalogue import Operation
 
 _FACT_SECONDS = 600
 

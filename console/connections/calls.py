@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.cloud.catalogue import Operation
-from console.cloud.errors import BadResponse
-from console.cloud.responses import find_mismatch
+from iot_client.catalogue import Operation
+from iot_client.errors import BadResponse
+from iot_client.responses import find_mismatch
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import httpx
 import redis
 from django.conf import settings
 
-from console.cloud import object_storage
-from console.cloud.client import Client, Credentials
-from console.cloud.quota import Quota
-from console.cloud.retry import RetryPolicy
 from console.connections import endpoints
 from console.connections.models import Connection
+from iot_client import object_storage
+from iot_client.client import Client, Credentials
+from iot_client.quota import Quota
+from iot_client.retry import RetryPolicy
 
 _lock = threading.Lock()
 _clients: dict[int, tuple[tuple[str, ...], Client]] = {}

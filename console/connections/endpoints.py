@@ -17,8 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_noop
 
-from console.cloud.client import normalize_endpoint
-from console.cloud.errors import AccessDenied, BadResponse, InvalidParameter
+from iot_client.client import normalize_endpoint
+from iot_client.errors import AccessDenied, BadResponse, InvalidParameter
 
 REFUSED = gettext_noop(
     "The console is not allowed to call this address. A server administrator can add it to CLOUD_ENDPOINTS."

@@ -9,8 +9,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext
 
-from console.cloud.catalogue import UnknownOperation, operation
-from console.cloud.errors import (
+from console.ui import format as fmt
+from iot_client.catalogue import UnknownOperation, operation
+from iot_client.errors import (
     AccessDenied,
     AlreadyExists,
     BadResponse,
@@ -24,8 +25,7 @@ from console.cloud.errors import (
     Unavailable,
     explain,
 )
-from console.cloud.text import Sentence
-from console.ui import format as fmt
+from iot_client.text import Sentence
 
 # The first match applies. Errors of the user's request are 4xx, errors between the console and the cloud are 5xx.
 _STATUSES: tuple[tuple[type[CloudError], int], ...] = (

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import Undecryptable
 from console.access.teams import Actor
-from console.cloud.errors import InvalidParameter
 from console.connections import endpoints
 from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import ProbeFailure, probe_and_record
+from iot_client.errors import InvalidParameter
 
 REGIONS = (
     ("cn-shanghai", _("China (Shanghai)")),

@@ -22,11 +22,6 @@ from console.access.audit import Origin, close_record, open_record, read_counts
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
 from console.access.reauthentication import ReauthenticationNeeded
-from console.cloud import paging
-from console.cloud.catalogue import Access, Operation, operation, validate
-from console.cloud.errors import BadResponse, CloudError, InvalidParameter, Unavailable
-from console.cloud.quota import Lane
-from console.cloud.trace import Trace
 from console.connections import approval as approvals
 from console.connections import scope
 from console.connections.cache import FactCache, ReadCache
@@ -36,6 +31,11 @@ from console.connections.masking import mask_response, mask_trace
 from console.connections.models import Connection
 from console.connections.pools import pool
 from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
+from iot_client import paging
+from iot_client.catalogue import Access, Operation, operation, validate
+from iot_client.errors import BadResponse, CloudError, InvalidParameter, Unavailable
+from iot_client.quota import Lane
+from iot_client.trace import Trace
 
 __all__ = ["Call", "ConnectionOutOfScope", "Gateway", "OutOfScope", "PermissionRefused"]
 

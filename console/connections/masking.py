@@ -10,9 +10,9 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from console.access.audit import MASK
-from console.cloud.catalogue import Operation
-from console.cloud.responses import UnreadableResponse, parse_json
-from console.cloud.trace import Trace
+from iot_client.catalogue import Operation
+from iot_client.responses import UnreadableResponse, parse_json
+from iot_client.trace import Trace
 
 
 def mask_response(definition: Operation, response: dict[str, Any]) -> dict[str, Any]:

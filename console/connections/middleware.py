@@ -18,12 +18,12 @@ from console.access.encryption import Undecryptable
 from console.access.models import User
 from console.access.reauthentication import is_recently_authenticated
 from console.access.roles import Area, Level
-from console.cloud.errors import CloudError, explain
-from console.cloud.quota import Lane
 from console.connections.errors import http_status
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
+from iot_client.errors import CloudError, explain
+from iot_client.quota import Lane
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from console.access.audit import close_record, open_record
 from console.access.models import AuditRecord
 from console.access.teams import Actor
-from console.cloud.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
-from console.cloud.retry import NO_RETRY
 from console.connections.clients import new_client
 from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
+from iot_client.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
+from iot_client.retry import NO_RETRY
 
 OPERATION = "QueryProductList"
 _TIMEOUT_SECONDS = 8.0

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
 from console.access.models import Membership
-from console.cloud.catalogue import Operation
+from iot_client.catalogue import Operation
 
 
 class PermissionRefused(PermissionDenied):

@@ -15,10 +15,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.access.encryption import Undecryptable
-from console.cloud.catalogue import Access, UnknownOperation, operation
-from console.cloud.errors import BadResponse, CloudError, Unavailable
 from console.connections.http import CloudRequest
 from console.connections.models import Submission
+from iot_client.catalogue import Access, UnknownOperation, operation
+from iot_client.errors import BadResponse, CloudError, Unavailable
 
 _KEEP = timedelta(days=7)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from console.cloud.errors import CloudError
-from console.cloud.fields import read_count, read_text
-from console.cloud.responses import read_name
 from console.connections.gateway import Call, Gateway
+from iot_client.errors import CloudError
+from iot_client.fields import read_count, read_text
+from iot_client.responses import read_name
 
 SHOWN = 5
 

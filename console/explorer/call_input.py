@@ -12,7 +12,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from console.cloud.catalogue import Operation, Parameter
+from iot_client.catalogue import Operation, Parameter
 
 MULTILINE_FROM = 200
 """A list that takes this many entries is entered in one text box, one entry per line."""

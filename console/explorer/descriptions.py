@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.access.roles import AREA_LABELS, CLOUD_AREAS
-from console.cloud.catalogue import Access, Condition, Operation, Parameter
-from console.cloud.catalogue.check import PATTERN_WORDS
 from console.ui.format import number, sentence
+from iot_client.catalogue import Access, Condition, Operation, Parameter
+from iot_client.catalogue.check import PATTERN_WORDS
 
 AREAS = {area.value: AREA_LABELS[area] for area in CLOUD_AREAS}
 LEVELS: dict[Access, str | Promise] = {

@@ -12,11 +12,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.cloud.catalogue import ObjectKind, Operation, Parameter
-from console.cloud.text import Sentence
 from console.explorer.call_input import MAX_ROWS, CallInput, is_multiline, list_parameters
 from console.explorer.descriptions import describe_limits, describe_list_limit
 from console.ui import format as fmt
+from iot_client.catalogue import ObjectKind, Operation, Parameter
+from iot_client.text import Sentence
 
 LONG_TEXT = 2000
 """A text of this many characters is entered in a box of several lines."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.access.models import AuditRecord, User
-from console.cloud.catalogue import Operation
-from console.cloud.errors import BadResponse, CloudError, Unavailable
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
+from iot_client.catalogue import Operation
+from iot_client.errors import BadResponse, CloudError, Unavailable
 
 MAX_CALLS = 200
 """Calls that are stored for each user on each connection."""

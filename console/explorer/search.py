@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from console.cloud.catalogue import Operation, operations
 from console.explorer.descriptions import AREAS
+from iot_client.catalogue import Operation, operations
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from django.utils.safestring import SafeString
 
-from console.cloud.catalogue import Operation
-from console.cloud.errors import CloudError, parse_error_fields
-from console.cloud.responses import UnreadableResponse, parse_json
-from console.cloud.trace import Trace
 from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
 from console.explorer import history
 from console.explorer.tree import render_tree
+from iot_client.catalogue import Operation
+from iot_client.errors import CloudError, parse_error_fields
+from iot_client.responses import UnreadableResponse, parse_json
+from iot_client.trace import Trace
 
 
 @dataclass

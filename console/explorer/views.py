@@ -15,15 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from console.access.audit import may_record
 from console.access.reauthentication import ReauthenticationNeeded
-from console.cloud import catalogue
-from console.cloud.catalogue import Access, Operation, UnknownOperation
-from console.cloud.client import normalize_endpoint
-from console.cloud.errors import CloudError
-from console.cloud.text import Sentence
+from console.areas.devices import api as devices_api
+from console.areas.devices.records import DeviceFilter
+from console.areas.groups import api as groups_api
+from console.areas.products import api as products_api
 from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
-from console.devices import api as devices_api
-from console.devices.records import DeviceFilter
 from console.explorer import descriptions, search
 from console.explorer.call_input import CallInput
 from console.explorer.code import LANGUAGES, CodeCall, Language, drop_invalid_params, find_language
@@ -31,12 +28,15 @@ from console.explorer.forms import CallForm
 from console.explorer.models import ExplorerCall
 from console.explorer.sending import SentCall, send_call
 from console.explorer.tables import CALLS
-from console.groups import api as groups_api
-from console.products import api as products_api
 from console.ui.forms import FilterForm
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
+from iot_client import catalogue
+from iot_client.catalogue import Access, Operation, UnknownOperation
+from iot_client.client import normalize_endpoint
+from iot_client.errors import CloudError
+from iot_client.text import Sentence
 
 LANGUAGE_COOKIE = "explorer-language"
 MAX_SUGGESTIONS = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from console.cloud.responses import read_name, read_path
 from console.connections.gateway import Gateway
+from iot_client.responses import read_name, read_path
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from console.cloud.errors import (
+from console.jobs import kinds
+from console.jobs.kinds import StepResult
+from console.jobs.models import Chunk, Event, Job, Row, make_sentence
+from console.jobs.work import Work, end_chunk, set_pending_outcome
+from iot_client.errors import (
     AccessDenied,
     BadResponse,
     CloudError,
@@ -18,10 +22,6 @@ from console.cloud.errors import (
     Throttled,
     Unavailable,
 )
-from console.jobs import kinds
-from console.jobs.kinds import StepResult
-from console.jobs.models import Chunk, Event, Job, Row, make_sentence
-from console.jobs.work import Work, end_chunk, set_pending_outcome
 
 MAX_CRASHES = 5
 _MAX_WAIT = 300.0  # seconds, even if the platform asks for more: wake messages are not stored for longer

@@ -28,14 +28,14 @@ from console.access.encryption import Undecryptable
 from console.access.models import Membership, User
 from console.access.tokens.authentication import InvalidToken, find_membership
 from console.celery import app
-from console.cloud.errors import CloudError
-from console.cloud.quota import Lane
 from console.connections.gateway import Gateway
 from console.jobs import delays, kinds
 from console.jobs.kinds import Kind, StepResult
 from console.jobs.models import Chunk, Event, Job, Row, make_sentence, seconds_from_now
 from console.jobs.visibility import is_in_scope
 from console.jobs.work import Heartbeat, LeaseLost, Work
+from iot_client.errors import CloudError
+from iot_client.quota import Lane
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from console.cloud.errors import CloudError, classify
 from console.connections.http import CloudRequest
 from console.jobs import actions, kinds
 from console.jobs.delays import DELAY_TEXTS
@@ -23,6 +22,7 @@ from console.jobs.visibility import visible_jobs
 from console.ui.paging import Page, page_number, page_size
 from console.ui.statuses import status
 from console.ui.tables import Table
+from iot_client.errors import CloudError, classify
 
 _SHOWN_EVENTS = 30
 _TONES = {"info": "", "warning": "warn", "error": "bad"}

@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from console.cloud.errors import CloudError, NotFound
 from console.connections.http import CloudRequest
 from console.jobs import actions, api
 from console.jobs.forms import CountForm, FileForm, ProductForm
@@ -19,6 +18,7 @@ from console.ui.format import size
 from console.ui.links import connection_url, query_url
 from console.ui.pieces import Tab
 from console.ui.uploads import accepts_file
+from iot_client.errors import CloudError, NotFound
 
 
 def _too_large(request: HttpRequest) -> HttpResponse:

@@ -7,11 +7,11 @@ from django.db.models import Q
 
 from console.access.models import Membership
 from console.access.roles import Area, Level
-from console.cloud.catalogue import operations
 from console.connections.gateway import Gateway
 from console.jobs import kinds
 from console.jobs.kinds import Kind
 from console.jobs.models import Job, JobQuerySet
+from iot_client.catalogue import operations
 
 
 def visible_jobs(gateway: Gateway) -> JobQuerySet:

@@ -11,7 +11,7 @@ from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
-from console.cloud.errors import CloudError, explain
+from iot_client.errors import CloudError, explain
 
 T = TypeVar("T")
 

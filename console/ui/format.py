@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 
-from console.cloud.fields import read_time
+from iot_client.fields import read_time
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
 

@@ -12,13 +12,13 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.cloud.errors import Throttled, Unavailable
 from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
 from console.ui.forms import FileWidget, FilterForm
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
 from console.ui.statuses import STATUSES
 from console.ui.tables import BulkAction, Column, Empty, Table
+from iot_client.errors import Throttled, Unavailable
 
 
 @dataclass(frozen=True)

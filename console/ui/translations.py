@@ -14,7 +14,7 @@ import polib
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The interface (see `makemessages`), and the catalogue with the error codes, which are data files.
-FOLDERS = (ROOT / "locale", ROOT / "console" / "cloud" / "translations")
+FOLDERS = (ROOT / "locale", ROOT / "iot_client" / "translations")
 
 
 def find_po_files(folders: Sequence[Path] = FOLDERS) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from console.access.audit import Origin, read_counts
 from console.access.models import AuditRecord, ReadCount
 from console.access.tasks import flush_read_counts
-from console.cloud.errors import CloudError
+from iot_client.errors import CloudError
 from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]

@@ -25,8 +25,8 @@ from console.access.models import (
 from console.access.pages.matrix import build_matrix, list_levels, nearest_level
 from console.access.roles import BUILT_IN, Area, Level
 from console.access.teams import Actor
-from console.cloud.catalogue import operations
 from console.connections.gateway import PermissionRefused
+from iot_client.catalogue import operations
 from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]

@@ -74,7 +74,7 @@ def test_a_group_cannot_have_more_tags_than_the_platform_allows(
     things: dict[str, str], program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.send("PUT", f"{things['group']}/tags/site", {"value": "north"})
-    monkeypatch.setattr("console.groups.api.MAX_TAGS", len(program.get(things["group"]).json()["tags"]))
+    monkeypatch.setattr("console.areas.groups.api.MAX_TAGS", len(program.get(things["group"]).json()["tags"]))
     assert (
         problem_kind(program.send("PUT", f"{things['group']}/tags/season", {"value": "winter"}))
         == "limit-reached"

@@ -14,11 +14,11 @@ from console.access.models import ApiToken, AuditRecord, Membership
 from console.access.tokens.lifecycle import revoke_token
 from console.approvals import actions as approvals
 from console.approvals.models import ApprovalRequest
-from console.cloud.errors import NotFound
+from console.areas.devices import api as devices
 from console.connections.gateway import Gateway
-from console.devices import api as devices
 from console.jobs import kinds
 from console.jobs.models import Job
+from iot_client.errors import NotFound
 from tests.api.conftest import CreateProgram, Program
 from tests.api.test_matrix import find_names
 from tests.conftest import Organization

@@ -11,14 +11,14 @@ from django.test import Client
 from console.access.models import AuditRecord
 from console.access.scope import AccessScope
 from console.approvals.models import ApprovalRequest
+from console.areas.ota import api
 from console.jobs import engine
 from console.jobs.models import Chunk
-from console.ota import api
 from tests.api.conftest import CreateProgram, Program
 from tests.api.test_pipeline import problem_kind
+from tests.areas.ota.conftest import calls, product
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
-from tests.ota.conftest import calls, product
 
 __all__ = ["_no_pauses", "_no_wake_messages", "calls", "product"]  # fixtures
 

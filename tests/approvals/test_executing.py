@@ -14,12 +14,12 @@ from console.access.models import AuditRecord, Membership
 from console.access.tokens.lifecycle import revoke_token
 from console.approvals import actions, jobs
 from console.approvals.models import ApprovalCall, ApprovalRequest
+from console.areas.ota import api as ota_api
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import PermissionRefused
 from console.jobs import actions as job_actions
 from console.jobs import engine
 from console.jobs.models import Chunk, Job
-from console.ota import api as ota_api
 from tests.approvals.conftest import REASON, list_device_names, product_exists
 from tests.approvals.test_deciding import create_token, gateway_of_token, service
 from tests.jobs.conftest import past_time

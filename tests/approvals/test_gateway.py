@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from console.access.models import AuditRecord
 from console.access.roles import Area
-from console.cloud.catalogue import Access, operations
 from console.connections.approval import (
     CREATE_DYNAMIC,
     CREATE_STATIC,
@@ -27,6 +26,7 @@ from console.connections.approval import (
 )
 from console.connections.gateway import PermissionRefused
 from console.connections.models import Connection, RecentDeletion
+from iot_client.catalogue import Access, operations
 from tests.approvals.conftest import list_device_names, product_exists
 
 

@@ -16,8 +16,8 @@ from alibabacloud_iot20180120.models import QueryDeviceRequest
 from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
-from console.cloud.client import Client, Credentials
-from console.cloud.signing import rpc_sign
+from iot_client.client import Client, Credentials
+from iot_client.signing import rpc_sign
 from tests.bench.constant_server import constant_server
 
 ROUNDS = 9

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from console.cloud.client import Client, Credentials
-from console.emulator import create_app
+from iot_client.client import Client, Credentials
+from iot_emulator import create_app
 from tests.console_process import CHECKOUT
 
 SIZES = (1_000, 100_000, 1_000_000)

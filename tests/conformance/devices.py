@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from console.cloud.catalogue import operation
+from iot_client.catalogue import operation
 from tests.conformance.platform import PreparedPlatform, column, device_identity
 from tests.conformance.rows import Request, Row
 from tests.conformance.sdk import leaf_paths

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.request
 from typing import Any
 
-from console.emulator.distribution import PUBLIC_INSTANCE
+from iot_emulator.distribution import PUBLIC_INSTANCE
 from tests.conformance.devices import UNKNOWN_PRODUCT
 from tests.conformance.platform import INSTANCES, KEY_ID, PreparedPlatform, column
 from tests.conformance.rows import Request, Row

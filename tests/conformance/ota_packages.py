@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from console.cloud import object_storage
+from iot_client import object_storage
 from tests.conformance.platform import PreparedPlatform, column
 from tests.conformance.rows import Request, Row
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from console.emulator import Emulator, ManualClock, create_app
+from iot_emulator import Emulator, ManualClock, create_app
 from tests.conformance.sdk import Sdk
 
 KEY_ID, KEY_SECRET = "LTAIconformance", "secret-of-no-worth"

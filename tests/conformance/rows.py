@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.cloud.catalogue import operation
+from iot_client.catalogue import operation
 from tests.conformance.platform import PreparedPlatform
 from tests.conformance.sdk import leaf_paths, list_paths
 

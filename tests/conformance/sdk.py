@@ -16,7 +16,7 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 from Tea.exceptions import TeaException
 
-from console.cloud.catalogue import operation
+from iot_client.catalogue import operation
 
 SCHEMES = ("ACS3", "v2")
 RENAMED = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from Tea.exceptions import TeaException
 
-from console.cloud import object_storage
+from iot_client import object_storage
 from tests.conformance.edge import MODBUS, OPCUA
 from tests.conformance.ota_packages import upload_file
 from tests.conformance.platform import KEY_ID, PreparedPlatform, Server, column

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cloud.catalogue import Access, operation, operations
+from iot_client.catalogue import Access, operation, operations
 from tests.conformance.platform import PreparedPlatform, Server
 from tests.conformance.rows import Row, check_row
 from tests.conformance.sdk import RENAMED, SCHEMES, leaf_paths, sdk_fields, sdk_methods

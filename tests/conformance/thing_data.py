@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from console.emulator.devices_schema import NewDevice, insert_devices
+from iot_emulator.devices_schema import NewDevice, insert_devices
 from tests.conformance.devices import MISSING_NAME, NO_DEVICE, UNKNOWN_DEVICES
 from tests.conformance.platform import KEY_ID, PreparedPlatform, column, device_identity
 from tests.conformance.rows import Request, Row

@@ -15,12 +15,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from console.access.models import AuditRecord
-from console.cloud import object_storage
-from console.cloud.client import Client as CloudClient
-from console.cloud.client import Credentials
-from console.cloud.errors import BadResponse, CloudError, InvalidParameter
 from console.connections import clients, endpoints
 from console.connections.models import Connection
+from iot_client import object_storage
+from iot_client.client import Client as CloudClient
+from iot_client.client import Credentials
+from iot_client.errors import BadResponse, CloudError, InvalidParameter
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport
 from tests.connections.test_pages import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors

@@ -14,12 +14,12 @@ from django_htmx.middleware import HtmxDetails
 
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord
-from console.cloud import errors
-from console.cloud.catalogue import operation, validate
-from console.cloud.errors import CloudError, InvalidParameter
 from console.connections.errors import cloud_errors_to_form, http_status, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
+from iot_client import errors
+from iot_client.catalogue import operation, validate
+from iot_client.errors import CloudError, InvalidParameter
 from tests.conftest import Organization
 
 FAMILIES = [

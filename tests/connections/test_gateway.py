@@ -15,12 +15,12 @@ from django.db import connections
 from console.access.audit import MASK, Origin
 from console.access.encryption import Undecryptable
 from console.access.models import AuditRecord, Membership, User
-from console.cloud.catalogue import Access, operations
-from console.cloud.errors import BadResponse, InvalidParameter, NotFound, Throttled, Unavailable
-from console.cloud.quota import Lane
 from console.connections import clients
 from console.connections.gateway import Call, Gateway, PermissionRefused
 from console.connections.models import Connection
+from iot_client.catalogue import Access, operations
+from iot_client.errors import BadResponse, InvalidParameter, NotFound, Throttled, Unavailable
+from iot_client.quota import Lane
 from tests.conftest import KEY_SECRET, Organization
 from tests.connections.conftest import RecordingTransport
 

@@ -89,7 +89,7 @@ def test_a_wrong_server_clock_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hour_ago = time.gmtime(time.time() - 3600)
-    monkeypatch.setattr("console.cloud.client.time.gmtime", lambda *args: hour_ago)
+    monkeypatch.setattr("iot_client.client.time.gmtime", lambda *args: hour_ago)
     assert "clock" in read_errors(sign_in("owner").post(ADD, VALID))
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from console.access.models import ApiToken, AuditRecord, Membership
 from console.access.scope import AccessScope
-from console.cloud.catalogue import LimitedUse, operations
-from console.cloud.trace import Trace
 from console.connections import clients
 from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, OutOfScope
 from console.connections.models import Connection
 from console.connections.scope import lists, names, sql
+from iot_client.catalogue import LimitedUse, operations
+from iot_client.trace import Trace
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport
 

@@ -15,12 +15,12 @@ import pytest
 
 from console.access.models import Membership
 from console.access.scope import AccessScope
-from console.cloud.catalogue import Access, operation, operations
-from console.cloud.errors import CloudError
 from console.connections import clients
 from console.connections.gateway import Gateway, OutOfScope, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope import NotInScope
+from iot_client.catalogue import Access, operation, operations
+from iot_client.errors import CloudError
 from tests.conformance.platform import KEY_ID, KEY_SECRET, PreparedPlatform, Server
 from tests.conformance.rows import Row
 from tests.conformance.sdk import SCHEMES

@@ -13,7 +13,6 @@ import pytest
 from alibabacloud_iot20180120 import client as sdk
 from alibabacloud_iot20180120 import models
 
-from console.cloud.catalogue import operation, operations
 from console.explorer.code import (
     LANGUAGES,
     CodeCall,
@@ -28,6 +27,7 @@ from console.explorer.code import (
     python,
 )
 from console.explorer.code.call import camel_case, snake_case
+from iot_client.catalogue import operation, operations
 
 EVIL = "\"'\\ \n\r\t\0 $x ${y} #{z} `id` */ */ // <?= ?> ??= %s {0} \u2028\u202e 冷库 \U0001f600 \\u0041"
 

@@ -15,10 +15,10 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
-from console.cloud.catalogue import operation
-from console.cloud.client import Client, Credentials
-from console.emulator import create_app
 from console.explorer.code import LANGUAGES, CodeCall, find_language
+from iot_client.catalogue import operation
+from iot_client.client import Client, Credentials
+from iot_emulator import create_app
 
 pytestmark = pytest.mark.processes
 KEY_ID, KEY_SECRET = "LTAIcodekey", "a secret with 'quotes' and $"

@@ -7,8 +7,8 @@ from html import unescape
 
 import pytest
 
-from console.cloud.catalogue import Access, operation, operations
 from console.explorer.call_input import MULTILINE_FROM, list_parameters
+from iot_client.catalogue import Access, operation, operations
 
 HOSTILE = """"><script>alert(1)</script>'{{7*7}}${x}"""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from console.cloud.catalogue import operation, operations
 from console.connections.models import Connection
 from console.explorer import history
 from console.explorer.history import MAX_CALLS, split_parameters
 from console.explorer.models import ExplorerCall
 from console.explorer.views import HistoryFilters
+from iot_client.catalogue import operation, operations
 from tests.explorer.test_forms import field_values
 
 

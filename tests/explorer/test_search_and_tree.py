@@ -7,9 +7,9 @@ from html import unescape
 
 import pytest
 
-from console.cloud.catalogue import operations
 from console.explorer.search import find_best_match
 from console.explorer.tree import MAX_NODES, MAX_SHOWN, render_tree
+from iot_client.catalogue import operations
 
 
 def listed_operations(response) -> list[str]:

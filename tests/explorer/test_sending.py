@@ -9,14 +9,14 @@ from html import unescape
 import pytest
 
 from console.access.models import AuditRecord
-from console.cloud.catalogue import Access, operations
-from console.cloud.client import Client as CloudClient
-from console.cloud.client import Credentials
-from console.cloud.trace import Trace
+from console.areas.devices import api as devices_api
+from console.areas.products import api as products_api
 from console.connections import clients
-from console.devices import api as devices_api
 from console.explorer.models import ExplorerCall
-from console.products import api as products_api
+from iot_client.catalogue import Access, operations
+from iot_client.client import Client as CloudClient
+from iot_client.client import Credentials
+from iot_client.trace import Trace
 from tests.conftest import KEY_ID, KEY_SECRET
 
 PRODUCT = {

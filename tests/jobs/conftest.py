@@ -18,10 +18,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from console.cloud.retry import RetryPolicy
 from console.connections import clients
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
+from iot_client.retry import RetryPolicy
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -35,8 +35,8 @@ def _no_wake_messages(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
     """Let the client retry at once and shorten the quota window; other tests check how long both wait."""
-    monkeypatch.setattr("console.cloud.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
-    monkeypatch.setattr("console.cloud.quota.WINDOW", 0.001)
+    monkeypatch.setattr("iot_client.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
+    monkeypatch.setattr("iot_client.quota.WINDOW", 0.001)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import redis
 from celery import Celery
 
 from console import embedded
-from console.cloud.client import Client, Credentials
+from iot_client.client import Client, Credentials
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PASSWORD = "password of the processes"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from console.devices import loading
+from console.areas.devices import loading
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job, Part, Row
 from tests.jobs.conftest import past_time

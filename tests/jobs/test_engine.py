@@ -44,7 +44,7 @@ def test_the_result_of_a_worker_with_an_expired_lease_is_discarded(
     """A worker hangs in its call, another one takes over and finishes, then the first one continues."""
     job = start_registration()
     chunk = job.chunks.get(number=1)
-    from console.devices import applications
+    from console.areas.devices import applications
 
     calls = []
     real = applications.submit_names
@@ -264,7 +264,7 @@ def test_an_internal_error_is_retried_and_finally_stops_the_job(
     start_registration, run_job, monkeypatch, org
 ):
     job = start_registration(3)
-    from console.devices import applications
+    from console.areas.devices import applications
 
     def raise_error(*args, **kwargs):
         raise ZeroDivisionError
@@ -341,7 +341,7 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
 def test_a_busy_database_is_not_an_error_of_the_job(start_registration, run_job, monkeypatch):
     from django.db import OperationalError
 
-    from console.devices import applications
+    from console.areas.devices import applications
 
     job = start_registration(3)
     chunk = job.chunks.get(number=1)
@@ -364,7 +364,7 @@ def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, em
     chunk = job.chunks.get(number=1)
     emulator.faults.add("BatchCheckDeviceNames", kind="error", times=1000)
     Chunk.objects.filter(pk=chunk.pk).update(attempts=8)
-    from console.devices import applications
+    from console.areas.devices import applications
 
     real = applications.submit_names
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from console.access.models import AuditRecord, User
+from console.areas.devices.jobs import REGISTER
 from console.connections.models import Connection
-from console.devices.jobs import REGISTER
 from console.jobs import actions, engine
 from console.jobs.kinds import Step, StepResult
 from console.jobs.models import Chunk, Event, Job, Row
@@ -159,7 +159,7 @@ def test_jobs_of_a_deactivated_user_stop(org, start_registration, run_job, produ
 
 
 def test_a_monitoring_job_canceled_during_a_step_ends_soon(org, fleet, network):
-    from console.ota import api, jobs
+    from console.areas.ota import api, jobs
 
     gateway = org.gateway("release-engineer")
     batch = next(

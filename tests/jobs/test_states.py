@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from console.access.models import AuditRecord
+from console.areas.ota.jobs import STATUSES as TASK_STATUSES
 from console.jobs.models import Job, Row
-from console.ota.jobs import STATUSES as TASK_STATUSES
 from console.ui.statuses import STATUSES
 
 

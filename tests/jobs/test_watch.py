@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from console.areas.ota import api, jobs
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
-from console.ota import api, jobs
 from tests.jobs.conftest import page_text, past_time
 
 

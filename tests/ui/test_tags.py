@@ -8,11 +8,11 @@ from django.template import Context, Template
 from django.urls import NoReverseMatch
 from django.utils import timezone
 
-from console.cloud.errors import NotFound, Throttled
 from console.ui import format as fmt
 from console.ui.icons import UnknownIcon, icon
 from console.ui.links import connection_url, query_url
 from console.ui.statuses import STATUSES, status
+from iot_client.errors import NotFound, Throttled
 
 MOMENT = datetime(2026, 5, 4, 22, 30, 5, tzinfo=UTC)
 

@@ -18,9 +18,9 @@ from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
 from console.access.models import User
-from console.cloud.messages import list_messages
 from console.ui.format import number
 from console.ui.translations import FOLDERS, ROOT, compile_file, find_po_files
+from iot_client.messages import list_messages
 
 OTHERS = [to_locale(code) for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
 INTERFACE, CATALOGUE = FOLDERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from console.cloud.catalogue import public_names
+from iot_client.catalogue import public_names
 
 _MAX_ITEMS = 20
 _MAX_CHARACTERS = 400

@@ -14,8 +14,8 @@ from django.utils.translation import gettext, gettext_lazy
 from console.access.custom_roles import RoleDraft
 from console.access.models import CustomRole
 from console.access.roles import AREA_LABELS, CLOUD_AREAS, LEVEL_OF_ACCESS, Area, Level, Role
-from console.cloud.catalogue import Operation, operations
 from console.ui.format import join_words
+from iot_client.catalogue import Operation, operations
 
 LEVEL_LABELS: Mapping[Level, str | Promise] = {
     Level.NONE: gettext_lazy("None"),

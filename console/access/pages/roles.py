@@ -20,9 +20,9 @@ from console.access.pages.matrix import RoleForm, build_matrix, summarize_role
 from console.access.permissions import requires
 from console.access.reauthentication import requires_reauthentication
 from console.access.roles import BUILT_IN, Area, Level, Role
-from console.cloud.catalogue import operations
 from console.ui.forms import ConfirmForm
 from console.ui.tables import Column, Table
+from iot_client.catalogue import operations
 
 
 def _role_url(request: HttpRequest, role: Role) -> str:

@@ -13,7 +13,7 @@ from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.devices import api
+from console.areas.devices import api
 
 router = Router(tags=[gettext_noop("Devices")])
 DeviceStatus = Literal["ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"]

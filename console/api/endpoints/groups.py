@@ -12,7 +12,7 @@ from pydantic import Field
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.groups import api
+from console.areas.groups import api
 
 router = Router(tags=[gettext_noop("Groups")])
 _TAG = re.compile(r"[A-Za-z0-9.]{2,30}")

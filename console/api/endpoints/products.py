@@ -11,8 +11,8 @@ from pydantic import Field
 from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.cloud.errors import CloudError
-from console.products import api
+from console.areas.products import api
+from iot_client.errors import CloudError
 
 router = Router(tags=[gettext_noop("Products")])
 NodeType = Literal["device", "gateway"]

@@ -15,8 +15,8 @@ from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.api.strategies import BatchStrategy, DeviceName, DynamicBatch, StaticBatch, Verification
+from console.areas.ota import api, jobs
 from console.connections.gateway import Gateway
-from console.ota import api, jobs
 
 router = Router(tags=[gettext_noop("Updates")])
 CancelableStatus = Literal["SCHEDULED", "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"]

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from console.access.scope import AccessScope, describe_scope
-from console.cloud.catalogue import LimitedUse, ObjectKind, Operation
-from console.cloud.errors import CloudError, NotFound
-from console.cloud.responses import read_path
 from console.connections.scope import names, sql
 from console.connections.scope.names import NamedObject
+from iot_client.catalogue import LimitedUse, ObjectKind, Operation
+from iot_client.errors import CloudError, NotFound
+from iot_client.responses import read_path
 
 MAX_DEVICES = 50
 """The most devices in one call whose groups are read: QueryDeviceGroupByDevice allows 50 calls per second."""

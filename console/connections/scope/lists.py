@@ -11,10 +11,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from console.cloud.catalogue import ObjectKind, Operation, operation
-from console.cloud.responses import read_path
 from console.connections.scope.guard import NotInScope, ReadCall, ScopeGuard
 from console.connections.scope.names import NamedObject, find_objects, parse_topic
+from iot_client.catalogue import ObjectKind, Operation, operation
+from iot_client.responses import read_path
 
 MAX_PRODUCTS = 50
 """The most products whose packages are combined in one list: ListOTAFirmware allows 10 calls per second."""

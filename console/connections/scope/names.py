@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.cloud.catalogue import ObjectKind, Operation
+from iot_client.catalogue import ObjectKind, Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.cloud.catalogue import Operation, Parameter, flatten
+from iot_client.catalogue import Operation, Parameter, flatten
 
 VERSION = "2018-01-20"
 KEY_ID = "ALIBABA_CLOUD_ACCESS_KEY_ID"

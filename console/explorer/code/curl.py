@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from console.cloud.client import MAX_QUERY_LENGTH
-from console.cloud.signing import percent_encode
 from console.explorer.code.call import KEY_ID, KEY_SECRET, TOKEN, VERSION, CodeCall
+from iot_client.client import MAX_QUERY_LENGTH
+from iot_client.signing import percent_encode
 
 
 def write(call: CodeCall) -> str:

@@ -26,11 +26,11 @@ from django.template.engine import Engine
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from console.cloud.errors import CloudError, explain
 from console.ui import badges, icons, links
 from console.ui import format as fmt
 from console.ui.forms import describe_field
 from console.ui.tables import BoundRow
+from iot_client.errors import CloudError, explain
 
 register = template.Library()
 

@@ -1,0 +1,229 @@
+"""The first step of a registration: creates rows from a file, from generated names, or from the rows of an earlier job.
+
+Nothing is sent. Everything is written in small transactions under the lease; a worker that takes over starts from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Min
+from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
+
+from console.areas.devices import sheet
+from console.areas.devices.sheet import Findings, ParsedRow
+from console.jobs import files, tables
+from console.jobs.bulk import NewRow, insert_rows
+from console.jobs.encodings import UnusableFile
+from console.jobs.kinds import StepResult
+from console.jobs.models import Chunk, Event, Job, Row, make_sentence, retryable_rows
+from console.jobs.work import Work
+
+_BATCH_ROWS = 2000
+MAX_CHUNK_ROWS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
+_MIN_CHUNK_ROWS = 250
+_PREFERRED_CHUNKS = 20  # preferred number of chunks: enough to show progress
+
+
+def prepare(work: Work) -> StepResult:
+    """Create the job's rows. A draft is then ready for review; a retry starts at once."""
+    _delete_earlier_rows(work)
+    source = work.job.params["source"]
+    if source == "file":
+        try:
+            return _from_file(work)
+        except UnusableFile as problem:
+            return _reject(work, problem)
+    loader = _Loader(work, _choose_chunk_size(_expected_rows(work)))
+    parsed_rows = _generate_rows(work) if source == "count" else _retry_rows(work)
+    for batch in _batches(parsed_rows):
+        loader.load(batch)
+    return loader.finish({}, start=source == "retry")
+
+
+def _delete_earlier_rows(work: Work) -> None:
+    if work.was_begun_before:
+        with transaction.atomic():
+            work.renew_lease()
+            Row.objects.filter(job=work.job).delete()
+            work.job.chunks.exclude(pk=work.chunk.pk).delete()
+
+
+def _choose_chunk_size(rows: int) -> int:
+    return max(_MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, -(-rows // _PREFERRED_CHUNKS)))
+
+
+def _expected_rows(work: Work) -> int:
+    if work.job.params["source"] == "count":
+        return int(work.job.params["count"])
+    return retryable_rows(work.job.parent_id).count()
+
+
+def _generate_rows(work: Work) -> Iterator[ParsedRow]:
+    prefix = str(work.job.params.get("prefix", ""))
+    for number in range(1, int(work.job.params["count"]) + 1):
+        yield ParsedRow(number, sheet.generate_name(prefix))
+
+
+def _retry_rows(work: Work) -> Iterator[ParsedRow]:
+    """Yield the rows of the earlier job that failed, were not sent, or have an unknown outcome."""
+    chunks = Chunk.objects.filter(job=work.job.parent_id).values_list("pk", "data__apply_id")
+    apply_ids = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
+    rows = retryable_rows(work.job.parent_id).order_by("number")
+    fields = ("number", "name", "nickname", "extra", "state", "chunk")
+    for number, name, nickname, extra, state, chunk in rows.values_list(*fields).iterator(
+        chunk_size=_BATCH_ROWS
+    ):
+        apply_id = apply_ids.get(chunk, 0) if state == Row.State.UNKNOWN else 0
+        yield ParsedRow(number, name, nickname, (extra or {}).get("tags", {}), apply_id=apply_id)
+
+
+def _from_file(work: Work) -> StepResult:
+    params = work.job.params
+
+    def open_file() -> BinaryIO:
+        return files.open_file(work.job)
+
+    layout = tables.detect_layout(
+        open_file,
+        sheet.KNOWN_COLUMNS,
+        sheet.NAME,
+        sheet.is_valid_name,
+        params.get("chosen"),
+        params.get("headless"),
+        settings.JOBS_MAX_ROWS,
+    )
+    parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
+    loader: _Loader | None = None
+    blank = 0
+
+    def non_empty_rows() -> Iterator[ParsedRow]:
+        nonlocal blank
+        for parsed in parsed_rows:
+            if parsed is None:
+                blank += 1
+            else:
+                yield parsed
+
+    for batch in _batches(non_empty_rows()):
+        if loader is None:
+            bytes_per_character = 2 if layout.encoding.startswith("utf-16") else 1
+            length = (
+                sum(sum(map(len, parsed.cells)) + len(parsed.cells) + 1 for parsed in batch)
+                * bytes_per_character
+            )
+            loader = _Loader(work, _choose_chunk_size(params["size"] * len(batch) // max(length, 1)))
+        loader.load(batch)
+        if loader.row_count > settings.JOBS_MAX_ROWS:
+            raise tables.too_many_rows(settings.JOBS_MAX_ROWS)
+    if loader is None:
+        raise UnusableFile(gettext_noop("The file has a header but no devices."))
+    return loader.finish({"layout": layout.as_dict(), "blank": blank})
+
+
+def _batches(rows: Iterable[ParsedRow]) -> Iterator[list[ParsedRow]]:
+    batch: list[ParsedRow] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Loader:
+    """Writes parsed rows to the database, batch by batch. Valid rows go into chunks that wait for the start."""
+
+    def __init__(self, work: Work, chunk_size: int) -> None:
+        self.work = work
+        self.row_count = self.valid_count = 0
+        self._chunk_size = chunk_size
+        self._chunk: Chunk | None = None
+        self._free_rows = self._apply_id = 0
+        self._tagged = False
+        self._findings = Findings()
+
+    def load(self, batch: Sequence[ParsedRow]) -> None:
+        """Write some rows. Raises LeaseLost."""
+        with transaction.atomic():
+            self.work.renew_lease()
+            sheet.mark_duplicates(batch, self._find_first_rows)
+            insert_rows([self._row(parsed) for parsed in batch])
+        self.row_count += len(batch)
+
+    def _find_first_rows(self, names: list[str]) -> dict[str, int]:
+        if not self.row_count:
+            return {}
+        earlier = Row.objects.filter(job=self.work.job, name__in=names, state=Row.State.PENDING).order_by()
+        return dict(earlier.values_list("name").annotate(first=Min("number")))
+
+    def _row(self, parsed: ParsedRow) -> NewRow:
+        row = NewRow(
+            self.work.job.pk, parsed.number, sheet.clean_text(parsed.name), sheet.clean_text(parsed.nickname)
+        )
+        if parsed.findings:
+            self._findings.add(parsed)
+            row.state = Row.State.SKIPPED.value
+            row.extra = sheet.original_values(parsed)
+            return row
+        self.valid_count += 1
+        if parsed.tags:
+            row.extra = {
+                "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
+            }
+            self._tagged = True
+        row.chunk = self._chunk_for(parsed.apply_id).pk
+        return row
+
+    def _chunk_for(self, apply_id: int) -> Chunk:
+        """Return the chunk of the next row. Rows that were sent in one application stay together and continue where they stopped."""
+        is_full = self._free_rows <= 0 and not apply_id
+        if self._chunk is None or is_full or apply_id != self._apply_id:
+            number = 1 if self._chunk is None else self._chunk.number + 1
+            self._chunk = Chunk.objects.create(
+                job=self.work.job,
+                number=number,
+                step="await_devices" if apply_id else "submit",
+                data={"apply_id": apply_id, "resumed": True} if apply_id else {},
+                state=Chunk.State.HELD,
+            )
+            self._free_rows, self._apply_id = self._chunk_size, apply_id
+        self._free_rows -= 1
+        return self._chunk
+
+    def finish(self, params: dict[str, Any], start: bool = False) -> StepResult:
+        """Return the result that ends the step: the draft is ready, or the retry starts."""
+
+        def write(job: Job) -> None:
+            job.total, job.skipped = self.valid_count, self.row_count - self.valid_count
+            job.params = {
+                **job.params,
+                **params,
+                "findings": self._findings.as_dict(),
+                "tagged": self._tagged,
+            }
+            if start:
+                job.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
+            else:
+                job.state = Job.State.READY
+
+        return StepResult(done=True, write=write)
+
+
+def _reject(work: Work, problem: UnusableFile) -> StepResult:
+    def write(job: Job) -> None:
+        Row.objects.filter(job=job).delete()
+        job.chunks.exclude(pk=work.chunk.pk).delete()
+        job.state = Job.State.REJECTED
+        job.error = problem.sentence
+        job.params = {**job.params, "first_row": problem.columns}
+        Event.objects.create(
+            job=job, level=Event.Level.ERROR, sentence=make_sentence(gettext_noop("The file cannot be used."))
+        )
+
+    return StepResult(done=True, write=write)

@@ -1,0 +1,145 @@
+"""The tables of devices, declared once for pages and exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from console.areas.devices.api import ACTIONS, Device, Group, ModuleVersion, Tag, UpdateTask
+from console.areas.products.api import Product
+from console.ui.links import connection_url
+from console.ui.statuses import status
+from console.ui.tables import BulkAction, Column, Table
+
+LABELS = {"enable": _("Enable"), "disable": _("Disable"), "delete": _("Delete")}
+_ICONS = {"enable": "player-play", "disable": "ban", "delete": "trash"}
+
+
+def _action(name: str) -> BulkAction:
+    def url(request: Any) -> str:
+        return connection_url(request, "devices:many", name)
+
+    def allowed(request: Any) -> bool:
+        return bool(request.gateway.allows(ACTIONS[name]))
+
+    return BulkAction(LABELS[name], _ICONS[name], url, danger=name == "delete", allowed=allowed)
+
+
+_ACTIONS = [_action(name) for name in ACTIONS]
+
+
+def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Device]:
+    """Return the table of devices. `products`: product key → name. With `one_product`, the product column is hidden."""
+    product: Callable[[Device], str] = lambda device: products.get(device.product_key, device.product_key)  # noqa: E731
+    columns: list[Column[Device]] = [
+        Column(
+            "name",
+            _("Name"),
+            primary=True,
+            link=lambda request, device: connection_url(
+                request, "devices:detail", device.product_key, device.name
+            ),
+        ),
+        Column(
+            "status",
+            _("Status"),
+            kind="status",
+            status="device",
+            csv=lambda row: status("device", row.status).label,
+        ),
+        Column("nickname", _("Nickname")),
+        Column(
+            "product",
+            _("Product"),
+            value=product,
+            hidden=one_product,
+            link=lambda request, device: connection_url(request, "products:detail", device.product_key),
+        ),
+        Column("product_key", _("ProductKey"), kind="code", hidden=True, narrow=False),
+        Column("iot_id", _("IotId"), kind="code", hidden=True, copy=True, narrow=False),
+        Column("created", _("Created"), kind="time"),
+        Column("modified", _("Modified"), kind="time", hidden=True, narrow=False),
+    ]
+    return Table(
+        id="devices",
+        caption=_("Devices"),
+        columns=columns,
+        key=lambda device: device.key,
+        actions=_ACTIONS,
+        export=True,
+        scope=("product", "part"),
+    )
+
+
+def product_table(linked_to_devices: bool = True) -> Table[Product]:
+    """Return the table of products. Rows link to the devices of the product, or without `linked_to_devices` to the product
+    itself."""
+    columns: list[Column[Product]] = [
+        Column(
+            "name",
+            _("Product"),
+            primary=True,
+            link=lambda request, product: (
+                f"{connection_url(request, 'devices:list')}?product={product.key}"
+                if linked_to_devices
+                else connection_url(request, "products:detail", product.key)
+            ),
+        ),
+        Column("devices", _("Devices"), kind="number"),
+        Column(
+            "node", _("Node type"), value=lambda product: _("Gateway") if product.gateway else _("Device")
+        ),
+        Column("key", _("ProductKey"), kind="code"),
+    ]
+    return Table(id="choice", caption=_("Products"), columns=columns)
+
+
+TAGS: Table[Tag] = Table(
+    id="tags",
+    caption=_("Tags"),
+    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
+)
+EDITABLE_TAGS = replace(TAGS, row_template="areas/devices/_tag_actions.html")
+
+GROUPS: Table[Group] = Table(
+    id="groups",
+    caption=_("Groups"),
+    columns=[
+        Column(
+            "name",
+            _("Group"),
+            primary=True,
+            link=lambda request, group: connection_url(request, "groups:detail", group.id),
+        ),
+        Column("description", _("Description")),
+        Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
+    ],
+)
+EDITABLE_GROUPS = replace(GROUPS, row_template="areas/devices/_group_actions.html")
+
+MODULES: Table[ModuleVersion] = Table(
+    id="modules",
+    caption=_("Module versions"),
+    columns=[Column("module", _("Module"), primary=True), Column("version", _("Version"), kind="code")],
+)
+
+UPDATES: Table[UpdateTask] = Table(
+    id="updates",
+    caption=_("Active updates"),
+    columns=[
+        Column(
+            "module",
+            _("Module"),
+            primary=True,
+            link=lambda request, task: connection_url(request, "ota:batch", task.batch_id),
+        ),
+        Column("source", pgettext_lazy("version", "From"), kind="code"),
+        Column("target", pgettext_lazy("version", "To"), kind="code"),
+        Column("status", _("Status"), kind="status", status="batch_task"),
+        Column("modified", _("Modified"), kind="relative_time"),
+    ],
+)

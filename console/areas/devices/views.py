@@ -1,0 +1,364 @@
+"""The pages of devices: the list, its export, search, bulk actions, and registering one device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from console.areas.devices import api, forms, sql
+from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage, split_key
+from console.areas.devices.tables import LABELS, device_table, product_table
+from console.areas.products import api as products_api
+from console.connections.approval import needs_approval
+from console.connections.errors import cloud_errors_to_form, http_status
+from console.connections.gateway import Gateway, OutOfScope
+from console.connections.http import CloudRequest
+from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
+from console.ui.format import number
+from console.ui.forms import ConfirmForm
+from console.ui.links import connection_url, query_url
+from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
+from console.ui.tables import Empty, Selection, Table
+from iot_client.errors import CloudError
+from iot_client.quota import Lane
+
+MAX_BULK_DEVICES = api.PAGE_SIZE
+"""Maximum number of devices of one bulk action."""
+SHOWN_NAMES = 6
+"""Number of device names that the confirmation shows."""
+
+
+# -- the list ----------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+def device_list(request: CloudRequest) -> HttpResponseBase:
+    """List the devices of a product or of a search; without filters, list the products to choose from.
+
+    With `?part=1`, the response for htmx contains only the table, for pages of other areas.
+    """
+    products: list[products_api.Product] = []
+    error: CloudError | None = None
+    try:
+        products = products_api.list_newest_products(request.gateway)
+    except CloudError as raised:
+        error = raised
+    filters = forms.DeviceFilters(request, products)
+    device_filter = filters.device_filter()
+    products_by_key = {product.key: product for product in products}
+    product = products_by_key.get(device_filter.product_key)
+    table = device_table(
+        {key: product.name for key, product in products_by_key.items()},
+        one_product=bool(device_filter.product_key),
+    )
+    has_filters = bool(device_filter.product_key or device_filter.text or device_filter.status)
+    context: dict[str, Any] = {
+        "filters": filters,
+        "products": products,
+        "product": product,
+        "product_key": device_filter.product_key,
+        "has_filters": has_filters,
+        "may_register": request.gateway.allows("RegisterDevice"),
+        "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
+    }
+    guard = request.gateway.limited_scope
+    if guard is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
+        context["bad_text"] = _(
+            "Your access scope is limited to %(limits)s. Select a product to search in."
+        ) % {"limits": guard.summary}
+    if not has_filters and not context["bad_text"] and error is None:
+        context["table"] = product_table().bind(request, products)
+        return render(
+            request, "areas/devices/_choose.html" if request.htmx else "areas/devices/choose.html", context
+        )
+    total = product.devices if product else None
+    if request.GET.get("format") == "csv":
+        return _export(request, table, device_filter, total)
+    found = DevicePage([], 0)
+    page: Page | TokenPage = Page(1, page_size(request), 0)
+    if error is None and not context["bad_text"]:
+        try:
+            found, page = _find_page(request, device_filter, total)
+        except CloudError as raised:
+            error = raised
+    bound = table.bind(request, found.devices, page=page, empty=_empty_text(request, device_filter))
+    context |= {
+        "table": bound,
+        "error": error,
+        "found": found,
+        "scanned": api.NEWEST_SCAN_LIMIT,
+        "existing": total,
+    }
+    template = "areas/devices/list.html"
+    if request.htmx:
+        template = "areas/devices/_part.html" if "part" in request.GET else "areas/devices/_list.html"
+    status = 200 if error is None or request.htmx else http_status(error)
+    return render(request, template, context, status=status)
+
+
+def _find_page(
+    request: CloudRequest, device_filter: DeviceFilter, total: int | None
+) -> tuple[DevicePage, Page | TokenPage]:
+    """Return the devices of the requested page and its position: a page number, or a token beyond the limit of numbers."""
+    size = page_size(request)
+    token = page_token(request)
+    number_text, _dot, cloud_token = token.partition(".")
+    by_token = bool(cloud_token) and number_text.isascii() and number_text.isdigit()
+    number = int(number_text[:9]) if by_token else page_number(request)
+    if not by_token:
+        number = min(number, api.PAGING_LIMIT // size)
+    found = api.list_devices(
+        request.gateway,
+        device_filter,
+        page=number,
+        size=size,
+        token=cloud_token if by_token else "",
+        known_total=total,
+    )
+    last = found.paging_limit // size if found.paging_limit else None
+    needs_token = found.next_token and last is not None and number >= last
+    if not by_token and not needs_token:
+        return found, Page(number, size, found.total, last=last)
+    # Remove the page number from the URL: otherwise the link to the first page would lead back to it.
+    query = request.GET.copy()
+    query.pop("page", None)
+    request.GET = query  # type: ignore[assignment]
+    following = f"{number + 1}.{found.next_token}" if found.next_token else None
+    return found, TokenPage(size, len(found.devices), token or "1", following, found.total)
+
+
+def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:
+    may = request.gateway.allows("RegisterDevice")
+    return Empty(
+        title=gettext_lazy("No devices yet"),
+        text=gettext_lazy("Register one device, or many devices from a CSV file."),
+        icon="cpu",
+        url=f"{connection_url(request, 'devices:create')}?{_query(product=device_filter.product_key)}"
+        if may
+        else "",
+        action=gettext_lazy("Register device"),
+    )
+
+
+def _query(**values: str) -> str:
+    query = QueryDict(mutable=True)
+    query.update({name: value for name, value in values.items() if value})
+    return query.urlencode()
+
+
+# -- the export --------------------------------------------------------------------------------------------------------
+
+
+def _export(
+    request: CloudRequest, table: Table[Device], device_filter: DeviceFilter, total: int | None
+) -> HttpResponseBase:
+    """Return all devices that match as CSV, read page by page in the background lane, behind interactive calls."""
+    gateway = Gateway(
+        actor=request.gateway.actor,
+        membership=request.gateway.membership,
+        connection=request.gateway.connection,
+        lane=Lane.BACKGROUND,
+        origin=request.gateway.origin,
+    )
+    name = f"devices-{device_filter.product_key}.csv" if device_filter.product_key else "devices.csv"
+    try:
+        return table.csv_response(api.iter_devices(gateway, device_filter, known_total=total), name)
+    except api.TooManyDevices as error:
+        messages.warning(
+            request,
+            _("%(count)s devices match. The platform returns at most %(most)s. Narrow the search.")
+            % {"count": number(error.count), "most": number(sql.MAX_ROWS)},
+        )
+        return redirect(query_url(request, format=None))
+
+
+# -- search ------------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+def search(request: CloudRequest) -> HttpResponse:
+    """Handle the search box: open the device with exactly this name or IotId, else list devices whose name starts with it."""
+    text = request.GET.get("q", "").strip()[:128]
+    context: dict[str, Any] = {
+        "q": text,
+        "is_searchable": sql.is_searchable(text),
+        "is_prefix": sql.is_prefix(text),
+    }
+    if not text:
+        return render(request, "areas/devices/search.html", context)
+    products = products_api.list_newest_products(request.gateway)
+    named = products_api.ProductFilter(text=text)
+    context["products"] = product_table(linked_to_devices=False).bind(
+        request, filter(named.matches, products)
+    )
+    if context["is_searchable"]:
+        try:
+            found = api.search(request.gateway, text)
+        except OutOfScope as error:
+            context["refused"] = str(error)
+            return render(request, "areas/devices/search.html", context)
+        if len(found.exact_matches) == 1:
+            device = found.exact_matches[0]
+            return redirect(connection_url(request, "devices:detail", device.product_key, device.name))
+        table = device_table({product.key: product.name for product in products}, one_product=False)
+        context["table"] = table.bind(request, [*found.exact_matches, *found.prefix_matches])
+        context["more"] = len(found.prefix_matches) >= api.PAGE_SIZE
+    return render(request, "areas/devices/search.html", context)
+
+
+# -- several devices ---------------------------------------------------------------------------------------------------
+
+
+@require_POST
+def act_on_devices(request: CloudRequest, action: str) -> HttpResponse:
+    """Enable, disable or delete the selected devices: show a confirmation first, then the result for each device."""
+    if action not in api.ACTIONS:
+        raise Http404
+    request.gateway.require(api.ACTIONS[action])
+    selection = Selection.from_request(request)
+    keys = _read_selected_keys(request, selection)
+    back = connection_url(request, "devices:list") + (
+        f"?{selection.query.urlencode()}" if selection.query else ""
+    )
+    context: dict[str, Any] = {
+        "action": action,
+        "label": LABELS[action],
+        "danger": action in {"delete", "disable"},
+        "url": connection_url(request, "devices:many", action),
+        "query": request.POST.get("query", ""),
+        "back": back,
+        "keys": keys,
+        "first": [key.partition("/")[2] for key in keys[:SHOWN_NAMES]],
+        "others": max(0, len(keys) - SHOWN_NAMES),
+        "title": _title(action, len(keys)),
+    }
+    if not 0 < len(keys) <= MAX_BULK_DEVICES:
+        context["refused"] = _("Select 1 to %(most)d devices on one page.") % {"most": MAX_BULK_DEVICES}
+        return render(request, "areas/devices/many.html", context, status=422)
+    context["needs_approval"] = action == "delete" and needs_approval(
+        request.gateway, api.ACTIONS[action], *[api.device_params(*split_key(key)) for key in keys]
+    )
+    is_confirmed = request.POST.get("confirmed") == "1"
+    expected = split_key(keys[0])[1] if len(keys) == 1 else str(len(keys))
+    label = _("Device name") if len(keys) == 1 else _("Number of devices")
+    form = (
+        ConfirmForm(expected, request.POST if is_confirmed else None, label=label)
+        if action == "delete"
+        else None
+    )
+    if not is_confirmed or (form is not None and not form.is_valid()):
+        context["form"] = form
+        return render(request, "areas/devices/many.html", context, status=422 if is_confirmed else 200)
+    outcomes = api.apply_action(request.gateway, action, [split_key(key) for key in keys])
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
+    response = render(request, "areas/devices/many.html", context)
+    response["HX-Trigger"] = "devices-changed"  # the list under the dialog reloads
+    return response
+
+
+def _read_selected_keys(request: CloudRequest, selection: Selection) -> list[str]:
+    """Return the keys of the selected devices; for "all that match", one page, plus an empty key if there are more."""
+    if not selection.all_matching:
+        return [key for key in selection.keys if _is_key(key)]
+    values = selection.query
+    device_filter = DeviceFilter(
+        product_key=values.get("product", ""),
+        text=values.get("q", ""),
+        field=values.get("field", "") or "name",
+        status=values.get("status", ""),
+    )
+    if not (device_filter.product_key or device_filter.text or device_filter.status) or (
+        device_filter.text and not sql.is_searchable(device_filter.text)
+    ):
+        return []
+    found = api.list_devices(request.gateway, device_filter, size=MAX_BULK_DEVICES, fresh=True)
+    keys = [device.key for device in found.devices]
+    return keys if found.total <= MAX_BULK_DEVICES else [*keys, ""]
+
+
+def _is_key(key: str) -> bool:
+    try:
+        split_key(key)
+    except ValueError:
+        return False
+    return True
+
+
+def _title(action: str, count: int) -> str:
+    titles: Mapping[str, str] = {
+        "enable": ngettext("Enable one device?", "Enable %(count)d devices?", count),
+        "disable": ngettext("Disable one device?", "Disable %(count)d devices?", count),
+        "delete": ngettext("Delete one device?", "Delete %(count)d devices?", count),
+    }
+    return titles[action] % {"count": count} if count > 1 else titles[action]
+
+
+# -- registering one ---------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+def create(request: CloudRequest) -> HttpResponse:
+    """Register one device. Only this response shows its credentials, once, to users who may see them."""
+    request.gateway.require("RegisterDevice")
+    chosen = request.POST.get("product_key", "") or request.GET.get("product", "")
+    chosen = chosen if sql.is_searchable(chosen) else ""
+    products = products_api.list_newest_products(request.gateway)
+    error = None
+    if request.method == "GET":
+        initial = {"product_key": chosen, "token": new_token()}
+        form = forms.RegisterForm(products, chosen=chosen, initial=initial)
+        return render(request, "areas/devices/create.html", {"form": form})
+    form = forms.RegisterForm(products, request.POST, chosen=chosen)
+    if form.is_valid():
+        values = form.cleaned_data
+        credentials: DeviceCredentials | None = None
+
+        def register() -> str:
+            nonlocal credentials
+            credentials = api.register_device(
+                request.gateway,
+                values["product_key"],
+                name=values["device_name"],
+                nickname=values["nickname"],
+            )
+            return f"{credentials.product_key}/{credentials.name}"
+
+        try:
+            submit_once(request, values["token"] or new_token(), register)
+        except AlreadySubmitted as earlier:
+            return _redirect_to_registered(request, earlier.result)
+        except CloudError as raised:
+            error = cloud_errors_to_form(form, raised)
+            if is_outcome_unknown(raised):
+                form.data = request.POST.copy()
+                form.data["token"] = new_token()
+        else:
+            return render(
+                request,
+                "areas/devices/create.html",
+                {"credentials": credentials, "reveals": bool(credentials and credentials.secret)},
+            )
+    return render(request, "areas/devices/create.html", {"form": form, "error": error}, status=422)
+
+
+def _redirect_to_registered(request: CloudRequest, device_key: str) -> HttpResponse:
+    if device_key:
+        messages.info(request, _("This form was already submitted. This is the device that it registered."))
+        return redirect(connection_url(request, "devices:detail", *split_key(device_key)))
+    messages.warning(
+        request,
+        _(
+            "This form was already submitted and is still being processed. The device appears in this list soon."
+        ),
+    )
+    return redirect(connection_url(request, "devices:list"))

@@ -1,0 +1,194 @@
+"""The pages of the devices of a group: list, add, remove."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console.areas.devices import api as devices_api
+from console.areas.groups import api
+from console.areas.groups.forms import AddDevicesForm, read_search_text
+from console.areas.groups.pages import group_context
+from console.areas.groups.views import FORM_REFUSED
+from console.areas.products import api as products_api
+from console.connections.errors import cloud_errors_to_form
+from console.connections.http import CloudRequest
+from console.ui.links import connection_url
+from console.ui.paging import Page, page_number, page_size
+from console.ui.tables import BulkAction, Column, Empty, Selection, Table
+from iot_client.errors import CloudError
+
+SEARCH_SIZE = 20  # devices shown for a search
+
+
+def _build_table(group_id: str) -> Table[api.GroupDevice]:
+    return Table(
+        id="group-devices",
+        caption=_("Devices in the group"),
+        key=lambda device: device.key,
+        columns=(
+            Column(
+                "name",
+                _("Device"),
+                primary=True,
+                link=lambda request, device: connection_url(
+                    request, "devices:detail", device.product_key, device.name
+                ),
+            ),
+            Column("product_name", _("Product")),
+            Column("product_key", _("ProductKey"), kind="code", copy=True),
+            Column("iot_id", _("IotId"), kind="code", copy=True, hidden=True),
+        ),
+        actions=(
+            BulkAction(
+                _("Remove from group"),
+                "circle-minus",
+                url=lambda request: connection_url(request, "groups:remove-devices", group_id),
+                allowed=lambda request: request.gateway.allows(api.REMOVE),  # type: ignore[attr-defined]
+            ),
+        ),
+    )
+
+
+@require_safe
+def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
+    """Show a page of the devices of a group. Up to 4 calls."""
+    number, size = page_number(request), page_size(request)
+    group, device_list = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
+    context = group_context(request, group, "devices")
+    empty = Empty(
+        _("No devices in this group"),
+        _("Add devices of any product. A device can be in up to 10 groups."),
+        icon="cpu",
+        url=connection_url(request, "groups:add-devices", group_id) if context["rights"].add else "",
+        action=_("Add devices"),
+    )
+    page = Page(number, size, device_list.total)
+    context["table"] = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
+    return render(request, "areas/groups/devices.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Add devices of one product by name, and show the result for each name. Up to 4 calls."""
+    request.gateway.require(api.ADD)
+    if request.method == "POST":
+        return _add_devices(request, group_id)
+    group = api.get_group(request.gateway, group_id)
+    form = AddDevicesForm(_list_products(request))
+    return render(
+        request,
+        "areas/groups/add_devices.html",
+        {"group_id": group_id, "group_name": group.name, "form": form},
+    )
+
+
+def _add_devices(request: CloudRequest, group_id: str) -> HttpResponse:
+    product_key = request.POST.get("product", "")
+    form = AddDevicesForm((), request.POST)
+    # The products are read only when the form is shown again, to stay within 4 calls.
+    form.set_product_choices([(product_key, product_key)])
+    error: CloudError | None = None
+    if form.is_valid():
+        try:
+            result = api.add_devices(request.gateway, group_id, product_key, form.cleaned_data["names"])
+        except CloudError as raised:
+            error = cloud_errors_to_form(form, raised, {"ProductKey": "product", "Device": "pasted"})
+        else:
+            context = {
+                "group_name": _submitted_group_name(request),
+                "result": result,
+                "product_key": product_key,
+            }
+            return render(request, "areas/groups/add_result.html", {"group_id": group_id, **context})
+    form.set_product_choices(
+        (product.key, f"{product.name} · {product.key}") for product in _list_products(request)
+    )
+    context = {"group_name": _submitted_group_name(request), "form": form, "error": error}
+    return render(
+        request, "areas/groups/add_devices.html", {"group_id": group_id, **context}, status=FORM_REFUSED
+    )
+
+
+def _list_products(request: CloudRequest) -> list[products_api.Product]:
+    return list(products_api.list_products(request.gateway, size=products_api.MAX_PAGE_SIZE).products)
+
+
+def _submitted_group_name(request: CloudRequest) -> str:
+    """Return the group name that the form submitted. It is only displayed."""
+    return request.POST.get("group_name", "")[:30]
+
+
+@require_POST
+def find_devices(request: CloudRequest, group_id: str) -> HttpResponse:
+    """Return the devices of a product that match the search, as checkboxes; selected devices are kept. Up to 4 calls.
+
+    A POST, although it changes nothing: an address with 200 selected names is too long for servers.
+    """
+    request.gateway.require(api.ADD)
+    product_key, text = request.POST.get("product", "")[:64], read_search_text(request)
+    selected = list(dict.fromkeys(request.POST.getlist("device")))[: api.MAX_DEVICES_PER_CALL]
+    device_page: devices_api.DevicePage | None = None
+    is_invalid = False
+    if product_key:
+        products = {product.key: product.devices for product in _list_products(request)}
+        try:
+            device_page = devices_api.list_devices(
+                request.gateway,
+                devices_api.DeviceFilter(product_key, text),
+                size=SEARCH_SIZE,
+                known_total=products.get(product_key),
+            )
+        except ValueError:  # not a valid device name
+            is_invalid = True
+    devices = [device for device in device_page.devices if device.name not in selected] if device_page else []
+    return render(
+        request,
+        "areas/groups/device_matches.html",
+        {
+            "product_key": product_key,
+            "text": text,
+            "device_page": device_page,
+            "devices": devices,
+            "selected": selected,
+            "is_invalid": is_invalid,
+        },
+    )
+
+
+@require_POST
+def remove_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
+    """Remove the selected devices from the group: first a question, with `confirmed` the action. Up to 2 calls."""
+    request.gateway.require(api.REMOVE)
+    selection = Selection.from_request(request)
+    error: CloudError | None = None
+    keys, total = list(selection.keys), len(selection.keys)
+    if selection.all_matching:
+        device_list = api.list_devices(request.gateway, group_id, size=api.MAX_DEVICES_PER_CALL)
+        keys, total = [device.key for device in device_list.devices], device_list.total
+    keys = [key for key in keys if key.count("/") == 1]
+    if request.POST.get("confirmed") == "1" and keys:
+        pairs = [(key.partition("/")[0], key.partition("/")[2]) for key in keys[: api.MAX_DEVICES_PER_CALL]]
+        try:
+            count = api.remove_devices(request.gateway, group_id, pairs)
+        except CloudError as raised:
+            error = raised
+        else:
+            text = ngettext("Removed %(count)d device.", "Removed %(count)d devices.", count)
+            messages.success(request, text % {"count": count})
+            return redirect(connection_url(request, "groups:devices", group_id))
+    context = {
+        "group_id": group_id,
+        "keys": keys[: api.MAX_DEVICES_PER_CALL],
+        "first_names": [key.partition("/")[2] for key in keys[:5]],
+        "more_count": max(0, min(len(keys), api.MAX_DEVICES_PER_CALL) - 5),
+        "limit": api.MAX_DEVICES_PER_CALL,
+        "is_limited": total > api.MAX_DEVICES_PER_CALL,
+        "total": total,
+        "error": error,
+    }
+    return render(request, "areas/groups/remove_devices.html", context, status=FORM_REFUSED if error else 200)

@@ -1,0 +1,163 @@
+"""The forms of groups. They check the platform's rules before a request is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from console.areas.groups import api
+from console.areas.products.api import Product
+from console.ui.forms import EditForm, FilterForm
+
+_DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
+_SEPARATOR = re.compile(r"[\s,;]+")
+
+
+class GroupFilter(FilterForm):
+    """The search field of the group list."""
+
+    q = forms.CharField(
+        label=_("Group name"),
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"placeholder": _("Search groups by name")}),
+    )
+
+
+class DescriptionForm(EditForm):
+    """The only property of a group that can be changed: its description."""
+
+    description = forms.CharField(
+        label=_("Description"),
+        max_length=100,
+        help_text=_("1 to 100 characters."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class GroupForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"),
+        min_length=4,
+        max_length=30,
+        validators=[RegexValidator(r"^\w+\Z", _("Use only letters, digits and underscores (_)."))],
+        help_text=_("4 to 30 letters, digits and underscores (_). Cannot be changed later."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    description = forms.CharField(
+        label=_("Description"),
+        required=False,
+        max_length=100,
+        help_text=_("Up to 100 characters."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class TagForm(forms.Form):
+    """A tag of a group."""
+
+    key = forms.CharField(
+        label=_("Key"),
+        min_length=2,
+        max_length=30,
+        validators=[RegexValidator(r"^[A-Za-z0-9.]+\Z", _("Use only letters, digits and periods (.)."))],
+        help_text=_("2 to 30 letters, digits and periods (.). If the key exists, its value is replaced."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    value = forms.CharField(
+        label=_("Value"),
+        max_length=128,
+        validators=[
+            RegexValidator(r"^[\w-]+\Z", _("Use only letters, digits, underscores (_) and hyphens (-)."))
+        ],
+        help_text=_("1 to 128 letters, digits, underscores (_) and hyphens (-)."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, fixed_key: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if fixed_key:
+            self.fields["key"].disabled = True
+            self.fields["key"].initial = fixed_key
+            self.fields["key"].help_text = _("To change the key, remove this tag and add a new one.")
+
+
+class AddDevicesForm(forms.Form):
+    """Devices of one product to add to a group: selected in search results, pasted, or both.
+
+    `cleaned_data["names"]` contains all names in order, without duplicates.
+    """
+
+    product = forms.ChoiceField(label=_("Product"), choices=())
+    pasted = forms.CharField(
+        label=_("Device names"),
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+    def __init__(self, products: Iterable[Product], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.set_product_choices((product.key, f"{product.name} · {product.key}") for product in products)
+        self.fields["pasted"].help_text = ngettext_lazy(
+            "One name per line, or comma-separated. Up to %(count)d name.",
+            "One name per line, or comma-separated. Up to %(count)d names.",
+            api.MAX_DEVICES_PER_CALL,
+        ) % {"count": api.MAX_DEVICES_PER_CALL}
+
+    def set_product_choices(self, products: Iterable[tuple[str, str]]) -> None:
+        """Set the products to choose from, as (key, label)."""
+        choices = [("", _("Select a product")), *products]
+        self.fields["product"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def selected_names(self) -> list[str]:
+        """The names selected in the search results. They are validated like pasted names."""
+        if not self.is_bound:
+            return []
+        values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
+        return list(dict.fromkeys(str(value) for value in values))
+
+    def clean(self) -> dict[str, Any]:
+        """Collect all names without duplicates, and validate them."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        pasted = [name for name in _SEPARATOR.split(str(cleaned.get("pasted", ""))) if name]
+        names = list(dict.fromkeys([*self.selected_names, *pasted]))
+        invalid = [name for name in names if not _DEVICE_NAME.fullmatch(name)]
+        if invalid:
+            shown = ", ".join(name[:40] for name in invalid[:5]) + ("…" if len(invalid) > 5 else "")
+            self.add_error(
+                "pasted",
+                forms.ValidationError(
+                    _(
+                        "Invalid device names: %(names)s. Use 4 to 32 characters: English letters, digits, - _ @ . :"
+                    ),
+                    params={"names": shown},
+                ),
+            )
+        elif not names and "pasted" not in self.errors:
+            self.add_error(
+                "pasted", _("Enter at least one device name, or select a device from the search results.")
+            )
+        elif len(names) > api.MAX_DEVICES_PER_CALL:
+            self.add_error(
+                "pasted",
+                forms.ValidationError(
+                    _("You entered %(count)d names. The limit is %(limit)d."),
+                    params={"count": len(names), "limit": api.MAX_DEVICES_PER_CALL},
+                ),
+            )
+        cleaned["names"] = names
+        return cleaned
+
+
+def read_search_text(request: HttpRequest) -> str:
+    """Return the search text for devices, cut to the maximum length of a device name."""
+    return request.POST.get("q", "").strip()[:32]

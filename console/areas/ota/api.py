@@ -1,0 +1,450 @@
+"""Typed calls for over-the-air updates: packages, the modules they update, batches, and one task for each device.
+
+Every function takes the gateway of the acting user. Only this module names operations; the fields of their responses are
+named here and in `records`. Every function raises PermissionRefused and the CloudError family. IDs are strings, times are
+aware, sizes are bytes. The platform's API calls a batch a job (JobId).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import IO, Any
+
+from console.areas.ota.records import (
+    DEFAULT_MODULE,
+    RUNNING,
+    Batch,
+    BatchDetail,
+    BatchPage,
+    BatchTarget,
+    Module,
+    NewPackage,
+    Package,
+    PackageFile,
+    PackagePage,
+    Strategy,
+    Task,
+    TaskCounts,
+    TaskPage,
+    to_batch_detail,
+    to_batches,
+    to_package,
+    to_tasks,
+)
+from console.connections import clients
+from console.connections.gateway import Call, Gateway
+from iot_client.errors import CloudError
+from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
+
+__all__ = [
+    "DEFAULT_MODULE",
+    "RUNNING",
+    "Batch",
+    "BatchDetail",
+    "BatchPage",
+    "BatchTarget",
+    "Module",
+    "NewPackage",
+    "Package",
+    "PackageFile",
+    "PackagePage",
+    "Strategy",
+    "Task",
+    "TaskCounts",
+    "TaskPage",
+]
+
+UPLOAD, CREATE_PACKAGE, DELETE_PACKAGE = "GenerateOTAUploadURL", "CreateOTAFirmware", "DeleteOTAFirmware"
+CREATE_MODULE, UPDATE_MODULE, DELETE_MODULE = "CreateOTAModule", "UpdateOTAModule", "DeleteOTAModule"
+CREATE_STATIC, CREATE_DYNAMIC = "CreateOTAStaticUpgradeJob", "CreateOTADynamicUpgradeJob"
+CREATE_VERIFY, UPLOAD_LIST = "CreateOTAVerifyJob", "GenerateDeviceNameListURL"
+CANCEL_BATCH, CANCEL_DEVICE, STOP_DYNAMIC = (
+    "CancelOTATaskByJob",
+    "CancelOTATaskByDevice",
+    "CancelOTAStrategyByJob",
+)
+CONFIRM = "ConfirmOTATask"
+
+SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")  # GenerateOTAUploadURL
+MAX_PACKAGE_BYTES = 2_000 * 1024 * 1024  # GenerateOTAUploadURL
+MAX_MQTT_BYTES = 16 * 1024 * 1024  # CreateOTAStaticUpgradeJob: largest package for a download over MQTT
+MAX_MODULES = 10  # CreateOTAModule: per product, without the default module
+MAX_NAMES_PER_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
+MAX_LISTED_NAMES = 10_000  # GenerateDeviceNameListURL: names in one list file
+MAX_LIST_BYTES = 5 * 1024 * 1024  # GenerateDeviceNameListURL
+MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
+MAX_CONFIRMED = 10  # ConfirmOTATask
+MAX_SOURCE_VERSIONS = 10
+MAX_TAGS = 10
+MAX_TASK_OFFSET = 100_000  # ListOTATaskByJob: page number times page size
+
+TASK_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
+FINISHED_TASKS = ("SUCCEEDED", "FAILED", "CANCELED")
+CANCELABLE = {
+    "SCHEDULED": "CancelScheduledTask",
+    "CONFIRM": "CancelUnconfirmedTask",
+    "QUEUED": "CancelQueuedTask",
+    "NOTIFIED": "CancelNotifiedTask",
+    "IN_PROGRESS": "CancelInProgressTask",
+}
+
+
+# -- packages --------------------------------------------------------------------------------------------------------
+
+
+def list_packages(
+    gateway: Gateway, *, product_key: str = "", version: str = "", page: int = 1, size: int = 25
+) -> PackagePage:
+    """Return a page of packages, newest first. `size` is at most 100."""
+    response = gateway.call(
+        "ListOTAFirmware",
+        ProductKey=product_key or None,
+        DestVersion=version or None,
+        CurrentPage=page,
+        PageSize=size,
+    )
+    packages = read_items(response.get("FirmwareInfo"), "SimpleFirmwareInfo")
+    return PackagePage(tuple(to_package(item) for item in packages), read_count(response.get("Total")))
+
+
+def get_package(gateway: Gateway, package_id: str) -> Package:
+    """Return a package. Raises NotFound."""
+    response = gateway.call("QueryOTAFirmware", FirmwareId=package_id)
+    return to_package(response.get("FirmwareInfo") or {}, package_id)
+
+
+def get_package_with_batches(
+    gateway: Gateway, package_id: str, *, page: int, size: int
+) -> tuple[Package, BatchPage]:
+    """Return a package and a page of its batches. 2 calls."""
+    info, batches = gateway.gather(
+        [
+            Call("QueryOTAFirmware", {"FirmwareId": package_id}),
+            Call("ListOTAJobByFirmware", {"FirmwareId": package_id, "CurrentPage": page, "PageSize": size}),
+        ]
+    )
+    return to_package(_require_success(info).get("FirmwareInfo") or {}, package_id), to_batches(
+        _require_success(batches)
+    )
+
+
+def create_package(gateway: Gateway, new_package: NewPackage, file: IO[bytes], suffix: str) -> str:
+    """Upload the file to the platform's store and create a package from it. Returns the package ID.
+
+    The file is uploaded in chunks to the address that GenerateOTAUploadURL returns; the package gets its size and MD5. The
+    package exists only after the last call; the platform deletes a file without a package within an hour. Raises also what
+    `clients.upload_file` raises.
+    """
+    upload = gateway.call(UPLOAD, target=new_package.name, FileSuffix=suffix).get("Data") or {}
+    stored = clients.upload_file(gateway.connection, upload, file)
+    response = gateway.call(
+        CREATE_PACKAGE,
+        target=new_package.name,
+        FirmwareName=new_package.name,
+        DestVersion=new_package.version,
+        ProductKey=new_package.product_key or None,
+        ModuleName=new_package.module or None,
+        Type=1 if new_package.delta else 0,
+        SrcVersion=new_package.source_version or None,
+        FirmwareDesc=new_package.description or None,
+        NeedToVerify=new_package.verify,
+        Udi=new_package.udi or None,
+        FirmwareUrl=str(upload.get("FirmwareUrl", "")),
+        FirmwareSize=stored.size,
+        FirmwareSign=stored.md5,
+        SignMethod="MD5",
+    )
+    return str((response.get("Data") or {}).get("FirmwareId", ""))
+
+
+def delete_package(gateway: Gateway, package_id: str, *, name: str = "") -> None:
+    """Delete a package. The platform refuses while a batch of the package is planned or running."""
+    gateway.call(DELETE_PACKAGE, target=name, FirmwareId=package_id)
+
+
+# -- modules ---------------------------------------------------------------------------------------------------------
+
+
+def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
+    """Return all modules of a product, including the default one."""
+    response = gateway.call("ListOTAModuleByProduct", ProductKey=product_key)
+    data = response.get("Data")
+    modules = data if isinstance(data, list) else read_items(data, "OtaModuleDTO")
+    return tuple(
+        Module(
+            product_key=str(item.get("ProductKey") or product_key),
+            name=str(item.get("ModuleName", "")),
+            alias=read_text(item, "AliasName"),
+            description=read_text(item, "Desc"),
+            created=read_time(item.get("GmtCreate")),
+            modified=read_time(item.get("GmtModified")),
+        )
+        for item in modules
+        if isinstance(item, dict)
+    )
+
+
+def find_own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
+    """Return a module of the product, or None when it does not exist or is the default module, which is fixed."""
+    modules = (module for module in list_modules(gateway, product_key) if module.name == name)
+    return next((module for module in modules if not module.is_default), None)
+
+
+def create_module(
+    gateway: Gateway, product_key: str, name: str, *, alias: str = "", description: str = ""
+) -> None:
+    """Create a module. Raises AlreadyExists when the name is in use (case is ignored), LimitExceeded after ten modules."""
+    gateway.call(
+        CREATE_MODULE,
+        target=name,
+        ProductKey=product_key,
+        ModuleName=name,
+        AliasName=alias or None,
+        Desc=description or None,
+    )
+
+
+def update_module(gateway: Gateway, product_key: str, name: str, *, alias: str, description: str) -> None:
+    """Set alias and description; the name is fixed. The platform does not accept an empty alias once one is set."""
+    gateway.call(
+        UPDATE_MODULE,
+        target=name,
+        ProductKey=product_key,
+        ModuleName=name,
+        AliasName=alias or None,
+        Desc=description,
+    )
+
+
+def delete_module(gateway: Gateway, product_key: str, name: str) -> None:
+    """Delete a module. Raises Conflict while it has packages."""
+    gateway.call(DELETE_MODULE, target=name, ProductKey=product_key, ModuleName=name)
+
+
+# -- batches ---------------------------------------------------------------------------------------------------------
+
+
+def list_batches(gateway: Gateway, package_id: str, *, page: int = 1, size: int = 25) -> BatchPage:
+    """Return a page of the batches of a package, newest first. `size` is at most 200."""
+    return to_batches(
+        gateway.call("ListOTAJobByFirmware", FirmwareId=package_id, CurrentPage=page, PageSize=size)
+    )
+
+
+def list_batches_of_packages(
+    gateway: Gateway, packages: Sequence[Package], *, size: int
+) -> tuple[Batch, ...]:
+    """Return the latest batches of several packages, newest first. 1 call per package."""
+    responses = gateway.gather(
+        [
+            Call("ListOTAJobByFirmware", {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": size})
+            for package in packages
+        ]
+    )
+    batches = [batch for response in responses for batch in to_batches(_require_success(response)).batches]
+    return tuple(
+        sorted(batches, key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
+    )
+
+
+def get_batch(gateway: Gateway, batch_id: str) -> BatchDetail:
+    """Return a batch with its strategy. Raises NotFound."""
+    return to_batch_detail(gateway.call("QueryOTAJob", JobId=batch_id).get("Data") or {}, batch_id)
+
+
+def get_batch_with_tasks(
+    gateway: Gateway,
+    batch_id: str,
+    *,
+    status: str = "",
+    names: Sequence[str] = (),
+    page: int = 1,
+    size: int = 25,
+) -> tuple[BatchDetail, TaskPage]:
+    """Return a batch and a page of its tasks. `status` and `names` (up to 50 devices) filter the tasks. 2 calls."""
+    params: dict[str, Any] = {"JobId": batch_id, "CurrentPage": page, "PageSize": size}
+    if status:
+        params["TaskStatus"] = status
+    if names:
+        params["DeviceNames"] = list(names)
+    info, tasks = gateway.gather([Call("QueryOTAJob", {"JobId": batch_id}), Call("ListOTATaskByJob", params)])
+    detail = to_batch_detail(_require_success(info).get("Data") or {}, batch_id)
+    return detail, to_tasks(_require_success(tasks))
+
+
+def count_tasks(
+    gateway: Gateway, batch_id: str, statuses: Sequence[str], *, total: int | None = None
+) -> TaskCounts:
+    """Count the tasks with each of `statuses`, and all tasks unless `total` is known. 1 call for each number."""
+    filters: list[dict[str, Any]] = [{"TaskStatus": status} for status in statuses]
+    if total is None:
+        filters.append({})
+    responses = gateway.gather(
+        [
+            Call("ListOTATaskByJob", {"JobId": batch_id, "CurrentPage": 1, "PageSize": 1, **task_filter})
+            for task_filter in filters
+        ]
+    )
+    totals = [read_count(_require_success(response).get("Total")) for response in responses]
+    return TaskCounts(
+        total=total if total is not None else totals[-1], counts=dict(zip(statuses, totals, strict=False))
+    )
+
+
+def create_static_batch(
+    gateway: Gateway,
+    package: Package,
+    batch_target: BatchTarget,
+    strategy: Strategy,
+    *,
+    start: datetime | None = None,
+    finish: datetime | None = None,
+) -> str:
+    """Create a batch for the devices that exist now. Returns the batch ID.
+
+    Up to 200 names are sent in the call; more names (at most 10,000) are uploaded as a file. `start` is 5 minutes to 7
+    days from now, `finish` is 1 hour to 30 days after `start`. Raises Conflict when the package is not verified.
+    """
+    is_specific = batch_target.selection == "SPECIFIC"
+    listed = batch_target.names if is_specific and len(batch_target.names) > MAX_NAMES_PER_CALL else ()
+    address = upload_names(gateway, listed, target=package.name) if listed else None
+    response = gateway.call(
+        CREATE_STATIC,
+        target=package.name,
+        listed_names=listed,
+        FirmwareId=package.id,
+        ProductKey=package.product_key,
+        TargetSelection=batch_target.selection,
+        SrcVersion=list(batch_target.source_versions) or None,
+        TargetDeviceName=list(batch_target.names) if is_specific and not listed else None,
+        DnListFileUrl=address,
+        GrayPercent=batch_target.percent or None,
+        GroupId=batch_target.group_id or None,
+        GroupType="LINK_PLATFORM" if batch_target.group_id else None,
+        ScheduleTime=_to_milliseconds(start),
+        ScheduleFinishTime=_to_milliseconds(finish),
+        **strategy.params(),
+    )
+    return read_batch_id(response)
+
+
+def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
+    """Upload a file with one device name per row (at most 10,000 rows and 5 MB). Returns its URL, for the batch.
+
+    Raises the errors of `clients.upload_file` too."""
+    upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
+    clients.upload_file(
+        gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode())
+    )
+    return str(upload.get("FileUrl", ""))
+
+
+def read_batch_id(response: Mapping[str, Any]) -> str:
+    """Return the batch ID from the response of an operation that creates a batch."""
+    return str((response.get("Data") or {}).get("JobId", ""))
+
+
+def create_dynamic_batch(
+    gateway: Gateway,
+    package: Package,
+    source_versions: Sequence[str],
+    strategy: Strategy,
+    *,
+    new_devices_only: bool,
+) -> str:
+    """Create a batch that updates all devices on these versions, now and later. Returns the batch ID.
+
+    `new_devices_only`: only devices that report one of the versions from now on. Raises Conflict while the package has a
+    running dynamic batch.
+    """
+    response = gateway.call(
+        CREATE_DYNAMIC,
+        target=package.name,
+        FirmwareId=package.id,
+        ProductKey=package.product_key,
+        SrcVersion=list(source_versions),
+        DynamicMode=2 if new_devices_only else 1,
+        **strategy.params(),
+    )
+    return read_batch_id(response)
+
+
+def create_verification_batch(
+    gateway: Gateway,
+    package: Package,
+    names: Sequence[str],
+    *,
+    timeout: int | None,
+    need_push: bool = True,
+    need_confirm: bool = False,
+) -> str:
+    """Verify a package on up to 10 devices. Returns the batch ID. Raises Conflict when the package is verified or
+    verification is in progress."""
+    response = gateway.call(
+        CREATE_VERIFY,
+        target=package.name,
+        FirmwareId=package.id,
+        ProductKey=package.product_key,
+        TargetDeviceName=list(names),
+        TimeoutInMinutes=timeout,
+        NeedPush=need_push,
+        NeedConfirm=need_confirm,
+    )
+    return read_batch_id(response)
+
+
+def cancel_batch(gateway: Gateway, batch_id: str, statuses: Sequence[str]) -> None:
+    """Cancel the tasks of a batch with one of `statuses` (keys of CANCELABLE). Raises Conflict when the batch is canceled."""
+    # CancelUnconfirmedTask is always sent: its default is the value of CancelQueuedTask.
+    flags: dict[str, Any] = {
+        name: status in statuses
+        for status, name in CANCELABLE.items()
+        if status in statuses or status == "CONFIRM"
+    }
+    gateway.call(CANCEL_BATCH, target=batch_id, JobId=batch_id, **flags)
+
+
+def stop_dynamic_batch(gateway: Gateway, batch_id: str) -> None:
+    """Stop a dynamic batch from adding devices. Its tasks continue."""
+    gateway.call(STOP_DYNAMIC, target=batch_id, JobId=batch_id)
+
+
+def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None:
+    """Cancel tasks that have not started, for up to 200 devices of a batch. Raises Conflict when one has started."""
+    gateway.call(
+        CANCEL_DEVICE,
+        target=names[0] if len(names) == 1 else batch.id,
+        FirmwareId=batch.package_id,
+        ProductKey=batch.product_key,
+        JobId=batch.id,
+        DeviceName=list(names),
+    )
+
+
+def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = "") -> None:
+    """Confirm up to 10 tasks. Raises Conflict when one of them does not wait for confirmation."""
+    gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
+
+
+# -- devices ---------------------------------------------------------------------------------------------------------
+
+
+def count_devices(gateway: Gateway, product_key: str) -> int:
+    """Return the number of devices of a product."""
+    response = gateway.call("QueryDeviceStatistics", ProductKey=product_key)
+    return read_integer((response.get("Data") or {}).get("deviceCount")) or 0
+
+
+# -- requests and responses ------------------------------------------------------------------------------------------
+
+
+def _require_success(response: dict[str, Any] | CloudError) -> dict[str, Any]:
+    if isinstance(response, CloudError):
+        raise response
+    return response
+
+
+def _to_milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class OTAConfig(AppConfig):
+    name = "console.areas.ota"
+    label = "ota"

@@ -1,0 +1,464 @@
+"""The pages of batches: the list, one batch with its progress, canceling and confirming its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console.areas.ota import api, jobs
+from console.areas.ota.batch_forms import CancelForm
+from console.areas.ota.views import tables
+from console.areas.ota.views.filters import BatchFilter, TaskFilter
+from console.areas.ota.views.shared import FORM_REFUSED, Rights, form_status
+from console.connections.errors import cloud_errors_to_form
+from console.connections.http import CloudRequest
+from console.jobs.models import Job
+from console.ui.forms import ConfirmForm
+from console.ui.links import connection_url
+from console.ui.paging import Page, page_number, page_size
+from console.ui.pieces import DetailItem, MenuItem, explorer_item
+from console.ui.statuses import status
+from console.ui.tables import Empty, Selection
+from iot_client.errors import CloudError
+
+PACKAGES_PER_PAGE = 3  # the list shows the batches of this many packages: 1 call each
+_OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
+_CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
+    (_("Succeeded"), "good", ("SUCCEEDED",)),
+    (_("Failed"), "bad", ("FAILED",)),
+    (_("Canceled"), "off", ("CANCELED",)),
+    (_("In progress"), "busy", ("IN_PROGRESS",)),
+    (_("Waiting"), "warn", ("CONFIRM", "QUEUED", "NOTIFIED")),
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The number of tasks with one status, and its segment of the progress bar: `left` and `width` in thousandths."""
+
+    status: str
+    label: str | Promise
+    tone: str
+    icon: str
+    count: int
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The tasks of a batch by status. `at` is the time of the count, None for now."""
+
+    total: int
+    tiles: list[Tile]
+    at: datetime | None = None
+
+    @classmethod
+    def from_numbers(
+        cls, counts: Mapping[str, int], total: int | None = None, at: datetime | None = None
+    ) -> Counts:
+        """Build from numbers by status. Statuses that were not counted are left out."""
+        whole = total if total is not None else sum(counts.values())
+        tiles, left = [], 0.0
+        for task_status in (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM"):
+            if task_status not in counts:
+                continue
+            badge = status("batch_task", task_status)
+            width = 1000 * counts[task_status] / whole if whole else 0.0
+            tiles.append(
+                Tile(task_status, badge.label, badge.tone, badge.icon, counts[task_status], left, width)
+            )
+            left += width
+        return cls(whole, tiles, at)
+
+    @property
+    def finished(self) -> int:
+        """The number of tasks that succeeded, failed or were canceled."""
+        return sum(tile.count for tile in self.tiles if tile.status in api.FINISHED_TASKS)
+
+
+# -- lists -------------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+def batch_list(request: CloudRequest) -> HttpResponse:
+    """Show the batches of `?package=`. Without it: the batches of three packages per page, newest first, filtered by
+    `?product=`. No operation lists batches of more than one package. Up to 4 calls.
+    """
+    product_key = request.GET.get("product", "")[:64]
+    packages = api.list_packages(request.gateway, page=1, size=100).packages
+    filters = BatchFilter(request, packages)
+    package_id = filters.values.get("package", "")
+    names = {package.id: package.name for package in packages}
+    number, size = page_number(request), page_size(request)
+    empty = Empty(
+        _("No batches yet"),
+        _("Use a batch to update devices to a package. Open a package to create a batch."),
+        icon="cloud-upload",
+        url=connection_url(request, "ota:packages"),
+        action=_("View packages"),
+    )
+    context: dict[str, Any] = {"filters": filters}
+    if package_id:
+        batch_page = api.list_batches(request.gateway, package_id, page=number, size=size)
+        page, batches = Page(number, size, batch_page.total), batch_page.batches
+    else:
+        # A package that was never verified has no batches.
+        candidates = [p for p in packages if p.status != "0" and product_key in ("", p.product_key)]
+        shown_packages = candidates[(number - 1) * PACKAGES_PER_PAGE : number * PACKAGES_PER_PAGE]
+        page, batches = None, api.list_batches_of_packages(request.gateway, shown_packages, size=size)
+        context["newer"] = number - 1
+        context["older"] = number + 1 if len(candidates) > number * PACKAGES_PER_PAGE else 0
+    context["table"] = tables.build_batch_table(names).bind(request, batches, page=page, empty=empty)
+    return render(request, "areas/ota/batches.html", context)
+
+
+# -- one batch ---------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Show a batch: status, progress, devices and strategy. 2 calls."""
+    filters = TaskFilter(request)
+    number, size = page_number(request), page_size(request)
+    names = [filters.values["q"]] if filters.values.get("q") else []
+    detail, task_page = api.get_batch_with_tasks(
+        request.gateway,
+        batch_id,
+        status=filters.values.get("status", ""),
+        names=names,
+        page=number,
+        size=size,
+    )
+    rights = Rights.from_request(request)
+    page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
+    table = tables.build_task_table(
+        batch_id,
+        may_confirm=rights.confirm and detail.batch.status == "IN_PROGRESS",
+        may_cancel=rights.cancel_devices and (detail.batch.is_running or detail.batch.is_dynamic),
+    )
+    empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
+    return render(
+        request,
+        "areas/ota/batch.html",
+        {
+            "detail": detail,
+            "batch": detail.batch,
+            "details": build_details(detail),
+            "menu": _build_menu(request, detail, rights),
+            "rights": rights,
+            "filters": filters,
+            "table": table.bind(request, task_page.tasks, page=page, empty=empty),
+            **_read_progress(request, detail.batch),
+        },
+    )
+
+
+def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
+    """Return the progress of the batch as monitoring recorded it. Without a record, the page counts the tasks. No call."""
+    samples = jobs.read_history(request.connection, batch.id)
+    is_monitored = Job.objects.filter(
+        connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
+    ).exists()
+    latest = Counts.from_numbers(samples[-1].counts, at=samples[-1].at) if samples else None
+    # If monitoring was stopped early, its last record is out of date.
+    if latest and not is_monitored and (batch.is_running or latest.finished < latest.total):
+        latest = None
+    return {
+        "counts": latest,
+        "is_monitored": is_monitored and batch.is_running,
+        "has_chart": len(samples) > 1 or is_monitored,
+    }
+
+
+def build_details(detail: api.BatchDetail) -> list[DetailItem]:
+    """Return the strategy of a batch as details. Values that were not set are left out."""
+    batch = detail.batch
+    items = [
+        DetailItem(_("Batch ID"), batch.id, "code", copy=True),
+        DetailItem(pgettext("of a batch", "Target"), _describe_target(detail)),
+        DetailItem(_("Source versions"), ", ".join(detail.source_versions)),
+        DetailItem(_("Created"), batch.created, "time"),
+        DetailItem(_("Planned start"), detail.scheduled, "time"),
+        DetailItem(_("Planned end"), detail.schedule_end, "time"),
+        DetailItem(_("Started"), batch.started, "time"),
+        DetailItem(_("Ended"), batch.ended, "time"),
+        DetailItem(
+            _("Devices per minute"),
+            detail.rate if detail.rate else _("Platform limit"),
+            "number" if detail.rate else "text",
+        ),
+        DetailItem(_("Retries"), _describe_retries(detail) or _("No retry")),
+        DetailItem(_("Timeout"), gettext("%d min") % detail.timeout if detail.timeout else _("None")),
+        DetailItem(_("Pending updates"), _("Overwritten") if detail.overwrite else _("Run first")),
+        DetailItem(_("Delivery"), _("Push") if detail.need_push else _("On request")),
+        DetailItem(
+            _("Confirmation"), _("Required for each device") if detail.need_confirm else _("Not required")
+        ),
+        DetailItem(_("Download protocol"), detail.protocol),
+        DetailItem(_("Tags"), ", ".join(f"{key}={value}" for key, value in detail.tags)),
+        DetailItem(_("Description"), detail.description),
+    ]
+    return [item for item in items if item.value not in (None, "")]
+
+
+def _describe_target(detail: api.BatchDetail) -> str:
+    if detail.batch.target == "GRAY" and detail.gray_percent:
+        return gettext("%(percent)s%% of devices") % {"percent": detail.gray_percent}
+    if detail.batch.target == "GROUP" or detail.group_name:
+        return gettext("Group %(name)s") % {"name": detail.group_name or detail.group_id}
+    return str(tables.TARGETS.get(detail.batch.target, detail.batch.target))
+
+
+def _describe_retries(detail: api.BatchDetail) -> str:
+    if not detail.retry_count:
+        return ""
+    if not detail.retry_interval:
+        return gettext("%(count)d, immediately") % {"count": detail.retry_count}
+    values = {"count": detail.retry_count, "minutes": detail.retry_interval}
+    return gettext("%(count)d (interval: %(minutes)d min)") % values
+
+
+def _build_menu(request: CloudRequest, detail: api.BatchDetail, rights: Rights) -> list[MenuItem]:
+    batch = detail.batch
+    menu = [explorer_item(request, "QueryOTAJob", JobId=batch.id)]
+    if rights.stop and batch.is_dynamic and batch.is_running:
+        url = connection_url(request, "ota:stop-batch", batch.id)
+        menu.append(MenuItem(_("Stop adding devices…"), url, "player-stop", dialog=True))
+    if rights.cancel and not batch.is_verification and (batch.is_running or batch.is_dynamic):
+        url = connection_url(request, "ota:cancel-batch", batch.id)
+        menu.append(MenuItem(_("Cancel batch…"), url, "ban", danger=True, dialog=True))
+    return menu
+
+
+@require_safe
+def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Show the part of the batch page that refreshes automatically. 1 call.
+
+    When the status differs from `?status=`, the status on the page, the entire page is reloaded.
+    """
+    detail = api.get_batch(request.gateway, batch_id)
+    shown_status = request.GET.get("status", "")
+    if shown_status and detail.batch.status != shown_status:
+        response = HttpResponse()
+        response["HX-Refresh"] = "true"
+        return response
+    context = {
+        "detail": detail,
+        "batch": detail.batch,
+        "rights": Rights.from_request(request),
+        **_read_progress(request, detail.batch),
+    }
+    return render(request, "areas/ota/batch_live.html", context)
+
+
+@require_safe
+def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
+    """Count the tasks of a batch that is not monitored. No operation counts tasks, so this takes 1 call per status, in two
+    requests of up to 4 calls: first the finished statuses, then, with these numbers in the address, the open ones."""
+    known = {task_status: _read_number(request, task_status) for task_status in api.FINISHED_TASKS}
+    total = _read_number(request, "total")
+    if total is None or any(count is None for count in known.values()):
+        task_counts = api.count_tasks(request.gateway, batch_id, api.FINISHED_TASKS)
+        numbers, total = dict(task_counts.counts), task_counts.total
+        open_count = total - sum(numbers.values())
+        if open_count <= 0:
+            numbers |= dict.fromkeys(_OPEN_STATUSES, 0) if request.GET.get("running") else {}
+        has_rest = open_count > 0
+    else:
+        numbers = {task_status: count for task_status, count in known.items() if count is not None}
+        task_counts = api.count_tasks(request.gateway, batch_id, _OPEN_STATUSES[1:], total=total)
+        numbers |= task_counts.counts
+        numbers["CONFIRM"] = max(0, total - sum(numbers.values()))
+        has_rest = False
+    context = {
+        "counts": Counts.from_numbers(numbers, total),
+        "batch_id": batch_id,
+        "rest": numbers if has_rest else None,
+    }
+    return render(request, "areas/ota/batch_counts.html", context)
+
+
+def _read_number(request: CloudRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+@require_safe
+def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
+    """Return the recorded counts over time as JSON, for the chart. Requires the right to read the batch. No call."""
+    request.gateway.require("QueryOTAJob")
+    samples = jobs.read_history(request.connection, batch_id)
+    series = [
+        {
+            "label": str(label),
+            "tone": tone,
+            "values": [
+                sum(sample.counts.get(task_status, 0) for task_status in statuses) for sample in samples
+            ],
+        }
+        for label, tone, statuses in _CURVES
+    ]
+    visible = [curve for curve in series if any(curve["values"])]
+    return JsonResponse(
+        {"x": [int(sample.at.timestamp()) for sample in samples], "series": visible, "unit": ""}
+    )
+
+
+@require_POST
+def monitor_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Start monitoring a batch. 1 call, to check that the batch exists."""
+    request.gateway.require(api.CANCEL_BATCH)
+    detail = api.get_batch(request.gateway, batch_id)
+    jobs.monitor_batch(request.gateway, batch_id, product_key=detail.batch.product_key)
+    messages.success(request, gettext("Monitoring started. Progress is recorded until the batch ends."))
+    return redirect(connection_url(request, "ota:batch", batch_id))
+
+
+# -- changing a batch --------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Cancel the tasks of a batch by status. Up to 2 calls."""
+    request.gateway.require(api.CANCEL_BATCH)
+    detail = api.get_batch(request.gateway, batch_id)
+    is_planned = detail.batch.status == "PLANNED"
+    choices = (
+        [("SCHEDULED", _("Planned (the batch has not started)"))]
+        if is_planned
+        else [
+            ("CONFIRM", _("Waiting for confirmation")),
+            ("QUEUED", _("Waiting to be sent")),
+            ("NOTIFIED", _("Notified")),
+            ("IN_PROGRESS", _("In progress")),
+        ]
+    )
+    form = CancelForm(
+        choices,
+        request.POST if request.method == "POST" else None,
+        initial={"statuses": [value for value, _label in choices[:3]]},
+    )
+    error: CloudError | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            api.cancel_batch(request.gateway, batch_id, form.cleaned_data["statuses"])
+        except CloudError as raised:
+            error = cloud_errors_to_form(form, raised)
+        else:
+            messages.success(request, gettext("The batch is being canceled."))
+            return redirect(connection_url(request, "ota:batch", batch_id))
+    context = {"detail": detail, "batch": detail.batch, "form": form, "error": error}
+    return render(request, "areas/ota/cancel_batch.html", context, status=form_status(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Stop a dynamic batch from adding devices, after the user enters the name of the package. Up to 2 calls."""
+    request.gateway.require(api.STOP_DYNAMIC)
+    detail = api.get_batch(request.gateway, batch_id)
+    form = ConfirmForm(
+        detail.package_name or batch_id,
+        request.POST if request.method == "POST" else None,
+        label=gettext("Package name"),
+    )
+    error: CloudError | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            api.stop_dynamic_batch(request.gateway, batch_id)
+        except CloudError as raised:
+            error = cloud_errors_to_form(form, raised)
+        else:
+            messages.success(request, gettext("The batch no longer adds devices."))
+            return redirect(connection_url(request, "ota:batch", batch_id))
+    return render(
+        request,
+        "areas/ota/stop_batch.html",
+        {"detail": detail, "batch": detail.batch, "form": form, "error": error, "consequences": [
+            gettext("Devices that report one of the source versions from now on are not updated."),
+            gettext("Devices already in the batch continue. Cancel them separately."),
+        ]},
+        status=form_status(form),
+    )  # fmt: skip
+
+
+@require_POST
+def cancel_devices(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Cancel the updates of the selected devices: first a question, with `confirmed` the action. Up to 2 calls."""
+    request.gateway.require(api.CANCEL_DEVICE)
+    selected = _read_selection(request)
+    names = [name for _task, name in selected][: api.MAX_NAMES_PER_CALL]
+
+    def run() -> None:
+        api.cancel_devices(request.gateway, api.get_batch(request.gateway, batch_id).batch, names)
+        text = ngettext(
+            "Canceled the update of %(count)d device.",
+            "Canceled the updates of %(count)d devices.",
+            len(names),
+        )
+        messages.success(request, text % {"count": len(names)})
+
+    return _confirm_and_run(request, batch_id, selected, api.MAX_NAMES_PER_CALL, run, "cancel")
+
+
+@require_POST
+def confirm_tasks(request: CloudRequest, batch_id: str) -> HttpResponseBase:
+    """Confirm the selected tasks: first a question, with `confirmed` the action. 1 call."""
+    request.gateway.require(api.CONFIRM)
+    selected = _read_selection(request)
+    ids = [task for task, _name in selected][: api.MAX_CONFIRMED]
+
+    def run() -> None:
+        api.confirm_tasks(request.gateway, ids, batch_id=batch_id)
+        text = ngettext("Confirmed %(count)d update.", "Confirmed %(count)d updates.", len(ids))
+        messages.success(request, text % {"count": len(ids)})
+
+    return _confirm_and_run(request, batch_id, selected, api.MAX_CONFIRMED, run, "confirm")
+
+
+def _read_selection(request: CloudRequest) -> list[tuple[str, str]]:
+    """Return (task ID, device name) of each selected row."""
+    keys = [key.partition("/") for key in Selection.from_request(request).keys]
+    return [(task, name) for task, slash, name in keys if slash and task and name]
+
+
+def _confirm_and_run(
+    request: CloudRequest,
+    batch_id: str,
+    selected: list[tuple[str, str]],
+    limit: int,
+    run: Callable[[], None],
+    action: str,
+) -> HttpResponseBase:
+    """Show the question, or run the action on the selected tasks. Refuses more than `limit` tasks, and "all matching": the
+    IDs of those tasks were not read."""
+    error: CloudError | None = None
+    is_refused = Selection.from_request(request).all_matching or len(selected) > limit
+    if request.POST.get("confirmed") == "1" and selected and not is_refused:
+        try:
+            run()
+        except CloudError as raised:
+            error = raised
+        else:
+            return redirect(connection_url(request, "ota:batch", batch_id))
+    context = {
+        "batch_id": batch_id,
+        "keys": [f"{task}/{name}" for task, name in selected],
+        "first_names": [name for _task, name in selected[:5]],
+        "more_count": max(0, len(selected) - 5),
+        "is_refused": is_refused,
+        "limit": limit,
+        "action": action,
+        "error": error,
+    }
+    return render(request, "areas/ota/act_on_tasks.html", context, status=FORM_REFUSED if error else 200)

@@ -1,0 +1,72 @@
+"""The tables of products and their tags, for pages and exports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.products.api import Product, Tag
+from console.areas.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
+from console.ui.links import connection_url
+from console.ui.tables import BulkAction, Column, Table
+
+_AUTH_TYPE_LABELS = dict(AUTH_TYPES)
+_DATA_FORMAT_LABELS = dict(DATA_FORMATS) | {"1": _("Alink JSON"), "0": _("Custom")}
+_NODE_TYPE_LABELS = dict(NODE_TYPES)
+
+PRODUCTS: Table[Product] = Table(
+    id="products",
+    caption=_("Products"),
+    columns=[
+        Column(
+            "name",
+            _("Name"),
+            primary=True,
+            sort=True,
+            link=lambda request, product: connection_url(request, "products:detail", product.key),
+        ),
+        Column("key", _("ProductKey"), kind="code", copy=True),
+        Column(
+            "node", _("Node type"), value=lambda product: _NODE_TYPE_LABELS["1" if product.gateway else "0"]
+        ),
+        Column("devices", _("Devices"), kind="number", sort=True),
+        Column(
+            "data_format",
+            _("Data format"),
+            value=lambda product: _DATA_FORMAT_LABELS.get(str(product.data_format), ""),
+            narrow=False,
+        ),
+        Column(
+            "auth_type",
+            _("Authentication"),
+            value=lambda product: _AUTH_TYPE_LABELS.get(product.auth_type, product.auth_type),
+            hidden=True,
+        ),
+        Column("description", _("Description"), hidden=True),
+        Column("created", _("Created"), kind="time", sort=True),
+    ],
+    key=lambda product: product.key,
+    actions=[
+        BulkAction(
+            _("Publish"),
+            "circle-check",
+            lambda request: connection_url(request, "products:publish-many"),
+            allowed=lambda request: request.gateway.allows("ReleaseProduct"),  # type: ignore[attr-defined]
+        ),
+        BulkAction(
+            _("Unpublish"),
+            "tool",
+            lambda request: connection_url(request, "products:unpublish-many"),
+            allowed=lambda request: request.gateway.allows("CancelReleaseProduct"),  # type: ignore[attr-defined]
+        ),
+    ],
+    export=True,
+)
+
+TAGS: Table[Tag] = Table(
+    id="tags",
+    caption=_("Tags"),
+    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
+)
+EDITABLE_TAGS: Table[Tag] = replace(TAGS, row_template="areas/products/_tag_actions.html")

@@ -1,0 +1,189 @@
+"""Reads the platform's responses: JSON and XML into the same Python shape."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from xml.etree.ElementTree import Element  # only for annotations: parsing is defusedxml's
+
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+
+from iot_client.catalogue import Operation, operation
+from iot_client.errors import BadResponse
+
+
+class UnreadableResponse(ValueError):
+    """The body is not a response of the platform. The text says why."""
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in the body. Lone surrogates in its texts are replaced, so that they can be encoded.
+
+    Raises UnreadableResponse for anything else, such as a list or a body with a byte order mark.
+    """
+    if not body.strip():
+        raise UnreadableResponse("the response is empty")
+    if body.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableResponse("the response starts with a byte order mark")
+    try:
+        loaded = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableResponse("the response is not JSON") from None
+    if not isinstance(loaded, dict):
+        raise UnreadableResponse("the response is not a JSON object")
+    cleaned: dict[str, Any] = _replace_surrogates(loaded) if _SURROGATE_ESCAPE.search(body) else loaded
+    return cleaned
+
+
+# A device can report a lone surrogate (half a character), which cannot be encoded. The page that lists it must still work.
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _replace_surrogates(value: Any) -> Any:
+    """The value with lone surrogates replaced by U+FFFD. JSON can contain them, UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_replace_surrogates(name): _replace_surrogates(inner) for name, inner in value.items()}
+    return [_replace_surrogates(inner) for inner in value] if isinstance(value, list) else value
+
+
+def parse_xml(op: Operation, body: bytes) -> dict[str, Any]:
+    """An XML response in the shape of its JSON form. The catalogue's response tree says what is a list, number or boolean.
+
+    A list stays a list, also with one element or none. Fields that the catalogue does not have are text or nested fields.
+    Raises UnreadableResponse if the body is not XML, or XML with entities, which no response has.
+    """
+    if not body.strip():
+        raise UnreadableResponse("the response is empty")
+    try:
+        root: Element = fromstring(body)
+    except (SyntaxError, ValueError, LookupError, DefusedXmlException):
+        raise UnreadableResponse("the response is not XML") from None
+    return _read_struct(root, _build_tree(op.name))
+
+
+def read_path(response: Mapping[str, Any], path: str | None) -> Any:
+    """The value at a response path of the catalogue, such as `Data.DeviceInfo[]`.
+
+    None if it is missing. A path that ends with a list always gives a list. The path None is the whole response.
+    A path cannot lead through a list.
+    """
+    node: Any = response
+    for part in path.split(".") if path else ():
+        node = node.get(part.removesuffix("[]")) if isinstance(node, Mapping) else None
+    if path and path.endswith("[]"):
+        return node if isinstance(node, list) else []
+    return node
+
+
+def read_name(item: Mapping[str, Any], field: str) -> str:
+    """The identifier of an entry of a response, such as its ProductKey. Raises BadResponse if it is missing, because the entry
+    cannot be opened or distinguished without it."""
+    name = item.get(field)
+    if name in (None, "") or isinstance(name, dict | list):
+        raise BadResponse("Client.BadResponse", f"an entry has no {field}")
+    return str(name)
+
+
+def find_mismatch(op: Operation, response: Mapping[str, Any]) -> str | None:
+    """The path of the first part of a response that does not match the catalogue's response tree. None if all match.
+
+    The response must have RequestId or Success, and its payload, unless the list is empty. Structs must be structs, lists be
+    lists, numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
+    unknown fields may be present.
+    """
+    if "RequestId" not in response and "Success" not in response:
+        return "RequestId"
+    payload = (op.result or "").partition(".")[0].removesuffix("[]")
+    if payload and response.get(payload) is None:
+        total = read_path(response, op.paging.total_path) if op.paging and op.paging.total_path else None
+        is_empty_list = str(op.result).endswith("[]") and (op.paging is None or str(total) == "0")
+        if not is_empty_list:
+            return payload
+    return next(_find_mismatches(response, _build_tree(op.name), ""), None)
+
+
+def _find_mismatches(value: Any, node: _Node, path: str) -> Iterator[str]:
+    if value is None:
+        return
+    if node.is_list:
+        if not isinstance(value, list):
+            yield path
+            return
+        element = _Node(node.type, children=node.children)
+        for item in value:
+            if item is None:
+                yield f"{path}[]"
+            yield from _find_mismatches(item, element, f"{path}[]")
+    elif node.children:
+        if not isinstance(value, Mapping):
+            yield path
+            return
+        for name, child in node.children.items():
+            yield from _find_mismatches(value.get(name), child, f"{path}.{name}".removeprefix("."))
+    elif node.type == "Integer" and not _is_number(value):
+        yield path
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip() or bool(_NUMBER.fullmatch(value.strip()))
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+
+
+@dataclass(slots=True)
+class _Node:
+    type: str = "Struct"
+    is_list: bool = False
+    children: dict[str, _Node] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=256)
+def _build_tree(name: str) -> _Node:
+    root = _Node()
+    for path, kind in operation(name).response.items():
+        node = root
+        for part in path.split("."):
+            node = node.children.setdefault(part.removesuffix("[]"), _Node())
+            node.is_list = node.is_list or part.endswith("[]")
+        node.type = kind
+    return root
+
+
+def _read_struct(element: Element, node: _Node) -> dict[str, Any]:
+    struct: dict[str, Any] = {name: [] for name, child in node.children.items() if child.is_list}
+    for child in element:
+        child_node = node.children.get(child.tag)
+        value = _read_value(child, child_node or _Node("String"))
+        if child_node is not None and child_node.is_list:
+            struct[child.tag].append(value)
+        elif child_node is None and child.tag in struct:
+            earlier = struct[child.tag]
+            struct[child.tag] = [*earlier, value] if isinstance(earlier, list) else [earlier, value]
+        else:
+            struct[child.tag] = value
+    return struct
+
+
+def _read_value(element: Element, node: _Node) -> Any:
+    if node.children or len(element):
+        return _read_struct(element, node)
+    content = element.text or ""
+    if node.type == "Integer":
+        try:
+            return int(content)
+        except ValueError:
+            return content or None
+    if node.type == "Boolean":
+        return content.strip().lower() == "true" if content.strip() else None
+    return {} if node.type == "Struct" and not content.strip() else content

@@ -1,0 +1,43 @@
+"""A product, a function to register devices in it, and a list of the calls that pages make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from console.areas.devices import api
+from console.areas.products import api as products_api
+from console.connections.gateway import Gateway
+
+
+@pytest.fixture
+def product(emulator, org) -> str:
+    """The ProductKey of a product without devices."""
+    return products_api.create_product(org.gateway(), {"ProductName": "Harbor_Lamp", "NodeType": 0})
+
+
+@pytest.fixture
+def register(product, org) -> Callable[..., None]:
+    """Return a function that registers devices of the product by name."""
+
+    def make(*names: str, **options: str) -> None:
+        gateway = org.gateway()
+        for name in names:
+            api.register_device(gateway, product, name=name, **options)
+
+    return make
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The operation of every call to the platform."""
+    operations: list[str] = []
+    send = Gateway._send
+
+    def counted(self, described, params):
+        operations.append(described.name)
+        return send(self, described, params)
+
+    monkeypatch.setattr(Gateway, "_send", counted)
+    return operations

@@ -1,0 +1,42 @@
+"""Fixtures for groups: a tree of groups, a product with devices, and the API calls made."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.areas.groups import api
+from console.connections.gateway import Gateway
+
+
+@pytest.fixture
+def tree(emulator, org):
+    """The IDs of three nested groups: {"top": …, "middle": …, "leaf": …}."""
+    gateway = org.gateway()
+    top = api.create_group(gateway, name="Region_North", description="All sites of the north")
+    middle = api.create_group(gateway, name="Site_Harbor", parent=top.id)
+    leaf = api.create_group(gateway, name="Hall_1", parent=middle.id)
+    return {"top": top.id, "middle": middle.id, "leaf": leaf.id}
+
+
+@pytest.fixture
+def product(emulator, org):
+    """The key of a product with five devices, lamp-1 to lamp-5."""
+    gateway = org.gateway()
+    key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
+    for number in range(1, 6):
+        gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
+    return str(key)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
+    send = Gateway._send
+
+    def record(self, described, params):
+        operations.append(described.name)
+        return send(self, described, params)
+
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations

@@ -1,0 +1,157 @@
+"""Creation, editing and deletion of groups, and their tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.access.models import AuditRecord
+from console.areas.groups import api
+from iot_client.errors import NotFound
+
+
+def list_group_names(org, parent=""):
+    return {group.name for group in api.list_groups(org.gateway(), parent=parent).groups}
+
+
+def test_a_group_is_created_at_the_top_level_and_in_another_group(tree, org, sign_in):
+    browser = sign_in("operator")
+    response = browser.post(org.url("groups/new/"), {"name": "Region_South", "description": "南"})
+    assert response.status_code == 302
+    assert "Region_South" in list_group_names(org)
+    browser.post(org.url(f"groups/new/?parent={tree['middle']}"), {"name": "Hall_2", "description": ""})
+    assert "Hall_2" in list_group_names(org, tree["middle"])
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 31, "with space", "hy-phen", "slash/", ""])
+def test_an_invalid_name_is_reported_at_the_field_before_anything_is_sent(
+    name, emulator, org, sign_in, calls
+):
+    response = sign_in("operator").post(org.url("groups/new/"), {"name": name, "description": "kept"})
+    assert response.status_code == 422
+    assert response.context["form"].errors["name"]
+    assert "kept" in response.content.decode()
+    assert "CreateDeviceGroup" not in calls
+
+
+def test_a_name_in_use_is_reported_at_the_name_field(tree, org, sign_in):
+    response = sign_in("operator").post(
+        org.url("groups/new/"), {"name": "Region_North", "description": "kept"}
+    )
+    assert response.status_code == 422
+    assert "already exists" in response.context["form"].errors["name"][0]
+    assert "kept" in response.content.decode()
+
+
+def test_a_fourth_level_is_refused_with_an_explanation(tree, org, sign_in):
+    assert (
+        "up to three levels"
+        in sign_in("operator").get(org.url(f"groups/new/?parent={tree['leaf']}")).content.decode()
+    )
+    response = sign_in("operator").post(org.url(f"groups/new/?parent={tree['leaf']}"), {"name": "Shelf_1"})
+    assert response.status_code == 422
+    assert list_group_names(org, tree["leaf"]) == set()
+
+
+def test_a_description_is_changed(tree, org, sign_in):
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/edit/"), {"description": "第一"})
+    assert response.status_code == 302
+    assert api.get_group(org.gateway(), tree["leaf"]).description == "第一"
+
+
+def test_an_empty_description_is_refused_at_the_field(tree, org, sign_in):
+    response = sign_in("operator").post(org.url(f"groups/{tree['top']}/edit/"), {"description": ""})
+    assert response.context["form"].errors["description"]
+    assert api.get_group(org.gateway(), tree["top"]).description == "All sites of the north"
+
+
+def test_deletion_asks_for_the_name(tree, org, sign_in):
+    url = org.url(f"groups/{tree['leaf']}/delete/")
+    assert sign_in("operator").post(url, {"typed": "Hall"}).status_code == 422
+    assert api.get_group(org.gateway(), tree["leaf"]).name == "Hall_1"
+    response = sign_in("operator").post(url, {"typed": "Hall_1"})
+    assert response.status_code == 302
+    assert response["Location"].endswith(f"/groups/{tree['middle']}/")
+    with pytest.raises(NotFound):
+        api.get_group(org.gateway(), tree["leaf"])
+
+
+def test_a_second_deletion_is_404(tree, org, sign_in):
+    url = org.url(f"groups/{tree['leaf']}/delete/")
+    sign_in("operator").post(url, {"typed": "Hall_1"})
+    assert sign_in("operator").post(url, {"typed": "Hall_1"}).status_code == 404
+
+
+def test_a_group_with_subgroups_is_not_deleted_and_the_reason_is_shown(tree, org, sign_in):
+    response = sign_in("operator").post(org.url(f"groups/{tree['top']}/delete/"), {"typed": "Region_North"})
+    assert response.status_code == 422
+    assert "iot.group.SubGroupNotNull" in response.content.decode()
+    assert "Region_North" in list_group_names(org)
+
+
+def test_the_audit_trail_records_a_change_with_the_name_of_the_group(tree, org, sign_in):
+    sign_in("operator").post(org.url(f"groups/{tree['leaf']}/delete/"), {"typed": "Hall_1"})
+    record = AuditRecord.objects.get(operation="DeleteDeviceGroup")
+    assert (record.target, record.actor_label, record.outcome) == ("Hall_1", "operator@acme.test", "done")
+
+
+@pytest.mark.parametrize("kind", ["error", "drop", "malformed"])
+def test_a_cloud_error_keeps_the_input(kind, tree, emulator, org, sign_in):
+    emulator.faults.add("CreateDeviceGroup", kind=kind, times=99)
+    response = sign_in("operator").post(
+        org.url("groups/new/"), {"name": "Region_East", "description": "typed"}
+    )
+    assert response.status_code == 422
+    text = response.content.decode()
+    assert "Region_East" in text
+    assert "typed" in text
+    assert "CreateDeviceGroup" in text
+
+
+def test_devices_are_removed_only_by_post(tree, org, sign_in):
+    assert sign_in("operator").get(org.url(f"groups/{tree['top']}/devices/remove/")).status_code == 405
+
+
+# -- tags --------------------------------------------------------------------------------------------------------------
+
+
+def read_tags(org, group):
+    return {tag.key: tag.value for tag in api.list_tags(org.gateway(), group)}
+
+
+def test_a_tag_is_added_edited_and_removed_without_changing_other_tags(tree, org, sign_in):
+    browser, top = sign_in("operator"), tree["top"]
+    browser.post(org.url(f"groups/{top}/tags/set/"), {"key": "site", "value": "harbour"})
+    browser.post(org.url(f"groups/{top}/tags/set/"), {"key": "season", "value": "winter-1"})
+    assert read_tags(org, top) == {"site": "harbour", "season": "winter-1"}
+    browser.post(org.url(f"groups/{top}/tags/set/?key=site"), {"key": "forged", "value": "north"})
+    assert read_tags(org, top) == {"site": "north", "season": "winter-1"}
+    browser.post(org.url(f"groups/{top}/tags/remove/?key=site"))
+    assert read_tags(org, top) == {"season": "winter-1"}
+
+
+def test_removing_a_tag_twice_is_not_an_error(tree, org, sign_in):
+    browser, top = sign_in("operator"), tree["top"]
+    api.set_tags(org.gateway(), top, [api.Tag("site", "harbour")], current=[])
+    for _ in range(2):
+        assert browser.post(org.url(f"groups/{top}/tags/remove/?key=site")).status_code == 302
+    assert read_tags(org, top) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("k", "v"), ("a_b", "v"), ("key", "with space"), ("key", ""), ("k" * 31, "v")]
+)
+def test_an_invalid_tag_is_reported_at_the_field(key, value, tree, org, sign_in, calls):
+    response = sign_in("operator").post(
+        org.url(f"groups/{tree['top']}/tags/set/"), {"key": key, "value": value}
+    )
+    assert response.status_code == 422
+    assert "SetDeviceGroupTags" not in calls
+
+
+def test_a_viewer_cannot_change_tags(tree, org, sign_in):
+    for page in ("set/", "remove/?key=site"):
+        response = sign_in("viewer").post(
+            org.url(f"groups/{tree['top']}/tags/{page}"), {"key": "site", "value": "x"}
+        )
+        assert response.status_code == 403
+    assert read_tags(org, tree["top"]) == {}

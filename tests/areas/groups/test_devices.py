@@ -1,0 +1,145 @@
+"""Devices of a group: adding by name, search, removal."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.areas.groups import api
+
+
+def list_member_names(org, group):
+    return {device.name for device in api.list_devices(org.gateway(), group).devices}
+
+
+def add_devices(browser, org, group, product, names="", selected=()):
+    return browser.post(
+        org.url(f"groups/{group}/devices/add/"),
+        {"product": product, "pasted": names, "device": list(selected)},
+    )
+
+
+def test_selected_and_pasted_devices_are_each_added_once(tree, product, org, sign_in):
+    response = add_devices(
+        sign_in("operator"), org, tree["leaf"], product, "lamp-2, lamp-3\nlamp-3", ["lamp-1", "lamp-2"]
+    )
+    assert response.status_code == 200
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1", "lamp-2", "lamp-3"}
+    assert response.context["result"].outcomes == (
+        ("lamp-1", "added"),
+        ("lamp-2", "added"),
+        ("lamp-3", "added"),
+    )
+
+
+def test_unknown_names_are_reported_and_the_other_devices_added(tree, product, org, sign_in):
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-77")
+    assert dict(response.context["result"].outcomes) == {"lamp-1": "added", "lamp-77": "unknown"}
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1"}
+
+
+def test_adding_twice_reports_the_devices_as_already_in_the_group(tree, product, org, sign_in):
+    for expected in ("added", "already"):
+        response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
+        assert set(dict(response.context["result"].outcomes).values()) == {expected}
+
+
+def test_a_device_in_ten_groups_is_reported(tree, product, org, sign_in):
+    gateway = org.gateway()
+    for number in range(10):
+        group = api.create_group(gateway, name=f"Group_{number}")
+        api.add_devices(gateway, group.id, product, ["lamp-1"])
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    assert dict(response.context["result"].outcomes) == {"lamp-1": "full"}
+
+
+def test_ambiguous_counts_are_explained_on_the_page(tree, product, org, sign_in):
+    add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1 lamp-2")
+    assert response.context["result"].is_ambiguous
+    assert "not their names" in response.content.decode()
+
+
+def test_two_hundred_names_take_at_most_four_calls_and_one_more_name_is_refused(
+    tree, product, org, sign_in, calls
+):
+    calls.clear()
+    names = [f"lamp-{number}" for number in range(1, 201)]
+    assert add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join(names)).status_code == 200
+    assert len(calls) <= 4
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join([*names, "lamp-201"]))
+    assert response.status_code == 422
+    assert "201" in response.context["form"].errors["pasted"][0]
+
+
+@pytest.mark.parametrize("names", ["", "a b", "with/slash", "x" * 33])
+def test_invalid_names_are_reported_before_anything_is_sent(names, tree, product, org, sign_in, calls):
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, names)
+    assert response.status_code == 422
+    assert response.context["form"].errors["pasted"]
+    assert "BatchAddDeviceGroupRelations" not in calls
+
+
+def test_a_cloud_error_keeps_names_and_product(tree, product, emulator, org, sign_in):
+    emulator.faults.add("BatchAddDeviceGroupRelations", kind="error", times=99)
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1", ["lamp-2"])
+    text = response.content.decode()
+    assert response.status_code == 422
+    assert "lamp-1" in text
+    assert 'value="lamp-2" checked' in text
+    assert f'value="{product}" selected' in text
+
+
+def test_the_search_shows_devices_and_keeps_the_selected_ones(tree, product, org, sign_in):
+    data = {
+        "product": product,
+        "q": "lamp-4",
+        "device": ["lamp-1", *(f"lamp-{n:027}" for n in range(100, 290))],
+    }
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
+    text = response.content.decode()
+    assert 'value="lamp-1" checked' in text
+    assert 'value="lamp-4"' in text
+    assert "lamp-5" not in text
+
+
+def test_a_search_for_an_invalid_device_name_is_not_an_error(tree, product, org, sign_in):
+    data = {"product": product, "q": '"x'}
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
+    assert response.status_code == 200
+
+
+def test_selected_devices_are_removed_after_a_question(tree, product, org, sign_in):
+    browser, leaf = sign_in("operator"), tree["leaf"]
+    add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
+    keys = [f"{product}/lamp-1", f"{product}/lamp-2"]
+    question = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": keys})
+    assert "Remove 2 devices from the group?" in question.content.decode()
+    assert len(list_member_names(org, leaf)) == 3
+    result = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": keys, "confirmed": "1"})
+    assert result.status_code == 302
+    assert list_member_names(org, leaf) == {"lamp-3"}
+
+
+def test_removing_devices_twice_is_not_an_error(tree, product, org, sign_in):
+    browser, leaf = sign_in("operator"), tree["leaf"]
+    add_devices(browser, org, leaf, product, "lamp-1")
+    for _ in range(2):
+        data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
+        assert browser.post(org.url(f"groups/{leaf}/devices/remove/"), data).status_code == 302
+    assert list_member_names(org, leaf) == set()
+
+
+def test_all_matching_means_the_entire_group_up_to_the_limit_of_one_call(tree, product, org, sign_in):
+    browser, leaf = sign_in("operator"), tree["leaf"]
+    add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
+    response = browser.post(org.url(f"groups/{leaf}/devices/remove/"), {"selected": [], "all_matching": "1"})
+    assert sorted(response.context["keys"]) == [f"{product}/lamp-{number}" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("role", ["viewer", "release-engineer"])
+def test_a_role_that_may_only_read_groups_cannot_add_or_remove_devices(role, tree, product, org, sign_in):
+    add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
+    assert add_devices(sign_in(role), org, tree["leaf"], product, "lamp-2").status_code == 403
+    data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
+    assert sign_in(role).post(org.url(f"groups/{tree['leaf']}/devices/remove/"), data).status_code == 403
+    assert list_member_names(org, tree["leaf"]) == {"lamp-1"}

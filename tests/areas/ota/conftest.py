@@ -1,0 +1,62 @@
+"""Fixtures for over-the-air updates: the IDs of a sample fleet, a product with devices, and the API calls made."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.areas.ota import api
+from console.connections.gateway import Gateway
+from iot_client.errors import NotFound
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
+    send = Gateway._send
+
+    def record(self, described, params):
+        operations.append(described.name)
+        return send(self, described, params)
+
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations
+
+
+@pytest.fixture
+def sample(fleet, org):
+    """IDs in the sample fleet: a ready package, an unverified one, a batch with each status, a dynamic and a
+    verification batch."""
+    gateway = org.gateway()
+    ids: dict[str, str] = {}
+    for package in api.list_packages(gateway, size=100).packages:
+        if package.is_ready and not package.delta:
+            ids.setdefault("package", package.id)
+            ids.setdefault("product", package.product_key)
+        if package.is_verifiable:
+            ids.setdefault("unverified", package.id)
+        for batch in api.list_batches(gateway, package.id, size=100).batches:
+            ids.setdefault(
+                "dynamic" if batch.is_dynamic else "verification" if batch.is_verification else batch.status,
+                batch.id,
+            )
+    return ids
+
+
+@pytest.fixture
+def product(emulator, org):
+    """The key of a product with five devices, the only one on the platform."""
+    gateway = org.gateway()
+    key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
+    for number in range(1, 6):
+        gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
+    return str(key)
+
+
+def package_exists(gateway, package_id):
+    """Return whether the package exists."""
+    try:
+        api.get_package(gateway, package_id)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,465 @@
+"""Batches: validation, review, creation, monitoring, cancellation, confirmation."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from console.areas.ota import api
+from console.jobs.models import Job
+
+
+@pytest.fixture
+def package(product, org):
+    """A package for the five lamps that needs no verification."""
+    return create_package(org, product)
+
+
+def create_package(org, product, **options):
+    properties = {"name": "lamp-2", "version": "2.0.0", "product_key": product, "verify": False, **options}
+    package_id = api.create_package(
+        org.gateway(), api.NewPackage(**properties), io.BytesIO(b"firmware"), "bin"
+    )
+    return api.get_package(org.gateway(), package_id)
+
+
+@pytest.fixture
+def lamps(emulator, product):
+    """The product of the lamps, which have reported version 1.0.0."""
+    with emulator.store.write() as db:
+        db.execute("DELETE FROM device_modules")
+        db.execute(
+            "INSERT INTO device_modules (account, instance, iot_id, module, version, reported)"
+            " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
+        )
+    return product
+
+
+def build_fields(**changes):
+    return {
+        "token": "one-token",
+        "target": "ALL",
+        "source_versions": "",
+        "percent": "",
+        "names": "",
+        "group": "",
+        "start": "",
+        "finish": "",
+        "rate": "",
+        "retry_count": "",
+        "retry_interval": "10",
+        "timeout": "",
+        "need_push": "on",
+        "protocol": "HTTPS",
+        "tags": "",
+        **changes,
+    }
+
+
+def post(browser, org, package, step, **changes):
+    return browser.post(
+        org.url(f"ota/packages/{package.id}/batch/"), {**build_fields(**changes), "step": step}
+    )
+
+
+def list_batches(org, package):
+    return api.list_batches(org.gateway(), package.id).batches
+
+
+def read_hidden_fields(response):
+    """Return the hidden fields of the review, as a browser would submit them."""
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', response.content.decode())
+    return {name: value for name, value in fields if name != "csrfmiddlewaretoken"}
+
+
+def test_the_review_shows_the_number_of_devices_and_sends_nothing(lamps, package, org, sign_in, calls):
+    calls.clear()
+    response = post(sign_in("release-engineer"), org, package, "summary")
+    assert response.status_code == 200
+    assert response.context["size"].count == 5
+    assert list_batches(org, package) == ()
+    assert len(calls) <= 5  # the last is this test's own
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({"target": "GRAY", "percent": "50"}, 2),
+        ({"target": "GRAY", "percent": "0.1"}, 1),
+        ({"target": "SPECIFIC", "names": "lamp-1, lamp-2\nlamp-2"}, 2),
+    ],
+)
+def test_the_review_shows_the_number_of_target_devices(changes, count, lamps, package, org, sign_in):
+    assert (
+        post(sign_in("release-engineer"), org, package, "summary", **changes).context["size"].count == count
+    )
+
+
+def test_the_values_of_the_review_create_the_batch(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    review = post(
+        browser, org, package, "summary", target="GRAY", percent="50", source_versions="1.0.0", rate="100",
+        retry_count="2", retry_interval="30", timeout="60", need_confirm="on", tags="stage=1",
+    )  # fmt: skip
+    response = browser.post(
+        org.url(f"ota/packages/{package.id}/batch/"), {**read_hidden_fields(review), "step": "send"}
+    )
+    assert response.status_code == 302
+    (batch,) = list_batches(org, package)
+    assert response["Location"].endswith(f"/ota/batches/{batch.id}/")
+    detail = api.get_batch(org.gateway(), batch.id)
+    assert (detail.gray_percent, detail.source_versions, detail.rate) == ("50", ("1.0.0",), 100)
+    assert (detail.retry_count, detail.retry_interval, detail.timeout) == (2, 30, 60)
+    assert (detail.need_confirm, detail.need_push, detail.tags) == (True, True, (("stage", "1"),))
+
+
+def test_a_new_batch_is_monitored(lamps, package, org, sign_in):
+    post(sign_in("release-engineer"), org, package, "send")
+    (batch,) = list_batches(org, package)
+    job = Job.objects.get(kind="ota.monitor")
+    assert (job.subject, job.connection) == (batch.id, org.connection)
+
+
+def test_a_form_submitted_twice_creates_one_batch_and_shows_it_both_times(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    first, second = (post(browser, org, package, "send") for _ in range(2))
+    assert first["Location"] == second["Location"]
+    assert len(list_batches(org, package)) == 1
+
+
+def test_going_back_from_the_review_keeps_the_values(lamps, package, org, sign_in):
+    response = post(
+        sign_in("release-engineer"),
+        org,
+        package,
+        "back",
+        target="GRAY",
+        percent="33.3",
+        rate="77",
+        tags="a=b",
+    )
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert 'value="33.3"' in text
+    assert 'value="77"' in text
+    assert "a=b" in text
+    assert "invalid-feedback" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"target": "GRAY"}, "percent"),
+        ({"target": "GRAY", "percent": "0"}, "percent"),
+        ({"target": "GRAY", "percent": "101"}, "percent"),
+        ({"target": "GRAY", "percent": "1.2345"}, "percent"),
+        ({"target": "SPECIFIC"}, "names"),
+        ({"target": "SPECIFIC", "names": "ab"}, "names"),
+        ({"target": "SPECIFIC", "names": "\n".join(f"lamp-{n:05}" for n in range(10_001))}, "names"),
+        ({"target": "GROUP"}, "group"),
+        ({"target": "SOME"}, "target"),
+        ({"source_versions": " ".join(f"1.{n}" for n in range(11))}, "source_versions"),
+        ({"source_versions": "1/0"}, "source_versions"),
+        ({"rate": "9"}, "rate"),
+        ({"rate": "10001"}, "rate"),
+        ({"timeout": "0"}, "timeout"),
+        ({"timeout": "1441"}, "timeout"),
+        ({"retry_count": "3"}, "retry_count"),
+        ({"retry_count": "1", "retry_interval": "60", "timeout": "60"}, "retry_interval"),
+        ({"multi_module": "on", "overwrite": "on"}, "multi_module"),
+        ({"tags": "nonsense"}, "tags"),
+        ({"tags": "\n".join(f"k{n}=v" for n in range(11))}, "tags"),
+        ({"start": "2001-01-01T00:00"}, "start"),
+        ({"finish": "2099-01-01T00:00"}, "finish"),
+        ({"start": "not a time"}, "start"),
+    ],
+)
+@pytest.mark.parametrize("step", ["summary", "send"])
+def test_an_invalid_field_is_reported_at_both_steps_and_nothing_is_sent(
+    changes, field, step, lamps, package, org, sign_in, calls
+):
+    response = post(sign_in("release-engineer"), org, package, step, **changes)
+    assert response.status_code == 422
+    assert response.context["form"].errors[field]
+    assert "CreateOTAStaticUpgradeJob" not in calls
+
+
+def test_a_start_time_is_read_in_the_time_zone_of_the_user(lamps, package, org, sign_in):
+    engineer = org.members["release-engineer"]
+    engineer.time_zone = "Asia/Shanghai"
+    engineer.save()
+    now = timezone.now()
+    start = (now + timedelta(hours=2)).replace(second=0, microsecond=0)
+    local = (start + timedelta(hours=8)).strftime("%Y-%m-%dT%H:%M")
+    response = post(sign_in("release-engineer"), org, package, "summary", start=local)
+    assert response.context["form"].cleaned_data["start"] == start
+
+
+def test_names_from_a_file_are_read_and_submitted(lamps, package, org, sign_in):
+    file = SimpleUploadedFile("names.csv", "\ufeffDeviceName\r\nlamp-1\r\nlamp-2\r\n".encode())
+    review = post(
+        sign_in("release-engineer"),
+        org,
+        package,
+        "summary",
+        target="SPECIFIC",
+        names="lamp-3",
+        list_file=file,
+    )
+    assert review.context["size"].count == 3
+    browser = sign_in("release-engineer")
+    browser.post(org.url(f"ota/packages/{package.id}/batch/"), {**read_hidden_fields(review), "step": "send"})
+    (batch,) = list_batches(org, package)
+    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"PK\x03\x04\x00\x00", b"\x89PNG\r\n\x1a\n\x00"])
+def test_a_list_that_is_not_a_text_file_is_refused(content, lamps, package, org, sign_in):
+    file = SimpleUploadedFile("names.csv", content)
+    response = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert response.status_code == 422
+
+
+def test_more_than_two_hundred_names_are_uploaded_as_a_file(
+    emulator, product, lamps, package, org, sign_in, calls
+):
+    gateway = org.gateway()
+    for number in range(6, 206):
+        gateway.call("RegisterDevice", ProductKey=product, DeviceName=f"lamp-{number}")
+    names = "\n".join(f"lamp-{number}" for number in range(1, 206))
+    calls.clear()
+    response = post(sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names=names)
+    assert response.status_code == 302, response.content.decode()
+    assert "GenerateDeviceNameListURL" in calls
+    assert len(calls) <= 4
+
+
+def test_the_devices_of_a_group_are_the_target(lamps, package, org, sign_in):
+    from console.areas.groups import api as groups
+
+    gateway = org.gateway()
+    group = groups.create_group(gateway, name="Hall_1")
+    groups.add_devices(gateway, group.id, lamps, ["lamp-1", "lamp-4"])
+    browser = sign_in("release-engineer")
+    assert post(browser, org, package, "summary", target="GROUP", group=group.id).context["size"].count == 2
+    post(browser, org, package, "send", target="GROUP", group=group.id)
+    (batch,) = list_batches(org, package)
+    _detail, tasks = api.get_batch_with_tasks(gateway, batch.id)
+    assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-4"}
+
+
+def test_a_delta_package_updates_only_its_source_version(lamps, product, org, sign_in):
+    package = create_package(org, product, delta=True, source_version="1.0.0")
+    browser = sign_in("release-engineer")
+    post(browser, org, package, "send", source_versions="0.9")
+    (batch,) = list_batches(org, package)
+    assert api.get_batch(org.gateway(), batch.id).source_versions == ("1.0.0",)
+
+
+@pytest.mark.parametrize("kind", ["error", "drop"])
+def test_a_cloud_error_keeps_the_input(kind, lamps, package, emulator, org, sign_in):
+    emulator.faults.add("CreateOTAStaticUpgradeJob", kind=kind, times=99)
+    response = post(
+        sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names="lamp-1", rate="55"
+    )
+    text = response.content.decode()
+    assert response.status_code == 422
+    assert "CreateOTAStaticUpgradeJob" in text
+    assert 'value="55"' in text
+    assert "lamp-1" in text
+
+
+def test_after_a_lost_response_the_same_form_does_not_create_a_second_batch(
+    lamps, package, emulator, org, sign_in
+):
+    browser = sign_in("release-engineer")
+    emulator.faults.add("CreateOTAStaticUpgradeJob", kind="drop", times=1, after=True)
+    assert post(browser, org, package, "send").status_code == 422
+    assert post(browser, org, package, "send").status_code == 302
+    assert len(list_batches(org, package)) == 1
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+@pytest.mark.parametrize("step", ["summary", "send"])
+def test_a_role_without_the_right_cannot_create_a_batch(role, step, lamps, package, org, sign_in):
+    assert post(sign_in(role), org, package, step).status_code == 403
+    assert list_batches(org, package) == ()
+
+
+def test_a_package_that_is_not_verified_cannot_have_a_batch(lamps, product, org, sign_in):
+    package = create_package(org, product, verify=True)
+    response = post(sign_in("release-engineer"), org, package, "send")
+    assert response.status_code == 409
+    assert "Package not verified" in response.content.decode()
+    assert list_batches(org, package) == ()
+
+
+def test_a_package_is_verified_on_the_selected_devices(lamps, product, org, sign_in):
+    package = create_package(org, product, verify=True)
+    browser = sign_in("release-engineer")
+    url = org.url(f"ota/packages/{package.id}/verify/")
+    assert browser.post(url, {"token": "v", "names": "", "need_push": "on"}).status_code == 422
+    eleven = " ".join(f"lamp-{number}" for number in range(11))
+    assert browser.post(url, {"token": "v", "names": eleven}).status_code == 422
+    assert browser.post(url, {"token": "v", "names": "lamp-1", "need_push": "on"}).status_code == 302
+    (batch,) = list_batches(org, package)
+    assert batch.is_verification
+
+
+def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    url = org.url(f"ota/packages/{package.id}/dynamic/")
+    assert browser.post(url, build_fields(source_versions="")).status_code == 422
+    assert browser.post(url, build_fields(source_versions="1.0.0", rate="1001")).status_code == 422
+    for _ in range(2):
+        assert browser.post(url, build_fields(source_versions="1.0.0")).status_code == 302
+    (batch,) = list_batches(org, package)
+    assert batch.is_dynamic
+    stop = org.url(f"ota/batches/{batch.id}/stop/")
+    assert browser.post(stop, {"typed": "wrong"}).status_code == 422
+    assert browser.post(stop, {"typed": "lamp-2"}).status_code == 302
+    assert api.get_batch(org.gateway(), batch.id).batch.status == "CANCELED"
+
+
+# -- a running batch ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batch_id(lamps, package, org):
+    """The ID of a batch of all lamps whose tasks wait for confirmation."""
+    return api.create_static_batch(
+        org.gateway(), package, api.BatchTarget("ALL"), api.Strategy(need_confirm=True)
+    )
+
+
+def read_tasks(org, batch_id):
+    return {task.device: task for task in api.get_batch_with_tasks(org.gateway(), batch_id)[1].tasks}
+
+
+def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
+    browser = sign_in("release-engineer")
+    task = read_tasks(org, batch_id)["lamp-1"]
+    url = org.url(f"ota/batches/{batch_id}/confirm/")
+    question = browser.post(url, {"selected": f"{task.id}/lamp-1"})
+    assert "Confirm the update of 1 device?" in question.content.decode()
+    assert read_tasks(org, batch_id)["lamp-1"].is_confirmable
+    assert browser.post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"}).status_code == 302
+    assert not read_tasks(org, batch_id)["lamp-1"].is_confirmable
+    assert read_tasks(org, batch_id)["lamp-2"].is_confirmable
+
+
+def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sign_in):
+    browser = sign_in("release-engineer")
+    data = {"selected": f"{read_tasks(org, batch_id)['lamp-1'].id}/lamp-1", "confirmed": "1"}
+    browser.post(org.url(f"ota/batches/{batch_id}/confirm/"), data)
+    second = browser.post(org.url(f"ota/batches/{batch_id}/confirm/"), data)
+    assert second.status_code == 422
+    assert "iot.firmware.InvalidTaskStatus" in second.content.decode()
+
+
+def test_no_more_than_ten_tasks_are_confirmed_at_a_time(batch_id, org, sign_in, calls):
+    keys = [f"task-{number}/lamp-{number}" for number in range(11)]
+    response = sign_in("release-engineer").post(
+        org.url(f"ota/batches/{batch_id}/confirm/"), {"selected": keys, "confirmed": "1"}
+    )
+    assert "The limit is 10 devices" in response.content.decode()
+    assert "ConfirmOTATask" not in calls
+
+
+def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
+    task = read_tasks(org, batch_id)["lamp-1"]
+    data = {"selected": f"{task.id}/lamp-1", "confirmed": "1"}
+    response = sign_in("release-engineer").post(org.url(f"ota/batches/{batch_id}/cancel-devices/"), data)
+    assert response.status_code == 302
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CANCELED"
+    assert read_tasks(org, batch_id)["lamp-2"].status == "CONFIRM"
+
+
+def test_a_batch_is_canceled_by_the_selected_statuses(lamps, package, org, sign_in, batch_id):
+    browser = sign_in("release-engineer")
+    task = read_tasks(org, batch_id)["lamp-1"]
+    api.confirm_tasks(org.gateway(), [task.id])
+    url = org.url(f"ota/batches/{batch_id}/cancel/")
+    assert browser.post(url, {}).status_code == 422
+    assert browser.post(url, {"statuses": "QUEUED"}).status_code == 302
+    remaining = read_tasks(org, batch_id)
+    assert remaining["lamp-2"].status == "CONFIRM"
+    assert browser.post(url, {"statuses": ["CONFIRM"]}).status_code == 302
+    assert read_tasks(org, batch_id)["lamp-2"].status == "CANCELED"
+
+
+def test_canceling_twice_reports_that_the_batch_is_canceled(batch_id, org, sign_in):
+    browser = sign_in("release-engineer")
+    url = org.url(f"ota/batches/{batch_id}/cancel/")
+    assert browser.post(url, {"statuses": ["CONFIRM", "QUEUED", "NOTIFIED"]}).status_code == 302
+    second = browser.post(url, {"statuses": ["CONFIRM", "QUEUED", "NOTIFIED"]})
+    assert second.status_code == 422
+    assert "iot.firmware.JobAlreadyCanceled" in second.content.decode()
+
+
+@pytest.mark.parametrize("page", ["cancel", "stop", "confirm", "cancel-devices", "monitor"])
+def test_a_role_that_may_only_read_cannot_change_a_batch(page, batch_id, org, sign_in):
+    task = read_tasks(org, batch_id)["lamp-1"]
+    data = {"selected": f"{task.id}/lamp-1", "confirmed": "1", "statuses": "CONFIRM", "typed": "lamp-2"}
+    for role in ("viewer", "operator"):
+        assert sign_in(role).post(org.url(f"ota/batches/{batch_id}/{page}/"), data).status_code == 403
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("page", ["confirm", "cancel-devices", "monitor"])
+def test_actions_accept_only_post(page, batch_id, org, sign_in):
+    assert sign_in("owner").get(org.url(f"ota/batches/{batch_id}/{page}/")).status_code == 405
+
+
+def test_monitoring_of_a_batch_starts_only_once(batch_id, org, sign_in):
+    browser = sign_in("release-engineer")
+    for _ in range(2):
+        assert browser.post(org.url(f"ota/batches/{batch_id}/monitor/")).status_code == 302
+    assert Job.objects.filter(kind="ota.monitor", subject=batch_id).count() == 1
+
+
+def test_a_monitored_batch_shows_the_recorded_counts_and_its_chart(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    for succeeded in (0, 3):
+        Sample.objects.create(job=job, counts={"SUCCEEDED": succeeded, "QUEUED": 5 - succeeded})
+    browser = sign_in("viewer")
+    page = browser.get(org.url(f"ota/batches/{batch_id}/"))
+    assert page.context["counts"].finished == 3
+    assert "history.json" in page.content.decode()
+    data = browser.get(org.url(f"ota/batches/{batch_id}/history.json")).json()
+    assert len(data["x"]) == 2
+    assert {curve["label"]: curve["values"] for curve in data["series"]} == {
+        "Succeeded": [0, 3],
+        "Waiting": [5, 2],
+    }
+
+
+def test_counts_of_stopped_monitoring_are_not_shown_as_current(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    Sample.objects.create(job=job, counts={"QUEUED": 5})
+    Job.objects.filter(pk=job.pk).update(state="canceled", finished_at=timezone.now())
+    page = sign_in("release-engineer").get(org.url(f"ota/batches/{batch_id}/"))
+    assert page.context["counts"] is None
+    assert "Start monitoring" in page.content.decode()
+
+
+def test_a_batch_without_a_first_count_waits_for_monitoring(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+
+    monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    text = sign_in("viewer").get(org.url(f"ota/batches/{batch_id}/")).content.decode()
+    assert "Updates automatically" in text
+    assert f"/batches/{batch_id}/live/" in text

@@ -1,0 +1,36 @@
+"""Fixtures for products: a product, and the API calls made."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.areas.products import api
+from console.connections.gateway import Gateway
+
+
+@pytest.fixture
+def product(emulator, org) -> str:
+    """The key of an unpublished product without devices."""
+    return api.create_product(
+        org.gateway(),
+        {
+            "ProductName": "Harbor_Lamp",
+            "NodeType": 0,
+            "AliyunCommodityCode": "iothub_senior",
+            "DataFormat": 1,
+        },
+    )
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The operations of all calls to the platform."""
+    operations: list[str] = []
+    send = Gateway._send
+
+    def record(self, described, params):
+        operations.append(described.name)
+        return send(self, described, params)
+
+    monkeypatch.setattr(Gateway, "_send", record)
+    return operations
