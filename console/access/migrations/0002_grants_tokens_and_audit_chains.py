@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import console.access.encryption
-import console.access.models.teams
+import console.access.models.invitations
 
 
 class Migration(migrations.Migration):
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "expires_at",
-                    models.DateTimeField(default=console.access.models.teams.default_invitation_expiry),
+                    models.DateTimeField(default=console.access.models.invitations.default_invitation_expiry),
                 ),
             ],
             options={

@@ -1,19 +1,10 @@
 """Users, teams, grants and the audit trail."""
 
 from console.access.models.audit import AuditChain, AuditQuerySet, AuditRecord, ReadCount
-from console.access.models.teams import (
-    INVITATION_DAYS,
-    RESERVED_SLUGS,
-    ApiToken,
-    CustomRole,
-    Departure,
-    Grant,
-    Invitation,
-    Membership,
-    SignOnRule,
-    Team,
-    validate_team_slug,
-)
+from console.access.models.grants import ApiToken, Departure, Grant, Membership
+from console.access.models.invitations import INVITATION_DAYS, Invitation
+from console.access.models.sign_on_rules import SignOnRule
+from console.access.models.teams import RESERVED_SLUGS, CustomRole, Team, validate_team_slug
 from console.access.models.users import User, UserManager
 
 __all__ = [
