@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from console.access.audit import Origin, read_counts
+from console.access.audit.tasks import flush_read_counts
 from console.access.models import AuditRecord, ReadCount
-from console.access.tasks import flush_read_counts
 from iot_client.errors import CloudError
 from tests.conftest import Organization
 

@@ -18,8 +18,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from console.access.models import AuditRecord, User
+from console.access.sign_in.tasks import clean_up_sign_in
 from console.access.sign_in.user_agents import describe_device
-from console.access.tasks import clean_up_sign_in
 from tests.access.sign_in import is_signed_in, submit_password
 from tests.conftest import PASSWORD, Organization
 

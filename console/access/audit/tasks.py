@@ -1,4 +1,4 @@
-"""Periodic tasks of the audit trail and of sign-in."""
+"""Periodic tasks of the audit trail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from django.utils import timezone
 from console.access.audit import read_counts, retention
 from console.access.audit.verification import verify_chain
 from console.access.models import AuditChain
-from console.access.sign_in import cleanup
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +33,3 @@ def maintain_audit_trail() -> None:
         log.info("The audit chain %s has %d entries, state %s", chain.name, chain.length, chain.state[:16])
         for problem in verify_chain(chain, since):
             log.error("The audit chain %s does not verify: %s: %s", chain.name, problem.kind, problem.text)
-
-
-@shared_task(name="sign_in.clean_up", acks_late=False)
-def clean_up_sign_in() -> None:
-    """Delete ended sessions and old records of sign-ins."""
-    cleanup.delete_expired()
