@@ -163,3 +163,4 @@ def test_the_page_lists_and_filters_the_counts_of_the_team(org: Organization, si
     text = client.get(f"{PAGE}?format=csv").getvalue().decode()
     assert text.count("sandbox") == 2
     assert "Theirs" not in text
+    assert AuditRecord.objects.filter(operation="audit.export_reads", outcome="done").count() == 1

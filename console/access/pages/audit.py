@@ -165,8 +165,8 @@ def reads(request: TeamRequest) -> HttpResponseBase:
     filters = ReadsFilter(request)
     counts = ReadCount.objects.filter(team=request.team, **filters.lookups).order_by(*READ_COUNTS_ORDER)
     if request.GET.get("format") == "csv":
-        name = f"reads-{request.team.slug}.csv"
-        return READ_COUNTS.csv_response(counts.iterator(chunk_size=1000), name)
+        lines = READ_COUNTS.csv_lines(counts.iterator(chunk_size=1000))
+        return Download(lines, f"reads-{request.team.slug}.csv", operation="audit.export_reads")
     number, size = page_number(request), page_size(request)
     rows = counts[(number - 1) * size : number * size]
     page = Page(number, size, counts.count())
