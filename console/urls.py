@@ -23,6 +23,7 @@ urlpatterns = [
     path("_style/", include("console.ui.urls")),
     path("api/v1/", include("console.api.urls")),
     path("account/api/", reference, name="api-reference"),
+    path("account/", include("console.access.sign_in.account_urls")),
     path("", include("console.access.urls")),
     path("<slug:team>/", include("console.connections.urls")),
     path("", include("console.approvals.urls")),

@@ -191,6 +191,7 @@ def populated(
         "approvals:ask": {"pk": draft.pk},
         "": {"team": org.team.slug, "connection": org.connection.slug, "uidb36": "1", "key": "1-abc"},
         "access": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
+        "sign_in": {"pk": member.pk},
         "access:invitation-renew": {"pk": invitation.pk},
         "access:invitation-withdraw": {"pk": invitation.pk},
         "mfa_edit_webauthn": {"pk": 1},

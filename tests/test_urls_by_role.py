@@ -190,16 +190,16 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
 # Addresses without a team. Statuses of: GET without sign-in, GET signed in, empty POST without sign-in, empty POST signed in.
 FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "access:home": (302, 302, 302, 405),
-    "access:profile": (302, 200, 302, 200),
+    "sign_in:profile": (302, 200, 302, 200),
     "access:own-tokens": (302, 200, 302, 405),
     "access:revoke-own-token": (302, 200, 302, 302),
     "api-reference": (302, 200, 302, 405),
     "access:new-team": (302, 403, 302, 403),  # only for team owners
     "access:invitation-link": (302, 302, 405, 405),  # redirects to the page below, whatever the token is
     "access:invitation": (404, 404, 404, 404),  # no link was opened
-    "access:security": (302, 200, 302, 405),
-    "access:end-session": (302, 405, 302, 404),
-    "access:end-other-sessions": (302, 405, 302, 302),
+    "sign_in:security": (302, 200, 302, 405),
+    "sign_in:end-session": (302, 405, 302, 404),
+    "sign_in:end-other-sessions": (302, 405, 302, 302),
     "set_language": (405, 405, 302, 302),  # anybody may post
     "account_login": (200, 302, 200, 302),
     "account_logout": (302, 200, 302, 302),

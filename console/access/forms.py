@@ -1,12 +1,10 @@
-"""Forms of the pages of a team and of the user's profile."""
+"""Forms of the pages of a team."""
 
 from __future__ import annotations
 
 import json
 import re
-import zoneinfo
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, ClassVar
 
 from django import forms
@@ -285,41 +283,3 @@ class TeamSettingsForm(forms.ModelForm[Team]):
     def changes(self) -> dict[str, Any]:
         """The new values of the changed fields, by name."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
-
-
-class ProfileForm(forms.ModelForm[User]):
-    """The settings of a user's profile."""
-
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"),
-        help_text=_("Times are shown in this time zone. Hover over a time to see it in UTC."),
-    )
-
-    class Meta:
-        model = User
-        fields: ClassVar[list[str]] = ["name", "time_zone", "language", "theme"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["time_zone"].choices = _time_zone_choices()  # type: ignore[attr-defined]
-
-
-@cache
-def _time_zone_choices() -> tuple[tuple[str, Any], ...]:
-    """Return the time zones by region, UTC first. Cached, because listing them reads a folder of 600 files."""
-    regions: dict[str, list[tuple[str, str]]] = {}
-    for zone in sorted(zoneinfo.available_timezones()):
-        region, slash, place = zone.partition("/")
-        if slash and region not in {
-            "Etc",
-            "posix",
-            "right",
-            "SystemV",
-            "US",
-            "Canada",
-            "Brazil",
-            "Chile",
-            "Mexico",
-        }:
-            regions.setdefault(region, []).append((zone, place.replace("_", " ")))
-    return ("UTC", "UTC"), *regions.items()

@@ -1,28 +1,22 @@
-"""The start page, the pages of the user's account, and those of a team, with "-" in place of a connection's name."""
+"""The start page and the pages of a team, with "-" in place of a connection's name."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from console.access import views
-from console.access.pages import audit, invitations, joining, members, roles, team_settings
-from console.access.sign_in import views as sign_in
+from console.access.pages import audit, home, invitations, joining, members, roles, team_settings
 from console.access.sign_on import views as sign_on
 from console.access.tokens import views as tokens
 
 app_name = "access"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("account/profile/", views.profile, name="profile"),
-    path("account/security/", sign_in.security, name="security"),
-    path("account/security/sessions/<int:pk>/end/", sign_in.end_session, name="end-session"),
-    path("account/security/sessions/end-others/", sign_in.end_other_sessions, name="end-other-sessions"),
+    path("", home.home, name="home"),
     path("account/tokens/", tokens.own_tokens, name="own-tokens"),
     path("account/tokens/<int:pk>/revoke/", tokens.revoke_own, name="revoke-own-token"),
     path("invitations/", joining.invitation, name="invitation"),
     path("invitations/<str:token>/", joining.link, name="invitation-link"),
     path("teams/new/", team_settings.new_team, name="new-team"),
-    path("<slug:team>/", views.team, name="team"),
+    path("<slug:team>/", home.team, name="team"),
     path("<slug:team>/-/members/", members.members, name="members"),
     path("<slug:team>/-/members/invite/", invitations.invite, name="invite"),
     path("<slug:team>/-/members/<int:pk>/", members.member, name="member"),

@@ -17,7 +17,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from console.access.http import UserRequest
-from console.access.views import restore_last_team
+from console.access.sign_in.profile import restore_last_team
 from console.api.document import INTRODUCTION, document, operations
 
 

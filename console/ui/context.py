@@ -200,7 +200,7 @@ class Shell:
     @cached_property
     def profile(self) -> str:
         """The URL of the user's profile."""
-        return _url("access:profile", otherwise="")
+        return _url("sign_in:profile", otherwise="")
 
     @cached_property
     def tokens(self) -> str:

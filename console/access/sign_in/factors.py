@@ -132,4 +132,4 @@ class SecondFactorMiddleware:
         team = request.team
         if team is None or not lacks_second_factor(request, team):
             return None
-        return HttpResponseRedirect(f"{reverse('access:security')}?{urlencode({'team': team.slug})}")
+        return HttpResponseRedirect(f"{reverse('sign_in:security')}?{urlencode({'team': team.slug})}")

@@ -30,8 +30,8 @@ def password_reset(request: HttpRequest) -> HttpResponseBase:
     return render(request, "account/password_reset_closed.html")
 
 
-_to_security = RedirectView.as_view(pattern_name="access:security")
-_to_profile = RedirectView.as_view(pattern_name="access:profile")
+_to_security = RedirectView.as_view(pattern_name="sign_in:security")
+_to_profile = RedirectView.as_view(pattern_name="sign_in:profile")
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),

@@ -23,8 +23,8 @@ from console.access.models import Team, User
 from console.access.sign_in import sessions
 from console.access.sign_in.audit_records import record_event
 from console.access.sign_in.factors import accept_code, has_second_factor
+from console.access.sign_in.profile import restore_last_team
 from console.access.sign_in.user_agents import describe_device
-from console.access.views import restore_last_team
 
 _HISTORY_SIZE = 20
 
@@ -99,7 +99,7 @@ def end_session(request: UserRequest, pk: int) -> HttpResponse:
     sessions.end_sessions([session])
     record_event(request, request.user, "session.end", Count=1)
     messages.success(request, _("The session was signed out."))
-    return redirect("access:security")
+    return redirect("sign_in:security")
 
 
 @require_POST
@@ -116,7 +116,7 @@ def end_other_sessions(request: UserRequest) -> HttpResponse:
         messages.success(request, text % {"count": count})
     else:
         messages.info(request, _("You have no other sessions."))
-    return redirect("access:security")
+    return redirect("sign_in:security")
 
 
 # -- views of allauth --------------------------------------------------------------------------------------------------

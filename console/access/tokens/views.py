@@ -26,6 +26,7 @@ from console.access.permissions import requires
 from console.access.reauthentication import requires_reauthentication
 from console.access.roles import Area, Level
 from console.access.scope import describe_scope
+from console.access.sign_in.profile import restore_last_team
 from console.access.teams import Actor
 from console.access.tokens.forms import TokenForm
 from console.access.tokens.lifecycle import (
@@ -35,7 +36,6 @@ from console.access.tokens.lifecycle import (
     create_team_token,
     revoke_token,
 )
-from console.access.views import restore_last_team
 from console.ui.tables import Column, Empty, Table
 
 _HISTORY = timedelta(days=30)

@@ -1,58 +1,63 @@
-"""The start page, and the user's profile."""
+"""The page "Your profile": the user's name, time zone, language and theme, and their teams."""
 
 from __future__ import annotations
 
+import zoneinfo
 from contextlib import ExitStack
+from functools import cache
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
 from console.access.audit import Origin, record_action
-from console.access.forms import ProfileForm
-from console.access.http import TeamRequest, UserRequest
+from console.access.http import UserRequest
 from console.access.models import Team, User
-from console.access.roles import Area, Level
 from console.access.sign_in.factors import lacks_second_factor
 from console.ui.context import THEME_COOKIE
 
-# -- the start page --------------------------------------------------------------------------------------------------
+
+class ProfileForm(forms.ModelForm[User]):
+    """The settings of a user's profile."""
+
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        help_text=_("Times are shown in this time zone. Hover over a time to see it in UTC."),
+    )
+
+    class Meta:
+        model = User
+        fields: ClassVar[list[str]] = ["name", "time_zone", "language", "theme"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"].choices = _time_zone_choices()  # type: ignore[attr-defined]
 
 
-@require_safe
-def home(request: UserRequest) -> HttpResponse:
-    """Redirect to the last visited connection, else to the first one of a team, or show a page for users without a team."""
-    user = request.user
-    memberships = user.memberships.select_related("team").order_by("team__name", "team_id")
-    last_team, _slash, last_connection = user.last_visited.partition("/")
-    last_membership = next((m for m in memberships if m.team.slug == last_team), None)
-    if last_membership is not None and any(
-        connection.slug == last_connection for connection in last_membership.connections
-    ):
-        return redirect("dashboard:home", last_membership.team.slug, last_connection)
-    for membership in memberships:
-        for connection in membership.connections:
-            return redirect("dashboard:home", membership.team.slug, connection.slug)
-    if memberships:
-        return redirect("access:team", memberships[0].team.slug)
-    return render(request, "access/no_team.html")
-
-
-@require_safe
-def team(request: TeamRequest) -> HttpResponse:
-    """Redirect to the team's last visited connection, else to its first one, or show a page for teams without a connection."""
-    connections = request.membership.connections
-    last_team, _slash, last_connection = request.membership.user.last_visited.partition("/")
-    visited = [c for c in connections if last_team == request.team.slug and c.slug == last_connection]
-    for connection in (*visited, *connections):
-        return redirect("dashboard:home", request.team.slug, connection.slug)
-    may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
-    return render(request, "access/no_connection.html", {"may_add": may_add})
-
-
-# -- the user's profile ----------------------------------------------------------------------------------------------
+@cache
+def _time_zone_choices() -> tuple[tuple[str, Any], ...]:
+    """Return the time zones by region, UTC first. Cached, because listing them reads a folder of 600 files."""
+    regions: dict[str, list[tuple[str, str]]] = {}
+    for zone in sorted(zoneinfo.available_timezones()):
+        region, slash, place = zone.partition("/")
+        if slash and region not in {
+            "Etc",
+            "posix",
+            "right",
+            "SystemV",
+            "US",
+            "Canada",
+            "Brazil",
+            "Chile",
+            "Mexico",
+        }:
+            regions.setdefault(region, []).append((zone, place.replace("_", " ")))
+    return ("UTC", "UTC"), *regions.items()
 
 
 def restore_last_team(request: UserRequest) -> None:
@@ -88,8 +93,8 @@ def profile(request: UserRequest) -> HttpResponse:
                     )
                     records.enter_context(record)
             form.save()
-        messages.success(request, _("Profile saved."))
-        response = redirect("access:profile")
+        messages.success(request, gettext("Profile saved."))
+        response = redirect("sign_in:profile")
         # The saved theme replaces the one that this browser remembers.
         response.delete_cookie(THEME_COOKIE)
         return response

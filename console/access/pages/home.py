@@ -1,0 +1,41 @@
+"""The start page, and the start page of a team."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from console.access.http import TeamRequest, UserRequest
+from console.access.roles import Area, Level
+
+
+@require_safe
+def home(request: UserRequest) -> HttpResponse:
+    """Redirect to the last visited connection, else to the first one of a team, or show a page for users without a team."""
+    user = request.user
+    memberships = user.memberships.select_related("team").order_by("team__name", "team_id")
+    last_team, _slash, last_connection = user.last_visited.partition("/")
+    last_membership = next((m for m in memberships if m.team.slug == last_team), None)
+    if last_membership is not None and any(
+        connection.slug == last_connection for connection in last_membership.connections
+    ):
+        return redirect("dashboard:home", last_membership.team.slug, last_connection)
+    for membership in memberships:
+        for connection in membership.connections:
+            return redirect("dashboard:home", membership.team.slug, connection.slug)
+    if memberships:
+        return redirect("access:team", memberships[0].team.slug)
+    return render(request, "access/no_team.html")
+
+
+@require_safe
+def team(request: TeamRequest) -> HttpResponse:
+    """Redirect to the team's last visited connection, else to its first one, or show a page for teams without a connection."""
+    connections = request.membership.connections
+    last_team, _slash, last_connection = request.membership.user.last_visited.partition("/")
+    visited = [c for c in connections if last_team == request.team.slug and c.slug == last_connection]
+    for connection in (*visited, *connections):
+        return redirect("dashboard:home", request.team.slug, connection.slug)
+    may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
+    return render(request, "access/no_connection.html", {"may_add": may_add})
