@@ -22,11 +22,10 @@ from django.utils.translation import gettext_lazy as _
 
 from console.access.audit import Origin, record_action
 from console.access.models import INVITATION_DAYS, Invitation, Membership, Team, User
-from console.access.scope import AccessScope
+from console.access.scope import AccessScope, grant_values
 from console.access.teams import (
     Actor,
     check_grant,
-    grant_values,
     list_assignable_roles,
     lock_acting_membership,
     record_change,

@@ -72,3 +72,8 @@ def describe_scope(access_scope: AccessScope, connections: Mapping[int, str]) ->
         count = len(access_scope.groups)
         parts.append(ngettext("%(count)d group", "%(count)d groups", count) % {"count": count})
     return join_words(parts)
+
+
+def grant_values(role_slug: str, access_scope: AccessScope) -> dict[str, Any]:
+    """Return a role and its scope as parameters of an audit record."""
+    return {"role": role_slug, **access_scope.to_json()}

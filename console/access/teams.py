@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.access.audit import Origin, record_action
 from console.access.models import Departure, Membership, Team
 from console.access.roles import OWNER, Area, Level, Role
-from console.access.scope import AccessScope
+from console.access.scope import AccessScope, grant_values
 
 
 class LastOwner(ValidationError):
@@ -152,11 +152,6 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
 
 
 # -- shared by all changes of a team -----------------------------------------------------------------------------------
-
-
-def grant_values(role_slug: str, access_scope: AccessScope) -> dict[str, Any]:
-    """Return a role and its scope as parameters of an audit record."""
-    return {"role": role_slug, **access_scope.to_json()}
 
 
 def record_change(

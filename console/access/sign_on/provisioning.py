@@ -13,9 +13,9 @@ from django.db import transaction
 from console.access.audit import Origin, record_action, write_record
 from console.access.models import AuditRecord, Membership, SignOnRule, Team, User
 from console.access.roles import OWNER
+from console.access.scope import grant_values
 from console.access.sign_on.claims import Identity, find_matching_rule
 from console.access.sign_on.configuration import PROVIDER_ID
-from console.access.teams import grant_values
 
 
 class NotAdmitted(Exception):

@@ -14,10 +14,9 @@ from django.utils.translation import gettext
 
 from console.access.models import Membership, SignOnRule
 from console.access.roles import OWNER, Area, Level, Role
-from console.access.scope import AccessScope
+from console.access.scope import AccessScope, grant_values
 from console.access.teams import (
     Actor,
-    grant_values,
     list_assignable_roles,
     lock_acting_membership,
     record_change,

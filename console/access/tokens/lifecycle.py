@@ -16,8 +16,8 @@ from django.utils.translation import gettext
 from console.access.audit import Origin, record_action
 from console.access.models import ApiToken, Membership, User
 from console.access.roles import OWNER, Area, Level, Role
-from console.access.scope import AccessScope
-from console.access.teams import Actor, grant_values, lock_acting_membership, record_change
+from console.access.scope import AccessScope, grant_values
+from console.access.teams import Actor, lock_acting_membership, record_change
 from console.access.tokens import keys
 
 MAX_DAYS, DEFAULT_DAYS = 365, 90
