@@ -11,12 +11,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -475,24 +472,3 @@ def test_an_export_reveals_changes_in_the_database_and_in_the_file(
 def test_an_unknown_team_is_an_error(org: Organization) -> None:
     for action in ("verify", "prune", "export"):
         assert not run_audit(action, "--team", "nobody")[2]
-
-
-def test_the_migration_chains_records_that_were_written_before(org: Organization) -> None:
-    for n in range(3):
-        for team in (org.team, org.other_team, None):
-            AuditRecord.objects.create(
-                team=team,
-                operation="X",
-                actor_label="x",
-                target=str(n),
-                outcome="done" if n else "open",
-                closed_at=timezone.now() if n else None,
-            )
-    assert not run_audit("verify")[2]
-    migration = import_module("console.access.migrations.0003_chain_existing_records")
-    migration.chain_existing_records(apps, SimpleNamespace(connection=connection))
-    out, err, succeeded = run_audit("verify")
-    assert (err, succeeded, out.count("entries 1 to 5 verified")) == ("", True, 3)
-    write_record(org.team, "afterwards")
-    write_record(None, "afterwards")
-    assert run_audit("verify")[2]

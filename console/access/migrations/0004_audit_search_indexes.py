@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0003_chain_existing_records"),
+        ("access", "0002_grants_tokens_and_audit_chains"),
     ]
 
     operations = [
