@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    if len(sys.argv) > 1 and sys.argv[1] in {"quickstart", "emulator", "emulator_control"}:
+    if len(sys.argv) > 1 and sys.argv[1] in {"quickstart", "emulator"}:
         # These run on a bare machine, so they make the secrets that a deployment must be given.
         from console import embedded
 

@@ -42,8 +42,7 @@ def redis_url(folder: Path) -> str:
 def provide_secrets(environ: MutableMapping[str, str]) -> None:
     """Set SECRET_KEY and FIELD_ENCRYPTION_KEYS in `environ` if unset. They are generated once and stored in the home folder.
 
-    Only `quickstart`, `emulator` and `emulator_control` use this. A deployment must set its secrets and does not start without
-    them.
+    Only `quickstart` and `emulator` use this. A deployment must set its secrets and does not start without them.
     """
     folder = home(environ)
     for name, generate in (("SECRET_KEY", _secret_key), ("FIELD_ENCRYPTION_KEYS", _fernet_key)):

@@ -89,7 +89,6 @@ INSTALLED_APPS = [
     "console.explorer",
     "console.api",
     "console.quickstart",
-    "iot_emulator",
 ]
 
 MIDDLEWARE = [

@@ -12,13 +12,14 @@ Modules:
     validation.py    checks parameters by the catalogue's rules, with the platform's error codes
     operations.py    the table of all handlers, schemas, deferred work and routes
     call.py          the type of a handler and of its argument (`Call`)
-    errors.py        the two kinds of errors a handler raises
+    errors.py        the two kinds of errors a handler raises, and the error of a command
     store.py         the SQLite database
     clock.py         the time, and the speed of slow work
     faults.py        injected faults
     control.py       the control API under /_emulator/
     lookups.py       finds the product, device or group that a request names
     paging.py        page numbers and page tokens
+    command_line.py  `python -m iot_emulator`: server.py runs the server, control_commands.py controls a running one
     welcome/         the page for browsers, with examples for the SDKs
     products.py, devices*.py, batch_registration.py, groups.py, …   the operations, by subject
 """

@@ -1,4 +1,4 @@
-"""The errors that a handler raises. The platform has two kinds, with different HTTP responses."""
+"""The errors that a handler raises, of which the platform has two kinds with different HTTP responses; and the errors of a command."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class GatewayError(Exception):
 
 class ConnectionDropped(ConnectionError):
     """An injected fault closes the connection without a response."""
+
+
+class CommandError(Exception):
+    """A command of the command line cannot be carried out. Its text is shown to the user."""
 
 
 def invalid_parameter(message: str, code: str = "iot.common.InvalidFormattedParameter") -> ServiceError:

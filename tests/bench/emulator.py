@@ -72,11 +72,11 @@ def _in_process(fleet: Fleet) -> Iterator[Client]:
 
 @contextmanager
 def _over_http(fleet: Fleet) -> Iterator[Client]:
-    """Runs `manage.py emulator` in a separate process."""
+    """Runs `python -m iot_emulator` in a separate process."""
     command = [
         sys.executable,
-        "manage.py",
-        "emulator",
+        "-m",
+        "iot_emulator",
         "--port",
         "0",
         "--no-quotas",

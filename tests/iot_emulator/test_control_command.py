@@ -1,8 +1,7 @@
-"""`manage.py emulator_control` with a running emulator, and the example programs of the documentation."""
+"""The commands of `python -m iot_emulator` with a running emulator, and the example programs of the documentation."""
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 
 from iot_client.client import Client, Credentials
 from iot_client.errors import CloudError, Throttled
 from iot_client.retry import RetryPolicy
+from iot_emulator.command_line import main
 from iot_emulator.welcome.sdks import SDKS
 from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET, OTHER_ID, OTHER_SECRET
 from tests.iot_emulator.test_core_served import ROOT, start_emulator, stop_emulator
@@ -40,14 +38,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def run_command(address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that runs the command and returns its output."""
+def run_command(address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """A function that runs a command and returns its output. A failed command returns its error after `1: `."""
     monkeypatch.setenv("EMULATOR_CONTROL_TOKEN", TOKEN)
 
-    def run(*arguments: str) -> str:
-        out = io.StringIO()
-        call_command("emulator_control", "--url", address, *arguments, stdout=out)
-        return out.getvalue()
+    def run(name: str, *arguments: str, url: str = address) -> str:
+        code = main([name, "--url", url, *arguments])
+        output, errors = capsys.readouterr()
+        assert not (output and errors)
+        return f"{code}: {errors}" if code else output
 
     run("reset")
     return run
@@ -110,42 +109,50 @@ def test_the_clock_is_advanced_and_continues_from_there(run_command: Any, client
     assert client.call("QueryDeviceStatistics", ProductKey=key)["Data"]["activeCount"] > 0
 
 
-def test_invalid_commands_are_refused(
-    run_command: Any, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(CommandError, match="advance must be 0 to"):
-        run_command("clock", "--advance", "-1")
-    with pytest.raises(CommandError, match="no account"):
-        run_command("seed", "--account", "nobody")
-    with pytest.raises(CommandError, match="at least 1"):
-        run_command("fault", "Pub", "error", "--times", "0")
-    with pytest.raises(CommandError, match="No emulator responds"):
-        call_command("emulator_control", "--url", "http://127.0.0.1:9", "state")
+def test_invalid_commands_are_refused(run_command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.match(r"1: .*advance must be 0 to", run_command("clock", "--advance", "-1"))
+    assert re.match(r"1: .*no account", run_command("seed", "--account", "nobody"))
+    assert re.match(r"1: .*at least 1", run_command("fault", "Pub", "error", "--times", "0"))
+    assert re.match(r"1: No emulator responds", run_command("state", url="http://127.0.0.1:9"))
     monkeypatch.setenv("EMULATOR_CONTROL_TOKEN", "wrong")
-    with pytest.raises(CommandError, match="wrong control token"):
-        call_command("emulator_control", "--url", address, "state")
+    assert re.match(r"1: .*wrong control token", run_command("state"))
     monkeypatch.delenv("EMULATOR_CONTROL_TOKEN")
-    with pytest.raises(CommandError, match="Set EMULATOR_CONTROL_TOKEN"):
-        call_command("emulator_control", "--url", address, "state")
+    assert re.match(r"1: .*Set EMULATOR_CONTROL_TOKEN", run_command("state"))
 
 
-def test_the_command_needs_no_secrets_of_a_deployment(address: str, tmp_path: Path) -> None:
+def test_options_of_the_server_are_not_ignored_before_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["--port", "8700", "state"])
+    assert exit.value.code == 2
+    assert "Write the command first" in capsys.readouterr().err
+
+
+def run_manage(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py emulator` without the secrets of a deployment."""
     bare = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME")}
-    process = subprocess.run(
-        [sys.executable, "manage.py", "emulator_control", "state"],
+    return subprocess.run(
+        [sys.executable, "manage.py", "emulator", *arguments],
         cwd=ROOT,
-        env={
-            **bare,
-            "FLEETDESK_HOME": str(tmp_path),
-            "EMULATOR_URL": address,
-            "EMULATOR_CONTROL_TOKEN": TOKEN,
-        },
+        env={**bare, "FLEETDESK_HOME": str(home), **environment},
         capture_output=True,
         text=True,
         timeout=60,
     )
+
+
+def test_the_console_offers_the_same_command_line(address: str, tmp_path: Path) -> None:
+    process = run_manage(tmp_path, "state", EMULATOR_URL=address, EMULATOR_CONTROL_TOKEN=TOKEN)
     assert (process.returncode, process.stderr) == (0, "")
     assert "Pace    real" in process.stdout
+    process = run_manage(tmp_path, "state", EMULATOR_URL=address, EMULATOR_CONTROL_TOKEN="wrong")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert "wrong control token" in process.stderr
+
+
+def test_the_console_keeps_the_database_in_its_home_folder(tmp_path: Path) -> None:
+    process = run_manage(tmp_path, "--help", COLUMNS="200")
+    assert process.returncode == 0
+    assert str(tmp_path / "emulator.sqlite3") in process.stdout
 
 
 @pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk.language == "python"], ids=lambda sdk: sdk.anchor)

@@ -47,8 +47,8 @@ def start_emulator(
     process = subprocess.Popen(
         [
             sys.executable,
-            "manage.py",
-            "emulator",
+            "-m",
+            "iot_emulator",
             "--port",
             "0",
             "--database",
@@ -56,7 +56,7 @@ def start_emulator(
             *arguments,
         ],
         cwd=ROOT,
-        env={**os.environ, "FLEETDESK_HOME": str(folder), "PYTHONUNBUFFERED": "1", **environment},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -130,9 +130,9 @@ class TestCommand:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             done = subprocess.run(
-                [sys.executable, "manage.py", "emulator", "--port", str(taken.getsockname()[1])],
-                cwd=ROOT,
-                env={**os.environ, "FLEETDESK_HOME": str(tmp_path)},
+                [sys.executable, "-m", "iot_emulator", "--port", str(taken.getsockname()[1])],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 capture_output=True,
                 text=True,
                 timeout=60,

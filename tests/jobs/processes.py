@@ -66,8 +66,8 @@ class ConsoleProcesses:
         """Start everything except the workers."""
         self._spawn("redis", embedded.redis_command(self.home))
         emulator = [
-            "manage.py",
-            "emulator",
+            "-m",
+            "iot_emulator",
             "--port",
             str(self.emulator_port),
             "--database",

@@ -115,7 +115,7 @@ def _commands(folder: Path, port: int, emulator_port: int, options: dict[str, An
     celery = [python, "-m", "celery", "--quiet", "-A", "console.celery"]
     commands = {
         "emulator": [
-            *(python, "manage.py", "emulator", "--port", str(emulator_port)),
+            *(python, "-m", "iot_emulator", "--port", str(emulator_port)),
             *("--database", str(folder / "emulator.sqlite3"), "--devices", str(options["devices"])),
             *("--pace", options["pace"]),
         ],
