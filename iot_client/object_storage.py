@@ -26,7 +26,6 @@ from iot_client.errors import (
 )
 
 OPERATION = "PostObject"
-WINDOW_SECONDS = 60  # an address is valid for a minute: object storage checks it when the upload starts
 _MAX_ERROR_BYTES = 64 * 1024
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _ERRORS_BY_CODE: Mapping[str, type[CloudError]] = {

@@ -1,4 +1,4 @@
-"""The two signing schemes of the platform: functions to sign and to verify.
+"""The two signing schemes of the platform: the signature of a request, and the text that is signed.
 
 RPC, HMAC-SHA1, version 1.0: the signature is a parameter of the request. The client uses this scheme.
 ACS3-HMAC-SHA256: the signature is in the Authorization header. Current SDKs use it, so the emulator verifies it.
@@ -51,14 +51,6 @@ def rpc_sign(method: str, params: Mapping[str, str], secret: str) -> str:
     return rpc_signature(rpc_string_to_sign(method, params), secret)
 
 
-def rpc_verify(method: str, params: Mapping[str, str], secret: str) -> bool:
-    """Whether `Signature` in `params` is the signature of the other parameters."""
-    expected = rpc_sign(method, params, secret)
-    return hmac.compare_digest(
-        expected.encode(), params.get("Signature", "").encode("utf-8", "surrogatepass")
-    )
-
-
 def form_encode(params: Mapping[str, str]) -> str:
     """The `application/x-www-form-urlencoded` text of a query or a body."""
     return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in params.items())
@@ -92,13 +84,6 @@ def parse_acs3_authorization(header: str) -> Acs3Authorization:
         raise ValueError(f"{missing.args[0]} is missing") from None
 
 
-def acs3_authorization(key_id: str, signed_headers: Iterable[str], signature: str) -> str:
-    """The value of the Authorization header."""
-    return (
-        f"{ACS3_ALGORITHM} Credential={key_id},SignedHeaders={';'.join(signed_headers)},Signature={signature}"
-    )
-
-
 def acs3_canonical_request(
     method: str,
     path: str,
@@ -127,23 +112,3 @@ def acs3_string_to_sign(canonical_request: str) -> str:
 def acs3_signature(canonical_request: str, secret: str) -> str:
     """HMAC-SHA256 of the string to sign, in lower-case hex."""
     return hmac.digest(secret.encode(), acs3_string_to_sign(canonical_request).encode(), "sha256").hex()
-
-
-def acs3_verify(
-    method: str,
-    path: str,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    body: bytes,
-    authorization: Acs3Authorization,
-    secret: str,
-) -> bool:
-    """Whether the signature of an Authorization header is valid for the request.
-
-    The body is hashed here. The header `x-acs-content-sha256` is not trusted.
-    """
-    canonical = acs3_canonical_request(
-        method, path, query, headers, authorization.signed_headers, hashlib.sha256(body).hexdigest()
-    )
-    expected = acs3_signature(canonical, secret)
-    return hmac.compare_digest(expected.encode(), authorization.signature.encode("utf-8", "surrogatepass"))

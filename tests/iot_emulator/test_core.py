@@ -76,7 +76,9 @@ def post_acs3(
         "POST", "/", dict(httpx.QueryParams(query)), headers, names, hashlib.sha256(body).hexdigest()
     )
     signature = signing.acs3_signature(canonical, KEY_SECRET)
-    headers["authorization"] = signing.acs3_authorization(KEY_ID, names, signature)
+    headers["authorization"] = (
+        f"ACS3-HMAC-SHA256 Credential={KEY_ID},SignedHeaders={';'.join(names)},Signature={signature}"
+    )
     return http_client(emulator).post(f"/?{query}", headers={**headers, **changes})
 
 

@@ -14,7 +14,6 @@ from iot_emulator.devices_schema import NewDevice, insert_devices
 from .conftest import KEY_ID, Api
 
 HOUR = 3600
-BY_NAME = {"DeviceName": "nobody"}
 
 
 @pytest.fixture

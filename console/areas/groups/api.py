@@ -18,7 +18,6 @@ from iot_client.fields import read_items, read_text, read_time
 from iot_client.responses import read_name
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
-MAX_CHILDREN = 100  # CreateDeviceGroup: subgroups of one group
 MAX_DEVICES_PER_CALL = 200  # BatchAddDeviceGroupRelations, BatchDeleteDeviceGroupRelations
 MAX_TAGS = 100  # SetDeviceGroupTags
 MAX_GROUPS_PER_DEVICE = 10  # BatchAddDeviceGroupRelations

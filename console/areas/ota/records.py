@@ -142,11 +142,6 @@ class Task:
     created: datetime | None
     modified: datetime | None
 
-    @property
-    def is_confirmable(self) -> bool:
-        """Whether it waits for confirmation."""
-        return self.status == "CONFIRM"
-
 
 @dataclass(frozen=True, slots=True)
 class PackagePage:

@@ -348,10 +348,10 @@ def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
     url = org.url(f"ota/batches/{batch_id}/confirm/")
     question = browser.post(url, {"selected": f"{task.id}/lamp-1"})
     assert "Confirm the update of 1 device?" in question.content.decode()
-    assert read_tasks(org, batch_id)["lamp-1"].is_confirmable
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
     assert browser.post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"}).status_code == 302
-    assert not read_tasks(org, batch_id)["lamp-1"].is_confirmable
-    assert read_tasks(org, batch_id)["lamp-2"].is_confirmable
+    assert read_tasks(org, batch_id)["lamp-1"].status != "CONFIRM"
+    assert read_tasks(org, batch_id)["lamp-2"].status == "CONFIRM"
 
 
 def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sign_in):
