@@ -47,8 +47,6 @@ class DeviceDetail:
     ip: str
     region: str
     online: datetime | None
-    owned: bool
-    has_secret: bool
 
     @property
     def is_disabled(self) -> bool:
@@ -203,8 +201,6 @@ def to_detail(response: Mapping[str, Any]) -> DeviceDetail:
         ip=read_text(data, "IpAddress"),
         region=read_text(data, "Region"),
         online=_event_time(data, "Online"),
-        owned=data.get("Owner") not in (False, "false"),
-        has_secret=bool(data.get("DeviceSecret")),
     )
 
 

@@ -65,8 +65,6 @@ class ProductDetail:
     protocol: str
     validate_type: str
     id2: bool
-    owned: bool
-    has_secret: bool
 
     @property
     def is_published(self) -> bool:
@@ -428,8 +426,6 @@ def _detail(response: Mapping[str, Any]) -> ProductDetail:
         protocol=read_text(data, "ProtocolType"),
         validate_type=read_text(data, "ValidateType"),
         id2=data.get("Id2") in (True, "true"),
-        owned=data.get("Owner") not in (False, "false"),
-        has_secret=bool(data.get("ProductSecret")),
     )
 
 
