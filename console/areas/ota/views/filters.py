@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from console.areas.ota import api
 from console.areas.ota.forms import PLAIN
 from console.ui.forms import FilterForm
-from console.ui.statuses import STATUSES
+from console.ui.statuses import status
 
 
 class BatchFilter(FilterForm):
@@ -45,8 +45,8 @@ class TaskFilter(FilterForm):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[
+        choices=lambda: [
             ("", _("Any")),
-            *((status, STATUSES["batch_task"][status].label) for status in api.TASK_STATUSES),
+            *((value, status("batch_task", value).label) for value in api.TASK_STATUSES),
         ],
     )
