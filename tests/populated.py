@@ -31,6 +31,8 @@ from iot_client.client import Credentials
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
+from tests.expectations import AREAS
+from tests.roles import Objects
 
 
 def list_addresses() -> dict[str, set[str]]:
@@ -72,7 +74,7 @@ class PopulatedTeam:
 
     org: Organization
     upstream: RecordingTransport
-    things: dict[str, dict[str, Any]]
+    things: Objects
 
     def url(self, name: str, **overrides: Any) -> str:
         """Return the address with this name, for objects of the team."""
@@ -86,7 +88,7 @@ class Fleet:
     """The database of an emulator with a fleet, and the IDs of one object of each kind."""
 
     database: Path
-    things: dict[str, dict[str, Any]]
+    things: Objects
 
 
 @pytest.fixture(scope="module")
@@ -101,34 +103,10 @@ def seeded_fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     ) as cloud:
         products = cloud.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
         key = max(products, key=lambda product: product["DeviceCount"])["ProductKey"]
-        device = cloud.call("QueryDevice", ProductKey=key, PageSize=1)["Data"]["DeviceInfo"][0]["DeviceName"]
-        group = cloud.call("QueryDeviceGroupList", CurrentPage=1, PageSize=10)["Data"]["GroupInfo"][0][
-            "GroupId"
-        ]
-        packages = cloud.call("ListOTAFirmware", CurrentPage=1, PageSize=100)["FirmwareInfo"][
-            "SimpleFirmwareInfo"
-        ]
-        verified = [package["FirmwareId"] for package in packages if package["Status"] in (-1, 1)]
-        unverified = next(package["FirmwareId"] for package in packages if package["Status"] == 0)
-        responses = [
-            cloud.call("ListOTAJobByFirmware", FirmwareId=p, CurrentPage=1, PageSize=10) for p in verified
-        ]
-        batches = [batch for response in responses for batch in response["Data"]["SimpleOTAJobInfo"]]
-        cloud.call("CreateOTAModule", ProductKey=key, ModuleName="radio", AliasName="Radio")
+        things: Objects = {}
+        for area in AREAS.values():
+            things |= area.find_objects(cloud, key)
     app.close()
-    update = {
-        "package_id": verified[0],
-        "product_key": key,
-        "name": "radio",
-        "batch_id": batches[0]["JobId"],
-    }
-    things: dict[str, dict[str, Any]] = {
-        "products": {"key": key},
-        "devices": {"product_key": key, "name": device, "action": "disable"},
-        "groups": {"group_id": group},
-        "ota": update,
-        "ota:verify": {"package_id": unverified},
-    }
     return Fleet(database, things)
 
 

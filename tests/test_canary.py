@@ -46,9 +46,9 @@ from tests.access.sign_in import (
 )
 from tests.api.test_matrix import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
 from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 # Fixtures.
 __all__ = [

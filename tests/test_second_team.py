@@ -47,7 +47,8 @@ from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
 from iot_client.catalogue import Access, operation
 from tests.api.conftest import CreateProgram, _no_request_limits, create_program
-from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, fill_in, find_names
+from tests.api.test_matrix import BY_ID, PREFIX, fill_in, find_names
+from tests.expectations import AREAS, EXPECTED, FOR_ALL, MEMBERS_ONLY
 from tests.populated import (
     PopulatedTeam,
     RecordingTransport,
@@ -56,7 +57,6 @@ from tests.populated import (
     populated,
     seeded_fleet,
 )
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 __all__ = ["_no_request_limits", "copied_fleet", "create_program", "populated", "seeded_fleet"]  # fixtures
 
@@ -390,7 +390,7 @@ PERSONAL = [name for name in FOR_ALL if name.startswith("access:") and name != "
 PAGES = [*(name for name, may in MEMBERS_ONLY.items() if may.get), *PERSONAL]
 NAMESPACES = sorted({name.partition(":")[0] for name in PAGES})
 # Namespaces without own objects of the console, except what every page has: one kind of ID is enough.
-PLATFORM_NAMESPACES = {"dashboard", "devices", "groups", "ota", "products", "explorer"}
+PLATFORM_NAMESPACES = {"dashboard", "explorer", *AREAS}
 
 
 # Slugs are part of addresses and unique: that a slug is taken cannot be hidden from a user who wants it for a new team.

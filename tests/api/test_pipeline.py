@@ -24,6 +24,7 @@ from console.api.models import StoredResponse
 from console.connections.models import Connection
 from tests.api.conftest import CreateProgram, Program
 from tests.conftest import KEY_SECRET, Organization
+from tests.expectations import EXPECTED
 from tests.populated import PopulatedTeam
 from tests.test_canary import dump_redis, dump_tables, read_device_secrets
 
@@ -347,7 +348,7 @@ def test_no_response_contains_a_secret_even_for_users_who_may_view_them_in_the_c
     redis_url: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from tests.api.test_matrix import EXPECTED, call_operation, find_names, read_content
+    from tests.api.test_matrix import call_operation, find_names, read_content
 
     caplog.set_level("DEBUG")
     program = create_program("owner", "administrator")

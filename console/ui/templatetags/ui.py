@@ -6,7 +6,7 @@
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
 {% bar done total label="" tone="" %}         progress bar
-{% connection_url "devices:detail" key name %}          URL in the current team and connection (`as url` works)
+{% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
 {% query_url page=2 q=None %}                  the current URL with changed parameters
 {% cloud_error error retry=url %}             an error of the cloud with advice
