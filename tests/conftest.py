@@ -146,6 +146,18 @@ def org(db) -> Organization:
     )
 
 
+@pytest.fixture
+def set_rules(org: Organization) -> Callable[..., None]:
+    """Sets the approval rules of the team."""
+
+    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
+        org.team.approve_product_deletion = product
+        org.team.approve_batch_over, org.team.approve_deletion_over = batch, deletion
+        org.team.save()
+
+    return save_rules
+
+
 def authenticate(client: Client, user: User) -> None:
     """Mark the session as one in which the user has just signed in with a password."""
     session = client.session

@@ -18,7 +18,6 @@ from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAlter
 from console.areas.ota import api as ota_api
 from console.areas.ota import jobs as ota_jobs
 from console.connections.approval import Approval, PlannedCall, Rule
-from console.connections.gateway import Gateway
 from console.jobs import delays
 from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Job, make_sentence
@@ -67,14 +66,7 @@ def _send(
     """Send a claimed call and store its outcome. Raises the errors at which the engine waits or stops: then the call was not
     sent and can be claimed again."""
     base = work.gateway
-    gateway = Gateway(
-        actor=base.actor,
-        membership=base.membership,
-        connection=base.connection,
-        lane=base.lane,
-        origin=base.origin,
-        approval=Approval(request.pk, request.decider_label, [planned]),
-    )
+    gateway = base.with_approval(Approval(request.pk, request.decider_label, [planned]))
     claimed = ApprovalCall.objects.filter(pk=call.pk, state__in=[_State.SENDING, _State.UNKNOWN])
     try:
         # With several calls, the parameters name the target of each.

@@ -22,8 +22,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from console.access.models import Membership
+from console.connections.calls import Call
 from console.connections.models import RecentDeletion
-from iot_client.catalogue import Access, Operation
+from iot_client.catalogue import Access
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway
@@ -128,25 +129,24 @@ class Approval:
         return {"approval": self.number, "approved_by": self.approved_by}
 
 
-def check_approval(
-    gateway: Gateway, definition: Operation, calls: Sequence[PlannedCall], target: str = ""
-) -> None:
-    """Check that no rule covers the writes, or that the gateway's approval allows them. Raises ApprovalNeeded, NotApproved, and
-    the errors of reading the number of devices."""
-    if definition.access is Access.READ or not calls:
+def check_approval(gateway: Gateway, calls: Sequence[Call]) -> None:
+    """Check that no rule covers these calls of one operation, or that the gateway's approval allows them. Raises ApprovalNeeded,
+    NotApproved, and the errors of reading the number of devices."""
+    if calls[0].definition.access is Access.READ:
         return
+    planned = [PlannedCall(call.operation, call.params, call.listed_names) for call in calls]
     if gateway.approval is not None:
-        gateway.approval.use(calls)
+        gateway.approval.use(planned)
         return
-    needed = find_needed_approval(gateway, calls)
+    needed = find_needed_approval(gateway, planned)
     if (
         needed is None
-        and RULE_BY_OPERATION.get(definition.name) is Rule.DELETION
-        and not _record_deletion(gateway, len(calls))
+        and RULE_BY_OPERATION.get(planned[0].operation) is Rule.DELETION
+        and not _record_deletion(gateway, len(planned))
     ):
-        needed = ApprovalNeeded(gateway, Rule.DELETION, calls, len(calls))
+        needed = ApprovalNeeded(gateway, Rule.DELETION, planned, len(planned))
     if needed is not None:
-        needed.target = target
+        needed.target = calls[0].target
         raise needed
 
 
