@@ -126,10 +126,6 @@ def _find_page(
     needs_token = found.next_token and last is not None and number >= last
     if not by_token and not needs_token:
         return found, Page(number, size, found.total, last=last)
-    # Remove the page number from the URL: otherwise the link to the first page would lead back to it.
-    query = request.GET.copy()
-    query.pop("page", None)
-    request.GET = query  # type: ignore[assignment]
     following = f"{number + 1}.{found.next_token}" if found.next_token else None
     return found, TokenPage(size, len(found.devices), token or "1", following, found.total)
 
