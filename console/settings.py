@@ -92,6 +92,13 @@ INSTALLED_APPS = [
     "iot_emulator",
 ]
 
+# The approval rules that teams can switch on: tuples of ApprovalRule, declared by the areas.
+APPROVAL_RULES = [
+    "console.areas.products.approval.APPROVAL_RULES",
+    "console.areas.ota.approval.APPROVAL_RULES",
+    "console.areas.devices.approval.APPROVAL_RULES",
+]
+
 MIDDLEWARE = [
     "console.dashboard.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",

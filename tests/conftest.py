@@ -17,6 +17,7 @@ from django.conf import settings
 from django.test import Client
 
 from console import embedded
+from console.access.approval_rules import load_rules, save_setting
 from console.access.models import Membership, Team, User
 from console.access.roles import BUILT_IN
 from console.connections import clients
@@ -151,9 +152,9 @@ def set_rules(org: Organization) -> Callable[..., None]:
     """Sets the approval rules of the team."""
 
     def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
-        org.team.approve_product_deletion = product
-        org.team.approve_batch_over, org.team.approve_deletion_over = batch, deletion
-        org.team.save()
+        values = {"product_deletion": product, "update_batch": batch, "device_deletion": deletion}
+        for rule in load_rules():
+            save_setting(org.team, rule, values[rule.slug])
 
     return save_rules
 
