@@ -211,7 +211,18 @@ class Gateway:
         before anything is sent, if a parameter violates the catalogue.
         """
         (outcome,) = self._run(
-            [Call(name, params, target, reveal, fresh, trace, tuple(listed_names), before)]
+            [
+                Call(
+                    name,
+                    params,
+                    target=target,
+                    reveal=reveal,
+                    fresh=fresh,
+                    trace=trace,
+                    listed_names=tuple(listed_names),
+                    before=before,
+                )
+            ]
         )
         if isinstance(outcome, CloudError):
             raise outcome
