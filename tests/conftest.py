@@ -17,6 +17,7 @@ from django.conf import settings
 from django.test import Client
 
 from console import embedded
+from console.access.approval_rules import load_rules, save_setting
 from console.access.models import Membership, Team, User
 from console.access.roles import BUILT_IN
 from console.connections import clients
@@ -144,6 +145,18 @@ def org(db) -> Organization:
         other_team,
         create_connection(other_team, "plant"),
     )
+
+
+@pytest.fixture
+def set_rules(org: Organization) -> Callable[..., None]:
+    """Sets the approval rules of the team."""
+
+    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
+        values = {"product_deletion": product, "update_batch": batch, "device_deletion": deletion}
+        for rule in load_rules():
+            save_setting(org.team, rule, values[rule.slug])
+
+    return save_rules
 
 
 def authenticate(client: Client, user: User) -> None:

@@ -122,7 +122,7 @@ def create_approval_request(org: Organization, state: str, product_key: str) -> 
     return ApprovalRequest.objects.create(
         team=org.team,
         connection=org.connection,
-        rule="product",
+        rule="product_deletion",
         operation="DeleteProduct",
         products=[product_key],
         requested_by=org.members["operator"],

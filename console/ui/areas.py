@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the layers above are named only as types
     from ninja import Router
 
     from console.api.pipeline import Upload
+    from console.connections.approval_rules import ApprovalRule
     from console.jobs.kinds import Kind
     from console.ui.navigation import NavigationEntry
     from console.ui.statuses import Status
@@ -30,7 +31,7 @@ class Area:
 
     `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
     console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says
-    which of them accept a file: operation ID → Upload.
+    which of them accept a file: operation ID → Upload. `approval_rules` are the rules that teams can switch on.
     """
 
     slug: str
@@ -42,6 +43,7 @@ class Area:
     job_kinds: Sequence[Kind] = ()
     routers: Sequence[Router] = ()
     uploads: Mapping[str, Upload] = field(default_factory=dict)
+    approval_rules: Sequence[ApprovalRule] = ()
 
 
 @cache

@@ -39,7 +39,7 @@ def find_names(populated: PopulatedTeam) -> dict[str, Any]:
     approval = waiting.first() or ApprovalRequest.objects.create(
         team=populated.org.team,
         connection=populated.org.connection,
-        rule="deletion",
+        rule="device_deletion",
         state="waiting",
         operation="DeleteDevice",
         products=[things["devices"]["product_key"]],

@@ -19,18 +19,6 @@ REASON = "The trial is over"
 
 
 @pytest.fixture
-def set_rules(org: Organization) -> Callable[..., None]:
-    """Sets the approval rules of the team."""
-
-    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
-        org.team.approve_product_deletion = product
-        org.team.approve_batch_over, org.team.approve_deletion_over = batch, deletion
-        org.team.save()
-
-    return save_rules
-
-
-@pytest.fixture
 def product(org: Organization, emulator: Any) -> str:
     """The key of a product without devices."""
     return org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)["Data"]["ProductKey"]

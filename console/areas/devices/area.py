@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.devices import jobs
+from console.areas.devices import approval, jobs
 from console.areas.devices.endpoints import router
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
@@ -27,4 +27,5 @@ AREA = Area(
     },
     job_kinds=(jobs.REGISTER, jobs.SECRETS),
     routers=(router,),
+    approval_rules=approval.APPROVAL_RULES,
 )
