@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
 
 
+@functools.cache
 def list_addresses() -> dict[str, set[str]]:
     """Return all addresses of the URLconf: name to the names of their parameters."""
 
@@ -89,7 +91,7 @@ class Fleet:
     things: dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def seeded_fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """A fleet that is created once. Each test works on a copy."""
     database = tmp_path_factory.mktemp("fleet") / "emulator.sqlite3"

@@ -47,21 +47,19 @@ from tests.access.sign_in import (
 from tests.api.test_matrix import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
+from tests.populated import PopulatedTeam
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 # Fixtures.
 __all__ = [
     "_no_pauses",
     "_no_wake_messages",
-    "copied_fleet",
     "product",
     "provider",
     "run_job",
     "running_provider",
-    "seeded_fleet",
+    "start_registration",
 ]
-__all__ += ["populated", "start_registration"]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"

@@ -18,9 +18,8 @@ from django.test import Client
 
 from console.logs import mask_secrets
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.populated import PopulatedTeam, list_addresses
 
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 

@@ -14,10 +14,9 @@ from console.access.models import AuditRecord
 from console.connections import clients
 from iot_client.errors import BadResponse
 from tests.conftest import Organization
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
+from tests.populated import PopulatedTeam
 from tests.test_urls_by_role import MEMBERS_ONLY
 
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 

@@ -17,9 +17,8 @@ from console.access.roles import BUILT_IN, Level
 from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
 from iot_client.catalogue import Access, operations
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.populated import PopulatedTeam, list_addresses
 
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 EVERYBODY = frozenset(BUILT_IN)

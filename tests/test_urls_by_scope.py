@@ -18,10 +18,9 @@ from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.populated import PopulatedTeam, list_addresses
 from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
 
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 CONNECTION_ADDRESSES = sorted(name for name in MEMBERS_ONLY if "connection" in list_addresses()[name])

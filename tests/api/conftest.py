@@ -17,9 +17,6 @@ from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
-from tests.populated import copied_fleet, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 
 UNLIMITED = AccessScope()
