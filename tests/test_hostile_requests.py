@@ -12,7 +12,6 @@ from django.test import Client
 from tests.populated import PopulatedTeam, list_addresses
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
-
 SignIn = Callable[[str], Client]
 PARAMETERS = """
     page size token q sort product status field part key value group called level parent package find module device

@@ -17,7 +17,6 @@ from tests.conftest import Organization
 from tests.populated import PopulatedTeam
 from tests.test_urls_by_role import MEMBERS_ONLY
 
-
 SignIn = Callable[[str], Client]
 
 

@@ -13,7 +13,6 @@ from django.test import Client
 from tests.conftest import PASSWORD, Organization
 from tests.populated import PopulatedTeam, list_addresses
 
-
 SignIn = Callable[[str], Client]
 OTHER_HOSTS = [
     "https://evil.test/",

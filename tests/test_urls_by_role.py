@@ -19,7 +19,6 @@ from console.jobs.models import Job
 from iot_client.catalogue import Access, operations
 from tests.populated import PopulatedTeam, list_addresses
 
-
 SignIn = Callable[[str], Client]
 EVERYBODY = frozenset(BUILT_IN)
 FLEET = frozenset({"operator", "administrator", "owner"})

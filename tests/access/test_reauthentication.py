@@ -23,7 +23,6 @@ from tests.access.sign_in import (
 from tests.conftest import PASSWORD, Organization, authenticate
 from tests.populated import PopulatedTeam, list_addresses
 
-
 SignIn = Callable[[str], Client]
 CONFIRM = "/accounts/reauthenticate/"
 MINUTE = 60

@@ -18,7 +18,6 @@ from console.access.teams import Actor
 from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
 
-
 UNLIMITED = AccessScope()
 
 
