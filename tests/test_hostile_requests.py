@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam, list_addresses
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 SignIn = Callable[[str], Client]
 PARAMETERS = """

@@ -39,6 +39,7 @@ from console.access.models import (
     Team,
     User,
 )
+from console.api.document import PREFIX
 from console.approvals.models import ApprovalRequest
 from console.connections import clients
 from console.connections.models import Connection
@@ -46,9 +47,9 @@ from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
 from iot_client.catalogue import Access, operation
 from tests.api.conftest import CreateProgram, _no_request_limits, create_program
-from tests.api.test_matrix import BY_ID, EXPECTED, PREFIX, fill_in, find_names
+from tests.api.expectations import BY_ID, EXPECTED, fill_in, find_names
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam, RecordingTransport, list_addresses
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 __all__ = ["_no_request_limits", "create_program"]  # fixtures
 

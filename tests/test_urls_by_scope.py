@@ -20,8 +20,8 @@ from console.access.roles import BUILT_IN, OWNER
 from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
+from tests.expectations import MEMBERS_ONLY, NOBODY
 from tests.populated import Fleet, PopulatedTeam, list_addresses, open_cloud
-from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
 
 SignIn = Callable[[str], Client]
 CONNECTION_ADDRESSES = sorted(name for name in MEMBERS_ONLY if "connection" in list_addresses()[name])

@@ -89,3 +89,11 @@ def create_program(org: Organization) -> CreateProgram:
         return Program(create(find_actor(team, user), draft))
 
     return make
+
+
+def problem_kind(response: Any) -> str:
+    """Return the kind of a problem response."""
+    assert response["Content-Type"] == "application/problem+json"
+    problem = json.loads(response.content)
+    assert problem["status"] == response.status_code
+    return problem["type"].removeprefix("urn:fleetdesk:problem:")
