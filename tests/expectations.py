@@ -1,6 +1,6 @@
-"""Who may use each address and each operation of the HTTP API. Those of an area are in tests/areas/<area>/expectations.py.
+"""Who may use each address of the URLconf. Those of an area are in tests/areas/<area>/expectations.py.
 
-A new address or operation without an expectation fails: decide which roles may use it, and add it.
+An address without an expectation fails in test_urls_by_role: decide which roles may use it, and add it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from tests.roles import (
     ADMIN_ACT,
     ADMIN_FORM,
     ADMIN_PAGE,
-    ADMINS,
     EVERYBODY,
-    FLEET,
     FLEET_ACT,
     FLEET_FORM,
     OWNER_ACT,
@@ -22,7 +20,6 @@ from tests.roles import (
     OWNER_PAGE,
     PAGE,
     AllowedRoles,
-    Expectation,
 )
 
 # Addresses of a team: only for its members.
@@ -145,35 +142,7 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "ui:style-tray": (404, 404, 404, 404),
 }
 
-# Operations of the HTTP API.
-EXPECTED: dict[str, Expectation] = {
-    "get_token": Expectation(EVERYBODY),
-    "list_connections": Expectation(EVERYBODY),
-    "register_devices": Expectation(
-        FLEET, 202, {"product_key": "{product_key}", "devices": [{"name": "made-by-api"}]}
-    ),
-    "register_devices_from_file": Expectation(
-        FLEET, 202, {"product_key": "{product_key}"}, file=("devices.csv", b"DeviceName\nmade-by-api\n")
-    ),
-    "register_generated_devices": Expectation(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
-    "list_jobs": Expectation(EVERYBODY),
-    "get_job": Expectation(EVERYBODY),
-    "list_job_rows": Expectation(EVERYBODY),
-    "download_job_results": Expectation(EVERYBODY),
-    "download_job_errors": Expectation(EVERYBODY),
-    "download_invalid_rows": Expectation(EVERYBODY),
-    "map_job_columns": Expectation(FLEET, 409, {"name": 0}),  # it was started
-    "start_job": Expectation(FLEET, 409),  # it was started
-    "cancel_job": Expectation(FLEET),
-    "retry_job": Expectation(FLEET, 409),  # it is not over
-    "delete_job": Expectation(FLEET, 409),  # it was started
-    "get_approval": Expectation(EVERYBODY),
-    "list_audit_records": Expectation(ADMINS),
-    "export_audit_records": Expectation(ADMINS),
-}
-
 # The expectations of each area: its slug → the module.
 AREAS = {area.slug: import_module(f"tests.areas.{area.slug}.expectations") for area in all_areas()}
 for _area in AREAS.values():
     MEMBERS_ONLY |= _area.ADDRESSES
-    EXPECTED |= _area.OPERATIONS

@@ -17,10 +17,8 @@ from console.connections.gateway import PermissionRefused
 from console.jobs.models import Job
 from iot_client.catalogue import Access, operations
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.populated import PopulatedTeam, list_addresses
 from tests.roles import NOBODY
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
 SignIn = Callable[[str], Client]
 

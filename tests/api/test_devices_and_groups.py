@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from console.access.models import AuditRecord
-from tests.api.conftest import CreateProgram, Program
-from tests.api.test_pipeline import problem_kind
+from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
 from tests.populated import PopulatedTeam

@@ -21,7 +21,7 @@ from console.jobs import kinds
 from console.jobs.models import Job
 from iot_client.errors import NotFound
 from tests.api.conftest import CreateProgram, Program
-from tests.api.test_matrix import find_names
+from tests.api.expectations import find_names
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, run_job, run_until_step
 from tests.populated import PopulatedTeam

@@ -1,6 +1,6 @@
 """Every operation of the OpenAPI document × every role, limited or not × every method; and every response × its schema.
 
-A new operation without an expectation fails here: decide which roles may use it, and add it to the expectations.
+A new operation without an expectation fails here: decide which roles may use it, and add it to EXPECTED.
 """
 
 from __future__ import annotations
@@ -18,63 +18,12 @@ from console.access.models import AuditRecord
 from console.access.scope import AccessScope
 from console.api.document import PREFIX, document, operations
 from console.api.urls import urlpatterns
-from console.approvals.models import ApprovalRequest
 from console.connections.models import Connection
 from console.jobs.models import Job
-from tests.api.conftest import CreateProgram, Program
-from tests.expectations import AREAS, EXPECTED
+from tests.api.conftest import CreateProgram
+from tests.api.expectations import BY_ID, EXPECTED, ROLES, call_operation, find_names, read_content
 from tests.populated import PopulatedTeam
 from tests.roles import EVERYBODY
-
-ROLES = EVERYBODY - {"owner"}  # no token has the role of the owner
-BY_ID = {
-    operation["operationId"]: (path, method, operation) for path, method, operation in operations(document())
-}
-
-
-def find_names(populated: PopulatedTeam) -> dict[str, Any]:
-    """Return the values for the placeholders of paths, queries and bodies."""
-    things = populated.things
-    waiting = ApprovalRequest.objects.filter(state="waiting", operation="DeleteDevice")
-    approval = waiting.first() or ApprovalRequest.objects.create(
-        team=populated.org.team,
-        connection=populated.org.connection,
-        rule="device_deletion",
-        state="waiting",
-        operation="DeleteDevice",
-        products=[things["devices"]["product_key"]],
-        calls="[]",
-    )
-    names = {"connection": populated.org.connection.slug, "approval_id": approval.pk, "tag": "site"}
-    for slug in reversed(AREAS):  # where two areas use the same name, the first one counts
-        names |= things.get(slug, {})
-    return names | {"job_id": things["jobs"]["job"]}
-
-
-def fill_in(value: Any, names: dict[str, Any]) -> Any:
-    if isinstance(value, str):
-        return value.format(**names)
-    if isinstance(value, list):
-        return [fill_in(one, names) for one in value]
-    return {key: fill_in(one, names) for key, one in value.items()} if isinstance(value, dict) else value
-
-
-def call_operation(program: Program, name: str, names: dict[str, Any]) -> Any:
-    """Call the operation `name` and return the response."""
-    path, method, _operation = BY_ID[name]
-    expectation = EXPECTED[name]
-    names = names | expectation.names
-    address = path.removeprefix(PREFIX).format(**names)
-    if expectation.query:
-        address += "?" + fill_in(expectation.query, names)
-    body = fill_in(expectation.body, names)
-    if expectation.file:
-        return program.upload(address, *expectation.file, **body)
-    return program.send(method, address, body)
-
-
-def read_content(response: Any) -> bytes:
-    return b"".join(response.streaming_content) if response.streaming else response.content
 
 
 def test_every_operation_has_an_expectation() -> None:

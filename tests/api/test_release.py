@@ -15,8 +15,7 @@ from console.approvals.models import ApprovalRequest
 from console.areas.ota import api
 from console.jobs import engine
 from console.jobs.models import Chunk
-from tests.api.conftest import CreateProgram, Program
-from tests.api.test_pipeline import problem_kind
+from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.areas.ota.conftest import calls, product
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
