@@ -12,8 +12,9 @@ MESSAGES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/*.po iot_client
 demo: $(VENV)/.base static/vendor/.done $(MESSAGES)
 	@$(BIN)/python manage.py quickstart --port $(PORT)
 
+# The tests start many processes, so compiled modules are kept whatever the environment says.
 test: $(VENV)/.dev static/vendor/.done $(MESSAGES)
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
 
 bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 	$(BIN)/python -m tests.bench

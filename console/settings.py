@@ -60,6 +60,13 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # -- applications ----------------------------------------------------------------------------------------------------
 
+# The areas of the platform, in the order of the navigation. An area is a folder and a line here.
+AREAS = (
+    "console.areas.products.area.AREA",
+    "console.areas.devices.area.AREA",
+    "console.areas.groups.area.AREA",
+    "console.areas.ota.area.AREA",
+)
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -80,10 +87,7 @@ INSTALLED_APPS = [
     "console.access",
     "console.connections",
     "console.jobs",
-    "console.areas.products",
-    "console.areas.devices",
-    "console.areas.groups",
-    "console.areas.ota",
+    *(area.removesuffix(".area.AREA") for area in AREAS),
     "console.approvals",
     "console.dashboard",
     "console.explorer",
@@ -366,12 +370,8 @@ JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
 JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 # How long a job, its rows and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
-JOB_KINDS = {
-    "devices.register": "console.areas.devices.jobs.REGISTER",
-    "devices.secrets": "console.areas.devices.jobs.SECRETS",
-    "ota.monitor": "console.areas.ota.jobs.MONITORING",
-    "approvals.execute": "console.approvals.jobs.EXECUTE",
-}
+# The kinds of jobs that belong to no area. Those of an area are in its AREA.
+JOB_KINDS = ("console.approvals.jobs.EXECUTE",)
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 CELERY_BEAT_SCHEDULE = {

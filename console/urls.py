@@ -6,13 +6,11 @@ from django.urls import include, path
 
 from console.access.language import choose_language
 from console.api.reference import reference
+from console.ui.areas import all_areas
 
 _connection = [
     path("", include("console.dashboard.urls")),
-    path("products/", include("console.areas.products.urls")),
-    path("devices/", include("console.areas.devices.urls")),
-    path("groups/", include("console.areas.groups.urls")),
-    path("ota/", include("console.areas.ota.urls")),
+    *(path(f"{area.slug}/", include(area.urls)) for area in all_areas()),
     path("jobs/", include("console.jobs.urls")),
     path("explorer/", include("console.explorer.urls")),
 ]

@@ -8,15 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import hypothesis
 import pytest
 import redis
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from console import embedded
+from console.access.approval_rules import load_rules, save_setting
 from console.access.models import Membership, Team, User
 from console.access.roles import BUILT_IN
 from console.connections import clients
@@ -24,11 +30,14 @@ from console.connections.models import Connection
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 
+pytest_plugins = ["tests.populated"]
+
 # A slow machine is not a fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 PASSWORD = "correct horse battery staple"
+PASSWORD_HASH = make_password(PASSWORD)
 KEY_ID, KEY_SECRET = "LTAItestkey", "test-secret-of-no-worth"
 
 
@@ -55,11 +64,18 @@ def redis_url() -> Iterator[str]:
         server.wait(10)
 
 
+@pytest.fixture(scope="session")
+def redis_connection(redis_url: str) -> Iterator[redis.Redis]:
+    """A connection to the Redis of this test process."""
+    with redis.Redis.from_url(redis_url) as connection:
+        yield connection
+
+
 @pytest.fixture(autouse=True)
 def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     """Start each test that may use the database with an empty Redis and without cached clients."""
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
-        redis.Redis.from_url(request.getfixturevalue("redis_url")).flushdb()
+        request.getfixturevalue("redis_connection").flushdb()
     clients.drop_clients()
     yield
     clients.drop_clients()
@@ -115,45 +131,76 @@ class Organization:
 @pytest.fixture
 def org(db) -> Organization:
     """A team with a member for each built-in role, and another team that must never have access to it."""
-    team = Team.objects.create(slug="acme", name="Acme Energy")
-    members = {}
-    for slug in BUILT_IN:
-        members[slug] = User.objects.create_user(
-            f"{slug}@acme.test", PASSWORD, name=slug.replace("-", " ").title()
-        )
-        Membership.objects.create(team=team, user=members[slug], role_slug=slug)
-    other_team = Team.objects.create(slug="globex", name="Globex")
-    outsider = User.objects.create_user("owner@globex.test", PASSWORD, name="Outsider")
-    Membership.objects.create(team=other_team, user=outsider, role_slug="owner")
-
-    def create_connection(team: Team, slug: str) -> Connection:
-        return Connection.objects.create(
-            team=team,
-            slug=slug,
-            name=slug.title(),
-            endpoint="http://emulator.test",
-            access_key_id=KEY_ID,
-            access_key_secret=KEY_SECRET,
-        )
-
-    return Organization(
-        team,
-        members,
-        create_connection(team, "sandbox"),
-        outsider,
-        other_team,
-        create_connection(other_team, "plant"),
+    team, other_team = Team.objects.bulk_create(
+        [Team(slug="acme", name="Acme Energy"), Team(slug="globex", name="Globex")]
     )
+    names = {slug: slug.replace("-", " ").title() for slug in BUILT_IN} | {"outsider": "Outsider"}
+    users = {
+        slug: User(email=f"{slug}@acme.test", name=name, password=PASSWORD_HASH)
+        for slug, name in names.items()
+    }
+    users["outsider"].email = "owner@globex.test"
+    User.objects.bulk_create(users.values())
+    outsider = users.pop("outsider")
+    memberships = [Membership(team=team, user=user, role_slug=slug) for slug, user in users.items()]
+    memberships.append(Membership(team=other_team, user=outsider, role_slug="owner"))
+    Membership.objects.bulk_create(memberships)
+    account = {
+        "endpoint": "http://emulator.test",
+        "access_key_id": KEY_ID,
+        "access_key_secret": KEY_SECRET,
+    }
+    connection, other_connection = Connection.objects.bulk_create(
+        [
+            Connection(team=team, slug="sandbox", name="Sandbox", **account),
+            Connection(team=other_team, slug="plant", name="Plant", **account),
+        ]
+    )
+    return Organization(team, users, connection, outsider, other_team, other_connection)
+
+
+def password_record(user: User) -> dict[str, Any]:
+    """Return what the session keeps of a sign-in with a password, just now."""
+    return {
+        "account_authentication_methods": [{"method": "password", "at": time.time(), "email": user.email}],
+        "account_authentication_methods_user": str(user.pk),
+    }
+
+
+@pytest.fixture
+def set_rules(org: Organization) -> Callable[..., None]:
+    """Sets the approval rules of the team."""
+
+    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
+        values = {"product_deletion": product, "update_batch": batch, "device_deletion": deletion}
+        for rule in load_rules():
+            save_setting(org.team, rule, values[rule.slug])
+
+    return save_rules
 
 
 def authenticate(client: Client, user: User) -> None:
     """Mark the session as one in which the user has just signed in with a password."""
     session = client.session
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": time.time(), "email": user.email}
-    ]
-    session["account_authentication_methods_user"] = str(user.pk)
+    session.update(password_record(user))
     session.save()
+
+
+def start_session(user: User) -> Client:
+    """Return a browser with a session of the user, who has just signed in with a password.
+
+    The rows are written here, because a sign-in through the pages of the console costs as much as opening a page.
+    """
+    session = SessionStore()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session["session_started_at"] = session["session_seen_at"] = time.time()
+    session.update(password_record(user))
+    session.create()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="127.0.0.1", user_agent="")
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    return client
 
 
 @pytest.fixture
@@ -161,11 +208,8 @@ def sign_in(org: Organization) -> Callable[[str], Client]:
     """A function that returns a browser signed in as the member with a role ("outsider": of another team; "": nobody)."""
 
     def create_client(role: str) -> Client:
-        client = Client()
-        if role:
-            user = org.outsider if role == "outsider" else org.members[role]
-            client.force_login(user)
-            authenticate(client, user)
-        return client
+        if not role:
+            return Client()
+        return start_session(org.outsider if role == "outsider" else org.members[role])
 
     return create_client

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +18,7 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from console.access.audit import Origin
-from console.access.models import AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
-from console.access.scope import AccessScope
-from console.access.teams import Actor
-from console.access.tokens.lifecycle import TokenDraft, create_personal_token
+from console.access.models import ApiToken, AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
 from console.approvals.models import ApprovalRequest, compute_digest
 from console.connections import clients
 from console.connections.approval import PlannedCall
@@ -31,8 +29,11 @@ from iot_client.client import Credentials
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
+from tests.expectations import AREAS
+from tests.roles import Objects
 
 
+@functools.cache
 def list_addresses() -> dict[str, set[str]]:
     """Return all addresses of the URLconf: name to the names of their parameters."""
 
@@ -72,7 +73,7 @@ class PopulatedTeam:
 
     org: Organization
     upstream: RecordingTransport
-    things: dict[str, dict[str, Any]]
+    things: Objects
 
     def url(self, name: str, **overrides: Any) -> str:
         """Return the address with this name, for objects of the team."""
@@ -86,49 +87,31 @@ class Fleet:
     """The database of an emulator with a fleet, and the IDs of one object of each kind."""
 
     database: Path
-    things: dict[str, dict[str, Any]]
+    things: Objects
 
 
-@pytest.fixture(scope="module")
+@contextmanager
+def open_cloud(database: Path, devices: int = 0) -> Iterator[CloudClient]:
+    """Open an emulator in this process, with a new sample fleet of so many devices, and a client of it."""
+    app = create_app(database, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(1_790_000_000_000), quotas=False)
+    if devices:
+        app.seed(devices)
+    credentials, transport = Credentials(KEY_ID, KEY_SECRET), httpx.WSGITransport(app=app)
+    with CloudClient(credentials, endpoint="http://emulator.test", transport=transport) as cloud:
+        yield cloud
+    app.close()
+
+
+@pytest.fixture(scope="session")
 def seeded_fleet(tmp_path_factory: pytest.TempPathFactory) -> Fleet:
     """A fleet that is created once. Each test works on a copy."""
     database = tmp_path_factory.mktemp("fleet") / "emulator.sqlite3"
-    app = create_app(database, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(1_790_000_000_000), quotas=False)
-    app.seed(devices=40)
-    transport = httpx.WSGITransport(app=app)
-    with CloudClient(
-        Credentials(KEY_ID, KEY_SECRET), endpoint="http://emulator.test", transport=transport
-    ) as cloud:
+    with open_cloud(database, devices=40) as cloud:
         products = cloud.call("QueryProductList", CurrentPage=1, PageSize=200)["Data"]["List"]["ProductInfo"]
         key = max(products, key=lambda product: product["DeviceCount"])["ProductKey"]
-        device = cloud.call("QueryDevice", ProductKey=key, PageSize=1)["Data"]["DeviceInfo"][0]["DeviceName"]
-        group = cloud.call("QueryDeviceGroupList", CurrentPage=1, PageSize=10)["Data"]["GroupInfo"][0][
-            "GroupId"
-        ]
-        packages = cloud.call("ListOTAFirmware", CurrentPage=1, PageSize=100)["FirmwareInfo"][
-            "SimpleFirmwareInfo"
-        ]
-        verified = [package["FirmwareId"] for package in packages if package["Status"] in (-1, 1)]
-        unverified = next(package["FirmwareId"] for package in packages if package["Status"] == 0)
-        responses = [
-            cloud.call("ListOTAJobByFirmware", FirmwareId=p, CurrentPage=1, PageSize=10) for p in verified
-        ]
-        batches = [batch for response in responses for batch in response["Data"]["SimpleOTAJobInfo"]]
-        cloud.call("CreateOTAModule", ProductKey=key, ModuleName="radio", AliasName="Radio")
-    app.close()
-    update = {
-        "package_id": verified[0],
-        "product_key": key,
-        "name": "radio",
-        "batch_id": batches[0]["JobId"],
-    }
-    things: dict[str, dict[str, Any]] = {
-        "products": {"key": key},
-        "devices": {"product_key": key, "name": device, "action": "disable"},
-        "groups": {"group_id": group},
-        "ota": update,
-        "ota:verify": {"package_id": unverified},
-    }
+        things: Objects = {}
+        for area in AREAS.values():
+            things |= area.find_objects(cloud, key)
     return Fleet(database, things)
 
 
@@ -144,7 +127,7 @@ def create_approval_request(org: Organization, state: str, product_key: str) -> 
     return ApprovalRequest.objects.create(
         team=org.team,
         connection=org.connection,
-        rule="product",
+        rule="product_deletion",
         operation="DeleteProduct",
         products=[product_key],
         requested_by=org.members["operator"],
@@ -182,10 +165,15 @@ def populated(
     waiting, draft = (
         create_approval_request(org, state, params["product_key"]) for state in ("waiting", "draft")
     )
-    viewer = Membership.objects.select_related("team", "user").get(user=org.members["viewer"])
-    token = create_personal_token(
-        Actor(viewer, Origin()), TokenDraft("nightly", "viewer", AccessScope(), 90)
-    ).token
+    token = ApiToken.objects.create(
+        team=org.team,
+        user=org.members["viewer"],
+        name="nightly",
+        digest="0" * 64,
+        hint="fd_night",
+        role_slug="viewer",
+        expires_at=timezone.now() + timedelta(days=90),
+    )
     own: dict[str, dict[str, Any]] = {
         "approvals": {"pk": waiting.pk},
         "approvals:ask": {"pk": draft.pk},

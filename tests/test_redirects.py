@@ -11,9 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.conftest import PASSWORD, Organization
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
 OTHER_HOSTS = [

@@ -5,23 +5,24 @@ test_urls_by_role covers what they may do by their role; an address without an e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+import operator
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from console.access.models import AuditRecord, Membership
+from console.access.models import Membership
 from console.access.roles import BUILT_IN, OWNER
-from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.expectations import MEMBERS_ONLY
+from tests.populated import Fleet, PopulatedTeam, list_addresses, open_cloud
+from tests.roles import NOBODY
 
 SignIn = Callable[[str], Client]
 CONNECTION_ADDRESSES = sorted(name for name in MEMBERS_ONLY if "connection" in list_addresses()[name])
@@ -46,56 +47,44 @@ TESTED_ELSEWHERE = {name for name in CONNECTION_ADDRESSES if name.startswith("ap
 
 @dataclass(frozen=True)
 class OutOfScopeObjects:
-    """IDs of objects of the same account that are out of scope, by parameter name, and all words that must not be shown."""
+    """Objects of the same account that are out of scope.
+
+    things: their IDs, by parameter name. words: all words that must not be shown. product: the parameters of a job for one
+    of the products.
+    """
 
     things: dict[str, Any]
     words: frozenset[str]
+    product: dict[str, str]
 
 
-def read_all(gateway: Gateway, name: str, *path: str, **params: Any) -> Iterator[dict[str, Any]]:
-    for response in gateway.read_pages(name, **params):
-        value: Any = response
-        for part in path:
-            value = value[part]
-        yield from value
+@pytest.fixture(scope="module")
+def other_objects(seeded_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> OutOfScopeObjects:
+    """Everything of the fleet that does not belong to the product of the populated team."""
+    folder, mine = tmp_path_factory.mktemp("others"), seeded_fleet.things["products"]["key"]
+    shutil.copytree(seeded_fleet.database.parent, folder, dirs_exist_ok=True)
+    with open_cloud(folder / seeded_fleet.database.name) as cloud:
 
+        def read_all(name: str, *path: str, **params: Any) -> list[dict[str, Any]]:
+            pages = cloud.pages(name, **params)
+            return [one for page in pages for one in functools.reduce(operator.getitem, path, page)]
 
-@pytest.fixture
-def others(populated: PopulatedTeam) -> OutOfScopeObjects:
-    """Everything that does not belong to the product of the populated team."""
-    owner, mine = populated.org.gateway(), populated.things["products"]["key"]
-    products = list(read_all(owner, "QueryProductList", "Data", "List", "ProductInfo", PageSize=200))
-    other_products = [product for product in products if product["ProductKey"] != mine]
-    devices = [
-        device
-        for product in other_products
-        for device in read_all(owner, "QueryDevice", "Data", "DeviceInfo", ProductKey=product["ProductKey"])
-    ]
-    groups = list(read_all(owner, "QueryDeviceGroupList", "Data", "GroupInfo", GroupName="e", PageSize=200))
-    packages = list(read_all(owner, "ListOTAFirmware", "FirmwareInfo", "SimpleFirmwareInfo", PageSize=100))
-    theirs = [package for package in packages if package["ProductKey"] != mine]
-    batches = [
-        batch
-        for package in theirs
-        for batch in read_all(
-            owner,
-            "ListOTAJobByFirmware",
-            "Data",
-            "SimpleOTAJobInfo",
-            FirmwareId=package["FirmwareId"],
-            PageSize=100,
-        )
-    ]
-    job = Job.objects.create(
-        team=populated.org.team,
-        connection=populated.org.connection,
-        kind="devices.register",
-        state=Job.State.RUNNING,
-        params={
-            "product_key": other_products[0]["ProductKey"],
-            "product_name": other_products[0]["ProductName"],
-        },
-    )
+        products = read_all("QueryProductList", "Data", "List", "ProductInfo", PageSize=200)
+        other_products = [product for product in products if product["ProductKey"] != mine]
+        devices = [
+            device
+            for product in other_products
+            for device in read_all("QueryDevice", "Data", "DeviceInfo", ProductKey=product["ProductKey"])
+        ]
+        groups = read_all("QueryDeviceGroupList", "Data", "GroupInfo", GroupName="e", PageSize=200)
+        packages = read_all("ListOTAFirmware", "FirmwareInfo", "SimpleFirmwareInfo", PageSize=100)
+        theirs = [package for package in packages if package["ProductKey"] != mine]
+        path = ("ListOTAJobByFirmware", "Data", "SimpleOTAJobInfo")
+        batches = [
+            batch
+            for package in theirs
+            for batch in read_all(*path, FirmwareId=package["FirmwareId"], PageSize=100)
+        ]
     first = devices[0]
     things = {
         "key": first["ProductKey"],
@@ -104,7 +93,6 @@ def others(populated: PopulatedTeam) -> OutOfScopeObjects:
         "group_id": groups[0]["GroupId"],
         "package_id": theirs[0]["FirmwareId"],
         "batch_id": batches[0]["JobId"],
-        "job": job.pk,
     }
     words = {
         *(product[field] for product in other_products for field in ("ProductKey", "ProductName")),
@@ -113,9 +101,24 @@ def others(populated: PopulatedTeam) -> OutOfScopeObjects:
         *(package["FirmwareId"] for package in theirs),
         *(batch["JobId"] for batch in batches),
     }
-    populated.upstream.writes.clear()
-    AuditRecord.objects.all().delete()
-    return OutOfScopeObjects(things, frozenset(words))
+    product = {
+        "product_key": other_products[0]["ProductKey"],
+        "product_name": other_products[0]["ProductName"],
+    }
+    return OutOfScopeObjects(things, frozenset(words), product)
+
+
+@pytest.fixture
+def others(populated: PopulatedTeam, other_objects: OutOfScopeObjects) -> OutOfScopeObjects:
+    """The same, and a job for another product."""
+    job = Job.objects.create(
+        team=populated.org.team,
+        connection=populated.org.connection,
+        kind="devices.register",
+        state=Job.State.RUNNING,
+        params=other_objects.product,
+    )
+    return replace(other_objects, things=other_objects.things | {"job": job.pk})
 
 
 def limit_access(populated: PopulatedTeam, role: str, **access_scope: Any) -> None:

@@ -12,13 +12,16 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from console.access.approval_rules import TeamRule, read_setting, rules_by_field
 from console.access.models import Grant, Team, User
 from console.access.roles import OWNER, Role
 from console.access.scope import AccessScope
 
+_MAX_LIMIT = 2_147_483_647  # of an integer column
 SCOPE_CHOICES = [
     ("all", _("Entire team")),
     ("part", _("Only some connections, products or device groups")),
@@ -242,9 +245,6 @@ class TeamSettingsForm(forms.ModelForm[Team]):
             "name",
             "second_factor_required",
             "audit_keep_days",
-            "approve_product_deletion",
-            "approve_batch_over",
-            "approve_deletion_over",
             "approval_hours",
         ]
         help_texts: ClassVar = {
@@ -252,15 +252,15 @@ class TeamSettingsForm(forms.ModelForm[Team]):
                 "Members must set up a second factor before they can access the team."
             ),
             "audit_keep_days": _("Older records are permanently deleted. 0: records are kept forever."),
-            "approve_batch_over": _("Leave empty: no batch needs approval. 0: every batch needs approval."),
-            "approve_deletion_over": _(
-                "Leave empty: no deletion needs approval. 0: every deletion needs approval."
-            ),
             "approval_hours": _("Expired requests cannot be approved. Submit a new request instead."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, rule in rules_by_field().items():
+            self.fields[name] = _build_rule_field(rule)
+            self.initial[name] = read_setting(self.instance, rule)
+        self.fields["approval_hours"] = self.fields.pop("approval_hours")  # after the rules
         for field in self.fields.values():
             field.show_hidden_initial = True  # to detect which fields the user changed
 
@@ -283,3 +283,15 @@ class TeamSettingsForm(forms.ModelForm[Team]):
     def changes(self) -> dict[str, Any]:
         """The new values of the changed fields, by name."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def _build_rule_field(rule: TeamRule) -> forms.Field:
+    """Return the field for a team's setting of an approval rule: a number for a rule with a limit, else a check box."""
+    texts: dict[str, Any] = {
+        "label": capfirst(str(rule.label)),
+        "help_text": rule.help_text,
+        "required": False,
+    }
+    if rule.has_limit:
+        return forms.IntegerField(min_value=0, max_value=_MAX_LIMIT, **texts)
+    return forms.BooleanField(**texts)

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
+from console.access.approval_rules import read_setting, rules_by_field, save_setting
 from console.access.audit import Origin, record_action
 from console.access.models import Membership, Team, User
 from console.access.roles import OWNER
@@ -49,13 +50,16 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
 
 
 def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
-    """Save `changes` (values of Team fields by name) and leave the other fields unchanged.
+    """Save `changes` (values of Team fields, and of approval rules by their fields) and leave the other settings unchanged.
 
     Raises PermissionDenied if the actor is no owner, ValidationError if they require a second factor and have none themselves:
     they would lose access.
     """
     team = actor.membership.team
-    before = {name: getattr(team, name) for name in changes}
+    rules = {name: rule for name, rule in rules_by_field().items() if name in changes}
+    before = {
+        name: read_setting(team, rules[name]) if name in rules else getattr(team, name) for name in changes
+    }
     with record_change(actor, "team.settings", team.name, changes, before=before), transaction.atomic():
         acting = lock_acting_membership(actor)
         _require_owner(acting)
@@ -67,9 +71,12 @@ def change_settings(actor: Actor, changes: Mapping[str, Any]) -> None:
                     )
                 }
             )
-        for name, value in changes.items():
-            setattr(acting.team, name, value)
-        acting.team.save(update_fields=list(changes))
+        for name, rule in rules.items():
+            save_setting(acting.team, rule, changes[name])
+        fields = [name for name in changes if name not in rules]
+        for name in fields:
+            setattr(acting.team, name, changes[name])
+        acting.team.save(update_fields=fields)
 
 
 def delete_team(actor: Actor) -> None:

@@ -10,10 +10,11 @@ from django.utils.translation import gettext_noop
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from console.api.endpoints import about, approvals, audit, devices, groups, jobs, packages, products, updates
+from console.api.endpoints import about, approvals, audit, jobs
 from console.api.idempotency import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle_error
 from console.connections.approval import ApprovalNeeded
+from console.ui.areas import all_areas
 
 PREFIX = "/api/v1/"
 INTRODUCTION = (
@@ -52,8 +53,9 @@ api = Api(
     openapi_url=None,
     urls_namespace="api",
 )
-for _endpoints in (about, products, devices, groups, packages, updates, jobs, approvals, audit):
-    api.add_router("", _endpoints.router)
+_of_areas = (router for area in all_areas() for router in area.routers)
+for _router in (about.router, *_of_areas, jobs.router, approvals.router, audit.router):
+    api.add_router("", _router)
 
 # The error responses of each kind of operation, in addition to those that an endpoint declares.
 _ALWAYS = (401, 403, 429, 500)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest
 
-from console.access.audit import Origin
 from console.access.models import ApiToken, Membership, Team
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
-from iot_client.quota import Lane
 
 
 class ApiRequest(HttpRequest):
@@ -28,11 +26,5 @@ def open_gateway(request: ApiRequest, connection: str) -> Gateway:
     if selected is None:
         raise Http404
     request.connection = selected
-    request.gateway = Gateway(
-        actor=request.membership.user,
-        membership=request.membership,
-        connection=selected,
-        lane=Lane.PEOPLE,
-        origin=Origin.from_request(request),
-    )
+    request.gateway = Gateway.for_request(request, request.membership, selected)
     return request.gateway

@@ -7,6 +7,7 @@ idempotency key. The API has no sessions: a browser's cookie gives no access, so
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -28,16 +29,25 @@ from console.api.problems import Problem, to_problem, too_large_problem
 from console.ui.format import number
 
 View = Callable[..., HttpResponseBase]
-UploadCheck = Callable[[ApiRequest, str], object]
 _FAILURE_WINDOW = 300  # seconds
+_FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file
 
 
-def protect(view: View, max_bytes: int, check_upload: UploadCheck | None = None) -> View:
-    """Put the checks in front of `view`; a body of more than `max_bytes` is rejected unread.
+@dataclass(frozen=True)
+class Upload:
+    """The file that an operation accepts: its largest size in bytes.
 
-    `check_upload(request, connection)` raises an error for tokens that may not send a file. Their requests too are
-    rejected before a byte of the body is read.
+    `check(request, connection)` raises an error for tokens that may not send it.
     """
+
+    max_bytes: int
+    check: Callable[[ApiRequest, str], object]
+
+
+def protect(view: View, upload: Upload | None = None) -> View:
+    """Put the checks in front of `view`. A body that is too large, and the file of a token that may not send one, are
+    rejected before a byte of the body is read."""
+    max_bytes = upload.max_bytes + _FORM_OVERHEAD if upload else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @csrf_exempt
     @login_not_required
@@ -54,8 +64,8 @@ def protect(view: View, max_bytes: int, check_upload: UploadCheck | None = None)
             headers = allowance.headers
             if allowance.remaining < 0:
                 raise _too_many_requests(allowance)
-            if check_upload is not None and request.method == "POST":
-                check_upload(request, kwargs["connection"])
+            if upload is not None and request.method == "POST":
+                upload.check(request, kwargs["connection"])
             response = execute_once(request, lambda: view(request, *args, **kwargs))
         except Exception as error:  # raised by the checks; endpoints have a separate error handler
             response = to_problem(error).to_response()

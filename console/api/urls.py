@@ -10,17 +10,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from console.api.document import api, document
-from console.api.endpoints import jobs, packages
-from console.api.pipeline import UploadCheck, protect, unknown_address
-from console.areas.ota.api import MAX_PACKAGE_BYTES
+from console.api.endpoints import jobs
+from console.api.pipeline import Upload, protect, unknown_address
+from console.ui.areas import all_areas
 
 app_name = "api"
-_FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file
-# Operations that accept a file: its largest size in bytes, and the permission check before the body is read.
-_UPLOADS: dict[str, tuple[int, UploadCheck]] = {
-    "register_devices_from_file": (settings.JOBS_UPLOAD_BYTES, jobs.check_registration_upload),
-    "create_package": (MAX_PACKAGE_BYTES, packages.check_package_upload),
-}
 
 
 @login_not_required
@@ -34,16 +28,19 @@ def _protected_patterns() -> list[URLPattern]:
     patterns = [
         pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern) and pattern.name != "api-root"
     ]
+    by_operation = {
+        "register_devices_from_file": Upload(settings.JOBS_UPLOAD_BYTES, jobs.check_registration_upload)
+    }
+    for area in all_areas():
+        by_operation |= area.uploads
     # All operations of an address are served by the first pattern that has the address.
-    uploads = {
-        str(pattern.pattern): _UPLOADS[pattern.name] for pattern in patterns if pattern.name in _UPLOADS
+    by_address = {
+        str(pattern.pattern): by_operation[pattern.name]
+        for pattern in patterns
+        if pattern.name in by_operation
     }
     for pattern in patterns:
-        max_file_bytes, check_upload = uploads.get(str(pattern.pattern), (0, None))
-        max_bytes = (
-            max_file_bytes + _FORM_OVERHEAD if max_file_bytes else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        )
-        pattern.callback = protect(pattern.callback, max_bytes, check_upload)
+        pattern.callback = protect(pattern.callback, by_address.get(str(pattern.pattern)))
     return patterns
 
 

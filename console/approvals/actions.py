@@ -21,19 +21,16 @@ from django.utils.translation import gettext_noop
 from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
-from console.areas.products import api as products_api
-from console.connections.approval import ApprovalNeeded, PlannedCall, Rule
+from console.connections.approval import ApprovalNeeded, PlannedCall
 from console.connections.calls import find_target
 from console.connections.gateway import Gateway
 from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
 from console.jobs.models import Job, make_sentence, seconds_from_now
 from iot_client.catalogue import operation
-from iot_client.errors import CloudError
 
 KIND = "approvals.execute"
 State = ApprovalRequest.State
-# The first of these parameters that has a value names the target.
 
 
 class NotPending(PermissionDenied):
@@ -61,7 +58,7 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
     return ApprovalRequest.objects.create(
         team=gateway.membership.team,
         connection=gateway.connection,
-        rule=needed.rule,
+        rule=needed.rule.slug,
         requested_by=gateway.actor,
         requester_label=gateway.actor.label,
         token=gateway.membership.token,
@@ -71,24 +68,17 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
         target=clean_text(_target(needed), 255),
         subject_id=clean_text(_find_subject_id(needed), 255),
         products=sorted({str(call.params.get("ProductKey") or "") for call in calls}),
-        devices=needed.devices,
+        devices=needed.count,
     )
 
 
 def _target(needed: ApprovalNeeded) -> str:
     """The target of a request, as lists and the audit trail name it."""
-    if needed.rule is Rule.PRODUCT and len(needed.calls) == 1:
-        return _describe_product(needed.gateway, _find_target(needed.calls[0]))
+    name_target = needed.rule.description.name_target
+    if name_target is not None and len(needed.calls) == 1:
+        return name_target(needed.gateway, needed.calls[0])
     first = needed.target or _find_target(needed.calls[0])
     return f"{first} (+{len(needed.calls) - 1})" if len(needed.calls) > 1 else first
-
-
-def _describe_product(gateway: Gateway, key: str) -> str:
-    """The product's name and key, so that approvers recognize it; the key alone if the name cannot be read."""
-    try:
-        return f"{products_api.get_product(gateway, key).product.name} ({key})"
-    except (CloudError, PermissionDenied):
-        return key
 
 
 def _find_target(call: PlannedCall) -> str:
@@ -96,11 +86,9 @@ def _find_target(call: PlannedCall) -> str:
 
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
-    """The id of the product, package or device (ProductKey/DeviceName) that the request is about; "" for several devices."""
-    params = needed.calls[0].params
-    if needed.rule is not Rule.DELETION:
-        return _find_target(needed.calls[0])
-    return f"{params.get('ProductKey')}/{params.get('DeviceName')}" if len(needed.calls) == 1 else ""
+    """The id of the object that the request is about; "" for several objects."""
+    identify = needed.rule.description.identify or _find_target
+    return identify(needed.calls[0]) if len(needed.calls) == 1 else ""
 
 
 def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.access.http import TeamRequest
-from console.approvals.models import RULES, ApprovalRequest
+from console.approvals.models import ApprovalRequest
+from console.connections.approval_rules import approval_rules
 from console.ui.forms import FilterForm
 
 
@@ -49,7 +50,11 @@ class RequestFilters(FilterForm):
             *(choice for choice in ApprovalRequest.State.choices if choice[0] != "draft"),
         ],
     )
-    rule = forms.ChoiceField(label=_("Operation"), required=False, choices=[("", _("Any")), *RULES.items()])
+    rule = forms.ChoiceField(
+        label=_("Operation"),
+        required=False,
+        choices=lambda: [("", _("Any")), *((rule.slug, rule.action) for rule in approval_rules())],
+    )
     mine = forms.ChoiceField(
         label=_("Requests"),
         required=False,

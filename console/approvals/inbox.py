@@ -10,7 +10,7 @@ from console.access.models import Membership, User
 from console.access.roles import Area, Level
 from console.approvals import actions
 from console.approvals.models import ApprovalQuerySet, ApprovalRequest
-from console.connections.approval import RULE_BY_OPERATION
+from console.connections.approval_rules import covered_operations
 from console.connections.gateway import Gateway
 from iot_client.catalogue import operation
 
@@ -26,7 +26,9 @@ def visible_requests(membership: Membership) -> ApprovalQuerySet:
     """
     team, user = membership.team, membership.user
     readable = [
-        name for name in RULE_BY_OPERATION if membership.role.level(Area(operation(name).area)) >= Level.READ
+        name
+        for name in covered_operations()
+        if membership.role.level(Area(operation(name).area)) >= Level.READ
     ]
     requests = (
         ApprovalRequest.objects.for_team(team).without_drafts().filter(connection__in=membership.connections)
@@ -50,7 +52,7 @@ def visible_requests(membership: Membership) -> ApprovalQuerySet:
 
 def requests_to_decide(membership: Membership) -> ApprovalQuerySet:
     """The pending requests that the member may decide on."""
-    allowed = [name for name in RULE_BY_OPERATION if membership.role.allows(operation(name))]
+    allowed = [name for name in covered_operations() if membership.role.allows(operation(name))]
     user = membership.user
     if not allowed or membership.token is not None or user.is_service:
         return ApprovalRequest.objects.none()

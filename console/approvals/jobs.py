@@ -15,10 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
-from console.areas.ota import api as ota_api
-from console.areas.ota import jobs as ota_jobs
-from console.connections.approval import Approval, PlannedCall, Rule
-from console.connections.gateway import Gateway
+from console.connections.approval import Approval, PlannedCall
+from console.connections.approval_rules import ApprovalRule
 from console.jobs import delays
 from console.jobs.kinds import Kind, Step, StepResult
 from console.jobs.models import Job, make_sentence
@@ -31,8 +29,8 @@ SEND_WITHIN = timedelta(hours=1)
 
 
 def send(work: Work) -> StepResult:
-    """Make the next call that was not sent yet, with the requester's present permissions. Makes one call, or two for a batch
-    with a list of names."""
+    """Make the next call that was not sent yet, with the requester's present permissions. Its rule may prepare it by another call,
+    which uploads a list of names."""
     request = _find_request(work.job)
     calls = request.outcomes.all() if request else ApprovalCall.objects.none()
     # A worker stopped while it sent these calls. The platform may have carried them out, so they are not sent again.
@@ -49,32 +47,32 @@ def send(work: Work) -> StepResult:
     if not ApprovalRequest.objects.filter(pk=request.pk, decided_at__gt=Now() - SEND_WITHIN).exists():
         text = gettext_noop("Stopped: the calls could not be sent within one hour of the approval.")
         return delays.stop_job(work, False, make_sentence(text))
+    rule = request.declared_rule
+    if rule is None:
+        text = gettext_noop("Stopped: the approval rule of this request no longer exists.")
+        return delays.stop_job(work, False, make_sentence(text))
     params = dict(planned.params)
-    if planned.listed_names:
-        params["DnListFileUrl"] = ota_api.upload_names(
-            work.gateway, planned.listed_names, target=request.target
-        )
+    if rule.creation is not None:
+        params = rule.creation.prepare(work.gateway, planned, request.target)
     work.renew_lease()
     if calls.filter(pk=next_call.pk, state=_State.PENDING).update(state=_State.SENDING):
-        _send(work, request, next_call, planned, params)
+        _send(work, request, rule, next_call, planned, params)
     has_more = calls.filter(state=_State.PENDING).exists()
     return StepResult(done=not has_more, counts=_count_states(request))
 
 
 def _send(
-    work: Work, request: ApprovalRequest, call: ApprovalCall, planned: PlannedCall, params: Mapping[str, Any]
+    work: Work,
+    request: ApprovalRequest,
+    rule: ApprovalRule,
+    call: ApprovalCall,
+    planned: PlannedCall,
+    params: Mapping[str, Any],
 ) -> None:
     """Send a claimed call and store its outcome. Raises the errors at which the engine waits or stops: then the call was not
     sent and can be claimed again."""
     base = work.gateway
-    gateway = Gateway(
-        actor=base.actor,
-        membership=base.membership,
-        connection=base.connection,
-        lane=base.lane,
-        origin=base.origin,
-        approval=Approval(request.pk, request.decider_label, [planned]),
-    )
+    gateway = base.with_approval(Approval(request.pk, request.decider_label, [planned]))
     claimed = ApprovalCall.objects.filter(pk=call.pk, state__in=[_State.SENDING, _State.UNKNOWN])
     try:
         # With several calls, the parameters name the target of each.
@@ -95,12 +93,12 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    batch_id = ota_api.read_batch_id(response) if request.rule == Rule.BATCH else ""
+    batch_id = rule.creation.read_id(response) if rule.creation is not None else ""
     claimed.update(
         state=_State.DONE, request_id=str(response.get("RequestId", ""))[:64], batch_id=batch_id[:64]
     )
-    if batch_id:
-        ota_jobs.monitor_batch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))
+    if rule.creation is not None and batch_id:
+        rule.creation.follow_up(base, planned, batch_id)
 
 
 def _find_request(job: Job) -> ApprovalRequest | None:

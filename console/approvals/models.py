@@ -16,15 +16,10 @@ from django.utils.translation import pgettext_lazy
 
 from console.access.encryption import EncryptedTextField
 from console.access.models import ApiToken, Team, User
-from console.connections.approval import PlannedCall, Rule
+from console.connections.approval import PlannedCall
+from console.connections.approval_rules import ApprovalRule, find_rule
 from console.connections.models import Connection
 from console.jobs.models import Job, read_sentence
-
-RULES = {
-    Rule.PRODUCT: _("Delete product"),
-    Rule.BATCH: _("Create update batch"),
-    Rule.DELETION: _("Delete devices"),
-}
 
 
 def compute_digest(connection: int, calls: Sequence[PlannedCall]) -> str:
@@ -70,7 +65,7 @@ class ApprovalRequest(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
-    rule = models.CharField(_("rule"), max_length=10, choices=RULES)
+    rule = models.CharField(_("rule"), max_length=40)  # the slug of an ApprovalRule
     state = models.CharField(_("status"), max_length=10, choices=State, default=State.DRAFT)
     requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     requester_label = models.CharField(_("requested by"), max_length=255)
@@ -128,13 +123,22 @@ class ApprovalRequest(models.Model):
         return calls
 
     @property
+    def declared_rule(self) -> ApprovalRule | None:
+        """The rule that covers the calls; None if no area declares it any more."""
+        return find_rule(self.rule)
+
+    @property
     def rule_label(self) -> str:
-        return str(RULES.get(Rule(self.rule), self.rule))
+        """What the request asks for, in the active language."""
+        rule = self.declared_rule
+        return self.rule if rule is None else str(rule.action)
 
     @property
     def audit_target(self) -> str:
-        """The target for the audit trail: a product by its key alone, as in other audit records."""
-        return self.subject_id if self.rule == Rule.PRODUCT and self.subject_id else self.target
+        """The target for the audit trail: by its id alone, as in other audit records, where `target` contains a name too."""
+        rule = self.declared_rule
+        has_name = rule is not None and rule.description.name_target is not None
+        return self.subject_id if has_name and self.subject_id else self.target
 
     @property
     def is_waiting(self) -> bool:

@@ -1,4 +1,5 @@
-"""The subject of a request, read from the cloud: the object to delete or update, its present state and the consequences."""
+"""The subject of a request, read from the cloud as its rule describes it: the objects that the calls affect, their present state
+and the effects."""
 
 from __future__ import annotations
 
@@ -7,87 +8,86 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
-
 from console.access.audit import MASK, may_record
 from console.approvals.models import ApprovalCall, ApprovalRequest
-from console.areas.devices import api as devices_api
-from console.areas.ota import api as ota_api
-from console.areas.products import api as products_api
-from console.areas.products.product import list_deletion_effects
-from console.connections.approval import CREATE_DYNAMIC, CREATE_VERIFY, PlannedCall, Rule
+from console.connections.approval import PlannedCall
+from console.connections.approval_rules import Description
 from console.connections.gateway import Gateway, PermissionRefused
 from console.ui.pieces import DetailItem
-from iot_client.errors import CloudError, NotFound
+from iot_client.errors import CloudError
 
-MAX_DEVICES_READ = 100
-"""The most devices whose present state is read for one page."""
 _TIMES = frozenset({"ScheduleTime", "ScheduleFinishTime"})
+_NO_DESCRIPTION = Description()  # of a request whose rule no area declares any more
 
 
 @dataclass(frozen=True)
 class CallRow:
-    """A call on the page: the device it names, its parameters, the present state of the device, and the outcome of the call."""
+    """A call on the page: its parameters, its outcome, and the object that it names (`item`), if its rule lists objects."""
 
     number: int
-    name: str
-    product_key: str
     details: Sequence[DetailItem]
-    status: str = ""
-    nickname: str = ""
-    is_missing: bool = False
     outcome: ApprovalCall | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True)
 class Subject:
-    """`details`: the present state of the subject. `consequences`: objects that are deleted with it. `device_names`: the target
-    devices of a batch. `error`: why the present state could not be read."""
+    """`details`: the present state of the subject. `effects`: what else the call deletes. `names`: the names that the call lists.
+    `error`: why the present state could not be read."""
 
     rows: Sequence[CallRow]
     details: Sequence[DetailItem] = ()
-    consequences: Sequence[str] = ()
-    device_names: Sequence[str] = ()
+    effects: Sequence[str] = ()
+    effects_title: str = ""
+    names: Sequence[str] = ()
     error: CloudError | None = None
     # The role cannot read the present state, or the subject is in another instance.
     is_unreadable: bool = False
 
 
 def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
-    """Read the subject. Makes up to 3 calls; for devices, one call for each of the first 100. Raises RequestAltered,
+    """Read the subject. Makes up to 3 calls; for a list of objects, one call for each of the first 100. Raises RequestAltered,
     Undecryptable."""
     calls = request.planned_calls
+    rule = request.declared_rule
+    description = _NO_DESCRIPTION if rule is None else rule.description
     outcomes = {outcome.number: outcome for outcome in request.outcomes.all()}
-    rows = [_read_row(number, call, outcomes.get(number)) for number, call in enumerate(calls)]
-    names = calls[0].listed_names or calls[0].params.get("TargetDeviceName", ())
-    lost = (
-        list_deletion_effects(str(calls[0].params.get("ProductKey"))) if request.rule == Rule.PRODUCT else ()
+    subject = Subject(
+        rows=[
+            _read_row(number, call, outcomes.get(number), description) for number, call in enumerate(calls)
+        ],
+        effects=description.list_effects(calls[0]) if description.list_effects is not None else (),
+        effects_title=str(description.effects_title),
+        names=calls[0].listed_names or calls[0].params.get(description.names_param, ()),
     )
-    if calls[0].params.get("IotInstanceId") not in (None, "", gateway.connection.instance_id):
-        return Subject(rows, (), lost, names, is_unreadable=True)
+    if rule is None or calls[0].params.get("IotInstanceId") not in (None, "", gateway.connection.instance_id):
+        return replace(subject, is_unreadable=True)
     try:
-        if request.rule == Rule.DELETION:
-            return Subject(_add_devices(rows, calls, gateway))
-        read = _read_product if request.rule == Rule.PRODUCT else _read_batch
-        return Subject(rows, read(calls[0], gateway), lost, names)
+        if description.items is not None:
+            items = description.items.read(gateway, calls)
+            rows = [replace(row, item=item) for row, item in zip(subject.rows, items, strict=False)]
+            return replace(subject, rows=[*rows, *subject.rows[len(rows) :]])
+        if description.read_details is not None:
+            return replace(subject, details=description.read_details(gateway, calls[0]))
     except CloudError as error:
-        return Subject(rows, (), lost, names, error=error)
+        return replace(subject, error=error)
     except PermissionRefused:
-        return Subject(rows, (), lost, names, is_unreadable=True)
+        return replace(subject, is_unreadable=True)
+    return subject
 
 
-def _read_row(number: int, call: PlannedCall, outcome: ApprovalCall | None) -> CallRow:
+def _read_row(
+    number: int, call: PlannedCall, outcome: ApprovalCall | None, description: Description
+) -> CallRow:
     return CallRow(
         number=number,
-        name=str(call.params.get("DeviceName") or call.params.get("IotId") or ""),
-        product_key=str(call.params.get("ProductKey") or ""),
         details=[
             _detail_item(name, value)
             for name, value in call.params.items()
-            if name != "TargetDeviceName"  # is shown separately
+            if name != description.names_param  # is shown separately
         ],
         outcome=outcome,
+        item=description.items.from_call(call) if description.items is not None else None,
     )
 
 
@@ -106,84 +106,3 @@ def _format_value(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(_format_value(name, item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-# -- present state -----------------------------------------------------------------------------------------------
-
-
-def _read_product(call: PlannedCall, gateway: Gateway) -> list[DetailItem]:
-    try:
-        detail = products_api.get_product(gateway, str(call.params["ProductKey"]), fresh=True)
-    except NotFound:
-        return [DetailItem(_("Product"), _("Deleted"))]
-    product = detail.product
-    return [
-        DetailItem(_("Product"), product.name),
-        DetailItem(_("Status"), _("Published") if detail.is_published else _("Developing")),
-        DetailItem(_("Devices"), product.devices, kind="number"),
-        DetailItem(_("Created"), product.created, kind="time"),
-        DetailItem(_("Description"), product.description),
-    ]
-
-
-def _read_batch(call: PlannedCall, gateway: Gateway) -> list[DetailItem]:
-    params = call.params
-    device_count = ota_api.count_devices(gateway, str(params["ProductKey"]))
-    target = [
-        DetailItem(_("Devices of the product"), device_count, kind="number"),
-        DetailItem(pgettext("of a batch", "Target"), _describe_target(call)),
-    ]
-    try:
-        package = ota_api.get_package(gateway, str(params["FirmwareId"]))
-    except NotFound:
-        return [DetailItem(_("Package"), _("Deleted")), *target]
-    return [
-        DetailItem(_("Package"), package.name),
-        DetailItem(_("Version"), package.version),
-        DetailItem(_("Product"), package.product_name or package.product_key),
-        *target,
-    ]
-
-
-def _describe_target(call: PlannedCall) -> str:
-    """A text that describes the target devices of a batch."""
-    params = call.params
-    if call.operation == CREATE_DYNAMIC:
-        return _("Current and future devices on the source versions")
-    if call.operation == CREATE_VERIFY:
-        return _("Selected devices, to verify the package")
-    return {
-        "ALL": _("All devices of the product"),
-        "GRAY": _("%(percent)s%% of the product's devices") % {"percent": params.get("GrayPercent")},
-        "GROUP": _("Devices of the product in group %(group)s") % {"group": params.get("GroupId")},
-        "SPECIFIC": _("Devices from an uploaded list (names not available)")
-        if params.get("DnListFileUrl")
-        else _("Selected devices"),
-    }.get(str(params.get("TargetSelection")), str(params.get("TargetSelection")))
-
-
-def _add_devices(rows: Sequence[CallRow], calls: Sequence[PlannedCall], gateway: Gateway) -> list[CallRow]:
-    """Returns the rows with the present state of their devices."""
-    naming = ("ProductKey", "DeviceName", "IotId", "IotInstanceId")
-    queries = [
-        {name: call.params[name] for name in naming if call.params.get(name)}
-        for call in calls[:MAX_DEVICES_READ]
-    ]
-    read_rows: list[CallRow] = []
-    for row, detail in zip(rows, devices_api.get_devices(gateway, queries), strict=False):
-        if isinstance(detail, NotFound):
-            read_rows.append(replace(row, is_missing=True))
-        elif isinstance(detail, CloudError):
-            raise detail
-        else:
-            device = detail.device
-            read_rows.append(
-                replace(
-                    row,
-                    name=device.name,
-                    product_key=device.product_key,
-                    status=device.status,
-                    nickname=device.nickname,
-                )
-            )
-    return [*read_rows, *rows[len(read_rows) :]]

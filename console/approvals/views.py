@@ -20,13 +20,12 @@ from console.access.reauthentication import requires_reauthentication
 from console.approvals import actions, inbox, notifications
 from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
 from console.approvals.models import ApprovalRequest, RequestAltered
-from console.approvals.subject import CallRow, Subject, read_subject
-from console.connections.approval import Rule
+from console.approvals.subject import CallRow, read_subject
 from console.connections.http import CloudRequest
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
-from console.ui.tables import BoundTable, Column, Empty, Table
+from console.ui.tables import Column, Empty, Table
 
 State = ApprovalRequest.State
 
@@ -58,17 +57,7 @@ REQUESTS: Table[ApprovalRequest] = Table(
 )
 
 
-DEVICES: Table[CallRow] = Table(
-    id="approval-devices",
-    caption=gettext_lazy("Devices"),
-    columns=[
-        Column("name", gettext_lazy("Device"), template="approvals/_device.html", primary=True),
-        Column("nickname", gettext_lazy("Nickname")),
-        Column("product_key", gettext_lazy("ProductKey"), kind="code"),
-        Column("now", gettext_lazy("Current status"), template="approvals/_now.html"),
-        Column("outcome", gettext_lazy("Outcome"), template="approvals/_outcome.html"),
-    ],
-)
+OUTCOME: Column[CallRow] = Column("outcome", gettext_lazy("Outcome"), template="approvals/_outcome.html")
 
 
 @require_safe
@@ -153,8 +142,7 @@ def _page(
         approval.refresh_from_db()
         subject, obstacle = None, ""
     is_own = approval.requested_by_id == request.membership.user.pk
-    has_outcomes = approval.outcomes.exists()
-    context = {
+    context: dict[str, Any] = {
         "approval": approval,
         "title": title(approval),
         "subject": subject,
@@ -165,20 +153,16 @@ def _page(
         "may_decide": approval.is_waiting and subject is not None and not obstacle,
         "form": form,
         "polls": approval.state in (State.WAITING, State.APPROVED) and not approval.is_overdue,
-        "devices": _devices_table(request, approval, subject, has_outcomes),
     }
+    rule = approval.declared_rule
+    items = rule.description.items if rule is not None else None
+    if items is not None and subject is not None:
+        # The table has outcomes only if there are some.
+        columns = [*items.table.columns, OUTCOME] if approval.outcomes.exists() else items.table.columns
+        context["items"] = replace(items.table, columns=columns).bind(request, subject.rows)
+        context["items_template"] = items.template
     template = "approvals/request.html" if approval.state == State.DRAFT else "approvals/detail.html"
     return render(request, template, context, status=status)
-
-
-def _devices_table(
-    request: CloudRequest, approval: ApprovalRequest, subject: Subject | None, has_outcomes: bool
-) -> BoundTable[CallRow] | None:
-    """The table of the devices to delete, None for other requests. It has outcomes only if there are some."""
-    if subject is None or approval.rule != Rule.DELETION:
-        return None
-    columns = [column for column in DEVICES.columns if column.key != "outcome" or has_outcomes]
-    return replace(DEVICES, columns=columns).bind(request, subject.rows)
 
 
 def title(approval: ApprovalRequest) -> str:

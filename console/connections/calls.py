@@ -6,17 +6,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from iot_client.catalogue import Operation
-from iot_client.errors import BadResponse
+from iot_client.catalogue import Access, Operation, operation, validate
+from iot_client.errors import BadResponse, InvalidParameter
 from iot_client.responses import find_mismatch
+from iot_client.trace import Trace
 
 
 @dataclass(frozen=True)
 class Call:
-    """One read for `Gateway.gather`: the operation and its parameters."""
+    """A call that an actor wants to make: the operation, its parameters, and how it is made and recorded.
+
+    `target`: the target for the audit trail. `reveal`: the response keeps its secrets. `fresh`: skip the read cache. `trace`:
+    filled with the request and the response; it also skips the cache. `listed_names`: the names in the file at DnListFileUrl, if
+    the caller wrote that file. `before`: the values before an edit, by parameter, for the audit trail.
+    """
 
     operation: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    target: str = ""
+    reveal: bool = False
+    fresh: bool = False
+    trace: Trace | None = None
+    listed_names: tuple[str, ...] = ()
+    before: Mapping[str, Any] | None = None
+
+    @property
+    def definition(self) -> Operation:
+        """The operation in the catalogue. Raises UnknownOperation."""
+        return operation(self.operation)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the audit trail gets a record of the call: of a write, or of a reveal. Other reads are only counted."""
+        return self.definition.access is not Access.READ or self.reveal
+
+
+def find_parameter_error(call: Call) -> InvalidParameter | None:
+    """The error of a call whose parameters violate the catalogue; None if they are valid."""
+    problems = validate(call.definition, call.params)
+    return InvalidParameter.from_problems(call.operation, problems) if problems else None
 
 
 def check_response(definition: Operation, response: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
-from console.access.audit import Origin
 from console.access.encryption import Undecryptable
 from console.access.models import User
 from console.access.reauthentication import is_recently_authenticated
@@ -23,7 +22,6 @@ from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
 from iot_client.errors import CloudError, explain
-from iot_client.quota import Lane
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +58,8 @@ class ConnectionMiddleware:
         if connection is None:
             raise Http404
         request.connection = connection
-        request.gateway = Gateway(
-            actor=request.membership.user,
-            membership=request.membership,
-            connection=connection,
-            lane=Lane.PEOPLE,
-            origin=Origin.from_request(request),
-            reauthenticated=is_recently_authenticated(request),
+        request.gateway = Gateway.for_request(
+            request, request.membership, connection, reauthenticated=is_recently_authenticated(request)
         )
         _store_last_place(request, connection)
         try:

@@ -71,21 +71,21 @@ class Connection(models.Model):
         return f"{self.quota_account}/{self.instance_id} {self.endpoint}".strip()
 
 
-class RecentDeletion(models.Model):
-    """Devices that a user deleted recently. Counted so that many small deletions count as a large one."""
+class RecentAction(models.Model):
+    """Objects that a user recently affected under an approval rule with a window. Added up, so that many small actions count as a
+    large one."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    rule = models.CharField(max_length=40)  # the slug of an ApprovalRule
     at = models.DateTimeField(db_default=Now())
-    devices = models.PositiveIntegerField()
+    count = models.PositiveIntegerField()
 
     class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["connection", "user", "at"], name="recent_deletions_by_user")
-        ]
+        indexes: ClassVar = [models.Index(fields=["connection", "user", "at"], name="recent_actions_by_user")]
 
     def __str__(self) -> str:
-        return f"{self.devices} by {self.user_id}"
+        return f"{self.count} by {self.user_id}"
 
 
 class Submission(models.Model):

@@ -35,7 +35,6 @@ from console.jobs.models import Chunk, Event, Job, Row, make_sentence, seconds_f
 from console.jobs.visibility import is_in_scope
 from console.jobs.work import Heartbeat, LeaseLost, Work
 from iot_client.errors import CloudError
-from iot_client.quota import Lane
 
 log = logging.getLogger(__name__)
 
@@ -193,13 +192,11 @@ def create_gateway(job: Job, kind: Kind) -> Gateway:
         raise JobRefused(
             gettext_noop("Stopped: this is no longer in the access scope of %(person)s."), person=str(actor)
         )
-    gateway = Gateway(
-        actor=actor,
-        membership=membership,
-        connection=job.connection,
-        lane=Lane.BACKGROUND,
-        origin=Origin(job_id=job.pk, token=job.token.label if job.token else ""),
-        reauthenticated=True,  # the user confirmed their identity when they started a job that reads secrets
+    gateway = Gateway.for_job(
+        actor,
+        membership,
+        job.connection,
+        Origin(job_id=job.pk, token=job.token.label if job.token else ""),
     )
     if not kind.is_allowed(gateway):
         raise JobRefused(

@@ -1,6 +1,6 @@
-"""The kinds of jobs. `settings.JOB_KINDS` is an explicit table: name of a kind → import path of its `Kind`.
+"""The kinds of jobs. Each area declares its kinds in its jobs.py; `settings.JOB_KINDS` lists those that belong to no area.
 
-A kind is data: its steps by name, and texts. Each area declares its kinds in its jobs.py; this package does not import them.
+A kind is data: its steps by name, and texts. This package does not import them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from console.jobs.models import Job, Row
+from console.ui.areas import all_areas
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway
@@ -119,7 +120,8 @@ def tally_rows(job: Job, counts: Mapping[str, int]) -> None:
 @cache
 def all_kinds() -> Mapping[str, Kind]:
     """Return every kind by name."""
-    return {slug: import_string(path) for slug, path in settings.JOB_KINDS.items()}
+    of_areas = (kind for area in all_areas() for kind in area.job_kinds)
+    return {kind.slug: kind for kind in (*of_areas, *map(import_string, settings.JOB_KINDS))}
 
 
 def get(slug: str) -> Kind:

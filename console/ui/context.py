@@ -11,7 +11,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 
+from console.ui.areas import all_areas
 from console.ui.links import connection_url, find_shown_connection
+from console.ui.navigation import NavigationEntry, navigation_groups
 
 THEMES = ("auto", "light", "dark")
 # Value, label, icon.
@@ -22,58 +24,6 @@ THEME_CHOICES: Sequence[tuple[str, str | Promise, str]] = (
 )
 THEME_COOKIE = "theme"
 SIDEBAR_COOKIE = "sidebar"
-
-
-@dataclass(frozen=True)
-class NavigationEntry:
-    """An entry of the navigation: URL name, label, icon, and the role area and level that may see it."""
-
-    name: str
-    label: str | Promise
-    icon: str
-    area: str = ""
-    level: int = 1
-
-
-NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
-    (
-        "",
-        (
-            NavigationEntry("dashboard:home", _("Overview"), "layout-dashboard"),
-            NavigationEntry("products:list", _("Products"), "packages", "products"),
-            NavigationEntry("devices:list", _("Devices"), "cpu", "devices"),
-            NavigationEntry("groups:list", _("Groups"), "hierarchy-2", "groups"),
-        ),
-    ),
-    (
-        _("Updates"),
-        (
-            NavigationEntry("ota:packages", _("Packages"), "package", "ota"),
-            NavigationEntry("ota:batches", _("Batches"), "cloud-upload", "ota"),
-            NavigationEntry("ota:modules", _("Modules"), "puzzle", "ota"),
-        ),
-    ),
-    (
-        _("Activity"),
-        (
-            NavigationEntry("jobs:list", _("Jobs"), "progress-check"),
-            NavigationEntry("approvals:list", _("Approvals"), "checks"),
-            NavigationEntry("explorer:list", _("Explorer"), "terminal-2"),
-        ),
-    ),
-    (
-        _("Team"),
-        (
-            NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
-            NavigationEntry("access:members", _("Members"), "users", "members"),
-            NavigationEntry("access:roles", _("Roles"), "shield-check", "members"),
-            NavigationEntry("access:tokens", _("API tokens"), "key", "members"),
-            NavigationEntry("access:audit", _("Audit trail"), "history", "audit"),
-            NavigationEntry("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
-            NavigationEntry("access:settings", _("Settings"), "settings", "members", level=4),
-        ),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -138,10 +88,10 @@ class Shell:
     def navigation(self) -> list[NavGroup]:
         """The entries that the user's role may see, in groups."""
         groups = []
-        for label, entries in NAVIGATION:
-            items = [item for item in map(self._item, entries) if item is not None]
+        for group in navigation_groups():
+            items = [item for item in map(self._item, group.entries) if item is not None]
             if items:
-                groups.append(NavGroup(label, items))
+                groups.append(NavGroup(group.heading, items))
         return groups
 
     def _item(self, entry: NavigationEntry) -> NavItem | None:
@@ -161,8 +111,8 @@ class Shell:
             return ""
         names = [
             entry.name
-            for _, entries in NAVIGATION
-            for entry in entries
+            for group in navigation_groups()
+            for entry in group.entries
             if entry.name.partition(":")[0] == match.app_name
         ]
         prefixes = {
@@ -184,8 +134,9 @@ class Shell:
 
     @cached_property
     def search(self) -> str:
-        """The URL of the device search."""
-        return self.url("devices:search") if self.connection is not None else ""
+        """The URL of the page that the search field of the top bar opens."""
+        name = next((area.search for area in all_areas() if area.search), "")
+        return self.url(name) if name and self.connection is not None else ""
 
     @cached_property
     def tray(self) -> str:

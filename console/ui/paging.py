@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from console.ui.links import query_url
+
 SIZES = (10, 25, 50)
 
 
@@ -75,6 +77,10 @@ class Page:
             yield number
             before = number
 
+    def url(self, request: HttpRequest, number: int) -> str:
+        """The URL of another page of the requested list."""
+        return query_url(request, drop=("token",), page=number)
+
 
 @dataclass(frozen=True)
 class TokenPage:
@@ -90,6 +96,11 @@ class TokenPage:
     next: str | None
     total: int | None = None
     sizes: Sequence[int] = SIZES
+
+    def url(self, request: HttpRequest, token: str | None) -> str:
+        """The URL of another page of the requested list; None for the first page. A page number in the URL of this page does not
+        stay."""
+        return query_url(request, drop=("page",), token=token)
 
 
 def page_token(request: HttpRequest) -> str:

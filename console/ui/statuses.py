@@ -1,12 +1,16 @@
-"""Label and appearance of each status of the platform and of jobs. No status is shown by color alone."""
+"""Label and appearance of each status. An area declares those of its objects. No status is shown by color alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from console.ui.areas import all_areas
 
 
 @dataclass(frozen=True)
@@ -18,55 +22,18 @@ class Status:
     icon: str
 
 
-_PENDING = Status(_("Pending"), "wait", "clock")
-_RUNNING = Status(_("In progress"), "busy", "loader-2")
-_SUCCEEDED = Status(_("Succeeded"), "good", "circle-check")
-_FAILED = Status(_("Failed"), "bad", "circle-x")
-_CANCELED = Status(_("Canceled"), "off", "ban")
+PENDING = Status(_("Pending"), "wait", "clock")
+RUNNING = Status(_("In progress"), "busy", "loader-2")
+SUCCEEDED = Status(_("Succeeded"), "good", "circle-check")
+FAILED = Status(_("Failed"), "bad", "circle-x")
+CANCELED = Status(_("Canceled"), "off", "ban")
 
-STATUSES: dict[str, dict[str, Status]] = {
-    # DeviceStatus of GetDeviceStatus; QueryDevice spells them the same.
-    "device": {
-        "ONLINE": Status(_("Online"), "good", "dot"),
-        "OFFLINE": Status(_("Offline"), "off", "circle"),
-        "UNACTIVE": Status(_("Not activated"), "wait", "circle-dashed"),
-        "DISABLE": Status(_("Disabled"), "bad", "ban"),
-    },
+_CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
     "invitation": {
         "open": Status(pgettext_lazy("of an invitation", "Open"), "wait", "mail"),
         "expired": Status(_("Expired"), "off", "clock-x"),
         # The inviter left the team or may no longer grant the role.
         "void": Status(_("Invalid"), "warn", "mail-off"),
-    },
-    # ProductStatus of QueryProduct.
-    "product": {
-        "DEVELOPMENT_STATUS": Status(_("Developing"), "wait", "tool"),
-        "RELEASE_STATUS": Status(_("Published"), "good", "circle-check"),
-    },
-    # Status of QueryOTAFirmware.
-    "package": {
-        "-1": Status(_("No verification needed"), "off", "minus"),
-        "0": Status(_("Not verified"), "wait", "circle-dashed"),
-        "1": Status(_("Verified"), "good", "circle-check"),
-        "2": Status(_("Verifying"), "busy", "loader-2"),
-        "3": Status(_("Verification failed"), "bad", "circle-x"),
-    },
-    # JobStatus of QueryOTAJob.
-    "batch": {
-        "PLANNED": Status(_("Planned"), "wait", "calendar-time"),
-        "IN_PROGRESS": _RUNNING,
-        "COMPLETED": Status(_("Completed"), "good", "circle-check"),
-        "CANCELED": _CANCELED,
-    },
-    # TaskStatus of ListOTATaskByJob.
-    "batch_task": {
-        "CONFIRM": Status(_("Waiting for confirmation"), "warn", "hand-stop"),
-        "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
-        "NOTIFIED": Status(_("Notified"), "busy", "bell"),
-        "IN_PROGRESS": _RUNNING,
-        "SUCCEEDED": _SUCCEEDED,
-        "FAILED": _FAILED,
-        "CANCELED": _CANCELED,
     },
     # Job.State of console.jobs.
     "job": {
@@ -76,20 +43,20 @@ STATUSES: dict[str, dict[str, Status]] = {
         "queued": Status(_("Queued"), "wait", "clock"),
         "running": Status(_("Running"), "busy", "loader-2"),
         "canceling": Status(_("Canceling"), "warn", "loader-2"),
-        "succeeded": _SUCCEEDED,
+        "succeeded": SUCCEEDED,
         "partial": Status(_("Partly failed"), "warn", "alert-triangle"),
-        "failed": _FAILED,
-        "canceled": _CANCELED,
+        "failed": FAILED,
+        "canceled": CANCELED,
     },
     # A row of a job.
     "row": {
-        "pending": _PENDING,
-        "sending": _RUNNING,
+        "pending": PENDING,
+        "sending": RUNNING,
         "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
         "done": Status(_("Done"), "good", "circle-check"),
         "exists": Status(_("Already exists"), "warn", "copy"),
         "invalid": Status(_("Invalid"), "bad", "alert-circle"),
-        "failed": _FAILED,
+        "failed": FAILED,
         "unknown": Status(_("Unknown"), "warn", "help-circle"),
         "canceled": Status(_("Not sent"), "off", "ban"),
         "skipped": Status(_("Skipped"), "off", "minus"),
@@ -103,14 +70,14 @@ STATUSES: dict[str, dict[str, Status]] = {
         "expired": Status(_("Expired"), "off", "clock-pause"),
         "withdrawn": Status(_("Withdrawn"), "off", "minus"),
         "done": Status(_("Done"), "good", "circle-check"),
-        "failed": _FAILED,
+        "failed": FAILED,
         "unknown": Status(_("Unknown"), "warn", "help-circle"),
     },
     # Outcome of an audit record.
     "audit": {
         "open": Status(_("No response yet"), "wait", "clock"),
         "done": Status(_("Done"), "good", "circle-check"),
-        "failed": _FAILED,
+        "failed": FAILED,
         "refused": Status(_("Denied"), "warn", "lock"),
         "unknown": Status(_("Unknown"), "warn", "help-circle"),
     },
@@ -135,9 +102,16 @@ STATUSES: dict[str, dict[str, Status]] = {
 }
 
 
+@cache
+def all_statuses() -> Mapping[str, Mapping[str, Status]]:
+    """Return the statuses of all areas and of the console itself: kind → value → Status."""
+    statuses = {kind: values for area in all_areas() for kind, values in area.statuses.items()}
+    return {**statuses, **_CONSOLE_STATUSES}
+
+
 def status(kind: str, value: object) -> Status:
     """The Status of `value`; an unknown value is its own label. Raises KeyError for an unknown `kind`."""
-    known = STATUSES[kind]
+    known = all_statuses()[kind]
     text = "" if value is None else str(value)
     return (
         known.get(text)

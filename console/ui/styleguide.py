@@ -12,11 +12,12 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
+from console.ui.context import THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
 from console.ui.forms import FileWidget, FilterForm
+from console.ui.navigation import navigation_groups
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
-from console.ui.statuses import STATUSES
+from console.ui.statuses import all_statuses
 from console.ui.tables import BulkAction, Column, Empty, Table
 from iot_client.errors import Throttled, Unavailable
 
@@ -109,7 +110,7 @@ class SampleFilters(FilterForm):
     status = forms.ChoiceField(
         label="Status",
         required=False,
-        choices=[("", "Any"), *((key, str(state.label)) for key, state in STATUSES["device"].items())],
+        choices=lambda: [("", "Any"), *((key, look.label) for key, look in all_statuses()["device"].items())],
     )
     product = forms.ChoiceField(
         label="Product", required=False, choices=[("", "Any"), *((p, p) for p in _PRODUCTS)]
@@ -256,10 +257,13 @@ class SampleShell:
         """The real navigation, without links."""
         return [
             NavGroup(
-                label,
-                [NavItem(entry.label, entry.icon, "#", entry.name == "devices:list") for entry in entries],
+                group.heading,
+                [
+                    NavItem(entry.label, entry.icon, "#", current=entry.name == "jobs:list")
+                    for entry in group.entries
+                ],
             )
-            for label, entries in NAVIGATION
+            for group in navigation_groups()
         ]
 
 
@@ -272,7 +276,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     bound.is_valid()
     return {
         "shell": SampleShell(request),
-        "statuses": [(kind, list(states)) for kind, states in STATUSES.items()],
+        "statuses": [(kind, list(states)) for kind, states in all_statuses().items()],
         "now": now,
         "earlier": now - timedelta(hours=3, minutes=12),
         "form": SampleForm(),

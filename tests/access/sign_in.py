@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -41,3 +42,10 @@ def add_authenticator_app(user: User) -> Authenticator:
 def add_recovery_codes(user: User) -> list[str]:
     """Create recovery codes for the user. Return the codes."""
     return RecoveryCodes.activate(user).generate_codes()
+
+
+def stable_text(response: Any) -> str:
+    """Return the page without the parts that differ between requests."""
+    return re.sub(
+        r'(csrf\w*token\W+value="|"X-CSRFToken": ")[^"]+|value="[^"]*"', "", response.content.decode()
+    )

@@ -23,10 +23,10 @@ from tests.access.sign_in import (
     add_authenticator_app,
     add_recovery_codes,
     is_signed_in,
+    stable_text,
     submit_password,
     totp_code,
 )
-from tests.access.test_sign_in import stable_text
 from tests.conftest import PASSWORD, Organization
 
 USER = "operator@acme.test"

@@ -21,9 +21,7 @@ from tests.access.sign_in import (
     totp_code,
 )
 from tests.conftest import PASSWORD, Organization, authenticate
-from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
 CONFIRM = "/accounts/reauthenticate/"

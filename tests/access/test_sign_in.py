@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from django.urls import reverse
 
 from console.access.cache import FallbackRedisCache
 from console.access.models import AuditRecord, User
+from tests.access.sign_in import stable_text
 from tests.conftest import PASSWORD, Organization
 
 LOGIN = "/accounts/login/"
@@ -21,13 +21,6 @@ LOGIN = "/accounts/login/"
 
 def submit_password(client: Client, email: str, password: str, **extra: Any) -> Any:
     return client.post(LOGIN, {"login": email, "password": password}, **extra)
-
-
-def stable_text(response: Any) -> str:
-    """Return the page without the parts that differ between requests."""
-    return re.sub(
-        r'(csrf\w*token\W+value="|"X-CSRFToken": ")[^"]+|value="[^"]*"', "", response.content.decode()
-    )
 
 
 def test_a_member_signs_in_with_email_address_and_password(org: Organization) -> None:

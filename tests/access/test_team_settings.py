@@ -14,7 +14,7 @@ from django.test import Client
 
 from console.access import team_settings
 from console.access.audit import Origin
-from console.access.models import AuditRecord, Invitation, Membership, Team, User
+from console.access.models import ApprovalSetting, AuditRecord, Invitation, Membership, Team, User
 from console.access.teams import Actor
 from tests.conftest import Organization
 
@@ -23,8 +23,8 @@ SETTINGS = "/acme/-/settings/"
 FIELDS = {
     "name": "Acme Energy",
     "audit_keep_days": "0",
-    "approve_batch_over": "",
-    "approve_deletion_over": "",
+    "approve_update_batch": "",
+    "approve_device_deletion": "",
     "approval_hours": "24",
 }
 INITIAL_FIELDS = {f"initial-{name}": value for name, value in FIELDS.items()}
@@ -46,21 +46,22 @@ def test_an_owner_changes_settings_and_the_record_states_the_previous_values(
     org: Organization, sign_in: SignIn
 ) -> None:
     response = save_settings(
-        sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_batch_over="50"
+        sign_in("owner"), audit_keep_days="400", approve_product_deletion="on", approve_update_batch="50"
     )
     assert response["Location"] == SETTINGS
     team = Team.objects.get(pk=org.team.pk)
-    assert (team.audit_keep_days, team.approve_product_deletion, team.approve_batch_over) == (400, True, 50)
+    assert team.audit_keep_days == 400
+    assert team.approval_limits == {"product_deletion": None, "update_batch": 50}
     record = AuditRecord.objects.get(operation="team.settings")
     assert record.parameters == {
         "audit_keep_days": 400,
         "approve_product_deletion": True,
-        "approve_batch_over": 50,
+        "approve_update_batch": 50,
     }
     assert record.before == {
         "audit_keep_days": 0,
         "approve_product_deletion": False,
-        "approve_batch_over": None,
+        "approve_update_batch": None,
     }
 
 
@@ -76,12 +77,43 @@ def test_two_owners_who_change_different_settings_do_not_overwrite_each_other(
     assert (team.audit_keep_days, team.approval_hours) == (400, 48)
 
 
+def test_a_rule_is_switched_off_and_settings_of_unknown_rules_stay(
+    org: Organization, sign_in: SignIn, set_rules: Callable[..., None]
+) -> None:
+    ApprovalSetting.objects.create(team=org.team, rule="removed_area", limit=3)
+    set_rules(product=True, batch=0, deletion=5)
+    seen = {
+        "initial-approve_product_deletion": "True",
+        "initial-approve_update_batch": "0",
+        "initial-approve_device_deletion": "5",
+    }
+    page = sign_in("owner").get(SETTINGS).content.decode()
+    assert 'name="approve_product_deletion"' in page
+    assert "removed_area" not in page
+    save_settings(sign_in("owner"), **seen, approve_device_deletion="0")
+    team = Team.objects.get(pk=org.team.pk)
+    assert team.approval_limits == {"device_deletion": 0, "removed_area": 3}
+    record = AuditRecord.objects.get(operation="team.settings")
+    assert record.before == {
+        "approve_product_deletion": True,
+        "approve_update_batch": 0,
+        "approve_device_deletion": 5,
+    }
+    assert record.parameters == {
+        "approve_product_deletion": False,
+        "approve_update_batch": None,
+        "approve_device_deletion": 0,
+    }
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("name", ""),
         ("audit_keep_days", "-1"),
         ("audit_keep_days", "99999"),
+        ("approve_update_batch", "-1"),
+        ("approve_device_deletion", "9999999999"),
         ("approval_hours", "0"),
         ("approval_hours", "721"),
     ],

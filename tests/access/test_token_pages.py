@@ -13,7 +13,7 @@ from console.access.models import ApiToken, AuditRecord, Membership, User
 from console.api.document import document, operations
 from console.connections.models import Connection
 from tests.conftest import Organization
-from tests.test_canary import dump_tables
+from tests.stored_data import dump_tables
 
 FORM = {"name": "nightly", "role": "viewer", "scope": "all", "days": "30"}
 ADD_OWN, ADD_TEAM = "/acme/-/tokens/own/add/", "/acme/-/tokens/add/"

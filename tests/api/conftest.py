@@ -17,10 +17,6 @@ from console.access.scope import AccessScope
 from console.access.teams import Actor
 from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
-from tests.populated import copied_fleet, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
-
 
 UNLIMITED = AccessScope()
 
@@ -93,3 +89,11 @@ def create_program(org: Organization) -> CreateProgram:
         return Program(create(find_actor(team, user), draft))
 
     return make
+
+
+def problem_kind(response: Any) -> str:
+    """Return the kind of a problem response."""
+    assert response["Content-Type"] == "application/problem+json"
+    problem = json.loads(response.content)
+    assert problem["status"] == response.status_code
+    return problem["type"].removeprefix("urn:fleetdesk:problem:")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from console.access.models import AuditRecord
-from tests.api.conftest import CreateProgram, Program
-from tests.api.test_pipeline import problem_kind
+from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
 from tests.populated import PopulatedTeam
@@ -117,10 +117,9 @@ def test_an_action_on_several_devices_returns_a_result_for_each(
 
 
 def test_deleting_several_devices_needs_approval_if_a_rule_requires_it(
-    org: Organization, product: str, program: Program
+    set_rules: Callable[..., None], product: str, program: Program
 ) -> None:
-    org.team.approve_deletion_over = 1
-    org.team.save()
+    set_rules(deletion=1)
     names = ["lamp-1", "lamp-2"]
     for name in names:
         program.post("sandbox/devices", {"product_key": product, "name": name})

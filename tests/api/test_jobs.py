@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from console.jobs import kinds
 from console.jobs.models import Job
 from iot_client.errors import NotFound
 from tests.api.conftest import CreateProgram, Program
-from tests.api.test_matrix import find_names
+from tests.api.expectations import find_names
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, run_job, run_until_step
 from tests.populated import PopulatedTeam
@@ -153,12 +154,11 @@ def test_programs_cannot_collect_secrets(
 
 
 def test_an_operation_that_a_rule_holds_waits_for_approval(
-    populated: PopulatedTeam, create_program: CreateProgram, run_job: Any
+    populated: PopulatedTeam, create_program: CreateProgram, run_job: Any, set_rules: Callable[..., None]
 ) -> None:
     org, names = populated.org, find_names(populated)
     ApprovalRequest.objects.all().delete()
-    org.team.approve_deletion_over = 0
-    org.team.save()
+    set_rules(deletion=0)
     program = create_program("operator", "operator")
     path = f"sandbox/devices/{names['product_key']}/{names['name']}"
     response = program.send("DELETE", path, **{"Approval-Reason": "Broken in the field"})

@@ -22,21 +22,13 @@ from console.access.models import AuditRecord
 from console.access.tokens import keys
 from console.api.models import StoredResponse
 from console.connections.models import Connection
-from tests.api.conftest import CreateProgram, Program
+from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import KEY_SECRET, Organization
 from tests.populated import PopulatedTeam
-from tests.test_canary import dump_redis, dump_tables, read_device_secrets
+from tests.stored_data import dump_redis, dump_tables, read_device_secrets
 
 GROUPS = "sandbox/groups"
 NEW = {"name": "boilers"}
-
-
-def problem_kind(response: Any) -> str:
-    """Return the kind of a problem response."""
-    assert response["Content-Type"] == "application/problem+json"
-    problem = json.loads(response.content)
-    assert problem["status"] == response.status_code
-    return problem["type"].removeprefix("urn:fleetdesk:problem:")
 
 
 # -- request limits ----------------------------------------------------------------------------------------------------
@@ -347,7 +339,7 @@ def test_no_response_contains_a_secret_even_for_users_who_may_view_them_in_the_c
     redis_url: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    from tests.api.test_matrix import EXPECTED, call_operation, find_names, read_content
+    from tests.api.expectations import EXPECTED, call_operation, find_names, read_content
 
     caplog.set_level("DEBUG")
     program = create_program("owner", "administrator")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,8 +15,7 @@ from console.approvals.models import ApprovalRequest
 from console.areas.ota import api
 from console.jobs import engine
 from console.jobs.models import Chunk
-from tests.api.conftest import CreateProgram, Program
-from tests.api.test_pipeline import problem_kind
+from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.areas.ota.conftest import calls, product
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
@@ -244,10 +244,9 @@ def test_a_duplicate_name_is_refused_and_the_idempotency_key_can_be_used_again(
 
 
 def test_a_verification_needs_approval_if_a_rule_requires_it(
-    lamps: str, org: Organization, pipeline: Program
+    lamps: str, set_rules: Callable[..., None], pipeline: Program
 ) -> None:
-    org.team.approve_batch_over = 1
-    org.team.save()
+    set_rules(batch=1)
     package_id = upload(pipeline, lamps).json()["package_id"]
     response = pipeline.post(f"{PACKAGES}/{package_id}/verification", {"device_names": ["lamp-1", "lamp-2"]})
     assert response.status_code == 202

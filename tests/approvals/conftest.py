@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from console.access.models import ApiToken, Membership, User
 from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
+from console.connections.gateway import Gateway
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, network, run_job
 
 __all__ = ["_no_pauses", "_no_wake_messages", "network", "run_job"]  # fixtures
 
 REASON = "The trial is over"
-
-
-@pytest.fixture
-def set_rules(org: Organization) -> Callable[..., None]:
-    """Sets the approval rules of the team."""
-
-    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
-        org.team.approve_product_deletion = product
-        org.team.approve_batch_over, org.team.approve_deletion_over = batch, deletion
-        org.team.save()
-
-    return save_rules
 
 
 @pytest.fixture
@@ -89,3 +81,29 @@ def product_exists(org: Organization, product: str) -> bool:
     """Whether the product exists."""
     response = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
     return product in [item["ProductKey"] for item in response["Data"]["List"]["ProductInfo"]]
+
+
+def create_token(org, user: User, role: str, creator: User) -> ApiToken:
+    return ApiToken.objects.create(
+        team=org.team,
+        user=user,
+        name="ci",
+        digest=f"{user.pk}-{creator.pk}",
+        hint="fd_x",
+        role_slug=role,
+        created_by=creator,
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+
+
+def gateway_of_token(org, token: ApiToken) -> Gateway:
+    membership = Membership.objects.get(team=org.team, user=token.user).limit_to_token(token)
+    return Gateway(actor=token.user, membership=membership, connection=org.connection)
+
+
+@pytest.fixture
+def service(org) -> User:
+    """A service account for a token of the team."""
+    user = User.objects.create_user("x@service.invalid", None, name="ci", is_service=True)
+    Membership.objects.create(team=org.team, user=user, role_slug="administrator")
+    return user

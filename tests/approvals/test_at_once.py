@@ -9,7 +9,7 @@ from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
 from tests.approvals.conftest import REASON, list_device_names
-from tests.jobs.test_at_once import run_at_once
+from tests.at_once import run_at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -10,13 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from console.access.models import ApiToken, AuditRecord, Membership, User
+from console.access.models import AuditRecord, Membership
 from console.approvals import actions, inbox, tasks
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.connections.approval import ApprovalNeeded
-from console.connections.gateway import Gateway
 from console.jobs.models import Job
-from tests.approvals.conftest import REASON, product_exists
+from tests.approvals.conftest import REASON, create_token, gateway_of_token, product_exists
 
 State = ApprovalRequest.State
 
@@ -62,32 +61,6 @@ def test_nobody_can_approve_their_own_request_not_even_an_owner(
         actions.reject(request, gateway, reason="no")
     assert read_state(request) == State.WAITING
     assert read_outcomes("approval.approve") == ["refused"]
-
-
-def create_token(org, user: User, role: str, creator: User) -> ApiToken:
-    return ApiToken.objects.create(
-        team=org.team,
-        user=user,
-        name="ci",
-        digest=f"{user.pk}-{creator.pk}",
-        hint="fd_x",
-        role_slug=role,
-        created_by=creator,
-        expires_at=timezone.now() + timedelta(days=1),
-    )
-
-
-def gateway_of_token(org, token: ApiToken) -> Gateway:
-    membership = Membership.objects.get(team=org.team, user=token.user).limit_to_token(token)
-    return Gateway(actor=token.user, membership=membership, connection=org.connection)
-
-
-@pytest.fixture
-def service(org) -> User:
-    """A service account for a token of the team."""
-    user = User.objects.create_user("x@service.invalid", None, name="ci", is_service=True)
-    Membership.objects.create(team=org.team, user=user, role_slug="administrator")
-    return user
 
 
 def test_no_api_token_can_decide(org, product_request, service):

@@ -20,8 +20,14 @@ from console.connections.gateway import PermissionRefused
 from console.jobs import actions as job_actions
 from console.jobs import engine
 from console.jobs.models import Chunk, Job
-from tests.approvals.conftest import REASON, list_device_names, product_exists
-from tests.approvals.test_deciding import create_token, gateway_of_token, service
+from tests.approvals.conftest import (
+    REASON,
+    create_token,
+    gateway_of_token,
+    list_device_names,
+    product_exists,
+    service,
+)
 from tests.jobs.conftest import past_time
 
 __all__ = ["service"]  # fixtures

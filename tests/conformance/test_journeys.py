@@ -18,7 +18,8 @@ from tests.conformance.platform import KEY_ID, PreparedPlatform, Server, column
 from tests.conformance.sdk import SCHEMES, Sdk
 from tests.conformance.things import MODEL, build_property
 
-FLEET, BATCH = 25_000, 10_000
+# A batch of the largest size, and one more; more devices than the 200 pages that can be read by number.
+BATCH, FLEET = 10_000, 10_120
 
 
 @pytest.fixture(params=SCHEMES)
@@ -28,7 +29,9 @@ def platform(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("platform", SCHEMES[:1], indirect=True)
-def test_25_000_devices_are_registered_in_batches_and_paged_through(platform: PreparedPlatform) -> None:
+def test_devices_are_registered_in_the_largest_batches_and_read_beyond_the_last_numbered_page(
+    platform: PreparedPlatform,
+) -> None:
     key = platform.create_product("Meters_1")
     names = [f"meter-{n:05}" for n in range(FLEET)]
     deployment_id: dict[str, str] = {}

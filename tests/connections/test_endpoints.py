@@ -23,7 +23,7 @@ from iot_client.client import Credentials
 from iot_client.errors import BadResponse, CloudError, InvalidParameter
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport
-from tests.connections.test_pages import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors
+from tests.connections.forms import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors
 from tests.console_process import CHECKOUT
 
 SignIn = Callable[[str], Client]

@@ -15,30 +15,11 @@ from console.access.models import AuditRecord
 from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job
-from tests.conftest import KEY_ID, KEY_SECRET, Organization
+from tests.conftest import KEY_SECRET, Organization
 from tests.connections.conftest import RecordingTransport
+from tests.connections.forms import ADD, DELETE, EDIT, LIST, TEST, UNCHANGED, VALID, read_errors
 
 SignIn = Callable[[str], Client]
-LIST, ADD = "/acme/-/connections/", "/acme/-/connections/add/"
-EDIT, TEST, DELETE = (f"/acme/-/connections/sandbox/{verb}/" for verb in ("edit", "test", "delete"))
-VALID = {
-    "name": "Production",
-    "slug": "",
-    "region": "cn-shanghai",
-    "instance_id": "",
-    "endpoint": "http://emulator.test",
-    "access_key_id": KEY_ID,
-    "access_key_secret": KEY_SECRET,
-    "security_token": "",
-}
-UNCHANGED = {**VALID, "name": "Sandbox", "access_key_secret": ""}
-
-
-def read_errors(response: Any, field: str = "") -> str:
-    """The errors of a form at a field, or above the form."""
-    assert response.status_code == 422, response.status_code
-    form = response.context["form"]
-    return " ".join(form.errors.get(field or "__all__", []))
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(

@@ -9,6 +9,7 @@ import pytest
 
 from console.explorer.call_input import MULTILINE_FROM, list_parameters
 from iot_client.catalogue import Access, operation, operations
+from tests.explorer.forms import field_values
 
 HOSTILE = """"><script>alert(1)</script>'{{7*7}}${x}"""
 
@@ -24,21 +25,6 @@ def url(org, name: str) -> str:
 
 def field_names(html: str) -> set[str]:
     return set(re.findall(r'<(?:input|select|textarea)[^>]*\sname="([^"]+)"', html))
-
-
-def field_values(html: str) -> dict[str, str]:
-    """Return names and values of text inputs, textareas and selects."""
-    values = {}
-    for tag in re.findall(r"<input[^>]*>", html):
-        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
-        if name and value:
-            values[name[1]] = unescape(value[1])
-    for name, body in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>\r?\n?(.*?)</textarea>', html, re.S):
-        values[name] = unescape(body)
-    for name, body in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', html, re.S):
-        chosen = re.search(r'<option value="([^"]*)" selected', body)
-        values[name] = unescape(chosen[1]) if chosen else ""
-    return values
 
 
 @pytest.mark.parametrize("name", operations())

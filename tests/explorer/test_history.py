@@ -10,7 +10,7 @@ from console.explorer.history import MAX_CALLS, split_parameters
 from console.explorer.models import ExplorerCall
 from console.explorer.views import HistoryFilters
 from iot_client.catalogue import operation, operations
-from tests.explorer.test_forms import field_values
+from tests.explorer.forms import field_values
 
 
 # Text parameters that are never stored, decided one by one. A parameter in neither list fails the test below.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from iot_client import signing
 from iot_client.client import Client, Credentials
 from iot_client.errors import CloudError
 from iot_client.retry import RetryPolicy
@@ -104,3 +107,22 @@ def api(emulator: Emulator) -> Api:
 def other_api(emulator: Emulator) -> Api:
     """A client of the second account."""
     return create_api(emulator, OTHER_ID, OTHER_SECRET)
+
+
+def signed_fields(
+    action: str = "QueryProductList", secret: str = KEY_SECRET, method: str = "POST", **params: Any
+) -> dict[str, str]:
+    """Return the fields of a raw request with the SHA1 scheme."""
+    fields = {
+        "Action": action,
+        "Version": "2018-01-20",
+        "Format": "JSON",
+        "AccessKeyId": KEY_ID,
+        "SignatureMethod": "HMAC-SHA1",
+        "SignatureVersion": "1.0",
+        "SignatureNonce": str(time.perf_counter_ns()),
+        "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **({"CurrentPage": "1"} if action == "QueryProductList" else {}),
+        **{name: str(value) for name, value in params.items()},
+    }
+    return {**fields, "Signature": signing.rpc_sign(method, fields, secret)}

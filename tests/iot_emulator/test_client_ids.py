@@ -7,7 +7,7 @@ import pytest
 from iot_client import catalogue
 from iot_emulator import Emulator
 from tests.iot_emulator.conftest import Api
-from tests.iot_emulator.test_ota_response_shapes import deviations
+from tests.iot_emulator.shapes import deviations
 
 OPERATIONS = {"QueryClientIds": {}, "TransformClientId": {"ClientId": "x"}, "DeleteClientIds": {}}
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from iot_client import catalogue, signing
 from iot_emulator import Clock, Emulator, ManualClock, create_app
 from iot_emulator.operations import HANDLERS
+from tests.iot_emulator.conftest import signed_fields
 
 from .conftest import KEY_ID, KEY_SECRET, Api, create_api
 
@@ -29,25 +30,6 @@ OURS = sorted(
 
 def http_client(emulator: Emulator) -> httpx.Client:
     return httpx.Client(transport=httpx.WSGITransport(app=emulator), base_url="http://emulator.test")
-
-
-def signed_fields(
-    action: str = "QueryProductList", secret: str = KEY_SECRET, method: str = "POST", **params: Any
-) -> dict[str, str]:
-    """Return the fields of a raw request with the SHA1 scheme."""
-    fields = {
-        "Action": action,
-        "Version": "2018-01-20",
-        "Format": "JSON",
-        "AccessKeyId": KEY_ID,
-        "SignatureMethod": "HMAC-SHA1",
-        "SignatureVersion": "1.0",
-        "SignatureNonce": str(time.perf_counter_ns()),
-        "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **({"CurrentPage": "1"} if action == "QueryProductList" else {}),
-        **{name: str(value) for name, value in params.items()},
-    }
-    return {**fields, "Signature": signing.rpc_sign(method, fields, secret)}
 
 
 def status_and_code(response: httpx.Response) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from iot_emulator.edge import drivers as edge_drivers
 from iot_emulator.edge import instances as edge_instances
 from iot_emulator.operations import HANDLERS
 from tests.iot_emulator.conftest import Api
-from tests.iot_emulator.test_ota_response_shapes import deviations
+from tests.iot_emulator.shapes import deviations
 
 PAGE = {"CurrentPage": 1, "PageSize": 30}
 MODBUS, OPCUA = list(edge_drivers.OFFICIAL)[:2]

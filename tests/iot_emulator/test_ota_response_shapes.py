@@ -10,37 +10,14 @@ import pytest
 from iot_client import catalogue
 from iot_client.client import Client, Credentials
 from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET
+from tests.iot_emulator.shapes import deviations
 from tests.iot_emulator.update_setup import UpdateSetup
-
-TYPES = {"String": str, "Integer": int, "Long": int, "Boolean": bool, "Struct": dict}
 
 
 @pytest.fixture
 def ota(emulator, clock) -> UpdateSetup:
     emulator.seed(devices=300)
     return UpdateSetup.create(emulator, clock)
-
-
-def deviations(value: Any, path: str, known: dict[str, str]) -> list[str]:
-    """Find the paths of a response that are not in the reference, or have another type there."""
-    if isinstance(value, dict):
-        found = []
-        for name, item in value.items():
-            below = f"{path}.{name}" if path else name
-            if isinstance(item, list):
-                below += "[]"
-            if below not in known:
-                found.append(below)
-            found += deviations(item, below, known)
-        return found
-    if isinstance(value, list):
-        return [deviation for item in value for deviation in deviations(item, path, known)]
-    wanted = TYPES.get(known.get(path, ""))
-    return (
-        []
-        if value is None or wanted is None or isinstance(value, wanted)
-        else [f"{path}: {type(value).__name__}"]
-    )
 
 
 def read_row(ota: UpdateSetup, sql: str) -> tuple:

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
 
 from console.areas.devices import loading
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job, Part, Row
+from tests.at_once import WAIT, run_at_once
 from tests.jobs.conftest import past_time
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
-WAIT = 30
-
-
-def run_at_once(*functions):
-    """Run all functions at the same time, each with its own database connection. Returns their results."""
-    barrier = threading.Barrier(len(functions))
-
-    def run(function):
-        try:
-            barrier.wait(WAIT)
-            return function()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(functions)) as pool:
-        return [future.result(WAIT) for future in [pool.submit(run, function) for function in functions]]
 
 
 @pytest.fixture

@@ -6,15 +6,7 @@ import pytest
 
 from console.jobs.models import Job, Part, Row
 from tests.jobs.conftest import page_text
-
-NAMES = ["lamp-0001", "lamp-0002", "lamp-0003"]
-
-
-def names() -> list[str]:
-    return list(Row.objects.filter(state="pending").order_by("number").values_list("name", flat=True))
-
-
-CHINESE = "设备名称,备注名\r\nlamp-0001,路灯_一号\r\nlamp-0002,路灯_二号\r\nlamp-0003,路灯_三号\r\n"
+from tests.jobs.files import CHINESE, NAMES, names
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from console.jobs import tables
 from console.jobs.models import Job, Row
 from tests.jobs.conftest import page_text, read_csv
-from tests.jobs.test_files import CHINESE, NAMES, names
+from tests.jobs.files import CHINESE, NAMES, names
 
 
 def zip_file() -> bytes:

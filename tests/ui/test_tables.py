@@ -181,3 +181,10 @@ def test_a_token_page_links_the_next_and_the_first_page(rf):
     html = render_list(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
     assert "token=def" in html
     assert 'href="/"' in html
+
+
+def test_links_of_a_page_have_a_number_or_a_token_and_never_both(rf):
+    request = rf.get("/?q=a&page=3&token=abc")
+    assert Page(3, 25, 200).url(request, 4) == "/?q=a&page=4"
+    assert TokenPage(25, 1, "abc", "def").url(request, "def") == "/?q=a&token=def"
+    assert TokenPage(25, 1, "abc", "def").url(request, None) == "/?q=a"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from console.access.approval_rules import rules_by_field
 from iot_client.catalogue import public_names
 
 _MAX_ITEMS = 20
@@ -14,10 +15,9 @@ MASK = "••••••"
 # Fields of the console's own actions whose values are recorded.
 _CONSOLE_FIELDS = frozenset(
     """
-    access_key_id approval approval_hours approve_batch_over approve_deletion_over approve_product_deletion approved_by
-    audit_keep_days changed connections days description devices digest endpoint file filters from groups instance_id
+    access_key_id approval approval_hours approved_by audit_keep_days changed connections days description devices digest endpoint file filters from groups instance_id
     levels name products reason region requested_by role rule second_factor_required since slug to until
-    """.split()  # noqa: SIM905  (a list of 33 lines would be no clearer)
+    """.split()  # noqa: SIM905  (a list of 30 lines would be no clearer)
 )
 
 
@@ -26,7 +26,7 @@ def may_record(name: str) -> bool:
 
     An unknown name is treated as a secret.
     """
-    return name in _CONSOLE_FIELDS or name in public_names()
+    return name in _CONSOLE_FIELDS or name in public_names() or name in rules_by_field()
 
 
 def clean_text(text: str, max_length: int) -> str:

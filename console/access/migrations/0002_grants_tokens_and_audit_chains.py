@@ -17,6 +17,32 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="ApprovalSetting",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rule", models.CharField(max_length=40)),
+                ("limit", models.PositiveIntegerField(null=True)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="approval_settings",
+                        to="access.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("team", "rule"), name="unique_approval_rule_of_team")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="CustomRole",
             fields=[
                 (
@@ -152,25 +178,6 @@ class Migration(migrations.Migration):
                 ],
                 verbose_name="requests expire after (hours)",
             ),
-        ),
-        migrations.AddField(
-            model_name="team",
-            name="approve_batch_over",
-            field=models.PositiveIntegerField(
-                blank=True, null=True, verbose_name="batches larger than (devices)"
-            ),
-        ),
-        migrations.AddField(
-            model_name="team",
-            name="approve_deletion_over",
-            field=models.PositiveIntegerField(
-                blank=True, null=True, verbose_name="deletions of more than (devices)"
-            ),
-        ),
-        migrations.AddField(
-            model_name="team",
-            name="approve_product_deletion",
-            field=models.BooleanField(default=False, verbose_name="product deletion"),
         ),
         migrations.AddField(
             model_name="team",

@@ -56,14 +56,6 @@ class Team(models.Model):
     audit_keep_days = models.PositiveIntegerField(
         _("keep the audit trail for (days)"), default=0, validators=[MaxValueValidator(36_500)]
     )  # 0: forever
-    # Operations that require approval by a second person. None: no approval.
-    approve_product_deletion = models.BooleanField(_("product deletion"), default=False)
-    approve_batch_over = models.PositiveIntegerField(
-        _("batches larger than (devices)"), null=True, blank=True
-    )
-    approve_deletion_over = models.PositiveIntegerField(
-        _("deletions of more than (devices)"), null=True, blank=True
-    )
     approval_hours = models.PositiveIntegerField(
         _("requests expire after (hours)"),
         default=24,
@@ -83,6 +75,27 @@ class Team(models.Model):
         if slug in BUILT_IN:  # needs no query
             return BUILT_IN[slug]
         return self.roles.get(slug) or Role(slug, slug, "", NO_LEVELS)
+
+    @cached_property
+    def approval_limits(self) -> Mapping[str, int | None]:
+        """The limits of the approval rules that are on, by slug; None for a rule without a limit. Read once for each instance."""
+        return dict(self.approval_settings.values_list("rule", "limit"))
+
+
+class ApprovalSetting(models.Model):
+    """An approval rule that a team switched on. Rules that no area declares any more are ignored."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="approval_settings")
+    rule = models.CharField(max_length=40)  # the slug of an ApprovalRule
+    limit = models.PositiveIntegerField(null=True)  # None for a rule without a limit
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "rule"], name="unique_approval_rule_of_team")
+        ]
+
+    def __str__(self) -> str:
+        return self.rule
 
 
 class CustomRole(models.Model):

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import migrations, models
 
 import console.access.encryption
-import console.connections.approval
 
 
 class Migration(migrations.Migration):
@@ -29,18 +28,7 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                (
-                    "rule",
-                    models.CharField(
-                        choices=[
-                            (console.connections.approval.Rule["PRODUCT"], "Delete product"),
-                            (console.connections.approval.Rule["BATCH"], "Create update batch"),
-                            (console.connections.approval.Rule["DELETION"], "Delete devices"),
-                        ],
-                        max_length=10,
-                        verbose_name="rule",
-                    ),
-                ),
+                ("rule", models.CharField(max_length=40, verbose_name="rule")),
                 (
                     "state",
                     models.CharField(

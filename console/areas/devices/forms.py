@@ -14,7 +14,7 @@ from console.areas.devices.records import STATUSES, DeviceFilter, Tag
 from console.areas.products.api import Product
 from console.ui.forms import Chip, FilterForm
 from console.ui.links import query_url
-from console.ui.statuses import STATUSES as STATUS_LABELS
+from console.ui.statuses import status
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -38,7 +38,7 @@ class DeviceFilters(FilterForm):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[("", _("Any")), *((name, STATUS_LABELS["device"][name].label) for name in STATUSES)],
+        choices=lambda: [("", _("Any")), *((value, status("device", value).label) for value in STATUSES)],
     )
 
     def __init__(self, request: HttpRequest, products: Sequence[Product]) -> None:

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from console.areas.devices import device, views
+from console.areas.devices import choices, device, views
 
 app_name = "devices"
 urlpatterns = [
     path("", views.device_list, name="list"),
     path("search/", views.search, name="search"),
+    path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
     path("many/<slug:action>/", views.act_on_devices, name="many"),
     path("<str:product_key>/<str:name>/", device.overview, name="detail"),

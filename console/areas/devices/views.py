@@ -19,7 +19,7 @@ from console.areas.devices.tables import LABELS, device_table, product_table
 from console.areas.products import api as products_api
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form, http_status
-from console.connections.gateway import Gateway, OutOfScope
+from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ui.format import number
@@ -28,7 +28,6 @@ from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.tables import Empty, Selection, Table
 from iot_client.errors import CloudError
-from iot_client.quota import Lane
 
 MAX_BULK_DEVICES = api.PAGE_SIZE
 """Maximum number of devices of one bulk action."""
@@ -127,10 +126,6 @@ def _find_page(
     needs_token = found.next_token and last is not None and number >= last
     if not by_token and not needs_token:
         return found, Page(number, size, found.total, last=last)
-    # Remove the page number from the URL: otherwise the link to the first page would lead back to it.
-    query = request.GET.copy()
-    query.pop("page", None)
-    request.GET = query  # type: ignore[assignment]
     following = f"{number + 1}.{found.next_token}" if found.next_token else None
     return found, TokenPage(size, len(found.devices), token or "1", following, found.total)
 
@@ -161,13 +156,7 @@ def _export(
     request: CloudRequest, table: Table[Device], device_filter: DeviceFilter, total: int | None
 ) -> HttpResponseBase:
     """Return all devices that match as CSV, read page by page in the background lane, behind interactive calls."""
-    gateway = Gateway(
-        actor=request.gateway.actor,
-        membership=request.gateway.membership,
-        connection=request.gateway.connection,
-        lane=Lane.BACKGROUND,
-        origin=request.gateway.origin,
-    )
+    gateway = request.gateway.in_background()
     name = f"devices-{device_filter.product_key}.csv" if device_filter.product_key else "devices.csv"
     try:
         return table.csv_response(api.iter_devices(gateway, device_filter, known_total=total), name)

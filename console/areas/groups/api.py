@@ -1,21 +1,34 @@
 """Typed calls for device groups: a tree of three levels; a device is in up to ten groups; a group has tags.
 
-Every function takes the gateway of the acting user. Only this module names operations and fields. Every function raises
-PermissionRefused and the CloudError family. IDs are strings, times are aware.
+Every function takes the gateway of the acting user. Only this module names operations. Every function raises PermissionRefused
+and the CloudError family. IDs are strings, times are aware.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from console.areas.groups.records import (
+    AddResult,
+    DeviceList,
+    Group,
+    GroupDetail,
+    GroupDevice,
+    GroupList,
+    Tag,
+    to_detail,
+    to_devices,
+    to_group,
+    to_parent,
+    to_tags,
+)
 from console.connections.gateway import Call, Gateway
 from iot_client.errors import CloudError, NotFound
-from iot_client.fields import read_items, read_text, read_time
-from iot_client.responses import read_name
+from iot_client.fields import read_items
+
+__all__ = ["AddResult", "DeviceList", "Group", "GroupDetail", "GroupDevice", "GroupList", "Tag"]
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
 MAX_DEVICES_PER_CALL = 200  # BatchAddDeviceGroupRelations, BatchDeleteDeviceGroupRelations
@@ -25,113 +38,6 @@ CREATE, UPDATE, DELETE = "CreateDeviceGroup", "UpdateDeviceGroup", "DeleteDevice
 ADD, REMOVE, TAG = "BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelations", "SetDeviceGroupTags"
 MAX_PAGE_SIZE = 200  # QueryDeviceGroupList
 _MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group in a list."""
-
-    id: str
-    name: str
-    description: str = ""
-    created: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupDetail:
-    """A group with its device counts: all, activated, online now. `path` is its parent groups, the top-level one first."""
-
-    id: str
-    name: str
-    description: str
-    created: datetime | None
-    devices: int
-    active: int
-    online: int
-    path: tuple[Group, ...] = ()
-
-    @property
-    def depth(self) -> int:
-        """The level in the tree: 1 for a group without a parent."""
-        return len(self.path) + 1
-
-    @property
-    def parent(self) -> Group | None:
-        """The group that contains it, or None."""
-        return self.path[-1] if self.path else None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupList:
-    """A page of groups, and the number of all groups."""
-
-    groups: tuple[Group, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupDevice:
-    """A device in the list of a group."""
-
-    product_key: str
-    name: str
-    iot_id: str
-    product_name: str
-
-    @property
-    def key(self) -> str:
-        """Identifies the device in a form. Neither part can contain a slash."""
-        return f"{self.product_key}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceList:
-    """A page of the devices of a group, and the number of all its devices."""
-
-    devices: tuple[GroupDevice, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a group."""
-
-    key: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddResult:
-    """The result of adding devices to a group.
-
-    `unknown`: names that do not exist in the product. `known`: the other names. For these the platform returns only
-    counts: how many were `added`, were `already` in the group, or could not be added because they are in ten groups
-    (`full`).
-    """
-
-    unknown: tuple[str, ...]
-    known: tuple[str, ...]
-    added: int
-    already: int
-    full: int
-
-    @property
-    def outcomes(self) -> tuple[tuple[str, str], ...]:
-        """Each name with its outcome: unknown, added, already, full, or "sent" when the counts do not say which."""
-        outcomes = [
-            outcome
-            for outcome, count in (("added", self.added), ("already", self.already), ("full", self.full))
-            if count and count == len(self.known)
-        ]
-        known_outcome = outcomes[0] if outcomes else "sent"
-        return tuple(
-            [(name, "unknown") for name in self.unknown] + [(name, known_outcome) for name in self.known]
-        )
-
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether the counts do not say which device had which outcome."""
-        return any(outcome == "sent" for _, outcome in self.outcomes)
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -148,7 +54,7 @@ def list_groups(
         CurrentPage=page,
         PageSize=size,
     )
-    groups = tuple(_read_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
+    groups = tuple(to_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
     return GroupList(groups, int(response.get("Total") or 0))
 
 
@@ -163,7 +69,7 @@ def get_group_with_children(gateway: Gateway, group_id: str) -> tuple[GroupDetai
         "QueryDeviceGroupList", {"SuperGroupId": group_id, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE}
     )
     detail, response = _read_detail(gateway, group_id, [subgroups])
-    groups = tuple(_read_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
+    groups = tuple(to_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
     return detail, GroupList(groups, int(response.get("Total") or 0))
 
 
@@ -175,12 +81,12 @@ def get_group_with_devices(
         "QueryDeviceListByDeviceGroup", {"GroupId": group_id, "CurrentPage": page, "PageSize": size}
     )
     detail, response = _read_detail(gateway, group_id, [devices])
-    return detail, _read_devices(response)
+    return detail, to_devices(response)
 
 
 def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 50) -> DeviceList:
     """Return a page of the devices of a group."""
-    return _read_devices(
+    return to_devices(
         gateway.call("QueryDeviceListByDeviceGroup", GroupId=group_id, CurrentPage=page, PageSize=size)
     )
 
@@ -190,12 +96,12 @@ def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, t
     detail, response = _read_detail(
         gateway, group_id, [Call("QueryDeviceGroupTagList", {"GroupId": group_id})]
     )
-    return detail, _read_tags(response)
+    return detail, to_tags(response)
 
 
 def list_tags(gateway: Gateway, group_id: str) -> tuple[Tag, ...]:
     """Return the current tags of a group. Not from the cache: callers use them to write the complete set of tags."""
-    return _read_tags(gateway.call("QueryDeviceGroupTagList", GroupId=group_id, fresh=True))
+    return to_tags(gateway.call("QueryDeviceGroupTagList", GroupId=group_id, fresh=True))
 
 
 # -- changing --------------------------------------------------------------------------------------------------------
@@ -206,7 +112,7 @@ def create_group(gateway: Gateway, *, name: str, description: str = "", parent: 
     response = gateway.call(
         CREATE, target=name, GroupName=name, GroupDesc=description or None, SuperGroupId=parent or None
     )
-    return _read_group(response.get("Data") or {})
+    return to_group(response.get("Data") or {})
 
 
 def update_group(
@@ -305,61 +211,13 @@ def _read_detail(
     for response in (info, *rest):
         if isinstance(response, CloudError):
             raise response
-    data = (info if isinstance(info, dict) else {}).get("Data") or {}
     path: tuple[Group, ...] = ()
-    parent = _read_parent(parent_response)
+    parent = to_parent(parent_response)
     if parent is not None:
-        grandparent = _read_parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
+        grandparent = to_parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
         path = (grandparent, parent) if grandparent is not None else (parent,)
-    detail = GroupDetail(
-        id=str(data.get("GroupId") or group_id),
-        name=str(data.get("GroupName", "")),
-        description=read_text(data, "GroupDesc"),
-        created=read_time(data.get("UtcCreate")),
-        devices=int(data.get("DeviceCount") or 0),
-        active=int(data.get("DeviceActive") or 0),
-        online=int(data.get("DeviceOnline") or 0),
-        path=path,
-    )
+    detail = to_detail(info if isinstance(info, dict) else {}, group_id, path)
     return detail, next((response for response in rest if isinstance(response, dict)), {})
-
-
-def _read_parent(response: dict[str, Any] | CloudError) -> Group | None:
-    """Return the group in a response of QuerySuperDeviceGroup. None for a top-level group, and when the call failed."""
-    if isinstance(response, CloudError):
-        return None
-    data = response.get("Data") or {}
-    groups = read_items(data, "GroupInfo") if "GroupInfo" in data else [data]
-    return _read_group(groups[0]) if groups and groups[0].get("GroupId") else None
-
-
-def _read_group(item: dict[str, Any]) -> Group:
-    return Group(
-        id=read_name(item, "GroupId"),
-        name=str(item.get("GroupName", "")),
-        description=read_text(item, "GroupDesc"),
-        created=read_time(item.get("UtcCreate")),
-    )
-
-
-def _read_devices(response: dict[str, Any]) -> DeviceList:
-    devices = tuple(
-        GroupDevice(
-            product_key=str(item.get("ProductKey", "")),
-            name=str(item.get("DeviceName", "")),
-            iot_id=str(item.get("IotId", "")),
-            product_name=str(item.get("ProductName", "")),
-        )
-        for item in read_items(response.get("Data"), "SimpleDeviceInfo")
-    )
-    return DeviceList(devices, int(response.get("Total") or 0))
-
-
-def _read_tags(response: dict[str, Any]) -> tuple[Tag, ...]:
-    return tuple(
-        Tag(str(item.get("TagKey", "")), str(item.get("TagValue", "")))
-        for item in read_items(response.get("Data"), "GroupTagInfo")
-    )
 
 
 def _split(names: Sequence[str], size: int) -> list[Sequence[str]]:

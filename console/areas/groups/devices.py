@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.areas.devices import api as devices_api
 from console.areas.groups import api
-from console.areas.groups.forms import AddDevicesForm, read_search_text
+from console.areas.groups.forms import AddDevicesForm
 from console.areas.groups.pages import group_context
 from console.areas.groups.views import FORM_REFUSED
 from console.areas.products import api as products_api
@@ -21,8 +20,6 @@ from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import BulkAction, Column, Empty, Selection, Table
 from iot_client.errors import CloudError
-
-SEARCH_SIZE = 20  # devices shown for a search
 
 
 def _build_table(group_id: str) -> Table[api.GroupDevice]:
@@ -121,43 +118,6 @@ def _list_products(request: CloudRequest) -> list[products_api.Product]:
 def _submitted_group_name(request: CloudRequest) -> str:
     """Return the group name that the form submitted. It is only displayed."""
     return request.POST.get("group_name", "")[:30]
-
-
-@require_POST
-def find_devices(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Return the devices of a product that match the search, as checkboxes; selected devices are kept. Up to 4 calls.
-
-    A POST, although it changes nothing: an address with 200 selected names is too long for servers.
-    """
-    request.gateway.require(api.ADD)
-    product_key, text = request.POST.get("product", "")[:64], read_search_text(request)
-    selected = list(dict.fromkeys(request.POST.getlist("device")))[: api.MAX_DEVICES_PER_CALL]
-    device_page: devices_api.DevicePage | None = None
-    is_invalid = False
-    if product_key:
-        products = {product.key: product.devices for product in _list_products(request)}
-        try:
-            device_page = devices_api.list_devices(
-                request.gateway,
-                devices_api.DeviceFilter(product_key, text),
-                size=SEARCH_SIZE,
-                known_total=products.get(product_key),
-            )
-        except ValueError:  # not a valid device name
-            is_invalid = True
-    devices = [device for device in device_page.devices if device.name not in selected] if device_page else []
-    return render(
-        request,
-        "areas/groups/device_matches.html",
-        {
-            "product_key": product_key,
-            "text": text,
-            "device_page": device_page,
-            "devices": devices,
-            "selected": selected,
-            "is_invalid": is_invalid,
-        },
-    )
 
 
 @require_POST

@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -156,8 +155,3 @@ class AddDevicesForm(forms.Form):
             )
         cleaned["names"] = names
         return cleaned
-
-
-def read_search_text(request: HttpRequest) -> str:
-    """Return the search text for devices, cut to the maximum length of a device name."""
-    return request.POST.get("q", "").strip()[:32]

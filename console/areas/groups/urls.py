@@ -12,7 +12,6 @@ urlpatterns = [
     path("<str:group_id>/delete/", views.delete, name="delete"),
     path("<str:group_id>/devices/", devices.list_devices, name="devices"),
     path("<str:group_id>/devices/add/", devices.add_devices, name="add-devices"),
-    path("<str:group_id>/devices/find/", devices.find_devices, name="find-devices"),
     path("<str:group_id>/devices/remove/", devices.remove_devices, name="remove-devices"),
     path("<str:group_id>/tags/", tags.tag_list, name="tags"),
     path("<str:group_id>/tags/set/", tags.set_tag, name="set-tag"),

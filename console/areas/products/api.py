@@ -1,4 +1,5 @@
-"""Typed calls for products. Every function takes the gateway of the acting user. Only this module names operations and fields.
+"""Typed calls for products. Every function takes the gateway of the acting user. Only this module names operations, and only
+`records` names the fields of their responses.
 
 Every function raises PermissionRefused and the CloudError family. Times are aware.
 """
@@ -6,15 +7,42 @@ Every function raises PermissionRefused and the CloudError family. Times are awa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from console.areas.products.records import (
+    DEVELOPING,
+    PUBLISHED,
+    DeviceCounts,
+    NewProduct,
+    Overview,
+    Product,
+    ProductDetail,
+    ProductFilter,
+    ProductPage,
+    Tag,
+    to_counts,
+    to_detail,
+    to_products,
+    to_tags,
+)
 from console.connections.gateway import Call, Gateway
 from iot_client.errors import CloudError
-from iot_client.fields import read_count, read_text, read_time
-from iot_client.responses import read_name
+from iot_client.fields import read_count
+
+__all__ = [
+    "DEVELOPING",
+    "PUBLISHED",
+    "DeviceCounts",
+    "NewProduct",
+    "Overview",
+    "Product",
+    "ProductDetail",
+    "ProductFilter",
+    "ProductPage",
+    "Tag",
+]
 
 MAX_PAGE_SIZE = 200
 """Maximum number of products in one response (QueryProductList)."""
@@ -22,7 +50,6 @@ MAX_SEARCH_PAGES = 4
 """Maximum number of pages read to search or sort; the platform can do neither."""
 MAX_TAGS = 100
 """Maximum number of tags of a product (CreateProductTags)."""
-DEVELOPING, PUBLISHED = "DEVELOPMENT_STATUS", "RELEASE_STATUS"
 
 
 class Sort(StrEnum):
@@ -31,141 +58,6 @@ class Sort(StrEnum):
     NAME = "name"
     DEVICES = "devices"
     CREATED = "created"
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product in a list. `data_format` is None for a product without a thing model."""
-
-    key: str
-    name: str
-    gateway: bool
-    data_format: int | None
-    auth_type: str
-    description: str
-    devices: int
-    created: datetime | None
-
-    @property
-    def node_type(self) -> str:
-        """The node type: "gateway" or "device"."""
-        return "gateway" if self.gateway else "device"
-
-
-@dataclass(frozen=True, slots=True)
-class ProductDetail:
-    """A product as QueryProduct returns it. `net_type` and `validate_type` are the platform's numbers, as strings."""
-
-    product: Product
-    status: str
-    thing_model: bool
-    category_key: str
-    category_name: str
-    net_type: str
-    protocol: str
-    validate_type: str
-    id2: bool
-
-    @property
-    def is_published(self) -> bool:
-        """Whether it is published. The thing model of a published product is fixed, and the product cannot be deleted."""
-        return self.status == PUBLISHED
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a product."""
-
-    key: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCounts:
-    """The numbers of devices: all, activated (ever connected), and online now."""
-
-    total: int
-    activated: int
-    online: int
-
-    @property
-    def never_connected(self) -> int:
-        """The number of devices that never connected."""
-        return max(0, self.total - self.activated)
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFilter:
-    """The filter of a product list. `text` is part of a name or key. `thing_model` and `gateway`: None means any."""
-
-    text: str = ""
-    gateway: bool | None = None
-    thing_model: bool | None = None
-
-    @property
-    def needs_search(self) -> bool:
-        """Whether the console must read the products and filter them: the platform has no such filter."""
-        return bool(self.text) or self.gateway is not None
-
-    def matches(self, product: Product) -> bool:
-        """Whether a product matches `text` and `gateway`. The platform filters by thing model."""
-        if self.gateway is not None and product.gateway != self.gateway:
-            return False
-        text = self.text.casefold()
-        return text in product.name.casefold() or text in product.key.casefold()
-
-
-@dataclass(frozen=True, slots=True)
-class NewProduct:
-    """The properties of a product to create. "" and None are not sent. `net_type` and `protocol` exclude each other."""
-
-    name: str
-    description: str = ""
-    gateway: bool = False
-    thing_model: bool = True
-    net_type: str = ""
-    protocol: str = ""
-    join_permission_id: str = ""
-    data_format: int | None = None
-    validate_type: int | None = None
-    category_key: str = ""
-    publish_auto: bool | None = None
-    auth_type: str = "secret"
-    resource_group_id: str = ""
-
-    def params(self) -> dict[str, Any]:
-        """Return the parameters of CreateProduct."""
-        return {
-            "ProductName": self.name,
-            "Description": self.description or None,
-            "NodeType": int(self.gateway),
-            "AliyunCommodityCode": "iothub_senior" if self.thing_model else None,
-            "DataFormat": self.data_format,
-            "ValidateType": self.validate_type,
-            "ProtocolType": self.protocol or None,
-            "NetType": self.net_type or None,
-            "JoinPermissionId": self.join_permission_id or None,
-            "CategoryKey": self.category_key or None,
-            "PublishAuto": self.publish_auto,
-            "AuthType": self.auth_type,
-            "Id2": True if self.auth_type == "id2" else None,
-            "ResourceGroupId": self.resource_group_id or None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ProductPage:
-    """A page of products. `total`: number of matches. A search reads `searched_count` of all `product_count` products."""
-
-    products: Sequence[Product]
-    total: int
-    searched_count: int
-    product_count: int
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether there are more products than a search reads."""
-        return self.searched_count < self.product_count
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -196,7 +88,7 @@ def list_products(
         )
         data = response.get("Data") or {}
         total = read_count(data.get("Total"))
-        return ProductPage(_products(response), total, total, total)
+        return ProductPage(to_products(response), total, total, total)
     products, product_count = _read_newest(gateway, product_filter, fresh)
     matches = [product for product in products if product_filter.matches(product)]
     if sort:
@@ -209,14 +101,14 @@ def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -
     params = {"PageSize": MAX_PAGE_SIZE, **_platform_filter(product_filter)}
     first = gateway.call("QueryProductList", fresh=fresh, CurrentPage=1, **params)
     product_count = read_count((first.get("Data") or {}).get("Total"))
-    products = _products(first)
+    products = to_products(first)
     pages = min(MAX_SEARCH_PAGES, -(-product_count // MAX_PAGE_SIZE))
     if pages > 1:
         calls = [Call("QueryProductList", {"CurrentPage": page, **params}) for page in range(2, pages + 1)]
         for response in gateway.gather(calls, fresh=fresh):
             if isinstance(response, CloudError):
                 raise response
-            products += _products(response)
+            products += to_products(response)
     return products, product_count
 
 
@@ -226,26 +118,17 @@ def iterate_products(gateway: Gateway, product_filter: ProductFilter | None = No
     for response in gateway.read_pages(
         "QueryProductList", PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
     ):
-        yield from filter(product_filter.matches, _products(response))
+        yield from filter(product_filter.matches, to_products(response))
 
 
 def list_newest_products(gateway: Gateway) -> list[Product]:
     """Return the newest 200 products, for selection lists. 1 call."""
-    return _products(gateway.call("QueryProductList", CurrentPage=1, PageSize=MAX_PAGE_SIZE))
+    return to_products(gateway.call("QueryProductList", CurrentPage=1, PageSize=MAX_PAGE_SIZE))
 
 
 def get_product(gateway: Gateway, key: str, *, fresh: bool = False) -> ProductDetail:
     """Return a product. Raises NotFound."""
-    return _detail(gateway.call("QueryProduct", fresh=fresh, ProductKey=key))
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """The content of the overview page. `counts` and `tags` are errors when they could not be read."""
-
-    detail: ProductDetail
-    counts: DeviceCounts | CloudError
-    tags: Sequence[Tag] | CloudError
+    return to_detail(gateway.call("QueryProduct", fresh=fresh, ProductKey=key))
 
 
 def get_overview(gateway: Gateway, key: str) -> Overview:
@@ -260,9 +143,9 @@ def get_overview(gateway: Gateway, key: str) -> Overview:
     if isinstance(product, CloudError):
         raise product
     return Overview(
-        _detail(product),
-        counts if isinstance(counts, CloudError) else _counts(counts),
-        tags if isinstance(tags, CloudError) else _tags(tags),
+        to_detail(product),
+        counts if isinstance(counts, CloudError) else to_counts(counts),
+        tags if isinstance(tags, CloudError) else to_tags(tags),
     )
 
 
@@ -271,13 +154,13 @@ def get_product_with_tags(
 ) -> tuple[ProductDetail, list[Tag]]:
     """Return a product and its tags. 2 calls in parallel."""
     product, tags = _read_with_product(gateway, "ListProductTags", key, fresh)
-    return _detail(product), _tags(tags)
+    return to_detail(product), to_tags(tags)
 
 
 def get_product_with_counts(gateway: Gateway, key: str) -> tuple[ProductDetail, DeviceCounts]:
     """Return a product and its device counts. 2 calls in parallel."""
     product, counts = _read_with_product(gateway, "QueryDeviceStatistics", key, False)
-    return _detail(product), _counts(counts)
+    return to_detail(product), to_counts(counts)
 
 
 def _read_with_product(
@@ -296,7 +179,7 @@ def _read_with_product(
 
 def list_tags(gateway: Gateway, key: str, *, fresh: bool = False) -> list[Tag]:
     """Return the tags of a product, sorted by key."""
-    return _tags(gateway.call("ListProductTags", fresh=fresh, ProductKey=key))
+    return to_tags(gateway.call("ListProductTags", fresh=fresh, ProductKey=key))
 
 
 def reveal_secret(gateway: Gateway, key: str) -> str:
@@ -393,52 +276,3 @@ def _platform_filter(product_filter: ProductFilter) -> dict[str, Any]:
     if product_filter.thing_model is None:
         return {}
     return {"AliyunCommodityCode": "iothub_senior" if product_filter.thing_model else "iothub"}
-
-
-def _products(response: Mapping[str, Any]) -> list[Product]:
-    listed = ((response.get("Data") or {}).get("List") or {}).get("ProductInfo") or []
-    return [_product(item) for item in listed]
-
-
-def _product(item: Mapping[str, Any]) -> Product:
-    data_format = item.get("DataFormat")
-    return Product(
-        key=read_name(item, "ProductKey"),
-        name=read_text(item, "ProductName"),
-        gateway=read_count(item.get("NodeType")) == 1,
-        data_format=None if data_format in (None, "") else read_count(data_format),
-        auth_type=read_text(item, "AuthType"),
-        description=read_text(item, "Description"),
-        devices=read_count(item.get("DeviceCount")),
-        created=read_time(item.get("GmtCreate")),
-    )
-
-
-def _detail(response: Mapping[str, Any]) -> ProductDetail:
-    data = response.get("Data") or {}
-    return ProductDetail(
-        product=_product(data),
-        status=str(data.get("ProductStatus") or DEVELOPING),
-        thing_model=data.get("AliyunCommodityCode") == "iothub_senior",
-        category_key=read_text(data, "CategoryKey"),
-        category_name=read_text(data, "CategoryName"),
-        net_type=read_text(data, "NetType"),
-        protocol=read_text(data, "ProtocolType"),
-        validate_type=read_text(data, "ValidateType"),
-        id2=data.get("Id2") in (True, "true"),
-    )
-
-
-def _tags(response: Mapping[str, Any]) -> list[Tag]:
-    listed = (response.get("Data") or {}).get("ProductTag") or []
-    tags = [Tag(read_text(item, "TagKey"), read_text(item, "TagValue")) for item in listed]
-    return sorted(tags, key=lambda tag: tag.key)
-
-
-def _counts(response: Mapping[str, Any]) -> DeviceCounts:
-    data = response.get("Data") or {}
-    return DeviceCounts(
-        read_count(data.get("deviceCount")),
-        read_count(data.get("activeCount")),
-        read_count(data.get("onlineCount")),
-    )

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from console.access.pages.audit import audit_menu_items
 from console.areas.products import api, forms
+from console.areas.products.approval import list_deletion_effects
 from console.areas.products.tables import EDITABLE_TAGS, TAGS
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
@@ -261,15 +262,6 @@ def delete(request: CloudRequest, key: str) -> HttpResponse:
         "needs_approval": needs_approval(request.gateway, "DeleteProduct", {"ProductKey": key}),
     }
     return render(request, "areas/products/delete.html", context, status=422 if form.is_bound else 200)
-
-
-def list_deletion_effects(key: str) -> list[str]:
-    """Return the effects of deleting the product: objects that are deleted too or stop working."""
-    return [
-        _("ProductKey %(key)s: everything that uses it stops working") % {"key": key},
-        _("its thing model, topics and tags"),
-        _("its references in rules, subscriptions and update packages"),
-    ]
 
 
 def _find_deletion_blockers(detail: api.ProductDetail) -> list[str]:

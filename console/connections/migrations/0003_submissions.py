@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connections", "0002_recent_deletions"),
+        ("connections", "0002_recent_actions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,9 +6,10 @@
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
 {% bar done total label="" tone="" %}         progress bar
-{% connection_url "devices:detail" key name %}          URL in the current team and connection (`as url` works)
+{% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
 {% query_url page=2 q=None %}                  the current URL with changed parameters
+{% page_url page 2 %}                          the URL of another page of a list, by number or token
 {% cloud_error error retry=url %}             an error of the cloud with advice
 {% cells bound %}                             the cells of a row (ui/table.html)
 {% field form.name %}                         one field with label, help, limits, errors
@@ -29,6 +30,7 @@ from django.utils.safestring import SafeString, mark_safe
 from console.ui import badges, icons, links
 from console.ui import format as fmt
 from console.ui.forms import describe_field
+from console.ui.paging import Page, TokenPage
 from console.ui.tables import BoundRow
 from iot_client.errors import CloudError, explain
 
@@ -108,6 +110,12 @@ def connection_url(context: RequestContext, name: str, *args: Any, **kwargs: Any
 def explorer_url(context: RequestContext, operation: str, **params: Any) -> str:
     """The URL of an operation's form in the explorer, filled with `params`."""
     return links.explorer_url(context["request"], operation, **params)
+
+
+@register.simple_tag(takes_context=True)
+def page_url(context: RequestContext, page: Page | TokenPage, position: Any) -> str:
+    """The URL of another page of the list: its number for a Page; its token, or None for the first, for a TokenPage."""
+    return page.url(context["request"], position)
 
 
 @register.simple_tag(takes_context=True)

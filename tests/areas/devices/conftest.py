@@ -8,7 +8,7 @@ import pytest
 
 from console.areas.devices import api
 from console.areas.products import api as products_api
-from console.connections.gateway import Gateway
+from console.connections.sending import Sender
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def register(product, org) -> Callable[..., None]:
 def calls(monkeypatch) -> list[str]:
     """The operation of every call to the platform."""
     operations: list[str] = []
-    send = Gateway._send
+    send = Sender.send
 
     def counted(self, described, params):
         operations.append(described.name)
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", counted)
+    monkeypatch.setattr(Sender, "send", counted)
     return operations

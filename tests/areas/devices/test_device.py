@@ -9,7 +9,7 @@ import pytest
 from console.access.models import AuditRecord
 from console.areas.devices import api
 from console.areas.groups import api as groups_api
-from console.connections.gateway import Gateway
+from console.connections.sending import Sender
 from iot_client.errors import NotFound
 
 
@@ -350,14 +350,14 @@ def test_each_of_several_devices_has_its_own_audit_record_and_calls_run_in_paral
     devices, product, org, sign_in, monkeypatch
 ):
     together = threading.Barrier(3, timeout=20)
-    send = Gateway._send
+    send = Sender.send
 
     def meeting(self, described, params):
         if described.name == "DisableThing":
             together.wait()  # fails the test unless three calls are made at the same time
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", meeting)
+    monkeypatch.setattr(Sender, "send", meeting)
     sign_in("operator").post(org.url("devices/many/disable/"), {"selected": devices, "confirmed": "1"})
     records = AuditRecord.objects.filter(operation="DisableThing")
     assert sorted(record.target for record in records) == ["lamp-0001", "lamp-0002", "lamp-0003"]

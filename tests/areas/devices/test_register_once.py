@@ -9,9 +9,7 @@ import pytest
 
 from console.connections import clients
 from console.connections.models import Submission
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.populated import PopulatedTeam
 
 
 def count_devices(populated: PopulatedTeam) -> int:

@@ -1,4 +1,4 @@
-"""Devices of a group: adding by name, search, removal."""
+"""Devices of a group: adding by name, removal."""
 
 from __future__ import annotations
 
@@ -87,25 +87,6 @@ def test_a_cloud_error_keeps_names_and_product(tree, product, emulator, org, sig
     assert "lamp-1" in text
     assert 'value="lamp-2" checked' in text
     assert f'value="{product}" selected' in text
-
-
-def test_the_search_shows_devices_and_keeps_the_selected_ones(tree, product, org, sign_in):
-    data = {
-        "product": product,
-        "q": "lamp-4",
-        "device": ["lamp-1", *(f"lamp-{n:027}" for n in range(100, 290))],
-    }
-    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
-    text = response.content.decode()
-    assert 'value="lamp-1" checked' in text
-    assert 'value="lamp-4"' in text
-    assert "lamp-5" not in text
-
-
-def test_a_search_for_an_invalid_device_name_is_not_an_error(tree, product, org, sign_in):
-    data = {"product": product, "q": '"x'}
-    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/devices/find/"), data)
-    assert response.status_code == 200
 
 
 def test_selected_devices_are_removed_after_a_question(tree, product, org, sign_in):

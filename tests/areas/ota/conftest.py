@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from console.areas.ota import api
-from console.connections.gateway import Gateway
+from console.connections.sending import Sender
 from iot_client.errors import NotFound
 
 
@@ -13,13 +13,13 @@ from iot_client.errors import NotFound
 def calls(monkeypatch):
     """The operations of all calls to the platform."""
     operations: list[str] = []
-    send = Gateway._send
+    send = Sender.send
 
     def record(self, described, params):
         operations.append(described.name)
         return send(self, described, params)
 
-    monkeypatch.setattr(Gateway, "_send", record)
+    monkeypatch.setattr(Sender, "send", record)
     return operations
 
 

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.areas.ota import api, jobs
-from console.areas.ota.batch_forms import CancelForm
+from console.areas.ota.forms.batches import CancelForm
+from console.areas.ota.forms.filters import BatchFilter, TaskFilter
 from console.areas.ota.views import tables
-from console.areas.ota.views.filters import BatchFilter, TaskFilter
 from console.areas.ota.views.shared import FORM_REFUSED, Rights, form_status
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api as groups_api
 from console.areas.ota import api, jobs
-from console.areas.ota.batch_forms import DynamicBatchForm, StaticBatchForm, VerifyForm
+from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, VerifyForm
 from console.areas.ota.views.shared import form_status
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.ota import api
-from console.areas.ota.forms import ModuleForm, NewModuleForm, ProductChoice
+from console.areas.ota.forms.packages import ModuleForm, NewModuleForm, ProductChoice
 from console.areas.ota.views.shared import form_status, product_choices
 from console.areas.ota.views.tables import MODULES
 from console.connections.errors import cloud_errors_to_form

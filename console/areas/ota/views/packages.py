@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.ota import api
-from console.areas.ota.forms import PackageFilter, PackageForm, find_file_suffix
+from console.areas.ota.forms.filters import PackageFilter
+from console.areas.ota.forms.packages import PackageForm, find_file_suffix
 from console.areas.ota.views.shared import Rights, form_status, product_choices
 from console.areas.ota.views.tables import BATCHES, PACKAGES
 from console.connections.errors import cloud_errors_to_form

@@ -1,17 +1,32 @@
-"""The filters of batch lists and of the devices of a batch."""
+"""The filters of the lists of packages, of batches, and of the devices of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api
-from console.areas.ota.forms import PLAIN
+from console.areas.ota.forms.packages import PLAIN
 from console.ui.forms import FilterForm
-from console.ui.statuses import STATUSES
+from console.ui.statuses import status
+
+
+class PackageFilter(FilterForm):
+    product = forms.ChoiceField(label=_("Product"), required=False, choices=())
+    version = forms.CharField(
+        label=_("Version"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Exact match")}),
+    )
+
+    def __init__(self, request: HttpRequest, products: Iterable[tuple[str, str]]) -> None:
+        super().__init__(request)
+        self.fields["product"].choices = [("", _("All products")), *products]  # type: ignore[attr-defined]
+        self.full_clean()  # again, with the choices
 
 
 class BatchFilter(FilterForm):
@@ -45,8 +60,8 @@ class TaskFilter(FilterForm):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[
+        choices=lambda: [
             ("", _("Any")),
-            *((status, STATUSES["batch_task"][status].label) for status in api.TASK_STATUSES),
+            *((value, status("batch_task", value).label) for value in api.TASK_STATUSES),
         ],
     )

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from console.api.schemas import RequestBody, TimestampInput
 from console.areas.ota import api
-from console.areas.ota.batch_forms import MAX_DURATION, MAX_START_DELAY, MIN_DURATION, MIN_START_DELAY
+from console.areas.ota.forms.batches import MAX_DURATION, MAX_START_DELAY, MIN_DURATION, MIN_START_DELAY
 
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_@.:]{4,32}$")]

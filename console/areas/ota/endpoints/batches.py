@@ -14,8 +14,14 @@ from console.api.endpoints.jobs import Job
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.api.strategies import BatchStrategy, DeviceName, DynamicBatch, StaticBatch, Verification
 from console.areas.ota import api, jobs
+from console.areas.ota.endpoints.strategies import (
+    BatchStrategy,
+    DeviceName,
+    DynamicBatch,
+    StaticBatch,
+    Verification,
+)
 from console.connections.gateway import Gateway
 
 router = Router(tags=[gettext_noop("Updates")])

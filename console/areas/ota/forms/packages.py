@@ -1,4 +1,4 @@
-"""The forms of packages and modules. They check the platform's rules before a request is sent. For batches: `batch_forms`."""
+"""The forms of packages and modules."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api
 from console.ui.format import size
-from console.ui.forms import FileWidget, FilterForm
+from console.ui.forms import FileWidget
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 # The first bytes of files of a type.
@@ -38,21 +37,6 @@ def version_field(**options: Any) -> forms.CharField:
         widget=forms.TextInput(attrs=PLAIN),
         **options,
     )
-
-
-class PackageFilter(FilterForm):
-    product = forms.ChoiceField(label=_("Product"), required=False, choices=())
-    version = forms.CharField(
-        label=_("Version"),
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Exact match")}),
-    )
-
-    def __init__(self, request: HttpRequest, products: Iterable[tuple[str, str]]) -> None:
-        super().__init__(request)
-        self.fields["product"].choices = [("", _("All products")), *products]  # type: ignore[attr-defined]
-        self.full_clean()  # again, with the choices
 
 
 class PackageForm(forms.Form):

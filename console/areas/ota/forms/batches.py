@@ -3,7 +3,6 @@ CreateOTADynamicUpgradeJob, CreateOTAVerifyJob."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,19 +11,17 @@ from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import MaxLengthValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.areas.ota import api
-from console.areas.ota.forms import PLAIN
+from console.areas.ota.forms.lists import decode_text, parse_device_names, parse_versions
+from console.areas.ota.forms.packages import PLAIN
 from console.ui.forms import FileWidget
 
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
-_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TAG_KEY = re.compile(r"[A-Za-z0-9.]{1,30}")
-_SEPARATOR = re.compile(r"[\s,;]+")
 _TIME_FORMAT = "%Y-%m-%dT%H:%M"
 MIN_START_DELAY, MAX_START_DELAY = timedelta(minutes=5), timedelta(days=7)
 MIN_DURATION, MAX_DURATION = timedelta(hours=1), timedelta(days=30)
@@ -392,61 +389,3 @@ class CancelForm(forms.Form):
     def __init__(self, choices: Iterable[tuple[str, Any]], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["statuses"].choices = list(choices)  # type: ignore[attr-defined]
-
-
-# -- lists in text fields and files ----------------------------------------------------------------------------------
-
-
-def parse_device_names(text: str) -> tuple[str, ...]:
-    """Return the device names in order, without duplicates. A column header in the first row is skipped.
-
-    Raises ValidationError that lists the first invalid names with their row numbers.
-    """
-    names: dict[str, None] = {}
-    invalid: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        for name in filter(None, (part.strip("\"'") for part in _SEPARATOR.split(line.strip()))):
-            if number == 1 and name.casefold() in ("devicename", "device_name", "name"):
-                continue
-            if _DEVICE_NAME.fullmatch(name):
-                names[name] = None
-            else:
-                invalid.append(f"{number}: {name[:40]}")
-    if invalid:
-        shown = "; ".join(invalid[:5]) + (" …" if len(invalid) > 5 else "")
-        raise forms.ValidationError(
-            _(
-                "Invalid device names (row: name): %(names)s. Use 4 to 32 characters: English letters, digits, - _ @ . :"
-            ),
-            params={"names": shown},
-        )
-    return tuple(names)
-
-
-def parse_versions(text: str) -> tuple[str, ...]:
-    """Return the versions in order, without duplicates. Raises ValidationError."""
-    versions = tuple(dict.fromkeys(filter(None, _SEPARATOR.split(text))))
-    for version in versions:
-        if not _VERSION.fullmatch(version):
-            raise forms.ValidationError(
-                _(
-                    "“%(version)s” is not a valid version. Use 1 to 64 letters, digits, periods, hyphens or underscores."
-                ),
-                params={"version": version[:64]},
-            )
-    MaxLengthValidator(api.MAX_SOURCE_VERSIONS, _("Enter up to 10 versions."))(versions)
-    return versions
-
-
-def decode_text(content: bytes) -> str:
-    """Return the text of an uploaded list: UTF-16 with a byte order mark, otherwise UTF-8. Raises ValidationError."""
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise forms.ValidationError(
-            _("The file is not a text file. Upload a text or CSV file in UTF-8.")
-        ) from error
-    if "\0" in text:
-        raise forms.ValidationError(_("The file is not a text file. Upload a text or CSV file in UTF-8."))
-    return text

@@ -13,7 +13,7 @@ from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.ota import api
-from console.areas.ota.forms import ModuleForm, NewModuleForm, PackageForm, find_file_suffix
+from console.areas.ota.forms.packages import ModuleForm, NewModuleForm, PackageForm, find_file_suffix
 
 router = Router(tags=[gettext_noop("Updates")])
 _VERIFICATIONS = {

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="RecentDeletion",
+            name="RecentAction",
             fields=[
                 (
                     "id",
@@ -22,8 +22,9 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                ("rule", models.CharField(max_length=40)),
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ("devices", models.PositiveIntegerField()),
+                ("count", models.PositiveIntegerField()),
                 (
                     "connection",
                     models.ForeignKey(
@@ -42,9 +43,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [
-                    models.Index(fields=["connection", "user", "at"], name="recent_deletions_by_user")
-                ],
+                "indexes": [models.Index(fields=["connection", "user", "at"], name="recent_actions_by_user")],
             },
         ),
     ]

@@ -1,0 +1,17 @@
+"""What other parts of the console need to know about device groups."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.groups.endpoints import router
+from console.ui.areas import Area
+from console.ui.navigation import NavigationEntry
+
+AREA = Area(
+    slug="groups",
+    label=_("Groups"),
+    urls="console.areas.groups.urls",
+    navigation=(NavigationEntry("groups:list", _("Groups"), "hierarchy-2"),),
+    routers=(router,),
+)

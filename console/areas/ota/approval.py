@@ -1,0 +1,127 @@
+"""The approval rule of update batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.ota import api, jobs
+from console.connections.approval import PlannedCall
+from console.connections.approval_rules import ApprovalRule, Creation, Description, Limit
+from console.connections.gateway import Gateway
+from console.ui.pieces import DetailItem
+from iot_client.errors import NotFound
+
+# -- how many devices a batch affects --------------------------------------------------------------------------------
+
+
+def _count_devices(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | None:
+    """The largest number of devices that the batches can affect, never too small; None if unknown."""
+    counts = [_count_devices_of_batch(gateway, call) for call in calls]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _count_devices_of_batch(gateway: Gateway, call: PlannedCall) -> int | None:
+    params = {name.partition(".N")[0]: value for name, value in call.params.items()}
+    names = params.get("TargetDeviceName")
+    if call.operation == api.CREATE_VERIFY and names:
+        return len(names)
+    if params.get("TargetSelection") == "SPECIFIC":
+        if call.listed_names:
+            return len(call.listed_names)
+        if names and not params.get("DnListFileUrl"):
+            return len(names)
+    # All devices, a group, a list that the console did not write, a dynamic batch: at most all devices of the product.
+    total = _count_devices_of_product(gateway, params)
+    if total is None or params.get("TargetSelection") != "GRAY":
+        return total
+    try:
+        part = Decimal(str(params.get("GrayPercent"))) * total / 100
+        return min(total, max(1, int(part.to_integral_value(ROUND_CEILING))))
+    except (InvalidOperation, ValueError, OverflowError):
+        return total
+
+
+def _count_devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | None:
+    if not gateway.allows("QueryDeviceStatistics"):
+        return None
+    query: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
+    response = gateway.call("QueryDeviceStatistics", fresh=True, **query)
+    try:
+        return int(response["Data"]["deviceCount"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+# -- how a request describes a batch ---------------------------------------------------------------------------------
+
+
+def _read_batch(gateway: Gateway, call: PlannedCall) -> list[DetailItem]:
+    params = call.params
+    device_count = api.count_devices(gateway, str(params["ProductKey"]))
+    target = [
+        DetailItem(gettext("Devices of the product"), device_count, kind="number"),
+        DetailItem(pgettext("of a batch", "Target"), _describe_target(call)),
+    ]
+    try:
+        package = api.get_package(gateway, str(params["FirmwareId"]))
+    except NotFound:
+        return [DetailItem(gettext("Package"), gettext("Deleted")), *target]
+    return [
+        DetailItem(gettext("Package"), package.name),
+        DetailItem(gettext("Version"), package.version),
+        DetailItem(gettext("Product"), package.product_name or package.product_key),
+        *target,
+    ]
+
+
+def _describe_target(call: PlannedCall) -> str:
+    """A text that describes the target devices of a batch."""
+    params = call.params
+    if call.operation == api.CREATE_DYNAMIC:
+        return gettext("Current and future devices on the source versions")
+    if call.operation == api.CREATE_VERIFY:
+        return gettext("Selected devices, to verify the package")
+    return {
+        "ALL": gettext("All devices of the product"),
+        "GRAY": gettext("%(percent)s%% of the product's devices") % {"percent": params.get("GrayPercent")},
+        "GROUP": gettext("Devices of the product in group %(group)s") % {"group": params.get("GroupId")},
+        "SPECIFIC": gettext("Devices from an uploaded list (names not available)")
+        if params.get("DnListFileUrl")
+        else gettext("Selected devices"),
+    }.get(str(params.get("TargetSelection")), str(params.get("TargetSelection")))
+
+
+# -- how an approved batch is created --------------------------------------------------------------------------------
+
+
+def _upload_names(gateway: Gateway, call: PlannedCall, target: str) -> dict[str, Any]:
+    """The parameters of the batch. A list of names is uploaded again, because the URL of the first upload has expired."""
+    params = dict(call.params)
+    if call.listed_names:
+        params["DnListFileUrl"] = api.upload_names(gateway, call.listed_names, target=target)
+    return params
+
+
+def _monitor_batch(gateway: Gateway, call: PlannedCall, batch_id: str) -> object:
+    return jobs.monitor_batch(gateway, batch_id, product_key=str(call.params.get("ProductKey") or ""))
+
+
+APPROVAL_RULES = (
+    ApprovalRule(
+        slug="update_batch",
+        label=_("batches larger than (devices)"),
+        help_text=_("Leave empty: no batch needs approval. 0: every batch needs approval."),
+        action=_("Create update batch"),
+        operations=frozenset({api.CREATE_STATIC, api.CREATE_DYNAMIC, api.CREATE_VERIFY}),
+        # A dynamic batch has no upper limit: it also takes devices that are added later.
+        limit=Limit(count=_count_devices, unlimited=frozenset({api.CREATE_DYNAMIC})),
+        description=Description(read_details=_read_batch, names_param="TargetDeviceName"),
+        creation=Creation(prepare=_upload_names, read_id=api.read_batch_id, follow_up=_monitor_batch),
+    ),
+)

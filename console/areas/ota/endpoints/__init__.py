@@ -1,0 +1,1 @@
+"""The HTTP API of over-the-air updates."""

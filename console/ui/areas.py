@@ -1,0 +1,55 @@
+"""The areas of the platform: what the other parts of the console need to know about each. `settings.AREAS` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:  # the layers above are named only as types
+    from ninja import Router
+
+    from console.api.pipeline import Upload
+    from console.connections.approval_rules import ApprovalRule
+    from console.jobs.kinds import Kind
+    from console.ui.navigation import NavigationEntry
+    from console.ui.statuses import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """An area of the platform. Each area declares itself in the `AREA` of its area.py, which only `all_areas` imports.
+
+    `slug` is the name of its folder, the namespace and the prefix of its addresses, and its row of the role matrix. `urls` is
+    the import path of its URLconf. `search` is the URL name of the page behind the search field of the top bar, "" if it has
+    none. `navigation`: one entry is shown with those of other areas, several are shown under `label`.
+
+    `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
+    console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says
+    which of them accept a file: operation ID → Upload. `approval_rules` are the rules that teams can switch on.
+    """
+
+    slug: str
+    label: str | Promise
+    urls: str
+    navigation: Sequence[NavigationEntry] = ()
+    search: str = ""
+    statuses: Mapping[str, Mapping[str, Status]] = field(default_factory=dict)
+    job_kinds: Sequence[Kind] = ()
+    routers: Sequence[Router] = ()
+    uploads: Mapping[str, Upload] = field(default_factory=dict)
+    approval_rules: Sequence[ApprovalRule] = ()
+
+
+@cache
+def all_areas() -> tuple[Area, ...]:
+    """Return the areas in the order of `settings.AREAS`.
+
+    Call it in functions: a module of an area that calls it when it is imported would import itself.
+    """
+    return tuple(import_string(path) for path in settings.AREAS)

@@ -1,0 +1,69 @@
+"""The navigation: the entries of all areas, and those of the console itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.ui.areas import all_areas
+
+
+@dataclass(frozen=True)
+class NavigationEntry:
+    """An entry of the navigation: URL name, label, icon, and the row of the role matrix and the level that may see it.
+
+    The entries of an area belong to the row of the area.
+    """
+
+    name: str
+    label: str | Promise
+    icon: str
+    area: str = ""
+    level: int = 1
+
+
+@dataclass(frozen=True)
+class NavigationGroup:
+    """Entries under a heading, which may be empty."""
+
+    heading: str | Promise
+    entries: tuple[NavigationEntry, ...]
+
+
+_OVERVIEW = NavigationEntry("dashboard:home", _("Overview"), "layout-dashboard")
+_ACTIVITY = NavigationGroup(
+    _("Activity"),
+    (
+        NavigationEntry("jobs:list", _("Jobs"), "progress-check"),
+        NavigationEntry("approvals:list", _("Approvals"), "checks"),
+        NavigationEntry("explorer:list", _("Explorer"), "terminal-2"),
+    ),
+)
+_TEAM = NavigationGroup(
+    _("Team"),
+    (
+        NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
+        NavigationEntry("access:members", _("Members"), "users", "members"),
+        NavigationEntry("access:roles", _("Roles"), "shield-check", "members"),
+        NavigationEntry("access:tokens", _("API tokens"), "key", "members"),
+        NavigationEntry("access:audit", _("Audit trail"), "history", "audit"),
+        NavigationEntry("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
+        NavigationEntry("access:settings", _("Settings"), "settings", "members", level=4),
+    ),
+)
+
+
+@cache
+def navigation_groups() -> tuple[NavigationGroup, ...]:
+    """Return the whole navigation, whatever a role may see of it."""
+    first, groups = [_OVERVIEW], []
+    for area in all_areas():
+        entries = tuple(replace(entry, area=area.slug) for entry in area.navigation)
+        if len(entries) > 1:
+            groups.append(NavigationGroup(area.label, entries))
+        else:
+            first += entries
+    return (NavigationGroup("", tuple(first)), *groups, _ACTIVITY, _TEAM)

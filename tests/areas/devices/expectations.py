@@ -1,0 +1,61 @@
+"""Who may use the addresses and the operations of devices, and objects to try them with."""
+
+from __future__ import annotations
+
+from iot_client.client import Client
+from tests.roles import (
+    ADMIN_ACT,
+    EVERYBODY,
+    FLEET,
+    FLEET_ACT,
+    FLEET_FORM,
+    PAGE,
+    AllowedRoles,
+    Expectation,
+    Objects,
+)
+
+ADDRESSES = {
+    "devices:list": PAGE,
+    "devices:search": PAGE,
+    "devices:find": AllowedRoles(post=EVERYBODY),
+    "devices:create": FLEET_FORM,
+    "devices:many": FLEET_ACT,
+    "devices:detail": PAGE,
+    "devices:groups": PAGE,
+    "devices:add-group": FLEET_FORM,
+    "devices:remove-group": FLEET_FORM,
+    "devices:tags": PAGE,
+    "devices:set-tag": FLEET_FORM,
+    "devices:remove-tag": FLEET_FORM,
+    "devices:updates": PAGE,
+    "devices:rename": FLEET_FORM,
+    "devices:enable": FLEET_ACT,
+    "devices:disable": FLEET_FORM,
+    "devices:delete": FLEET_FORM,
+    "devices:secret": ADMIN_ACT,
+}
+OPERATIONS = {
+    "list_devices": Expectation(EVERYBODY, query="product_key={product_key}"),
+    "search_devices": Expectation(EVERYBODY, query="text={name}"),
+    "register_device": Expectation(FLEET, 201, {"product_key": "{product_key}", "name": "made-by-api"}),
+    "get_device": Expectation(EVERYBODY),
+    "edit_device": Expectation(FLEET, 204, {"nickname": "Boiler"}),
+    "delete_device": Expectation(FLEET, 204),
+    "enable_device": Expectation(FLEET, 204),
+    "disable_device": Expectation(FLEET, 204),
+    "list_device_groups": Expectation(EVERYBODY),
+    "get_device_updates": Expectation(EVERYBODY),
+    "set_device_tag": Expectation(FLEET, 204, {"value": "here"}),
+    "remove_device_tag": Expectation(FLEET, 204),
+    "run_device_action": Expectation(
+        FLEET, 200, {"action": "disable", "devices": [{"product_key": "{product_key}", "name": "{name}"}]}
+    ),
+}
+
+
+def find_objects(cloud: Client, product_key: str) -> Objects:
+    """Return the values for the parameters of addresses, for the first device of the product."""
+    response = cloud.call("QueryDevice", ProductKey=product_key, PageSize=1)
+    name = response["Data"]["DeviceInfo"][0]["DeviceName"]
+    return {"devices": {"product_key": product_key, "name": name, "action": "disable"}}

@@ -1,0 +1,148 @@
+"""Who may use each address of the URLconf. Those of an area are in tests/areas/<area>/expectations.py.
+
+An address without an expectation fails in test_urls_by_role: decide which roles may use it, and add it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from console.ui.areas import all_areas
+from tests.roles import (
+    ADMIN_ACT,
+    ADMIN_FORM,
+    ADMIN_PAGE,
+    EVERYBODY,
+    FLEET_ACT,
+    FLEET_FORM,
+    OWNER_ACT,
+    OWNER_FORM,
+    OWNER_PAGE,
+    PAGE,
+    AllowedRoles,
+)
+
+# Addresses of a team: only for its members.
+MEMBERS_ONLY: dict[str, AllowedRoles] = {
+    "access:team": PAGE,
+    "access:members": ADMIN_PAGE,
+    "access:invite": ADMIN_FORM,
+    "access:invitation-renew": ADMIN_FORM,
+    "access:invitation-withdraw": ADMIN_FORM,
+    "access:member": ADMIN_PAGE,
+    "access:member-edit": ADMIN_FORM,
+    "access:member-remove": ADMIN_FORM,
+    "access:member-transfer": OWNER_FORM,
+    "access:roles": ADMIN_PAGE,
+    "access:role": ADMIN_PAGE,
+    "access:role-preview": ADMIN_PAGE,
+    "access:role-add": ADMIN_FORM,
+    "access:role-edit": ADMIN_FORM,
+    "access:role-delete": ADMIN_FORM,
+    "access:settings": OWNER_FORM,
+    "access:team-delete": OWNER_FORM,
+    "access:sign-on": OWNER_PAGE,
+    "access:sign-on-add": OWNER_FORM,
+    "access:sign-on-try": OWNER_FORM,
+    "access:sign-on-edit": OWNER_FORM,
+    "access:sign-on-move": OWNER_ACT,
+    "access:sign-on-delete": OWNER_FORM,
+    "access:tokens": ADMIN_PAGE,
+    "access:add-token": ADMIN_FORM,
+    "access:add-own-token": AllowedRoles(EVERYBODY, EVERYBODY),
+    "access:revoke-token": ADMIN_FORM,
+    "access:audit": ADMIN_PAGE,
+    "access:audit-reads": ADMIN_PAGE,
+    "access:audit-record": ADMIN_PAGE,
+    "connections:list": ADMIN_PAGE,
+    "connections:add": ADMIN_FORM,
+    "connections:edit": ADMIN_FORM,
+    "connections:test": ADMIN_ACT,
+    "connections:delete": ADMIN_FORM,
+    "dashboard:home": PAGE,
+    # The request in these addresses belongs to the operator, who may withdraw it. Others decide.
+    "approvals:list": PAGE,
+    "approvals:detail": PAGE,
+    "approvals:ask": AllowedRoles(post=frozenset({"operator"})),
+    "approvals:withdraw": AllowedRoles(post=frozenset({"operator"})),
+    "approvals:approve": ADMIN_FORM,
+    "approvals:refuse": ADMIN_FORM,
+    "explorer:list": PAGE,
+    "explorer:history": PAGE,
+    "explorer:suggest": PAGE,
+    # Everybody may open and post the form. The gateway checks the permission of each operation.
+    "explorer:operation": AllowedRoles(EVERYBODY, EVERYBODY),
+    "jobs:list": PAGE,
+    "jobs:tray": PAGE,
+    "jobs:register": FLEET_FORM,
+    "jobs:detail": PAGE,
+    "jobs:live": PAGE,
+    "jobs:start": FLEET_ACT,
+    "jobs:columns": FLEET_ACT,
+    "jobs:discard": FLEET_ACT,
+    "jobs:cancel": FLEET_FORM,
+    "jobs:retry": FLEET_ACT,
+    "jobs:secrets": ADMIN_ACT,
+    "jobs:samples": PAGE,
+    "jobs:result": PAGE,
+    "jobs:result-with-secrets": ADMIN_PAGE,
+    "jobs:findings": PAGE,
+    "jobs:invalid-rows": PAGE,
+}
+# Addresses without a team. Statuses of: GET without sign-in, GET signed in, empty POST without sign-in, empty POST signed in.
+FOR_ALL: dict[str, tuple[int, int, int, int]] = {
+    "access:home": (302, 302, 302, 405),
+    "sign_in:profile": (302, 200, 302, 200),
+    "access:own-tokens": (302, 200, 302, 405),
+    "access:revoke-own-token": (302, 200, 302, 302),
+    "api-reference": (302, 200, 302, 405),
+    "access:new-team": (302, 403, 302, 403),  # only for team owners
+    "access:invitation-link": (302, 302, 405, 405),  # redirects to the page below, whatever the token is
+    "access:invitation": (404, 404, 404, 404),  # no link was opened
+    "sign_in:security": (302, 200, 302, 405),
+    "sign_in:end-session": (302, 405, 302, 404),
+    "sign_in:end-other-sessions": (302, 405, 302, 302),
+    "set_language": (405, 405, 302, 302),  # anybody may post
+    "account_login": (200, 302, 200, 302),
+    "account_logout": (302, 200, 302, 302),
+    "account_inactive": (200, 200, 405, 405),
+    "account_signup": (200, 302, 200, 302),
+    "account_reauthenticate": (302, 200, 302, 200),
+    "account_change_password": (302, 200, 302, 200),
+    "account_set_password": (302, 302, 302, 302),
+    "account_reset_password": (200, 200, 200, 200),
+    "account_reset_password_done": (200, 200, 405, 405),
+    "account_reset_password_from_key": (200, 200, 200, 200),
+    "account_reset_password_from_key_done": (200, 200, 405, 405),
+    # Single sign-on exists only if a provider is configured. It starts with a POST.
+    "sign_on": (405, 405, 404, 404),
+    "sign_on_confirm": (302, 404, 302, 405),
+    "sign_on_callback": (404, 404, 405, 405),
+    "socialaccount_login_cancelled": (200, 200, 405, 405),
+    "mfa_authenticate": (302, 302, 302, 302),  # after the password
+    "mfa_login_webauthn": (302, 302, 302, 302),
+    "mfa_index": (302, 302, 302, 302),
+    "mfa_list_webauthn": (302, 302, 302, 302),
+    "mfa_activate_totp": (302, 200, 302, 200),
+    "mfa_deactivate_totp": (302, 404, 302, 404),  # no app is set up
+    "mfa_view_recovery_codes": (302, 404, 302, 405),
+    "mfa_generate_recovery_codes": (302, 200, 302, 200),
+    "mfa_add_webauthn": (302, 200, 302, 200),
+    "mfa_edit_webauthn": (302, 404, 302, 404),
+    "mfa_remove_webauthn": (302, 404, 302, 404),
+    "mfa_reauthenticate": (302, 302, 302, 302),  # redirects to the password
+    "mfa_reauthenticate_webauthn": (302, 302, 302, 302),
+    "account_email": (302, 302, 302, 302),
+    "account_email_verification_sent": (302, 302, 302, 302),
+    # The style guide exists only if it is enabled.
+    "ui:style": (404, 404, 404, 404),
+    "ui:style-chart": (404, 404, 404, 404),
+    "ui:style-form": (404, 404, 404, 404),
+    "ui:style-confirm": (404, 404, 404, 404),
+    "ui:style-tray": (404, 404, 404, 404),
+}
+
+# The expectations of each area: its slug → the module.
+AREAS = {area.slug: import_module(f"tests.areas.{area.slug}.expectations") for area in all_areas()}
+for _area in AREAS.values():
+    MEMBERS_ONLY |= _area.ADDRESSES
