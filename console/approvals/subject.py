@@ -15,7 +15,7 @@ from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.areas.devices import api as devices_api
 from console.areas.ota import api as ota_api
 from console.areas.products import api as products_api
-from console.areas.products.product import list_deletion_effects
+from console.areas.products.actions import list_deletion_effects
 from console.connections.approval import CREATE_DYNAMIC, CREATE_VERIFY, PlannedCall, Rule
 from console.connections.gateway import Gateway, PermissionRefused
 from console.ui.pieces import DetailItem

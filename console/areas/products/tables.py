@@ -1,12 +1,10 @@
-"""The tables of products and their tags, for pages and exports."""
+"""The table of products, for the page and the export."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.products.api import Product, Tag
+from console.areas.products.api import Product
 from console.areas.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction, Column, Table
@@ -63,10 +61,3 @@ PRODUCTS: Table[Product] = Table(
     ],
     export=True,
 )
-
-TAGS: Table[Tag] = Table(
-    id="tags",
-    caption=_("Tags"),
-    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
-)
-EDITABLE_TAGS: Table[Tag] = replace(TAGS, row_template="areas/products/_tag_actions.html")
