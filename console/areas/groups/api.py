@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from console.connections.gateway import Call, Gateway
-from iot_client.errors import CloudError, NotFound
+from console.pages.tags import Tag
+from iot_client.errors import CloudError, LimitExceeded, NotFound
 from iot_client.fields import read_items, read_text, read_time
 from iot_client.responses import read_name
 
@@ -91,14 +92,6 @@ class DeviceList:
 
     devices: tuple[GroupDevice, ...]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a group."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +225,15 @@ def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, current: S
     before the change, for the audit trail."""
     before = {"TagString": _tag_string(current)}
     gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
+
+
+def set_tag(gateway: Gateway, group_id: str, tag: Tag) -> None:
+    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS."""
+    before = list_tags(gateway, group_id)
+    after = {old.key: old for old in before} | {tag.key: tag}
+    if len(after) > MAX_TAGS:
+        raise LimitExceeded("Client.TooManyTags", operation=TAG)
+    set_tags(gateway, group_id, list(after.values()), current=before)
 
 
 def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:

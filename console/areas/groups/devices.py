@@ -12,11 +12,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.areas.devices import api as devices_api
 from console.areas.groups import api
 from console.areas.groups.forms import AddDevicesForm, read_search_text
-from console.areas.groups.pages import group_context
-from console.areas.groups.views import FORM_REFUSED
+from console.areas.groups.pages import GROUP
+from console.areas.groups.views import group_rights
 from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.pages.actions import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import BulkAction, Column, Empty, Selection, Table
@@ -59,17 +60,17 @@ def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
     """Show a page of the devices of a group. Up to 4 calls."""
     number, size = page_number(request), page_size(request)
     group, device_list = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
-    context = group_context(request, group, "devices")
+    rights = group_rights(request, group)
     empty = Empty(
         _("No devices in this group"),
         _("Add devices of any product. A device can be in up to 10 groups."),
         icon="cpu",
-        url=connection_url(request, "groups:add-devices", group_id) if context["rights"].add else "",
+        url=connection_url(request, "groups:add-devices", group_id) if rights["may_add_devices"] else "",
         action=_("Add devices"),
     )
     page = Page(number, size, device_list.total)
-    context["table"] = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
-    return render(request, "areas/groups/devices.html", context)
+    table = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
+    return GROUP.render(request, group, "devices", "areas/groups/devices.html", table=table, **rights)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
