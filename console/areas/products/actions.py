@@ -1,4 +1,4 @@
-"""What can be done to a product."""
+"""What can be done with products: create one, change one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,34 @@ from console.areas.products import api, forms
 from console.areas.products.api import ProductDetail
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.pages.creation import Creation
 from console.ui.format import number
 from console.ui.links import connection_url
 from console.ui.pieces import MenuItem
+
+# -- creation ----------------------------------------------------------------------------------------------------------
+
+
+def _build_form(request: CloudRequest) -> forms.ProductForm:
+    """Return the form. `?refresh=1` returns it with the fields that apply to the values so far."""
+    if request.method == "POST":
+        return forms.ProductForm(request.POST)
+    return forms.ProductForm(draft=request.GET if "refresh" in request.GET else None)
+
+
+def _create(request: CloudRequest, values: Mapping[str, Any]) -> Done:
+    key = api.create_product(request.gateway, forms.build_product(values))
+    message = gettext("Product %(name)s created.") % {"name": values["product_name"]}
+    return Done(message, connection_url(request, "products:detail", key))
+
+
+CREATE = Creation(
+    _("Create product"),
+    "CreateProduct",
+    form=_build_form,
+    run=_create,
+    crumbs=[(_("Products"), "products:list")],
+)
 
 # -- editing -----------------------------------------------------------------------------------------------------------
 

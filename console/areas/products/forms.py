@@ -204,24 +204,24 @@ class ProductForm(forms.Form):
         """The names of the fields that apply, submitted with a draft."""
         return " ".join(self.fields)
 
-    def build_product(self) -> NewProduct:
-        """Return the product to create. The form must be valid."""
-        values = self.cleaned_data
-        return NewProduct(
-            name=values["product_name"],
-            description=values["description"],
-            gateway=values["node_type"] == "1",
-            thing_model=values["thing_model"],
-            net_type=values.get("net_type") or "",
-            protocol=values.get("protocol_type") or "",
-            join_permission_id=values.get("join_permission_id") or "",
-            data_format=_parse_number(values.get("data_format")),
-            validate_type=_parse_number(values.get("validate_type")),
-            category_key=values.get("category_key") or "",
-            publish_auto=values.get("publish_auto"),
-            auth_type=values["auth_type"],
-            resource_group_id=values["resource_group_id"],
-        )
+
+def build_product(values: Mapping[str, Any]) -> NewProduct:
+    """Return the product to create from the cleaned values of a ProductForm."""
+    return NewProduct(
+        name=values["product_name"],
+        description=values["description"],
+        gateway=values["node_type"] == "1",
+        thing_model=values["thing_model"],
+        net_type=values.get("net_type") or "",
+        protocol=values.get("protocol_type") or "",
+        join_permission_id=values.get("join_permission_id") or "",
+        data_format=_parse_number(values.get("data_format")),
+        validate_type=_parse_number(values.get("validate_type")),
+        category_key=values.get("category_key") or "",
+        publish_auto=values.get("publish_auto"),
+        auth_type=values["auth_type"],
+        resource_group_id=values["resource_group_id"],
+    )
 
 
 class ProductEditForm(EditForm):

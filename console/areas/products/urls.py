@@ -2,12 +2,13 @@ from django.urls import path
 from django.views.decorators.http import require_GET
 
 from console.areas.products import views
+from console.areas.products.actions import CREATE
 from console.areas.products.pages import LIST, PRODUCT, TAGS
 
 app_name = "products"
 urlpatterns = [
     path("", require_GET(LIST.show), name="list"),
-    path("new/", views.create, name="create"),
+    path("new/", CREATE.show, name="create"),
     path("publish/", views.publish_products, name="publish-many"),
     path("unpublish/", views.unpublish_products, name="unpublish-many"),
     path("<str:key>/", views.overview, name="detail"),

@@ -1,20 +1,18 @@
-"""The views of products that no declaration can say: overview, devices tab, secret, creation, publishing several."""
+"""The views of products that no declaration can say: overview, devices tab, secret, publishing several."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from console.areas.products import api, forms
 from console.areas.products.pages import PRODUCT
-from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.ui.links import connection_url
 from console.ui.pieces import DetailItem
@@ -88,31 +86,6 @@ def reveal_secret(request: CloudRequest, key: str) -> HttpResponse:
     """Show the ProductSecret. It is requested by POST, recorded in the audit trail, and not stored."""
     secret = api.reveal_secret(request.gateway, key)
     return render(request, "areas/products/secret.html", {"key": key, "secret": secret})
-
-
-# -- creation ----------------------------------------------------------------------------------------------------------
-
-
-@require_http_methods(["GET", "POST"])
-def create(request: CloudRequest) -> HttpResponse:
-    """Create a product. `?refresh=1` returns the form with the fields that apply to the values so far."""
-    request.gateway.require("CreateProduct")
-    error = None
-    if request.method == "GET":
-        form = forms.ProductForm(draft=request.GET if "refresh" in request.GET else None)
-        return render(request, "areas/products/create.html", {"form": form})
-    form = forms.ProductForm(request.POST)
-    if form.is_valid():
-        try:
-            key = api.create_product(request.gateway, form.build_product())
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised)
-        else:
-            messages.success(
-                request, _("Product %(name)s created.") % {"name": form.cleaned_data["product_name"]}
-            )
-            return redirect(connection_url(request, "products:detail", key))
-    return render(request, "areas/products/create.html", {"form": form, "error": error}, status=422)
 
 
 # -- several products --------------------------------------------------------------------------------------------------
