@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from console.pages.tags import Tag
 from iot_client.errors import CloudError, explain
 from iot_client.fields import read_count, read_items, read_text, read_time
 from iot_client.responses import read_name
@@ -115,14 +116,6 @@ class Group:
     name: str
     description: str
     dynamic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a device."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)

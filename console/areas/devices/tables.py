@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from console.areas.devices.api import ACTIONS, Device, Group, ModuleVersion, Tag, UpdateTask
+from console.areas.devices.api import ACTIONS, Device, Group, ModuleVersion, UpdateTask
 from console.areas.products.api import Product
 from console.ui.links import connection_url
 from console.ui.statuses import status
@@ -98,13 +97,6 @@ def product_table(linked_to_devices: bool = True) -> Table[Product]:
     return Table(id="choice", caption=_("Products"), columns=columns)
 
 
-TAGS: Table[Tag] = Table(
-    id="tags",
-    caption=_("Tags"),
-    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
-)
-EDITABLE_TAGS = replace(TAGS, row_template="areas/devices/_tag_actions.html")
-
 GROUPS: Table[Group] = Table(
     id="groups",
     caption=_("Groups"),
@@ -119,7 +111,6 @@ GROUPS: Table[Group] = Table(
         Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
     ],
 )
-EDITABLE_GROUPS = replace(GROUPS, row_template="areas/devices/_group_actions.html")
 
 MODULES: Table[ModuleVersion] = Table(
     id="modules",
