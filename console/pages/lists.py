@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.utils.functional import Promise
 
@@ -56,8 +56,8 @@ class CreateLink:
 class ListPage(Generic[Row, Filters]):
     """The list of the objects of an area.
 
-    `read(gateway, filters, position)` reads one page. `read_all(gateway, filters)` yields all matching rows page by page, for
-    the export and for "all that match". `filters(request)` makes the filter form. `operation` is the call that a button opens
+    `read(gateway, filters, position)` reads one page. `read_all(gateway, query)` yields all rows that match the query of the
+    URL, page by page, for the export. `filters(request)` makes the filter form. `operation` is the call that a button opens
     in the explorer, with `parameters`. `empty` is shown when there are no rows; its button is `create`. `size` is the number
     of rows a page unless the user chose another.
     """
@@ -69,7 +69,7 @@ class ListPage(Generic[Row, Filters]):
     empty: Empty
     operation: str
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"CurrentPage": 1, "PageSize": 50})
-    read_all: Callable[[Gateway, Filters], Iterable[Row]] | None = None
+    read_all: Callable[[Gateway, QueryDict], Iterable[Row]] | None = None
     create: CreateLink | None = None
     size: int = 25
 
@@ -77,7 +77,7 @@ class ListPage(Generic[Row, Filters]):
         """Show a page of the list; with `?format=csv`, download all matching rows. htmx gets only the rows."""
         filters = self.filters(request)
         if request.GET.get("format") == "csv" and self.read_all is not None:
-            rows = self.read_all(request.gateway, filters)
+            rows = self.read_all(request.gateway, request.GET)
             return self.table.csv_response(rows, f"{self.table.id}.csv")
         position = Position(page_number(request), page_size(request, self.size), self.table.sort(request))
         part: Slice[Row] = Slice([], 0)
@@ -114,4 +114,4 @@ class ListPage(Generic[Row, Filters]):
     def _build_empty(self, create_url: str) -> Empty:
         if self.create is None:
             return self.empty
-        return replace(self.empty, url=create_url, action=self.create.label)
+        return replace(self.empty, url=create_url, action=self.create.label, dialog=self.create.dialog)

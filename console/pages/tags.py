@@ -126,7 +126,7 @@ class TagPages(Generic[Thing]):
         may_set, may_remove = map(request.gateway.allows, (self.save_operation, self.remove_operation))
         is_full = len(tags) >= self.limit
         set_url = self.detail.action_url(request, thing, self._set)
-        empty = Empty(_("No tags"), self.hint, "tags", set_url if may_set else "", _("Add tag"))
+        empty = Empty(_("No tags"), self.hint, "tags", set_url if may_set else "", _("Add tag"), dialog=True)
         table = replace(TABLE, row_template="pages/tag_actions.html") if may_set or may_remove else TABLE
         return self.detail.render(
             request,

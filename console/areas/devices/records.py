@@ -66,6 +66,11 @@ class DeviceFilter:
     field: str = "name"
     status: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it selects no devices: the platform lists devices only of a product, by text or by status."""
+        return not (self.product_key or self.text or self.status)
+
     def matches(self, device: Device) -> bool:
         """Return whether a device has the status, and the text in its name or nickname."""
         if self.status and device.status != self.status:

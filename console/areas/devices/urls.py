@@ -1,6 +1,7 @@
 from django.urls import path
 
 from console.areas.devices import device, memberships, views
+from console.areas.devices.bulk import BULK
 from console.areas.devices.pages import DEVICE, TAGS
 
 DEVICE_PATH = "<str:product_key>/<str:name>/"
@@ -10,7 +11,7 @@ urlpatterns = [
     path("", views.device_list, name="list"),
     path("search/", views.search, name="search"),
     path("new/", views.create, name="create"),
-    path("many/<slug:action>/", views.act_on_devices, name="many"),
+    BULK.path("many/"),
     path(DEVICE_PATH, device.overview, name="detail"),
     path(f"{DEVICE_PATH}groups/", device.groups, name="groups"),
     path(f"{DEVICE_PATH}updates/", device.updates, name="updates"),

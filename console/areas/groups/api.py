@@ -7,7 +7,7 @@ PermissionRefused and the CloudError family. IDs are strings, times are aware.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -177,6 +177,12 @@ def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 
     return _read_devices(
         gateway.call("QueryDeviceListByDeviceGroup", GroupId=group_id, CurrentPage=page, PageSize=size)
     )
+
+
+def iterate_devices(gateway: Gateway, group_id: str) -> Iterator[GroupDevice]:
+    """Yield all devices of a group, reading page by page."""
+    for response in gateway.read_pages("QueryDeviceListByDeviceGroup", GroupId=group_id, PageSize=50):
+        yield from _read_devices(response).devices
 
 
 def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, tuple[Tag, ...]]:

@@ -12,7 +12,7 @@ urlpatterns = [
     path("<str:group_id>/devices/", devices.list_devices, name="devices"),
     path("<str:group_id>/devices/add/", devices.add_devices, name="add-devices"),
     path("<str:group_id>/devices/find/", devices.find_devices, name="find-devices"),
-    path("<str:group_id>/devices/remove/", devices.remove_devices, name="remove-devices"),
+    devices.BULK.path("<str:group_id>/devices/many/"),
     *TAGS.paths("<str:group_id>/"),
     *GROUP.paths("<str:group_id>/"),
 ]

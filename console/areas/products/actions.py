@@ -12,6 +12,7 @@ from console.areas.products import api, forms
 from console.areas.products.api import ProductDetail
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.pages.bulk import Bulk
 from console.pages.creation import Creation
 from console.ui.format import number
 from console.ui.links import connection_url
@@ -111,6 +112,38 @@ UNPUBLISH: Action[ProductDetail] = Action(
     is_available=lambda detail: detail.is_published,
     icon="tool",
     menu=_("Unpublish…"),
+)
+
+
+def _ask_to_publish_many(count: int) -> Question:
+    title = ngettext("Publish %(count)s product?", "Publish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+PUBLISH_MANY = Bulk(
+    "publish",
+    "ReleaseProduct",
+    _("Publish"),
+    "circle-check",
+    ask=_ask_to_publish_many,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys),
+    is_repeatable=True,
+)
+
+
+def _ask_to_unpublish_many(count: int) -> Question:
+    title = ngettext("Unpublish %(count)s product?", "Unpublish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+UNPUBLISH_MANY = Bulk(
+    "unpublish",
+    "CancelReleaseProduct",
+    _("Unpublish"),
+    "tool",
+    ask=_ask_to_unpublish_many,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),
+    is_repeatable=True,
 )
 
 # -- deletion ----------------------------------------------------------------------------------------------------------

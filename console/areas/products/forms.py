@@ -61,14 +61,14 @@ class ProductFilters(FilterForm):
         choices=[("", _("Any")), ("yes", _("With thing model")), ("no", _("Without thing model"))],
     )
 
-    def build_filter(self) -> ProductFilter:
-        """Return the filter that the address specifies."""
-        values = self.values
-        return ProductFilter(
-            text=values.get("q", ""),
-            gateway={"gateway": True, "device": False}.get(values.get("node", "")),
-            thing_model={"yes": True, "no": False}.get(values.get("model", "")),
-        )
+
+def read_filter(values: Mapping[str, Any]) -> ProductFilter:
+    """Return the filter that the values of ProductFilters, or the query of their URL, specify."""
+    return ProductFilter(
+        text=values.get("q", "")[:64],
+        gateway={"gateway": True, "device": False}.get(values.get("node", "")),
+        thing_model={"yes": True, "no": False}.get(values.get("model", "")),
+    )
 
 
 def _name_field() -> forms.CharField:

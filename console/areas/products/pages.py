@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -9,6 +13,7 @@ from console.areas.products import actions, api, forms
 from console.areas.products.api import Product, ProductDetail
 from console.areas.products.tables import PRODUCTS
 from console.connections.gateway import Gateway
+from console.pages.bulk import BulkPages
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
 from console.pages.tags import TagPages
@@ -19,7 +24,7 @@ from console.ui.tables import Empty
 def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Position) -> Slice[Product]:
     """Return a page of products. The console searches, filters and sorts them, because the platform cannot."""
     page = api.list_products(
-        gateway, filters.build_filter(), sort=position.sort, page=position.page, size=position.size
+        gateway, forms.read_filter(filters.values), sort=position.sort, page=position.page, size=position.size
     )
     note = ""
     if page.is_partial:
@@ -30,12 +35,25 @@ def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Positi
     return Slice(page.products, page.total, note)
 
 
+def _read_all(gateway: Gateway, query: QueryDict, ids: Mapping[str, str] | None = None) -> Iterator[Product]:
+    return api.iterate_products(gateway, forms.read_filter(query))
+
+
+BULK: BulkPages[Product] = BulkPages(
+    name="products:many",
+    list_name="products:list",
+    list_label=_("Products"),
+    actions=(actions.PUBLISH_MANY, actions.UNPUBLISH_MANY),
+    key=lambda product: product.key,
+    list_matching=_read_all,
+)
+
 LIST: ListPage[Product, forms.ProductFilters] = ListPage(
     title=_("Products"),
-    table=PRODUCTS,
+    table=replace(PRODUCTS, actions=BULK.buttons()),
     filters=forms.ProductFilters,
     read=_read_list,
-    read_all=lambda gateway, filters: api.iterate_products(gateway, filters.build_filter()),
+    read_all=_read_all,
     empty=Empty(
         _("No products yet"),
         _("A product defines a type of device: its name, connection and data."),

@@ -3,14 +3,13 @@ from django.views.decorators.http import require_GET
 
 from console.areas.products import views
 from console.areas.products.actions import CREATE
-from console.areas.products.pages import LIST, PRODUCT, TAGS
+from console.areas.products.pages import BULK, LIST, PRODUCT, TAGS
 
 app_name = "products"
 urlpatterns = [
     path("", require_GET(LIST.show), name="list"),
     path("new/", CREATE.show, name="create"),
-    path("publish/", views.publish_products, name="publish-many"),
-    path("unpublish/", views.unpublish_products, name="unpublish-many"),
+    BULK.path("many/"),
     path("<str:key>/", views.overview, name="detail"),
     path("<str:key>/devices/", views.devices, name="devices"),
     path("<str:key>/secret/", views.reveal_secret, name="secret"),

@@ -1,29 +1,18 @@
-"""The views of products that no declaration can say: overview, devices tab, secret, publishing several."""
+"""The views of products that no declaration can say: overview, devices tab, secret."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from console.areas.products import api, forms
 from console.areas.products.pages import PRODUCT
 from console.connections.http import CloudRequest
-from console.ui.links import connection_url
 from console.ui.pieces import DetailItem
-from console.ui.tables import Selection
 from iot_client.errors import CloudError
-
-MAX_SELECTED = 50
-"""Maximum number of products in one bulk action."""
-
-
-# -- one product -------------------------------------------------------------------------------------------------------
 
 
 @require_GET
@@ -86,45 +75,3 @@ def reveal_secret(request: CloudRequest, key: str) -> HttpResponse:
     """Show the ProductSecret. It is requested by POST, recorded in the audit trail, and not stored."""
     secret = api.reveal_secret(request.gateway, key)
     return render(request, "areas/products/secret.html", {"key": key, "secret": secret})
-
-
-# -- several products --------------------------------------------------------------------------------------------------
-
-
-@require_POST
-def publish_products(request: CloudRequest) -> HttpResponse:
-    """Publish the selected products."""
-    return _publish_selected(request, "ReleaseProduct", unpublish=False)
-
-
-@require_POST
-def unpublish_products(request: CloudRequest) -> HttpResponse:
-    """Unpublish the selected products."""
-    return _publish_selected(request, "CancelReleaseProduct", unpublish=True)
-
-
-def _publish_selected(request: CloudRequest, name: str, *, unpublish: bool) -> HttpResponse:
-    """Show the question, or with `confirmed` make the change and show the result for each product."""
-    request.gateway.require(name)
-    selection = Selection.from_request(request)
-    keys = selection.keys
-    context: dict[str, Any] = {
-        "title": _("Unpublish products") if unpublish else _("Publish products"),
-        "submit": _("Unpublish") if unpublish else _("Publish"),
-        "url": connection_url(request, "products:unpublish-many" if unpublish else "products:publish-many"),
-        "keys": keys,
-    }
-    if selection.all_matching or not 0 < len(keys) <= MAX_SELECTED:
-        context["refusal"] = _("Select 1 to %(limit)d products on one page.") % {"limit": MAX_SELECTED}
-        return render(request, "areas/products/publish_many.html", context, status=422)
-    if request.POST.get("confirmed") != "1":
-        context["text"] = ngettext(
-            "%(count)d product selected.", "%(count)d products selected.", len(keys)
-        ) % {"count": len(keys)}
-        return render(request, "areas/products/publish_many.html", context)
-    errors = api.publish_products(request.gateway, keys, unpublish=unpublish)
-    context |= {
-        "results": list(zip(keys, errors, strict=True)),
-        "failed_count": sum(error is not None for error in errors),
-    }
-    return render(request, "areas/products/publish_many.html", context)

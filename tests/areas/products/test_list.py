@@ -108,21 +108,24 @@ def test_an_htmx_request_gets_only_the_list(emulator, org, sign_in):
 def test_selected_products_are_published_after_a_question(emulator, org, sign_in):
     one, two = create_products(org, "Product_one", "Product_two")
     browser = sign_in("operator")
-    question = browser.post(org.url("products/publish/"), {"selected": [one, two]})
-    assert "2 products selected" in question.content.decode()
+    question = browser.post(org.url("products/many/publish/"), {"selected": [one, two]})
+    assert "Publish 2 products?" in question.content.decode()
     assert not api.get_product(org.gateway(), one, fresh=True).is_published
     result = browser.post(
-        org.url("products/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
+        org.url("products/many/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
     )
-    assert result.context["failed_count"] == 1
+    assert result.context["failed"] == 1
     assert api.get_product(org.gateway(), two, fresh=True).is_published
 
 
 def test_an_empty_or_too_large_selection_is_refused(emulator, org, sign_in):
     browser = sign_in("operator")
-    assert browser.post(org.url("products/publish/"), {}).status_code == 422
+    assert browser.post(org.url("products/many/publish/"), {}).status_code == 422
     many = [f"a1{n:09}" for n in range(51)]
-    assert browser.post(org.url("products/publish/"), {"selected": many, "confirmed": "1"}).status_code == 422
+    assert (
+        browser.post(org.url("products/many/publish/"), {"selected": many, "confirmed": "1"}).status_code
+        == 422
+    )
 
 
 def test_an_incomplete_export_says_so_in_its_last_row(emulator, org, sign_in, monkeypatch):
