@@ -101,13 +101,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Empty:
-    """The text of an empty list, with the next step."""
+    """The text of an empty list, with the next step: a link that opens as a dialog if `dialog`."""
 
     title: Text
     text: Text = ""
     icon: str = "inbox"
     url: str = ""
     action: Text = ""
+    dialog: bool = False
 
 
 @dataclass(frozen=True)

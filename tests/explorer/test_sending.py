@@ -33,13 +33,7 @@ def url(org, name: str) -> str:
 
 @pytest.fixture
 def product(emulator, org) -> str:
-    params = {
-        "ProductName": "Quay_Lamp",
-        "NodeType": 0,
-        "AliyunCommodityCode": "iothub_senior",
-        "DataFormat": 1,
-    }
-    return products_api.create_product(org.gateway(), params)
+    return products_api.create_product(org.gateway(), products_api.NewProduct("Quay_Lamp", data_format=1))
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from console.areas.devices.records import (
     Outcome,
     SearchMatch,
     SearchResult,
-    Tag,
     UpdateTask,
     read_devices,
     split_key,
@@ -40,6 +39,7 @@ from console.areas.devices.records import (
     to_task,
 )
 from console.connections.gateway import Call, Gateway
+from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count, read_items, read_text
 
@@ -55,7 +55,6 @@ __all__ = [
     "ModuleVersion",
     "Outcome",
     "SearchResult",
-    "Tag",
     "UpdateTask",
     "split_key",
 ]
@@ -304,6 +303,11 @@ def get_device_with_tags(
     """Return a device and its tags, sorted by key."""
     detail, props = _read_in_parallel(gateway, [("QueryDeviceProp", {})], product_key, name, fresh)
     return to_detail(detail), to_tags(props)
+
+
+def list_tags(gateway: Gateway, product_key: str, name: str) -> list[Tag]:
+    """Return the tags of a device, sorted by key."""
+    return to_tags(gateway.call("QueryDeviceProp", **device_params(product_key, name)))
 
 
 def get_device_with_updates(

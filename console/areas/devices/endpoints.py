@@ -14,6 +14,7 @@ from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.devices import api
+from console.pages.tags import Tag
 
 router = Router(tags=[gettext_noop("Devices")])
 DeviceStatus = Literal["ONLINE", "OFFLINE", "UNACTIVE", "DISABLE"]
@@ -375,7 +376,7 @@ def get_device_updates(request: ApiRequest, connection: str, product_key: str, n
 def set_device_tag(
     request: ApiRequest, connection: str, product_key: str, name: str, tag: str, body: DeviceTagValue
 ) -> Status[None]:
-    api.set_tag(open_gateway(request, connection), product_key, name, api.Tag(tag, body.value))
+    api.set_tag(open_gateway(request, connection), product_key, name, Tag(tag, body.value))
     return Status(204, None)
 
 

@@ -10,13 +10,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import sql
-from console.areas.devices.records import STATUSES, DeviceFilter, Tag
+from console.areas.devices.records import STATUSES, DeviceFilter
 from console.areas.products.api import Product
+from console.pages import tags
 from console.ui.forms import Chip, FilterForm
 from console.ui.links import query_url
 from console.ui.statuses import status
-
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 def product_choices(products: Sequence[Product], chosen: str) -> list[tuple[str, str]]:
@@ -91,7 +90,7 @@ def _nickname(most: int, rule: Any) -> forms.CharField:
         required=False,
         max_length=most,
         help_text=rule,
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
 
 
@@ -107,7 +106,7 @@ class RegisterForm(forms.Form):
             "Unique in the product. Cannot be changed later. Leave empty to generate a name. "
             "4 to 32 characters: English letters, digits, - _ @ . :"
         ),
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
     token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     nickname = _nickname(
@@ -132,23 +131,16 @@ class RenameForm(forms.Form):
             "Leave empty to remove the nickname."
         ),
     )
-    PARAMETERS = {"DeviceNicknameInfo.N.Nickname": "nickname"}  # noqa: RUF012
 
 
-class TagForm(forms.Form):
-    """A tag to add or to change."""
-
-    tag_key = forms.CharField(label=_("Key"), max_length=128, widget=forms.TextInput(attrs=_PLAIN))
+class TagForm(tags.TagForm):
+    tag_key = forms.CharField(label=_("Key"), max_length=128, widget=forms.TextInput(attrs=tags.PLAIN_TEXT))
     tag_value = forms.CharField(
         label=_("Value"),
         max_length=1024,
         help_text=_("Up to 100 tags per device. Up to 5 KB per request."),
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
-    PARAMETERS = {"Props": "tag_value"}  # noqa: RUF012
-
-    def tag(self) -> Tag:
-        return Tag(self.cleaned_data["tag_key"], self.cleaned_data["tag_value"])
 
 
 class GroupForm(forms.Form):
@@ -157,10 +149,10 @@ class GroupForm(forms.Form):
     group_name = forms.CharField(
         label=_("Group name"),
         max_length=30,
-        widget=forms.TextInput(attrs={**_PLAIN, "list": "group-names"}),
+        widget=forms.TextInput(attrs={**tags.PLAIN_TEXT, "list": "group-names"}),
         help_text=_("A device can be in up to 10 groups."),
     )
-    template_name = "areas/devices/_group_fields.html"
+    template_name = "areas/devices/group_fields.html"
 
     def __init__(self, suggested: Sequence[str], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from console.pages.tags import Tag
 from iot_client.errors import CloudError, explain
 from iot_client.fields import read_count, read_items, read_text, read_time
 from iot_client.responses import read_name
@@ -63,6 +64,11 @@ class DeviceFilter:
     field: str = "name"
     status: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it selects no devices: the platform lists devices only of a product, by text or by status."""
+        return not (self.product_key or self.text or self.status)
+
     def matches(self, device: Device) -> bool:
         """Return whether a device has the status, and the text in its name or nickname."""
         if self.status and device.status != self.status:
@@ -113,14 +119,6 @@ class Group:
     name: str
     description: str
     dynamic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a device."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)

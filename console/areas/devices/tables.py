@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from console.areas.devices.api import ACTIONS, Device, Group, ModuleVersion, Tag, UpdateTask
+from console.areas.devices.api import Device, Group, ModuleVersion, UpdateTask
+from console.areas.devices.bulk import BULK
 from console.areas.products.api import Product
 from console.ui.links import connection_url
 from console.ui.statuses import status
-from console.ui.tables import BulkAction, Column, Table
-
-LABELS = {"enable": _("Enable"), "disable": _("Disable"), "delete": _("Delete")}
-_ICONS = {"enable": "player-play", "disable": "ban", "delete": "trash"}
-
-
-def _action(name: str) -> BulkAction:
-    def url(request: Any) -> str:
-        return connection_url(request, "devices:many", name)
-
-    def allowed(request: Any) -> bool:
-        return bool(request.gateway.allows(ACTIONS[name]))
-
-    return BulkAction(LABELS[name], _ICONS[name], url, danger=name == "delete", allowed=allowed)
-
-
-_ACTIONS = [_action(name) for name in ACTIONS]
+from console.ui.tables import Column, Table
 
 
 def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Device]:
@@ -69,7 +52,7 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
         caption=_("Devices"),
         columns=columns,
         key=lambda device: device.key,
-        actions=_ACTIONS,
+        actions=BULK.buttons(),
         export=True,
         scope=("product", "part"),
     )
@@ -98,13 +81,6 @@ def product_table(linked_to_devices: bool = True) -> Table[Product]:
     return Table(id="choice", caption=_("Products"), columns=columns)
 
 
-TAGS: Table[Tag] = Table(
-    id="tags",
-    caption=_("Tags"),
-    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
-)
-EDITABLE_TAGS = replace(TAGS, row_template="areas/devices/_tag_actions.html")
-
 GROUPS: Table[Group] = Table(
     id="groups",
     caption=_("Groups"),
@@ -119,7 +95,6 @@ GROUPS: Table[Group] = Table(
         Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
     ],
 )
-EDITABLE_GROUPS = replace(GROUPS, row_template="areas/devices/_group_actions.html")
 
 MODULES: Table[ModuleVersion] = Table(
     id="modules",

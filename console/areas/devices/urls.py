@@ -1,6 +1,10 @@
 from django.urls import path
 
-from console.areas.devices import choices, device, views
+from console.areas.devices import choices, device, memberships, views
+from console.areas.devices.bulk import BULK
+from console.areas.devices.pages import DEVICE, TAGS
+
+DEVICE_PATH = "<str:product_key>/<str:name>/"
 
 app_name = "devices"
 urlpatterns = [
@@ -8,18 +12,12 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
-    path("many/<slug:action>/", views.act_on_devices, name="many"),
-    path("<str:product_key>/<str:name>/", device.overview, name="detail"),
-    path("<str:product_key>/<str:name>/groups/", device.groups, name="groups"),
-    path("<str:product_key>/<str:name>/groups/add/", device.add_group, name="add-group"),
-    path("<str:product_key>/<str:name>/groups/remove/", device.remove_group, name="remove-group"),
-    path("<str:product_key>/<str:name>/tags/", device.tags, name="tags"),
-    path("<str:product_key>/<str:name>/tags/set/", device.set_tag, name="set-tag"),
-    path("<str:product_key>/<str:name>/tags/remove/", device.remove_tag, name="remove-tag"),
-    path("<str:product_key>/<str:name>/updates/", device.updates, name="updates"),
-    path("<str:product_key>/<str:name>/rename/", device.rename, name="rename"),
-    path("<str:product_key>/<str:name>/enable/", device.enable, name="enable"),
-    path("<str:product_key>/<str:name>/disable/", device.disable, name="disable"),
-    path("<str:product_key>/<str:name>/delete/", device.delete, name="delete"),
-    path("<str:product_key>/<str:name>/secret/", device.secret, name="secret"),
+    BULK.path("many/"),
+    path(DEVICE_PATH, device.overview, name="detail"),
+    path(f"{DEVICE_PATH}groups/", device.groups, name="groups"),
+    path(f"{DEVICE_PATH}updates/", device.updates, name="updates"),
+    path(f"{DEVICE_PATH}secret/", device.secret, name="secret"),
+    *TAGS.paths(DEVICE_PATH),
+    *DEVICE.paths(DEVICE_PATH),
+    *DEVICE.paths(DEVICE_PATH, [memberships.ADD, memberships.REMOVE]),
 ]

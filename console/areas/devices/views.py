@@ -1,39 +1,30 @@
-"""The pages of devices: the list, its export, search, bulk actions, and registering one device."""
+"""The pages of devices: the list, its export, search, and registering one device."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from console.areas.devices import api, forms, sql
 from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage, split_key
-from console.areas.devices.tables import LABELS, device_table, product_table
+from console.areas.devices.tables import device_table, product_table
 from console.areas.products import api as products_api
-from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form, http_status
 from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ui.format import number
-from console.ui.forms import ConfirmForm
 from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
-from console.ui.tables import Empty, Selection, Table
+from console.ui.tables import Empty, Table
 from iot_client.errors import CloudError
-
-MAX_BULK_DEVICES = api.PAGE_SIZE
-"""Maximum number of devices of one bulk action."""
-SHOWN_NAMES = 6
-"""Number of device names that the confirmation shows."""
-
 
 # -- the list ----------------------------------------------------------------------------------------------------------
 
@@ -58,7 +49,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         {key: product.name for key, product in products_by_key.items()},
         one_product=bool(device_filter.product_key),
     )
-    has_filters = bool(device_filter.product_key or device_filter.text or device_filter.status)
+    has_filters = not device_filter.is_empty
     context: dict[str, Any] = {
         "filters": filters,
         "products": products,
@@ -201,94 +192,6 @@ def search(request: CloudRequest) -> HttpResponse:
         context["table"] = table.bind(request, [*found.exact_matches, *found.prefix_matches])
         context["more"] = len(found.prefix_matches) >= api.PAGE_SIZE
     return render(request, "areas/devices/search.html", context)
-
-
-# -- several devices ---------------------------------------------------------------------------------------------------
-
-
-@require_POST
-def act_on_devices(request: CloudRequest, action: str) -> HttpResponse:
-    """Enable, disable or delete the selected devices: show a confirmation first, then the result for each device."""
-    if action not in api.ACTIONS:
-        raise Http404
-    request.gateway.require(api.ACTIONS[action])
-    selection = Selection.from_request(request)
-    keys = _read_selected_keys(request, selection)
-    back = connection_url(request, "devices:list") + (
-        f"?{selection.query.urlencode()}" if selection.query else ""
-    )
-    context: dict[str, Any] = {
-        "action": action,
-        "label": LABELS[action],
-        "danger": action in {"delete", "disable"},
-        "url": connection_url(request, "devices:many", action),
-        "query": request.POST.get("query", ""),
-        "back": back,
-        "keys": keys,
-        "first": [key.partition("/")[2] for key in keys[:SHOWN_NAMES]],
-        "others": max(0, len(keys) - SHOWN_NAMES),
-        "title": _title(action, len(keys)),
-    }
-    if not 0 < len(keys) <= MAX_BULK_DEVICES:
-        context["refused"] = _("Select 1 to %(most)d devices on one page.") % {"most": MAX_BULK_DEVICES}
-        return render(request, "areas/devices/many.html", context, status=422)
-    context["needs_approval"] = action == "delete" and needs_approval(
-        request.gateway, api.ACTIONS[action], *[api.device_params(*split_key(key)) for key in keys]
-    )
-    is_confirmed = request.POST.get("confirmed") == "1"
-    expected = split_key(keys[0])[1] if len(keys) == 1 else str(len(keys))
-    label = _("Device name") if len(keys) == 1 else _("Number of devices")
-    form = (
-        ConfirmForm(expected, request.POST if is_confirmed else None, label=label)
-        if action == "delete"
-        else None
-    )
-    if not is_confirmed or (form is not None and not form.is_valid()):
-        context["form"] = form
-        return render(request, "areas/devices/many.html", context, status=422 if is_confirmed else 200)
-    outcomes = api.apply_action(request.gateway, action, [split_key(key) for key in keys])
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
-    response = render(request, "areas/devices/many.html", context)
-    response["HX-Trigger"] = "devices-changed"  # the list under the dialog reloads
-    return response
-
-
-def _read_selected_keys(request: CloudRequest, selection: Selection) -> list[str]:
-    """Return the keys of the selected devices; for "all that match", one page, plus an empty key if there are more."""
-    if not selection.all_matching:
-        return [key for key in selection.keys if _is_key(key)]
-    values = selection.query
-    device_filter = DeviceFilter(
-        product_key=values.get("product", ""),
-        text=values.get("q", ""),
-        field=values.get("field", "") or "name",
-        status=values.get("status", ""),
-    )
-    if not (device_filter.product_key or device_filter.text or device_filter.status) or (
-        device_filter.text and not sql.is_searchable(device_filter.text)
-    ):
-        return []
-    found = api.list_devices(request.gateway, device_filter, size=MAX_BULK_DEVICES, fresh=True)
-    keys = [device.key for device in found.devices]
-    return keys if found.total <= MAX_BULK_DEVICES else [*keys, ""]
-
-
-def _is_key(key: str) -> bool:
-    try:
-        split_key(key)
-    except ValueError:
-        return False
-    return True
-
-
-def _title(action: str, count: int) -> str:
-    titles: Mapping[str, str] = {
-        "enable": ngettext("Enable one device?", "Enable %(count)d devices?", count),
-        "disable": ngettext("Disable one device?", "Disable %(count)d devices?", count),
-        "delete": ngettext("Delete one device?", "Delete %(count)d devices?", count),
-    }
-    return titles[action] % {"count": count} if count > 1 else titles[action]
 
 
 # -- registering one ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ and the CloudError family. IDs are strings, times are aware.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from console.areas.groups.records import (
@@ -17,7 +17,6 @@ from console.areas.groups.records import (
     GroupDetail,
     GroupDevice,
     GroupList,
-    Tag,
     to_detail,
     to_devices,
     to_group,
@@ -25,10 +24,11 @@ from console.areas.groups.records import (
     to_tags,
 )
 from console.connections.gateway import Call, Gateway
-from iot_client.errors import CloudError, NotFound
+from console.pages.tags import Tag
+from iot_client.errors import CloudError, LimitExceeded, NotFound
 from iot_client.fields import read_items
 
-__all__ = ["AddResult", "DeviceList", "Group", "GroupDetail", "GroupDevice", "GroupList", "Tag"]
+__all__ = ["AddResult", "DeviceList", "Group", "GroupDetail", "GroupDevice", "GroupList"]
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
 MAX_DEVICES_PER_CALL = 200  # BatchAddDeviceGroupRelations, BatchDeleteDeviceGroupRelations
@@ -91,6 +91,12 @@ def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 
     )
 
 
+def iterate_devices(gateway: Gateway, group_id: str) -> Iterator[GroupDevice]:
+    """Yield all devices of a group, reading page by page."""
+    for response in gateway.read_pages("QueryDeviceListByDeviceGroup", GroupId=group_id, PageSize=50):
+        yield from to_devices(response).devices
+
+
 def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, tuple[Tag, ...]]:
     """Return a group and its tags. Up to 4 calls."""
     detail, response = _read_detail(
@@ -137,6 +143,15 @@ def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, current: S
     before the change, for the audit trail."""
     before = {"TagString": _tag_string(current)}
     gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
+
+
+def set_tag(gateway: Gateway, group_id: str, tag: Tag) -> None:
+    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS."""
+    before = list_tags(gateway, group_id)
+    after = {old.key: old for old in before} | {tag.key: tag}
+    if len(after) > MAX_TAGS:
+        raise LimitExceeded("Client.TooManyTags", operation=TAG)
+    set_tags(gateway, group_id, list(after.values()), current=before)
 
 
 def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:

@@ -2,24 +2,74 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
+from collections.abc import Mapping, Sequence
+
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api
 from console.areas.groups.forms import AddDevicesForm
-from console.areas.groups.pages import group_context
-from console.areas.groups.views import FORM_REFUSED
+from console.areas.groups.pages import GROUP
+from console.areas.groups.views import group_rights
 from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
+from console.pages.actions import FORM_REFUSED, Question
+from console.pages.bulk import Bulk, BulkPages
+from console.ui.format import number
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
-from console.ui.tables import BulkAction, Column, Empty, Selection, Table
+from console.ui.tables import Column, Empty, Table
 from iot_client.errors import CloudError
+
+
+def _ask_to_remove(count: int) -> Question:
+    title = ngettext(
+        "Remove %(count)s device from the group?", "Remove %(count)s devices from the group?", count
+    )
+    text = gettext("The devices are not deleted. They are only removed from this group.")
+    return Question(title % {"count": number(count)}, text)
+
+
+def _remove(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
+    """Remove the devices from the group: 1 call. A device that is no longer in the group is not an error."""
+    try:
+        api.remove_devices(gateway, ids["group_id"], [_split_key(key) for key in keys])
+    except CloudError as error:
+        return [error] * len(keys)
+    return [None] * len(keys)
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    product_key, _slash, name = key.partition("/")
+    return product_key, name
+
+
+REMOVE = Bulk(
+    "remove",
+    api.REMOVE,
+    _("Remove from group"),
+    "circle-minus",
+    ask=_ask_to_remove,
+    run=_remove,
+    direct=api.MAX_DEVICES_PER_CALL,
+    is_repeatable=True,
+)
+
+BULK: BulkPages[api.GroupDevice] = BulkPages(
+    name="groups:devices-many",
+    list_name="groups:devices",
+    list_label=_("Devices"),
+    actions=(REMOVE,),
+    key=lambda device: device.key,
+    is_key=lambda key: key.count("/") == 1,
+    name_of=lambda key: _split_key(key)[1],
+    list_matching=lambda gateway, query, ids: api.iterate_devices(gateway, ids["group_id"]),
+)
 
 
 def _build_table(group_id: str) -> Table[api.GroupDevice]:
@@ -40,14 +90,7 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
             Column("product_key", _("ProductKey"), kind="code", copy=True),
             Column("iot_id", _("IotId"), kind="code", copy=True, hidden=True),
         ),
-        actions=(
-            BulkAction(
-                _("Remove from group"),
-                "circle-minus",
-                url=lambda request: connection_url(request, "groups:remove-devices", group_id),
-                allowed=lambda request: request.gateway.allows(api.REMOVE),  # type: ignore[attr-defined]
-            ),
-        ),
+        actions=BULK.buttons(group_id=group_id),
     )
 
 
@@ -56,17 +99,17 @@ def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
     """Show a page of the devices of a group. Up to 4 calls."""
     number, size = page_number(request), page_size(request)
     group, device_list = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
-    context = group_context(request, group, "devices")
+    rights = group_rights(request, group)
     empty = Empty(
         _("No devices in this group"),
         _("Add devices of any product. A device can be in up to 10 groups."),
         icon="cpu",
-        url=connection_url(request, "groups:add-devices", group_id) if context["rights"].add else "",
+        url=connection_url(request, "groups:add-devices", group_id) if rights["may_add_devices"] else "",
         action=_("Add devices"),
     )
     page = Page(number, size, device_list.total)
-    context["table"] = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
-    return render(request, "areas/groups/devices.html", context)
+    table = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
+    return GROUP.render(request, group, "devices", "areas/groups/devices.html", table=table, **rights)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,37 +161,3 @@ def _list_products(request: CloudRequest) -> list[products_api.Product]:
 def _submitted_group_name(request: CloudRequest) -> str:
     """Return the group name that the form submitted. It is only displayed."""
     return request.POST.get("group_name", "")[:30]
-
-
-@require_POST
-def remove_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Remove the selected devices from the group: first a question, with `confirmed` the action. Up to 2 calls."""
-    request.gateway.require(api.REMOVE)
-    selection = Selection.from_request(request)
-    error: CloudError | None = None
-    keys, total = list(selection.keys), len(selection.keys)
-    if selection.all_matching:
-        device_list = api.list_devices(request.gateway, group_id, size=api.MAX_DEVICES_PER_CALL)
-        keys, total = [device.key for device in device_list.devices], device_list.total
-    keys = [key for key in keys if key.count("/") == 1]
-    if request.POST.get("confirmed") == "1" and keys:
-        pairs = [(key.partition("/")[0], key.partition("/")[2]) for key in keys[: api.MAX_DEVICES_PER_CALL]]
-        try:
-            count = api.remove_devices(request.gateway, group_id, pairs)
-        except CloudError as raised:
-            error = raised
-        else:
-            text = ngettext("Removed %(count)d device.", "Removed %(count)d devices.", count)
-            messages.success(request, text % {"count": count})
-            return redirect(connection_url(request, "groups:devices", group_id))
-    context = {
-        "group_id": group_id,
-        "keys": keys[: api.MAX_DEVICES_PER_CALL],
-        "first_names": [key.partition("/")[2] for key in keys[:5]],
-        "more_count": max(0, min(len(keys), api.MAX_DEVICES_PER_CALL) - 5),
-        "limit": api.MAX_DEVICES_PER_CALL,
-        "is_limited": total > api.MAX_DEVICES_PER_CALL,
-        "total": total,
-        "error": error,
-    }
-    return render(request, "areas/groups/remove_devices.html", context, status=FORM_REFUSED if error else 200)

@@ -10,9 +10,10 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.api.http import ApiRequest, open_gateway
-from console.api.problems import Problem, validation_problem
+from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.groups import api
+from console.pages.tags import Tag
 
 router = Router(tags=[gettext_noop("Groups")])
 _TAG = re.compile(r"[A-Za-z0-9.]{2,30}")
@@ -208,11 +209,7 @@ def set_group_tag(
     gateway.require(api.TAG)
     if not _TAG.fullmatch(tag):
         raise validation_problem([("tag", _("Enter 2 to 30 characters: letters, digits, periods."))])
-    current_tags = api.list_tags(gateway, group_id)
-    tags = {current.key: current for current in current_tags} | {tag: api.Tag(tag, body.value)}
-    if len(tags) > api.MAX_TAGS:
-        raise Problem("limit-reached", _("A group has at most %(most)d tags.") % {"most": api.MAX_TAGS})
-    api.set_tags(gateway, group_id, list(tags.values()), current=current_tags)
+    api.set_tag(gateway, group_id, Tag(tag, body.value))
     return Status(204, None)
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext_lazy
 
 from console.areas.groups import api
 from console.areas.products.api import Product
+from console.pages import tags
 from console.ui.forms import EditForm, FilterForm
 
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
@@ -59,33 +60,24 @@ class GroupForm(forms.Form):
     )
 
 
-class TagForm(forms.Form):
-    """A tag of a group."""
-
-    key = forms.CharField(
+class TagForm(tags.TagForm):
+    tag_key = forms.CharField(
         label=_("Key"),
         min_length=2,
         max_length=30,
         validators=[RegexValidator(r"^[A-Za-z0-9.]+\Z", _("Use only letters, digits and periods (.)."))],
         help_text=_("2 to 30 letters, digits and periods (.). If the key exists, its value is replaced."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
-    value = forms.CharField(
+    tag_value = forms.CharField(
         label=_("Value"),
         max_length=128,
         validators=[
             RegexValidator(r"^[\w-]+\Z", _("Use only letters, digits, underscores (_) and hyphens (-)."))
         ],
         help_text=_("1 to 128 letters, digits, underscores (_) and hyphens (-)."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
-
-    def __init__(self, *args: Any, fixed_key: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if fixed_key:
-            self.fields["key"].disabled = True
-            self.fields["key"].initial = fixed_key
-            self.fields["key"].help_text = _("To change the key, remove this tag and add a new one.")
 
 
 class AddDevicesForm(forms.Form):

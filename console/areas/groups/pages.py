@@ -1,82 +1,50 @@
-"""Helpers that the pages of a group share: the user's rights, tabs, menu and details."""
+"""The pages of groups as declarations: the pages of one group, and its tags."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
-from console.access.pages.audit import audit_menu_items
-from console.areas.groups import api
-from console.connections.http import CloudRequest
+from console.areas.groups import actions, api
+from console.areas.groups.api import GroupDetail
+from console.areas.groups.forms import TagForm
+from console.pages.detail import Detail, TabPage
+from console.pages.tags import TagPages
 from console.ui.links import connection_url
-from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 
+GROUP: Detail[GroupDetail] = Detail(
+    tabs=(
+        TabPage("overview", _("Overview"), "groups:detail"),
+        TabPage("devices", _("Devices"), "groups:devices", count=lambda group: group.devices),
+        TabPage("tags", _("Tags"), "groups:tags"),
+    ),
+    read=api.get_group,
+    ids=lambda group: (group.id,),
+    title=lambda group: group.name,
+    list_name="groups:list",
+    list_label=_("Groups"),
+    missing=_("The group no longer exists."),
+    operation="QueryDeviceGroupInfo",
+    parameters=("GroupId",),
+    tabs_label=_("Group pages"),
+    actions=(actions.EDIT, actions.DELETE),
+    target=lambda group: group.name,
+    waiting=lambda group: group.id,
+    parents=lambda request, group: [
+        (parent.name, connection_url(request, "groups:detail", parent.id)) for parent in group.path
+    ],
+    layout="areas/groups/group.html",
+)
 
-@dataclass(frozen=True)
-class Rights:
-    """The actions that the user's role allows for groups. Pages hide the others; the gateway refuses them."""
-
-    create: bool
-    edit: bool
-    delete: bool
-    add: bool
-    remove: bool
-    tag: bool
-
-    @classmethod
-    def from_request(cls, request: CloudRequest) -> Rights:
-        """Return the rights of the user of the request."""
-        allows = request.gateway.allows
-        return cls(
-            *(allows(name) for name in (api.CREATE, api.UPDATE, api.DELETE, api.ADD, api.REMOVE, api.TAG))
-        )
-
-
-def group_context(request: CloudRequest, group: api.GroupDetail, current: str) -> dict[str, Any]:
-    """Return the context of a group page. `current` is the tab: overview, devices, tags."""
-    rights = Rights.from_request(request)
-    tabs = [
-        Tab(_("Overview"), connection_url(request, "groups:detail", group.id), current == "overview"),
-        Tab(
-            _("Devices"),
-            connection_url(request, "groups:devices", group.id),
-            current == "devices",
-            group.devices,
-        ),
-        Tab(_("Tags"), connection_url(request, "groups:tags", group.id), current == "tags"),
-    ]
-    menu = [
-        explorer_item(request, "QueryDeviceGroupInfo", GroupId=group.id),
-        *audit_menu_items(request, target=group.name),
-    ]
-    if rights.edit:
-        menu.append(
-            MenuItem(
-                _("Edit description"), connection_url(request, "groups:edit", group.id), "pencil", dialog=True
-            )
-        )
-    if rights.delete:
-        url = connection_url(request, "groups:delete", group.id)
-        menu.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
-    return {
-        "group": group,
-        "rights": rights,
-        "tabs": tabs,
-        "menu": menu,
-        "current": current,
-        "may_create_subgroup": rights.create and group.depth < api.MAX_DEPTH,
-    }
-
-
-def build_details(group: api.GroupDetail) -> list[DetailItem]:
-    """Return the details of a group."""
-    return [
-        DetailItem(_("Group ID"), group.id, "code", copy=True),
-        DetailItem(_("Created"), group.created, "time"),
-        DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
-    ]
-
-
-_LEVEL_LABELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Second-level subgroup")}
+TAGS: TagPages[GroupDetail] = TagPages(
+    detail=GROUP,
+    read=api.get_group_with_tags,
+    list_tags=api.list_tags,
+    save=lambda gateway, group, tag: api.set_tag(gateway, group.id, tag),
+    remove=lambda gateway, group, key: api.remove_tag(gateway, group.id, key),
+    save_operation=api.TAG,
+    remove_operation=api.TAG,
+    form=TagForm,
+    limit=api.MAX_TAGS,
+    hint=_("Use tags to describe a group, for example its site or customer."),
+    effect=_("Rules and searches that use this tag no longer find the group."),
+)

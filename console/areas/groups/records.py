@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_items, read_text, read_time
 from iot_client.responses import read_name
@@ -75,14 +76,6 @@ class DeviceList:
 
     devices: tuple[GroupDevice, ...]
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a group."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)

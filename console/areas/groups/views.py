@@ -1,24 +1,22 @@
-"""The pages of groups: tree, overview, creation, editing, deletion."""
+"""The views of groups that no declaration can say: tree, overview, creation."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api
-from console.areas.groups.forms import DescriptionForm, GroupFilter, GroupForm
-from console.areas.groups.pages import Rights, build_details, group_context
+from console.areas.groups.forms import GroupFilter, GroupForm
+from console.areas.groups.pages import GROUP
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.ui.forms import ConfirmForm
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
+from console.ui.pieces import DetailItem
 from console.ui.tables import Column, Empty, Table
 from iot_client.errors import AlreadyExists, CloudError
 
@@ -48,9 +46,8 @@ def group_list(request: CloudRequest) -> HttpResponse:
     text = filters.values.get("q", "")
     number, size = page_number(request), page_size(request, 50)
     group_page = api.list_groups(request.gateway, name=text, page=number, size=size)
-    rights = Rights.from_request(request)
-    if request.gateway.limited_scope is not None:
-        rights = replace(rights, create=False)  # not at the top level; they can create subgroups
+    # Members with a limited scope can create subgroups, but no top-level groups.
+    may_create = request.gateway.allows(api.CREATE) and request.gateway.limited_scope is None
     none_in_scope = Empty(
         _("No groups in your access scope"),
         _("Ask an administrator for access."),
@@ -60,7 +57,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
         _("No groups yet"),
         _("Use groups to manage devices of different products together."),
         icon="hierarchy-2",
-        url=connection_url(request, "groups:create") if rights.create else "",
+        url=connection_url(request, "groups:create") if may_create else "",
         action=_("Create group"),
     )
     table = TABLE.bind(
@@ -77,7 +74,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
             "table": table,
             "groups": group_page.groups,
             "level": 1,
-            "rights": rights,
+            "may_create": may_create,
             "search": text,
         },
     )
@@ -95,21 +92,45 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
             "groups": group_page.groups,
             "level": level,
             "parent_id": group_id,
-            "rights": Rights.from_request(request),
+            "may_create": request.gateway.allows(api.CREATE),
             "more_count": group_page.total - len(group_page.groups),
         },
     )
 
 
 @require_safe
-def detail(request: CloudRequest, group_id: str) -> HttpResponse:
+def overview(request: CloudRequest, group_id: str) -> HttpResponse:
     """Show the overview of a group: device counts, details, subgroups. Up to 4 calls."""
     group, subgroups = api.get_group_with_children(request.gateway, group_id)
-    table = TABLE.bind(request, subgroups.groups, empty=_build_empty(request, group))
-    context = group_context(request, group, "overview")
-    return render(
-        request, "areas/groups/overview.html", {**context, "table": table, "details": build_details(group)}
+    return GROUP.render(
+        request,
+        group,
+        "overview",
+        "areas/groups/overview.html",
+        table=TABLE.bind(request, subgroups.groups, empty=_build_empty(request, group)),
+        details=_build_details(group),
+        **group_rights(request, group),
     )
+
+
+def group_rights(request: CloudRequest, group: api.GroupDetail) -> dict[str, bool]:
+    """Return which buttons of the group's heading lead to a page that the user may use."""
+    allows = request.gateway.allows
+    return {
+        "may_create_subgroup": allows(api.CREATE) and group.depth < api.MAX_DEPTH,
+        "may_add_devices": allows(api.ADD),
+    }
+
+
+def _build_details(group: api.GroupDetail) -> list[DetailItem]:
+    return [
+        DetailItem(_("Group ID"), group.id, "code", copy=True),
+        DetailItem(_("Created"), group.created, "time"),
+        DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
+    ]
+
+
+_LEVEL_LABELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Second-level subgroup")}
 
 
 def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:
@@ -160,67 +181,3 @@ def _move_error_to_field(form: GroupForm, error: CloudError) -> CloudError | Non
         form.add_error("name", gettext("A group with this name already exists. Enter another name."))
         return None
     return cloud_errors_to_form(form, error, {"GroupName": "name", "GroupDesc": "description"})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Edit the description. Up to 4 calls."""
-    request.gateway.require(api.UPDATE)
-    group = api.get_group(request.gateway, group_id, fresh=True)
-    form = DescriptionForm(
-        request.POST if request.method == "POST" else None, present={"description": group.description}
-    )
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            api.update_group(
-                request.gateway, group_id, description=form.cleaned_data["description"], current=group
-            )
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised, {"GroupDesc": "description"})
-        else:
-            messages.success(request, gettext("Description saved."))
-            return redirect(connection_url(request, "groups:detail", group_id))
-    context = {**group_context(request, group, "overview"), "form": form, "error": error}
-    return render(request, "areas/groups/edit.html", context, status=FORM_REFUSED if form.errors else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Delete a group, after the user enters its name. Up to 4 calls."""
-    request.gateway.require(api.DELETE)
-    group = api.get_group(request.gateway, group_id)
-    form = ConfirmForm(
-        group.name, request.POST if request.method == "POST" else None, label=gettext("Group name")
-    )
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            api.delete_group(request.gateway, group_id, name=group.name)
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised)
-        else:
-            messages.success(request, gettext("Group %(name)s deleted.") % {"name": group.name})
-            parent = group.parent
-            return redirect(
-                connection_url(request, "groups:detail", parent.id)
-                if parent
-                else connection_url(request, "groups:list")
-            )
-    consequences = [
-        ngettext(
-            "%(count)d device is removed from the group. It is not deleted.",
-            "%(count)d devices are removed from the group. They are not deleted.",
-            group.devices,
-        )
-        % {"count": group.devices},
-        gettext("The tags of the group are deleted."),
-        gettext("You cannot delete a group that has subgroups. Delete the subgroups first."),
-    ]
-    context = {
-        **group_context(request, group, "overview"),
-        "form": form,
-        "error": error,
-        "consequences": consequences,
-    }
-    return render(request, "areas/groups/delete.html", context, status=FORM_REFUSED if form.errors else 200)

@@ -21,13 +21,13 @@ from console.areas.products.records import (
     ProductDetail,
     ProductFilter,
     ProductPage,
-    Tag,
     to_counts,
     to_detail,
     to_products,
     to_tags,
 )
 from console.connections.gateway import Call, Gateway
+from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count
 
@@ -41,7 +41,6 @@ __all__ = [
     "ProductDetail",
     "ProductFilter",
     "ProductPage",
-    "Tag",
 ]
 
 MAX_PAGE_SIZE = 200
@@ -191,22 +190,24 @@ def reveal_secret(gateway: Gateway, key: str) -> str:
 # -- changing ----------------------------------------------------------------------------------------------------------
 
 
-def create_product(gateway: Gateway, params: Mapping[str, Any]) -> str:
-    """Create a product from the parameters of CreateProduct (`ProductForm.params`). Returns its ProductKey."""
-    response = gateway.call("CreateProduct", target=str(params["ProductName"]), **params)
+def create_product(gateway: Gateway, product: NewProduct) -> str:
+    """Create a product. Returns its ProductKey."""
+    response = gateway.call("CreateProduct", target=product.name, **product.params())
     return str(response.get("ProductKey") or (response.get("Data") or {}).get("ProductKey") or "")
 
 
 def update_product(
-    gateway: Gateway, key: str, params: Mapping[str, Any], *, current: ProductDetail | None = None
+    gateway: Gateway, key: str, *, name: str, description: str, current: ProductDetail | None = None
 ) -> None:
-    """Change name and description of a product (UpdateProduct changes nothing else).
+    """Change name and description of a product (UpdateProduct changes nothing else). An empty description removes the old one.
 
     `current` is the product before the change, for the audit trail. Without it, the product is read first.
     """
     now = (current or get_product(gateway, key, fresh=True)).product
     before = {"ProductName": now.name, "Description": now.description}
-    gateway.call("UpdateProduct", target=key, before=before, ProductKey=key, **params)
+    gateway.call(
+        "UpdateProduct", target=key, before=before, ProductKey=key, ProductName=name, Description=description
+    )
 
 
 def publish_product(gateway: Gateway, key: str) -> None:

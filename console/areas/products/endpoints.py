@@ -12,6 +12,7 @@ from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.products import api
+from console.pages.tags import Tag
 from iot_client.errors import CloudError
 
 router = Router(tags=[gettext_noop("Products")])
@@ -139,7 +140,7 @@ def create_product(request: ApiRequest, connection: str, body: NewProduct) -> St
         auth_type=body.authentication,
         category_key=body.category_key or "",
     )
-    key = api.create_product(open_gateway(request, connection), new_product.params())
+    key = api.create_product(open_gateway(request, connection), new_product)
     return Status(201, CreatedProduct(product_key=key))
 
 
@@ -170,8 +171,7 @@ def get_product(request: ApiRequest, connection: str, product_key: str) -> Produ
 )
 def edit_product(request: ApiRequest, connection: str, product_key: str, body: ProductChange) -> Status[None]:
     gateway = open_gateway(request, connection)
-    params = {"ProductName": body.name, "Description": body.description}
-    api.update_product(gateway, product_key, params)
+    api.update_product(gateway, product_key, name=body.name, description=body.description)
     return Status(204, None)
 
 
@@ -215,7 +215,7 @@ def unpublish_product(request: ApiRequest, connection: str, product_key: str) ->
 def set_product_tag(
     request: ApiRequest, connection: str, product_key: str, tag: str, body: ProductTagValue
 ) -> Status[None]:
-    api.set_tag(open_gateway(request, connection), product_key, api.Tag(tag, body.value))
+    api.set_tag(open_gateway(request, connection), product_key, Tag(tag, body.value))
     return Status(204, None)
 
 

@@ -9,7 +9,8 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.products.api import NewProduct, ProductDetail, ProductFilter, Tag
+from console.areas.products.api import NewProduct, ProductDetail, ProductFilter
+from console.pages import tags
 from console.ui.forms import EditForm, FilterForm
 
 NODE_TYPES = [("0", _("Device")), ("1", _("Gateway"))]
@@ -60,14 +61,14 @@ class ProductFilters(FilterForm):
         choices=[("", _("Any")), ("yes", _("With thing model")), ("no", _("Without thing model"))],
     )
 
-    def build_filter(self) -> ProductFilter:
-        """Return the filter that the address specifies."""
-        values = self.values
-        return ProductFilter(
-            text=values.get("q", ""),
-            gateway={"gateway": True, "device": False}.get(values.get("node", "")),
-            thing_model={"yes": True, "no": False}.get(values.get("model", "")),
-        )
+
+def read_filter(values: Mapping[str, Any]) -> ProductFilter:
+    """Return the filter that the values of ProductFilters, or the query of their URL, specify."""
+    return ProductFilter(
+        text=values.get("q", "")[:64],
+        gateway={"gateway": True, "device": False}.get(values.get("node", "")),
+        thing_model={"yes": True, "no": False}.get(values.get("model", "")),
+    )
 
 
 def _name_field() -> forms.CharField:
@@ -203,24 +204,24 @@ class ProductForm(forms.Form):
         """The names of the fields that apply, submitted with a draft."""
         return " ".join(self.fields)
 
-    def params(self) -> dict[str, Any]:
-        """Return the parameters of CreateProduct."""
-        values = self.cleaned_data
-        return NewProduct(
-            name=values["product_name"],
-            description=values["description"],
-            gateway=values["node_type"] == "1",
-            thing_model=values["thing_model"],
-            net_type=values.get("net_type") or "",
-            protocol=values.get("protocol_type") or "",
-            join_permission_id=values.get("join_permission_id") or "",
-            data_format=_parse_number(values.get("data_format")),
-            validate_type=_parse_number(values.get("validate_type")),
-            category_key=values.get("category_key") or "",
-            publish_auto=values.get("publish_auto"),
-            auth_type=values["auth_type"],
-            resource_group_id=values["resource_group_id"],
-        ).params()
+
+def build_product(values: Mapping[str, Any]) -> NewProduct:
+    """Return the product to create from the cleaned values of a ProductForm."""
+    return NewProduct(
+        name=values["product_name"],
+        description=values["description"],
+        gateway=values["node_type"] == "1",
+        thing_model=values["thing_model"],
+        net_type=values.get("net_type") or "",
+        protocol=values.get("protocol_type") or "",
+        join_permission_id=values.get("join_permission_id") or "",
+        data_format=_parse_number(values.get("data_format")),
+        validate_type=_parse_number(values.get("validate_type")),
+        category_key=values.get("category_key") or "",
+        publish_auto=values.get("publish_auto"),
+        auth_type=values["auth_type"],
+        resource_group_id=values["resource_group_id"],
+    )
 
 
 class ProductEditForm(EditForm):
@@ -236,34 +237,20 @@ class ProductEditForm(EditForm):
             data, present={"product_name": current.product.name, "description": current.product.description}
         )
 
-    def params(self) -> dict[str, Any]:
-        """Return the parameters of UpdateProduct without the key. An empty description is sent, to remove the old one."""
-        return {
-            "ProductName": self.cleaned_data["product_name"],
-            "Description": self.cleaned_data["description"],
-        }
 
-
-class TagForm(forms.Form):
-    """A tag to add or change."""
-
+class TagForm(tags.TagForm):
     tag_key = forms.CharField(
         label=_("Key"),
         max_length=30,
         help_text=_("1 to 30 letters, digits and periods (.)."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
     tag_value = forms.CharField(
         label=_("Value"),
         max_length=128,
         help_text=_("1 to 128 letters, digits, underscores (_) and hyphens (-)."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
-    PARAMETERS = {"ProductTag.N.TagKey": "tag_key", "ProductTag.N.TagValue": "tag_value"}  # noqa: RUF012
-
-    def build_tag(self) -> Tag:
-        """Return the tag. The form must be valid."""
-        return Tag(self.cleaned_data["tag_key"], self.cleaned_data["tag_value"])
 
 
 def _parse_number(text: str | None) -> int | None:

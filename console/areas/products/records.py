@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count, read_text, read_time
 from iot_client.responses import read_name
@@ -51,14 +52,6 @@ class ProductDetail:
     def is_published(self) -> bool:
         """Whether it is published. The thing model of a published product is fixed, and the product cannot be deleted."""
         return self.status == PUBLISHED
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag of a product."""
-
-    key: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,13 @@
-"""The tables of products and their tags, for pages and exports."""
+"""The table of products, for the page and the export."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.products.api import Product, Tag
+from console.areas.products.api import Product
 from console.areas.products.forms import AUTH_TYPES, DATA_FORMATS, NODE_TYPES
 from console.ui.links import connection_url
-from console.ui.tables import BulkAction, Column, Table
+from console.ui.tables import Column, Table
 
 _AUTH_TYPE_LABELS = dict(AUTH_TYPES)
 _DATA_FORMAT_LABELS = dict(DATA_FORMATS) | {"1": _("Alink JSON"), "0": _("Custom")}
@@ -47,26 +45,5 @@ PRODUCTS: Table[Product] = Table(
         Column("created", _("Created"), kind="time", sort=True),
     ],
     key=lambda product: product.key,
-    actions=[
-        BulkAction(
-            _("Publish"),
-            "circle-check",
-            lambda request: connection_url(request, "products:publish-many"),
-            allowed=lambda request: request.gateway.allows("ReleaseProduct"),  # type: ignore[attr-defined]
-        ),
-        BulkAction(
-            _("Unpublish"),
-            "tool",
-            lambda request: connection_url(request, "products:unpublish-many"),
-            allowed=lambda request: request.gateway.allows("CancelReleaseProduct"),  # type: ignore[attr-defined]
-        ),
-    ],
     export=True,
 )
-
-TAGS: Table[Tag] = Table(
-    id="tags",
-    caption=_("Tags"),
-    columns=[Column("key", _("Key"), primary=True), Column("value", _("Value"))],
-)
-EDITABLE_TAGS: Table[Tag] = replace(TAGS, row_template="areas/products/_tag_actions.html")

@@ -14,7 +14,9 @@ from console.connections.sending import Sender
 @pytest.fixture
 def product(emulator, org) -> str:
     """The ProductKey of a product without devices."""
-    return products_api.create_product(org.gateway(), {"ProductName": "Harbor_Lamp", "NodeType": 0})
+    return products_api.create_product(
+        org.gateway(), products_api.NewProduct("Harbor_Lamp", thing_model=False)
+    )
 
 
 @pytest.fixture

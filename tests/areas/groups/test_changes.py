@@ -75,10 +75,13 @@ def test_deletion_asks_for_the_name(tree, org, sign_in):
         api.get_group(org.gateway(), tree["leaf"])
 
 
-def test_a_second_deletion_is_404(tree, org, sign_in):
+def test_a_second_deletion_says_that_the_group_no_longer_exists(tree, org, sign_in):
+    browser = sign_in("operator")
     url = org.url(f"groups/{tree['leaf']}/delete/")
-    sign_in("operator").post(url, {"typed": "Hall_1"})
-    assert sign_in("operator").post(url, {"typed": "Hall_1"}).status_code == 404
+    browser.post(url, {"typed": "Hall_1"})
+    again = browser.post(url, {"typed": "Hall_1"}, follow=True)
+    assert (again.status_code, again.redirect_chain[0][0]) == (200, org.url("groups/"))
+    assert "The group no longer exists." in again.content.decode()
 
 
 def test_a_group_with_subgroups_is_not_deleted_and_the_reason_is_shown(tree, org, sign_in):
@@ -108,7 +111,7 @@ def test_a_cloud_error_keeps_the_input(kind, tree, emulator, org, sign_in):
 
 
 def test_devices_are_removed_only_by_post(tree, org, sign_in):
-    assert sign_in("operator").get(org.url(f"groups/{tree['top']}/devices/remove/")).status_code == 405
+    assert sign_in("operator").get(org.url(f"groups/{tree['top']}/devices/many/remove/")).status_code == 405
 
 
 # -- tags --------------------------------------------------------------------------------------------------------------
@@ -120,10 +123,10 @@ def read_tags(org, group):
 
 def test_a_tag_is_added_edited_and_removed_without_changing_other_tags(tree, org, sign_in):
     browser, top = sign_in("operator"), tree["top"]
-    browser.post(org.url(f"groups/{top}/tags/set/"), {"key": "site", "value": "harbour"})
-    browser.post(org.url(f"groups/{top}/tags/set/"), {"key": "season", "value": "winter-1"})
+    browser.post(org.url(f"groups/{top}/tags/set/"), {"tag_key": "site", "tag_value": "harbour"})
+    browser.post(org.url(f"groups/{top}/tags/set/"), {"tag_key": "season", "tag_value": "winter-1"})
     assert read_tags(org, top) == {"site": "harbour", "season": "winter-1"}
-    browser.post(org.url(f"groups/{top}/tags/set/?key=site"), {"key": "forged", "value": "north"})
+    browser.post(org.url(f"groups/{top}/tags/set/?key=site"), {"tag_key": "forged", "tag_value": "north"})
     assert read_tags(org, top) == {"site": "north", "season": "winter-1"}
     browser.post(org.url(f"groups/{top}/tags/remove/?key=site"))
     assert read_tags(org, top) == {"season": "winter-1"}
@@ -142,7 +145,7 @@ def test_removing_a_tag_twice_is_not_an_error(tree, org, sign_in):
 )
 def test_an_invalid_tag_is_reported_at_the_field(key, value, tree, org, sign_in, calls):
     response = sign_in("operator").post(
-        org.url(f"groups/{tree['top']}/tags/set/"), {"key": key, "value": value}
+        org.url(f"groups/{tree['top']}/tags/set/"), {"tag_key": key, "tag_value": value}
     )
     assert response.status_code == 422
     assert "SetDeviceGroupTags" not in calls
@@ -151,7 +154,7 @@ def test_an_invalid_tag_is_reported_at_the_field(key, value, tree, org, sign_in,
 def test_a_viewer_cannot_change_tags(tree, org, sign_in):
     for page in ("set/", "remove/?key=site"):
         response = sign_in("viewer").post(
-            org.url(f"groups/{tree['top']}/tags/{page}"), {"key": "site", "value": "x"}
+            org.url(f"groups/{tree['top']}/tags/{page}"), {"tag_key": "site", "tag_value": "x"}
         )
         assert response.status_code == 403
     assert read_tags(org, tree["top"]) == {}

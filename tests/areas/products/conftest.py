@@ -11,15 +11,7 @@ from console.connections.sending import Sender
 @pytest.fixture
 def product(emulator, org) -> str:
     """The key of an unpublished product without devices."""
-    return api.create_product(
-        org.gateway(),
-        {
-            "ProductName": "Harbor_Lamp",
-            "NodeType": 0,
-            "AliyunCommodityCode": "iothub_senior",
-            "DataFormat": 1,
-        },
-    )
+    return api.create_product(org.gateway(), api.NewProduct("Harbor_Lamp", data_format=1))
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from console.areas.products import api
 
 def create_products(org, *names: str, **params) -> list[str]:
     gateway = org.gateway()
-    return [api.create_product(gateway, {"ProductName": name, "NodeType": 0, **params}) for name in names]
+    return [
+        api.create_product(gateway, api.NewProduct(name, **{"thing_model": False} | params)) for name in names
+    ]
 
 
 def listed_names(response) -> list[str]:
@@ -37,8 +39,8 @@ def test_the_search_finds_part_of_a_name_or_key_and_ignores_case(emulator, org, 
 
 def test_the_list_is_filtered_by_node_type_and_thing_model(emulator, org, sign_in):
     create_products(org, "Plain_device")
-    create_products(org, "Modeled_device", AliyunCommodityCode="iothub_senior", DataFormat=1)
-    create_products(org, "Some_gateway", NodeType=1)
+    create_products(org, "Modeled_device", thing_model=True, data_format=1)
+    create_products(org, "Some_gateway", gateway=True)
     browser = sign_in("viewer")
     assert listed_names(browser.get(org.url("products/?node=gateway"))) == ["Some_gateway"]
     assert listed_names(browser.get(org.url("products/?model=yes"))) == ["Modeled_device"]
@@ -73,7 +75,7 @@ def test_a_search_through_many_products_takes_four_calls_and_says_that_it_is_par
 
 
 def test_the_export_has_all_matches_and_no_formulas(emulator, org, sign_in):
-    create_products(org, "Harbor_Lamp", Description="=1+1")
+    create_products(org, "Harbor_Lamp", description="=1+1")
     create_products(org, "Other_thing")
     response = sign_in("viewer").get(org.url("products/?q=lamp&format=csv"))
     rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
@@ -106,21 +108,24 @@ def test_an_htmx_request_gets_only_the_list(emulator, org, sign_in):
 def test_selected_products_are_published_after_a_question(emulator, org, sign_in):
     one, two = create_products(org, "Product_one", "Product_two")
     browser = sign_in("operator")
-    question = browser.post(org.url("products/publish/"), {"selected": [one, two]})
-    assert "2 products selected" in question.content.decode()
+    question = browser.post(org.url("products/many/publish/"), {"selected": [one, two]})
+    assert "Publish 2 products?" in question.content.decode()
     assert not api.get_product(org.gateway(), one, fresh=True).is_published
     result = browser.post(
-        org.url("products/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
+        org.url("products/many/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
     )
-    assert result.context["failed_count"] == 1
+    assert result.context["failed"] == 1
     assert api.get_product(org.gateway(), two, fresh=True).is_published
 
 
 def test_an_empty_or_too_large_selection_is_refused(emulator, org, sign_in):
     browser = sign_in("operator")
-    assert browser.post(org.url("products/publish/"), {}).status_code == 422
+    assert browser.post(org.url("products/many/publish/"), {}).status_code == 422
     many = [f"a1{n:09}" for n in range(51)]
-    assert browser.post(org.url("products/publish/"), {"selected": many, "confirmed": "1"}).status_code == 422
+    assert (
+        browser.post(org.url("products/many/publish/"), {"selected": many, "confirmed": "1"}).status_code
+        == 422
+    )
 
 
 def test_an_incomplete_export_says_so_in_its_last_row(emulator, org, sign_in, monkeypatch):

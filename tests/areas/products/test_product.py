@@ -8,6 +8,7 @@ from django.contrib.messages import get_messages
 from console.access.models import AuditRecord
 from console.areas.devices import api as devices_api
 from console.areas.products import api
+from console.pages.tags import Tag
 from iot_client.errors import NotFound
 
 FORM = {
@@ -230,9 +231,15 @@ def test_tags_are_added_edited_and_removed(product, org, sign_in):
     browser = sign_in("operator")
     assert message_texts(
         browser.post(org.url(f"products/{product}/tags/set/"), {"tag_key": "quay", "tag_value": "north"})
-    ) == ["Tag added."]
+    ) == ["Tag quay saved."]
     browser.post(org.url(f"products/{product}/tags/set/"), {"tag_key": "quay", "tag_value": "south"})
-    assert api.list_tags(org.gateway(), product, fresh=True) == [api.Tag("quay", "south")]
+    assert api.list_tags(org.gateway(), product, fresh=True) == [Tag("quay", "south")]
+    form = browser.get(org.url(f"products/{product}/tags/set/?key=quay")).context["form"]
+    assert (form.initial["tag_value"], form.fields["tag_key"].disabled) == ("south", True)
+    browser.post(
+        org.url(f"products/{product}/tags/set/?key=quay"), {"tag_key": "renamed", "tag_value": "west"}
+    )
+    assert api.list_tags(org.gateway(), product, fresh=True) == [Tag("quay", "west")]
     browser.post(org.url(f"products/{product}/tags/remove/?key=quay"))
     assert api.list_tags(org.gateway(), product, fresh=True) == []
     assert browser.post(org.url(f"products/{product}/tags/remove/?key=quay")).status_code == 302

@@ -1,0 +1,217 @@
+"""What can be done with products: create one, change one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.products import api, forms
+from console.areas.products.api import ProductDetail
+from console.areas.products.approval import list_deletion_effects
+from console.connections.http import CloudRequest
+from console.pages.actions import Action, Done, Question
+from console.pages.bulk import Bulk
+from console.pages.creation import Creation
+from console.ui.format import number
+from console.ui.links import connection_url
+from console.ui.pieces import MenuItem
+
+# -- creation ----------------------------------------------------------------------------------------------------------
+
+
+def _build_form(request: CloudRequest) -> forms.ProductForm:
+    """Return the form. `?refresh=1` returns it with the fields that apply to the values so far."""
+    if request.method == "POST":
+        return forms.ProductForm(request.POST)
+    return forms.ProductForm(draft=request.GET if "refresh" in request.GET else None)
+
+
+def _create(request: CloudRequest, values: Mapping[str, Any]) -> Done:
+    key = api.create_product(request.gateway, forms.build_product(values))
+    message = gettext("Product %(name)s created.") % {"name": values["product_name"]}
+    return Done(message, connection_url(request, "products:detail", key))
+
+
+CREATE = Creation(
+    _("Create product"),
+    "CreateProduct",
+    form=_build_form,
+    run=_create,
+    crumbs=[(_("Products"), "products:list")],
+)
+
+# -- editing -----------------------------------------------------------------------------------------------------------
+
+
+def _build_edit_form(request: CloudRequest, detail: ProductDetail) -> forms.ProductEditForm:
+    return forms.ProductEditForm.for_product(detail, request.POST if request.method == "POST" else None)
+
+
+def _save(request: CloudRequest, detail: ProductDetail, values: Mapping[str, Any]) -> Done:
+    api.update_product(
+        request.gateway,
+        detail.product.key,
+        name=values["product_name"],
+        description=values["description"],
+        current=detail,
+    )
+    return Done(gettext("Changes saved."))
+
+
+EDIT: Action[ProductDetail] = Action(
+    "edit",
+    "UpdateProduct",
+    _("Edit product"),
+    run=_save,
+    ask=lambda request, detail: Question(gettext("Edit product"), submit=gettext("Save")),
+    form=_build_edit_form,
+    icon="pencil",
+    button="plain",
+    fresh=True,
+)
+
+# -- publication -------------------------------------------------------------------------------------------------------
+
+
+def _publish(request: CloudRequest, detail: ProductDetail, values: Mapping[str, Any]) -> Done:
+    api.publish_product(request.gateway, detail.product.key)
+    return Done(gettext("Product published."))
+
+
+def _unpublish(request: CloudRequest, detail: ProductDetail, values: Mapping[str, Any]) -> Done:
+    api.unpublish_product(request.gateway, detail.product.key)
+    return Done(gettext("Product unpublished."))
+
+
+PUBLISH: Action[ProductDetail] = Action(
+    "publish",
+    "ReleaseProduct",
+    _("Publish"),
+    run=_publish,
+    ask=lambda request, detail: Question(
+        gettext("Publish this product?"),
+        gettext("You cannot edit the thing model of a published product. You can unpublish it later."),
+        gettext("Publish product"),
+    ),
+    is_available=lambda detail: not detail.is_published,
+    icon="circle-check",
+    button="primary",
+)
+UNPUBLISH: Action[ProductDetail] = Action(
+    "unpublish",
+    "CancelReleaseProduct",
+    _("Unpublish"),
+    run=_unpublish,
+    ask=lambda request, detail: Question(
+        gettext("Unpublish this product?"),
+        gettext("After that, you can edit the thing model again. The devices are not affected."),
+        gettext("Unpublish product"),
+    ),
+    is_available=lambda detail: detail.is_published,
+    icon="tool",
+    menu=_("Unpublish…"),
+)
+
+
+def _ask_to_publish_many(count: int) -> Question:
+    title = ngettext("Publish %(count)s product?", "Publish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+PUBLISH_MANY = Bulk(
+    "publish",
+    "ReleaseProduct",
+    _("Publish"),
+    "circle-check",
+    ask=_ask_to_publish_many,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys),
+    is_repeatable=True,
+)
+
+
+def _ask_to_unpublish_many(count: int) -> Question:
+    title = ngettext("Unpublish %(count)s product?", "Unpublish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+UNPUBLISH_MANY = Bulk(
+    "unpublish",
+    "CancelReleaseProduct",
+    _("Unpublish"),
+    "tool",
+    ask=_ask_to_unpublish_many,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),
+    is_repeatable=True,
+)
+
+# -- deletion ----------------------------------------------------------------------------------------------------------
+
+
+def _ask_to_delete(request: CloudRequest, detail: ProductDetail) -> Question:
+    product = detail.product
+    obstacles = _find_obstacles(detail)
+    if obstacles:
+        return Question(
+            gettext("You cannot delete this product yet"),
+            obstacles=obstacles,
+            remedies=_list_remedies(request, detail),
+        )
+    return Question(
+        gettext("Delete %(name)s?") % {"name": product.name},
+        gettext("This permanently deletes the product and:"),
+        gettext("Delete product"),
+        effects=list_deletion_effects(product.key),
+        expected=product.name,
+        expected_label=gettext("Product name"),
+        planned={"ProductKey": product.key},
+    )
+
+
+def _find_obstacles(detail: ProductDetail) -> list[str]:
+    """Return the reasons why the platform would refuse to delete the product, each with advice."""
+    reasons = []
+    if detail.product.devices:
+        reasons.append(
+            ngettext(
+                "The product has 1 device. Delete the device first.",
+                "The product has %(count)s devices. Delete them first.",
+                detail.product.devices,
+            )
+            % {"count": number(detail.product.devices)}
+        )
+    if detail.is_published:
+        reasons.append(gettext("The product is published. Unpublish it first."))
+    return reasons
+
+
+def _list_remedies(request: CloudRequest, detail: ProductDetail) -> list[MenuItem]:
+    key = detail.product.key
+    remedies = []
+    if detail.product.devices:
+        devices = f"{connection_url(request, 'devices:list')}?product={key}"
+        remedies.append(MenuItem(gettext("View devices"), devices))
+    if detail.is_published and request.gateway.allows(UNPUBLISH.operation):
+        unpublish = connection_url(request, "products:unpublish", key)
+        remedies.append(MenuItem(gettext("Unpublish…"), unpublish, dialog=True))
+    return remedies
+
+
+def _delete(request: CloudRequest, detail: ProductDetail, values: Mapping[str, Any]) -> Done:
+    api.delete_product(request.gateway, detail.product.key)
+    return Done(gettext("Product %(name)s deleted.") % {"name": detail.product.name})
+
+
+DELETE: Action[ProductDetail] = Action(
+    "delete",
+    "DeleteProduct",
+    _("Delete product"),
+    run=_delete,
+    ask=_ask_to_delete,
+    icon="trash",
+    menu=_("Delete…"),
+    danger=True,
+    deletes=True,
+)

@@ -1,0 +1,97 @@
+"""The pages of products as declarations: the list, the pages of one product, its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.products import actions, api, forms
+from console.areas.products.api import Product, ProductDetail
+from console.areas.products.tables import PRODUCTS
+from console.connections.gateway import Gateway
+from console.pages.bulk import BulkPages
+from console.pages.detail import Detail, TabPage
+from console.pages.lists import CreateLink, ListPage, Position, Slice
+from console.pages.tags import TagPages
+from console.ui.format import number
+from console.ui.tables import Empty
+
+
+def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Position) -> Slice[Product]:
+    """Return a page of products. The console searches, filters and sorts them, because the platform cannot."""
+    page = api.list_products(
+        gateway, forms.read_filter(filters.values), sort=position.sort, page=position.page, size=position.size
+    )
+    note = ""
+    if page.is_partial:
+        note = gettext("Search and sort cover only the newest %(searched)s of %(total)s products.") % {
+            "searched": number(page.searched_count),
+            "total": number(page.product_count),
+        }
+    return Slice(page.products, page.total, note)
+
+
+def _read_all(gateway: Gateway, query: QueryDict, ids: Mapping[str, str] | None = None) -> Iterator[Product]:
+    return api.iterate_products(gateway, forms.read_filter(query))
+
+
+BULK: BulkPages[Product] = BulkPages(
+    name="products:many",
+    list_name="products:list",
+    list_label=_("Products"),
+    actions=(actions.PUBLISH_MANY, actions.UNPUBLISH_MANY),
+    key=lambda product: product.key,
+    list_matching=_read_all,
+)
+
+LIST: ListPage[Product, forms.ProductFilters] = ListPage(
+    title=_("Products"),
+    table=replace(PRODUCTS, actions=BULK.buttons()),
+    filters=forms.ProductFilters,
+    read=_read_list,
+    read_all=_read_all,
+    empty=Empty(
+        _("No products yet"),
+        _("A product defines a type of device: its name, connection and data."),
+        "packages",
+    ),
+    operation="QueryProductList",
+    create=CreateLink("products:create", _("Create product"), "CreateProduct"),
+)
+
+PRODUCT: Detail[ProductDetail] = Detail(
+    tabs=(
+        TabPage("overview", _("Overview"), "products:detail"),
+        TabPage("devices", _("Devices"), "products:devices", count=lambda detail: detail.product.devices),
+        TabPage("tags", _("Tags"), "products:tags"),
+    ),
+    read=api.get_product,
+    ids=lambda detail: (detail.product.key,),
+    title=lambda detail: detail.product.name,
+    list_name="products:list",
+    list_label=_("Products"),
+    missing=_("The product no longer exists."),
+    operation="QueryProduct",
+    parameters=("ProductKey",),
+    tabs_label=_("Product pages"),
+    actions=(actions.EDIT, actions.PUBLISH, actions.UNPUBLISH, actions.DELETE),
+    layout="areas/products/product.html",
+)
+
+TAGS: TagPages[ProductDetail] = TagPages(
+    detail=PRODUCT,
+    read=api.get_product_with_tags,
+    list_tags=api.list_tags,
+    save=lambda gateway, detail, tag: api.set_tag(gateway, detail.product.key, tag),
+    remove=lambda gateway, detail, key: api.remove_tag(gateway, detail.product.key, key),
+    save_operation="CreateProductTags",
+    remove_operation="DeleteProductTags",
+    form=forms.TagForm,
+    limit=api.MAX_TAGS,
+    hint=_("Use tags, pairs of key and value, to organize products."),
+    fields={"ProductTag.N.TagKey": "tag_key", "ProductTag.N.TagValue": "tag_value"},
+)

@@ -1,0 +1,69 @@
+"""A form that creates an object: one declaration gives its page or dialog, its checks and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.contrib import messages
+from django.forms import Form
+from django.http import HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+
+from console.connections.errors import cloud_errors_to_form
+from console.connections.http import CloudRequest
+from console.pages.actions import FORM_REFUSED, Done
+from console.ui.links import connection_url
+from iot_client.errors import CloudError
+
+Text = str | Promise
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The creation of an object.
+
+    `label` is the title of the page and the label of its button. A user needs the permission for `operation`. `form(request,
+    **ids)` returns the form, bound to `request.POST` if the request is a POST. `run(request, values, **ids)` creates the object
+    and returns where to go next; `ids` are the arguments of the URL. A CloudError that it raises is shown at the field that
+    `fields` (parameter → field) or the field's name gives, else above the form; the input is kept.
+
+    `crumbs` are the label and URL name of the pages above; the last one is where "Cancel" leads. `text` explains the form.
+    """
+
+    label: Text
+    operation: str
+    form: Callable[..., Form]
+    run: Callable[..., Done]
+    crumbs: Sequence[tuple[Text, str]]
+    text: Text = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def show(self, request: CloudRequest, **ids: str) -> HttpResponse:
+        """Show the form, or with POST create the object and redirect."""
+        if request.method not in {"GET", "HEAD", "POST"}:
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        request.gateway.require(self.operation)
+        form = self.form(request, **ids)
+        error: CloudError | None = None
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = self.run(request, form.cleaned_data, **ids)
+            except CloudError as raised:
+                error = cloud_errors_to_form(form, raised, self.fields)
+            else:
+                (messages.warning if done.is_warning else messages.success)(request, done.message)
+                return redirect(done.url)
+        crumbs = [(label, connection_url(request, name)) for label, name in self.crumbs]
+        context = {
+            "title": self.label,
+            "text": self.text,
+            "crumbs": crumbs,
+            "cancel": crumbs[-1][1],
+            "form": form,
+            "error": error,
+            "submit": self.label,
+        }
+        status = FORM_REFUSED if request.method == "POST" else 200
+        return render(request, "ui/form_page.html", context, status=status)
