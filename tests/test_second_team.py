@@ -56,6 +56,7 @@ from tests.populated import (
     populated,
     seeded_fleet,
 )
+from tests.registrations import create_registration
 from tests.test_urls_by_role import FOR_ALL, MEMBERS_ONLY
 
 __all__ = ["_no_request_limits", "copied_fleet", "create_program", "populated", "seeded_fleet"]  # fixtures
@@ -179,10 +180,7 @@ def second_team(populated: PopulatedTeam) -> Team:
         access_key_id="x",
         access_key_secret="y",
     )
-    params = {"product_key": "zulu", "product_name": SECRET_WORD}
-    Job.objects.create(
-        pk=pk, team=team, connection=plant, kind="devices.register", state="queued", params=params
-    )
+    create_registration(plant, "zulu", SECRET_WORD, pk=pk)
     ApprovalRequest.objects.create(
         pk=pk,
         team=team,

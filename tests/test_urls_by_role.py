@@ -15,9 +15,9 @@ from django.test import Client
 from console.access.models import AuditRecord, CustomRole
 from console.access.roles import BUILT_IN, Level
 from console.connections.gateway import PermissionRefused
-from console.jobs.models import Job
 from iot_client.catalogue import Access, operations
 from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.registrations import create_registration
 
 __all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
 
@@ -171,20 +171,19 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "explorer:operation": AllowedRoles(EVERYBODY, EVERYBODY),
     "jobs:list": PAGE,
     "jobs:tray": PAGE,
-    "jobs:register": FLEET_FORM,
+    "devices:register": FLEET_FORM,
     "jobs:detail": PAGE,
     "jobs:live": PAGE,
-    "jobs:start": FLEET_ACT,
-    "jobs:columns": FLEET_ACT,
+    "devices:start-registration": FLEET_ACT,
+    "devices:registration-columns": FLEET_ACT,
     "jobs:discard": FLEET_ACT,
     "jobs:cancel": FLEET_FORM,
     "jobs:retry": FLEET_ACT,
-    "jobs:secrets": ADMIN_ACT,
-    "jobs:samples": PAGE,
+    "devices:collect-secrets": ADMIN_ACT,
     "jobs:result": PAGE,
-    "jobs:result-with-secrets": ADMIN_PAGE,
-    "jobs:findings": PAGE,
-    "jobs:invalid-rows": PAGE,
+    "devices:registration-secrets": ADMIN_PAGE,
+    "devices:registration-findings": PAGE,
+    "devices:registration-invalid-rows": PAGE,
 }
 
 # Addresses without a team. Statuses of: GET without sign-in, GET signed in, empty POST without sign-in, empty POST signed in.
@@ -317,17 +316,10 @@ def test_the_connection_of_another_team_is_not_found_in_the_own_team(
 
 
 def test_a_job_of_another_connection_is_not_found(populated: PopulatedTeam, sign_in: SignIn) -> None:
-    theirs = Job.objects.create(
-        team=populated.org.other_team,
-        connection=populated.org.other_connection,
-        kind="devices.register",
-        state="queued",
-    )
+    theirs = create_registration(populated.org.other_connection)
     client = sign_in("owner")
     wrong: list[str] = []
-    for name in (
-        name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in list_addresses()[name]
-    ):
+    for name in (name for name in MEMBERS_ONLY if "job" in list_addresses()[name]):
         url, may = populated.url(name, job=theirs.pk), MEMBERS_ONLY[name]
         expected = (404 if may.get else 405, 404 if may.post else 405)
         if (client.get(url).status_code, client.post(url).status_code) != expected:

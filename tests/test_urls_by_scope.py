@@ -19,6 +19,7 @@ from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
 from tests.populated import PopulatedTeam, copied_fleet, list_addresses, populated, seeded_fleet
+from tests.registrations import create_registration
 from tests.test_urls_by_role import MEMBERS_ONLY, NOBODY
 
 __all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
@@ -86,15 +87,11 @@ def others(populated: PopulatedTeam) -> OutOfScopeObjects:
             PageSize=100,
         )
     ]
-    job = Job.objects.create(
-        team=populated.org.team,
-        connection=populated.org.connection,
-        kind="devices.register",
+    job = create_registration(
+        populated.org.connection,
+        other_products[0]["ProductKey"],
+        other_products[0]["ProductName"],
         state=Job.State.RUNNING,
-        params={
-            "product_key": other_products[0]["ProductKey"],
-            "product_name": other_products[0]["ProductName"],
-        },
     )
     first = devices[0]
     things = {

@@ -10,7 +10,18 @@ from django.utils.translation import gettext_noop
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from console.api.endpoints import about, approvals, audit, devices, groups, jobs, packages, products, updates
+from console.api.endpoints import (
+    about,
+    approvals,
+    audit,
+    devices,
+    groups,
+    jobs,
+    packages,
+    products,
+    registrations,
+    updates,
+)
 from console.api.idempotency import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle_error
 from console.connections.approval import ApprovalNeeded
@@ -52,7 +63,18 @@ api = Api(
     openapi_url=None,
     urls_namespace="api",
 )
-for _endpoints in (about, products, devices, groups, packages, updates, jobs, approvals, audit):
+for _endpoints in (
+    about,
+    products,
+    devices,
+    registrations,
+    groups,
+    packages,
+    updates,
+    jobs,
+    approvals,
+    audit,
+):
     api.add_router("", _endpoints.router)
 
 # The error responses of each kind of operation, in addition to those that an endpoint declares.

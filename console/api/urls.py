@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from console.api.document import api, document
-from console.api.endpoints import jobs, packages
+from console.api.endpoints import packages, registrations
 from console.api.pipeline import UploadCheck, protect, unknown_address
 from console.areas.ota.api import MAX_PACKAGE_BYTES
 
@@ -18,7 +18,7 @@ app_name = "api"
 _FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file
 # Operations that accept a file: its largest size in bytes, and the permission check before the body is read.
 _UPLOADS: dict[str, tuple[int, UploadCheck]] = {
-    "register_devices_from_file": (settings.JOBS_UPLOAD_BYTES, jobs.check_registration_upload),
+    "register_devices_from_file": (settings.JOBS_UPLOAD_BYTES, registrations.check_registration_upload),
     "create_package": (MAX_PACKAGE_BYTES, packages.check_package_upload),
 }
 

@@ -24,6 +24,19 @@ _SUCCEEDED = Status(_("Succeeded"), "good", "circle-check")
 _FAILED = Status(_("Failed"), "bad", "circle-x")
 _CANCELED = Status(_("Canceled"), "off", "ban")
 
+_ITEM = {
+    "pending": _PENDING,
+    "sending": _RUNNING,
+    "succeeded": _SUCCEEDED,
+    "done": Status(_("Done"), "good", "circle-check"),
+    "unchanged": Status(_("Unchanged"), "warn", "copy"),
+    "invalid": Status(_("Invalid"), "bad", "alert-circle"),
+    "failed": _FAILED,
+    "unknown": Status(_("Unknown"), "warn", "help-circle"),
+    "canceled": Status(_("Not sent"), "off", "ban"),
+    "skipped": Status(_("Skipped"), "off", "minus"),
+}
+
 STATUSES: dict[str, dict[str, Status]] = {
     # DeviceStatus of GetDeviceStatus; QueryDevice spells them the same.
     "device": {
@@ -81,18 +94,13 @@ STATUSES: dict[str, dict[str, Status]] = {
         "failed": _FAILED,
         "canceled": _CANCELED,
     },
-    # A row of a job.
-    "row": {
-        "pending": _PENDING,
-        "sending": _RUNNING,
-        "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
-        "done": Status(_("Done"), "good", "circle-check"),
-        "exists": Status(_("Already exists"), "warn", "copy"),
-        "invalid": Status(_("Invalid"), "bad", "alert-circle"),
-        "failed": _FAILED,
-        "unknown": Status(_("Unknown"), "warn", "help-circle"),
-        "canceled": Status(_("Not sent"), "off", "ban"),
-        "skipped": Status(_("Skipped"), "off", "minus"),
+    # Item.Outcome of console.jobs, and the states of calls that are sent one by one.
+    "item": _ITEM,
+    # A device that a job registers.
+    "registered_device": {
+        **_ITEM,
+        "succeeded": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
+        "unchanged": Status(_("Already exists"), "warn", "copy"),
     },
     # ApprovalRequest.State of console.approvals.
     "approval": {

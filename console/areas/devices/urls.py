@@ -1,6 +1,8 @@
 from django.urls import path
 
 from console.areas.devices import device, views
+from console.areas.devices.registration import downloads
+from console.areas.devices.registration import views as registration
 
 app_name = "devices"
 urlpatterns = [
@@ -8,6 +10,15 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("new/", views.create, name="create"),
     path("many/<slug:action>/", views.act_on_devices, name="many"),
+    path("registrations/new/", registration.register, name="register"),
+    path("registrations/<int:job>/start/", registration.start, name="start-registration"),
+    path("registrations/<int:job>/columns/", registration.columns, name="registration-columns"),
+    path("registrations/<int:job>/secrets/", registration.secrets, name="collect-secrets"),
+    path("registrations/<int:job>/secrets.csv", downloads.secrets, name="registration-secrets"),
+    path("registrations/<int:job>/findings.csv", downloads.findings, name="registration-findings"),
+    path(
+        "registrations/<int:job>/invalid-rows.csv", downloads.invalid_rows, name="registration-invalid-rows"
+    ),
     path("<str:product_key>/<str:name>/", device.overview, name="detail"),
     path("<str:product_key>/<str:name>/groups/", device.groups, name="groups"),
     path("<str:product_key>/<str:name>/groups/add/", device.add_group, name="add-group"),
