@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.http import Http404, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -48,15 +50,15 @@ def secrets(request: CloudRequest, job: int) -> HttpResponseBase:
 def findings(request: CloudRequest, job: int) -> HttpResponseBase:
     """Download the error report of the file."""
     record = find_registration(request, job)
-    return Download(
-        outcomes.finding_lines(record), f"job-{record.pk}-findings.csv", target=f"job {record.pk}"
-    )
+    return _download(record, "findings", outcomes.finding_lines(record))
 
 
 @require_safe
 def invalid_rows(request: CloudRequest, job: int) -> HttpResponseBase:
     """Download the skipped and failed rows in the layout of the original file."""
     record = find_registration(request, job)
-    return Download(
-        outcomes.invalid_row_lines(record), f"job-{record.pk}-invalid-rows.csv", target=f"job {record.pk}"
-    )
+    return _download(record, "invalid-rows", outcomes.invalid_row_lines(record))
+
+
+def _download(job: Job, name: str, lines: Iterable[str]) -> Download:
+    return Download(lines, f"job-{job.pk}-{name}.csv", operation="jobs.export", target=f"job {job.pk}")
