@@ -368,7 +368,7 @@ JOBS_UPLOAD_BYTES = env.int("JOBS_UPLOAD_BYTES", default=100 * 1024 * 1024)
 JOBS_MAX_ROWS = env.int("JOBS_MAX_ROWS", default=1_000_000)
 JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
 JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
-# How long a job, its rows and its events are kept after its end; 0: forever. The audit trail is kept separately.
+# How long a job, its items and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
 JOB_KINDS = ("console.approvals.jobs.EXECUTE",)

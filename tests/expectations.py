@@ -74,20 +74,12 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "explorer:operation": AllowedRoles(EVERYBODY, EVERYBODY),
     "jobs:list": PAGE,
     "jobs:tray": PAGE,
-    "jobs:register": FLEET_FORM,
     "jobs:detail": PAGE,
     "jobs:live": PAGE,
-    "jobs:start": FLEET_ACT,
-    "jobs:columns": FLEET_ACT,
     "jobs:discard": FLEET_ACT,
     "jobs:cancel": FLEET_FORM,
     "jobs:retry": FLEET_ACT,
-    "jobs:secrets": ADMIN_ACT,
-    "jobs:samples": PAGE,
     "jobs:result": PAGE,
-    "jobs:result-with-secrets": ADMIN_PAGE,
-    "jobs:findings": PAGE,
-    "jobs:invalid-rows": PAGE,
 }
 # Addresses without a team. Statuses of: GET without sign-in, GET signed in, empty POST without sign-in, empty POST signed in.
 FOR_ALL: dict[str, tuple[int, int, int, int]] = {

@@ -22,7 +22,6 @@ from console.access.models import ApiToken, AuditRecord, CustomRole, Invitation,
 from console.approvals.models import ApprovalRequest, compute_digest
 from console.connections import clients
 from console.connections.approval import PlannedCall
-from console.jobs.models import Job
 from iot_client.catalogue import Access, operation
 from iot_client.client import Client as CloudClient
 from iot_client.client import Credentials
@@ -30,6 +29,7 @@ from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
 from tests.expectations import AREAS
+from tests.registrations import create_registration
 from tests.roles import Objects
 
 
@@ -158,13 +158,9 @@ def populated(
         invited_by=org.members["owner"],
     )
     record = AuditRecord.objects.create(team=org.team, operation="X", actor_label="somebody")
-    params = {"product_key": seeded_fleet.things["products"]["key"]}
-    job = Job.objects.create(
-        team=org.team, connection=org.connection, kind="devices.register", state="queued", params=params
-    )
-    waiting, draft = (
-        create_approval_request(org, state, params["product_key"]) for state in ("waiting", "draft")
-    )
+    product_key = seeded_fleet.things["products"]["key"]
+    job = create_registration(org.connection, product_key)
+    waiting, draft = (create_approval_request(org, state, product_key) for state in ("waiting", "draft"))
     token = ApiToken.objects.create(
         team=org.team,
         user=org.members["viewer"],
@@ -193,4 +189,6 @@ def populated(
         "jobs": {"job": job.pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
-    return PopulatedTeam(org, upstream, own | seeded_fleet.things)
+    things = own | seeded_fleet.things
+    things["devices"] = {**things["devices"], "job": job.pk}
+    return PopulatedTeam(org, upstream, things)

@@ -42,7 +42,7 @@ from tests.api.expectations import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
-from tests.populated import PopulatedTeam
+from tests.populated import PopulatedTeam, list_addresses
 from tests.stored_data import dump_redis, dump_tables, read_device_secrets
 
 # Fixtures.
@@ -276,16 +276,16 @@ def test_secrets_that_a_job_collected_are_only_in_the_file_for_them(
     log: pytest.LogCaptureFixture,
 ) -> None:
     registered, owner = run_job(start_registration(8)), sign_in("owner")
-    owner.post(populated.url("jobs:secrets", job=registered.pk))
+    owner.post(populated.url("devices:collect-secrets", job=registered.pk))
     collected = Job.objects.get(kind="devices.secrets")
     run_job(collected)
-    file = owner.get(populated.url("jobs:result-with-secrets", job=registered.pk))
+    file = owner.get(populated.url("devices:registration-secrets", job=registered.pk))
     secrets = [row["device_secret"] for row in read_csv(file)]
     assert len(set(secrets)) == 8 == Secret.objects.count()
     assert all(secrets)
     contents: dict[str, str] = {}
-    for name in (name for name, may in MEMBERS_ONLY.items() if name.startswith("jobs:") and may.get):
-        if name == "jobs:result-with-secrets":
+    for name in (name for name, may in MEMBERS_ONLY.items() if "job" in list_addresses()[name] and may.get):
+        if name == "devices:registration-secrets":
             continue
         for job in (registered, collected):
             contents[f"{name} {job.kind}"] = read(owner.get(populated.url(name, job=job.pk)))

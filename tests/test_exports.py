@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from console.access.models import AuditRecord, ReadCount
 from console.connections import clients
-from console.jobs.models import Job, Row, Secret
+from console.jobs.models import Item, Job, Secret
 from console.ui.csv import FORMULA
 from tests.console_process import CHECKOUT
 from tests.damage import DamagingTransport, change_values
@@ -30,9 +30,9 @@ KNOWN_EXPORTS = {
     "devices:list",
     "jobs:list",
     "jobs:result",
-    "jobs:result-with-secrets",
-    "jobs:findings",
-    "jobs:invalid-rows",
+    "devices:registration-secrets",
+    "devices:registration-findings",
+    "devices:registration-invalid-rows",
     "access:audit",
     "access:audit-reads",
 }
@@ -69,16 +69,17 @@ def hostile(populated: PopulatedTeam, monkeypatch: pytest.MonkeyPatch, settings:
         team=team, day="2026-01-01", actor_label=EVIL, connection=EVIL, operation=EVIL, count=1
     )
     job = Job.objects.get(pk=populated.things["jobs"]["job"])
-    job.params = {**job.params, "product_name": EVIL, "filename": EVIL}
+    job.params = {**job.params, "product_name": EVIL}
+    job.file_name = EVIL
     job.state = Job.State.PARTIAL
     job.save()
     finding = {"findings": [["name_chars", EVIL, EVIL]], "cells": [EVIL, "-1+1", "\t=1", "＝1+1"]}
-    Row.objects.create(job=job, number=1, name=EVIL, nickname=EVIL, state="created", reason=EVIL)
-    Row.objects.create(job=job, number=2, name=EVIL, nickname=EVIL, state="failed", reason=EVIL)
-    Row.objects.create(job=job, number=3, name=EVIL, nickname=EVIL, state="skipped", extra=finding)
+    Item.objects.create(job=job, number=1, key=EVIL, label=EVIL, outcome="succeeded", reason=EVIL)
+    Item.objects.create(job=job, number=2, key=EVIL, label=EVIL, outcome="failed", reason=EVIL)
+    Item.objects.create(job=job, number=3, key=EVIL, label=EVIL, outcome="skipped", data=finding)
     raw = {"findings": [["quotes", "", ""]], "raw": f"{EVIL},＝1,+1,-1,@x\r\n"}
-    Row.objects.create(job=job, number=4, name="", state="skipped", extra=raw)
-    Secret.objects.create(job=job, name=EVIL, value=EVIL, expires_at=timezone.now() + timedelta(hours=1))
+    Item.objects.create(job=job, number=4, key="", outcome="skipped", data=raw)
+    Secret.objects.create(job=job, key=EVIL, value=EVIL, expires_at=timezone.now() + timedelta(hours=1))
     return populated
 
 

@@ -50,6 +50,7 @@ from tests.api.conftest import CreateProgram, _no_request_limits, create_program
 from tests.api.expectations import BY_ID, EXPECTED, fill_in, find_names
 from tests.expectations import AREAS, FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam, RecordingTransport, list_addresses
+from tests.registrations import create_registration
 
 __all__ = ["_no_request_limits", "create_program"]  # fixtures
 
@@ -172,10 +173,7 @@ def second_team(populated: PopulatedTeam) -> Team:
         access_key_id="x",
         access_key_secret="y",
     )
-    params = {"product_key": "zulu", "product_name": SECRET_WORD}
-    Job.objects.create(
-        pk=pk, team=team, connection=plant, kind="devices.register", state="queued", params=params
-    )
+    create_registration(plant, "zulu", SECRET_WORD, pk=pk)
     ApprovalRequest.objects.create(
         pk=pk,
         team=team,

@@ -14,10 +14,10 @@ from django.test import Client
 from console.access.models import AuditRecord, CustomRole
 from console.access.roles import BUILT_IN, Level
 from console.connections.gateway import PermissionRefused
-from console.jobs.models import Job
 from iot_client.catalogue import Access, operations
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam, list_addresses
+from tests.registrations import create_registration
 from tests.roles import NOBODY
 
 SignIn = Callable[[str], Client]
@@ -99,17 +99,10 @@ def test_the_connection_of_another_team_is_not_found_in_the_own_team(
 
 
 def test_a_job_of_another_connection_is_not_found(populated: PopulatedTeam, sign_in: SignIn) -> None:
-    theirs = Job.objects.create(
-        team=populated.org.other_team,
-        connection=populated.org.other_connection,
-        kind="devices.register",
-        state="queued",
-    )
+    theirs = create_registration(populated.org.other_connection)
     client = sign_in("owner")
     wrong: list[str] = []
-    for name in (
-        name for name in MEMBERS_ONLY if name.startswith("jobs:") and "job" in list_addresses()[name]
-    ):
+    for name in (name for name in MEMBERS_ONLY if "job" in list_addresses()[name]):
         url, may = populated.url(name, job=theirs.pk), MEMBERS_ONLY[name]
         expected = (404 if may.get else 405, 404 if may.post else 405)
         if (client.get(url).status_code, client.post(url).status_code) != expected:

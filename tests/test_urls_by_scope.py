@@ -111,12 +111,8 @@ def other_objects(seeded_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def others(populated: PopulatedTeam, other_objects: OutOfScopeObjects) -> OutOfScopeObjects:
     """The same, and a job for another product."""
-    job = Job.objects.create(
-        team=populated.org.team,
-        connection=populated.org.connection,
-        kind="devices.register",
-        state=Job.State.RUNNING,
-        params=other_objects.product,
+    job = create_registration(
+        populated.org.connection, **other_objects.product, state=Job.State.RUNNING
     )
     return replace(other_objects, things=other_objects.things | {"job": job.pk})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, re_path
@@ -10,7 +9,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from console.api.document import api, document
-from console.api.endpoints import jobs
 from console.api.pipeline import Upload, protect, unknown_address
 from console.ui.areas import all_areas
 
@@ -28,9 +26,7 @@ def _protected_patterns() -> list[URLPattern]:
     patterns = [
         pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern) and pattern.name != "api-root"
     ]
-    by_operation = {
-        "register_devices_from_file": Upload(settings.JOBS_UPLOAD_BYTES, jobs.check_registration_upload)
-    }
+    by_operation: dict[str, Upload] = {}
     for area in all_areas():
         by_operation |= area.uploads
     # All operations of an address are served by the first pattern that has the address.

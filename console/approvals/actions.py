@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 from console.access.audit import Origin, clean_text, record_action, write_record
 from console.access.models import AuditRecord, User
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
+from console.approvals.params import ApprovalParams
 from console.connections.approval import ApprovalNeeded, PlannedCall
 from console.connections.calls import find_target
 from console.connections.gateway import Gateway
@@ -222,24 +223,24 @@ def _start_job(request: ApprovalRequest) -> Job:
         ApprovalCall(approval=request, number=number) for number in range(len(calls))
     )
     products = {str(call.params.get("ProductKey") or "") for call in calls} - {""}
-    draft = Job(
-        team=request.team,
+    params = ApprovalParams(
+        approval=request.pk,
+        operation=calls[0].operation,
+        target=request.target,
+        product_key=products.pop() if len(products) == 1 else "",
+    )
+    new_job = job_actions.build_job(
+        KIND,
+        params,
         connection=request.connection,
-        kind=KIND,
-        subject=f"approval {request.pk}",
-        params={
-            "approval": request.pk,
-            "operation": calls[0].operation,
-            "target": request.target,
-            **({"product_key": products.pop()} if len(products) == 1 else {}),
-        },
-        total=len(calls),
-        created_by=request.requested_by,
-        started_by=request.requested_by,
+        user=request.requested_by,
         token=request.token,
+        subject=f"approval {request.pk}",
+        total=len(calls),
+        started_by=request.requested_by,
         started_at=timezone.now(),
     )
-    job = job_actions.start_or_find(draft, "send", 1)
+    job = job_actions.start_or_find(new_job, "send", 1)
     ApprovalRequest.objects.filter(pk=request.pk).update(job=job)
     return job
 

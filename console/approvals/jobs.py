@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
+from console.approvals.params import ApprovalParams
 from console.connections.approval import Approval, PlannedCall
 from console.connections.approval_rules import ApprovalRule
 from console.jobs import delays
-from console.jobs.kinds import Kind, Step, StepResult
+from console.jobs.kinds import Kind, Pages, Step, StepResult
 from console.jobs.models import Job, make_sentence
 from console.jobs.work import Work
 from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable
@@ -104,7 +105,7 @@ def _send(
 def _find_request(job: Job) -> ApprovalRequest | None:
     return (
         ApprovalRequest.objects.select_related("team", "connection", "requested_by")
-        .filter(pk=job.params["approval"], team=job.team_id, connection=job.connection_id)
+        .filter(pk=ApprovalParams.read(job).approval, team=job.team_id, connection=job.connection_id)
         .first()
     )
 
@@ -132,9 +133,10 @@ def _finish_request(job: Job) -> None:
 
 
 def _title(job: Job) -> str:
+    params = ApprovalParams.read(job)
     return gettext("Approved: %(operation)s %(target)s") % {
-        "operation": job.params["operation"],
-        "target": job.params["target"],
+        "operation": params.operation,
+        "target": params.target,
     }
 
 
@@ -142,14 +144,14 @@ EXECUTE = Kind(
     slug=actions.KIND,
     label=_("Approved request"),
     icon="checks",
+    params=ApprovalParams,
     title=_title,
-    job_operations=lambda job: (job.params["operation"],),
-    product_param="product_key",
+    job_operations=lambda job: (ApprovalParams.read(job).operation,),
+    scope_key=lambda params: params.product_key,
     operation_param="operation",
     cancel_text=_("Calls that were not sent yet are skipped. Calls that were already sent are carried out."),
     on_end=_finish_request,
-    has_rows=False,
     tally=_set_numbers,
     steps={"send": Step(send, _("Sending approved calls"))},
-    details_template="approvals/job_about.html",
+    pages=Pages(details="approvals/job_about.html"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,37 +11,68 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from console.access.models import User
+from console.access.models import ApiToken, User
 from console.access.reauthentication import ReauthenticationNeeded
 from console.connections.gateway import Gateway
+from console.connections.models import Connection
 from console.jobs import engine, files, kinds
-from console.jobs.models import Chunk, Event, Job, Part, Row, make_sentence, retryable_rows
+from console.jobs.models import Chunk, Event, Item, Job, Part, make_sentence, retryable_items
+from console.jobs.params import JobParams
 
 INLINE_BYTES = 1024 * 1024  # smaller files are read within the request
-INLINE_ROWS = 20_000
-_ROWS_PER_DELETE = 20_000  # rows deleted in one transaction
+INLINE_ITEMS = 20_000
+_ITEMS_PER_DELETE = 20_000  # items deleted in one transaction
+
+
+def build_job(
+    kind: str,
+    params: JobParams,
+    *,
+    connection: Connection,
+    user: User | None,
+    token: ApiToken | None,
+    **fields: Any,
+) -> Job:
+    """Return an unsaved job of a kind that `user` creates, with the parameters of that kind. `fields`: other fields of Job."""
+    return Job(
+        team_id=connection.team_id,
+        connection=connection,
+        kind=kind,
+        scope_key=kinds.get(kind).scope_key(params),
+        account=connection.account,
+        params=params.as_json(),
+        created_by=user,
+        token=token,
+        **fields,
+    )
 
 
 def create_draft(
-    gateway: Gateway, kind: str, params: dict[str, Any], content: Iterable[bytes] | None = None
+    gateway: Gateway,
+    kind: str,
+    params: JobParams,
+    content: Iterable[bytes] | None = None,
+    *,
+    file_name: str = "",
+    expected_items: int = 0,
 ) -> Job:
     """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on
-    return."""
-    job = Job.objects.create(
-        team=gateway.membership.team,
+    return: tell the number of `expected_items` if there is no file."""
+    job = build_job(
+        kind,
+        params,
         connection=gateway.connection,
-        kind=kind,
-        state=Job.State.CHECKING,
-        params=params,
-        created_by=gateway.actor,
+        user=gateway.actor,
         token=gateway.membership.token,
+        state=Job.State.CHECKING,
+        file_name=file_name,
     )
-    size = files.store(job, content) if content is not None else 0
+    job.save()
     if content is not None:
-        job.params = {**params, "size": size}
-        job.save(update_fields=["params"])
+        job.file_size = files.store(job, content)
+        job.save(update_fields=["file_size"])
     chunk = Chunk.objects.create(job=job, number=0, step="prepare")
-    _prepare(job, chunk, inline=size <= INLINE_BYTES and params.get("count", 0) <= INLINE_ROWS)
+    _prepare(job, chunk, inline=job.file_size <= INLINE_BYTES and expected_items <= INLINE_ITEMS)
     return job
 
 
@@ -52,27 +84,32 @@ def _prepare(job: Job, chunk: Chunk, inline: bool) -> None:
         engine.wake_chunk(chunk.pk)
 
 
-def reread_file(job: Job, chosen: dict[str, int], headless: bool) -> bool:
-    """Read a draft's file again with the columns that a user chose. Returns False if the job is not a draft any more."""
+def reread_file(job: Job, **choices: Any) -> bool:
+    """Read a draft's file again, with `choices` as its parameters. Returns False if the job is not a draft any more."""
     with transaction.atomic():
         readable = Job.objects.for_update().filter(pk=job.pk, state__in=[Job.State.READY, Job.State.REJECTED])
         locked = readable.first()
         if locked is None or not locked.parts.exists():
             return False
-        Row.objects.filter(job=locked).delete()
+        Item.objects.filter(job=locked).delete()
         locked.chunks.all().delete()
         locked.state, locked.error, locked.total, locked.skipped = Job.State.CHECKING, None, 0, 0
-        locked.params = {**locked.params, "chosen": chosen, "headless": headless}
+        _change_params(locked, choices)
         locked.save()
         chunk = Chunk.objects.create(job=locked, number=0, step="prepare")
-    _prepare(locked, chunk, inline=locked.params.get("size", 0) <= INLINE_BYTES)
+    _prepare(locked, chunk, inline=locked.file_size <= INLINE_BYTES)
     return True
 
 
-def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> bool:
-    """Start a draft with the rights of the gateway's actor.
+def _change_params(job: Job, choices: dict[str, Any]) -> None:
+    if choices:
+        job.params = replace(kinds.get(job.kind).params.read(job), **choices).as_json()
 
-    Returns True for exactly one of several calls, and False if no row can be sent. Raises ReauthenticationNeeded like
+
+def start(job: Job, gateway: Gateway, **choices: Any) -> bool:
+    """Start a draft with the rights of the gateway's actor, and `choices` as its parameters.
+
+    Returns True for exactly one of several calls, and False if no item can be sent. Raises ReauthenticationNeeded like
     `start_follow_up`.
     """
     _require_reauthentication(gateway, job.kind)
@@ -83,7 +120,8 @@ def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> b
         now = timezone.now()
         locked.state, locked.started_by, locked.started_at = Job.State.QUEUED, gateway.actor, now
         locked.token = gateway.membership.token
-        locked.params = {**locked.params, **(params or {}), "account": locked.connection.account}
+        locked.account = locked.connection.account
+        _change_params(locked, choices)
         locked.save()
         locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
         Part.objects.filter(job=locked).delete()
@@ -93,7 +131,7 @@ def start(job: Job, gateway: Gateway, params: dict[str, Any] | None = None) -> b
 
 
 def cancel(job: Job, actor: User) -> bool:
-    """Cancel a job before its next write; sent rows are followed until their outcome is known.
+    """Cancel a job before its next write; sent items are followed until their outcome is known.
 
     Returns False if the job has ended or is already being canceled.
     """
@@ -113,43 +151,37 @@ def cancel(job: Job, actor: User) -> bool:
 
 
 def retry(job: Job, gateway: Gateway) -> Job | None:
-    """Start a new job with the rows that failed, were not sent or have an unknown outcome. The first job is not changed.
+    """Start a new job with the items that failed, were not sent or have an unknown outcome. The first job is not changed.
 
-    Returns None when there are no rows to retry. Only one retry of a job runs at a time: a second call returns the first one.
+    Returns None when there are no items to retry. Only one retry of a job runs at a time: a second call returns the first one.
     """
-    if not job.is_finished or not retryable_rows(job.pk).exists():
+    kind = kinds.get(job.kind)
+    if kind.retry_params is None or not job.is_finished or not retryable_items(job.pk).exists():
         return None
-    params = {
-        key: job.params[key]
-        for key in ("product_key", "product_name", "tags", "filename")
-        if key in job.params
-    }
-    return _start_child(
-        job, gateway, job.kind, {**params, "source": "retry"}, gettext_noop("Retried by %(user)s.")
-    )
+    params = kind.retry_params(kind.params.read(job))
+    return _start_child(job, gateway, job.kind, params, gettext_noop("Retried by %(user)s."))
 
 
-def start_follow_up(job: Job, gateway: Gateway, kind: str) -> Job:
+def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
     """Start a job of another kind for the results of this one. Only one runs at a time.
 
     Raises ReauthenticationNeeded if the kind reads secrets: the user must confirm their identity before the job starts.
     """
-    params = {key: job.params[key] for key in ("product_key", "product_name") if key in job.params}
     return _start_child(job, gateway, kind, params, gettext_noop("Started by %(user)s."))
 
 
-def _start_child(parent: Job, gateway: Gateway, kind: str, params: dict[str, Any], text: str) -> Job:
+def _start_child(parent: Job, gateway: Gateway, kind: str, params: JobParams, text: str) -> Job:
     _require_reauthentication(gateway, kind)
-    new_job = Job(
-        team=parent.team,
+    new_job = build_job(
+        kind,
+        params,
         connection=parent.connection,
-        kind=kind,
+        user=gateway.actor,
+        token=gateway.membership.token,
         parent=parent,
         subject=f"job {parent.pk}",
-        params=params,
-        created_by=gateway.actor,
+        file_name=parent.file_name if kind == parent.kind else "",
         started_by=gateway.actor,
-        token=gateway.membership.token,
         started_at=timezone.now(),
     )
     job = start_or_find(new_job, "prepare", 0)
@@ -165,7 +197,6 @@ def _require_reauthentication(gateway: Gateway, kind: str) -> None:
 
 def start_or_find(new_job: Job, step: str, number: int) -> Job:
     """Start `new_job` with one chunk, or return the unfinished job with the same kind and subject if there is one."""
-    new_job.params = {**new_job.params, "account": new_job.connection.account}
     unfinished = Job.objects.filter(
         connection=new_job.connection, kind=new_job.kind, subject=new_job.subject, finished_at__isnull=True
     )
@@ -187,7 +218,7 @@ def start_or_find(new_job: Job, step: str, number: int) -> Job:
 
 
 def discard(job: Job) -> bool:
-    """Delete a draft with its file and rows. Returns False if the job is not a draft any more."""
+    """Delete a draft with its file and items. Returns False if the job is not a draft any more."""
     with transaction.atomic():
         if not Job.objects.filter(pk=job.pk, state__in=Job.DRAFTS).update(state=Job.State.REJECTED):
             return False
@@ -199,16 +230,16 @@ def discard(job: Job) -> bool:
 
 def delete(job: Job) -> None:
     """Delete a job that no worker works on, in small transactions: a single large one would block all other writers."""
-    rows = Row.objects.filter(job=job)
+    items = Item.objects.filter(job=job)
     while (
-        edge := rows.order_by("number")
-        .values_list("number", flat=True)[_ROWS_PER_DELETE : _ROWS_PER_DELETE + 1]
+        edge := items.order_by("number")
+        .values_list("number", flat=True)[_ITEMS_PER_DELETE : _ITEMS_PER_DELETE + 1]
         .first()
     ):
-        if not rows.filter(number__lt=edge).delete()[0]:
+        if not items.filter(number__lt=edge).delete()[0]:
             break
     with transaction.atomic():
-        rows.delete()
+        items.delete()
         job.delete()
 
 

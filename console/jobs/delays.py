@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop
 
 from console.jobs import kinds
 from console.jobs.kinds import StepResult
-from console.jobs.models import Chunk, Event, Job, Row, make_sentence
+from console.jobs.models import Chunk, Event, Item, Job, make_sentence
 from console.jobs.work import Work, end_chunk, set_pending_outcome
 from iot_client.errors import (
     AccessDenied,
@@ -36,13 +36,13 @@ DELAY_TEXTS: dict[str, str | Promise] = {
     "unavailable": _(
         "The platform cannot be reached. The job continues automatically when the platform responds again."
     ),
-    "busy": _("Waiting for an earlier registration to finish."),
+    "busy": _("Waiting for an earlier task of the platform to finish."),
     "crashed": _("An internal error occurred. The job tries again automatically."),
 }
 _EVENTS = {
     "throttled": gettext_noop("The call limit of the platform was reached (%(code)s). Waiting."),
     "unavailable": gettext_noop("The platform cannot be reached (%(code)s). Retrying until it responds."),
-    "busy": gettext_noop("The platform is busy with an earlier registration (%(code)s). Waiting."),
+    "busy": gettext_noop("The platform is busy with an earlier task (%(code)s). Waiting."),
     "crashed": gettext_noop("An internal error occurred (%(code)s). Retrying."),
 }
 
@@ -51,7 +51,7 @@ def handle_cloud_error(work: Work, sent: bool, error: CloudError) -> StepResult:
     """Return the step result for a cloud error. `sent`: something was sent whose outcome is not known yet."""
     if isinstance(error, Throttled | Unavailable | BadResponse):
         if sent and work.is_canceled and work.chunk.attempts > _MAX_CANCELED_ATTEMPTS:
-            return end_chunk(work, Row.State.UNKNOWN, row_reason(error))
+            return end_chunk(work, Item.Outcome.UNKNOWN, item_reason(error))
         if isinstance(error, Throttled):
             return retry_later(work, "throttled", error, 0.5)
         return retry_later(work, "unavailable", error, 2.0)
@@ -62,13 +62,13 @@ def handle_cloud_error(work: Work, sent: bool, error: CloudError) -> StepResult:
 
 
 def fail_chunk(work: Work, sent: bool, error: CloudError) -> StepResult:
-    """End a chunk that the platform refused: its rows get the platform's message as reason. A job without rows stops.
+    """End a chunk that the platform refused: its items get the platform's message as reason. A job without items stops.
 
-    If something was `sent`, the outcome of the rows is unknown: a rejected query does not show whether it was carried out.
+    If something was `sent`, the outcome of the items is unknown: a rejected query does not show whether it was carried out.
     """
-    if not kinds.get(work.job.kind).has_rows:
+    if kinds.get(work.job.kind).items is None:
         return stop_job(work, sent, {"cloud": cloud_error_data(error)})
-    return end_chunk(work, Row.State.UNKNOWN if sent else Row.State.FAILED, row_reason(error))
+    return end_chunk(work, Item.Outcome.UNKNOWN if sent else Item.Outcome.FAILED, item_reason(error))
 
 
 def cloud_error_data(error: CloudError) -> dict[str, str]:
@@ -81,8 +81,8 @@ def cloud_error_data(error: CloudError) -> dict[str, str]:
     }
 
 
-def row_reason(error: CloudError) -> str:
-    """Return a cloud error as the reason of a row."""
+def item_reason(error: CloudError) -> str:
+    """Return a cloud error as the reason of an item."""
     return f"{error.code}: {error.message}" if error.message else error.code
 
 
@@ -130,11 +130,11 @@ def handle_crash(work: Work, sent: bool, error: Exception) -> StepResult:
 
 
 def stop_job(work: Work, sent: bool, sentence: dict[str, Any]) -> StepResult:
-    """Stop the whole job with an error. Rows that were not sent get this outcome; the outcome of `sent` rows is unknown."""
-    state = Row.State.UNKNOWN if sent else Row.State.CANCELED
+    """Stop the whole job with an error. Items that were not sent get this outcome; the outcome of `sent` items is unknown."""
+    outcome = Item.Outcome.UNKNOWN if sent else Item.Outcome.CANCELED
 
     def write(job: Job) -> None:
-        set_pending_outcome(work, state)
+        set_pending_outcome(work, outcome)
         if job.error is None:
             job.error = sentence
             if "text" in sentence:

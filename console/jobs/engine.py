@@ -31,7 +31,7 @@ from console.celery import app
 from console.connections.gateway import Gateway
 from console.jobs import delays, kinds
 from console.jobs.kinds import Kind, StepResult
-from console.jobs.models import Chunk, Event, Job, Row, make_sentence, seconds_from_now
+from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
 from console.jobs.visibility import is_in_scope
 from console.jobs.work import Heartbeat, LeaseLost, Work
 from iot_client.errors import CloudError
@@ -47,7 +47,7 @@ _ENDINGS = {
     Job.State.PARTIAL: (Event.Level.WARNING, gettext_noop("Finished with failures.")),
     Job.State.CANCELED: (
         Event.Level.WARNING,
-        gettext_noop("Canceled. Rows that were already sent were processed."),
+        gettext_noop("Canceled. Items that were already sent were processed."),
     ),
     Job.State.FAILED: (Event.Level.ERROR, gettext_noop("Failed.")),
 }
@@ -173,7 +173,7 @@ def _mark_running(job: Job) -> None:
         job.state = Job.State.RUNNING
 
 
-def create_gateway(job: Job, kind: Kind) -> Gateway:
+def create_gateway(job: Job, kind: Kind[Any]) -> Gateway:
     """Return the gateway of the user who started the job, with their current rights. Raises JobRefused."""
     # A started job never uses the rights of the user who created its draft: they may not have wanted to start it.
     actor = job.created_by if job.is_draft else job.started_by
@@ -181,7 +181,7 @@ def create_gateway(job: Job, kind: Kind) -> Gateway:
         raise JobRefused(
             gettext_noop("Stopped: the user who started this job no longer exists or is deactivated.")
         )
-    if not job.is_draft and job.params.get("account", job.connection.account) != job.connection.account:
+    if not job.is_draft and job.account != job.connection.account:
         raise JobRefused(
             gettext_noop(
                 "Stopped: the connection was changed to another account, region or instance after this job started."
@@ -220,7 +220,7 @@ def _find_membership(job: Job, actor: User) -> Membership:
     return membership
 
 
-def _execute(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, StepResult]:
+def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]:
     step = kind.steps[chunk.step]
     sent = step.sent == "yes" or (step.sent == "maybe" and chunk.attempts > 1)
     try:
@@ -261,7 +261,7 @@ def _execute(job: Job, chunk: Chunk, kind: Kind) -> tuple[Work, StepResult]:
 # -- committing ------------------------------------------------------------------------------------------------------
 
 
-def _commit_or_handle_crash(work: Work, kind: Kind, result: StepResult) -> float | None:
+def _commit_or_handle_crash(work: Work, kind: Kind[Any], result: StepResult) -> float | None:
     """Commit a result like `_commit`, and treat an error in its `write` function like an error of the step."""
     try:
         return _commit(work, kind, result)
@@ -273,7 +273,7 @@ def _commit_or_handle_crash(work: Work, kind: Kind, result: StepResult) -> float
         return _commit(work, kind, delays.handle_crash(work, sent, error))
 
 
-def _commit(work: Work, kind: Kind, result: StepResult) -> float | None:
+def _commit(work: Work, kind: Kind[Any], result: StepResult) -> float | None:
     """Write the result of a step if the lease is still valid. Returns the seconds until the next step; None after the last."""
     if result.write is None and not result.done and result.counts is None:
         canceled = result.wait > _CANCELED_WAIT and Job.objects.filter(pk=work.job.pk, cancel_requested=True)
@@ -289,8 +289,8 @@ def _commit(work: Work, kind: Kind, result: StepResult) -> float | None:
         _release(chunk, _chunk_values(chunk, result))
         if result.write is not None:
             result.write(job)
-        if kind.has_rows and chunk.number:
-            _count_rows(chunk)
+        if kind.items is not None and chunk.number:
+            _count_items(chunk)
         _update_totals(job, kind)
         is_last = _finish_job(job) if result.done and job.is_active else False
         job.save()
@@ -299,7 +299,7 @@ def _commit(work: Work, kind: Kind, result: StepResult) -> float | None:
     return None if result.done else result.wait
 
 
-def _shorten_wait(work: Work, kind: Kind, result: StepResult, is_canceled: bool) -> StepResult:
+def _shorten_wait(work: Work, kind: Kind[Any], result: StepResult, is_canceled: bool) -> StepResult:
     """Return the result with a short wait if the job was canceled in the meantime: the next step ends the chunk."""
     step = kind.steps[result.step or work.chunk.step]
     is_long = step.sent != "yes" and result.wait > _CANCELED_WAIT
@@ -333,12 +333,12 @@ def _release(chunk: Chunk, values: dict[str, Any]) -> None:
         raise LeaseLost
 
 
-def _count_rows(chunk: Chunk) -> None:
-    counts = Row.objects.filter(chunk=chunk).order_by().values_list("state").annotate(n=models.Count("pk"))
+def _count_items(chunk: Chunk) -> None:
+    counts = Item.objects.filter(chunk=chunk).order_by().values_list("outcome").annotate(n=models.Count("pk"))
     Chunk.objects.filter(pk=chunk.pk).update(counts=dict(counts))
 
 
-def _update_totals(job: Job, kind: Kind) -> None:
+def _update_totals(job: Job, kind: Kind[Any]) -> None:
     sums: Counter[str] = Counter()
     for counts in job.chunks.values_list("counts", flat=True):
         sums.update(counts)
@@ -354,7 +354,7 @@ def _finish_job(job: Job) -> bool:
     if job.error is not None:
         job.state = Job.State.FAILED
     elif job.cancel_requested and (
-        any(map(job.counts.get, (Row.State.CANCELED, Row.State.UNKNOWN)))
+        any(map(job.counts.get, (Item.Outcome.CANCELED, Item.Outcome.UNKNOWN)))
         or not job.total
         or job.done < job.total
     ):
@@ -362,8 +362,8 @@ def _finish_job(job: Job) -> bool:
     elif not job.failed:
         job.state = Job.State.SUCCEEDED
     else:
-        # An existing name is not a failure of the job: finding it is the expected result.
-        has_results = job.succeeded or job.counts.get(Row.State.EXISTS)
+        # An unchanged item is not a failure of the job: the platform has what was asked for.
+        has_results = job.succeeded or job.counts.get(Item.Outcome.UNCHANGED)
         job.state = Job.State.PARTIAL if has_results else Job.State.FAILED
     level, text = _ENDINGS[Job.State(job.state)]
     Event.objects.create(job=job, level=level, sentence=make_sentence(text))

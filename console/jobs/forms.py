@@ -1,99 +1,19 @@
-"""Forms of jobs: the devices to register, the column mapping, and the filters of the lists."""
+"""The filters of the lists of jobs and of their items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from console.access.models import User
 from console.jobs import kinds
-from console.jobs.api import Product
-from console.jobs.models import Job, JobQuerySet, Row
-from console.ui.format import number
-from console.ui.forms import FileWidget, FilterForm
-
-MAX_GENERATED_NAMES = 100_000
-
-
-def _product_label(product: Product) -> str:
-    devices = ngettext("%(count)s device", "%(count)s devices", product.devices)
-    return f"{product.name} · {product.key} · {devices % {'count': number(product.devices)}}"
-
-
-class ProductForm(forms.Form):
-    """The product in which to register devices."""
-
-    product = forms.ChoiceField(label=_("Product"))
-
-    def __init__(self, products: Iterable[Product], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [(product.key, _product_label(product)) for product in products]
-        field = self.fields["product"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  (for the type checker)
-        field.choices = [("", _("Select a product")), *choices]
-
-
-class FileForm(ProductForm):
-    """Devices from a file."""
-
-    file = forms.FileField(
-        label=_("Device list"),
-        allow_empty_file=True,  # reading the file gives a better error
-        widget=FileWidget(accept=".csv,.txt,.tsv,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES),
-        help_text=_(
-            "CSV file with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
-            "also works. Separators: comma, semicolon or tab. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
-            "before anything is sent."
-        ),
-    )
-
-
-class CountForm(ProductForm):
-    """A number of devices with generated names."""
-
-    count = forms.IntegerField(label=_("Number of devices"), min_value=1, max_value=MAX_GENERATED_NAMES)
-    name_prefix = forms.RegexField(
-        label=_("Name prefix"),
-        regex=r"^[A-Za-z0-9_.:@-]*\Z",
-        required=False,
-        max_length=16,
-        strip=True,
-        error_messages={"invalid": _("Use only English letters, digits and - _ @ . :")},
-        help_text=_(
-            "16 random characters are added to the prefix. "
-            "Up to 16 characters: English letters, digits, - _ @ . :"
-        ),
-    )
-
-
-class ColumnsForm(forms.Form):
-    """The columns of a file, chosen by the user when the headings are not known."""
-
-    name = forms.TypedChoiceField(label=_("Column with device names"), coerce=int)
-    nickname = forms.TypedChoiceField(
-        label=_("Column with nicknames"), coerce=int, required=False, empty_value=None
-    )
-    headless = forms.BooleanField(
-        label=_("The first row is a device, not a header"),
-        required=False,
-    )
-
-    def __init__(self, headings: Sequence[str], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        columns = [
-            (index, _("Column %(number)d: %(heading)s") % {"number": index + 1, "heading": heading or "–"})
-            for index, heading in enumerate(headings)
-        ]
-        name, nickname = self.fields["name"], self.fields["nickname"]
-        assert isinstance(name, forms.ChoiceField) and isinstance(nickname, forms.ChoiceField)  # noqa: S101, PT018
-        name.choices = columns
-        nickname.choices = [("", _("None")), *columns]
+from console.jobs.kinds import Kind
+from console.jobs.models import Item, Job, JobQuerySet
+from console.ui.forms import FilterForm
+from console.ui.statuses import status
 
 
 class JobFilters(FilterForm):
@@ -121,10 +41,21 @@ class JobFilters(FilterForm):
         super().full_clean()
 
 
-class RowFilters(FilterForm):
-    """The filters of a job's rows."""
+class ItemFilters(FilterForm):
+    """The filters of the items of a job of this `kind`."""
 
-    q = forms.CharField(label=_("Search device names"), required=False, max_length=64)
-    outcome = forms.ChoiceField(
-        label=_("Status"), required=False, choices=[("", _("Any")), *Row.State.choices]
-    )
+    q = forms.CharField(label=_("Search items"), required=False, max_length=64)
+    outcome = forms.ChoiceField(label=_("Status"), required=False)
+
+    def __init__(self, request: Any, kind: Kind[Any]) -> None:
+        self._outcomes = [
+            (outcome, status(kind.status_kind, outcome).label) for outcome in Item.Outcome.values
+        ]
+        super().__init__(request)
+
+    def full_clean(self) -> None:
+        """Clean the form with the outcomes as the kind calls them."""
+        field = self.fields["outcome"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [("", _("Any")), *self._outcomes]
+        super().full_clean()

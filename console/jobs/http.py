@@ -9,9 +9,6 @@ from console.jobs import kinds
 from console.jobs.models import Job
 from console.jobs.visibility import visible_jobs
 
-REGISTER = "devices.register"
-SECRETS = "devices.secrets"
-
 
 def find_job(request: CloudRequest, pk: int) -> Job:
     """Return a job of the request's connection that the user may see. Raises Http404."""

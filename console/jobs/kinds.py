@@ -8,20 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
-from console.jobs.models import Job, Row
+from console.jobs.models import Item, Job
+from console.jobs.params import JobParams
 from console.ui.areas import all_areas
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway
+    from console.connections.http import CloudRequest
     from console.jobs.work import Work
 
 Text = str | Promise
+P = TypeVar("P", bound=JobParams)
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class StepResult:
 
     `step`: the name of the next step; "" repeats the same step. `data` is merged into the chunk's data (None removes a key).
     `wait`: seconds until the next step. `done`: the chunk has ended. `delay_reason`: why it waits, a key of delays.DELAY_TEXTS.
-    `write(job)` changes rows and the (locked) job in the same transaction; without it only the chunk changes.
-    `counts` replaces the chunk's counts, for kinds that have no rows.
+    `write(job)` changes items and the (locked) job in the same transaction; without it only the chunk changes.
+    `counts` replaces the chunk's counts, for kinds that have no items.
     """
 
     step: str = ""
@@ -57,73 +61,120 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule for the rows of a file: the label of the column it applies to, and the error text."""
+class Heading:
+    """What a field of an item is called: its `name` in files, its `label` on pages."""
 
-    column: Text
-    text: Text
+    name: str
+    label: Text
+
+
+def explain_outcome(outcome: str, data: Mapping[str, Any]) -> str:
+    """Return why an item of any kind has its outcome; "" where the outcome says enough."""
+    return str(_MEANINGS.get(outcome, ""))
+
+
+_MEANINGS: dict[str, Text] = {
+    Item.Outcome.UNKNOWN: _("The item was sent, but the job stopped before its outcome was known."),
+    Item.Outcome.CANCELED: _("Not sent because the job stopped first."),
+}
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of job.
+class Items:
+    """The items of a kind: what their key and their label are called (None: they have no label).
+
+    `explain(outcome, data)` returns why an item has its outcome, in the reader's language.
+    """
+
+    key: Heading
+    label: Heading | None = None
+    explain: Callable[[str, Mapping[str, Any]], str] = explain_outcome
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The parts of a job's pages that only its kind can show. Each template gets `context(request, job)` and `params`.
+
+    `details`: the details of a started job; `actions`: buttons; `draft`: a draft that is ready or rejected.
+    """
+
+    details: str = ""
+    actions: str = ""
+    draft: str = ""
+    context: Callable[[CloudRequest, Job], dict[str, Any]] = lambda request, job: {}
+
+
+@dataclass(frozen=True)
+class StartPage:
+    """The page on which users start jobs of a kind: its URL name, and the label of its button."""
+
+    url_name: str
+    label: Text
+
+
+@dataclass(frozen=True)
+class Kind(Generic[P]):
+    """A kind of job, with parameters of the type `params`.
 
     Rights: the user who starts a job needs `operations` and, with secrets shown, `reveals`; every step checks them again. The
     user who cancels or retries a job also needs `control_operations`: a job that only reads may need more rights to be
     controlled. `job_operations(job)` are operations that only this one job calls.
 
     Texts: `title(job)` is the title of a job. `cancel_text` explains what happens to started work when a job is canceled.
-    `details_template` shows details of `job`. `rules` and `columns` describe the checks and the columns of its files.
 
-    Visibility (console/jobs/visibility.py): `product_param` is the key of the job's params that holds a ProductKey, "" if a job
-    has more than one product; `operation_param` is the key that holds the name of the operation it calls.
+    Visibility (console/jobs/visibility.py): `scope_key(params)` returns the key of the object by which access scopes include a
+    job, "" if it concerns none or several; `operation_param` is the parameter that holds the operation it calls.
+
+    Items: `items` describes them; None for a kind without items. `retry_params(params)` returns the parameters of a job that
+    retries its failed items; None if they cannot be retried.
 
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
-    (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `has_rows` is False for kinds
-    without rows. `on_end(job)` is called in the transaction in which the job ends, with any outcome.
+    (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
+    transaction in which the job ends, with any outcome.
     """
 
     slug: str
     label: Text
     icon: str
+    params: type[P]
     steps: Mapping[str, Step]
     title: Callable[[Job], str]
     operations: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
     control_operations: tuple[str, ...] = ()
     job_operations: Callable[[Job], tuple[str, ...]] = lambda job: ()
-    product_param: str = "product_key"
+    scope_key: Callable[[P], str] = lambda params: ""
     operation_param: str = ""
     cancel_text: Text = ""
     on_end: Callable[[Job], None] = lambda job: None
-    has_rows: bool = True
-    status_kind: str = "row"
+    items: Items | None = None
+    retry_params: Callable[[P], P] | None = None
+    status_kind: str = "item"
     tally: Callable[[Job, Mapping[str, int]], None] = field(
-        default=lambda job, counts: tally_rows(job, counts)
+        default=lambda job, counts: tally_items(job, counts)
     )
-    rules: Mapping[str, Rule] = field(default_factory=dict)
-    columns: Mapping[str, Text] = field(default_factory=dict)
-    details_template: str = ""
+    pages: Pages = Pages()
+    start_page: StartPage | None = None
 
     def is_allowed(self, gateway: Gateway) -> bool:
         """Return whether the gateway's actor may run this kind of job."""
         return all(map(gateway.allows, self.operations)) and all(map(gateway.reveals, self.reveals))
 
 
-def tally_rows(job: Job, counts: Mapping[str, int]) -> None:
-    """Set the numbers of a job that has rows. `counts`: number of rows by state."""
-    job.counts = {state: n for state, n in counts.items() if n}
-    job.succeeded = sum(counts.get(state, 0) for state in Row.SUCCESSFUL)
-    job.failed = sum(counts.get(state, 0) for state in Row.UNSUCCESSFUL)
+def tally_items(job: Job, counts: Mapping[str, int]) -> None:
+    """Set the numbers of a job that has items. `counts`: number of items by outcome."""
+    job.counts = {outcome: n for outcome, n in counts.items() if n}
+    job.succeeded = sum(counts.get(outcome, 0) for outcome in Item.SUCCESSFUL)
+    job.failed = sum(counts.get(outcome, 0) for outcome in Item.UNSUCCESSFUL)
 
 
 @cache
-def all_kinds() -> Mapping[str, Kind]:
+def all_kinds() -> Mapping[str, Kind[Any]]:
     """Return every kind by name."""
     of_areas = (kind for area in all_areas() for kind in area.job_kinds)
     return {kind.slug: kind for kind in (*of_areas, *map(import_string, settings.JOB_KINDS))}
 
 
-def get(slug: str) -> Kind:
+def get(slug: str) -> Kind[Any]:
     """Return the kind of this name. Raises KeyError."""
     return all_kinds()[slug]

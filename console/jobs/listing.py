@@ -1,12 +1,15 @@
-"""The tables of jobs and of the rows of a job."""
+"""The tables of jobs and of the items of a job."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from console.jobs import kinds
-from console.jobs.models import Job, Row
+from console.jobs.kinds import Kind
+from console.jobs.models import Item, Job
 from console.jobs.outcomes import explain
 from console.ui.format import number
 from console.ui.links import connection_url
@@ -21,10 +24,6 @@ def _link(request: HttpRequest, job: Job) -> str:
     return connection_url(request, "jobs:detail", job.pk)
 
 
-def _reason(row: Row) -> str:
-    return explain(row.state, row.reason, row.extra, kinds.get(row.job.kind))
-
-
 JOBS: Table[Job] = Table(
     id="jobs",
     caption=_("Jobs"),
@@ -33,7 +32,7 @@ JOBS: Table[Job] = Table(
         Column("kind", _("Type"), value=lambda job: kinds.get(job.kind).label, hidden=True),
         Column("state", _("Status"), kind="status", status="job"),
         Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done),
-        Column("total", _("Rows"), kind="number", hidden=True),
+        Column("total", _("Items"), kind="number", hidden=True),
         Column("failed", _("Failed"), kind="number", hidden=True),
         Column("person", _("User"), value=lambda job: str(job.started_by or job.created_by or "–")),
         Column("created_at", _("Created"), kind="relative_time"),
@@ -43,33 +42,31 @@ JOBS: Table[Job] = Table(
 )
 
 
-def _name(row: Row) -> str:
-    return row.name or "–"
+def _reason(item: Item) -> str:
+    return explain(item.outcome, item.reason, item.data, kinds.get(item.job.kind))
 
 
-def _row_number(row: Row) -> str:
-    return number(row.number)
+def _row_number(item: Item) -> str:
+    return number(item.number)
 
 
-ROWS: Table[Row] = Table(
-    id="rows",
-    caption=_("Rows"),
-    columns=[
-        Column("name", _("Device name"), value=_name, primary=True),
-        Column("number", _("Row"), value=_row_number),
-        Column("nickname", _("Nickname")),
-        Column("state", _("Status"), kind="status", status="row"),
-        Column("reason", _("Reason"), value=_reason),
-    ],
-)
+def item_columns(kind: Kind[Any]) -> list[Column[Item]]:
+    """Return the columns that name the items of a kind."""
+    if kind.items is None:
+        return []
+    key: Column[Item] = Column("key", kind.items.key.label, value=lambda item: item.key or "–", primary=True)
+    row: Column[Item] = Column("number", _("Row"), value=_row_number)
+    return [key, row, *([Column("label", kind.items.label.label)] if kind.items.label else [])]
 
-PREVIEW: Table[Row] = Table(
-    id="preview",
-    caption=_("Preview"),
-    columns=[
-        Column("name", _("Device name"), primary=True),
-        Column("number", _("Row"), value=_row_number),
-        Column("nickname", _("Nickname")),
-        Column("tags", _("Tags"), template="jobs/_tags.html"),
-    ],
-)
+
+def build_item_table(kind: Kind[Any]) -> Table[Item]:
+    """Return the table of a job's items with their outcomes."""
+    return Table(
+        id="items",
+        caption=_("Items"),
+        columns=[
+            *item_columns(kind),
+            Column("outcome", _("Status"), kind="status", status=kind.status_kind),
+            Column("reason", _("Reason"), value=_reason),
+        ],
+    )

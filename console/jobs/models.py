@@ -1,7 +1,7 @@
-"""The models of background work: jobs, their progress, and the outcome of each of their rows.
+"""The models of background work: jobs, their progress, and the outcome of each of their items.
 
-The database holds the whole state of a job; the broker only wakes workers. Queries must cope with 100,000 rows per job on
-SQLite and PostgreSQL: update sets of rows, never run one query per row.
+The database holds the whole state of a job; the broker only wakes workers. Queries must cope with 100,000 items per job on
+SQLite and PostgreSQL: update sets of items, never run one query per item.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.access.encryption import EncryptedTextField
@@ -49,7 +49,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(state__in=Job.ACTIVE)
 
     def for_update(self) -> JobQuerySet:
-        """Lock the jobs for a change, inside a transaction. Other transactions can still add rows and events to a job: a
+        """Lock the jobs for a change, inside a transaction. Other transactions can still add items and events to a job: a
         stronger lock could deadlock with them."""
         return self.select_for_update(no_key=True)
 
@@ -57,8 +57,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 class Job(models.Model):
     """One piece of background work on a connection.
 
-    A registration is first a draft: `checking` while its file is read, then `ready` (or `rejected`) until a user has
-    reviewed the findings. `created_by` created the draft; the job acts with the rights of `started_by`.
+    A job that a user has to review is first a draft: `checking` while its items are created, then `ready` (or `rejected`)
+    until a user has seen the findings. `created_by` created the draft; the job acts with the rights of `started_by`.
     """
 
     class State(models.TextChoices):
@@ -82,9 +82,16 @@ class Job(models.Model):
     kind = models.CharField(_("kind"), max_length=40)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="children")
-    # The object of a job that may run only once at a time, for example the ID of the batch that it monitors.
+    # The object of a job that may run only once at a time, for example the ID of what it monitors.
     subject = models.CharField(max_length=128, blank=True, default="")
-    params = models.JSONField(default=dict)
+    # The key by which access scopes include the job; "" if it concerns no single object of a scope.
+    scope_key = models.TextField(blank=True, default="")
+    # `Connection.account` when the job started. The job stops if its connection points elsewhere.
+    account = models.TextField(blank=True, default="")
+    params = models.JSONField(default=dict)  # the fields of `Kind.params`
+    # The uploaded file of the job, its size in bytes; "" and 0 without one. Its content is stored in parts.
+    file_name = models.CharField(max_length=120, blank=True, default="")
+    file_size = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -100,7 +107,7 @@ class Job(models.Model):
     cancel_requested = models.BooleanField(default=False)
     # Why the whole job stopped or its file cannot be used: a sentence of `make_sentence`, or {"cloud": cloud error}.
     error = models.JSONField(null=True)
-    # Number of rows by state, and sums of them. `total` does not include rows that were skipped before the start.
+    # Number of items by outcome, and sums of them. `total` does not include items that were skipped before the start.
     counts = models.JSONField(default=dict)
     total = models.PositiveIntegerField(default=0)
     succeeded = models.PositiveIntegerField(default=0)
@@ -125,7 +132,7 @@ class Job(models.Model):
 
     @property
     def done(self) -> int:
-        """The number of rows whose outcome is known."""
+        """The number of items whose outcome is known."""
         return self.succeeded + self.failed
 
     @property
@@ -160,7 +167,7 @@ class Job(models.Model):
         return max(0.0, ((self.finished_at or now or timezone.now()) - self.started_at).total_seconds())
 
     def rate(self, now: datetime | None = None) -> float | None:
-        """Return the rows per second since the start; None while no row is done."""
+        """Return the items per second since the start; None while no item is done."""
         seconds = self.duration_seconds(now)
         return self.done / seconds if self.done and seconds > 0 else None
 
@@ -197,7 +204,7 @@ class Chunk(models.Model):
     woken_at = models.DateTimeField(
         null=True
     )  # when the task `wake_overdue_chunks` last sent a message; avoids duplicate messages
-    counts = models.JSONField(default=dict)  # number of its rows by state
+    counts = models.JSONField(default=dict)  # number of its items by outcome
 
     class Meta:
         constraints: ClassVar = [
@@ -212,66 +219,79 @@ class Chunk(models.Model):
         return f"chunk {self.number} of job {self.job_id}"
 
 
-class Row(models.Model):
-    """One row of a job: a device to register, and the outcome."""
+class Item(models.Model):
+    """One item of a job and its outcome. Items are numbered from 1; those of a file have the number of their row.
 
-    class State(models.TextChoices):
-        PENDING = "pending", _("Pending")
-        CREATED = "created", pgettext_lazy("of a device", "Created")
-        EXISTS = "exists", _("Already exists")
-        INVALID = "invalid", _("Invalid")
-        FAILED = "failed", _("Failed")
-        UNKNOWN = "unknown", _("Unknown")
-        CANCELED = "canceled", _("Not sent")
-        SKIPPED = "skipped", _("Skipped")
+    `key` identifies the item for the platform, `label` is the name that users give it ("" for none), and `data` is the kind's
+    own. A kind says how pages and files call them (`kinds.Items`).
+    """
 
-    SUCCESSFUL = (State.CREATED,)
-    UNSUCCESSFUL = (State.EXISTS, State.INVALID, State.FAILED, State.UNKNOWN, State.CANCELED)
-    # States that a retry takes up (`retryable_rows`). Existing and invalid names would have the same outcome again.
-    RETRYABLE = (State.FAILED, State.UNKNOWN, State.CANCELED)
+    class Outcome(models.TextChoices):
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        UNCHANGED = "unchanged"  # the platform had nothing to do
+        INVALID = "invalid"  # the platform does not accept the item
+        FAILED = "failed"
+        UNKNOWN = "unknown"  # sent, and no response shows what happened
+        CANCELED = "canceled"  # not sent
+        SKIPPED = "skipped"  # not part of the job: a user saw before the start why
+
+    SUCCESSFUL = (Outcome.SUCCEEDED,)
+    UNSUCCESSFUL = (
+        Outcome.UNCHANGED,
+        Outcome.INVALID,
+        Outcome.FAILED,
+        Outcome.UNKNOWN,
+        Outcome.CANCELED,
+    )
+    # Outcomes that a retry takes up (`retryable_items`). Others would be the same again.
+    RETRYABLE = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.CANCELED)
 
     # The foreign keys need no separate indexes: the indexes below start with them.
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="rows", db_index=False)
-    chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, null=True, related_name="rows", db_index=False)
-    number = models.PositiveIntegerField(_("row"))  # in the file, from 1
-    name = models.CharField(_("device name"), max_length=200)
-    nickname = models.CharField(_("nickname"), max_length=200, blank=True, default="")
-    # {"tags": {…}}; for a skipped row also {"cells": [original cells], "findings": [[rule, value, other]]}
-    extra = models.JSONField(null=True)
-    state = models.CharField(_("outcome"), max_length=8, choices=State, default=State.PENDING)
-    reason = models.CharField(_("reason"), max_length=300, blank=True, default="")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items", db_index=False)
+    chunk = models.ForeignKey(
+        Chunk, on_delete=models.CASCADE, null=True, related_name="items", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    key = models.CharField(max_length=200)
+    label = models.CharField(max_length=200, blank=True, default="")
+    data = models.JSONField(null=True)
+    outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.PENDING)
+    reason = models.CharField(max_length=300, blank=True, default="")
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["job", "number"], name="rows_in_order"),
-            models.Index(fields=["chunk", "state"], name="rows_of_chunk"),
-            models.Index(fields=["job", "name"], name="rows_by_name"),
+            models.Index(fields=["job", "number"], name="items_in_order"),
+            models.Index(fields=["chunk", "outcome"], name="items_of_chunk"),
+            models.Index(fields=["job", "key"], name="items_by_key"),
         ]
         ordering: ClassVar = ["number"]
 
     def __str__(self) -> str:
-        return f"row {self.number}: {self.name}"
+        return f"item {self.number}: {self.key}"
 
 
-def retryable_rows(job: int | None) -> models.QuerySet[Row]:
-    """Return the rows of a job that a retry takes up: rows without a device, also after earlier retries."""
-    created = Row.objects.filter(job__parent=job, name=models.OuterRef("name"), state=Row.State.CREATED)
-    return Row.objects.filter(~models.Exists(created), job=job, state__in=Row.RETRYABLE)
+def retryable_items(job: int | None) -> models.QuerySet[Item]:
+    """Return the items of a job that a retry takes up: those that did not succeed, also not in earlier retries."""
+    succeeded = Item.objects.filter(
+        job__parent=job, key=models.OuterRef("key"), outcome=Item.Outcome.SUCCEEDED
+    )
+    return Item.objects.filter(~models.Exists(succeeded), job=job, outcome__in=Item.RETRYABLE)
 
 
 class Secret(models.Model):
-    """The secret of a device that a job registered, stored for a download and deleted when it expires."""
+    """A secret value of an item of a job, by the item's key. It is stored for a download and deleted when it expires."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="secrets", db_index=False)
-    name = models.CharField(max_length=200)
+    key = models.CharField(max_length=200)
     value = EncryptedTextField()
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "name"], name="unique_secret_name")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "key"], name="unique_secret_key")]
 
     def __str__(self) -> str:
-        return f"secret of {self.name}"
+        return f"secret of {self.key}"
 
 
 class Part(models.Model):
@@ -316,7 +336,7 @@ class Event(models.Model):
 
 
 class Sample(models.Model):
-    """The number of device updates by status at one time, recorded while a batch is monitored."""
+    """The counts of a job at one time: numbers by status of what the job monitors."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="samples", db_index=False)
     at = models.DateTimeField(default=timezone.now)

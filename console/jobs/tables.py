@@ -36,10 +36,14 @@ csv.field_size_limit(MAX_LINE_LENGTH)
 
 @dataclass(frozen=True)
 class KnownColumn:
-    """A known column: its key, and its possible headings (as `normalize_heading` returns them)."""
+    """A known column: its key, and its possible headings (as `normalize_heading` returns them).
+
+    `missing`: the error text (a msgid with %(row)s, the first row) of a file that needs this column and does not have it.
+    """
 
     key: str
     names: frozenset[str]
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ def detect_layout(
         return replace(plain, columns={needed: 0})
     first_row = sample[_count_titles(sample, is_valid_value)].cells
     raise UnusableFile(
-        gettext_noop("No column has the heading “device name”. First row: %(row)s"),
+        next(column.missing for column in known if column.key == needed),
         columns=[_plain_heading(cell) for cell in first_row],
         row=" | ".join(_plain_heading(cell)[:40] for cell in first_row[:8])
         + (" | …" if len(first_row) > 8 else ""),
@@ -362,7 +366,7 @@ def _records(file: BinaryIO, encoding: str, separator: str, hint: bool) -> Itera
             ):  # a spreadsheet may write a separator for every column it has
                 cells.pop()
         if len(cells) > MAX_COLUMNS:
-            text = gettext_noop("Row %(row)d has %(count)d columns. This is not a device list.")
+            text = gettext_noop("Row %(row)d has %(count)d columns. This file is not a list.")
             raise UnusableFile(text, row=start, count=len(cells))
         yield Record(start, cells, before + reader.line_num)
 
@@ -375,9 +379,7 @@ def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
         while line := text.readline(MAX_LINE_LENGTH):
             if len(line) >= MAX_LINE_LENGTH:
                 raise UnusableFile(
-                    gettext_noop(
-                        "Row %(row)d has more than 1,000,000 characters. This is not a device list."
-                    ),
+                    gettext_noop("Row %(row)d has more than 1,000,000 characters. This file is not a list."),
                     row=number,
                 )
             yield line

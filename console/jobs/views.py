@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Q
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,14 +16,13 @@ from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters
-from console.jobs.http import REGISTER, find_job
+from console.jobs.http import find_job
 from console.jobs.listing import JOBS, job_title
 from console.jobs.models import Job
 from console.jobs.visibility import visible_jobs
 from console.ui.format import duration
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
-from console.ui.statuses import status
 from console.ui.tables import Empty
 
 _TRAY = 8
@@ -50,18 +49,23 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
         return JOBS.csv_response(jobs.iterator(), "jobs.csv")
     position = Page(page_number(request), page_size(request), jobs.count())
     shown = jobs[(position.number - 1) * position.size : position.number * position.size]
-    may_register = kinds.get(REGISTER).is_allowed(request.gateway)
+    start_pages = [
+        (connection_url(request, kind.start_page.url_name), kind.start_page.label)
+        for kind in kinds.all_kinds().values()
+        if kind.start_page is not None and kind.is_allowed(request.gateway)
+    ]
+    first_url, first_label = start_pages[0] if start_pages else ("", "")
     empty = Empty(
         title=gettext_lazy("No jobs yet"),
-        text=gettext_lazy("Long-running tasks, such as device registration and batch monitoring, run here."),
+        text=gettext_lazy("Tasks that take longer than a few seconds run here."),
         icon="progress-check",
-        url=connection_url(request, "jobs:register") if may_register else "",
-        action=gettext_lazy("Register devices"),
+        url=first_url,
+        action=first_label,
     )
     context = {
         "table": JOBS.bind(request, shown, page=position, empty=empty),
         "filters": filters,
-        "may_register": may_register,
+        "start_pages": start_pages,
     }
     return render(request, "ui/list.html" if request.htmx else "jobs/list.html", context)
 
@@ -103,15 +107,14 @@ def _time_left_text(job: Job) -> str:
 
 @require_safe
 def detail(request: CloudRequest, job: int) -> HttpResponseBase:
-    """Show a draft with its findings, or a job with its progress and its rows."""
+    """Show a draft with its findings, or a job with its progress and its items."""
     record = find_job(request, job)
     context = page.job_context(request, record)
     if record.is_draft:
-        return render(request, "jobs/draft.html", context | page.draft_context(request, record))
-    kind = kinds.get(record.kind)
-    if kind.has_rows:
-        context |= page.rows_context(request, record)
-        if request.htmx and request.htmx.target == "rows-results":
+        return render(request, "jobs/draft.html", context)
+    if kinds.get(record.kind).items is not None:
+        context |= page.items_context(request, record)
+        if request.htmx and request.htmx.target == "items-results":
             return render(request, "ui/results.html", context)
     return render(request, "jobs/detail.html", {**context, "trail": audit_menu_items(request, job=record.pk)})
 
@@ -130,24 +133,5 @@ def live(request: CloudRequest, job: int) -> HttpResponseBase:
     context = page.job_context(request, record)
     response = render(request, "jobs/_live_checking.html" if record.is_draft else "jobs/_live.html", context)
     if request.GET.get("seen") != context["digest"]:
-        response["HX-Trigger"] = "fd:rows"
+        response["HX-Trigger"] = "fd:items"
     return response
-
-
-@require_safe
-def samples(request: CloudRequest, job: int) -> HttpResponse:
-    """Return the recorded counts over time, for the chart of a monitored batch."""
-    record = find_job(request, job)
-    recorded = list(record.samples.values_list("at", "counts"))
-    series = [
-        {
-            "label": str(look.label),
-            "values": [counts.get(state, 0) for _at, counts in recorded],
-            "tone": look.tone,
-        }
-        for state in dict.fromkeys(state for _at, counts in recorded for state, n in counts.items() if n)
-        for look in [status("batch_task", state)]
-    ]
-    return JsonResponse(
-        {"x": [int(at.timestamp()) for at, _counts in recorded], "series": series, "unit": ""}
-    )

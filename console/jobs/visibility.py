@@ -1,7 +1,9 @@
-"""The jobs that a member sees: their role may read the operations of the kind, and their access scope includes the job's
-product."""
+"""The jobs that a member sees: their role may read the operations of the kind, and their access scope includes the object of
+the job."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.db.models import Q
 
@@ -19,31 +21,24 @@ def visible_jobs(gateway: Gateway) -> JobQuerySet:
     visible = Q(pk__in=[])
     for kind in kinds.all_kinds().values():
         visible |= _build_filter(kind, gateway.membership)
+    for scope_keys in gateway.membership.scope_keys:
+        visible &= Q(scope_key__in=sorted(scope_keys))
     return Job.objects.for_team(gateway.membership.team).filter(visible, connection=gateway.connection)
 
 
 def is_in_scope(membership: Membership, job: Job) -> bool:
-    """Return whether the job's product is in the access scope of the membership.
+    """Return whether the object of the job is in the access scope of the membership.
 
-    For a job that has no single product it returns True: the gateway checks each of its calls.
+    For a job that has no single object it returns True: the gateway checks each of its calls.
     """
-    product = job.params.get(kinds.get(job.kind).product_param)
-    fleets = [access_scope for access_scope in membership.access_scopes if access_scope.limits_devices]
-    return product is None or all(product in fleet.products for fleet in fleets)
+    return not job.scope_key or all(job.scope_key in scope_keys for scope_keys in membership.scope_keys)
 
 
-def _build_filter(kind: Kind, membership: Membership) -> Q:
+def _build_filter(kind: Kind[Any], membership: Membership) -> Q:
     readable = {name for name, op in operations().items() if membership.has_level(Area(op.area), Level.READ)}
     if not readable.issuperset(kind.operations + kind.reveals):
         return Q(pk__in=[])
     visible = Q(kind=kind.slug)
     if kind.operation_param:
         visible &= Q(**{f"params__{kind.operation_param}__in": sorted(readable)})
-    for access_scope in membership.access_scopes:
-        if access_scope.limits_devices:
-            visible &= (
-                Q(**{f"params__{kind.product_param}__in": sorted(access_scope.products)})
-                if kind.product_param
-                else Q(pk__in=[])
-            )
     return visible

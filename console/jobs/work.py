@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from console.connections.gateway import Gateway
 from console.jobs.kinds import StepResult
-from console.jobs.models import Chunk, Event, Job, Row, make_sentence, seconds_from_now
+from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class Work:
         """Whether the job must end: a user canceled it, or another chunk stopped it with an error."""
         return self.job.cancel_requested or self.job.error is not None
 
-    def pending_rows(self) -> QuerySet[Row]:
-        """Return the chunk's rows that have no outcome yet, in order."""
-        return Row.objects.filter(chunk=self.chunk, state=Row.State.PENDING).order_by("number")
+    def pending_items(self) -> QuerySet[Item]:
+        """Return the chunk's items that have no outcome yet, in order."""
+        return Item.objects.filter(chunk=self.chunk, outcome=Item.Outcome.PENDING).order_by("number")
 
     def renew_lease(self) -> None:
         """Renew the lease. Call it at the start of a transaction in a long step, and right before a call that cannot be undone.
@@ -65,22 +65,22 @@ class Work:
         Event.objects.create(job=self.job, level=level, sentence=make_sentence(text, **args))
 
     def end_unsent(self) -> StepResult:
-        """End the chunk; its pending rows were not sent."""
-        return end_chunk(self, Row.State.CANCELED)
+        """End the chunk; its pending items were not sent."""
+        return end_chunk(self, Item.Outcome.CANCELED)
 
 
-def end_chunk(work: Work, state: Row.State, reason: str = "") -> StepResult:
-    """Return the result that ends a chunk and gives its pending rows this outcome."""
-    return StepResult(done=True, write=lambda job: set_pending_outcome(work, state, reason))
+def end_chunk(work: Work, outcome: Item.Outcome, reason: str = "") -> StepResult:
+    """Return the result that ends a chunk and gives its pending items this outcome."""
+    return StepResult(done=True, write=lambda job: set_pending_outcome(work, outcome, reason))
 
 
-def set_pending_outcome(work: Work, state: Row.State, reason: str = "") -> None:
-    """Give the chunk's pending rows an outcome. Call it inside the commit of a step."""
-    if work.chunk.number == 0:  # ended while the rows were being created: none of them was shown yet
-        Row.objects.filter(job=work.job).delete()
+def set_pending_outcome(work: Work, outcome: Item.Outcome, reason: str = "") -> None:
+    """Give the chunk's pending items an outcome. Call it inside the commit of a step."""
+    if work.chunk.number == 0:  # ended while the items were being created: none of them was shown yet
+        Item.objects.filter(job=work.job).delete()
         work.job.chunks.exclude(pk=work.chunk.pk).delete()
     else:
-        work.pending_rows().order_by().update(state=state, reason=reason[:300])
+        work.pending_items().order_by().update(outcome=outcome, reason=reason[:300])
 
 
 def extend_lease(chunk: int, lease: str) -> bool:

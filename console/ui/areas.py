@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -40,7 +40,7 @@ class Area:
     navigation: Sequence[NavigationEntry] = ()
     search: str = ""
     statuses: Mapping[str, Mapping[str, Status]] = field(default_factory=dict)
-    job_kinds: Sequence[Kind] = ()
+    job_kinds: Sequence[Kind[Any]] = ()
     routers: Sequence[Router] = ()
     uploads: Mapping[str, Upload] = field(default_factory=dict)
     approval_rules: Sequence[ApprovalRule] = ()

@@ -28,6 +28,20 @@ SUCCEEDED = Status(_("Succeeded"), "good", "circle-check")
 FAILED = Status(_("Failed"), "bad", "circle-x")
 CANCELED = Status(_("Canceled"), "off", "ban")
 
+ITEM: Mapping[str, Status] = {
+    "pending": PENDING,
+    "sending": RUNNING,
+    "succeeded": SUCCEEDED,
+    "done": Status(_("Done"), "good", "circle-check"),
+    "unchanged": Status(_("Unchanged"), "warn", "copy"),
+    "invalid": Status(_("Invalid"), "bad", "alert-circle"),
+    "failed": FAILED,
+    "unknown": Status(_("Unknown"), "warn", "help-circle"),
+    "canceled": Status(_("Not sent"), "off", "ban"),
+    "skipped": Status(_("Skipped"), "off", "minus"),
+}
+"""Item.Outcome of console.jobs, and the states of calls that are sent one by one."""
+
 _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
     "invitation": {
         "open": Status(pgettext_lazy("of an invitation", "Open"), "wait", "mail"),
@@ -48,19 +62,7 @@ _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
         "failed": FAILED,
         "canceled": CANCELED,
     },
-    # A row of a job.
-    "row": {
-        "pending": PENDING,
-        "sending": RUNNING,
-        "created": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
-        "done": Status(_("Done"), "good", "circle-check"),
-        "exists": Status(_("Already exists"), "warn", "copy"),
-        "invalid": Status(_("Invalid"), "bad", "alert-circle"),
-        "failed": FAILED,
-        "unknown": Status(_("Unknown"), "warn", "help-circle"),
-        "canceled": Status(_("Not sent"), "off", "ban"),
-        "skipped": Status(_("Skipped"), "off", "minus"),
-    },
+    "item": ITEM,
     # ApprovalRequest.State of console.approvals.
     "approval": {
         "draft": Status(_("Draft"), "off", "pencil"),

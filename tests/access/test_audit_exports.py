@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from console.access.audit import Origin, record_action
 from console.access.models import AuditRecord
-from console.jobs.models import Job, Row, Secret
+from console.jobs.models import Item, Job, Secret
 from tests.conftest import Organization
+from tests.registrations import create_registration
 
 SignIn = Callable[[str], Client]
 PAGE = "/acme/-/audit/"
@@ -123,25 +124,25 @@ def test_users_who_may_not_read_the_audit_trail_cannot_export_it(records: None, 
 
 @pytest.fixture
 def job(org: Organization) -> Job:
-    job = Job.objects.create(
-        team=org.team,
-        connection=org.connection,
-        created_by=org.members["operator"],
-        kind="devices.register",
-        state=Job.State.PARTIAL,
-        params={"product_key": "a1", "product_name": "Meters"},
-    )
+    job = create_registration(org.connection, user=org.members["operator"], state=Job.State.PARTIAL)
     for n in range(3):
-        Row.objects.create(job=job, number=n + 1, name=f"meter-{n}", state="created")
+        Item.objects.create(job=job, number=n + 1, key=f"meter-{n}", outcome="succeeded")
     Secret.objects.create(
-        job=job, name="meter-0", value="canary-secret", expires_at=timezone.now() + timedelta(hours=1)
+        job=job, key="meter-0", value="canary-secret", expires_at=timezone.now() + timedelta(hours=1)
     )
     return job
 
 
-@pytest.mark.parametrize("file", ["result", "findings", "invalid-rows"])
-def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignIn, file: str) -> None:
-    text = read_body(sign_in("operator").get(org.url(f"jobs/{job.pk}/{file}.csv")))
+@pytest.mark.parametrize(
+    "address",
+    [
+        "jobs/{}/result.csv",
+        "devices/registrations/{}/findings.csv",
+        "devices/registrations/{}/invalid-rows.csv",
+    ],
+)
+def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignIn, address: str) -> None:
+    text = read_body(sign_in("operator").get(org.url(address.format(job.pk))))
     record = AuditRecord.objects.get(operation="jobs.export")
     assert (record.target, record.connection) == (f"job {job.pk}", "sandbox")
     assert record.message == f"{max(len(text.splitlines()) - 1, 0)} rows"
@@ -150,7 +151,7 @@ def test_a_file_of_a_job_is_recorded(job: Job, org: Organization, sign_in: SignI
 def test_a_file_with_secrets_is_recorded_and_its_record_contains_none(
     job: Job, org: Organization, sign_in: SignIn
 ) -> None:
-    text = read_body(sign_in("administrator").get(org.url(f"jobs/{job.pk}/secrets.csv")))
+    text = read_body(sign_in("administrator").get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))
     assert "canary-secret" in text
     record = AuditRecord.objects.get(operation="DownloadDeviceSecrets")
     assert record.parameters["Count"] == 1

@@ -52,7 +52,7 @@ PAGES = {
     "connections:add",
     "connections:delete",
     "connections:edit",
-    "jobs:result-with-secrets",
+    "devices:registration-secrets",
     "mfa_activate_totp",
     "mfa_add_webauthn",
     "mfa_deactivate_totp",
@@ -62,7 +62,7 @@ PAGES = {
     "mfa_view_recovery_codes",
 }
 # Actions without a separate page.
-ACTIONS = {"access:sign-on-move", "devices:secret", "jobs:secrets", "products:secret"}
+ACTIONS = {"access:sign-on-move", "devices:secret", "devices:collect-secrets", "products:secret"}
 
 
 def client_signed_in_before(user: User, minutes: float = 60) -> Client:
@@ -92,13 +92,13 @@ def url_after_registration(populated: PopulatedTeam, name: str) -> str:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_protected_page_asks_for_confirmation_and_leads_back(populated: PopulatedTeam, name: str) -> None:
     url, owner = url_after_registration(populated, name), populated.org.members["owner"]
-    expected = populated.url("jobs:detail") if name == "jobs:result-with-secrets" else url
+    expected = populated.url("jobs:detail") if name == "devices:registration-secrets" else url
     assert confirmation_target(client_signed_in_before(owner).get(url)) == expected
     assert confirmation_target(client_signed_in_before(owner, minutes=16).get(url)) == expected
     assert confirmation_target(client_signed_in_before(owner, minutes=14).get(url)) is None
 
 
-@pytest.mark.parametrize("name", sorted(PAGES - {"jobs:result-with-secrets"}))
+@pytest.mark.parametrize("name", sorted(PAGES - {"devices:registration-secrets"}))
 def test_a_protected_form_can_be_sent_for_twice_the_time(populated: PopulatedTeam, name: str) -> None:
     url, owner = url_after_registration(populated, name), populated.org.members["owner"]
     assert confirmation_target(client_signed_in_before(owner, minutes=20).post(url)) is None
@@ -133,12 +133,12 @@ def test_no_other_page_or_action_asks_for_confirmation(populated: PopulatedTeam)
         for name, url in urls.items()
         if name != "account_logout" and confirmation_target(client.post(url))
     }
-    assert asking_on_post == PAGES - {"jobs:result-with-secrets"} | ACTIONS
+    assert asking_on_post == PAGES - {"devices:registration-secrets"} | ACTIONS
 
 
 def test_a_user_without_permission_gets_403_instead_of_confirmation(populated: PopulatedTeam) -> None:
     client = client_signed_in_before(populated.org.members["viewer"])
-    for name in ("connections:add", "jobs:result-with-secrets"):
+    for name in ("connections:add", "devices:registration-secrets"):
         assert client.get(populated.url(name)).status_code == 403
 
 

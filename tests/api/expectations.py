@@ -19,20 +19,10 @@ ROLES = EVERYBODY - {"owner"}  # no token has the role of the owner
 EXPECTED: dict[str, Expectation] = {
     "get_token": Expectation(EVERYBODY),
     "list_connections": Expectation(EVERYBODY),
-    "register_devices": Expectation(
-        FLEET, 202, {"product_key": "{product_key}", "devices": [{"name": "made-by-api"}]}
-    ),
-    "register_devices_from_file": Expectation(
-        FLEET, 202, {"product_key": "{product_key}"}, file=("devices.csv", b"DeviceName\nmade-by-api\n")
-    ),
-    "register_generated_devices": Expectation(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
     "list_jobs": Expectation(EVERYBODY),
     "get_job": Expectation(EVERYBODY),
-    "list_job_rows": Expectation(EVERYBODY),
+    "list_job_items": Expectation(EVERYBODY),
     "download_job_results": Expectation(EVERYBODY),
-    "download_job_errors": Expectation(EVERYBODY),
-    "download_invalid_rows": Expectation(EVERYBODY),
-    "map_job_columns": Expectation(FLEET, 409, {"name": 0}),  # it was started
     "start_job": Expectation(FLEET, 409),  # it was started
     "cancel_job": Expectation(FLEET),
     "retry_job": Expectation(FLEET, 409),  # it is not over

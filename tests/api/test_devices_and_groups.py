@@ -142,10 +142,10 @@ def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
     content = b"DeviceName,Nickname\nlamp-1,Lamp_1\nno good name,Lamp_2\n"
     job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
     assert (job["status"], job["skipped"]) == ("ready", 1)
-    errors = read_lines(program.get(f"sandbox/jobs/{job['id']}/errors"))
+    errors = read_lines(program.get(f"sandbox/registrations/{job['id']}/errors"))
     assert len(errors) == 2
     assert errors[1].startswith("3,")
-    invalid_rows = read_lines(program.get(f"sandbox/jobs/{job['id']}/invalid-rows"))
+    invalid_rows = read_lines(program.get(f"sandbox/registrations/{job['id']}/invalid-rows"))
     assert invalid_rows == ["DeviceName,Nickname", "no good name,Lamp_2"]
     assert AuditRecord.objects.filter(operation="jobs.export").count() == 2
 
@@ -155,12 +155,12 @@ def test_the_columns_of_a_file_can_be_mapped_before_its_job_starts(
 ) -> None:
     content = b"serial,what\nLamp_1,lamp-1\nLamp_2,lamp-2\n"
     job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
-    at = f"sandbox/jobs/{job['id']}"
-    refused = program.post(f"{at}/columns", {"name": 7})
+    columns = f"sandbox/registrations/{job['id']}/columns"
+    refused = program.post(columns, {"name": 7})
     assert [error["field"] for error in refused.json()["errors"]] == ["name"]
-    assert program.post(f"{at}/columns", {"name": 1, "nickname": 0}).json()["status"] == "ready"
-    rows = program.get(f"{at}/rows").json()["items"]
-    assert [(row["name"], row["nickname"]) for row in rows] == [("lamp-1", "Lamp_1"), ("lamp-2", "Lamp_2")]
+    assert program.post(columns, {"name": 1, "nickname": 0}).json()["status"] == "ready"
+    items = program.get(f"sandbox/jobs/{job['id']}/items").json()["items"]
+    assert [(item["key"], item["label"]) for item in items] == [("lamp-1", "Lamp_1"), ("lamp-2", "Lamp_2")]
 
 
 def test_devices_with_generated_names_are_registered(
@@ -169,7 +169,7 @@ def test_devices_with_generated_names_are_registered(
     body = {"product_key": product, "count": 3, "prefix": "lamp-"}
     job = program.post("sandbox/registrations/generated", body).json()
     assert (job["status"], job["total"]) == ("queued", 3)
-    rows = program.get(f"sandbox/jobs/{job['id']}/rows").json()["items"]
-    assert all(row["name"].startswith("lamp-") and len(row["name"]) == 21 for row in rows)
+    items = program.get(f"sandbox/jobs/{job['id']}/items").json()["items"]
+    assert all(item["key"].startswith("lamp-") and len(item["key"]) == 21 for item in items)
     response = program.post("sandbox/registrations/generated", {**body, "prefix": "no good"})
     assert [error["field"] for error in response.json()["errors"]] == ["prefix"]

@@ -44,9 +44,9 @@ def test_many_devices_are_registered_and_each_has_a_result(
     run_job(Job.objects.get(pk=job["id"]))
     finished = program.get(f"sandbox/jobs/{job['id']}").json()
     assert (finished["status"], finished["succeeded"], finished["failed"]) == ("succeeded", 3, 0)
-    rows = program.get(f"sandbox/jobs/{job['id']}/rows?status=created&limit=2").json()
-    assert [row["name"] for row in rows["items"]] == ["api-00000", "api-00001"]
-    assert rows["total"] == 3
+    items = program.get(f"sandbox/jobs/{job['id']}/items?status=succeeded&limit=2").json()
+    assert [item["key"] for item in items["items"]] == ["api-00000", "api-00001"]
+    assert items["total"] == 3
     result = b"".join(program.get(f"sandbox/jobs/{job['id']}/results").streaming_content).decode("utf-8-sig")
     assert len(result.splitlines()) == 4
     assert program.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
@@ -61,9 +61,9 @@ def test_a_list_with_an_invalid_row_is_not_started_automatically(
     listed = [{"name": "api-00001"}, {"name": "no good name"}]
     job = program.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
     assert (job["status"], job["total"], job["skipped"]) == ("ready", 1, 1)
-    rows = program.get(f"sandbox/jobs/{job['id']}/rows?status=skipped").json()["items"]
-    assert rows[0]["name"] == "no good name"
-    assert rows[0]["reason"]
+    items = program.get(f"sandbox/jobs/{job['id']}/items?status=skipped").json()["items"]
+    assert items[0]["key"] == "no good name"
+    assert items[0]["reason"]
     assert program.post(f"sandbox/jobs/{job['id']}/start").json()["status"] == "queued"
     assert program.post(f"sandbox/jobs/{job['id']}/start").status_code == 409
     assert program.post(f"sandbox/jobs/{job['id']}/cancel").json()["status"] == "canceling"
@@ -120,7 +120,7 @@ def test_a_user_who_starts_the_draft_of_a_program_acts_with_their_own_permission
     program = create_program("owner", "operator")
     job = Job.objects.get(pk=register(program, product, start=False).json()["id"])
     revoke_token(program.credentials.token, org.members["owner"], Origin())
-    sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
+    sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"))
     job = run_job(job)
     assert (job.state, job.token) == (Job.State.SUCCEEDED, None)
 

@@ -16,6 +16,7 @@ from tests.console_process import Quickstart, sign_in
 SIZES = (10_000, 100_000)
 _TIMEOUT = 600.0  # seconds for one job
 _JOBS = "/demo/sandbox/jobs"
+_REGISTRATIONS = "/demo/sandbox/devices/registrations"
 
 
 @dataclass
@@ -63,7 +64,9 @@ def _measure(rows: int) -> Measurements:
         job = _upload(browser, product, rows)
         checked = time.monotonic() - started
         started = time.monotonic()
-        browser.post(f"{_JOBS}/{job}/start/", data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"]})
+        browser.post(
+            f"{_REGISTRATIONS}/{job}/start/", data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"]}
+        )
         state = _wait(browser, job, ("succeeded", "partial", "failed", "canceled"))
         registered = time.monotonic() - started
         worker, web = (
@@ -80,7 +83,7 @@ def _upload(browser: httpx.Client, product: str, rows: int) -> int:
         *(f"BENCH-{n:08d},Meter_{n:08d},Hangzhou-{n % 9}" for n in range(rows)),
     ]
     response = browser.post(
-        f"{_JOBS}/register/",
+        f"{_REGISTRATIONS}/new/",
         data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"], "product": product},
         files={"file": ("bench.csv", "\n".join(lines).encode())},
     )

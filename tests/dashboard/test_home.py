@@ -10,9 +10,9 @@ from django.db import connections
 from django.test import Client
 
 from console.access.models import AuditRecord, CustomRole
-from console.jobs.models import Job
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport, upstream
+from tests.registrations import create_registration
 
 __all__ = ["upstream"]  # a fixture
 
@@ -83,11 +83,9 @@ def test_shortcuts_are_those_that_the_role_allows(
 def test_jobs_of_the_connection_are_listed_newest_first(
     emulator: Any, org: Organization, sign_in: SignIn
 ) -> None:
-    for team, connection in ((org.team, org.connection), (org.other_team, org.other_connection)):
+    for connection in (org.connection, org.other_connection):
         for _ in range(7):
-            Job.objects.create(
-                team=team, connection=connection, kind="devices.register", params={"product_key": "a1"}
-            )
+            create_registration(connection)
     shown = [job for job, _title in sign_in("viewer").get(HOME).context["jobs"]]
     assert [job.connection_id for job in shown] == [org.connection.pk] * 5
     assert shown == sorted(shown, key=lambda job: -job.pk)

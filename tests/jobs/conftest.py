@@ -18,6 +18,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from console.areas.devices.registration.actions import register_from_file
 from console.connections import clients
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
@@ -72,9 +73,8 @@ def start_registration(org, product):
     def make(count: int = 3, role: str = "operator", table: str = "") -> Job:
         gateway = org.gateway(role)
         content = table or "name\n" + "".join(f"dev-{n:05d}\n" for n in range(count))
-        params = {"product_key": product, "product_name": "Meters", "source": "file", "filename": "d.csv"}
-        job = actions.create_draft(gateway, "devices.register", params, [content.encode()])
-        assert actions.start(job, gateway, {"tags": "tag:" in content})
+        job = register_from_file(gateway, product, "Meters", [content.encode()], "d.csv")
+        assert actions.start(job, gateway)
         job.refresh_from_db()
         return job
 
@@ -143,7 +143,7 @@ def upload(org, sign_in, product):
 
     def send(content: bytes, name: str = "devices.csv", role: str = "operator", follow: bool = True):
         data = {"product": product, "file": SimpleUploadedFile(name, content)}
-        return sign_in(role).post(org.url("jobs/register/"), data, follow=follow)
+        return sign_in(role).post(org.url("devices/registrations/new/"), data, follow=follow)
 
     return send
 

@@ -171,7 +171,7 @@ class ConsoleProcesses:
     def start_job(self, browser: httpx.Client, product: str, names: list[str]) -> int:
         """Upload names and start the job. Returns its ID."""
         response = browser.post(
-            "/demo/sandbox/jobs/register/",
+            "/demo/sandbox/devices/registrations/new/",
             data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"], "product": product},
             files={"file": ("names.csv", "\n".join(["DeviceName", *names]).encode())},
         )
@@ -179,7 +179,7 @@ class ConsoleProcesses:
         assert found is not None, response.text[:2000]
         job = int(found[1])
         browser.post(
-            f"/demo/sandbox/jobs/{job}/start/",
+            f"/demo/sandbox/devices/registrations/{job}/start/",
             data={"csrfmiddlewaretoken": browser.cookies["fleetdesk_csrf"]},
         )
         return job

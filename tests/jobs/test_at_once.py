@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from console.areas.devices import loading
+from console.areas.devices.registration import loading
+from console.areas.devices.registration.actions import register_from_file, register_generated_names
 from console.jobs import actions, engine
-from console.jobs.models import Chunk, Job, Part, Row
+from console.jobs.models import Chunk, Item, Job, Part
 from tests.at_once import WAIT, run_at_once
 from tests.jobs.conftest import past_time
 
@@ -22,8 +23,7 @@ def create_ready_draft(org, product):
     """Return a function that creates a draft with `count` devices."""
 
     def make(count: int = 500) -> Job:
-        params = {"product_key": product, "product_name": "Meters", "source": "count", "count": count}
-        return actions.create_draft(org.gateway("operator"), "devices.register", params)
+        return register_generated_names(org.gateway("operator"), product, "Meters", count, "")
 
     return make
 
@@ -74,19 +74,18 @@ def test_a_draft_can_be_discarded_while_its_file_is_read(org, product, monkeypat
     monkeypatch.setattr(actions, "INLINE_BYTES", 0)
     monkeypatch.setattr(loading, "_BATCH_ROWS", 50)
     content = b"name\n" + b"".join(b"dev-%05d\n" % n for n in range(5000))
-    params = {"product_key": product, "product_name": "Meters", "source": "file", "filename": "d.csv"}
-    job = actions.create_draft(org.gateway("operator"), "devices.register", params, [content])
+    job = register_from_file(org.gateway("operator"), product, "Meters", [content], "d.csv")
     reading = threading.Event()
-    real = loading.insert_rows
+    real = loading.insert_items
 
-    def insert_slowly(rows):
+    def insert_slowly(items):
         """Signal the start of a transaction in the middle of the file."""
-        rows = list(rows)
-        if rows[0].number > 1000:
+        items = list(items)
+        if items[0].number > 1000:
             reading.set()
-        real(rows)
+        real(items)
 
-    monkeypatch.setattr(loading, "insert_rows", insert_slowly)
+    monkeypatch.setattr(loading, "insert_items", insert_slowly)
 
     def discard() -> bool:
         assert reading.wait(WAIT)
@@ -95,5 +94,5 @@ def test_a_draft_can_be_discarded_while_its_file_is_read(org, product, monkeypat
     chunk = job.chunks.get()
     waited, discarded = run_at_once(lambda: engine.run_step(chunk.pk), discard)
     assert (waited, discarded) == (None, True)
-    for model in (Job, Row, Part, Chunk):
+    for model in (Job, Item, Part, Chunk):
         assert not model.objects.exists()

@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from console.access.models import AuditRecord
+from console.areas.devices.registration.actions import collect_secrets
 from console.jobs import actions
 from console.jobs.cleanup import delete_expired
-from console.jobs.models import Chunk, Event, Job, Part, Row, Secret
+from console.jobs.models import Chunk, Event, Item, Job, Part, Secret
 
 
 def set_finished(job: Job, days: int) -> None:
@@ -23,7 +24,7 @@ def test_old_drafts_are_deleted_with_their_file(upload):
     Job.objects.get()
     Job.objects.update(created_at=timezone.now() - timedelta(hours=25))
     delete_expired()
-    for model in (Job, Row, Part, Chunk):
+    for model in (Job, Item, Part, Chunk):
         assert not model.objects.exists()
 
 
@@ -32,7 +33,7 @@ def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(
 ):
     settings.JOBS_KEEP_DAYS = 30
     old, young = run_job(start_registration(3)), run_job(start_registration(3))
-    run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
+    run = collect_secrets(old, org.gateway("owner"))
     run_job(run)
     audited = AuditRecord.objects.filter(job=old.pk).count()
     assert audited
@@ -40,7 +41,7 @@ def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(
     set_finished(young, 29)
     delete_expired()
     assert set(Job.objects.all()) == {young, run}
-    assert Row.objects.count() == young.total
+    assert Item.objects.count() == young.total
     assert not Secret.objects.exists()
     assert not Event.objects.filter(job=old.pk).exists()
     assert AuditRecord.objects.filter(job=old.pk).count() == audited
@@ -49,7 +50,7 @@ def test_old_finished_jobs_are_deleted_and_the_audit_trail_is_kept(
 def test_a_job_is_kept_while_a_follow_up_job_runs(start_registration, run_job, settings, org):
     settings.JOBS_KEEP_DAYS = 30
     old = run_job(start_registration(3))
-    run = actions.start_follow_up(old, org.gateway("owner"), "devices.secrets")
+    run = collect_secrets(old, org.gateway("owner"))
     set_finished(old, 31)
     delete_expired()
     assert run_job(run).succeeded == 3
@@ -66,10 +67,10 @@ def test_with_zero_days_jobs_are_kept_forever(start_registration, run_job, setti
 def test_many_rows_are_deleted_in_small_transactions(
     start_registration, run_job, settings, monkeypatch, rows
 ):
-    monkeypatch.setattr(actions, "_ROWS_PER_DELETE", 10)
+    monkeypatch.setattr(actions, "_ITEMS_PER_DELETE", 10)
     set_finished(run_job(start_registration(rows)), 100)
     delete_expired()
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
     assert not Job.objects.exists()
 
 

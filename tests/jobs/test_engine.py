@@ -15,7 +15,7 @@ from console.access.roles import Area, Level
 from console.access.teams import Actor
 from console.celery import app
 from console.jobs import actions, engine, work
-from console.jobs.models import Chunk, Job, Row, Secret
+from console.jobs.models import Chunk, Item, Job, Secret
 from tests.jobs.conftest import abandon_chunk, device_count, page_text, past_time, read_csv, run_until_step
 
 REAL_WAKE_CHUNK = engine.wake_chunk
@@ -44,7 +44,7 @@ def test_the_result_of_a_worker_with_an_expired_lease_is_discarded(
     """A worker hangs in its call, another one takes over and finishes, then the first one continues."""
     job = start_registration()
     chunk = job.chunks.get(number=1)
-    from console.areas.devices import applications
+    from console.areas.devices.registration import applications
 
     calls = []
     real = applications.submit_names
@@ -62,7 +62,7 @@ def test_the_result_of_a_worker_with_an_expired_lease_is_discarded(
     chunk.refresh_from_db()
     assert chunk.step == "await_check"
     assert len(calls) == 2
-    assert run_job(job).counts == {"created": 3}
+    assert run_job(job).counts == {"succeeded": 3}
     assert device_count(org, product) == 3
 
 
@@ -71,7 +71,7 @@ def test_a_worker_killed_in_any_step_loses_no_device(start_registration, run_job
     job = start_registration(5)
     abandon_chunk(run_until_step(job, step, clock))
     assert engine.find_overdue_chunks() or True  # beat wakes the chunk; here the test runs it
-    assert run_job(job).counts == {"created": 5}
+    assert run_job(job).counts == {"succeeded": 5}
     assert device_count(org, product) == 5
 
 
@@ -84,7 +84,7 @@ def test_an_accepted_application_is_not_sent_again_after_a_worker_is_killed(
     clock.advance(10)
     abandon_chunk(chunk)
     job = run_job(job)
-    assert job.counts == {"created": 5}, "these devices belong to the job; they are not existing names"
+    assert job.counts == {"succeeded": 5}, "these devices belong to the job; they are not existing names"
     assert AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", job=job.pk).count() == 0
 
 
@@ -97,7 +97,7 @@ def test_a_lost_response_loses_no_device(
 ):
     job = start_registration(4)
     emulator.faults.add(operation, kind="drop", times=6, after=after)
-    assert run_job(job).counts == {"created": 4}
+    assert run_job(job).counts == {"succeeded": 4}
     assert device_count(org, product) == 4
 
 
@@ -112,7 +112,7 @@ def test_a_job_waits_during_platform_errors_and_shows_the_reason(
     run_job(job, rounds=1)
     page = page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
     assert ("call limit" if kind == "throttle" else "The platform cannot be reached") in page
-    assert run_job(job).counts == {"created": 4}
+    assert run_job(job).counts == {"succeeded": 4}
     warnings = [event.text for event in job.events.filter(level="warning")]
     assert len(warnings) == 1, "one event, not one for each attempt"
 
@@ -140,7 +140,7 @@ def test_an_error_of_the_platform_is_the_reason_of_the_rows(start_registration, 
     job = run_job(job)
     assert job.counts == {"failed": 3}
     assert job.state == Job.State.FAILED
-    assert Row.objects.first().reason == "iot.device.DeviceCountExceeded: Too many."
+    assert Item.objects.first().reason == "iot.device.DeviceCountExceeded: Too many."
 
 
 def test_rejected_keys_stop_the_job_at_once_with_the_reason(
@@ -180,7 +180,7 @@ def test_sent_rows_of_a_canceled_job_are_followed_to_their_outcome(
     assert not actions.cancel(job, org.members["operator"]), "the second call does nothing"
     job = run_job(job)
     assert job.state == Job.State.CANCELED
-    assert job.counts == {"created": 250, "canceled": 350}
+    assert job.counts == {"succeeded": 250, "canceled": 350}
     assert device_count(org, product) == 250
 
 
@@ -211,12 +211,12 @@ def test_a_retry_sends_unsent_rows_in_a_new_job(start_registration, run_job, clo
     browser.post(org.url(f"jobs/{first.pk}/retry/"))
     browser.post(org.url(f"jobs/{first.pk}/retry/"))
     second = Job.objects.get(parent=first)
-    assert run_job(second).counts == {"created": 350}
+    assert run_job(second).counts == {"succeeded": 350}
     assert second.state == Job.State.SUCCEEDED
     assert device_count(org, product) == 600
     first.refresh_from_db()
-    assert first.counts == {"created": 250, "canceled": 350}, "the first job does not change"
-    assert Row.objects.filter(job=second).order_by("number").first().number == 252, (
+    assert first.counts == {"succeeded": 250, "canceled": 350}, "the first job does not change"
+    assert Item.objects.filter(job=second).order_by("number").first().number == 252, (
         "the row number in the file"
     )
 
@@ -264,7 +264,7 @@ def test_an_internal_error_is_retried_and_finally_stops_the_job(
     start_registration, run_job, monkeypatch, org
 ):
     job = start_registration(3)
-    from console.areas.devices import applications
+    from console.areas.devices.registration import applications
 
     def raise_error(*args, **kwargs):
         raise ZeroDivisionError
@@ -282,8 +282,8 @@ def test_names_registered_after_the_check_are_found_and_the_rest_is_registered(
     run_until_step(job, "register", clock)
     org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="dev-00003")
     job = run_job(job)
-    assert job.counts == {"created": 4, "exists": 1}
-    assert Row.objects.get(state="exists").name == "dev-00003"
+    assert job.counts == {"succeeded": 4, "unchanged": 1}
+    assert Item.objects.get(outcome="unchanged").key == "dev-00003"
 
 
 def test_an_overdue_chunk_is_woken_once_and_not_again_at_once(start_registration):
@@ -319,19 +319,21 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
 ):
     job = run_job(start_registration(120))
     operator, owner = sign_in("operator"), sign_in("owner")
-    assert operator.post(org.url(f"jobs/{job.pk}/secrets/")).status_code == 403
-    assert operator.get(org.url(f"jobs/{job.pk}/secrets.csv")).status_code == 403
-    owner.post(org.url(f"jobs/{job.pk}/secrets/"))
+    assert operator.post(org.url(f"devices/registrations/{job.pk}/secrets/")).status_code == 403
+    assert operator.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")).status_code == 403
+    owner.post(org.url(f"devices/registrations/{job.pk}/secrets/"))
     collecting = Job.objects.get(kind="devices.secrets")
     assert run_job(collecting).succeeded == 120
-    lines = read_csv(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))
+    lines = read_csv(owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))
     truth = org.gateway().call("QueryDeviceDetail", reveal=True, ProductKey=product, DeviceName="dev-00007")
     assert lines[7]["device_secret"] == truth["Data"]["DeviceSecret"] != ""
     assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=org.members["owner"]).exists()
     assert AuditRecord.objects.filter(operation="QueryPageByApplyId", job=collecting.pk).exists()
     assert "device_secret" not in read_csv(operator.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
     Secret.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert read_csv(owner.get(org.url(f"jobs/{job.pk}/secrets.csv")))[7]["device_secret"] == ""
+    assert (
+        read_csv(owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))[7]["device_secret"] == ""
+    )
     from console.jobs.cleanup import delete_expired
 
     delete_expired()
@@ -341,7 +343,7 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
 def test_a_busy_database_is_not_an_error_of_the_job(start_registration, run_job, monkeypatch):
     from django.db import OperationalError
 
-    from console.areas.devices import applications
+    from console.areas.devices.registration import applications
 
     job = start_registration(3)
     chunk = job.chunks.get(number=1)
@@ -356,7 +358,7 @@ def test_a_busy_database_is_not_an_error_of_the_job(start_registration, run_job,
     monkeypatch.setattr(applications, "submit_names", fail_once)
     assert engine.run_step(chunk.pk) is None
     Chunk.objects.filter(pk=chunk.pk).update(leased_until=timezone.now() - timedelta(seconds=1))
-    assert run_job(job).counts == {"created": 3}
+    assert run_job(job).counts == {"succeeded": 3}
 
 
 def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, emulator, org, monkeypatch):
@@ -364,7 +366,7 @@ def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, em
     chunk = job.chunks.get(number=1)
     emulator.faults.add("BatchCheckDeviceNames", kind="error", times=1000)
     Chunk.objects.filter(pk=chunk.pk).update(attempts=8)
-    from console.areas.devices import applications
+    from console.areas.devices.registration import applications
 
     real = applications.submit_names
 
@@ -391,7 +393,7 @@ def test_a_start_is_not_lost_when_the_broker_is_unavailable(
     upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(1000))]).encode())
     job = Job.objects.get()
     with django_capture_on_commit_callbacks(execute=True):
-        response = sign_in("operator").post(org.url(f"jobs/{job.pk}/start/"))
+        response = sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"))
     assert response.status_code == 302
     assert attempts == [1], "it is not attempts for every chunk"
-    assert run_job(job).counts == {"created": 1000}
+    assert run_job(job).counts == {"succeeded": 1000}

@@ -58,7 +58,7 @@ def wait_until_finished(processes, browser, job, seconds: float = 180.0) -> None
 
 def check_devices(processes, browser, job, product) -> None:
     """Check that every row is created and that the platform has exactly these devices."""
-    assert processes.outcomes(browser, job) == ["created"] * COUNT
+    assert processes.outcomes(browser, job) == ["succeeded"] * COUNT
     with processes.platform_client() as cloud:
         assert cloud.call("QueryProduct", ProductKey=product)["Data"]["DeviceCount"] == COUNT
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from console.access.models import AuditRecord, User
 from console.areas.devices.jobs import REGISTER
+from console.areas.devices.registration.actions import register_generated_names
 from console.connections.models import Connection
 from console.jobs import actions, engine
 from console.jobs.kinds import Step, StepResult
-from console.jobs.models import Chunk, Event, Job, Row
+from console.jobs.models import Chunk, Event, Item, Job
 from console.jobs.work import LeaseLost, Work
 from tests.jobs.conftest import abandon_chunk, device_count, page_text, past_time, run_until_step
 
@@ -44,7 +45,7 @@ def test_a_worker_that_stalls_around_its_call_and_loses_its_chunk_does_no_harm(
 
     getattr(network, moment)[operation] = stall
     assert engine.run_step(chunk.pk) is None
-    assert run_job(job).counts == {"created": 5}
+    assert run_job(job).counts == {"succeeded": 5}
     assert device_count(org, product) == 5
     assert len(Job.objects.get().chunks.get(number=1).data["apply_ids"]) == 1
 
@@ -142,8 +143,7 @@ def test_a_recurring_delay_adds_an_event_only_once_in_a_while(start_registration
 
 
 def test_a_job_does_not_use_the_rights_of_the_user_who_only_uploaded_the_file(org, product, run_job):
-    params = {"product_key": product, "source": "count", "count": 600}
-    job = actions.create_draft(org.gateway("owner"), "devices.register", params)
+    job = register_generated_names(org.gateway("owner"), product, "Meters", 600, "")
     assert actions.start(job, org.gateway("operator"))
     org.members["operator"].delete()
     job = run_job(job)
@@ -210,10 +210,10 @@ def test_two_clicks_on_retry_start_one_job_even_after_it_ended(
     second = actions.retry(first, org.gateway("operator"))
     assert second is not None
     assert actions.retry(first, org.gateway("operator")) == second
-    assert run_job(second).counts == {"created": 350}
+    assert run_job(second).counts == {"succeeded": 350}
     assert actions.retry(first, org.gateway("operator")) is None, "no rows are left to retry"
     page = page_text(sign_in("operator").get(org.url(f"jobs/{first.pk}/")))
-    assert "Retry failed rows" not in page
+    assert "Retry failed items" not in page
 
 
 def test_two_concurrent_jobs_with_the_same_names_register_each_device_once(
@@ -225,8 +225,8 @@ def test_two_concurrent_jobs_with_the_same_names_register_each_device_once(
     for _ in range(2):
         for job in (one, two):
             run_job(job, rounds=1)
-    assert run_job(one).counts == {"created": 5}
-    assert run_job(two).counts == {"exists": 5}
+    assert run_job(one).counts == {"succeeded": 5}
+    assert run_job(two).counts == {"unchanged": 5}
     assert device_count(org, product) == 5
 
 
@@ -254,7 +254,7 @@ def test_deleting_a_connection_during_a_job_deletes_everything(org, start_regist
     network.before["QueryBatchRegisterDeviceStatus"] = lambda: org.connection.delete()
     assert engine.run_step(chunk.pk) is None
     assert not Job.objects.exists()
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
     assert not Event.objects.exists()
 
 
@@ -278,7 +278,9 @@ def test_a_job_canceled_in_any_step_has_the_correct_outcome_of_every_row(
     job = run_job(job)
     assert job.state == Job.State.CANCELED
     assert (
-        job.counts.get("created", 0) == device_count(org, product) == (250 if step == "await_devices" else 0)
+        job.counts.get("succeeded", 0)
+        == device_count(org, product)
+        == (250 if step == "await_devices" else 0)
     )
     assert sum(job.counts.values()) == 600
 
@@ -291,4 +293,4 @@ def test_a_canceled_job_of_a_stopped_worker_has_correct_outcomes(
     org.gateway().call("BatchRegisterDeviceWithApplyId", ProductKey=product, ApplyId=chunk.data["apply_id"])
     abandon_chunk(chunk)
     actions.cancel(job, org.members["operator"])
-    assert run_job(job).counts == {"created": 5}
+    assert run_job(job).counts == {"succeeded": 5}

@@ -6,7 +6,7 @@ import pytest
 
 from console.access.models import AuditRecord
 from console.areas.ota.jobs import STATUSES as TASK_STATUSES
-from console.jobs.models import Job, Row
+from console.jobs.models import Item, Job
 from console.ui.statuses import all_statuses
 
 
@@ -14,7 +14,8 @@ from console.ui.statuses import all_statuses
     ("kind", "states"),
     [
         ("job", Job.State.values),
-        ("row", Row.State.values),
+        ("item", Item.Outcome.values),
+        ("registered_device", Item.Outcome.values),
         ("audit", AuditRecord.Outcome.values),
         ("batch_task", TASK_STATUSES),
     ],

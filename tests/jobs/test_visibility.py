@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from console.access.models import CustomRole, Membership
+from console.approvals.params import ApprovalParams
+from console.areas.devices.registration.actions import collect_secrets
+from console.areas.devices.registration.params import RegistrationParams
+from console.areas.ota.jobs import MonitoringParams
 from console.connections.models import Connection
-from console.jobs import actions
+from console.jobs.actions import build_job
 from console.jobs.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -23,18 +27,16 @@ def jobs(org: Any) -> dict[str, Job]:
     """One job of each kind, for the products `mine` and `theirs`."""
     jobs_by_name = {}
     for name, kind, params in (
-        ("mine", "devices.register", {"product_key": "mine", "product_name": "Mine"}),
-        ("theirs", "devices.register", {"product_key": "theirs", "product_name": "Theirs_secret"}),
-        ("watch", "ota.monitor", {"product_key": "mine", "batch_id": "1"}),
-        (
-            "approved",
-            "approvals.execute",
-            {"approval": 0, "operation": "DeleteProduct", "target": "Theirs_secret"},
-        ),
+        ("mine", "devices.register", RegistrationParams("mine", "Mine", "file")),
+        ("theirs", "devices.register", RegistrationParams("theirs", "Theirs_secret", "file")),
+        ("watch", "ota.monitor", MonitoringParams("1", "mine")),
+        ("approved", "approvals.execute", ApprovalParams(0, "DeleteProduct", "Theirs_secret")),
     ):
-        jobs_by_name[name] = Job.objects.create(
-            team=org.team, connection=org.connection, kind=kind, state=Job.State.RUNNING, params=params
+        job = build_job(
+            kind, params, connection=org.connection, user=None, token=None, state=Job.State.RUNNING
         )
+        job.save()
+        jobs_by_name[name] = job
     return jobs_by_name
 
 
@@ -68,9 +70,15 @@ def test_a_limited_member_sees_only_jobs_of_their_products(org, emulator, sign_i
     found, text = read_visible_jobs(client, org)
     assert found == {jobs["mine"].pk, jobs["watch"].pk}
     assert "Theirs_secret" not in text
-    for part in ("", "live/", "result.csv", "findings.csv", "invalid-rows.csv", "samples.json"):
-        assert client.get(org.url(f"jobs/{jobs['theirs'].pk}/{part}")).status_code == 404, part
-        assert client.get(org.url(f"jobs/{jobs['mine'].pk}/{part}")).status_code in (200, 302)
+    for address in (
+        "jobs/{}/",
+        "jobs/{}/live/",
+        "jobs/{}/result.csv",
+        "devices/registrations/{}/findings.csv",
+        "devices/registrations/{}/invalid-rows.csv",
+    ):
+        assert client.get(org.url(address.format(jobs["theirs"].pk))).status_code == 404, address
+        assert client.get(org.url(address.format(jobs["mine"].pk))).status_code in (200, 302)
     limit_member(org, "viewer", groups=["some"])
     assert read_visible_jobs(client, org)[0] == set(), "jobs belong to products"
 
@@ -78,8 +86,14 @@ def test_a_limited_member_sees_only_jobs_of_their_products(org, emulator, sign_i
 def test_a_limited_member_cannot_control_jobs_out_of_scope(org, emulator, sign_in, jobs):
     limit_member(org, "operator", products=["mine"])
     client = sign_in("operator")
-    for part in ("start/", "columns/", "discard/", "cancel/", "retry/"):
-        assert client.post(org.url(f"jobs/{jobs['theirs'].pk}/{part}")).status_code == 404, part
+    for address in (
+        "devices/registrations/{}/start/",
+        "devices/registrations/{}/columns/",
+        "jobs/{}/discard/",
+        "jobs/{}/cancel/",
+        "jobs/{}/retry/",
+    ):
+        assert client.post(org.url(address.format(jobs["theirs"].pk))).status_code == 404, address
     client.post(org.url(f"jobs/{jobs['mine'].pk}/cancel/"))
     states = dict(Job.objects.values_list("pk", "state"))
     assert states[jobs["theirs"].pk] == Job.State.RUNNING
@@ -105,7 +119,7 @@ def test_a_member_without_the_right_to_read_an_area_sees_no_jobs_of_it(org, emul
 def test_a_registration_in_a_product_out_of_scope_is_refused(org, product, sign_in):
     limit_member(org, "operator", products=["another"])
     response = sign_in("operator").post(
-        org.url("jobs/register/?by=count"), {"product": product, "count": "3", "name_prefix": ""}
+        org.url("devices/registrations/new/?by=count"), {"product": product, "count": "3", "name_prefix": ""}
     )
     assert response.status_code == 403
     assert not Job.objects.exists()
@@ -129,7 +143,7 @@ def test_a_job_stops_when_the_scope_of_its_user_is_limited_during_the_job(
 def test_a_job_in_the_scope_of_a_limited_user_succeeds(org, start_registration, run_job, product):
     limit_member(org, "operator", products=[product])
     job = run_job(start_registration(3))
-    assert (job.state, job.counts) == (Job.State.SUCCEEDED, {"created": 3})
+    assert (job.state, job.counts) == (Job.State.SUCCEEDED, {"succeeded": 3})
 
 
 @pytest.mark.parametrize("field", ["region", "instance_id", "access_key_id", "endpoint"])
@@ -148,5 +162,5 @@ def test_a_job_stops_when_its_connection_changes(org, start_registration, run_jo
 
 def test_the_secrets_job_has_the_product_of_its_registration(org, start_registration, run_job, product):
     job = run_job(start_registration(2))
-    secrets = actions.start_follow_up(job, org.gateway("administrator"), "devices.secrets")
-    assert secrets.params["product_key"] == product
+    secrets = collect_secrets(job, org.gateway("administrator"))
+    assert secrets.scope_key == product

@@ -104,7 +104,9 @@ def list_addresses(page: Page, base: str) -> list[str]:
         *(f"{connection}/ota/modules/{key}/new/",),
         *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
         *(batches[0] + path for path in ("", "cancel/")),
-        *(f"{connection}/jobs/{path}" for path in ("", "register/", "register/?by=count")),
+        f"{connection}/jobs/",
+        f"{connection}/devices/registrations/new/",
+        f"{connection}/devices/registrations/new/?by=count",
         *(f"{connection}/explorer/{path}" for path in ("", "history/", "QueryDevice/", "RegisterDevice/")),
         *(f"/demo/-/connections/{path}" for path in ("", "add/", "sandbox/edit/", "sandbox/delete/")),
         *("/demo/-/members/", "/demo/-/members/invite/", members[0], f"{members[-1]}remove/"),
@@ -123,7 +125,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
 
 def create_draft(page: Page, base: str) -> str:
     """The URL of a checked registration file with invalid rows that is not started."""
-    page.goto(f"{base}/demo/sandbox/jobs/register/")
+    page.goto(f"{base}/demo/sandbox/devices/registrations/new/")
     page.locator("select[name=product]").select_option(index=1)
     names = b"DeviceName,Nickname,Color\nlamp-0001,Lamp_1,red\nlamp 0002,Lamp_2,red\nlamp-0003,x,red\n"
     page.set_input_files("input[type=file]", {"name": "lamps.csv", "mimeType": "text/csv", "buffer": names})

@@ -112,7 +112,7 @@ def test_a_subgroup_is_created_and_devices_are_added_and_removed(open_browser_as
 def test_ten_thousand_devices_are_registered_from_a_csv_file(open_browser_as):
     me = open_browser_as()
     key = product_key(me, "Smart_Meter_DDS720")
-    me.open(f"jobs/register/?product={key}")
+    me.open(f"devices/registrations/new/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "meters-10000.csv")
     me.click("Check file")
     me.wait_for_text("10,000 devices can be registered", timeout=60_000)
@@ -133,7 +133,7 @@ def test_ten_thousand_devices_are_registered_from_a_csv_file(open_browser_as):
 def test_invalid_rows_are_listed_and_valid_rows_are_registered(open_browser_as):
     me = open_browser_as()
     key = product_key(me, "Street_Light_SL200")
-    me.open(f"jobs/register/?product={key}")
+    me.open(f"devices/registrations/new/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "lamps-messy-semicolon.csv")
     me.click("Check file")
     me.wait_for_text("Errors", timeout=60_000)
@@ -148,7 +148,7 @@ def test_invalid_rows_are_listed_and_valid_rows_are_registered(open_browser_as):
 def test_a_chinese_spreadsheet_is_read_correctly(open_browser_as):
     me = open_browser_as()
     key = product_key(me, "LoRa_Gateway_LG8")
-    me.open(f"jobs/register/?product={key}")
+    me.open(f"devices/registrations/new/?product={key}")
     me.page.set_input_files("input[name=file]", DATA / "gateways-excel-gb18030.csv")
     me.click("Check file")
     me.wait_for_text("1,500 devices can be registered", timeout=60_000)
@@ -235,6 +235,14 @@ def test_a_viewer_can_read_and_cannot_change(open_browser_as):
 
 def test_a_member_of_another_team_gets_404_everywhere(open_browser_as):
     me = open_browser_as("stranger@other.example")
-    for path in ("", "products/", "devices/", "groups/", "ota/packages/", "jobs/", "jobs/register/"):
+    for path in (
+        "",
+        "products/",
+        "devices/",
+        "groups/",
+        "ota/packages/",
+        "jobs/",
+        "devices/registrations/new/",
+    ):
         assert me.open(path).status == 404, path
     assert me.page.goto(f"{me.base}/demo/-/members/").status == 404

@@ -61,7 +61,7 @@ def test_a_page_reads_no_more_than_its_limit(
     assert (response.status_code, read) == (status, 0)
 
 
-@pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"])
+@pytest.mark.parametrize("path", ["ota/packages/new/", "ota/packages/x/batch/", "devices/registrations/new/"])
 def test_a_file_is_not_read_without_permission_to_upload(
     org: Organization, sign_in: SignIn, path: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_file_is_not_read_without_permission_to_upload(
 def test_a_file_from_another_site_is_rejected(org: Organization) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(org.members["owner"])
-    for path in ("ota/packages/new/", "ota/packages/x/batch/", "jobs/register/"):
+    for path in ("ota/packages/new/", "ota/packages/x/batch/", "devices/registrations/new/"):
         file = SimpleUploadedFile("f.bin", b"x")
         assert client.post(org.url(path), {"file": file}).status_code == 403
 

@@ -91,6 +91,13 @@ class Membership(Grant):
         scopes = (self.own_scope, self._token.own_scope if self._token else AccessScope())
         return tuple(access_scope for access_scope in scopes if access_scope)
 
+    @property
+    def scope_keys(self) -> tuple[frozenset[str], ...]:
+        """For each scope that limits devices: the keys of the products that it includes as a whole."""
+        return tuple(
+            access_scope.products for access_scope in self.access_scopes if access_scope.limits_devices
+        )
+
     def includes_connection(self, pk: int) -> bool:
         """Return whether the connection is in the access scope."""
         return all(access_scope.includes_connection(pk) for access_scope in self.access_scopes)

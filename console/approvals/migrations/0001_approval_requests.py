@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("access", "0004_audit_search_indexes"),
         ("connections", "0003_submissions"),
-        ("jobs", "0003_token_of_a_job"),
+        ("jobs", "0001_jobs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from console.api.pipeline import Upload
 from console.areas.devices import approval, jobs
 from console.areas.devices.endpoints import router
+from console.areas.devices.registration import endpoints as registrations
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
-from console.ui.statuses import Status
+from console.ui.statuses import ITEM, Status
 
 AREA = Area(
     slug="devices",
@@ -24,8 +28,19 @@ AREA = Area(
             "UNACTIVE": Status(_("Not activated"), "wait", "circle-dashed"),
             "DISABLE": Status(_("Disabled"), "bad", "ban"),
         },
+        # A device that a job registers.
+        "registered_device": {
+            **ITEM,
+            "succeeded": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
+            "unchanged": Status(_("Already exists"), "warn", "copy"),
+        },
     },
     job_kinds=(jobs.REGISTER, jobs.SECRETS),
-    routers=(router,),
+    routers=(router, registrations.router),
+    uploads={
+        "register_devices_from_file": Upload(
+            settings.JOBS_UPLOAD_BYTES, registrations.check_registration_upload
+        )
+    },
     approval_rules=approval.APPROVAL_RULES,
 )

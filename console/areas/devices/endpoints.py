@@ -1,4 +1,4 @@
-"""Devices. Registering many devices is a job (jobs.py)."""
+"""Devices. Registering many devices is a job (registrations.py)."""
 
 from __future__ import annotations
 

@@ -1,411 +1,72 @@
-"""The kinds of jobs that register many devices and collect their secrets.
-
-The rows of a list are split into chunks. Each chunk is submitted as an application (ApplyId), checked by the platform, freed
-from rejected names, checked again, and registered. The ApplyId is committed before any device is created. Whatever happens to
-a worker, the platform can be asked for the status of the application: nothing is sent twice, and a device that a stopped worker
-registered is known to belong to the job.
-"""
+"""The kinds of jobs of the area: registering many devices, and collecting their secrets."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
 
-from django.conf import settings
-from django.utils import timezone
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.devices import applications, sheet
-from console.areas.devices.applications import Status
-from console.areas.devices.loading import prepare
-from console.jobs import delays
-from console.jobs.kinds import Kind, Step, StepResult
-from console.jobs.models import Chunk, Event, Job, Row, Secret
-from console.jobs.work import Work, end_chunk, set_pending_outcome
-from console.ui.format import number
-from iot_client.errors import (
-    AccessDenied,
-    BadResponse,
-    CloudError,
-    Conflict,
-    NotFound,
-    SignatureRefused,
-    Throttled,
-    Unavailable,
+from console.areas.devices.registration import page, secrets, steps
+from console.areas.devices.registration.loading import prepare
+from console.areas.devices.registration.outcomes import explain_outcome
+from console.areas.devices.registration.params import (
+    REGISTER_KIND,
+    SECRETS_KIND,
+    RegistrationParams,
+    SecretsParams,
 )
-
-_MAX_ROUNDS = 5  # applications of a chunk that may fail without naming a device
-_MAX_EXISTING_CALLS = 20  # BatchQueryDeviceDetail calls in one step: the limit is 5 per second
-_TAGS_PER_STEP = 100  # SaveDeviceProp calls in one step: the limit is 50 per second
-_PAGES_PER_STEP = 20  # QueryPageByApplyId calls in one step: the limit is 50 per second
-_NAMES_PER_QUERY = 1000
-_MAX_POLLS = 370  # of an application that is being registered: about an hour
+from console.jobs.kinds import Heading, Items, Kind, Pages, StartPage, Step
+from console.jobs.models import Job
+from console.ui.format import number
 
 
-def _product_key(work: Work) -> str:
-    return str(work.job.params["product_key"])
-
-
-def _audit_target(work: Work, rows: int) -> str:
-    return f"{work.job.params.get('product_name') or _product_key(work)}: {rows:,} devices"
-
-
-def _next_poll(work: Work) -> tuple[float, dict[str, Any]]:
-    """Return the seconds until the next poll, from 0.5 to 10, and the data with the number of polls."""
-    polls = work.data.get("polls", 0)
-    return min(0.5 * 1.5**polls, 10.0), {"polls": polls + 1}
-
-
-# -- checking names --------------------------------------------------------------------------------------------------
-
-
-def submit_names(work: Work) -> StepResult:
-    """Submit the chunk's names as a new application. An application that is never registered creates no devices."""
-    devices = list(work.pending_rows().values_list("name", "nickname"))
-    if not devices:
-        return _finish_registration(work)
-    name_check = applications.submit_names(
-        work.gateway, _product_key(work), devices, _audit_target(work, len(devices))
-    )
-    own_names = {*name_check.invalid_names, *name_check.existing_names} & {
-        name for name, _nickname in devices
-    } or set(name_check.invalid_nicknames) & {nickname for _name, nickname in devices}
-    if name_check.apply_id is not None and not (name_check.existing_names and own_names):
-        return StepResult("await_check", {"apply_id": name_check.apply_id, "polls": 0})
-    if not own_names:  # the platform would give the same response forever
-        return end_chunk(work, Row.State.FAILED, _NO_REASON)
-    if name_check.existing_names and not (name_check.invalid_names or name_check.invalid_nicknames):
-        # The application would fail because of these names; a new one without them avoids that wait.
-        return StepResult("sort", {"rejected": name_check.existing_names, "apply_id": None})
-
-    def write(job: Job) -> None:
-        _set_outcomes(work, name_check.invalid_names, Row.State.INVALID)
-        for names in _split_names(name_check.invalid_nicknames):
-            reason = gettext_noop("The platform does not accept this nickname.")
-            work.pending_rows().order_by().filter(nickname__in=names).update(
-                state=Row.State.INVALID, reason=reason
-            )
-
-    return StepResult("sort", {"rejected": name_check.existing_names, "apply_id": None}, write=write)
-
-
-def await_check(work: Work) -> StepResult:
-    """Wait until the platform has checked the application."""
-    application = applications.get_application(work.gateway, _product_key(work), work.data["apply_id"])
-    if application.status is Status.CHECK:
-        wait, data = _next_poll(work)
-        return StepResult(wait=wait, data=data)
-    if application.status is Status.CHECK_SUCCESS:
-        return StepResult("register", {"polls": 0})
-    if application.status is Status.CHECK_FAILED:
-        return _sort_rejected(work, application.rejected)
-    # It is being registered: only an old wake message can lead here.
-    return StepResult("await_devices", {"polls": 0})
-
-
-def _sort_rejected(work: Work, rejected: Mapping[str, str]) -> StepResult:
-    """Sort the names for which an application failed. It may fail a few times without naming a device of this chunk."""
-    pending = set(work.pending_rows().order_by().values_list("name", flat=True))
-    own_names = {name: message for name, message in rejected.items() if name in pending}
-    rounds = work.data.get("rounds", 0) + 1
-    if not own_names and rounds > _MAX_ROUNDS:
-        return _finish_registration(work, lambda job: set_pending_outcome(work, Row.State.FAILED, _NO_REASON))
-    return StepResult("sort", {"rejected": own_names, "apply_id": None, "rounds": rounds, "polls": 0})
-
-
-_NO_REASON = gettext_noop("The platform rejected the devices without giving a reason.")
-
-
-def sort_rejected_names(work: Work) -> StepResult:
-    """Find out which rejected names already exist; then the rest of the chunk is submitted again.
-
-    The platform may reject a whole application because of a few names. Other rejected names are therefore submitted again as
-    long as some existing names are found. Names that are rejected although none of them exists are invalid.
-    """
-    rejected: dict[str, str] = dict(work.data.get("rejected") or {})
-    batch = list(rejected)[: _MAX_EXISTING_CALLS * applications.MAX_DETAILS]
-    exists: set[str] = set()
-    for names in _split_names(batch, applications.MAX_DETAILS):
-        exists |= applications.find_existing_names(work.gateway, _product_key(work), names)
-    remaining = {name: message for name, message in rejected.items() if name not in set(batch)}
-    absent = dict(work.data.get("absent") or {}) | {n: rejected[n] for n in batch if n not in exists}
-    found = work.data.get("found", 0) + len(exists)
-
-    def write(job: Job) -> None:
-        _set_outcomes(work, dict.fromkeys(exists, ""), Row.State.EXISTS)
-        if not remaining and not found:
-            _set_outcomes(work, absent, Row.State.INVALID)
-
-    if remaining:
-        return StepResult("sort", {"rejected": remaining, "absent": absent, "found": found}, write=write)
-    return StepResult("submit", {"rejected": None, "absent": None, "found": None}, write=write)
-
-
-def _set_outcomes(work: Work, names: Mapping[str, str], state: Row.State) -> None:
-    """Give rows of the chunk, by name, an outcome with the platform's message as reason."""
-    names_by_message: defaultdict[str, list[str]] = defaultdict(list)
-    for name, message in names.items():
-        names_by_message[message].append(name)
-    for message, same_message in names_by_message.items():
-        for batch in _split_names(same_message):
-            work.pending_rows().order_by().filter(name__in=batch).update(state=state, reason=message[:300])
-
-
-def _split_names(names: Iterable[str], size: int = _NAMES_PER_QUERY) -> Iterable[list[str]]:
-    all_names = list(names)
-    return (all_names[start : start + size] for start in range(0, len(all_names), size))
-
-
-# -- registering devices ---------------------------------------------------------------------------------------------
-
-
-def request_registration(work: Work) -> StepResult:
-    """Request the registration of the application. If this step began before, first check whether the request was accepted."""
-    apply_id = work.data["apply_id"]
-    if (
-        work.was_begun_before
-        and applications.get_application(work.gateway, _product_key(work), apply_id).status
-        is not Status.CHECK_SUCCESS
-    ):
-        return StepResult("await_devices")
-    if work.is_canceled:
-        return work.end_unsent()
-    work.renew_lease()  # a worker that lost its lease must not send: another one may have recorded that nothing was sent
-    try:
-        applications.register(
-            work.gateway, _product_key(work), apply_id, _audit_target(work, work.pending_rows().count())
-        )
-    except _UNRELATED_ERRORS:
-        raise
-    except CloudError as error:
-        # It may be accepted already, or another one may be running: the status of the application shows it.
-        return _handle_refusal(work, error)
-    return StepResult("await_devices", {"polls": 0}, wait=0.3)
-
-
-# Errors that say nothing about this application: the engine waits or stops the job.
-_UNRELATED_ERRORS = (Throttled, Unavailable, BadResponse, AccessDenied, SignatureRefused)
-
-
-def _handle_refusal(work: Work, error: CloudError) -> StepResult:
-    if (
-        applications.get_application(work.gateway, _product_key(work), work.data["apply_id"]).status
-        is not Status.CHECK_SUCCESS
-    ):
-        return StepResult("await_devices")
-    if isinstance(error, Conflict):
-        return delays.retry_later(work, "busy", error, 2.0)
-    return delays.fail_chunk(work, False, error)
-
-
-def await_devices(work: Work) -> StepResult:
-    """Wait until the platform has registered the devices."""
-    apply_id = work.data["apply_id"]
-    try:
-        application = applications.get_application(work.gateway, _product_key(work), apply_id)
-    except NotFound:
-        if not work.data.get("resumed"):
-            raise
-        # The platform no longer knows the application: submit the names again.
-        return StepResult("submit", {"apply_id": None, "resumed": None})
-    if application.status is Status.CREATE_SUCCESS:
-
-        def write(job: Job) -> None:
-            work.pending_rows().order_by().update(state=Row.State.CREATED)
-
-        return _finish_registration(work, write, apply_id)
-    if application.status is Status.CREATE_FAILED:
-        return StepResult("recover", {"rejected": application.rejected, "page": 1})
-    if application.status is Status.CHECK_SUCCESS:
-        return StepResult("register")  # the request was not accepted after all
-    if application.status is Status.CHECK_FAILED:
-        return _sort_rejected(work, application.rejected)
-    if work.data.get("polls", 0) >= _MAX_POLLS:
-        return end_chunk(
-            work,
-            Row.State.UNKNOWN,
-            gettext_noop("The platform did not report a result within an hour."),
-        )
-    wait, data = _next_poll(work)
-    return StepResult(wait=wait, data=data)
-
-
-def recover_devices(work: Work) -> StepResult:
-    """Find the devices that a failed application registered anyway; sort and submit the rest again."""
-    page = work.data.get("page", 1)
-    names: list[str] = []
-    is_last_page = False
-    for _page in range(_PAGES_PER_STEP):
-        devices, total = applications.list_devices(work.gateway, work.data["apply_id"], page)
-        names += [device.name for device in devices]
-        page += 1
-        is_last_page = not devices or (page - 1) * 50 >= total
-        if is_last_page:
-            break
-
-    def write(job: Job) -> None:
-        _set_outcomes(work, dict.fromkeys(names, ""), Row.State.CREATED)
-
-    if not is_last_page:
-        return StepResult(data={"page": page}, write=write)
-    apply_ids = {"apply_ids": [*work.data.get("apply_ids", []), work.data["apply_id"]]} if names else {}
-    others = {n: message for n, message in (work.data.get("rejected") or {}).items() if n not in set(names)}
-    result = _sort_rejected(work, others)
-
-    def write_all(job: Job) -> None:
-        write(job)
-        if result.write is not None:
-            result.write(job)
-
-    return replace(result, data={**result.data, **apply_ids, "page": None}, write=write_all)
-
-
-def _finish_registration(work: Work, write: Any = None, apply_id: int | None = None) -> StepResult:
-    apply_ids = [*work.data.get("apply_ids", []), *([apply_id] if apply_id else [])]
-    data = {"apply_ids": apply_ids, "apply_id": None, "polls": None, "rounds": None, "resumed": None}
-    if work.job.params.get("tags"):
-        return StepResult("tags", {**data, "tagged": 0}, write=write)
-    return StepResult(done=True, data=data, write=write)
-
-
-def set_tags(work: Work) -> StepResult:
-    """Set the tags of the registered devices, one call for each. Setting tags twice is harmless."""
-    if work.is_canceled:
-        return StepResult(done=True, write=lambda job: _add_event_once(work, job, _TAGS_CANCELED))
-    rows = list(
-        Row.objects.filter(chunk=work.chunk, state=Row.State.CREATED, number__gt=work.data["tagged"])
-        .order_by("number")
-        .values_list("number", "pk", "name", "extra")[:_TAGS_PER_STEP]
-    )
-    failed: dict[int, str] = {}
-    for _number, pk, name, extra in rows:
-        tags = (extra or {}).get("tags")
-        if tags:
-            try:
-                applications.set_tags(work.gateway, _product_key(work), name, tags)
-            except CloudError as error:
-                if error.retryable or isinstance(error, BadResponse):
-                    raise
-                failed[pk] = delays.row_reason(error)
-
-    def write(job: Job) -> None:
-        for pk, reason in failed.items():
-            text = gettext_noop("Created, but the platform rejected its tags.")
-            Row.objects.filter(pk=pk).update(reason=f"{text} {reason}"[:300])
-        _add_event_once(work, job, _TAGS_REJECTED)
-
-    is_last = len(rows) < _TAGS_PER_STEP
-    data = {"tagged": rows[-1][0] if rows else None}
-    return StepResult(
-        done=is_last, data=data if not is_last else {"tagged": None}, write=write if failed else None
-    )
-
-
-_TAGS_REJECTED = gettext_noop("The platform rejected some tags. The affected rows show the reason.")
-_TAGS_CANCELED = gettext_noop("Canceled before all tags were set.")
-
-
-def _add_event_once(work: Work, job: Job, text: str) -> None:
-    if not job.events.filter(sentence__text=text).exists():
-        work.add_event(text, Event.Level.WARNING)
-
-
-def _register_title(job: Job) -> str:
-    count = job.total
-    name = job.params.get("product_name") or job.params.get("product_key", "")
-    if not count:
+def _registration_title(job: Job) -> str:
+    params = RegistrationParams.read(job)
+    name = params.product_name or params.product_key
+    if not job.total:
         return gettext("Register devices in %(product)s") % {"product": name}
     return ngettext(
-        "Register %(count)s device in %(product)s", "Register %(count)s devices in %(product)s", count
-    ) % {"count": number(count), "product": name}
+        "Register %(count)s device in %(product)s", "Register %(count)s devices in %(product)s", job.total
+    ) % {"count": number(job.total), "product": name}
 
 
 REGISTER = Kind(
-    slug="devices.register",
+    slug=REGISTER_KIND,
     label=_("Device registration"),
     icon="cpu",
-    title=_register_title,
+    params=RegistrationParams,
+    title=_registration_title,
     operations=("BatchCheckDeviceNames", "BatchRegisterDeviceWithApplyId"),
+    scope_key=lambda params: params.product_key,
     steps={
         "prepare": Step(prepare, _("Reading the device list")),
-        "submit": Step(submit_names, _("Submitting names")),
-        "await_check": Step(await_check, _("Waiting for the name check")),
-        "sort": Step(sort_rejected_names, _("Finding existing names")),
-        "register": Step(request_registration, _("Requesting registration"), sent="maybe"),
-        "await_devices": Step(await_devices, _("Waiting for registration"), sent="yes"),
-        "recover": Step(recover_devices, _("Checking results"), sent="yes"),
-        "tags": Step(set_tags, _("Setting tags"), sent="yes"),
+        "submit": Step(steps.submit_names, _("Submitting names")),
+        "await_check": Step(steps.await_check, _("Waiting for the name check")),
+        "sort": Step(steps.sort_rejected_names, _("Finding existing names")),
+        "register": Step(steps.request_registration, _("Requesting registration"), sent="maybe"),
+        "await_devices": Step(steps.await_devices, _("Waiting for registration"), sent="yes"),
+        "recover": Step(steps.recover_devices, _("Checking results"), sent="yes"),
+        "tags": Step(steps.set_tags, _("Setting tags"), sent="yes"),
     },
     cancel_text=_(
         "Remaining rows are not sent. The platform finishes registrations that have already started."
     ),
-    rules=sheet.RULES,
-    columns=sheet.COLUMNS,
-    details_template="jobs/register_about.html",
+    items=Items(
+        key=Heading("device_name", _("Device name")),
+        label=Heading("nickname", _("Nickname")),
+        explain=explain_outcome,
+    ),
+    retry_params=RegistrationParams.for_retry,
+    status_kind="registered_device",
+    pages=Pages(
+        details="areas/devices/registration/_details.html",
+        actions="areas/devices/registration/_actions.html",
+        draft="areas/devices/registration/_draft.html",
+        context=page.build_context,
+    ),
+    start_page=StartPage("devices:register", _("Register devices")),
 )
-
-
-# -- secrets ---------------------------------------------------------------------------------------------------------
-
-
-def create_chunks(work: Work) -> StepResult:
-    """Create a chunk for each application of the registration."""
-    registration = work.job.parent
-
-    def write(job: Job) -> None:
-        apply_ids = [
-            apply_id
-            for data in (registration.chunks.values_list("data", flat=True) if registration else ())
-            for apply_id in data.get("apply_ids", ())
-        ]
-        job.chunks.exclude(number=0).delete()
-        Chunk.objects.bulk_create(
-            Chunk(job=job, number=at, step="collect", data={"apply_id": apply_id, "page": 1})
-            for at, apply_id in enumerate(apply_ids, start=1)
-        )
-        job.total = (
-            Row.objects.filter(job=registration, state=Row.State.CREATED).count()
-            if registration and apply_ids
-            else 0
-        )
-
-    return StepResult(done=True, write=write)
-
-
-def collect_secrets(work: Work) -> StepResult:
-    """Read some pages of an application's devices with their secrets; store the secrets encrypted until they expire."""
-    page, collected = work.data["page"], work.chunk.counts.get("collected", 0)
-    secrets: dict[str, str] = {}
-    is_last_page = False
-    for _page in range(_PAGES_PER_STEP):
-        devices, total = applications.list_devices(work.gateway, work.data["apply_id"], page, reveal=True)
-        secrets |= {device.name: device.secret for device in devices if device.secret}
-        page += 1
-        is_last_page = not devices or (page - 1) * 50 >= total
-        if is_last_page:
-            break
-
-    def write(job: Job) -> None:
-        if job.parent_id is None:
-            return
-        expires = timezone.now() + timedelta(hours=settings.JOBS_SECRET_HOURS)
-        Secret.objects.bulk_create(
-            [
-                Secret(job_id=job.parent_id, name=name, value=value, expires_at=expires)
-                for name, value in secrets.items()
-            ],
-            update_conflicts=True,
-            unique_fields=["job", "name"],
-            update_fields=["value", "expires_at"],
-        )
-
-    return StepResult(
-        done=is_last_page, data={"page": page}, write=write, counts={"collected": collected + len(secrets)}
-    )
 
 
 def _tally_secrets(job: Job, counts: Mapping[str, int]) -> None:
@@ -420,18 +81,19 @@ def _secrets_title(job: Job) -> str:
 
 
 SECRETS = Kind(
-    slug="devices.secrets",
+    slug=SECRETS_KIND,
     label=_("DeviceSecret collection"),
     icon="key",
+    params=SecretsParams,
     title=_secrets_title,
     reveals=("QueryPageByApplyId",),
+    scope_key=lambda params: params.product_key,
     cancel_text=_("The job stops reading secrets. Nothing changes on the platform."),
-    has_rows=False,
     status_kind="",
     tally=_tally_secrets,
     steps={
-        "prepare": Step(create_chunks, _("Finding the devices")),
-        "collect": Step(collect_secrets, _("Reading secrets")),
+        "prepare": Step(secrets.create_chunks, _("Finding the devices")),
+        "collect": Step(secrets.collect_secrets, _("Reading secrets")),
     },
-    details_template="jobs/secrets_about.html",
+    pages=Pages(details="areas/devices/registration/_secrets_details.html"),
 )

@@ -3,6 +3,8 @@ from django.urls import path
 from console.areas.devices import choices, device, memberships, views
 from console.areas.devices.bulk import BULK
 from console.areas.devices.pages import DEVICE, TAGS
+from console.areas.devices.registration import downloads
+from console.areas.devices.registration import views as registration
 
 DEVICE_PATH = "<str:product_key>/<str:name>/"
 
@@ -13,6 +15,15 @@ urlpatterns = [
     path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
     BULK.path("many/"),
+    path("registrations/new/", registration.register, name="register"),
+    path("registrations/<int:job>/start/", registration.start, name="start-registration"),
+    path("registrations/<int:job>/columns/", registration.columns, name="registration-columns"),
+    path("registrations/<int:job>/secrets/", registration.secrets, name="collect-secrets"),
+    path("registrations/<int:job>/secrets.csv", downloads.secrets, name="registration-secrets"),
+    path("registrations/<int:job>/findings.csv", downloads.findings, name="registration-findings"),
+    path(
+        "registrations/<int:job>/invalid-rows.csv", downloads.invalid_rows, name="registration-invalid-rows"
+    ),
     path(DEVICE_PATH, device.overview, name="detail"),
     path(f"{DEVICE_PATH}groups/", device.groups, name="groups"),
     path(f"{DEVICE_PATH}updates/", device.updates, name="updates"),

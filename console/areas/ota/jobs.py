@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -11,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import actions
-from console.jobs.kinds import Kind, Step, StepResult
+from console.jobs.kinds import Kind, Pages, Step, StepResult
 from console.jobs.models import Job, Sample
+from console.jobs.params import JobParams
 from console.jobs.work import Work
 from iot_client.responses import read_path
 
@@ -23,18 +25,26 @@ _END_STATUSES = ("COMPLETED", "CANCELED")  # JobStatus of QueryOTAJob
 _MIN_INTERVAL, _MAX_INTERVAL = 5.0, 300.0  # seconds between two counts
 
 
+@dataclass(frozen=True)
+class MonitoringParams(JobParams):
+    """The monitoring of a batch of a product. `status`: the last JobStatus that was read, "" for none."""
+
+    batch_id: str
+    product_key: str
+    status: str = ""
+
+
 def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str) -> Job:
     """Start a job that monitors an update batch of a product until the batch ends. Returns the running job of the batch if
     there is one."""
-    job = Job(
-        team=gateway.membership.team,
+    job = actions.build_job(
+        KIND,
+        MonitoringParams(batch_id, product_key),
         connection=gateway.connection,
-        kind=KIND,
-        subject=batch_id,
-        params={"batch_id": batch_id, "product_key": product_key},
-        created_by=gateway.actor,
-        started_by=gateway.actor,
+        user=gateway.actor,
         token=gateway.membership.token,
+        subject=batch_id,
+        started_by=gateway.actor,
     )
     return actions.start_or_find(job, "count", 1)
 
@@ -50,7 +60,7 @@ def read_history(connection: Connection, batch_id: str) -> list[Sample]:
 
 def count_step(work: Work) -> StepResult:
     """Count the tasks of the batch by status: QueryOTAJob once, then ListOTATaskByJob once per status for its total."""
-    batch_id = work.job.params["batch_id"]
+    batch_id = MonitoringParams.read(work.job).batch_id
     status = str(
         read_path(work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id), "Data.JobStatus") or ""
     )
@@ -64,7 +74,7 @@ def count_step(work: Work) -> StepResult:
 
     def write(job: Job) -> None:
         Sample.objects.create(job=job, at=now, counts=counts)
-        job.params = {**job.params, "status": status}
+        job.params = replace(MonitoringParams.read(job), status=status).as_json()
 
     age = (now - (work.job.started_at or now)).total_seconds()
     wait = min(max(_MIN_INTERVAL, age / 60), _MAX_INTERVAL)
@@ -86,13 +96,14 @@ MONITORING = Kind(
     slug=KIND,
     label=_("Batch monitoring"),
     icon="cloud-upload",
+    params=MonitoringParams,
     title=_title,
     operations=("QueryOTAJob", "ListOTATaskByJob"),
     control_operations=("CancelOTATaskByJob",),
     cancel_text=_("Monitoring stops. Nothing changes on the platform."),
-    has_rows=False,
+    scope_key=lambda params: params.product_key,
     status_kind="batch_task",
     tally=_set_counts,
     steps={"count": Step(count_step, _("Counting the device updates"))},
-    details_template="jobs/watch_about.html",
+    pages=Pages(details="areas/ota/_monitoring_details.html"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from iot_client.client import Client
 from tests.roles import (
     ADMIN_ACT,
+    ADMIN_PAGE,
     EVERYBODY,
     FLEET,
     FLEET_ACT,
@@ -34,6 +35,13 @@ ADDRESSES = {
     "devices:disable": FLEET_FORM,
     "devices:delete": FLEET_FORM,
     "devices:secret": ADMIN_ACT,
+    "devices:register": FLEET_FORM,
+    "devices:start-registration": FLEET_ACT,
+    "devices:registration-columns": FLEET_ACT,
+    "devices:collect-secrets": ADMIN_ACT,
+    "devices:registration-secrets": ADMIN_PAGE,
+    "devices:registration-findings": PAGE,
+    "devices:registration-invalid-rows": PAGE,
 }
 OPERATIONS = {
     "list_devices": Expectation(EVERYBODY, query="product_key={product_key}"),
@@ -48,6 +56,16 @@ OPERATIONS = {
     "get_device_updates": Expectation(EVERYBODY),
     "set_device_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_device_tag": Expectation(FLEET, 204),
+    "register_devices": Expectation(
+        FLEET, 202, {"product_key": "{product_key}", "devices": [{"name": "made-by-api"}]}
+    ),
+    "register_devices_from_file": Expectation(
+        FLEET, 202, {"product_key": "{product_key}"}, file=("devices.csv", b"DeviceName\nmade-by-api\n")
+    ),
+    "register_generated_devices": Expectation(FLEET, 202, {"product_key": "{product_key}", "count": 2}),
+    "download_registration_errors": Expectation(EVERYBODY),
+    "download_invalid_rows": Expectation(EVERYBODY),
+    "map_registration_columns": Expectation(FLEET, 409, {"name": 0}),  # it was started
     "run_device_action": Expectation(
         FLEET, 200, {"action": "disable", "devices": [{"product_key": "{product_key}", "name": "{name}"}]}
     ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from console.access.models import AuditRecord, Membership
+from console.areas.devices.registration.actions import collect_secrets
 from console.jobs import actions, engine
-from console.jobs.models import Job, Row
+from console.jobs.models import Item, Job
 from tests.jobs.conftest import device_count, run_until_step
 
 
@@ -14,7 +15,7 @@ from tests.jobs.conftest import device_count, run_until_step
 def test_a_job_of_any_size_registers_all_of_its_rows(start_registration, run_job, org, product, count):
     job = start_registration(count)
     assert job.chunks.exclude(number=0).count() == -(-count // 250)
-    assert run_job(job).counts == {"created": count}
+    assert run_job(job).counts == {"succeeded": count}
     assert device_count(org, product) == count
 
 
@@ -26,7 +27,7 @@ def test_a_tag_is_set_even_if_the_response_is_lost(
     job = start_registration(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
     emulator.faults.add("SaveDeviceProp", kind=kind, times=9, after=after)
     assert run_job(job).state == Job.State.SUCCEEDED
-    assert set(Row.objects.values_list("reason", flat=True)) == {""}
+    assert set(Item.objects.values_list("reason", flat=True)) == {""}
     props = org.gateway().call("QueryDeviceProp", ProductKey=product, DeviceName="dev-0002")
     assert "west" in str(props)
 
@@ -38,7 +39,7 @@ def test_a_write_with_a_malformed_response_is_not_repeated(
 ):
     job = start_registration(4)
     emulator.faults.add(operation, kind=kind, times=6, after=True)
-    assert run_job(job).counts == {"created": 4}
+    assert run_job(job).counts == {"succeeded": 4}
     assert device_count(org, product) == 4
 
 
@@ -47,7 +48,7 @@ def test_a_job_canceled_before_all_tags_were_set_says_so(start_registration, run
     run_until_step(job, "tags", clock)
     actions.cancel(job, org.members["operator"])
     job = run_job(job)
-    assert job.counts == {"created": 2}
+    assert job.counts == {"succeeded": 2}
     assert any("tags" in event.text for event in job.events.all())
 
 
@@ -66,7 +67,7 @@ def test_rows_are_unknown_when_the_status_of_their_application_cannot_be_read(
     )
     job = run_job(job)
     assert job.counts == {"unknown": 4}
-    assert "iot.device.DeviceApplyIsNotFound" in Row.objects.first().reason
+    assert "iot.device.DeviceApplyIsNotFound" in Item.objects.first().reason
 
 
 def test_a_retry_recognizes_unknown_rows_that_were_registered(
@@ -80,11 +81,11 @@ def test_a_retry_recognizes_unknown_rows_that_were_registered(
     Membership.objects.filter(pk=membership.pk).update(role_slug="operator")
     second = actions.retry(first, org.gateway("operator"))
     second = run_job(second)
-    assert second.counts == {"created": 300}, "they are not existing names"
+    assert second.counts == {"succeeded": 300}, "they are not existing names"
     assert device_count(org, product) == 300
     calls = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId", outcome="done")
     assert calls.count() == 2, "one for each application"
-    third = actions.start_follow_up(second, org.gateway("owner"), "devices.secrets")
+    third = collect_secrets(second, org.gateway("owner"))
     assert run_job(third).succeeded == 300, "the secrets of both jobs"
 
 
@@ -107,7 +108,7 @@ def test_a_retry_registers_unknown_rows_that_were_not_registered(
     for name in ("dev-00000", "dev-00001", "dev-00002", "dev-00003"):
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=name)
     second = actions.retry(first, org.gateway("operator"))
-    assert run_job(second).counts == {"created": 4}
+    assert run_job(second).counts == {"succeeded": 4}
 
 
 def test_names_rejected_only_because_of_other_existing_names_are_registered(
@@ -125,7 +126,7 @@ def test_names_rejected_only_because_of_other_existing_names_are_registered(
         return response
 
     network.after["QueryBatchRegisterDeviceStatus"] = reject_all
-    assert run_job(job).counts == {"created": 4, "exists": 1}
+    assert run_job(job).counts == {"succeeded": 4, "unchanged": 1}
 
 
 def test_names_that_are_rejected_again_are_invalid(start_registration, run_job, network):
@@ -138,7 +139,7 @@ def test_names_that_are_rejected_again_are_invalid(start_registration, run_job, 
         return response
 
     network.after["QueryBatchRegisterDeviceStatus"] = reject_one
-    assert run_job(job).counts == {"created": 4, "invalid": 1}
+    assert run_job(job).counts == {"succeeded": 4, "invalid": 1}
 
 
 def test_a_rejection_of_names_that_were_not_sent_ends_the_chunk(start_registration, run_job, network):
@@ -177,7 +178,7 @@ def test_devices_of_a_failed_application_are_recognized_even_in_the_last_round(
         return failed
 
     network.after["QueryBatchRegisterDeviceStatus"] = fail_once
-    assert run_job(job).counts == {"created": 5}
+    assert run_job(job).counts == {"succeeded": 5}
     assert device_count(org, product) == 5
 
 
@@ -190,7 +191,7 @@ def test_deleting_the_product_during_a_job_ends_it_with_the_reason(
     job = run_job(job)
     assert job.state == Job.State.FAILED
     assert job.counts == {"failed": 600}
-    assert "NotExistedProduct" in Row.objects.first().reason
+    assert "NotExistedProduct" in Item.objects.first().reason
 
 
 def test_an_application_that_never_finishes_is_not_polled_forever(
@@ -222,7 +223,7 @@ def test_no_transaction_is_open_while_the_platform_is_called(
     for name in ("BatchCheckDeviceNames", "QueryBatchRegisterDeviceStatus", "BatchRegisterDeviceWithApplyId",
                  "SaveDeviceProp"):  # fmt: skip
         network.before[name] = lambda: transactions.append(connection.in_atomic_block)
-    assert run_job(job).counts == {"created": 1}
+    assert run_job(job).counts == {"succeeded": 1}
     assert len(transactions) >= 5
     assert not any(transactions)
 
@@ -237,7 +238,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
         job = start_registration(table="name\n" + "".join(f"job-{rows}-{n:05d}\n" for n in range(rows)))
         with CaptureQueriesContext(connection) as captured:
-            assert run_job(job).counts == {"created": rows}
+            assert run_job(job).counts == {"succeeded": rows}
         counts.append(len(captured))
     assert counts[1] <= counts[0] + 10
     assert engine.find_overdue_chunks() == []

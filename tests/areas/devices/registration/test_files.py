@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from console.jobs.models import Job, Part, Row
+from console.jobs.models import Item, Job, Part
+from tests.areas.devices.registration.conftest import CHINESE, NAMES, read_names
 from tests.jobs.conftest import page_text
-from tests.jobs.files import CHINESE, NAMES, names
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ from tests.jobs.files import CHINESE, NAMES, names
 )
 def test_every_encoding_of_a_spreadsheet_is_read_correctly(upload, encoding, shown):
     page = upload(CHINESE.encode(encoding))
-    assert names() == NAMES
-    assert Row.objects.get(name="lamp-0002").nickname == "路灯_二号"
+    assert read_names() == NAMES
+    assert Item.objects.get(key="lamp-0002").label == "路灯_二号"
     assert shown in page_text(page)
 
 
@@ -34,8 +34,8 @@ def test_every_separator_and_line_end_is_read(upload, separator, end):
         separator.join(cells) for cells in (["DeviceName", "NickName"], *([name, "Lamp_1"] for name in NAMES))
     ]
     upload(end.join(lines).encode())
-    assert names() == NAMES
-    assert Row.objects.first().nickname == "Lamp_1"
+    assert read_names() == NAMES
+    assert Item.objects.first().label == "Lamp_1"
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_every_separator_and_line_end_is_read(upload, separator, end):
 )
 def test_headings_are_recognized_in_many_spellings(upload, header):
     upload(f"{header}\nlamp-0001\nlamp-0002\nlamp-0003\n".encode())
-    assert names() == NAMES
+    assert read_names() == NAMES
 
 
 def test_a_list_without_a_header_is_accepted_with_a_note(upload):
     page = upload(b"lamp-0001\nlamp-0002\nlamp-0003")
-    assert names() == NAMES
+    assert read_names() == NAMES
     assert "The file has no header" in page_text(page)
 
 
@@ -72,26 +72,28 @@ def test_an_unknown_header_is_reported_and_the_user_can_map_the_columns(org, sig
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED
     page = sign_in("operator").post(
-        org.url(f"jobs/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
+        org.url(f"devices/registrations/{job.pk}/columns/"), {"name": 0, "nickname": 1}, follow=True
     )
     assert "2 devices can be registered" in page_text(page)
-    assert names() == NAMES[:2]
-    assert Row.objects.first().nickname == "Lamp_1"
+    assert read_names() == NAMES[:2]
+    assert Item.objects.first().label == "Lamp_1"
 
 
 def test_the_user_can_mark_the_first_row_as_a_device(org, sign_in, upload):
     upload(b"alpha\nbravo\ncharlie\n")
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED, "a word alone may be a heading"
-    sign_in("operator").post(org.url(f"jobs/{job.pk}/columns/"), {"name": 0, "headless": "on"})
-    assert names() == ["alpha", "bravo", "charlie"]
+    sign_in("operator").post(
+        org.url(f"devices/registrations/{job.pk}/columns/"), {"name": 0, "headless": "on"}
+    )
+    assert read_names() == ["alpha", "bravo", "charlie"]
 
 
 def test_unknown_columns_are_shown_as_ignored(upload):
     page = upload(b"comment,DeviceName,site\nx,lamp-0001,y\n")
     assert "comment ignored" in page_text(page)
     assert "site ignored" in page_text(page)
-    assert names() == ["lamp-0001"]
+    assert read_names() == ["lamp-0001"]
 
 
 def test_two_columns_with_the_same_meaning_are_refused(upload):
@@ -123,7 +125,7 @@ def test_an_unusable_file_is_refused_with_a_clear_message(upload, content, messa
     page = upload(content)
     assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -150,11 +152,11 @@ def test_an_unusable_file_is_refused_with_a_clear_message(upload, content, messa
 )
 def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload, line, rule):
     upload(f"DeviceName,Nickname\nlamp-0001,Lamp_1\n{line}\nlamp-0002,Lamp_1\n".encode())
-    bad = Row.objects.get(state="skipped")
+    bad = Item.objects.get(outcome="skipped")
     assert bad.number == 3
-    assert [finding[0] for finding in bad.extra["findings"]] == [rule]
+    assert [finding[0] for finding in bad.data["findings"]] == [rule]
     assert Job.objects.get().params["findings"][rule]["count"] == 1
-    assert names() == ["lamp-0001", "lamp-0002"]
+    assert read_names() == ["lamp-0001", "lamp-0002"]
 
 
 @pytest.mark.parametrize(
@@ -174,12 +176,12 @@ def test_valid_rows_are_accepted(upload, line):
     if line == "灯灯灯灯":
         line = "lamp-0009," + "灯" * 32
     upload(f"DeviceName,Nickname\n{line}\n".encode())
-    assert Row.objects.get().state == "pending"
+    assert Item.objects.get().outcome == "pending"
 
 
 def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload):
     page = upload(b'DeviceName;comment\n\nlamp-0001;"two\nlines"\n;\nlamp-0002;x\nab;x\n')
-    assert list(Row.objects.order_by("number").values_list("number", "name")) == [
+    assert list(Item.objects.order_by("number").values_list("number", "key")) == [
         (3, "lamp-0001"),
         (6, "lamp-0002"),
         (7, "ab"),
@@ -190,13 +192,13 @@ def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload):
 def test_a_distant_duplicate_names_the_row_of_the_first(upload):
     lines = [f"dev-{n:05d}" for n in range(5000)]
     upload("\n".join(["DeviceName", *lines, "dev-00007"]).encode())
-    bad = Row.objects.get(state="skipped")
-    assert (bad.number, bad.extra["findings"]) == (5002, [["duplicate", "dev-00007", "9"]])
+    bad = Item.objects.get(outcome="skipped")
+    assert (bad.number, bad.data["findings"]) == (5002, [["duplicate", "dev-00007", "9"]])
 
 
 def test_a_skipped_row_does_not_make_a_later_valid_row_a_duplicate(upload):
     upload(b"DeviceName,Nickname\nlamp-0001,bad-nick\nlamp-0001,Lamp_1\n")
-    assert Row.objects.get(state="pending").number == 3
+    assert Item.objects.get(outcome="pending").number == 3
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, product, settings):
@@ -216,7 +218,7 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, produc
     body = Endless()
     response = browser.generic(
         "POST",
-        org.url("jobs/register/"),
+        org.url("devices/registrations/new/"),
         content_type="multipart/form-data; boundary=x",
         **{"CONTENT_LENGTH": str(settings.JOBS_UPLOAD_BYTES * 2), "wsgi.input": body},
     )
@@ -230,7 +232,7 @@ def test_too_many_rows_are_refused(upload, settings):
     settings.JOBS_MAX_ROWS = 2000
     page = upload("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
     assert "more than 2,000 rows" in page_text(page)
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
 
 
 def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
@@ -250,17 +252,18 @@ def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
 def test_the_file_is_deleted_when_the_job_starts(org, sign_in, upload):
     upload(b"DeviceName\nlamp-0001\n")
     assert Part.objects.exists()
-    sign_in("operator").post(org.url(f"jobs/{Job.objects.get().pk}/start/"))
+    sign_in("operator").post(org.url(f"devices/registrations/{Job.objects.get().pk}/start/"))
     assert not Part.objects.exists()
 
 
 def test_the_form_reports_missing_values_and_keeps_the_input(org, sign_in, product):
     browser = sign_in("operator")
-    page = browser.post(org.url("jobs/register/"), {"product": product})
+    page = browser.post(org.url("devices/registrations/new/"), {"product": product})
     assert page.status_code == 422
     assert f'value="{product}" selected' in page.content.decode()
     page = browser.post(
-        org.url("jobs/register/?by=count"), {"product": product, "count": "100001", "name_prefix": "a b"}
+        org.url("devices/registrations/new/?by=count"),
+        {"product": product, "count": "100001", "name_prefix": "a b"},
     )
     assert page.status_code == 422
     assert "less than or equal to 100000" in page_text(page)

@@ -7,7 +7,9 @@ import pytest
 from console.areas.ota import api, jobs
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
-from tests.jobs.conftest import page_text, past_time
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, page_text, past_time, run_job
+
+__all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, bat
         run_job(job, rounds=2)
     job.refresh_from_db()
     assert job.is_finished
-    assert job.params["status"] in {"COMPLETED", "CANCELED"}
+    assert jobs.MonitoringParams.read(job).status in {"COMPLETED", "CANCELED"}
     history = jobs.read_history(org.connection, batch)
     assert len(history) >= 2
     assert [sample.at for sample in history] == sorted(sample.at for sample in history)
@@ -83,15 +85,15 @@ def test_a_deleted_batch_stops_its_monitoring_job_with_the_reason(org, emulator,
     assert job.error["cloud"]["code"] in page_text(sign_in("viewer").get(org.url(f"jobs/{job.pk}/")))
 
 
-def test_the_page_of_a_monitoring_job_shows_counts_over_time(org, batch, run_job, sign_in):
+def test_the_page_of_a_monitoring_job_shows_its_batch_and_counts(org, batch, run_job, sign_in):
     job = jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1")
     run_job(job, rounds=2)
     browser = sign_in("viewer")
     page = browser.get(org.url(f"jobs/{job.pk}/"))
     assert batch in page_text(page)
-    counts = browser.get(org.url(f"jobs/{job.pk}/samples.json")).json()
-    assert len(counts["x"]) == 2
-    assert all(len(series["values"]) == 2 for series in counts["series"])
+    chart = browser.get(org.url(f"ota/batches/{batch}/history.json")).json()
+    assert len(chart["x"]) == 2
+    assert all(len(series["values"]) == 2 for series in chart["series"])
 
 
 def test_a_member_who_may_only_read_updates_cannot_cancel_a_monitoring_job(org, batch, sign_in):

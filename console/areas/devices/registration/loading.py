@@ -1,4 +1,4 @@
-"""The first step of a registration: creates rows from a file, from generated names, or from the rows of an earlier job.
+"""The first step of a registration: creates items from a file, from generated names, or from the items of an earlier job.
 
 Nothing is sent. Everything is written in small transactions under the lease; a worker that takes over starts from the beginning.
 """
@@ -6,7 +6,8 @@ Nothing is sent. Everything is written in small transactions under the lease; a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO
+from dataclasses import replace
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -14,76 +15,73 @@ from django.db.models import Min
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
-from console.areas.devices import sheet
-from console.areas.devices.sheet import Findings, ParsedRow
+from console.areas.devices.registration import sheet
+from console.areas.devices.registration.params import RegistrationParams
+from console.areas.devices.registration.sheet import Findings, ParsedRow
 from console.jobs import files, tables
-from console.jobs.bulk import NewRow, insert_rows
+from console.jobs.bulk import NewItem, insert_items
 from console.jobs.encodings import UnusableFile
 from console.jobs.kinds import StepResult
-from console.jobs.models import Chunk, Event, Job, Row, make_sentence, retryable_rows
+from console.jobs.models import Chunk, Event, Item, Job, make_sentence, retryable_items
+from console.jobs.tables import Layout
 from console.jobs.work import Work
 
 _BATCH_ROWS = 2000
-MAX_CHUNK_ROWS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
-_MIN_CHUNK_ROWS = 250
+MAX_CHUNK_ITEMS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
+_MIN_CHUNK_ITEMS = 250
 _PREFERRED_CHUNKS = 20  # preferred number of chunks: enough to show progress
 
 
 def prepare(work: Work) -> StepResult:
-    """Create the job's rows. A draft is then ready for review; a retry starts at once."""
-    _delete_earlier_rows(work)
-    source = work.job.params["source"]
-    if source == "file":
+    """Create the job's items. A draft is then ready for review; a retry starts at once."""
+    _delete_earlier_items(work)
+    params = RegistrationParams.read(work.job)
+    if params.source == "file":
         try:
-            return _from_file(work)
+            return _from_file(work, params)
         except UnusableFile as problem:
             return _reject(work, problem)
-    loader = _Loader(work, _choose_chunk_size(_expected_rows(work)))
-    parsed_rows = _generate_rows(work) if source == "count" else _retry_rows(work)
+    if params.source == "count":
+        expected, parsed_rows = params.count, _generate_rows(params)
+    else:
+        expected, parsed_rows = retryable_items(work.job.parent_id).count(), _retry_rows(work)
+    loader = _Loader(work, _choose_chunk_size(expected))
     for batch in _batches(parsed_rows):
         loader.load(batch)
-    return loader.finish({}, start=source == "retry")
+    return loader.finish(start=params.source == "retry")
 
 
-def _delete_earlier_rows(work: Work) -> None:
+def _delete_earlier_items(work: Work) -> None:
     if work.was_begun_before:
         with transaction.atomic():
             work.renew_lease()
-            Row.objects.filter(job=work.job).delete()
+            Item.objects.filter(job=work.job).delete()
             work.job.chunks.exclude(pk=work.chunk.pk).delete()
 
 
 def _choose_chunk_size(rows: int) -> int:
-    return max(_MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, -(-rows // _PREFERRED_CHUNKS)))
+    return max(_MIN_CHUNK_ITEMS, min(MAX_CHUNK_ITEMS, -(-rows // _PREFERRED_CHUNKS)))
 
 
-def _expected_rows(work: Work) -> int:
-    if work.job.params["source"] == "count":
-        return int(work.job.params["count"])
-    return retryable_rows(work.job.parent_id).count()
-
-
-def _generate_rows(work: Work) -> Iterator[ParsedRow]:
-    prefix = str(work.job.params.get("prefix", ""))
-    for number in range(1, int(work.job.params["count"]) + 1):
-        yield ParsedRow(number, sheet.generate_name(prefix))
+def _generate_rows(params: RegistrationParams) -> Iterator[ParsedRow]:
+    for number in range(1, params.count + 1):
+        yield ParsedRow(number, sheet.generate_name(params.prefix))
 
 
 def _retry_rows(work: Work) -> Iterator[ParsedRow]:
-    """Yield the rows of the earlier job that failed, were not sent, or have an unknown outcome."""
+    """Yield the items of the earlier job that failed, were not sent, or have an unknown outcome."""
     chunks = Chunk.objects.filter(job=work.job.parent_id).values_list("pk", "data__apply_id")
     apply_ids = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
-    rows = retryable_rows(work.job.parent_id).order_by("number")
-    fields = ("number", "name", "nickname", "extra", "state", "chunk")
-    for number, name, nickname, extra, state, chunk in rows.values_list(*fields).iterator(
+    items = retryable_items(work.job.parent_id).order_by("number")
+    fields = ("number", "key", "label", "data", "outcome", "chunk")
+    for number, name, nickname, data, outcome, chunk in items.values_list(*fields).iterator(
         chunk_size=_BATCH_ROWS
     ):
-        apply_id = apply_ids.get(chunk, 0) if state == Row.State.UNKNOWN else 0
-        yield ParsedRow(number, name, nickname, (extra or {}).get("tags", {}), apply_id=apply_id)
+        apply_id = apply_ids.get(chunk, 0) if outcome == Item.Outcome.UNKNOWN else 0
+        yield ParsedRow(number, name, nickname, (data or {}).get("tags", {}), apply_id=apply_id)
 
 
-def _from_file(work: Work) -> StepResult:
-    params = work.job.params
+def _from_file(work: Work, params: RegistrationParams) -> StepResult:
 
     def open_file() -> BinaryIO:
         return files.open_file(work.job)
@@ -93,8 +91,8 @@ def _from_file(work: Work) -> StepResult:
         sheet.KNOWN_COLUMNS,
         sheet.NAME,
         sheet.is_valid_name,
-        params.get("chosen"),
-        params.get("headless"),
+        params.chosen,
+        params.headless,
         settings.JOBS_MAX_ROWS,
     )
     parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
@@ -116,13 +114,13 @@ def _from_file(work: Work) -> StepResult:
                 sum(sum(map(len, parsed.cells)) + len(parsed.cells) + 1 for parsed in batch)
                 * bytes_per_character
             )
-            loader = _Loader(work, _choose_chunk_size(params["size"] * len(batch) // max(length, 1)))
+            loader = _Loader(work, _choose_chunk_size(work.job.file_size * len(batch) // max(length, 1)))
         loader.load(batch)
         if loader.row_count > settings.JOBS_MAX_ROWS:
             raise tables.too_many_rows(settings.JOBS_MAX_ROWS)
     if loader is None:
         raise UnusableFile(gettext_noop("The file has a header but no devices."))
-    return loader.finish({"layout": layout.as_dict(), "blank": blank})
+    return loader.finish(layout, blank)
 
 
 def _batches(rows: Iterable[ParsedRow]) -> Iterator[list[ParsedRow]]:
@@ -137,7 +135,7 @@ def _batches(rows: Iterable[ParsedRow]) -> Iterator[list[ParsedRow]]:
 
 
 class _Loader:
-    """Writes parsed rows to the database, batch by batch. Valid rows go into chunks that wait for the start."""
+    """Writes parsed rows to the database as items, batch by batch. Valid ones go into chunks that wait for the start."""
 
     def __init__(self, work: Work, chunk_size: int) -> None:
         self.work = work
@@ -153,35 +151,35 @@ class _Loader:
         with transaction.atomic():
             self.work.renew_lease()
             sheet.mark_duplicates(batch, self._find_first_rows)
-            insert_rows([self._row(parsed) for parsed in batch])
+            insert_items([self._build_item(parsed) for parsed in batch])
         self.row_count += len(batch)
 
     def _find_first_rows(self, names: list[str]) -> dict[str, int]:
         if not self.row_count:
             return {}
-        earlier = Row.objects.filter(job=self.work.job, name__in=names, state=Row.State.PENDING).order_by()
-        return dict(earlier.values_list("name").annotate(first=Min("number")))
+        earlier = Item.objects.filter(job=self.work.job, key__in=names, outcome=Item.Outcome.PENDING)
+        return dict(earlier.order_by().values_list("key").annotate(first=Min("number")))
 
-    def _row(self, parsed: ParsedRow) -> NewRow:
-        row = NewRow(
+    def _build_item(self, parsed: ParsedRow) -> NewItem:
+        item = NewItem(
             self.work.job.pk, parsed.number, sheet.clean_text(parsed.name), sheet.clean_text(parsed.nickname)
         )
         if parsed.findings:
             self._findings.add(parsed)
-            row.state = Row.State.SKIPPED.value
-            row.extra = sheet.original_values(parsed)
-            return row
+            item.outcome = Item.Outcome.SKIPPED.value
+            item.data = sheet.original_values(parsed)
+            return item
         self.valid_count += 1
         if parsed.tags:
-            row.extra = {
+            item.data = {
                 "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
             }
             self._tagged = True
-        row.chunk = self._chunk_for(parsed.apply_id).pk
-        return row
+        item.chunk = self._chunk_for(parsed.apply_id).pk
+        return item
 
     def _chunk_for(self, apply_id: int) -> Chunk:
-        """Return the chunk of the next row. Rows that were sent in one application stay together and continue where they stopped."""
+        """Return the chunk of the next item. Items that were sent in one application stay together and continue where they stopped."""
         is_full = self._free_rows <= 0 and not apply_id
         if self._chunk is None or is_full or apply_id != self._apply_id:
             number = 1 if self._chunk is None else self._chunk.number + 1
@@ -196,17 +194,20 @@ class _Loader:
         self._free_rows -= 1
         return self._chunk
 
-    def finish(self, params: dict[str, Any], start: bool = False) -> StepResult:
+    def finish(self, layout: Layout | None = None, blank: int = 0, *, start: bool = False) -> StepResult:
         """Return the result that ends the step: the draft is ready, or the retry starts."""
 
         def write(job: Job) -> None:
             job.total, job.skipped = self.valid_count, self.row_count - self.valid_count
-            job.params = {
-                **job.params,
-                **params,
-                "findings": self._findings.as_dict(),
-                "tagged": self._tagged,
-            }
+            params = RegistrationParams.read(job)
+            job.params = replace(
+                params,
+                layout=layout.as_dict() if layout else None,
+                blank=blank,
+                findings=self._findings.as_dict(),
+                tagged=self._tagged,
+                set_tags=params.set_tags if start else self._tagged,
+            ).as_json()
             if start:
                 job.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
             else:
@@ -217,11 +218,11 @@ class _Loader:
 
 def _reject(work: Work, problem: UnusableFile) -> StepResult:
     def write(job: Job) -> None:
-        Row.objects.filter(job=job).delete()
+        Item.objects.filter(job=job).delete()
         job.chunks.exclude(pk=work.chunk.pk).delete()
         job.state = Job.State.REJECTED
         job.error = problem.sentence
-        job.params = {**job.params, "first_row": problem.columns}
+        job.params = replace(RegistrationParams.read(job), first_row=problem.columns or []).as_json()
         Event.objects.create(
             job=job, level=Event.Level.ERROR, sentence=make_sentence(gettext_noop("The file cannot be used."))
         )

@@ -14,13 +14,23 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
-from console.jobs.kinds import Rule
 from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
 from iot_client.catalogue import Parameter, operation
 from iot_client.catalogue.check import measure_length
 
 NAME, NICKNAME = "name", "nickname"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule for the rows of a file: the label of the column it applies to, and the error text."""
+
+    column: str | Promise
+    text: str | Promise
+
+
 KNOWN_COLUMNS = (
     KnownColumn(
         NAME,
@@ -37,6 +47,7 @@ KNOWN_COLUMNS = (
                 "设备名称devicename",
             }
         ),
+        missing=gettext_noop("No column has the heading “device name”. First row: %(row)s"),
     ),
     KnownColumn(
         NICKNAME,

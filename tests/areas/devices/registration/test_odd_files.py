@@ -9,9 +9,9 @@ import zipfile
 import pytest
 
 from console.jobs import tables
-from console.jobs.models import Job, Row
+from console.jobs.models import Item, Job
+from tests.areas.devices.registration.conftest import CHINESE, NAMES, read_names
 from tests.jobs.conftest import page_text, read_csv
-from tests.jobs.files import CHINESE, NAMES, names
 
 
 def zip_file() -> bytes:
@@ -41,7 +41,7 @@ def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
     page = upload(content)
     assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -67,26 +67,26 @@ def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
 )  # fmt: skip
 def test_an_unusual_list_is_read_correctly(upload, content):
     upload(content)
-    assert names() == NAMES
-    assert not Row.objects.filter(state="skipped").exists()
+    assert read_names() == NAMES
+    assert not Item.objects.filter(outcome="skipped").exists()
 
 
 def test_rows_in_another_encoding_are_reported(upload):
     upload("name,nickname\nlamp-0001,路灯_一号\n".encode("gb18030") + "läm-0001,x\n".encode())
-    assert names() == ["lamp-0001"]
-    assert Row.objects.get(state="skipped").number == 3
+    assert read_names() == ["lamp-0001"]
+    assert Item.objects.get(outcome="skipped").number == 3
 
 
 def test_damaged_utf8_is_not_read_as_gb18030(upload):
     lines = "".join(f"lamp-{n:04d},路灯_苏州_{n}\n" for n in range(50))
     page = upload(f"name,nickname\n{lines}".encode() + b"lamp-9999,\xe8\xb7_1\n")
     assert "The file starts as UTF-8 but is damaged near byte" in page_text(page)
-    assert not Row.objects.exists()
+    assert not Item.objects.exists()
 
 
 def test_ascii_saved_as_gb18030_is_read(upload):
     upload("name\nlamp-0001\nlamp-0002\nlamp-0003\n".encode("gb18030"))
-    assert names() == NAMES
+    assert read_names() == NAMES
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,20 @@ def test_titles_above_the_header_are_skipped_with_a_note(upload, title):
     page = upload(
         (title + "name;nickname;note\nlamp-0001;Lamp_1;x\nlamp-0002;Lamp_2;\nlamp-0003;Lamp_3;\n").encode()
     )
-    assert names() == NAMES
-    assert Row.objects.get(name="lamp-0002").nickname == "Lamp_2"
+    assert read_names() == NAMES
+    assert Item.objects.get(key="lamp-0002").label == "Lamp_2"
     assert "above the header" in page_text(page)
-    assert Row.objects.get(name="lamp-0001").number == title.count("\n") + 2
+    assert Item.objects.get(key="lamp-0001").number == title.count("\n") + 2
 
 
 def test_a_header_below_a_title_is_not_read_as_a_device(upload):
     upload(b"Order 4711\nDevice Name\nlamp-0001\nlamp-0002\nlamp-0003\n")
-    assert names() == NAMES
+    assert read_names() == NAMES
 
 
 def test_a_device_named_like_a_heading_is_a_device(upload):
     upload(b"lamp-0001\nlamp-0002\ndevice\nlamp-0003\n")
-    assert names() == ["lamp-0001", "lamp-0002", "device", "lamp-0003"]
+    assert read_names() == ["lamp-0001", "lamp-0002", "device", "lamp-0003"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_the_number_of_cells_is_limited_while_reading(upload, monkeypatch):
 def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in, upload):
     upload(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
     job = Job.objects.get()
-    response = sign_in("operator").get(org.url(f"jobs/{job.pk}/invalid-rows.csv"))
+    response = sign_in("operator").get(org.url(f"devices/registrations/{job.pk}/invalid-rows.csv"))
     lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
     assert len(lines) == 3
     assert all(not cell.strip('"').startswith("=") for line in lines for cell in line.split(","))
@@ -171,7 +171,9 @@ def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in
 
 def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_in, upload):
     upload("lamp-0001\nlamp-0002\nläm\n".encode())
-    response = sign_in("operator").get(org.url(f"jobs/{Job.objects.get().pk}/invalid-rows.csv"))
+    response = sign_in("operator").get(
+        org.url(f"devices/registrations/{Job.objects.get().pk}/invalid-rows.csv")
+    )
     assert b"".join(response.streaming_content).decode() == "\ufeffläm\r\n"
 
 
@@ -186,11 +188,11 @@ def test_a_download_during_changes_contains_every_row_once(start_registration, o
     assert len({line.split(",")[0] for line in content.splitlines()}) == 301
     assert {
         line["outcome"] for line in read_csv(sign_in("operator").get(org.url(f"jobs/{job.pk}/result.csv")))
-    } == {"created"}
+    } == {"succeeded"}
 
 
 def test_chinese_text_below_a_title_is_read_correctly_in_every_encoding(upload):
     for encoding in ("utf-8", "utf-16", "gb18030"):
         upload(("二〇二六年路灯清单\r\n" + CHINESE).encode(encoding))
-        assert names() == NAMES
+        assert read_names() == NAMES
         Job.objects.all().delete()

@@ -1,0 +1,95 @@
+"""The parts of a job's pages that only registrations have: the findings in a draft, and the actions on a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.devices.registration.forms import ColumnsForm
+from console.areas.devices.registration.outcomes import describe_second_value
+from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND, RegistrationParams
+from console.areas.devices.registration.sheet import COLUMNS, RULES
+from console.connections.http import CloudRequest
+from console.jobs import kinds
+from console.jobs.encodings import ENCODING_NAMES
+from console.jobs.listing import item_columns
+from console.jobs.models import Item, Job, Secret
+from console.ui.tables import Column, Table
+
+_TAGS_PER_SECOND = 40  # SaveDeviceProp: the limit is 50 per second, most of it for background work
+
+
+def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
+    """Return the additional context of the pages of a registration."""
+    if job.state in (Job.State.READY, Job.State.REJECTED):
+        return _build_draft_context(request, job)
+    return {
+        "has_invalid_rows": bool(job.skipped or job.failed),
+        "secrets": _find_secrets(request, job) if job.is_finished else None,
+    }
+
+
+def _find_secrets(request: CloudRequest, job: Job) -> dict[str, Any] | None:
+    """Return the number of stored secrets and when the first of them expires; None if the user may not see secrets."""
+    if not job.succeeded or not kinds.get(SECRETS_KIND).is_allowed(request.gateway):
+        return None
+    stored = Secret.objects.filter(job=job, expires_at__gt=timezone.now())
+    first = stored.order_by("expires_at").first()
+    return {"count": stored.count() if first else 0, "expires": first.expires_at if first else None}
+
+
+def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
+    params = RegistrationParams.read(job)
+    layout = params.file_layout
+    has_file = bool(params.headings) and job.parts.exists()
+    initial = dict(layout.columns) if layout else {}
+    valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
+    return {
+        "rules": _list_broken_rules(params),
+        "columns": _list_columns(params),
+        "layout": layout,
+        "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
+        "preview": _build_preview(params).bind(request, valid[:5]),
+        "columns_form": ColumnsForm(params.headings, initial=initial) if has_file else None,
+        "tag_seconds": job.total / _TAGS_PER_SECOND,
+        "row_count": job.total + job.skipped,
+    }
+
+
+def _list_broken_rules(params: RegistrationParams) -> list[dict[str, Any]]:
+    """Return the rules that rows break, the most frequent first, with the number of rows and examples."""
+    rules = [
+        {
+            "column": RULES[rule].column if rule in RULES else "",
+            "text": RULES[rule].text if rule in RULES else rule,
+            "count": found["count"],
+            "examples": [
+                {"row": row, "value": value, "note": describe_second_value(rule, value, other)}
+                for row, value, other in found["examples"]
+            ],
+        }
+        for rule, found in params.findings.items()
+    ]
+    return sorted(rules, key=lambda rule: -rule["count"])
+
+
+def _list_columns(params: RegistrationParams) -> list[dict[str, Any]]:
+    """Return the columns of the file: their heading, and as what they are read."""
+    layout = params.file_layout
+    if layout is None:
+        return []
+    meanings = {index: COLUMNS.get(key, key) for key, index in layout.columns.items()}
+    tags = {index: key for key, index in layout.tags.items()}
+    return [
+        {"heading": heading, "meaning": meanings.get(index), "tag": tags.get(index)}
+        for index, heading in enumerate(layout.header)
+    ]
+
+
+def _build_preview(params: RegistrationParams) -> Table[Item]:
+    columns = item_columns(kinds.get(REGISTER_KIND))
+    if params.tagged:
+        columns.append(Column("tags", _("Tags"), template="areas/devices/registration/_tags.html"))
+    return Table(id="preview", caption=_("Preview"), columns=columns)

@@ -1,0 +1,21 @@
+"""Creates registrations, the jobs of most tests about jobs, without running them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.areas.devices.registration.params import REGISTER_KIND, RegistrationParams
+from console.connections.models import Connection
+from console.jobs.actions import build_job
+from console.jobs.models import Job
+
+
+def create_registration(
+    connection: Connection, product_key: str = "a1", product_name: str = "Meters", **fields: Any
+) -> Job:
+    """Create a registration with these fields of Job. It has neither items nor chunks."""
+    params = RegistrationParams(product_key, product_name, "file")
+    values = {"user": None, "token": None, "state": Job.State.QUEUED, **fields}
+    job = build_job(REGISTER_KIND, params, connection=connection, **values)
+    job.save(force_insert=True)
+    return job
