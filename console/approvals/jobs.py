@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.access.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
-from console.areas.ota import api as ota_api
-from console.areas.ota import jobs as ota_jobs
+from console.areas.ota import batches
 from console.connections.approval import Approval, PlannedCall, Rule
 from console.connections.gateway import Gateway
 from console.jobs import delays
@@ -51,7 +50,7 @@ def send(work: Work) -> StepResult:
         return delays.stop_job(work, False, make_sentence(text))
     params = dict(planned.params)
     if planned.listed_names:
-        params["DnListFileUrl"] = ota_api.upload_names(
+        params["DnListFileUrl"] = batches.upload_names(
             work.gateway, planned.listed_names, target=request.target
         )
     work.renew_lease()
@@ -80,6 +79,7 @@ def _send(
         # With several calls, the parameters name the target of each.
         target = request.audit_target if work.job.total == 1 else ""
         response = gateway.call(planned.operation, target=target, listed_names=planned.listed_names, **params)
+        batch_id = _monitor_batch(base, planned, response) if request.rule == Rule.BATCH else ""
     except (PermissionDenied, Undecryptable):
         claimed.update(state=_State.PENDING)
         raise
@@ -95,12 +95,15 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    batch_id = ota_api.read_batch_id(response) if request.rule == Rule.BATCH else ""
     claimed.update(
         state=_State.DONE, request_id=str(response.get("RequestId", ""))[:64], batch_id=batch_id[:64]
     )
-    if batch_id:
-        ota_jobs.monitor_batch(base, batch_id, product_key=str(planned.params.get("ProductKey") or ""))
+
+
+def _monitor_batch(gateway: Gateway, planned: PlannedCall, response: Mapping[str, Any]) -> str:
+    """Start to monitor the batch that a call created. Returns its ID. Raises BadResponse."""
+    product_key = str(planned.params.get("ProductKey") or "")
+    return batches.monitor_new_batch(gateway, planned.operation, response, product_key=product_key).id
 
 
 def _find_request(job: Job) -> ApprovalRequest | None:
