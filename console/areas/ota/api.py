@@ -31,6 +31,7 @@ from console.areas.ota.records import (
     to_package,
     to_tasks,
 )
+from console.areas.products import api as products_api
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
 from iot_client.errors import CloudError
@@ -74,6 +75,7 @@ MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
 MAX_CONFIRMED = 10  # ConfirmOTATask
 MAX_SOURCE_VERSIONS = 10
 MAX_TAGS = 10
+MAX_BATCHES = 200  # ListOTAJobByFirmware: largest page
 MAX_TASK_OFFSET = 100_000  # ListOTATaskByJob: page number times page size
 
 TASK_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
@@ -163,9 +165,9 @@ def delete_package(gateway: Gateway, package_id: str, *, name: str = "") -> None
 # -- modules ---------------------------------------------------------------------------------------------------------
 
 
-def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
+def list_modules(gateway: Gateway, product_key: str, *, fresh: bool = False) -> tuple[Module, ...]:
     """Return all modules of a product, including the default one."""
-    response = gateway.call("ListOTAModuleByProduct", ProductKey=product_key)
+    response = gateway.call("ListOTAModuleByProduct", fresh=fresh, ProductKey=product_key)
     data = response.get("Data")
     modules = data if isinstance(data, list) else read_items(data, "OtaModuleDTO")
     return tuple(
@@ -182,9 +184,9 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
     )
 
 
-def find_own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
+def find_own_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module | None:
     """Return a module of the product, or None when it does not exist or is the default module, which is fixed."""
-    modules = (module for module in list_modules(gateway, product_key) if module.name == name)
+    modules = (module for module in list_modules(gateway, product_key, fresh=fresh) if module.name == name)
     return next((module for module in modules if not module.is_default), None)
 
 
@@ -229,20 +231,23 @@ def list_batches(gateway: Gateway, package_id: str, *, page: int = 1, size: int 
     )
 
 
-def list_batches_of_packages(
-    gateway: Gateway, packages: Sequence[Package], *, size: int
-) -> tuple[Batch, ...]:
-    """Return the latest batches of several packages, newest first. 1 call per package."""
-    responses = gateway.gather(
-        [
-            Call("ListOTAJobByFirmware", {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": size})
-            for package in packages
-        ]
-    )
-    batches = [batch for response in responses for batch in to_batches(_require_success(response)).batches]
-    return tuple(
-        sorted(batches, key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
-    )
+def list_batches_of_packages(gateway: Gateway, packages: Sequence[Package]) -> BatchPage:
+    """Return the newest 200 batches of each package in one list, newest first. 1 call per package."""
+    pages = [
+        to_batches(_require_success(response))
+        for response in gateway.gather(
+            [
+                Call(
+                    "ListOTAJobByFirmware",
+                    {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": MAX_BATCHES},
+                )
+                for package in packages
+            ]
+        )
+    ]
+    batches = [batch for page in pages for batch in page.batches]
+    batches.sort(key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
+    return BatchPage(tuple(batches), sum(page.total for page in pages))
 
 
 def get_batch(gateway: Gateway, batch_id: str, *, fresh: bool = False) -> BatchDetail:
@@ -324,7 +329,13 @@ def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = 
     gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
 
 
-# -- devices ---------------------------------------------------------------------------------------------------------
+# -- products and devices --------------------------------------------------------------------------------------------
+
+
+def list_product_choices(gateway: Gateway) -> list[tuple[str, str]]:
+    """Return the newest 200 products to choose from, as (key, label). 1 call."""
+    page = products_api.list_products(gateway, size=products_api.MAX_PAGE_SIZE)
+    return [(product.key, f"{product.name} · {product.key}") for product in page.products]
 
 
 def count_devices(gateway: Gateway, product_key: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxLengthValidator, RegexValidator
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -33,6 +34,14 @@ _INTERVALS = [
     ("30", _("After 30 minutes")),
     ("60", _("After 1 hour")),
     ("1440", _("After 1 day")),
+]
+
+_PLANNED_TASKS = [("SCHEDULED", _("Planned (the batch has not started)"))]
+_RUNNING_TASKS = [
+    ("CONFIRM", _("Waiting for confirmation")),
+    ("QUEUED", _("Waiting to be sent")),
+    ("NOTIFIED", _("Notified")),
+    ("IN_PROGRESS", _("In progress")),
 ]
 
 
@@ -359,7 +368,7 @@ class VerifyForm(forms.Form):
 
 
 class CancelForm(forms.Form):
-    """The statuses of the tasks to cancel."""
+    """The statuses of the tasks to cancel. `is_planned`: the batch has not started."""
 
     statuses = forms.MultipleChoiceField(
         label=_("Cancel device updates with status"),
@@ -368,9 +377,10 @@ class CancelForm(forms.Form):
         error_messages={"required": _("Select at least one status.")},
     )
 
-    def __init__(self, choices: Iterable[tuple[str, Any]], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["statuses"].choices = list(choices)  # type: ignore[attr-defined]
+    def __init__(self, data: QueryDict | None, *, is_planned: bool) -> None:
+        choices = _PLANNED_TASKS if is_planned else _RUNNING_TASKS
+        super().__init__(data, initial={"statuses": [status for status, _label in choices[:3]]})
+        self.fields["statuses"].choices = choices  # type: ignore[attr-defined]
 
 
 # -- lists in text fields and files ----------------------------------------------------------------------------------

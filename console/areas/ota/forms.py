@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api
 from console.ui.format import size
-from console.ui.forms import FileWidget, FilterForm
+from console.ui.forms import FileWidget
 
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 # The first bytes of files of a type.
@@ -38,21 +37,6 @@ def version_field(**options: Any) -> forms.CharField:
         widget=forms.TextInput(attrs=PLAIN),
         **options,
     )
-
-
-class PackageFilter(FilterForm):
-    product = forms.ChoiceField(label=_("Product"), required=False, choices=())
-    version = forms.CharField(
-        label=_("Version"),
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(attrs={**PLAIN, "placeholder": _("Exact match")}),
-    )
-
-    def __init__(self, request: HttpRequest, products: Iterable[tuple[str, str]]) -> None:
-        super().__init__(request)
-        self.fields["product"].choices = [("", _("All products")), *products]  # type: ignore[attr-defined]
-        self.full_clean()  # again, with the choices
 
 
 class PackageForm(forms.Form):
@@ -196,7 +180,7 @@ def find_file_suffix(name: str) -> str:
 
 
 class ModuleForm(forms.Form):
-    """The properties of a module that can be changed: alias and description."""
+    """The properties of a module that can be changed: alias and description. `module` is the module to change."""
 
     alias = forms.CharField(
         label=_("Alias"),
@@ -213,6 +197,18 @@ class ModuleForm(forms.Form):
     description = forms.CharField(
         label=_("Description"), required=False, max_length=100, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def __init__(self, data: Mapping[str, Any] | None, module: api.Module | None = None) -> None:
+        initial = {"alias": module.alias, "description": module.description} if module else None
+        super().__init__(data, initial=initial)
+        self.module = module
+
+    def clean_alias(self) -> str:
+        """Return the alias. Raises ValidationError when the alias of the module would be removed."""
+        alias: str = self.cleaned_data["alias"]
+        if self.module and self.module.alias and not alias:
+            raise forms.ValidationError(_("The platform cannot remove an alias. Enter another alias."))
+        return alias
 
 
 class NewModuleForm(ModuleForm):

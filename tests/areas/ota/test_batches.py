@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import timedelta
 
@@ -12,32 +11,13 @@ from django.utils import timezone
 
 from console.areas.ota import api, batches
 from console.jobs.models import Job
+from tests.areas.ota.conftest import create_package
 
 
 @pytest.fixture
 def package(product, org):
     """A package for the five lamps that needs no verification."""
     return create_package(org, product)
-
-
-def create_package(org, product, **options):
-    properties = {"name": "lamp-2", "version": "2.0.0", "product_key": product, "verify": False, **options}
-    package_id = api.create_package(
-        org.gateway(), api.NewPackage(**properties), io.BytesIO(b"firmware"), "bin"
-    )
-    return api.get_package(org.gateway(), package_id)
-
-
-@pytest.fixture
-def lamps(emulator, product):
-    """The product of the lamps, which have reported version 1.0.0."""
-    with emulator.store.write() as db:
-        db.execute("DELETE FROM device_modules")
-        db.execute(
-            "INSERT INTO device_modules (account, instance, iot_id, module, version, reported)"
-            " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
-        )
-    return product
 
 
 def build_fields(**changes):

@@ -17,11 +17,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
 from console.areas.ota.batch_forms import DynamicBatchForm, StaticBatchForm, VerifyForm
-from console.areas.ota.views.shared import form_status
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
+from console.pages.actions import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
@@ -76,9 +76,11 @@ def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseB
         form = StaticBatchForm(package, initial=_read_values(request, form))
     form.set_group_choices(_read_group_choices(request))
     context = {"package": package, "form": form, "token": token}
-    return render(
-        request, "areas/ota/create_batch.html", context, status=form_status(form) if step != "back" else 200
-    )
+    return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
+
+
+def _form_status(form: forms.Form) -> int:
+    return FORM_REFUSED if form.errors else 200
 
 
 def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
@@ -181,7 +183,7 @@ def _submit_static(
         values["names"] = "\n".join(batch_target.names)
         form.data = values
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/create_batch.html", context, status=form_status(form))
+        return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
 
     return _submit(request, package, form, token, create, show_form)
 
@@ -251,7 +253,7 @@ def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponse
                 request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key}
             ),
         }
-        return render(request, "areas/ota/create_dynamic.html", context, status=form_status(form))
+        return render(request, "areas/ota/create_dynamic.html", context, status=_form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())
@@ -278,7 +280,7 @@ def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
 
     def show_form(error: CloudError | None, token: str) -> HttpResponse:
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/verify.html", context, status=form_status(form))
+        return render(request, "areas/ota/verify.html", context, status=_form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())
