@@ -22,6 +22,7 @@ from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
 from tests.expectations import MEMBERS_ONLY
 from tests.populated import Fleet, PopulatedTeam, list_addresses, open_cloud
+from tests.registrations import create_registration
 from tests.roles import NOBODY
 
 SignIn = Callable[[str], Client]
@@ -111,9 +112,7 @@ def other_objects(seeded_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def others(populated: PopulatedTeam, other_objects: OutOfScopeObjects) -> OutOfScopeObjects:
     """The same, and a job for another product."""
-    job = create_registration(
-        populated.org.connection, **other_objects.product, state=Job.State.RUNNING
-    )
+    job = create_registration(populated.org.connection, **other_objects.product, state=Job.State.RUNNING)
     return replace(other_objects, things=other_objects.things | {"job": job.pk})
 
 

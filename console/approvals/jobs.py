@@ -79,6 +79,7 @@ def _send(
         # With several calls, the parameters name the target of each.
         target = request.audit_target if work.job.total == 1 else ""
         response = gateway.call(planned.operation, target=target, listed_names=planned.listed_names, **params)
+        batch_id = rule.creation.finish(base, planned, response) if rule.creation is not None else ""
     except (PermissionDenied, Undecryptable):
         claimed.update(state=_State.PENDING)
         raise
@@ -94,12 +95,9 @@ def _send(
             request_id=error.request_id[:64],
         )
         return
-    batch_id = rule.creation.read_id(response) if rule.creation is not None else ""
     claimed.update(
         state=_State.DONE, request_id=str(response.get("RequestId", ""))[:64], batch_id=batch_id[:64]
     )
-    if rule.creation is not None and batch_id:
-        rule.creation.follow_up(base, planned, batch_id)
 
 
 def _find_request(job: Job) -> ApprovalRequest | None:

@@ -73,13 +73,12 @@ class Description:
 class Creation:
     """How approved calls that create an object are sent.
 
-    `prepare(gateway, call, target)`: the parameters as they are sent now. `read_id(response)`: the id of the new object.
-    `follow_up(gateway, call, id)`: starts what must follow.
+    `prepare(gateway, call, target)`: the parameters as they are sent now. `finish(gateway, call, response)` starts what must
+    follow and returns the id of the new object; it raises BadResponse if the response has none.
     """
 
     prepare: Callable[[Gateway, PlannedCall, str], dict[str, Any]]
-    read_id: Callable[[Mapping[str, Any]], str]
-    follow_up: Callable[[Gateway, PlannedCall, str], object]
+    finish: Callable[[Gateway, PlannedCall, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)

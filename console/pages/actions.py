@@ -35,7 +35,8 @@ class Question:
     `submit` is the label of its button, by default the label of the action. `effects` are listed under `text`. With
     `expected`, the user types this text to confirm; `expected_label` names it. With `obstacles`, the action cannot run now:
     the dialog lists them with `remedies`, links that help, in place of the form. `planned` are the parameters of the call,
-    to say before it is sent that it needs approval.
+    to say before it is sent that it needs approval. `close` is the label of the button that closes the dialog, by default
+    "Cancel".
     """
 
     title: str
@@ -47,6 +48,7 @@ class Question:
     obstacles: Sequence[str] = ()
     remedies: Sequence[MenuItem] = ()
     planned: Mapping[str, Any] | None = None
+    close: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def perform_action(
         "submit_icon": "",
         "danger": action.danger,
         "cancel": detail.url_of(request, thing, action.back),
+        "cancel_label": question.close,
         "needs_approval": question.planned is not None
         and needs_approval(request.gateway, action.operation, question.planned),
     }

@@ -41,7 +41,8 @@ class TabPage(Generic[Thing]):
 class Detail(Generic[Thing]):
     """The pages of one object.
 
-    `tabs` come in order; the first one is the object's page. `read(gateway, *ids, fresh=False)` reads the object; `ids(thing)`
+    `tabs` come in order; the first one is the object's page, and the only one is shown without a tab bar. An object without
+    a page of its own has no tabs: `place(request, thing)` returns the URL of the page that shows it. `read(gateway, *ids, fresh=False)` reads the object; `ids(thing)`
     are the arguments of its URLs. `title(thing)` names it. `target(thing)` is its name in the audit trail, by default its last
     id, and `waiting(thing)` its name in approval requests, by default `target`. `operation` is the call that the menu opens in
     the explorer, with the ids as the values of `parameters`. `list_name` is the URL name of the list and `list_label` its
@@ -56,9 +57,10 @@ class Detail(Generic[Thing]):
     list_name: str
     list_label: Text
     missing: Text
-    operation: str
-    parameters: Sequence[str]
-    tabs_label: Text
+    operation: str = ""
+    parameters: Sequence[str] = ()
+    tabs_label: Text = ""
+    place: Callable[[CloudRequest, Thing], str] | None = None
     actions: Sequence[Action[Thing]] = ()
     target: Callable[[Thing], str] | None = None
     waiting: Callable[[Thing], str] | None = None
@@ -68,7 +70,9 @@ class Detail(Generic[Thing]):
     # -- addresses -------------------------------------------------------------------------------------------------------
 
     def url_of(self, request: CloudRequest, thing: Thing, name: str = "") -> str:
-        """The URL of a page of the object, by default its first tab."""
+        """The URL of a page of the object, by default its first tab, or the page that shows an object without tabs."""
+        if self.place is not None and not name:
+            return self.place(request, thing)
         return connection_url(request, name or self.tabs[0].url, *self.ids(thing))
 
     def list_url(self, request: CloudRequest) -> str:
@@ -81,7 +85,7 @@ class Detail(Generic[Thing]):
 
     def action_url(self, request: CloudRequest, thing: Thing, action: Action[Thing]) -> str:
         """The URL of an action on the object."""
-        namespace = self.tabs[0].url.partition(":")[0]
+        namespace = self.list_name.partition(":")[0]
         return self.url_of(request, thing, f"{namespace}:{action.slug}")
 
     def paths(self, prefix: str, actions: Sequence[Action[Thing]] | None = None) -> list[URLPattern]:

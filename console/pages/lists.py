@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.utils.functional import Promise
 
@@ -64,7 +64,7 @@ class ListPage(Generic[Row, Filters]):
 
     title: Text
     table: Table[Row]
-    filters: Callable[[HttpRequest], Filters]
+    filters: Callable[[CloudRequest], Filters]
     read: Callable[[Gateway, Filters, Position], Slice[Row]]
     empty: Empty
     operation: str

@@ -273,6 +273,16 @@ def test_waiting_tasks_can_be_confirmed_or_canceled_one_by_one(lamps: str, pipel
     [
         ({"target": "ALL", "source_versions": ["2.0.0"]}, "version of the package"),
         ({"target": "ALL", "multi_module": True, "overwrite": True}, "multiple modules"),
+        (
+            {"target": "ALL", "retry_count": 1, "retry_interval": 60, "timeout": 60},
+            "shorter than the timeout",
+        ),
+        ({"target": "GRAY", "percent": "0"}, "greater than 0"),
+        ({"target": "GRAY"}, "greater than 0"),
+        ({"target": "SPECIFIC"}, "at least one device name"),
+        ({"target": "GROUP"}, "Select a group"),
+        ({"target": "ALL", "percent": "10"}, "GRAY requires percent"),
+        ({"target": "ALL", "scheduled_end_at": "2099-01-01T00:00:00Z"}, "Set a start time"),
         ({"target": "ALL", "tags": {"a b": "c"}}, "pattern"),
         ({"target": "ALL", "scheduled_start_at": "2020-01-01T00:00:00Z"}, "5 minutes to 7 days"),
         ({"target": "ALL", "scheduled_start_at": "tomorrow"}, "date and time with a time zone"),

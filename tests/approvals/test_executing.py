@@ -15,6 +15,7 @@ from console.access.tokens.lifecycle import revoke_token
 from console.approvals import actions, jobs
 from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.areas.ota import api as ota_api
+from console.areas.ota import batches
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import PermissionRefused
 from console.jobs import actions as job_actions
@@ -261,7 +262,7 @@ def package(fleet, org) -> ota_api.Package:
 def request_batch(org, package, aim: ota_api.BatchTarget) -> ApprovalRequest:
     gateway = org.gateway("release-engineer")
     with pytest.raises(ApprovalNeeded) as raised:
-        ota_api.create_static_batch(gateway, package, aim, ota_api.Strategy(rate=100))
+        batches.create_static_batch(gateway, package, aim, ota_api.Strategy(rate=100))
     return actions.request_approval(actions.prepare_request(raised.value), gateway, REASON)
 
 

@@ -7,9 +7,7 @@ aware, sizes are bytes. The platform's API calls a batch a job (JobId).
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import IO, Any
 
 from console.areas.ota.records import (
@@ -33,6 +31,7 @@ from console.areas.ota.records import (
     to_package,
     to_tasks,
 )
+from console.areas.products import api as products_api
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
 from iot_client.errors import CloudError
@@ -69,15 +68,14 @@ CONFIRM = "ConfirmOTATask"
 
 SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")  # GenerateOTAUploadURL
 MAX_PACKAGE_BYTES = 2_000 * 1024 * 1024  # GenerateOTAUploadURL
-MAX_MQTT_BYTES = 16 * 1024 * 1024  # CreateOTAStaticUpgradeJob: largest package for a download over MQTT
 MAX_MODULES = 10  # CreateOTAModule: per product, without the default module
 MAX_NAMES_PER_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
-MAX_LISTED_NAMES = 10_000  # GenerateDeviceNameListURL: names in one list file
 MAX_LIST_BYTES = 5 * 1024 * 1024  # GenerateDeviceNameListURL
 MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
 MAX_CONFIRMED = 10  # ConfirmOTATask
 MAX_SOURCE_VERSIONS = 10
 MAX_TAGS = 10
+MAX_BATCHES = 200  # ListOTAJobByFirmware: largest page
 MAX_TASK_OFFSET = 100_000  # ListOTATaskByJob: page number times page size
 
 TASK_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
@@ -109,9 +107,9 @@ def list_packages(
     return PackagePage(tuple(to_package(item) for item in packages), read_count(response.get("Total")))
 
 
-def get_package(gateway: Gateway, package_id: str) -> Package:
+def get_package(gateway: Gateway, package_id: str, *, fresh: bool = False) -> Package:
     """Return a package. Raises NotFound."""
-    response = gateway.call("QueryOTAFirmware", FirmwareId=package_id)
+    response = gateway.call("QueryOTAFirmware", fresh=fresh, FirmwareId=package_id)
     return to_package(response.get("FirmwareInfo") or {}, package_id)
 
 
@@ -167,9 +165,9 @@ def delete_package(gateway: Gateway, package_id: str, *, name: str = "") -> None
 # -- modules ---------------------------------------------------------------------------------------------------------
 
 
-def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
+def list_modules(gateway: Gateway, product_key: str, *, fresh: bool = False) -> tuple[Module, ...]:
     """Return all modules of a product, including the default one."""
-    response = gateway.call("ListOTAModuleByProduct", ProductKey=product_key)
+    response = gateway.call("ListOTAModuleByProduct", fresh=fresh, ProductKey=product_key)
     data = response.get("Data")
     modules = data if isinstance(data, list) else read_items(data, "OtaModuleDTO")
     return tuple(
@@ -186,9 +184,9 @@ def list_modules(gateway: Gateway, product_key: str) -> tuple[Module, ...]:
     )
 
 
-def find_own_module(gateway: Gateway, product_key: str, name: str) -> Module | None:
+def find_own_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module | None:
     """Return a module of the product, or None when it does not exist or is the default module, which is fixed."""
-    modules = (module for module in list_modules(gateway, product_key) if module.name == name)
+    modules = (module for module in list_modules(gateway, product_key, fresh=fresh) if module.name == name)
     return next((module for module in modules if not module.is_default), None)
 
 
@@ -233,25 +231,30 @@ def list_batches(gateway: Gateway, package_id: str, *, page: int = 1, size: int 
     )
 
 
-def list_batches_of_packages(
-    gateway: Gateway, packages: Sequence[Package], *, size: int
-) -> tuple[Batch, ...]:
-    """Return the latest batches of several packages, newest first. 1 call per package."""
-    responses = gateway.gather(
-        [
-            Call("ListOTAJobByFirmware", {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": size})
-            for package in packages
-        ]
-    )
-    batches = [batch for response in responses for batch in to_batches(_require_success(response)).batches]
-    return tuple(
-        sorted(batches, key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
-    )
+def list_batches_of_packages(gateway: Gateway, packages: Sequence[Package]) -> BatchPage:
+    """Return the newest 200 batches of each package in one list, newest first. 1 call per package."""
+    pages = [
+        to_batches(_require_success(response))
+        for response in gateway.gather(
+            [
+                Call(
+                    "ListOTAJobByFirmware",
+                    {"FirmwareId": package.id, "CurrentPage": 1, "PageSize": MAX_BATCHES},
+                )
+                for package in packages
+            ]
+        )
+    ]
+    batches = [batch for page in pages for batch in page.batches]
+    batches.sort(key=lambda batch: batch.created.timestamp() if batch.created else 0.0, reverse=True)
+    return BatchPage(tuple(batches), sum(page.total for page in pages))
 
 
-def get_batch(gateway: Gateway, batch_id: str) -> BatchDetail:
+def get_batch(gateway: Gateway, batch_id: str, *, fresh: bool = False) -> BatchDetail:
     """Return a batch with its strategy. Raises NotFound."""
-    return to_batch_detail(gateway.call("QueryOTAJob", JobId=batch_id).get("Data") or {}, batch_id)
+    return to_batch_detail(
+        gateway.call("QueryOTAJob", fresh=fresh, JobId=batch_id).get("Data") or {}, batch_id
+    )
 
 
 def get_batch_with_tasks(
@@ -293,108 +296,6 @@ def count_tasks(
     )
 
 
-def create_static_batch(
-    gateway: Gateway,
-    package: Package,
-    batch_target: BatchTarget,
-    strategy: Strategy,
-    *,
-    start: datetime | None = None,
-    finish: datetime | None = None,
-) -> str:
-    """Create a batch for the devices that exist now. Returns the batch ID.
-
-    Up to 200 names are sent in the call; more names (at most 10,000) are uploaded as a file. `start` is 5 minutes to 7
-    days from now, `finish` is 1 hour to 30 days after `start`. Raises Conflict when the package is not verified.
-    """
-    is_specific = batch_target.selection == "SPECIFIC"
-    listed = batch_target.names if is_specific and len(batch_target.names) > MAX_NAMES_PER_CALL else ()
-    address = upload_names(gateway, listed, target=package.name) if listed else None
-    response = gateway.call(
-        CREATE_STATIC,
-        target=package.name,
-        listed_names=listed,
-        FirmwareId=package.id,
-        ProductKey=package.product_key,
-        TargetSelection=batch_target.selection,
-        SrcVersion=list(batch_target.source_versions) or None,
-        TargetDeviceName=list(batch_target.names) if is_specific and not listed else None,
-        DnListFileUrl=address,
-        GrayPercent=batch_target.percent or None,
-        GroupId=batch_target.group_id or None,
-        GroupType="LINK_PLATFORM" if batch_target.group_id else None,
-        ScheduleTime=_to_milliseconds(start),
-        ScheduleFinishTime=_to_milliseconds(finish),
-        **strategy.params(),
-    )
-    return read_batch_id(response)
-
-
-def upload_names(gateway: Gateway, names: Sequence[str], *, target: str = "") -> str:
-    """Upload a file with one device name per row (at most 10,000 rows and 5 MB). Returns its URL, for the batch.
-
-    Raises the errors of `clients.upload_file` too."""
-    upload = gateway.call(UPLOAD_LIST, target=target).get("Data") or {}
-    clients.upload_file(
-        gateway.connection, upload, io.BytesIO("".join(f"{name}\n" for name in names).encode())
-    )
-    return str(upload.get("FileUrl", ""))
-
-
-def read_batch_id(response: Mapping[str, Any]) -> str:
-    """Return the batch ID from the response of an operation that creates a batch."""
-    return str((response.get("Data") or {}).get("JobId", ""))
-
-
-def create_dynamic_batch(
-    gateway: Gateway,
-    package: Package,
-    source_versions: Sequence[str],
-    strategy: Strategy,
-    *,
-    new_devices_only: bool,
-) -> str:
-    """Create a batch that updates all devices on these versions, now and later. Returns the batch ID.
-
-    `new_devices_only`: only devices that report one of the versions from now on. Raises Conflict while the package has a
-    running dynamic batch.
-    """
-    response = gateway.call(
-        CREATE_DYNAMIC,
-        target=package.name,
-        FirmwareId=package.id,
-        ProductKey=package.product_key,
-        SrcVersion=list(source_versions),
-        DynamicMode=2 if new_devices_only else 1,
-        **strategy.params(),
-    )
-    return read_batch_id(response)
-
-
-def create_verification_batch(
-    gateway: Gateway,
-    package: Package,
-    names: Sequence[str],
-    *,
-    timeout: int | None,
-    need_push: bool = True,
-    need_confirm: bool = False,
-) -> str:
-    """Verify a package on up to 10 devices. Returns the batch ID. Raises Conflict when the package is verified or
-    verification is in progress."""
-    response = gateway.call(
-        CREATE_VERIFY,
-        target=package.name,
-        FirmwareId=package.id,
-        ProductKey=package.product_key,
-        TargetDeviceName=list(names),
-        TimeoutInMinutes=timeout,
-        NeedPush=need_push,
-        NeedConfirm=need_confirm,
-    )
-    return read_batch_id(response)
-
-
 def cancel_batch(gateway: Gateway, batch_id: str, statuses: Sequence[str]) -> None:
     """Cancel the tasks of a batch with one of `statuses` (keys of CANCELABLE). Raises Conflict when the batch is canceled."""
     # CancelUnconfirmedTask is always sent: its default is the value of CancelQueuedTask.
@@ -428,7 +329,13 @@ def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = 
     gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
 
 
-# -- devices ---------------------------------------------------------------------------------------------------------
+# -- products and devices --------------------------------------------------------------------------------------------
+
+
+def list_product_choices(gateway: Gateway) -> list[tuple[str, str]]:
+    """Return the newest 200 products to choose from, as (key, label). 1 call."""
+    page = products_api.list_products(gateway, size=products_api.MAX_PAGE_SIZE)
+    return [(product.key, f"{product.name} · {product.key}") for product in page.products]
 
 
 def count_devices(gateway: Gateway, product_key: str) -> int:
@@ -444,7 +351,3 @@ def _require_success(response: dict[str, Any] | CloudError) -> dict[str, Any]:
     if isinstance(response, CloudError):
         raise response
     return response
-
-
-def _to_milliseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)

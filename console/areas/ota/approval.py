@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.ota import api, jobs
+from console.areas.ota import api, batches
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import ApprovalRule, Creation, Description, Limit
 from console.connections.gateway import Gateway
@@ -104,12 +104,14 @@ def _upload_names(gateway: Gateway, call: PlannedCall, target: str) -> dict[str,
     """The parameters of the batch. A list of names is uploaded again, because the URL of the first upload has expired."""
     params = dict(call.params)
     if call.listed_names:
-        params["DnListFileUrl"] = api.upload_names(gateway, call.listed_names, target=target)
+        params["DnListFileUrl"] = batches.upload_names(gateway, call.listed_names, target=target)
     return params
 
 
-def _monitor_batch(gateway: Gateway, call: PlannedCall, batch_id: str) -> object:
-    return jobs.monitor_batch(gateway, batch_id, product_key=str(call.params.get("ProductKey") or ""))
+def _monitor_batch(gateway: Gateway, call: PlannedCall, response: Mapping[str, Any]) -> str:
+    """Start to monitor the batch that the call created. Returns its ID. Raises BadResponse."""
+    product_key = str(call.params.get("ProductKey") or "")
+    return batches.monitor_new_batch(gateway, call.operation, response, product_key=product_key).id
 
 
 APPROVAL_RULES = (
@@ -122,6 +124,6 @@ APPROVAL_RULES = (
         # A dynamic batch has no upper limit: it also takes devices that are added later.
         limit=Limit(count=_count_devices, unlimited=frozenset({api.CREATE_DYNAMIC})),
         description=Description(read_details=_read_batch, names_param="TargetDeviceName"),
-        creation=Creation(prepare=_upload_names, read_id=api.read_batch_id, follow_up=_monitor_batch),
+        creation=Creation(prepare=_upload_names, finish=_monitor_batch),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from console.areas.ota import api
@@ -51,6 +53,27 @@ def product(emulator, org):
     for number in range(1, 6):
         gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
     return str(key)
+
+
+@pytest.fixture
+def lamps(emulator, product):
+    """The product of the lamps, which have reported version 1.0.0."""
+    with emulator.store.write() as db:
+        db.execute("DELETE FROM device_modules")
+        db.execute(
+            "INSERT INTO device_modules (account, instance, iot_id, module, version, reported)"
+            " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
+        )
+    return product
+
+
+def create_package(org, product, **options):
+    """Create a package, by default one that needs no verification."""
+    properties = {"name": "lamp-2", "version": "2.0.0", "product_key": product, "verify": False, **options}
+    package_id = api.create_package(
+        org.gateway(), api.NewPackage(**properties), io.BytesIO(b"firmware"), "bin"
+    )
+    return api.get_package(org.gateway(), package_id)
 
 
 def package_exists(gateway, package_id):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from datetime import timedelta
 
@@ -10,34 +9,15 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from console.areas.ota import api
+from console.areas.ota import api, batches
 from console.jobs.models import Job
+from tests.areas.ota.conftest import create_package
 
 
 @pytest.fixture
 def package(product, org):
     """A package for the five lamps that needs no verification."""
     return create_package(org, product)
-
-
-def create_package(org, product, **options):
-    properties = {"name": "lamp-2", "version": "2.0.0", "product_key": product, "verify": False, **options}
-    package_id = api.create_package(
-        org.gateway(), api.NewPackage(**properties), io.BytesIO(b"firmware"), "bin"
-    )
-    return api.get_package(org.gateway(), package_id)
-
-
-@pytest.fixture
-def lamps(emulator, product):
-    """The product of the lamps, which have reported version 1.0.0."""
-    with emulator.store.write() as db:
-        db.execute("DELETE FROM device_modules")
-        db.execute(
-            "INSERT INTO device_modules (account, instance, iot_id, module, version, reported)"
-            " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
-        )
-    return product
 
 
 def build_fields(**changes):
@@ -125,6 +105,23 @@ def test_a_new_batch_is_monitored(lamps, package, org, sign_in):
     assert (job.subject, job.connection) == (batch.id, org.connection)
 
 
+@pytest.mark.parametrize("kind", ["static", "dynamic", "verification"])
+def test_the_function_that_creates_a_batch_starts_its_monitoring(kind, lamps, product, org):
+    package = create_package(org, product, verify=kind == "verification")
+    gateway = org.gateway("release-engineer")
+    if kind == "static":
+        batch = batches.create_static_batch(gateway, package, api.BatchTarget("ALL"), api.Strategy())
+    elif kind == "dynamic":
+        batch = batches.create_dynamic_batch(
+            gateway, package, ["1.0.0"], api.Strategy(), new_devices_only=False
+        )
+    else:
+        batch = batches.create_verification_batch(gateway, package, ["lamp-1"], timeout=60)
+    job = Job.objects.get(kind="ota.monitor")
+    assert (job.pk, job.subject, job.params["product_key"]) == (batch.monitoring_job, batch.id, product)
+    assert job.started_by == org.members["release-engineer"]
+
+
 def test_a_form_submitted_twice_creates_one_batch_and_shows_it_both_times(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
     first, second = (post(browser, org, package, "send") for _ in range(2))
@@ -165,6 +162,7 @@ def test_going_back_from_the_review_keeps_the_values(lamps, package, org, sign_i
         ({"target": "SOME"}, "target"),
         ({"source_versions": " ".join(f"1.{n}" for n in range(11))}, "source_versions"),
         ({"source_versions": "1/0"}, "source_versions"),
+        ({"source_versions": "1.0.0 2.0.0"}, "source_versions"),
         ({"rate": "9"}, "rate"),
         ({"rate": "10001"}, "rate"),
         ({"timeout": "0"}, "timeout"),
@@ -332,10 +330,15 @@ def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org
 
 @pytest.fixture
 def batch_id(lamps, package, org):
-    """The ID of a batch of all lamps whose tasks wait for confirmation."""
-    return api.create_static_batch(
-        org.gateway(), package, api.BatchTarget("ALL"), api.Strategy(need_confirm=True)
+    """The ID of a batch of all lamps whose tasks wait for confirmation. Another program created it: it is not monitored."""
+    response = org.gateway().call(
+        "CreateOTAStaticUpgradeJob",
+        FirmwareId=package.id,
+        ProductKey=package.product_key,
+        TargetSelection="ALL",
+        NeedConfirm=True,
     )
+    return response["Data"]["JobId"]
 
 
 def read_tasks(org, batch_id):

@@ -251,7 +251,9 @@ def test_deletion_asks_for_the_name_and_is_refused_for_a_viewer(product, org, si
     assert package_exists(org.gateway(), package.id)
     assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 302
     assert not package_exists(org.gateway(), package.id)
-    assert sign_in("release-engineer").post(url, {"typed": "lamp-2"}).status_code == 404
+    again = sign_in("release-engineer").post(url, {"typed": "lamp-2"}, follow=True)
+    assert again.redirect_chain[-1][0] == org.url("ota/packages/")
+    assert "The package no longer exists." in again.content.decode()
 
 
 # -- modules -----------------------------------------------------------------------------------------------------------

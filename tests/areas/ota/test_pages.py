@@ -21,14 +21,14 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_no_page_takes_more_than_four_calls(sample, org, sign_in, calls):
+def test_no_page_takes_more_than_four_calls_and_the_list_of_batches_six(sample, org, sign_in, calls):
     browser = sign_in("owner")
     for page in [*PAGES, *FORMS, "group-options/", "group-options/?find=a"]:
         calls.clear()
         cache.clear()
         response = browser.get(org.url(f"ota/{page.format(**sample)}"))
         assert response.status_code == 200, page
-        assert len(calls) <= 4, (page, calls)
+        assert len(calls) <= (6 if page.startswith("batches/") else 4), (page, calls)
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
@@ -129,10 +129,9 @@ def test_an_unmonitored_batch_is_counted_exactly_in_two_requests(sample, org, si
     browser = sign_in("viewer")
     first = browser.get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/counts/"))
     rest = first.context["rest"]
-    assert rest is not None
-    query = "&".join(f"{status}={count}" for status, count in rest.items())
+    assert rest
     total = first.context["counts"].total
-    second = browser.get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/counts/?total={total}&{query}"))
+    second = browser.get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/counts/?{rest}"))
     tiles = {tile.status: tile.count for tile in second.context["counts"].tiles}
     assert sum(tiles.values()) == total
     gateway = org.gateway()
@@ -145,7 +144,7 @@ def test_an_unmonitored_batch_is_counted_exactly_in_two_requests(sample, org, si
 
 def test_a_finished_batch_is_counted_in_one_request(sample, org, sign_in):
     response = sign_in("viewer").get(org.url(f"ota/batches/{sample['COMPLETED']}/counts/"))
-    assert response.context["rest"] is None
+    assert not response.context["rest"]
     assert response.context["counts"].finished == response.context["counts"].total
 
 

@@ -14,19 +14,16 @@ from console.api.endpoints.jobs import Job
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.areas.ota import api, jobs
-from console.areas.ota.endpoints.strategies import (
-    BatchStrategy,
-    DeviceName,
-    DynamicBatch,
-    StaticBatch,
-    Verification,
-)
+from console.areas.ota import api, batches, jobs, rules
+from console.areas.ota.endpoints.strategies import DeviceName, DynamicBatch, StaticBatch, Verification
 from console.connections.gateway import Gateway
 
 router = Router(tags=[gettext_noop("Updates")])
 CancelableStatus = Literal["SCHEDULED", "CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS"]
 TaskStatus = Literal["CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED"]
+
+# Values of console.areas.ota.rules that have another name in the API.
+_FIELD_NAMES = {"names": "device_names", "start": "scheduled_start_at", "finish": "scheduled_end_at"}
 
 
 class Batch(Schema):
@@ -167,16 +164,17 @@ def create_static_batch(
 ) -> Status[CreatedBatch]:
     gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_STATIC)
-    package, target = _get_ready_package(gateway, package_id, body, body.source_versions), body.to_target()
-    batch_id = api.create_static_batch(
-        gateway,
-        package,
-        target,
-        body.to_strategy(),
-        start=body.scheduled_start_at,
-        finish=body.scheduled_end_at,
+    package, target = _get_ready_package(gateway, package_id), body.to_target()
+    start, finish = body.scheduled_start_at, body.scheduled_end_at
+    _refuse(
+        *rules.check_strategy(package, body.to_strategy()),
+        *rules.check_target(target),
+        *rules.check_source_versions(package, target.source_versions),
+        *rules.check_schedule(start, finish),
     )
-    return _monitor_new_batch(gateway, batch_id, package)
+    return _describe_new_batch(
+        batches.create_static_batch(gateway, package, target, body.to_strategy(), start=start, finish=finish)
+    )
 
 
 @router.post(
@@ -191,11 +189,15 @@ def create_dynamic_batch(
 ) -> Status[CreatedBatch]:
     gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_DYNAMIC)
-    package = _get_ready_package(gateway, package_id, body, body.source_versions)
-    batch_id = api.create_dynamic_batch(
-        gateway, package, body.source_versions, body.to_strategy(), new_devices_only=body.new_devices_only
+    package, versions = _get_ready_package(gateway, package_id), body.source_versions
+    _refuse(
+        *rules.check_strategy(package, body.to_strategy()), *rules.check_source_versions(package, versions)
     )
-    return _monitor_new_batch(gateway, batch_id, package)
+    return _describe_new_batch(
+        batches.create_dynamic_batch(
+            gateway, package, versions, body.to_strategy(), new_devices_only=body.new_devices_only
+        )
+    )
 
 
 @router.post(
@@ -211,15 +213,16 @@ def verify_package(
     gateway = open_gateway(request, connection)
     gateway.require(api.CREATE_VERIFY)
     package = api.get_package(gateway, package_id)
-    batch_id = api.create_verification_batch(
-        gateway,
-        package,
-        list(dict.fromkeys(body.device_names)),
-        timeout=body.timeout,
-        need_push=body.need_push,
-        need_confirm=body.need_confirm,
+    return _describe_new_batch(
+        batches.create_verification_batch(
+            gateway,
+            package,
+            list(dict.fromkeys(body.device_names)),
+            timeout=body.timeout,
+            need_push=body.need_push,
+            need_confirm=body.need_confirm,
+        )
     )
-    return _monitor_new_batch(gateway, batch_id, package)
 
 
 @router.get(
@@ -379,10 +382,8 @@ def stop_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[No
     return Status(204, None)
 
 
-def _get_ready_package(
-    gateway: Gateway, package_id: str, strategy: BatchStrategy, source_versions: list[str]
-) -> api.Package:
-    """Return the package if such a batch can be created of it. Raises Problem."""
+def _get_ready_package(gateway: Gateway, package_id: str) -> api.Package:
+    """Return the package if batches can be created of it. Raises Problem."""
     package = api.get_package(gateway, package_id)
     if not package.is_ready or not package.product_key:
         raise Problem(
@@ -390,24 +391,14 @@ def _get_ready_package(
             _("The package is not ready."),
             _("Batches require a verified package that belongs to a product."),
         )
-    if package.version in source_versions:
-        raise validation_problem(
-            [("source_versions", _("This is the version of the package. Enter other source versions."))]
-        )
-    if strategy.protocol == "MQTT" and (package.files or (package.size or 0) > api.MAX_MQTT_BYTES):
-        raise validation_problem(
-            [
-                (
-                    "protocol",
-                    _(
-                        "MQTT supports only packages with a single file of up to 16 MB. Use HTTPS for this package."
-                    ),
-                )
-            ]
-        )
     return package
 
 
-def _monitor_new_batch(gateway: Gateway, batch_id: str, package: api.Package) -> Status[CreatedBatch]:
-    job = jobs.monitor_batch(gateway, batch_id, product_key=package.product_key)
-    return Status(201, CreatedBatch(batch_id=batch_id, monitoring_job_id=job.pk))
+def _refuse(*problems: rules.Problem) -> None:
+    """Raise Problem if there are problems, with the names of the fields of the request."""
+    if problems:
+        raise validation_problem((_FIELD_NAMES.get(name, name), str(text)) for name, text in problems)
+
+
+def _describe_new_batch(batch: batches.NewBatch) -> Status[CreatedBatch]:
+    return Status(201, CreatedBatch(batch_id=batch.id, monitoring_job_id=batch.monitoring_job))

@@ -285,9 +285,7 @@ def edit_module(
     module = api.find_own_module(gateway, product_key, name)
     if module is None:
         raise Http404
-    _check(ModuleForm(body.model_dump()))
-    if module.alias and not body.alias:
-        raise validation_problem([("alias", _("The platform cannot remove an alias. Enter another alias."))])
+    _check(ModuleForm(body.model_dump(), module))
     api.update_module(gateway, product_key, name, alias=body.alias, description=body.description)
     return Status(204, None)
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from pydantic import Field, model_validator
 
 from console.api.schemas import RequestBody, TimestampInput
-from console.areas.ota import api
-from console.areas.ota.forms.batches import MAX_DURATION, MAX_START_DELAY, MIN_DURATION, MIN_START_DELAY
+from console.areas.ota import api, rules
 
-Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-DeviceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-_@.:]{4,32}$")]
-TagKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,30}$")]
+Version = Annotated[str, Field(pattern=f"^{rules.VERSION}$")]
+DeviceName = Annotated[str, Field(pattern=f"^{rules.DEVICE_NAME}$")]
+TagKey = Annotated[str, Field(pattern=f"^{rules.TAG_KEY}$")]
 TagText = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
@@ -60,13 +58,9 @@ class BatchStrategy(RequestBody):
     )
 
     @model_validator(mode="after")
-    def _check_intervals(self) -> BatchStrategy:
+    def _check_retries(self) -> BatchStrategy:
         if self.retry_interval is not None and self.retry_count is None:
             raise ValueError(_("retry_interval requires retry_count."))
-        if self.timeout and self.retry_interval and self.retry_interval >= self.timeout:
-            raise ValueError(_("The retry interval must be shorter than the timeout."))
-        if self.multi_module and self.overwrite:
-            raise ValueError(_("Pending updates cannot be overwritten when multiple modules are updated."))
         return self
 
     def to_strategy(self) -> api.Strategy:
@@ -100,8 +94,8 @@ class StaticBatch(BatchStrategy):
             "Update only devices on these versions. Only for ALL and GRAY. Default: any version."
         ),
     )
-    device_names: list[DeviceName] = Field(default_factory=list, max_length=api.MAX_LISTED_NAMES)
-    percent: str = Field("", pattern=r"^(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)?$")
+    device_names: list[DeviceName] = Field(default_factory=list, max_length=rules.MAX_LISTED_NAMES)
+    percent: str = Field("", pattern=f"^{rules.PERCENT}?$")
     group_id: str = Field("", max_length=64)
     scheduled_start_at: TimestampInput | None = Field(
         None, description=gettext_noop("5 minutes to 7 days from now. Default: start now.")
@@ -112,26 +106,17 @@ class StaticBatch(BatchStrategy):
 
     @model_validator(mode="after")
     def _check_target(self) -> StaticBatch:
-        required: dict[str, Any] = {
+        values: dict[str, Any] = {
             "SPECIFIC": self.device_names,
             "GRAY": self.percent,
             "GROUP": self.group_id,
         }
-        for target, value in required.items():
-            if bool(value) != (self.target == target):
-                raise ValueError(
-                    _("SPECIFIC requires device_names, GRAY requires percent, GROUP requires group_id.")
-                )
+        if any(value for target, value in values.items() if target != self.target):
+            raise ValueError(
+                _("SPECIFIC requires device_names, GRAY requires percent, GROUP requires group_id.")
+            )
         if self.source_versions and self.target in ("SPECIFIC", "GROUP"):
             raise ValueError(_("source_versions is only allowed for ALL and GRAY."))
-        if self.scheduled_end_at and not self.scheduled_start_at:
-            raise ValueError(_("scheduled_end_at requires scheduled_start_at."))
-        now = timezone.now()
-        start, end = self.scheduled_start_at, self.scheduled_end_at
-        if start and not now + MIN_START_DELAY <= start <= now + MAX_START_DELAY:
-            raise ValueError(_("The start must be 5 minutes to 7 days from now."))
-        if start and end and not start + MIN_DURATION <= end <= start + MAX_DURATION:
-            raise ValueError(_("The end must be 1 hour to 30 days after the start."))
         return self
 
     def to_target(self) -> api.BatchTarget:

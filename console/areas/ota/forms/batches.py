@@ -4,27 +4,22 @@ CreateOTADynamicUpgradeJob, CreateOTAVerifyJob."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
-from django.utils import timezone
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from console.areas.ota import api
+from console.areas.ota import api, rules
 from console.areas.ota.forms.lists import decode_text, parse_device_names, parse_versions
 from console.areas.ota.forms.packages import PLAIN
 from console.ui.forms import FileWidget
 
-_TAG_KEY = re.compile(r"[A-Za-z0-9.]{1,30}")
 _TIME_FORMAT = "%Y-%m-%dT%H:%M"
-MIN_START_DELAY, MAX_START_DELAY = timedelta(minutes=5), timedelta(days=7)
-MIN_DURATION, MAX_DURATION = timedelta(hours=1), timedelta(days=30)
 _TARGETS = [
     ("ALL", _("All devices of the product")),
     ("GRAY", _("Percentage of devices")),
@@ -38,6 +33,14 @@ _INTERVALS = [
     ("30", _("After 30 minutes")),
     ("60", _("After 1 hour")),
     ("1440", _("After 1 day")),
+]
+
+_PLANNED_TASKS = [("SCHEDULED", _("Planned (the batch has not started)"))]
+_RUNNING_TASKS = [
+    ("CONFIRM", _("Waiting for confirmation")),
+    ("QUEUED", _("Waiting to be sent")),
+    ("NOTIFIED", _("Notified")),
+    ("IN_PROGRESS", _("In progress")),
 ]
 
 
@@ -69,8 +72,12 @@ def rate_field(maximum: int) -> forms.IntegerField:
 
 
 class StrategyForm(forms.Form):
-    """The update policy, common to static and dynamic batches."""
+    """The update policy, common to static and dynamic batches.
 
+    `rule_fields` maps the names of console.areas.ota.rules to fields with another name.
+    """
+
+    rule_fields: ClassVar[Mapping[str, str]] = {}
     rate = rate_field(10_000)
     retry_count = forms.ChoiceField(label=_("Retries"), required=False, choices=_RETRIES)
     retry_interval = forms.ChoiceField(
@@ -128,7 +135,7 @@ class StrategyForm(forms.Form):
         pairs = []
         for line in filter(None, map(str.strip, str(self.cleaned_data["tags"]).splitlines())):
             key, equals, value = (part.strip() for part in line.partition("="))
-            if not equals or not _TAG_KEY.fullmatch(key) or not 1 <= len(value) <= 1024:
+            if not equals or not re.fullmatch(rules.TAG_KEY, key) or not 1 <= len(value) <= 1024:
                 raise forms.ValidationError(
                     _(
                         "“%(line)s” is not in the format key=value. A key has 1 to 30 letters, digits or periods, a value 1 to 1,024 characters."
@@ -145,40 +152,31 @@ class StrategyForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Check the rules between fields."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        timeout, interval = cleaned.get("timeout"), cleaned.get("retry_interval")
-        if cleaned.get("retry_count") and timeout and interval and int(interval) >= timeout:
-            self.add_error("retry_interval", _("The retry interval must be shorter than the timeout."))
-        if cleaned.get("multi_module") and cleaned.get("overwrite"):
-            self.add_error(
-                "multi_module",
-                _("You cannot use “Overwrite pending updates” and “Update multiple modules” together."),
-            )
-        if cleaned.get("protocol") == "MQTT" and (
-            self.package.files or (self.package.size or 0) > api.MAX_MQTT_BYTES
-        ):
-            self.add_error(
-                "protocol",
-                _(
-                    "MQTT supports only packages with a single file of up to 16 MB. Use HTTPS for this package."
-                ),
-            )
+        self.add_problems(rules.check_strategy(self.package, self.build_strategy()))
         return cleaned
 
+    def add_problems(self, problems: Iterable[rules.Problem]) -> None:
+        """Add each problem to its field, unless the value of the field is already refused."""
+        for name, text in problems:
+            field = self.rule_fields.get(name, name)
+            if field not in self.errors:
+                self.add_error(field, str(text))
+
     def build_strategy(self) -> api.Strategy:
-        """Return the strategy. The form must be valid."""
+        """Return the strategy. A value that was refused is left out."""
         data = self.cleaned_data
-        count = int(data["retry_count"]) if data["retry_count"] else None
+        count = int(data.get("retry_count") or 0) or None
         return api.Strategy(
-            rate=data["rate"],
+            rate=data.get("rate"),
             retry_count=count,
-            retry_interval=int(data["retry_interval"] or 0) if count else None,
-            timeout=data["timeout"],
+            retry_interval=int(data.get("retry_interval") or 0) if count else None,
+            timeout=data.get("timeout"),
             overwrite=data["overwrite"],
             multi_module=data["multi_module"],
             need_push=data["need_push"],
             need_confirm=data["need_confirm"],
-            protocol=data["protocol"],
-            tags=data["tags"],
+            protocol=data.get("protocol", ""),
+            tags=data.get("tags", ()),
         )
 
 
@@ -186,6 +184,7 @@ class StaticBatchForm(StrategyForm):
     """A batch for the devices that exist now."""
 
     field_order = ("target",)
+    rule_fields: ClassVar = {"group_id": "group"}
 
     target = forms.ChoiceField(
         label=pgettext_lazy("of a batch", "Target"), choices=_TARGETS, initial="ALL", widget=forms.RadioSelect
@@ -201,7 +200,7 @@ class StaticBatchForm(StrategyForm):
         max_length=7,
         validators=[
             RegexValidator(
-                r"^(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)\Z",
+                rf"^{rules.PERCENT}\Z",
                 _("Enter a number up to 100, with up to 3 decimal places."),
             )
         ],
@@ -272,42 +271,27 @@ class StaticBatchForm(StrategyForm):
         return parse_device_names(str(self.cleaned_data["names"]))
 
     def clean(self) -> dict[str, Any]:
-        """Check the fields that the selected target requires, and the schedule."""
+        """Check the target and the schedule."""
         cleaned = super().clean()
-        target = cleaned.get("target")
-        if target == "GRAY" and "percent" not in self.errors and not Decimal(cleaned.get("percent") or 0):
-            self.add_error("percent", _("Enter a percentage greater than 0."))
-        if target == "GROUP" and not cleaned.get("group"):
-            self.add_error("group", _("Select a group."))
-        if target == "SPECIFIC" and not {"names", "list_file"} & set(self.errors):
-            names = dict.fromkeys([*cleaned.get("names", ()), *cleaned.get("list_file", ())])
-            cleaned["all_names"] = tuple(names)
-            if not names:
-                self.add_error("names", _("Enter at least one device name, or choose a file."))
-            elif len(names) > api.MAX_LISTED_NAMES:
-                self.add_error("names", _("Too many device names. The limit is 10,000."))
-        self._check_schedule(cleaned.get("start"), cleaned.get("finish"))
+        names = dict.fromkeys([*cleaned.get("names", ()), *cleaned.get("list_file", ())])
+        cleaned["all_names"] = tuple(names)
+        batch_target = self.build_target()
+        if "list_file" not in self.errors:
+            self.add_problems(rules.check_target(batch_target))
+        self.add_problems(rules.check_source_versions(self.package, batch_target.source_versions))
+        self.add_problems(rules.check_schedule(cleaned.get("start"), cleaned.get("finish")))
         return cleaned
 
-    def _check_schedule(self, start: datetime | None, finish: datetime | None) -> None:
-        now = timezone.now()
-        if start and not now + MIN_START_DELAY <= start <= now + MAX_START_DELAY:
-            self.add_error("start", _("The start must be 5 minutes to 7 days from now."))
-        if finish and not start:
-            self.add_error("finish", _("Set a start time before you set an end time."))
-        elif start and finish and not start + MIN_DURATION <= finish <= start + MAX_DURATION:
-            self.add_error("finish", _("The end must be 1 hour to 30 days after the start."))
-
     def build_target(self) -> api.BatchTarget:
-        """Return the target devices. The form must be valid."""
+        """Return the target devices. A value that was refused, or that the target does not use, is left out."""
         data = self.cleaned_data
-        target = data["target"]
+        target = data.get("target", "")
         return api.BatchTarget(
             selection=target,
-            source_versions=data["source_versions"] if target in ("ALL", "GRAY") else (),
-            names=data.get("all_names", ()) if target == "SPECIFIC" else (),
-            percent=data["percent"] if target == "GRAY" else "",
-            group_id=data["group"] if target == "GROUP" else "",
+            source_versions=data.get("source_versions", ()) if target in ("ALL", "GRAY") else (),
+            names=data["all_names"] if target == "SPECIFIC" else (),
+            percent=data.get("percent", "") if target == "GRAY" else "",
+            group_id=data.get("group", "") if target == "GROUP" else "",
         )
 
 
@@ -344,9 +328,15 @@ class DynamicBatchForm(StrategyForm):
         versions = parse_versions(str(self.cleaned_data["source_versions"]))
         if not versions:
             raise forms.ValidationError(_("Enter at least one version."))
-        if self.package.version in versions:
-            raise forms.ValidationError(_("This is the version of the package. Enter other source versions."))
         return versions
+
+    def clean(self) -> dict[str, Any]:
+        """Check the source versions."""
+        cleaned = super().clean()
+        self.add_problems(
+            rules.check_source_versions(self.package, cleaned.get("source_versions", ())),
+        )
+        return cleaned
 
 
 class VerifyForm(forms.Form):
@@ -377,7 +367,7 @@ class VerifyForm(forms.Form):
 
 
 class CancelForm(forms.Form):
-    """The statuses of the tasks to cancel."""
+    """The statuses of the tasks to cancel. `is_planned`: the batch has not started."""
 
     statuses = forms.MultipleChoiceField(
         label=_("Cancel device updates with status"),
@@ -386,6 +376,7 @@ class CancelForm(forms.Form):
         error_messages={"required": _("Select at least one status.")},
     )
 
-    def __init__(self, choices: Iterable[tuple[str, Any]], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["statuses"].choices = list(choices)  # type: ignore[attr-defined]
+    def __init__(self, data: QueryDict | None, *, is_planned: bool) -> None:
+        choices = _PLANNED_TASKS if is_planned else _RUNNING_TASKS
+        super().__init__(data, initial={"statuses": [status for status, _label in choices[:3]]})
+        self.fields["statuses"].choices = choices  # type: ignore[attr-defined]

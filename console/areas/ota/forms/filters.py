@@ -1,8 +1,8 @@
-"""The filters of the lists of packages, of batches, and of the devices of a batch."""
+"""The filters of the lists of packages, batches and the devices of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from django import forms
 from django.http import HttpRequest
@@ -29,23 +29,16 @@ class PackageFilter(FilterForm):
         self.full_clean()  # again, with the choices
 
 
-class BatchFilter(FilterForm):
-    """A product that has packages, and a package."""
+class BatchFilter(PackageFilter):
+    """A product, a version, and a package of those that match them."""
 
-    product = forms.ChoiceField(label=_("Product"), required=False, choices=())
     package = forms.ChoiceField(label=_("Package"), required=False, choices=())
 
-    def __init__(self, request: HttpRequest, packages: Sequence[api.Package]) -> None:
-        products = {p.product_key: p.product_name or p.product_key for p in packages if p.product_key}
-        product_key = request.GET.get("product", "")
-        matching = [p for p in packages if not product_key or p.product_key == product_key]
-        super().__init__(request)
-        self.fields["product"].choices = [("", _("All products")), *products.items()]  # type: ignore[attr-defined]
-        self.fields["package"].choices = [  # type: ignore[attr-defined]
-            ("", _("Any")),
-            *((p.id, f"{p.name} · {p.version}") for p in matching),
-        ]
-        self.full_clean()  # again, with the choices
+    def set_package_choices(self, packages: Iterable[api.Package]) -> None:
+        """Set the packages to choose from, and read the filters again."""
+        choices = ((package.id, f"{package.name} · {package.version}") for package in packages)
+        self.fields["package"].choices = [("", _("Any")), *choices]  # type: ignore[attr-defined]
+        self.full_clean()
 
 
 class TaskFilter(FilterForm):

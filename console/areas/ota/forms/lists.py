@@ -9,10 +9,8 @@ from django.core.validators import MaxLengthValidator
 from django.forms import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.ota import api
+from console.areas.ota import api, rules
 
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
-_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SEPARATOR = re.compile(r"[\s,;]+")
 
 
@@ -27,7 +25,7 @@ def parse_device_names(text: str) -> tuple[str, ...]:
         for name in filter(None, (part.strip("\"'") for part in _SEPARATOR.split(line.strip()))):
             if number == 1 and name.casefold() in ("devicename", "device_name", "name"):
                 continue
-            if _DEVICE_NAME.fullmatch(name):
+            if re.fullmatch(rules.DEVICE_NAME, name):
                 names[name] = None
             else:
                 invalid.append(f"{number}: {name[:40]}")
@@ -46,7 +44,7 @@ def parse_versions(text: str) -> tuple[str, ...]:
     """Return the versions in order, without duplicates. Raises ValidationError."""
     versions = tuple(dict.fromkeys(filter(None, _SEPARATOR.split(text))))
     for version in versions:
-        if not _VERSION.fullmatch(version):
+        if not re.fullmatch(rules.VERSION, version):
             raise ValidationError(
                 _(
                     "“%(version)s” is not a valid version. Use 1 to 64 letters, digits, periods, hyphens or underscores."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -180,7 +180,7 @@ def find_file_suffix(name: str) -> str:
 
 
 class ModuleForm(forms.Form):
-    """The properties of a module that can be changed: alias and description."""
+    """The properties of a module that can be changed: alias and description. `module` is the module to change."""
 
     alias = forms.CharField(
         label=_("Alias"),
@@ -197,6 +197,18 @@ class ModuleForm(forms.Form):
     description = forms.CharField(
         label=_("Description"), required=False, max_length=100, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def __init__(self, data: Mapping[str, Any] | None, module: api.Module | None = None) -> None:
+        initial = {"alias": module.alias, "description": module.description} if module else None
+        super().__init__(data, initial=initial)
+        self.module = module
+
+    def clean_alias(self) -> str:
+        """Return the alias. Raises ValidationError when the alias of the module would be removed."""
+        alias: str = self.cleaned_data["alias"]
+        if self.module and self.module.alias and not alias:
+            raise forms.ValidationError(_("The platform cannot remove an alias. Enter another alias."))
+        return alias
 
 
 class NewModuleForm(ModuleForm):

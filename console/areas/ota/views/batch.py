@@ -1,4 +1,4 @@
-"""The pages of batches: the list, one batch with its progress, canceling and confirming its tasks."""
+"""The pages of one batch: its progress, canceling and confirming its tasks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
@@ -13,25 +14,23 @@ from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from console.areas.ota import api, jobs
-from console.areas.ota.forms.batches import CancelForm
-from console.areas.ota.forms.filters import BatchFilter, TaskFilter
-from console.areas.ota.views import tables
-from console.areas.ota.views.shared import FORM_REFUSED, Rights, form_status
-from console.connections.errors import cloud_errors_to_form
+from console.areas.ota.actions import MONITOR_BATCH
+from console.areas.ota.forms.filters import TaskFilter
+from console.areas.ota.pages import BATCH
+from console.areas.ota.tables import TARGETS, build_task_table
 from console.connections.http import CloudRequest
 from console.jobs.models import Job
-from console.ui.forms import ConfirmForm
+from console.pages.actions import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import DetailItem, MenuItem, explorer_item
+from console.ui.pieces import DetailItem
 from console.ui.statuses import status
 from console.ui.tables import Empty, Selection
 from iot_client.errors import CloudError
 
-PACKAGES_PER_PAGE = 3  # the list shows the batches of this many packages: 1 call each
 _OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 _CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
     (_("Succeeded"), "good", ("SUCCEEDED",)),
@@ -82,45 +81,14 @@ class Counts:
         return cls(whole, tiles, at)
 
     @property
+    def counted_tiles(self) -> list[Tile]:
+        """The statuses that at least one task has."""
+        return [tile for tile in self.tiles if tile.count]
+
+    @property
     def finished(self) -> int:
         """The number of tasks that succeeded, failed or were canceled."""
         return sum(tile.count for tile in self.tiles if tile.status in api.FINISHED_TASKS)
-
-
-# -- lists -------------------------------------------------------------------------------------------------------------
-
-
-@require_safe
-def batch_list(request: CloudRequest) -> HttpResponse:
-    """Show the batches of `?package=`. Without it: the batches of three packages per page, newest first, filtered by
-    `?product=`. No operation lists batches of more than one package. Up to 4 calls.
-    """
-    product_key = request.GET.get("product", "")[:64]
-    packages = api.list_packages(request.gateway, page=1, size=100).packages
-    filters = BatchFilter(request, packages)
-    package_id = filters.values.get("package", "")
-    names = {package.id: package.name for package in packages}
-    number, size = page_number(request), page_size(request)
-    empty = Empty(
-        _("No batches yet"),
-        _("Use a batch to update devices to a package. Open a package to create a batch."),
-        icon="cloud-upload",
-        url=connection_url(request, "ota:packages"),
-        action=_("View packages"),
-    )
-    context: dict[str, Any] = {"filters": filters}
-    if package_id:
-        batch_page = api.list_batches(request.gateway, package_id, page=number, size=size)
-        page, batches = Page(number, size, batch_page.total), batch_page.batches
-    else:
-        # A package that was never verified has no batches.
-        candidates = [p for p in packages if p.status != "0" and product_key in ("", p.product_key)]
-        shown_packages = candidates[(number - 1) * PACKAGES_PER_PAGE : number * PACKAGES_PER_PAGE]
-        page, batches = None, api.list_batches_of_packages(request.gateway, shown_packages, size=size)
-        context["newer"] = number - 1
-        context["older"] = number + 1 if len(candidates) > number * PACKAGES_PER_PAGE else 0
-    context["table"] = tables.build_batch_table(names).bind(request, batches, page=page, empty=empty)
-    return render(request, "areas/ota/batches.html", context)
 
 
 # -- one batch ---------------------------------------------------------------------------------------------------------
@@ -131,41 +99,37 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
     """Show a batch: status, progress, devices and strategy. 2 calls."""
     filters = TaskFilter(request)
     number, size = page_number(request), page_size(request)
-    names = [filters.values["q"]] if filters.values.get("q") else []
     detail, task_page = api.get_batch_with_tasks(
         request.gateway,
         batch_id,
         status=filters.values.get("status", ""),
-        names=names,
+        names=[filters.values["q"]] if filters.values.get("q") else [],
         page=number,
         size=size,
     )
-    rights = Rights.from_request(request)
-    page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
-    table = tables.build_task_table(
+    batch, allows = detail.batch, request.gateway.allows
+    table = build_task_table(
         batch_id,
-        may_confirm=rights.confirm and detail.batch.status == "IN_PROGRESS",
-        may_cancel=rights.cancel_devices and (detail.batch.is_running or detail.batch.is_dynamic),
+        may_confirm=allows(api.CONFIRM) and batch.status == "IN_PROGRESS",
+        may_cancel=allows(api.CANCEL_DEVICE) and (batch.is_running or batch.is_dynamic),
     )
+    page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
     empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
-    return render(
+    return BATCH.render(
         request,
+        detail,
+        "batch",
         "areas/ota/batch.html",
-        {
-            "detail": detail,
-            "batch": detail.batch,
-            "details": build_details(detail),
-            "menu": _build_menu(request, detail, rights),
-            "rights": rights,
-            "filters": filters,
-            "table": table.bind(request, task_page.tasks, page=page, empty=empty),
-            **_read_progress(request, detail.batch),
-        },
+        details=build_details(detail),
+        filters=filters,
+        table=table.bind(request, task_page.tasks, page=page, empty=empty),
+        **_read_progress(request, batch),
     )
 
 
 def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
-    """Return the progress of the batch as monitoring recorded it. Without a record, the page counts the tasks. No call."""
+    """Return the context of areas/ota/batch_live.html: the progress of the batch as monitoring recorded it. Without a record,
+    the page counts the tasks. No call."""
     samples = jobs.read_history(request.connection, batch.id)
     is_monitored = Job.objects.filter(
         connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
@@ -175,6 +139,8 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
     if latest and not is_monitored and (batch.is_running or latest.finished < latest.total):
         latest = None
     return {
+        "batch": batch,
+        "may_monitor": request.gateway.allows(MONITOR_BATCH.operation),
         "counts": latest,
         "is_monitored": is_monitored and batch.is_running,
         "has_chart": len(samples) > 1 or is_monitored,
@@ -217,7 +183,7 @@ def _describe_target(detail: api.BatchDetail) -> str:
         return gettext("%(percent)s%% of devices") % {"percent": detail.gray_percent}
     if detail.batch.target == "GROUP" or detail.group_name:
         return gettext("Group %(name)s") % {"name": detail.group_name or detail.group_id}
-    return str(tables.TARGETS.get(detail.batch.target, detail.batch.target))
+    return str(TARGETS.get(detail.batch.target, detail.batch.target))
 
 
 def _describe_retries(detail: api.BatchDetail) -> str:
@@ -227,18 +193,6 @@ def _describe_retries(detail: api.BatchDetail) -> str:
         return gettext("%(count)d, immediately") % {"count": detail.retry_count}
     values = {"count": detail.retry_count, "minutes": detail.retry_interval}
     return gettext("%(count)d (interval: %(minutes)d min)") % values
-
-
-def _build_menu(request: CloudRequest, detail: api.BatchDetail, rights: Rights) -> list[MenuItem]:
-    batch = detail.batch
-    menu = [explorer_item(request, "QueryOTAJob", JobId=batch.id)]
-    if rights.stop and batch.is_dynamic and batch.is_running:
-        url = connection_url(request, "ota:stop-batch", batch.id)
-        menu.append(MenuItem(_("Stop adding devices…"), url, "player-stop", dialog=True))
-    if rights.cancel and not batch.is_verification and (batch.is_running or batch.is_dynamic):
-        url = connection_url(request, "ota:cancel-batch", batch.id)
-        menu.append(MenuItem(_("Cancel batch…"), url, "ban", danger=True, dialog=True))
-    return menu
 
 
 @require_safe
@@ -253,13 +207,7 @@ def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    context = {
-        "detail": detail,
-        "batch": detail.batch,
-        "rights": Rights.from_request(request),
-        **_read_progress(request, detail.batch),
-    }
-    return render(request, "areas/ota/batch_live.html", context)
+    return render(request, "areas/ota/batch_live.html", _read_progress(request, detail.batch))
 
 
 @require_safe
@@ -284,7 +232,7 @@ def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
     context = {
         "counts": Counts.from_numbers(numbers, total),
         "batch_id": batch_id,
-        "rest": numbers if has_rest else None,
+        "rest": urlencode({"total": total, **numbers}) if has_rest else "",
     }
     return render(request, "areas/ota/batch_counts.html", context)
 
@@ -315,81 +263,7 @@ def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
     )
 
 
-@require_POST
-def monitor_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
-    """Start monitoring a batch. 1 call, to check that the batch exists."""
-    request.gateway.require(api.CANCEL_BATCH)
-    detail = api.get_batch(request.gateway, batch_id)
-    jobs.monitor_batch(request.gateway, batch_id, product_key=detail.batch.product_key)
-    messages.success(request, gettext("Monitoring started. Progress is recorded until the batch ends."))
-    return redirect(connection_url(request, "ota:batch", batch_id))
-
-
-# -- changing a batch --------------------------------------------------------------------------------------------------
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def cancel_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
-    """Cancel the tasks of a batch by status. Up to 2 calls."""
-    request.gateway.require(api.CANCEL_BATCH)
-    detail = api.get_batch(request.gateway, batch_id)
-    is_planned = detail.batch.status == "PLANNED"
-    choices = (
-        [("SCHEDULED", _("Planned (the batch has not started)"))]
-        if is_planned
-        else [
-            ("CONFIRM", _("Waiting for confirmation")),
-            ("QUEUED", _("Waiting to be sent")),
-            ("NOTIFIED", _("Notified")),
-            ("IN_PROGRESS", _("In progress")),
-        ]
-    )
-    form = CancelForm(
-        choices,
-        request.POST if request.method == "POST" else None,
-        initial={"statuses": [value for value, _label in choices[:3]]},
-    )
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            api.cancel_batch(request.gateway, batch_id, form.cleaned_data["statuses"])
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised)
-        else:
-            messages.success(request, gettext("The batch is being canceled."))
-            return redirect(connection_url(request, "ota:batch", batch_id))
-    context = {"detail": detail, "batch": detail.batch, "form": form, "error": error}
-    return render(request, "areas/ota/cancel_batch.html", context, status=form_status(form))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def stop_batch(request: CloudRequest, batch_id: str) -> HttpResponseBase:
-    """Stop a dynamic batch from adding devices, after the user enters the name of the package. Up to 2 calls."""
-    request.gateway.require(api.STOP_DYNAMIC)
-    detail = api.get_batch(request.gateway, batch_id)
-    form = ConfirmForm(
-        detail.package_name or batch_id,
-        request.POST if request.method == "POST" else None,
-        label=gettext("Package name"),
-    )
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            api.stop_dynamic_batch(request.gateway, batch_id)
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised)
-        else:
-            messages.success(request, gettext("The batch no longer adds devices."))
-            return redirect(connection_url(request, "ota:batch", batch_id))
-    return render(
-        request,
-        "areas/ota/stop_batch.html",
-        {"detail": detail, "batch": detail.batch, "form": form, "error": error, "consequences": [
-            gettext("Devices that report one of the source versions from now on are not updated."),
-            gettext("Devices already in the batch continue. Cancel them separately."),
-        ]},
-        status=form_status(form),
-    )  # fmt: skip
+# -- the tasks of a batch ----------------------------------------------------------------------------------------------
 
 
 @require_POST

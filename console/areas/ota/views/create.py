@@ -15,13 +15,13 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api as groups_api
-from console.areas.ota import api, jobs
+from console.areas.ota import api, batches
 from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, VerifyForm
-from console.areas.ota.views.shared import form_status
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
+from console.pages.actions import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
@@ -76,9 +76,11 @@ def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseB
         form = StaticBatchForm(package, initial=_read_values(request, form))
     form.set_group_choices(_read_group_choices(request))
     context = {"package": package, "form": form, "token": token}
-    return render(
-        request, "areas/ota/create_batch.html", context, status=form_status(form) if step != "back" else 200
-    )
+    return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
+
+
+def _form_status(form: forms.Form) -> int:
+    return FORM_REFUSED if form.errors else 200
 
 
 def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
@@ -135,9 +137,7 @@ def _list_hidden_fields(request: CloudRequest, form: StaticBatchForm) -> list[tu
         if name in ("list_file", "names") or name not in request.POST:
             continue
         fields.append((name, request.POST[name]))
-    fields.append(
-        ("names", "\n".join(form.cleaned_data.get("all_names", form.cleaned_data.get("names", ()))))
-    )
+    fields.append(("names", "\n".join(form.cleaned_data["all_names"])))
     if request.POST.get("group_name"):
         fields.append(("group_name", request.POST["group_name"]))
     return fields
@@ -166,8 +166,8 @@ def _submit_static(
     if len(batch_target.names) > api.MAX_NAMES_PER_CALL:
         request.gateway.require(api.UPLOAD_LIST)
 
-    def create() -> str:
-        return api.create_static_batch(
+    def create() -> batches.NewBatch:
+        return batches.create_static_batch(
             request.gateway,
             package,
             batch_target,
@@ -183,7 +183,7 @@ def _submit_static(
         values["names"] = "\n".join(batch_target.names)
         form.data = values
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/create_batch.html", context, status=form_status(form))
+        return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
 
     return _submit(request, package, form, token, create, show_form)
 
@@ -193,12 +193,12 @@ def _submit(
     package: api.Package,
     form: forms.Form,
     token: str,
-    create: Callable[[], str],
+    create: Callable[[], batches.NewBatch],
     show_form: Callable[[CloudError | None, str], HttpResponse],
 ) -> HttpResponseBase:
-    """Create the batch once and monitor it. On an error, `show_form(error, token)` returns the form page."""
+    """Create the batch once. On an error, `show_form(error, token)` returns the form page."""
     try:
-        batch_id = submit_once(request, token, create)
+        batch_id = submit_once(request, token, lambda: create().id)
     except AlreadySubmitted as earlier:
         if earlier.result:
             messages.info(
@@ -215,7 +215,6 @@ def _submit(
     except CloudError as raised:
         error = cloud_errors_to_form(form, raised, _FIELDS)
         return show_form(error, new_token() if is_outcome_unknown(raised) else token)
-    jobs.monitor_batch(request.gateway, batch_id, product_key=package.product_key)
     messages.success(request, gettext("Batch created."))
     return redirect(connection_url(request, "ota:batch", batch_id))
 
@@ -254,14 +253,14 @@ def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponse
                 request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key}
             ),
         }
-        return render(request, "areas/ota/create_dynamic.html", context, status=form_status(form))
+        return render(request, "areas/ota/create_dynamic.html", context, status=_form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())
 
-    def create() -> str:
+    def create() -> batches.NewBatch:
         data = form.cleaned_data
-        return api.create_dynamic_batch(
+        return batches.create_dynamic_batch(
             request.gateway,
             package,
             data["source_versions"],
@@ -281,14 +280,14 @@ def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
 
     def show_form(error: CloudError | None, token: str) -> HttpResponse:
         context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/verify.html", context, status=form_status(form))
+        return render(request, "areas/ota/verify.html", context, status=_form_status(form))
 
     if request.method != "POST" or not form.is_valid():
         return show_form(None, request.POST.get("token", "") or new_token())
 
-    def create() -> str:
+    def create() -> batches.NewBatch:
         data = form.cleaned_data
-        return api.create_verification_batch(
+        return batches.create_verification_batch(
             request.gateway,
             package,
             data["names"],

@@ -1,4 +1,4 @@
-"""The pages of update packages: list, detail, creation from an uploaded file, deletion."""
+"""The pages of one update package, and its creation from an uploaded file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.ota import api
-from console.areas.ota.forms.filters import PackageFilter
 from console.areas.ota.forms.packages import PackageForm, find_file_suffix
-from console.areas.ota.views.shared import Rights, form_status, product_choices
-from console.areas.ota.views.tables import BATCHES, PACKAGES
+from console.areas.ota.pages import PACKAGE
+from console.areas.ota.tables import BATCHES
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
-from console.ui.forms import ConfirmForm
+from console.pages.actions import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import DetailItem, MenuItem
+from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
@@ -39,52 +38,25 @@ _FIELDS = {
 
 
 @require_safe
-def package_list(request: CloudRequest) -> HttpResponse:
-    """Show packages, filtered by product and version. 2 calls."""
-    filters = PackageFilter(request, product_choices(request))
-    number, size = page_number(request), page_size(request)
-    package_page = api.list_packages(
-        request.gateway,
-        product_key=filters.values.get("product", ""),
-        version=filters.values.get("version", ""),
-        page=number,
-        size=size,
-    )
-    rights = Rights.from_request(request)
-    empty = Empty(
-        _("No packages yet"),
-        _("A package is a firmware file with a version. Use batches to update devices to it."),
-        icon="package",
-        url=connection_url(request, "ota:create-package") if rights.create else "",
-        action=_("Create package"),
-    )
-    table = PACKAGES.bind(
-        request, package_page.packages, page=Page(number, size, package_page.total), empty=empty
-    )
-    return render(request, "areas/ota/packages.html", {"filters": filters, "table": table, "rights": rights})
-
-
-@require_safe
 def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
     """Show a package and its batches. 2 calls."""
     number, size = page_number(request), page_size(request)
     package, batch_page = api.get_package_with_batches(request.gateway, package_id, page=number, size=size)
-    rights = Rights.from_request(request)
     empty = Empty(
         _("No batches yet"), _("Use a batch to update devices to this package."), icon="cloud-upload"
     )
-    return render(
+    page, allows = Page(number, size, batch_page.total), request.gateway.allows
+    has_product = bool(package.product_key)
+    return PACKAGE.render(
         request,
+        package,
+        "package",
         "areas/ota/package.html",
-        {
-            "package": package,
-            "details": _build_details(package),
-            "menu": _build_menu(request, package, rights),
-            "rights": rights,
-            "table": BATCHES.bind(
-                request, batch_page.batches, page=Page(number, size, batch_page.total), empty=empty
-            ),
-        },
+        details=_build_details(package),
+        table=BATCHES.bind(request, batch_page.batches, page=page, empty=empty),
+        may_verify=allows(api.CREATE_VERIFY) and package.is_verifiable and has_product,
+        may_create_batch=allows(api.CREATE_STATIC) and package.is_ready and has_product,
+        may_create_dynamic=allows(api.CREATE_DYNAMIC) and package.is_ready and has_product,
     )
 
 
@@ -108,22 +80,6 @@ def _build_details(package: api.Package) -> list[DetailItem]:
     return items
 
 
-def _build_menu(request: CloudRequest, package: api.Package, rights: Rights) -> list[MenuItem]:
-    menu = []
-    if rights.dynamic and package.is_ready:
-        menu.append(
-            MenuItem(
-                _("Create dynamic batch"),
-                connection_url(request, "ota:create-dynamic-batch", package.id),
-                "refresh-dot",
-            )
-        )
-    if rights.delete:
-        url = connection_url(request, "ota:delete-package", package.id)
-        menu.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
-    return menu
-
-
 @accepts_file(api.MAX_PACKAGE_BYTES, lambda request: request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_package(request: CloudRequest) -> HttpResponseBase:
@@ -132,7 +88,7 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
     token = request.POST.get("token", "") or new_token()
     error: CloudError | None = None
     is_submitted = request.method == "POST"
-    products = product_choices(request)
+    products = api.list_product_choices(request.gateway)
     initial = {"product": request.GET.get("product", "")}
     form = PackageForm(
         request.POST if is_submitted else None,
@@ -164,7 +120,7 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
         request,
         "areas/ota/create_package.html",
         {"form": form, "error": error, "token": token, "products": products},
-        status=form_status(form),
+        status=FORM_REFUSED if form.errors else 200,
     )
 
 
@@ -200,30 +156,3 @@ def _redirect_repeated(request: CloudRequest, package_id: str) -> HttpResponseBa
         ),
     )
     return redirect(connection_url(request, "ota:packages"))
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def delete_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Delete a package after the user enters its name. Up to 2 calls."""
-    request.gateway.require(api.DELETE_PACKAGE)
-    package = api.get_package(request.gateway, package_id)
-    form = ConfirmForm(
-        package.name, request.POST if request.method == "POST" else None, label=gettext("Package name")
-    )
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            api.delete_package(request.gateway, package_id, name=package.name)
-        except CloudError as raised:
-            error = cloud_errors_to_form(form, raised)
-        else:
-            messages.success(request, gettext("Package %(name)s deleted.") % {"name": package.name})
-            return redirect(connection_url(request, "ota:packages"))
-    consequences = [
-        gettext("The file is deleted. You can no longer create batches from this package."),
-        gettext("You can no longer view its batches here."),
-        gettext("Devices on this version keep it."),
-        gettext("You cannot delete a package while one of its batches is planned or in progress."),
-    ]
-    context = {"package": package, "form": form, "error": error, "consequences": consequences}
-    return render(request, "areas/ota/delete_package.html", context, status=form_status(form))

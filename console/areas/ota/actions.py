@@ -1,0 +1,226 @@
+"""What can be done to packages, modules and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.ota import api, jobs
+from console.areas.ota.forms.batches import CancelForm
+from console.areas.ota.forms.packages import ModuleForm, NewModuleForm
+from console.areas.ota.records import BatchDetail, Module, Package
+from console.connections.http import CloudRequest
+from console.pages.actions import Action, Done, Question
+from console.pages.creation import Creation
+from console.ui.links import connection_url
+
+# -- packages ----------------------------------------------------------------------------------------------------------
+
+
+def _ask_to_delete_package(request: CloudRequest, package: Package) -> Question:
+    return Question(
+        gettext("Delete package %(name)s?") % {"name": package.name},
+        effects=[
+            gettext("The file is deleted. You can no longer create batches from this package."),
+            gettext("You can no longer view its batches here."),
+            gettext("Devices on this version keep it."),
+            gettext("You cannot delete a package while one of its batches is planned or in progress."),
+        ],
+        expected=package.name,
+        expected_label=gettext("Package name"),
+        planned={"FirmwareId": package.id},
+    )
+
+
+def _delete_package(request: CloudRequest, package: Package, values: Mapping[str, Any]) -> Done:
+    api.delete_package(request.gateway, package.id, name=package.name)
+    return Done(gettext("Package %(name)s deleted.") % {"name": package.name})
+
+
+DELETE_PACKAGE: Action[Package] = Action(
+    "delete-package",
+    api.DELETE_PACKAGE,
+    _("Delete package"),
+    address="delete",
+    run=_delete_package,
+    ask=_ask_to_delete_package,
+    icon="trash",
+    menu=_("Delete…"),
+    danger=True,
+    deletes=True,
+)
+
+# -- modules -----------------------------------------------------------------------------------------------------------
+
+_MODULE_FIELDS = {"ModuleName": "name", "AliasName": "alias", "Desc": "description"}
+
+
+def build_module_list_url(request: CloudRequest, product_key: str) -> str:
+    """Return the URL of the list of the modules of a product."""
+    return f"{connection_url(request, 'ota:modules')}?product={product_key}"
+
+
+def _create_module(request: CloudRequest, values: Mapping[str, Any], product_key: str) -> Done:
+    name = values["name"]
+    api.create_module(
+        request.gateway, product_key, name, alias=values["alias"], description=values["description"]
+    )
+    message = gettext("Module %(name)s created.") % {"name": name}
+    return Done(message, build_module_list_url(request, product_key))
+
+
+CREATE_MODULE = Creation(
+    _("Create module"),
+    api.CREATE_MODULE,
+    form=lambda request, product_key: NewModuleForm(request.POST if request.method == "POST" else None),
+    run=_create_module,
+    crumbs=[(_("Modules"), "ota:modules")],
+    fields=_MODULE_FIELDS,
+)
+
+
+def _save_module(request: CloudRequest, module: Module, values: Mapping[str, Any]) -> Done:
+    api.update_module(
+        request.gateway,
+        module.product_key,
+        module.name,
+        alias=values["alias"],
+        description=values["description"],
+    )
+    return Done(gettext("Module %(name)s saved.") % {"name": module.name})
+
+
+EDIT_MODULE: Action[Module] = Action(
+    "edit-module",
+    api.UPDATE_MODULE,
+    _("Save"),
+    address="edit",
+    run=_save_module,
+    ask=lambda request, module: Question(gettext("Edit module %(name)s") % {"name": module.name}),
+    form=lambda request, module: ModuleForm(request.POST if request.method == "POST" else None, module),
+    fresh=True,
+    fields=_MODULE_FIELDS,
+)
+
+
+def _ask_to_delete_module(request: CloudRequest, module: Module) -> Question:
+    return Question(
+        gettext("Delete module %(name)s?") % {"name": module.name},
+        effects=[
+            gettext("You can no longer create packages for this module."),
+            gettext("You cannot delete a module that has packages. Delete the packages first."),
+        ],
+        expected=module.name,
+        expected_label=gettext("Module name"),
+        planned={"ProductKey": module.product_key, "ModuleName": module.name},
+    )
+
+
+def _delete_module(request: CloudRequest, module: Module, values: Mapping[str, Any]) -> Done:
+    api.delete_module(request.gateway, module.product_key, module.name)
+    message = gettext("Module %(name)s deleted.") % {"name": module.name}
+    return Done(message, build_module_list_url(request, module.product_key))
+
+
+DELETE_MODULE: Action[Module] = Action(
+    "delete-module",
+    api.DELETE_MODULE,
+    _("Delete module"),
+    address="delete",
+    run=_delete_module,
+    ask=_ask_to_delete_module,
+    danger=True,
+    deletes=True,
+)
+
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+def _ask_to_cancel(request: CloudRequest, detail: BatchDetail) -> Question:
+    text = gettext(
+        "%(name)s, version %(version)s. Finished updates are kept. Devices that are updating may still finish."
+        " A canceled batch cannot be resumed."
+    )
+    return Question(
+        gettext("Cancel the batch?"),
+        text % {"name": detail.package_name, "version": detail.version},
+        gettext("Cancel updates"),
+        close=gettext("Back"),
+    )
+
+
+def _build_cancel_form(request: CloudRequest, detail: BatchDetail) -> CancelForm:
+    return CancelForm(
+        request.POST if request.method == "POST" else None, is_planned=detail.batch.status == "PLANNED"
+    )
+
+
+def _cancel(request: CloudRequest, detail: BatchDetail, values: Mapping[str, Any]) -> Done:
+    api.cancel_batch(request.gateway, detail.batch.id, values["statuses"])
+    return Done(gettext("The batch is being canceled."))
+
+
+CANCEL_BATCH: Action[BatchDetail] = Action(
+    "cancel-batch",
+    api.CANCEL_BATCH,
+    _("Cancel batch"),
+    address="cancel",
+    run=_cancel,
+    ask=_ask_to_cancel,
+    form=_build_cancel_form,
+    is_available=lambda detail: (
+        not detail.batch.is_verification and (detail.batch.is_running or detail.batch.is_dynamic)
+    ),
+    icon="ban",
+    menu=_("Cancel batch…"),
+    danger=True,
+)
+
+
+def _ask_to_stop(request: CloudRequest, detail: BatchDetail) -> Question:
+    return Question(
+        gettext("Stop adding devices?"),
+        effects=[
+            gettext("Devices that report one of the source versions from now on are not updated."),
+            gettext("Devices already in the batch continue. Cancel them separately."),
+        ],
+        expected=detail.package_name or detail.batch.id,
+        expected_label=gettext("Package name"),
+    )
+
+
+def _stop(request: CloudRequest, detail: BatchDetail, values: Mapping[str, Any]) -> Done:
+    api.stop_dynamic_batch(request.gateway, detail.batch.id)
+    return Done(gettext("The batch no longer adds devices."))
+
+
+STOP_BATCH: Action[BatchDetail] = Action(
+    "stop-batch",
+    api.STOP_DYNAMIC,
+    _("Stop adding devices"),
+    address="stop",
+    run=_stop,
+    ask=_ask_to_stop,
+    is_available=lambda detail: detail.batch.is_dynamic and detail.batch.is_running,
+    icon="player-stop",
+    menu=_("Stop adding devices…"),
+)
+
+
+def _monitor(request: CloudRequest, detail: BatchDetail, values: Mapping[str, Any]) -> Done:
+    jobs.monitor_batch(request.gateway, detail.batch.id, product_key=detail.batch.product_key)
+    return Done(gettext("Monitoring started. Progress is recorded until the batch ends."))
+
+
+# The progress of the batch shows its button.
+MONITOR_BATCH: Action[BatchDetail] = Action(
+    "monitor-batch",
+    api.CANCEL_BATCH,
+    _("Start monitoring"),
+    address="monitor",
+    run=_monitor,
+    icon="eye",
+)

@@ -1,0 +1,108 @@
+"""The pages of over-the-air updates as declarations: the list of packages, a package, a module, a batch."""
+
+from __future__ import annotations
+
+from django.http import Http404
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.areas.ota import actions, api
+from console.areas.ota.forms.filters import PackageFilter
+from console.areas.ota.records import BatchDetail, Module, Package
+from console.areas.ota.tables import PACKAGES
+from console.connections.gateway import Gateway
+from console.pages.detail import Detail, TabPage
+from console.pages.lists import CreateLink, ListPage, Position, Slice
+from console.ui.links import connection_url
+from console.ui.tables import Empty
+
+
+def _read_packages(gateway: Gateway, filters: PackageFilter, position: Position) -> Slice[Package]:
+    page = api.list_packages(
+        gateway,
+        product_key=filters.values.get("product", ""),
+        version=filters.values.get("version", ""),
+        page=position.page,
+        size=position.size,
+    )
+    return Slice(page.packages, page.total)
+
+
+LIST: ListPage[Package, PackageFilter] = ListPage(
+    title=_("Packages"),
+    table=PACKAGES,
+    filters=lambda request: PackageFilter(request, api.list_product_choices(request.gateway)),
+    read=_read_packages,
+    empty=Empty(
+        _("No packages yet"),
+        _("A package is a firmware file with a version. Use batches to update devices to it."),
+        "package",
+    ),
+    operation="ListOTAFirmware",
+    create=CreateLink("ota:create-package", _("Create package"), api.CREATE_PACKAGE),
+)
+
+PACKAGE: Detail[Package] = Detail(
+    tabs=(TabPage("package", _("Package"), "ota:package"),),
+    read=api.get_package,
+    ids=lambda package: (package.id,),
+    title=lambda package: package.name,
+    list_name="ota:packages",
+    list_label=_("Packages"),
+    missing=_("The package no longer exists."),
+    operation="QueryOTAFirmware",
+    parameters=("FirmwareId",),
+    actions=(actions.DELETE_PACKAGE,),
+    target=lambda package: package.name,
+    waiting=lambda package: package.id,
+)
+
+
+def _read_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module:
+    """Return a module. Raises Http404 when it does not exist or is the default module, which is fixed."""
+    module = api.find_own_module(gateway, product_key, name, fresh=fresh)
+    if module is None:
+        raise Http404
+    return module
+
+
+MODULE: Detail[Module] = Detail(
+    tabs=(),
+    place=lambda request, module: actions.build_module_list_url(request, module.product_key),
+    read=_read_module,
+    ids=lambda module: (module.product_key, module.name),
+    title=lambda module: module.name,
+    list_name="ota:modules",
+    list_label=_("Modules"),
+    missing=_("The module no longer exists."),
+    actions=(actions.EDIT_MODULE, actions.DELETE_MODULE),
+)
+
+
+def _name_batch(detail: BatchDetail) -> str:
+    text = (
+        gettext("Verification of %(version)s")
+        if detail.batch.is_verification
+        else gettext("Update to %(version)s")
+    )
+    return text % {"version": detail.version}
+
+
+BATCH: Detail[BatchDetail] = Detail(
+    tabs=(TabPage("batch", _("Batch"), "ota:batch"),),
+    read=api.get_batch,
+    ids=lambda detail: (detail.batch.id,),
+    title=_name_batch,
+    list_name="ota:batches",
+    list_label=_("Batches"),
+    missing=_("The batch no longer exists."),
+    operation="QueryOTAJob",
+    parameters=("JobId",),
+    actions=(actions.MONITOR_BATCH, actions.STOP_BATCH, actions.CANCEL_BATCH),
+    parents=lambda request, detail: [
+        (
+            detail.package_name or detail.batch.package_id,
+            connection_url(request, "ota:package", detail.batch.package_id),
+        )
+    ],
+)
