@@ -55,6 +55,7 @@ OWNER_PAGE, OWNER_FORM, OWNER_ACT = (
 # Addresses of a team: only for its members.
 MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "access:team": PAGE,
+    "access:switcher": PAGE,
     "access:members": ADMIN_PAGE,
     "access:invite": ADMIN_FORM,
     "access:invitation-renew": ADMIN_FORM,
@@ -238,6 +239,7 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "ui:style-form": (404, 404, 404, 404),
     "ui:style-confirm": (404, 404, 404, 404),
     "ui:style-tray": (404, 404, 404, 404),
+    "ui:style-switcher": (404, 404, 404, 404),
 }
 
 

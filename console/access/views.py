@@ -16,7 +16,7 @@ from console.access.http import TeamRequest, UserRequest
 from console.access.models import Team, User
 from console.access.roles import Area, Level
 from console.access.sign_in.factors import lacks_second_factor
-from console.ui.context import THEME_COOKIE
+from console.ui.context import THEME_COOKIE, Shell
 
 # -- the start page --------------------------------------------------------------------------------------------------
 
@@ -50,6 +50,15 @@ def team(request: TeamRequest) -> HttpResponse:
         return redirect("dashboard:home", request.team.slug, connection.slug)
     may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
     return render(request, "access/no_connection.html", {"may_add": may_add})
+
+
+@require_safe
+def switcher(request: TeamRequest) -> HttpResponse:
+    """The content of the menu that switches to another team or connection. `?connection=`: the slug of the page's connection."""
+    shell = Shell(request)
+    slug = request.GET.get("connection", "")
+    shell.connection = next((c for c in request.membership.connections if c.slug == slug), None)
+    return render(request, "ui/switcher.html", {"shell": shell})
 
 
 # -- the user's profile ----------------------------------------------------------------------------------------------

@@ -353,14 +353,12 @@ class Gateway:
         return response
 
     def _read_cached(self, definition: Operation, params: dict[str, Any], fresh: bool) -> dict[str, Any]:
-        key = self.reads.make_key(definition, params)
-        if not fresh and self.lane is Lane.PEOPLE and key:
-            cached = self.reads.get(key)
-            if cached is not None:
-                return cached
+        cached = self.reads.find(definition, params) if self.lane is Lane.PEOPLE else None
+        if not fresh and cached is not None and cached.response is not None:
+            return cached.response
         response = self._send(definition, params)
-        if self.lane is Lane.PEOPLE and key:
-            self.reads.store(key, mask_response(definition, response))
+        if cached is not None:
+            self.reads.store(cached, mask_response(definition, response))
         return response
 
     def _make_sender(

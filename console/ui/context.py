@@ -11,15 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 
+from console.ui.frame import NavGroup, NavItem
 from console.ui.links import connection_url, find_shown_connection
 
 THEMES = ("auto", "light", "dark")
-# Value, label, icon.
-THEME_CHOICES: Sequence[tuple[str, str | Promise, str]] = (
-    ("auto", _("System"), "device-desktop"),
-    ("light", _("Light"), "sun"),
-    ("dark", _("Dark"), "moon"),
-)
 THEME_COOKIE = "theme"
 SIDEBAR_COOKIE = "sidebar"
 
@@ -77,25 +72,6 @@ NAVIGATION: Sequence[tuple[str | Promise, Sequence[NavigationEntry]]] = (
 
 
 @dataclass(frozen=True)
-class NavItem:
-    """A navigation entry on the current page."""
-
-    label: str | Promise
-    icon: str
-    url: str
-    current: bool
-    waiting: bool = False  # show the number of items that wait for this user
-
-
-@dataclass(frozen=True)
-class NavGroup:
-    """Navigation entries under one heading."""
-
-    label: str | Promise
-    items: list[NavItem]
-
-
-@dataclass(frozen=True)
 class SwitcherEntry:
     """A team or connection in the switcher."""
 
@@ -107,8 +83,6 @@ class SwitcherEntry:
 
 class Shell:
     """Everything that the layouts show around the page. Each part is computed on first use."""
-
-    themes = THEME_CHOICES
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -139,9 +113,9 @@ class Shell:
         """The entries that the user's role may see, in groups."""
         groups = []
         for label, entries in NAVIGATION:
-            items = [item for item in map(self._item, entries) if item is not None]
+            items = tuple(item for item in map(self._item, entries) if item is not None)
             if items:
-                groups.append(NavGroup(label, items))
+                groups.append(NavGroup(str(label), items))
         return groups
 
     def _item(self, entry: NavigationEntry) -> NavItem | None:
@@ -151,7 +125,7 @@ class Shell:
         if not url:
             return None
         waiting = entry.name == "approvals:list"
-        return NavItem(entry.label, entry.icon, url, self._current == entry.name, waiting)
+        return NavItem(str(entry.label), entry.icon, url, self._current == entry.name, waiting)
 
     @cached_property
     def _current(self) -> str:
@@ -196,6 +170,13 @@ class Shell:
     def jobs(self) -> str:
         """The URL of the job list."""
         return self.url("jobs:list") if self.connection is not None else ""
+
+    @cached_property
+    def switcher(self) -> str:
+        """The URL of the switcher's content."""
+        return self.url("access:switcher") + (
+            f"?connection={self.connection.slug}" if self.connection else ""
+        )
 
     @cached_property
     def profile(self) -> str:

@@ -12,8 +12,9 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.ui.context import NAVIGATION, THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
+from console.ui.context import NAVIGATION, SwitcherEntry
 from console.ui.forms import FileWidget, FilterForm
+from console.ui.frame import NavGroup, NavItem
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
 from console.ui.statuses import STATUSES
@@ -232,7 +233,10 @@ class SampleShell:
     user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
     initials = "LW"
     profile = "#"
-    themes = THEME_CHOICES
+    tokens = ""
+    scope_summary = ""
+    switcher = "/_style/switcher"
+    new_team = ""
     home = "/_style/"
     search = "/_style/"
     tray = "/_style/tray"
@@ -256,8 +260,11 @@ class SampleShell:
         """The real navigation, without links."""
         return [
             NavGroup(
-                label,
-                [NavItem(entry.label, entry.icon, "#", entry.name == "devices:list") for entry in entries],
+                str(label),
+                tuple(
+                    NavItem(str(entry.label), entry.icon, "#", entry.name == "devices:list")
+                    for entry in entries
+                ),
             )
             for label, entries in NAVIGATION
         ]
