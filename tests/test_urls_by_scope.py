@@ -39,7 +39,7 @@ LIMITED = [role for role in BUILT_IN if role != OWNER]
 # Pages of the team outside its connections, and those that are open to limited members: the home page, their own tokens,
 # and the approval requests in their scope.
 TEAM_ADDRESSES = sorted(set(MEMBERS_ONLY) - set(CONNECTION_ADDRESSES))
-OPEN_TO_LIMITED = {"access:team", "access:add-own-token", "approvals:list"}
+OPEN_TO_LIMITED = {"access:team", "access:switcher", "access:add-own-token", "approvals:list"}
 # Tested with the approvals.
 TESTED_ELSEWHERE = {name for name in CONNECTION_ADDRESSES if name.startswith("approvals:")}
 
