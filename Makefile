@@ -53,9 +53,13 @@ $(VENV)/.npm: requirements/assets.txt | $(BIN)/pip
 	@command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/assets.txt
 	@touch $@
 
-static/vendor/.done: package-lock.json console/ui/assets.py | $(VENV)/.npm
+node_modules/.done: package-lock.json | $(VENV)/.npm
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	$(PYTHON) -m console.ui.assets
+	@touch $@
+
+# The sprite holds the icons that templates and Python code name.
+static/vendor/.done: node_modules/.done $(shell find console templates -name '*.py' -o -name '*.html')
+	@$(PYTHON) -m console.ui.assets
 	@touch $@
 
 # Compiles without the gettext tools, which may not be installed.

@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "console.ui.middleware.HeadersMiddleware",
+    "console.ui.compression.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -153,6 +154,7 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "console.sqlite3",
+            "CONN_MAX_AGE": 60,
             # IMMEDIATE: a transaction takes the write lock at its start and waits for it, instead of failing later with
             # "database is locked".
             "OPTIONS": {

@@ -25,6 +25,7 @@ from tests.roles import (
 # Addresses of a team: only for its members.
 MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "access:team": PAGE,
+    "access:switcher": PAGE,
     "access:members": ADMIN_PAGE,
     "access:invite": ADMIN_FORM,
     "access:invitation-renew": ADMIN_FORM,
@@ -132,6 +133,7 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "ui:style-form": (404, 404, 404, 404),
     "ui:style-confirm": (404, 404, 404, 404),
     "ui:style-tray": (404, 404, 404, 404),
+    "ui:style-switcher": (404, 404, 404, 404),
 }
 
 # The expectations of each area: its slug → the module.

@@ -179,6 +179,10 @@ print("hsts", page.get("Strict-Transport-Security"))
 for cookie in page.cookies.values(): print(cookie.OutputString())
 print("host", client.get("/accounts/login/", headers={"host": "evil.test", "x-forwarded-proto": "https"}).status_code)
 from django.conf import settings
+from django.templatetags.static import static
+script = client.get(static("ui/lists.js"), headers={"host": "fleet.example.com", "x-forwarded-proto": "https",
+    "accept-encoding": "gzip"})
+print("script", script["Cache-Control"], script["Content-Encoding"])
 print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SESSION_COOKIE_HTTPONLY,
       settings.SESSION_COOKIE_SAMESITE, settings.SESSION_COOKIE_DOMAIN, settings.SESSION_COOKIE_PATH)
 """
@@ -194,6 +198,7 @@ def test_a_console_in_production_is_for_its_host_over_https(migrated_home: Path)
     cookie = next(line for line in output.stdout.splitlines() if line.startswith("__Host-fleetdesk_csrf="))
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
     assert "Domain" not in cookie
+    assert "script max-age=315360000, public, immutable gzip" in output.stdout
     assert "__Host-fleetdesk_session True True Lax None /" in output.stdout
 
 

@@ -60,12 +60,11 @@ class TeamMiddleware:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         membership = (
-            Membership.objects.select_related("team", "user")
-            .filter(team__slug=slug, user_id=request.user.pk)
-            .first()
+            Membership.objects.select_related("team").filter(team__slug=slug, user_id=request.user.pk).first()
         )
         if membership is None:
             raise Http404
+        membership.user = request.user
         request.membership = membership  # type: ignore[attr-defined]
         request.team = membership.team  # type: ignore[attr-defined]
         return None

@@ -17,6 +17,7 @@ urlpatterns = [
     path("invitations/<str:token>/", joining.link, name="invitation-link"),
     path("teams/new/", team_settings.new_team, name="new-team"),
     path("<slug:team>/", home.team, name="team"),
+    path("<slug:team>/-/switcher/", home.switcher, name="switcher"),
     path("<slug:team>/-/members/", members.members, name="members"),
     path("<slug:team>/-/members/invite/", invitations.invite, name="invite"),
     path("<slug:team>/-/members/<int:pk>/", members.member, name="member"),

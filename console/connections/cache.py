@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,15 @@ from iot_client.catalogue import Operation
 _FACT_SECONDS = 600
 
 
+@dataclass(frozen=True)
+class CachedRead:
+    """A read in the cache: its key, the generation when it was looked up, and the cached response if there is one."""
+
+    key: str
+    generation: int
+    response: dict[str, Any] | None
+
+
 class ReadCache:
     """Recent responses to reads on a connection. Secrets are masked. All members share the responses: the gateway removes
     objects that a member may not see. Every write on the connection empties the cache."""
@@ -23,25 +33,26 @@ class ReadCache:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def make_key(self, definition: Operation, params: Mapping[str, Any]) -> str:
-        """The cache key of a read; "" if caching is off. The key contains the generation, which every write increments."""
+    def find(self, definition: Operation, params: Mapping[str, Any]) -> CachedRead | None:
+        """The place of a read in the cache, with its response if there is one; None if caching is off.
+
+        The response is stored with the generation at the time of this call. A write increments the generation, and a response
+        of an earlier one is not used.
+        """
         if not settings.CLOUD_CACHE_SECONDS:
-            return ""
-        generation = _get(self._generation) or 0
+            return None
         text = json.dumps(
             [definition.name, self._connection.updated_at.isoformat(), params], sort_keys=True, default=str
         )
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        return f"reads:{self._connection.pk}:{generation}:{digest}"
+        key = f"reads:{self._connection.pk}:{hashlib.sha256(text.encode()).hexdigest()}"
+        values = _get_many(self._generation, key)
+        generation = values.get(self._generation, 0)
+        stored_generation, response = values.get(key, (None, None))
+        return CachedRead(key, generation, response if stored_generation == generation else None)
 
-    def get(self, key: str) -> dict[str, Any] | None:
-        """The cached response; None if there is none."""
-        response: dict[str, Any] | None = _get(key)
-        return response
-
-    def store(self, key: str, response: dict[str, Any]) -> None:
+    def store(self, read: CachedRead, response: dict[str, Any]) -> None:
         """Cache a response for CLOUD_CACHE_SECONDS. The response must not contain secrets."""
-        _set(key, response, settings.CLOUD_CACHE_SECONDS)
+        _set(read.key, (read.generation, response), settings.CLOUD_CACHE_SECONDS)
 
     def clear(self) -> None:
         """Make all cached responses of the connection invalid, after a write."""
@@ -80,6 +91,13 @@ def _get(key: str) -> Any:
         return caches["cloud"].get(key)
     except Exception:  # without Redis the console reads from the cloud
         return None
+
+
+def _get_many(*keys: str) -> dict[str, Any]:
+    try:
+        return caches["cloud"].get_many(keys)
+    except Exception:
+        return {}
 
 
 def _set(key: str, value: Any, seconds: int) -> None:

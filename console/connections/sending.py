@@ -46,14 +46,12 @@ class Sender:
         self, definition: Operation, params: Mapping[str, Any], *, fresh: bool = False
     ) -> dict[str, Any]:
         """Answer a read from the cache, else send it. The background lane has no cache. Raises CloudError, Undecryptable."""
-        key = self.reads.make_key(definition, params)
-        if not fresh and self._lane is Lane.PEOPLE and key:
-            cached = self.reads.get(key)
-            if cached is not None:
-                return cached
+        cached = self.reads.find(definition, params) if self._lane is Lane.PEOPLE else None
+        if not fresh and cached is not None and cached.response is not None:
+            return cached.response
         response = self.send(definition, params)
-        if self._lane is Lane.PEOPLE and key:
-            self.reads.store(key, mask_response(definition, response))
+        if cached is not None:
+            self.reads.store(cached, mask_response(definition, response))
         return response
 
     def send(self, definition: Operation, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,12 +32,16 @@ LICENSES = {  # the stylesheet of @tabler/core contains its license in a comment
     "@fontsource-variable/inter": "inter",
     "@fontsource-variable/jetbrains-mono": "jetbrains-mono",
 }
+# A filled circle, which the icon set does not have.
+OWN_ICONS = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
+# Any quoted word in templates and Python code may be the name of an icon.
+QUOTED_WORD = re.compile(r"""["']([a-z0-9]+(?:-[a-z0-9]+)*)["']""")
 # The manifest storage would look for these files, which are not copied.
 SOURCE_MAP = re.compile(rb"(?:/\*|//)# sourceMappingURL=[^\n]*\n?")
 
 
 def copy() -> None:
-    """Copies the files and packs the icons into one file."""
+    """Copies the files and makes the sprite of icons."""
     for source, target in FILES.items():
         content = (MODULES / source).read_bytes()
         if target.endswith((".js", ".css")):
@@ -50,20 +54,29 @@ def copy() -> None:
         path = VENDOR / "licenses" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(license, path)
-    pack_icons()
+    make_sprite()
 
 
-def pack_icons() -> None:
-    """Writes icons.json: the name of each outline icon and the content of its SVG."""
+def make_sprite() -> None:
+    """Writes icons.svg: a symbol for each outline icon that a template or Python code names."""
     nodes = json.loads((MODULES / "@tabler/icons/tabler-nodes-outline.json").read_text())
-    icons = {
+    shapes = {
         name: "".join(
             f"<{tag}" + "".join(f' {key}="{escape(str(value))}"' for key, value in attributes.items()) + "/>"
-            for tag, attributes in elements
+            for tag, attributes in nodes[name]
         )
-        for name, elements in nodes.items()
+        for name in sorted(_quoted_words() & nodes.keys())
     }
-    (VENDOR / "icons.json").write_text(json.dumps(icons, separators=(",", ":")))
+    symbols = "".join(
+        f'<symbol id="{name}" viewBox="0 0 24 24">{shape}</symbol>\n'
+        for name, shape in (shapes | OWN_ICONS).items()
+    )
+    (VENDOR / "icons.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}</svg>\n')
+
+
+def _quoted_words() -> set[str]:
+    sources = [*(ROOT / "console").rglob("*.py"), *(ROOT / "templates").rglob("*.html")]
+    return {word for source in sources for word in QUOTED_WORD.findall(source.read_text(encoding="utf-8"))}
 
 
 if __name__ == "__main__":

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from console.ui.format import number
 from console.ui.icons import icon
-from console.ui.statuses import status
+from console.ui.statuses import Status, all_statuses, status
 
 
 def badge(kind: str, value: object) -> SafeString:
     """A status badge: icon, label, tone. Kinds are those of `console.ui.statuses`."""
-    shown = status(kind, value)
+    if isinstance(value, str) and value in all_statuses()[kind]:
+        return _known_badge(kind, value, get_language())
+    return _render_badge(status(kind, value))
+
+
+@cache
+def _known_badge(kind: str, value: str, language: str | None) -> SafeString:
+    """The badge in the active `language`."""
+    return _render_badge(status(kind, value))
+
+
+def _render_badge(shown: Status) -> SafeString:
     return format_html(
         '<span class="fd-status fd-status-{}">{}<span>{}</span></span>',
         shown.tone,
-        icon(shown.icon, 14),
+        icon(shown.icon),
         shown.label,
     )
 
@@ -26,12 +39,11 @@ def copy_button(text: str, label: str = "") -> SafeString:
     """A button that copies `text` and announces it to screen readers."""
     name = label or gettext("Copy %(text)s") % {"text": text if len(text) <= 40 else f"{text[:40]}…"}
     return format_html(
-        '<button type="button" class="fd-copy" data-copy="{}" aria-label="{}" title="{}">{}{}</button>',
+        '<button type="button" class="fd-copy" data-copy="{}" aria-label="{}" title="{}">{}</button>',
         text,
         name,
         gettext("Copy"),
-        icon("copy", 14, css="fd-copy-idle"),
-        icon("check", 14, css="fd-copy-done"),
+        icon("copy", 14),
     )
 
 

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise, cached_property
-from django.utils.translation import gettext_lazy as _
+from django.utils.functional import cached_property
 
 from console.ui.areas import all_areas
+from console.ui.frame import NavGroup, NavItem
 from console.ui.links import connection_url, find_shown_connection
 from console.ui.navigation import NavigationEntry, navigation_groups
 
 THEMES = ("auto", "light", "dark")
-# Value, label, icon.
-THEME_CHOICES: Sequence[tuple[str, str | Promise, str]] = (
-    ("auto", _("System"), "device-desktop"),
-    ("light", _("Light"), "sun"),
-    ("dark", _("Dark"), "moon"),
-)
 THEME_COOKIE = "theme"
 SIDEBAR_COOKIE = "sidebar"
-
-
-@dataclass(frozen=True)
-class NavItem:
-    """A navigation entry on the current page."""
-
-    label: str | Promise
-    icon: str
-    url: str
-    current: bool
-    waiting: bool = False  # show the number of items that wait for this user
-
-
-@dataclass(frozen=True)
-class NavGroup:
-    """Navigation entries under one heading."""
-
-    label: str | Promise
-    items: list[NavItem]
 
 
 @dataclass(frozen=True)
@@ -57,8 +31,6 @@ class SwitcherEntry:
 
 class Shell:
     """Everything that the layouts show around the page. Each part is computed on first use."""
-
-    themes = THEME_CHOICES
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
@@ -89,9 +61,9 @@ class Shell:
         """The entries that the user's role may see, in groups."""
         groups = []
         for group in navigation_groups():
-            items = [item for item in map(self._item, group.entries) if item is not None]
+            items = tuple(item for item in map(self._item, group.entries) if item is not None)
             if items:
-                groups.append(NavGroup(group.heading, items))
+                groups.append(NavGroup(str(group.heading), items))
         return groups
 
     def _item(self, entry: NavigationEntry) -> NavItem | None:
@@ -101,7 +73,7 @@ class Shell:
         if not url:
             return None
         waiting = entry.name == "approvals:list"
-        return NavItem(entry.label, entry.icon, url, self._current == entry.name, waiting)
+        return NavItem(str(entry.label), entry.icon, url, self._current == entry.name, waiting)
 
     @cached_property
     def _current(self) -> str:
@@ -147,6 +119,13 @@ class Shell:
     def jobs(self) -> str:
         """The URL of the job list."""
         return self.url("jobs:list") if self.connection is not None else ""
+
+    @cached_property
+    def switcher(self) -> str:
+        """The URL of the switcher's content."""
+        return self.url("access:switcher") + (
+            f"?connection={self.connection.slug}" if self.connection else ""
+        )
 
     @cached_property
     def profile(self) -> str:

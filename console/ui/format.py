@@ -109,15 +109,12 @@ def time_element(value: object, relative: bool = False, seconds: bool = False) -
     if relative:
         local = local_time(moment, seconds=True)
         return format_html(
-            '<time class="fd-time" datetime="{}" title="{} · {}" data-relative>{}</time>',
-            utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
+            '<time datetime="{}" title="{} · {}" data-relative>{}</time>',
+            utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
             local,
             exact,
             relative_time(moment),
         )
-    return format_html(
-        '<time class="fd-time" datetime="{}" title="{}">{}</time>',
-        utc.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        exact,
-        local_time(moment, seconds),
+    return SafeString(
+        f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}" title="{exact}">{local_time(moment, seconds)}</time>'
     )

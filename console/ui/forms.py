@@ -10,7 +10,9 @@ from typing import Any
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
+from django.forms.utils import flatatt
 from django.http import HttpRequest, QueryDict
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +26,35 @@ class Renderer(TemplatesSetting):
 
     form_template_name = "ui/form_fields.html"
     field_template_name = "ui/field.html"
+
+    def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> str:
+        """Renders a select without templates: Django includes two of them for each option."""
+        if template_name == forms.Select.template_name:
+            return _render_select(context["widget"])
+        return super().render(template_name, context, request)
+
+
+def _render_select(widget: dict[str, Any]) -> SafeString:
+    groups = [
+        format_html('<optgroup label="{}">{}</optgroup>', group, _render_options(options))
+        if group
+        else _render_options(options)
+        for group, options, _index in widget["optgroups"]
+    ]
+    return format_html(
+        '<select name="{}"{}>{}</select>',
+        widget["name"],
+        flatatt(widget["attrs"]),
+        format_html_join("", "{}", ((group,) for group in groups)),
+    )
+
+
+def _render_options(options: list[dict[str, Any]]) -> SafeString:
+    return format_html_join(
+        "\n",
+        '<option value="{}"{}>{}</option>',
+        ((str(option["value"]), flatatt(option["attrs"]), option["label"]) for option in options),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,50 @@
-"""Icons of Tabler's outline set, as inline SVG."""
+"""Icons of Tabler's outline set, by reference to the sprite that the asset build makes (console/ui/assets.py)."""
 
 from __future__ import annotations
 
-import json
+import re
 from functools import cache
 from pathlib import Path
 
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-ICONS = Path(__file__).resolve().parent.parent.parent / "static" / "vendor" / "icons.json"
-# A filled circle, which the set does not have.
-OWN = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
+SIZE = 18  # pixels; the stylesheet has the same
+SPRITE = "vendor/icons.svg"
+_PATH = Path(__file__).resolve().parent.parent.parent / "static" / SPRITE
 
 
 class UnknownIcon(LookupError):
-    """No icon has this name, or the assets are not built (`make assets`)."""
+    """No icon has this name, or the sprite is older than the code that names it (`make assets`)."""
 
 
 @cache
-def _shapes() -> dict[str, str]:
+def _names() -> frozenset[str]:
     try:
-        icons: dict[str, str] = json.loads(ICONS.read_text())
+        sprite = _PATH.read_text()
     except FileNotFoundError as error:
-        raise UnknownIcon(f"{ICONS} is missing: run `make assets`.") from error
-    return icons | OWN
+        raise UnknownIcon(f"{_PATH} is missing: run `make assets`.") from error
+    return frozenset(re.findall(r'<symbol id="([^"]+)"', sprite))
 
 
-def icon(name: str, size: int = 18, label: str = "", css: str = "") -> SafeString:
-    """The icon as inline SVG, `size` pixels wide; hidden from screen readers without a `label`. Raises UnknownIcon."""
-    shape = _shapes().get(name)
-    if shape is None:
+@cache
+def _hidden_icon(name: str, size: int) -> SafeString:
+    if name not in _names():
         raise UnknownIcon(name)
-    role = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    dimensions = format_html(' width="{}" height="{}"', size, size) if size != SIZE else ""
     return format_html(
-        '<svg class="fd-icon{}" width="{}" height="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
-        ' stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" focusable="false" {}>{}</svg>',
-        f" {css}" if css else "",
-        size,
-        size,
-        role,
-        mark_safe(shape),  # noqa: S308 - packed from the icon package by the asset build
+        '<svg class="fd-icon"{} aria-hidden="true"><use href="{}#{}"/></svg>',
+        dimensions,
+        static(SPRITE),
+        name,
     )
+
+
+def icon(name: str, size: int = SIZE, label: str = "") -> SafeString:
+    """The icon as SVG, `size` pixels wide; hidden from screen readers without a `label`. Raises UnknownIcon."""
+    hidden = _hidden_icon(name, size)
+    if not label:
+        return hidden
+    role = format_html('role="img" aria-label="{}"', label)
+    return mark_safe(hidden.replace('aria-hidden="true"', role, 1))  # noqa: S308 - the label is escaped

@@ -12,8 +12,9 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
-from console.ui.context import THEME_CHOICES, NavGroup, NavItem, SwitcherEntry
+from console.ui.context import SwitcherEntry
 from console.ui.forms import FileWidget, FilterForm
+from console.ui.frame import NavGroup, NavItem
 from console.ui.navigation import navigation_groups
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem, MenuItem, Tab
@@ -233,7 +234,10 @@ class SampleShell:
     user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
     initials = "LW"
     profile = "#"
-    themes = THEME_CHOICES
+    tokens = ""
+    scope_summary = ""
+    switcher = "/_style/switcher"
+    new_team = ""
     home = "/_style/"
     search = "/_style/"
     tray = "/_style/tray"
@@ -257,11 +261,11 @@ class SampleShell:
         """The real navigation, without links."""
         return [
             NavGroup(
-                group.heading,
-                [
-                    NavItem(entry.label, entry.icon, "#", current=entry.name == "jobs:list")
+                str(group.heading),
+                tuple(
+                    NavItem(str(entry.label), entry.icon, "#", current=entry.name == "jobs:list")
                     for entry in group.entries
-                ],
+                ),
             )
             for group in navigation_groups()
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from html import escape
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from console.ui.links import query_url
 from console.ui.paging import Page, TokenPage
 
 Row = TypeVar("Row")
+NOTHING = SafeString('<span class="fd-none">–</span>')
 Text = str | Promise
 
 
@@ -160,33 +162,6 @@ class Table(Generic[Row]):
         return Download(report_cloud_error(self.csv_lines(read_first_row(rows))), filename)
 
 
-@dataclass
-class Cell(Generic[Row]):
-    """One cell: a column of a row."""
-
-    column: BoundColumn[Row]
-    row: Row
-    request: HttpRequest
-
-    @cached_property
-    def value(self) -> Any:
-        """The column's value for the row."""
-        return self.column.column.value_of(self.row)
-
-    @property
-    def html(self) -> str | SafeString:
-        """The cell's content, for columns without a template."""
-        column, value = self.column.column, self.value
-        content = format_value(column.kind, column.status, value)
-        if column.link is not None and value not in (None, ""):
-            content = format_html('<a href="{}">{}</a>', column.link(self.request, self.row), content)
-        elif column.primary and isinstance(content, str) and not isinstance(content, SafeString):
-            content = format_html("<span>{}</span>", content)  # so that a very long name can wrap
-        if column.copy and value not in (None, ""):
-            content = format_html('<span class="fd-copied">{}{}</span>', content, copy_button(str(value)))
-        return content
-
-
 def format_value(kind: str, status: str, value: Any) -> str | SafeString:
     """A value formatted by the column's kind; a dash for None and ""."""
     if kind == "status":
@@ -194,7 +169,7 @@ def format_value(kind: str, status: str, value: Any) -> str | SafeString:
     if kind in {"time", "relative_time"}:
         return fmt.time_element(value, relative=kind == "relative_time")
     if value is None or value == "":
-        return format_html('<span class="fd-none">{}</span>', "–")
+        return NOTHING
     if kind == "number":
         return fmt.number(value)
     if kind == "bytes":
@@ -214,28 +189,34 @@ class BoundColumn(Generic[Row]):
     sort_url: str
 
     @cached_property
-    def opening(self) -> SafeString:
-        """The start tag of its cells, rendered once per page."""
+    def start_tag(self) -> SafeString:
+        """The start tag of its cells."""
         plain = self.column
-        classes = f"fd-{plain.align}{' fd-primary' if plain.primary else ''}{'' if plain.narrow else ' fd-wide-only'}"
-        if plain.kind == "phrase":
-            classes += " fd-phrase"
-        return format_html(
-            '<td role="cell" data-col="{}" data-label="{}" class="{}"{}>',
-            plain.key,
-            plain.label,
-            classes,
-            "" if self.shown else mark_safe(" hidden"),
-        )
+        classes = {
+            "fd-end": plain.align == "end",
+            "fd-primary": plain.primary,
+            "fd-wide-only": not plain.narrow,
+            "fd-phrase": plain.kind == "phrase",
+        }
+        css = " ".join(name for name, applies in classes.items() if applies)
+        return format_html('<td class="{}">', css) if css else SafeString("<td>")
 
+    def cell_html(self, request: HttpRequest, row: Row, value: Any) -> SafeString:
+        """The content of a cell, for columns without a template. `value`: the column's value for the row.
 
-@dataclass
-class BoundRow(Generic[Row]):
-    """A row with its key and cells."""
-
-    row: Row
-    key: str
-    cells: list[Cell[Row]]
+        It calls `html.escape` itself: a page has hundreds of cells, and `format_html` takes most of their time.
+        """
+        column = self.column
+        content = format_value(column.kind, column.status, value)
+        is_text = not isinstance(content, SafeString)
+        html = escape(content) if is_text else content
+        if column.link is not None and value not in (None, ""):
+            html = f'<a href="{escape(column.link(request, row))}">{html}</a>'
+        elif column.primary and is_text:
+            html = f"<span>{html}</span>"  # so that a very long name can wrap
+        if column.copy and value not in (None, ""):
+            html = f'<span class="fd-copied">{html}{copy_button(str(value))}</span>'
+        return mark_safe(html)  # noqa: S308 - escaped above
 
 
 @dataclass
@@ -244,7 +225,7 @@ class BoundTable(Generic[Row]):
 
     table: Table[Row]
     request: HttpRequest
-    data: list[Row]
+    rows: list[Row]
     page: Page | TokenPage | None = None
     empty: Empty | None = None
     default_sort: str = ""
@@ -269,7 +250,7 @@ class BoundTable(Generic[Row]):
 
     @cached_property
     def columns(self) -> list[BoundColumn[Row]]:
-        """All columns in order, including hidden ones, which the page can show."""
+        """All columns in order, including hidden ones."""
         preference = self.request.COOKIES.get(f"columns-{self.table.id}")
         names = set(preference.split(".")) if preference is not None else None
         sort = self.table.sort(self.request, self.default_sort)
@@ -283,20 +264,21 @@ class BoundTable(Generic[Row]):
         return bound
 
     @cached_property
-    def rows(self) -> list[BoundRow[Row]]:
-        """The rows with their cells."""
-        key = self.table.key
-        return [
-            BoundRow(
-                row, key(row) if key else "", [Cell(column, row, self.request) for column in self.columns]
-            )
-            for row in self.data
-        ]
+    def shown_columns(self) -> list[BoundColumn[Row]]:
+        """The columns that the page contains. The column menu fetches the list again to show another one."""
+        return [column for column in self.columns if column.shown]
+
+    def name_of(self, row: Row) -> str:
+        """The name of a row for screen readers: its primary column, else its key."""
+        primary = next((column for column in self.table.columns if column.primary), None)
+        if primary is not None:
+            return str(primary.value_of(row))
+        return self.table.key(row) if self.table.key is not None else ""
 
     @property
     def total(self) -> int | None:
         """The total number of matching rows, or None if it is unknown."""
-        return self.page.total if self.page is not None else len(self.data)
+        return self.page.total if self.page is not None else len(self.rows)
 
     @property
     def is_numbered(self) -> bool:

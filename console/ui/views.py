@@ -97,6 +97,12 @@ def style_tray(request: HttpRequest) -> HttpResponseBase:
     return render(request, "ui/job_tray.html", {"jobs": styleguide.JOBS, "running": 1})
 
 
+@style_guide_page
+def style_switcher(request: HttpRequest) -> HttpResponseBase:
+    """The sample content of the switcher."""
+    return render(request, "ui/switcher.html", {"shell": styleguide.SampleShell(request)})
+
+
 def _form(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     status = 422 if context["form"].is_bound else 200
     frame = {"shell": styleguide.SampleShell(request), "crumbs": [("Style guide", reverse("ui:style"))]}

@@ -57,17 +57,46 @@ document.addEventListener("click", (event) => {
   if (more) more.setAttribute("aria-expanded", String(more.getAttribute("aria-expanded") !== "true"));
 });
 
-// -- columns: toggled at once, and stored in a cookie for the server --
+// -- columns: stored in a cookie for the server; the list is fetched again for a column that the page does not contain --
 document.addEventListener("change", (event) => {
   const menu = event.target.closest?.("[data-columns]");
   if (!menu) return;
   const id = menu.dataset.columns;
-  const region = document.getElementById(`${id}-results`);
-  for (const cell of region.querySelectorAll(`[data-col="${CSS.escape(event.target.value)}"]`)) cell.hidden = !event.target.checked;
   const shown = [...menu.querySelectorAll("input:checked")].map((box) => box.value).join(".");
   const secure = location.protocol === "https:" ? "; secure" : "";
   document.cookie = `columns-${id}=${shown}; path=/; max-age=31536000; samesite=lax${secure}`;
+  const head = document.querySelector(`#${CSS.escape(id)}-results th[data-col="${CSS.escape(event.target.value)}"]`);
+  if (!head) return fetchAgain(id);
+  for (const row of head.closest("table").rows) row.cells[head.cellIndex].hidden = !event.target.checked;
 });
+
+// Fetches the rows of a list again and keeps the selection.
+async function fetchAgain(id) {
+  const region = `#${CSS.escape(id)}-results`;
+  const table = document.querySelector(`${region} form[data-table]`);
+  if (!table) return;
+  const selected = new Set(boxes(table).filter((box) => box.checked).map((box) => box.value));
+  const everything = table.elements.all_matching?.value;
+  await window.htmx.ajax("GET", location.pathname + location.search, { target: region, select: region, swap: "outerHTML show:none" });
+  const renewed = document.querySelector(`${region} form[data-table]`);
+  if (!renewed || !selected.size) return;
+  for (const box of boxes(renewed)) box.checked = selected.has(box.value);
+  renewed.elements.all_matching.value = everything;
+  refresh(renewed);
+}
+
+// -- cards on a narrow screen: changing `display` removes the roles of a table, and each cell shows the label of its column --
+const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TH: "columnheader", TD: "cell" };
+function describe(table) {
+  for (const element of [table, ...table.querySelectorAll("thead, tbody, tr, th, td")]) element.setAttribute("role", ROLES[element.tagName]);
+  const labels = [...table.tHead.querySelectorAll("th")].map((head) => head.dataset.col && head.textContent.trim());
+  for (const row of table.tBodies[0].rows) {
+    for (const cell of row.cells) if (labels[cell.cellIndex]) cell.dataset.label = labels[cell.cellIndex];
+  }
+}
+const describeAll = () => document.querySelectorAll("form[data-table] table").forEach(describe);
+document.addEventListener("htmx:load", describeAll);
+describeAll();
 
 // -- update what is outside the replaced region: filter fields and the export's URL --
 function syncFilters(region) {

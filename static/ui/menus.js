@@ -31,10 +31,23 @@ document.addEventListener(
     opener(menu)?.setAttribute("aria-expanded", String(open));
     if (!open) return;
     place(menu);
-    if (document.activeElement === document.body || !menu.contains(document.activeElement)) items(menu)[0]?.focus({ preventScroll: true });
+    focusFirst(menu);
+    if (menu.dataset.src && !menu.childElementCount) load(menu);
   },
   true,
 );
+
+function focusFirst(menu) {
+  if (document.activeElement === document.body || !menu.contains(document.activeElement)) items(menu)[0]?.focus({ preventScroll: true });
+}
+
+// The content of a menu with `data-src` is fetched when the menu is opened for the first time.
+async function load(menu) {
+  await window.htmx.ajax("GET", menu.dataset.src, { target: menu, swap: "innerHTML show:none" });
+  if (!menu.matches(":popover-open")) return;
+  place(menu);
+  focusFirst(menu);
+}
 for (const name of ["resize", "scroll"]) {
   addEventListener(name, () => document.querySelectorAll(".fd-menu:popover-open").forEach(place), { passive: true, capture: true });
 }

@@ -22,11 +22,17 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   await copy(button.dataset.copy);
   button.focus();
-  button.classList.add("fd-copied-now");
+  showCopied(button, true);
   polite.textContent = "";
   setTimeout(() => (polite.textContent = texts.copied), 50);
-  setTimeout(() => button.classList.remove("fd-copied-now"), 1600);
+  setTimeout(() => showCopied(button, false), 1600);
 });
+
+function showCopied(button, copied) {
+  const use = button.querySelector("use");
+  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, copied ? "#check" : "#copy"));
+  button.classList.toggle("fd-copied-now", copied);
+}
 
 const SPANS = [
   [60, "second", 1],

@@ -141,6 +141,7 @@ def test_a_column_that_was_shown_stays_shown(open_page):
     assert not page.is_visible("th[data-col=iot_id]")
     page.click("[popovertarget=meters-columns]")
     page.click("#meters-columns input[value=iot_id]")
+    page.wait_for_selector("th[data-col=iot_id]")
     assert page.is_visible("th[data-col=iot_id]")
     page.reload()
     assert page.is_visible("th[data-col=iot_id]")

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from console.access.http import TeamRequest, UserRequest
 from console.access.roles import Area, Level
+from console.ui.context import Shell
 
 
 @require_safe
@@ -39,3 +40,12 @@ def team(request: TeamRequest) -> HttpResponse:
         return redirect("dashboard:home", request.team.slug, connection.slug)
     may_add = request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
     return render(request, "access/no_connection.html", {"may_add": may_add})
+
+
+@require_safe
+def switcher(request: TeamRequest) -> HttpResponse:
+    """The content of the menu that switches to another team or connection. `?connection=`: the slug of the page's connection."""
+    shell = Shell(request)
+    slug = request.GET.get("connection", "")
+    shell.connection = next((c for c in request.membership.connections if c.slug == slug), None)
+    return render(request, "ui/switcher.html", {"shell": shell})

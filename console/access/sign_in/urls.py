@@ -56,7 +56,11 @@ urlpatterns = [
     path("sign-on/", include("console.access.sign_on.urls")),
     path("second-step/", mfa_views.authenticate, name="mfa_authenticate"),
     path("reauthenticate/code/", mfa_views.reauthenticate, name="mfa_reauthenticate"),
-    path("app/set-up/", requires_reauthentication(ActivateTOTPView.as_view()), name="mfa_activate_totp"),
+    path(
+        "app/set-up/",
+        never_cache(requires_reauthentication(ActivateTOTPView.as_view())),
+        name="mfa_activate_totp",
+    ),
     path("app/remove/", requires_reauthentication(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
     path(
         "recovery-codes/",
@@ -65,7 +69,7 @@ urlpatterns = [
     ),
     path(
         "recovery-codes/new/",
-        requires_reauthentication(codes_views.generate_recovery_codes),
+        never_cache(requires_reauthentication(codes_views.generate_recovery_codes)),
         name="mfa_generate_recovery_codes",
     ),
     path("passkeys/add/", requires_reauthentication(webauthn_views.add_webauthn), name="mfa_add_webauthn"),

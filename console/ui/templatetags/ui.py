@@ -11,12 +11,14 @@
 {% query_url page=2 q=None %}                  the current URL with changed parameters
 {% page_url page 2 %}                          the URL of another page of a list, by number or token
 {% cloud_error error retry=url %}             an error of the cloud with advice
-{% cells bound %}                             the cells of a row (ui/table.html)
+{% rows table %}                              the rows of a table (ui/table.html)
+{% sidebar waiting %} {% topbar %}             the frame;  {% fixed "ui/overlays.html" %} a template without values
 {% field form.name %}                         one field with label, help, limits, errors
 """
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from django import template
@@ -24,14 +26,15 @@ from django.forms import BoundField
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.template.engine import Engine
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
-from console.ui import badges, icons, links
+from console.ui import badges, frame, icons, links
 from console.ui import format as fmt
 from console.ui.forms import describe_field
 from console.ui.paging import Page, TokenPage
-from console.ui.tables import BoundRow
+from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
 
 register = template.Library()
@@ -148,17 +151,53 @@ def field_parts(bound: BoundField) -> Any:
 
 
 @register.simple_tag(takes_context=True)
-def cells(context: RequestContext, bound: BoundRow[Any]) -> SafeString:
-    """The cells of a row. Rendered in Python, because a page of 50 rows has hundreds of cells."""
+def sidebar(context: RequestContext, waiting: int) -> SafeString:
+    """The navigation. `waiting`: the number of approvals that wait for the user."""
+    return frame.render_sidebar(context["shell"], waiting)
+
+
+@register.simple_tag(takes_context=True)
+def topbar(context: RequestContext) -> SafeString:
+    """The bar above the page."""
+    return frame.render_topbar(context["shell"])
+
+
+@register.simple_tag
+def fixed(template_name: str) -> SafeString:
+    """A template that depends on nothing but the language, rendered once."""
+    return frame.render_fixed(template_name)
+
+
+@register.simple_tag(takes_context=True)
+def rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
+    """The rows of a table. Rendered in Python, because a page of 50 rows has hundreds of cells."""
+    engine, declared = Engine.get_default(), table.table
+    partials = [
+        engine.get_template(column.column.template) if column.column.template else None
+        for column in table.shown_columns
+    ]
+    row_end = engine.get_template(declared.row_template) if declared.row_template else None
+    select = gettext("Select %(name)s")
     parts: list[str] = []
-    for cell in bound.cells:
-        plain = cell.column.column
-        parts.append(cell.column.opening)
-        if plain.template:
-            partial = Engine.get_default().get_template(plain.template)
-            with context.push(row=bound.row, value=cell.value):
-                parts.append(partial.render(context))
-        else:
-            parts.append(conditional_escape(cell.html))
-        parts.append("</td>")
+    for row in table.rows:
+        parts.append("<tr>")
+        if table.is_selectable and declared.key is not None:
+            label = escape(select % {"name": table.name_of(row)})
+            parts.append(
+                '<td class="fd-tick"><input type="checkbox" class="form-check-input" name="selected"'
+                f' value="{escape(declared.key(row))}" aria-label="{label}"></td>'
+            )
+        for column, partial in zip(table.shown_columns, partials, strict=True):
+            value = column.column.value_of(row)
+            parts.append(column.start_tag)
+            if partial is None:
+                parts.append(column.cell_html(table.request, row, value))
+            else:
+                with context.push(row=row, value=value):
+                    parts.append(partial.render(context))
+            parts.append("</td>")
+        if row_end is not None:
+            with context.push(row=row):
+                parts += ['<td class="fd-row-end">', row_end.render(context), "</td>"]
+        parts.append("</tr>\n")
     return mark_safe("".join(parts))  # noqa: S308  # each part is escaped above or rendered by a template

@@ -12,7 +12,7 @@ from console.areas.devices import api
 
 
 def read_names(response) -> list[str]:
-    return [bound.row.name for bound in response.context["table"].rows]
+    return [row.name for row in response.context["table"].rows]
 
 
 def page_text(response) -> str:

@@ -18,7 +18,7 @@ def create_products(org, *names: str, **params) -> list[str]:
 
 
 def listed_names(response) -> list[str]:
-    return [bound.row.name for bound in response.context["table"].rows]
+    return [row.name for row in response.context["table"].rows]
 
 
 def test_products_are_listed_newest_first_with_one_call(emulator, org, sign_in, calls):
