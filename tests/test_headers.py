@@ -249,7 +249,7 @@ def test_gunicorns_access_log_contains_neither_keys_nor_queries(migrated_home: P
         request_page(port, "/accounts/password/reset/key/1-thekeyofthelink/?code=thecodeofsignon")
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
     text = log.read_text()
     assert "/accounts/password/reset/key/" in text, text
     assert "thekeyofthelink" not in text

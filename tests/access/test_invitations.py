@@ -23,7 +23,7 @@ from console.access.audit import Origin
 from console.access.models import AuditRecord, CustomRole, Invitation, Membership, User
 from console.access.scope import AccessScope
 from console.access.teams import Actor
-from tests.conftest import PASSWORD, Organization, authenticate
+from tests.conftest import PASSWORD, Organization, start_session
 
 SignIn = Callable[[str], Client]
 INVITE = "/acme/-/members/invite/"
@@ -47,13 +47,6 @@ def invite(org: Organization, email: str = NEW, role: str = "operator", by: str 
     """Create an invitation. Returns the path of its link."""
     _invitation, token = invitations.create_invitation(get_actor(org, by), email, "", role, AccessScope())
     return f"/invitations/{token}/"
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    authenticate(client, user)
-    return client
 
 
 def join(client: Client, path: str) -> Any:
@@ -321,7 +314,7 @@ def test_the_token_is_in_no_later_url_log_line_or_session(
 
 def test_accepting_twice_creates_one_membership(org: Organization) -> None:
     path = invite(org, org.outsider.email)
-    first, second = browser_of(org.outsider), browser_of(org.outsider)
+    first, second = start_session(org.outsider), start_session(org.outsider)
     first.get(path)
     second.get(path)
     assert first.post("/invitations/").status_code == 302
@@ -333,7 +326,7 @@ def test_accepting_twice_creates_one_membership(org: Organization) -> None:
 def test_a_user_who_became_a_member_in_the_meantime_keeps_their_role(org: Organization) -> None:
     path = invite(org, org.outsider.email)
     Membership.objects.create(team=org.team, user=org.outsider, role_slug="viewer", source="sign-on")
-    client = browser_of(org.outsider)
+    client = start_session(org.outsider)
     client.get(path)
     assert client.post("/invitations/").status_code == 302
     assert Membership.objects.get(team=org.team, user=org.outsider).role_slug == "viewer"

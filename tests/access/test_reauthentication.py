@@ -20,7 +20,7 @@ from tests.access.sign_in import (
     submit_password,
     totp_code,
 )
-from tests.conftest import PASSWORD, Organization, authenticate
+from tests.conftest import PASSWORD, Organization, start_session
 from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
@@ -67,9 +67,7 @@ ACTIONS = {"access:sign-on-move", "devices:secret", "devices:collect-secrets", "
 
 def client_signed_in_before(user: User, minutes: float = 60) -> Client:
     """Return a client that signed in so many minutes ago and has used the session since."""
-    client = Client()
-    client.force_login(user)
-    authenticate(client, user)
+    client = start_session(user)
     session = client.session
     session["account_authentication_methods"][0]["at"] = time.time() - minutes * MINUTE
     session.save()

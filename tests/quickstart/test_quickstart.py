@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,12 +17,15 @@ from tests.console_process import CHECKOUT, Quickstart, sign_in
 pytestmark = pytest.mark.processes
 
 
+DEVICES = ("--devices", "60")
+
+
 @pytest.fixture
 def run(tmp_path: Path):
     started: list[Quickstart] = []
 
     def make(*arguments: str) -> Quickstart:
-        started.append(Quickstart(tmp_path / "home", "--devices", "60", *arguments))
+        started.append(Quickstart(tmp_path / "home", *DEVICES, *arguments))
         return started[-1]
 
     yield make
@@ -29,8 +33,21 @@ def run(tmp_path: Path):
         quickstart.__exit__()
 
 
-def test_the_printed_account_signs_in_and_sees_the_sample_fleet(run):
-    address, email, password = run().start()
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of the running console."""
+    return tmp_path_factory.mktemp("running") / "home"
+
+
+@pytest.fixture(scope="module")
+def console(home: Path) -> Iterator[tuple[str, str, str]]:
+    """Address, email address and password of a console that runs for all tests of this file, which leave it running."""
+    with Quickstart(home, *DEVICES) as running:
+        yield running.start()
+
+
+def test_the_printed_account_signs_in_and_sees_the_sample_fleet(console):
+    address, email, password = console
     page = sign_in(address, email, password).get("/demo/sandbox/products/")
     assert page.status_code == 200
     assert "6" in page.text
@@ -50,11 +67,10 @@ def test_stopping_ends_every_process_and_the_next_start_keeps_password_and_data(
     assert (status, alive) == (0, [])
 
 
-def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_alone(run):
-    first = run()
-    address, _, _ = first.start()
-    second = run()
-    second.process.wait(60)
+def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_alone(home, console):
+    address, _, _ = console
+    with Quickstart(home, *DEVICES) as second:
+        second.process.wait(60)
     assert second.process.returncode != 0
     assert "already running" in second.output
     assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
