@@ -373,7 +373,7 @@ JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 # How long a job, its items and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
-JOB_KINDS = ("console.approvals.jobs.EXECUTE",)
+JOB_KINDS = ("console.approvals.jobs.EXECUTE", "console.pages.jobs.BULK")
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 CELERY_BEAT_SCHEDULE = {

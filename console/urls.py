@@ -12,6 +12,7 @@ _connection = [
     path("", include("console.dashboard.urls")),
     *(path(f"{area.slug}/", include(area.urls)) for area in all_areas()),
     path("jobs/", include("console.jobs.urls")),
+    path("bulk/", include("console.pages.urls")),
     path("explorer/", include("console.explorer.urls")),
 ]
 

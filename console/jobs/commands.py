@@ -20,7 +20,7 @@ from console.ui.links import connection_url
 def discard(request: CloudRequest, job: int) -> HttpResponse:
     """Delete a draft."""
     record = find_job(request, job)
-    require_job_rights(request, record.kind)
+    require_job_rights(request, record.kind, record)
     if actions.discard(record):
         messages.success(request, _("Draft discarded. Nothing was sent."))
         return redirect(connection_url(request, "jobs:list"))
@@ -54,7 +54,7 @@ def cancel(request: CloudRequest, job: int) -> HttpResponse:
 def retry(request: CloudRequest, job: int) -> HttpResponse:
     """Retry the items that failed or were not sent, as a new job."""
     record = find_job(request, job)
-    require_job_rights(request, record.kind)
+    require_job_rights(request, record.kind, record)
     run = actions.retry(record, request.gateway)
     if run is None:
         messages.info(request, _("There are no items to retry."))

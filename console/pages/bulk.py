@@ -1,30 +1,26 @@
 """Actions on several objects of a list: those ticked, or all that match its filters.
 
 There is one meaning of "all that match": the list of objects is frozen when the user asks, shown, and acted on exactly so. A
-few objects are acted on in the request; more become a job (console/pages/jobs.py).
+few objects are acted on in the request (console/pages/bulk_views.py); more become a job (console/pages/jobs.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise
-from django.views.decorators.http import require_POST
 
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
-from console.connections.http import CloudRequest
-from console.pages.actions import FORM_REFUSED, Question
+from console.pages.actions import Question
+from console.ui.areas import all_areas
 from console.ui.forms import ConfirmForm
 from console.ui.links import connection_url
-from console.ui.tables import BulkAction, Selection
-from iot_client.errors import CloudError, explain
+from console.ui.tables import BulkAction
+from iot_client.errors import CloudError
 
 Row = TypeVar("Row")
 Text = str | Promise
@@ -72,25 +68,13 @@ class Bulk:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The outcome for one object: its name, and the error or None."""
-
-    name: str
-    error: CloudError | None
-
-    @property
-    def error_title(self) -> str:
-        """The error in a few words, as a msgid."""
-        return explain(self.error).title if self.error else ""
-
-
-@dataclass(frozen=True)
 class BulkPages(Generic[Row]):
     """The bulk actions of a list.
 
     `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. `key(row)` identifies a row in
     forms and `is_key(text)` recognizes such a key; `name_of(key)` is what users see. `list_matching(gateway, query, ids)`
     yields the rows that match the filters of the list, `query`; without it, only ticked rows can be acted on.
+    `scope_key(query, keys, ids)` is the key by which access scopes include a job for these objects, "" if none does.
     """
 
     name: str
@@ -101,6 +85,7 @@ class BulkPages(Generic[Row]):
     is_key: Callable[[str], bool] = bool
     name_of: Callable[[str], str] = str
     list_matching: Callable[[Gateway, QueryDict, Mapping[str, str]], Iterable[Row]] | None = None
+    scope_key: Callable[[QueryDict, Sequence[str], Mapping[str, str]], str] = lambda query, keys, ids: ""
 
     def buttons(self, **ids: str) -> list[BulkAction]:
         """The actions as the buttons of a table."""
@@ -119,61 +104,15 @@ class BulkPages(Generic[Row]):
         """The URL to which the list posts its selection."""
         return connection_url(request, self.name, *ids.values(), action.slug)
 
-    def path(self, prefix: str) -> URLPattern:
-        """The URL pattern of the actions: `prefix` with the name of the action."""
-        return path(f"{prefix}<slug:action>/", require_POST(self.act), name=self.name.partition(":")[2])
-
     def find(self, slug: str) -> Bulk | None:
         """Return the action with this slug."""
         return next((action for action in self.actions if action.slug == slug), None)
 
-    # -- acting ----------------------------------------------------------------------------------------------------------
 
-    def act(self, request: CloudRequest, action: str, **ids: str) -> HttpResponse:
-        """Ask, and with `confirmed` act on the objects and show the outcome of each."""
-        found = self.find(action)
-        if found is None:
-            raise Http404
-        request.gateway.require(found.operation)
-        selection = Selection.from_request(request)
-        keys = self._read_keys(request, selection, found, ids)
-        names = [self.name_of(key) for key in keys]
-        is_confirmed = request.POST.get("confirmed") == "1"
-        question = found.ask(len(keys))
-        form = found.build_form(request.POST if is_confirmed else None, names[0], len(keys)) if keys else None
-        query = f"?{selection.query.urlencode()}" if selection.query else ""
-        context = {
-            "action": found,
-            "question": question,
-            "title": question.title if keys else found.label,
-            "list_label": self.list_label,
-            "back": connection_url(request, self.list_name, *ids.values()) + query,
-            "url": self.url(request, found, ids),
-            "query": request.POST.get("query", ""),
-            "keys": keys,
-            "first_names": names[:SHOWN_NAMES],
-            "others": max(0, len(names) - SHOWN_NAMES),
-            "form": form,
-            "needs_approval": bool(keys) and not is_confirmed and found.needs_approval(request.gateway, keys),
-        }
-        is_refused = not keys or (is_confirmed and form is not None and not form.is_valid())
-        if is_refused or not is_confirmed:
-            return render(request, "pages/bulk.html", context, status=FORM_REFUSED if is_refused else 200)
-        errors = found.run(request.gateway, keys, ids)
-        outcomes = [Outcome(name, error) for name, error in zip(names, errors, strict=True)]
-        failed = sum(outcome.error is not None for outcome in outcomes)
-        context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
-        response = render(request, "pages/bulk.html", context)
-        response["HX-Trigger"] = "list-changed"  # the list under the dialog reloads
-        return response
-
-    def _read_keys(
-        self, request: CloudRequest, selection: Selection, action: Bulk, ids: Mapping[str, str]
-    ) -> list[str]:
-        """Return the keys of the selected objects; for "all that match", those of the list at this moment."""
-        if not selection.all_matching:
-            return [key for key in selection.keys if self.is_key(key)]
-        if self.list_matching is None:
-            return []
-        rows = self.list_matching(request.gateway, selection.query, ids)
-        return list(dict.fromkeys(map(self.key, islice(rows, action.direct + 1))))
+def find_bulk_pages(name: str) -> BulkPages[Any]:
+    """Return the bulk actions of the list whose actions have this URL name. Raises LookupError if no area declares them."""
+    for area in all_areas():
+        for pages in area.bulk:
+            if pages.name == name:
+                return pages
+    raise LookupError(name)

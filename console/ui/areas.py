@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the layers above are named only as types
     from console.api.pipeline import Upload
     from console.connections.approval_rules import ApprovalRule
     from console.jobs.kinds import Kind
+    from console.pages.bulk import BulkPages
     from console.ui.navigation import NavigationEntry
     from console.ui.statuses import Status
 
@@ -31,7 +32,8 @@ class Area:
 
     `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
     console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says
-    which of them accept a file: operation ID → Upload. `approval_rules` are the rules that teams can switch on.
+    which of them accept a file: operation ID → Upload. `approval_rules` are the rules that teams can switch on. `bulk` are the
+    actions on several objects of its lists.
     """
 
     slug: str
@@ -44,6 +46,7 @@ class Area:
     routers: Sequence[Router] = ()
     uploads: Mapping[str, Upload] = field(default_factory=dict)
     approval_rules: Sequence[ApprovalRule] = ()
+    bulk: Sequence[BulkPages[Any]] = ()
 
 
 @cache

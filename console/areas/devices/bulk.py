@@ -92,6 +92,14 @@ def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -
     return api.iter_devices(gateway, device_filter, known_total=total)
 
 
+def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:
+    """Return the key of the product that all devices belong to; "" if there is none."""
+    if query.get("product"):
+        return str(query["product"])
+    products = {split_key(key)[0] for key in keys}
+    return products.pop() if len(products) == 1 else ""
+
+
 def _is_key(key: str) -> bool:
     try:
         split_key(key)
@@ -109,4 +117,5 @@ BULK: BulkPages[Device] = BulkPages(
     is_key=_is_key,
     name_of=lambda key: split_key(key)[1],
     list_matching=_list_matching,
+    scope_key=_find_product,
 )

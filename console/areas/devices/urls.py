@@ -5,6 +5,7 @@ from console.areas.devices.bulk import BULK
 from console.areas.devices.pages import DEVICE, TAGS
 from console.areas.devices.registration import downloads
 from console.areas.devices.registration import views as registration
+from console.pages.bulk_views import bulk_path
 
 DEVICE_PATH = "<str:product_key>/<str:name>/"
 
@@ -14,7 +15,7 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
-    BULK.path("many/"),
+    bulk_path(BULK, "many/"),
     path("registrations/new/", registration.register, name="register"),
     path("registrations/<int:job>/start/", registration.start, name="start-registration"),
     path("registrations/<int:job>/columns/", registration.columns, name="registration-columns"),

@@ -2,6 +2,7 @@ from django.urls import path
 
 from console.areas.groups import devices, views
 from console.areas.groups.pages import GROUP, TAGS
+from console.pages.bulk_views import bulk_path
 
 app_name = "groups"
 urlpatterns = [
@@ -11,7 +12,7 @@ urlpatterns = [
     path("<str:group_id>/children/", views.children, name="children"),
     path("<str:group_id>/devices/", devices.list_devices, name="devices"),
     path("<str:group_id>/devices/add/", devices.add_devices, name="add-devices"),
-    devices.BULK.path("<str:group_id>/devices/many/"),
+    bulk_path(devices.BULK, "<str:group_id>/devices/many/"),
     *TAGS.paths("<str:group_id>/"),
     *GROUP.paths("<str:group_id>/"),
 ]

@@ -4,12 +4,13 @@ from django.views.decorators.http import require_GET
 from console.areas.products import views
 from console.areas.products.actions import CREATE
 from console.areas.products.pages import BULK, LIST, PRODUCT, TAGS
+from console.pages.bulk_views import bulk_path
 
 app_name = "products"
 urlpatterns = [
     path("", require_GET(LIST.show), name="list"),
     path("new/", CREATE.show, name="create"),
-    BULK.path("many/"),
+    bulk_path(BULK, "many/"),
     path("<str:key>/", views.overview, name="detail"),
     path("<str:key>/devices/", views.devices, name="devices"),
     path("<str:key>/secret/", views.reveal_secret, name="secret"),

@@ -1,0 +1,193 @@
+"""The views of bulk actions: the question and the outcomes of a few objects, and the start of a job for many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_POST
+
+from console.connections.approval import check_approval
+from console.connections.calls import Call
+from console.connections.http import CloudRequest
+from console.jobs import actions as job_actions
+from console.jobs.http import find_job, require_job_rights
+from console.jobs.models import Item, Job
+from console.jobs.page import job_context
+from console.pages import jobs
+from console.pages.actions import FORM_REFUSED
+from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
+from console.ui.format import number
+from console.ui.links import connection_url
+from console.ui.tables import Selection
+from iot_client.errors import CloudError, explain
+
+MAX_APPROVAL_CALLS = 5_000
+"""The largest number of calls in one approval request: it stores each of them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome for one object: its name, and the error or None."""
+
+    name: str
+    error: CloudError | None
+
+    @property
+    def error_title(self) -> str:
+        """The error in a few words, as a msgid."""
+        return explain(self.error).title if self.error else ""
+
+
+def bulk_path(pages: BulkPages[Any], prefix: str) -> URLPattern:
+    """The URL pattern of the actions of a list: `prefix` with the name of the action."""
+
+    @require_POST
+    def view(request: CloudRequest, action: str, **ids: str) -> HttpResponse:
+        found = pages.find(action)
+        if found is None:
+            raise Http404
+        return _act(request, pages, found, ids)
+
+    return path(f"{prefix}<slug:action>/", view, name=pages.name.partition(":")[2])
+
+
+# -- a few objects -----------------------------------------------------------------------------------------------------
+
+
+def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mapping[str, str]) -> HttpResponse:
+    """Ask, and with `confirmed` act on the objects and show the outcome of each. Many objects become a job."""
+    request.gateway.require(action.operation)
+    selection = Selection.from_request(request)
+    keys = _read_keys(request, pages, selection, action, ids)
+    if len(keys) > action.direct:
+        return _create_job(request, pages, action, ids, selection, keys)
+    names = [pages.name_of(key) for key in keys]
+    is_confirmed = request.POST.get("confirmed") == "1"
+    question = action.ask(len(keys))
+    form = action.build_form(request.POST if is_confirmed else None, names[0], len(keys)) if keys else None
+    context = {
+        "action": action,
+        "question": question,
+        "title": question.title if keys else action.label,
+        "list_label": pages.list_label,
+        "back": _back_url(request, pages, ids, selection),
+        "url": pages.url(request, action, ids),
+        "query": request.POST.get("query", ""),
+        "keys": keys,
+        "first_names": names[:SHOWN_NAMES],
+        "others": max(0, len(names) - SHOWN_NAMES),
+        "form": form,
+        "needs_approval": bool(keys) and not is_confirmed and action.needs_approval(request.gateway, keys),
+    }
+    is_refused = not keys or (is_confirmed and form is not None and not form.is_valid())
+    if is_refused or not is_confirmed:
+        return render(request, "pages/bulk.html", context, status=FORM_REFUSED if is_refused else 200)
+    errors = action.run(request.gateway, keys, ids)
+    outcomes = [Outcome(name, error) for name, error in zip(names, errors, strict=True)]
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
+    response = render(request, "pages/bulk.html", context)
+    response["HX-Trigger"] = "list-changed"  # the list under the dialog reloads
+    return response
+
+
+def _read_keys(
+    request: CloudRequest,
+    pages: BulkPages[Any],
+    selection: Selection,
+    action: Bulk,
+    ids: Mapping[str, str],
+) -> list[str]:
+    """Return the keys of the selected objects. For "all that match", those that the list has now: all of them, or one more than
+    the action takes in a request."""
+    if not selection.all_matching:
+        return [key for key in selection.keys if pages.is_key(key)]
+    if pages.list_matching is None:
+        return []
+    rows = pages.list_matching(request.gateway, selection.query, ids)
+    return list(dict.fromkeys(map(pages.key, islice(rows, action.direct + 1))))
+
+
+def _back_url(
+    request: CloudRequest, pages: BulkPages[Any], ids: Mapping[str, str], selection: Selection
+) -> str:
+    query = f"?{selection.query.urlencode()}" if selection.query else ""
+    return connection_url(request, pages.list_name, *ids.values()) + query
+
+
+# -- many objects ------------------------------------------------------------------------------------------------------
+
+
+def _create_job(
+    request: CloudRequest,
+    pages: BulkPages[Any],
+    action: Bulk,
+    ids: Mapping[str, str],
+    selection: Selection,
+    keys: Sequence[str],
+) -> HttpResponse:
+    """Create a job that waits for review, and go to it. Refused where the member could not see the job."""
+    params = jobs.build_params(
+        pages,
+        action,
+        ids,
+        query=selection.query if selection.all_matching else None,
+        keys=() if selection.all_matching else keys,
+    )
+    scopes = request.membership.scope_keys
+    if scopes and not all(params.scope_key in scope_keys for scope_keys in scopes):
+        context = {
+            "action": action,
+            "title": action.label,
+            "list_label": pages.list_label,
+            "back": _back_url(request, pages, ids, selection),
+            "refusal": gettext("Your access scope is limited. Select up to %(limit)s rows at a time.")
+            % {"limit": number(action.direct)},
+        }
+        return render(request, "pages/bulk.html", context, status=FORM_REFUSED)
+    job = jobs.create_draft(request.gateway, params)
+    return redirect(connection_url(request, "jobs:detail", job.pk))
+
+
+@require_POST
+def start(request: CloudRequest, job: int) -> HttpResponse:
+    """Start the job of a bulk action after its review. Raises ApprovalNeeded if a rule of the team covers it."""
+    record = find_job(request, job)
+    if record.kind != jobs.BULK_KIND:
+        raise Http404
+    require_job_rights(request, jobs.BULK_KIND, record)
+    context = job_context(request, record)
+    if record.state == Job.State.READY and context["form"] is not None and not context["form"].is_valid():
+        return render(request, "jobs/draft.html", context, status=FORM_REFUSED)
+    _pages, action = jobs.BulkParams.read(record).find_action()
+    if record.state == Job.State.READY and not _check_approval(request, record, action):
+        text = gettext(
+            "This needs approval, and a request can have up to %(limit)s calls. Select fewer rows."
+        )
+        messages.error(request, text % {"limit": number(MAX_APPROVAL_CALLS)})
+    elif job_actions.start(record, request.gateway):
+        text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
+        messages.success(request, text % {"count": number(record.total)})
+    return redirect(connection_url(request, "jobs:detail", record.pk))
+
+
+def _check_approval(request: CloudRequest, job: Job, action: Bulk) -> bool:
+    """Raises ApprovalNeeded, with all calls of the job, if a rule covers them. Returns False if these are too many."""
+    if action.planned is None:
+        return True
+    keys = Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)
+    first = list(keys[: MAX_APPROVAL_CALLS + 1])
+    if not action.needs_approval(request.gateway, first):
+        return True
+    if len(first) > MAX_APPROVAL_CALLS:
+        return False
+    check_approval(request.gateway, [Call(action.operation, action.planned(key)) for key in first])
+    return True

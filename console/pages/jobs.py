@@ -1,0 +1,294 @@
+"""The job of a bulk action: it freezes the list of objects for review, and acts on exactly these, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models.functions import Now
+from django.http import QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.connections.gateway import Gateway
+from console.connections.http import CloudRequest
+from console.jobs import actions
+from console.jobs.bulk import NewItem, insert_items
+from console.jobs.kinds import Heading, Items, Kind, Pages, Step, StepResult, explain_outcome
+from console.jobs.models import Chunk, Item, Job, retryable_items
+from console.jobs.page import items_context
+from console.jobs.params import JobParams
+from console.jobs.work import LeaseLost, Work
+from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages, find_bulk_pages
+from console.ui.format import number
+from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable, classify, explain
+
+BULK_KIND = "bulk"
+MAX_ITEMS = 1_000_000
+_BATCH_ITEMS = 1_000  # items inserted in one transaction
+_WAIT_SECONDS = 2.0  # before the calls that the quota did not allow are repeated
+
+
+@dataclass(frozen=True)
+class BulkParams(JobParams):
+    """The action (`list_name` and `action` name it), the arguments of the list's URL, and where the objects come from: `keys`, or
+    without them the `query` of the list; a retry takes those of the earlier job."""
+
+    list_name: str
+    action: str
+    operation: str
+    ids: dict[str, str]
+    query: str = ""
+    keys: list[str] = field(default_factory=list)
+    scope_key: str = ""
+    is_retry: bool = False
+
+    def for_retry(self) -> BulkParams:
+        """Return the parameters of a job for the objects that failed."""
+        return BulkParams(
+            self.list_name, self.action, self.operation, self.ids, scope_key=self.scope_key, is_retry=True
+        )
+
+    def find_action(self) -> tuple[BulkPages[Any], Bulk]:
+        """Return the action. Raises LookupError if it no longer exists."""
+        pages = find_bulk_pages(self.list_name)
+        action = pages.find(self.action)
+        if action is None:
+            raise LookupError(f"{self.list_name} has no bulk action {self.action}")
+        return pages, action
+
+
+def build_params(
+    pages: BulkPages[Any],
+    action: Bulk,
+    ids: Mapping[str, str],
+    *,
+    query: QueryDict | None = None,
+    keys: Sequence[str] = (),
+) -> BulkParams:
+    """Return the parameters of a job for `keys`, or for all objects that match `query`."""
+    return BulkParams(
+        pages.name,
+        action.slug,
+        action.operation,
+        dict(ids),
+        query=query.urlencode() if query else "",
+        keys=list(keys),
+        scope_key=pages.scope_key(query or QueryDict(), keys, ids),
+    )
+
+
+def create_draft(gateway: Gateway, params: BulkParams) -> Job:
+    """Create a job that waits for review. A list that must be read from the platform is read by a worker."""
+    expected = len(params.keys) or actions.INLINE_ITEMS + 1
+    return actions.create_draft(gateway, BULK_KIND, params, expected_items=expected)
+
+
+# -- freezing the list -------------------------------------------------------------------------------------------------
+
+
+def freeze(work: Work) -> StepResult:
+    """Create the items of the job from the list. Nothing is sent. A worker that takes over reads the list again."""
+    params = BulkParams.read(work.job)
+    pages, action = params.find_action()
+    with transaction.atomic():
+        work.renew_lease()
+        Item.objects.filter(job=work.job).delete()
+        work.job.chunks.exclude(pk=work.chunk.pk).delete()
+    keys = iter(_list_keys(work, params, pages))
+    count = 0
+    while batch := list(islice(keys, _BATCH_ITEMS)):
+        with transaction.atomic():
+            work.renew_lease()
+            _insert(work, action, pages, batch, count)
+        count += len(batch)
+    return StepResult(done=True, write=lambda job: _finish(job, count, is_retry=params.is_retry))
+
+
+def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any]) -> Iterable[str]:
+    """Yield the keys of the objects, each once."""
+    if params.is_retry:
+        return retryable_items(work.job.parent_id).order_by("number").values_list("key", flat=True).iterator()
+    if params.keys:
+        return dict.fromkeys(params.keys)
+    if pages.list_matching is None:
+        return ()
+    return _drop_repeated(
+        map(pages.key, pages.list_matching(work.gateway, QueryDict(params.query), params.ids))
+    )
+
+
+def _drop_repeated(keys: Iterable[str]) -> Iterator[str]:
+    """Yield each key once: an object can move to the next page while the list is read."""
+    seen: set[str] = set()
+    for key in islice(keys, MAX_ITEMS):
+        if key not in seen:
+            seen.add(key)
+            yield key
+
+
+def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str], before: int) -> None:
+    """Insert items with the numbers after `before`, in chunks of as many as the action takes at once."""
+    chunks: dict[int, int] = {
+        chunk.number: chunk.pk for chunk in work.job.chunks.filter(number__gt=before // action.direct)
+    }
+    items = []
+    for position, key in enumerate(keys, start=before):
+        chunk_number = position // action.direct + 1
+        if chunk_number not in chunks:
+            chunk = Chunk.objects.create(
+                job=work.job, number=chunk_number, step="run", state=Chunk.State.HELD
+            )
+            chunks[chunk_number] = chunk.pk
+        name = pages.name_of(key)
+        items.append(
+            NewItem(
+                work.job.pk,
+                position + 1,
+                key,
+                name if name != key else "",
+                chunk=chunks[chunk_number],
+            )
+        )
+    insert_items(items)
+
+
+def _finish(job: Job, count: int, *, is_retry: bool) -> None:
+    job.total = count
+    if is_retry:
+        job.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
+    else:
+        job.state = Job.State.READY
+
+
+# -- acting ------------------------------------------------------------------------------------------------------------
+
+
+def run(work: Work) -> StepResult:
+    """Act on the chunk's objects that have no outcome yet.
+
+    The chunk is marked before the calls are sent. A worker that finds the mark does not know which calls were sent: it ends the
+    objects as unknown, unless the action can be repeated.
+    """
+    params = BulkParams.read(work.job)
+    _pages, action = params.find_action()
+    if work.data.get("sending") and not action.is_repeatable:
+        return StepResult(done=True, write=lambda job: _set_outcomes(work, _all_unknown(work)))
+    if work.is_canceled and not work.data.get("sending"):
+        return work.end_unsent()
+    keys = list(work.pending_items().values_list("key", flat=True))
+    if not keys:
+        return StepResult(done=True)
+    _mark(work, is_sending=True)
+    try:
+        errors = action.run(work.gateway, keys, params.ids)
+    except (CloudError, PermissionDenied):  # nothing was sent
+        _mark(work, is_sending=False)
+        raise
+    outcomes = {key: _read_outcome(error) for key, error in zip(keys, errors, strict=True)}
+    known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
+    is_done = len(known) == len(keys)
+    return StepResult(
+        done=is_done,
+        wait=0.0 if is_done else _WAIT_SECONDS,
+        data={"sending": None},
+        write=lambda job: _set_outcomes(work, known),
+    )
+
+
+def _mark(work: Work, *, is_sending: bool) -> None:
+    """Store whether calls are being sent. Raises LeaseLost."""
+    work.chunk.data = {**work.chunk.data, "sending": is_sending}
+    if not Chunk.objects.filter(pk=work.chunk.pk, lease=work.chunk.lease).update(data=work.chunk.data):
+        raise LeaseLost
+
+
+_Outcome = tuple[Item.Outcome, str]
+"""The outcome of an item and the error code, "" without an error."""
+
+
+def _read_outcome(error: CloudError | None) -> _Outcome | None:
+    """Return the outcome of a call; None if it was certainly not sent."""
+    if error is None:
+        return Item.Outcome.SUCCEEDED, ""
+    if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
+        return None
+    if isinstance(error, Unavailable | BadResponse):
+        return Item.Outcome.UNKNOWN, error.code
+    return Item.Outcome.FAILED, error.code
+
+
+def _all_unknown(work: Work) -> dict[str, _Outcome]:
+    return dict.fromkeys(work.pending_items().values_list("key", flat=True), (Item.Outcome.UNKNOWN, ""))
+
+
+def _set_outcomes(work: Work, outcomes: Mapping[str, _Outcome]) -> None:
+    """Write the outcomes: one update for each distinct one."""
+    by_outcome: dict[_Outcome, list[str]] = {}
+    for key, outcome in outcomes.items():
+        by_outcome.setdefault(outcome, []).append(key)
+    for (result, code), keys in by_outcome.items():
+        items = Item.objects.filter(chunk=work.chunk, outcome=Item.Outcome.PENDING, key__in=keys)
+        items.update(outcome=result, data={"code": code} if code else None, reason=code)
+
+
+# -- pages -------------------------------------------------------------------------------------------------------------
+
+
+def _explain(outcome: str, data: Mapping[str, Any]) -> str:
+    code = str((data or {}).get("code") or "")
+    return gettext(explain(classify(code)(code)).title) if code else explain_outcome(outcome, data)
+
+
+def _title(job: Job) -> str:
+    try:
+        pages, action = BulkParams.read(job).find_action()
+    except LookupError:
+        return gettext("Bulk action")
+    names = {"action": action.label, "list": pages.list_label, "count": number(job.total)}
+    if not job.total:
+        return gettext("%(action)s · %(list)s") % names
+    return gettext("%(action)s · %(list)s (%(count)s)") % names
+
+
+def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
+    """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
+    if job.state != Job.State.READY:
+        return {}
+    pages, action = BulkParams.read(job).find_action()
+    data = request.POST if request.method == "POST" else None
+    first = list(Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)[:SHOWN_NAMES])
+    names = [pages.name_of(key) for key in first]
+    return {
+        "action": action,
+        "question": action.ask(job.total),
+        "first_names": names,
+        "others": max(0, job.total - len(names)),
+        "form": action.build_form(data, names[0], job.total) if names else None,
+        **items_context(request, job),
+    }
+
+
+BULK = Kind(
+    slug=BULK_KIND,
+    label=_("Bulk action"),
+    icon="list-check",
+    params=BulkParams,
+    title=_title,
+    job_operations=lambda job: (BulkParams.read(job).operation,),
+    scope_key=lambda params: params.scope_key,
+    operation_param="operation",
+    cancel_text=_("Objects that were not processed yet are left unchanged."),
+    items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
+    retry_params=BulkParams.for_retry,
+    status_kind="item",
+    pages=Pages(details="pages/bulk_details.html", draft="pages/bulk_draft.html", context=build_context),
+    steps={
+        "prepare": Step(freeze, _("Reading the list")),
+        "run": Step(run, _("Processing"), sent="maybe"),
+    },
+)

@@ -1,0 +1,217 @@
+"""Actions on several objects: in the request for a few, as a reviewed job over a frozen list for many."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.access.models import ApprovalSetting
+from console.approvals.models import ApprovalRequest
+from console.areas.devices import api
+from console.areas.devices.bulk import DELETE, DISABLE
+from console.areas.products import api as products_api
+from console.jobs import engine
+from console.jobs.models import Chunk, Item, Job
+from iot_client.errors import Unavailable
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, run_job
+
+__all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
+
+COUNT = 8
+
+
+@pytest.fixture(autouse=True)
+def _few_in_a_request(monkeypatch):
+    """Let more than 3 devices be a job, so that the tests need few devices."""
+    for action in (DISABLE, DELETE):
+        monkeypatch.setitem(action.__dict__, "direct", 3)
+
+
+@pytest.fixture
+def product(emulator, org) -> str:
+    """The key of a product with COUNT devices."""
+    key = products_api.create_product(
+        org.gateway(), products_api.NewProduct("Harbor_Lamp", thing_model=False)
+    )
+    for number in range(COUNT):
+        api.register_device(org.gateway(), key, name=f"lamp-{number:04}")
+    return key
+
+
+@pytest.fixture
+def select_all(org, product, run_job, sign_in):
+    """A function that asks for an action on all devices of the product, and returns the job after the list was read."""
+
+    def ask(action: str, role: str = "operator") -> Job:
+        data = {"all_matching": "1", "query": f"product={product}"}
+        response = sign_in(role).post(org.url(f"devices/many/{action}/"), data)
+        job = Job.objects.get()
+        assert response["Location"] == org.url(f"jobs/{job.pk}/")
+        return run_job(job)
+
+    return ask
+
+
+def read_statuses(org, product) -> dict[str, str]:
+    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
+    return {device.name: device.status for device in devices}
+
+
+def run_next_step(job: Job) -> None:
+    chunk = Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).order_by("number").first()
+    Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
+    engine.run_step(chunk.pk)
+
+
+def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_processed(
+    org, product, select_all, run_job, sign_in
+):
+    job = select_all("disable")
+    assert (job.state, job.total) == (Job.State.READY, COUNT)
+    assert "DISABLE" not in read_statuses(org, product).values(), "a draft has sent something"
+    api.register_device(org.gateway(), product, name="lamp-late")
+    browser = sign_in("operator")
+    review = browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+    assert f"Disable {COUNT} devices?" in review
+    assert "lamp-0000" in review
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job = run_job(job)
+    assert (job.state, job.succeeded, job.failed) == (Job.State.SUCCEEDED, COUNT, 0)
+    statuses = read_statuses(org, product)
+    assert statuses.pop("lamp-late") == "UNACTIVE"
+    assert set(statuses.values()) == {"DISABLE"}
+    result = b"".join(browser.get(org.url(f"jobs/{job.pk}/result.csv")).streaming_content).decode()
+    assert result.count("succeeded") == COUNT
+
+
+def test_few_that_match_are_asked_about_at_once(org, product, sign_in):
+    data = {"all_matching": "1", "query": f"product={product}&q=lamp-0001"}
+    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    assert response.context["keys"] == [f"{product}/lamp-0001"]
+    assert not Job.objects.exists()
+
+
+def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in):
+    keys = [f"{product}/lamp-{number:04}" for number in range(5)]
+    sign_in("operator").post(org.url("devices/many/disable/"), {"selected": keys})
+    job = Job.objects.get()
+    assert (job.state, job.total) == (Job.State.READY, 5)
+    assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
+
+
+def test_a_deletion_starts_only_when_the_number_is_typed(org, product, select_all, run_job, sign_in):
+    job, browser = select_all("delete"), sign_in("operator")
+    wrong = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": "7"})
+    assert wrong.status_code == 422
+    assert list(wrong.context["form"].errors) == ["typed"]
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    assert run_job(job).succeeded == COUNT
+    assert read_statuses(org, product) == {}
+
+
+def test_a_failed_object_has_its_reason_and_does_not_stop_the_others(
+    org, product, select_all, run_job, sign_in
+):
+    job, browser = select_all("delete"), sign_in("operator")
+    api.delete_device(org.gateway(), product, "lamp-0002")
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    job = run_job(job)
+    assert (job.state, job.succeeded, job.failed) == (Job.State.PARTIAL, COUNT - 1, 1)
+    page = browser.get(org.url(f"jobs/{job.pk}/?outcome=failed")).content.decode()
+    assert "lamp-0002" in page
+    assert "does not exist" in page
+
+
+def test_calls_that_the_quota_did_not_allow_are_repeated(
+    emulator, org, product, select_all, run_job, sign_in
+):
+    job = select_all("disable")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    emulator.faults.add("DisableThing", kind="throttle", times=30)
+    job = run_job(job)
+    assert (job.state, job.succeeded) == (Job.State.SUCCEEDED, COUNT)
+
+
+@pytest.mark.parametrize(("action", "typed", "unknown"), [("delete", str(COUNT), 3), ("disable", "", 0)])
+def test_a_worker_that_stops_while_it_sends_leaves_objects_unknown_unless_the_action_is_repeatable(
+    org, product, select_all, run_job, sign_in, monkeypatch, action, typed, unknown
+):
+    job = select_all(action)
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": typed})
+    found = {"delete": DELETE, "disable": DISABLE}[action]
+    run = found.run
+
+    def stop(gateway, keys, ids):
+        run(gateway, keys, ids)
+        raise SystemExit  # as a killed worker: nothing after the calls happens
+
+    monkeypatch.setitem(found.__dict__, "run", stop)
+    with pytest.raises(SystemExit):
+        run_next_step(job)
+    monkeypatch.setitem(found.__dict__, "run", run)
+    Chunk.objects.filter(job=job).update(leased_until=past_time())
+    job = run_job(job)
+    assert job.counts.get("unknown", 0) == unknown
+    assert job.succeeded == COUNT - unknown
+
+
+def test_a_lost_response_leaves_the_object_unknown(org, product, select_all, run_job, sign_in, monkeypatch):
+    job = select_all("delete")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+
+    def lose(gateway, keys, ids):
+        return [Unavailable("Client.Timeout", operation="DeleteDevice") for _key in keys]
+
+    monkeypatch.setitem(DELETE.__dict__, "run", lose)
+    run_next_step(job)
+    assert Item.objects.filter(job=job, outcome=Item.Outcome.UNKNOWN).count() == 3
+
+
+def test_a_canceled_job_leaves_the_objects_that_were_not_sent(org, product, select_all, run_job, sign_in):
+    job, browser = select_all("disable"), sign_in("operator")
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    run_next_step(job)
+    browser.post(org.url(f"jobs/{job.pk}/cancel/"))
+    job = run_job(job)
+    assert (job.state, job.succeeded) == (Job.State.CANCELED, 3)
+    assert list(read_statuses(org, product).values()).count("DISABLE") == 3
+    assert job.counts["canceled"] == COUNT - 3
+
+
+def test_a_rule_of_the_team_turns_the_job_into_one_request_with_all_calls(
+    org, product, select_all, run_job, sign_in
+):
+    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
+    job = select_all("delete")
+    response = sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)}, follow=True)
+    assert response.status_code < 500
+    request = ApprovalRequest.objects.get()
+    assert len(request.planned_calls) == COUNT
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
+    assert len(read_statuses(org, product)) == COUNT
+
+
+def test_a_role_that_may_not_delete_cannot_start_the_job(org, product, select_all, sign_in):
+    job = select_all("delete")
+    response = sign_in("viewer").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    assert response.status_code == 403
+    assert sign_in("viewer").post(org.url(f"jobs/{job.pk}/discard/")).status_code == 403
+    assert len(read_statuses(org, product)) == COUNT
+
+
+def test_two_starts_run_the_job_once(org, product, select_all, run_job, sign_in):
+    job, browser = select_all("disable"), sign_in("operator")
+    for _ in range(2):
+        assert browser.post(org.url(f"bulk/{job.pk}/start/")).status_code == 302
+    assert run_job(job).succeeded == COUNT
+
+
+def test_a_list_that_became_empty_cannot_be_started(org, product, select_all, sign_in):
+    for name in read_statuses(org, product):
+        api.delete_device(org.gateway(), product, name)
+    data = {"all_matching": "1", "query": f"product={product}"}
+    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    assert response.status_code == 422
+    assert not Job.objects.exists()
