@@ -10,7 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from console.areas.ota import api, batches
+from console.connections.submissions import is_outcome_unknown
 from console.jobs.models import Job
+from iot_client.errors import BadResponse
 from tests.areas.ota.conftest import create_package
 
 
@@ -120,6 +122,13 @@ def test_the_function_that_creates_a_batch_starts_its_monitoring(kind, lamps, pr
     job = Job.objects.get(kind="ota.monitor")
     assert (job.pk, job.subject, job.params["product_key"]) == (batch.monitoring_job, batch.id, product)
     assert job.started_by == org.members["release-engineer"]
+
+
+def test_a_response_without_a_batch_id_leaves_the_outcome_unknown(org):
+    with pytest.raises(BadResponse) as raised:
+        batches.monitor_new_batch(org.gateway(), api.CREATE_STATIC, {"Data": {}}, product_key="k1")
+    assert is_outcome_unknown(raised.value)
+    assert not Job.objects.exists()
 
 
 def test_a_form_submitted_twice_creates_one_batch_and_shows_it_both_times(lamps, package, org, sign_in):

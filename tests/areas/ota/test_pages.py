@@ -84,6 +84,20 @@ def test_an_object_that_does_not_exist_is_404(sample, org, sign_in):
         assert browser.get(org.url(f"ota/{page}")).status_code == 404, page
 
 
+@pytest.mark.parametrize("page", ["packages/{package}/", "batches/{IN_PROGRESS}/"])
+def test_an_object_with_one_page_has_a_menu_and_no_tab_bar(page, sample, org, sign_in):
+    text = sign_in("owner").get(org.url(f"ota/{page.format(**sample)}")).content.decode()
+    assert "View API call" in text
+    assert "Audit trail" in text
+    assert 'id="tabs"' not in text
+
+
+def test_the_dialog_that_cancels_a_batch_is_closed_with_back(sample, org, sign_in):
+    text = sign_in("owner").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/cancel/")).content.decode()
+    assert "data-dialog-close>Back</a>" in text
+    assert "data-dialog-close>Cancel</a>" not in text
+
+
 @pytest.mark.parametrize("kind", ["throttle", "drop", "malformed"])
 def test_a_cloud_error_is_a_page_with_an_explanation(kind, sample, fleet, org, sign_in):
     browser = sign_in("viewer")
