@@ -29,7 +29,7 @@ from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 from tests.conftest import KEY_ID, KEY_SECRET, Organization
 from tests.expectations import AREAS
-from tests.registrations import create_registration
+from tests.registrations import create_bulk_draft, create_registration
 from tests.roles import Objects
 
 
@@ -187,6 +187,7 @@ def populated(
         "access:sign-on-move": {"pk": rule.pk},
         "access:sign-on-delete": {"pk": rule.pk},
         "jobs": {"job": job.pk},
+        "pages": {"job": create_bulk_draft(org, product_key).pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},
     }
     things = own | seeded_fleet.things

@@ -87,9 +87,9 @@ class BulkPages(Generic[Row]):
     list_matching: Callable[[Gateway, QueryDict, Mapping[str, str]], Iterable[Row]] | None = None
     scope_key: Callable[[QueryDict, Sequence[str], Mapping[str, str]], str] = lambda query, keys, ids: ""
 
-    def buttons(self, **ids: str) -> list[BulkAction]:
-        """The actions as the buttons of a table."""
-        return [self._build_button(action, ids) for action in self.actions]
+    def buttons(self, actions: Sequence[Bulk] | None = None, **ids: str) -> list[BulkAction]:
+        """The actions, by default all of them, as the buttons of a table. `ids` are the arguments of the list's URL."""
+        return [self._build_button(action, ids) for action in (self.actions if actions is None else actions)]
 
     def _build_button(self, action: Bulk, ids: Mapping[str, str]) -> BulkAction:
         return BulkAction(

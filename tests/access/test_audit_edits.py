@@ -156,7 +156,7 @@ def test_the_page_of_an_edit_marks_only_changed_values(org: Organization, sign_i
         before={"ProductName": "Same", "Description": "old"},
     )
     response = sign_in("administrator").get(f"/acme/-/audit/{record.pk}/")
-    assert [(v.name, v.before, v.after, v.is_changed) for v in response.context["table"].data] == [
+    assert [(v.name, v.before, v.after, v.is_changed) for v in response.context["table"].rows] == [
         ("Description", "old", "<new>", True),
         ("ProductKey", "", "a1", False),
         ("ProductName", "Same", "Same", False),

@@ -34,7 +34,7 @@ def create_record(org: Organization, n: int, **fields: object) -> AuditRecord:
 def read_targets(client: Client, query: str = "") -> list[str]:
     response = client.get(f"{PAGE}?{query}")
     assert response.status_code == 200
-    return [row.target for row in response.context["table"].data]
+    return [row.target for row in response.context["table"].rows]
 
 
 def test_records_are_sorted_newest_first_and_pages_have_no_gap_or_overlap(
@@ -46,7 +46,7 @@ def test_records_are_sorted_newest_first_and_pages_have_no_gap_or_overlap(
     seen, token = [], ""
     while True:
         response = client.get(PAGE, {"size": "10", "token": token})
-        seen += [row.pk for row in response.context["table"].data]
+        seen += [row.pk for row in response.context["table"].rows]
         token = response.context["table"].page.next
         if not token:
             break

@@ -150,7 +150,7 @@ def test_the_page_lists_and_filters_the_counts_of_the_team(org: Organization, si
     client = sign_in("administrator")
 
     def read_rows(query: str) -> list[str]:
-        return [f"{row.day} {row.operation}" for row in client.get(f"{PAGE}?{query}").context["table"].data]
+        return [f"{row.day} {row.operation}" for row in client.get(f"{PAGE}?{query}").context["table"].rows]
 
     first, second, third = "2026-05-01 QueryDevice", "2026-05-01 QueryProduct", "2026-05-03 QueryDevice"
     assert read_rows("") == [third, first, second]

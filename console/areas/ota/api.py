@@ -7,7 +7,7 @@ aware, sizes are bytes. The platform's API calls a batch a job (JobId).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from console.areas.ota.records import (
@@ -277,6 +277,19 @@ def get_batch_with_tasks(
     return detail, to_tasks(_require_success(tasks))
 
 
+def iterate_tasks(
+    gateway: Gateway, batch_id: str, *, status: str = "", names: Sequence[str] = ()
+) -> Iterator[Task]:
+    """Yield the tasks of a batch, reading page by page. `status` and `names` filter as in `get_batch_with_tasks`."""
+    params: dict[str, Any] = {"JobId": batch_id, "PageSize": 100}
+    if status:
+        params["TaskStatus"] = status
+    if names:
+        params["DeviceNames"] = list(names)
+    for response in gateway.read_pages("ListOTATaskByJob", **params):
+        yield from to_tasks(_require_success(response)).tasks
+
+
 def count_tasks(
     gateway: Gateway, batch_id: str, statuses: Sequence[str], *, total: int | None = None
 ) -> TaskCounts:
@@ -327,6 +340,15 @@ def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None
 def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = "") -> None:
     """Confirm up to 10 tasks. Raises Conflict when one of them does not wait for confirmation."""
     gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
+
+
+def confirm_each(gateway: Gateway, task_ids: Sequence[str]) -> list[CloudError | None]:
+    """Confirm tasks, ten in a call. Returns for each task None or the error of its call: the platform confirms all tasks of a
+    call or none."""
+    parts = [task_ids[start : start + MAX_CONFIRMED] for start in range(0, len(task_ids), MAX_CONFIRMED)]
+    responses = gateway.call_each(CONFIRM, [{"TaskId": list(part)} for part in parts])
+    errors = [response if isinstance(response, CloudError) else None for response in responses]
+    return [error for part, error in zip(parts, errors, strict=True) for _task in part]
 
 
 # -- products and devices --------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.areas.ota import api
+from console.areas.ota.bulk import BULK, CANCEL, CONFIRM
 from console.ui.links import connection_url
-from console.ui.tables import BulkAction, Column, Table
+from console.ui.tables import Column, Table
 
 TARGETS = {
     "ALL": _("All devices"),
@@ -96,10 +97,11 @@ def build_batch_table(names: dict[str, str]) -> Table[api.Batch]:
 
 def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:
     """Return the table of the devices of a batch. `may_confirm`, `may_cancel`: whether to offer these actions."""
+    actions = [action for action, may in ((CONFIRM, may_confirm), (CANCEL, may_cancel)) if may]
     return Table(
         id="ota-tasks",
         caption=_("Devices in the batch"),
-        key=lambda task: f"{task.id}/{task.device}",
+        key=BULK.key,
         columns=(
             Column(
                 "device",
@@ -116,19 +118,5 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
             Column("modified", _("Modified"), kind="relative_time"),
             Column("id", _("Task ID"), kind="code", hidden=True, copy=True),
         ),
-        actions=(
-            BulkAction(
-                _("Confirm updates"),
-                "check",
-                url=lambda request: connection_url(request, "ota:confirm-tasks", batch_id),
-                allowed=lambda request: may_confirm,
-            ),
-            BulkAction(
-                _("Cancel updates"),
-                "ban",
-                url=lambda request: connection_url(request, "ota:cancel-devices", batch_id),
-                danger=True,
-                allowed=lambda request: may_cancel,
-            ),
-        ),
+        actions=BULK.buttons(actions, batch_id=batch_id),
     )

@@ -2,8 +2,10 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from console.areas.ota.actions import CREATE_MODULE
+from console.areas.ota.bulk import BULK
 from console.areas.ota.pages import BATCH, LIST, MODULE, PACKAGE
 from console.areas.ota.views import batch, batch_list, create, modules, packages
+from console.pages.bulk_views import bulk_path
 
 app_name = "ota"
 urlpatterns = [
@@ -24,7 +26,6 @@ urlpatterns = [
     path("batches/<str:batch_id>/live/", batch.batch_live, name="batch-live"),
     path("batches/<str:batch_id>/counts/", batch.batch_counts, name="batch-counts"),
     path("batches/<str:batch_id>/history.json", batch.batch_history, name="batch-history"),
-    path("batches/<str:batch_id>/cancel-devices/", batch.cancel_devices, name="cancel-devices"),
-    path("batches/<str:batch_id>/confirm/", batch.confirm_tasks, name="confirm-tasks"),
+    bulk_path(BULK, "batches/<str:batch_id>/tasks/"),
     *BATCH.paths("batches/<str:batch_id>/"),
 ]

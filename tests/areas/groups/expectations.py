@@ -40,4 +40,4 @@ OPERATIONS = {
 def find_objects(cloud: Client, product_key: str) -> Objects:
     """Return the values for the parameters of addresses, for the first group."""
     response = cloud.call("QueryDeviceGroupList", CurrentPage=1, PageSize=10)
-    return {"groups": {"group_id": response["Data"]["GroupInfo"][0]["GroupId"]}}
+    return {"groups": {"group_id": response["Data"]["GroupInfo"][0]["GroupId"], "action": "remove"}}

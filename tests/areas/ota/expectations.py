@@ -27,8 +27,7 @@ ADDRESSES = {
     "ota:monitor-batch": RELEASE_ACT,
     "ota:cancel-batch": RELEASE_FORM,
     "ota:stop-batch": RELEASE_FORM,
-    "ota:cancel-devices": RELEASE_ACT,
-    "ota:confirm-tasks": RELEASE_ACT,
+    "ota:tasks-many": RELEASE_ACT,
 }
 OPERATIONS = {
     "list_packages": Expectation(EVERYBODY),
@@ -79,6 +78,7 @@ def find_objects(cloud: Client, product_key: str) -> Objects:
     update = {
         "package_id": verified[0],
         "product_key": product_key,
+        "action": "confirm",
         "name": "radio",
         "batch_id": batches[0]["JobId"],
     }

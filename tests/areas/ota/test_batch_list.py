@@ -44,7 +44,7 @@ def read_list(org, sign_in, query=""):
     """Return the IDs of the batches that the page shows, and its HTML."""
     page = sign_in("viewer").get(org.url(f"ota/batches/{query}"))
     assert page.status_code == 200
-    return [batch.id for batch in page.context["table"].data], page.content.decode()
+    return [batch.id for batch in page.context["table"].rows], page.content.decode()
 
 
 def test_the_batches_of_several_packages_are_in_one_list_newest_first(create_batches, org, sign_in, clock):

@@ -45,9 +45,9 @@ def test_a_role_that_may_only_read_is_offered_no_change(role, sample, org, sign_
             "verify",
             "cancel",
             "stop",
-            "confirm",
+            "tasks/confirm",
             "monitor",
-            "cancel-devices",
+            "tasks/cancel",
         ]:
             assert f'/{address}/"' not in response.content.decode(), (page, address)
 
@@ -58,7 +58,7 @@ def test_a_viewer_gets_no_form_and_cannot_submit_one(sample, org, sign_in, calls
     for page in FORMS:
         for method in (browser.get, browser.post):
             assert method(org.url(f"ota/{page.format(**sample)}")).status_code == 403, page
-    for page in ("confirm", "cancel-devices", "monitor"):
+    for page in ("tasks/confirm", "tasks/cancel", "monitor"):
         data = {"selected": "task/device", "confirmed": "1"}
         assert browser.post(org.url(f"ota/batches/{sample['IN_PROGRESS']}/{page}/"), data).status_code == 403
     assert len(calls) == before
@@ -117,12 +117,12 @@ def test_a_cloud_error_is_a_page_with_an_explanation(kind, sample, fleet, org, s
 
 
 def test_the_list_is_filtered_by_product_and_version(sample, org, sign_in):
-    all_packages = sign_in("viewer").get(org.url("ota/packages/")).context["table"].data
+    all_packages = sign_in("viewer").get(org.url("ota/packages/")).context["table"].rows
     package = all_packages[0]
     response = sign_in("viewer").get(
         org.url(f"ota/packages/?product={package.product_key}&version={package.version}")
     )
-    packages = response.context["table"].data
+    packages = response.context["table"].rows
     assert package.id in {one.id for one in packages}
     assert {(one.product_key, one.version) for one in packages} == {(package.product_key, package.version)}
     assert len(packages) < len(all_packages)
@@ -136,7 +136,7 @@ def test_an_empty_list_explains_packages_and_offers_to_create_one(emulator, org,
 
 def test_the_devices_of_a_batch_are_filtered_by_status(sample, org, sign_in):
     response = sign_in("viewer").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/?status=SUCCEEDED"))
-    assert {task.status for task in response.context["table"].data} == {"SUCCEEDED"}
+    assert {task.status for task in response.context["table"].rows} == {"SUCCEEDED"}
 
 
 def test_an_unmonitored_batch_is_counted_exactly_in_two_requests(sample, org, sign_in):

@@ -35,4 +35,4 @@ OPERATIONS = {
 
 def find_objects(cloud: Client, product_key: str) -> Objects:
     """Return the values for the parameters of addresses, for the product of the populated team."""
-    return {"products": {"key": product_key}}
+    return {"products": {"key": product_key, "action": "publish"}}

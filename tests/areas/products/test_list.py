@@ -8,6 +8,7 @@ import io
 import pytest
 
 from console.areas.products import api
+from console.jobs.models import Job
 
 
 def create_products(org, *names: str, **params) -> list[str]:
@@ -118,14 +119,13 @@ def test_selected_products_are_published_after_a_question(emulator, org, sign_in
     assert api.get_product(org.gateway(), two, fresh=True).is_published
 
 
-def test_an_empty_or_too_large_selection_is_refused(emulator, org, sign_in):
+def test_an_empty_selection_is_refused_and_a_large_one_becomes_a_job(emulator, org, sign_in):
     browser = sign_in("operator")
     assert browser.post(org.url("products/many/publish/"), {}).status_code == 422
     many = [f"a1{n:09}" for n in range(51)]
-    assert (
-        browser.post(org.url("products/many/publish/"), {"selected": many, "confirmed": "1"}).status_code
-        == 422
-    )
+    response = browser.post(org.url("products/many/publish/"), {"selected": many, "confirmed": "1"})
+    job = Job.objects.get()
+    assert (response["Location"], job.state, job.total) == (org.url(f"jobs/{job.pk}/"), Job.State.READY, 51)
 
 
 def test_an_incomplete_export_says_so_in_its_last_row(emulator, org, sign_in, monkeypatch):

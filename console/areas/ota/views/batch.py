@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from console.areas.ota import api, jobs
 from console.areas.ota.actions import MONITOR_BATCH
@@ -23,13 +22,10 @@ from console.areas.ota.pages import BATCH
 from console.areas.ota.tables import TARGETS, build_task_table
 from console.connections.http import CloudRequest
 from console.jobs.models import Job
-from console.pages.actions import FORM_REFUSED
-from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.statuses import status
-from console.ui.tables import Empty, Selection
-from iot_client.errors import CloudError
+from console.ui.tables import Empty
 
 _OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 _CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
@@ -261,78 +257,3 @@ def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
     return JsonResponse(
         {"x": [int(sample.at.timestamp()) for sample in samples], "series": visible, "unit": ""}
     )
-
-
-# -- the tasks of a batch ----------------------------------------------------------------------------------------------
-
-
-@require_POST
-def cancel_devices(request: CloudRequest, batch_id: str) -> HttpResponseBase:
-    """Cancel the updates of the selected devices: first a question, with `confirmed` the action. Up to 2 calls."""
-    request.gateway.require(api.CANCEL_DEVICE)
-    selected = _read_selection(request)
-    names = [name for _task, name in selected][: api.MAX_NAMES_PER_CALL]
-
-    def run() -> None:
-        api.cancel_devices(request.gateway, api.get_batch(request.gateway, batch_id).batch, names)
-        text = ngettext(
-            "Canceled the update of %(count)d device.",
-            "Canceled the updates of %(count)d devices.",
-            len(names),
-        )
-        messages.success(request, text % {"count": len(names)})
-
-    return _confirm_and_run(request, batch_id, selected, api.MAX_NAMES_PER_CALL, run, "cancel")
-
-
-@require_POST
-def confirm_tasks(request: CloudRequest, batch_id: str) -> HttpResponseBase:
-    """Confirm the selected tasks: first a question, with `confirmed` the action. 1 call."""
-    request.gateway.require(api.CONFIRM)
-    selected = _read_selection(request)
-    ids = [task for task, _name in selected][: api.MAX_CONFIRMED]
-
-    def run() -> None:
-        api.confirm_tasks(request.gateway, ids, batch_id=batch_id)
-        text = ngettext("Confirmed %(count)d update.", "Confirmed %(count)d updates.", len(ids))
-        messages.success(request, text % {"count": len(ids)})
-
-    return _confirm_and_run(request, batch_id, selected, api.MAX_CONFIRMED, run, "confirm")
-
-
-def _read_selection(request: CloudRequest) -> list[tuple[str, str]]:
-    """Return (task ID, device name) of each selected row."""
-    keys = [key.partition("/") for key in Selection.from_request(request).keys]
-    return [(task, name) for task, slash, name in keys if slash and task and name]
-
-
-def _confirm_and_run(
-    request: CloudRequest,
-    batch_id: str,
-    selected: list[tuple[str, str]],
-    limit: int,
-    run: Callable[[], None],
-    action: str,
-) -> HttpResponseBase:
-    """Show the question, or run the action on the selected tasks. Refuses more than `limit` tasks, and "all matching": the
-    IDs of those tasks were not read."""
-    error: CloudError | None = None
-    is_refused = Selection.from_request(request).all_matching or len(selected) > limit
-    if request.POST.get("confirmed") == "1" and selected and not is_refused:
-        try:
-            run()
-        except CloudError as raised:
-            error = raised
-        else:
-            return redirect(connection_url(request, "ota:batch", batch_id))
-    context = {
-        "batch_id": batch_id,
-        "keys": [f"{task}/{name}" for task, name in selected],
-        "first_names": [name for _task, name in selected[:5]],
-        "more_count": max(0, len(selected) - 5),
-        "is_refused": is_refused,
-        "limit": limit,
-        "action": action,
-        "error": error,
-    }
-    return render(request, "areas/ota/act_on_tasks.html", context, status=FORM_REFUSED if error else 200)
