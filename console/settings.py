@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from console import embedded
-from console.access.sign_on import configuration as sign_on
+from console.sign_in.openid_connect import configuration as sign_on
 
 django_stubs_ext.monkeypatch()  # makes Django's classes generic: ModelForm[User]
 
@@ -84,7 +84,10 @@ INSTALLED_APPS = [
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "console.ui",
-    "console.access",
+    "console.accounts",
+    "console.audit",
+    "console.sign_in",
+    "console.teams",
     "console.connections",
     "console.jobs",
     *(area.removesuffix(".area.AREA") for area in AREAS),
@@ -106,18 +109,18 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "console.access.sign_in.sessions.SessionMiddleware",
+    "console.sign_in.sessions.SessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.ui.middleware.HtmxMiddleware",
-    "console.access.reauthentication.ReauthenticationMiddleware",
-    "console.access.middleware.UserPreferencesMiddleware",
-    "console.access.middleware.TeamMiddleware",
-    "console.access.audit.exports.ExportMiddleware",
-    "console.access.sign_in.factors.SecondFactorMiddleware",
+    "console.sign_in.reauthentication.ReauthenticationMiddleware",
+    "console.accounts.middleware.UserPreferencesMiddleware",
+    "console.accounts.middleware.TeamMiddleware",
+    "console.audit.exports.ExportMiddleware",
+    "console.sign_in.factors.SecondFactorMiddleware",
     "console.connections.middleware.ConnectionMiddleware",
     # These two come after authentication: the search for the CSRF token reads the whole body.
     "console.ui.uploads.BodyLimitMiddleware",
@@ -179,7 +182,7 @@ _CACHE = {
 }
 CACHES = {
     # Counts sign-in attempts. Without Redis, each process counts by itself.
-    "default": {"BACKEND": "console.access.cache.FallbackRedisCache", **_CACHE},
+    "default": {"BACKEND": "console.sign_in.cache.FallbackRedisCache", **_CACHE},
     # Recent responses of the cloud. Without Redis, nothing is cached.
     "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
 }
@@ -188,8 +191,8 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # -- users ----------------------------------------------------------------------------------------------------------
 
-AUTH_USER_MODEL = "access.User"
-AUTHENTICATION_BACKENDS = ["console.access.sign_in.lockout.LockoutBackend"]
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["console.sign_in.lockout.LockoutBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -207,7 +210,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"  # administrators invite users; there is no public registration
-ACCOUNT_ADAPTER = "console.access.sign_in.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "console.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False  # the cookie ends with the browser session; see SESSION_* below
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
@@ -216,23 +219,23 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # for a changed password, and a new or removed factor
 ACCOUNT_FORMS = {
-    "login": "console.access.sign_in.forms.LoginForm",
-    "reset_password": "console.access.sign_in.forms.ResetPasswordForm",
-    "change_password": "console.access.sign_in.forms.ChangePasswordForm",
+    "login": "console.sign_in.forms.LoginForm",
+    "reset_password": "console.sign_in.forms.ResetPasswordForm",
+    "change_password": "console.sign_in.forms.ChangePasswordForm",
 }
 # allauth counts requests, in the cache. axes counts wrong passwords and codes, in the database.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
-MFA_ADAPTER = "console.access.sign_in.factors.MFAAdapter"
+MFA_ADAPTER = "console.sign_in.factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
-    "authenticate": "console.access.sign_in.forms.AuthenticateForm",
-    "reauthenticate": "console.access.sign_in.forms.ReauthenticateForm",
-    "activate_totp": "console.access.sign_in.forms.ActivateTOTPForm",
-    "authenticate_webauthn": "console.access.sign_in.forms.AuthenticatePasskeyForm",
-    "login_webauthn": "console.access.sign_in.forms.LoginPasskeyForm",
-    "reauthenticate_webauthn": "console.access.sign_in.forms.ReauthenticatePasskeyForm",
-    "add_webauthn": "console.access.sign_in.forms.AddPasskeyForm",
-    "edit_webauthn": "console.access.sign_in.forms.EditPasskeyForm",
+    "authenticate": "console.sign_in.forms.AuthenticateForm",
+    "reauthenticate": "console.sign_in.forms.ReauthenticateForm",
+    "activate_totp": "console.sign_in.forms.ActivateTOTPForm",
+    "authenticate_webauthn": "console.sign_in.forms.AuthenticatePasskeyForm",
+    "login_webauthn": "console.sign_in.forms.LoginPasskeyForm",
+    "reauthenticate_webauthn": "console.sign_in.forms.ReauthenticatePasskeyForm",
+    "add_webauthn": "console.sign_in.forms.AddPasskeyForm",
+    "edit_webauthn": "console.sign_in.forms.EditPasskeyForm",
 }
 MFA_TOTP_TOLERANCE = 1  # in steps of 30 seconds; each code still works only once
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -241,10 +244,10 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_ACCOUNT_FAILURES = env.int("SIGN_IN_ACCOUNT_FAILURES", default=30)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("SIGN_IN_LOCK_MINUTES", default=30))
-AXES_HANDLER = "console.access.sign_in.lockout.LockoutHandler"
+AXES_HANDLER = "console.sign_in.lockout.LockoutHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "console.access.sign_in.lockout.account_name"
-AXES_CLIENT_IP_CALLABLE = "console.access.sign_in.lockout.client_address"
+AXES_USERNAME_CALLABLE = "console.sign_in.lockout.account_name"
+AXES_CLIENT_IP_CALLABLE = "console.sign_in.lockout.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # a user's security page shows failed attempts
@@ -331,11 +334,11 @@ CONTENT_SECURITY_POLICY = {
 
 # -- single sign-on --------------------------------------------------------------------------------------------------
 
-SOCIALACCOUNT_ADAPTER = "console.access.sign_on.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_ADAPTER = "console.sign_in.openid_connect.adapter.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds to wait for the identity provider
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
-        "provider_class": "console.access.sign_on.provider.Provider",
+        "provider_class": "console.sign_in.openid_connect.provider.Provider",
         "APPS": sign_on.build_apps(os.environ, insecure_http=INSECURE_HTTP),
     }
 }

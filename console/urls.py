@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from console.access.language import choose_language
+from console.accounts.language import choose_language
 from console.api.reference import reference
 from console.ui.areas import all_areas
 
@@ -17,13 +17,13 @@ _connection = [
 ]
 
 urlpatterns = [
-    path("accounts/", include("console.access.sign_in.urls")),
+    path("accounts/", include("console.sign_in.urls")),
     path("i18n/language/", choose_language, name="set_language"),
     path("_style/", include("console.ui.urls")),
     path("api/v1/", include("console.api.urls")),
     path("account/api/", reference, name="api-reference"),
-    path("account/", include("console.access.sign_in.account_urls")),
-    path("", include("console.access.urls")),
+    path("account/", include("console.sign_in.account_urls")),
+    path("", include("console.teams.urls")),
     path("<slug:team>/", include("console.connections.urls")),
     path("", include("console.approvals.urls")),
     path("<slug:team>/<slug:connection>/", include(_connection)),

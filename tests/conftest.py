@@ -22,9 +22,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from console import embedded
-from console.access.approval_rules import load_rules, save_setting
-from console.access.models import Membership, Team, User
-from console.access.roles import BUILT_IN
+from console.accounts.approval_rules import load_rules, save_setting
+from console.accounts.models import Membership, Team, User
+from console.accounts.roles import BUILT_IN
 from console.connections import clients
 from console.connections.models import Connection
 from iot_emulator import create_app

@@ -18,10 +18,13 @@ import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from console.access.models import ApiToken, AuditRecord, CustomRole, Invitation, Membership, SignOnRule, User
+from console.accounts.models import ApiToken, CustomRole, Membership, User
 from console.approvals.models import ApprovalRequest, compute_digest
+from console.audit.models import AuditRecord
 from console.connections import clients
 from console.connections.approval import PlannedCall
+from console.sign_in.models import SignOnRule
+from console.teams.models import Invitation
 from iot_client.catalogue import Access, operation
 from iot_client.client import Client as CloudClient
 from iot_client.client import Credentials
@@ -174,18 +177,18 @@ def populated(
         "approvals": {"pk": waiting.pk},
         "approvals:ask": {"pk": draft.pk},
         "": {"team": org.team.slug, "connection": org.connection.slug, "uidb36": "1", "key": "1-abc"},
-        "access": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
+        "teams": {"pk": member.pk, "slug": role.slug, "token": "never-was-one"},
         "sign_in": {"pk": member.pk},
-        "access:invitation-renew": {"pk": invitation.pk},
-        "access:invitation-withdraw": {"pk": invitation.pk},
+        "teams:invitation-renew": {"pk": invitation.pk},
+        "teams:invitation-withdraw": {"pk": invitation.pk},
         "mfa_edit_webauthn": {"pk": 1},
         "mfa_remove_webauthn": {"pk": 1},
-        "access:audit-record": {"pk": record.pk},
-        "access:revoke-token": {"pk": token.pk},
-        "access:revoke-own-token": {"pk": token.pk},
-        "access:sign-on-edit": {"pk": rule.pk},
-        "access:sign-on-move": {"pk": rule.pk},
-        "access:sign-on-delete": {"pk": rule.pk},
+        "teams:audit-record": {"pk": record.pk},
+        "teams:revoke-token": {"pk": token.pk},
+        "teams:revoke-own-token": {"pk": token.pk},
+        "teams:sign-on-edit": {"pk": rule.pk},
+        "teams:sign-on-move": {"pk": rule.pk},
+        "teams:sign-on-delete": {"pk": rule.pk},
         "jobs": {"job": job.pk},
         "pages": {"job": create_bulk_draft(org, product_key).pk},
         "explorer": {"operation": "QueryDevice", "kind": "products"},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.access.roles import BUILT_IN
+from console.accounts.roles import BUILT_IN
 
 # Values for the parameters of addresses, by the name of an address or of its namespace.
 Objects = dict[str, dict[str, Any]]

@@ -13,24 +13,23 @@ from django.conf import settings as configured
 from django.core.management import call_command
 from django.test import Client
 
-from console.access.audit import Origin
-from console.access.models import AuditChain, AuditRecord, Membership
-from console.access.scope import AccessScope
-from console.access.teams import Actor
-from console.access.tokens.lifecycle import TokenDraft, create_personal_token
+from console.accounts.models import Membership
+from console.accounts.scope import AccessScope
 from console.api.document import PREFIX, document, operations
+from console.audit.models import AuditChain, AuditRecord
+from console.audit.records import Origin
 from console.connections.models import Connection
 from console.jobs.models import Job, Secret
+from console.teams.changes import Actor
+from console.teams.tokens.lifecycle import TokenDraft, create_personal_token
 from iot_client.catalogue import Access
 from iot_client.catalogue import operations as catalogue_operations
-from tests.access.identity_provider import (
-    CLIENT_SECRET,
-    IdentityProvider,
-    provider,
-    running_provider,
-    sign_on,
-)
-from tests.access.sign_in import (
+from tests.api.expectations import find_names
+from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
+from tests.expectations import FOR_ALL, MEMBERS_ONLY
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
+from tests.populated import PopulatedTeam, list_addresses
+from tests.sign_in.helpers import (
     APP_SECRET,
     SECOND_STEP,
     add_authenticator_app,
@@ -38,11 +37,13 @@ from tests.access.sign_in import (
     submit_password,
     totp_code,
 )
-from tests.api.expectations import find_names
-from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
-from tests.expectations import FOR_ALL, MEMBERS_ONLY
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
-from tests.populated import PopulatedTeam, list_addresses
+from tests.sign_in.identity_provider import (
+    CLIENT_SECRET,
+    IdentityProvider,
+    provider,
+    running_provider,
+    sign_on,
+)
 from tests.stored_data import dump_redis, dump_tables, read_device_secrets
 
 # Fixtures.
@@ -204,7 +205,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
     # One-time links: shown once or sent by email, and opened.
     settings.SENDS_MAIL = False
     fields = {"email": "late@acme.test", "name": "", "role": "viewer", "scope": "all"}
-    shown = read(client.post(populated.url("access:invite"), fields))
+    shown = read(client.post(populated.url("teams:invite"), fields))
     secrets["invitation link"] = find_match(r"/invitations/([\w-]{20,})/", shown)
     settings.SENDS_MAIL = True
     visitor.post("/accounts/password/reset/", {"email": "viewer@acme.test"})
@@ -236,7 +237,7 @@ def test_secrets_of_users_and_programs_are_on_no_page_in_no_log_record_table_or_
     )
     contents["API, unknown address"] = read(Client().get(f"{PREFIX}nothing", headers=bearer))
     for record in AuditRecord.objects.for_team(populated.org.team):
-        contents[f"record {record.pk}"] = read(client.get(populated.url("access:audit-record", pk=record.pk)))
+        contents[f"record {record.pk}"] = read(client.get(populated.url("teams:audit-record", pk=record.pk)))
     contents["404"] = read(client.get(f"/acme/nothing/?token={secrets['API token']}"))
     monkeypatch.delattr("console.areas.products.api.list_products")
     client.raise_request_exception = False
@@ -290,7 +291,7 @@ def test_secrets_that_a_job_collected_are_only_in_the_file_for_them(
         for job in (registered, collected):
             contents[f"{name} {job.kind}"] = read(owner.get(populated.url(name, job=job.pk)))
     for record in AuditRecord.objects.for_team(populated.org.team):
-        contents[f"record {record.pk}"] = read(owner.get(populated.url("access:audit-record", pk=record.pk)))
+        contents[f"record {record.pk}"] = read(owner.get(populated.url("teams:audit-record", pk=record.pk)))
     logged, rows = "\n".join(record.getMessage() for record in log.records), "\n".join(dump_tables())
     redis_bytes = dump_redis(redis_url)
     for secret in secrets:

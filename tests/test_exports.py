@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from console.access.models import AuditRecord, ReadCount
+from console.audit.models import AuditRecord, ReadCount
 from console.connections import clients
 from console.jobs.models import Item, Job, Secret
 from console.ui.csv import FORMULA
@@ -33,8 +33,8 @@ KNOWN_EXPORTS = {
     "devices:registration-secrets",
     "devices:registration-findings",
     "devices:registration-invalid-rows",
-    "access:audit",
-    "access:audit-reads",
+    "teams:audit",
+    "teams:audit-reads",
 }
 # Exports whose cells start with text of the console, or with text that no outsider can write.
 SAFE_TEXT_FIRST = {"jobs:list", "approvals:list"}

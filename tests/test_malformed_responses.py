@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from console.connections import clients
 from iot_client.errors import BadResponse
 from tests.conftest import Organization

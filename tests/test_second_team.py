@@ -29,22 +29,16 @@ from django.utils.http import int_to_base36
 from django.utils.text import slugify
 
 import console
-from console.access.models import (
-    ApiToken,
-    AuditRecord,
-    CustomRole,
-    Invitation,
-    Membership,
-    SignOnRule,
-    Team,
-    User,
-)
+from console.accounts.models import ApiToken, CustomRole, Membership, Team, User
 from console.api.document import PREFIX
 from console.approvals.models import ApprovalRequest
+from console.audit.models import AuditRecord
 from console.connections import clients
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from console.jobs.models import Job
+from console.sign_in.models import SignOnRule
+from console.teams.models import Invitation
 from iot_client.catalogue import Access, operation
 from tests.api.conftest import CreateProgram, _no_request_limits, create_program
 from tests.api.expectations import BY_ID, EXPECTED, fill_in, find_names
@@ -399,7 +393,7 @@ def test_ids_in_every_parameter_that_the_code_reads(
 # -- fields of forms -----------------------------------------------------------------------------------------------------
 
 
-PERSONAL = [name for name in FOR_ALL if name.startswith("access:") and name != "access:invitation-link"]
+PERSONAL = [name for name in FOR_ALL if name.startswith("access:") and name != "teams:invitation-link"]
 PAGES = [*(name for name, may in MEMBERS_ONLY.items() if may.get), *PERSONAL]
 NAMESPACES = sorted({name.partition(":")[0] for name in PAGES})
 # Namespaces without own objects of the console, except what every page has: one kind of ID is enough.

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from console.access.models import AuditRecord, CustomRole
-from console.access.roles import BUILT_IN, Level
+from console.accounts.models import CustomRole
+from console.accounts.roles import BUILT_IN, Level
+from console.audit.models import AuditRecord
 from console.connections.gateway import PermissionRefused
 from iot_client.catalogue import Access, operations
 from tests.expectations import FOR_ALL, MEMBERS_ONLY

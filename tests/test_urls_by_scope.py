@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.access.models import Membership
-from console.access.roles import BUILT_IN, OWNER
+from console.accounts.models import Membership
+from console.accounts.roles import BUILT_IN, OWNER
 from console.connections.models import Connection
 from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
@@ -39,7 +39,7 @@ LIMITED = [role for role in BUILT_IN if role != OWNER]
 # Pages of the team outside its connections, and those that are open to limited members: the home page, their own tokens,
 # and the approval requests in their scope.
 TEAM_ADDRESSES = sorted(set(MEMBERS_ONLY) - set(CONNECTION_ADDRESSES))
-OPEN_TO_LIMITED = {"access:team", "access:switcher", "access:add-own-token", "approvals:list"}
+OPEN_TO_LIMITED = {"teams:team", "teams:switcher", "teams:add-own-token", "approvals:list"}
 # Tested with the approvals.
 TESTED_ELSEWHERE = {name for name in CONNECTION_ADDRESSES if name.startswith("approvals:")}
 
@@ -231,7 +231,7 @@ def test_the_home_page_and_the_switcher_show_only_connections_in_scope(
     client = sign_in("viewer")
     for address in ("/", f"/{populated.org.team.slug}/"):
         assert client.get(address)["Location"] == populated.org.url()
-    for address in (populated.org.url(), populated.url("access:switcher")):
+    for address in (populated.org.url(), populated.url("teams:switcher")):
         assert "Annex" not in client.get(address).content.decode()
     populated.org.members["viewer"].last_visited = f"{populated.org.team.slug}/{other.slug}"
     populated.org.members["viewer"].save()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest
 
-from console.access.models import ApiToken, Membership, Team
+from console.accounts.models import ApiToken, Membership, Team
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 

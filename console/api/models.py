@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 
-from console.access.models import ApiToken
+from console.accounts.models import ApiToken
 
 
 class StoredResponse(models.Model):

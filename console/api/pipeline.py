@@ -19,13 +19,13 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from console.access.audit import Origin
-from console.access.models import Membership
-from console.access.tokens.authentication import authenticate
+from console.accounts.models import Membership
 from console.api import limits
 from console.api.http import ApiRequest
 from console.api.idempotency import execute_once
 from console.api.problems import Problem, to_problem, too_large_problem
+from console.audit.records import Origin
+from console.teams.tokens.authentication import authenticate
 from console.ui.format import number
 
 View = Callable[..., HttpResponseBase]

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
-from console.access.encryption import Undecryptable
+from console.accounts.encryption import Undecryptable
 from console.api.schema_errors import describe_error
 from console.connections.errors import to_snake_case, translate_sentence
 from iot_client.errors import (

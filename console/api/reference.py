@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
-from console.access.http import UserRequest
-from console.access.sign_in.profile import restore_last_team
+from console.accounts.http import UserRequest
 from console.api.document import INTRODUCTION, document, operations
+from console.sign_in.profile import restore_last_team
 
 
 @dataclass(frozen=True)

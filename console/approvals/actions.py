@@ -18,10 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from console.access.audit import Origin, clean_text, record_action, write_record
-from console.access.models import AuditRecord, User
+from console.accounts.models import User
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
 from console.approvals.params import ApprovalParams
+from console.audit.masking import clean_text
+from console.audit.models import AuditRecord
+from console.audit.records import Origin, record_action, write_record
 from console.connections.approval import ApprovalNeeded, PlannedCall
 from console.connections.calls import find_target
 from console.connections.gateway import Gateway

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from console.access.http import TeamRequest
+from console.accounts.http import TeamRequest
 from console.approvals.models import ApprovalRequest
 from console.connections.approval_rules import approval_rules
 from console.ui.forms import FilterForm

@@ -6,8 +6,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from console.access.models import Membership, User
-from console.access.roles import Area, Level
+from console.accounts.models import Membership, User
+from console.accounts.roles import Area, Level
 from console.approvals import actions
 from console.approvals.models import ApprovalQuerySet, ApprovalRequest
 from console.connections.approval_rules import covered_operations

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from console.access.encryption import Undecryptable
+from console.accounts.encryption import Undecryptable
 from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.approvals.params import ApprovalParams

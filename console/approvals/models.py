@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from console.access.encryption import EncryptedTextField
-from console.access.models import ApiToken, Team, User
+from console.accounts.encryption import EncryptedTextField
+from console.accounts.models import ApiToken, Team, User
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import ApprovalRule, find_rule
 from console.connections.models import Connection

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from console.access.audit import MASK, may_record
 from console.approvals.models import ApprovalCall, ApprovalRequest
+from console.audit.masking import MASK, may_record
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import Description
 from console.connections.gateway import Gateway, PermissionRefused

@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access.http import TeamRequest
-from console.access.reauthentication import requires_reauthentication
+from console.accounts.http import TeamRequest
 from console.approvals import actions, inbox, notifications
 from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
 from console.approvals.models import ApprovalRequest, RequestAltered
 from console.approvals.subject import CallRow, read_subject
 from console.connections.http import CloudRequest
+from console.sign_in.reauthentication import requires_reauthentication
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem

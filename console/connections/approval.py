@@ -19,7 +19,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from console.access.models import Membership
+from console.accounts.models import Membership
 from console.connections.approval_rules import ApprovalRule, find_rule_of_operation
 from console.connections.calls import Call
 from console.connections.models import RecentAction

@@ -8,9 +8,10 @@ from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from console.access.audit import close_record, open_record, read_counts
-from console.access.encryption import Undecryptable
-from console.access.models import AuditRecord
+from console.accounts.encryption import Undecryptable
+from console.audit import read_counts
+from console.audit.models import AuditRecord
+from console.audit.records import close_record, open_record
 from console.connections import scope
 from console.connections.calls import Call, find_target
 from console.connections.masking import mask_response, mask_trace

@@ -9,12 +9,12 @@ from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.access.encryption import Undecryptable
-from console.access.teams import Actor
+from console.accounts.encryption import Undecryptable
 from console.connections import endpoints
 from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import ProbeFailure, probe_and_record
+from console.teams.changes import Actor
 from iot_client.errors import InvalidParameter
 
 REGIONS = (

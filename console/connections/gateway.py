@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from console.access.audit import Origin, close_record
-from console.access.models import AuditRecord, Membership, User
-from console.access.reauthentication import ReauthenticationNeeded
+from console.accounts.models import Membership, User
+from console.audit.models import AuditRecord
+from console.audit.records import Origin, close_record
 from console.connections import approval as approvals
 from console.connections import scope
 from console.connections.cache import FactCache
@@ -30,6 +30,7 @@ from console.connections.models import Connection
 from console.connections.pools import pool
 from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
 from console.connections.sending import Sender
+from console.sign_in.reauthentication import ReauthenticationNeeded
 from iot_client import paging
 from iot_client.catalogue import Operation, operation
 from iot_client.errors import CloudError
@@ -206,7 +207,7 @@ class Gateway:
     ) -> Response:
         """Call an operation and return its response. Secrets, also those in `trace`, are masked unless `reveal`.
 
-        The other arguments are explained at `Call`. Reads are counted (console/access/audit/read_counts.py). Raises
+        The other arguments are explained at `Call`. Reads are counted (console/audit/read_counts.py). Raises
         PermissionRefused, ReauthenticationNeeded (for `reveal`), ApprovalNeeded, or a subclass of CloudError; InvalidParameter,
         before anything is sent, if a parameter violates the catalogue.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.access.http import TeamRequest
+from console.accounts.http import TeamRequest
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, tostring  # defusedxml does the parsi
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
-from console.access.audit import MASK
+from console.audit.masking import MASK
 from iot_client.catalogue import Operation
 from iot_client.responses import UnreadableResponse, parse_json
 from iot_client.trace import Trace

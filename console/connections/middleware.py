@@ -13,14 +13,14 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
-from console.access.encryption import Undecryptable
-from console.access.models import User
-from console.access.reauthentication import is_recently_authenticated
-from console.access.roles import Area, Level
+from console.accounts.encryption import Undecryptable
+from console.accounts.models import User
+from console.accounts.roles import Area, Level
 from console.connections.errors import http_status
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
+from console.sign_in.reauthentication import is_recently_authenticated
 from iot_client.errors import CloudError, explain
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.access.encryption import EncryptedTextField
-from console.access.models import Membership, Team, User
+from console.accounts.encryption import EncryptedTextField
+from console.accounts.models import Membership, Team, User
 
 
 def validate_connection_slug(slug: str) -> None:

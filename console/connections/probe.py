@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from console.access.audit import close_record, open_record
-from console.access.models import AuditRecord
-from console.access.teams import Actor
+from console.audit.models import AuditRecord
+from console.audit.records import close_record, open_record
 from console.connections.clients import new_client
 from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
+from console.teams.changes import Actor
 from iot_client.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
 from iot_client.retry import NO_RETRY
 

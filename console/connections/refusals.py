@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
-from console.access.models import Membership
+from console.accounts.models import Membership
 from iot_client.catalogue import Operation
 
 

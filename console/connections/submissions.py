@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from console.access.encryption import Undecryptable
+from console.accounts.encryption import Undecryptable
 from console.connections.http import CloudRequest
 from console.connections.models import Submission
 from iot_client.catalogue import Access, UnknownOperation, operation

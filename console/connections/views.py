@@ -14,16 +14,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access.audit import Origin, record_action
-from console.access.http import TeamRequest
-from console.access.permissions import requires
-from console.access.reauthentication import requires_reauthentication
-from console.access.roles import Area, Level
-from console.access.teams import Actor
+from console.accounts.http import TeamRequest
+from console.accounts.permissions import requires
+from console.accounts.roles import Area, Level
+from console.audit.records import Origin, record_action
 from console.connections.forms import REGIONS, ConnectionForm, edit_conflict
 from console.connections.http import CloudRequest
 from console.connections.models import Connection
 from console.connections.probe import probe_and_record
+from console.sign_in.reauthentication import requires_reauthentication
+from console.teams.changes import Actor
 from console.ui.forms import ConfirmForm
 from console.ui.tables import Column, Empty, Table
 

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from console.access.models import AuditRecord
-from console.access.roles import Area, Level
+from console.accounts.roles import Area, Level
+from console.audit.models import AuditRecord
 from console.connections.http import CloudRequest
 from console.dashboard import api
 from console.jobs import kinds

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from console.access.roles import AREA_LABELS, CLOUD_AREAS
+from console.accounts.roles import AREA_LABELS, CLOUD_AREAS
 from console.ui.format import number, sentence
 from iot_client.catalogue import Access, Condition, Operation, Parameter
 from iot_client.catalogue.check import PATTERN_WORDS

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from console.access.models import AuditRecord, User
+from console.accounts.models import User
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from iot_client.catalogue import Operation

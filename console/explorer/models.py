@@ -8,7 +8,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.access.models import AuditRecord, User
+from console.accounts.models import User
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 
 

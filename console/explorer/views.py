@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from console.access.audit import may_record
-from console.access.reauthentication import ReauthenticationNeeded
 from console.areas.devices import api as devices_api
 from console.areas.devices.records import DeviceFilter
 from console.areas.groups import api as groups_api
 from console.areas.products import api as products_api
+from console.audit.masking import may_record
 from console.connections.gateway import PermissionRefused
 from console.connections.http import CloudRequest
 from console.explorer import descriptions, search
@@ -28,6 +27,7 @@ from console.explorer.forms import CallForm
 from console.explorer.models import ExplorerCall
 from console.explorer.sending import SentCall, send_call
 from console.explorer.tables import CALLS
+from console.sign_in.reauthentication import ReauthenticationNeeded
 from console.ui.forms import FilterForm
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size

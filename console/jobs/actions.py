@@ -11,13 +11,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from console.access.models import ApiToken, User
-from console.access.reauthentication import ReauthenticationNeeded
+from console.accounts.models import ApiToken, User
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import engine, files, kinds
 from console.jobs.models import Chunk, Event, Item, Job, Part, make_sentence, retryable_items
 from console.jobs.params import JobParams
+from console.sign_in.reauthentication import ReauthenticationNeeded
 
 INLINE_BYTES = 1024 * 1024  # smaller files are read within the request
 INLINE_ITEMS = 20_000

@@ -23,10 +23,9 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from console.access.audit import Origin
-from console.access.encryption import Undecryptable
-from console.access.models import Membership, User
-from console.access.tokens.authentication import InvalidToken, find_membership
+from console.accounts.encryption import Undecryptable
+from console.accounts.models import Membership, User
+from console.audit.records import Origin
 from console.celery import app
 from console.connections.gateway import Gateway
 from console.jobs import delays, kinds
@@ -34,6 +33,7 @@ from console.jobs.kinds import Kind, StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
 from console.jobs.visibility import is_in_scope
 from console.jobs.work import Heartbeat, LeaseLost, Work
+from console.teams.tokens.authentication import InvalidToken, find_membership
 from iot_client.errors import CloudError
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from console.access.models import User
+from console.accounts.models import User
 from console.jobs import kinds
 from console.jobs.kinds import Kind
 from console.jobs.models import Item, Job, JobQuerySet

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.access.encryption import EncryptedTextField
-from console.access.models import ApiToken, Team
+from console.accounts.encryption import EncryptedTextField
+from console.accounts.models import ApiToken, Team
 from console.connections.models import Connection
 
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters
@@ -20,6 +19,7 @@ from console.jobs.http import find_job
 from console.jobs.listing import JOBS, job_title
 from console.jobs.models import Job
 from console.jobs.visibility import visible_jobs
+from console.teams.pages.audit import audit_menu_items
 from console.ui.format import duration
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Q
 
-from console.access.models import Membership
-from console.access.roles import Area, Level
+from console.accounts.models import Membership
+from console.accounts.roles import Area, Level
 from console.connections.gateway import Gateway
 from console.jobs import kinds
 from console.jobs.kinds import Kind

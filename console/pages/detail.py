@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
 
-from console.access.pages.audit import audit_menu_items
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, perform_action
+from console.teams.pages.audit import audit_menu_items
 from console.ui.links import connection_url
 from console.ui.pieces import MenuItem, Tab, explorer_item
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from console.access.models import Membership, Team, User
+from console.accounts.models import Membership, Team, User
 from console.connections.models import Connection
 
 ADMIN = "admin@demo.example"

@@ -123,9 +123,7 @@ class Shell:
     @cached_property
     def switcher(self) -> str:
         """The URL of the switcher's content."""
-        return self.url("access:switcher") + (
-            f"?connection={self.connection.slug}" if self.connection else ""
-        )
+        return self.url("teams:switcher") + (f"?connection={self.connection.slug}" if self.connection else "")
 
     @cached_property
     def profile(self) -> str:
@@ -135,7 +133,7 @@ class Shell:
     @cached_property
     def tokens(self) -> str:
         """The URL of the user's personal API tokens."""
-        return _url("access:own-tokens", otherwise="")
+        return _url("teams:own-tokens", otherwise="")
 
     @property
     def user(self) -> Any:
@@ -182,7 +180,7 @@ class Shell:
             SwitcherEntry(
                 label=membership.team.name,
                 note=str(membership.role.label),
-                url=_url("access:team", membership.team.slug),
+                url=_url("teams:team", membership.team.slug),
                 current=self.team is not None and membership.team_id == self.team.pk,
             )
             for membership in self._memberships
@@ -192,7 +190,7 @@ class Shell:
     def new_team(self) -> str:
         """The URL for creating a team, for users who own one; else ""."""
         owns = any(membership.role_slug == "owner" for membership in self._memberships)
-        return _url("access:new-team", otherwise="") if owns else ""
+        return _url("teams:new-team", otherwise="") if owns else ""
 
 
 def _url(name: str, *args: str, otherwise: str = "/") -> str:

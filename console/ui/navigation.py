@@ -46,12 +46,12 @@ _TEAM = NavigationGroup(
     _("Team"),
     (
         NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
-        NavigationEntry("access:members", _("Members"), "users", "members"),
-        NavigationEntry("access:roles", _("Roles"), "shield-check", "members"),
-        NavigationEntry("access:tokens", _("API tokens"), "key", "members"),
-        NavigationEntry("access:audit", _("Audit trail"), "history", "audit"),
-        NavigationEntry("access:sign-on", _("Single sign-on"), "login-2", "members", level=4),
-        NavigationEntry("access:settings", _("Settings"), "settings", "members", level=4),
+        NavigationEntry("teams:members", _("Members"), "users", "members"),
+        NavigationEntry("teams:roles", _("Roles"), "shield-check", "members"),
+        NavigationEntry("teams:tokens", _("API tokens"), "key", "members"),
+        NavigationEntry("teams:audit", _("Audit trail"), "history", "audit"),
+        NavigationEntry("teams:sign-on", _("Single sign-on"), "login-2", "members", level=4),
+        NavigationEntry("teams:settings", _("Settings"), "settings", "members", level=4),
     ),
 )
 

@@ -11,11 +11,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from console.access.audit import Origin
-from console.access.models import Membership, Team, User
-from console.access.scope import AccessScope
-from console.access.teams import Actor
-from console.access.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
+from console.accounts.models import Membership, Team, User
+from console.accounts.scope import AccessScope
+from console.audit.records import Origin
+from console.teams.changes import Actor
+from console.teams.tokens.lifecycle import CreatedToken, TokenDraft, create_personal_token, create_team_token
 from tests.conftest import Organization
 
 UNLIMITED = AccessScope()

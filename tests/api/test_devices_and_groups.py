@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, product

@@ -10,15 +10,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import RestrictedError
 from django.test import Client
 
-from console.access.audit import Origin
-from console.access.models import ApiToken, AuditRecord, Membership
-from console.access.tokens.lifecycle import revoke_token
+from console.accounts.models import ApiToken, Membership
 from console.approvals import actions as approvals
 from console.approvals.models import ApprovalRequest
 from console.areas.devices import api as devices
+from console.audit.models import AuditRecord
+from console.audit.records import Origin
 from console.connections.gateway import Gateway
 from console.jobs import kinds
 from console.jobs.models import Job
+from console.teams.tokens.lifecycle import revoke_token
 from iot_client.errors import NotFound
 from tests.api.conftest import CreateProgram, Program
 from tests.api.expectations import find_names

@@ -14,10 +14,10 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from console.access.models import AuditRecord
-from console.access.scope import AccessScope
+from console.accounts.scope import AccessScope
 from console.api.document import PREFIX, document, operations
 from console.api.urls import urlpatterns
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Job
 from tests.api.conftest import CreateProgram

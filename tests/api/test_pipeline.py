@@ -18,10 +18,10 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from console.access.models import AuditRecord
-from console.access.tokens import keys
 from console.api.models import StoredResponse
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
+from console.teams.tokens import keys
 from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import KEY_SECRET, Organization
 from tests.populated import PopulatedTeam

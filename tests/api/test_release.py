@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.access.models import AuditRecord
-from console.access.scope import AccessScope
+from console.accounts.scope import AccessScope
 from console.approvals.models import ApprovalRequest
 from console.areas.ota import api
+from console.audit.models import AuditRecord
 from console.jobs import engine
 from console.jobs.models import Chunk
 from tests.api.conftest import CreateProgram, Program, problem_kind

@@ -10,13 +10,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.utils import timezone
 
-from console.access import teams
-from console.access.audit import Origin
-from console.access.models import ApiToken, AuditRecord, CustomRole, Membership, Team, User
-from console.access.roles import BUILT_IN
-from console.access.scope import AccessScope
-from console.access.tokens import keys
-from console.access.tokens.lifecycle import (
+from console.accounts.models import ApiToken, CustomRole, Membership, Team, User
+from console.accounts.roles import BUILT_IN
+from console.accounts.scope import AccessScope
+from console.audit.models import AuditRecord
+from console.audit.records import Origin
+from console.teams import changes
+from console.teams.tokens import keys
+from console.teams.tokens.lifecycle import (
     TokenDraft,
     create_personal_token,
     create_team_token,
@@ -148,7 +149,7 @@ def test_the_tokens_of_a_deactivated_or_removed_member_are_invalid(
     User.objects.filter(pk=member.user_id).update(is_active=False)
     assert status(personal) == 401
     User.objects.filter(pk=member.user_id).update(is_active=True)
-    teams.remove_member(find_actor(org.team, org.members["owner"]), member)
+    changes.remove_member(find_actor(org.team, org.members["owner"]), member)
     assert status(personal) == 401
     Membership.objects.create(team=org.team, user=org.members["operator"], role_slug="operator")
     assert status(personal) == 401, "old tokens stay invalid when a user joins again"

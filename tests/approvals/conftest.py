@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from console.access.models import ApiToken, Membership, User
+from console.accounts.models import ApiToken, Membership, User
 from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded

@@ -10,9 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from console.access.models import AuditRecord, Membership
+from console.accounts.models import Membership
 from console.approvals import actions, inbox, tasks
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
+from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
 from tests.approvals.conftest import REASON, create_token, gateway_of_token, product_exists

@@ -10,17 +10,18 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from console.access.models import AuditRecord, Membership
-from console.access.tokens.lifecycle import revoke_token
+from console.accounts.models import Membership
 from console.approvals import actions, jobs
 from console.approvals.models import ApprovalCall, ApprovalRequest
 from console.areas.ota import api as ota_api
 from console.areas.ota import batches
+from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import PermissionRefused
 from console.jobs import actions as job_actions
 from console.jobs import engine
 from console.jobs.models import Chunk, Job
+from console.teams.tokens.lifecycle import revoke_token
 from tests.approvals.conftest import (
     REASON,
     create_token,

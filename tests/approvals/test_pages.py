@@ -9,9 +9,10 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from console.access.models import AuditRecord, Membership
+from console.accounts.models import Membership
 from console.approvals import actions, tasks
 from console.approvals.models import ApprovalRequest
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from tests.api.conftest import create_program
 from tests.approvals.conftest import REASON, list_device_names, product_exists

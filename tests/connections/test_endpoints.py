@@ -14,7 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from console.connections import clients, endpoints
 from console.connections.models import Connection
 from iot_client import object_storage

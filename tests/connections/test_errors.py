@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
 
-from console.access.encryption import Undecryptable
-from console.access.models import AuditRecord
+from console.accounts.encryption import Undecryptable
+from console.audit.models import AuditRecord
 from console.connections.errors import cloud_errors_to_form, http_status, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware

@@ -12,9 +12,11 @@ import pytest
 import redis
 from django.db import connections
 
-from console.access.audit import MASK, Origin
-from console.access.encryption import Undecryptable
-from console.access.models import AuditRecord, Membership, User
+from console.accounts.encryption import Undecryptable
+from console.accounts.models import Membership, User
+from console.audit.masking import MASK
+from console.audit.models import AuditRecord
+from console.audit.records import Origin
 from console.connections import clients
 from console.connections.gateway import Call, Gateway, PermissionRefused
 from console.connections.models import Connection
@@ -162,7 +164,7 @@ def test_a_response_cut_off_after_a_secret_reveals_it_to_nobody(
 
 
 def test_a_closed_record_is_never_edited(org: Organization) -> None:
-    from console.access.audit import close_record, open_record
+    from console.audit.records import close_record, open_record
 
     record = open_record(operation="X", actor=None, team=org.team, origin=Origin())
     close_record(record, Outcome.FAILED, code="first")

@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job

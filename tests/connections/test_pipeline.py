@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from console.access.audit import MASK
-from console.access.encryption import Undecryptable
-from console.access.models import AuditRecord, Membership
-from console.access.reauthentication import ReauthenticationNeeded
-from console.access.scope import AccessScope
+from console.accounts.encryption import Undecryptable
+from console.accounts.models import Membership
+from console.accounts.scope import AccessScope
+from console.audit.masking import MASK
+from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway, OutOfScope, PermissionRefused
 from console.connections.sending import Sender
+from console.sign_in.reauthentication import ReauthenticationNeeded
 from iot_client.errors import CloudError, InvalidParameter, NotFound
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from console.access.models import ApiToken, AuditRecord, Membership
-from console.access.scope import AccessScope
+from console.accounts.models import ApiToken, Membership
+from console.accounts.scope import AccessScope
+from console.audit.models import AuditRecord
 from console.connections import clients
 from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, OutOfScope
 from console.connections.models import Connection

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from console.access.models import Membership
-from console.access.scope import AccessScope
+from console.accounts.models import Membership
+from console.accounts.scope import AccessScope
 from console.connections import clients
 from console.connections.gateway import Gateway, OutOfScope, PermissionRefused
 from console.connections.models import Connection

@@ -9,7 +9,8 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from console.access.models import AuditRecord, CustomRole
+from console.accounts.models import CustomRole
+from console.audit.models import AuditRecord
 from tests.conftest import Organization
 from tests.connections.conftest import RecordingTransport, upstream
 from tests.registrations import create_registration

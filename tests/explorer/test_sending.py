@@ -8,9 +8,9 @@ from html import unescape
 
 import pytest
 
-from console.access.models import AuditRecord
 from console.areas.devices import api as devices_api
 from console.areas.products import api as products_api
+from console.audit.models import AuditRecord
 from console.connections import clients
 from console.explorer.models import ExplorerCall
 from iot_client.catalogue import Access, operations

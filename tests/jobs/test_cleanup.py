@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from console.access.models import AuditRecord
 from console.areas.devices.registration.actions import collect_secrets
+from console.audit.models import AuditRecord
 from console.jobs import actions
 from console.jobs.cleanup import delete_expired
 from console.jobs.models import Chunk, Event, Item, Job, Part, Secret

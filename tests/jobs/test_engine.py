@@ -8,14 +8,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from console.access import custom_roles
-from console.access.audit import Origin
-from console.access.models import AuditRecord, CustomRole, Membership
-from console.access.roles import Area, Level
-from console.access.teams import Actor
+from console.accounts.models import CustomRole, Membership
+from console.accounts.roles import Area, Level
+from console.audit.models import AuditRecord
+from console.audit.records import Origin
 from console.celery import app
 from console.jobs import actions, engine, work
 from console.jobs.models import Chunk, Item, Job, Secret
+from console.teams import custom_roles
+from console.teams.changes import Actor
 from tests.jobs.conftest import abandon_chunk, device_count, page_text, past_time, read_csv, run_until_step
 
 REAL_WAKE_CHUNK = engine.wake_chunk

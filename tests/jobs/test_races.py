@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from console.access.models import AuditRecord, User
+from console.accounts.models import User
 from console.areas.devices.jobs import REGISTER
 from console.areas.devices.registration.actions import register_generated_names
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs import actions, engine
 from console.jobs.kinds import Step, StepResult

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.access.models import AuditRecord
 from console.areas.ota.jobs import STATUSES as TASK_STATUSES
+from console.audit.models import AuditRecord
 from console.jobs.models import Item, Job
 from console.ui.statuses import all_statuses
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.access.models import CustomRole, Membership
+from console.accounts.models import CustomRole, Membership
 from console.approvals.params import ApprovalParams
 from console.areas.devices.registration.actions import collect_secrets
 from console.areas.devices.registration.params import RegistrationParams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.access.models import ApprovalSetting
+from console.accounts.models import ApprovalSetting
 from console.approvals.models import ApprovalRequest
 from console.areas.devices import api
 from console.areas.devices.bulk import DELETE, DISABLE

@@ -35,8 +35,8 @@ def test_a_page_is_compressed_to_a_length_that_varies(populated: PopulatedTeam, 
         ("post", "devices:secret"),
         ("post", "products:secret"),
         ("get", "devices:create"),
-        ("get", "access:add-own-token"),
-        ("get", "access:invite"),
+        ("get", "teams:add-own-token"),
+        ("get", "teams:invite"),
     ],
 )
 def test_a_page_that_can_show_a_secret_is_not_compressed(

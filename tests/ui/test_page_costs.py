@@ -42,7 +42,7 @@ def test_the_frame_makes_at_most_three_queries(populated: PopulatedTeam, sign_in
 def test_the_switcher_is_fetched_when_it_is_opened(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     page = client.get(populated.org.url()).content.decode()
-    url = reverse("access:switcher", args=[populated.org.team.slug])
+    url = reverse("teams:switcher", args=[populated.org.team.slug])
     assert f'data-src="{url}?connection={populated.org.connection.slug}"' in page
     menu = client.get(url, {"connection": populated.org.connection.slug}).content.decode()
     assert populated.org.connection.name in menu
@@ -51,7 +51,7 @@ def test_the_switcher_is_fetched_when_it_is_opened(populated: PopulatedTeam, sig
 
 def test_kept_parts_of_the_frame_are_those_of_the_user(populated: PopulatedTeam, sign_in: SignIn) -> None:
     owner, viewer = (sign_in(role).get(populated.org.url()).content.decode() for role in ("owner", "viewer"))
-    settings = reverse("access:settings", args=[populated.org.team.slug])
+    settings = reverse("teams:settings", args=[populated.org.team.slug])
     assert settings in owner
     assert settings not in viewer
     assert populated.org.members["owner"].email in owner

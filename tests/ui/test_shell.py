@@ -5,8 +5,8 @@ import re
 import pytest
 from django.urls import reverse
 
-from console.access.models import Membership, Team
-from console.access.roles import BUILT_IN
+from console.accounts.models import Membership, Team
+from console.accounts.roles import BUILT_IN
 from console.connections.models import Connection
 from console.ui.context import Shell
 from console.ui.links import connection_url

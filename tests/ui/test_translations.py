@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
-from console.access.models import User
+from console.accounts.models import User
 from console.ui.format import number
 from console.ui.translations import FOLDERS, ROOT, compile_file, find_po_files
 from iot_client.messages import list_messages

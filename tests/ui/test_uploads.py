@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]

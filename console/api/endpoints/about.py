@@ -6,7 +6,7 @@ from django.utils.translation import gettext_noop
 from ninja import Router, Schema
 from pydantic import Field
 
-from console.access.roles import Area, Level
+from console.accounts.roles import Area, Level
 from console.api.http import ApiRequest
 from console.api.schemas import Timestamp
 from console.connections.models import Connection

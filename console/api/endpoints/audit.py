@@ -11,13 +11,14 @@ from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from console.access.audit import search
-from console.access.audit.jsonl import build_jsonl_download
-from console.access.models import AuditRecord, Team
-from console.access.roles import Area, Level
+from console.accounts.models import Team
+from console.accounts.roles import Area, Level
 from console.api.http import ApiRequest
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PageQuery, Timestamp, TimestampInput
+from console.audit import search
+from console.audit.jsonl import build_jsonl_download
+from console.audit.models import AuditRecord
 
 router = Router(tags=[gettext_noop("Audit trail")])
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from django import template
 from django.template.context import RequestContext
 
-from console.access.audit import clean_text
 from console.approvals import inbox
 from console.approvals.models import ApprovalRequest
+from console.audit.masking import clean_text
 
 register = template.Library()
 

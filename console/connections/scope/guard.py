@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from console.access.scope import AccessScope, describe_scope
+from console.accounts.scope import AccessScope, describe_scope
 from console.connections.scope import names, sql
 from console.connections.scope.names import NamedObject
 from iot_client.catalogue import LimitedUse, ObjectKind, Operation

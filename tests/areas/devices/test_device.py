@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from console.access.models import AuditRecord
 from console.areas.devices import api
 from console.areas.groups import api as groups_api
+from console.audit.models import AuditRecord
 from console.connections.sending import Sender
 from iot_client.errors import NotFound
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.access.models import AuditRecord
 from console.areas.groups import api
+from console.audit.models import AuditRecord
 from iot_client.errors import NotFound
 
 

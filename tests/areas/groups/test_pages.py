@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from console.access.scope import AccessScope
+from console.accounts.scope import AccessScope
 
 PAGES = [
     "",

@@ -12,9 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from console.access.encryption import Undecryptable
-from console.access.models import AuditRecord
+from console.accounts.encryption import Undecryptable
 from console.areas.ota import api
+from console.audit.models import AuditRecord
 from console.connections.models import Submission
 from console.connections.submissions import submit_once
 from iot_client import object_storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from console.access.models import Membership
+from console.accounts.models import Membership
 
 PAGES = [
     "packages/", "packages/{package}/", "modules/", "modules/?product={product}", "modules/options/?product={product}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.contrib.messages import get_messages
 
-from console.access.models import AuditRecord
 from console.areas.devices import api as devices_api
 from console.areas.products import api
+from console.audit.models import AuditRecord
 from console.pages.tags import Tag
 from iot_client.errors import NotFound
 

@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from console.access.reauthentication import ReauthenticationNeeded
 from console.areas.devices.registration import outcomes
 from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND
 from console.connections.http import CloudRequest
 from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job, Secret
 from console.jobs.outcomes import result_lines
+from console.sign_in.reauthentication import ReauthenticationNeeded
 from console.ui.csv import Download
 from console.ui.links import connection_url
 

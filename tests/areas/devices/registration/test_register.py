@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from console.access.models import AuditRecord
+from console.audit.models import AuditRecord
 from console.jobs.models import Item, Job
 from tests.jobs.conftest import DATA, device_count, page_text, read_csv
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from console.access.models import AuditRecord, Membership
+from console.accounts.models import Membership
 from console.areas.devices.registration.actions import collect_secrets
+from console.audit.models import AuditRecord
 from console.jobs import actions, engine
 from console.jobs.models import Item, Job
 from tests.jobs.conftest import device_count, run_until_step

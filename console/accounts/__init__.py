@@ -1,0 +1,1 @@
+"""Users, teams, memberships, roles, access scopes and encryption."""

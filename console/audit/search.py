@@ -1,0 +1,114 @@
+"""Searches the audit records, also among a million: each filter is turned into values of an indexed column if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.core.exceptions import BadRequest
+from django.db import connection
+from django.db.models import Q
+
+from console.accounts.models import Team
+from console.audit.models import AuditQuerySet, AuditRecord
+
+_MAX_VALUES = 500
+
+
+@dataclass(frozen=True)
+class RecordQuery:
+    """The records to search for; "" and None match anything.
+
+    `text` is part of a target, `target` a whole one; `actor` and `token` are parts of the actor's and the token's label;
+    `operation` is the beginning of its name; `start` is included, `end` is not. The case matters for `target` and
+    `connection` only.
+    """
+
+    text: str = ""
+    target: str = ""
+    actor: str = ""
+    token: str = ""
+    operation: str = ""
+    connection: str = ""
+    outcome: str = ""
+    job: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def search_records(team: Team, query: RecordQuery) -> AuditQuerySet:
+    """Return the team's records that match the query, newest first."""
+    lookups = {
+        "target__icontains": query.text,
+        "target": query.target,
+        "connection": query.connection,
+        "outcome": query.outcome,
+        "job": query.job,
+        "at__gte": query.start,
+        "at__lt": query.end,
+    }
+    records = AuditRecord.objects.for_team(team)
+    records = records.filter(**{lookup: value for lookup, value in lookups.items() if value})
+    if query.operation:
+        prefix = query.operation.casefold()
+        operations = [value for value in list_operations(team) if value.casefold().startswith(prefix)]
+        records = _filter_values(records, "operation", operations)
+    for column, text in (("actor_label", query.actor), ("token", query.token)):
+        if text:
+            part = text.casefold()
+            values = [value for value in _distinct_values(team, column) if part in value.casefold()]
+            records = _filter_values(records, column, values)
+    return records
+
+
+def read_page(records: AuditQuerySet, token: str, size: int) -> tuple[list[AuditRecord], str | None]:
+    """Return a page of `size` records and the token of the next page, or None if there is none.
+
+    `token` names the page; "" is the page of the newest records. Pages are found by time and id, so the thousandth costs as
+    much as the first. Raises BadRequest for an invalid token.
+    """
+    if token:
+        moment, _separator, number = token.rpartition("_")
+        try:
+            at, pk = datetime.fromisoformat(moment), int(number)
+            if at.tzinfo is None or not 0 <= pk < 2**63:
+                raise BadRequest("no such page")
+            at = at.astimezone(UTC)  # may be before the year 1
+        except (ValueError, OverflowError) as error:
+            raise BadRequest("no such page") from error
+        records = records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+    rows_and_next = list(records[: size + 1])
+    rows = rows_and_next[:size]
+    if len(rows_and_next) == len(rows):
+        return rows, None
+    return rows, f"{rows[-1].at.astimezone(UTC).isoformat()}_{rows[-1].pk}"
+
+
+def list_operations(team: Team) -> list[str]:
+    """Return the operations in the team's records, in order."""
+    return _distinct_values(team, "operation")
+
+
+def list_actors(team: Team) -> list[str]:
+    """Return the labels of the actors in the team's records, in order; at most 500."""
+    return _distinct_values(team, "actor_label")
+
+
+def _filter_values(records: AuditQuerySet, column: str, values: Sequence[str]) -> AuditQuerySet:
+    return records.filter(**{column: values[0]} if len(values) == 1 else {f"{column}__in": values})
+
+
+def _distinct_values(team: Team, column: str) -> list[str]:
+    """Return the distinct values of an indexed column. Each takes one step in the index, instead of reading all records."""
+    quote = connection.ops.quote_name
+    table, name, team_id = (quote(part) for part in (AuditRecord._meta.db_table, column, "team_id"))
+    # Names of tables and columns of the console, quoted.
+    sql = (
+        f"WITH RECURSIVE found(value) AS (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s UNION ALL "  # noqa: S608
+        f"SELECT (SELECT MIN({name}) FROM {table} WHERE {team_id} = %s AND {name} > found.value) "
+        "FROM found WHERE found.value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [team.pk, team.pk, _MAX_VALUES])
+        return [value for (value,) in cursor.fetchall()]

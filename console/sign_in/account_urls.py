@@ -1,0 +1,15 @@
+"""The pages of the user's own account."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from console.sign_in import profile, views
+
+app_name = "sign_in"
+urlpatterns = [
+    path("profile/", profile.profile, name="profile"),
+    path("security/", views.security, name="security"),
+    path("security/sessions/<int:pk>/end/", views.end_session, name="end-session"),
+    path("security/sessions/end-others/", views.end_other_sessions, name="end-other-sessions"),
+]

@@ -1,0 +1,135 @@
+"""Second factors: their storage, users who have one, and teams that require one."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
+
+from console.accounts.encryption import Undecryptable, decrypt, encrypt, is_newest, rotate
+from console.accounts.models import Team, User
+from console.sign_in.openid_connect.adapter import has_provider_second_factor
+
+# The types that count as a second factor. Recovery codes only replace one of these.
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+# The key of the secret in `data` of an authenticator of allauth.
+_SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+WRONG_CODE = gettext_lazy(
+    "Wrong or already used code, or too many failed attempts. Enter a new code, or try again later."
+)
+
+
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no type information
+    """Encrypts the secrets of second factors at rest, and names the console in authenticator apps and passkeys."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": WRONG_CODE}
+
+    def encrypt(self, text: str) -> str:
+        return encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypt(encrypted_text)
+
+    def get_totp_issuer(self) -> str:
+        return "Fleetdesk"
+
+    def _get_site_name(self) -> str:
+        return "Fleetdesk"
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return gettext("Passkey %(number)s") % {"number": number}
+
+
+def has_second_factor(user: User) -> bool:
+    """Return whether the user has a second factor in the console.
+
+    A team can require one from its members. An owner needs one to set that requirement.
+    """
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
+
+
+def accept_code(authenticator: Authenticator, code: str) -> bool:
+    """Accept a code of an authenticator app once. Return False if the code is wrong, or if it or a later one was used."""
+    secret = decrypt(authenticator.data["secret"])
+    matching = (
+        counter
+        for counter in yield_hotp_counters_from_time()
+        if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter)))
+    )
+    counter = next(matching, None)
+    if counter is None:
+        return False
+    with transaction.atomic():
+        row = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
+        if counter <= row.data.get("last_counter", -1):
+            return False
+        row.data["last_counter"] = counter
+        row.save(update_fields=["data"])
+    return True
+
+
+def rotate_secrets(batch: int) -> tuple[int, int]:
+    """Encrypt the secrets of all factors with the newest key, `batch` rows in one transaction.
+
+    Return how many were re-encrypted, and how many cannot be decrypted with any key.
+    """
+    rotated = unreadable = last_pk = 0
+    while True:
+        with transaction.atomic():
+            remaining = Authenticator.objects.select_for_update().filter(
+                type__in=_SECRET_KEYS, pk__gt=last_pk
+            )
+            rows = list(remaining.order_by("pk")[:batch])
+            for row in rows:
+                name = _SECRET_KEYS[Authenticator.Type(row.type)]
+                if is_newest(row.data[name]):
+                    continue
+                try:
+                    row.data[name] = rotate(row.data[name])
+                except Undecryptable:
+                    unreadable += 1
+                    continue
+                row.save(update_fields=["data"])
+                rotated += 1
+        if len(rows) < batch:
+            return rotated, unreadable
+        last_pk = rows[-1].pk
+
+
+def lacks_second_factor(request: HttpRequest, team: Team) -> bool:
+    """Return whether the team requires a second factor and the user has none, neither here nor at the identity provider."""
+    user: Any = request.user
+    return team.second_factor_required and not (
+        has_provider_second_factor(request) or has_second_factor(user)
+    )
+
+
+class SecondFactorMiddleware:
+    """Redirects members without a second factor to its setup when they open a page of a team that requires one.
+
+    Must come after TeamMiddleware. The user's other teams and their own pages are not affected.
+    """
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response: HttpResponse = self.get_response(request)
+        return response
+
+    def process_view(
+        self, request: Any, view: Any, args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        team = request.team
+        if team is None or not lacks_second_factor(request, team):
+            return None
+        return HttpResponseRedirect(f"{reverse('sign_in:security')}?{urlencode({'team': team.slug})}")

@@ -1,0 +1,192 @@
+"""The forms of allauth, with lockout, single-use codes, and messages that do not reveal whether an account exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from allauth.account import forms as account_forms
+from allauth.account.adapter import get_adapter as account_adapter
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base import forms as mfa_forms
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp import forms as totp_forms
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
+from allauth.mfa.webauthn import forms as webauthn_forms
+from django import forms
+from django.db import DatabaseError
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from console.accounts.encryption import Undecryptable, decrypt, encrypt
+from console.sign_in import lockout
+from console.sign_in.audit_records import record_failure
+from console.sign_in.factors import accept_code
+
+
+class _CodeForm(forms.Form):
+    """A form with a code. Wrong codes count toward the lockout, and each code of an authenticator app works once."""
+
+    operation = "session.second_factor"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        code = self.fields["code"]
+        code.label = pgettext_lazy("of a second factor", "Code")
+        code.widget.attrs.pop("placeholder", None)
+
+    def clean_code(self) -> str:
+        request = context.request
+        if lockout.is_locked(request, self.user.email):  # type: ignore[attr-defined]
+            raise get_adapter().validation_error("incorrect_code")
+        try:
+            return self._validated_code()
+        except forms.ValidationError:
+            lockout.count_failure(request, self.user.email)  # type: ignore[attr-defined]
+            record_failure(request, self.user, self.operation)  # type: ignore[attr-defined]
+            raise
+        except Undecryptable:
+            raise forms.ValidationError(
+                _(
+                    "The code cannot be checked: the server does not have the encryption key. "
+                    "Contact the administrator of this console."
+                )
+            ) from None
+
+    def _validated_code(self) -> str:
+        code: str = super().clean_code()  # type: ignore[misc]
+        authenticator: Authenticator = self.authenticator  # type: ignore[attr-defined]
+        if authenticator.type == Authenticator.Type.TOTP and not accept_code(authenticator, code):
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class AuthenticateForm(_CodeForm, mfa_forms.AuthenticateForm):  # type: ignore[misc]  # allauth has no type information
+    """The second step of signing in."""
+
+
+class ReauthenticateForm(_CodeForm, mfa_forms.ReauthenticateForm):  # type: ignore[misc]
+    """A user confirms their identity with a code."""
+
+    operation = "session.reauthenticate"
+
+
+class ActivateTOTPForm(_CodeForm, totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+    """Sets up an authenticator app. Until then the session keeps its secret, encrypted as in the database."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        session = context.request.session
+        encrypted = session.get(SECRET_SESSION_KEY)
+        super().__init__(*args, **kwargs)
+        if self.is_bound and encrypted:
+            self.secret = decrypt(encrypted)
+        else:
+            session[SECRET_SESSION_KEY] = encrypt(self.secret)
+
+    def _validated_code(self) -> str:
+        # The authenticator does not exist yet: the view marks the code as used once it does.
+        return totp_forms.ActivateTOTPForm.clean_code(self)  # type: ignore[no-any-return]
+
+
+class _CredentialField(forms.JSONField):
+    """The credential of a passkey from the browser: a JSON object. Everything else becomes None."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            credential = super().to_python(value)
+        except RecursionError:
+            credential = None
+        return credential if isinstance(credential, dict) else None
+
+
+@contextmanager
+def _refuse_malformed() -> Iterator[None]:
+    """Refuse a malformed credential like a wrong code. Parsing one can raise any exception."""
+    try:
+        yield
+    except (forms.ValidationError, DatabaseError):
+        raise
+    except Exception as error:
+        raise get_adapter().validation_error("incorrect_code") from error
+
+
+class _PasskeyForm(forms.Form):
+    credential = _CredentialField()
+
+    def clean_credential(self) -> Authenticator:
+        with _refuse_malformed():
+            return super().clean_credential()  # type: ignore[misc, no-any-return]
+
+
+class AuthenticatePasskeyForm(_PasskeyForm, webauthn_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    """The second step of signing in, with a passkey."""
+
+
+class LoginPasskeyForm(_PasskeyForm, webauthn_forms.LoginWebAuthnForm):  # type: ignore[misc]
+    """Signing in with a passkey alone."""
+
+
+class ReauthenticatePasskeyForm(_PasskeyForm, webauthn_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    """A user confirms their identity with a passkey."""
+
+
+class AddPasskeyForm(webauthn_forms.AddWebAuthnForm):  # type: ignore[misc]
+    """Adds a passkey. It can replace the password, unless the user wants it as a second factor only."""
+
+    credential = _CredentialField()
+    name = forms.CharField(label=_("Passkey name"), max_length=80, required=False)
+    passwordless = forms.BooleanField(
+        label=_("Use this passkey without a password"),
+        required=False,
+        initial=True,
+        help_text=_("Your device asks for a PIN, fingerprint or face at each sign-in."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        with _refuse_malformed():
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned
+
+
+class EditPasskeyForm(webauthn_forms.EditWebAuthnForm):  # type: ignore[misc]
+    """Renames a passkey."""
+
+    name = forms.CharField(label=_("Passkey name"), max_length=80)
+
+
+class LoginForm(account_forms.LoginForm):  # type: ignore[misc]
+    """Email address and password, labeled as on the other pages."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("Email address")
+        self.fields["login"].widget.attrs.pop("placeholder", None)
+
+
+class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
+    """The email address that the link to set a new password is sent to."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("Email address")
+        self.fields["email"].widget.attrs.pop("placeholder", None)
+
+
+class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]
+    """Changes the password. A wrong current password counts as a failed attempt."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = _("Current password")
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("Confirm new password")
+
+    def clean_oldpassword(self) -> str:
+        password: str = self.cleaned_data["oldpassword"]
+        if not account_adapter().reauthenticate(self.user, password):
+            raise account_adapter().validation_error("enter_current_password")
+        return password

@@ -1,0 +1,1 @@
+"""The pages of a team: members, invitations, roles, API tokens, settings and the audit trail."""

@@ -1,0 +1,1 @@
+"""The single sign-on rules of a team."""

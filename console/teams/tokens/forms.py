@@ -1,0 +1,41 @@
+"""The form for a new token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from console.accounts.models import Membership
+from console.teams.forms import GrantForm
+from console.teams.tokens.lifecycle import DEFAULT_DAYS, MAX_DAYS, TokenDraft, list_token_roles
+
+
+class TokenForm(GrantForm):
+    """Name, role, access scope and validity of a new token."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=40,
+        help_text=_("The program or purpose of the token. The audit trail shows this name."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    days = forms.IntegerField(
+        label=_("Valid for (days)"),
+        initial=DEFAULT_DAYS,
+        min_value=1,
+        max_value=MAX_DAYS,
+        help_text=_("Expired tokens cannot be renewed. Create a new token instead."),
+    )
+    field_order = ["name", "role", "scope", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
+
+    def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
+        roles, connections = list_token_roles(membership), membership.connections
+        super().__init__(membership.team, roles, *args, connections=connections, **kwargs)
+
+    @property
+    def draft(self) -> TokenDraft:
+        """The token to create. The form must be valid."""
+        values = self.cleaned_data
+        return TokenDraft(values["name"], values["role"], self.access_scope, values["days"])
