@@ -130,6 +130,21 @@ def test_a_request_of_a_revoked_token_fails(org, set_rules, product, service, ru
     assert product_exists(org, product)
 
 
+def test_a_request_whose_rule_no_longer_exists_is_shown_and_not_sent(
+    org, product_request, product, run_job, sign_in, settings
+):
+    job = approve(org, product_request)
+    settings.APPROVAL_RULES = []
+    run_job(job)
+    product_request.refresh_from_db()
+    assert product_request.state == State.FAILED
+    assert "rule of this request no longer exists" in product_request.failure_text
+    assert product_exists(org, product)
+    page = sign_in("operator").get(org.url(f"approvals/{product_request.pk}/"))
+    assert page.status_code == 200
+    assert product in page.content.decode()
+
+
 def test_calls_that_were_modified_after_the_approval_are_not_sent(org, product_request, product, run_job):
     other = org.gateway().call("CreateProduct", ProductName="Other", NodeType=0)["Data"]["ProductKey"]
     job = approve(org, product_request)
