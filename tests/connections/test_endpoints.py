@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -221,8 +222,7 @@ def test_a_stored_address_that_was_removed_from_the_list_is_reported_and_never_c
 def test_a_write_to_a_forbidden_address_is_recorded_as_failed(
     upstream: RecordingTransport, forbidden_connection: Connection, org: Organization
 ) -> None:
-    gateway = org.gateway()
-    gateway.connection = forbidden_connection
+    gateway = replace(org, connection=forbidden_connection).gateway()
     with pytest.raises(endpoints.EndpointRefused):
         gateway.call("CreateProduct", ProductName="meter", NodeType=0)
     record = AuditRecord.objects.get(operation="CreateProduct")
