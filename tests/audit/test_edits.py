@@ -94,7 +94,7 @@ def test_a_group_edit_records_the_previous_description_and_tags(
     browser.post(org.url(f"groups/{group}/edit/"), {"description": "New"})
     assert last_record("UpdateDeviceGroup").before == {"GroupDesc": "Old"}
     for value in ("north", "south"):
-        browser.post(org.url(f"groups/{group}/tags/set/"), {"key": "site", "value": value})
+        browser.post(org.url(f"groups/{group}/tags/set/"), {"tag_key": "site", "tag_value": value})
     tags = json.loads((last_record("SetDeviceGroupTags").before or {})["TagString"])
     assert tags == [{"tagKey": "site", "tagValue": "north"}]
 

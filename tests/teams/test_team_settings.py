@@ -156,7 +156,7 @@ def test_only_an_owner_with_a_second_factor_can_require_one(org: Organization, s
 
 def test_a_team_owner_creates_another_team_and_owns_it(org: Organization, sign_in: SignIn) -> None:
     client = sign_in("owner")
-    assert "/teams/new/" in client.get("/acme/-/members/").content.decode()
+    assert "/teams/new/" in client.get("/acme/-/switcher/").content.decode()
     assert client.post("/teams/new/", {"name": "Acme Water", "slug": "water"})["Location"] == "/water/"
     membership = Membership.objects.get(team__slug="water")
     assert (membership.user, membership.role_slug) == (org.members["owner"], "owner")
@@ -181,7 +181,7 @@ def test_users_without_an_own_team_cannot_create_one(org: Organization, sign_in:
     client = sign_in("administrator")
     assert client.get("/teams/new/").status_code == 403
     assert client.post("/teams/new/", {"name": "Mine", "slug": "mine"}).status_code == 403
-    assert "/teams/new/" not in client.get("/acme/-/members/").content.decode()
+    assert "/teams/new/" not in client.get("/acme/-/switcher/").content.decode()
     assert Team.objects.count() == 2
 
 
