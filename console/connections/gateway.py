@@ -230,15 +230,15 @@ class Gateway:
         return outcome
 
     def call_each(
-        self, name: str, many: Sequence[Mapping[str, Any]], *, reveal: bool = False
+        self, name: str, many: Sequence[Mapping[str, Any]], *, target: str = "", reveal: bool = False
     ) -> list[Response | CloudError]:
         """Call an operation for several objects, a few in parallel. Returns the responses in order, with an error in the place of
         a call that failed.
 
-        Each write has its own audit record. Raises PermissionRefused, ReauthenticationNeeded and ApprovalNeeded before the
+        Each write has its own audit record, with `target` if the parameters do not name one. Raises PermissionRefused, ReauthenticationNeeded and ApprovalNeeded before the
         first call.
         """
-        return self._run([Call(name, params, reveal=reveal) for params in many])
+        return self._run([Call(name, params, target=target, reveal=reveal) for params in many])
 
     def gather(self, calls: Sequence[Call], *, fresh: bool = False) -> list[Response | CloudError]:
         """Run several reads, also of different operations, in parallel. Returns the responses in order, with an error in the place

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.accounts.models import ApiToken, User
+from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import engine, files, kinds
@@ -55,6 +56,7 @@ def create_draft(
     *,
     file_name: str = "",
     expected_items: int = 0,
+    parent: Job | None = None,
 ) -> Job:
     """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on
     return: tell the number of `expected_items` if there is no file."""
@@ -66,6 +68,7 @@ def create_draft(
         token=gateway.membership.token,
         state=Job.State.CHECKING,
         file_name=file_name,
+        parent=parent,
     )
     job.save()
     if content is not None:
@@ -110,9 +113,16 @@ def start(job: Job, gateway: Gateway, **choices: Any) -> bool:
     """Start a draft with the rights of the gateway's actor, and `choices` as its parameters.
 
     Returns True for exactly one of several calls, and False if no item can be sent. Raises ReauthenticationNeeded like
-    `start_follow_up`.
+    `start_follow_up`, and what the kind's `check_start` raises. With ApprovalNeeded, the draft is discarded: its calls are in
+    the request.
     """
     _require_reauthentication(gateway, job.kind)
+    if job.state == Job.State.READY:
+        try:
+            kinds.get(job.kind).check_start(gateway, job)
+        except ApprovalNeeded:
+            discard(job)
+            raise
     with transaction.atomic():
         locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
         if locked is None:

@@ -62,11 +62,12 @@ def handle_cloud_error(work: Work, sent: bool, error: CloudError) -> StepResult:
 
 
 def fail_chunk(work: Work, sent: bool, error: CloudError) -> StepResult:
-    """End a chunk that the platform refused: its items get the platform's message as reason. A job without items stops.
+    """End a chunk that the platform refused: its items get the platform's message as reason. A draft, and a job without items,
+    stop.
 
     If something was `sent`, the outcome of the items is unknown: a rejected query does not show whether it was carried out.
     """
-    if kinds.get(work.job.kind).items is None:
+    if work.job.is_draft or kinds.get(work.job.kind).items is None:
         return stop_job(work, sent, {"cloud": cloud_error_data(error)})
     return end_chunk(work, Item.Outcome.UNKNOWN if sent else Item.Outcome.FAILED, item_reason(error))
 

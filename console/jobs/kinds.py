@@ -131,6 +131,9 @@ class Kind(Generic[P]):
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
     transaction in which the job ends, with any outcome.
+
+    `check_start(gateway, job)` is called before a draft starts, whoever starts it. It raises what forbids the start, for example
+    ApprovalNeeded.
     """
 
     slug: str
@@ -147,6 +150,7 @@ class Kind(Generic[P]):
     operation_param: str = ""
     cancel_text: Text = ""
     on_end: Callable[[Job], None] = lambda job: None
+    check_start: Callable[[Gateway, Job], None] = lambda gateway, job: None
     items: Items | None = None
     retry_params: Callable[[P], P] | None = None
     status_kind: str = "item"

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.encryption import EncryptedTextField
 from console.accounts.models import ApiToken, Team
 from console.connections.models import Connection
+from iot_client.errors import classify, explain
 
 
 def make_sentence(text: str, **args: Any) -> dict[str, Any]:
@@ -28,9 +29,12 @@ def make_sentence(text: str, **args: Any) -> dict[str, Any]:
 
 
 def read_sentence(sentence: dict[str, Any] | None) -> str:
-    """Return a stored sentence in the reader's language; "" for None."""
+    """Return a stored sentence, or what a stored cloud error means, in the reader's language; "" for None."""
     if not sentence:
         return ""
+    if "cloud" in sentence:
+        code = str(sentence["cloud"]["code"])
+        return gettext(explain(classify(code)(code)).title)
     text = gettext(sentence["text"])
     return text % sentence["args"] if sentence.get("args") else text
 
@@ -64,7 +68,7 @@ class Job(models.Model):
     class State(models.TextChoices):
         CHECKING = "checking", _("Checking")
         READY = "ready", _("Ready to start")
-        REJECTED = "rejected", _("Invalid file")
+        REJECTED = "rejected", _("Cannot be started")
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
         CANCELING = "canceling", _("Canceling")

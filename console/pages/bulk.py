@@ -1,7 +1,7 @@
 """Actions on several objects of a list: those ticked, or all that match its filters.
 
-There is one meaning of "all that match": the list of objects is frozen when the user asks, shown, and acted on exactly so. A
-few objects are acted on in the request (console/pages/bulk_views.py); more become a job (console/pages/jobs.py).
+There is one meaning of "all that match": the list of objects is read once, shown, and acted on exactly so. A few objects are
+acted on in the request (console/pages/bulk_views.py); more become a job (console/pages/jobs.py).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Bulk:
 
     `planned(key)` are the parameters of the call for one object, to say before it is sent that it needs approval. With
     `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
-    `is_repeatable`: sending the call again has the same result, so that a job continues after a lost response.
+    `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
+    result, so that another worker continues after one stopped while it sent them.
     """
 
     slug: str
@@ -51,6 +52,7 @@ class Bulk:
     danger: bool = False
     planned: Callable[[str], Mapping[str, Any]] | None = None
     typed: tuple[Text, Text] | None = None
+    applies_to: Callable[[Any], bool] = lambda row: True
     is_repeatable: bool = False
 
     def needs_approval(self, gateway: Gateway, keys: Sequence[str]) -> bool:

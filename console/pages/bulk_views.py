@@ -14,12 +14,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
-from console.connections.approval import check_approval
-from console.connections.calls import Call
 from console.connections.http import CloudRequest
 from console.jobs import actions as job_actions
 from console.jobs.http import find_job, require_job_rights
-from console.jobs.models import Item, Job
+from console.jobs.models import Job
 from console.jobs.page import job_context
 from console.pages import jobs
 from console.pages.actions import FORM_REFUSED
@@ -28,9 +26,6 @@ from console.ui.format import number
 from console.ui.links import connection_url
 from console.ui.tables import Selection
 from iot_client.errors import CloudError, explain
-
-MAX_APPROVAL_CALLS = 5_000
-"""The largest number of calls in one approval request: it stores each of them."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ def _read_keys(
         return [key for key in selection.keys if pages.is_key(key)]
     if pages.list_matching is None:
         return []
-    rows = pages.list_matching(request.gateway, selection.query, ids)
+    rows = filter(action.applies_to, pages.list_matching(request.gateway, selection.query, ids))
     return list(dict.fromkeys(map(pages.key, islice(rows, action.direct + 1))))
 
 
@@ -160,34 +155,37 @@ def _create_job(
 @require_POST
 def start(request: CloudRequest, job: int) -> HttpResponse:
     """Start the job of a bulk action after its review. Raises ApprovalNeeded if a rule of the team covers it."""
-    record = find_job(request, job)
-    if record.kind != jobs.BULK_KIND:
-        raise Http404
-    require_job_rights(request, jobs.BULK_KIND, record)
+    record = _find_job(request, job)
     context = job_context(request, record)
-    if record.state == Job.State.READY and context["form"] is not None and not context["form"].is_valid():
+    form = context.get("form")
+    if form is not None and not form.is_valid():
         return render(request, "jobs/draft.html", context, status=FORM_REFUSED)
-    _pages, action = jobs.BulkParams.read(record).find_action()
-    if record.state == Job.State.READY and not _check_approval(request, record, action):
+    try:
+        if job_actions.start(record, request.gateway):
+            text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
+            messages.success(request, text % {"count": number(record.total)})
+    except jobs.TooManyCalls:
         text = gettext(
             "This needs approval, and a request can have up to %(limit)s calls. Select fewer rows."
         )
-        messages.error(request, text % {"limit": number(MAX_APPROVAL_CALLS)})
-    elif job_actions.start(record, request.gateway):
-        text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
-        messages.success(request, text % {"count": number(record.total)})
+        messages.error(request, text % {"limit": number(jobs.MAX_APPROVAL_CALLS)})
     return redirect(connection_url(request, "jobs:detail", record.pk))
 
 
-def _check_approval(request: CloudRequest, job: Job, action: Bulk) -> bool:
-    """Raises ApprovalNeeded, with all calls of the job, if a rule covers them. Returns False if these are too many."""
-    if action.planned is None:
-        return True
-    keys = Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)
-    first = list(keys[: MAX_APPROVAL_CALLS + 1])
-    if not action.needs_approval(request.gateway, first):
-        return True
-    if len(first) > MAX_APPROVAL_CALLS:
-        return False
-    check_approval(request.gateway, [Call(action.operation, action.planned(key)) for key in first])
-    return True
+@require_POST
+def review_failed(request: CloudRequest, job: int) -> HttpResponse:
+    """Create a job that waits for review, for the objects of a finished job that failed or were not sent."""
+    record = _find_job(request, job)
+    if not record.is_finished:
+        raise Http404
+    retry = jobs.create_retry(request.gateway, record)
+    return redirect(connection_url(request, "jobs:detail", retry.pk))
+
+
+def _find_job(request: CloudRequest, pk: int) -> Job:
+    """Return the job of a bulk action that the user may control. Raises Http404, PermissionRefused."""
+    record = find_job(request, pk)
+    if record.kind != jobs.BULK_KIND:
+        raise Http404
+    require_job_rights(request, jobs.BULK_KIND, record)
+    return record

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models.functions import Now
 from django.http import QueryDict
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from console.connections.approval import check_approval
+from console.connections.calls import Call
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
-from console.jobs import actions
+from console.jobs import actions, delays
 from console.jobs.bulk import NewItem, insert_items
 from console.jobs.kinds import Heading, Items, Kind, Pages, Step, StepResult, explain_outcome
-from console.jobs.models import Chunk, Item, Job, retryable_items
+from console.jobs.models import Chunk, Item, Job, make_sentence, retryable_items
 from console.jobs.page import items_context
 from console.jobs.params import JobParams
-from console.jobs.work import LeaseLost, Work
+from console.jobs.work import LeaseLost, Work, end_chunk
 from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages, find_bulk_pages
 from console.ui.format import number
-from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable, classify, explain
+from iot_client.errors import (
+    AccessDenied,
+    BadResponse,
+    CloudError,
+    LimitExceeded,
+    SignatureRefused,
+    Throttled,
+    Unavailable,
+    classify,
+    explain,
+)
 
 BULK_KIND = "bulk"
 MAX_ITEMS = 1_000_000
+"""The largest number of objects in one job."""
 _BATCH_ITEMS = 1_000  # items inserted in one transaction
-_WAIT_SECONDS = 2.0  # before the calls that the quota did not allow are repeated
+MAX_APPROVAL_CALLS = 500
+"""The largest number of calls in one approval request: it stores each of them, and they are sent one by one."""
 
 
 @dataclass(frozen=True)
@@ -94,22 +107,36 @@ def create_draft(gateway: Gateway, params: BulkParams) -> Job:
 def freeze(work: Work) -> StepResult:
     """Create the items of the job from the list. Nothing is sent. A worker that takes over reads the list again."""
     params = BulkParams.read(work.job)
-    pages, action = params.find_action()
+    try:
+        pages, action = params.find_action()
+    except LookupError:
+        return _stop(work, _ACTION_GONE)
     with transaction.atomic():
         work.renew_lease()
         Item.objects.filter(job=work.job).delete()
         work.job.chunks.exclude(pk=work.chunk.pk).delete()
-    keys = iter(_list_keys(work, params, pages))
+    keys = iter(_list_keys(work, params, pages, action))
     count = 0
     while batch := list(islice(keys, _BATCH_ITEMS)):
         with transaction.atomic():
             work.renew_lease()
             _insert(work, action, pages, batch, count)
         count += len(batch)
-    return StepResult(done=True, write=lambda job: _finish(job, count, is_retry=params.is_retry))
+        if count > MAX_ITEMS:
+            return _stop(
+                work, gettext_noop("More objects match than one job can process. Narrow the search.")
+            )
+    return StepResult(done=True, write=lambda job: _finish(job, count))
 
 
-def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any]) -> Iterable[str]:
+_ACTION_GONE = gettext_noop("This action is no longer available.")
+
+
+def _stop(work: Work, text: str) -> StepResult:
+    return delays.stop_job(work, False, make_sentence(text))
+
+
+def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk) -> Iterable[str]:
     """Yield the keys of the objects, each once."""
     if params.is_retry:
         return retryable_items(work.job.parent_id).order_by("number").values_list("key", flat=True).iterator()
@@ -117,15 +144,14 @@ def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any]) -> Iterabl
         return dict.fromkeys(params.keys)
     if pages.list_matching is None:
         return ()
-    return _drop_repeated(
-        map(pages.key, pages.list_matching(work.gateway, QueryDict(params.query), params.ids))
-    )
+    rows = pages.list_matching(work.gateway, QueryDict(params.query), params.ids)
+    return _drop_repeated(map(pages.key, filter(action.applies_to, rows)))
 
 
 def _drop_repeated(keys: Iterable[str]) -> Iterator[str]:
     """Yield each key once: an object can move to the next page while the list is read."""
     seen: set[str] = set()
-    for key in islice(keys, MAX_ITEMS):
+    for key in keys:
         if key not in seen:
             seen.add(key)
             yield key
@@ -157,12 +183,42 @@ def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str]
     insert_items(items)
 
 
-def _finish(job: Job, count: int, *, is_retry: bool) -> None:
+def _finish(job: Job, count: int) -> None:
     job.total = count
-    if is_retry:
-        job.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
-    else:
-        job.state = Job.State.READY
+    job.state = Job.State.READY
+
+
+def create_retry(gateway: Gateway, job: Job) -> Job:
+    """Create a job that waits for review, for the objects of a finished job that failed, were not sent, or are unknown."""
+    params = BulkParams.read(job).for_retry()
+    return actions.create_draft(gateway, BULK_KIND, params, expected_items=job.failed, parent=job)
+
+
+def check_start(gateway: Gateway, job: Job) -> None:
+    """Raises ApprovalNeeded, with all calls of the job, if a rule of the team covers them; TooManyCalls if a request could not
+    hold them."""
+    _pages, action = BulkParams.read(job).find_action()
+    if action.planned is None:
+        return
+    keys = list_first_keys(job, MAX_APPROVAL_CALLS + 1)
+    if not action.needs_approval(gateway, keys):
+        return
+    if len(keys) > MAX_APPROVAL_CALLS:
+        raise TooManyCalls
+    check_approval(gateway, [Call(action.operation, action.planned(key)) for key in keys])
+
+
+class TooManyCalls(LimitExceeded):
+    """The calls of a job need approval, and are too many for one request."""
+
+    def __init__(self) -> None:
+        super().__init__("Client.TooManyCalls")
+
+
+def list_first_keys(job: Job, most: int) -> list[str]:
+    """Return the keys of the first items of a job."""
+    keys = Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)
+    return list(keys[:most])
 
 
 # -- acting ------------------------------------------------------------------------------------------------------------
@@ -172,13 +228,16 @@ def run(work: Work) -> StepResult:
     """Act on the chunk's objects that have no outcome yet.
 
     The chunk is marked before the calls are sent. A worker that finds the mark does not know which calls were sent: it ends the
-    objects as unknown, unless the action can be repeated.
+    objects as unknown, unless the action can be repeated and the job was not canceled.
     """
     params = BulkParams.read(work.job)
-    _pages, action = params.find_action()
-    if work.data.get("sending") and not action.is_repeatable:
-        return StepResult(done=True, write=lambda job: _set_outcomes(work, _all_unknown(work)))
-    if work.is_canceled and not work.data.get("sending"):
+    try:
+        _pages, action = params.find_action()
+    except LookupError:
+        return _stop(work, _ACTION_GONE)
+    if work.data.get("sending") and (work.is_canceled or not action.is_repeatable):
+        return end_chunk(work, Item.Outcome.UNKNOWN)
+    if work.is_canceled:
         return work.end_unsent()
     keys = list(work.pending_items().values_list("key", flat=True))
     if not keys:
@@ -189,15 +248,30 @@ def run(work: Work) -> StepResult:
     except (CloudError, PermissionDenied):  # nothing was sent
         _mark(work, is_sending=False)
         raise
-    outcomes = {key: _read_outcome(error) for key, error in zip(keys, errors, strict=True)}
+    return _build_result(work, dict(zip(keys, errors, strict=True)))
+
+
+def _build_result(work: Work, errors: Mapping[str, CloudError | None]) -> StepResult:
+    """Return the result that writes the outcomes. Calls that were not sent are repeated later; an error that all other calls would
+    get stops the job."""
+    outcomes = {key: _read_outcome(error) for key, error in errors.items()}
     known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
-    is_done = len(known) == len(keys)
-    return StepResult(
-        done=is_done,
-        wait=0.0 if is_done else _WAIT_SECONDS,
-        data={"sending": None},
-        write=lambda job: _set_outcomes(work, known),
+    final = next(
+        (error for error in errors.values() if isinstance(error, AccessDenied | SignatureRefused)), None
     )
+    unsent = next((error for key, error in errors.items() if outcomes[key] is None), None)
+    following = StepResult(done=True)
+    if final is not None:
+        following = delays.handle_cloud_error(work, False, final)
+    elif unsent is not None:
+        following = delays.handle_cloud_error(work, False, unsent)
+
+    def write(job: Job) -> None:
+        _set_outcomes(work, known)
+        if following.write is not None:
+            following.write(job)
+
+    return replace(following, data={**following.data, "sending": None}, write=write)
 
 
 def _mark(work: Work, *, is_sending: bool) -> None:
@@ -207,23 +281,19 @@ def _mark(work: Work, *, is_sending: bool) -> None:
         raise LeaseLost
 
 
-_Outcome = tuple[Item.Outcome, str]
-"""The outcome of an item and the error code, "" without an error."""
+_Outcome = tuple[Item.Outcome, str, str, str]
+"""The outcome of an item, and code, request ID and text of its error ("" without one)."""
 
 
 def _read_outcome(error: CloudError | None) -> _Outcome | None:
     """Return the outcome of a call; None if it was certainly not sent."""
     if error is None:
-        return Item.Outcome.SUCCEEDED, ""
+        return Item.Outcome.SUCCEEDED, "", "", ""
     if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
         return None
-    if isinstance(error, Unavailable | BadResponse):
-        return Item.Outcome.UNKNOWN, error.code
-    return Item.Outcome.FAILED, error.code
-
-
-def _all_unknown(work: Work) -> dict[str, _Outcome]:
-    return dict.fromkeys(work.pending_items().values_list("key", flat=True), (Item.Outcome.UNKNOWN, ""))
+    is_unknown = isinstance(error, Unavailable | BadResponse)
+    outcome = Item.Outcome.UNKNOWN if is_unknown else Item.Outcome.FAILED
+    return outcome, error.code, error.request_id, delays.item_reason(error)[:300]
 
 
 def _set_outcomes(work: Work, outcomes: Mapping[str, _Outcome]) -> None:
@@ -231,9 +301,10 @@ def _set_outcomes(work: Work, outcomes: Mapping[str, _Outcome]) -> None:
     by_outcome: dict[_Outcome, list[str]] = {}
     for key, outcome in outcomes.items():
         by_outcome.setdefault(outcome, []).append(key)
-    for (result, code), keys in by_outcome.items():
+    for (result, code, request_id, reason), keys in by_outcome.items():
         items = Item.objects.filter(chunk=work.chunk, outcome=Item.Outcome.PENDING, key__in=keys)
-        items.update(outcome=result, data={"code": code} if code else None, reason=code)
+        data = {"code": code, "request_id": request_id} if code else None
+        items.update(outcome=result, data=data, reason=reason)
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
@@ -258,17 +329,21 @@ def _title(job: Job) -> str:
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
     if job.state != Job.State.READY:
+        return {"may_review_failed": job.is_finished and retryable_items(job.pk).exists()}
+    try:
+        pages, action = BulkParams.read(job).find_action()
+    except LookupError:
         return {}
-    pages, action = BulkParams.read(job).find_action()
     data = request.POST if request.method == "POST" else None
-    first = list(Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)[:SHOWN_NAMES])
-    names = [pages.name_of(key) for key in first]
+    names = [pages.name_of(key) for key in list_first_keys(job, SHOWN_NAMES)]
+    keys = list_first_keys(job, MAX_APPROVAL_CALLS) if action.planned else []
     return {
         "action": action,
         "question": action.ask(job.total),
         "first_names": names,
         "others": max(0, job.total - len(names)),
         "form": action.build_form(data, names[0], job.total) if names else None,
+        "needs_approval": bool(keys) and action.needs_approval(request.gateway, keys),
         **items_context(request, job),
     }
 
@@ -284,9 +359,14 @@ BULK = Kind(
     operation_param="operation",
     cancel_text=_("Objects that were not processed yet are left unchanged."),
     items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
-    retry_params=BulkParams.for_retry,
+    check_start=check_start,
     status_kind="item",
-    pages=Pages(details="pages/bulk_details.html", draft="pages/bulk_draft.html", context=build_context),
+    pages=Pages(
+        details="pages/bulk_details.html",
+        actions="pages/bulk_actions.html",
+        draft="pages/bulk_draft.html",
+        context=build_context,
+    ),
     steps={
         "prepare": Step(freeze, _("Reading the list")),
         "run": Step(run, _("Processing"), sent="maybe"),

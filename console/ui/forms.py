@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
@@ -161,6 +161,13 @@ class FilterForm(forms.Form):
         super().__init__(request.GET, auto_id="filter_%s", **kwargs)
         self.request = request
         self.full_clean()
+
+    @classmethod
+    def from_query(cls, query: QueryDict, **kwargs: Any) -> Self:
+        """The filters of a list's query, without a request: for a worker, or for another page."""
+        request = HttpRequest()
+        request.GET = query  # type: ignore[assignment]
+        return cls(request, **kwargs)
 
     @property
     def values(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
     "job": {
         "checking": Status(_("Checking"), "busy", "loader-2"),
         "ready": Status(_("Ready to start"), "warn", "player-play"),
-        "rejected": Status(_("Invalid file"), "bad", "file-x"),
+        "rejected": Status(_("Cannot be started"), "bad", "file-x"),
         "queued": Status(_("Queued"), "wait", "clock"),
         "running": Status(_("Running"), "busy", "loader-2"),
         "canceling": Status(_("Canceling"), "warn", "loader-2"),

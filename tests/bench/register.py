@@ -97,7 +97,7 @@ def _wait(browser: httpx.Client, job: int, states: tuple[str, ...]) -> str:
     """Polls the page of the job until the job has one of the `states`."""
     deadline = time.monotonic() + _TIMEOUT
     labels = {
-        "ready": "Ready to start", "rejected": "Invalid file", "succeeded": "Succeeded",
+        "ready": "Ready to start", "rejected": "Cannot be started", "succeeded": "Succeeded",
         "partial": "Partly failed", "failed": "Failed", "canceled": "Canceled",
     }  # fmt: skip
     while time.monotonic() < deadline:

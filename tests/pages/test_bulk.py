@@ -9,7 +9,8 @@ from console.approvals.models import ApprovalRequest
 from console.areas.devices import api
 from console.areas.devices.bulk import DELETE, DISABLE
 from console.areas.products import api as products_api
-from console.jobs import engine
+from console.connections.approval import ApprovalNeeded
+from console.jobs import actions, engine
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, run_job
@@ -123,6 +124,56 @@ def test_a_failed_object_has_its_reason_and_does_not_stop_the_others(
     assert "does not exist" in page
 
 
+def test_failed_objects_are_reviewed_again_and_not_sent_by_one_click(
+    org, product, select_all, run_job, sign_in
+):
+    job, browser = select_all("delete"), sign_in("operator")
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    run_next_step(job)
+    browser.post(org.url(f"jobs/{job.pk}/cancel/"))
+    run_job(job)
+    assert browser.post(org.url(f"jobs/{job.pk}/retry/")).status_code == 302
+    assert Job.objects.count() == 1
+    browser.post(org.url(f"bulk/{job.pk}/review-failed/"))
+    again = run_job(Job.objects.get(parent=job))
+    assert (again.state, again.total) == (Job.State.READY, COUNT - 3)
+    assert len(read_statuses(org, product)) == COUNT - 3
+
+
+def test_an_error_that_every_call_would_get_stops_the_job(
+    emulator, org, product, select_all, run_job, sign_in
+):
+    job = select_all("disable")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    emulator.faults.add("DisableThing", kind="error", times=50, code="Forbidden.RAM", status=403)
+    job = run_job(job)
+    assert job.state in (Job.State.FAILED, Job.State.PARTIAL)
+    assert job.counts.get("canceled", 0) >= COUNT - 6, (
+        "calls were sent after the platform refused the account"
+    )
+    assert job.error_text
+
+
+def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_discarded(
+    emulator, org, product, sign_in, run_job
+):
+    browser = sign_in("operator")
+    data = {"all_matching": "1", "query": f"product={product}"}
+    browser.post(org.url("devices/many/disable/"), data)
+    emulator.faults.add("QueryDevice", kind="error", times=50, code="iot.prod.NotExistedProduct", status=200)
+    job = run_job(Job.objects.get())
+    assert job.state == Job.State.REJECTED
+    assert "The list cannot be read" in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+    assert browser.post(org.url(f"jobs/{job.pk}/discard/")).status_code == 302
+    assert not Job.objects.exists()
+
+
+def test_an_invalid_filter_is_ignored_as_the_list_ignores_it(org, product, sign_in):
+    data = {"all_matching": "1", "query": f"product={product}&status=NONSENSE&q=%20lamp-0001"}
+    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    assert response.context["keys"] == [f"{product}/lamp-0001"]
+
+
 def test_calls_that_the_quota_did_not_allow_are_repeated(
     emulator, org, product, select_all, run_job, sign_in
 ):
@@ -188,8 +239,15 @@ def test_a_rule_of_the_team_turns_the_job_into_one_request_with_all_calls(
     assert response.status_code < 500
     request = ApprovalRequest.objects.get()
     assert len(request.planned_calls) == COUNT
-    job.refresh_from_db()
-    assert job.state == Job.State.READY
+    assert not Job.objects.exists(), "the draft offers again what the request holds"
+    assert len(read_statuses(org, product)) == COUNT
+
+
+def test_the_http_api_starts_no_job_that_needs_approval(org, product, select_all, run_job):
+    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
+    job = select_all("delete")
+    with pytest.raises(ApprovalNeeded):
+        actions.start(job, org.gateway("operator"))
     assert len(read_statuses(org, product)) == COUNT
 
 

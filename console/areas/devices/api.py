@@ -40,7 +40,7 @@ from console.areas.devices.records import (
 )
 from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, LimitExceeded
 from iot_client.fields import read_count, read_items, read_text
 
 __all__ = [
@@ -222,11 +222,11 @@ def search(gateway: Gateway, text: str) -> SearchResult:
     )
 
 
-class TooManyDevices(Exception):
+class TooManyDevices(LimitExceeded):
     """A search finds more devices than the platform returns. `count`: number of devices found."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(count)
+        super().__init__("Client.TooManyDevices", operation="QueryDeviceBySQL")
         self.count = count
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.devices import api, sql
-from console.areas.devices.records import Device, DeviceFilter, split_key
+from console.areas.devices import api
+from console.areas.devices.forms import DeviceFilters
+from console.areas.devices.records import Device, SearchMatch, split_key
 from console.areas.products import api as products_api
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
@@ -77,19 +78,23 @@ DELETE = Bulk(
 )
 
 
-def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterable[Device]:
-    """Yield the devices that match the query of the list; none for a query without filters or with an invalid search."""
-    device_filter = DeviceFilter(
-        product_key=query.get("product", ""),
-        text=query.get("q", ""),
-        field=query.get("field", "") or "name",
-        status=query.get("status", ""),
-    )
-    if device_filter.is_empty or (device_filter.text and not sql.is_searchable(device_filter.text)):
-        return ()
+def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterator[Device]:
+    """Yield the devices that the list shows for this query, page by page; none without filters."""
     products = products_api.list_newest_products(gateway)
+    device_filter = DeviceFilters.from_query(query, products=products).device_filter()
+    if device_filter.is_empty:
+        return
     total = next((product.devices for product in products if product.key == device_filter.product_key), None)
-    return api.iter_devices(gateway, device_filter, known_total=total)
+    if device_filter.text:
+        found = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
+        if found.match == SearchMatch.NEWEST:
+            yield from found.devices
+            for page in range(2, -(-found.total // api.PAGE_SIZE) + 1):
+                yield from api.list_devices(
+                    gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total
+                ).devices
+            return
+    yield from api.iter_devices(gateway, device_filter, known_total=total)
 
 
 def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:

@@ -342,11 +342,11 @@ def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = 
     gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
 
 
-def confirm_each(gateway: Gateway, task_ids: Sequence[str]) -> list[CloudError | None]:
+def confirm_each(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str) -> list[CloudError | None]:
     """Confirm tasks, ten in a call. Returns for each task None or the error of its call: the platform confirms all tasks of a
     call or none."""
     parts = [task_ids[start : start + MAX_CONFIRMED] for start in range(0, len(task_ids), MAX_CONFIRMED)]
-    responses = gateway.call_each(CONFIRM, [{"TaskId": list(part)} for part in parts])
+    responses = gateway.call_each(CONFIRM, [{"TaskId": list(part)} for part in parts], target=batch_id)
     errors = [response if isinstance(response, CloudError) else None for response in responses]
     return [error for part, error in zip(parts, errors, strict=True) for _task in part]
 

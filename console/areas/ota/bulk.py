@@ -9,6 +9,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api
+from console.areas.ota.forms.filters import TaskFilter
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
 from console.pages.bulk import Bulk, BulkPages
@@ -25,7 +26,8 @@ def _ask_to_confirm(count: int) -> Question:
 
 
 def _confirm(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> Sequence[CloudError | None]:
-    return api.confirm_each(gateway, [_split_key(key)[0] for key in keys])
+    task_ids = [_split_key(key)[0] for key in keys]
+    return api.confirm_each(gateway, task_ids, batch_id=ids["batch_id"])
 
 
 def _ask_to_cancel(count: int) -> Question:
@@ -33,7 +35,7 @@ def _ask_to_cancel(count: int) -> Question:
         "Cancel the update of %(count)s device?", "Cancel the updates of %(count)s devices?", count
     )
     text = gettext("Only updates that the devices have not started can be canceled.")
-    return Question(title % {"count": number(count)}, text)
+    return Question(title % {"count": number(count)}, text, close=gettext("Back"))
 
 
 def _cancel(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> Sequence[CloudError | None]:
@@ -58,6 +60,7 @@ CONFIRM = Bulk(
     "check",
     ask=_ask_to_confirm,
     run=_confirm,
+    applies_to=lambda task: task.status == "CONFIRM",
 )
 CANCEL = Bulk(
     "cancel",
@@ -67,13 +70,15 @@ CANCEL = Bulk(
     ask=_ask_to_cancel,
     run=_cancel,
     direct=api.MAX_NAMES_PER_CALL,
+    applies_to=lambda task: task.status in ("CONFIRM", "QUEUED", "NOTIFIED"),
     danger=True,
 )
 
 
 def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterable[api.Task]:
-    names = [str(query["q"])] if query.get("q") else []
-    return api.iterate_tasks(gateway, ids["batch_id"], status=query.get("status", ""), names=names)
+    values = TaskFilter.from_query(query).values
+    names = [values["q"]] if values.get("q") else []
+    return api.iterate_tasks(gateway, ids["batch_id"], status=values.get("status", ""), names=names)
 
 
 BULK: BulkPages[api.Task] = BulkPages(

@@ -63,9 +63,9 @@ class ProductFilters(FilterForm):
 
 
 def read_filter(values: Mapping[str, Any]) -> ProductFilter:
-    """Return the filter that the values of ProductFilters, or the query of their URL, specify."""
+    """Return the filter that the values of ProductFilters specify."""
     return ProductFilter(
-        text=values.get("q", "")[:64],
+        text=values.get("q", ""),
         gateway={"gateway": True, "device": False}.get(values.get("node", "")),
         thing_model={"yes": True, "no": False}.get(values.get("model", "")),
     )

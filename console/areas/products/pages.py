@@ -36,7 +36,8 @@ def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Positi
 
 
 def _read_all(gateway: Gateway, query: QueryDict, ids: Mapping[str, str] | None = None) -> Iterator[Product]:
-    return api.iterate_products(gateway, forms.read_filter(query))
+    filters = forms.ProductFilters.from_query(query)
+    return api.iterate_products(gateway, forms.read_filter(filters.values))
 
 
 BULK: BulkPages[Product] = BulkPages(

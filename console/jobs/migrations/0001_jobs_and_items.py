@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("checking", "Checking"),
                             ("ready", "Ready to start"),
-                            ("rejected", "Invalid file"),
+                            ("rejected", "Cannot be started"),
                             ("queued", "Queued"),
                             ("running", "Running"),
                             ("canceling", "Canceling"),

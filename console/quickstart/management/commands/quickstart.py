@@ -18,6 +18,7 @@ import httpx
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from honcho.manager import Manager
 
 from console import embedded
@@ -61,7 +62,13 @@ class Command(BaseCommand):
         if port != options["port"]:
             self.stdout.write(f"Port {options['port']} is in use. The console uses port {port}.")
         self.stdout.write("Preparing the database and static files …")
-        call_command("migrate", verbosity=0, interactive=False)
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except InconsistentMigrationHistory as error:
+            raise CommandError(
+                f"The database in {folder} was created by an earlier development version, which cannot be upgraded."
+                " Delete the folder and run the command again."
+            ) from error
         call_command("collectstatic", verbosity=0, interactive=False)
         keys = _emulator_keys(folder)
         emulator = f"http://127.0.0.1:{emulator_port}"
