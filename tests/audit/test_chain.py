@@ -323,8 +323,8 @@ def test_threads_that_write_at_the_same_time_produce_one_chain(org: Organization
 
 
 WRITER = """
-from console.audit import Origin, record_action
 from console.accounts.models import Team
+from console.audit.records import Origin, record_action
 team, _created = Team.objects.get_or_create(slug="acme", defaults={"name": "Acme"})
 for n in range(25):
     with record_action(operation="x", actor=None, team=team, origin=Origin(), target=str(n)):

@@ -201,7 +201,7 @@ def test_the_response_can_be_downloaded_and_expanded(open_page):
 def test_pages_link_to_their_call_in_the_explorer(open_page, org):
     product = products_api.list_products(org.gateway()).products[0]
     page = open_page(f"products/{product.key}/")
-    page.click("[popovertarget=product-menu]")
+    page.click("[popovertarget=actions-menu]")
     page.click("text=View API call")
     page.wait_for_url(re.compile(r"/explorer/QueryProduct/\?ProductKey="))
     assert page.input_value("[name=ProductKey]") == product.key

@@ -161,7 +161,7 @@ def test_menus_dialogs_and_selections_are_accessible(size, open_browser_as):
         rf"/demo/sandbox/devices/{key}/[^/]+/",
     )[0]
     me.page.goto(me.base + device)
-    me.page.locator("[popovertarget=device-menu]").click()
+    me.page.locator("[popovertarget=actions-menu]").click()
     inspector.check("with its menu", [size])
     me.page.get_by_role("link", name="Delete").click()
     me.page.locator("dialog[open] input[type=text]").wait_for()

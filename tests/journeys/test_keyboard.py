@@ -75,17 +75,17 @@ def test_a_menu_works_by_keyboard_and_restores_focus(open_browser_as):
     me = open_browser_as()
     me.open("devices/search/?q=DDS720")
     me.page.locator("#devices-results tbody a").first.press("Enter")
-    me.page.locator("[popovertarget=device-menu]").wait_for()
-    tab_to(me.page, "[popovertarget=device-menu]")
+    me.page.locator("[popovertarget=actions-menu]").wait_for()
+    tab_to(me.page, "[popovertarget=actions-menu]")
     me.page.keyboard.press("Enter")
-    await_focus(me.page, "#device-menu .fd-menu-item")
+    await_focus(me.page, "#actions-menu .fd-menu-item")
     me.page.keyboard.press("ArrowUp")  # from the first to the last
     assert "Delete" in me.page.evaluate("document.activeElement.textContent")
     me.page.keyboard.press("Escape")
-    assert is_focused(me.page, "[popovertarget=device-menu]")
+    assert is_focused(me.page, "[popovertarget=actions-menu]")
 
     me.page.keyboard.press("Enter")
-    await_focus(me.page, "#device-menu .fd-menu-item")
+    await_focus(me.page, "#actions-menu .fd-menu-item")
     me.page.keyboard.press("ArrowUp")
     me.page.keyboard.press("Enter")
     await_focus(me.page, "dialog input[type=text]")
@@ -96,7 +96,7 @@ def test_a_menu_works_by_keyboard_and_restores_focus(open_browser_as):
         )
     me.page.keyboard.press("Escape")
     assert me.page.locator("dialog[open]").count() == 0
-    assert is_focused(me.page, "[popovertarget=device-menu]")
+    assert is_focused(me.page, "[popovertarget=actions-menu]")
 
 
 def test_a_dialog_restores_focus_to_its_button(open_browser_as):
