@@ -176,10 +176,8 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
 def review_failed(request: CloudRequest, job: int) -> HttpResponse:
     """Create a job that waits for review, for the objects of a finished job that failed or were not sent."""
     record = _find_job(request, job)
-    if not record.is_finished:
-        raise Http404
-    retry = jobs.create_retry(request.gateway, record)
-    return redirect(connection_url(request, "jobs:detail", retry.pk))
+    shown = jobs.create_retry(request.gateway, record) if record.is_finished else record
+    return redirect(connection_url(request, "jobs:detail", shown.pk))
 
 
 def _find_job(request: CloudRequest, pk: int) -> Job:

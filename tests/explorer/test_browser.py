@@ -61,6 +61,7 @@ def open_page(live_server, chromium, fleet, org, sign_in):
     yield make
     for context in contexts:
         for page in context.pages:
+            page.wait_for_load_state("networkidle")  # a request that leaving the page cuts off is logged as an error
             page.goto("about:blank")
         context.close()
     assert console_errors == []

@@ -100,6 +100,7 @@ def open_page(browser, live_server, guide):
     yield make
     for context in contexts:
         for page in context.pages:
+            page.wait_for_load_state("networkidle")
             page.goto("about:blank")
         context.close()
     assert logged_errors == []
