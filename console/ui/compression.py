@@ -16,7 +16,7 @@ class CompressionMiddleware(GZipMiddleware):
     - another site made the browser request it;
     - it is not HTML: downloads and the HTTP API may contain secrets, and programs do not need the compression.
 
-    The CSRF token is masked anew in each response, and Django adds up to 100 random bytes to a compressed one.
+    The CSRF token is masked in another way in each response, and Django adds up to 100 random bytes to a compressed one.
 
     It comes after HeadersMiddleware, which gives all other responses their Cache-Control.
     """

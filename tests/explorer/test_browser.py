@@ -61,7 +61,8 @@ def open_page(live_server, chromium, fleet, org, sign_in):
     yield make
     for context in contexts:
         for page in context.pages:
-            page.wait_for_load_state("networkidle")  # a request that leaving the page cuts off is logged as an error
+            # A request that leaving the page cuts off is logged as an error.
+            page.wait_for_load_state("networkidle")
             page.goto("about:blank")
         context.close()
     assert console_errors == []

@@ -65,5 +65,5 @@ def test_contents_keys_configurations_and_signed_addresses_are_sensitive():
             "Items",
         ),  # contents
         *("Configuration", "MnsConfiguration", "Configs.N.Content", "DeviceConfigs.N.Content"),
-        *("DnListFileUrl", "FirmwareUrl", "MultiFiles.N.Url", "TslUrl"),  # whoever has one can read the file
+        *("DnListFileUrl", "FirmwareUrl", "MultiFiles.N.Url", "TslUrl"),  # anybody can read them
     }
