@@ -393,7 +393,9 @@ def test_ids_in_every_parameter_that_the_code_reads(
 # -- fields of forms -----------------------------------------------------------------------------------------------------
 
 
-PERSONAL = [name for name in FOR_ALL if name.startswith("access:") and name != "teams:invitation-link"]
+PERSONAL = [
+    name for name in FOR_ALL if name.startswith(("sign_in:", "teams:")) and name != "teams:invitation-link"
+]
 PAGES = [*(name for name, may in MEMBERS_ONLY.items() if may.get), *PERSONAL]
 NAMESPACES = sorted({name.partition(":")[0] for name in PAGES})
 # Namespaces without own objects of the console, except what every page has: one kind of ID is enough.

@@ -42,8 +42,9 @@ PROCESSED = frozenset(
 @pytest.mark.parametrize("name", MEMBERS_ONLY)
 def test_each_role_gets_what_it_may_and_no_more(populated: PopulatedTeam, sign_in: SignIn, name: str) -> None:
     url, may = populated.url(name), MEMBERS_ONLY[name]
-    for role in BUILT_IN:
-        status = sign_in(role).get(url).status_code
+    members = {role: sign_in(role) for role in BUILT_IN}
+    for role, member in members.items():
+        status = member.get(url).status_code
         if may.get == NOBODY:
             assert status == 405, f"GET {url} as {role}"
         else:
@@ -53,11 +54,11 @@ def test_each_role_gets_what_it_may_and_no_more(populated: PopulatedTeam, sign_i
     for role in sorted(BUILT_IN, key=lambda role: role in may.post):
         if role in may.post:
             break
-        status = sign_in(role).post(url).status_code
+        status = members[role].post(url).status_code
         assert status == (405 if may.post == NOBODY else 403), f"POST {url} as {role}: {status}"
     assert populated.upstream.writes == [], "a refused request reached the platform"
     for number, role in enumerate(sorted(may.post)):
-        status = sign_in(role).post(url).status_code
+        status = members[role].post(url).status_code
         deleted = {404} if number else set()  # the first post may have deleted the object of the address
         assert status in PROCESSED | deleted, f"POST {url} as {role}: {status}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,94 +132,126 @@ def test_every_part_of_an_address_is_classified() -> None:
     } - other_parameters == set(KIND_BY_URL_PART)
 
 
-@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+def by_namespace(names: Iterable[str]) -> Iterable[Any]:
+    """Return the addresses of each namespace as one set of parameters, because one sign-in serves many addresses."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.partition(":")[0], []).append(name)
+    return [pytest.param(addresses, id=namespace) for namespace, addresses in groups.items()]
+
+
+OF_CONNECTION = by_namespace(name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE)
+
+
+@pytest.mark.parametrize("names", OF_CONNECTION)
 def test_pages_in_scope_work_and_show_nothing_out_of_scope(
-    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, name: str
+    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, names: list[str]
 ) -> None:
-    may = MEMBERS_ONLY[name]
+    wrong = []
     for role in LIMITED:
         limit_access(populated, role, products=[populated.things["products"]["key"]])
-        response = sign_in(role).get(populated.url(name))
-        if may.get == NOBODY:
-            expected = {404, 405}
-        elif role not in may.get:
-            expected = {403, 404}
-        elif name in REFUSED | REFUSED_WITHOUT_GROUPS:
-            expected = {403}
-        elif "group_id" in list_addresses()[name] or name == "ota:verify":
-            expected = {404}  # no group is in scope; the package to verify is for another product
-        else:
-            expected = {200, 302}
-        assert response.status_code in expected, f"{role}: {response.status_code}"
-        content = read_content(response)
-        assert [word for word in others.words if word in content] == [], role
-        if role not in may.post:
-            assert sign_in(role).post(populated.url(name)).status_code in {403, 404, 405}, role
+        member = sign_in(role)
+        for name in names:
+            url, may = populated.url(name), MEMBERS_ONLY[name]
+            response = member.get(url)
+            if may.get == NOBODY:
+                expected = {404, 405}
+            elif role not in may.get:
+                expected = {403, 404}
+            elif name in REFUSED | REFUSED_WITHOUT_GROUPS:
+                expected = {403}
+            elif "group_id" in list_addresses()[name] or name == "ota:verify":
+                expected = {404}  # no group is in scope; the package to verify is for another product
+            else:
+                expected = {200, 302}
+            if response.status_code not in expected:
+                wrong.append(f"GET {url} as {role}: {response.status_code}")
+            content = read_content(response)
+            wrong += [f"GET {url} as {role} shows {word}" for word in others.words if word in content]
+            if role not in may.post and (status := member.post(url).status_code) not in {403, 404, 405}:
+                wrong.append(f"POST {url} as {role}: {status}")
+    assert wrong == []
     assert populated.upstream.writes == []
 
 
-@pytest.mark.parametrize("name", OBJECT_ADDRESSES)
+@pytest.mark.parametrize("names", by_namespace(OBJECT_ADDRESSES))
 def test_objects_out_of_scope_are_not_found(
-    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, name: str
+    populated: PopulatedTeam, others: OutOfScopeObjects, sign_in: SignIn, names: list[str]
 ) -> None:
     known = populated.things[""] | {"action": "disable"} | others.things
-    url = replace(populated, things={"": known}).url(name)
     in_address = {str(value) for value in others.things.values()}  # what the address itself contains
+    wrong = []
     for role in LIMITED:
         limit_access(populated, role, products=[populated.things["products"]["key"]])
-        for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
-            response = getattr(sign_in(role), method)(url)
-            expected = {404, 405} if may == NOBODY else {403, 404}
-            if method == "post" and role in may:
-                expected |= {302, 400, 422}
-            assert response.status_code in expected, f"{method} {url} as {role}: {response.status_code}"
-            content = read_content(response)
-            assert [word for word in others.words - in_address if word in content] == [], (
-                f"{method} as {role}"
-            )
+        member = sign_in(role)
+        for name in names:
+            url = replace(populated, things={"": known}).url(name)
+            for method, may in (("get", MEMBERS_ONLY[name].get), ("post", MEMBERS_ONLY[name].post)):
+                response = getattr(member, method)(url)
+                expected = {404, 405} if may == NOBODY else {403, 404}
+                if method == "post" and role in may:
+                    expected |= {302, 400, 422}
+                if response.status_code not in expected:
+                    wrong.append(f"{method} {url} as {role}: {response.status_code}")
+                content = read_content(response)
+                words = others.words - in_address
+                wrong += [f"{method} {url} as {role} shows {word}" for word in words if word in content]
+    assert wrong == []
     assert populated.upstream.writes == [], "something out of scope was changed"
 
 
-@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+@pytest.mark.parametrize("names", OF_CONNECTION)
 def test_another_connection_of_the_team_is_not_found(
-    populated: PopulatedTeam, sign_in: SignIn, name: str
+    populated: PopulatedTeam, sign_in: SignIn, names: list[str]
 ) -> None:
     other = Connection.objects.create(team=populated.org.team, slug="other", name="Other", access_key_id="k")
-    url = populated.url(name)
+    wrong = []
     for role in LIMITED:
         limit_access(populated, role, connections=[other.pk])
-        client = sign_in(role)
-        assert (client.get(url).status_code, client.post(url).status_code) == (404, 404), role
+        member = sign_in(role)
+        for url in map(populated.url, names):
+            statuses = member.get(url).status_code, member.post(url).status_code
+            wrong += [f"{url} as {role}: {statuses}"] if statuses != (404, 404) else []
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", TEAM_ADDRESSES)
+@pytest.mark.parametrize("names", by_namespace(TEAM_ADDRESSES))
 def test_limited_members_cannot_access_the_pages_of_the_team(
-    populated: PopulatedTeam, sign_in: SignIn, name: str
+    populated: PopulatedTeam, sign_in: SignIn, names: list[str]
 ) -> None:
-    url, may = populated.url(name), MEMBERS_ONLY[name]
+    wrong = []
     for role in LIMITED:
         limit_access(populated, role, products=[populated.things["products"]["key"]])
-        for method, roles in (("get", may.get), ("post", may.post)):
-            status = getattr(sign_in(role), method)(url).status_code
-            refused = {405} if roles == NOBODY else {403}
-            expected = {200, 302, 422} if name in OPEN_TO_LIMITED and roles else refused
-            assert status in expected, f"{method} {url} as {role}: {status}"
+        member = sign_in(role)
+        for name in names:
+            url, may = populated.url(name), MEMBERS_ONLY[name]
+            for method, roles in (("get", may.get), ("post", may.post)):
+                status = getattr(member, method)(url).status_code
+                refused = {405} if roles == NOBODY else {403}
+                expected = {200, 302, 422} if name in OPEN_TO_LIMITED and roles else refused
+                if status not in expected:
+                    wrong.append(f"{method} {url} as {role}: {status}")
+    assert wrong == []
 
 
-@pytest.mark.parametrize("name", [name for name in CONNECTION_ADDRESSES if name not in TESTED_ELSEWHERE])
+@pytest.mark.parametrize("names", OF_CONNECTION)
 def test_pages_work_for_a_member_limited_to_groups(
-    populated: PopulatedTeam, sign_in: SignIn, name: str
+    populated: PopulatedTeam, sign_in: SignIn, names: list[str]
 ) -> None:
     limit_access(populated, "administrator", groups=[populated.things["groups"]["group_id"]])
-    response = sign_in("administrator").get(populated.url(name))
-    takes = list_addresses()[name]
-    if MEMBERS_ONLY[name].get == NOBODY:
-        expected = {404, 405}
-    elif "group_id" in takes:
-        expected = {200, 302}
-    else:
-        expected = {200, 302, 403, 404}
-    assert response.status_code in expected, response.status_code
+    member = sign_in("administrator")
+    wrong = []
+    for name in names:
+        response = member.get(populated.url(name))
+        if MEMBERS_ONLY[name].get == NOBODY:
+            expected = {404, 405}
+        elif "group_id" in list_addresses()[name]:
+            expected = {200, 302}
+        else:
+            expected = {200, 302, 403, 404}
+        if response.status_code not in expected:
+            wrong.append(f"{name}: {response.status_code}")
+    assert wrong == []
     assert populated.upstream.writes == []
 
 

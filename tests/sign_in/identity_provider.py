@@ -24,6 +24,8 @@ from console.sign_in.openid_connect import configuration
 
 CLIENT_SECRET = "canary-client-secret-that-is-on-no-page"
 Claims = dict[str, Any]
+# The browser's side. One client for all tests, because each new client reads the certificates of the machine.
+HTTP = httpx.Client(trust_env=False)
 
 
 class IdentityProvider:
@@ -64,7 +66,7 @@ class IdentityProvider:
     def add_user(self, sub: str = "u-1", **claims: Any) -> str:
         """Add a user, or change their claims. Return `sub`. The email address is verified unless `claims` differ."""
         defaults = {"email": f"{sub}@corp.test", "email_verified": True, "name": "Ada L."}
-        httpx.put(f"{self.address}/users/{sub}", json=defaults | claims).raise_for_status()
+        HTTP.put(f"{self.address}/users/{sub}", json=defaults | claims).raise_for_status()
         return sub
 
     def sign_tokens(self, *, key: Any = None, algorithm: str = "RS256", **changed: Any) -> None:
@@ -122,7 +124,7 @@ def start_sign_on(client: Client, query: str = "", **fields: str) -> str:
 
 def sign_in_at_provider(url: str, sub: str) -> str:
     """Sign in at the provider. Return path and query of the callback that the browser is sent to."""
-    response = httpx.post(url, data={"sub": sub})
+    response = HTTP.post(url, data={"sub": sub})
     assert response.status_code == 302, response.text
     parts = urlsplit(response.headers["Location"])
     return f"{parts.path}?{parts.query}"
