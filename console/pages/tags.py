@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django import forms
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -66,7 +66,7 @@ class TagPages(Generic[Thing]):
     adds a tag, or replaces the value if the key exists; `remove(gateway, thing, key)` removes one. Each writes the operation
     of `save_operation` and `remove_operation`, with which the pages check the permission. `limit` is the largest number of
     tags. `hint` says what the tags are for, and `effect` what happens when one is removed. `fields` maps parameters to the
-    fields of `form`.
+    fields of `form`. `link(request, tag)` is the URL of the list of objects with the tag.
     """
 
     detail: Detail[Thing]
@@ -81,6 +81,7 @@ class TagPages(Generic[Thing]):
     hint: Text
     effect: Text = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    link: Callable[[HttpRequest, Tag], str] | None = None
 
     @cached_property
     def _url(self) -> str:
@@ -127,7 +128,12 @@ class TagPages(Generic[Thing]):
         is_full = len(tags) >= self.limit
         set_url = self.detail.action_url(request, thing, self._set)
         empty = Empty(_("No tags"), self.hint, "tags", set_url if may_set else "", _("Add tag"), dialog=True)
-        table = replace(TABLE, row_template="pages/tag_actions.html") if may_set or may_remove else TABLE
+        key, value = TABLE.columns
+        table = replace(
+            TABLE,
+            columns=[key, replace(value, link=self.link)],
+            row_template="pages/tag_actions.html" if may_set or may_remove else "",
+        )
         return self.detail.render(
             request,
             thing,
