@@ -158,7 +158,10 @@ def _set_deduplication(request: CloudRequest, detail: ProductDetail, values: Map
 def _ask_for_deduplication(request: CloudRequest, detail: ProductDetail) -> Question:
     return Question(
         gettext("Set deduplication rules"),
-        gettext("Choose which property reports rules and server-side subscriptions do not forward."),
+        gettext(
+            "Rules and server-side subscriptions do not forward repeated property reports. "
+            "Choose which reports count as repeated."
+        ),
         gettext("Save"),
     )
 

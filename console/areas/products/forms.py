@@ -288,7 +288,7 @@ class DeduplicationForm(forms.Form):
     """The deduplication rules of a product. None is preselected: the platform does not return the current ones."""
 
     rules = forms.ChoiceField(
-        label=_("Property reports"),
+        label=_("Repeated reports"),
         choices=[(code, DEDUPLICATION[rules]) for code, rules in _DEDUPLICATION_CODES.items()],
         widget=forms.RadioSelect,
         help_text=_("Applies to all devices of the product."),

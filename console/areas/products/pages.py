@@ -33,7 +33,7 @@ def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Positi
     )
     notes = []
     if len(product_filter.tags) > 1:
-        notes.append(gettext("Products with at least one of the tags."))
+        notes.append(gettext("These products have at least one of the tags."))
     if page.is_partial:
         text = gettext("Search, tags and sort cover only the newest %(searched)s of %(total)s products.")
         notes.append(text % {"searched": number(page.searched_count), "total": number(page.product_count)})
