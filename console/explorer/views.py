@@ -28,7 +28,7 @@ from console.explorer.models import ExplorerCall
 from console.explorer.sending import SentCall, send_call
 from console.explorer.tables import CALLS
 from console.sign_in.reauthentication import ReauthenticationNeeded
-from console.ui.forms import FilterForm
+from console.ui.forms import FORM_REFUSED, FilterForm
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
@@ -146,7 +146,7 @@ def _send(request: CloudRequest, operation: Operation, call_input: CallInput) ->
     unconfirmed = operation.access is Access.DELETE and typed != operation.name
     if form.has_errors or unconfirmed:
         return _render_form(
-            request, form, status=422, unconfirmed=unconfirmed and not form.has_errors, typed=typed
+            request, form, status=FORM_REFUSED, unconfirmed=unconfirmed and not form.has_errors, typed=typed
         )
     return _render_form(request, form, sent=send_call(request, operation, params, reveal=reveal, xml=xml))
 

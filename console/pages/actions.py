@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.pieces import MenuItem
 from iot_client.errors import CloudError, NotFound
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 Object = TypeVar("Object")
 Text = str | Promise
-FORM_REFUSED = 422
-"""The status of a page whose form has errors: htmx replaces the form with the response."""
 
 
 @dataclass(frozen=True)

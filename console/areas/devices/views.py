@@ -21,6 +21,7 @@ from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ui.format import number
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.tables import Empty, Table
@@ -240,7 +241,7 @@ def create(request: CloudRequest) -> HttpResponse:
                 "areas/devices/create.html",
                 {"credentials": credentials, "reveals": bool(credentials and credentials.secret)},
             )
-    return render(request, "areas/devices/create.html", {"form": form, "error": error}, status=422)
+    return render(request, "areas/devices/create.html", {"form": form, "error": error}, status=FORM_REFUSED)
 
 
 def _redirect_to_registered(request: CloudRequest, device_key: str) -> HttpResponse:
