@@ -229,7 +229,7 @@ def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
 # -- deciding ----------------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def approve(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Approve a request."""
     approval = _get_request(request, pk)
@@ -260,7 +260,7 @@ def _approve(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBa
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def reject(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Reject a request, with a reason."""
     approval = _get_request(request, pk)

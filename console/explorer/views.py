@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.devices import api as devices_api
 from console.areas.devices.records import DeviceFilter
@@ -46,7 +46,7 @@ _MAX_QUERY_LENGTH = 2000  # characters
 # -- search ------------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def index(request: CloudRequest) -> HttpResponseBase:
     """List all operations, or those that match `?q=`. `?go=1` redirects to the best match."""
     text = request.GET.get("q", "")[:100]
@@ -74,14 +74,14 @@ def _recent_operations(request: CloudRequest) -> list[str]:
 # -- one operation -----------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def call(request: CloudRequest, operation: str) -> HttpResponseBase:
     """Show an operation as a form. GET only fills it in. POST sends the call, adds or removes a row, or sets the language."""
     try:
         catalogued = catalogue.operation(operation)
     except UnknownOperation:
         raise Http404 from None
-    if request.method == "GET":
+    if request.method != "POST":
         return _show_form(request, catalogued)
     response = _handle_post(request, catalogued)
     add_never_cache_headers(response)
@@ -224,7 +224,7 @@ def _write_code(request: CloudRequest, form: CallForm, language: Language) -> st
 # -- suggestions -------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def suggest(request: CloudRequest, kind: str) -> HttpResponse:
     """Return the options of a field: products, groups whose name contains the text, or devices whose name starts with it.
 
@@ -285,7 +285,7 @@ class HistoryFilters(FilterForm):
         self.full_clean()
 
 
-@require_GET
+@require_safe
 def calls(request: CloudRequest) -> HttpResponse:
     """List the user's own calls on this connection, newest first."""
     filters = HistoryFilters(request)

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from console.areas.products import actions, api, forms
 from console.areas.products.pages import PRODUCT, build_tag_url
@@ -15,7 +15,7 @@ from console.ui.pieces import DetailItem
 from iot_client.errors import CloudError
 
 
-@require_GET
+@require_safe
 def overview(request: CloudRequest, key: str) -> HttpResponse:
     """Show the overview: details, device counts, tags and deduplication rules."""
     product = api.get_overview(request.gateway, key)
@@ -81,7 +81,7 @@ def _build_rules(request: CloudRequest, detail: api.ProductDetail) -> list[Detai
     ]
 
 
-@require_GET
+@require_safe
 def devices(request: CloudRequest, key: str) -> HttpResponse:
     """Show the device counts of the product. The page loads the device list from the devices area."""
     detail, counts = api.get_product_with_counts(request.gateway, key)
