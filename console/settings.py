@@ -55,6 +55,8 @@ for _key in FIELD_ENCRYPTION_KEYS:
         raise ImproperlyConfigured(
             "FIELD_ENCRYPTION_KEYS contains an invalid key. A Fernet key is 32 bytes in URL-safe base64."
         ) from error
+# Secrets that are encrypted elsewhere than in fields of the console's models, for `manage.py rotate_encryption_key`.
+SECRET_STORES = ("console.sign_in.factors.SECRETS",)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 LOCAL_ZONE = timezone(timedelta(hours=8))
-"""The zone of times that the platform writes without one (`Operation.local_times`): each differs by 8 hours from its UTC field."""
+"""The zone of all times that the platform writes without one: each differs by 8 hours from its UTC field."""
 
 
 def read_text(item: Mapping[str, Any], name: str) -> str:

@@ -141,6 +141,17 @@ def test_no_other_method_is_allowed(populated: PopulatedTeam, sign_in: SignIn) -
     assert populated.upstream.writes == []
 
 
+def test_head_is_allowed_wherever_get_is(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    wrong = []
+    for name, may in MEMBERS_ONLY.items():
+        status = client.head(populated.url(name)).status_code
+        if status not in ({405} if may.get == NOBODY else {200, 302, 403}):
+            wrong.append(f"HEAD {populated.url(name)}: {status}")
+    assert wrong == []
+    assert populated.upstream.writes == []
+
+
 @pytest.mark.parametrize("name", FOR_ALL)
 def test_addresses_without_a_team_are_open_to_the_expected_users(
     populated: PopulatedTeam, sign_in: SignIn, name: str

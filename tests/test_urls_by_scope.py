@@ -18,8 +18,8 @@ from django.test import Client
 from console.accounts.models import Membership
 from console.accounts.roles import BUILT_IN, OWNER
 from console.connections.models import Connection
-from console.connections.scope.names import KIND_BY_URL_PART
 from console.jobs.models import Job
+from console.ui.areas import all_areas
 from tests.expectations import MEMBERS_ONLY
 from tests.populated import Fleet, PopulatedTeam, list_addresses, open_cloud
 from tests.registrations import create_registration
@@ -28,8 +28,15 @@ from tests.roles import NOBODY
 SignIn = Callable[[str], Client]
 CONNECTION_ADDRESSES = sorted(name for name in MEMBERS_ONLY if "connection" in list_addresses()[name])
 # Parameters of addresses that name an object of the fleet, or a job for one.
-OBJECT_PARAMETERS = {*KIND_BY_URL_PART, "job"}
-OBJECT_ADDRESSES = [name for name in CONNECTION_ADDRESSES if OBJECT_PARAMETERS & list_addresses()[name]]
+URL_OBJECTS = {area.slug: set(area.url_objects) for area in all_areas()}
+OBJECT_ADDRESSES = [
+    name
+    for name in CONNECTION_ADDRESSES
+    if (URL_OBJECTS.get(name.partition(":")[0], set()) | {"job"}) & list_addresses()[name]
+]
+# Parameters of the areas' addresses that name no object of the fleet, or one of an object that the address names too.
+OTHER_PARAMETERS = {"team", "connection", "action", "job"}
+OTHER_PARAMETERS_OF_AREAS = {"ota": {"name"}}  # a module of the product
 # Refused to all members with limited access: the account as a whole, and areas of the console.
 REFUSED = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
 # Refused to members with no group in scope.
@@ -125,11 +132,18 @@ def read_content(response: Any) -> str:
     return content.decode() + "".join(f"{name}: {value}" for name, value in response.items())
 
 
-def test_every_part_of_an_address_is_classified() -> None:
-    other_parameters = {"team", "connection", "name", "action", "kind", "operation", "pk", "job"}
-    assert {
-        part for name in CONNECTION_ADDRESSES for part in list_addresses()[name]
-    } - other_parameters == set(KIND_BY_URL_PART)
+@pytest.mark.parametrize("area", URL_OBJECTS)
+def test_an_area_says_what_each_parameter_of_its_addresses_names(area: str) -> None:
+    addresses = [name for name in CONNECTION_ADDRESSES if name.startswith(f"{area}:")]
+    parameters = {part for name in addresses for part in list_addresses()[name]}
+    others = OTHER_PARAMETERS | OTHER_PARAMETERS_OF_AREAS.get(area, set())
+    assert parameters - others == URL_OBJECTS[area]
+
+
+def test_addresses_outside_the_areas_name_no_object_but_jobs() -> None:
+    outside = [name for name in CONNECTION_ADDRESSES if name.partition(":")[0] not in URL_OBJECTS]
+    parameters = {part for name in outside for part in list_addresses()[name]}
+    assert parameters <= {"team", "connection", "job", "pk", "kind", "operation"}
 
 
 def by_namespace(names: Iterable[str]) -> Iterable[Any]:

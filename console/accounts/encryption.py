@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.module_loading import import_string
 
 
 class Undecryptable(Exception):
@@ -18,6 +20,18 @@ class Undecryptable(Exception):
 
     def __init__(self) -> None:
         super().__init__("A stored secret cannot be decrypted: its key is not in FIELD_ENCRYPTION_KEYS.")
+
+
+@dataclass(frozen=True)
+class SecretStore:
+    """Secrets that are encrypted elsewhere than in an EncryptedTextField. `settings.SECRET_STORES` lists the stores.
+
+    `rotate(batch)` encrypts them with the newest key, `batch` rows in one transaction. It returns how many were re-encrypted,
+    and how many cannot be decrypted with any key.
+    """
+
+    label: str
+    rotate: Callable[[int], tuple[int, int]]
 
 
 class UndecryptableToken:
@@ -105,6 +119,11 @@ class EncryptedTextField(models.TextField[str, str]):
             return decrypt(value)
         except Undecryptable:
             return UndecryptableToken(value)
+
+
+def list_secret_stores() -> list[SecretStore]:
+    """Return the stores of `settings.SECRET_STORES`."""
+    return [import_string(path) for path in settings.SECRET_STORES]
 
 
 def list_encrypted_fields() -> Iterator[tuple[type[models.Model], str]]:

@@ -22,6 +22,7 @@ from console.approvals.models import ApprovalRequest, RequestAltered
 from console.approvals.subject import CallRow, read_subject
 from console.connections.http import CloudRequest
 from console.sign_in.reauthentication import requires_reauthentication
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
@@ -200,7 +201,7 @@ def submit_request(request: CloudRequest, pk: int) -> HttpResponseBase:
         raise PermissionDenied(_("Only the user who started this request can submit it."))
     form = ReasonForm(request.POST)
     if approval.state == State.DRAFT and not form.is_valid():
-        return _page(request, approval, form, status=422)
+        return _page(request, approval, form, status=FORM_REFUSED)
     if approval.state == State.DRAFT and form.is_valid():
         try:
             approval = actions.request_approval(approval, request.gateway, form.cleaned_data["reason"])
@@ -228,7 +229,7 @@ def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
 # -- deciding ----------------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def approve(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Approve a request."""
     approval = _get_request(request, pk)
@@ -259,7 +260,7 @@ def _approve(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBa
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def reject(request: CloudRequest, pk: int) -> HttpResponseBase:
     """Reject a request, with a reason."""
     approval = _get_request(request, pk)
@@ -321,4 +322,4 @@ def _decision_page(request: CloudRequest, approval: ApprovalRequest, form: Any, 
         "crumbs": [(_("Approvals"), connection_url(request, "approvals:list")), (title(approval), page)],
         **words,
     }
-    return render(request, "ui/form_page.html", context, status=422 if form.is_bound else 200)
+    return render(request, "ui/form_page.html", context, status=FORM_REFUSED if form.is_bound else 200)

@@ -62,6 +62,13 @@ def search_records(team: Team, query: RecordQuery) -> AuditQuerySet:
     return records
 
 
+def find_last_record(team: Team, operation: str, target: str) -> AuditRecord | None:
+    """Return the newest record of an operation on a target that changed it, or may have; None if there is none."""
+    outcomes = (AuditRecord.Outcome.DONE, AuditRecord.Outcome.OPEN, AuditRecord.Outcome.UNKNOWN)
+    records = AuditRecord.objects.for_team(team)
+    return records.filter(operation=operation, target=target, outcome__in=outcomes).first()
+
+
 def read_page(records: AuditQuerySet, token: str, size: int) -> tuple[list[AuditRecord], str | None]:
     """Return a page of `size` records and the token of the next page, or None if there is none.
 

@@ -21,6 +21,7 @@ from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
 from console.sign_in.reauthentication import is_recently_authenticated
+from console.ui.areas import find_area
 from iot_client.errors import CloudError, explain
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def _is_url_in_scope(request: Any, parts: dict[str, Any]) -> bool:
     guard = request.gateway.limited_scope
     if guard is None or request.method not in ("GET", "HEAD"):
         return True
-    return all(guard.admits(named) for named in find_objects_in_url(request.resolver_match.app_name, parts))
+    area = find_area(request.resolver_match.app_name)
+    return area is None or all(map(guard.admits, find_objects_in_url(area.url_objects, parts)))
 
 
 def _find_last_connection(request: Any) -> Connection | None:

@@ -24,7 +24,7 @@ from console.connections.models import Connection
 from console.connections.probe import probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.tables import Column, Empty, Table
 
 
@@ -141,12 +141,14 @@ def delete(request: CloudRequest) -> HttpResponse:
                 Connection.objects.filter(pk=connection.pk).delete()
             messages.success(request, _("Connection %(name)s deleted.") % {"name": connection.name})
             return redirect("connections:list", request.team.slug)
-    return render(request, "connections/delete.html", {"form": form}, status=422 if form.errors else 200)
+    return render(
+        request, "connections/delete.html", {"form": form}, status=FORM_REFUSED if form.errors else 200
+    )
 
 
 def _form_page(request: TeamRequest, form: ConnectionForm, connection: Connection | None) -> HttpResponse:
     context = {"form": form, "connection": connection, "regions": REGIONS}
-    return render(request, "connections/form.html", context, status=422 if form.errors else 200)
+    return render(request, "connections/form.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connection:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.devices import api as devices_api
 from console.areas.devices.records import DeviceFilter
@@ -28,7 +28,7 @@ from console.explorer.models import ExplorerCall
 from console.explorer.sending import SentCall, send_call
 from console.explorer.tables import CALLS
 from console.sign_in.reauthentication import ReauthenticationNeeded
-from console.ui.forms import FilterForm
+from console.ui.forms import FORM_REFUSED, FilterForm
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
@@ -46,7 +46,7 @@ _MAX_QUERY_LENGTH = 2000  # characters
 # -- search ------------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def index(request: CloudRequest) -> HttpResponseBase:
     """List all operations, or those that match `?q=`. `?go=1` redirects to the best match."""
     text = request.GET.get("q", "")[:100]
@@ -74,14 +74,14 @@ def _recent_operations(request: CloudRequest) -> list[str]:
 # -- one operation -----------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def call(request: CloudRequest, operation: str) -> HttpResponseBase:
     """Show an operation as a form. GET only fills it in. POST sends the call, adds or removes a row, or sets the language."""
     try:
         catalogued = catalogue.operation(operation)
     except UnknownOperation:
         raise Http404 from None
-    if request.method == "GET":
+    if request.method != "POST":
         return _show_form(request, catalogued)
     response = _handle_post(request, catalogued)
     add_never_cache_headers(response)
@@ -146,7 +146,7 @@ def _send(request: CloudRequest, operation: Operation, call_input: CallInput) ->
     unconfirmed = operation.access is Access.DELETE and typed != operation.name
     if form.has_errors or unconfirmed:
         return _render_form(
-            request, form, status=422, unconfirmed=unconfirmed and not form.has_errors, typed=typed
+            request, form, status=FORM_REFUSED, unconfirmed=unconfirmed and not form.has_errors, typed=typed
         )
     return _render_form(request, form, sent=send_call(request, operation, params, reveal=reveal, xml=xml))
 
@@ -224,7 +224,7 @@ def _write_code(request: CloudRequest, form: CallForm, language: Language) -> st
 # -- suggestions -------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def suggest(request: CloudRequest, kind: str) -> HttpResponse:
     """Return the options of a field: products, groups whose name contains the text, or devices whose name starts with it.
 
@@ -285,7 +285,7 @@ class HistoryFilters(FilterForm):
         self.full_clean()
 
 
-@require_GET
+@require_safe
 def calls(request: CloudRequest) -> HttpResponse:
     """List the user's own calls on this connection, newest first."""
     filters = HistoryFilters(request)

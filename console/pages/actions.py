@@ -15,17 +15,15 @@ from django.utils.functional import Promise
 from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.pieces import MenuItem
 from iot_client.errors import CloudError, NotFound
 
 if TYPE_CHECKING:
     from console.pages.detail import Detail
 
-Thing = TypeVar("Thing")
+Object = TypeVar("Object")
 Text = str | Promise
-FORM_REFUSED = 422
-"""The status of a page whose form has errors: htmx replaces the form with the response."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,16 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Action(Generic[Thing]):
+class Action(Generic[Object]):
     """Something that can be done to one object.
 
     `slug` is the name of its URL, and `address` the last part of the URL if that differs. A user needs the permission for
     `operation`. `button` puts it into the heading of the object's page, "primary" in the main color;
-    other actions with a `menu` label are in the menu. `is_available(thing)` says whether it can be done in the object's
+    other actions with a `menu` label are in the menu. `is_available(obj)` says whether it can be done in the object's
     present state; elsewhere its button is not shown.
 
-    `ask(request, thing)` returns the question of the dialog; without it, the button sends the action at once. `form(request,
-    thing)` returns the form of the dialog, bound to `request.POST` if the request is a POST. `run(request, thing, values)`
+    `ask(request, obj)` returns the question of the dialog; without it, the button sends the action at once. `form(request,
+    obj)` returns the form of the dialog, bound to `request.POST` if the request is a POST. `run(request, obj, values)`
     makes the change; `values` are the cleaned values of the form. It may raise a CloudError, which is shown at the field that
     `fields` (parameter → field) or the field's name gives, else above the form; the input is kept.
 
@@ -81,10 +79,10 @@ class Action(Generic[Thing]):
     slug: str
     operation: str
     label: Text
-    run: Callable[[CloudRequest, Thing, Mapping[str, Any]], Done]
-    ask: Callable[[CloudRequest, Thing], Question] | None = None
-    form: Callable[[CloudRequest, Thing], Form] | None = None
-    is_available: Callable[[Thing], bool] = lambda thing: True
+    run: Callable[[CloudRequest, Object, Mapping[str, Any]], Done]
+    ask: Callable[[CloudRequest, Object], Question] | None = None
+    form: Callable[[CloudRequest, Object], Form] | None = None
+    is_available: Callable[[Object], bool] = lambda obj: True
     icon: str = ""
     button: Literal["", "plain", "primary"] = ""
     menu: Text = ""
@@ -97,7 +95,7 @@ class Action(Generic[Thing]):
 
 
 def perform_action(
-    request: CloudRequest, detail: Detail[Thing], action: Action[Thing], ids: Sequence[str]
+    request: CloudRequest, detail: Detail[Object], action: Action[Object], ids: Sequence[str]
 ) -> HttpResponse:
     """Show the dialog of an action, or with POST run the action and redirect.
 
@@ -107,17 +105,17 @@ def perform_action(
         return HttpResponseNotAllowed(["POST"] if action.ask is None else ["GET", "HEAD", "POST"])
     request.gateway.require(action.operation)
     try:
-        thing = detail.read(request.gateway, *ids, fresh=action.fresh or action.deletes)
+        obj = detail.read(request.gateway, *ids, fresh=action.fresh or action.deletes)
     except NotFound:
         if not action.deletes:
             raise
         return _leave_missing(request, detail)
-    question = action.ask(request, thing) if action.ask else Question("")
-    form = _build_form(request, action, question, thing)
+    question = action.ask(request, obj) if action.ask else Question("")
+    form = _build_form(request, action, question, obj)
     error: CloudError | None = None
     if request.method == "POST" and not question.obstacles and (form is None or form.is_valid()):
         try:
-            done = action.run(request, thing, {} if form is None else form.cleaned_data)
+            done = action.run(request, obj, {} if form is None else form.cleaned_data)
         except CloudError as raised:
             if action.deletes and isinstance(raised, NotFound):
                 return _leave_missing(request, detail)
@@ -126,18 +124,18 @@ def perform_action(
             error = raised if form is None else cloud_errors_to_form(form, raised, action.fields)
         else:
             (messages.warning if done.is_warning else messages.success)(request, done.message)
-            back = detail.list_url(request) if action.deletes else detail.url_of(request, thing, action.back)
+            back = detail.list_url(request) if action.deletes else detail.url_of(request, obj, action.back)
             return redirect(done.url or back)
     context = {
         "question": question,
         "title": question.title,
-        "crumbs": [*detail.crumbs(request, thing), (detail.title(thing), detail.url_of(request, thing))],
+        "crumbs": [*detail.crumbs(request, obj), (detail.title(obj), detail.url_of(request, obj))],
         "form": form,
         "error": error,
         "submit": question.submit or action.label,
         "submit_icon": "",
         "danger": action.danger,
-        "cancel": detail.url_of(request, thing, action.back),
+        "cancel": detail.url_of(request, obj, action.back),
         "cancel_label": question.close,
         "needs_approval": question.planned is not None
         and needs_approval(request.gateway, action.operation, question.planned),
@@ -148,10 +146,10 @@ def perform_action(
 
 
 def _build_form(
-    request: CloudRequest, action: Action[Thing], question: Question, thing: Thing
+    request: CloudRequest, action: Action[Object], question: Question, obj: Object
 ) -> Form | None:
     if action.form is not None:
-        return action.form(request, thing)
+        return action.form(request, obj)
     if not question.expected:
         return None
     data = request.POST if request.method == "POST" else None

@@ -20,9 +20,9 @@ from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job
 from console.jobs.page import job_context
 from console.pages import jobs
-from console.pages.actions import FORM_REFUSED
 from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
 from console.ui.format import number
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.tables import Selection
 from iot_client.errors import CloudError, explain

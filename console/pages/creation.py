@@ -13,7 +13,8 @@ from django.utils.functional import Promise
 
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
-from console.pages.actions import FORM_REFUSED, Done
+from console.pages.actions import Done
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django import forms
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext
@@ -22,7 +22,7 @@ from console.pages.detail import Detail
 from console.ui.tables import Column, Empty, Table
 from iot_client.errors import NotFound
 
-Thing = TypeVar("Thing")
+Object = TypeVar("Object")
 Text = str | Promise
 
 
@@ -59,21 +59,21 @@ class TagForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class TagPages(Generic[Thing]):
+class TagPages(Generic[Object]):
     """The tags of the objects of `detail`.
 
-    `read(gateway, *ids)` returns the object and its tags; `list_tags(gateway, *ids)` only the tags. `save(gateway, thing, tag)`
-    adds a tag, or replaces the value if the key exists; `remove(gateway, thing, key)` removes one. Each writes the operation
+    `read(gateway, *ids)` returns the object and its tags; `list_tags(gateway, *ids)` only the tags. `save(gateway, obj, tag)`
+    adds a tag, or replaces the value if the key exists; `remove(gateway, obj, key)` removes one. Each writes the operation
     of `save_operation` and `remove_operation`, with which the pages check the permission. `limit` is the largest number of
     tags. `hint` says what the tags are for, and `effect` what happens when one is removed. `fields` maps parameters to the
-    fields of `form`.
+    fields of `form`. `link(request, tag)` is the URL of the list of objects with the tag.
     """
 
-    detail: Detail[Thing]
-    read: Callable[..., tuple[Thing, Sequence[Tag]]]
+    detail: Detail[Object]
+    read: Callable[..., tuple[Object, Sequence[Tag]]]
     list_tags: Callable[..., Sequence[Tag]]
-    save: Callable[[Gateway, Thing, Tag], object]
-    remove: Callable[[Gateway, Thing, str], object]
+    save: Callable[[Gateway, Object, Tag], object]
+    remove: Callable[[Gateway, Object, str], object]
     save_operation: str
     remove_operation: str
     form: type[TagForm]
@@ -81,13 +81,14 @@ class TagPages(Generic[Thing]):
     hint: Text
     effect: Text = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    link: Callable[[HttpRequest, Tag], str] | None = None
 
     @cached_property
     def _url(self) -> str:
         return next(tab.url for tab in self.detail.tabs if tab.name == "tags")
 
     @cached_property
-    def _set(self) -> Action[Thing]:
+    def _set(self) -> Action[Object]:
         return Action(
             "set-tag",
             self.save_operation,
@@ -101,7 +102,7 @@ class TagPages(Generic[Thing]):
         )
 
     @cached_property
-    def _remove(self) -> Action[Thing]:
+    def _remove(self) -> Action[Object]:
         return Action(
             "remove-tag",
             self.remove_operation,
@@ -122,53 +123,58 @@ class TagPages(Generic[Thing]):
 
     def show(self, request: CloudRequest, **ids: str) -> HttpResponse:
         """Show the tags of the object."""
-        thing, tags = self.read(request.gateway, *ids.values())
+        obj, tags = self.read(request.gateway, *ids.values())
         may_set, may_remove = map(request.gateway.allows, (self.save_operation, self.remove_operation))
         is_full = len(tags) >= self.limit
-        set_url = self.detail.action_url(request, thing, self._set)
+        set_url = self.detail.action_url(request, obj, self._set)
         empty = Empty(_("No tags"), self.hint, "tags", set_url if may_set else "", _("Add tag"), dialog=True)
-        table = replace(TABLE, row_template="pages/tag_actions.html") if may_set or may_remove else TABLE
+        key, value = TABLE.columns
+        table = replace(
+            TABLE,
+            columns=[key, replace(value, link=self.link)],
+            row_template="pages/tag_actions.html" if may_set or may_remove else "",
+        )
         return self.detail.render(
             request,
-            thing,
+            obj,
             "tags",
             "pages/tags.html",
             table=table.bind(request, tags, empty=empty),
             limit=self.limit,
             may_add=may_set and not is_full and bool(tags),
             set_url=set_url if may_set else "",
-            remove_url=self.detail.action_url(request, thing, self._remove) if may_remove else "",
+            remove_url=self.detail.action_url(request, obj, self._remove) if may_remove else "",
         )
 
     # -- adding and changing ---------------------------------------------------------------------------------------------
 
-    def _ask_to_set(self, request: CloudRequest, thing: Thing) -> Question:
+    def _ask_to_set(self, request: CloudRequest, obj: Object) -> Question:
         if "key" in request.GET:
             return Question(gettext("Edit tag"), submit=gettext("Save"))
         return Question(gettext("Add tag"))
 
-    def _build_form(self, request: CloudRequest, thing: Thing) -> TagForm:
+    def _build_form(self, request: CloudRequest, obj: Object) -> TagForm:
         """Return the form. With `?key=`, it changes the tag with this key; a key that no longer exists can be added again."""
         tag = None
         if "key" in request.GET:
-            tags = self.list_tags(request.gateway, *self.detail.ids(thing))
+            tags = self.list_tags(request.gateway, *self.detail.ids(obj))
             tag = next((tag for tag in tags if tag.key == request.GET["key"]), None)
         return self.form(request.POST if request.method == "POST" else None, tag)
 
-    def _save_tag(self, request: CloudRequest, thing: Thing, values: Mapping[str, Any]) -> Done:
-        self.save(request.gateway, thing, Tag(values["tag_key"], values["tag_value"]))
+    def _save_tag(self, request: CloudRequest, obj: Object, values: Mapping[str, Any]) -> Done:
+        self.save(request.gateway, obj, Tag(values["tag_key"], values["tag_value"]))
         return Done(gettext("Tag %(key)s saved.") % {"key": values["tag_key"]})
 
     # -- removing --------------------------------------------------------------------------------------------------------
 
-    def _ask_to_remove(self, request: CloudRequest, thing: Thing) -> Question:
+    def _ask_to_remove(self, request: CloudRequest, obj: Object) -> Question:
         key = request.GET.get("key", "")
         return Question(gettext("Remove tag %(key)s?") % {"key": key}, str(self.effect))
 
-    def _remove_tag(self, request: CloudRequest, thing: Thing, values: Mapping[str, Any]) -> Done:
+    def _remove_tag(self, request: CloudRequest, obj: Object, values: Mapping[str, Any]) -> Done:
         key = request.GET.get("key", "")
         try:
-            self.remove(request.gateway, thing, key)
+            self.remove(request.gateway, obj, key)
         except NotFound:
             return Done(gettext("The tag no longer exists."), is_warning=True)
         return Done(gettext("Tag %(key)s removed.") % {"key": key})

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
-from console.accounts.encryption import Undecryptable, decrypt, encrypt, is_newest, rotate
+from console.accounts.encryption import SecretStore, Undecryptable, decrypt, encrypt, is_newest, rotate
 from console.accounts.models import Team, User
 from console.sign_in.openid_connect.adapter import has_provider_second_factor
 
@@ -77,11 +77,8 @@ def accept_code(authenticator: Authenticator, code: str) -> bool:
     return True
 
 
-def rotate_secrets(batch: int) -> tuple[int, int]:
-    """Encrypt the secrets of all factors with the newest key, `batch` rows in one transaction.
-
-    Return how many were re-encrypted, and how many cannot be decrypted with any key.
-    """
+def _rotate_secrets(batch: int) -> tuple[int, int]:
+    """Encrypt the secrets of all factors with the newest key, as `SecretStore.rotate` does."""
     rotated = unreadable = last_pk = 0
     while True:
         with transaction.atomic():
@@ -103,6 +100,9 @@ def rotate_secrets(batch: int) -> tuple[int, int]:
         if len(rows) < batch:
             return rotated, unreadable
         last_pk = rows[-1].pk
+
+
+SECRETS = SecretStore("Second factors", _rotate_secrets)
 
 
 def lacks_second_factor(request: HttpRequest, team: Team) -> bool:

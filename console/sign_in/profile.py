@@ -20,6 +20,7 @@ from console.accounts.models import Team, User
 from console.audit.records import Origin, record_action
 from console.sign_in.factors import lacks_second_factor
 from console.ui.context import THEME_COOKIE
+from console.ui.forms import FORM_REFUSED
 
 
 class ProfileForm(forms.ModelForm[User]):
@@ -100,4 +101,4 @@ def profile(request: UserRequest) -> HttpResponse:
         return response
     memberships = user.memberships.select_related("team").order_by("team__name")
     context = {"form": form, "memberships": memberships}
-    return render(request, "sign_in/profile.html", context, status=422 if form.errors else 200)
+    return render(request, "sign_in/profile.html", context, status=FORM_REFUSED if form.errors else 200)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the layers above are named only as types
     from console.pages.bulk import BulkPages
     from console.ui.navigation import NavigationEntry
     from console.ui.statuses import Status
+    from iot_client.catalogue import ObjectKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class Area:
 
     `slug` is the name of its folder, the namespace and the prefix of its addresses, and its row of the role matrix. `urls` is
     the import path of its URLconf. `search` is the URL name of the page behind the search field of the top bar, "" if it has
-    none. `navigation`: one entry is shown with those of other areas, several are shown under `label`.
+    none. `url_objects` says what the parameters of its addresses name: parameter → kind. A member with a limited access scope
+    finds only addresses whose objects are in scope. `navigation`: one entry is shown with those of other areas, several are shown under `label`.
 
     `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
     console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says
@@ -41,6 +43,7 @@ class Area:
     urls: str
     navigation: Sequence[NavigationEntry] = ()
     search: str = ""
+    url_objects: Mapping[str, ObjectKind] = field(default_factory=dict)
     statuses: Mapping[str, Mapping[str, Status]] = field(default_factory=dict)
     job_kinds: Sequence[Kind[Any]] = ()
     routers: Sequence[Router] = ()
@@ -56,3 +59,8 @@ def all_areas() -> tuple[Area, ...]:
     Call it in functions: a module of an area that calls it when it is imported would import itself.
     """
     return tuple(import_string(path) for path in settings.AREAS)
+
+
+def find_area(slug: str) -> Area | None:
+    """Return the area with this slug, which is also the namespace of its addresses."""
+    return next((area for area in all_areas() if area.slug == slug), None)

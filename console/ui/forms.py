@@ -20,6 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from console.ui.format import number, size
 from console.ui.links import query_url
 
+FORM_REFUSED = 422
+"""The status of a page whose form has errors: htmx replaces the form with the response."""
+
 
 class Renderer(TemplatesSetting):
     """Renders forms with the project's templates: `{{ form }}` gives labeled fields with help, limits and errors."""

@@ -47,7 +47,7 @@ def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuIt
 @dataclass(frozen=True)
 class DetailItem:
     """A label and its value for ui/details.html; `kind` and `status` as in a table's Column. `wide`: the full width, for long
-    texts."""
+    texts. `url`: the value is a link."""
 
     label: Text
     value: Any
@@ -55,11 +55,14 @@ class DetailItem:
     status: str = ""
     copy: bool = False
     wide: bool = False
+    url: str = ""
 
     @property
     def html(self) -> str | SafeString:
         """The value as HTML."""
         content = format_value(self.kind, self.status, self.value)
+        if self.url:
+            content = format_html('<a href="{}">{}</a>', self.url, content)
         if self.copy and self.value not in (None, ""):
             content = format_html(
                 '<span class="fd-copied">{}{}</span>', content, copy_button(str(self.value))

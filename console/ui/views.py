@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from console.ui import styleguide
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.paging import TokenPage
 
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -104,6 +104,6 @@ def style_switcher(request: HttpRequest) -> HttpResponseBase:
 
 
 def _form(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    status = 422 if context["form"].is_bound else 200
+    status = FORM_REFUSED if context["form"].is_bound else 200
     frame = {"shell": styleguide.SampleShell(request), "crumbs": [("Style guide", reverse("ui:style"))]}
     return render(request, template, {**frame, **context}, status=status)

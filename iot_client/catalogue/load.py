@@ -105,7 +105,6 @@ def _build_operation(
         paging=Paging(**paging) if paging else None,
         result=record["result"],
         secret_fields=tuple(record.get("secret_fields", ())),
-        local_times=tuple(record.get("local_times", ())),
         target=tuple(record["target"]),
         limited=LimitedUse(record["limited"]),
     )

@@ -165,7 +165,6 @@ class Operation:
     `one_of`: groups of alternatives. For each group, all parameters of at least one alternative must be set.
     `result`: the response path of the payload, `[]` for a list, or None if the response has no payload below its top level.
     `response`: path -> type of every field of the response, `[]` after each list. `secret_fields` are paths of it.
-    `local_times`: response paths of texts that state a time without a zone. These times are in UTC+8.
     `target`: the parameters that name the target in an audit record; the first one with a value is used.
     `limited`: what a member with a limited access scope may do with the operation.
     `described` is false for operations that the reference names but does not describe.
@@ -185,7 +184,6 @@ class Operation:
     paging: Paging | None = None
     result: str | None = None
     secret_fields: tuple[str, ...] = ()
-    local_times: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     limited: LimitedUse = LimitedUse.NEVER
     qps_documented: bool = True

@@ -67,7 +67,7 @@ OF_A_GROUP = """
 # In scope if the statement or the parameters limit it to the scope.
 LIMITED_BY_PARAMETERS = "QueryDeviceBySQL CreateDeviceGroup"
 # Composed from the objects in scope.
-LISTS = "QueryDeviceGroupList QueryDeviceStatistics ListOTAFirmware QueryProductList"
+LISTS = "QueryDeviceGroupList QueryDeviceStatistics ListOTAFirmware ListProductByTags QueryProductList"
 # Allowed for everybody: they reveal nothing about the fleet and change nothing.
 HARMLESS = "GenerateOTAUploadURL GenerateDeviceNameListURL ListThingTemplates GetThingTemplate"
 # Never allowed with a limited access scope: they concern the whole account.
@@ -84,7 +84,7 @@ ACCOUNT_WIDE = """
     BatchGetDeviceDriver QueryDeviceByDriver BatchSetEdgeInstanceDeviceConfig
     BatchClearEdgeInstanceDeviceConfig BatchGetEdgeInstanceDeviceConfig CreateEdgeInstanceDeployment
     CloseEdgeInstanceDeployment GetEdgeInstanceDeployment QueryEdgeInstanceHistoricDeployment CreateProduct
-    ListProductByTags CreateSubscribeRelation UpdateSubscribeRelation QuerySubscribeRelation
+    CreateSubscribeRelation UpdateSubscribeRelation QuerySubscribeRelation
     DeleteSubscribeRelation CreateConsumerGroup UpdateConsumerGroup QueryConsumerGroupByGroupId
     QueryConsumerGroupList QueryConsumerGroupStatus ResetConsumerGroupPosition DeleteConsumerGroup
     CreateConsumerGroupSubscribeRelation DeleteConsumerGroupSubscribeRelation

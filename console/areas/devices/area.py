@@ -13,11 +13,13 @@ from console.areas.devices.registration import endpoints as registrations
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
 from console.ui.statuses import ITEM, Status
+from iot_client.catalogue import ObjectKind
 
 AREA = Area(
     slug="devices",
     label=_("Devices"),
     urls="console.areas.devices.urls",
+    url_objects={"product_key": ObjectKind.PRODUCT, "name": ObjectKind.DEVICE},
     navigation=(NavigationEntry("devices:list", _("Devices"), "cpu"),),
     search="devices:search",
     statuses={

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from console.areas.devices import api, memberships, tables
 from console.areas.devices.pages import DEVICE
@@ -20,7 +20,7 @@ from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
 
 
-@require_GET
+@require_safe
 def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     """Show the details and the credentials of the device."""
     detail = api.get_device(request.gateway, product_key, name)
@@ -50,7 +50,7 @@ def _build_details(detail: DeviceDetail) -> list[DetailItem]:
     ]
 
 
-@require_GET
+@require_safe
 def groups(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     """Show the groups of the device."""
     detail, listed = api.get_device_with_groups(request.gateway, product_key, name)
@@ -74,7 +74,7 @@ def groups(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def updates(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
     """Show the module versions of the device, and its pending and running updates."""
     detail, modules, tasks = api.get_device_with_updates(request.gateway, product_key, name)

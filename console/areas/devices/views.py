@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.devices import api, forms, sql
 from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage, split_key
@@ -21,6 +21,7 @@ from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.ui.format import number
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.tables import Empty, Table
@@ -29,7 +30,7 @@ from iot_client.errors import CloudError
 # -- the list ----------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def device_list(request: CloudRequest) -> HttpResponseBase:
     """List the devices of a product or of a search; without filters, list the products to choose from.
 
@@ -163,7 +164,7 @@ def _export(
 # -- search ------------------------------------------------------------------------------------------------------------
 
 
-@require_GET
+@require_safe
 def search(request: CloudRequest) -> HttpResponse:
     """Handle the search box: open the device with exactly this name or IotId, else list devices whose name starts with it."""
     text = request.GET.get("q", "").strip()[:128]
@@ -197,7 +198,7 @@ def search(request: CloudRequest) -> HttpResponse:
 # -- registering one ---------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def create(request: CloudRequest) -> HttpResponse:
     """Register one device. Only this response shows its credentials, once, to users who may see them."""
@@ -206,7 +207,7 @@ def create(request: CloudRequest) -> HttpResponse:
     chosen = chosen if sql.is_searchable(chosen) else ""
     products = products_api.list_newest_products(request.gateway)
     error = None
-    if request.method == "GET":
+    if request.method != "POST":
         initial = {"product_key": chosen, "token": new_token()}
         form = forms.RegisterForm(products, chosen=chosen, initial=initial)
         return render(request, "areas/devices/create.html", {"form": form})
@@ -240,7 +241,7 @@ def create(request: CloudRequest) -> HttpResponse:
                 "areas/devices/create.html",
                 {"credentials": credentials, "reveals": bool(credentials and credentials.secret)},
             )
-    return render(request, "areas/devices/create.html", {"form": form, "error": error}, status=422)
+    return render(request, "areas/devices/create.html", {"form": form, "error": error}, status=FORM_REFUSED)
 
 
 def _redirect_to_registered(request: CloudRequest, device_key: str) -> HttpResponse:

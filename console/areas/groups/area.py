@@ -8,11 +8,13 @@ from console.areas.groups import devices
 from console.areas.groups.endpoints import router
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
+from iot_client.catalogue import ObjectKind
 
 AREA = Area(
     slug="groups",
     label=_("Groups"),
     urls="console.areas.groups.urls",
+    url_objects={"group_id": ObjectKind.GROUP},
     navigation=(NavigationEntry("groups:list", _("Groups"), "hierarchy-2"),),
     routers=(router,),
     bulk=(devices.BULK,),

@@ -18,9 +18,10 @@ from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
-from console.pages.actions import FORM_REFUSED, Question
+from console.pages.actions import Question
 from console.pages.bulk import Bulk, BulkPages
 from console.ui.format import number
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Column, Empty, Table

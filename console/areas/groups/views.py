@@ -14,13 +14,12 @@ from console.areas.groups.forms import GroupFilter, GroupForm
 from console.areas.groups.pages import GROUP
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.tables import Column, Empty, Table
 from iot_client.errors import AlreadyExists, CloudError
-
-FORM_REFUSED = 422  # htmx replaces the form with the response
 
 TABLE: Table[api.Group] = Table(
     id="groups",

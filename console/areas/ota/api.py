@@ -34,7 +34,7 @@ from console.areas.ota.records import (
 from console.areas.products import api as products_api
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, NotFound
 from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
 
 __all__ = [
@@ -184,10 +184,12 @@ def list_modules(gateway: Gateway, product_key: str, *, fresh: bool = False) -> 
     )
 
 
-def find_own_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module | None:
-    """Return a module of the product, or None when it does not exist or is the default module, which is fixed."""
-    modules = (module for module in list_modules(gateway, product_key, fresh=fresh) if module.name == name)
-    return next((module for module in modules if not module.is_default), None)
+def get_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module:
+    """Return a module of the product. Raises NotFound."""
+    for module in list_modules(gateway, product_key, fresh=fresh):
+        if module.name == name:
+            return module
+    raise NotFound("iot.ota.OTAModuleNotExist", operation="ListOTAModuleByProduct")
 
 
 def create_module(

@@ -11,11 +11,17 @@ from console.areas.ota.endpoints import batches, packages
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
 from console.ui.statuses import CANCELED, FAILED, RUNNING, SUCCEEDED, Status
+from iot_client.catalogue import ObjectKind
 
 AREA = Area(
     slug="ota",
     label=_("Updates"),
     urls="console.areas.ota.urls",
+    url_objects={
+        "product_key": ObjectKind.PRODUCT,
+        "package_id": ObjectKind.PACKAGE,
+        "batch_id": ObjectKind.BATCH,
+    },
     navigation=(
         NavigationEntry("ota:packages", _("Packages"), "package"),
         NavigationEntry("ota:batches", _("Batches"), "cloud-upload"),

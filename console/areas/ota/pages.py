@@ -59,9 +59,9 @@ PACKAGE: Detail[Package] = Detail(
 
 
 def _read_module(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> Module:
-    """Return a module. Raises Http404 when it does not exist or is the default module, which is fixed."""
-    module = api.find_own_module(gateway, product_key, name, fresh=fresh)
-    if module is None:
+    """Return a module. Raises NotFound, and Http404 for the default module: it cannot be edited or deleted."""
+    module = api.get_module(gateway, product_key, name, fresh=fresh)
+    if module.is_default:
         raise Http404
     return module
 

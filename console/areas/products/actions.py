@@ -147,6 +147,36 @@ UNPUBLISH_MANY = Bulk(
     is_repeatable=True,
 )
 
+# -- deduplication -----------------------------------------------------------------------------------------------------
+
+
+def _set_deduplication(request: CloudRequest, detail: ProductDetail, values: Mapping[str, Any]) -> Done:
+    api.set_deduplication(request.gateway, detail.product.key, values["rules"])
+    return Done(gettext("Deduplication rules saved."))
+
+
+def _ask_for_deduplication(request: CloudRequest, detail: ProductDetail) -> Question:
+    return Question(
+        gettext("Set deduplication rules"),
+        gettext(
+            "Rules and server-side subscriptions do not forward repeated property reports. "
+            "Choose which reports count as repeated."
+        ),
+        gettext("Save"),
+    )
+
+
+DEDUPLICATE: Action[ProductDetail] = Action(
+    "deduplication",
+    "UpdateProductFilterConfig",
+    _("Set rules"),
+    run=_set_deduplication,
+    ask=_ask_for_deduplication,
+    form=lambda request, detail: forms.DeduplicationForm(request.POST if request.method == "POST" else None),
+    is_available=lambda detail: detail.thing_model,
+    fields={"PropertyTimestampFilter": "rules", "PropertyValueFilter": "rules"},
+)
+
 # -- deletion ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,14 +6,19 @@ Every function raises PermissionRefused and the CloudError family. Times are awa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext
+
 from console.areas.products.records import (
     DEVELOPING,
     PUBLISHED,
+    Deduplication,
+    DeduplicationChange,
     DeviceCounts,
     NewProduct,
     Overview,
@@ -21,11 +26,15 @@ from console.areas.products.records import (
     ProductDetail,
     ProductFilter,
     ProductPage,
+    parse_tag,
     to_counts,
     to_detail,
+    to_keys,
     to_products,
     to_tags,
 )
+from console.audit.models import AuditRecord
+from console.audit.search import find_last_record
 from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
@@ -34,6 +43,8 @@ from iot_client.fields import read_count
 __all__ = [
     "DEVELOPING",
     "PUBLISHED",
+    "Deduplication",
+    "DeduplicationChange",
     "DeviceCounts",
     "NewProduct",
     "Overview",
@@ -41,14 +52,25 @@ __all__ = [
     "ProductDetail",
     "ProductFilter",
     "ProductPage",
+    "parse_tag",
 ]
 
 MAX_PAGE_SIZE = 200
 """Maximum number of products in one response (QueryProductList)."""
+MAX_TAGGED_PAGE_SIZE = 50
+"""Maximum number of products in one response of ListProductByTags."""
 MAX_SEARCH_PAGES = 4
 """Maximum number of pages read to search or sort; the platform can do neither."""
 MAX_TAGS = 100
 """Maximum number of tags of a product (CreateProductTags)."""
+MAX_FILTER_TAGS = 10
+"""Maximum number of tags in a filter. The platform states none for ListProductByTags, but 10 for a call with tags elsewhere."""
+_TAG_KEY = re.compile(r"[A-Za-z0-9.]{1,30}")
+_TAG_VALUE = re.compile(r"[\w-]{0,128}")
+
+
+Problem = tuple[str, str]
+"""The name of a value, and what is wrong with it."""
 
 
 class Sort(StrEnum):
@@ -73,8 +95,9 @@ def list_products(
 ) -> ProductPage:
     """Return a page of products, newest first, or sorted by `sort` ("name", "-devices", "created").
 
-    The platform cannot search or sort. To do so, the console reads up to 800 products (1 call per 200 products, at most
-    4 calls) and ignores the rest; `is_partial` of the result is then true.
+    QueryProductList cannot search, sort or filter by tags. To do so, the console reads up to 800 products (1 call per 200
+    products, at most 4 calls) and ignores the rest; `is_partial` of the result is then true. Tags take further calls: 1 per
+    50 products that have one of them.
     """
     product_filter = product_filter or ProductFilter()
     if not product_filter.needs_search and not sort:
@@ -89,7 +112,7 @@ def list_products(
         total = read_count(data.get("Total"))
         return ProductPage(to_products(response), total, total, total)
     products, product_count = _read_newest(gateway, product_filter, fresh)
-    matches = [product for product in products if product_filter.matches(product)]
+    matches = list(filter(_build_match(gateway, product_filter), products))
     if sort:
         matches.sort(key=_ORDERS[Sort(sort.removeprefix("-"))], reverse=sort.startswith("-"))
     return ProductPage(matches[(page - 1) * size : page * size], len(matches), len(products), product_count)
@@ -114,10 +137,37 @@ def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -
 def iterate_products(gateway: Gateway, product_filter: ProductFilter | None = None) -> Iterator[Product]:
     """Yield all products that match, newest first. Pages are read as needed."""
     product_filter = product_filter or ProductFilter()
+    matches = _build_match(gateway, product_filter)
     for response in gateway.read_pages(
         "QueryProductList", PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
     ):
-        yield from filter(product_filter.matches, to_products(response))
+        yield from filter(matches, to_products(response))
+
+
+def _build_match(gateway: Gateway, product_filter: ProductFilter) -> Callable[[Product], bool]:
+    """Return whether a product matches the filter, as a function. Reads which products have the tags of the filter."""
+    if not product_filter.tags:
+        return product_filter.matches
+    pages = gateway.read_pages(
+        "ListProductByTags",
+        PageSize=MAX_TAGGED_PAGE_SIZE,
+        ProductTag=[_filter_parameter(tag) for tag in product_filter.tags],
+    )
+    tagged = frozenset(key for response in pages for key in to_keys(response))
+    return lambda product: product.key in tagged and product_filter.matches(product)
+
+
+def check_tags(tags: Sequence[Tag]) -> list[Problem]:
+    """Check the tags of a filter. A tag without a value is complete. The name is `tags`."""
+    if len(tags) > MAX_FILTER_TAGS:
+        return [("tags", gettext("Enter up to 10 tags."))]
+    for tag in tags:
+        if not _TAG_KEY.fullmatch(tag.key) or not _TAG_VALUE.fullmatch(tag.value):
+            text = gettext(
+                "“%(tag)s” cannot be a tag. Enter a key (letters, digits, periods), or key=value (value: letters, digits, - _)."
+            )
+            return [("tags", text % {"tag": f"{tag.key}={tag.value}" if tag.value else tag.key})]
+    return []
 
 
 def list_newest_products(gateway: Gateway) -> list[Product]:
@@ -179,6 +229,18 @@ def _read_with_product(
 def list_tags(gateway: Gateway, key: str, *, fresh: bool = False) -> list[Tag]:
     """Return the tags of a product, sorted by key."""
     return to_tags(gateway.call("ListProductTags", fresh=fresh, ProductKey=key))
+
+
+def find_last_deduplication(gateway: Gateway, key: str) -> DeduplicationChange | None:
+    """Return the last change of the deduplication rules in the team's audit trail; None if it has none. Makes no call.
+
+    No operation returns the rules. Changes with other tools are not in the audit trail.
+    """
+    record = find_last_record(gateway.membership.team, "UpdateProductFilterConfig", key)
+    if record is None:
+        return None
+    is_done = record.outcome == AuditRecord.Outcome.DONE
+    return DeduplicationChange(Deduplication.from_params(record.parameters) if is_done else None, record.at)
 
 
 def reveal_secret(gateway: Gateway, key: str) -> str:
@@ -258,8 +320,17 @@ def remove_tag(gateway: Gateway, key: str, tag_key: str) -> None:
     )
 
 
+def set_deduplication(gateway: Gateway, key: str, rules: Deduplication) -> None:
+    """Set which property reports of the devices of a product are not forwarded."""
+    gateway.call("UpdateProductFilterConfig", target=key, ProductKey=key, **rules.params())
+
+
 def _tag_parameter(tag: Tag) -> dict[str, str]:
     return {"TagKey": tag.key, "TagValue": tag.value}
+
+
+def _filter_parameter(tag: Tag) -> dict[str, str]:
+    return _tag_parameter(tag) if tag.value else {"TagKey": tag.key}
 
 
 # -- requests and responses --------------------------------------------------------------------------------------------

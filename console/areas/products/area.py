@@ -9,11 +9,13 @@ from console.areas.products.endpoints import router
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
 from console.ui.statuses import Status
+from iot_client.catalogue import ObjectKind
 
 AREA = Area(
     slug="products",
     label=_("Products"),
     urls="console.areas.products.urls",
+    url_objects={"key": ObjectKind.PRODUCT},
     navigation=(NavigationEntry("products:list", _("Products"), "packages"),),
     statuses={
         # ProductStatus of QueryProduct.

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
+from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.products import api
 from console.pages.tags import Tag
@@ -98,23 +99,47 @@ class ProductTagValue(RequestBody):
     value: str = Field(min_length=1, max_length=128)
 
 
+class ProductDeduplication(RequestBody):
+    """Which property reports are not forwarded. With both, a report must repeat the timestamp and the value."""
+
+    same_timestamp: bool = Field(
+        description=gettext_noop("Do not forward a report with the timestamp of an earlier report.")
+    )
+    same_value: bool = Field(
+        description=gettext_noop("Do not forward a report with the value of an earlier report.")
+    )
+
+
 class ProductListQuery(PageQuery):
     """Selects products."""
 
     search: str = Field("", max_length=64, description=gettext_noop("Part of a product name or ProductKey."))
     node_type: NodeType | None = None
     thing_model: bool | None = None
+    tag: list[str] = Field(
+        default_factory=list,
+        max_length=api.MAX_FILTER_TAGS,
+        description=gettext_noop(
+            "`key` or `key=value`; can be repeated. Only products with at least one of the tags."
+        ),
+    )
 
 
 @router.get(
     "/{slug:connection}/products",
     response=Page[Product],
-    description=gettext_noop("List products, newest first. `search` covers the newest 800 products."),
+    description=gettext_noop(
+        "List products, newest first. `search`, `node_type` and `tag` cover the newest 800 products."
+    ),
 )
 def list_products(request: ApiRequest, connection: str, query: Query[ProductListQuery]) -> Page[Product]:
     position = PagePosition.from_query(query)
+    tags = tuple(map(api.parse_tag, query.tag))
+    problems = api.check_tags(tags)
+    if problems:
+        raise validation_problem(("tag", message) for _name, message in problems)
     gateway = {"gateway": True, "device": False}.get(query.node_type or "")
-    filters = api.ProductFilter(query.search, gateway, query.thing_model)
+    filters = api.ProductFilter(query.search, gateway, query.thing_model, tags)
     page = api.list_products(
         open_gateway(request, connection), filters, page=position.number, size=position.size
     )
@@ -204,6 +229,21 @@ def publish_product(request: ApiRequest, connection: str, product_key: str) -> S
 )
 def unpublish_product(request: ApiRequest, connection: str, product_key: str) -> Status[None]:
     api.unpublish_product(open_gateway(request, connection), product_key)
+    return Status(204, None)
+
+
+@router.put(
+    "/{slug:connection}/products/{product_key}/deduplication",
+    response={204: None},
+    description=gettext_noop(
+        "Set which property reports of the devices of a product are not forwarded. The platform does not return the rules."
+    ),
+)
+def set_product_deduplication(
+    request: ApiRequest, connection: str, product_key: str, body: ProductDeduplication
+) -> Status[None]:
+    rules = api.Deduplication(body.same_timestamp, body.same_value)
+    api.set_deduplication(open_gateway(request, connection), product_key, rules)
     return Status(204, None)
 
 

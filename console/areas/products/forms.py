@@ -9,8 +9,16 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.products.api import NewProduct, ProductDetail, ProductFilter
+from console.areas.products.api import (
+    Deduplication,
+    NewProduct,
+    ProductDetail,
+    ProductFilter,
+    check_tags,
+    parse_tag,
+)
 from console.pages import tags
+from console.pages.tags import PLAIN_TEXT, Tag
 from console.ui.forms import EditForm, FilterForm
 
 NODE_TYPES = [("0", _("Device")), ("1", _("Gateway"))]
@@ -48,6 +56,20 @@ NET_TYPES_BY_NUMBER = {
 }
 
 
+# Which property reports are not forwarded, by whether they repeat a timestamp and a value.
+DEDUPLICATION = {
+    Deduplication(False, False): _("Off: forward all reports"),
+    Deduplication(False, True): _("Same value: do not forward a report with the value of an earlier report"),
+    Deduplication(True, False): _(
+        "Same timestamp: do not forward a report with the timestamp of an earlier report"
+    ),
+    Deduplication(True, True): _(
+        "Same timestamp and value: do not forward a report with both the timestamp and the value of an earlier report"
+    ),
+}
+_DEDUPLICATION_CODES = dict(zip(("off", "value", "timestamp", "both"), DEDUPLICATION, strict=True))
+
+
 class ProductFilters(FilterForm):
     q = forms.CharField(label=_("Search products"), required=False, max_length=64)
     node = forms.ChoiceField(
@@ -60,6 +82,29 @@ class ProductFilters(FilterForm):
         required=False,
         choices=[("", _("Any")), ("yes", _("With thing model")), ("no", _("Without thing model"))],
     )
+    tags = forms.CharField(
+        label=_("Tags"),
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={**PLAIN_TEXT, "placeholder": _("key=value, key")}),
+    )
+
+    def clean_tags(self) -> str:
+        """Return the text, if it consists of tags that a product can have."""
+        text: str = self.cleaned_data["tags"]
+        problems = check_tags(_parse_tags(text))
+        if problems:
+            raise forms.ValidationError([message for _name, message in problems])
+        return text
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the filters; "" for nothing."""
+        return " ".join(str(message) for messages in self.errors.values() for message in messages)
+
+
+def _parse_tags(text: str) -> tuple[Tag, ...]:
+    return tuple(parse_tag(part) for part in text.split(",") if part.strip())
 
 
 def read_filter(values: Mapping[str, Any]) -> ProductFilter:
@@ -68,6 +113,7 @@ def read_filter(values: Mapping[str, Any]) -> ProductFilter:
         text=values.get("q", ""),
         gateway={"gateway": True, "device": False}.get(values.get("node", "")),
         thing_model={"yes": True, "no": False}.get(values.get("model", "")),
+        tags=_parse_tags(values.get("tags", "")),
     )
 
 
@@ -238,18 +284,33 @@ class ProductEditForm(EditForm):
         )
 
 
+class DeduplicationForm(forms.Form):
+    """The deduplication rules of a product. None is preselected: the platform does not return the current ones."""
+
+    rules = forms.ChoiceField(
+        label=_("Repeated reports"),
+        choices=[(code, DEDUPLICATION[rules]) for code, rules in _DEDUPLICATION_CODES.items()],
+        widget=forms.RadioSelect,
+        help_text=_("Applies to all devices of the product."),
+    )
+
+    def clean_rules(self) -> Deduplication:
+        """Return the rules."""
+        return _DEDUPLICATION_CODES[self.cleaned_data["rules"]]
+
+
 class TagForm(tags.TagForm):
     tag_key = forms.CharField(
         label=_("Key"),
         max_length=30,
         help_text=_("1 to 30 letters, digits and periods (.)."),
-        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
+        widget=forms.TextInput(attrs=PLAIN_TEXT),
     )
     tag_value = forms.CharField(
         label=_("Value"),
         max_length=128,
         help_text=_("1 to 128 letters, digits, underscores (_) and hyphens (-)."),
-        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
+        widget=forms.TextInput(attrs=PLAIN_TEXT),
     )
 
 

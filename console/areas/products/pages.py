@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import urlencode
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,28 +17,38 @@ from console.connections.gateway import Gateway
 from console.pages.bulk import BulkPages
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
-from console.pages.tags import TagPages
+from console.pages.tags import Tag, TagPages
 from console.ui.format import number
+from console.ui.links import connection_url
 from console.ui.tables import Empty
 
 
 def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Position) -> Slice[Product]:
     """Return a page of products. The console searches, filters and sorts them, because the platform cannot."""
+    if filters.problem:
+        return Slice([], 0, filters.problem)
+    product_filter = forms.read_filter(filters.values)
     page = api.list_products(
-        gateway, forms.read_filter(filters.values), sort=position.sort, page=position.page, size=position.size
+        gateway, product_filter, sort=position.sort, page=position.page, size=position.size
     )
-    note = ""
+    notes = []
+    if len(product_filter.tags) > 1:
+        notes.append(gettext("These products have at least one of the tags."))
     if page.is_partial:
-        note = gettext("Search and sort cover only the newest %(searched)s of %(total)s products.") % {
-            "searched": number(page.searched_count),
-            "total": number(page.product_count),
-        }
-    return Slice(page.products, page.total, note)
+        text = gettext("Search, tags and sort cover only the newest %(searched)s of %(total)s products.")
+        notes.append(text % {"searched": number(page.searched_count), "total": number(page.product_count)})
+    return Slice(page.products, page.total, " ".join(notes))
 
 
 def _read_all(gateway: Gateway, query: QueryDict, ids: Mapping[str, str] | None = None) -> Iterator[Product]:
+    """Yield all products that the list shows for the query: none if a filter is invalid."""
     filters = forms.ProductFilters.from_query(query)
-    return api.iterate_products(gateway, forms.read_filter(filters.values))
+    return iter(()) if filters.problem else api.iterate_products(gateway, forms.read_filter(filters.values))
+
+
+def build_tag_url(request: HttpRequest, tag: Tag) -> str:
+    """Return the URL of the list of products with a tag."""
+    return f"{connection_url(request, 'products:list')}?{urlencode({'tags': f'{tag.key}={tag.value}'})}"
 
 
 BULK: BulkPages[Product] = BulkPages(
@@ -79,7 +90,7 @@ PRODUCT: Detail[ProductDetail] = Detail(
     operation="QueryProduct",
     parameters=("ProductKey",),
     tabs_label=_("Product pages"),
-    actions=(actions.EDIT, actions.PUBLISH, actions.UNPUBLISH, actions.DELETE),
+    actions=(actions.EDIT, actions.PUBLISH, actions.UNPUBLISH, actions.DEDUPLICATE, actions.DELETE),
     layout="areas/products/product.html",
 )
 
@@ -94,5 +105,6 @@ TAGS: TagPages[ProductDetail] = TagPages(
     form=forms.TagForm,
     limit=api.MAX_TAGS,
     hint=_("Use tags, pairs of key and value, to organize products."),
+    link=build_tag_url,
     fields={"ProductTag.N.TagKey": "tag_key", "ProductTag.N.TagValue": "tag_value"},
 )

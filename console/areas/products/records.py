@@ -70,23 +70,55 @@ class DeviceCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProductFilter:
-    """The filter of a product list. `text` is part of a name or key. `thing_model` and `gateway`: None means any."""
+    """The filter of a product list. `text` is part of a name or key. `thing_model` and `gateway`: None means any.
+
+    A product matches if it has at least one of the `tags`; a tag without a value matches every value of its key.
+    """
 
     text: str = ""
     gateway: bool | None = None
     thing_model: bool | None = None
+    tags: tuple[Tag, ...] = ()
 
     @property
     def needs_search(self) -> bool:
-        """Whether the console must read the products and filter them: the platform has no such filter."""
-        return bool(self.text) or self.gateway is not None
+        """Whether the console must read the products and filter them: QueryProductList has no such filter."""
+        return bool(self.text or self.tags) or self.gateway is not None
 
     def matches(self, product: Product) -> bool:
-        """Whether a product matches `text` and `gateway`. The platform filters by thing model."""
+        """Whether a product matches `text` and `gateway`. The platform filters by thing model and by tags."""
         if self.gateway is not None and product.gateway != self.gateway:
             return False
         text = self.text.casefold()
         return text in product.name.casefold() or text in product.key.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Deduplication:
+    """Which property reports are not forwarded: those with the timestamp, or the value, of an earlier report.
+
+    With both, only reports with the timestamp and the value of an earlier report. With neither, all reports are forwarded.
+    """
+
+    same_timestamp: bool
+    same_value: bool
+
+    def params(self) -> dict[str, Any]:
+        """Return the parameters of UpdateProductFilterConfig."""
+        return {"PropertyTimestampFilter": self.same_timestamp, "PropertyValueFilter": self.same_value}
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Deduplication:
+        """Return the rules that a call set."""
+        return cls(params.get("PropertyTimestampFilter") is True, params.get("PropertyValueFilter") is True)
+
+
+@dataclass(frozen=True, slots=True)
+class DeduplicationChange:
+    """The last change of the rules that the audit trail has. `rules` is None if no response to the call was received."""
+
+    rules: Deduplication | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +183,12 @@ class Overview:
     tags: Sequence[Tag] | CloudError
 
 
+def parse_tag(text: str) -> Tag:
+    """Return the tag of a filter, written as `key` or `key=value`."""
+    key, _sign, value = text.partition("=")
+    return Tag(key.strip(), value.strip())
+
+
 # -- responses ---------------------------------------------------------------------------------------------------------
 
 
@@ -171,6 +209,12 @@ def to_product(item: Mapping[str, Any]) -> Product:
         devices=read_count(item.get("DeviceCount")),
         created=read_time(item.get("GmtCreate")),
     )
+
+
+def to_keys(response: Mapping[str, Any]) -> list[str]:
+    """Return the keys of the products that ListProductByTags lists."""
+    listed = (response.get("ProductInfos") or {}).get("ProductInfo") or []
+    return [read_name(item, "ProductKey") for item in listed]
 
 
 def to_detail(response: Mapping[str, Any]) -> ProductDetail:

@@ -1,5 +1,5 @@
 from django.urls import path
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from console.areas.products import views
 from console.areas.products.actions import CREATE
@@ -8,7 +8,7 @@ from console.pages.bulk_views import bulk_path
 
 app_name = "products"
 urlpatterns = [
-    path("", require_GET(LIST.show), name="list"),
+    path("", require_safe(LIST.show), name="list"),
     path("new/", CREATE.show, name="create"),
     bulk_path(BULK, "many/"),
     path("<str:key>/", views.overview, name="detail"),

@@ -6,28 +6,35 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
-from console.areas.products import api, forms
-from console.areas.products.pages import PRODUCT
+from console.areas.products import actions, api, forms
+from console.areas.products.pages import PRODUCT, build_tag_url
 from console.connections.http import CloudRequest
 from console.ui.pieces import DetailItem
 from iot_client.errors import CloudError
 
 
-@require_GET
+@require_safe
 def overview(request: CloudRequest, key: str) -> HttpResponse:
-    """Show the overview: details, device counts and tags."""
+    """Show the overview: details, device counts, tags and deduplication rules."""
     product = api.get_overview(request.gateway, key)
-    counts, tags = product.counts, product.tags
+    detail, counts, tags = product.detail, product.counts, product.tags
+    may_set_rules = actions.DEDUPLICATE.is_available(detail) and request.gateway.allows(
+        actions.DEDUPLICATE.operation
+    )
     return PRODUCT.render(
         request,
-        product.detail,
+        detail,
         "overview",
         "areas/products/overview.html",
-        details=_build_details(product.detail),
+        details=_build_details(detail),
         counts=None if isinstance(counts, CloudError) else counts,
-        tag_items=None if isinstance(tags, CloudError) else [DetailItem(tag.key, tag.value) for tag in tags],
+        tag_items=None
+        if isinstance(tags, CloudError)
+        else [DetailItem(tag.key, tag.value, url=build_tag_url(request, tag)) for tag in tags],
+        rules=_build_rules(request, detail),
+        rules_url=PRODUCT.action_url(request, detail, actions.DEDUPLICATE) if may_set_rules else "",
         read_error=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
         may_reveal=request.gateway.reveals("QueryProduct"),
     )
@@ -62,7 +69,19 @@ def _build_details(detail: api.ProductDetail) -> list[DetailItem]:
     ]
 
 
-@require_GET
+def _build_rules(request: CloudRequest, detail: api.ProductDetail) -> list[DetailItem]:
+    """Return the deduplication rules that the team last set, as far as the audit trail has them."""
+    change = api.find_last_deduplication(request.gateway, detail.product.key)
+    if change is None:
+        return []
+    text = forms.DEDUPLICATION[change.rules] if change.rules else _("Unknown: no response was received")
+    return [
+        DetailItem(_("Last set with this console"), text, wide=True),
+        DetailItem(_("Time"), change.at, kind="time"),
+    ]
+
+
+@require_safe
 def devices(request: CloudRequest, key: str) -> HttpResponse:
     """Show the device counts of the product. The page loads the device list from the devices area."""
     detail, counts = api.get_product_with_counts(request.gateway, key)

@@ -24,6 +24,7 @@ MAX_PAGES = 10
 """The most pages that are read of a list that must be read in full."""
 MAX_SEARCHES = 10
 """The most products and groups in one search: QueryDeviceBySQL allows 10 calls per second."""
+_MAX_TAGGED_PRODUCTS = 50  # a page of ListProductByTags
 _MAX_SUBGROUPS = 200  # a page of QueryDeviceGroupList; a group has at most 100
 _STATIC = "LINK_PLATFORM"  # the type of static groups
 
@@ -97,6 +98,28 @@ def _compose_products(scope: ScopeGuard, params: Params) -> Response:
         "List": {"ProductInfo": _slice_page(items, number, size)},
     }
     return {"Success": True, "Data": data}
+
+
+def _compose_tagged_products(scope: ScopeGuard, params: Params) -> Response:
+    """ListProductByTags: the products with the tags that are in the access scope, newest first."""
+    listed = _read_tagged_products(scope, params) if scope.products else []
+    products = [item for item in listed if scope.admits_product(str(item.get("ProductKey") or ""))]
+    number, size = _read_page_params(params, "CurrentPage", 10)
+    return {"Success": True, "ProductInfos": {"ProductInfo": _slice_page(products, number, size)}}
+
+
+def _read_tagged_products(scope: ScopeGuard, params: Params) -> list[dict[str, Any]]:
+    """All products with the tags. Raises NotInScope if they are more than 500."""
+    products: list[dict[str, Any]] = []
+    for page in range(1, MAX_PAGES + 1):
+        query = {**params, "CurrentPage": page, "PageSize": _MAX_TAGGED_PRODUCTS}
+        listed = read_path(scope.read_one("ListProductByTags", **query), "ProductInfos.ProductInfo[]")
+        products += listed
+        if len(listed) < _MAX_TAGGED_PRODUCTS:
+            return products
+    raise NotInScope(
+        _("Too many products have these tags to check against your access scope. Use other tags.")
+    )
 
 
 def _compose_groups(scope: ScopeGuard, params: Params) -> Response:
@@ -224,6 +247,7 @@ def _compose_topology(scope: ScopeGuard, params: Params) -> Response:
 
 _COMPOSERS: Mapping[str, Callable[[ScopeGuard, Params], Response]] = {
     "QueryProductList": _compose_products,
+    "ListProductByTags": _compose_tagged_products,
     "QueryDeviceGroupList": _compose_groups,
     "ListOTAFirmware": _compose_packages,
     "QueryDeviceStatistics": _compose_statistics,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iot_client.catalogue import ObjectKind, Operation
@@ -107,21 +107,15 @@ def _find_in(given: Mapping[str, Any], naming: Mapping[str, ObjectKind]) -> Iter
                 yield NamedObject(kind, str(value))
 
 
-KIND_BY_URL_PART = {
-    "product_key": ObjectKind.PRODUCT,
-    "key": ObjectKind.PRODUCT,
-    "group_id": ObjectKind.GROUP,
-    "package_id": ObjectKind.PACKAGE,
-    "batch_id": ObjectKind.BATCH,
-}
-"""The kinds of objects that URL parameters under a connection name. In the app `devices`, `name` with a product is a device."""
-
-
-def find_objects_in_url(app: str, parts: Mapping[str, Any]) -> list[NamedObject]:
-    """The objects that a URL names. `app`: the URL's app name; `parts`: its parameters."""
-    if app == "devices" and "product_key" in parts and "name" in parts:
-        return [NamedObject(ObjectKind.DEVICE, str(parts["name"]), str(parts["product_key"]))]
-    return [NamedObject(kind, str(parts[part])) for part, kind in KIND_BY_URL_PART.items() if part in parts]
+def find_objects_in_url(kinds: Mapping[str, ObjectKind], parts: Mapping[str, Any]) -> list[NamedObject]:
+    """The objects that a URL names. `kinds`: what the parameters of the area's URLs name (`Area.url_objects`); `parts`: the
+    parameters of this URL. A product together with a device only says whose device it is."""
+    objects = [NamedObject(kind, str(parts[part])) for part, kind in kinds.items() if part in parts]
+    devices = [named for named in objects if named.kind is ObjectKind.DEVICE]
+    if not devices:
+        return objects
+    product = next(named.value for named in objects if named.kind is ObjectKind.PRODUCT)
+    return [replace(device, product=product) for device in devices]
 
 
 def parse_topic(text: str) -> NamedObject:

@@ -22,6 +22,7 @@ from console.teams.changes import list_assignable_roles
 from console.teams.forms import InvitationForm
 from console.teams.models import INVITATION_DAYS, Invitation
 from console.teams.pages.common import get_actor
+from console.ui.forms import FORM_REFUSED
 
 
 @never_cache
@@ -42,7 +43,7 @@ def invite(request: TeamRequest) -> HttpResponse:
         else:
             return _deliver_link(request, invitation, token)
     context = {"form": form, "sends_mail": settings.SENDS_MAIL}
-    return render(request, "teams/invite.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/invite.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @never_cache
@@ -61,7 +62,9 @@ def renew(request: TeamRequest, pk: int) -> HttpResponse:
         else:
             return _deliver_link(request, invitation, token)
     context = {"invitation": present, "form": form, "sends_mail": settings.SENDS_MAIL}
-    return render(request, "teams/invitation_renew.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "teams/invitation_renew.html", context, status=FORM_REFUSED if form.errors else 200
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -80,7 +83,9 @@ def withdraw(request: TeamRequest, pk: int) -> HttpResponse:
             messages.success(request, _("Invitation for %(email)s withdrawn.") % {"email": invitation.email})
             return redirect("teams:members", request.team.slug)
     context = {"invitation": invitation, "form": form}
-    return render(request, "teams/invitation_withdraw.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "teams/invitation_withdraw.html", context, status=FORM_REFUSED if form.errors else 200
+    )
 
 
 def _deliver_link(request: TeamRequest, invitation: Invitation, token: str) -> HttpResponse:

@@ -21,6 +21,7 @@ from console.audit.records import Origin
 from console.teams import invitations
 from console.teams.forms import JoinForm
 from console.teams.models import Invitation
+from console.ui.forms import FORM_REFUSED
 
 # The session key for the digest of the opened invitation. A digest alone does not open an invitation.
 _SESSION_KEY = "invitation"
@@ -93,7 +94,7 @@ def _join_as_new_user(request: HttpRequest, opened: Invitation) -> HttpResponseB
                 request, membership.user, redirect_url=reverse("teams:team", args=[membership.team.slug])
             )
     context = {"invitation": opened, "form": form}
-    return render(request, "teams/invitation_join.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/invitation_join.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _finish_joining(request: HttpRequest, membership: Membership) -> HttpResponse:

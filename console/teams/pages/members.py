@@ -28,7 +28,7 @@ from console.teams.forms import GrantForm
 from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items
 from console.teams.pages.common import connection_names, get_actor, list_members
-from console.ui.forms import ConfirmForm, FilterForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
 from console.ui.tables import Column, Table
 
 
@@ -221,7 +221,7 @@ def member_edit(request: TeamRequest, pk: int) -> HttpResponse:
             messages.success(request, text % {"person": membership.user, "role": membership.own_role.label})
             return redirect("teams:members", request.team.slug)
     context = {"member": membership, "form": form}
-    return render(request, "teams/member_edit.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/member_edit.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -263,7 +263,7 @@ def _confirm_removal(
         "form": form,
         "back": back,
     }
-    return render(request, "teams/member_remove.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/member_remove.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -298,7 +298,7 @@ def member_transfer(request: TeamRequest, pk: int) -> HttpResponse:
             (str(membership.user), back),
         ],
     }
-    return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
+    return render(request, "ui/confirm_page.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _get_member(request: TeamRequest, pk: int) -> Membership:

@@ -20,7 +20,7 @@ from console.sign_in.reauthentication import requires_reauthentication
 from console.teams import custom_roles
 from console.teams.pages.common import get_actor, list_members
 from console.teams.pages.matrix import RoleForm, build_matrix, summarize_role
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.tables import Column, Table
 from iot_client.catalogue import operations
 
@@ -162,7 +162,7 @@ def role_delete(request: TeamRequest, slug: str) -> HttpResponse:
             (custom.name, back),
         ],
     }
-    return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
+    return render(request, "ui/confirm_page.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_safe
@@ -184,7 +184,7 @@ def _show_editor(
         "roles": request.team.roles.values(),
         "copied_slug": request.GET.get("from", "viewer"),
     }
-    return render(request, "teams/role_edit.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/role_edit.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _get_role(request: TeamRequest, slug: str) -> Role:

@@ -19,7 +19,7 @@ from console.sign_in.reauthentication import requires_reauthentication
 from console.teams import team_settings
 from console.teams.forms import TeamForm, TeamSettingsForm
 from console.teams.pages.common import get_actor
-from console.ui.forms import ConfirmForm
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,7 +38,7 @@ def settings(request: TeamRequest) -> HttpResponse:
             messages.success(request, _("Settings saved."))
             return redirect("teams:settings", request.team.slug)
     context = {"form": form, "is_deletable": not request.team.connections.exists()}
-    return render(request, "teams/settings.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/settings.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,7 +66,7 @@ def delete(request: TeamRequest) -> HttpResponse:
         "cancel": back,
         "crumbs": [(_("Settings"), back)],
     }
-    return render(request, "ui/confirm_page.html", context, status=422 if form.errors else 200)
+    return render(request, "ui/confirm_page.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,4 +98,4 @@ def _create_team(request: UserRequest) -> HttpResponse:
         "submit": _("Create team"),
         "cancel": reverse("teams:home"),
     }
-    return render(request, "ui/form_page.html", context, status=422 if form.errors else 200)
+    return render(request, "ui/form_page.html", context, status=FORM_REFUSED if form.errors else 200)

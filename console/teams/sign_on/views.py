@@ -23,6 +23,7 @@ from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.pages.common import connection_names, get_actor
 from console.teams.sign_on.forms import RuleForm, TryForm
 from console.teams.sign_on.rules import add_rule, change_rule, delete_rule, list_rule_roles, move_rule
+from console.ui.forms import FORM_REFUSED
 from console.ui.tables import Column, Empty, Table
 
 owners_only = requires(Area.MEMBERS, Level.SECRET)
@@ -165,7 +166,9 @@ def try_rules(request: TeamRequest) -> HttpResponse:
             "condition": describe_rule(rule) if rule else "",
             "scope": describe_scope(rule.own_scope, connection_names(request.team)) if rule else "",
         }
-    return render(request, "teams/sign_on/try_rules.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "teams/sign_on/try_rules.html", context, status=FORM_REFUSED if form.errors else 200
+    )
 
 
 def _form_page(request: TeamRequest, form: RuleForm, title: str, submit: str = "") -> HttpResponse:
@@ -176,7 +179,7 @@ def _form_page(request: TeamRequest, form: RuleForm, title: str, submit: str = "
         "cancel": reverse("teams:sign-on", args=[request.team.slug]),
         "crumbs": _crumbs(request),
     }
-    return render(request, "teams/sign_on/rule.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/sign_on/rule.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _crumbs(request: TeamRequest) -> list[tuple[str, str]]:

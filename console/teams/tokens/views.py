@@ -36,6 +36,7 @@ from console.teams.tokens.lifecycle import (
     create_team_token,
     revoke_token,
 )
+from console.ui.forms import FORM_REFUSED
 from console.ui.tables import Column, Empty, Table
 
 _HISTORY = timedelta(days=30)
@@ -189,7 +190,7 @@ def _add(
             }
             return render(request, "teams/token_created.html", context)
     context = {"form": form, "back": back, "title": title}
-    return render(request, "teams/token_form.html", context, status=422 if form.errors else 200)
+    return render(request, "teams/token_form.html", context, status=FORM_REFUSED if form.errors else 200)
 
 
 def _revoke(request: HttpRequest, token: ApiToken, back: str, crumb: str) -> HttpResponse:

@@ -278,7 +278,21 @@ def test_a_module_is_created_edited_and_deleted(product, org, sign_in):
     assert browser.post(url, {"typed": "rad"}).status_code == 422
     assert browser.post(url, {"typed": "radio"}).status_code == 302
     assert set(read_modules(org, product)) == {"default"}
-    assert browser.post(url, {"typed": "radio"}).status_code == 404
+
+
+def test_a_second_deletion_of_a_module_leads_to_the_list_and_says_so(product, org, sign_in):
+    api.create_module(org.gateway(), product, "radio")
+    browser, url = sign_in("release-engineer"), org.url(f"ota/modules/{product}/radio/delete/")
+    browser.post(url, {"typed": "radio"})
+    again = browser.post(url, {"typed": "radio"}, follow=True)
+    assert again.redirect_chain[-1][0] == org.url("ota/modules/")
+    assert "The module no longer exists." in again.content.decode()
+
+
+def test_the_form_of_a_module_that_does_not_exist_is_not_found_and_says_why(product, org, sign_in):
+    response = sign_in("release-engineer").get(org.url(f"ota/modules/{product}/radio/edit/"))
+    assert response.status_code == 404
+    assert "iot.ota.OTAModuleNotExist" in response.content.decode()
 
 
 @pytest.mark.parametrize("name", ["", "default", "Default", "with space", "x" * 65])

@@ -17,6 +17,7 @@ ADDRESSES = {
     "products:edit": FLEET_FORM,
     "products:publish": FLEET_FORM,
     "products:unpublish": FLEET_FORM,
+    "products:deduplication": FLEET_FORM,
     "products:delete": FLEET_FORM,
     "products:secret": ADMIN_ACT,
 }
@@ -28,6 +29,7 @@ OPERATIONS = {
     "delete_product": Expectation(FLEET, 409),  # it is published
     "publish_product": Expectation(FLEET, 204),
     "unpublish_product": Expectation(FLEET, 204),
+    "set_product_deduplication": Expectation(FLEET, 204, {"same_timestamp": True, "same_value": False}),
     "set_product_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_product_tag": Expectation(FLEET, 204),
 }

@@ -23,6 +23,7 @@ from console.jobs import actions as job_actions
 from console.jobs.http import require_job_rights
 from console.jobs.models import Job
 from console.ui.format import number, size
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url, query_url
 from console.ui.pieces import Tab
 from console.ui.uploads import accepts_file
@@ -56,7 +57,7 @@ def register(request: CloudRequest) -> HttpResponseBase:
     if form.is_valid():
         job = _create_draft(request, form, {product.key: product for product in products})
         return _redirect_to(request, job)
-    return _render_form(request, form, error, status=422)
+    return _render_form(request, form, error, status=FORM_REFUSED)
 
 
 def _create_draft(request: CloudRequest, form: ProductForm, products: dict[str, Product]) -> Job:

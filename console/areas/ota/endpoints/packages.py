@@ -282,8 +282,8 @@ def edit_module(
 ) -> Status[None]:
     gateway = open_gateway(request, connection)
     gateway.require(api.UPDATE_MODULE)
-    module = api.find_own_module(gateway, product_key, name)
-    if module is None:
+    module = api.get_module(gateway, product_key, name)
+    if module.is_default:
         raise Http404
     _check(ModuleForm(body.model_dump(), module))
     api.update_module(gateway, product_key, name, alias=body.alias, description=body.description)

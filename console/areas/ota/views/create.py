@@ -21,7 +21,7 @@ from console.connections.approval import needs_approval
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
-from console.pages.actions import FORM_REFUSED
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError

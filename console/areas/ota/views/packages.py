@@ -16,7 +16,7 @@ from console.areas.ota.tables import BATCHES
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
-from console.pages.actions import FORM_REFUSED
+from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem

@@ -8,8 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models, transaction
 
-from console.accounts.encryption import Undecryptable, is_newest, list_encrypted_fields, rotate
-from console.sign_in.factors import rotate_secrets
+from console.accounts.encryption import (
+    Undecryptable,
+    is_newest,
+    list_encrypted_fields,
+    list_secret_stores,
+    rotate,
+)
 
 
 class Command(BaseCommand):
@@ -29,9 +34,10 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{model._meta.label}.{name}: {rotated} re-encrypted, {unreadable_values} unreadable"
             )
-        rotated, unreadable_values = rotate_secrets(max(1, options["batch"]))
-        unreadable += unreadable_values
-        self.stdout.write(f"Second factors: {rotated} re-encrypted, {unreadable_values} unreadable")
+        for store in list_secret_stores():
+            rotated, unreadable_values = store.rotate(max(1, options["batch"]))
+            unreadable += unreadable_values
+            self.stdout.write(f"{store.label}: {rotated} re-encrypted, {unreadable_values} unreadable")
         if unreadable:
             raise CommandError(
                 f"{unreadable} secrets cannot be read with any of FIELD_ENCRYPTION_KEYS. They were not changed."
