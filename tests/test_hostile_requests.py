@@ -15,7 +15,7 @@ from tests.populated import PopulatedTeam, list_addresses
 SignIn = Callable[[str], Client]
 PARAMETERS = """
     page size token q sort product status field part key value group called level parent package find module device
-    running total SUCCEEDED name person operation outcome since until version refresh kind state rule code language
+    running total SUCCEEDED name tags person operation outcome since until version refresh kind state rule code language
 """.split()  # noqa: SIM905 - easier to read
 NUMBERED = {"pk", "job"}
 # The last text is a page token of the audit trail, with a time before the year 1 in UTC.
