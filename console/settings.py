@@ -68,6 +68,7 @@ AREAS = (
     "console.areas.devices.area.AREA",
     "console.areas.groups.area.AREA",
     "console.areas.ota.area.AREA",
+    "console.areas.messaging.area.AREA",
 )
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -174,7 +174,7 @@ def set_rules(org: Organization) -> Callable[..., None]:
     def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
         values = {"product_deletion": product, "update_batch": batch, "device_deletion": deletion}
         for rule in load_rules():
-            save_setting(org.team, rule, values[rule.slug])
+            save_setting(org.team, rule, values.get(rule.slug))
 
     return save_rules
 

@@ -315,7 +315,18 @@ def send_request(client: Client, method: str, url: str, data: Any = None, **head
 # Parts of an address that identify an object of the console; the others identify an object of the platform.
 OWN_PARTS = {"team", "connection", "pk", "job", "slug"}
 CLOUD_PARTS = {
-    *("key", "product_key", "name", "action", "group_id", "package_id", "batch_id", "kind", "operation"),
+    *(
+        "key",
+        "product_key",
+        "name",
+        "action",
+        "group_id",
+        "package_id",
+        "batch_id",
+        "kind",
+        "operation",
+        "short_name",
+    ),
 }
 
 

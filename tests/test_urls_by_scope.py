@@ -36,7 +36,10 @@ OBJECT_ADDRESSES = [
 ]
 # Parameters of the areas' addresses that name no object of the fleet, or one of an object that the address names too.
 OTHER_PARAMETERS = {"team", "connection", "action", "job"}
-OTHER_PARAMETERS_OF_AREAS = {"ota": {"name"}}  # a module of the product
+OTHER_PARAMETERS_OF_AREAS = {
+    "ota": {"name"},
+    "messaging": {"short_name"},
+}  # a module, a topic category of the product
 # Refused to all members with limited access: the account as a whole, and areas of the console.
 REFUSED = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
 # Refused to members with no group in scope.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from django import forms
 from django.utils.translation import gettext
@@ -53,10 +52,10 @@ def cloud_errors_to_form(
     """Add an error of the cloud to the fields that it concerns. Returns the error if it must be shown above the form, else
     None.
 
-    `fields` maps parameters ("ProductName") to fields of the form. Other parameters belong to the field with the same name
-    in snake case (`product_name`), if there is one. Messages of the catalogue's check go to their fields, and so does an
-    error whose code names a parameter (iot.prod.AlreadyExistedProductName). In each case the form becomes invalid. Pass the
-    result to ui/form.html as `error`.
+    `fields` maps parameters ("ProductName"), or words of error codes, to fields of the form. Other parameters belong to the
+    field with the same name in snake case (`product_name`), if there is one. Messages of the catalogue's check go to their
+    fields, and so does an error whose code names a parameter (iot.prod.AlreadyExistedProductName). In each case the form
+    becomes invalid. Pass the result to ui/form.html as `error`.
     """
     if isinstance(error, InvalidParameter) and error.problems:
         unplaced = list(_add_problems(form, error.problems, fields or {}))
@@ -111,15 +110,17 @@ def to_snake_case(name: str) -> str:
 
 
 def _find_field_in_code(error: CloudError, form: forms.BaseForm, fields: Mapping[str, str]) -> str | None:
-    """The field of the longest parameter whose name is in the last part of the error code; None if there is none."""
+    """The field of the longest parameter, or key of `fields`, whose name is in the last part of the error code; None if there is
+    none."""
     try:
-        parameters: Any = operation(error.operation).parameters.values()
+        parameters = operation(error.operation).parameters
     except UnknownOperation:
         return None
     code = error.code.rpartition(".")[2].lower()
+    words = {parameter.name: parameter.base for parameter in parameters.values()}
     matches = [
-        (len(parameter.base), name)
-        for parameter in parameters
-        if parameter.base.lower() in code and (name := _find_field(parameter.name, form, fields)) is not None
+        (len(word), name)
+        for parameter, word in ({key: key for key in fields} | words).items()
+        if word.lower() in code and (name := _find_field(parameter, form, fields)) is not None
     ]
     return max(matches)[1] if matches else None

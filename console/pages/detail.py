@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, perform_action
 from console.teams.pages.audit import audit_menu_items
+from console.ui.areas import all_areas
 from console.ui.links import connection_url
 from console.ui.pieces import MenuItem, Tab, explorer_item
 
@@ -27,7 +28,8 @@ Crumb = tuple[Text, str]
 class TabPage(Generic[Object]):
     """A tab: its name, which a view passes to `Detail.render`, its label, and the name of its URL.
 
-    `count(obj)` returns the number beside the label. The tab is shown to users who may call all `operations`.
+    `count(obj)` returns the number beside the label. The tab is shown to users who may call all `operations`. Its URL has the
+    same arguments as those of the object's other tabs.
     """
 
     name: str
@@ -142,9 +144,10 @@ class Detail(Generic[Object]):
         return render(request, template, context)
 
     def _build_tabs(self, request: CloudRequest, obj: Object, current: str) -> list[Tab]:
+        added = [tab for area in all_areas() for tab in area.tabs.get(self.tabs[0].url, ())]
         return [
             Tab(tab.label, self.url_of(request, obj, tab.url), tab.name == current, tab.count(obj))
-            for tab in self.tabs
+            for tab in (*self.tabs, *added)
             if all(map(request.gateway.allows, tab.operations))
         ]
 
@@ -154,3 +157,13 @@ class Detail(Generic[Object]):
             explorer_item(request, self.operation, **params),
             *audit_menu_items(request, target=target),
         ]
+
+
+def find_detail(name: str) -> Detail[Any]:
+    """Return the pages of the objects whose first tab has this URL name, for an area that adds a tab to them. Raises LookupError
+    if no area declares them."""
+    for area in all_areas():
+        for detail in area.details:
+            if detail.tabs[0].url == name:
+                return detail
+    raise LookupError(name)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the layers above are named only as types
     from console.connections.approval_rules import ApprovalRule
     from console.jobs.kinds import Kind
     from console.pages.bulk import BulkPages
+    from console.pages.detail import Detail, TabPage
     from console.ui.navigation import NavigationEntry
     from console.ui.statuses import Status
     from iot_client.catalogue import ObjectKind
@@ -35,7 +36,8 @@ class Area:
     `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
     console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says
     which of them accept a file: operation ID → Upload. `approval_rules` are the rules that teams can switch on. `bulk` are the
-    actions on several objects of its lists.
+    actions on several objects of its lists. `details` are the pages of its objects to which other areas may add tabs, and `tabs`
+    are those that it adds: URL name of the object's page → tabs.
     """
 
     slug: str
@@ -50,6 +52,8 @@ class Area:
     uploads: Mapping[str, Upload] = field(default_factory=dict)
     approval_rules: Sequence[ApprovalRule] = ()
     bulk: Sequence[BulkPages[Any]] = ()
+    details: Sequence[Detail[Any]] = ()
+    tabs: Mapping[str, Sequence[TabPage[Any]]] = field(default_factory=dict)
 
 
 @cache

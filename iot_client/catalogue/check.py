@@ -29,6 +29,9 @@ PATTERN_WORDS = {
     r"[A-Za-z0-9.]+": gettext_noop("Use only English letters, digits and periods"),
     r"[A-Za-z0-9._-]+": gettext_noop("Use only English letters, digits, periods, hyphens and underscores"),
     r"[A-Za-z0-9_.:@-]+": gettext_noop("Use only English letters, digits and - _ @ . :"),
+    r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*": gettext_noop(
+        "Use only English letters, digits and underscores. Separate levels with slashes"
+    ),
     r"[^\W_][\w()-]*": gettext_noop(
         "Use only letters, digits, hyphens, underscores and parentheses. Start with a letter or digit"
     ),

@@ -71,7 +71,6 @@ def test_every_deleting_operation_is_classified():
         "DeleteEdgeInstance",
         "DeleteOTAFirmware",
         "DeleteOTAModule",
-        "DeleteProductTopic",
         "DeleteRule",
         "DeleteRuleAction",
         "DeleteSubscribeRelation",

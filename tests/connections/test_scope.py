@@ -16,6 +16,7 @@ from console.connections import clients
 from console.connections.gateway import Call, ConnectionOutOfScope, Gateway, OutOfScope
 from console.connections.models import Connection
 from console.connections.scope import lists, names, sql
+from console.connections.scope.guard import MAX_PRODUCTS_FOR_CATEGORY
 from iot_client.catalogue import LimitedUse, operations
 from iot_client.trace import Trace
 from tests.conftest import Organization
@@ -373,6 +374,17 @@ def test_the_groups_of_many_devices_are_read_in_parallel_and_of_too_many_not_at_
             "Pub",
             {"ProductKey": "MINE", "TopicFullName": "/THEIRS/meter-0002/user/get", "MessageContent": "aGk="},
         ),
+        (
+            "CreateTopicRouteTable",
+            {
+                "SrcTopic": "/MINE/meter-0001/user/update",
+                "DstTopic": ["/MINE/meter-0002/user/get", "/THEIRS/meter-0002/user/get"],
+            },
+        ),
+        (
+            "DeleteTopicRouteTable",
+            {"SrcTopic": "/THEIRS/meter-0002/user/update", "DstTopic": ["/MINE/meter-0002/user/get"]},
+        ),
         ("CopyThingModel", {"SourceProductKey": "THEIRS", "TargetProductKey": "MINE"}),
         # The platform reads the first name. A second one in another letter case must not be checked instead.
         (
@@ -515,6 +527,40 @@ def test_facts_that_cannot_change_are_read_once(scoped_fleet: ScopedFleet) -> No
     assert scoped_fleet.upstream.count("QuerySuperDeviceGroup") == 2, (
         "the parents of the two groups of the device"
     )
+
+
+def topic_categories(gateway: Gateway, product_key: str) -> dict[str, str]:
+    """The ids of the topic categories of a product, by the last level of their topics."""
+    listed = gateway.call("QueryProductTopic", fresh=True, ProductKey=product_key)["Data"]["ProductTopicInfo"]
+    return {category["TopicShortName"].rpartition("/")[2]: category["Id"] for category in listed}
+
+
+def test_a_topic_category_is_in_scope_if_its_product_is(scoped_fleet: ScopedFleet) -> None:
+    owner = scoped_fleet.org.gateway()
+    mine, theirs = (topic_categories(owner, key)["get"] for key in (scoped_fleet.mine, scoped_fleet.theirs))
+    gateway = scoped_fleet.gateway(products=[scoped_fleet.mine])
+    change = {"TopicShortName": "fetch", "Operation": "SUB"}
+    for name, params in (("UpdateProductTopic", change), ("DeleteProductTopic", {})):
+        with pytest.raises(OutOfScope):
+            gateway.call(name, TopicId=theirs, **params)
+        assert name not in scoped_fleet.upstream.operations
+        gateway.call(name, TopicId=mine, **params)
+    assert "get" in topic_categories(owner, scoped_fleet.theirs)
+
+
+def test_a_listed_topic_category_needs_no_search_however_many_products_are_in_scope(
+    scoped_fleet: ScopedFleet,
+) -> None:
+    many = [f"a1{number:09}" for number in range(MAX_PRODUCTS_FOR_CATEGORY)]
+    gateway = scoped_fleet.gateway(products=[*many, scoped_fleet.mine])
+    assert scoped_fleet.mine not in gateway.limited_scope.products[:MAX_PRODUCTS_FOR_CATEGORY]
+    category = topic_categories(gateway, scoped_fleet.mine)["get"]
+    scoped_fleet.upstream.operations.clear()
+    gateway.call("DeleteProductTopic", TopicId=category)
+    assert scoped_fleet.upstream.operations == ["DeleteProductTopic"]
+    gateway = scoped_fleet.gateway(products=[scoped_fleet.theirs])
+    with pytest.raises(OutOfScope):  # the known product is checked against the scope of each member
+        gateway.call("DeleteProductTopic", TopicId=category)
 
 
 def test_a_member_without_an_access_scope_makes_no_extra_calls(scoped_fleet: ScopedFleet) -> None:

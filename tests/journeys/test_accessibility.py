@@ -77,6 +77,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
     device = list_links(
         page, f"{base}{connection}/devices/?product={key}", rf"{connection}/devices/{key}/[^/]+/"
     )[0]
+    name = device.split("/")[-2]
     group = list_links(page, f"{base}{connection}/groups/", rf"{connection}/groups/\w{{10,}}/")[0]
     packages = list_links(
         page, f"{base}{connection}/ota/packages/", rf"{connection}/ota/packages/(?!new)\w+/"
@@ -104,6 +105,12 @@ def list_addresses(page: Page, base: str) -> list[str]:
         *(f"{connection}/ota/modules/{key}/new/",),
         *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
         *(batches[0] + path for path in ("", "cancel/")),
+        *(f"{connection}/messaging/{path}" for path in ("", f"devices/{key}/{name}/", "routes/")),
+        *(f"{connection}/messaging/routes/{path}?topic=/{key}/{name}/user/update" for path in ("", "new/")),
+        *(
+            f"{connection}/messaging/products/{key}/{path}"
+            for path in ("", "new/", "topics/update/error/edit/", "topics/update/error/delete/")
+        ),
         f"{connection}/jobs/",
         f"{connection}/devices/registrations/new/",
         f"{connection}/devices/registrations/new/?by=count",

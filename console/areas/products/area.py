@@ -27,4 +27,5 @@ AREA = Area(
     routers=(router,),
     approval_rules=approval.APPROVAL_RULES,
     bulk=(pages.BULK,),
+    details=(pages.PRODUCT,),
 )

@@ -300,6 +300,11 @@ class ScopeGuard:
         return f"{product}/{fields.get('DeviceName') or ''}" if named.kind is ObjectKind.IOT_ID else product
 
     def _admits_category(self, topic_id: str) -> bool:
+        """Whether a topic category belongs to a product in the access scope: the one in whose list the member saw it, else one of
+        the first products whose lists have it."""
+        product = self.facts.get(ObjectKind.TOPIC_CLASS, topic_id)
+        if product:
+            return self.admits_product(str(product))
         reads = [
             ("QueryProductTopic", {"ProductKey": key}) for key in self.products[:MAX_PRODUCTS_FOR_CATEGORY]
         ]

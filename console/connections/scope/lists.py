@@ -315,9 +315,19 @@ def _store_tasks(scope: ScopeGuard, response: Response) -> Response:
     return response
 
 
+def _store_categories(scope: ScopeGuard, response: Response) -> Response:
+    """Stores the product of each listed topic category. Calls name categories by id, and no operation reads one by its id."""
+    for category in read_path(response, "Data.ProductTopicInfo[]"):
+        scope.facts.store(
+            ObjectKind.TOPIC_CLASS, str(category.get("Id") or ""), str(category.get("ProductKey") or "")
+        )
+    return response
+
+
 _FILTERS: Mapping[str, Callable[[ScopeGuard, Response], Response]] = {
     "QuerySuperDeviceGroup": _filter_groups("Data", "GroupInfo"),
     "QueryDeviceGroupByDevice": _filter_groups("GroupInfos", "GroupInfo"),
+    "QueryProductTopic": _store_categories,
     "QueryTopicRouteTable": _filter_topics("DstTopics", "Topic"),
     "QueryTopicReverseRouteTable": _filter_topics("SrcTopics", "Topic"),
     "QueryOTAJob": _filter_batch,
