@@ -81,13 +81,14 @@ _MEANINGS: dict[str, Text] = {
 
 @dataclass(frozen=True)
 class Items:
-    """The items of a kind: what their key and their label are called (None: they have no label).
+    """The items of a kind: what their key, their label (None: they have no label) and their number are called.
 
     `explain(outcome, data)` returns why an item has its outcome, in the reader's language.
     """
 
     key: Heading
     label: Heading | None = None
+    number: Heading = Heading("number", _("No."))
     explain: Callable[[str, Mapping[str, Any]], str] = explain_outcome
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from console.accounts.models import ApprovalSetting
@@ -13,7 +15,7 @@ from console.connections.approval import ApprovalNeeded
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, run_job
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, read_csv, run_job
 
 __all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
 
@@ -82,6 +84,28 @@ def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_proc
     assert set(statuses.values()) == {"DISABLE"}
     result = b"".join(browser.get(org.url(f"jobs/{job.pk}/result.csv")).streaming_content).decode()
     assert result.count("succeeded") == COUNT
+
+
+def test_the_items_of_a_bulk_job_have_a_number_and_no_row_of_a_file(
+    org, product, select_all, run_job, sign_in
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    headings = re.findall(
+        r"<th[^>]*>(.*?)</th>", browser.get(org.url(f"jobs/{job.pk}/")).content.decode(), re.S
+    )
+    texts = [" ".join(re.sub(r"<[^>]+>", " ", heading).split()) for heading in headings]
+    assert "No." in texts
+    assert "Row" not in texts
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    run_job(job)
+    rows = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
+    assert rows[0] == {
+        "number": "1",
+        "key": f"{product}/lamp-0007",
+        "name": "lamp-0007",
+        "outcome": "succeeded",
+        "reason": "",
+    }
 
 
 def test_few_that_match_are_asked_about_at_once(org, product, sign_in):
