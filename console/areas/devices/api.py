@@ -30,7 +30,6 @@ from console.areas.devices.records import (
     SearchResult,
     UpdateTask,
     read_devices,
-    split_key,
     to_credentials,
     to_detail,
     to_device,
@@ -56,7 +55,6 @@ __all__ = [
     "Outcome",
     "SearchResult",
     "UpdateTask",
-    "split_key",
 ]
 
 PAGE_SIZE = 50

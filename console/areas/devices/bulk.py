@@ -11,11 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import api
 from console.areas.devices.forms import DeviceFilters
-from console.areas.devices.records import Device, SearchMatch, split_key
+from console.areas.devices.records import Device, SearchMatch
 from console.areas.products import api as products_api
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
 from console.pages.bulk import Bulk, BulkPages
+from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from iot_client.errors import CloudError
 
@@ -105,22 +106,14 @@ def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str])
     return products.pop() if len(products) == 1 else ""
 
 
-def _is_key(key: str) -> bool:
-    try:
-        split_key(key)
-    except ValueError:
-        return False
-    return True
-
-
 BULK: BulkPages[Device] = BulkPages(
     name="devices:many",
     list_name="devices:list",
     list_label=_("Devices"),
     actions=(ENABLE, DISABLE, DELETE),
     key=lambda device: device.key,
-    is_key=_is_key,
-    name_of=lambda key: split_key(key)[1],
+    is_key=is_key,
+    name_of=second_value,
     list_matching=_list_matching,
     scope_key=_find_product,
 )

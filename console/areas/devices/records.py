@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from console.pages.keys import join_key
 from console.pages.tags import Tag
 from iot_client.errors import CloudError, explain
 from iot_client.fields import read_count, read_items, read_text, read_time
@@ -33,8 +34,8 @@ class Device:
 
     @property
     def key(self) -> str:
-        """Product key and name in one text, for selections; `split_key` splits it."""
-        return f"{self.product_key}/{self.name}"
+        """Product key and name in one text, for selections."""
+        return join_key(self.product_key, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +163,6 @@ class SearchResult:
 
     exact_matches: Sequence[Device]
     prefix_matches: Sequence[Device]
-
-
-def split_key(key: str) -> tuple[str, str]:
-    """Return product key and name of a `Device.key`. Raises ValueError for any other text."""
-    product_key, slash, name = key.partition("/")
-    if not (product_key and slash and name):
-        raise ValueError(f"not a device: {key!r}")
-    return product_key, name
 
 
 def read_devices(response: Mapping[str, Any], name: str) -> list[Device]:

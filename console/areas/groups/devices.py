@@ -20,6 +20,7 @@ from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import FORM_REFUSED, Question
 from console.pages.bulk import Bulk, BulkPages
+from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
@@ -38,15 +39,10 @@ def _ask_to_remove(count: int) -> Question:
 def _remove(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
     """Remove the devices from the group: 1 call. A device that is no longer in the group is not an error."""
     try:
-        api.remove_devices(gateway, ids["group_id"], [_split_key(key) for key in keys])
+        api.remove_devices(gateway, ids["group_id"], list(map(split_key, keys)))
     except CloudError as error:
         return [error] * len(keys)
     return [None] * len(keys)
-
-
-def _split_key(key: str) -> tuple[str, str]:
-    product_key, _slash, name = key.partition("/")
-    return product_key, name
 
 
 REMOVE = Bulk(
@@ -66,8 +62,8 @@ BULK: BulkPages[api.GroupDevice] = BulkPages(
     list_label=_("Devices"),
     actions=(REMOVE,),
     key=lambda device: device.key,
-    is_key=lambda key: key.count("/") == 1,
-    name_of=lambda key: _split_key(key)[1],
+    is_key=is_key,
+    name_of=second_value,
     list_matching=lambda gateway, query, ids: api.iterate_devices(gateway, ids["group_id"]),
 )
 

@@ -13,6 +13,7 @@ from console.areas.ota.forms.filters import TaskFilter
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
 from console.pages.bulk import Bulk, BulkPages
+from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from iot_client.errors import CloudError
 
@@ -26,7 +27,7 @@ def _ask_to_confirm(count: int) -> Question:
 
 
 def _confirm(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> Sequence[CloudError | None]:
-    task_ids = [_split_key(key)[0] for key in keys]
+    task_ids = [split_key(key)[0] for key in keys]
     return api.confirm_each(gateway, task_ids, batch_id=ids["batch_id"])
 
 
@@ -42,15 +43,10 @@ def _cancel(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> Se
     """Cancel the updates: 1 call, after reading the batch. The platform cancels all of them or none."""
     batch = api.get_batch(gateway, ids["batch_id"]).batch
     try:
-        api.cancel_devices(gateway, batch, [_split_key(key)[1] for key in keys])
+        api.cancel_devices(gateway, batch, list(map(second_value, keys)))
     except CloudError as error:
         return [error] * len(keys)
     return [None] * len(keys)
-
-
-def _split_key(key: str) -> tuple[str, str]:
-    task_id, _slash, name = key.partition("/")
-    return task_id, name
 
 
 CONFIRM = Bulk(
@@ -86,8 +82,8 @@ BULK: BulkPages[api.Task] = BulkPages(
     list_name="ota:batch",
     list_label=_("Devices in the batch"),
     actions=(CONFIRM, CANCEL),
-    key=lambda task: f"{task.id}/{task.device}",
-    is_key=lambda key: all(_split_key(key)),
-    name_of=lambda key: _split_key(key)[1],
+    key=lambda task: task.key,
+    is_key=is_key,
+    name_of=second_value,
     list_matching=_list_matching,
 )
