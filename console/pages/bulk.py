@@ -73,13 +73,15 @@ class Bulk:
 class BulkPages(Generic[Row]):
     """The bulk actions of a list.
 
-    `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. `key(row)` identifies a row in
-    forms and `is_key(text)` recognizes such a key; `name_of(key)` is what users see. `list_matching(gateway, query, ids)`
+    `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. The actions are below `address`,
+    the part of the URL after that of the area. `key(row)` identifies a row in forms and `is_key(text)` recognizes such a key;
+    `name_of(key)` is what users see. `list_matching(gateway, query, ids)`
     yields the rows that match the filters of the list, `query`; without it, only ticked rows can be acted on.
     `scope_key(query, keys, ids)` is the key by which access scopes include a job for these objects, "" if none does.
     """
 
     name: str
+    address: str
     list_name: str
     list_label: Text
     actions: Sequence[Bulk]

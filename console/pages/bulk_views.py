@@ -41,8 +41,8 @@ class Outcome:
         return explain(self.error).title if self.error else ""
 
 
-def bulk_path(pages: BulkPages[Any], prefix: str) -> URLPattern:
-    """The URL pattern of the actions of a list: `prefix` with the name of the action."""
+def bulk_path(pages: BulkPages[Any]) -> URLPattern:
+    """The URL pattern of the actions of a list."""
 
     @require_POST
     def view(request: CloudRequest, action: str, **ids: str) -> HttpResponse:
@@ -51,7 +51,7 @@ def bulk_path(pages: BulkPages[Any], prefix: str) -> URLPattern:
             raise Http404
         return _act(request, pages, found, ids)
 
-    return path(f"{prefix}<slug:action>/", view, name=pages.name.partition(":")[2])
+    return path(f"{pages.address}bulk/<slug:action>/", view, name=pages.name.partition(":")[2])
 
 
 # -- a few objects -----------------------------------------------------------------------------------------------------

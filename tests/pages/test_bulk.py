@@ -9,7 +9,7 @@ import pytest
 from console.accounts.models import ApprovalSetting
 from console.approvals.models import ApprovalRequest
 from console.areas.devices import api
-from console.areas.devices.bulk import DELETE, DISABLE
+from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.areas.products import api as products_api
 from console.connections.approval import ApprovalNeeded
 from console.jobs import actions, engine
@@ -25,7 +25,7 @@ COUNT = 8
 @pytest.fixture(autouse=True)
 def _few_in_a_request(monkeypatch):
     """Let more than 3 devices be a job, so that the tests need few devices."""
-    for action in (DISABLE, DELETE):
+    for action in (BULK_DISABLE, BULK_DELETE):
         monkeypatch.setitem(action.__dict__, "direct", 3)
 
 
@@ -46,7 +46,7 @@ def select_all(org, product, run_job, sign_in):
 
     def ask(action: str, role: str = "operator") -> Job:
         data = {"all_matching": "1", "query": f"product={product}"}
-        response = sign_in(role).post(org.url(f"devices/many/{action}/"), data)
+        response = sign_in(role).post(org.url(f"devices/bulk/{action}/"), data)
         job = Job.objects.get()
         assert response["Location"] == org.url(f"jobs/{job.pk}/")
         return run_job(job)
@@ -110,14 +110,14 @@ def test_the_items_of_a_bulk_job_have_a_number_and_no_row_of_a_file(
 
 def test_few_that_match_are_asked_about_at_once(org, product, sign_in):
     data = {"all_matching": "1", "query": f"product={product}&q=lamp-0001"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.context["keys"] == [f"{product}/lamp-0001"]
     assert not Job.objects.exists()
 
 
 def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in):
     keys = [f"{product}/lamp-{number:04}" for number in range(5)]
-    sign_in("operator").post(org.url("devices/many/disable/"), {"selected": keys})
+    sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": keys})
     job = Job.objects.get()
     assert (job.state, job.total) == (Job.State.READY, 5)
     assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
@@ -183,7 +183,7 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
 ):
     browser = sign_in("operator")
     data = {"all_matching": "1", "query": f"product={product}"}
-    browser.post(org.url("devices/many/disable/"), data)
+    browser.post(org.url("devices/bulk/disable/"), data)
     emulator.faults.add("QueryDevice", kind="error", times=50, code="iot.prod.NotExistedProduct", status=200)
     job = run_job(Job.objects.get())
     assert job.state == Job.State.REJECTED
@@ -194,7 +194,7 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
 
 def test_an_invalid_filter_is_ignored_as_the_list_ignores_it(org, product, sign_in):
     data = {"all_matching": "1", "query": f"product={product}&status=NONSENSE&q=%20lamp-0001"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.context["keys"] == [f"{product}/lamp-0001"]
 
 
@@ -214,7 +214,7 @@ def test_a_worker_that_stops_while_it_sends_leaves_objects_unknown_unless_the_ac
 ):
     job = select_all(action)
     sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": typed})
-    found = {"delete": DELETE, "disable": DISABLE}[action]
+    found = {"delete": BULK_DELETE, "disable": BULK_DISABLE}[action]
     run = found.run
 
     def stop(gateway, keys, ids):
@@ -238,7 +238,7 @@ def test_a_lost_response_leaves_the_object_unknown(org, product, select_all, run
     def lose(gateway, keys, ids):
         return [Unavailable("Client.Timeout", operation="DeleteDevice") for _key in keys]
 
-    monkeypatch.setitem(DELETE.__dict__, "run", lose)
+    monkeypatch.setitem(BULK_DELETE.__dict__, "run", lose)
     run_next_step(job)
     assert Item.objects.filter(job=job, outcome=Item.Outcome.UNKNOWN).count() == 3
 
@@ -294,6 +294,6 @@ def test_a_list_that_became_empty_cannot_be_started(org, product, select_all, si
     for name in read_statuses(org, product):
         api.delete_device(org.gateway(), product, name)
     data = {"all_matching": "1", "query": f"product={product}"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.status_code == 422
     assert not Job.objects.exists()

@@ -61,14 +61,14 @@ class ProductFilters(FilterForm):
         choices=[("", _("Any")), ("yes", _("With thing model")), ("no", _("Without thing model"))],
     )
 
-
-def read_filter(values: Mapping[str, Any]) -> ProductFilter:
-    """Return the filter that the values of ProductFilters specify."""
-    return ProductFilter(
-        text=values.get("q", ""),
-        gateway={"gateway": True, "device": False}.get(values.get("node", "")),
-        thing_model={"yes": True, "no": False}.get(values.get("model", "")),
-    )
+    def product_filter(self) -> ProductFilter:
+        """Return the filters of the URL."""
+        values = self.values
+        return ProductFilter(
+            text=values.get("q", ""),
+            gateway={"gateway": True, "device": False}.get(values.get("node", "")),
+            thing_model={"yes": True, "no": False}.get(values.get("model", "")),
+        )
 
 
 def _name_field() -> forms.CharField:

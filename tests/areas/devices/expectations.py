@@ -21,7 +21,7 @@ ADDRESSES = {
     "devices:search": PAGE,
     "devices:find": AllowedRoles(post=EVERYBODY),
     "devices:create": FLEET_FORM,
-    "devices:many": FLEET_ACT,
+    "devices:bulk": FLEET_ACT,
     "devices:detail": PAGE,
     "devices:groups": PAGE,
     "devices:add-group": FLEET_FORM,

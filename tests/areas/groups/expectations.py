@@ -14,7 +14,7 @@ ADDRESSES = {
     "groups:delete": FLEET_FORM,
     "groups:devices": PAGE,
     "groups:add-devices": FLEET_FORM,
-    "groups:devices-many": FLEET_ACT,
+    "groups:bulk-devices": FLEET_ACT,
     "groups:tags": PAGE,
     "groups:set-tag": FLEET_FORM,
     "groups:remove-tag": FLEET_FORM,

@@ -27,7 +27,7 @@ ADDRESSES = {
     "ota:monitor-batch": RELEASE_ACT,
     "ota:cancel-batch": RELEASE_FORM,
     "ota:stop-batch": RELEASE_FORM,
-    "ota:tasks-many": RELEASE_ACT,
+    "ota:bulk-tasks": RELEASE_ACT,
 }
 OPERATIONS = {
     "list_packages": Expectation(EVERYBODY),

@@ -8,7 +8,7 @@ from tests.roles import ADMIN_ACT, EVERYBODY, FLEET, FLEET_ACT, FLEET_FORM, PAGE
 ADDRESSES = {
     "products:list": PAGE,
     "products:create": FLEET_FORM,
-    "products:many": FLEET_ACT,
+    "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
     "products:devices": PAGE,
     "products:tags": PAGE,
