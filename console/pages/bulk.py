@@ -6,8 +6,9 @@ acted on in the request (console/pages/bulk_views.py); more become a job (consol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
@@ -17,7 +18,7 @@ from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
 from console.ui.areas import all_areas
-from console.ui.forms import ConfirmForm
+from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction
 from iot_client.errors import CloudError
@@ -33,8 +34,9 @@ class Bulk:
     """Something that can be done to several objects.
 
     `slug` is the last part of its address. A user needs the permission for `operation`. `ask(count)` returns the question for
-    so many objects. `run(gateway, keys, ids)` makes the change and returns for each key None or the error; `ids` are the
-    arguments of the list's URL. Up to `direct` objects are acted on in the request.
+    so many objects; `description` says in the HTTP API what the action does (a msgid). `run(gateway, keys, ids)` makes the
+    change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
+    acted on in the request.
 
     `planned(key)` are the parameters of the call for one object, to say before it is sent that it needs approval. With
     `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
@@ -46,6 +48,7 @@ class Bulk:
     operation: str
     label: Text
     icon: str
+    description: str
     ask: Callable[[int], Question]
     run: Callable[[Gateway, Sequence[str], Mapping[str, str]], Sequence[CloudError | None]]
     direct: int = 50
@@ -75,9 +78,11 @@ class BulkPages(Generic[Row]):
 
     `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. The actions are below `address`,
     the part of the URL after that of the area. `key(row)` identifies a row in forms and `is_key(text)` recognizes such a key;
-    `name_of(key)` is what users see. `list_matching(gateway, query, ids)`
-    yields the rows that match the filters of the list, `query`; without it, only ticked rows can be acted on.
-    `scope_key(query, keys, ids)` is the key by which access scopes include a job for these objects, "" if none does.
+    `name_of(key)` is what users see, `keys_help` describes keys in the HTTP API (a msgid).
+
+    `list_matching(gateway, filters, ids)` yields the rows that match `filters`, a bound form of the class `filters`. The HTTP API
+    calls its fields by their names in `filter_names`, if they have one. `scope_key(query, keys, ids)` is the key by which access
+    scopes include a job for these objects, "" if none does.
     """
 
     name: str
@@ -86,9 +91,12 @@ class BulkPages(Generic[Row]):
     list_label: Text
     actions: Sequence[Bulk]
     key: Callable[[Row], str]
+    keys_help: str
+    list_matching: Callable[[Gateway, Any, Mapping[str, str]], Iterable[Row]]
+    filters: type[FilterForm] = FilterForm
+    filter_names: Mapping[str, str] = field(default_factory=dict)
     is_key: Callable[[str], bool] = bool
     name_of: Callable[[str], str] = str
-    list_matching: Callable[[Gateway, QueryDict, Mapping[str, str]], Iterable[Row]] | None = None
     scope_key: Callable[[QueryDict, Sequence[str], Mapping[str, str]], str] = lambda query, keys, ids: ""
 
     def buttons(self, actions: Sequence[Bulk] | None = None, **ids: str) -> list[BulkAction]:
@@ -107,6 +115,20 @@ class BulkPages(Generic[Row]):
     def url(self, request: HttpRequest, action: Bulk, ids: Mapping[str, str]) -> str:
         """The URL to which the list posts its selection."""
         return connection_url(request, self.name, *ids.values(), action.slug)
+
+    def list_keys(
+        self, action: Bulk, gateway: Gateway, filters: FilterForm, ids: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Yield the keys of the objects that match and to which the action applies. A key can be repeated: an object can move
+        to the next page while the list is read."""
+        return map(self.key, filter(action.applies_to, self.list_matching(gateway, filters, ids)))
+
+    def list_first_keys(
+        self, action: Bulk, gateway: Gateway, filters: FilterForm, ids: Mapping[str, str]
+    ) -> list[str]:
+        """Return the keys of the objects that match: all of them, or one more than the action takes in a request."""
+        first = islice(self.list_keys(action, gateway, filters, ids), action.direct + 1)
+        return list(dict.fromkeys(first))
 
     def find(self, slug: str) -> Bulk | None:
         """Return the action with this slug."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.contrib import messages
@@ -95,20 +94,13 @@ def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mappin
 
 
 def _read_keys(
-    request: CloudRequest,
-    pages: BulkPages[Any],
-    selection: Selection,
-    action: Bulk,
-    ids: Mapping[str, str],
+    request: CloudRequest, pages: BulkPages[Any], selection: Selection, action: Bulk, ids: Mapping[str, str]
 ) -> list[str]:
     """Return the keys of the selected objects. For "all that match", those that the list has now: all of them, or one more than
     the action takes in a request."""
     if not selection.all_matching:
         return [key for key in selection.keys if pages.is_key(key)]
-    if pages.list_matching is None:
-        return []
-    rows = filter(action.applies_to, pages.list_matching(request.gateway, selection.query, ids))
-    return list(dict.fromkeys(map(pages.key, islice(rows, action.direct + 1))))
+    return pages.list_first_keys(action, request.gateway, pages.filters.from_query(selection.query), ids)
 
 
 def _back_url(
@@ -130,25 +122,24 @@ def _create_job(
     keys: Sequence[str],
 ) -> HttpResponse:
     """Create a job that waits for review, and go to it. Refused where the member could not see the job."""
-    params = jobs.build_params(
-        pages,
-        action,
-        ids,
-        query=selection.query if selection.all_matching else None,
-        keys=() if selection.all_matching else keys,
-    )
-    scopes = request.membership.scope_keys
-    if scopes and not all(params.scope_key in scope_keys for scope_keys in scopes):
+    try:
+        job = jobs.create_draft(
+            request.gateway,
+            pages,
+            action,
+            ids,
+            query=selection.query if selection.all_matching else None,
+            keys=() if selection.all_matching else keys,
+        )
+    except jobs.JobOutOfScope as refusal:
         context = {
             "action": action,
             "title": action.label,
             "list_label": pages.list_label,
             "back": _back_url(request, pages, ids, selection),
-            "refusal": gettext("Your access scope is limited. Select up to %(limit)s rows at a time.")
-            % {"limit": number(action.direct)},
+            "refusal": str(refusal),
         }
         return render(request, "pages/bulk.html", context, status=FORM_REFUSED)
-    job = jobs.create_draft(request.gateway, params)
     return redirect(connection_url(request, "jobs:detail", job.pk))
 
 

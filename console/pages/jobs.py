@@ -75,16 +75,26 @@ class BulkParams(JobParams):
         return pages, action
 
 
-def build_params(
+class JobOutOfScope(PermissionDenied):
+    """A member whose access scope is limited could not see the job."""
+
+    def __init__(self, action: Bulk) -> None:
+        text = gettext("Your access scope is limited. Select up to %(limit)s objects at a time.")
+        super().__init__(text % {"limit": number(action.direct)})
+
+
+def create_draft(
+    gateway: Gateway,
     pages: BulkPages[Any],
     action: Bulk,
     ids: Mapping[str, str],
     *,
     query: QueryDict | None = None,
     keys: Sequence[str] = (),
-) -> BulkParams:
-    """Return the parameters of a job for `keys`, or for all objects that match `query`."""
-    return BulkParams(
+) -> Job:
+    """Create a job that waits for review, for `keys` or for all objects that match `query`. A list that must be read from the
+    platform is read by a worker. Raises JobOutOfScope."""
+    params = BulkParams(
         pages.name,
         action.slug,
         action.operation,
@@ -93,11 +103,9 @@ def build_params(
         keys=list(keys),
         scope_key=pages.scope_key(query or QueryDict(), keys, ids),
     )
-
-
-def create_draft(gateway: Gateway, params: BulkParams) -> Job:
-    """Create a job that waits for review. A list that must be read from the platform is read by a worker."""
-    expected = len(params.keys) or actions.INLINE_ITEMS + 1
+    if not all(params.scope_key in scope_keys for scope_keys in gateway.membership.scope_keys):
+        raise JobOutOfScope(action)
+    expected = len(keys) or actions.INLINE_ITEMS + 1
     return actions.create_draft(gateway, BULK_KIND, params, expected_items=expected)
 
 
@@ -142,14 +150,12 @@ def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any], action: Bu
         return retryable_items(work.job.parent_id).order_by("number").values_list("key", flat=True).iterator()
     if params.keys:
         return dict.fromkeys(params.keys)
-    if pages.list_matching is None:
-        return ()
-    rows = pages.list_matching(work.gateway, QueryDict(params.query), params.ids)
-    return _drop_repeated(map(pages.key, filter(action.applies_to, rows)))
+    filters = pages.filters.from_query(QueryDict(params.query))
+    return _drop_repeated(pages.list_keys(action, work.gateway, filters, params.ids))
 
 
 def _drop_repeated(keys: Iterable[str]) -> Iterator[str]:
-    """Yield each key once: an object can move to the next page while the list is read."""
+    """Yield each key once."""
     seen: set[str] = set()
     for key in keys:
         if key not in seen:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import api
@@ -135,7 +135,7 @@ DELETE: Action[DeviceDetail] = Action(
 
 
 def _apply_to_each(gateway: Gateway, action: str, keys: Sequence[str]) -> list[CloudError | None]:
-    return [outcome.error for outcome in api.apply_action(gateway, action, [split_key(key) for key in keys])]
+    return api.apply_action(gateway, action, list(map(split_key, keys)))
 
 
 def _plan(key: str) -> dict[str, Any]:
@@ -165,6 +165,7 @@ BULK_ENABLE = Bulk(
     api.ACTIONS["enable"],
     _("Enable"),
     "player-play",
+    gettext_noop("Enable several devices. They can connect again."),
     ask=_ask_to_enable_devices,
     run=lambda gateway, keys, ids: _apply_to_each(gateway, "enable", keys),
     is_repeatable=True,
@@ -174,6 +175,9 @@ BULK_DISABLE = Bulk(
     api.ACTIONS["disable"],
     _("Disable"),
     "ban",
+    gettext_noop(
+        "Disable several devices. They are disconnected immediately and cannot connect until you enable them."
+    ),
     ask=_ask_to_disable_devices,
     run=lambda gateway, keys, ids: _apply_to_each(gateway, "disable", keys),
     danger=True,
@@ -184,6 +188,7 @@ BULK_DELETE = Bulk(
     api.ACTIONS["delete"],
     _("Delete"),
     "trash",
+    gettext_noop("Permanently delete several devices."),
     ask=_ask_to_delete_devices,
     run=lambda gateway, keys, ids: _apply_to_each(gateway, "delete", keys),
     danger=True,
@@ -192,12 +197,12 @@ BULK_DELETE = Bulk(
 )
 
 
-def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterator[Device]:
-    """Yield the devices that the list shows for this query, page by page; none without filters."""
-    products = products_api.list_newest_products(gateway)
-    device_filter = DeviceFilters.from_query(query, products=products).device_filter()
+def _list_matching(gateway: Gateway, filters: DeviceFilters, ids: Mapping[str, str]) -> Iterator[Device]:
+    """Yield the devices that the list shows for these filters, page by page; none without filters."""
+    device_filter = filters.device_filter()
     if device_filter.is_empty:
         return
+    products = products_api.list_newest_products(gateway)
     total = next((product.devices for product in products if product.key == device_filter.product_key), None)
     if device_filter.text:
         found = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
@@ -226,8 +231,11 @@ BULK: BulkPages[Device] = BulkPages(
     list_label=_("Devices"),
     actions=(BULK_ENABLE, BULK_DISABLE, BULK_DELETE),
     key=lambda device: device.key,
+    keys_help=gettext_noop("`product_key/name` of each device."),
+    list_matching=_list_matching,
+    filters=DeviceFilters,
+    filter_names={"product": "product_key", "q": "search", "field": "search_in"},
     is_key=is_key,
     name_of=second_value,
-    list_matching=_list_matching,
     scope_key=_find_product,
 )

@@ -25,7 +25,6 @@ from console.areas.devices.records import (
     DevicePage,
     Group,
     ModuleVersion,
-    Outcome,
     SearchMatch,
     SearchResult,
     UpdateTask,
@@ -52,7 +51,6 @@ __all__ = [
     "DevicePage",
     "Group",
     "ModuleVersion",
-    "Outcome",
     "SearchResult",
     "UpdateTask",
 ]
@@ -442,13 +440,13 @@ ACTIONS = {"enable": "EnableThing", "disable": "DisableThing", "delete": "Delete
 """The actions for several devices, and the operation of each for one device."""
 
 
-def apply_action(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
-    """Apply one of ACTIONS to devices, each a (product key, name). An error of one device does not stop the others."""
+def apply_action(
+    gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]
+) -> list[CloudError | None]:
+    """Apply one of ACTIONS to devices, each a (product key, name). Returns for each device None or its error; an error of one
+    device does not stop the others."""
     responses = gateway.call_each(ACTIONS[action], [device_params(*device) for device in devices])
-    return [
-        Outcome(product_key, name, response if isinstance(response, CloudError) else None)
-        for (product_key, name), response in zip(devices, responses, strict=True)
-    ]
+    return [response if isinstance(response, CloudError) else None for response in responses]
 
 
 def device_params(product_key: str, name: str) -> dict[str, Any]:

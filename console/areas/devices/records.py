@@ -11,7 +11,6 @@ from typing import Any
 
 from console.pages.keys import join_key
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, explain
 from iot_client.fields import read_count, read_items, read_text, read_time
 from iot_client.responses import read_name
 
@@ -141,20 +140,6 @@ class UpdateTask:
     target: str
     status: str
     modified: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of an action on one of several devices. `error` is None if it succeeded."""
-
-    product_key: str
-    name: str
-    error: CloudError | None = None
-
-    @property
-    def error_title(self) -> str:
-        """The title of the error in English, to be translated; "" without an error."""
-        return explain(self.error).title if self.error else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.groups import api
@@ -109,6 +109,7 @@ BULK_REMOVE = Bulk(
     api.REMOVE,
     _("Remove from group"),
     "circle-minus",
+    gettext_noop("Remove several devices from a group. The devices are not deleted."),
     ask=_ask_to_remove_devices,
     run=_remove_devices,
     direct=api.MAX_DEVICES_PER_CALL,
@@ -122,7 +123,8 @@ BULK: BulkPages[GroupDevice] = BulkPages(
     list_label=_("Devices"),
     actions=(BULK_REMOVE,),
     key=lambda device: device.key,
+    keys_help=gettext_noop("`product_key/name` of each device."),
+    list_matching=lambda gateway, filters, ids: api.iterate_devices(gateway, ids["group_id"]),
     is_key=is_key,
     name_of=second_value,
-    list_matching=lambda gateway, query, ids: api.iterate_devices(gateway, ids["group_id"]),
 )

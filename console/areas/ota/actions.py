@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.http import QueryDict
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api, jobs
@@ -275,6 +274,7 @@ BULK_CONFIRM = Bulk(
     api.CONFIRM,
     _("Confirm updates"),
     "check",
+    gettext_noop("Confirm several tasks of a batch that wait for confirmation, so that their updates start."),
     ask=_ask_to_confirm_updates,
     run=_confirm_updates,
     applies_to=lambda task: task.status == "CONFIRM",
@@ -284,6 +284,9 @@ BULK_CANCEL = Bulk(
     api.CANCEL_DEVICE,
     _("Cancel updates"),
     "ban",
+    gettext_noop(
+        "Cancel the updates of several devices of a batch. Nothing is canceled if one of the updates has already started."
+    ),
     ask=_ask_to_cancel_updates,
     run=_cancel_updates,
     direct=api.MAX_NAMES_PER_CALL,
@@ -292,8 +295,8 @@ BULK_CANCEL = Bulk(
 )
 
 
-def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterable[api.Task]:
-    values = TaskFilter.from_query(query).values
+def _list_matching(gateway: Gateway, filters: TaskFilter, ids: Mapping[str, str]) -> Iterable[api.Task]:
+    values = filters.values
     names = [values["q"]] if values.get("q") else []
     return api.iterate_tasks(gateway, ids["batch_id"], status=values.get("status", ""), names=names)
 
@@ -305,7 +308,10 @@ BULK: BulkPages[api.Task] = BulkPages(
     list_label=_("Devices in the batch"),
     actions=(BULK_CONFIRM, BULK_CANCEL),
     key=lambda task: task.key,
+    keys_help=gettext_noop("`id/device_name` of each task."),
+    list_matching=_list_matching,
+    filters=TaskFilter,
+    filter_names={"q": "device_name"},
     is_key=is_key,
     name_of=second_value,
-    list_matching=_list_matching,
 )

@@ -337,11 +337,6 @@ def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None
     )
 
 
-def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = "") -> None:
-    """Confirm up to 10 tasks. Raises Conflict when one of them does not wait for confirmation."""
-    gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
-
-
 def confirm_each(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str) -> list[CloudError | None]:
     """Confirm tasks, ten in a call. Returns for each task None or the error of its call: the platform confirms all tasks of a
     call or none."""

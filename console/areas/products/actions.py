@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from django.http import QueryDict
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.products import api, forms
 from console.areas.products.api import Product, ProductDetail
 from console.areas.products.approval import list_deletion_effects
-from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.bulk import Bulk, BulkPages
@@ -200,6 +198,7 @@ BULK_PUBLISH = Bulk(
     "ReleaseProduct",
     _("Publish"),
     "circle-check",
+    gettext_noop("Publish several products. The thing model of a published product cannot be edited."),
     ask=_ask_to_publish_products,
     run=lambda gateway, keys, ids: api.publish_products(gateway, keys),
     is_repeatable=True,
@@ -216,14 +215,11 @@ BULK_UNPUBLISH = Bulk(
     "CancelReleaseProduct",
     _("Unpublish"),
     "tool",
+    gettext_noop("Unpublish several products."),
     ask=_ask_to_unpublish_products,
     run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),
     is_repeatable=True,
 )
-
-
-def _list_matching(gateway: Gateway, query: QueryDict, ids: Mapping[str, str]) -> Iterator[Product]:
-    return api.iterate_products(gateway, forms.ProductFilters.from_query(query).product_filter())
 
 
 BULK: BulkPages[Product] = BulkPages(
@@ -233,5 +229,8 @@ BULK: BulkPages[Product] = BulkPages(
     list_label=_("Products"),
     actions=(BULK_PUBLISH, BULK_UNPUBLISH),
     key=lambda product: product.key,
-    list_matching=_list_matching,
+    keys_help=gettext_noop("The ProductKey of each product."),
+    list_matching=lambda gateway, filters, ids: api.iterate_products(gateway, filters.product_filter()),
+    filters=forms.ProductFilters,
+    filter_names={"q": "search", "node": "node_type", "model": "thing_model"},
 )

@@ -360,6 +360,6 @@ def test_each_of_several_devices_has_its_own_audit_record_and_calls_run_in_paral
 
 
 def test_an_invalid_device_is_not_sent_and_does_not_stop_the_others(devices, product, org, calls):
-    outcomes = api.apply_action(org.gateway(), "disable", [(product, ""), (product, "lamp-0002")])
-    assert [outcome.error is None for outcome in outcomes] == [False, True]
+    errors = api.apply_action(org.gateway(), "disable", [(product, ""), (product, "lamp-0002")])
+    assert [error is None for error in errors] == [False, True]
     assert calls.count("DisableThing") == 1

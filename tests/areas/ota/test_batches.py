@@ -404,7 +404,7 @@ def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
 def test_a_batch_is_canceled_by_the_selected_statuses(lamps, package, org, sign_in, batch_id):
     browser = sign_in("release-engineer")
     task = read_tasks(org, batch_id)["lamp-1"]
-    api.confirm_tasks(org.gateway(), [task.id])
+    assert api.confirm_each(org.gateway(), [task.id], batch_id=batch_id) == [None]
     url = org.url(f"ota/batches/{batch_id}/cancel/")
     assert browser.post(url, {}).status_code == 422
     assert browser.post(url, {"statuses": "QUEUED"}).status_code == 302

@@ -28,6 +28,8 @@ OPERATIONS = {
     "delete_product": Expectation(FLEET, 409),  # it is published
     "publish_product": Expectation(FLEET, 204),
     "unpublish_product": Expectation(FLEET, 204),
+    "bulk_publish_products": Expectation(FLEET, 200, {"keys": ["{key}"]}),
+    "bulk_unpublish_products": Expectation(FLEET, 200, {"keys": ["{key}"]}),
     "set_product_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_product_tag": Expectation(FLEET, 204),
 }
