@@ -81,7 +81,8 @@ def create_draft(
 
 def _prepare(job: Job, chunk: Chunk, inline: bool) -> None:
     if inline:
-        engine.run_step(chunk.pk)
+        while engine.run_step(chunk.pk) == 0.0:
+            pass
         job.refresh_from_db()
     else:
         engine.wake_chunk(chunk.pk)

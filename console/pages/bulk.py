@@ -6,9 +6,8 @@ acted on in the request (console/pages/bulk_views.py); more become a job (consol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
@@ -22,6 +21,7 @@ from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction
 from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 Row = TypeVar("Row")
 Text = str | Promise
@@ -80,9 +80,10 @@ class BulkPages(Generic[Row]):
     the part of the URL after that of the area. `key(row)` identifies a row in forms and `is_key(text)` recognizes such a key;
     `name_of(key)` is what users see, `keys_help` describes keys in the HTTP API (a msgid).
 
-    `list_matching(gateway, filters, ids)` yields the rows that match `filters`, a bound form of the class `filters`. The HTTP API
-    calls its fields by their names in `filter_names`, if they have one. `scope_key(query, keys, ids)` is the key by which access
-    scopes include a job for these objects, "" if none does.
+    `read_matching(gateway, filters, ids, start)` yields the rows that match `filters`, a bound form of the class `filters`, page by
+    page: all of them, or those from `start` on, the position of an earlier page. The HTTP API calls the fields of the form by
+    their names in `filter_names`, if they have one. `scope_key(query, keys, ids)` is the key by which access scopes include a
+    job for these objects, "" if none does.
     """
 
     name: str
@@ -92,7 +93,7 @@ class BulkPages(Generic[Row]):
     actions: Sequence[Bulk]
     key: Callable[[Row], str]
     keys_help: str
-    list_matching: Callable[[Gateway, Any, Mapping[str, str]], Iterable[Row]]
+    read_matching: Callable[[Gateway, Any, Mapping[str, str], Position | None], Iterator[Page[Sequence[Row]]]]
     filters: type[FilterForm] = FilterForm
     filter_names: Mapping[str, str] = field(default_factory=dict)
     is_key: Callable[[str], bool] = bool
@@ -116,19 +117,30 @@ class BulkPages(Generic[Row]):
         """The URL to which the list posts its selection."""
         return connection_url(request, self.name, *ids.values(), action.slug)
 
-    def list_keys(
-        self, action: Bulk, gateway: Gateway, filters: FilterForm, ids: Mapping[str, str]
-    ) -> Iterator[str]:
-        """Yield the keys of the objects that match and to which the action applies. A key can be repeated: an object can move
-        to the next page while the list is read."""
-        return map(self.key, filter(action.applies_to, self.list_matching(gateway, filters, ids)))
+    def read_keys(
+        self,
+        action: Bulk,
+        gateway: Gateway,
+        filters: FilterForm,
+        ids: Mapping[str, str],
+        start: Position | None = None,
+    ) -> Iterator[Page[list[str]]]:
+        """Yield the keys of the objects that match and to which the action applies, page by page. A key can be repeated: an
+        object can move to the next page while the list is read."""
+        for page in self.read_matching(gateway, filters, ids, start):
+            yield Page([self.key(row) for row in page.content if action.applies_to(row)], page.following)
 
     def list_first_keys(
         self, action: Bulk, gateway: Gateway, filters: FilterForm, ids: Mapping[str, str]
     ) -> list[str]:
         """Return the keys of the objects that match: all of them, or one more than the action takes in a request."""
-        first = islice(self.list_keys(action, gateway, filters, ids), action.direct + 1)
-        return list(dict.fromkeys(first))
+        most = action.direct + 1
+        keys: dict[str, None] = {}
+        for page in self.read_keys(action, gateway, filters, ids):
+            keys |= dict.fromkeys(page.content)
+            if len(keys) >= most:
+                break
+        return list(keys)[:most]
 
     def find(self, slug: str) -> Bulk | None:
         """Return the action with this slug."""

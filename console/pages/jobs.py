@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -37,11 +35,13 @@ from iot_client.errors import (
     classify,
     explain,
 )
+from iot_client.paging import Page, Position
 
 BULK_KIND = "bulk"
 MAX_ITEMS = 1_000_000
 """The largest number of objects in one job."""
-_BATCH_ITEMS = 1_000  # items inserted in one transaction
+_PAGES_PER_STEP = 20  # pages of the list that are read before the objects are stored
+_KEYS_PER_PAGE = 1_000  # of the objects of an earlier job
 MAX_APPROVAL_CALLS = 500
 """The largest number of calls in one approval request: it stores each of them, and they are sent one by one."""
 
@@ -113,28 +113,30 @@ def create_draft(
 
 
 def freeze(work: Work) -> StepResult:
-    """Create the items of the job from the list. Nothing is sent. A worker that takes over reads the list again."""
+    """Add the objects of the next pages of the list to the job. Nothing is sent.
+
+    The objects and the position in the list are committed together: a worker that takes over, or that has to wait for the
+    platform, goes on from there, and memory holds a few pages however long the list is.
+    """
     params = BulkParams.read(work.job)
     try:
         pages, action = params.find_action()
     except LookupError:
         return _stop(work, _ACTION_GONE)
-    with transaction.atomic():
-        work.renew_lease()
-        Item.objects.filter(job=work.job).delete()
-        work.job.chunks.exclude(pk=work.chunk.pk).delete()
-    keys = iter(_list_keys(work, params, pages, action))
-    count = 0
-    while batch := list(islice(keys, _BATCH_ITEMS)):
-        with transaction.atomic():
-            work.renew_lease()
-            _insert(work, action, pages, batch, count)
-        count += len(batch)
-        if count > MAX_ITEMS:
-            return _stop(
-                work, gettext_noop("More objects match than one job can process. Narrow the search.")
-            )
-    return StepResult(done=True, write=lambda job: _finish(job, count))
+    keys, position = _read_next_pages(_read_keys(work, params, pages, action))
+    added = _drop_known(work, keys)
+    before: int = work.data.get("count", 0)
+    count = before + len(added)
+    if count > MAX_ITEMS:
+        return _stop(work, gettext_noop("More objects match than one job can process. Narrow the search."))
+
+    def write(job: Job) -> None:
+        _insert(work, action, pages, added, before)
+        job.total = count
+        if position is None:
+            job.state = Job.State.READY
+
+    return StepResult(done=position is None, data={"position": position, "count": count}, write=write)
 
 
 _ACTION_GONE = gettext_noop("This action is no longer available.")
@@ -144,23 +146,59 @@ def _stop(work: Work, text: str) -> StepResult:
     return delays.stop_job(work, False, make_sentence(text))
 
 
-def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk) -> Iterable[str]:
-    """Yield the keys of the objects, each once."""
+def _read_next_pages(pages: Iterator[Page[list[str]]]) -> tuple[list[str], Position | None]:
+    """Return the keys of the next pages, and the position after them, None at the end of the list.
+
+    Raises CloudError if the first page cannot be read. An error at a later page ends the pages of this step: the next step begins
+    with that page.
+    """
+    keys: list[str] = []
+    position: Position | None = None
+    try:
+        for number_of_pages, page in enumerate(pages, start=1):
+            keys += page.content
+            position = page.following
+            if number_of_pages == _PAGES_PER_STEP:
+                return keys, position
+    except CloudError:
+        if position is None:
+            raise
+        return keys, position
+    return keys, None
+
+
+def _read_keys(
+    work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk
+) -> Iterator[Page[list[str]]]:
+    """Yield the keys of the objects page by page, from the position that the job has reached."""
+    start: Position | None = work.data.get("position")
     if params.is_retry:
-        return retryable_items(work.job.parent_id).order_by("number").values_list("key", flat=True).iterator()
+        return _read_retryable_keys(work.job.parent_id, start)
     if params.keys:
-        return dict.fromkeys(params.keys)
+        return iter([Page(params.keys)])
     filters = pages.filters.from_query(QueryDict(params.query))
-    return _drop_repeated(pages.list_keys(action, work.gateway, filters, params.ids))
+    return pages.read_keys(action, work.gateway, filters, params.ids, start)
 
 
-def _drop_repeated(keys: Iterable[str]) -> Iterator[str]:
-    """Yield each key once."""
-    seen: set[str] = set()
-    for key in keys:
-        if key not in seen:
-            seen.add(key)
-            yield key
+def _read_retryable_keys(job: int | None, start: Position | None) -> Iterator[Page[list[str]]]:
+    after = start["after"] if start else 0
+    while True:
+        items = retryable_items(job).filter(number__gt=after).order_by("number")
+        rows = list(items.values_list("number", "key")[:_KEYS_PER_PAGE])
+        following = {"after": rows[-1][0]} if len(rows) == _KEYS_PER_PAGE else None
+        yield Page([key for _number, key in rows], following)
+        if following is None:
+            return
+        after = following["after"]
+
+
+def _drop_known(work: Work, keys: Sequence[str]) -> list[str]:
+    """Return the keys that the job does not have yet, each once: an object can move to the next page while the list is read."""
+    unique = list(dict.fromkeys(keys))
+    if not work.data.get("count"):
+        return unique
+    known = set(Item.objects.filter(job=work.job, key__in=unique).values_list("key", flat=True))
+    return [key for key in unique if key not in known]
 
 
 def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str], before: int) -> None:
@@ -187,11 +225,6 @@ def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str]
             )
         )
     insert_items(items)
-
-
-def _finish(job: Job, count: int) -> None:
-    job.total = count
-    job.state = Job.State.READY
 
 
 def create_retry(gateway: Gateway, job: Job) -> Job:
@@ -327,7 +360,7 @@ def _title(job: Job) -> str:
     except LookupError:
         return gettext("Bulk action")
     names = {"action": action.label, "list": pages.list_label, "count": number(job.total)}
-    if not job.total:
+    if not job.total or job.state in (Job.State.CHECKING, Job.State.REJECTED):
         return gettext("%(action)s · %(list)s") % names
     return gettext("%(action)s · %(list)s (%(count)s)") % names
 

@@ -21,6 +21,7 @@ from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 # -- nickname ----------------------------------------------------------------------------------------------------------
 
@@ -197,23 +198,25 @@ BULK_DELETE = Bulk(
 )
 
 
-def _list_matching(gateway: Gateway, filters: DeviceFilters, ids: Mapping[str, str]) -> Iterator[Device]:
-    """Yield the devices that the list shows for these filters, page by page; none without filters."""
+def _read_matching(
+    gateway: Gateway, filters: DeviceFilters, ids: Mapping[str, str], start: Position | None
+) -> Iterator[Page[Sequence[Device]]]:
+    """Yield the devices that the list shows for these filters; none without filters."""
     device_filter = filters.device_filter()
     if device_filter.is_empty:
         return
     products = products_api.list_newest_products(gateway)
     total = next((product.devices for product in products if product.key == device_filter.product_key), None)
-    if device_filter.text:
+    if device_filter.text and start is None:
         found = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
         if found.match == SearchMatch.NEWEST:
-            yield from found.devices
-            for page in range(2, -(-found.total // api.PAGE_SIZE) + 1):
-                yield from api.list_devices(
-                    gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total
-                ).devices
+            rest = [
+                api.list_devices(gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total)
+                for page in range(2, -(-found.total // api.PAGE_SIZE) + 1)
+            ]
+            yield Page([device for part in (found, *rest) for device in part.devices])
             return
-    yield from api.iter_devices(gateway, device_filter, known_total=total)
+    yield from api.read_device_pages(gateway, device_filter, known_total=total, start=start)
 
 
 def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:
@@ -232,7 +235,7 @@ BULK: BulkPages[Device] = BulkPages(
     actions=(BULK_ENABLE, BULK_DISABLE, BULK_DELETE),
     key=lambda device: device.key,
     keys_help=gettext_noop("`product_key/name` of each device."),
-    list_matching=_list_matching,
+    read_matching=_read_matching,
     filters=DeviceFilters,
     filter_names={"product": "product_key", "q": "search", "field": "search_in"},
     is_key=is_key,

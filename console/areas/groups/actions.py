@@ -124,7 +124,7 @@ BULK: BulkPages[GroupDevice] = BulkPages(
     actions=(BULK_REMOVE,),
     key=lambda device: device.key,
     keys_help=gettext_noop("`product_key/name` of each device."),
-    list_matching=lambda gateway, filters, ids: api.iterate_devices(gateway, ids["group_id"]),
+    read_matching=lambda gateway, filters, ids, start: api.read_device_pages(gateway, ids["group_id"], start),
     is_key=is_key,
     name_of=second_value,
 )

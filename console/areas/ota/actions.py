@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext, gettext_noop, ngettext
@@ -22,6 +22,7 @@ from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 # -- packages ----------------------------------------------------------------------------------------------------------
 
@@ -295,10 +296,14 @@ BULK_CANCEL = Bulk(
 )
 
 
-def _list_matching(gateway: Gateway, filters: TaskFilter, ids: Mapping[str, str]) -> Iterable[api.Task]:
+def _read_matching(
+    gateway: Gateway, filters: TaskFilter, ids: Mapping[str, str], start: Position | None
+) -> Iterator[Page[Sequence[api.Task]]]:
     values = filters.values
     names = [values["q"]] if values.get("q") else []
-    return api.iterate_tasks(gateway, ids["batch_id"], status=values.get("status", ""), names=names)
+    return api.read_task_pages(
+        gateway, ids["batch_id"], status=values.get("status", ""), names=names, start=start
+    )
 
 
 BULK: BulkPages[api.Task] = BulkPages(
@@ -309,7 +314,7 @@ BULK: BulkPages[api.Task] = BulkPages(
     actions=(BULK_CONFIRM, BULK_CANCEL),
     key=lambda task: task.key,
     keys_help=gettext_noop("`id/device_name` of each task."),
-    list_matching=_list_matching,
+    read_matching=_read_matching,
     filters=TaskFilter,
     filter_names={"q": "device_name"},
     is_key=is_key,

@@ -230,7 +230,9 @@ BULK: BulkPages[Product] = BulkPages(
     actions=(BULK_PUBLISH, BULK_UNPUBLISH),
     key=lambda product: product.key,
     keys_help=gettext_noop("The ProductKey of each product."),
-    list_matching=lambda gateway, filters, ids: api.iterate_products(gateway, filters.product_filter()),
+    read_matching=lambda gateway, filters, ids, start: api.read_product_pages(
+        gateway, filters.product_filter(), start
+    ),
     filters=forms.ProductFilters,
     filter_names={"q": "search", "node": "node_type", "model": "thing_model"},
 )

@@ -30,6 +30,7 @@ from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count
+from iot_client.paging import Page, Position
 
 __all__ = [
     "DEVELOPING",
@@ -113,11 +114,18 @@ def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -
 
 def iterate_products(gateway: Gateway, product_filter: ProductFilter | None = None) -> Iterator[Product]:
     """Yield all products that match, newest first. Pages are read as needed."""
-    product_filter = product_filter or ProductFilter()
-    for response in gateway.read_pages(
-        "QueryProductList", PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
+    for page in read_product_pages(gateway, product_filter or ProductFilter()):
+        yield from page.content
+
+
+def read_product_pages(
+    gateway: Gateway, product_filter: ProductFilter, start: Position | None = None
+) -> Iterator[Page[Sequence[Product]]]:
+    """Yield the products that match, newest first, for each page of the platform, from `start` on."""
+    for page in gateway.read_pages(
+        "QueryProductList", start=start, PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
     ):
-        yield from filter(product_filter.matches, to_products(response))
+        yield Page(list(filter(product_filter.matches, to_products(page.content))), page.following)
 
 
 def list_newest_products(gateway: Gateway) -> list[Product]:
