@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.accounts.models import ApiToken, User
-from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import engine, files, kinds
@@ -114,30 +113,52 @@ def start(job: Job, gateway: Gateway, **choices: Any) -> bool:
     """Start a draft with the rights of the gateway's actor, and `choices` as its parameters.
 
     Returns True for exactly one of several calls, and False if no item can be sent. Raises ReauthenticationNeeded like
-    `start_follow_up`, and what the kind's `check_start` raises. With ApprovalNeeded, the draft is discarded: its calls are in
-    the request.
+    `start_follow_up`, and what the kind's `check_start` raises.
     """
     _require_reauthentication(gateway, job.kind)
-    if job.state == Job.State.READY:
-        try:
-            kinds.get(job.kind).check_start(gateway, job)
-        except ApprovalNeeded:
-            discard(job)
-            raise
     with transaction.atomic():
         locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
         if locked is None:
             return False
-        now = timezone.now()
-        locked.state, locked.started_by, locked.started_at = Job.State.QUEUED, gateway.actor, now
-        locked.token = gateway.membership.token
-        locked.account = locked.connection.account
+        kinds.get(locked.kind).check_start(gateway, locked)
+        locked.started_at, locked.account = timezone.now(), locked.connection.account
         _change_params(locked, choices)
-        locked.save()
-        locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
-        Part.objects.filter(job=locked).delete()
-        _add_event(locked, gettext_noop("Started by %(user)s."), gateway.actor)
-        engine.wake_job(locked.pk)
+        _start(locked, gateway.actor, gateway.membership.token)
+    return True
+
+
+def _start(locked: Job, user: User, token: ApiToken | None) -> None:
+    locked.state, locked.started_by, locked.token = Job.State.QUEUED, user, token
+    locked.save()
+    locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
+    Part.objects.filter(job=locked).delete()
+    _add_event(locked, gettext_noop("Started by %(user)s."), user)
+    engine.wake_job(locked.pk)
+
+
+def await_approval(job: int) -> bool:
+    """Let a draft wait for an approval of its start. Returns False if it is not ready any more."""
+    ready = Job.objects.filter(pk=job, state=Job.State.READY)
+    return bool(ready.update(state=Job.State.WAITING))
+
+
+def end_waiting(job: int, error: dict[str, Any] | None = None) -> None:
+    """Make a draft ready again whose approval was not given; with an `error`, a sentence, nobody can start it."""
+    state = Job.State.READY if error is None else Job.State.REJECTED
+    Job.objects.filter(pk=job, state=Job.State.WAITING).update(state=state, error=error)
+
+
+def start_approved(job: Job, user: User, token: ApiToken | None) -> bool:
+    """Start a draft whose approval was given, with the rights of the user who asked for it, limited by their token.
+
+    Returns False if it does not wait for an approval. The job stops at once if its connection was changed since the draft was
+    created. `started_at` is set when a worker begins.
+    """
+    with transaction.atomic():
+        locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.WAITING).first()
+        if locked is None:
+            return False
+        _start(locked, user, token)
     return True
 
 
@@ -229,9 +250,9 @@ def start_or_find(new_job: Job, step: str, number: int) -> Job:
 
 
 def discard(job: Job) -> bool:
-    """Delete a draft with its file and items. Returns False if the job is not a draft any more."""
+    """Delete a draft with its file and items. Returns False if the job is not a draft any more, or waits for an approval."""
     with transaction.atomic():
-        if not Job.objects.filter(pk=job.pk, state__in=Job.DRAFTS).update(state=Job.State.REJECTED):
+        if not Job.objects.filter(pk=job.pk, state__in=Job.DISCARDABLE).update(state=Job.State.REJECTED):
             return False
         # A worker that reads the file at this moment loses its lease in its next transaction.
         job.chunks.update(lease="", state=Chunk.State.DONE)

@@ -133,8 +133,8 @@ class Kind(Generic[P]):
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
     transaction in which the job ends, with any outcome.
 
-    `check_start(gateway, job)` is called before a draft starts, on a page or by the HTTP API. It raises what forbids the start,
-    for example ApprovalNeeded.
+    `check_start(gateway, job)` is called in the transaction in which a draft starts, on a page or by the HTTP API. It makes no
+    call to the cloud. It raises what forbids the start, for example ApprovalNeeded.
     """
 
     slug: str

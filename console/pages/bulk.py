@@ -38,7 +38,8 @@ class Bulk:
     change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
     acted on in the request.
 
-    `planned(key)` are the parameters of the call for one object, to say before it is sent that it needs approval. With
+    `planned(key)` are the parameters of the call for one object. An action has it if an approval rule covers its operation; a
+    limit of the rule counts one for each object. With
     `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
     `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
     result, so that another worker continues after one stopped while it sent them.

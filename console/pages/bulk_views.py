@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from console.connections.http import CloudRequest
@@ -151,15 +151,9 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     form = context.get("form")
     if form is not None and not form.is_valid():
         return render(request, "jobs/draft.html", context, status=FORM_REFUSED)
-    try:
-        if job_actions.start(record, request.gateway):
-            text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
-            messages.success(request, text % {"count": number(record.total)})
-    except jobs.TooManyCalls:
-        text = gettext(
-            "This needs approval, and a request can have up to %(limit)s calls. Select fewer rows."
-        )
-        messages.error(request, text % {"limit": number(jobs.MAX_APPROVAL_CALLS)})
+    if job_actions.start(record, request.gateway):
+        text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
+        messages.success(request, text % {"count": number(record.total)})
     return redirect(connection_url(request, "jobs:detail", record.pk))
 
 

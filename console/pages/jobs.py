@@ -11,8 +11,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from console.connections.approval import check_approval
-from console.connections.calls import Call
+from console.approvals.job_requests import allow_calls, close_job_request, find_waiting_request
+from console.connections.approval import PlannedCall, check_job, job_needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, delays
@@ -28,7 +28,6 @@ from iot_client.errors import (
     AccessDenied,
     BadResponse,
     CloudError,
-    LimitExceeded,
     SignatureRefused,
     Throttled,
     Unavailable,
@@ -42,8 +41,6 @@ MAX_ITEMS = 1_000_000
 """The largest number of objects in one job."""
 _PAGES_PER_STEP = 20  # pages of the list that are read before the objects are stored
 _KEYS_PER_PAGE = 1_000  # of the objects of an earlier job
-MAX_APPROVAL_CALLS = 500
-"""The largest number of calls in one approval request: it stores each of them, and they are sent one by one."""
 
 
 @dataclass(frozen=True)
@@ -234,24 +231,18 @@ def create_retry(gateway: Gateway, job: Job) -> Job:
 
 
 def check_start(gateway: Gateway, job: Job) -> None:
-    """Raises ApprovalNeeded, with all calls of the job, if a rule of the team covers them; TooManyCalls if a request could not
-    hold them."""
+    """Raises ApprovalNeeded if a rule of the team covers the job: it counts all objects of the job, once. Raises PermissionDenied
+    if the list was read from another account."""
+    if job.account != job.connection.account:
+        raise PermissionDenied(
+            gettext(
+                "The connection was changed to another account, region or instance after the list was read. Discard the"
+                " draft, and select the objects again."
+            )
+        )
     _pages, action = BulkParams.read(job).find_action()
-    if action.planned is None:
-        return
-    keys = list_first_keys(job, MAX_APPROVAL_CALLS + 1)
-    if not action.needs_approval(gateway, keys):
-        return
-    if len(keys) > MAX_APPROVAL_CALLS:
-        raise TooManyCalls
-    check_approval(gateway, [Call(action.operation, action.planned(key)) for key in keys])
-
-
-class TooManyCalls(LimitExceeded):
-    """The calls of a job need approval, and are too many for one request."""
-
-    def __init__(self) -> None:
-        super().__init__("Client.TooManyCalls")
+    if action.planned is not None:
+        check_job(gateway, job.pk, action.operation, job.total)
 
 
 def list_first_keys(job: Job, most: int) -> list[str]:
@@ -281,9 +272,13 @@ def run(work: Work) -> StepResult:
     keys = list(work.pending_items().values_list("key", flat=True))
     if not keys:
         return StepResult(done=True)
+    gateway = work.gateway
+    if action.planned is not None:  # whether it needs an approval was decided when the job started
+        calls = [PlannedCall(action.operation, action.planned(key)) for key in keys]
+        gateway = gateway.with_approval(allow_calls(work.job, calls))
     _mark(work, is_sending=True)
     try:
-        errors = action.run(work.gateway, keys, params.ids)
+        errors = action.run(gateway, keys, params.ids)
     except (CloudError, PermissionDenied):  # nothing was sent
         _mark(work, is_sending=False)
         raise
@@ -367,7 +362,7 @@ def _title(job: Job) -> str:
 
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
-    if job.state != Job.State.READY:
+    if job.state not in (Job.State.READY, Job.State.WAITING):
         return {"may_review_failed": job.is_finished and retryable_items(job.pk).exists()}
     try:
         pages, action = BulkParams.read(job).find_action()
@@ -375,14 +370,17 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         return {}
     data = request.POST if request.method == "POST" else None
     names = [pages.name_of(key) for key in list_first_keys(job, SHOWN_NAMES)]
-    keys = list_first_keys(job, MAX_APPROVAL_CALLS) if action.planned else []
+    is_ready = job.state == Job.State.READY
     return {
         "action": action,
         "question": action.ask(job.total),
         "first_names": names,
         "others": max(0, job.total - len(names)),
-        "form": action.build_form(data, names[0], job.total) if names else None,
-        "needs_approval": bool(keys) and action.needs_approval(request.gateway, keys),
+        "form": action.build_form(data, names[0], job.total) if names and is_ready else None,
+        "needs_approval": is_ready
+        and action.planned is not None
+        and job_needs_approval(request.gateway, action.operation, job.total),
+        "request_id": None if is_ready else find_waiting_request(job),
         **items_context(request, job),
     }
 
@@ -399,6 +397,7 @@ BULK = Kind(
     cancel_text=_("Objects that were not processed yet are left unchanged."),
     items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
     check_start=check_start,
+    on_end=close_job_request,
     status_kind="item",
     pages=Pages(
         details="pages/bulk_details.html",

@@ -6,12 +6,9 @@ import re
 
 import pytest
 
-from console.accounts.models import ApprovalSetting
-from console.approvals.models import ApprovalRequest
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
-from console.connections.approval import ApprovalNeeded
-from console.jobs import actions
+from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
 from tests.jobs.conftest import past_time, read_csv
@@ -207,33 +204,22 @@ def test_a_canceled_job_leaves_the_objects_that_were_not_sent(org, product, sele
     assert job.counts["canceled"] == COUNT - 3
 
 
-def test_a_rule_of_the_team_turns_the_job_into_one_request_with_all_calls(
-    org, product, select_all, run_job, sign_in
-):
-    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
-    job = select_all("delete")
-    response = sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)}, follow=True)
-    assert response.status_code < 500
-    request = ApprovalRequest.objects.get()
-    assert len(request.planned_calls) == COUNT
-    assert not Job.objects.exists(), "the draft offers again what the request holds"
-    assert len(read_statuses(org, product)) == COUNT
-
-
-def test_the_http_api_starts_no_job_that_needs_approval(org, product, select_all, run_job):
-    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
-    job = select_all("delete")
-    with pytest.raises(ApprovalNeeded):
-        actions.start(job, org.gateway("operator"))
-    assert len(read_statuses(org, product)) == COUNT
-
-
 def test_a_role_that_may_not_delete_cannot_start_the_job(org, product, select_all, sign_in):
     job = select_all("delete")
     response = sign_in("viewer").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
     assert response.status_code == 403
     assert sign_in("viewer").post(org.url(f"jobs/{job.pk}/discard/")).status_code == 403
     assert len(read_statuses(org, product)) == COUNT
+
+
+def test_a_list_of_another_account_cannot_be_started(org, product, select_all, sign_in):
+    job = select_all("disable")
+    Connection.objects.filter(pk=org.connection.pk).update(region="cn-beijing")
+    response = sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    assert response.status_code == 403
+    assert "after the list was read" in response.content.decode()
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
 
 
 def test_two_starts_run_the_job_once(org, product, select_all, run_job, sign_in):
