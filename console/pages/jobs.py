@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from console.approvals.job_requests import allow_calls, close_job_request, find_waiting_request
-from console.connections.approval import PlannedCall, check_job, job_needs_approval
+from console.connections.approval import ApprovalNeeded, PlannedCall, check_job, job_needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, delays
@@ -46,7 +47,8 @@ _KEYS_PER_PAGE = 1_000  # of the objects of an earlier job
 @dataclass(frozen=True)
 class BulkParams(JobParams):
     """The action (`list_name` and `action` name it), the arguments of the list's URL, and where the objects come from: `keys`, or
-    without them the `query` of the list; a retry takes those of the earlier job."""
+    without them the `query` of the list; a retry takes those of the earlier job. `starts`: whether the job starts without a
+    review."""
 
     list_name: str
     action: str
@@ -56,6 +58,7 @@ class BulkParams(JobParams):
     keys: list[str] = field(default_factory=list)
     scope_key: str = ""
     is_retry: bool = False
+    starts: bool = False
 
     def for_retry(self) -> BulkParams:
         """Return the parameters of a job for the objects that failed."""
@@ -88,9 +91,10 @@ def create_draft(
     *,
     query: QueryDict | None = None,
     keys: Sequence[str] = (),
+    starts: bool = False,
 ) -> Job:
-    """Create a job that waits for review, for `keys` or for all objects that match `query`. A list that must be read from the
-    platform is read by a worker. Raises JobOutOfScope."""
+    """Create a job for `keys`, or for all objects that match `query`. It waits for review, or with `starts` it starts when its
+    list was read. A list that must be read from the platform is read by a worker. Raises JobOutOfScope."""
     params = BulkParams(
         pages.name,
         action.slug,
@@ -99,6 +103,7 @@ def create_draft(
         query=query.urlencode() if query else "",
         keys=list(keys),
         scope_key=pages.scope_key(query or QueryDict(), keys, ids),
+        starts=starts,
     )
     if not all(params.scope_key in scope_keys for scope_keys in gateway.membership.scope_keys):
         raise JobOutOfScope(action)
@@ -133,7 +138,17 @@ def freeze(work: Work) -> StepResult:
         if position is None:
             job.state = Job.State.READY
 
-    return StepResult(done=position is None, data={"position": position, "count": count}, write=write)
+    data = {"position": position, "count": count}
+    if position is None and params.starts:
+        return StepResult(step="start", data=data, write=write)
+    return StepResult(done=position is None, data=data, write=write)
+
+
+def start_unreviewed(work: Work) -> StepResult:
+    """Start the job. It stays ready if it has no objects, or if a rule of the team requires an approval, which needs a reason."""
+    with suppress(ApprovalNeeded):
+        actions.start(work.job, work.gateway)
+    return StepResult(done=True)
 
 
 _ACTION_GONE = gettext_noop("This action is no longer available.")
@@ -407,6 +422,7 @@ BULK = Kind(
     ),
     steps={
         "prepare": Step(freeze, _("Reading the list")),
+        "start": Step(start_unreviewed, _("Starting")),
         "run": Step(run, _("Processing"), sent="maybe"),
     },
 )

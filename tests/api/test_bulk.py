@@ -120,6 +120,42 @@ def test_many_objects_become_a_job_over_a_frozen_list_that_waits_to_be_started(
 
 
 @pytest.mark.usefixtures("few_in_a_request")
+@pytest.mark.parametrize("by", ["keys", "filters"])
+def test_a_job_starts_without_review_if_the_program_says_so(
+    by: str, keys: list[str], product: str, program: Program, run_job: Callable[[Job], Job]
+) -> None:
+    body = {"keys": keys} if by == "keys" else {"filters": {"product_key": product}}
+    response = program.post(DISABLE, {**body, "start": True})
+    assert (response.status_code, response.json()["status"]) == (
+        202,
+        "queued" if by == "keys" else "checking",
+    )
+    job = run_job(Job.objects.get())
+    assert (job.state, job.succeeded, job.started_by) == (Job.State.SUCCEEDED, COUNT, job.created_by)
+    assert job.token == program.credentials.token
+    assert {read_status(program, key) for key in keys} == {"DISABLE"}
+
+
+@pytest.mark.usefixtures("few_in_a_request")
+def test_a_job_that_needs_approval_does_not_start_without_it(
+    set_rules: Callable[..., None],
+    keys: list[str],
+    product: str,
+    program: Program,
+    run_job: Callable[[Job], Job],
+) -> None:
+    set_rules(deletion=COUNT - 1)
+    response = program.post(DELETE, {"keys": keys, "start": True}, **{"Approval-Reason": "Scrapped"})
+    assert (response.status_code, response.json()["reason"]) == (202, "Scrapped")
+    assert Job.objects.get().state == Job.State.WAITING
+    job = program.post(DELETE, {"filters": {"product_key": product}, "start": True}).json()["id"]
+    assert run_job(Job.objects.get(pk=job)).state == Job.State.READY
+    response = program.post(f"sandbox/jobs/{job}/start")
+    assert (response.status_code, response.json()["job_id"]) == (202, job)
+    assert [program.get(f"sandbox/devices/{key}").status_code for key in keys] == [200] * COUNT
+
+
+@pytest.mark.usefixtures("few_in_a_request")
 def test_the_same_request_with_an_idempotency_key_creates_one_job(keys: list[str], program: Program) -> None:
     responses = [program.post(DISABLE, {"keys": keys}, **{"Idempotency-Key": "night"}) for _twice in range(2)]
     assert responses[0].json() == responses[1].json()

@@ -19,6 +19,7 @@ from console.api.endpoints.jobs import Job
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import RequestBody
+from console.jobs import actions as job_actions
 from console.pages import jobs
 from console.pages.bulk import Bulk, BulkPages
 from console.ui.areas import Area
@@ -30,7 +31,11 @@ MAX_KEYS = 10_000
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 _SHOWN_ERRORS = 20
 _HOW_MANY = gettext_noop(
-    "A few objects are processed at once, with an outcome for each. More objects become a job that waits until you start it."
+    "A few objects are processed at once, with an outcome for each. More objects become a job."
+)
+_START_HELP = gettext_noop(
+    "Whether a job starts when its list was read. Otherwise, review its items and start it with POST …/start. If a rule of"
+    " the team requires approval, it stays `ready` until you start it."
 )
 _FILTERS_HELP = gettext_noop(
     "Instead of `keys`: all objects that match. Leave out filters that you do not need."
@@ -66,6 +71,7 @@ class BulkBody(RequestBody):
 
     keys: list[Key] | None = Field(None, min_length=1, max_length=MAX_KEYS)
     filters: RequestBody | None = None
+    start: bool = Field(False, description=_START_HELP)
 
     @model_validator(mode="after")
     def _check_objects(self) -> BulkBody:
@@ -156,8 +162,11 @@ def _act(
         query, filters = _read_filters(pages, body.filters)
         keys = pages.list_first_keys(action, gateway, filters, ids)
     if len(keys) > action.direct:
-        selected = {"keys": keys} if query is None else {"query": query}
-        return Status(202, Job.from_job(jobs.create_draft(gateway, pages, action, ids, **selected)))
+        selected: dict[str, Any] = {"keys": keys} if query is None else {"query": query}
+        job = jobs.create_draft(gateway, pages, action, ids, starts=body.start, **selected)
+        if body.start and job.state == job.State.READY:
+            job_actions.start(job, gateway)  # raises ApprovalNeeded: the program gets the request
+        return Status(202, Job.from_job(job))
     outcomes = [
         BulkOutcome.from_error(key, error)
         for key, error in zip(keys, action.run(gateway, keys, ids) if keys else (), strict=True)
