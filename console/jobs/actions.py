@@ -55,7 +55,6 @@ def create_draft(
     *,
     file_name: str = "",
     expected_items: int = 0,
-    parent: Job | None = None,
 ) -> Job:
     """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on
     return: tell the number of `expected_items` if there is no file."""
@@ -67,7 +66,6 @@ def create_draft(
         token=gateway.membership.token,
         state=Job.State.CHECKING,
         file_name=file_name,
-        parent=parent,
     )
     job.save()
     if content is not None:
@@ -183,15 +181,23 @@ def cancel(job: Job, actor: User) -> bool:
 
 
 def retry(job: Job, gateway: Gateway) -> Job | None:
-    """Start a new job with the items that failed, were not sent or have an unknown outcome. The first job is not changed.
+    """Create a new job with the items that failed, were not sent or have an unknown outcome. The first job is not changed.
 
-    Returns None when there are no items to retry. Only one retry of a job runs at a time: a second call returns the first one.
+    The new job starts at once, or if its kind says so it is a draft that the user reviews. Returns None when there are no items
+    to retry. A job has only one unfinished retry: a second call returns the first one.
     """
     kind = kinds.get(job.kind)
     if kind.retry_params is None or not job.is_finished or not retryable_items(job.pk).exists():
         return None
     params = kind.retry_params(kind.params.read(job))
-    return _start_child(job, gateway, job.kind, params, gettext_noop("Retried by %(user)s."))
+    new_job = _build_child(job, gateway, job.kind, params)
+    if not kind.reviews_retry:
+        return _start_child(new_job, gateway.actor, gettext_noop("Retried by %(user)s."))
+    new_job.state = Job.State.CHECKING
+    draft = start_or_find(new_job, "prepare", 0)
+    if draft == new_job:
+        _prepare(draft, draft.chunks.get(number=0), inline=job.failed <= INLINE_ITEMS)
+    return draft
 
 
 def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
@@ -199,12 +205,13 @@ def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) ->
 
     Raises ReauthenticationNeeded if the kind reads secrets: the user must confirm their identity before the job starts.
     """
-    return _start_child(job, gateway, kind, params, gettext_noop("Started by %(user)s."))
-
-
-def _start_child(parent: Job, gateway: Gateway, kind: str, params: JobParams, text: str) -> Job:
     _require_reauthentication(gateway, kind)
-    new_job = build_job(
+    new_job = _build_child(job, gateway, kind, params)
+    return _start_child(new_job, gateway.actor, gettext_noop("Started by %(user)s."))
+
+
+def _build_child(parent: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
+    return build_job(
         kind,
         params,
         connection=parent.connection,
@@ -213,12 +220,14 @@ def _start_child(parent: Job, gateway: Gateway, kind: str, params: JobParams, te
         parent=parent,
         subject=f"job {parent.pk}",
         file_name=parent.file_name if kind == parent.kind else "",
-        started_by=gateway.actor,
-        started_at=timezone.now(),
     )
+
+
+def _start_child(new_job: Job, user: User, text: str) -> Job:
+    new_job.started_by, new_job.started_at = user, timezone.now()
     job = start_or_find(new_job, "prepare", 0)
     if job == new_job:
-        _add_event(job, text, gateway.actor)
+        _add_event(job, text, user)
     return job
 
 
@@ -228,7 +237,8 @@ def _require_reauthentication(gateway: Gateway, kind: str) -> None:
 
 
 def start_or_find(new_job: Job, step: str, number: int) -> Job:
-    """Start `new_job` with one chunk, or return the unfinished job with the same kind and subject if there is one."""
+    """Save `new_job` with one chunk and wake a worker, or return the unfinished job with the same kind and subject if there is
+    one."""
     unfinished = Job.objects.filter(
         connection=new_job.connection, kind=new_job.kind, subject=new_job.subject, finished_at__isnull=True
     )

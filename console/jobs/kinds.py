@@ -127,7 +127,7 @@ class Kind(Generic[P]):
     job, "" if it concerns none or several; `operation_param` is the parameter that holds the operation it calls.
 
     Items: `items` describes them; None for a kind without items. `retry_params(params)` returns the parameters of a job that
-    retries its failed items; None if they cannot be retried.
+    retries its failed items; None if they cannot be retried. `reviews_retry`: whether a user reviews this job before it starts.
 
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
@@ -154,6 +154,7 @@ class Kind(Generic[P]):
     check_start: Callable[[Gateway, Job], None] = lambda gateway, job: None
     items: Items | None = None
     retry_params: Callable[[P], P] | None = None
+    reviews_retry: bool = False
     status_kind: str = "item"
     tally: Callable[[Job, Mapping[str, int]], None] = field(
         default=lambda job, counts: tally_items(job, counts)

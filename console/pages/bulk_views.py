@@ -157,14 +157,6 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     return redirect(connection_url(request, "jobs:detail", record.pk))
 
 
-@require_POST
-def review_failed(request: CloudRequest, job: int) -> HttpResponse:
-    """Create a job that waits for review, for the objects of a finished job that failed or were not sent."""
-    record = _find_job(request, job)
-    shown = jobs.create_retry(request.gateway, record) if record.is_finished else record
-    return redirect(connection_url(request, "jobs:detail", shown.pk))
-
-
 def _find_job(request: CloudRequest, pk: int) -> Job:
     """Return the job of a bulk action that the user may control. Raises Http404, PermissionRefused."""
     record = find_job(request, pk)

@@ -239,12 +239,6 @@ def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str]
     insert_items(items)
 
 
-def create_retry(gateway: Gateway, job: Job) -> Job:
-    """Create a job that waits for review, for the objects of a finished job that failed, were not sent, or are unknown."""
-    params = BulkParams.read(job).for_retry()
-    return actions.create_draft(gateway, BULK_KIND, params, expected_items=job.failed, parent=job)
-
-
 def check_start(gateway: Gateway, job: Job) -> None:
     """Raises ApprovalNeeded if a rule of the team covers the job: it counts all objects of the job, once. Raises PermissionDenied
     if the list was read from another account."""
@@ -378,7 +372,7 @@ def _title(job: Job) -> str:
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
     if job.state not in (Job.State.READY, Job.State.WAITING):
-        return {"may_review_failed": job.is_finished and retryable_items(job.pk).exists()}
+        return {}
     try:
         pages, action = BulkParams.read(job).find_action()
     except LookupError:
@@ -411,12 +405,13 @@ BULK = Kind(
     operation_param="operation",
     cancel_text=_("Objects that were not processed yet are left unchanged."),
     items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
+    retry_params=BulkParams.for_retry,
+    reviews_retry=True,
     check_start=check_start,
     on_end=close_job_request,
     status_kind="item",
     pages=Pages(
         details="pages/bulk_details.html",
-        actions="pages/bulk_actions.html",
         draft="pages/bulk_draft.html",
         context=build_context,
     ),

@@ -11,8 +11,11 @@ from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
+from tests.api.conftest import _no_request_limits, create_program
 from tests.jobs.conftest import past_time, read_csv
 from tests.pages.conftest import COUNT, read_statuses, run_next_step
+
+__all__ = ["_no_request_limits", "create_program"]  # fixtures
 
 
 def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_processed(
@@ -106,12 +109,30 @@ def test_failed_objects_are_reviewed_again_and_not_sent_by_one_click(
     run_next_step(job)
     browser.post(org.url(f"jobs/{job.pk}/cancel/"))
     run_job(job)
-    assert browser.post(org.url(f"jobs/{job.pk}/retry/")).status_code == 302
-    assert Job.objects.count() == 1
-    browser.post(org.url(f"bulk/{job.pk}/review-failed/"))
+    assert "Review failed items" in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+    for _twice in range(2):
+        browser.post(org.url(f"jobs/{job.pk}/retry/"))
     again = run_job(Job.objects.get(parent=job))
     assert (again.state, again.total) == (Job.State.READY, COUNT - 3)
     assert len(read_statuses(org, product)) == COUNT - 3
+    browser.post(org.url(f"bulk/{again.pk}/start/"), {"typed": str(COUNT - 3)})
+    assert run_job(again).state == Job.State.SUCCEEDED
+    assert read_statuses(org, product) == {}
+    assert "Review failed items" not in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+
+
+def test_a_program_retries_failed_objects_as_a_job_that_it_starts(
+    org, product, select_all, run_job, create_program
+):
+    job, program = select_all("disable"), create_program("owner", "operator")
+    program.post(f"sandbox/jobs/{job.pk}/start")
+    run_next_step(job)
+    program.post(f"sandbox/jobs/{job.pk}/cancel")
+    run_job(job)
+    again = program.post(f"sandbox/jobs/{job.pk}/retry").json()
+    assert (again["status"], again["total"], again["parent_id"]) == ("ready", COUNT - 3, job.pk)
+    program.post(f"sandbox/jobs/{again['id']}/start")
+    assert run_job(Job.objects.get(pk=again["id"])).succeeded == COUNT - 3
 
 
 def test_an_error_that_every_call_would_get_stops_the_job(

@@ -212,7 +212,8 @@ def cancel_job(request: ApiRequest, connection: str, job_id: int) -> Job:
     "/{slug:connection}/jobs/{int:job_id}/retry",
     response={202: Job},
     description=gettext_noop(
-        "Retry the items that failed, were not sent, or have an unknown result. Creates a new job."
+        "Retry the items that failed, were not sent, or have an unknown result. Creates a new job. A registration starts at"
+        " once; an action on several objects waits with the status `ready` until you start it."
     ),
 )
 def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
