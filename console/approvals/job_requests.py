@@ -60,9 +60,9 @@ def hold_job(request: ApprovalRequest) -> None:
         raise NotPending
 
 
-def find_waiting_request(job: Job) -> int | None:
-    """The ID of the pending request for a job."""
-    requests = ApprovalRequest.objects.filter(job=job, covers_job=True, state=State.WAITING)
+def find_request(job: Job) -> int | None:
+    """The ID of the last request for a job that was submitted; None if there is none."""
+    requests = ApprovalRequest.objects.without_drafts().filter(job=job, covers_job=True)
     return requests.values_list("pk", flat=True).first()
 
 

@@ -164,6 +164,7 @@ def _page(
         context |= _list_job_items(request, approval)
     rule = approval.declared_rule
     items = rule.description.items if rule is not None else None
+    context["note"] = rule.description.note if rule is not None else ""
     if items is not None and subject is not None:
         # The table has outcomes only if there are some.
         columns = [*items.table.columns, OUTCOME] if approval.outcomes.exists() else items.table.columns

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from console.approvals.job_requests import allow_calls, close_job_request, find_waiting_request
+from console.approvals.job_requests import allow_calls, close_job_request, find_request
 from console.connections.approval import ApprovalNeeded, PlannedCall, check_job, job_needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
@@ -372,7 +372,7 @@ def _title(job: Job) -> str:
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
     if job.state not in (Job.State.READY, Job.State.WAITING):
-        return {}
+        return {"request_id": find_request(job)}
     try:
         pages, action = BulkParams.read(job).find_action()
     except LookupError:
@@ -389,7 +389,7 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "needs_approval": is_ready
         and action.planned is not None
         and job_needs_approval(request.gateway, action.operation, job.total),
-        "request_id": None if is_ready else find_waiting_request(job),
+        "request_id": None if is_ready else find_request(job),
         **items_context(request, job),
     }
 

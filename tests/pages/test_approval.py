@@ -76,7 +76,9 @@ def test_one_request_names_the_job_and_the_number_of_its_objects(org, product, j
     assert read_state(job) == Job.State.WAITING
     shown = page_text(sign_in("administrator").get(org.url(f"approvals/{request_for_job.pk}/")))
     assert all(name in shown for name in read_statuses(org, product))
-    assert all(words in shown for words in ("Scrapped", "Approve…", "exactly these objects"))
+    assert all(
+        words in shown for words in ("Scrapped", "Approve…", "exactly these objects", "are deleted too")
+    )
     review = page_text(sign_in("operator").get(org.url(f"jobs/{job.pk}/")))
     assert "waits for approval by another team member" in review
     assert "Discard draft" not in review
@@ -100,6 +102,7 @@ def test_another_member_approves_and_the_job_runs_with_the_rights_of_the_request
     assert {record.parameters["approved_by"] for record in records} == {"administrator@acme.test"}
     assert {record.parameters["approval"] for record in records} == {request_for_job.pk}
     assert not ApprovalCall.objects.exists()
+    assert "View request" in page_text(sign_in("operator").get(org.url(f"jobs/{job.pk}/")))
 
 
 def test_a_job_within_the_limit_is_counted_once_and_never_stops_midway(
