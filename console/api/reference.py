@@ -227,7 +227,7 @@ def _curl(
 
 def _example(schema: dict[str, Any], described: Mapping[str, Any]) -> Any:
     """Return an example value of a type, with its required fields."""
-    described = _resolve(schema, described)
+    described = _resolve(schema, described.get("anyOf", [described])[0])
     if "enum" in described:
         return described["enum"][0]
     kind = described.get("type")

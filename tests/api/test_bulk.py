@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +192,16 @@ def test_devices_are_removed_from_a_group(org: Organization, keys: list[str], pr
         program.post(f"sandbox/groups/{group}/devices/bulk/remove", {"filters": {}}).json()["succeeded"] == 3
     )
     assert program.get(f"sandbox/groups/{group}/devices").json()["total"] == 0
+
+
+def test_the_reference_shows_the_fields_of_the_filters_and_an_example(
+    org: Organization, sign_in: Any
+) -> None:
+    page = html.unescape(sign_in("operator").get("/account/api/").content.decode())
+    of_devices = page.partition('id="bulk_delete_devices"')[2].partition("</details>")[0]
+    assert "<code>filters.product_key</code>" in of_devices
+    assert "Permanently delete several devices. A few objects" in of_devices
+    assert """-d '{"keys": ["…"]}'""" in of_devices
 
 
 # -- limited access ----------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ _HOW_MANY = gettext_noop(
     "A few objects are processed at once, with an outcome for each. More objects become a job."
 )
 _START_HELP = gettext_noop(
-    "Whether a job starts when its list was read. Otherwise, review its items and start it with POST …/start. If a rule of"
+    "Whether a job starts as soon as its list has been read. Otherwise, review its items and start it with POST …/start. If a rule of"
     " the team requires approval, it stays `ready` until you start it."
 )
 _FILTERS_HELP = gettext_noop(
