@@ -7,7 +7,7 @@ import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -113,13 +113,8 @@ class Client:
         Without a page size, the largest is used. Raises like `call`, and LimitExceeded (`Client.PagingLimit`) if the list
         has more entries than the platform can return in pages.
         """
-        return self.iterate_pages(name, lambda **page: self.call(name, **page), **params)
-
-    def iterate_pages(
-        self, name: str, fetch: Callable[..., dict[str, Any]], /, **params: Any
-    ) -> Iterator[dict[str, Any]]:
-        """Like `pages`, but `fetch(**params)` fetches each page."""
-        return paging.iterate_pages(operation(name), fetch, params)
+        pages = paging.read_pages(operation(name), lambda **page: self.call(name, **page), params)
+        return (page.content for page in pages)
 
     # -- one attempt -------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,6 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
     # Everybody may open and post the form. The gateway checks the permission of each operation.
     "explorer:operation": AllowedRoles(EVERYBODY, EVERYBODY),
     "pages:start-bulk": FLEET_ACT,
-    "pages:review-failed": FLEET_ACT,
     "jobs:list": PAGE,
     "jobs:tray": PAGE,
     "jobs:detail": PAGE,

@@ -25,7 +25,7 @@ def create_registration(
 
 def create_bulk_draft(org: Organization, product_key: str) -> Job:
     """Create a job that is ready to disable devices of a product. It has neither items nor chunks."""
-    params = BulkParams("devices:many", "disable", "DisableThing", {}, scope_key=product_key)
+    params = BulkParams("devices:bulk", "disable", "DisableThing", {}, scope_key=product_key)
     values = {"user": None, "token": None, "state": Job.State.READY, "total": 1}
     job = build_job(BULK_KIND, params, connection=org.connection, **values)
     job.save(force_insert=True)

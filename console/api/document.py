@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from console.api.endpoints import about, approvals, audit, jobs
+from console.api.endpoints import about, approvals, audit, bulk, jobs
 from console.api.idempotency import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle_error
 from console.connections.approval import ApprovalNeeded
@@ -53,7 +53,7 @@ api = Api(
     openapi_url=None,
     urls_namespace="api",
 )
-_of_areas = (router for area in all_areas() for router in area.routers)
+_of_areas = (router for area in all_areas() for router in (*area.routers, bulk.build_router(area)))
 for _router in (about.router, *_of_areas, jobs.router, approvals.router, audit.router):
     api.add_router("", _router)
 
@@ -86,6 +86,9 @@ _ERROR_DESCRIPTIONS = {
     ),
 }
 _APPROVAL_REQUIRED = gettext_noop("Another team member must approve the operation. Nothing was done yet.")
+_JOB_OR_APPROVAL = gettext_noop(
+    "A job was created, or another team member must approve the operation. Nothing was done yet."
+)
 
 
 @cache
@@ -112,8 +115,10 @@ def document() -> dict[str, Any]:
         }
         if method == "post":
             operation["parameters"] = [*operation.get("parameters", []), _IDEMPOTENCY_PARAMETER]
-        if "202" in operation["responses"] and _may_need_approval(operation):
-            operation["responses"]["202"]["description"] = _APPROVAL_REQUIRED
+        accepted = _list_accepted(operation)
+        if "Approval" in accepted:
+            text = _APPROVAL_REQUIRED if accepted == ["Approval"] else _JOB_OR_APPROVAL
+            operation["responses"]["202"]["description"] = text
             operation["parameters"] = [*operation["parameters"], _REASON_PARAMETER]
     return schema
 
@@ -125,9 +130,11 @@ def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
             yield path, method, operation
 
 
-def _may_need_approval(operation: dict[str, Any]) -> bool:
-    content = operation["responses"]["202"].get("content", {}).get("application/json", {})
-    return bool(content.get("schema", {}).get("$ref", "").endswith("/Approval"))
+def _list_accepted(operation: dict[str, Any]) -> list[str]:
+    """Return the names of the schemas of the response 202; empty without one."""
+    content = operation["responses"].get("202", {}).get("content", {}).get("application/json", {})
+    schema = content.get("schema", {})
+    return [one["$ref"].rpartition("/")[2] for one in schema.get("anyOf", [schema]) if "$ref" in one]
 
 
 def _error_statuses(path: str, method: str, operation: dict[str, Any]) -> list[int]:

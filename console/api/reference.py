@@ -95,7 +95,7 @@ def _build_endpoint(
     ]
     content = operation.get("requestBody", {}).get("content", {})
     body = _resolve(schema, next(iter(content.values()))["schema"]) if content else {}
-    parameters += _body_fields(body)
+    parameters += _body_fields(schema, body)
     responses: list[tuple[str, str]] = []
     errors: list[tuple[str, str]] = []
     for status, response in operation["responses"].items():
@@ -116,25 +116,32 @@ def _build_endpoint(
     )
 
 
-def _body_fields(body: Mapping[str, Any]) -> list[Parameter]:
+def _body_fields(schema: dict[str, Any], body: Mapping[str, Any], prefix: str = "") -> list[Parameter]:
+    """Return the fields of a body; those of an object in it have its name as prefix."""
     required = set(body.get("required", ()))
-    return [
-        Parameter(
-            name,
-            _describe_location("body"),
-            _describe_type(described),
-            name in required,
-            _format_text(described.get("description", "")),
+    fields = []
+    for name, described in body.get("properties", {}).items():
+        fields.append(
+            Parameter(
+                f"{prefix}{name}",
+                _describe_location("body"),
+                _describe_type(described),
+                name in required,
+                _format_text(described.get("description", "")),
+            )
         )
-        for name, described in body.get("properties", {}).items()
-    ]
+        for option in described.get("anyOf", [described]):
+            if "$ref" in option:
+                fields += _body_fields(schema, _resolve(schema, option), f"{prefix}{name}.")
+    return fields
 
 
 def _format_text(text: str) -> SafeString:
-    """Return a text of the document in the active language, with `names` as code."""
+    """Return a text of the document, which consists of paragraphs, in the active language, with `names` as code."""
+    translated = " ".join(_(paragraph) for paragraph in text.split("\n\n") if paragraph)
     parts = (
         format_html("<code>{}</code>" if number % 2 else "{}", part)
-        for number, part in enumerate((_(text) if text else "").split("`"))
+        for number, part in enumerate(translated.split("`"))
     )
     return mark_safe("".join(parts))  # noqa: S308 - each part is escaped
 
@@ -220,7 +227,7 @@ def _curl(
 
 def _example(schema: dict[str, Any], described: Mapping[str, Any]) -> Any:
     """Return an example value of a type, with its required fields."""
-    described = _resolve(schema, described)
+    described = _resolve(schema, described.get("anyOf", [described])[0])
     if "enum" in described:
         return described["enum"][0]
     kind = described.get("type")

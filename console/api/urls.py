@@ -37,7 +37,8 @@ def _protected_patterns() -> list[URLPattern]:
     }
     for pattern in patterns:
         pattern.callback = protect(pattern.callback, by_address.get(str(pattern.pattern)))
-    return patterns
+    # Django takes the first pattern that matches: in products/bulk/publish, "bulk" is not the key of a product.
+    return sorted(patterns, key=lambda pattern: "/bulk/" not in str(pattern.pattern))
 
 
 urlpatterns = [

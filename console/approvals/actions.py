@@ -1,4 +1,5 @@
 """Actions on approval requests: prepare, request, approve, reject, withdraw. Each is safe to repeat and leaves an audit record.
+A request is for calls, or for a whole job (job_requests.py).
 
 The first conditional update of the request's state takes effect; all later ones raise NotPending. Times come from the database
 clock.
@@ -18,12 +19,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from console.accounts.models import User
-from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered, compute_digest
+from console.approvals import job_requests
+from console.approvals.models import (
+    ApprovalCall,
+    ApprovalRequest,
+    NotPending,
+    RequestAltered,
+    compute_digest,
+    compute_job_digest,
+)
 from console.approvals.params import ApprovalParams
+from console.approvals.records import finish_request, record_user_action, write_event
 from console.audit.masking import clean_text
 from console.audit.models import AuditRecord
-from console.audit.records import Origin, record_action, write_record
 from console.connections.approval import ApprovalNeeded, PlannedCall
 from console.connections.calls import find_target
 from console.connections.gateway import Gateway
@@ -36,20 +44,14 @@ KIND = "approvals.execute"
 State = ApprovalRequest.State
 
 
-class NotPending(PermissionDenied):
-    """The request is no longer pending: it was decided or withdrawn, or it expired."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This request is no longer pending. Reload the page to see its status."))
-
-
 # -- requesting ----------------------------------------------------------------------------------------------------------
 
 
 def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
     """Returns the pending request for the same calls if there is one, else a draft that the user has yet to submit."""
     gateway, calls = needed.gateway, list(needed.calls)
-    digest = compute_digest(gateway.connection.pk, calls)
+    job = Job.objects.get(pk=needed.job) if needed.job is not None else None
+    digest = compute_digest(gateway.connection.pk, calls) if job is None else compute_job_digest(job)
     expire(ApprovalRequest.objects.filter(connection=gateway.connection, digest=digest))
     same = ApprovalRequest.objects.filter(connection=gateway.connection, digest=digest)
     waiting = same.filter(state=State.WAITING).first()
@@ -67,15 +69,19 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
         token=gateway.membership.token,
         calls=json.dumps([call.stored_form for call in calls]),
         digest=digest,
-        operation=calls[0].operation,
-        target=clean_text(_target(needed), 255),
+        operation=needed.operation,
+        target=clean_text(_name_target(needed) if job is None else job_requests.name_target(job), 255),
         subject_id=clean_text(_find_subject_id(needed), 255),
-        products=sorted({str(call.params.get("ProductKey") or "") for call in calls}),
+        products=sorted({str(call.params.get("ProductKey") or "") for call in calls})
+        if job is None
+        else [job.scope_key],
         devices=needed.count,
+        job=job,
+        covers_job=job is not None,
     )
 
 
-def _target(needed: ApprovalNeeded) -> str:
+def _name_target(needed: ApprovalNeeded) -> str:
     """The target of a request, as lists and the audit trail name it."""
     name_target = needed.rule.description.name_target
     if name_target is not None and len(needed.calls) == 1:
@@ -100,7 +106,7 @@ def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) ->
     _check_requester(request, gateway)
     expire(ApprovalRequest.objects.filter(connection=request.connection, digest=request.digest))
     draft = ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT)
-    with _record_user_action("approval.request", request, gateway, reason=reason):
+    with record_user_action("approval.request", request, gateway, reason=reason):
         try:
             with transaction.atomic():
                 updated = draft.update(
@@ -109,6 +115,8 @@ def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) ->
                     asked_at=Now(),
                     expires_at=seconds_from_now(timedelta(hours=request.team.approval_hours).total_seconds()),
                 )
+                if updated and request.covers_job:
+                    job_requests.hold_job(request)
         except IntegrityError:  # an identical request is already pending
             ApprovalRequest.objects.filter(pk=request.pk, state=State.DRAFT).delete()
             first = ApprovalRequest.objects.filter(
@@ -138,10 +146,11 @@ def withdraw(request: ApprovalRequest, gateway: Gateway) -> None:
     """Withdraw a pending request of the actor. Raises PermissionDenied, NotPending."""
     if request.requested_by_id != gateway.actor.pk:
         raise PermissionDenied(_("Only the requester can withdraw this request."))
-    with _record_user_action("approval.withdraw", request, gateway):
+    with record_user_action("approval.withdraw", request, gateway), transaction.atomic():
         waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING)
         if not waiting.update(state=State.WITHDRAWN, finished_at=Now()):
             raise NotPending
+        job_requests.release_job(request)
 
 
 # -- deciding --------------------------------------------------------------------------------------------------------
@@ -155,16 +164,26 @@ def find_obstacle(request: ApprovalRequest, gateway: Gateway) -> str:
         return _("API tokens cannot decide on requests. A team member must decide in the console.")
     if request.token is not None and request.token.created_by_id == gateway.actor.pk:
         return _("An API token that you created made this request. Another team member must decide.")
-    if not gateway.allows(request.planned_calls[0].operation):
+    if not _may_carry_out(request, gateway):
         return _("Your role cannot call %(operation)s, so you cannot decide on this request.") % {
             "operation": request.operation
         }
     return ""
 
 
+def _may_carry_out(request: ApprovalRequest, gateway: Gateway) -> bool:
+    """Whether the role of the gateway's actor allows what is requested. Raises RequestAltered, Undecryptable."""
+    if request.covers_job:
+        return job_actions.may_control(job_requests.find_job(request), gateway)
+    return gateway.allows(request.planned_calls[0].operation)
+
+
 def check_scope(request: ApprovalRequest, gateway: Gateway) -> None:
-    """Raises PermissionDenied unless all objects of the calls are in the gateway's access scope; RequestAltered, Undecryptable;
-    CloudError if the scope cannot be checked."""
+    """Raises PermissionDenied unless all objects of the calls, or of the job, are in the gateway's access scope; RequestAltered,
+    Undecryptable; CloudError if the scope cannot be checked."""
+    if request.covers_job:
+        job_requests.check_scope(request, gateway)
+        return
     for call in request.planned_calls:
         gateway.require(call.operation)
         if gateway.scope is not None:
@@ -182,24 +201,26 @@ def _check_may_decide(request: ApprovalRequest, gateway: Gateway) -> None:
 
 
 def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: str = "") -> Job:
-    """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of the calls that were shown.
+    """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of what was shown.
 
     Raises PermissionDenied, NotPending, and RequestAltered if the stored calls differ from those that were requested or shown.
     """
-    with _record_user_action("approval.approve", request, gateway, reason=reason):
+    with record_user_action("approval.approve", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
         if seen != request.digest:
             raise RequestAltered
         with transaction.atomic():
             _decide(request, gateway, State.APPROVED, reason)
-            return _start_job(request)
+            return job_requests.start_job(request) if request.covers_job else _start_job(request)
 
 
 def reject(request: ApprovalRequest, gateway: Gateway, *, reason: str) -> None:
     """Reject, as the gateway's actor. Raises PermissionDenied, NotPending."""
-    with _record_user_action("approval.refuse", request, gateway, reason=reason):
+    with record_user_action("approval.refuse", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
-        _decide(request, gateway, State.REFUSED, reason)
+        with transaction.atomic():
+            _decide(request, gateway, State.REFUSED, reason)
+            job_requests.release_job(request)
 
 
 def _decide(request: ApprovalRequest, gateway: Gateway, state: ApprovalRequest.State, reason: str) -> None:
@@ -264,17 +285,18 @@ def close_request(request: ApprovalRequest, failure: dict[str, Any] | None) -> N
         state = State.DONE
     else:
         state = State.FAILED
-    approved = ApprovalRequest.objects.filter(pk=request.pk, state=State.APPROVED)
-    if approved.update(state=state, finished_at=Now(), failure=failure):
-        outcome = AuditRecord.Outcome(state.value)
-        transaction.on_commit(lambda: write_event(request, "approval.execute", outcome, request.requested_by))
+    finish_request(request, state, failure)
 
 
 def close_altered_request(request: ApprovalRequest) -> None:
     """Close a request whose stored calls are not the requested ones. Nobody can decide on it."""
-    text = gettext_noop("The stored request was modified. Nothing was sent.")
+    failure = make_sentence(gettext_noop("The stored request was modified. Nothing was sent."))
     waiting = ApprovalRequest.objects.filter(pk=request.pk, state__in=[State.DRAFT, State.WAITING])
-    if waiting.update(state=State.FAILED, failure=make_sentence(text), finished_at=Now()):
+    with transaction.atomic():
+        closed = waiting.update(state=State.FAILED, failure=failure, finished_at=Now())
+        if closed:
+            job_requests.release_job(request, failure)
+    if closed:
         write_event(request, "approval.altered", AuditRecord.Outcome.REFUSED, None)
 
 
@@ -284,49 +306,11 @@ def expire(requests: Any) -> int:
     closed = 0
     for request in overdue.select_related("team", "connection"):
         waiting = ApprovalRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__lte=Now())
-        if waiting.update(state=State.EXPIRED, finished_at=F("expires_at")):
+        with transaction.atomic():
+            has_expired = waiting.update(state=State.EXPIRED, finished_at=F("expires_at"))
+            if has_expired:
+                job_requests.release_job(request)
+        if has_expired:
             write_event(request, "approval.expire", AuditRecord.Outcome.DONE, None)
             closed += 1
     return closed
-
-
-# -- records ---------------------------------------------------------------------------------------------------------
-
-
-def write_event(
-    request: ApprovalRequest, operation: str, outcome: AuditRecord.Outcome, actor: User | None
-) -> None:
-    """Write an audit record of an event that no user caused directly."""
-    write_record(
-        outcome,
-        operation=operation,
-        actor=actor,
-        team=request.team,
-        origin=Origin(job_id=request.job_id),
-        target=request.audit_target,
-        parameters=_audit_parameters(request),
-        connection=request.connection.slug,
-    )
-
-
-def _record_user_action(operation: str, request: ApprovalRequest, gateway: Gateway, reason: str = "") -> Any:
-    """A context manager that records an action of a user in the audit trail."""
-    return record_action(
-        operation=operation,
-        actor=gateway.actor,
-        team=request.team,
-        origin=gateway.origin,
-        target=request.audit_target,
-        parameters=_audit_parameters(request) | ({"reason": reason} if reason else {}),
-        connection=request.connection.slug,
-    )
-
-
-def _audit_parameters(request: ApprovalRequest) -> dict[str, Any]:
-    return {
-        "approval": request.pk,
-        "rule": request.rule,
-        "requested_by": request.requester_label,
-        "devices": request.devices,
-        "digest": request.digest,
-    }

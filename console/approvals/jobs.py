@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.encryption import Undecryptable
 from console.approvals import actions
+from console.approvals.job_requests import SEND_WITHIN
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.approvals.params import ApprovalParams
 from console.connections.approval import Approval, PlannedCall
@@ -25,8 +25,6 @@ from console.jobs.work import Work
 from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable
 
 _State = ApprovalCall.State
-# An approval expires if its calls could not be sent in this time.
-SEND_WITHIN = timedelta(hours=1)
 
 
 def send(work: Work) -> StepResult:

@@ -19,7 +19,7 @@ from console.accounts.models import ApiToken, Team, User
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import ApprovalRule, find_rule
 from console.connections.models import Connection
-from console.jobs.models import Job, read_sentence
+from console.jobs.models import Item, Job, read_sentence
 
 
 def compute_digest(connection: int, calls: Sequence[PlannedCall]) -> str:
@@ -28,8 +28,26 @@ def compute_digest(connection: int, calls: Sequence[PlannedCall]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def compute_job_digest(job: Job) -> str:
+    """SHA-256 of what a job is going to do: its connection and account, its parameters, and the keys of its items in order, in
+    hexadecimal."""
+    identity = [job.connection_id, job.account, job.pk, job.kind, job.params]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    keys = Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)
+    for key in keys.iterator(chunk_size=2000):
+        digest.update(f"\n{json.dumps(key)}".encode())
+    return digest.hexdigest()
+
+
+class NotPending(PermissionDenied):
+    """The request is no longer pending: it was decided or withdrawn, or it expired."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This request is no longer pending. Reload the page to see its status."))
+
+
 class RequestAltered(PermissionDenied):
-    """The stored calls differ from those that were requested, or from those that were shown."""
+    """What is stored differs from what was requested, or from what was shown."""
 
     def __init__(self) -> None:
         super().__init__(_("The stored request was modified. Nothing was sent."))
@@ -45,7 +63,8 @@ class ApprovalQuerySet(models.QuerySet["ApprovalRequest"]):
 
 
 class ApprovalRequest(models.Model):
-    """Calls that need approval by another team member, exactly as they will be sent. They never change.
+    """Calls that need approval by another team member, exactly as they will be sent, or a `job` with its frozen list of items.
+    They never change.
 
     A draft is created when a call needs an approval. It becomes pending when the user submits it with a reason.
     """
@@ -91,7 +110,10 @@ class ApprovalRequest(models.Model):
     decider_label = models.CharField(_("decided by"), max_length=255, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True)
     decision = models.CharField(pgettext_lazy("of a decision", "reason"), max_length=500, blank=True)
+    # The job that makes the calls. With `covers_job`, it is what needs approval: there are no calls, and it waits from the
+    # request on.
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")
+    covers_job = models.BooleanField(default=False)
     finished_at = models.DateTimeField(_("finished"), null=True)
     failure = models.JSONField(null=True)  # why it failed, as `make_sentence` returns it
 

@@ -18,9 +18,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.accounts.http import TeamRequest
 from console.approvals import actions, inbox, notifications
 from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
-from console.approvals.models import ApprovalRequest, RequestAltered
+from console.approvals.models import ApprovalRequest, NotPending, RequestAltered
 from console.approvals.subject import CallRow, read_subject
 from console.connections.http import CloudRequest
+from console.jobs.listing import job_title
+from console.jobs.page import items_context
+from console.jobs.visibility import visible_jobs
 from console.sign_in.reauthentication import requires_reauthentication
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
@@ -129,19 +132,22 @@ def detail(request: CloudRequest, pk: int) -> HttpResponseBase:
         if request.GET["seen"] != approval.shown_state:
             response["HX-Redirect"] = request.path
         return response
+    if request.htmx and request.htmx.target == "items-results":
+        return render(request, "ui/results.html", _list_job_items(request, approval))
     return _page(request, approval, ReasonForm())
 
 
 def _page(
     request: CloudRequest, approval: ApprovalRequest, form: ReasonForm, status: int = 200
 ) -> HttpResponse:
+    is_altered = False
     try:
-        subject = read_subject(approval, request.gateway)
+        subject = None if approval.covers_job else read_subject(approval, request.gateway)
         obstacle = actions.find_obstacle(approval, request.gateway)
     except RequestAltered:
         actions.close_altered_request(approval)
         approval.refresh_from_db()
-        subject, obstacle = None, ""
+        subject, obstacle, is_altered = None, "", True
     is_own = approval.requested_by_id == request.membership.user.pk
     context: dict[str, Any] = {
         "approval": approval,
@@ -151,12 +157,15 @@ def _page(
         "own": is_own,
         "may_withdraw": is_own and approval.is_waiting,
         "obstacle": obstacle if not is_own else "",
-        "may_decide": approval.is_waiting and subject is not None and not obstacle,
+        "may_decide": approval.is_waiting and not is_altered and not obstacle,
         "form": form,
         "polls": approval.state in (State.WAITING, State.APPROVED) and not approval.is_overdue,
     }
+    if approval.covers_job:
+        context |= _list_job_items(request, approval)
     rule = approval.declared_rule
     items = rule.description.items if rule is not None else None
+    context["note"] = rule.description.note if rule is not None else ""
     if items is not None and subject is not None:
         # The table has outcomes only if there are some.
         columns = [*items.table.columns, OUTCOME] if approval.outcomes.exists() else items.table.columns
@@ -164,6 +173,14 @@ def _page(
         context["items_template"] = items.template
     template = "approvals/request.html" if approval.state == State.DRAFT else "approvals/detail.html"
     return render(request, template, context, status=status)
+
+
+def _list_job_items(request: CloudRequest, approval: ApprovalRequest) -> dict[str, Any]:
+    """The context with the job that needs the approval and its items; empty if the user cannot see the job."""
+    job = visible_jobs(request.gateway).filter(pk=approval.job_id or 0).first()
+    if job is None or not approval.covers_job:
+        return {}
+    return {"job": job, "job_title": job_title(job), **items_context(request, job)}
 
 
 def title(approval: ApprovalRequest) -> str:
@@ -209,7 +226,7 @@ def submit_request(request: CloudRequest, pk: int) -> HttpResponseBase:
             messages.success(request, _("Request submitted. Another team member must approve it."))
         except RequestAltered:
             actions.close_altered_request(approval)
-        except actions.NotPending:
+        except NotPending:
             pass  # it was submitted just before: its page shows the status
     return redirect(connection_url(request, "approvals:detail", approval.pk))
 
@@ -221,7 +238,7 @@ def withdraw(request: CloudRequest, pk: int) -> HttpResponseBase:
     try:
         actions.withdraw(approval, request.gateway)
         messages.success(request, _("Request withdrawn. Nothing was changed."))
-    except actions.NotPending as error:
+    except NotPending as error:
         messages.info(request, str(error))
     return redirect(connection_url(request, "approvals:detail", approval.pk))
 
@@ -246,14 +263,20 @@ def _approve(request: CloudRequest, approval: ApprovalRequest) -> HttpResponseBa
             request,
             approval,
             lambda: actions.approve(approval, request.gateway, seen=values["seen"], reason=values["reason"]),
-            _("Request approved. The calls are being sent."),
+            _("Request approved. The job has started.")
+            if approval.covers_job
+            else _("Request approved. The calls are being sent."),
         )
     return _decision_page(
         request,
         approval,
         form,
         title=_("Approve “%(what)s”?") % {"what": title(approval)},
-        text=_("The calls on this page are sent now, with the permissions of %(person)s.")
+        text=(
+            _("The job starts now, with the permissions of %(person)s.")
+            if approval.covers_job
+            else _("The calls on this page are sent now, with the permissions of %(person)s.")
+        )
         % {"person": approval.requester_label},
         submit=_("Approve request"),
         danger=True,
@@ -309,7 +332,7 @@ def _run_decision(
     except RequestAltered as altered:
         actions.close_altered_request(approval)
         messages.error(request, str(altered))
-    except actions.NotPending as error:
+    except NotPending as error:
         messages.info(request, str(error))
     return redirect(connection_url(request, "approvals:detail", approval.pk))
 

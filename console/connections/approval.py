@@ -1,14 +1,14 @@
 """Which calls need an approval by the rules of a team, and the approval that allows exactly these calls.
 
-The areas declare the rules (console/connections/approval_rules.py), and each team switches them on in its settings. The gateway calls `check_approval` before every write. The rules therefore apply to pages, the explorer, API tokens and
-workers alike.
+The areas declare the rules (console/connections/approval_rules.py), and each team switches them on in its settings. The gateway
+calls `check_approval` before every write. The rules therefore apply to pages, the explorer, API tokens and workers alike.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from console.accounts.models import Membership
-from console.connections.approval_rules import ApprovalRule, find_rule_of_operation
+from console.connections.approval_rules import ApprovalRule, Limit, find_rule_of_operation
 from console.connections.calls import Call
 from console.connections.models import RecentAction
 from iot_client.catalogue import Access
@@ -58,20 +58,39 @@ class PlannedCall:
         return json.dumps(self.stored_form, sort_keys=True, separators=(",", ":"))
 
 
+@dataclass(frozen=True)
+class Covered:
+    """The rule that covers calls, and the number of objects that they affect; None if unknown."""
+
+    rule: ApprovalRule
+    count: int | None
+
+
 class ApprovalNeeded(PermissionDenied):
-    """An approval rule of the team covers the calls; nothing was sent. `count`: how many objects the calls affect, None if
-    unknown."""
+    """An approval rule of the team covers calls of an operation; nothing was sent.
+
+    `calls`: the calls, or none for those of a `job`, the ID of a job that has not started. `count`: how many objects the calls
+    affect, None if unknown.
+    """
 
     target = ""  # the target of the calls, as the audit trail names it
 
     def __init__(
-        self, gateway: Gateway, rule: ApprovalRule, calls: Sequence[PlannedCall], count: int | None
+        self,
+        gateway: Gateway,
+        covered: Covered,
+        operation: str,
+        *,
+        calls: Sequence[PlannedCall] = (),
+        job: int | None = None,
     ) -> None:
         super().__init__(_("This operation requires approval by another team member."))
         self.gateway = gateway
-        self.rule = rule
+        self.rule = covered.rule
+        self.count = covered.count
+        self.operation = operation
         self.calls = tuple(calls)
-        self.count = count
+        self.job = job
 
 
 class NotApproved(PermissionDenied):
@@ -80,9 +99,12 @@ class NotApproved(PermissionDenied):
 
 @dataclass
 class Approval:
-    """Allows exactly the approved calls, each once. A gateway with an approval allows no other write."""
+    """Allows exactly the approved calls, each once. A gateway with an approval allows no other write.
 
-    number: int  # the id of the ApprovalRequest
+    `number` is the ID of the ApprovalRequest; 0 for the calls of a job that needed no approval when it started.
+    """
+
+    number: int
     approved_by: str
     calls: Sequence[PlannedCall]
     _remaining: Counter[str] = field(init=False)
@@ -100,7 +122,7 @@ class Approval:
     @property
     def audit_parameters(self) -> dict[str, Any]:
         """Parameters that are added to the audit records of the calls."""
-        return {"approval": self.number, "approved_by": self.approved_by}
+        return {"approval": self.number, "approved_by": self.approved_by} if self.number else {}
 
 
 def check_approval(gateway: Gateway, calls: Sequence[Call]) -> None:
@@ -112,10 +134,22 @@ def check_approval(gateway: Gateway, calls: Sequence[Call]) -> None:
     if gateway.approval is not None:
         gateway.approval.use(planned)
         return
-    needed = _apply_rule(gateway, planned, is_attempt=True)
-    if needed is not None:
+    name = calls[0].operation
+    covered = _apply_rule(gateway, name, lambda limit: limit.count(gateway, planned), is_attempt=True)
+    if covered is not None:
+        needed = ApprovalNeeded(gateway, covered, name, calls=planned)
         needed.target = calls[0].target
         raise needed
+
+
+def check_job(gateway: Gateway, job: int, name: str, count: int) -> None:
+    """Check that no rule covers a job that is about to start and that affects `count` objects by calls of this operation.
+
+    The job is decided and counted as a whole: its calls then need no further approval (`Approval`). Raises ApprovalNeeded.
+    """
+    covered = _apply_rule(gateway, name, lambda limit: count, is_attempt=True)
+    if covered is not None:
+        raise ApprovalNeeded(gateway, covered, name, job=job)
 
 
 def needs_approval(
@@ -123,24 +157,34 @@ def needs_approval(
 ) -> bool:
     """Whether these writes of one operation need an approval. Pages call this to say so before the write."""
     planned = [PlannedCall(name, one, tuple(listed_names)) for one in many]
-    return _apply_rule(gateway, planned, is_attempt=False) is not None
+    return (
+        bool(planned)
+        and _apply_rule(gateway, name, lambda limit: limit.count(gateway, planned), is_attempt=False)
+        is not None
+    )
 
 
-def _apply_rule(gateway: Gateway, calls: Sequence[PlannedCall], *, is_attempt: bool) -> ApprovalNeeded | None:
-    """The error for calls of one operation that need an approval; None if they need none. An attempt counts for the next calls
+def job_needs_approval(gateway: Gateway, name: str, count: int) -> bool:
+    """Whether a job that affects `count` objects by calls of this operation would need an approval if it started now."""
+    return _apply_rule(gateway, name, lambda limit: count, is_attempt=False) is not None
+
+
+def _apply_rule(
+    gateway: Gateway, name: str, count_objects: Callable[[Limit], int | None], *, is_attempt: bool
+) -> Covered | None:
+    """The rule for calls of an operation that need an approval; None if they need none. An attempt counts for the next calls
     within the window of the rule."""
-    rule = find_rule_of_operation(calls[0].operation) if calls else None
+    rule = find_rule_of_operation(name)
     if rule is None:
         return None
     limits = gateway.membership.team.approval_limits
     if rule.slug not in limits:
         return None
     if rule.limit is None:
-        return ApprovalNeeded(gateway, rule, calls, None)
-    count = rule.limit.count(gateway, calls)
-    is_unlimited = any(call.operation in rule.limit.unlimited for call in calls)
-    if is_unlimited or count is None:
-        return ApprovalNeeded(gateway, rule, calls, count)
+        return Covered(rule, None)
+    count = count_objects(rule.limit)
+    if name in rule.limit.unlimited or count is None:
+        return Covered(rule, count)
     most = limits[rule.slug] or 0
     if rule.limit.window is None:
         is_within = count <= most
@@ -148,7 +192,7 @@ def _apply_rule(gateway: Gateway, calls: Sequence[PlannedCall], *, is_attempt: b
         is_within = _record_action(gateway, rule, rule.limit.window, count, most)
     else:
         is_within = _count_recent(gateway, rule, rule.limit.window) + count <= most
-    return None if is_within else ApprovalNeeded(gateway, rule, calls, count)
+    return None if is_within else Covered(rule, count)
 
 
 # -- actions within a window -----------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Description:
     by which pages find the pending request of an object; by default the target that the catalogue names. `read_details`: the
     present state of the target; raises CloudError, PermissionRefused. `list_effects`: what else the call deletes, below
     `effects_title`. `names_param`: the parameter that lists names of objects. `items`: instead of the details of one target.
+    `note`: what happens to each object of several.
     """
 
     name_target: Callable[[Gateway, PlannedCall], str] | None = None
@@ -67,6 +68,7 @@ class Description:
     list_effects: Callable[[PlannedCall], Sequence[str]] | None = None
     names_param: str = ""
     items: ItemList | None = None
+    note: Text = ""
 
 
 @dataclass(frozen=True)

@@ -260,11 +260,15 @@ class Gateway:
         futures = [pool().submit(copy_context().run, one, call) for call in calls]
         return [future.result() for future in futures]
 
-    def read_pages(self, name: str, *, reveal: bool = False, **params: Any) -> Iterator[Response]:
-        """Yields every page of a paged read, each fetched when needed. Raises the errors of `call`; LimitExceeded beyond the
-        last page that the platform returns."""
-        return paging.iterate_pages(
-            operation(name), lambda **page: self.call(name, reveal=reveal, fresh=True, **page), params
+    def read_pages(
+        self, name: str, *, reveal: bool = False, start: paging.Position | None = None, **params: Any
+    ) -> Iterator[paging.Page[Response]]:
+        """Yields the pages of a paged read, each fetched when needed: all of them, or those from `start` on, the position of an
+        earlier page. Raises the errors of `call`; LimitExceeded beyond the last page that the platform returns."""
+        return paging.read_pages(
+            operation(name),
+            lambda **page: self.call(name, reveal=reveal, fresh=True, **page),
+            {**params, **(start or {})},
         )
 
     # -- the steps of calls of one operation ---------------------------------------------------------------------------

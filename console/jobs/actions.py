@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.accounts.models import ApiToken, User
-from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
 from console.jobs import engine, files, kinds
@@ -56,7 +55,6 @@ def create_draft(
     *,
     file_name: str = "",
     expected_items: int = 0,
-    parent: Job | None = None,
 ) -> Job:
     """Create a draft, which a user reviews before anything is sent, from a file or from `params`. A small one is ready on
     return: tell the number of `expected_items` if there is no file."""
@@ -68,7 +66,6 @@ def create_draft(
         token=gateway.membership.token,
         state=Job.State.CHECKING,
         file_name=file_name,
-        parent=parent,
     )
     job.save()
     if content is not None:
@@ -81,7 +78,8 @@ def create_draft(
 
 def _prepare(job: Job, chunk: Chunk, inline: bool) -> None:
     if inline:
-        engine.run_step(chunk.pk)
+        while engine.run_step(chunk.pk) == 0.0:
+            pass
         job.refresh_from_db()
     else:
         engine.wake_chunk(chunk.pk)
@@ -113,30 +111,52 @@ def start(job: Job, gateway: Gateway, **choices: Any) -> bool:
     """Start a draft with the rights of the gateway's actor, and `choices` as its parameters.
 
     Returns True for exactly one of several calls, and False if no item can be sent. Raises ReauthenticationNeeded like
-    `start_follow_up`, and what the kind's `check_start` raises. With ApprovalNeeded, the draft is discarded: its calls are in
-    the request.
+    `start_follow_up`, and what the kind's `check_start` raises.
     """
     _require_reauthentication(gateway, job.kind)
-    if job.state == Job.State.READY:
-        try:
-            kinds.get(job.kind).check_start(gateway, job)
-        except ApprovalNeeded:
-            discard(job)
-            raise
     with transaction.atomic():
         locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.READY, total__gt=0).first()
         if locked is None:
             return False
-        now = timezone.now()
-        locked.state, locked.started_by, locked.started_at = Job.State.QUEUED, gateway.actor, now
-        locked.token = gateway.membership.token
-        locked.account = locked.connection.account
+        kinds.get(locked.kind).check_start(gateway, locked)
+        locked.started_at, locked.account = timezone.now(), locked.connection.account
         _change_params(locked, choices)
-        locked.save()
-        locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
-        Part.objects.filter(job=locked).delete()
-        _add_event(locked, gettext_noop("Started by %(user)s."), gateway.actor)
-        engine.wake_job(locked.pk)
+        _start(locked, gateway.actor, gateway.membership.token)
+    return True
+
+
+def _start(locked: Job, user: User, token: ApiToken | None) -> None:
+    locked.state, locked.started_by, locked.token = Job.State.QUEUED, user, token
+    locked.save()
+    locked.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
+    Part.objects.filter(job=locked).delete()
+    _add_event(locked, gettext_noop("Started by %(user)s."), user)
+    engine.wake_job(locked.pk)
+
+
+def await_approval(job: int) -> bool:
+    """Let a draft wait for an approval of its start. Returns False if it is not ready any more."""
+    ready = Job.objects.filter(pk=job, state=Job.State.READY)
+    return bool(ready.update(state=Job.State.WAITING))
+
+
+def end_waiting(job: int, error: dict[str, Any] | None = None) -> None:
+    """Make a draft ready again whose approval was not given; with an `error`, a sentence, nobody can start it."""
+    state = Job.State.READY if error is None else Job.State.REJECTED
+    Job.objects.filter(pk=job, state=Job.State.WAITING).update(state=state, error=error)
+
+
+def start_approved(job: Job, user: User, token: ApiToken | None) -> bool:
+    """Start a draft whose approval was given, with the rights of the user who asked for it, limited by their token.
+
+    Returns False if it does not wait for an approval. The job stops at once if its connection was changed since the draft was
+    created. `started_at` is set when a worker begins.
+    """
+    with transaction.atomic():
+        locked = Job.objects.for_update().filter(pk=job.pk, state=Job.State.WAITING).first()
+        if locked is None:
+            return False
+        _start(locked, user, token)
     return True
 
 
@@ -161,15 +181,23 @@ def cancel(job: Job, actor: User) -> bool:
 
 
 def retry(job: Job, gateway: Gateway) -> Job | None:
-    """Start a new job with the items that failed, were not sent or have an unknown outcome. The first job is not changed.
+    """Create a new job with the items that failed, were not sent or have an unknown outcome. The first job is not changed.
 
-    Returns None when there are no items to retry. Only one retry of a job runs at a time: a second call returns the first one.
+    The new job starts at once, or if its kind says so it is a draft that the user reviews. Returns None when there are no items
+    to retry. A job has only one unfinished retry: a second call returns the first one.
     """
     kind = kinds.get(job.kind)
     if kind.retry_params is None or not job.is_finished or not retryable_items(job.pk).exists():
         return None
     params = kind.retry_params(kind.params.read(job))
-    return _start_child(job, gateway, job.kind, params, gettext_noop("Retried by %(user)s."))
+    new_job = _build_child(job, gateway, job.kind, params)
+    if not kind.reviews_retry:
+        return _start_child(new_job, gateway.actor, gettext_noop("Retried by %(user)s."))
+    new_job.state = Job.State.CHECKING
+    draft = start_or_find(new_job, "prepare", 0)
+    if draft == new_job:
+        _prepare(draft, draft.chunks.get(number=0), inline=job.failed <= INLINE_ITEMS)
+    return draft
 
 
 def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
@@ -177,12 +205,13 @@ def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) ->
 
     Raises ReauthenticationNeeded if the kind reads secrets: the user must confirm their identity before the job starts.
     """
-    return _start_child(job, gateway, kind, params, gettext_noop("Started by %(user)s."))
-
-
-def _start_child(parent: Job, gateway: Gateway, kind: str, params: JobParams, text: str) -> Job:
     _require_reauthentication(gateway, kind)
-    new_job = build_job(
+    new_job = _build_child(job, gateway, kind, params)
+    return _start_child(new_job, gateway.actor, gettext_noop("Started by %(user)s."))
+
+
+def _build_child(parent: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
+    return build_job(
         kind,
         params,
         connection=parent.connection,
@@ -191,12 +220,14 @@ def _start_child(parent: Job, gateway: Gateway, kind: str, params: JobParams, te
         parent=parent,
         subject=f"job {parent.pk}",
         file_name=parent.file_name if kind == parent.kind else "",
-        started_by=gateway.actor,
-        started_at=timezone.now(),
     )
+
+
+def _start_child(new_job: Job, user: User, text: str) -> Job:
+    new_job.started_by, new_job.started_at = user, timezone.now()
     job = start_or_find(new_job, "prepare", 0)
     if job == new_job:
-        _add_event(job, text, gateway.actor)
+        _add_event(job, text, user)
     return job
 
 
@@ -206,7 +237,8 @@ def _require_reauthentication(gateway: Gateway, kind: str) -> None:
 
 
 def start_or_find(new_job: Job, step: str, number: int) -> Job:
-    """Start `new_job` with one chunk, or return the unfinished job with the same kind and subject if there is one."""
+    """Save `new_job` with one chunk and wake a worker, or return the unfinished job with the same kind and subject if there is
+    one."""
     unfinished = Job.objects.filter(
         connection=new_job.connection, kind=new_job.kind, subject=new_job.subject, finished_at__isnull=True
     )
@@ -228,9 +260,9 @@ def start_or_find(new_job: Job, step: str, number: int) -> Job:
 
 
 def discard(job: Job) -> bool:
-    """Delete a draft with its file and items. Returns False if the job is not a draft any more."""
+    """Delete a draft with its file and items. Returns False if the job is not a draft any more, or waits for an approval."""
     with transaction.atomic():
-        if not Job.objects.filter(pk=job.pk, state__in=Job.DRAFTS).update(state=Job.State.REJECTED):
+        if not Job.objects.filter(pk=job.pk, state__in=Job.DISCARDABLE).update(state=Job.State.REJECTED):
             return False
         # A worker that reads the file at this moment loses its lease in its next transaction.
         job.chunks.update(lease="", state=Chunk.State.DONE)

@@ -18,7 +18,7 @@ def delete_expired() -> None:
     now = timezone.now()
     Secret.objects.filter(expires_at__lte=now).delete()
     stale = Job.objects.filter(
-        state__in=Job.DRAFTS, created_at__lt=now - timedelta(hours=settings.JOBS_DRAFT_HOURS)
+        state__in=Job.DISCARDABLE, created_at__lt=now - timedelta(hours=settings.JOBS_DRAFT_HOURS)
     )
     for job in stale:
         actions.discard(job)

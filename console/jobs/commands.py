@@ -52,7 +52,7 @@ def cancel(request: CloudRequest, job: int) -> HttpResponse:
 
 @require_POST
 def retry(request: CloudRequest, job: int) -> HttpResponse:
-    """Retry the items that failed or were not sent, as a new job."""
+    """Create a new job for the items that failed or were not sent, and show it."""
     record = find_job(request, job)
     require_job_rights(request, record.kind, record)
     run = actions.retry(record, request.gateway)

@@ -81,13 +81,14 @@ _MEANINGS: dict[str, Text] = {
 
 @dataclass(frozen=True)
 class Items:
-    """The items of a kind: what their key and their label are called (None: they have no label).
+    """The items of a kind: what their key, their label (None: they have no label) and their number are called.
 
     `explain(outcome, data)` returns why an item has its outcome, in the reader's language.
     """
 
     key: Heading
     label: Heading | None = None
+    number: Heading = Heading("number", _("No."))
     explain: Callable[[str, Mapping[str, Any]], str] = explain_outcome
 
 
@@ -126,14 +127,14 @@ class Kind(Generic[P]):
     job, "" if it concerns none or several; `operation_param` is the parameter that holds the operation it calls.
 
     Items: `items` describes them; None for a kind without items. `retry_params(params)` returns the parameters of a job that
-    retries its failed items; None if they cannot be retried.
+    retries its failed items; None if they cannot be retried. `reviews_retry`: whether a user reviews this job before it starts.
 
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
     transaction in which the job ends, with any outcome.
 
-    `check_start(gateway, job)` is called before a draft starts, on a page or by the HTTP API. It raises what forbids the start,
-    for example ApprovalNeeded.
+    `check_start(gateway, job)` is called in the transaction in which a draft starts, on a page or by the HTTP API. It makes no
+    call to the cloud. It raises what forbids the start, for example ApprovalNeeded.
     """
 
     slug: str
@@ -153,6 +154,7 @@ class Kind(Generic[P]):
     check_start: Callable[[Gateway, Job], None] = lambda gateway, job: None
     items: Items | None = None
     retry_params: Callable[[P], P] | None = None
+    reviews_retry: bool = False
     status_kind: str = "item"
     tally: Callable[[Job, Mapping[str, int]], None] = field(
         default=lambda job, counts: tally_items(job, counts)

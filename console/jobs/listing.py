@@ -46,17 +46,14 @@ def _reason(item: Item) -> str:
     return explain(item.outcome, item.reason, item.data, kinds.get(item.job.kind))
 
 
-def _row_number(item: Item) -> str:
-    return number(item.number)
-
-
 def item_columns(kind: Kind[Any]) -> list[Column[Item]]:
     """Return the columns that name the items of a kind."""
     if kind.items is None:
         return []
-    key: Column[Item] = Column("key", kind.items.key.label, value=lambda item: item.key or "–", primary=True)
-    row: Column[Item] = Column("number", _("Row"), value=_row_number)
-    return [key, row, *([Column("label", kind.items.label.label)] if kind.items.label else [])]
+    items = kind.items
+    key: Column[Item] = Column("key", items.key.label, value=lambda item: item.key or "–", primary=True)
+    position: Column[Item] = Column("number", items.number.label, value=lambda item: number(item.number))
+    return [key, position, *([Column("label", items.label.label)] if items.label else [])]
 
 
 def build_item_table(kind: Kind[Any]) -> Table[Item]:

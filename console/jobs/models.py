@@ -62,12 +62,14 @@ class Job(models.Model):
     """One piece of background work on a connection.
 
     A job that a user has to review is first a draft: `checking` while its items are created, then `ready` (or `rejected`)
-    until a user has seen the findings. `created_by` created the draft; the job acts with the rights of `started_by`.
+    until a user has seen the findings, and `waiting` if its start needs an approval. `created_by` created the draft; the job acts
+    with the rights of `started_by`.
     """
 
     class State(models.TextChoices):
         CHECKING = "checking", _("Checking")
         READY = "ready", _("Ready to start")
+        WAITING = "waiting", _("Waiting for approval")
         REJECTED = "rejected", _("Cannot be started")
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
@@ -77,7 +79,8 @@ class Job(models.Model):
         FAILED = "failed", _("Failed")
         CANCELED = "canceled", _("Canceled")
 
-    DRAFTS = (State.CHECKING, State.READY, State.REJECTED)
+    DISCARDABLE = (State.CHECKING, State.READY, State.REJECTED)
+    DRAFTS = (*DISCARDABLE, State.WAITING)
     ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELING)
     FINISHED = (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELED)
 
@@ -143,6 +146,11 @@ class Job(models.Model):
     def is_draft(self) -> bool:
         """Whether the job was not started yet. Nothing has been sent."""
         return self.state in self.DRAFTS
+
+    @property
+    def is_discardable(self) -> bool:
+        """Whether a user can delete the job: it is a draft, and nobody has to decide on it."""
+        return self.state in self.DISCARDABLE
 
     @property
     def is_active(self) -> bool:

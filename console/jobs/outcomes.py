@@ -24,21 +24,21 @@ def explain(outcome: str, reason: str, data: Mapping[str, Any] | None, kind: Kin
 
 
 def result_lines(job: Job, secrets_heading: str = "") -> Iterator[str]:
-    """Yield the CSV lines of a job's results: row, key, label, outcome and reason.
+    """Yield the CSV lines of a job's results: number, key, label, outcome and reason.
 
     With a `secrets_heading`, a column with this name contains the stored secrets of the items.
     """
     kind = kinds.get(job.kind)
-    headings = [kind.items.key, kind.items.label] if kind.items else []
-    names = [heading.name for heading in headings if heading]
+    items = kind.items
+    names = [heading.name for heading in (items.number, items.key, items.label) if heading] if items else []
 
     def rows() -> Iterator[Sequence[object]]:
-        yield ["row", *names, "outcome", "reason", *([secrets_heading] if secrets_heading else [])]
-        items = Item.objects.filter(job=job).order_by("number")
-        for batch in read_batches(items, "number", "key", "label", "outcome", "reason", "data"):
+        yield [*names, "outcome", "reason", *([secrets_heading] if secrets_heading else [])]
+        ordered = Item.objects.filter(job=job).order_by("number")
+        for batch in read_batches(ordered, "number", "key", "label", "outcome", "reason", "data"):
             secrets = _read_secrets(job, [item[1] for item in batch]) if secrets_heading else {}
             for number, key, label, outcome, reason, data in batch:
-                cells = [number, *[key, label][: len(names)], outcome, explain(outcome, reason, data, kind)]
+                cells = [*[number, key, label][: len(names)], outcome, explain(outcome, reason, data, kind)]
                 yield [*cells, secrets.get(key, "")] if secrets_heading else cells
 
     return csv_lines(rows())

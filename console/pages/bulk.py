@@ -6,8 +6,8 @@ acted on in the request (console/pages/bulk_views.py); more become a job (consol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
@@ -17,10 +17,11 @@ from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
 from console.pages.actions import Question
 from console.ui.areas import all_areas
-from console.ui.forms import ConfirmForm
+from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction
 from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 Row = TypeVar("Row")
 Text = str | Promise
@@ -33,10 +34,12 @@ class Bulk:
     """Something that can be done to several objects.
 
     `slug` is the last part of its address. A user needs the permission for `operation`. `ask(count)` returns the question for
-    so many objects. `run(gateway, keys, ids)` makes the change and returns for each key None or the error; `ids` are the
-    arguments of the list's URL. Up to `direct` objects are acted on in the request.
+    so many objects; `description` says in the HTTP API what the action does (a msgid). `run(gateway, keys, ids)` makes the
+    change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
+    acted on in the request.
 
-    `planned(key)` are the parameters of the call for one object, to say before it is sent that it needs approval. With
+    `planned(key)` are the parameters of the call for one object. An action has it if an approval rule covers its operation; a
+    limit of the rule counts one for each object. With
     `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
     `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
     result, so that another worker continues after one stopped while it sent them.
@@ -46,6 +49,7 @@ class Bulk:
     operation: str
     label: Text
     icon: str
+    description: str
     ask: Callable[[int], Question]
     run: Callable[[Gateway, Sequence[str], Mapping[str, str]], Sequence[CloudError | None]]
     direct: int = 50
@@ -73,20 +77,28 @@ class Bulk:
 class BulkPages(Generic[Row]):
     """The bulk actions of a list.
 
-    `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. `key(row)` identifies a row in
-    forms and `is_key(text)` recognizes such a key; `name_of(key)` is what users see. `list_matching(gateway, query, ids)`
-    yields the rows that match the filters of the list, `query`; without it, only ticked rows can be acted on.
-    `scope_key(query, keys, ids)` is the key by which access scopes include a job for these objects, "" if none does.
+    `name` is the URL name of the actions, `list_name` of the list, whose title is `list_label`. The actions are below `address`,
+    the part of the URL after that of the area. `key(row)` identifies a row in forms and `is_key(text)` recognizes such a key;
+    `name_of(key)` is what users see, `keys_help` describes keys in the HTTP API (a msgid).
+
+    `read_matching(gateway, filters, ids, start)` yields the rows that match `filters`, a bound form of the class `filters`, page by
+    page: all of them, or those from `start` on, the position of an earlier page. The HTTP API calls the fields of the form by
+    their names in `filter_names`, if they have one. `scope_key(query, keys, ids)` is the key by which access scopes include a
+    job for these objects, "" if none does.
     """
 
     name: str
+    address: str
     list_name: str
     list_label: Text
     actions: Sequence[Bulk]
     key: Callable[[Row], str]
+    keys_help: str
+    read_matching: Callable[[Gateway, Any, Mapping[str, str], Position | None], Iterator[Page[Sequence[Row]]]]
+    filters: type[FilterForm] = FilterForm
+    filter_names: Mapping[str, str] = field(default_factory=dict)
     is_key: Callable[[str], bool] = bool
     name_of: Callable[[str], str] = str
-    list_matching: Callable[[Gateway, QueryDict, Mapping[str, str]], Iterable[Row]] | None = None
     scope_key: Callable[[QueryDict, Sequence[str], Mapping[str, str]], str] = lambda query, keys, ids: ""
 
     def buttons(self, actions: Sequence[Bulk] | None = None, **ids: str) -> list[BulkAction]:
@@ -105,6 +117,31 @@ class BulkPages(Generic[Row]):
     def url(self, request: HttpRequest, action: Bulk, ids: Mapping[str, str]) -> str:
         """The URL to which the list posts its selection."""
         return connection_url(request, self.name, *ids.values(), action.slug)
+
+    def read_keys(
+        self,
+        action: Bulk,
+        gateway: Gateway,
+        filters: FilterForm,
+        ids: Mapping[str, str],
+        start: Position | None = None,
+    ) -> Iterator[Page[list[str]]]:
+        """Yield the keys of the objects that match and to which the action applies, page by page. A key can be repeated: an
+        object can move to the next page while the list is read."""
+        for page in self.read_matching(gateway, filters, ids, start):
+            yield Page([self.key(row) for row in page.content if action.applies_to(row)], page.following)
+
+    def list_first_keys(
+        self, action: Bulk, gateway: Gateway, filters: FilterForm, ids: Mapping[str, str]
+    ) -> list[str]:
+        """Return the keys of the objects that match: all of them, or one more than the action takes in a request."""
+        most = action.direct + 1
+        keys: dict[str, None] = {}
+        for page in self.read_keys(action, gateway, filters, ids):
+            keys |= dict.fromkeys(page.content)
+            if len(keys) >= most:
+                break
+        return list(keys)[:most]
 
     def find(self, slug: str) -> Bulk | None:
         """Return the action with this slug."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from console.connections.http import CloudRequest
@@ -41,8 +40,8 @@ class Outcome:
         return explain(self.error).title if self.error else ""
 
 
-def bulk_path(pages: BulkPages[Any], prefix: str) -> URLPattern:
-    """The URL pattern of the actions of a list: `prefix` with the name of the action."""
+def bulk_path(pages: BulkPages[Any]) -> URLPattern:
+    """The URL pattern of the actions of a list."""
 
     @require_POST
     def view(request: CloudRequest, action: str, **ids: str) -> HttpResponse:
@@ -51,7 +50,7 @@ def bulk_path(pages: BulkPages[Any], prefix: str) -> URLPattern:
             raise Http404
         return _act(request, pages, found, ids)
 
-    return path(f"{prefix}<slug:action>/", view, name=pages.name.partition(":")[2])
+    return path(f"{pages.address}bulk/<slug:action>/", view, name=pages.name.partition(":")[2])
 
 
 # -- a few objects -----------------------------------------------------------------------------------------------------
@@ -61,6 +60,8 @@ def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mappin
     """Ask, and with `confirmed` act on the objects and show the outcome of each. Many objects become a job."""
     request.gateway.require(action.operation)
     selection = Selection.from_request(request)
+    if selection.all_matching and (problem := pages.filters.from_query(selection.query).problem):
+        return _refuse(request, pages, action, ids, selection, problem)
     keys = _read_keys(request, pages, selection, action, ids)
     if len(keys) > action.direct:
         return _create_job(request, pages, action, ids, selection, keys)
@@ -95,20 +96,13 @@ def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mappin
 
 
 def _read_keys(
-    request: CloudRequest,
-    pages: BulkPages[Any],
-    selection: Selection,
-    action: Bulk,
-    ids: Mapping[str, str],
+    request: CloudRequest, pages: BulkPages[Any], selection: Selection, action: Bulk, ids: Mapping[str, str]
 ) -> list[str]:
     """Return the keys of the selected objects. For "all that match", those that the list has now: all of them, or one more than
     the action takes in a request."""
     if not selection.all_matching:
         return [key for key in selection.keys if pages.is_key(key)]
-    if pages.list_matching is None:
-        return []
-    rows = filter(action.applies_to, pages.list_matching(request.gateway, selection.query, ids))
-    return list(dict.fromkeys(map(pages.key, islice(rows, action.direct + 1))))
+    return pages.list_first_keys(action, request.gateway, pages.filters.from_query(selection.query), ids)
 
 
 def _back_url(
@@ -130,26 +124,36 @@ def _create_job(
     keys: Sequence[str],
 ) -> HttpResponse:
     """Create a job that waits for review, and go to it. Refused where the member could not see the job."""
-    params = jobs.build_params(
-        pages,
-        action,
-        ids,
-        query=selection.query if selection.all_matching else None,
-        keys=() if selection.all_matching else keys,
-    )
-    scopes = request.membership.scope_keys
-    if scopes and not all(params.scope_key in scope_keys for scope_keys in scopes):
-        context = {
-            "action": action,
-            "title": action.label,
-            "list_label": pages.list_label,
-            "back": _back_url(request, pages, ids, selection),
-            "refusal": gettext("Your access scope is limited. Select up to %(limit)s rows at a time.")
-            % {"limit": number(action.direct)},
-        }
-        return render(request, "pages/bulk.html", context, status=FORM_REFUSED)
-    job = jobs.create_draft(request.gateway, params)
+    try:
+        job = jobs.create_draft(
+            request.gateway,
+            pages,
+            action,
+            ids,
+            query=selection.query if selection.all_matching else None,
+            keys=() if selection.all_matching else keys,
+        )
+    except jobs.JobOutOfScope as refusal:
+        return _refuse(request, pages, action, ids, selection, str(refusal))
     return redirect(connection_url(request, "jobs:detail", job.pk))
+
+
+def _refuse(
+    request: CloudRequest,
+    pages: BulkPages[Any],
+    action: Bulk,
+    ids: Mapping[str, str],
+    selection: Selection,
+    reason: str,
+) -> HttpResponse:
+    context = {
+        "action": action,
+        "title": action.label,
+        "list_label": pages.list_label,
+        "back": _back_url(request, pages, ids, selection),
+        "refusal": reason,
+    }
+    return render(request, "pages/bulk.html", context, status=FORM_REFUSED)
 
 
 @require_POST
@@ -160,24 +164,10 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     form = context.get("form")
     if form is not None and not form.is_valid():
         return render(request, "jobs/draft.html", context, status=FORM_REFUSED)
-    try:
-        if job_actions.start(record, request.gateway):
-            text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
-            messages.success(request, text % {"count": number(record.total)})
-    except jobs.TooManyCalls:
-        text = gettext(
-            "This needs approval, and a request can have up to %(limit)s calls. Select fewer rows."
-        )
-        messages.error(request, text % {"limit": number(jobs.MAX_APPROVAL_CALLS)})
+    if job_actions.start(record, request.gateway):
+        text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
+        messages.success(request, text % {"count": number(record.total)})
     return redirect(connection_url(request, "jobs:detail", record.pk))
-
-
-@require_POST
-def review_failed(request: CloudRequest, job: int) -> HttpResponse:
-    """Create a job that waits for review, for the objects of a finished job that failed or were not sent."""
-    record = _find_job(request, job)
-    shown = jobs.create_retry(request.gateway, record) if record.is_finished else record
-    return redirect(connection_url(request, "jobs:detail", shown.pk))
 
 
 def _find_job(request: CloudRequest, pk: int) -> Job:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from console.connections.approval import check_approval
-from console.connections.calls import Call
+from console.approvals.job_requests import allow_calls, close_job_request, find_request
+from console.connections.approval import ApprovalNeeded, PlannedCall, check_job, job_needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, delays
@@ -30,26 +29,26 @@ from iot_client.errors import (
     AccessDenied,
     BadResponse,
     CloudError,
-    LimitExceeded,
     SignatureRefused,
     Throttled,
     Unavailable,
     classify,
     explain,
 )
+from iot_client.paging import Page, Position
 
 BULK_KIND = "bulk"
 MAX_ITEMS = 1_000_000
 """The largest number of objects in one job."""
-_BATCH_ITEMS = 1_000  # items inserted in one transaction
-MAX_APPROVAL_CALLS = 500
-"""The largest number of calls in one approval request: it stores each of them, and they are sent one by one."""
+_PAGES_PER_STEP = 20  # pages of the list that are read before the objects are stored
+_KEYS_PER_PAGE = 1_000  # of the objects of an earlier job
 
 
 @dataclass(frozen=True)
 class BulkParams(JobParams):
     """The action (`list_name` and `action` name it), the arguments of the list's URL, and where the objects come from: `keys`, or
-    without them the `query` of the list; a retry takes those of the earlier job."""
+    without them the `query` of the list; a retry takes those of the earlier job. `starts`: whether the job starts without a
+    review."""
 
     list_name: str
     action: str
@@ -59,6 +58,7 @@ class BulkParams(JobParams):
     keys: list[str] = field(default_factory=list)
     scope_key: str = ""
     is_retry: bool = False
+    starts: bool = False
 
     def for_retry(self) -> BulkParams:
         """Return the parameters of a job for the objects that failed."""
@@ -75,16 +75,27 @@ class BulkParams(JobParams):
         return pages, action
 
 
-def build_params(
+class JobOutOfScope(PermissionDenied):
+    """A member whose access scope is limited could not see the job."""
+
+    def __init__(self, action: Bulk) -> None:
+        text = gettext("Your access scope is limited. Select up to %(limit)s objects at a time.")
+        super().__init__(text % {"limit": number(action.direct)})
+
+
+def create_draft(
+    gateway: Gateway,
     pages: BulkPages[Any],
     action: Bulk,
     ids: Mapping[str, str],
     *,
     query: QueryDict | None = None,
     keys: Sequence[str] = (),
-) -> BulkParams:
-    """Return the parameters of a job for `keys`, or for all objects that match `query`."""
-    return BulkParams(
+    starts: bool = False,
+) -> Job:
+    """Create a job for `keys`, or for all objects that match `query`. It waits for review, or with `starts` it starts when its
+    list was read. A list that must be read from the platform is read by a worker. Raises JobOutOfScope."""
+    params = BulkParams(
         pages.name,
         action.slug,
         action.operation,
@@ -92,12 +103,11 @@ def build_params(
         query=query.urlencode() if query else "",
         keys=list(keys),
         scope_key=pages.scope_key(query or QueryDict(), keys, ids),
+        starts=starts,
     )
-
-
-def create_draft(gateway: Gateway, params: BulkParams) -> Job:
-    """Create a job that waits for review. A list that must be read from the platform is read by a worker."""
-    expected = len(params.keys) or actions.INLINE_ITEMS + 1
+    if not all(params.scope_key in scope_keys for scope_keys in gateway.membership.scope_keys):
+        raise JobOutOfScope(action)
+    expected = len(keys) or actions.INLINE_ITEMS + 1
     return actions.create_draft(gateway, BULK_KIND, params, expected_items=expected)
 
 
@@ -105,28 +115,40 @@ def create_draft(gateway: Gateway, params: BulkParams) -> Job:
 
 
 def freeze(work: Work) -> StepResult:
-    """Create the items of the job from the list. Nothing is sent. A worker that takes over reads the list again."""
+    """Add the objects of the next pages of the list to the job. Nothing is sent.
+
+    The objects and the position in the list are committed together: a worker that takes over, or that has to wait for the
+    platform, goes on from there, and memory holds a few pages however long the list is.
+    """
     params = BulkParams.read(work.job)
     try:
         pages, action = params.find_action()
     except LookupError:
         return _stop(work, _ACTION_GONE)
-    with transaction.atomic():
-        work.renew_lease()
-        Item.objects.filter(job=work.job).delete()
-        work.job.chunks.exclude(pk=work.chunk.pk).delete()
-    keys = iter(_list_keys(work, params, pages, action))
-    count = 0
-    while batch := list(islice(keys, _BATCH_ITEMS)):
-        with transaction.atomic():
-            work.renew_lease()
-            _insert(work, action, pages, batch, count)
-        count += len(batch)
-        if count > MAX_ITEMS:
-            return _stop(
-                work, gettext_noop("More objects match than one job can process. Narrow the search.")
-            )
-    return StepResult(done=True, write=lambda job: _finish(job, count))
+    keys, position = _read_next_pages(_read_keys(work, params, pages, action))
+    added = _drop_known(work, keys)
+    before: int = work.data.get("count", 0)
+    count = before + len(added)
+    if count > MAX_ITEMS:
+        return _stop(work, gettext_noop("More objects match than one job can process. Narrow the search."))
+
+    def write(job: Job) -> None:
+        _insert(work, action, pages, added, before)
+        job.total = count
+        if position is None:
+            job.state = Job.State.READY
+
+    data = {"position": position, "count": count}
+    if position is None and params.starts:
+        return StepResult(step="start", data=data, write=write)
+    return StepResult(done=position is None, data=data, write=write)
+
+
+def start_unreviewed(work: Work) -> StepResult:
+    """Start the job. It stays ready if it has no objects, or if a rule of the team requires an approval, which needs a reason."""
+    with suppress(ApprovalNeeded):
+        actions.start(work.job, work.gateway)
+    return StepResult(done=True)
 
 
 _ACTION_GONE = gettext_noop("This action is no longer available.")
@@ -136,25 +158,59 @@ def _stop(work: Work, text: str) -> StepResult:
     return delays.stop_job(work, False, make_sentence(text))
 
 
-def _list_keys(work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk) -> Iterable[str]:
-    """Yield the keys of the objects, each once."""
+def _read_next_pages(pages: Iterator[Page[list[str]]]) -> tuple[list[str], Position | None]:
+    """Return the keys of the next pages, and the position after them, None at the end of the list.
+
+    Raises CloudError if the first page cannot be read. An error at a later page ends the pages of this step: the next step begins
+    with that page.
+    """
+    keys: list[str] = []
+    position: Position | None = None
+    try:
+        for number_of_pages, page in enumerate(pages, start=1):
+            keys += page.content
+            position = page.following
+            if number_of_pages == _PAGES_PER_STEP:
+                return keys, position
+    except CloudError:
+        if position is None:
+            raise
+        return keys, position
+    return keys, None
+
+
+def _read_keys(
+    work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk
+) -> Iterator[Page[list[str]]]:
+    """Yield the keys of the objects page by page, from the position that the job has reached."""
+    start: Position | None = work.data.get("position")
     if params.is_retry:
-        return retryable_items(work.job.parent_id).order_by("number").values_list("key", flat=True).iterator()
+        return _read_retryable_keys(work.job.parent_id, start)
     if params.keys:
-        return dict.fromkeys(params.keys)
-    if pages.list_matching is None:
-        return ()
-    rows = pages.list_matching(work.gateway, QueryDict(params.query), params.ids)
-    return _drop_repeated(map(pages.key, filter(action.applies_to, rows)))
+        return iter([Page(params.keys)])
+    filters = pages.filters.from_query(QueryDict(params.query))
+    return pages.read_keys(action, work.gateway, filters, params.ids, start)
 
 
-def _drop_repeated(keys: Iterable[str]) -> Iterator[str]:
-    """Yield each key once: an object can move to the next page while the list is read."""
-    seen: set[str] = set()
-    for key in keys:
-        if key not in seen:
-            seen.add(key)
-            yield key
+def _read_retryable_keys(job: int | None, start: Position | None) -> Iterator[Page[list[str]]]:
+    after = start["after"] if start else 0
+    while True:
+        items = retryable_items(job).filter(number__gt=after).order_by("number")
+        rows = list(items.values_list("number", "key")[:_KEYS_PER_PAGE])
+        following = {"after": rows[-1][0]} if len(rows) == _KEYS_PER_PAGE else None
+        yield Page([key for _number, key in rows], following)
+        if following is None:
+            return
+        after = following["after"]
+
+
+def _drop_known(work: Work, keys: Sequence[str]) -> list[str]:
+    """Return the keys that the job does not have yet, each once: an object can move to the next page while the list is read."""
+    unique = list(dict.fromkeys(keys))
+    if not work.data.get("count"):
+        return unique
+    known = set(Item.objects.filter(job=work.job, key__in=unique).values_list("key", flat=True))
+    return [key for key in unique if key not in known]
 
 
 def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str], before: int) -> None:
@@ -183,36 +239,19 @@ def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str]
     insert_items(items)
 
 
-def _finish(job: Job, count: int) -> None:
-    job.total = count
-    job.state = Job.State.READY
-
-
-def create_retry(gateway: Gateway, job: Job) -> Job:
-    """Create a job that waits for review, for the objects of a finished job that failed, were not sent, or are unknown."""
-    params = BulkParams.read(job).for_retry()
-    return actions.create_draft(gateway, BULK_KIND, params, expected_items=job.failed, parent=job)
-
-
 def check_start(gateway: Gateway, job: Job) -> None:
-    """Raises ApprovalNeeded, with all calls of the job, if a rule of the team covers them; TooManyCalls if a request could not
-    hold them."""
+    """Raises ApprovalNeeded if a rule of the team covers the job: it counts all objects of the job, once. Raises PermissionDenied
+    if the list was read from another account."""
+    if job.account != job.connection.account:
+        raise PermissionDenied(
+            gettext(
+                "The connection was changed to another account, region or instance after the list was read. Discard the"
+                " draft, and select the objects again."
+            )
+        )
     _pages, action = BulkParams.read(job).find_action()
-    if action.planned is None:
-        return
-    keys = list_first_keys(job, MAX_APPROVAL_CALLS + 1)
-    if not action.needs_approval(gateway, keys):
-        return
-    if len(keys) > MAX_APPROVAL_CALLS:
-        raise TooManyCalls
-    check_approval(gateway, [Call(action.operation, action.planned(key)) for key in keys])
-
-
-class TooManyCalls(LimitExceeded):
-    """The calls of a job need approval, and are too many for one request."""
-
-    def __init__(self) -> None:
-        super().__init__("Client.TooManyCalls")
+    if action.planned is not None:
+        check_job(gateway, job.pk, action.operation, job.total)
 
 
 def list_first_keys(job: Job, most: int) -> list[str]:
@@ -242,9 +281,13 @@ def run(work: Work) -> StepResult:
     keys = list(work.pending_items().values_list("key", flat=True))
     if not keys:
         return StepResult(done=True)
+    gateway = work.gateway
+    if action.planned is not None:  # whether it needs an approval was decided when the job started
+        calls = [PlannedCall(action.operation, action.planned(key)) for key in keys]
+        gateway = gateway.with_approval(allow_calls(work.job, calls))
     _mark(work, is_sending=True)
     try:
-        errors = action.run(work.gateway, keys, params.ids)
+        errors = action.run(gateway, keys, params.ids)
     except (CloudError, PermissionDenied):  # nothing was sent
         _mark(work, is_sending=False)
         raise
@@ -321,29 +364,32 @@ def _title(job: Job) -> str:
     except LookupError:
         return gettext("Bulk action")
     names = {"action": action.label, "list": pages.list_label, "count": number(job.total)}
-    if not job.total:
+    if not job.total or job.state in (Job.State.CHECKING, Job.State.REJECTED):
         return gettext("%(action)s · %(list)s") % names
     return gettext("%(action)s · %(list)s (%(count)s)") % names
 
 
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
-    if job.state != Job.State.READY:
-        return {"may_review_failed": job.is_finished and retryable_items(job.pk).exists()}
+    if job.state not in (Job.State.READY, Job.State.WAITING):
+        return {"request_id": find_request(job)}
     try:
         pages, action = BulkParams.read(job).find_action()
     except LookupError:
         return {}
     data = request.POST if request.method == "POST" else None
     names = [pages.name_of(key) for key in list_first_keys(job, SHOWN_NAMES)]
-    keys = list_first_keys(job, MAX_APPROVAL_CALLS) if action.planned else []
+    is_ready = job.state == Job.State.READY
     return {
         "action": action,
         "question": action.ask(job.total),
         "first_names": names,
         "others": max(0, job.total - len(names)),
-        "form": action.build_form(data, names[0], job.total) if names else None,
-        "needs_approval": bool(keys) and action.needs_approval(request.gateway, keys),
+        "form": action.build_form(data, names[0], job.total) if names and is_ready else None,
+        "needs_approval": is_ready
+        and action.planned is not None
+        and job_needs_approval(request.gateway, action.operation, job.total),
+        "request_id": None if is_ready else find_request(job),
         **items_context(request, job),
     }
 
@@ -359,16 +405,19 @@ BULK = Kind(
     operation_param="operation",
     cancel_text=_("Objects that were not processed yet are left unchanged."),
     items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
+    retry_params=BulkParams.for_retry,
+    reviews_retry=True,
     check_start=check_start,
+    on_end=close_job_request,
     status_kind="item",
     pages=Pages(
         details="pages/bulk_details.html",
-        actions="pages/bulk_actions.html",
         draft="pages/bulk_draft.html",
         context=build_context,
     ),
     steps={
         "prepare": Step(freeze, _("Reading the list")),
+        "start": Step(start_unreviewed, _("Starting")),
         "run": Step(run, _("Processing"), sent="maybe"),
     },
 )

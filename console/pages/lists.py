@@ -77,13 +77,14 @@ class ListPage(Generic[Row, Filters]):
         """Show a page of the list; with `?format=csv`, download all matching rows. htmx gets only the rows."""
         filters = self.filters(request)
         if request.GET.get("format") == "csv" and self.read_all is not None:
-            rows = self.read_all(request.gateway.in_background(), request.GET)
+            rows = () if filters.problem else self.read_all(request.gateway.in_background(), request.GET)
             return self.table.csv_response(rows, f"{self.table.id}.csv")
         position = Position(page_number(request), page_size(request, self.size), self.table.sort(request))
-        part: Slice[Row] = Slice([], 0)
+        part: Slice[Row] = Slice([], 0, filters.problem)
         error: CloudError | None = None
         try:
-            part = self.read(request.gateway, filters, position)
+            if not filters.problem:
+                part = self.read(request.gateway, filters, position)
         except CloudError as raised:
             error = raised
         create_url = self._create_url(request)

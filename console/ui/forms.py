@@ -154,8 +154,8 @@ class Chip:
 class FilterForm(forms.Form):
     """The filters of a list: a GET form whose values are in the URL. A field named `q` is the search box.
 
-    Declare all fields with `required=False`. An invalid value is ignored and reported at its field. `values` holds the
-    active filters.
+    Declare all fields with `required=False`. An invalid value is reported at its field, and `problem` says what is wrong: a list
+    then shows nothing, because without the filter it would show more than the user asked for. `values` holds the active filters.
     """
 
     template_name = "ui/filters.html"
@@ -176,6 +176,11 @@ class FilterForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """The cleaned values of the active filters."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "", [])}
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the filters; "" for nothing."""
+        return " ".join(str(message) for messages in self.errors.values() for message in messages)
 
     @property
     def search(self) -> forms.BoundField | None:

@@ -53,6 +53,7 @@ _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
     "job": {
         "checking": Status(_("Checking"), "busy", "loader-2"),
         "ready": Status(_("Ready to start"), "warn", "player-play"),
+        "waiting": Status(_("Waiting for approval"), "wait", "user-check"),
         "rejected": Status(_("Cannot be started"), "bad", "file-x"),
         "queued": Status(_("Queued"), "wait", "clock"),
         "running": Status(_("Running"), "busy", "loader-2"),

@@ -1,8 +1,7 @@
-"""Tags, groups, actions on several devices, and the files of jobs."""
+"""Tags, groups, and the files of jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -90,43 +89,6 @@ def test_the_groups_of_a_device_are_listed(
     program.post(f"{things['group']}/devices", body)
     listed = program.get(f"{things['device']}/groups").json()
     assert things["group"].rpartition("/")[2] in [group["id"] for group in listed]
-
-
-def test_an_action_on_several_devices_returns_a_result_for_each(
-    org: Organization, product: str, program: Program
-) -> None:
-    for name in ("lamp-1", "lamp-2"):
-        program.post("sandbox/devices", {"product_key": product, "name": name})
-    devices = [{"product_key": product, "name": name} for name in ("lamp-1", "never-was", "lamp-2", "lamp-1")]
-    response = program.post("sandbox/device-actions", {"action": "disable", "devices": devices})
-    assert [(one["name"], one["done"], bool(one["error"])) for one in response.json()] == [
-        ("lamp-1", True, False),
-        ("never-was", False, True),
-        ("lamp-2", True, False),
-    ]
-    assert program.get(f"sandbox/devices/{product}/lamp-2").json()["status"] == "DISABLE"
-    assert (
-        AuditRecord.objects.filter(operation="DisableThing", token=program.credentials.token.label).count()
-        == 3
-    )
-    too_many = [{"product_key": product, "name": f"lamp-{number}"} for number in range(51)]
-    assert (
-        problem_kind(program.post("sandbox/device-actions", {"action": "delete", "devices": too_many}))
-        == "validation-failed"
-    )
-
-
-def test_deleting_several_devices_needs_approval_if_a_rule_requires_it(
-    set_rules: Callable[..., None], product: str, program: Program
-) -> None:
-    set_rules(deletion=1)
-    names = ["lamp-1", "lamp-2"]
-    for name in names:
-        program.post("sandbox/devices", {"product_key": product, "name": name})
-    devices = [{"product_key": product, "name": name} for name in names]
-    response = program.post("sandbox/device-actions", {"action": "delete", "devices": devices})
-    assert (response.status_code, response.json()["device_count"]) == (202, 2)
-    assert [program.get(f"sandbox/devices/{product}/{name}").status_code for name in names] == [200, 200]
 
 
 # -- files of jobs -----------------------------------------------------------------------------------------------------

@@ -260,10 +260,10 @@ def test_waiting_tasks_can_be_confirmed_or_canceled_one_by_one(lamps: str, pipel
     batch = pipeline.post(f"{PACKAGES}/{package_id}/static-batches", new_batch).json()["batch_id"]
     at = f"sandbox/ota/batches/{batch}"
     tasks = {one["device_name"]: one for one in pipeline.get(f"{at}/tasks").json()["items"]}
-    task_ids = [tasks["lamp-1"]["id"]]
-    assert pipeline.post(f"{at}/confirm", {"task_ids": task_ids}).status_code == 204
-    assert pipeline.post(f"{at}/confirm", {"task_ids": task_ids}).status_code == 409
-    assert pipeline.post(f"{at}/cancel-devices", {"device_names": ["lamp-2"]}).status_code == 204
+    confirmed, canceled = (f"{tasks[name]['id']}/{name}" for name in ("lamp-1", "lamp-2"))
+    results = [pipeline.post(f"{at}/tasks/bulk/confirm", {"keys": [confirmed]}).json() for _twice in range(2)]
+    assert [(result["succeeded"], result["failed"]) for result in results] == [(1, 0), (0, 1)]
+    assert pipeline.post(f"{at}/tasks/bulk/cancel", {"keys": [canceled]}).json()["succeeded"] == 1
     result = pipeline.get(f"{at}/counts").json()
     assert (result["counts"]["CONFIRM"], result["counts"]["CANCELED"], result["total"]) == (3, 1, 5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from console.approvals import actions
-from console.approvals.models import ApprovalCall, ApprovalRequest
+from console.approvals.models import ApprovalCall, ApprovalRequest, NotPending
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
 from tests.approvals.conftest import REASON, list_device_names
@@ -22,7 +22,7 @@ def succeeds(action):
     def run() -> bool:
         try:
             action()
-        except (actions.NotPending, ApprovalNeeded):
+        except (NotPending, ApprovalNeeded):
             return False
         return True
 

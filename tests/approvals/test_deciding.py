@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from console.accounts.models import Membership
 from console.approvals import actions, inbox, tasks
-from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
+from console.approvals.models import ApprovalCall, ApprovalRequest, NotPending, RequestAltered
 from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
@@ -119,11 +119,11 @@ def test_a_member_with_only_that_product_in_scope_can_approve(org, product_reque
 def test_an_approval_takes_effect_once_however_often_it_is_sent(org, product_request):
     actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     for role in ("owner", "administrator"):
-        with pytest.raises(actions.NotPending):
+        with pytest.raises(NotPending):
             actions.approve(product_request, org.gateway(role), seen=product_request.digest)
-    with pytest.raises(actions.NotPending):
+    with pytest.raises(NotPending):
         actions.reject(product_request, org.gateway("administrator"), reason="no")
-    with pytest.raises(actions.NotPending):
+    with pytest.raises(NotPending):
         actions.withdraw(product_request, org.gateway("operator"))
     assert Job.objects.filter(kind="approvals.execute").count() == 1
     assert ApprovalCall.objects.count() == 1
@@ -133,7 +133,7 @@ def test_a_refused_request_is_closed(org, product_request, product):
     actions.reject(product_request, org.gateway("owner"), reason="Not this month")
     assert read_state(product_request) == State.REFUSED
     assert product_request.decision == "Not this month"
-    with pytest.raises(actions.NotPending):
+    with pytest.raises(NotPending):
         actions.approve(product_request, org.gateway("administrator"), seen=product_request.digest)
     assert product_exists(org, product)
 
@@ -142,7 +142,7 @@ def test_only_the_requester_can_withdraw_and_a_withdrawn_request_is_closed(org, 
     with pytest.raises(PermissionDenied):
         actions.withdraw(product_request, org.gateway("owner"))
     actions.withdraw(product_request, org.gateway("operator"))
-    with pytest.raises(actions.NotPending):
+    with pytest.raises(NotPending):
         actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     assert read_state(product_request) == State.WITHDRAWN
 
@@ -152,7 +152,7 @@ def test_nobody_can_decide_on_an_expired_request_even_before_it_is_closed(org, p
     product_request.refresh_from_db()
     assert product_request.shown_state == State.EXPIRED
     assert list(inbox.requests_to_decide(org.gateway("owner").membership)) == []
-    with pytest.raises(actions.NotPending):
+    with pytest.raises(NotPending):
         actions.approve(product_request, org.gateway("owner"), seen=product_request.digest)
     tasks.clean_up()
     tasks.clean_up()

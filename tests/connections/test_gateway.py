@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -401,7 +402,23 @@ def test_read_pages_reads_to_the_last_page(upstream: RecordingTransport, org: Or
     for n in range(3):
         org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
     pages = list(org.gateway("viewer").read_pages("QueryProductList", PageSize=2))
-    assert [len(page["Data"]["List"]["ProductInfo"]) for page in pages] == [2, 1]
+    assert [len(page.content["Data"]["List"]["ProductInfo"]) for page in pages] == [2, 1]
+    assert [page.following for page in pages] == [{"CurrentPage": 2}, None]
+
+
+def test_read_pages_goes_on_from_a_stored_position(upstream: RecordingTransport, org: Organization) -> None:
+    for n in range(5):
+        org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
+    gateway = org.gateway("viewer")
+
+    def list_keys(start: Any = None) -> list[list[str]]:
+        pages = gateway.read_pages("QueryProductList", start=start, PageSize=2)
+        products = (page.content["Data"]["List"]["ProductInfo"] for page in pages)
+        return [[product["ProductKey"] for product in part] for part in products]
+
+    first = next(gateway.read_pages("QueryProductList", PageSize=2))
+    stored = json.loads(json.dumps(first.following))
+    assert list_keys(stored) == list_keys()[1:]
 
 
 # -- quotas ----------------------------------------------------------------------------------------------------------

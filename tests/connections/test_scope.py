@@ -190,7 +190,7 @@ def test_packages_are_those_of_the_products_in_scope(scoped_fleet: ScopedFleet, 
     response = gateway.call("ListOTAFirmware", CurrentPage=1, PageSize=2)
     assert (response["Total"], response["PageCount"]) == (len(expected), -(-len(expected) // 2))
     pages = gateway.read_pages("ListOTAFirmware", PageSize=2)
-    shown = [package for page in pages for package in page["FirmwareInfo"]["SimpleFirmwareInfo"]]
+    shown = [package for page in pages for package in page.content["FirmwareInfo"]["SimpleFirmwareInfo"]]
     assert sorted(package["FirmwareId"] for package in shown) == sorted(expected)
     created = [package["UtcCreate"] for package in shown]
     assert created == sorted(created, reverse=True)

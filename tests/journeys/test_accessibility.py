@@ -109,7 +109,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
         *(f"{connection}/messaging/routes/{path}?topic=/{key}/{name}/user/update" for path in ("", "new/")),
         *(
             f"{connection}/messaging/products/{key}/{path}"
-            for path in ("", "new/", "topics/update/error/edit/", "topics/update/error/delete/")
+            for path in ("", "new/", "categories/update/error/edit/", "categories/update/error/delete/")
         ),
         f"{connection}/jobs/",
         f"{connection}/devices/registrations/new/",

@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from console.accounts.models import ApprovalSetting
-from console.approvals.models import ApprovalRequest
 from console.areas.devices import api
-from console.areas.devices.bulk import DELETE, DISABLE
-from console.areas.products import api as products_api
-from console.connections.approval import ApprovalNeeded
-from console.jobs import actions, engine
+from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
+from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, run_job
+from tests.api.conftest import _no_request_limits, create_program
+from tests.jobs.conftest import past_time, read_csv
+from tests.pages.conftest import COUNT, read_statuses, run_next_step
 
-__all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
-
-COUNT = 8
-
-
-@pytest.fixture(autouse=True)
-def _few_in_a_request(monkeypatch):
-    """Let more than 3 devices be a job, so that the tests need few devices."""
-    for action in (DISABLE, DELETE):
-        monkeypatch.setitem(action.__dict__, "direct", 3)
-
-
-@pytest.fixture
-def product(emulator, org) -> str:
-    """The key of a product with COUNT devices."""
-    key = products_api.create_product(
-        org.gateway(), products_api.NewProduct("Harbor_Lamp", thing_model=False)
-    )
-    for number in range(COUNT):
-        api.register_device(org.gateway(), key, name=f"lamp-{number:04}")
-    return key
-
-
-@pytest.fixture
-def select_all(org, product, run_job, sign_in):
-    """A function that asks for an action on all devices of the product, and returns the job after the list was read."""
-
-    def ask(action: str, role: str = "operator") -> Job:
-        data = {"all_matching": "1", "query": f"product={product}"}
-        response = sign_in(role).post(org.url(f"devices/many/{action}/"), data)
-        job = Job.objects.get()
-        assert response["Location"] == org.url(f"jobs/{job.pk}/")
-        return run_job(job)
-
-    return ask
-
-
-def read_statuses(org, product) -> dict[str, str]:
-    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
-    return {device.name: device.status for device in devices}
-
-
-def run_next_step(job: Job) -> None:
-    chunk = Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).order_by("number").first()
-    Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
-    engine.run_step(chunk.pk)
+__all__ = ["_no_request_limits", "create_program"]  # fixtures
 
 
 def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_processed(
@@ -84,16 +39,38 @@ def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_proc
     assert result.count("succeeded") == COUNT
 
 
+def test_the_items_of_a_bulk_job_have_a_number_and_no_row_of_a_file(
+    org, product, select_all, run_job, sign_in
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    headings = re.findall(
+        r"<th[^>]*>(.*?)</th>", browser.get(org.url(f"jobs/{job.pk}/")).content.decode(), re.S
+    )
+    texts = [" ".join(re.sub(r"<[^>]+>", " ", heading).split()) for heading in headings]
+    assert "No." in texts
+    assert "Row" not in texts
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    run_job(job)
+    rows = read_csv(browser.get(org.url(f"jobs/{job.pk}/result.csv")))
+    assert rows[0] == {
+        "number": "1",
+        "key": f"{product}/lamp-0007",
+        "name": "lamp-0007",
+        "outcome": "succeeded",
+        "reason": "",
+    }
+
+
 def test_few_that_match_are_asked_about_at_once(org, product, sign_in):
     data = {"all_matching": "1", "query": f"product={product}&q=lamp-0001"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.context["keys"] == [f"{product}/lamp-0001"]
     assert not Job.objects.exists()
 
 
 def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in):
     keys = [f"{product}/lamp-{number:04}" for number in range(5)]
-    sign_in("operator").post(org.url("devices/many/disable/"), {"selected": keys})
+    sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": keys})
     job = Job.objects.get()
     assert (job.state, job.total) == (Job.State.READY, 5)
     assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
@@ -132,12 +109,30 @@ def test_failed_objects_are_reviewed_again_and_not_sent_by_one_click(
     run_next_step(job)
     browser.post(org.url(f"jobs/{job.pk}/cancel/"))
     run_job(job)
-    assert browser.post(org.url(f"jobs/{job.pk}/retry/")).status_code == 302
-    assert Job.objects.count() == 1
-    browser.post(org.url(f"bulk/{job.pk}/review-failed/"))
+    assert "Review failed items" in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+    for _twice in range(2):
+        browser.post(org.url(f"jobs/{job.pk}/retry/"))
     again = run_job(Job.objects.get(parent=job))
     assert (again.state, again.total) == (Job.State.READY, COUNT - 3)
     assert len(read_statuses(org, product)) == COUNT - 3
+    browser.post(org.url(f"bulk/{again.pk}/start/"), {"typed": str(COUNT - 3)})
+    assert run_job(again).state == Job.State.SUCCEEDED
+    assert read_statuses(org, product) == {}
+    assert "Review failed items" not in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
+
+
+def test_a_program_retries_failed_objects_as_a_job_that_it_starts(
+    org, product, select_all, run_job, create_program
+):
+    job, program = select_all("disable"), create_program("owner", "operator")
+    program.post(f"sandbox/jobs/{job.pk}/start")
+    run_next_step(job)
+    program.post(f"sandbox/jobs/{job.pk}/cancel")
+    run_job(job)
+    again = program.post(f"sandbox/jobs/{job.pk}/retry").json()
+    assert (again["status"], again["total"], again["parent_id"]) == ("ready", COUNT - 3, job.pk)
+    program.post(f"sandbox/jobs/{again['id']}/start")
+    assert run_job(Job.objects.get(pk=again["id"])).succeeded == COUNT - 3
 
 
 def test_an_error_that_every_call_would_get_stops_the_job(
@@ -159,7 +154,7 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
 ):
     browser = sign_in("operator")
     data = {"all_matching": "1", "query": f"product={product}"}
-    browser.post(org.url("devices/many/disable/"), data)
+    browser.post(org.url("devices/bulk/disable/"), data)
     emulator.faults.add("QueryDevice", kind="error", times=50, code="iot.prod.NotExistedProduct", status=200)
     job = run_job(Job.objects.get())
     assert job.state == Job.State.REJECTED
@@ -170,7 +165,7 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
 
 def test_an_invalid_filter_is_ignored_as_the_list_ignores_it(org, product, sign_in):
     data = {"all_matching": "1", "query": f"product={product}&status=NONSENSE&q=%20lamp-0001"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.context["keys"] == [f"{product}/lamp-0001"]
 
 
@@ -190,7 +185,7 @@ def test_a_worker_that_stops_while_it_sends_leaves_objects_unknown_unless_the_ac
 ):
     job = select_all(action)
     sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": typed})
-    found = {"delete": DELETE, "disable": DISABLE}[action]
+    found = {"delete": BULK_DELETE, "disable": BULK_DISABLE}[action]
     run = found.run
 
     def stop(gateway, keys, ids):
@@ -214,7 +209,7 @@ def test_a_lost_response_leaves_the_object_unknown(org, product, select_all, run
     def lose(gateway, keys, ids):
         return [Unavailable("Client.Timeout", operation="DeleteDevice") for _key in keys]
 
-    monkeypatch.setitem(DELETE.__dict__, "run", lose)
+    monkeypatch.setitem(BULK_DELETE.__dict__, "run", lose)
     run_next_step(job)
     assert Item.objects.filter(job=job, outcome=Item.Outcome.UNKNOWN).count() == 3
 
@@ -230,33 +225,22 @@ def test_a_canceled_job_leaves_the_objects_that_were_not_sent(org, product, sele
     assert job.counts["canceled"] == COUNT - 3
 
 
-def test_a_rule_of_the_team_turns_the_job_into_one_request_with_all_calls(
-    org, product, select_all, run_job, sign_in
-):
-    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
-    job = select_all("delete")
-    response = sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)}, follow=True)
-    assert response.status_code < 500
-    request = ApprovalRequest.objects.get()
-    assert len(request.planned_calls) == COUNT
-    assert not Job.objects.exists(), "the draft offers again what the request holds"
-    assert len(read_statuses(org, product)) == COUNT
-
-
-def test_the_http_api_starts_no_job_that_needs_approval(org, product, select_all, run_job):
-    ApprovalSetting.objects.create(team=org.team, rule="device_deletion", limit=2)
-    job = select_all("delete")
-    with pytest.raises(ApprovalNeeded):
-        actions.start(job, org.gateway("operator"))
-    assert len(read_statuses(org, product)) == COUNT
-
-
 def test_a_role_that_may_not_delete_cannot_start_the_job(org, product, select_all, sign_in):
     job = select_all("delete")
     response = sign_in("viewer").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
     assert response.status_code == 403
     assert sign_in("viewer").post(org.url(f"jobs/{job.pk}/discard/")).status_code == 403
     assert len(read_statuses(org, product)) == COUNT
+
+
+def test_a_list_of_another_account_cannot_be_started(org, product, select_all, sign_in):
+    job = select_all("disable")
+    Connection.objects.filter(pk=org.connection.pk).update(region="cn-beijing")
+    response = sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    assert response.status_code == 403
+    assert "after the list was read" in response.content.decode()
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
 
 
 def test_two_starts_run_the_job_once(org, product, select_all, run_job, sign_in):
@@ -270,6 +254,6 @@ def test_a_list_that_became_empty_cannot_be_started(org, product, select_all, si
     for name in read_statuses(org, product):
         api.delete_device(org.gateway(), product, name)
     data = {"all_matching": "1", "query": f"product={product}"}
-    response = sign_in("operator").post(org.url("devices/many/disable/"), data)
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
     assert response.status_code == 422
     assert not Job.objects.exists()

@@ -36,6 +36,9 @@ class Approval(Schema):
     decided_by: str
     decision_comment: str = Field(description="Comment of the person who decided.")
     failure_reason: str = Field(description="Why the operation failed; empty if it did not.")
+    job_id: int | None = Field(
+        description="The job that needs the approval, or after it the job that runs the operation."
+    )
     created_batches: list[str] = Field(description="IDs of the update batches that the operation created.")
     requested_at: Timestamp
     expires_at: Timestamp | None
@@ -57,6 +60,7 @@ class Approval(Schema):
             decided_by=approval.decider_label,
             decision_comment=approval.decision,
             failure_reason=approval.failure_text,
+            job_id=approval.job_id,
             created_batches=[
                 batch_id for batch_id in approval.outcomes.values_list("batch_id", flat=True) if batch_id
             ],

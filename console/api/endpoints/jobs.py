@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
+from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem
 from console.api.schemas import Page, PagePosition, PageQuery, Timestamp
@@ -35,7 +36,7 @@ class Job(Schema):
     kind: str = Field(description="For example devices.register.")
     title: str
     status: str = Field(
-        description="Before the start: checking, ready (waits to be started) or rejected. During the run: queued,"
+        description="Before the start: checking, ready (waits to be started), waiting (for an approval) or rejected. During the run: queued,"
         " running or canceling. At the end: succeeded, partial, failed or canceled."
     )
     reason: str = Field(description="Why the job stopped, or why its file was rejected; otherwise empty.")
@@ -177,7 +178,7 @@ def download_job_results(request: ApiRequest, connection: str, job_id: int) -> H
 
 @router.post(
     "/{slug:connection}/jobs/{int:job_id}/start",
-    response=Job,
+    response={200: Job, 202: Approval},
     description=gettext_noop(
         "Start a job with the status `ready`. Valid items are sent, invalid items are skipped."
     ),
@@ -211,7 +212,8 @@ def cancel_job(request: ApiRequest, connection: str, job_id: int) -> Job:
     "/{slug:connection}/jobs/{int:job_id}/retry",
     response={202: Job},
     description=gettext_noop(
-        "Retry the items that failed, were not sent, or have an unknown result. Creates a new job."
+        "Retry the items that failed, were not sent, or have an unknown result. Creates a new job. A registration starts at"
+        " once; an action on several objects waits with the status `ready` until you start it."
     ),
 )
 def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
@@ -228,7 +230,14 @@ def retry_job(request: ApiRequest, connection: str, job_id: int) -> Status[Job]:
     description=gettext_noop("Delete a job that was not started. Nothing was sent for it."),
 )
 def delete_job(request: ApiRequest, connection: str, job_id: int) -> Status[None]:
-    if not actions.discard(find_controllable_job(request, connection, job_id)):
+    job = find_controllable_job(request, connection, job_id)
+    if not actions.discard(job):
+        if job.state == models.Job.State.WAITING:
+            raise Problem(
+                "conflict",
+                _("The job waits for an approval and cannot be deleted."),
+                _("Withdraw the request in the console first."),
+            )
         raise Problem("conflict", _("The job was started and cannot be deleted. You can cancel it."))
     return Status(204, None)
 

@@ -1,19 +1,27 @@
-"""What can be done to one device: nickname, enabling and disabling, deletion."""
+"""What can be done to one device, and to several devices of a list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext
+from django.http import QueryDict
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import api
-from console.areas.devices.forms import RenameForm
-from console.areas.devices.records import DeviceDetail
+from console.areas.devices.forms import DeviceFilters, RenameForm
+from console.areas.devices.records import Device, DeviceDetail, SearchMatch
+from console.areas.products import api as products_api
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.pages.bulk import Bulk, BulkPages
+from console.pages.keys import is_key, second_value, split_key
+from console.ui.format import number
 from console.ui.links import connection_url
+from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 # -- nickname ----------------------------------------------------------------------------------------------------------
 
@@ -122,4 +130,115 @@ DELETE: Action[DeviceDetail] = Action(
     menu=_("Delete…"),
     danger=True,
     deletes=True,
+)
+
+# -- several devices ---------------------------------------------------------------------------------------------------
+
+
+def _apply_to_each(gateway: Gateway, action: str, keys: Sequence[str]) -> list[CloudError | None]:
+    return api.apply_action(gateway, action, list(map(split_key, keys)))
+
+
+def _plan(key: str) -> dict[str, Any]:
+    return api.device_params(*split_key(key))
+
+
+def _ask_to_enable_devices(count: int) -> Question:
+    return Question(
+        ngettext("Enable one device?", "Enable %(count)s devices?", count) % {"count": number(count)}
+    )
+
+
+def _ask_to_disable_devices(count: int) -> Question:
+    title = ngettext("Disable one device?", "Disable %(count)s devices?", count)
+    text = gettext("The devices are disconnected immediately and cannot connect until you enable them.")
+    return Question(title % {"count": number(count)}, text)
+
+
+def _ask_to_delete_devices(count: int) -> Question:
+    title = ngettext("Delete one device?", "Delete %(count)s devices?", count)
+    text = gettext("This permanently deletes the devices and their secrets, tags and data.")
+    return Question(title % {"count": number(count)}, text)
+
+
+BULK_ENABLE = Bulk(
+    "enable",
+    api.ACTIONS["enable"],
+    _("Enable"),
+    "player-play",
+    gettext_noop("Enable several devices. They can connect again."),
+    ask=_ask_to_enable_devices,
+    run=lambda gateway, keys, ids: _apply_to_each(gateway, "enable", keys),
+    is_repeatable=True,
+)
+BULK_DISABLE = Bulk(
+    "disable",
+    api.ACTIONS["disable"],
+    _("Disable"),
+    "ban",
+    gettext_noop(
+        "Disable several devices. They are disconnected immediately and cannot connect until you enable them."
+    ),
+    ask=_ask_to_disable_devices,
+    run=lambda gateway, keys, ids: _apply_to_each(gateway, "disable", keys),
+    danger=True,
+    is_repeatable=True,
+)
+BULK_DELETE = Bulk(
+    "delete",
+    api.ACTIONS["delete"],
+    _("Delete"),
+    "trash",
+    gettext_noop("Permanently delete several devices."),
+    ask=_ask_to_delete_devices,
+    run=lambda gateway, keys, ids: _apply_to_each(gateway, "delete", keys),
+    danger=True,
+    planned=_plan,
+    typed=(_("Device name"), _("Number of devices")),
+)
+
+
+def _read_matching(
+    gateway: Gateway, filters: DeviceFilters, ids: Mapping[str, str], start: Position | None
+) -> Iterator[Page[Sequence[Device]]]:
+    """Yield the devices that the list shows for these filters; none without filters."""
+    device_filter = filters.device_filter()
+    if device_filter.is_empty:
+        return
+    products = products_api.list_newest_products(gateway)
+    total = next((product.devices for product in products if product.key == device_filter.product_key), None)
+    if device_filter.text and start is None:
+        found = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
+        if found.match == SearchMatch.NEWEST:
+            rest = [
+                api.list_devices(gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total)
+                for page in range(2, -(-found.total // api.PAGE_SIZE) + 1)
+            ]
+            yield Page([device for part in (found, *rest) for device in part.devices])
+            return
+    yield from api.read_device_pages(gateway, device_filter, known_total=total, start=start)
+
+
+def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:
+    """Return the key of the product that all devices belong to; "" if there is none."""
+    if query.get("product"):
+        return str(query["product"])
+    products = {split_key(key)[0] for key in keys}
+    return products.pop() if len(products) == 1 else ""
+
+
+BULK: BulkPages[Device] = BulkPages(
+    name="devices:bulk",
+    address="",
+    list_name="devices:list",
+    list_label=_("Devices"),
+    actions=(BULK_ENABLE, BULK_DISABLE, BULK_DELETE),
+    key=lambda device: device.key,
+    keys_help=gettext_noop("`product_key/name` of each device."),
+    read_matching=_read_matching,
+    filters=DeviceFilters,
+    filter_names={"product": "product_key", "q": "search", "field": "search_in"},
+    is_key=is_key,
+    name_of=second_value,
+    scope_key=_find_product,
 )

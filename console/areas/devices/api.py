@@ -25,12 +25,10 @@ from console.areas.devices.records import (
     DevicePage,
     Group,
     ModuleVersion,
-    Outcome,
     SearchMatch,
     SearchResult,
     UpdateTask,
     read_devices,
-    split_key,
     to_credentials,
     to_detail,
     to_device,
@@ -42,6 +40,7 @@ from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError, LimitExceeded
 from iot_client.fields import read_count, read_items, read_text
+from iot_client.paging import Page, Position
 
 __all__ = [
     "DISABLED",
@@ -53,10 +52,8 @@ __all__ = [
     "DevicePage",
     "Group",
     "ModuleVersion",
-    "Outcome",
     "SearchResult",
     "UpdateTask",
-    "split_key",
 ]
 
 PAGE_SIZE = 50
@@ -69,6 +66,7 @@ NEWEST_SCAN_LIMIT = 100
 """Number of newest devices of a larger product that are read when the search of the platform finds nothing."""
 MAX_TAGS = 100
 """Maximum number of tags of a device (SaveDeviceProp)."""
+_OFFSET = "offset"  # the position of a page of QueryDeviceBySQL
 _STATUS_NUMBERS = {UNACTIVE: 0, ONLINE: 1, OFFLINE: 3, DISABLED: 8}
 _UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 
@@ -233,42 +231,57 @@ class TooManyDevices(LimitExceeded):
 def iter_devices(
     gateway: Gateway, device_filter: DeviceFilter, *, known_total: int | None = None
 ) -> Iterator[Device]:
-    """Yield all devices that match, reading page by page.
+    """Yield all devices that match, reading page by page. Raises TooManyDevices like `read_device_pages`."""
+    for page in read_device_pages(gateway, device_filter, known_total=known_total):
+        yield from page.content
 
-    Raises TooManyDevices before the first device when a search finds more than the 10,000 devices that pages can reach.
+
+def read_device_pages(
+    gateway: Gateway,
+    device_filter: DeviceFilter,
+    *,
+    known_total: int | None = None,
+    start: Position | None = None,
+) -> Iterator[Page[Sequence[Device]]]:
+    """Yield the devices that match for each page of the platform, from `start` on.
+
+    Raises TooManyDevices before the first page when a search finds more than the 10,000 devices that pages can reach.
     """
-    if not device_filter.text:
-        if device_filter.status:
-            pages, wrapper = (
-                gateway.read_pages(
-                    "QueryDeviceByStatus", PageSize=PAGE_SIZE, **_status_params(device_filter)
-                ),
-                "SimpleDeviceInfo",
-            )
-        else:
-            pages, wrapper = (
-                gateway.read_pages("QueryDevice", PageSize=PAGE_SIZE, ProductKey=device_filter.product_key),
-                "DeviceInfo",
-            )
-        for response in pages:
-            yield from read_devices(response, wrapper)
-    elif device_filter.product_key and known_total is not None and known_total <= FULL_SCAN_LIMIT:
-        yield from filter(
-            device_filter.matches, iter_devices(gateway, DeviceFilter(device_filter.product_key))
-        )
+    if device_filter.text and not _is_scanned(device_filter, known_total, start):
+        yield from _read_pages_by_sql(gateway, device_filter, start)
+        return
+    if device_filter.status and not device_filter.text:
+        name, wrapper, params = "QueryDeviceByStatus", "SimpleDeviceInfo", _status_params(device_filter)
     else:
-        yield from _iter_by_sql(gateway, device_filter)
+        name, wrapper, params = "QueryDevice", "DeviceInfo", {"ProductKey": device_filter.product_key}
+    for page in gateway.read_pages(name, start=start, PageSize=PAGE_SIZE, **params):
+        devices = read_devices(page.content, wrapper)
+        if device_filter.text:
+            devices = list(filter(device_filter.matches, devices))
+        yield Page(devices, page.following)
 
 
-def _iter_by_sql(gateway: Gateway, device_filter: DeviceFilter) -> Iterator[Device]:
+def _is_scanned(device_filter: DeviceFilter, known_total: int | None, start: Position | None) -> bool:
+    """Whether all devices of the product are read for a search. Later pages are read like the first one, also if the number of
+    devices has changed."""
+    if start is not None:
+        return _OFFSET not in start
+    return bool(device_filter.product_key) and known_total is not None and known_total <= FULL_SCAN_LIMIT
+
+
+def _read_pages_by_sql(
+    gateway: Gateway, device_filter: DeviceFilter, start: Position | None
+) -> Iterator[Page[Sequence[Device]]]:
     where = _where(device_filter)
-    count = count_devices(gateway, device_filter, fresh=True)
-    if count > sql.MAX_ROWS:
-        raise TooManyDevices(count)
-    for offset in range(0, sql.MAX_ROWS, PAGE_SIZE):
+    if start is None:
+        count = count_devices(gateway, device_filter, fresh=True)
+        if count > sql.MAX_ROWS:
+            raise TooManyDevices(count)
+    for offset in range((start or {}).get(_OFFSET, 0), sql.MAX_ROWS, PAGE_SIZE):
         devices = _query_sql(gateway, where.rows(offset, PAGE_SIZE), fresh=True)
-        yield from devices
-        if len(devices) < PAGE_SIZE:
+        is_last = len(devices) < PAGE_SIZE or offset + PAGE_SIZE >= sql.MAX_ROWS
+        yield Page(devices, None if is_last else {_OFFSET: offset + PAGE_SIZE})
+        if is_last:
             return
 
 
@@ -444,13 +457,13 @@ ACTIONS = {"enable": "EnableThing", "disable": "DisableThing", "delete": "Delete
 """The actions for several devices, and the operation of each for one device."""
 
 
-def apply_action(gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]) -> list[Outcome]:
-    """Apply one of ACTIONS to devices, each a (product key, name). An error of one device does not stop the others."""
+def apply_action(
+    gateway: Gateway, action: str, devices: Sequence[tuple[str, str]]
+) -> list[CloudError | None]:
+    """Apply one of ACTIONS to devices, each a (product key, name). Returns for each device None or its error; an error of one
+    device does not stop the others."""
     responses = gateway.call_each(ACTIONS[action], [device_params(*device) for device in devices])
-    return [
-        Outcome(product_key, name, response if isinstance(response, CloudError) else None)
-        for (product_key, name), response in zip(devices, responses, strict=True)
-    ]
+    return [response if isinstance(response, CloudError) else None for response in responses]
 
 
 def device_params(product_key: str, name: str) -> dict[str, Any]:

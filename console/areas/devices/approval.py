@@ -71,6 +71,7 @@ APPROVAL_RULES = (
         limit=Limit(count=lambda gateway, calls: len(calls), window=timedelta(minutes=10)),
         description=Description(
             identify=_identify_device,
+            note=_("The secret, tags and data of each device are deleted too."),
             items=ItemList(
                 from_call=_name_device,
                 read=_read_devices,

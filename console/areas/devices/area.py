@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.api.pipeline import Upload
-from console.areas.devices import approval, bulk, jobs, pages
+from console.areas.devices import actions, approval, jobs, pages
 from console.areas.devices.endpoints import router
 from console.areas.devices.registration import endpoints as registrations
 from console.ui.areas import Area
@@ -45,6 +45,6 @@ AREA = Area(
         )
     },
     approval_rules=approval.APPROVAL_RULES,
-    bulk=(bulk.BULK,),
+    bulk=(actions.BULK,),
     details=(pages.DEVICE,),
 )

@@ -136,29 +136,6 @@ class DeviceUpdates(Schema):
     active_updates: list[DeviceUpdate]
 
 
-class ActionDevice(RequestBody):
-    """Identifies a device by product and name."""
-
-    product_key: str = Field(max_length=64)
-    name: str = Field(max_length=64)
-
-
-class DeviceAction(RequestBody):
-    """An action on several devices."""
-
-    action: Literal["enable", "disable", "delete"]
-    devices: list[ActionDevice] = Field(min_length=1, max_length=api.PAGE_SIZE)
-
-
-class DeviceActionResult(Schema):
-    """The result for one device."""
-
-    product_key: str
-    name: str
-    done: bool
-    error: str = Field(description="Why the action failed; empty if it succeeded.")
-
-
 class DeviceListQuery(PageQuery):
     """Selects devices. At least one of product_key, search and status is required."""
 
@@ -222,28 +199,6 @@ def search_devices(
         exact=[Device.from_device(device) for device in result.exact_matches],
         starts_with=[Device.from_device(device) for device in result.prefix_matches],
     )
-
-
-@router.post(
-    "/{slug:connection}/device-actions",
-    response={200: list[DeviceActionResult], 202: Approval},
-    description=gettext_noop(
-        "Enable, disable or delete up to 50 devices. If one device fails, the others are still processed."
-    ),
-)
-def run_device_action(request: ApiRequest, connection: str, body: DeviceAction) -> list[DeviceActionResult]:
-    gateway = open_gateway(request, connection)
-    gateway.require(api.ACTIONS[body.action])
-    devices = list(dict.fromkeys((device.product_key, device.name) for device in body.devices))
-    return [
-        DeviceActionResult(
-            product_key=outcome.product_key,
-            name=outcome.name,
-            done=outcome.error is None,
-            error=_(outcome.error_title) if outcome.error else "",
-        )
-        for outcome in api.apply_action(gateway, body.action, devices)
-    ]
 
 
 @router.post(

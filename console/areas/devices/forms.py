@@ -40,7 +40,7 @@ class DeviceFilters(FilterForm):
         choices=lambda: [("", _("Any")), *((value, status("device", value).label) for value in STATUSES)],
     )
 
-    def __init__(self, request: HttpRequest, products: Sequence[Product]) -> None:
+    def __init__(self, request: HttpRequest, products: Sequence[Product] = ()) -> None:
         self.products = products
         super().__init__(request)
 

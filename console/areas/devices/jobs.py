@@ -55,6 +55,7 @@ REGISTER = Kind(
     items=Items(
         key=Heading("device_name", _("Device name")),
         label=Heading("nickname", _("Nickname")),
+        number=Heading("row", _("Row")),
         explain=explain_outcome,
     ),
     retry_params=RegistrationParams.for_retry,

@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from console.pages.keys import join_key
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, explain
 from iot_client.fields import read_count, read_items, read_text, read_time
 from iot_client.responses import read_name
 
@@ -33,8 +33,8 @@ class Device:
 
     @property
     def key(self) -> str:
-        """Product key and name in one text, for selections; `split_key` splits it."""
-        return f"{self.product_key}/{self.name}"
+        """Product key and name in one text, for selections."""
+        return join_key(self.product_key, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,33 +143,11 @@ class UpdateTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of an action on one of several devices. `error` is None if it succeeded."""
-
-    product_key: str
-    name: str
-    error: CloudError | None = None
-
-    @property
-    def error_title(self) -> str:
-        """The title of the error in English, to be translated; "" without an error."""
-        return explain(self.error).title if self.error else ""
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The result of a search in all products: devices with exactly this name or IotId, and devices whose name starts with it."""
 
     exact_matches: Sequence[Device]
     prefix_matches: Sequence[Device]
-
-
-def split_key(key: str) -> tuple[str, str]:
-    """Return product key and name of a `Device.key`. Raises ValueError for any other text."""
-    product_key, slash, name = key.partition("/")
-    if not (product_key and slash and name):
-        raise ValueError(f"not a device: {key!r}")
-    return product_key, name
 
 
 def read_devices(response: Mapping[str, Any], name: str) -> list[Device]:

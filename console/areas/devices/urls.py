@@ -1,7 +1,7 @@
 from django.urls import path
 
 from console.areas.devices import choices, device, memberships, views
-from console.areas.devices.bulk import BULK
+from console.areas.devices.actions import BULK
 from console.areas.devices.pages import DEVICE, TAGS
 from console.areas.devices.registration import downloads
 from console.areas.devices.registration import views as registration
@@ -15,7 +15,7 @@ urlpatterns = [
     path("search/", views.search, name="search"),
     path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
-    bulk_path(BULK, "many/"),
+    bulk_path(BULK),
     path("registrations/new/", registration.register, name="register"),
     path("registrations/<int:job>/start/", registration.start, name="start-registration"),
     path("registrations/<int:job>/columns/", registration.columns, name="registration-columns"),

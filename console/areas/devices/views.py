@@ -13,13 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.devices import api, forms, sql
-from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage, split_key
+from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage
 from console.areas.devices.tables import device_table, product_table
 from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form, http_status
 from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
+from console.pages.keys import join_key, split_key
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url, query_url
@@ -224,7 +225,7 @@ def create(request: CloudRequest) -> HttpResponse:
                 name=values["device_name"],
                 nickname=values["nickname"],
             )
-            return f"{credentials.product_key}/{credentials.name}"
+            return join_key(credentials.product_key, credentials.name)
 
         try:
             submit_once(request, values["token"] or new_token(), register)

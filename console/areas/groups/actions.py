@@ -1,19 +1,24 @@
-"""What can be done to a group."""
+"""What can be done to a group, and to several of its devices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.groups import api
-from console.areas.groups.api import GroupDetail
+from console.areas.groups.api import GroupDetail, GroupDevice
 from console.areas.groups.forms import DescriptionForm
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.pages.bulk import Bulk, BulkPages
+from console.pages.keys import is_key, second_value, split_key
+from console.ui.format import number
 from console.ui.links import connection_url
+from iot_client.errors import CloudError
 
 
 def _build_edit_form(request: CloudRequest, group: GroupDetail) -> DescriptionForm:
@@ -77,4 +82,49 @@ DELETE: Action[GroupDetail] = Action(
     menu=_("Delete…"),
     danger=True,
     deletes=True,
+)
+
+# -- several devices of a group ----------------------------------------------------------------------------------------
+
+
+def _ask_to_remove_devices(count: int) -> Question:
+    title = ngettext(
+        "Remove %(count)s device from the group?", "Remove %(count)s devices from the group?", count
+    )
+    text = gettext("The devices are not deleted. They are only removed from this group.")
+    return Question(title % {"count": number(count)}, text)
+
+
+def _remove_devices(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
+    """Remove the devices from the group: 1 call. A device that is no longer in the group is not an error."""
+    try:
+        api.remove_devices(gateway, ids["group_id"], list(map(split_key, keys)))
+    except CloudError as error:
+        return [error] * len(keys)
+    return [None] * len(keys)
+
+
+BULK_REMOVE = Bulk(
+    "remove",
+    api.REMOVE,
+    _("Remove from group"),
+    "circle-minus",
+    gettext_noop("Remove several devices from a group. The devices are not deleted."),
+    ask=_ask_to_remove_devices,
+    run=_remove_devices,
+    direct=api.MAX_DEVICES_PER_CALL,
+    is_repeatable=True,
+)
+
+BULK: BulkPages[GroupDevice] = BulkPages(
+    name="groups:bulk-devices",
+    address="<str:group_id>/devices/",
+    list_name="groups:devices",
+    list_label=_("Devices"),
+    actions=(BULK_REMOVE,),
+    key=lambda device: device.key,
+    keys_help=gettext_noop("`product_key/name` of each device."),
+    read_matching=lambda gateway, filters, ids, start: api.read_device_pages(gateway, ids["group_id"], start),
+    is_key=is_key,
+    name_of=second_value,
 )

@@ -27,6 +27,7 @@ from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError, LimitExceeded, NotFound
 from iot_client.fields import read_items
+from iot_client.paging import Page, Position
 
 __all__ = ["AddResult", "DeviceList", "Group", "GroupDetail", "GroupDevice", "GroupList"]
 
@@ -91,10 +92,14 @@ def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 
     )
 
 
-def iterate_devices(gateway: Gateway, group_id: str) -> Iterator[GroupDevice]:
-    """Yield all devices of a group, reading page by page."""
-    for response in gateway.read_pages("QueryDeviceListByDeviceGroup", GroupId=group_id, PageSize=50):
-        yield from to_devices(response).devices
+def read_device_pages(
+    gateway: Gateway, group_id: str, start: Position | None = None
+) -> Iterator[Page[Sequence[GroupDevice]]]:
+    """Yield the devices of a group page by page, from `start` on."""
+    for page in gateway.read_pages(
+        "QueryDeviceListByDeviceGroup", start=start, GroupId=group_id, PageSize=50
+    ):
+        yield Page(to_devices(page.content).devices, page.following)
 
 
 def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, tuple[Tag, ...]]:

@@ -2,75 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.areas.groups import api
+from console.areas.groups import actions, api
 from console.areas.groups.forms import AddDevicesForm
 from console.areas.groups.pages import GROUP
 from console.areas.groups.views import group_rights
 from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form
-from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
-from console.pages.actions import Question
-from console.pages.bulk import Bulk, BulkPages
-from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Column, Empty, Table
 from iot_client.errors import CloudError
-
-
-def _ask_to_remove(count: int) -> Question:
-    title = ngettext(
-        "Remove %(count)s device from the group?", "Remove %(count)s devices from the group?", count
-    )
-    text = gettext("The devices are not deleted. They are only removed from this group.")
-    return Question(title % {"count": number(count)}, text)
-
-
-def _remove(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
-    """Remove the devices from the group: 1 call. A device that is no longer in the group is not an error."""
-    try:
-        api.remove_devices(gateway, ids["group_id"], [_split_key(key) for key in keys])
-    except CloudError as error:
-        return [error] * len(keys)
-    return [None] * len(keys)
-
-
-def _split_key(key: str) -> tuple[str, str]:
-    product_key, _slash, name = key.partition("/")
-    return product_key, name
-
-
-REMOVE = Bulk(
-    "remove",
-    api.REMOVE,
-    _("Remove from group"),
-    "circle-minus",
-    ask=_ask_to_remove,
-    run=_remove,
-    direct=api.MAX_DEVICES_PER_CALL,
-    is_repeatable=True,
-)
-
-BULK: BulkPages[api.GroupDevice] = BulkPages(
-    name="groups:devices-many",
-    list_name="groups:devices",
-    list_label=_("Devices"),
-    actions=(REMOVE,),
-    key=lambda device: device.key,
-    is_key=lambda key: key.count("/") == 1,
-    name_of=lambda key: _split_key(key)[1],
-    list_matching=lambda gateway, query, ids: api.iterate_devices(gateway, ids["group_id"]),
-)
 
 
 def _build_table(group_id: str) -> Table[api.GroupDevice]:
@@ -91,7 +39,7 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
             Column("product_key", _("ProductKey"), kind="code", copy=True),
             Column("iot_id", _("IotId"), kind="code", copy=True, hidden=True),
         ),
-        actions=BULK.buttons(group_id=group_id),
+        actions=actions.BULK.buttons(group_id=group_id),
     )
 
 

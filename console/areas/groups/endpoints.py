@@ -87,16 +87,11 @@ class GroupListQuery(PageQuery):
     search: str = Field("", max_length=30, description=gettext_noop("Part of a group name, on every level."))
 
 
-class DeviceIdentity(Schema):
-    """Identifies a device by product and name."""
-
-    product_key: str = Field(max_length=64)
-    name: str = Field(max_length=64)
-
-
-class GroupDevice(DeviceIdentity):
+class GroupDevice(Schema):
     """A device of a group."""
 
+    product_key: str
+    name: str
     iot_id: str
     product_name: str
 
@@ -108,12 +103,6 @@ class DevicesToAdd(RequestBody):
     device_names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
 
 
-class DevicesToRemove(RequestBody):
-    """Devices to remove from a group. They may belong to different products."""
-
-    devices: list[DeviceIdentity] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
-
-
 class AddDevicesResult(Schema):
     """Result of adding devices. The platform returns counts only, and the names that do not exist."""
 
@@ -123,12 +112,6 @@ class AddDevicesResult(Schema):
     group_limit_reached: int = Field(
         description="Number of devices not added because they are already in 10 groups."
     )
-
-
-class RemoveDevicesResult(Schema):
-    """Number of devices removed from the group."""
-
-    removed: int
 
 
 @router.get(
@@ -265,16 +248,3 @@ def add_group_devices(
         already_in_group=result.already,
         group_limit_reached=result.full,
     )
-
-
-@router.post(
-    "/{slug:connection}/groups/{group_id}/devices/remove",
-    response=RemoveDevicesResult,
-    description=gettext_noop("Remove up to 200 devices from a group. The devices are not deleted."),
-)
-def remove_group_devices(
-    request: ApiRequest, connection: str, group_id: str, body: DevicesToRemove
-) -> RemoveDevicesResult:
-    devices = [(device.product_key, device.name) for device in body.devices]
-    removed = api.remove_devices(open_gateway(request, connection), group_id, devices)
-    return RemoveDevicesResult(removed=removed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.pages.keys import join_key
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_items, read_text, read_time
@@ -66,8 +67,8 @@ class GroupDevice:
 
     @property
     def key(self) -> str:
-        """Identifies the device in a form. Neither part can contain a slash."""
-        return f"{self.product_key}/{self.name}"
+        """Product key and name in one text, for selections."""
+        return join_key(self.product_key, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from console.areas.groups import devices, views
+from console.areas.groups.actions import BULK
 from console.areas.groups.pages import GROUP, TAGS
 from console.pages.bulk_views import bulk_path
 
@@ -12,7 +13,7 @@ urlpatterns = [
     path("<str:group_id>/children/", views.children, name="children"),
     path("<str:group_id>/devices/", devices.list_devices, name="devices"),
     path("<str:group_id>/devices/add/", devices.add_devices, name="add-devices"),
-    bulk_path(devices.BULK, "<str:group_id>/devices/many/"),
+    bulk_path(BULK),
     *TAGS.paths("<str:group_id>/"),
     *GROUP.paths("<str:group_id>/"),
 ]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.messaging import api
 from console.areas.messaging.api import Route, TopicCategory
 from console.areas.messaging.approval import list_deletion_effects
-from console.areas.messaging.forms import CategoryForm, RoutesForm
-from console.areas.messaging.tables import build_routes_url
+from console.areas.messaging.forms import CategoryForm, RouteFilters, RoutesForm
+from console.areas.messaging.tables import CATEGORIES, build_routes_url
 from console.areas.products import api as products_api
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
-from console.pages.bulk import Bulk
+from console.pages.bulk import Bulk, BulkPages
 from console.pages.creation import Creation
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError, InvalidParameter
+from iot_client.paging import Page
 
 # -- topic categories --------------------------------------------------------------------------------------------------
 
@@ -105,25 +106,45 @@ DELETE: Action[TopicCategory] = Action(
 )
 
 
-def _ask_to_delete_many(count: int) -> Question:
+def _ask_to_delete_categories(count: int) -> Question:
     title = ngettext("Delete %(count)s topic category?", "Delete %(count)s topic categories?", count)
     return Question(title % {"count": number(count)}, " ".join(list_deletion_effects()))
 
 
-def _delete_many(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
+def _delete_categories(
+    gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
+) -> list[CloudError | None]:
     return api.delete_categories(gateway, [key.partition("/")[0] for key in keys])
 
 
-DELETE_MANY = Bulk(
+BULK_DELETE = Bulk(
     "delete",
     api.DELETE,
     _("Delete"),
     "trash",
-    ask=_ask_to_delete_many,
-    run=_delete_many,
+    gettext_noop(
+        "Delete several topic categories of a product. Routes from and to their topics stop working."
+    ),
+    ask=_ask_to_delete_categories,
+    run=_delete_categories,
     danger=True,
     planned=lambda key: {"TopicId": key.partition("/")[0]},
     typed=(_("Name"), _("Number of topic categories")),
+)
+
+CATEGORY_BULK: BulkPages[TopicCategory] = BulkPages(
+    name="messaging:bulk-topics",
+    address="products/<str:product_key>/topics/",
+    list_name="messaging:topics",
+    list_label=_("Topic categories"),
+    actions=(BULK_DELETE,),
+    key=CATEGORIES.key or str,
+    keys_help=gettext_noop("`id/short_name` of each topic category."),
+    read_matching=lambda gateway, filters, ids, start: iter(
+        [Page(api.list_categories(gateway, ids["product_key"], fresh=True))]
+    ),
+    is_key=lambda key: key.partition("/")[0].isdecimal(),
+    name_of=lambda key: key.partition("/")[2],
 )
 
 # -- routes ------------------------------------------------------------------------------------------------------------
@@ -169,14 +190,38 @@ def _ask_to_delete_routes(count: int) -> Question:
     return Question(title % {"count": number(count)}, text)
 
 
-DELETE_ROUTES = Bulk(
+BULK_DELETE_ROUTES = Bulk(
     "delete",
     api.DELETE_ROUTES,
     _("Delete"),
     "trash",
+    gettext_noop("Delete several topic routes. The topics themselves stay."),
     ask=_ask_to_delete_routes,
-    run=lambda gateway, keys, ids: api.delete_each_route(gateway, [*map(Route.from_key, keys)]),
+    run=lambda gateway, keys, ids: api.delete_routes(gateway, [*map(Route.from_key, keys)]),
     direct=api.MAX_TARGETS,
     danger=True,
     planned=lambda key: api.route_params(Route.from_key(key).source, [Route.from_key(key).target]),
+)
+
+
+def _read_routes(
+    gateway: Gateway, filters: RouteFilters, ids: Mapping[str, str], start: object
+) -> Iterator[Page[Sequence[Route]]]:
+    """Yield the routes from the topic of the filter; none without a topic."""
+    source = filters.values.get("source", "")
+    yield Page(api.list_routes(gateway, source)[0] if source else [])
+
+
+ROUTE_BULK: BulkPages[Route] = BulkPages(
+    name="messaging:bulk-routes",
+    address="routes/",
+    list_name="messaging:routes",
+    list_label=_("Topic routes"),
+    actions=(BULK_DELETE_ROUTES,),
+    key=lambda route: route.key,
+    keys_help=gettext_noop("Source topic and target topic of each route, with a space between them."),
+    read_matching=_read_routes,
+    filters=RouteFilters,
+    is_key=lambda key: key.startswith("/") and key.count(" /") == 1,
+    name_of=lambda key: key.replace(" ", " → "),
 )

@@ -148,12 +148,7 @@ def create_routes(gateway: Gateway, source: str, targets: Sequence[str]) -> list
     return to_failures(gateway.call(CREATE_ROUTES, SrcTopic=source, DstTopic=list(targets)), targets)
 
 
-def delete_routes(gateway: Gateway, source: str, targets: Sequence[str]) -> list[str]:
-    """Delete routes from a topic to up to MAX_TARGETS others. Returns the targets to which there was no route."""
-    return to_failures(gateway.call(DELETE_ROUTES, SrcTopic=source, DstTopic=list(targets)), targets)
-
-
-def delete_each_route(gateway: Gateway, routes: Sequence[Route]) -> list[CloudError | None]:
+def delete_routes(gateway: Gateway, routes: Sequence[Route]) -> list[CloudError | None]:
     """Delete routes, with one call for each source topic. Returns one entry for each route: None, or the error."""
     targets: dict[str, list[str]] = {}
     for route in routes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.messaging import api, approval, pages
+from console.areas.messaging import actions, api, approval
 from console.areas.messaging.endpoints import router
 from console.areas.messaging.forms import PERMISSION_LABELS
 from console.pages.detail import TabPage
@@ -28,7 +28,7 @@ AREA = Area(
     statuses={"topic": {name: Status(PERMISSION_LABELS[name], "off", icon) for name, icon in _ICONS.items()}},
     routers=(router,),
     approval_rules=approval.APPROVAL_RULES,
-    bulk=(pages.CATEGORY_BULK, pages.ROUTE_BULK),
+    bulk=(actions.CATEGORY_BULK, actions.ROUTE_BULK),
     tabs={
         "products:detail": (TabPage("topics", _("Topics"), "messaging:topics", operations=(api.LIST,)),),
         "devices:detail": (

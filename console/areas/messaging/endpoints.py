@@ -157,16 +157,6 @@ def create_topic_routes(request: ApiRequest, connection: str, body: RoutesBody) 
     return RouteFailures(failed=api.create_routes(gateway, body.source, targets))
 
 
-@router.post(
-    "/{slug:connection}/topic-routes/delete",
-    response={200: RouteFailures, 202: Approval},
-    description=gettext_noop("Delete routes from a topic to up to 100 others."),
-)
-def delete_topic_routes(request: ApiRequest, connection: str, body: RoutesBody) -> RouteFailures:
-    targets = list(dict.fromkeys(body.targets))
-    return RouteFailures(failed=api.delete_routes(open_gateway(request, connection), body.source, targets))
-
-
 def _refuse(problems: Sequence[api.Problem]) -> None:
     """Raises Problem if there are problems."""
     if problems:

@@ -25,6 +25,10 @@ class ProductFilters(FilterForm):
     q = forms.CharField(label=_("Search products"), required=False, max_length=64)
 
 
+class RouteFilters(FilterForm):
+    source = forms.CharField(label=_("Source topic"), required=False, max_length=256)
+
+
 class CategoryForm(EditForm):
     """A topic category to create, or with `category` to change."""
 

@@ -6,13 +6,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.messaging import actions, api
-from console.areas.messaging.api import Route, TopicCategory
+from console.areas.messaging.api import TopicCategory
 from console.areas.messaging.forms import ProductFilters
-from console.areas.messaging.tables import CATEGORIES, PRODUCTS
+from console.areas.messaging.tables import PRODUCTS
 from console.areas.products import api as products_api
 from console.areas.products.api import Product
 from console.connections.gateway import Gateway
-from console.pages.bulk import BulkPages
 from console.pages.detail import Detail
 from console.pages.lists import ListPage, Position, Slice
 from console.ui.links import connection_url
@@ -44,24 +43,4 @@ CATEGORY: Detail[TopicCategory] = Detail(
     list_label=_("Topic categories"),
     missing=_("The topic category no longer exists."),
     actions=(actions.EDIT, actions.DELETE),
-)
-
-CATEGORY_BULK: BulkPages[TopicCategory] = BulkPages(
-    name="messaging:topics-many",
-    list_name="messaging:topics",
-    list_label=_("Topic categories"),
-    actions=(actions.DELETE_MANY,),
-    key=CATEGORIES.key or str,
-    is_key=lambda key: key.partition("/")[0].isdecimal(),
-    name_of=lambda key: key.partition("/")[2],
-)
-
-ROUTE_BULK: BulkPages[Route] = BulkPages(
-    name="messaging:routes-many",
-    list_name="messaging:routes",
-    list_label=_("Topic routes"),
-    actions=(actions.DELETE_ROUTES,),
-    key=lambda route: route.key,
-    is_key=lambda key: key.startswith("/") and key.count(" /") == 1,
-    name_of=lambda key: key.replace(" ", " → "),
 )

@@ -2,8 +2,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from console.areas.messaging import views
-from console.areas.messaging.actions import CREATE, CREATE_ROUTES
-from console.areas.messaging.pages import CATEGORY, CATEGORY_BULK, LIST, ROUTE_BULK
+from console.areas.messaging.actions import CATEGORY_BULK, CREATE, CREATE_ROUTES, ROUTE_BULK
+from console.areas.messaging.pages import CATEGORY, LIST
 from console.pages.bulk_views import bulk_path
 
 PRODUCT_PATH = "products/<str:product_key>/"
@@ -13,10 +13,10 @@ urlpatterns = [
     path("", require_safe(LIST.show), name="list"),
     path(PRODUCT_PATH, views.product_topics, name="topics"),
     path(f"{PRODUCT_PATH}new/", CREATE.show, name="create"),
-    bulk_path(CATEGORY_BULK, f"{PRODUCT_PATH}many/"),
-    *CATEGORY.paths(f"{PRODUCT_PATH}topics/<path:short_name>/"),
+    bulk_path(CATEGORY_BULK),
+    *CATEGORY.paths(f"{PRODUCT_PATH}categories/<path:short_name>/"),
     path("devices/<str:product_key>/<str:name>/", views.device_topics, name="device-topics"),
     path("routes/", views.routes, name="routes"),
     path("routes/new/", CREATE_ROUTES.show, name="create-routes"),
-    bulk_path(ROUTE_BULK, "routes/many/"),
+    bulk_path(ROUTE_BULK),
 ]

@@ -11,8 +11,14 @@ from django.views.decorators.http import require_safe
 
 from console.areas.devices import api as devices_api
 from console.areas.messaging import api
-from console.areas.messaging.actions import CREATE, CREATE_ROUTES, DELETE, EDIT
-from console.areas.messaging.pages import CATEGORY_BULK, ROUTE_BULK
+from console.areas.messaging.actions import (
+    CATEGORY_BULK,
+    CREATE,
+    CREATE_ROUTES,
+    DELETE,
+    EDIT,
+    ROUTE_BULK,
+)
 from console.areas.messaging.tables import CATEGORIES, SOURCES, TARGETS, build_device_table
 from console.areas.products import api as products_api
 from console.connections.http import CloudRequest

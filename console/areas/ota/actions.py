@@ -1,21 +1,28 @@
-"""What can be done to packages, modules and batches."""
+"""What can be done to packages, modules and batches, and to several device updates of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api, jobs
 from console.areas.ota.forms.batches import CancelForm
+from console.areas.ota.forms.filters import TaskFilter
 from console.areas.ota.forms.packages import ModuleForm, NewModuleForm
 from console.areas.ota.records import BatchDetail, Module, Package
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.pages.bulk import Bulk, BulkPages
 from console.pages.creation import Creation
+from console.pages.keys import is_key, second_value, split_key
+from console.ui.format import number
 from console.ui.links import connection_url
+from iot_client.errors import CloudError
+from iot_client.paging import Page, Position
 
 # -- packages ----------------------------------------------------------------------------------------------------------
 
@@ -223,4 +230,93 @@ MONITOR_BATCH: Action[BatchDetail] = Action(
     address="monitor",
     run=_monitor,
     icon="eye",
+)
+
+# -- several device updates of a batch ---------------------------------------------------------------------------------
+
+
+def _ask_to_confirm_updates(count: int) -> Question:
+    title = ngettext(
+        "Confirm the update of %(count)s device?", "Confirm the updates of %(count)s devices?", count
+    )
+    text = gettext("The update is sent to the devices as soon as the rate limit of the batch allows.")
+    return Question(title % {"count": number(count)}, text)
+
+
+def _confirm_updates(
+    gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
+) -> Sequence[CloudError | None]:
+    task_ids = [split_key(key)[0] for key in keys]
+    return api.confirm_each(gateway, task_ids, batch_id=ids["batch_id"])
+
+
+def _ask_to_cancel_updates(count: int) -> Question:
+    title = ngettext(
+        "Cancel the update of %(count)s device?", "Cancel the updates of %(count)s devices?", count
+    )
+    text = gettext("Only updates that the devices have not started can be canceled.")
+    return Question(title % {"count": number(count)}, text, close=gettext("Back"))
+
+
+def _cancel_updates(
+    gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
+) -> Sequence[CloudError | None]:
+    """Cancel the updates: 1 call, after reading the batch. The platform cancels all of them or none."""
+    batch = api.get_batch(gateway, ids["batch_id"]).batch
+    try:
+        api.cancel_devices(gateway, batch, list(map(second_value, keys)))
+    except CloudError as error:
+        return [error] * len(keys)
+    return [None] * len(keys)
+
+
+BULK_CONFIRM = Bulk(
+    "confirm",
+    api.CONFIRM,
+    _("Confirm updates"),
+    "check",
+    gettext_noop("Confirm several tasks of a batch that wait for confirmation, so that their updates start."),
+    ask=_ask_to_confirm_updates,
+    run=_confirm_updates,
+    applies_to=lambda task: task.status == "CONFIRM",
+)
+BULK_CANCEL = Bulk(
+    "cancel",
+    api.CANCEL_DEVICE,
+    _("Cancel updates"),
+    "ban",
+    gettext_noop(
+        "Cancel the updates of several devices of a batch. Nothing is canceled if one of the updates has already started."
+    ),
+    ask=_ask_to_cancel_updates,
+    run=_cancel_updates,
+    direct=api.MAX_NAMES_PER_CALL,
+    applies_to=lambda task: task.status in ("CONFIRM", "QUEUED", "NOTIFIED"),
+    danger=True,
+)
+
+
+def _read_matching(
+    gateway: Gateway, filters: TaskFilter, ids: Mapping[str, str], start: Position | None
+) -> Iterator[Page[Sequence[api.Task]]]:
+    values = filters.values
+    names = [values["q"]] if values.get("q") else []
+    return api.read_task_pages(
+        gateway, ids["batch_id"], status=values.get("status", ""), names=names, start=start
+    )
+
+
+BULK: BulkPages[api.Task] = BulkPages(
+    name="ota:bulk-tasks",
+    address="batches/<str:batch_id>/tasks/",
+    list_name="ota:batch",
+    list_label=_("Devices in the batch"),
+    actions=(BULK_CONFIRM, BULK_CANCEL),
+    key=lambda task: task.key,
+    keys_help=gettext_noop("`id/device_name` of each task."),
+    read_matching=_read_matching,
+    filters=TaskFilter,
+    filter_names={"q": "device_name"},
+    is_key=is_key,
+    name_of=second_value,
 )

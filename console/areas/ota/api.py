@@ -36,6 +36,7 @@ from console.connections import clients
 from console.connections.gateway import Call, Gateway
 from iot_client.errors import CloudError, NotFound
 from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
+from iot_client.paging import Page, Position
 
 __all__ = [
     "DEFAULT_MODULE",
@@ -279,17 +280,22 @@ def get_batch_with_tasks(
     return detail, to_tasks(_require_success(tasks))
 
 
-def iterate_tasks(
-    gateway: Gateway, batch_id: str, *, status: str = "", names: Sequence[str] = ()
-) -> Iterator[Task]:
-    """Yield the tasks of a batch, reading page by page. `status` and `names` filter as in `get_batch_with_tasks`."""
+def read_task_pages(
+    gateway: Gateway,
+    batch_id: str,
+    *,
+    status: str = "",
+    names: Sequence[str] = (),
+    start: Position | None = None,
+) -> Iterator[Page[Sequence[Task]]]:
+    """Yield the tasks of a batch page by page, from `start` on. `status` and `names` filter as in `get_batch_with_tasks`."""
     params: dict[str, Any] = {"JobId": batch_id, "PageSize": 100}
     if status:
         params["TaskStatus"] = status
     if names:
         params["DeviceNames"] = list(names)
-    for response in gateway.read_pages("ListOTATaskByJob", **params):
-        yield from to_tasks(_require_success(response)).tasks
+    for page in gateway.read_pages("ListOTATaskByJob", start=start, **params):
+        yield Page(to_tasks(page.content).tasks, page.following)
 
 
 def count_tasks(
@@ -337,11 +343,6 @@ def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None
         JobId=batch.id,
         DeviceName=list(names),
     )
-
-
-def confirm_tasks(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str = "") -> None:
-    """Confirm up to 10 tasks. Raises Conflict when one of them does not wait for confirmation."""
-    gateway.call(CONFIRM, target=batch_id, TaskId=list(task_ids))
 
 
 def confirm_each(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str) -> list[CloudError | None]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from console.pages.keys import join_key
 from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
 from iot_client.responses import read_name
 
@@ -141,6 +142,11 @@ class Task:
     description: str
     created: datetime | None
     modified: datetime | None
+
+    @property
+    def key(self) -> str:
+        """Task ID and device name in one text, for selections."""
+        return join_key(self.id, self.device)
 
 
 @dataclass(frozen=True, slots=True)

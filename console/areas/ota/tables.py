@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.areas.ota import api
-from console.areas.ota.bulk import BULK, CANCEL, CONFIRM
+from console.areas.ota.actions import BULK, BULK_CANCEL, BULK_CONFIRM
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -97,7 +97,7 @@ def build_batch_table(names: dict[str, str]) -> Table[api.Batch]:
 
 def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:
     """Return the table of the devices of a batch. `may_confirm`, `may_cancel`: whether to offer these actions."""
-    actions = [action for action, may in ((CONFIRM, may_confirm), (CANCEL, may_cancel)) if may]
+    actions = [action for action, may in ((BULK_CONFIRM, may_confirm), (BULK_CANCEL, may_cancel)) if may]
     return Table(
         id="ota-tasks",
         caption=_("Devices in the batch"),

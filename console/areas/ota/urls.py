@@ -1,8 +1,7 @@
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from console.areas.ota.actions import CREATE_MODULE
-from console.areas.ota.bulk import BULK
+from console.areas.ota.actions import BULK, CREATE_MODULE
 from console.areas.ota.pages import BATCH, LIST, MODULE, PACKAGE
 from console.areas.ota.views import batch, batch_list, create, modules, packages
 from console.pages.bulk_views import bulk_path
@@ -26,6 +25,6 @@ urlpatterns = [
     path("batches/<str:batch_id>/live/", batch.batch_live, name="batch-live"),
     path("batches/<str:batch_id>/counts/", batch.batch_counts, name="batch-counts"),
     path("batches/<str:batch_id>/history.json", batch.batch_history, name="batch-history"),
-    bulk_path(BULK, "batches/<str:batch_id>/tasks/"),
+    bulk_path(BULK),
     *BATCH.paths("batches/<str:batch_id>/"),
 ]

@@ -1,19 +1,19 @@
-"""What can be done with products: create one, change one."""
+"""What can be done with products: create one, change one, publish several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.products import api, forms
-from console.areas.products.api import ProductDetail
+from console.areas.products.api import Product, ProductDetail
 from console.areas.products.approval import list_deletion_effects
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
-from console.pages.bulk import Bulk
+from console.pages.bulk import Bulk, BulkPages
 from console.pages.creation import Creation
 from console.ui.format import number
 from console.ui.links import connection_url
@@ -116,37 +116,6 @@ UNPUBLISH: Action[ProductDetail] = Action(
 )
 
 
-def _ask_to_publish_many(count: int) -> Question:
-    title = ngettext("Publish %(count)s product?", "Publish %(count)s products?", count)
-    return Question(title % {"count": number(count)})
-
-
-PUBLISH_MANY = Bulk(
-    "publish",
-    "ReleaseProduct",
-    _("Publish"),
-    "circle-check",
-    ask=_ask_to_publish_many,
-    run=lambda gateway, keys, ids: api.publish_products(gateway, keys),
-    is_repeatable=True,
-)
-
-
-def _ask_to_unpublish_many(count: int) -> Question:
-    title = ngettext("Unpublish %(count)s product?", "Unpublish %(count)s products?", count)
-    return Question(title % {"count": number(count)})
-
-
-UNPUBLISH_MANY = Bulk(
-    "unpublish",
-    "CancelReleaseProduct",
-    _("Unpublish"),
-    "tool",
-    ask=_ask_to_unpublish_many,
-    run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),
-    is_repeatable=True,
-)
-
 # -- deduplication -----------------------------------------------------------------------------------------------------
 
 
@@ -244,4 +213,56 @@ DELETE: Action[ProductDetail] = Action(
     menu=_("Delete…"),
     danger=True,
     deletes=True,
+)
+
+# -- several products --------------------------------------------------------------------------------------------------
+
+
+def _ask_to_publish_products(count: int) -> Question:
+    title = ngettext("Publish %(count)s product?", "Publish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+BULK_PUBLISH = Bulk(
+    "publish",
+    "ReleaseProduct",
+    _("Publish"),
+    "circle-check",
+    gettext_noop("Publish several products. The thing model of a published product cannot be edited."),
+    ask=_ask_to_publish_products,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys),
+    is_repeatable=True,
+)
+
+
+def _ask_to_unpublish_products(count: int) -> Question:
+    title = ngettext("Unpublish %(count)s product?", "Unpublish %(count)s products?", count)
+    return Question(title % {"count": number(count)})
+
+
+BULK_UNPUBLISH = Bulk(
+    "unpublish",
+    "CancelReleaseProduct",
+    _("Unpublish"),
+    "tool",
+    gettext_noop("Unpublish several products."),
+    ask=_ask_to_unpublish_products,
+    run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),
+    is_repeatable=True,
+)
+
+
+BULK: BulkPages[Product] = BulkPages(
+    name="products:bulk",
+    address="",
+    list_name="products:list",
+    list_label=_("Products"),
+    actions=(BULK_PUBLISH, BULK_UNPUBLISH),
+    key=lambda product: product.key,
+    keys_help=gettext_noop("The ProductKey of each product."),
+    read_matching=lambda gateway, filters, ids, start: api.read_product_pages(
+        gateway, filters.product_filter(), start
+    ),
+    filters=forms.ProductFilters,
+    filter_names={"q": "search", "node": "node_type", "model": "thing_model"},
 )

@@ -39,6 +39,7 @@ from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count
+from iot_client.paging import Page, Position
 
 __all__ = [
     "DEVELOPING",
@@ -136,12 +137,19 @@ def _read_newest(gateway: Gateway, product_filter: ProductFilter, fresh: bool) -
 
 def iterate_products(gateway: Gateway, product_filter: ProductFilter | None = None) -> Iterator[Product]:
     """Yield all products that match, newest first. Pages are read as needed."""
-    product_filter = product_filter or ProductFilter()
+    for page in read_product_pages(gateway, product_filter or ProductFilter()):
+        yield from page.content
+
+
+def read_product_pages(
+    gateway: Gateway, product_filter: ProductFilter, start: Position | None = None
+) -> Iterator[Page[Sequence[Product]]]:
+    """Yield the products that match, newest first, for each page of the platform, from `start` on."""
     matches = _build_match(gateway, product_filter)
-    for response in gateway.read_pages(
-        "QueryProductList", PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
+    for page in gateway.read_pages(
+        "QueryProductList", start=start, PageSize=MAX_PAGE_SIZE, **_platform_filter(product_filter)
     ):
-        yield from filter(matches, to_products(response))
+        yield Page(list(filter(matches, to_products(page.content))), page.following)
 
 
 def _build_match(gateway: Gateway, product_filter: ProductFilter) -> Callable[[Product], bool]:
@@ -153,7 +161,7 @@ def _build_match(gateway: Gateway, product_filter: ProductFilter) -> Callable[[P
         PageSize=MAX_TAGGED_PAGE_SIZE,
         ProductTag=[_filter_parameter(tag) for tag in product_filter.tags],
     )
-    tagged = frozenset(key for response in pages for key in to_keys(response))
+    tagged = frozenset(key for page in pages for key in to_keys(page.content))
     return lambda product: product.key in tagged and product_filter.matches(product)
 
 

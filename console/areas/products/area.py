@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.products import approval, pages
+from console.areas.products import actions, approval, pages
 from console.areas.products.endpoints import router
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
@@ -26,6 +26,6 @@ AREA = Area(
     },
     routers=(router,),
     approval_rules=approval.APPROVAL_RULES,
-    bulk=(pages.BULK,),
+    bulk=(actions.BULK,),
     details=(pages.PRODUCT,),
 )

@@ -97,24 +97,19 @@ class ProductFilters(FilterForm):
             raise forms.ValidationError([message for _name, message in problems])
         return text
 
-    @property
-    def problem(self) -> str:
-        """What is wrong with the filters; "" for nothing."""
-        return " ".join(str(message) for messages in self.errors.values() for message in messages)
+    def product_filter(self) -> ProductFilter:
+        """Return the filters of the URL."""
+        values = self.values
+        return ProductFilter(
+            text=values.get("q", ""),
+            gateway={"gateway": True, "device": False}.get(values.get("node", "")),
+            thing_model={"yes": True, "no": False}.get(values.get("model", "")),
+            tags=_parse_tags(values.get("tags", "")),
+        )
 
 
 def _parse_tags(text: str) -> tuple[Tag, ...]:
     return tuple(parse_tag(part) for part in text.split(",") if part.strip())
-
-
-def read_filter(values: Mapping[str, Any]) -> ProductFilter:
-    """Return the filter that the values of ProductFilters specify."""
-    return ProductFilter(
-        text=values.get("q", ""),
-        gateway={"gateway": True, "device": False}.get(values.get("node", "")),
-        thing_model={"yes": True, "no": False}.get(values.get("model", "")),
-        tags=_parse_tags(values.get("tags", "")),
-    )
 
 
 def _name_field() -> forms.CharField:

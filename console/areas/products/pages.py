@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +13,6 @@ from console.areas.products import actions, api, forms
 from console.areas.products.api import Product, ProductDetail
 from console.areas.products.tables import PRODUCTS
 from console.connections.gateway import Gateway
-from console.pages.bulk import BulkPages
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
 from console.pages.tags import Tag, TagPages
@@ -25,9 +23,7 @@ from console.ui.tables import Empty
 
 def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Position) -> Slice[Product]:
     """Return a page of products. The console searches, filters and sorts them, because the platform cannot."""
-    if filters.problem:
-        return Slice([], 0, filters.problem)
-    product_filter = forms.read_filter(filters.values)
+    product_filter = filters.product_filter()
     page = api.list_products(
         gateway, product_filter, sort=position.sort, page=position.page, size=position.size
     )
@@ -40,32 +36,19 @@ def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Positi
     return Slice(page.products, page.total, " ".join(notes))
 
 
-def _read_all(gateway: Gateway, query: QueryDict, ids: Mapping[str, str] | None = None) -> Iterator[Product]:
-    """Yield all products that the list shows for the query: none if a filter is invalid."""
-    filters = forms.ProductFilters.from_query(query)
-    return iter(()) if filters.problem else api.iterate_products(gateway, forms.read_filter(filters.values))
-
-
 def build_tag_url(request: HttpRequest, tag: Tag) -> str:
     """Return the URL of the list of products with a tag."""
     return f"{connection_url(request, 'products:list')}?{urlencode({'tags': f'{tag.key}={tag.value}'})}"
 
 
-BULK: BulkPages[Product] = BulkPages(
-    name="products:many",
-    list_name="products:list",
-    list_label=_("Products"),
-    actions=(actions.PUBLISH_MANY, actions.UNPUBLISH_MANY),
-    key=lambda product: product.key,
-    list_matching=_read_all,
-)
-
 LIST: ListPage[Product, forms.ProductFilters] = ListPage(
     title=_("Products"),
-    table=replace(PRODUCTS, actions=BULK.buttons()),
+    table=replace(PRODUCTS, actions=actions.BULK.buttons()),
     filters=forms.ProductFilters,
     read=_read_list,
-    read_all=_read_all,
+    read_all=lambda gateway, query: api.iterate_products(
+        gateway, forms.ProductFilters.from_query(query).product_filter()
+    ),
     empty=Empty(
         _("No products yet"),
         _("A product defines a type of device: its name, connection and data."),

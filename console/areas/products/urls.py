@@ -2,15 +2,15 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from console.areas.products import views
-from console.areas.products.actions import CREATE
-from console.areas.products.pages import BULK, LIST, PRODUCT, TAGS
+from console.areas.products.actions import BULK, CREATE
+from console.areas.products.pages import LIST, PRODUCT, TAGS
 from console.pages.bulk_views import bulk_path
 
 app_name = "products"
 urlpatterns = [
     path("", require_safe(LIST.show), name="list"),
     path("new/", CREATE.show, name="create"),
-    bulk_path(BULK, "many/"),
+    bulk_path(BULK),
     path("<str:key>/", views.overview, name="detail"),
     path("<str:key>/devices/", views.devices, name="devices"),
     path("<str:key>/secret/", views.reveal_secret, name="secret"),

@@ -21,7 +21,7 @@ ADDRESSES = {
     "devices:search": PAGE,
     "devices:find": AllowedRoles(post=EVERYBODY),
     "devices:create": FLEET_FORM,
-    "devices:many": FLEET_ACT,
+    "devices:bulk": FLEET_ACT,
     "devices:detail": PAGE,
     "devices:groups": PAGE,
     "devices:add-group": FLEET_FORM,
@@ -66,9 +66,11 @@ OPERATIONS = {
     "download_registration_errors": Expectation(EVERYBODY),
     "download_invalid_rows": Expectation(EVERYBODY),
     "map_registration_columns": Expectation(FLEET, 409, {"name": 0}),  # it was started
-    "run_device_action": Expectation(
-        FLEET, 200, {"action": "disable", "devices": [{"product_key": "{product_key}", "name": "{name}"}]}
+    "bulk_enable_devices": Expectation(FLEET, 200, {"keys": ["{product_key}/{name}"]}),
+    "bulk_disable_devices": Expectation(
+        FLEET, 200, {"filters": {"product_key": "{product_key}", "search": "{name}"}}
     ),
+    "bulk_delete_devices": Expectation(FLEET, 200, {"keys": ["{product_key}/{name}"]}),
 }
 
 

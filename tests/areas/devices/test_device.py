@@ -290,54 +290,54 @@ def test_selected_devices_are_disabled_after_a_confirmation_and_each_result_is_s
     devices, product, org, sign_in
 ):
     browser = sign_in("operator")
-    question = browser.post(org.url("devices/many/disable/"), {"selected": devices[:2]})
+    question = browser.post(org.url("devices/bulk/disable/"), {"selected": devices[:2]})
     assert "Disable 2 devices?" in page_text(question)
     assert set(statuses(org, product)) == {"UNACTIVE"}
     missing = f"{product}/missing"
     result = browser.post(
-        org.url("devices/many/disable/"), {"selected": [*devices[:2], missing], "confirmed": "1"}
+        org.url("devices/bulk/disable/"), {"selected": [*devices[:2], missing], "confirmed": "1"}
     )
     assert "2 succeeded, 1 failed" in page_text(result)
     assert statuses(org, product) == ["DISABLE", "DISABLE", "UNACTIVE"]
-    browser.post(org.url("devices/many/enable/"), {"selected": devices, "confirmed": "1"})
+    browser.post(org.url("devices/bulk/enable/"), {"selected": devices, "confirmed": "1"})
     assert set(statuses(org, product)) == {"UNACTIVE"}
 
 
 def test_several_devices_are_deleted_only_when_their_number_is_typed(devices, product, org, sign_in):
     browser = sign_in("operator")
     form = {"selected": devices, "confirmed": "1"}
-    assert browser.post(org.url("devices/many/delete/"), {**form, "typed": "2"}).status_code == 422
+    assert browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "2"}).status_code == 422
     assert len(statuses(org, product)) == 3
-    result = browser.post(org.url("devices/many/delete/"), {**form, "typed": "3"})
+    result = browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "3"})
     assert "3 succeeded" in page_text(result)
     assert statuses(org, product) == []
-    repeated = browser.post(org.url("devices/many/delete/"), {**form, "typed": "3"})
+    repeated = browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "3"})
     assert "0 succeeded, 3 failed" in page_text(repeated)
 
 
 def test_all_matching_means_the_devices_of_the_filter(devices, product, org, sign_in):
     data = {"all_matching": "1", "query": f"product={product}"}
     browser = sign_in("operator")
-    keys = browser.post(org.url("devices/many/disable/"), data).context["keys"]
+    keys = browser.post(org.url("devices/bulk/disable/"), data).context["keys"]
     assert sorted(keys) == devices
-    browser.post(org.url("devices/many/disable/"), {"selected": keys, "confirmed": "1"})
+    browser.post(org.url("devices/bulk/disable/"), {"selected": keys, "confirmed": "1"})
     assert set(statuses(org, product)) == {"DISABLE"}
 
 
 @pytest.mark.parametrize("keys", [[], ["nonsense"], ["/"], ["a/"]])
 def test_an_empty_or_invalid_selection_is_refused(product, org, sign_in, calls, keys):
-    response = sign_in("operator").post(org.url("devices/many/delete/"), {"selected": keys, "confirmed": "1"})
+    response = sign_in("operator").post(org.url("devices/bulk/delete/"), {"selected": keys, "confirmed": "1"})
     assert response.status_code == 422
     assert calls == []
 
 
 def test_an_unknown_action_is_404(product, org, sign_in):
-    assert sign_in("operator").post(org.url("devices/many/explode/"), {}).status_code == 404
+    assert sign_in("operator").post(org.url("devices/bulk/explode/"), {}).status_code == 404
 
 
 def test_one_failed_call_does_not_stop_the_others(devices, product, org, sign_in, emulator):
     emulator.faults.add("DisableThing", kind="malformed", times=1)
-    sign_in("operator").post(org.url("devices/many/disable/"), {"selected": devices, "confirmed": "1"})
+    sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": devices, "confirmed": "1"})
     assert statuses(org, product).count("DISABLE") == 2
 
 
@@ -353,13 +353,13 @@ def test_each_of_several_devices_has_its_own_audit_record_and_calls_run_in_paral
         return send(self, described, params)
 
     monkeypatch.setattr(Sender, "send", meeting)
-    sign_in("operator").post(org.url("devices/many/disable/"), {"selected": devices, "confirmed": "1"})
+    sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": devices, "confirmed": "1"})
     records = AuditRecord.objects.filter(operation="DisableThing")
     assert sorted(record.target for record in records) == ["lamp-0001", "lamp-0002", "lamp-0003"]
     assert {record.outcome for record in records} == {AuditRecord.Outcome.DONE}
 
 
 def test_an_invalid_device_is_not_sent_and_does_not_stop_the_others(devices, product, org, calls):
-    outcomes = api.apply_action(org.gateway(), "disable", [(product, ""), (product, "lamp-0002")])
-    assert [outcome.error is None for outcome in outcomes] == [False, True]
+    errors = api.apply_action(org.gateway(), "disable", [(product, ""), (product, "lamp-0002")])
+    assert [error is None for error in errors] == [False, True]
     assert calls.count("DisableThing") == 1

@@ -1,4 +1,4 @@
-"""Reading tags and keys of devices. Search texts cannot break out of a statement."""
+"""Reading tags of devices. Search texts cannot break out of a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.areas.devices import sql
-from console.areas.devices.records import split_key, to_tags
+from console.areas.devices.records import to_tags
 
 
 @pytest.mark.parametrize("props", [None, "", "null", "no json", "[]"])
@@ -32,9 +32,3 @@ def test_no_search_text_breaks_out_of_a_statement(text):
 )
 def test_a_prefix_needs_four_characters_and_excludes_certain_characters(text, is_prefix):
     assert sql.is_prefix(text) is is_prefix
-
-
-@pytest.mark.parametrize("key", ["", "/", "a/", "/b", "ab"])
-def test_an_invalid_device_key_is_refused(key):
-    with pytest.raises(ValueError, match="not a device"):
-        split_key(key)

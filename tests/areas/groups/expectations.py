@@ -14,7 +14,7 @@ ADDRESSES = {
     "groups:delete": FLEET_FORM,
     "groups:devices": PAGE,
     "groups:add-devices": FLEET_FORM,
-    "groups:devices-many": FLEET_ACT,
+    "groups:bulk-devices": FLEET_ACT,
     "groups:tags": PAGE,
     "groups:set-tag": FLEET_FORM,
     "groups:remove-tag": FLEET_FORM,
@@ -29,9 +29,7 @@ OPERATIONS = {
     "add_group_devices": Expectation(
         FLEET, 200, {"product_key": "{product_key}", "device_names": ["{name}"]}
     ),
-    "remove_group_devices": Expectation(
-        FLEET, 200, {"devices": [{"product_key": "{product_key}", "name": "{name}"}]}
-    ),
+    "bulk_remove_groups_devices": Expectation(FLEET, 200, {"keys": ["{product_key}/{name}"]}),
     "set_group_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_group_tag": Expectation(FLEET, 204),
 }

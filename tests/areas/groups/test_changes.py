@@ -111,7 +111,7 @@ def test_a_cloud_error_keeps_the_input(kind, tree, emulator, org, sign_in):
 
 
 def test_devices_are_removed_only_by_post(tree, org, sign_in):
-    assert sign_in("operator").get(org.url(f"groups/{tree['top']}/devices/many/remove/")).status_code == 405
+    assert sign_in("operator").get(org.url(f"groups/{tree['top']}/devices/bulk/remove/")).status_code == 405
 
 
 # -- tags --------------------------------------------------------------------------------------------------------------

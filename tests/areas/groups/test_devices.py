@@ -93,11 +93,11 @@ def test_selected_devices_are_removed_after_a_question(tree, product, org, sign_
     browser, leaf = sign_in("operator"), tree["leaf"]
     add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
     keys = [f"{product}/lamp-1", f"{product}/lamp-2"]
-    question = browser.post(org.url(f"groups/{leaf}/devices/many/remove/"), {"selected": keys})
+    question = browser.post(org.url(f"groups/{leaf}/devices/bulk/remove/"), {"selected": keys})
     assert "Remove 2 devices from the group?" in question.content.decode()
     assert len(list_member_names(org, leaf)) == 3
     result = browser.post(
-        org.url(f"groups/{leaf}/devices/many/remove/"), {"selected": keys, "confirmed": "1"}
+        org.url(f"groups/{leaf}/devices/bulk/remove/"), {"selected": keys, "confirmed": "1"}
     )
     assert (result.context["succeeded"], result.context["failed"]) == (2, 0)
     assert list_member_names(org, leaf) == {"lamp-3"}
@@ -108,7 +108,7 @@ def test_removing_devices_twice_is_not_an_error(tree, product, org, sign_in):
     add_devices(browser, org, leaf, product, "lamp-1")
     for _ in range(2):
         data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
-        assert browser.post(org.url(f"groups/{leaf}/devices/many/remove/"), data).context["failed"] == 0
+        assert browser.post(org.url(f"groups/{leaf}/devices/bulk/remove/"), data).context["failed"] == 0
     assert list_member_names(org, leaf) == set()
 
 
@@ -116,7 +116,7 @@ def test_all_matching_means_all_devices_that_the_group_has_when_the_user_asks(tr
     browser, leaf = sign_in("operator"), tree["leaf"]
     add_devices(browser, org, leaf, product, "lamp-1 lamp-2 lamp-3")
     response = browser.post(
-        org.url(f"groups/{leaf}/devices/many/remove/"), {"selected": [], "all_matching": "1"}
+        org.url(f"groups/{leaf}/devices/bulk/remove/"), {"selected": [], "all_matching": "1"}
     )
     assert sorted(response.context["keys"]) == [f"{product}/lamp-{number}" for number in (1, 2, 3)]
 
@@ -126,5 +126,5 @@ def test_a_role_that_may_only_read_groups_cannot_add_or_remove_devices(role, tre
     add_devices(sign_in("operator"), org, tree["leaf"], product, "lamp-1")
     assert add_devices(sign_in(role), org, tree["leaf"], product, "lamp-2").status_code == 403
     data = {"selected": [f"{product}/lamp-1"], "confirmed": "1"}
-    assert sign_in(role).post(org.url(f"groups/{tree['leaf']}/devices/many/remove/"), data).status_code == 403
+    assert sign_in(role).post(org.url(f"groups/{tree['leaf']}/devices/bulk/remove/"), data).status_code == 403
     assert list_member_names(org, tree["leaf"]) == {"lamp-1"}

@@ -44,7 +44,7 @@ def test_a_viewer_reads_everything_and_is_offered_no_change(tree, org, sign_in):
             "/delete/",
             "/devices/add/",
             "/tags/set/",
-            "/devices/many/remove/",
+            "/devices/bulk/remove/",
         ):
             assert address not in response.content.decode(), (page, address)
 
@@ -59,7 +59,7 @@ def test_a_viewer_gets_no_form_and_cannot_submit_one(tree, org, sign_in, calls):
         "{leaf}/edit/",
         "{leaf}/delete/",
         "{leaf}/devices/add/",
-        "{leaf}/devices/many/remove/",
+        "{leaf}/devices/bulk/remove/",
         "{leaf}/tags/set/",
     ):
         assert (

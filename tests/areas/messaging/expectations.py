@@ -11,11 +11,11 @@ ADDRESSES = {
     "messaging:create": FLEET_FORM,
     "messaging:edit": FLEET_FORM,
     "messaging:delete": FLEET_FORM,
-    "messaging:topics-many": FLEET_ACT,
+    "messaging:bulk-topics": FLEET_ACT,
     "messaging:device-topics": PAGE,
     "messaging:routes": PAGE,
     "messaging:create-routes": FLEET_FORM,
-    "messaging:routes-many": FLEET_ACT,
+    "messaging:bulk-routes": FLEET_ACT,
 }
 OPERATIONS = {
     "list_topic_categories": Expectation(EVERYBODY),
@@ -24,7 +24,8 @@ OPERATIONS = {
     "delete_topic_category": Expectation(FLEET, 204),
     "list_topic_routes": Expectation(EVERYBODY, query="topic={topic}"),
     "create_topic_routes": Expectation(FLEET, 200, {"source": "{topic}", "targets": ["{other_topic}"]}),
-    "delete_topic_routes": Expectation(FLEET, 200, {"source": "{topic}", "targets": ["{other_topic}"]}),
+    "bulk_delete_messaging_products_topics": Expectation(FLEET, 200, {"keys": ["{topic_id}/{short_name}"]}),
+    "bulk_delete_messaging_routes": Expectation(FLEET, 200, {"keys": ["{topic} {other_topic}"]}),
 }
 
 

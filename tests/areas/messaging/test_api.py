@@ -66,8 +66,9 @@ def test_routes_are_created_listed_in_both_directions_and_deleted(topic, program
     listed = program.get(f"sandbox/topic-routes?topic={topic(1)}").json()
     assert listed == {"targets": [topic(2, "get"), topic(3, "get")], "sources": []}
     assert program.get(f"sandbox/topic-routes?topic={topic(2, 'get')}").json()["sources"] == [topic(1)]
-    deletion = {"source": topic(1), "targets": [topic(2, "get"), topic(9)]}
-    assert program.post("sandbox/topic-routes/delete", deletion).json() == {"failed": [topic(9)]}
+    keys = [f"{topic(1)} {topic(2, 'get')}", f"{topic(1)} {topic(9)}"]
+    outcomes = program.post("sandbox/messaging/routes/bulk/delete", {"keys": keys}).json()["outcomes"]
+    assert [outcome["done"] for outcome in outcomes] == [True, False]
     assert program.get(f"sandbox/topic-routes?topic={topic(1)}").json()["targets"] == [topic(3, "get")]
 
 
@@ -97,7 +98,7 @@ def test_deletions_wait_for_approval_if_the_rule_is_on(org, product, topic, prog
     topic_id = read_categories(program, product)["get"]["id"]
     deletions = [
         program.send("DELETE", f"sandbox/products/{product}/topics/{topic_id}"),
-        program.post("sandbox/topic-routes/delete", {"source": topic(1), "targets": [topic(2, "get")]}),
+        program.post("sandbox/messaging/routes/bulk/delete", {"keys": [f"{topic(1)} {topic(2, 'get')}"]}),
     ]
     assert [(one.status_code, one.json()["status"]) for one in deletions] == [(202, "waiting")] * 2
     assert "get" in read_categories(program, product)

@@ -162,7 +162,7 @@ def test_a_source_cannot_have_more_than_a_hundred_targets(topic, org, sign_in, r
 
 
 def delete_routes(browser, org, *keys, **values):
-    return browser.post(org.url("messaging/routes/many/delete/"), {"selected": keys, **values})
+    return browser.post(org.url("messaging/routes/bulk/delete/"), {"selected": keys, **values})
 
 
 def test_ticked_routes_of_both_directions_are_deleted_with_one_call_for_each_source(

@@ -53,12 +53,12 @@ def test_a_member_limited_to_a_product_manages_its_topics_and_finds_no_others(
     assert browser.post(org.url(f"messaging/products/{product}/new/"), values).status_code == 302
     assert (
         browser.post(
-            org.url(f"messaging/products/{product}/topics/get/delete/"), {"typed": "get"}
+            org.url(f"messaging/products/{product}/categories/get/delete/"), {"typed": "get"}
         ).status_code
         == 302
     )
     assert read_names() == ["update", "update/error", "alarm"]
-    for page in ("", "new/", "topics/get/edit/", "topics/get/delete/"):
+    for page in ("", "new/", "categories/get/edit/", "categories/get/delete/"):
         assert browser.get(org.url(f"messaging/products/{other_product}/{page}")).status_code == 404
     assert browser.post(org.url(f"messaging/products/{other_product}/new/"), values).status_code == 403
     assert len(list(topic_ids(org, other_product))) == 3
@@ -70,7 +70,7 @@ def test_the_id_of_a_category_out_of_scope_is_refused_whatever_product_the_addre
     limit(products=[product])
     theirs = next(topic_ids(org, other_product))
     response = sign_in("operator").post(
-        org.url(f"messaging/products/{product}/many/delete/"),
+        org.url(f"messaging/products/{product}/topics/bulk/delete/"),
         {"selected": [f"{theirs}/update"], "confirmed": "1", "typed": "update"},
     )
     assert response.status_code == 403
@@ -94,7 +94,7 @@ def test_routes_that_lead_out_of_scope_are_hidden_and_cannot_be_created_or_delet
     form = {"source": topic(1), "targets": f"{topic(3, 'get')}\n{outside}"}
     assert browser.post(org.url("messaging/routes/new/"), form).status_code == 403
     deletion = {"selected": [f"{topic(1)} {outside}"], "confirmed": "1"}
-    assert browser.post(org.url("messaging/routes/many/delete/"), deletion).status_code == 403
+    assert browser.post(org.url("messaging/routes/bulk/delete/"), deletion).status_code == 403
     assert read_routes(topic(1))[0] == [inside, outside]
 
 
@@ -135,7 +135,7 @@ def test_the_topics_of_a_team_are_not_found_by_a_member_of_another(product, topi
     outsider = sign_in("outsider")
     for page in (f"products/{product}/", "routes/", f"routes/?topic={topic(1)}"):
         assert outsider.get(org.url(f"messaging/{page}")).status_code == 404
-    for page in (f"products/{product}/topics/get/delete/", "routes/new/", "routes/many/delete/"):
+    for page in (f"products/{product}/categories/get/delete/", "routes/new/", "routes/bulk/delete/"):
         assert outsider.post(org.url(f"messaging/{page}"), {"typed": "get"}).status_code == 404
     assert len(list(topic_ids(org, product))) == 3
 
@@ -153,7 +153,7 @@ def approval_rule(org) -> None:
 def test_the_deletion_of_a_category_waits_for_approval_if_the_rule_is_on(
     product, org, sign_in, approval_rule, read_names
 ):
-    address = org.url(f"messaging/products/{product}/topics/get/delete/")
+    address = org.url(f"messaging/products/{product}/categories/get/delete/")
     assert "fd-alert" in sign_in("operator").get(address).content.decode()
     response = sign_in("operator").post(address, {"typed": "get"})
     request = ApprovalRequest.objects.get()
@@ -169,7 +169,7 @@ def test_the_deletion_of_routes_waits_for_approval_and_lists_the_targets(
 ):
     api.create_routes(org.gateway(), topic(1), [topic(2, "get")])
     form = {"selected": [f"{topic(1)} {topic(2, 'get')}"]}
-    browser, address = sign_in("operator"), org.url("messaging/routes/many/delete/")
+    browser, address = sign_in("operator"), org.url("messaging/routes/bulk/delete/")
     assert "fd-alert" in browser.post(address, form).content.decode()
     response = browser.post(address, {**form, "confirmed": "1"})
     assert ApprovalRequest.objects.get().target == topic(1)

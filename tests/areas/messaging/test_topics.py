@@ -59,7 +59,7 @@ def test_no_page_takes_more_than_four_calls(product, topic, org, sign_in, calls)
     browser = sign_in("owner")
     at = f"products/{product}/"
     for page in (
-        *("", at, f"{at}new/", f"{at}topics/update/error/edit/", f"{at}topics/update/error/delete/"),
+        *("", at, f"{at}new/", f"{at}categories/update/error/edit/", f"{at}categories/update/error/delete/"),
         *(f"devices/{product}/lamp-1/", "routes/", f"routes/?topic={topic(1)}", "routes/new/"),
     ):
         calls.clear()
@@ -71,13 +71,13 @@ def test_a_viewer_is_offered_no_change(product, topic, org, sign_in):
     browser = sign_in("viewer")
     pages = (f"products/{product}/", f"devices/{product}/lamp-1/", f"routes/?topic={topic(1)}")
     text = "".join(browser.get(org.url(f"messaging/{page}")).content.decode() for page in pages)
-    for address in ("/new/", "/edit/", "/delete/", "/many/"):
+    for address in ("/new/", "/edit/", "/delete/", "/bulk/"):
         assert address not in text
 
 
 def test_a_product_or_category_that_does_not_exist_is_404(product, org, sign_in):
     browser = sign_in("operator")
-    for page in ("products/a1missing000/", f"products/{product}/topics/never/edit/"):
+    for page in ("products/a1missing000/", f"products/{product}/categories/never/edit/"):
         assert browser.get(org.url(f"messaging/{page}")).status_code == 404
 
 
@@ -146,7 +146,7 @@ def test_a_full_product_offers_no_creation_and_the_platform_explains_the_limit(
 def test_name_permission_and_description_can_be_changed_and_the_record_states_the_previous_values(
     product, org, sign_in
 ):
-    address = org.url(f"messaging/products/{product}/topics/update/error/edit/")
+    address = org.url(f"messaging/products/{product}/categories/update/error/edit/")
     form = sign_in("operator").get(address).context["form"]
     assert (form.initial["short_name"], form.initial["permission"]) == ("update/error", "PUB")
     changed = {"short_name": "faults", "permission": "ALL", "description": "All faults"}
@@ -159,7 +159,7 @@ def test_name_permission_and_description_can_be_changed_and_the_record_states_th
 
 
 def test_a_description_cannot_be_removed(product, org, sign_in):
-    address = org.url(f"messaging/products/{product}/topics/get/edit/")
+    address = org.url(f"messaging/products/{product}/categories/get/edit/")
     values = {"short_name": "get", "permission": "SUB"}
     sign_in("operator").post(address, {**values, "description": "Requests"})
     response = sign_in("operator").post(address, {**values, "description": ""})
@@ -169,7 +169,7 @@ def test_a_description_cannot_be_removed(product, org, sign_in):
 
 
 def test_a_change_by_another_user_is_shown_once_at_its_field(product, org, sign_in):
-    address = org.url(f"messaging/products/{product}/topics/get/edit/")
+    address = org.url(f"messaging/products/{product}/categories/get/edit/")
     seen = sign_in("operator").get(address).context["form"].initial["seen"]
     other = read_category(org, product, "get")
     api.update_category(org.gateway(), other, short_name="get", permission="ALL", description="")
@@ -198,7 +198,7 @@ def test_a_cloud_error_keeps_the_input(product, emulator, org, sign_in, kind):
 
 
 def test_deletion_says_what_goes_with_the_category_and_asks_for_its_name(product, org, sign_in, read_names):
-    address = org.url(f"messaging/products/{product}/topics/update/error/delete/")
+    address = org.url(f"messaging/products/{product}/categories/update/error/delete/")
     page = sign_in("operator").get(address).content.decode()
     assert "4 devices of the product are affected." in page
     assert "Routes from and to these topics stop working." in page
@@ -212,7 +212,7 @@ def test_deletion_says_what_goes_with_the_category_and_asks_for_its_name(product
 
 
 def test_a_second_deletion_says_that_the_category_no_longer_exists(product, org, sign_in):
-    address = org.url(f"messaging/products/{product}/topics/get/delete/")
+    address = org.url(f"messaging/products/{product}/categories/get/delete/")
     sign_in("operator").post(address, {"typed": "get"})
     again = sign_in("operator").post(address, {"typed": "get"})
     assert message_texts(again) == ["The topic category no longer exists."]
@@ -221,7 +221,7 @@ def test_a_second_deletion_says_that_the_category_no_longer_exists(product, org,
 def test_ticked_categories_are_deleted_together_and_each_outcome_is_shown(product, org, sign_in, read_names):
     categories = api.list_categories(org.gateway(), product)
     keys = [f"{category.id}/{category.short_name}" for category in categories[:2]]
-    address = org.url(f"messaging/products/{product}/many/delete/")
+    address = org.url(f"messaging/products/{product}/topics/bulk/delete/")
     browser = sign_in("operator")
     question = browser.post(address, {"selected": [*keys, "1/gone"]})
     assert "Delete 3 topic categories?" in question.content.decode()

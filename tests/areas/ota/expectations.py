@@ -27,7 +27,7 @@ ADDRESSES = {
     "ota:monitor-batch": RELEASE_ACT,
     "ota:cancel-batch": RELEASE_FORM,
     "ota:stop-batch": RELEASE_FORM,
-    "ota:tasks-many": RELEASE_ACT,
+    "ota:bulk-tasks": RELEASE_ACT,
 }
 OPERATIONS = {
     "list_packages": Expectation(EVERYBODY),
@@ -56,8 +56,8 @@ OPERATIONS = {
     "count_tasks": Expectation(EVERYBODY),
     "get_batch_history": Expectation(EVERYBODY),
     "monitor_batch": Expectation(RELEASES, 202),
-    "cancel_device_updates": Expectation(RELEASES, 404, {"device_names": ["not-of-the-batch"]}),
-    "confirm_tasks": Expectation(RELEASES, 404, {"task_ids": ["never-was-one"]}),
+    "bulk_cancel_ota_batches_tasks": Expectation(RELEASES, 200, {"keys": ["never-was-one/{name}"]}),
+    "bulk_confirm_ota_batches_tasks": Expectation(RELEASES, 200, {"keys": ["never-was-one/{name}"]}),
     "cancel_batch": Expectation(RELEASES, 204, {"statuses": ["QUEUED"]}),
     "stop_batch": Expectation(RELEASES, 409),  # it is no dynamic one
 }

@@ -357,7 +357,7 @@ def read_tasks(org, batch_id):
 def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
     browser = sign_in("release-engineer")
     task = read_tasks(org, batch_id)["lamp-1"]
-    url = org.url(f"ota/batches/{batch_id}/tasks/confirm/")
+    url = org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/")
     question = browser.post(url, {"selected": f"{task.id}/lamp-1"})
     assert "Confirm the update of 1 device?" in question.content.decode()
     assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
@@ -370,8 +370,8 @@ def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
 def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sign_in):
     browser = sign_in("release-engineer")
     data = {"selected": f"{read_tasks(org, batch_id)['lamp-1'].id}/lamp-1", "confirmed": "1"}
-    browser.post(org.url(f"ota/batches/{batch_id}/tasks/confirm/"), data)
-    second = browser.post(org.url(f"ota/batches/{batch_id}/tasks/confirm/"), data)
+    browser.post(org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), data)
+    second = browser.post(org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), data)
     assert second.context["failed"] == 1
     assert "iot.firmware.InvalidTaskStatus" in second.content.decode()
 
@@ -379,7 +379,7 @@ def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sig
 def test_tasks_are_confirmed_ten_in_a_call(batch_id, org, sign_in, calls):
     keys = [f"task-{number}/lamp-{number}" for number in range(11)]
     response = sign_in("release-engineer").post(
-        org.url(f"ota/batches/{batch_id}/tasks/confirm/"), {"selected": keys, "confirmed": "1"}
+        org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), {"selected": keys, "confirmed": "1"}
     )
     assert response.context["failed"] == 11
     assert calls.count("ConfirmOTATask") == 2
@@ -387,7 +387,7 @@ def test_tasks_are_confirmed_ten_in_a_call(batch_id, org, sign_in, calls):
 
 def test_all_tasks_that_match_the_filter_are_asked_about(batch_id, org, sign_in):
     data = {"all_matching": "1", "query": "status=CONFIRM"}
-    question = sign_in("release-engineer").post(org.url(f"ota/batches/{batch_id}/tasks/confirm/"), data)
+    question = sign_in("release-engineer").post(org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), data)
     waiting = {name for name, task in read_tasks(org, batch_id).items() if task.status == "CONFIRM"}
     assert {key.partition("/")[2] for key in question.context["keys"]} == waiting
 
@@ -395,7 +395,7 @@ def test_all_tasks_that_match_the_filter_are_asked_about(batch_id, org, sign_in)
 def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
     task = read_tasks(org, batch_id)["lamp-1"]
     data = {"selected": f"{task.id}/lamp-1", "confirmed": "1"}
-    response = sign_in("release-engineer").post(org.url(f"ota/batches/{batch_id}/tasks/cancel/"), data)
+    response = sign_in("release-engineer").post(org.url(f"ota/batches/{batch_id}/tasks/bulk/cancel/"), data)
     assert (response.context["succeeded"], response.context["failed"]) == (1, 0)
     assert read_tasks(org, batch_id)["lamp-1"].status == "CANCELED"
     assert read_tasks(org, batch_id)["lamp-2"].status == "CONFIRM"
@@ -404,7 +404,7 @@ def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
 def test_a_batch_is_canceled_by_the_selected_statuses(lamps, package, org, sign_in, batch_id):
     browser = sign_in("release-engineer")
     task = read_tasks(org, batch_id)["lamp-1"]
-    api.confirm_tasks(org.gateway(), [task.id])
+    assert api.confirm_each(org.gateway(), [task.id], batch_id=batch_id) == [None]
     url = org.url(f"ota/batches/{batch_id}/cancel/")
     assert browser.post(url, {}).status_code == 422
     assert browser.post(url, {"statuses": "QUEUED"}).status_code == 302
@@ -423,7 +423,7 @@ def test_canceling_twice_reports_that_the_batch_is_canceled(batch_id, org, sign_
     assert "iot.firmware.JobAlreadyCanceled" in second.content.decode()
 
 
-@pytest.mark.parametrize("page", ["cancel", "stop", "tasks/confirm", "tasks/cancel", "monitor"])
+@pytest.mark.parametrize("page", ["cancel", "stop", "tasks/bulk/confirm", "tasks/bulk/cancel", "monitor"])
 def test_a_role_that_may_only_read_cannot_change_a_batch(page, batch_id, org, sign_in):
     task = read_tasks(org, batch_id)["lamp-1"]
     data = {"selected": f"{task.id}/lamp-1", "confirmed": "1", "statuses": "CONFIRM", "typed": "lamp-2"}
@@ -433,7 +433,7 @@ def test_a_role_that_may_only_read_cannot_change_a_batch(page, batch_id, org, si
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("page", ["tasks/confirm", "tasks/cancel", "monitor"])
+@pytest.mark.parametrize("page", ["tasks/bulk/confirm", "tasks/bulk/cancel", "monitor"])
 def test_actions_accept_only_post(page, batch_id, org, sign_in):
     assert sign_in("owner").get(org.url(f"ota/batches/{batch_id}/{page}/")).status_code == 405
 

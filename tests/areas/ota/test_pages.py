@@ -45,9 +45,9 @@ def test_a_role_that_may_only_read_is_offered_no_change(role, sample, org, sign_
             "verify",
             "cancel",
             "stop",
-            "tasks/confirm",
+            "tasks/bulk/confirm",
             "monitor",
-            "tasks/cancel",
+            "tasks/bulk/cancel",
         ]:
             assert f'/{address}/"' not in response.content.decode(), (page, address)
 
@@ -58,7 +58,7 @@ def test_a_viewer_gets_no_form_and_cannot_submit_one(sample, org, sign_in, calls
     for page in FORMS:
         for method in (browser.get, browser.post):
             assert method(org.url(f"ota/{page.format(**sample)}")).status_code == 403, page
-    for page in ("tasks/confirm", "tasks/cancel", "monitor"):
+    for page in ("tasks/bulk/confirm", "tasks/bulk/cancel", "monitor"):
         data = {"selected": "task/device", "confirmed": "1"}
         assert browser.post(org.url(f"ota/batches/{sample['IN_PROGRESS']}/{page}/"), data).status_code == 403
     assert len(calls) == before

@@ -8,7 +8,7 @@ from tests.roles import ADMIN_ACT, EVERYBODY, FLEET, FLEET_ACT, FLEET_FORM, PAGE
 ADDRESSES = {
     "products:list": PAGE,
     "products:create": FLEET_FORM,
-    "products:many": FLEET_ACT,
+    "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
     "products:devices": PAGE,
     "products:tags": PAGE,
@@ -30,6 +30,8 @@ OPERATIONS = {
     "publish_product": Expectation(FLEET, 204),
     "unpublish_product": Expectation(FLEET, 204),
     "set_product_deduplication": Expectation(FLEET, 204, {"same_timestamp": True, "same_value": False}),
+    "bulk_publish_products": Expectation(FLEET, 200, {"keys": ["{key}"]}),
+    "bulk_unpublish_products": Expectation(FLEET, 200, {"keys": ["{key}"]}),
     "set_product_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_product_tag": Expectation(FLEET, 204),
 }

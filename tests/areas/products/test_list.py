@@ -109,11 +109,11 @@ def test_an_htmx_request_gets_only_the_list(emulator, org, sign_in):
 def test_selected_products_are_published_after_a_question(emulator, org, sign_in):
     one, two = create_products(org, "Product_one", "Product_two")
     browser = sign_in("operator")
-    question = browser.post(org.url("products/many/publish/"), {"selected": [one, two]})
+    question = browser.post(org.url("products/bulk/publish/"), {"selected": [one, two]})
     assert "Publish 2 products?" in question.content.decode()
     assert not api.get_product(org.gateway(), one, fresh=True).is_published
     result = browser.post(
-        org.url("products/many/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
+        org.url("products/bulk/publish/"), {"selected": [one, two, "a1missing000"], "confirmed": "1"}
     )
     assert result.context["failed"] == 1
     assert api.get_product(org.gateway(), two, fresh=True).is_published
@@ -121,9 +121,9 @@ def test_selected_products_are_published_after_a_question(emulator, org, sign_in
 
 def test_an_empty_selection_is_refused_and_a_large_one_becomes_a_job(emulator, org, sign_in):
     browser = sign_in("operator")
-    assert browser.post(org.url("products/many/publish/"), {}).status_code == 422
+    assert browser.post(org.url("products/bulk/publish/"), {}).status_code == 422
     many = [f"a1{n:09}" for n in range(51)]
-    response = browser.post(org.url("products/many/publish/"), {"selected": many, "confirmed": "1"})
+    response = browser.post(org.url("products/bulk/publish/"), {"selected": many, "confirmed": "1"})
     job = Job.objects.get()
     assert (response["Location"], job.state, job.total) == (org.url(f"jobs/{job.pk}/"), Job.State.READY, 51)
 

@@ -9,7 +9,7 @@ import pytest
 
 from console.accounts.models import Membership
 from console.areas.products import api
-from console.areas.products.actions import PUBLISH_MANY
+from console.areas.products.actions import BULK_PUBLISH
 from console.connections.scope import lists
 from console.jobs.models import Job
 from console.pages.tags import Tag
@@ -154,7 +154,7 @@ def test_all_that_match_are_the_products_that_have_the_tags_when_the_user_asks(k
 
 
 def test_the_job_for_many_freezes_the_products_that_have_the_tags(keys, org, sign_in, run_job, monkeypatch):
-    monkeypatch.setitem(PUBLISH_MANY.__dict__, "direct", 1)
+    monkeypatch.setitem(BULK_PUBLISH.__dict__, "direct", 1)
     data = {"all_matching": "1", "query": "tags=city%3DUlm"}
     sign_in("operator").post(org.url("products/many/publish/"), data)
     job = run_job(Job.objects.get())

@@ -15,7 +15,7 @@ from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.ota import api, batches, jobs, rules
-from console.areas.ota.endpoints.strategies import DeviceName, DynamicBatch, StaticBatch, Verification
+from console.areas.ota.endpoints.strategies import DynamicBatch, StaticBatch, Verification
 from console.connections.gateway import Gateway
 
 router = Router(tags=[gettext_noop("Updates")])
@@ -89,18 +89,6 @@ class Task(Schema):
     description: str
     created_at: Timestamp | None
     modified_at: Timestamp | None
-
-
-class DevicesToCancel(RequestBody):
-    """Devices of a batch whose updates to cancel."""
-
-    device_names: list[DeviceName] = Field(min_length=1, max_length=api.MAX_NAMES_PER_CALL)
-
-
-class TasksToConfirm(RequestBody):
-    """Tasks that wait for confirmation."""
-
-    task_ids: list[str] = Field(min_length=1, max_length=api.MAX_CONFIRMED)
 
 
 class TaskCounts(Schema):
@@ -327,37 +315,6 @@ def monitor_batch(request: ApiRequest, connection: str, batch_id: str) -> Status
     gateway.require(api.CANCEL_BATCH)
     batch = api.get_batch(gateway, batch_id).batch
     return Status(202, Job.from_job(jobs.monitor_batch(gateway, batch_id, product_key=batch.product_key)))
-
-
-@router.post(
-    "/{slug:connection}/ota/batches/{batch_id}/cancel-devices",
-    response={204: None},
-    description=gettext_noop(
-        "Cancel the updates of up to 200 devices. Nothing is canceled if one of the updates has already started."
-    ),
-)
-def cancel_device_updates(
-    request: ApiRequest, connection: str, batch_id: str, body: DevicesToCancel
-) -> Status[None]:
-    gateway = open_gateway(request, connection)
-    gateway.require(api.CANCEL_DEVICE)
-    batch = api.get_batch(gateway, batch_id).batch
-    api.cancel_devices(gateway, batch, list(dict.fromkeys(body.device_names)))
-    return Status(204, None)
-
-
-@router.post(
-    "/{slug:connection}/ota/batches/{batch_id}/confirm",
-    response={204: None},
-    description=gettext_noop(
-        "Confirm up to 10 tasks, so that their updates start. Nothing is confirmed if one of the tasks does not wait for"
-        " confirmation."
-    ),
-)
-def confirm_tasks(request: ApiRequest, connection: str, batch_id: str, body: TasksToConfirm) -> Status[None]:
-    task_ids = list(dict.fromkeys(body.task_ids))
-    api.confirm_tasks(open_gateway(request, connection), task_ids, batch_id=batch_id)
-    return Status(204, None)
 
 
 @router.post(
