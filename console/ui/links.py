@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, QueryDict
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 
 
 def find_shown_connection(request: HttpRequest) -> Any:
@@ -57,15 +58,13 @@ def explorer_url(request: HttpRequest, operation: str, **params: Any) -> str:
 
 def query_url(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
     """The current URL with changed query parameters; None or "" removes one, and so does `drop`."""
-    query: QueryDict = request.GET.copy()
+    query: dict[str, Any] = dict(request.GET.lists())
     for key in drop:
         query.pop(key, None)
     for key, value in changes.items():
         if value is None or value == "":
             query.pop(key, None)
-        elif isinstance(value, list | tuple):
-            query.setlist(key, [str(item) for item in value])
         else:
-            query[key] = str(value)
-    text = query.urlencode()
+            query[key] = value
+    text = urlencode(query, doseq=True)
     return f"{path or request.path}?{text}" if text else (path or request.path)
