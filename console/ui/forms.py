@@ -13,6 +13,7 @@ from django import forms
 from django.forms.renderers import TemplatesSetting
 from django.forms.utils import flatatt
 from django.http import HttpRequest, QueryDict
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,7 @@ def _render_select(widget: dict[str, Any]) -> SafeString:
             parts.append(f'<optgroup label="{escape(str(group))}">')
         for option in options:
             attributes = flatatt(option["attrs"]) if option["attrs"] else ""
-            label = escape(str(option["label"]))
+            label = conditional_escape(option["label"])
             parts.append(f'<option value="{escape(str(option["value"]))}"{attributes}>{label}</option>')
         if group:
             parts.append("</optgroup>")

@@ -13,7 +13,7 @@
 {% heads table %} {% rows table %}             the heads and the rows of a table (ui/table.html)
 {% column_menu table %} {% paging table %}     the menu of its columns, and its paging
 {% hx_results table.id %}                     attributes of an element whose links replace the rows of a list
-{% sidebar waiting %} {% topbar %}             the frame;  {% fixed "ui/overlays.html" %} a template without values
+{% sidebar %} {% topbar %}                     the frame;  {% fixed "ui/overlays.html" %} a template without values
 {% field form.name %}                         one field with label, help, limits, errors
 """
 
@@ -142,9 +142,9 @@ def field_parts(bound: BoundField) -> Any:
 
 
 @register.simple_tag(takes_context=True)
-def sidebar(context: RequestContext, waiting: int) -> SafeString:
-    """The navigation. `waiting`: the number of approvals that wait for the user."""
-    return frame.render_sidebar(context["shell"], waiting)
+def sidebar(context: RequestContext) -> SafeString:
+    """The navigation."""
+    return frame.render_sidebar(context["shell"])
 
 
 @register.simple_tag(takes_context=True)
