@@ -59,11 +59,12 @@ class TeamMiddleware:
             raise Http404  # no team has such a slug, and PostgreSQL refuses the query
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        membership = (
-            Membership.objects.select_related("team").filter(team__slug=slug, user_id=request.user.pk).first()
-        )
-        if membership is None:
-            raise Http404
+        try:
+            membership = Membership.objects.select_related("team").get(
+                team__slug=slug, user_id=request.user.pk
+            )
+        except Membership.DoesNotExist:
+            raise Http404 from None
         membership.user = request.user
         request.membership = membership  # type: ignore[attr-defined]
         request.team = membership.team  # type: ignore[attr-defined]

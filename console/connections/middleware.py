@@ -54,8 +54,11 @@ class ConnectionMiddleware:
         slug = kwargs.pop("connection", None)
         if slug is None:
             return None
-        connection = Connection.objects.in_scope_of(request.membership).filter(slug=slug).first()
-        if connection is None:
+        try:
+            connection = Connection.objects.get(team=request.team, slug=slug)
+        except Connection.DoesNotExist:
+            raise Http404 from None
+        if not request.membership.includes_connection(connection.pk):
             raise Http404
         request.connection = connection
         request.gateway = Gateway.for_request(
