@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from console.accounts.models import Membership
-from console.accounts.roles import CLOUD_AREAS, Level
+from console.accounts.roles import Level
 from console.connections.gateway import Gateway
 from console.jobs import kinds
 from console.jobs.kinds import Kind
@@ -19,7 +19,7 @@ from iot_client.catalogue import operations
 def visible_jobs(gateway: Gateway) -> JobQuerySet:
     """Return the jobs of the gateway's connection that its member may see."""
     membership = gateway.membership
-    areas = {area for area in CLOUD_AREAS if membership.has_level(area, Level.READ)}
+    areas = {area for area, level in membership.levels.items() if level >= Level.READ}
     readable = {name for name, op in operations().items() if op.area in areas}
     visible = Q(pk__in=[])
     for kind in kinds.all_kinds().values():

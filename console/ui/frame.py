@@ -66,7 +66,7 @@ class _Topbar:
 def render_sidebar(shell: Any) -> SafeString:
     """The navigation of a `console.ui.context.Shell`."""
     return _render(
-        "ui/sidebar.html", get_language(), _Sidebar(shell.home, tuple(shell.navigation), shell.is_collapsed)
+        "ui/sidebar.html", get_language(), _Sidebar(shell.home, shell.navigation, shell.is_collapsed)
     )
 
 

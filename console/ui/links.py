@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
@@ -16,20 +16,32 @@ def find_shown_connection(request: HttpRequest) -> Any:
     return getattr(request, "connection", None) or getattr(request, "last_connection", None) or None
 
 
+def find_place(request: HttpRequest) -> tuple[str, ...]:
+    """Return the slug of the page's team, and of its connection if there is one; empty without a team."""
+    team, connection = getattr(request, "team", None), find_shown_connection(request)
+    if team is None:
+        return ()
+    return (team.slug,) if connection is None else (team.slug, connection.slug)
+
+
 def connection_url(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
     """The URL of `name` in the request's team and connection.
 
     `args` or `kwargs` are the pattern's arguments after team and connection; Django allows only one of the two. A pattern
     with a team but no connection works too. Raises NoReverseMatch.
     """
-    team = getattr(request, "team", None)
-    connection = find_shown_connection(request)
-    if team is None:
+    place = find_place(request)
+    if not place:
         raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
-    place = (team.slug,) if connection is None else (team.slug, connection.slug)
     if kwargs:
         return reverse(name, kwargs={**dict(zip(("team", "connection"), place, strict=False)), **kwargs})
     return place_url(name, place, *map(str, args))
+
+
+@cache
+def site_url(name: str) -> str:
+    """The URL of a page outside teams. Raises NoReverseMatch."""
+    return reverse(name)
 
 
 @lru_cache(maxsize=8_192)

@@ -55,7 +55,7 @@ def test_the_switcher_lists_only_the_users_own_teams_and_connections(rf, org):
 
 def test_the_frame_works_without_a_team(rf, db):
     shell = Shell(rf.get("/"))
-    assert shell.navigation == []
+    assert shell.navigation == ()
     assert shell.connections == []
     assert shell.teams == []
     assert shell.search == shell.tray == ""
