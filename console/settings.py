@@ -187,7 +187,7 @@ CACHES = {
     "cloud": {"BACKEND": "console.connections.cache.CloudCache", **_CACHE},
 }
 # Sessions are in the database, so that clearing Redis signs nobody out.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "console.sign_in.session_store"
 
 # -- users ----------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
 from console.accounts.encryption import Undecryptable
+from console.accounts.lookup import Lookup
 from console.accounts.models import User
 from console.accounts.roles import Area, Level
 from console.connections.errors import http_status
@@ -24,6 +25,7 @@ from console.sign_in.reauthentication import is_recently_authenticated
 from iot_client.errors import CloudError, explain
 
 log = logging.getLogger(__name__)
+_CONNECTIONS = Lookup(Connection, "team", "slug")
 
 
 class ConnectionMiddleware:
@@ -54,11 +56,8 @@ class ConnectionMiddleware:
         slug = kwargs.pop("connection", None)
         if slug is None:
             return None
-        try:
-            connection = Connection.objects.get(team=request.team, slug=slug)
-        except Connection.DoesNotExist:
-            raise Http404 from None
-        if not request.membership.includes_connection(connection.pk):
+        connection = _CONNECTIONS.find(request.team.pk, slug)
+        if connection is None or not request.membership.includes_connection(connection.pk):
             raise Http404
         request.connection = connection
         request.gateway = Gateway.for_request(
