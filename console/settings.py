@@ -187,10 +187,10 @@ CACHES = {
     # Counts sign-in attempts. Without Redis, each process counts by itself.
     "default": {"BACKEND": "console.sign_in.cache.FallbackRedisCache", **_CACHE},
     # Recent responses of the cloud. Without Redis, nothing is cached.
-    "cloud": {"BACKEND": "django.core.cache.backends.redis.RedisCache", **_CACHE},
+    "cloud": {"BACKEND": "console.connections.cache.CloudCache", **_CACHE},
 }
 # Sessions are in the database, so that clearing Redis signs nobody out.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "console.sign_in.session_store"
 
 # -- users ----------------------------------------------------------------------------------------------------------
 

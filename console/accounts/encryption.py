@@ -34,8 +34,8 @@ class SecretStore:
     rotate: Callable[[int], tuple[int, int]]
 
 
-class UndecryptableToken:
-    """A token that no key decrypts. It is kept unchanged, so that saving the other fields of its row does not delete it."""
+class StoredToken:
+    """A token as it is in the database, in the place of its text until the text is read."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -81,16 +81,18 @@ def is_newest(token: str) -> bool:
 
 
 class _DecryptedAttribute(DeferredAttribute):
-    """The attribute of an encrypted field: the text. Reading it raises Undecryptable if no key decrypts it.
+    """The attribute of an encrypted field: the text. Reading it decrypts it, and raises Undecryptable if no key does.
 
-    Loading the row raises nothing: a row with such a secret can still be listed, renamed and given a new secret.
+    Loading the row raises nothing: a row with such a secret can still be listed, renamed and given a new secret. It costs
+    nothing either: most pages do not need the keys of their connection.
     """
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        if isinstance(value, UndecryptableToken):
-            raise Undecryptable
-        return value
+        if instance is None or not isinstance(value, StoredToken):
+            return value
+        text = instance.__dict__[self.field.attname] = decrypt(value.token)
+        return text
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
@@ -102,9 +104,13 @@ class EncryptedTextField(models.TextField[str, str]):
     descriptor_class = _DecryptedAttribute
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, UndecryptableToken):
+        """Return the token of a text. A stored token is encrypted with the newest key, or kept if no key decrypts it."""
+        if not isinstance(value, StoredToken):
+            return encrypt(value) if value else value
+        try:
+            return rotate(value.token)
+        except Undecryptable:
             return value.token
-        return encrypt(value) if value else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         if self.attname in model_instance.__dict__:
@@ -112,13 +118,7 @@ class EncryptedTextField(models.TextField[str, str]):
         return super().pre_save(model_instance, add)
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
-        """Return the text, or an UndecryptableToken in its place."""
-        if not value:
-            return value
-        try:
-            return decrypt(value)
-        except Undecryptable:
-            return UndecryptableToken(value)
+        return StoredToken(value) if value else value
 
 
 def list_secret_stores() -> list[SecretStore]:

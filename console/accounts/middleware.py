@@ -10,7 +10,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 
+from console.accounts.lookup import Lookup
 from console.accounts.models import Membership
+
+_MEMBERSHIPS = Lookup(Membership, "team__slug", "user", related="team")
 
 
 class UserPreferencesMiddleware:
@@ -59,9 +62,7 @@ class TeamMiddleware:
             raise Http404  # no team has such a slug, and PostgreSQL refuses the query
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        membership = (
-            Membership.objects.select_related("team").filter(team__slug=slug, user_id=request.user.pk).first()
-        )
+        membership = _MEMBERSHIPS.find(slug, request.user.pk)
         if membership is None:
             raise Http404
         membership.user = request.user

@@ -65,7 +65,11 @@ def count_read(team: int, email: str, token: str, connection: str, operation: st
 def _submit_counts(counts: Mapping[str, int]) -> bool:
     """Add the counts to those in Redis, all or none. Returns whether Redis accepted them."""
     try:
-        with _redis(settings.REDIS_URL).pipeline(transaction=True) as pipe:
+        client = _redis(settings.REDIS_URL)
+        if len(counts) == 1:  # the usual case, with less to send
+            client.hincrby(_REDIS_KEY, *next(iter(counts.items())))
+            return True
+        with client.pipeline(transaction=True) as pipe:
             for key, reads in counts.items():
                 pipe.hincrby(_REDIS_KEY, key, reads)
             pipe.execute()

@@ -6,15 +6,37 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 from console.connections.models import Connection
 from iot_client.catalogue import Operation
 
 _FACT_SECONDS = 600
+
+
+class _KeptClient(RedisCacheClient):
+    """Keeps the client of redis-py. Django makes one for each command, which takes longer than the command."""
+
+    @cached_property
+    def _kept(self) -> redis.Redis:
+        return super().get_client()
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> redis.Redis:
+        return self._kept
+
+
+class CloudCache(RedisCache):
+    """The cache `cloud` of the settings: Django's cache in one Redis. Django has an instance of it for each thread."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = _KeptClient
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
 from console.accounts.encryption import Undecryptable
+from console.accounts.lookup import Lookup
 from console.accounts.models import User
 from console.accounts.roles import Area, Level
 from console.connections.errors import http_status
@@ -25,6 +26,7 @@ from console.ui.areas import find_area
 from iot_client.errors import CloudError, explain
 
 log = logging.getLogger(__name__)
+_CONNECTIONS = Lookup(Connection, "team", "slug")
 
 
 class ConnectionMiddleware:
@@ -55,8 +57,8 @@ class ConnectionMiddleware:
         slug = kwargs.pop("connection", None)
         if slug is None:
             return None
-        connection = Connection.objects.in_scope_of(request.membership).filter(slug=slug).first()
-        if connection is None:
+        connection = _CONNECTIONS.find(request.team.pk, slug)
+        if connection is None or not request.membership.includes_connection(connection.pk):
             raise Http404
         request.connection = connection
         request.gateway = Gateway.for_request(

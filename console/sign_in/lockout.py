@@ -22,11 +22,13 @@ from django.db.models import Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
+from console.accounts.lookup import Lookup
 from console.accounts.models import User
 from console.audit.masking import clean_text
 from console.audit.records import Origin
 from console.sign_in.cleanup import LOG_RETENTION_DAYS
 
+_USERS = Lookup(User, "pk")
 _IPV6_PREFIX = 64  # the network that a provider gives to one customer
 
 
@@ -93,6 +95,10 @@ class LockoutBackend(AuthenticationBackend):  # type: ignore[misc]
         locked = request is not None and is_locked(request, account_name(request, credentials))
         user: User | None = super().authenticate(request, **credentials)
         return None if locked else user
+
+    def get_user(self, user_id: int) -> User | None:  # type: ignore[override]
+        user = _USERS.find(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: User) -> bool:  # type: ignore[override]
         return user.is_active and not user.is_service

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.functional import cached_property
+from django.utils.translation import get_language
 
 from console.ui.areas import all_areas
 from console.ui.frame import NavGroup, NavItem
-from console.ui.links import connection_url, find_shown_connection
-from console.ui.navigation import NavigationEntry, navigation_groups
+from console.ui.links import find_place, find_shown_connection, place_url, site_url
+from console.ui.navigation import navigation_entries, navigation_groups
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -57,23 +59,17 @@ class Shell:
         return self.request.COOKIES.get(SIDEBAR_COOKIE) == "collapsed"
 
     @cached_property
-    def navigation(self) -> list[NavGroup]:
+    def navigation(self) -> tuple[NavGroup, ...]:
         """The entries that the user's role may see, in groups."""
-        groups = []
-        for group in navigation_groups():
-            items = tuple(item for item in map(self._item, group.entries) if item is not None)
-            if items:
-                groups.append(NavGroup(str(group.heading), items))
-        return groups
-
-    def _item(self, entry: NavigationEntry) -> NavItem | None:
-        if self.membership is None or (entry.area and not self.membership.has_level(entry.area, entry.level)):
-            return None
-        url = self.url(entry.name)
-        if not url:
-            return None
-        waiting = entry.name == "approvals:list"
-        return NavItem(str(entry.label), entry.icon, url, self._current == entry.name, waiting)
+        if self.membership is None:
+            return ()
+        levels = self.membership.levels
+        visible = tuple(
+            entry.name
+            for entry in navigation_entries()
+            if not entry.area or levels[entry.area] >= entry.level
+        )
+        return _build_navigation(get_language(), self.place, visible, self._current)
 
     @cached_property
     def _current(self) -> str:
@@ -81,23 +77,21 @@ class Shell:
         match = self.request.resolver_match
         if match is None:
             return ""
-        names = [
-            entry.name
-            for group in navigation_groups()
-            for entry in group.entries
-            if entry.name.partition(":")[0] == match.app_name
-        ]
+        app = f"{match.app_name}:"
+        names = [entry.name for entry in navigation_entries() if entry.name.startswith(app)]
         prefixes = {
             name: url for name in names if (url := self.url(name)) and self.request.path.startswith(url)
         }
         return max(prefixes, key=lambda name: len(prefixes[name]), default="")
 
+    @cached_property
+    def place(self) -> tuple[str, ...]:
+        """The slugs of the team and of the connection, as far as the page has them."""
+        return find_place(self.request)
+
     def url(self, name: str) -> str:
         """The URL of a page in this team and connection, or "" if it does not exist here."""
-        try:
-            return connection_url(self.request, name)
-        except NoReverseMatch:
-            return ""
+        return _url_in(self.place, name)
 
     @cached_property
     def home(self) -> str:
@@ -124,6 +118,16 @@ class Shell:
     def switcher(self) -> str:
         """The URL of the switcher's content."""
         return self.url("teams:switcher") + (f"?connection={self.connection.slug}" if self.connection else "")
+
+    @property
+    def choose_language(self) -> str:
+        """The URL that stores the chosen language."""
+        return _url("set_language")
+
+    @property
+    def sign_out(self) -> str:
+        """The URL that signs the user out."""
+        return _url("account_logout")
 
     @cached_property
     def profile(self) -> str:
@@ -195,9 +199,39 @@ class Shell:
 
 def _url(name: str, *args: str, otherwise: str = "/") -> str:
     try:
-        return reverse(name, args=args)
+        return place_url(name, args) if args else site_url(name)
     except NoReverseMatch:
         return otherwise
+
+
+def _url_in(place: tuple[str, ...], name: str) -> str:
+    try:
+        return place_url(name, place) if place else ""
+    except NoReverseMatch:
+        return ""
+
+
+@lru_cache(maxsize=1_000)
+def _build_navigation(
+    language: str | None, place: tuple[str, ...], visible: tuple[str, ...], current: str
+) -> tuple[NavGroup, ...]:
+    """The groups of the `visible` entries (URL names) in a place, in the active `language`. Most pages have the same ones."""
+    groups = []
+    for group in navigation_groups():
+        items = tuple(
+            NavItem(
+                str(entry.label),
+                entry.icon,
+                url,
+                entry.name == current,
+                waiting=entry.name == "approvals:list",
+            )
+            for entry in group.entries
+            if entry.name in visible and (url := _url_in(place, entry.name))
+        )
+        if items:
+            groups.append(NavGroup(str(group.heading), items))
+    return tuple(groups)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

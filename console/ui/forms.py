@@ -6,14 +6,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Self
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
 from django.forms.utils import flatatt
 from django.http import HttpRequest, QueryDict
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -38,26 +39,18 @@ class Renderer(TemplatesSetting):
 
 
 def _render_select(widget: dict[str, Any]) -> SafeString:
-    groups = [
-        format_html('<optgroup label="{}">{}</optgroup>', group, _render_options(options))
-        if group
-        else _render_options(options)
-        for group, options, _index in widget["optgroups"]
-    ]
-    return format_html(
-        '<select name="{}"{}>{}</select>',
-        widget["name"],
-        flatatt(widget["attrs"]),
-        format_html_join("", "{}", ((group,) for group in groups)),
-    )
-
-
-def _render_options(options: list[dict[str, Any]]) -> SafeString:
-    return format_html_join(
-        "\n",
-        '<option value="{}"{}>{}</option>',
-        ((str(option["value"]), flatatt(option["attrs"]), option["label"]) for option in options),
-    )
+    parts = [f'<select name="{escape(widget["name"])}"{flatatt(widget["attrs"])}>']
+    for group, options, _index in widget["optgroups"]:
+        if group:
+            parts.append(f'<optgroup label="{escape(str(group))}">')
+        for option in options:
+            attributes = flatatt(option["attrs"]) if option["attrs"] else ""
+            label = conditional_escape(option["label"])
+            parts.append(f'<option value="{escape(str(option["value"]))}"{attributes}>{label}</option>')
+        if group:
+            parts.append("</optgroup>")
+    parts.append("</select>")
+    return mark_safe("".join(parts))  # noqa: S308 - each value is escaped above
 
 
 @dataclass(frozen=True)

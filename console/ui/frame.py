@@ -27,7 +27,7 @@ class NavItem:
     icon: str
     url: str
     current: bool
-    waiting: bool = False  # show the number of items that wait for this user
+    waiting: bool = False  # the job tray's response shows the number of items that wait for this user
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ class _Sidebar:
     home: str
     groups: tuple[NavGroup, ...]
     is_collapsed: bool
-    waiting: int
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,10 @@ class _Topbar:
     tokens: str
 
 
-def render_sidebar(shell: Any, waiting: int) -> SafeString:
-    """The navigation of a `console.ui.context.Shell`. `waiting`: the number of approvals that wait for the user."""
+def render_sidebar(shell: Any) -> SafeString:
+    """The navigation of a `console.ui.context.Shell`."""
     return _render(
-        "ui/sidebar.html",
-        get_language(),
-        _Sidebar(shell.home, tuple(shell.navigation), shell.is_collapsed, waiting),
+        "ui/sidebar.html", get_language(), _Sidebar(shell.home, shell.navigation, shell.is_collapsed)
     )
 
 

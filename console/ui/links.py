@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 
 
 def find_shown_connection(request: HttpRequest) -> Any:
     """Return the page's connection; on team pages the connection that the user came from; or None."""
     return getattr(request, "connection", None) or getattr(request, "last_connection", None) or None
+
+
+def find_place(request: HttpRequest) -> tuple[str, ...]:
+    """Return the slug of the page's team, and of its connection if there is one; empty without a team."""
+    team, connection = getattr(request, "team", None), find_shown_connection(request)
+    if team is None:
+        return ()
+    return (team.slug,) if connection is None else (team.slug, connection.slug)
 
 
 def connection_url(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
@@ -21,14 +30,18 @@ def connection_url(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -
     `args` or `kwargs` are the pattern's arguments after team and connection; Django allows only one of the two. A pattern
     with a team but no connection works too. Raises NoReverseMatch.
     """
-    team = getattr(request, "team", None)
-    connection = find_shown_connection(request)
-    if team is None:
+    place = find_place(request)
+    if not place:
         raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
-    place = (team.slug,) if connection is None else (team.slug, connection.slug)
     if kwargs:
         return reverse(name, kwargs={**dict(zip(("team", "connection"), place, strict=False)), **kwargs})
     return place_url(name, place, *map(str, args))
+
+
+@cache
+def site_url(name: str) -> str:
+    """The URL of a page outside teams. Raises NoReverseMatch."""
+    return reverse(name)
 
 
 @lru_cache(maxsize=8_192)
@@ -57,15 +70,13 @@ def explorer_url(request: HttpRequest, operation: str, **params: Any) -> str:
 
 def query_url(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:
     """The current URL with changed query parameters; None or "" removes one, and so does `drop`."""
-    query: QueryDict = request.GET.copy()
+    query: dict[str, Any] = dict(request.GET.lists())
     for key in drop:
         query.pop(key, None)
     for key, value in changes.items():
         if value is None or value == "":
             query.pop(key, None)
-        elif isinstance(value, list | tuple):
-            query.setlist(key, [str(item) for item in value])
         else:
-            query[key] = str(value)
-    text = query.urlencode()
+            query[key] = value
+    text = urlencode(query, doseq=True)
     return f"{path or request.path}?{text}" if text else (path or request.path)

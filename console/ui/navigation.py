@@ -57,6 +57,12 @@ _TEAM = NavigationGroup(
 
 
 @cache
+def navigation_entries() -> tuple[NavigationEntry, ...]:
+    """Return all entries of the navigation."""
+    return tuple(entry for group in navigation_groups() for entry in group.entries)
+
+
+@cache
 def navigation_groups() -> tuple[NavigationGroup, ...]:
     """Return the whole navigation, whatever a role may see of it."""
     first, groups = [_OVERVIEW], []

@@ -234,6 +234,7 @@ class SampleShell:
     user = SimpleNamespace(name="Li Wei", email="li.wei@acme.example")
     initials = "LW"
     profile = "#"
+    choose_language = sign_out = "#"
     tokens = ""
     scope_summary = ""
     switcher = "/_style/switcher"
@@ -257,18 +258,24 @@ class SampleShell:
         self.is_collapsed = request.COOKIES.get("sidebar") == "collapsed"
 
     @property
-    def navigation(self) -> list[NavGroup]:
+    def navigation(self) -> tuple[NavGroup, ...]:
         """The real navigation, without links."""
-        return [
+        return tuple(
             NavGroup(
                 str(group.heading),
                 tuple(
-                    NavItem(str(entry.label), entry.icon, "#", current=entry.name == "jobs:list")
+                    NavItem(
+                        str(entry.label),
+                        entry.icon,
+                        "#",
+                        current=entry.name == "jobs:list",
+                        waiting=entry.name == "approvals:list",
+                    )
                     for entry in group.entries
                 ),
             )
             for group in navigation_groups()
-        ]
+        )
 
 
 def context(request: HttpRequest) -> dict[str, Any]:

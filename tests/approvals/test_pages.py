@@ -204,9 +204,11 @@ def test_pending_requests_come_first_and_filters_find_the_others(
 
 
 def test_the_navigation_counts_requests_that_the_user_can_decide_on(org, product_request, sign_in):
-    count = re.compile(r'class="fd-nav-count">1<')
+    count = re.compile(r'id="waiting-approvals" class="fd-nav-count" hx-swap-oob="true">1<')
     for role, counted in [("owner", True), ("operator", False), ("viewer", False)]:
-        page = sign_in(role).get(org.url()).content.decode()
+        browser = sign_in(role)
+        assert 'id="waiting-approvals" hidden' in browser.get(org.url()).content.decode()
+        page = browser.get(org.url("jobs/tray/")).content.decode()
         assert bool(count.search(page)) == counted, role
 
 

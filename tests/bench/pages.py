@@ -149,10 +149,15 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 def _load_lines(measurements: dict[str, Measurements], took: float, think: float) -> list[str]:
     lines = [
-        f"{USERS} users, {think:.1f} s between two clicks, {took:.0f} s",
+        f"{USERS} users, {think:.1f} s between two clicks, {took:.0f} s; web, worker, Redis and emulator on the same cores",
         f"  {'page':<22}{'requests/s':>12}{'median ms':>12}{'p95 ms':>10}{'calls (mean, max)':>20}{'failed':>8}",
     ]
-    for page, measurement in measurements.items():
+    every = Measurements(
+        seconds=[second for one in measurements.values() for second in one.seconds],
+        calls=[count for one in measurements.values() for count in one.calls],
+        failed=sum(one.failed for one in measurements.values()),
+    )
+    for page, measurement in {**measurements, "both": every}.items():
         ordered = sorted(measurement.seconds)
         lines.append(
             f"  {page:<22}{len(ordered) / took:>12.1f}{statistics.median(ordered) * 1000:>12.0f}"

@@ -163,10 +163,16 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
     assert not Job.objects.exists()
 
 
-def test_an_invalid_filter_is_ignored_as_the_list_ignores_it(org, product, sign_in):
-    data = {"all_matching": "1", "query": f"product={product}&status=NONSENSE&q=%20lamp-0001"}
-    response = sign_in("operator").post(org.url("devices/bulk/disable/"), data)
-    assert response.context["keys"] == [f"{product}/lamp-0001"]
+def test_with_an_invalid_filter_nothing_matches_and_the_page_says_why(org, product, sign_in):
+    query = f"product={product}&status=NONSENSE"
+    listed = sign_in("operator").get(org.url(f"devices/?{query}")).content.decode()
+    assert "NONSENSE is not one of the available choices" in listed
+    assert "lamp-0001" not in listed
+    response = sign_in("operator").post(
+        org.url("devices/bulk/disable/"), {"all_matching": "1", "query": query}
+    )
+    assert response.status_code == 422
+    assert "NONSENSE is not one of the available choices" in response.content.decode()
 
 
 def test_calls_that_the_quota_did_not_allow_are_repeated(

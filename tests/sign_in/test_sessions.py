@@ -16,6 +16,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from console.accounts.models import User
 from console.audit.models import AuditRecord
@@ -79,6 +80,12 @@ def test_background_requests_of_a_page_do_not_keep_the_session_alive(org: Organi
     response = client.get("/acme/sandbox/jobs/tray/", headers={"HX-Request": "true", "X-Poll": "1"})
     assert response.status_code == 401
     assert response["X-Sign-In"].startswith("/accounts/login/")
+
+
+def test_a_session_whose_row_has_expired_does_not_exist(org: Organization) -> None:
+    client = signed_in_client()
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert not is_signed_in(client)
 
 
 def test_an_expired_session_redirects_to_sign_in(org: Organization, clock: Any) -> None:

@@ -31,12 +31,12 @@ def test_a_row_of_the_device_list_costs_less_than_a_kilobyte(
     assert len(pages[25]) < DEVICE_LIST_BYTES
 
 
-def test_the_frame_makes_at_most_three_queries(populated: PopulatedTeam, sign_in: SignIn) -> None:
+def test_the_frame_makes_no_queries(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     client.get(populated.url("groups:list"))  # stores when the session was used and the last visited place
     with CaptureQueriesContext(connection) as queries:
         assert client.get(populated.url("groups:list")).status_code == 200
-    assert len(queries) <= REQUEST_QUERIES + 3, [query["sql"] for query in queries]
+    assert len(queries) == REQUEST_QUERIES, [query["sql"] for query in queries]
 
 
 def test_the_switcher_is_fetched_when_it_is_opened(populated: PopulatedTeam, sign_in: SignIn) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -111,15 +112,21 @@ class Membership(Grant):
             if self.includes_connection(connection.pk)
         ]
 
-    def has_level(self, area: Area, level: Level) -> bool:
-        """Return whether the role has `level` in `area`.
+    @property
+    def levels(self) -> Mapping[Area, Level]:
+        """The level in each area.
 
         Members, connections, settings and the audit trail belong to the entire team: a membership with a limited scope has no
         access to them.
         """
-        if area in CONSOLE_AREAS and self.access_scopes:
-            return level <= Level.NONE
-        return self.role.level(area) >= level
+        role, is_limited = self.role, bool(self.access_scopes)
+        return {
+            area: Level.NONE if is_limited and area in CONSOLE_AREAS else role.level(area) for area in Area
+        }
+
+    def has_level(self, area: Area, level: Level) -> bool:
+        """Return whether `levels` has `level` in `area`."""
+        return self.levels[Area(area)] >= level
 
 
 class Departure(models.Model):

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.areas.groups import api
 from console.areas.groups.forms import GroupFilter, GroupForm
 from console.areas.groups.pages import GROUP
+from console.areas.groups.tree import render_nodes
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.ui.forms import FORM_REFUSED
@@ -71,8 +72,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
         {
             "filters": filters,
             "table": table,
-            "groups": group_page.groups,
-            "level": 1,
+            "nodes": "" if text else render_nodes(request, group_page.groups, level=1),
             "may_create": may_create,
             "search": text,
         },
@@ -88,8 +88,7 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
         request,
         "areas/groups/branch.html",
         {
-            "groups": group_page.groups,
-            "level": level,
+            "nodes": render_nodes(request, group_page.groups, level),
             "parent_id": group_id,
             "may_create": request.gateway.allows(api.CREATE),
             "more_count": group_page.total - len(group_page.groups),

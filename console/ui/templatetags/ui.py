@@ -9,31 +9,28 @@
 {% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
 {% query_url page=2 q=None %}                  the current URL with changed parameters
-{% page_url page 2 %}                          the URL of another page of a list, by number or token
 {% cloud_error error retry=url %}             an error of the cloud with advice
-{% rows table %}                              the rows of a table (ui/table.html)
-{% sidebar waiting %} {% topbar %}             the frame;  {% fixed "ui/overlays.html" %} a template without values
+{% heads table %} {% rows table %}             the heads and the rows of a table (ui/table.html)
+{% column_menu table %} {% paging table %}     the menu of its columns, and its paging
+{% hx_results table.id %}                     attributes of an element whose links replace the rows of a list
+{% sidebar %} {% topbar %}                     the frame;  {% fixed "ui/overlays.html" %} a template without values
 {% field form.name %}                         one field with label, help, limits, errors
 """
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.template.context import RequestContext
-from django.template.engine import Engine
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.safestring import SafeString
 
-from console.ui import badges, frame, icons, links
+from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
 from console.ui.forms import describe_field
-from console.ui.paging import Page, TokenPage
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
 
@@ -116,12 +113,6 @@ def explorer_url(context: RequestContext, operation: str, **params: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def page_url(context: RequestContext, page: Page | TokenPage, position: Any) -> str:
-    """The URL of another page of the list: its number for a Page; its token, or None for the first, for a TokenPage."""
-    return page.url(context["request"], position)
-
-
-@register.simple_tag(takes_context=True)
 def query_url(context: RequestContext, **changes: Any) -> str:
     """The current URL with changed query parameters; None removes one. Any change except of `page` returns to page 1."""
     drop = () if {"page", "token"} & changes.keys() else ("page", "token")
@@ -151,9 +142,9 @@ def field_parts(bound: BoundField) -> Any:
 
 
 @register.simple_tag(takes_context=True)
-def sidebar(context: RequestContext, waiting: int) -> SafeString:
-    """The navigation. `waiting`: the number of approvals that wait for the user."""
-    return frame.render_sidebar(context["shell"], waiting)
+def sidebar(context: RequestContext) -> SafeString:
+    """The navigation."""
+    return frame.render_sidebar(context["shell"])
 
 
 @register.simple_tag(takes_context=True)
@@ -170,34 +161,29 @@ def fixed(template_name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
-    """The rows of a table. Rendered in Python, because a page of 50 rows has hundreds of cells."""
-    engine, declared = Engine.get_default(), table.table
-    partials = [
-        engine.get_template(column.column.template) if column.column.template else None
-        for column in table.shown_columns
-    ]
-    row_end = engine.get_template(declared.row_template) if declared.row_template else None
-    select = gettext("Select %(name)s")
-    parts: list[str] = []
-    for row in table.rows:
-        parts.append("<tr>")
-        if table.is_selectable and declared.key is not None:
-            label = escape(select % {"name": table.name_of(row)})
-            parts.append(
-                '<td class="fd-tick"><input type="checkbox" class="form-check-input" name="selected"'
-                f' value="{escape(declared.key(row))}" aria-label="{label}"></td>'
-            )
-        for column, partial in zip(table.shown_columns, partials, strict=True):
-            value = column.column.value_of(row)
-            parts.append(column.start_tag)
-            if partial is None:
-                parts.append(column.cell_html(table.request, row, value))
-            else:
-                with context.push(row=row, value=value):
-                    parts.append(partial.render(context))
-            parts.append("</td>")
-        if row_end is not None:
-            with context.push(row=row):
-                parts += ['<td class="fd-row-end">', row_end.render(context), "</td>"]
-        parts.append("</tr>\n")
-    return mark_safe("".join(parts))  # noqa: S308  # each part is escaped above or rendered by a template
+    """The rows of a table."""
+    return list_html.render_rows(context, table)
+
+
+@register.simple_tag
+def heads(table: BoundTable[Any]) -> SafeString:
+    """The heads of a table's columns."""
+    return list_html.render_heads(table)
+
+
+@register.simple_tag
+def column_menu(table: BoundTable[Any]) -> SafeString:
+    """The entries of the menu of a table's columns."""
+    return list_html.render_column_menu(table)
+
+
+@register.simple_tag
+def paging(table: BoundTable[Any]) -> SafeString:
+    """The paging of a list."""
+    return list_html.render_paging(table)
+
+
+@register.simple_tag
+def hx_results(list_id: str) -> SafeString:
+    """The attributes of an element whose links replace the rows of a list."""
+    return list_html.results_attributes(list_id)

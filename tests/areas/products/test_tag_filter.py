@@ -117,7 +117,7 @@ def test_invalid_tags_list_and_select_nothing_and_the_list_says_why(keys, org, s
     assert listed_names(response) == []
     assert "cannot be a tag" in page_text(response) or "up to 10 tags" in page_text(response)
     data = {"all_matching": "1", "query": f"tags={text}"}
-    assert browser.post(org.url("products/many/publish/"), data).status_code == 422
+    assert browser.post(org.url("products/bulk/publish/"), data).status_code == 422
     export = browser.get(org.url("products/"), {"tags": text, "format": "csv"})
     assert len(b"".join(export.streaming_content).splitlines()) == 1
     assert calls == []
@@ -143,10 +143,10 @@ def test_the_export_has_the_products_with_the_tags(keys, org, sign_in):
 def test_all_that_match_are_the_products_that_have_the_tags_when_the_user_asks(keys, org, sign_in):
     browser = sign_in("operator")
     data = {"all_matching": "1", "query": "tags=city%3DUlm&q=harbor"}
-    question = browser.post(org.url("products/many/publish/"), data)
+    question = browser.post(org.url("products/bulk/publish/"), data)
     assert question.context["keys"] == [keys["Harbor_Gate"], keys["Harbor_Lamp"]]
     api.set_tag(org.gateway(), keys["Spare_Part"], Tag("city", "Ulm"))
-    browser.post(org.url("products/many/publish/"), {"selected": question.context["keys"], "confirmed": "1"})
+    browser.post(org.url("products/bulk/publish/"), {"selected": question.context["keys"], "confirmed": "1"})
     published = {
         name for name, key in keys.items() if api.get_product(org.gateway(), key, fresh=True).is_published
     }
@@ -156,7 +156,7 @@ def test_all_that_match_are_the_products_that_have_the_tags_when_the_user_asks(k
 def test_the_job_for_many_freezes_the_products_that_have_the_tags(keys, org, sign_in, run_job, monkeypatch):
     monkeypatch.setitem(BULK_PUBLISH.__dict__, "direct", 1)
     data = {"all_matching": "1", "query": "tags=city%3DUlm"}
-    sign_in("operator").post(org.url("products/many/publish/"), data)
+    sign_in("operator").post(org.url("products/bulk/publish/"), data)
     job = run_job(Job.objects.get())
     api.set_tag(org.gateway(), keys["Spare_Part"], Tag("city", "Ulm"))
     assert sorted(job.items.values_list("key", flat=True)) == sorted(

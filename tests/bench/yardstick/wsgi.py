@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
 
-from console.ui.statuses import STATUSES
+from console.ui.statuses import all_statuses
 from console.wsgi import application as console
 from tests.bench.yardstick.models import Device
 
@@ -26,7 +26,7 @@ def prepare() -> None:
     """Create the admin's tables with the devices of the CSV file DEVICES, and collect the static files."""
     call_command("migrate", run_syncdb=True, verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
-    values = {str(status.label): key for key, status in STATUSES["device"].items()}
+    values = {str(status.label): key for key, status in all_statuses()["device"].items()}
     with Path(os.environ["DEVICES"]).open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     Device.objects.all().delete()
