@@ -59,7 +59,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         "product_key": device_filter.product_key,
         "has_filters": has_filters,
         "may_register": request.gateway.allows("RegisterDevice"),
-        "bad_text": " ".join(str(line) for line in filters.errors.get("q", [])),
+        "bad_text": filters.problem,
     }
     guard = request.gateway.limited_scope
     if guard is not None and has_filters and not device_filter.product_key and not context["bad_text"]:
@@ -72,7 +72,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
             request, "areas/devices/_choose.html" if request.htmx else "areas/devices/choose.html", context
         )
     total = product.devices if product else None
-    if request.GET.get("format") == "csv":
+    if request.GET.get("format") == "csv" and not context["bad_text"]:
         return _export(request, table, device_filter, total)
     found = DevicePage([], 0)
     page: Page | TokenPage = Page(1, page_size(request), 0)

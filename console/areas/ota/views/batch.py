@@ -103,14 +103,15 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         page=number,
         size=size,
     )
+    tasks, total = ([], 0) if filters.problem else (task_page.tasks, task_page.total)
     batch, allows = detail.batch, request.gateway.allows
     table = build_task_table(
         batch_id,
         may_confirm=allows(api.CONFIRM) and batch.status == "IN_PROGRESS",
         may_cancel=allows(api.CANCEL_DEVICE) and (batch.is_running or batch.is_dynamic),
     )
-    page = Page(number, size, task_page.total, last=max(1, api.MAX_TASK_OFFSET // size))
-    empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
+    page = Page(number, size, total, last=max(1, api.MAX_TASK_OFFSET // size))
+    empty = Empty(_("No devices"), filters.problem or _("The batch has no devices yet."), icon="cpu")
     return BATCH.render(
         request,
         detail,
@@ -118,7 +119,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         "areas/ota/batch.html",
         details=build_details(detail),
         filters=filters,
-        table=table.bind(request, task_page.tasks, page=page, empty=empty),
+        table=table.bind(request, tasks, page=page, empty=empty),
         **_read_progress(request, batch),
     )
 
