@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NotRequired, TypedDict, Unpack
 
 from django.conf import settings
@@ -53,6 +54,7 @@ class Origin:
         )
 
 
+@lru_cache(maxsize=1_024)
 def _parse_address(text: str) -> str | None:
     """Return an IP address without its zone, or None if the text is none: PostgreSQL refuses a record with any other text."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
@@ -58,14 +58,9 @@ def place_url(name: str, place: tuple[str, ...], *args: str) -> str:
 
 def explorer_url(request: HttpRequest, operation: str, **params: Any) -> str:
     """The URL of an operation's form in the explorer, filled with `params`. Opening it sends nothing."""
-    query = QueryDict(mutable=True)
-    for name, value in params.items():
-        if value not in (None, ""):
-            query.setlist(
-                name, [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
-            )
+    query = urlencode({name: value for name, value in params.items() if value not in (None, "")}, doseq=True)
     address = connection_url(request, "explorer:operation", operation)
-    return f"{address}?{query.urlencode()}" if query else address
+    return f"{address}?{query}" if query else address
 
 
 def query_url(request: HttpRequest, path: str = "", drop: Iterable[str] = (), **changes: Any) -> str:

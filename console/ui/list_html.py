@@ -68,8 +68,14 @@ def render_rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
 
 
 def render_heads(table: BoundTable[Any]) -> SafeString:
-    """The heads of the shown columns, with links that sort."""
+    """The heads of the columns, with links that sort. Those of the ticks and of the end of the rows have no text to see."""
     parts: list[str] = []
+    if table.is_selectable:
+        label = escape(gettext("Select all on this page"))
+        parts.append(
+            '<th class="fd-tick" scope="col"><input type="checkbox" class="form-check-input" data-tick-page'
+            f' aria-label="{label}"></th>'
+        )
     for column in table.shown_columns:
         plain = column.column
         css = ' class="fd-primary"' if plain.primary else ' class="fd-end"' if plain.align == "end" else ""
@@ -79,6 +85,9 @@ def render_heads(table: BoundTable[Any]) -> SafeString:
             arrow = icon(_SORT_ICONS[column.sorted], 14)
             label = f'<a class="fd-sort" href="{escape(column.sort_url)}">{label}{arrow}</a>'
         parts.append(f'<th scope="col" data-col="{escape(plain.key)}"{css}{order}>{label}</th>')
+    if table.table.row_template:
+        label = escape(gettext("Actions"))
+        parts.append(f'<th scope="col" class="fd-row-end"><span class="visually-hidden">{label}</span></th>')
     return _join(parts)
 
 

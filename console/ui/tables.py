@@ -263,6 +263,11 @@ class BoundTable(Generic[Row]):
             bound.append(BoundColumn(column, shown, order, url))
         return bound
 
+    @property
+    def is_sortable(self) -> bool:
+        """Whether the head of a shown column is a link that sorts."""
+        return any(column.sort_url for column in self.shown_columns)
+
     @cached_property
     def shown_columns(self) -> list[BoundColumn[Row]]:
         """The columns that the page contains. The column menu fetches the list again to show another one."""
