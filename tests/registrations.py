@@ -8,7 +8,7 @@ from console.areas.devices.registration.params import REGISTER_KIND, Registratio
 from console.connections.models import Connection
 from console.jobs.actions import build_job
 from console.jobs.models import Job
-from console.pages.jobs import BULK_KIND, BulkParams
+from console.pages.bulk_params import BULK_KIND, BulkParams
 from tests.conftest import Organization
 
 

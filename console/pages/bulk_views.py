@@ -20,6 +20,7 @@ from console.jobs.models import Job
 from console.jobs.page import job_context
 from console.pages import jobs
 from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
+from console.pages.bulk_params import BULK_KIND
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
@@ -173,7 +174,7 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
 def _find_job(request: CloudRequest, pk: int) -> Job:
     """Return the job of a bulk action that the user may control. Raises Http404, PermissionRefused."""
     record = find_job(request, pk)
-    if record.kind != jobs.BULK_KIND:
+    if record.kind != BULK_KIND:
         raise Http404
-    require_job_rights(request, jobs.BULK_KIND, record)
+    require_job_rights(request, BULK_KIND, record)
     return record

@@ -8,7 +8,7 @@ import pytest
 
 from console.areas.devices import api
 from console.jobs.models import Chunk, Item, Job
-from console.pages import jobs
+from console.pages import freezing
 from tests.jobs.conftest import past_time
 from tests.pages.conftest import COUNT, run_next_step
 
@@ -17,7 +17,7 @@ from tests.pages.conftest import COUNT, run_next_step
 def _small_pages(monkeypatch):
     """Read two devices a call, and two pages a step."""
     monkeypatch.setattr(api, "PAGE_SIZE", 2)
-    monkeypatch.setattr(jobs, "_PAGES_PER_STEP", 2)
+    monkeypatch.setattr(freezing, "_PAGES_PER_STEP", 2)
 
 
 @pytest.fixture
