@@ -109,13 +109,14 @@ def render_paging(table: BoundTable[Any]) -> SafeString:
     if page is None or not table.rows:
         return SafeString("")
     name = escape(gettext("Pages of %(list)s") % {"list": table.table.caption})
+    unit = escape(gettext("rows"))
     steps = _numbered_steps(request, page) if isinstance(page, Page) else _token_steps(request, page)
     return _join(
         (
             f'<nav class="fd-pages" {results_attributes(table.id)} aria-label="{name}">',
             f'<span class="fd-pages-where">{escape(_describe_position(page))}</span><span class="fd-sizes">',
             *_sizes(request, page),
-            f'<span>{escape(gettext("rows"))}</span></span><span class="fd-steps">',
+            f'<span>{unit}</span></span><span class="fd-steps">',
             *steps,
             "</span></nav>",
         )
@@ -148,8 +149,9 @@ def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
 
 def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:
     if page.previous:
-        label = f' rel="prev" aria-label="{escape(gettext("Previous page"))}"'
-        yield _link(page.url(request, page.previous), icon("chevron-left", 16), label)
+        label = escape(gettext("Previous page"))
+        attributes = f' rel="prev" aria-label="{label}"'
+        yield _link(page.url(request, page.previous), icon("chevron-left", 16), attributes)
     if page.pages > 1:
         name = gettext("Page %(number)s")
         for step in page.numbers:
@@ -162,8 +164,9 @@ def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:
                 label = f' aria-label="{escape(name % {"number": shown})}"'
                 yield _link(page.url(request, step), shown, label)
     if page.next:
-        label = f' rel="next" aria-label="{escape(gettext("Next page"))}"'
-        yield _link(page.url(request, page.next), icon("chevron-right", 16), label)
+        label = escape(gettext("Next page"))
+        attributes = f' rel="next" aria-label="{label}"'
+        yield _link(page.url(request, page.next), icon("chevron-right", 16), attributes)
 
 
 def _token_steps(request: HttpRequest, page: TokenPage) -> Iterator[str]:
