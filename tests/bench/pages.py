@@ -176,6 +176,7 @@ def _measure(
 
     def run_user(number: int) -> None:
         chance = random.Random(number)
+        time.sleep(chance.uniform(0, 2 * think))  # people do not all click in the same moment
         while time.monotonic() - started < SECONDS:
             page, url = chance.choice(
                 [
