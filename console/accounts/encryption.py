@@ -40,6 +40,11 @@ class StoredToken:
     def __init__(self, token: str) -> None:
         self.token = token
 
+    def __str__(self) -> str:
+        raise TypeError(
+            "Only the attribute of a row is decrypted. values() and values_list() return the stored token."
+        )
+
 
 @lru_cache(maxsize=4)
 def _multi_fernet(keys: tuple[str, ...]) -> MultiFernet:

@@ -6,7 +6,7 @@ idempotency key. The API has no sessions: a browser's cookie gives no access, so
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -56,7 +56,7 @@ def protect(view: View, upload: Upload | None = None) -> View:
         headers: dict[str, str] = {}
         try:
             _check_size(request, max_bytes)
-            _check_text(request)
+            _check_text(request, kwargs)
             _authenticate(request)
             allowance = limits.count_request(
                 f"token:{request.token.pk}", settings.API_REQUESTS, settings.API_SECONDS
@@ -89,9 +89,10 @@ def _check_size(request: HttpRequest, max_bytes: int) -> None:
         raise too_large_problem()
 
 
-def _check_text(request: HttpRequest) -> None:
-    """Reject NUL characters, which PostgreSQL cannot search for."""
-    if any("\x00" in text for _name, texts in request.GET.lists() for text in texts):
+def _check_text(request: HttpRequest, parts: Mapping[str, Any]) -> None:
+    """Reject NUL characters in the URL, which PostgreSQL can neither store nor search for. `parts`: the parameters of its path."""
+    texts = [*map(str, parts.values()), *(text for _name, texts in request.GET.lists() for text in texts)]
+    if any("\x00" in text for text in texts):
         raise BadRequest(_("Values cannot contain NUL characters."))
 
 

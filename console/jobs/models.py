@@ -22,6 +22,9 @@ from console.accounts.models import ApiToken, Team
 from console.connections.models import Connection
 from iot_client.errors import classify, explain
 
+MAX_KEY_LENGTH = 520
+"""Maximum length of the key of an item. The longest keys are those of topic routes: two topics of up to 256 characters."""
+
 
 def make_sentence(text: str, **args: Any) -> dict[str, Any]:
     """Return a sentence as the database stores it. `text` is a msgid (mark it with gettext_noop); `args` are its values."""
@@ -265,8 +268,8 @@ class Item(models.Model):
         Chunk, on_delete=models.CASCADE, null=True, related_name="items", db_index=False
     )
     number = models.PositiveIntegerField()
-    key = models.CharField(max_length=200)
-    label = models.CharField(max_length=200, blank=True, default="")
+    key = models.CharField(max_length=MAX_KEY_LENGTH)
+    label = models.CharField(max_length=MAX_KEY_LENGTH, blank=True, default="")
     data = models.JSONField(null=True)
     outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.PENDING)
     reason = models.CharField(max_length=300, blank=True, default="")

@@ -46,7 +46,7 @@ def result_lines(job: Job, secrets_heading: str = "") -> Iterator[str]:
 
 def _read_secrets(job: Job, keys: list[str]) -> dict[str, str]:
     stored = Secret.objects.filter(job=job, key__in=keys, expires_at__gt=timezone.now())
-    return dict(stored.values_list("key", "value"))
+    return {secret.key: secret.value for secret in stored.only("key", "value")}
 
 
 def read_batches(items: QuerySet[Item], *fields: str) -> Iterable[list[Any]]:

@@ -15,6 +15,7 @@ from django.utils.functional import Promise
 
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
+from console.jobs.models import MAX_KEY_LENGTH
 from console.pages.actions import Question
 from console.ui.areas import all_areas
 from console.ui.forms import ConfirmForm, FilterForm
@@ -38,9 +39,8 @@ class Bulk:
     change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
     acted on in the request.
 
-    `planned(key)` are the parameters of the call for one object. An action has it if an approval rule covers its operation; a
-    limit of the rule counts one for each object. With
-    `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
+    `plan(keys)` returns the parameters of each call that `run` makes for these objects: an approval allows exactly these calls.
+    An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
     `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
     result, so that another worker continues after one stopped while it sent them.
     """
@@ -54,14 +54,14 @@ class Bulk:
     run: Callable[[Gateway, Sequence[str], Mapping[str, str]], Sequence[CloudError | None]]
     direct: int = 50
     danger: bool = False
-    planned: Callable[[str], Mapping[str, Any]] | None = None
+    plan: Callable[[Sequence[str]], Sequence[Mapping[str, Any]]] | None = None
     typed: tuple[Text, Text] | None = None
     applies_to: Callable[[Any], bool] = lambda row: True
     is_repeatable: bool = False
 
     def needs_approval(self, gateway: Gateway, keys: Sequence[str]) -> bool:
         """Whether the action on these objects needs approval, as far as that is known before it is sent."""
-        return self.planned is not None and needs_approval(gateway, self.operation, *map(self.planned, keys))
+        return self.plan is not None and needs_approval(gateway, self.operation, *self.plan(keys))
 
     def build_form(self, data: QueryDict | None, first_name: str, count: int) -> ConfirmForm | None:
         """Return the form in which the user confirms the action; None if the action asks for nothing to be typed."""
@@ -117,6 +117,10 @@ class BulkPages(Generic[Row]):
     def url(self, request: HttpRequest, action: Bulk, ids: Mapping[str, str]) -> str:
         """The URL to which the list posts its selection."""
         return connection_url(request, self.name, *ids.values(), action.slug)
+
+    def accepts(self, text: str) -> bool:
+        """Whether a text of a request is a key of this list. PostgreSQL stores no NUL characters."""
+        return len(text) <= MAX_KEY_LENGTH and "\x00" not in text and self.is_key(text)
 
     def read_keys(
         self,

@@ -102,7 +102,7 @@ def _read_keys(
     """Return the keys of the selected objects. For "all that match", those that the list has now: all of them, or one more than
     the action takes in a request."""
     if not selection.all_matching:
-        return [key for key in selection.keys if pages.is_key(key)]
+        return [key for key in selection.keys if pages.accepts(key)]
     return pages.list_first_keys(action, request.gateway, pages.filters.from_query(selection.query), ids)
 
 

@@ -83,7 +83,7 @@ def check_start(gateway: Gateway, job: Job) -> None:
             )
         )
     _pages, action = BulkParams.read(job).find_action()
-    if action.planned is not None:
+    if action.plan is not None:
         check_job(gateway, job.pk, action.operation, job.total)
 
 
@@ -115,8 +115,8 @@ def run(work: Work) -> StepResult:
     if not keys:
         return StepResult(done=True)
     gateway = work.gateway
-    if action.planned is not None:  # whether it needs an approval was decided when the job started
-        calls = [PlannedCall(action.operation, action.planned(key)) for key in keys]
+    if action.plan is not None:  # whether it needs an approval was decided when the job started
+        calls = [PlannedCall(action.operation, params) for params in action.plan(keys)]
         gateway = gateway.with_approval(allow_calls(work.job, calls))
     _mark(work, is_sending=True)
     try:
@@ -220,7 +220,7 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "others": max(0, job.total - len(names)),
         "form": action.build_form(data, names[0], job.total) if names and is_ready else None,
         "needs_approval": is_ready
-        and action.planned is not None
+        and action.plan is not None
         and job_needs_approval(request.gateway, action.operation, job.total),
         "request_id": None if is_ready else find_request(job),
         **items_context(request, job),

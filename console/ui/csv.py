@@ -39,10 +39,10 @@ def csv_lines(rows: Iterable[Sequence[object]], separator: str = ",") -> Iterato
         mark = ""
 
 
-def read_first_row(rows: Iterable[T]) -> Iterable[T]:
-    """The same rows, with the first one read now: an early error becomes an error page, not part of a file."""
+def read_first_rows(rows: Iterable[T], count: int = 1) -> Iterable[T]:
+    """The same rows, with the first ones read now: an early error becomes an error page, not part of a file."""
     remaining = iter(rows)
-    return chain(list(islice(remaining, 1)), remaining)
+    return chain(list(islice(remaining, count)), remaining)
 
 
 def report_cloud_error(lines: Iterable[str]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
-from console.ui.csv import Download, csv_lines, read_first_row, report_cloud_error
+from console.ui.csv import Download, csv_lines, read_first_rows, report_cloud_error
 from console.ui.links import query_url
 from console.ui.paging import Page, TokenPage
 
@@ -159,7 +159,7 @@ class Table(Generic[Row]):
 
         An error before the first row is raised. A later CloudError ends the file with a line about it.
         """
-        return Download(report_cloud_error(self.csv_lines(read_first_row(rows))), filename)
+        return Download(report_cloud_error(self.csv_lines(read_first_rows(rows))), filename)
 
 
 def format_value(kind: str, status: str, value: Any) -> str | SafeString:

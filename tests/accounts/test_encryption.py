@@ -31,6 +31,12 @@ def test_an_older_key_still_decrypts(org: Organization, settings: Any) -> None:
     assert Connection.objects.get(pk=org.connection.pk).access_key_secret == KEY_SECRET
 
 
+def test_a_stored_token_is_never_written_as_if_it_were_the_secret(org: Organization) -> None:
+    (token,) = Connection.objects.filter(pk=org.connection.pk).values_list("access_key_secret", flat=True)
+    with pytest.raises(TypeError, match="attribute of a row"):
+        f"{token}"
+
+
 def test_saving_a_row_with_an_unreadable_secret_keeps_the_secret(org: Organization, settings: Any) -> None:
     before = read_column(org.connection.pk)
     keys = settings.FIELD_ENCRYPTION_KEYS

@@ -47,6 +47,18 @@ def read_status(program: Program, key: str) -> str:
     return program.get(f"sandbox/devices/{key}").json()["status"]
 
 
+@pytest.mark.parametrize("text", ["x/" + "y" * 600, "x/\x00", "x/\ud800", "x", "a/b/c", ""])
+def test_a_text_that_no_job_can_store_is_not_a_key(
+    text: str, keys: list[str], program: Program, few_in_a_request: None
+) -> None:
+    response = program.post(DISABLE, {"keys": [*keys, text]})
+    assert (response.status_code, Job.objects.exists()) == (422, False)
+
+
+def test_an_address_with_nul_is_rejected(keys: list[str], program: Program) -> None:
+    assert program.post("sandbox/groups/%00/devices/bulk/remove", {"keys": keys}).status_code in (400, 404)
+
+
 def test_a_few_objects_are_processed_at_once_with_an_outcome_for_each(
     keys: list[str], product: str, program: Program
 ) -> None:

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from console.accounts.models import CustomRole, Membership
@@ -316,8 +317,9 @@ def test_every_call_of_a_job_is_audited_with_the_job(start_registration, run_job
 
 
 def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
-    start_registration, run_job, org, sign_in, product
+    start_registration, run_job, org, sign_in, product, settings
 ):
+    keys = settings.FIELD_ENCRYPTION_KEYS
     job = run_job(start_registration(120))
     operator, owner = sign_in("operator"), sign_in("owner")
     assert operator.post(org.url(f"devices/registrations/{job.pk}/secrets/")).status_code == 403
@@ -331,6 +333,10 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
     assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=org.members["owner"]).exists()
     assert AuditRecord.objects.filter(operation="QueryPageByApplyId", job=collecting.pk).exists()
     assert "device_secret" not in read_csv(operator.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    unreadable = owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv"))
+    assert (unreadable.status_code, unreadable.streaming) == (503, False), "a file without its secrets"
+    settings.FIELD_ENCRYPTION_KEYS = keys
     Secret.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert (
         read_csv(owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))[7]["device_secret"] == ""

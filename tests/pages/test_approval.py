@@ -13,6 +13,8 @@ from console.approvals import actions, tasks
 from console.approvals.models import ApprovalCall, ApprovalRequest, RequestAltered
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE
+from console.areas.messaging.actions import BULK_DELETE as BULK_DELETE_CATEGORIES
+from console.areas.messaging.actions import BULK_DELETE_ROUTES
 from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.connections.approval_rules import covered_operations
@@ -162,7 +164,30 @@ def test_every_bulk_action_that_a_rule_can_cover_plans_its_calls():
     actions_of_areas = [action for area in all_areas() for pages in area.bulk for action in pages.actions]
     covered = [action for action in actions_of_areas if action.operation in covered_operations()]
     assert covered
-    assert all(action.planned is not None for action in covered)
+    assert all(action.plan is not None for action in covered)
+
+
+@pytest.mark.parametrize(
+    ("action", "keys"),
+    [
+        (BULK_DELETE, ["a1/lamp-1", "a2/lamp-1"]),
+        (BULK_DELETE_CATEGORIES, ["1/alarm", "2/alarm/high"]),
+        (
+            BULK_DELETE_ROUTES,
+            ["/a1/x/user/get /a1/y/user/get", "/a1/x/user/get /a1/z/user/get", "/a2/x/u /a1/x/u"],
+        ),
+    ],
+)
+def test_a_bulk_action_makes_exactly_the_calls_that_it_plans(action, keys):
+    sent: list[tuple[str, object]] = []
+
+    class FakeGateway:
+        def call_each(self, name, many, **options):
+            sent.extend((name, dict(params)) for params in many)
+            return [{"Success": True} for _params in many]
+
+    action.run(FakeGateway(), keys, {})
+    assert sent == [(action.operation, params) for params in action.plan(keys)]
 
 
 # -- not approved ------------------------------------------------------------------------------------------------------------

@@ -76,6 +76,14 @@ def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in)
     assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
 
 
+@pytest.mark.parametrize("text", ["a1/" + "x" * 600, "a1/lamp\x00", "a1", "/lamp", ""])
+def test_a_text_that_no_job_can_store_is_not_a_key(text, org, product, sign_in):
+    keys = [f"{product}/lamp-{number:04}" for number in range(5)]
+    sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": [*keys, text]})
+    job = Job.objects.get()
+    assert (job.state, job.total) == (Job.State.READY, 5)
+
+
 def test_a_deletion_starts_only_when_the_number_is_typed(org, product, select_all, run_job, sign_in):
     job, browser = select_all("delete"), sign_in("operator")
     wrong = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": "7"})

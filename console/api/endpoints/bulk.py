@@ -20,6 +20,7 @@ from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import RequestBody
 from console.jobs import actions as job_actions
+from console.jobs.models import MAX_KEY_LENGTH
 from console.pages import jobs
 from console.pages.bulk import Bulk, BulkPages
 from console.ui.areas import Area
@@ -28,7 +29,7 @@ from iot_client.errors import CloudError, explain
 
 MAX_KEYS = 10_000
 """The largest number of keys in one request."""
-Key = Annotated[str, Field(min_length=1, max_length=200)]
+Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)]
 _SHOWN_ERRORS = 20
 _HOW_MANY = gettext_noop(
     "A few objects are processed at once, with an outcome for each. More objects become a job."
@@ -177,7 +178,7 @@ def _act(
 
 def _read_keys(pages: BulkPages[Any], keys: list[str]) -> list[str]:
     """Return the keys, each once. Raises Problem if one is not a key of this list."""
-    wrong = [position for position, key in enumerate(keys) if not pages.is_key(key)]
+    wrong = [position for position, key in enumerate(keys) if not pages.accepts(key)]
     if wrong:
         text = _("This is not a key of this list.")
         raise validation_problem((f"keys.{position}", text) for position in wrong[:_SHOWN_ERRORS])

@@ -139,8 +139,8 @@ def _apply_to_each(gateway: Gateway, action: str, keys: Sequence[str]) -> list[C
     return api.apply_action(gateway, action, list(map(split_key, keys)))
 
 
-def _plan(key: str) -> dict[str, Any]:
-    return api.device_params(*split_key(key))
+def _plan(keys: Sequence[str]) -> list[dict[str, Any]]:
+    return [api.device_params(*split_key(key)) for key in keys]
 
 
 def _ask_to_enable_devices(count: int) -> Question:
@@ -193,7 +193,7 @@ BULK_DELETE = Bulk(
     ask=_ask_to_delete_devices,
     run=lambda gateway, keys, ids: _apply_to_each(gateway, "delete", keys),
     danger=True,
-    planned=_plan,
+    plan=_plan,
     typed=(_("Device name"), _("Number of devices")),
 )
 

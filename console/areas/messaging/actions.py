@@ -114,7 +114,11 @@ def _ask_to_delete_categories(count: int) -> Question:
 def _delete_categories(
     gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
 ) -> list[CloudError | None]:
-    return api.delete_categories(gateway, [key.partition("/")[0] for key in keys])
+    return api.delete_categories(gateway, list(map(_read_topic_id, keys)))
+
+
+def _read_topic_id(key: str) -> str:
+    return key.partition("/")[0]
 
 
 BULK_DELETE = Bulk(
@@ -128,7 +132,7 @@ BULK_DELETE = Bulk(
     ask=_ask_to_delete_categories,
     run=_delete_categories,
     danger=True,
-    planned=lambda key: {"TopicId": key.partition("/")[0]},
+    plan=lambda keys: api.plan_category_deletions(map(_read_topic_id, keys)),
     typed=(_("Name"), _("Number of topic categories")),
 )
 
@@ -200,7 +204,7 @@ BULK_DELETE_ROUTES = Bulk(
     run=lambda gateway, keys, ids: api.delete_routes(gateway, [*map(Route.from_key, keys)]),
     direct=api.MAX_TARGETS,
     danger=True,
-    planned=lambda key: api.route_params(Route.from_key(key).source, [Route.from_key(key).target]),
+    plan=lambda keys: api.plan_route_deletions(map(Route.from_key, keys)),
 )
 
 

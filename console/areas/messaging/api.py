@@ -6,7 +6,8 @@ PermissionRefused and the CloudError family.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.utils.translation import gettext
 
@@ -108,8 +109,13 @@ def delete_category(gateway: Gateway, category: TopicCategory) -> None:
 
 def delete_categories(gateway: Gateway, topic_ids: Sequence[str]) -> list[CloudError | None]:
     """Delete several topic categories. Returns one entry for each: None, or the error."""
-    responses = gateway.call_each(DELETE, [{"TopicId": topic_id} for topic_id in topic_ids])
+    responses = gateway.call_each(DELETE, plan_category_deletions(topic_ids))
     return [response if isinstance(response, CloudError) else None for response in responses]
+
+
+def plan_category_deletions(topic_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the parameters of the calls that delete topic categories."""
+    return [{"TopicId": topic_id} for topic_id in topic_ids]
 
 
 # -- routes ------------------------------------------------------------------------------------------------------------
@@ -150,14 +156,10 @@ def create_routes(gateway: Gateway, source: str, targets: Sequence[str]) -> list
 
 def delete_routes(gateway: Gateway, routes: Sequence[Route]) -> list[CloudError | None]:
     """Delete routes, with one call for each source topic. Returns one entry for each route: None, or the error."""
-    targets: dict[str, list[str]] = {}
-    for route in routes:
-        targets.setdefault(route.source, []).append(route.target)
-    calls = [route_params(source, listed) for source, listed in targets.items()]
+    calls = plan_route_deletions(routes)
     errors: dict[Route, CloudError] = {}
-    for (source, listed), response in zip(
-        targets.items(), gateway.call_each(DELETE_ROUTES, calls), strict=True
-    ):
+    for call, response in zip(calls, gateway.call_each(DELETE_ROUTES, calls), strict=True):
+        source, listed = call["SrcTopic"], call["DstTopic"]
         if isinstance(response, CloudError):
             errors |= {Route(source, target): response for target in listed}
         else:
@@ -166,6 +168,9 @@ def delete_routes(gateway: Gateway, routes: Sequence[Route]) -> list[CloudError 
     return [errors.get(route) for route in routes]
 
 
-def route_params(source: str, targets: Sequence[str]) -> dict[str, object]:
-    """Return the parameters of a call that creates or deletes routes."""
-    return {"SrcTopic": source, "DstTopic": list(targets)}
+def plan_route_deletions(routes: Iterable[Route]) -> list[dict[str, Any]]:
+    """Return the parameters of the calls that delete routes: one call for each source topic."""
+    targets: dict[str, list[str]] = {}
+    for route in routes:
+        targets.setdefault(route.source, []).append(route.target)
+    return [{"SrcTopic": source, "DstTopic": listed} for source, listed in targets.items()]

@@ -9,8 +9,13 @@ import pytest
 from django.contrib.messages import get_messages
 
 from console.areas.messaging import api
+from console.areas.messaging.actions import BULK_DELETE_ROUTES
 from console.audit.models import AuditRecord
 from console.connections import clients
+from console.jobs.models import Item, Job
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, run_job
+
+__all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
 
 
 def create_routes(browser, org, source, *targets):
@@ -191,6 +196,30 @@ def test_a_route_that_was_deleted_meanwhile_fails_alone(topic, org, sign_in, rea
     assert "1 succeeded, 1 failed" in done
     assert "iot.messagebroker.DeleteTopicRouteFailed" in done
     assert read_routes(topic(1))[0] == [topic(2, "get")]
+
+
+def test_many_routes_are_deleted_by_a_job_also_those_of_one_source_and_with_long_topics(
+    product, topic, org, sign_in, read_routes, run_job, monkeypatch, emulator
+):
+    monkeypatch.setitem(BULK_DELETE_ROUTES.__dict__, "direct", 2)
+    long_name = "alarm_of_the_highest_level/" * 6 + "now"
+    api.create_category(org.gateway(), product, short_name=long_name, permission="ALL")
+    targets = [topic(2, "get"), topic(3, "get"), topic(3, long_name)]
+    for source in (topic(1), topic(1, long_name)):
+        assert not api.create_routes(org.gateway(), source, targets)
+    keys = [f"{source} {target}" for source in (topic(1), topic(1, long_name)) for target in targets]
+    browser = sign_in("operator")
+    delete_routes(browser, org, *keys)
+    job = Job.objects.get()
+    assert list(Item.objects.filter(job=job).values_list("key", flat=True)) == keys
+    limits = {name: Item._meta.get_field(name).max_length for name in ("key", "label")}
+    assert all(
+        len(getattr(item, name)) <= most for item in Item.objects.all() for name, most in limits.items()
+    )
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job = run_job(job)
+    assert (job.state, job.succeeded) == (Job.State.SUCCEEDED, len(keys))
+    assert read_routes(topic(1)) == read_routes(topic(1, long_name)) == ([], [])
 
 
 def test_a_cloud_error_counts_for_all_routes_of_its_source(topic, org, sign_in, read_routes):

@@ -16,7 +16,7 @@ from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job, Secret
 from console.jobs.outcomes import result_lines
 from console.sign_in.reauthentication import ReauthenticationNeeded
-from console.ui.csv import Download
+from console.ui.csv import Download, read_first_rows
 from console.ui.links import connection_url
 
 
@@ -37,8 +37,11 @@ def secrets(request: CloudRequest, job: int) -> HttpResponseBase:
     if not request.gateway.reauthenticated:
         # Return to the page with the link: a download would leave the user on the confirmation page.
         raise ReauthenticationNeeded(connection_url(request, "jobs:detail", record.pk))
+    lines = result_lines(record, secrets_heading="device_secret")
     return Download(
-        result_lines(record, secrets_heading="device_secret"),
+        read_first_rows(
+            lines, 2
+        ),  # the heading and one row: a secret that cannot be decrypted becomes an error page
         f"job-{record.pk}-secrets.csv",
         operation="DownloadDeviceSecrets",
         target=f"job {record.pk}",
