@@ -20,7 +20,7 @@ from console.accounts.roles import BUILT_IN, OWNER
 from console.connections.models import Connection
 from console.jobs.models import Job
 from console.ui.areas import all_areas
-from tests.expectations import MEMBERS_ONLY
+from tests.expectations import AREAS, MEMBERS_ONLY
 from tests.populated import Fleet, PopulatedTeam, list_addresses, open_cloud
 from tests.registrations import create_registration
 from tests.roles import NOBODY
@@ -37,13 +37,15 @@ OBJECT_ADDRESSES = [
 # Parameters of the areas' addresses that name no object of the fleet, or one of an object that the address names too.
 OTHER_PARAMETERS = {"team", "connection", "action", "job"}
 OTHER_PARAMETERS_OF_AREAS = {
-    "ota": {"name"},
-    "messaging": {"short_name"},
-}  # a module, a topic category of the product
-# Refused to all members with limited access: the account as a whole, and areas of the console.
-REFUSED = {"products:create", "groups:create", "connections:edit", "connections:test", "connections:delete"}
-# Refused to members with no group in scope.
-REFUSED_WITHOUT_GROUPS = {"devices:add-group", "devices:remove-group"}
+    slug: getattr(expectations, "OTHER_PARAMETERS", set()) for slug, expectations in AREAS.items()
+}
+# Refused to members limited to a product: the account as a whole, groups, and areas of the console.
+REFUSED = {
+    *("connections:edit", "connections:test", "connections:delete"),
+    *(name for area in AREAS.values() for name in getattr(area, "REFUSED_TO_LIMITED", ())),
+}
+# Not found by them: pages of other objects.
+NOT_FOUND = {name for area in AREAS.values() for name in getattr(area, "NOT_FOUND_BY_LIMITED", ())}
 # All roles of limited memberships.
 LIMITED = [role for role in BUILT_IN if role != OWNER]
 # Pages of the team outside its connections, and those that are open to limited members: the home page, their own tokens,
@@ -175,10 +177,10 @@ def test_pages_in_scope_work_and_show_nothing_out_of_scope(
                 expected = {404, 405}
             elif role not in may.get:
                 expected = {403, 404}
-            elif name in REFUSED | REFUSED_WITHOUT_GROUPS:
-                expected = {403}
-            elif "group_id" in list_addresses()[name] or name == "ota:verify":
-                expected = {404}  # no group is in scope; the package to verify is for another product
+            elif name in REFUSED:
+                expected = {403, 404} if name in OBJECT_ADDRESSES else {403}
+            elif "group_id" in list_addresses()[name] or name in NOT_FOUND:
+                expected = {404}  # no group is in scope
             else:
                 expected = {200, 302}
             if response.status_code not in expected:

@@ -43,6 +43,8 @@ ADDRESSES = {
     "devices:registration-findings": PAGE,
     "devices:registration-invalid-rows": PAGE,
 }
+# No group is in the access scope of a member limited to a product.
+REFUSED_TO_LIMITED = {"devices:add-group", "devices:remove-group"}
 OPERATIONS = {
     "list_devices": Expectation(EVERYBODY, query="product_key={product_key}"),
     "search_devices": Expectation(EVERYBODY, query="text={name}"),

@@ -19,6 +19,8 @@ ADDRESSES = {
     "groups:set-tag": FLEET_FORM,
     "groups:remove-tag": FLEET_FORM,
 }
+# Creates something outside the access scope.
+REFUSED_TO_LIMITED = {"groups:create"}
 OPERATIONS = {
     "list_groups": Expectation(EVERYBODY),
     "create_group": Expectation(FLEET, 201, {"name": "made_by_api"}),

@@ -17,6 +17,7 @@ ADDRESSES = {
     "messaging:create-routes": FLEET_FORM,
     "messaging:bulk-routes": FLEET_ACT,
 }
+OTHER_PARAMETERS = {"short_name"}  # a topic category of the product
 OPERATIONS = {
     "list_topic_categories": Expectation(EVERYBODY),
     "create_topic_category": Expectation(FLEET, 201, {"short_name": "made/by_api", "permission": "ALL"}),

@@ -29,6 +29,8 @@ ADDRESSES = {
     "ota:stop-batch": RELEASE_FORM,
     "ota:bulk-tasks": RELEASE_ACT,
 }
+OTHER_PARAMETERS = {"name"}  # a module of the product
+NOT_FOUND_BY_LIMITED = {"ota:verify"}  # the package to verify is for another product
 OPERATIONS = {
     "list_packages": Expectation(EVERYBODY),
     "create_package": Expectation(

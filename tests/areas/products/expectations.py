@@ -21,6 +21,8 @@ ADDRESSES = {
     "products:delete": FLEET_FORM,
     "products:secret": ADMIN_ACT,
 }
+# Creates something outside the access scope.
+REFUSED_TO_LIMITED = {"products:create"}
 OPERATIONS = {
     "list_products": Expectation(EVERYBODY),
     "create_product": Expectation(FLEET, 201, {"name": "made_by_api"}),
