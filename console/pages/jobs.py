@@ -26,7 +26,6 @@ from console.pages.freezing import freeze, start_unreviewed, stop_without_action
 from console.ui.format import number
 from iot_client.errors import (
     AccessDenied,
-    BadResponse,
     CloudError,
     SignatureRefused,
     Throttled,
@@ -165,10 +164,9 @@ def _read_outcome(error: CloudError | None) -> _Outcome | None:
     """Return the outcome of a call; None if it was certainly not sent."""
     if error is None:
         return Item.Outcome.SUCCEEDED, "", "", ""
-    if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
+    if isinstance(error, Throttled | Unavailable) and not error.is_outcome_unknown:
         return None
-    is_unknown = isinstance(error, Unavailable | BadResponse)
-    outcome = Item.Outcome.UNKNOWN if is_unknown else Item.Outcome.FAILED
+    outcome = Item.Outcome.UNKNOWN if error.is_outcome_unknown else Item.Outcome.FAILED
     return outcome, error.code, error.request_id, delays.item_reason(error)[:300]
 
 

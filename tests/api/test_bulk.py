@@ -98,7 +98,7 @@ def test_filters_that_match_nothing_do_nothing(keys: list[str], product: str, pr
         ({"keys": ["a1product/lamp-1"], "filters": {"product_key": "a1product"}}, ""),
         ({"keys": []}, "keys"),
         ({"keys": ["a1product/lamp-1", "lamp-2"]}, "keys.1"),
-        ({"keys": ["a1product/" + "x" * 200]}, "keys.0"),
+        ({"keys": ["a1product/" + "x" * 520]}, "keys.0"),
         ({"filters": {"product_key": "a1product", "status": "NONSENSE"}}, "filters.status"),
         ({"filters": {"product_key": "a1product", "serch": "lamp"}}, "filters.serch"),
         ({"filters": {"product_key": "a1product", "search": "lamp 1"}}, "filters.search"),
