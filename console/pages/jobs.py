@@ -22,7 +22,7 @@ from console.jobs.page import items_context
 from console.jobs.work import LeaseLost, Work, end_chunk
 from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
 from console.pages.bulk_params import BULK_KIND, BulkParams
-from console.pages.freezing import freeze, start_unreviewed, stop_without_action
+from console.pages.freezing import ACTION_GONE, freeze, start_unreviewed, stop_without_action
 from console.ui.format import number
 from iot_client.errors import (
     AccessDenied,
@@ -73,7 +73,7 @@ def create_draft(
 
 def check_start(gateway: Gateway, job: Job) -> None:
     """Raises ApprovalNeeded if a rule of the team covers the job: it counts all objects of the job, once. Raises PermissionDenied
-    if the list was read from another account."""
+    if the list was read from another account, or if the action is not declared any more."""
     if job.account != job.connection.account:
         raise PermissionDenied(
             gettext(
@@ -81,7 +81,10 @@ def check_start(gateway: Gateway, job: Job) -> None:
                 " draft, and select the objects again."
             )
         )
-    _pages, action = BulkParams.read(job).find_action()
+    try:
+        _pages, action = BulkParams.read(job).find_action()
+    except LookupError:
+        raise PermissionDenied(gettext(ACTION_GONE)) from None
     if action.plan is not None:
         check_job(gateway, job.pk, action.operation, job.total)
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from console.areas.devices import actions as devices_actions
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.audit.models import AuditRecord
@@ -170,6 +171,16 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
     assert "The list cannot be read" in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
     assert browser.post(org.url(f"jobs/{job.pk}/discard/")).status_code == 302
     assert not Job.objects.exists()
+
+
+def test_a_draft_whose_action_is_not_declared_any_more_cannot_be_started(
+    org, product, select_all, sign_in, monkeypatch
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    monkeypatch.setitem(devices_actions.BULK.__dict__, "actions", ())
+    refused = browser.post(org.url(f"bulk/{job.pk}/start/"))
+    assert (refused.status_code, "no longer available" in refused.content.decode()) == (403, True)
+    assert browser.post(org.url(f"jobs/{job.pk}/discard/")).status_code == 302
 
 
 def test_with_an_invalid_filter_nothing_matches_and_the_page_says_why(org, product, sign_in):
