@@ -251,7 +251,7 @@ BULK = Kind(
     ),
     steps={
         "prepare": Step(freeze, _("Reading the list")),
-        "start": Step(start_unreviewed, _("Starting")),
+        "start": Step(start_unreviewed, _("Starting"), starts_draft=True),
         "run": Step(run, _("Processing"), sent="maybe"),
     },
 )
