@@ -23,10 +23,12 @@ class CloudError(Exception):
 
     `http_status` is None if there was no response. `retry_after`: seconds that the platform asks the client to wait.
     `response`: the other fields of the response. Some errors list the invalid names or rows in them.
-    `retryable`: the same call can succeed later without a change.
+    `retryable`: the same call can succeed later without a change. `follows_lost_response`: an earlier attempt of the same call
+    was sent, and its response was lost.
     """
 
     retryable: ClassVar[bool] = False
+    follows_lost_response = False
 
     def __init__(
         self,
@@ -49,6 +51,12 @@ class CloudError(Exception):
         self.http_status = http_status
         self.retry_after = retry_after
         self.response: dict[str, Any] = dict(response or {})
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        """Whether the call may have been carried out. An object that "does not exist" may have been deleted by the attempt whose
+        response was lost."""
+        return self.follows_lost_response
 
 
 class Throttled(CloudError):
@@ -111,9 +119,17 @@ class Unavailable(CloudError):
         super().__init__(code, message, **details)
         self.sent = sent
 
+    @property
+    def is_outcome_unknown(self) -> bool:
+        return self.sent or self.follows_lost_response
+
 
 class BadResponse(CloudError):
     """The response is not the platform's: not JSON, not an object, empty. Often a proxy or a wrong address."""
+
+    @property
+    def is_outcome_unknown(self) -> bool:
+        return True
 
 
 class ServiceError(CloudError):

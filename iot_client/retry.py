@@ -47,11 +47,14 @@ class RetryPolicy:
         """The result of `attempt`, which is retried where that is safe. Otherwise raises the last CloudError."""
         started = self.now()
         attempts = 0
+        is_response_lost = False
         while True:
             attempts += 1
             try:
                 return attempt()
             except CloudError as error:
+                error.follows_lost_response = is_response_lost
+                is_response_lost = error.is_outcome_unknown
                 if attempts >= self.attempts or not may_retry(error, idempotent=idempotent):
                     raise
                 wait = self.compute_wait(attempts, error.retry_after)

@@ -25,7 +25,6 @@ from console.api.schema_errors import describe_error
 from console.connections.errors import to_snake_case, translate_sentence
 from iot_client.errors import (
     AlreadyExists,
-    BadResponse,
     CloudError,
     Conflict,
     InvalidParameter,
@@ -168,7 +167,6 @@ def _field_path(location: Iterable[Any]) -> str:
 
 def _cloud_problem(error: CloudError) -> Problem:
     explanation = explain(error)
-    is_outcome_unknown = isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)
     headers = {"Retry-After": str(max(1, round(error.retry_after or 1)))} if error.retryable else {}
     errors = [
         (to_snake_case(parameter.partition(".N")[0]), translate_sentence(sentence))
@@ -181,7 +179,7 @@ def _cloud_problem(error: CloudError) -> Problem:
         _(explanation.advice),
         errors=errors,
         headers=headers,
-        is_outcome_unknown=is_outcome_unknown,
+        is_outcome_unknown=error.is_outcome_unknown,
         platform_code=error.code,
         platform_message=error.message,
         platform_request_id=error.request_id,

@@ -22,7 +22,7 @@ from console.jobs import delays
 from console.jobs.kinds import Kind, Pages, Step, StepResult
 from console.jobs.models import Job, make_sentence
 from console.jobs.work import Work
-from iot_client.errors import BadResponse, CloudError, Throttled, Unavailable
+from iot_client.errors import CloudError, Throttled, Unavailable
 
 _State = ApprovalCall.State
 
@@ -82,12 +82,11 @@ def _send(
         claimed.update(state=_State.PENDING)
         raise
     except CloudError as error:
-        if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
+        if isinstance(error, Throttled | Unavailable) and not error.is_outcome_unknown:
             claimed.update(state=_State.PENDING)
             raise
-        is_unknown = isinstance(error, Unavailable | BadResponse)
         claimed.update(
-            state=_State.UNKNOWN if is_unknown else _State.FAILED,
+            state=_State.UNKNOWN if error.is_outcome_unknown else _State.FAILED,
             code=error.code[:128],
             message=error.message[:1000],
             request_id=error.request_id[:64],

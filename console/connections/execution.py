@@ -17,7 +17,7 @@ from console.connections.calls import Call, find_target
 from console.connections.masking import mask_response, mask_trace
 from console.connections.pools import pool
 from iot_client.catalogue import Access
-from iot_client.errors import BadResponse, CloudError, Unavailable
+from iot_client.errors import CloudError
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway
@@ -126,10 +126,9 @@ def _record_outcome(record: AuditRecord, receive: Receive) -> Response:
         response = receive()
     except CloudError as error:
         # The platform may have carried out the call. It is not repeated, and the audit trail says so.
-        is_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
         close_record(
             record,
-            AuditRecord.Outcome.UNKNOWN if is_unknown else AuditRecord.Outcome.FAILED,
+            AuditRecord.Outcome.UNKNOWN if error.is_outcome_unknown else AuditRecord.Outcome.FAILED,
             code=error.code,
             message=error.message,
             request_id=error.request_id,

@@ -18,7 +18,7 @@ from console.accounts.encryption import Undecryptable
 from console.connections.http import CloudRequest
 from console.connections.models import Submission
 from iot_client.catalogue import Access, UnknownOperation, operation
-from iot_client.errors import BadResponse, CloudError, Unavailable
+from iot_client.errors import CloudError
 
 _KEEP = timedelta(days=7)
 
@@ -72,4 +72,4 @@ def is_outcome_unknown(error: CloudError) -> bool:
         return False
     if definition.access is Access.READ or definition.idempotent:
         return False
-    return isinstance(error, BadResponse) or (isinstance(error, Unavailable) and error.sent)
+    return error.is_outcome_unknown

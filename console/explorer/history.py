@@ -11,7 +11,7 @@ from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.explorer.models import ExplorerCall
 from iot_client.catalogue import Operation
-from iot_client.errors import BadResponse, CloudError, Unavailable
+from iot_client.errors import CloudError
 
 MAX_CALLS = 200
 """Calls that are stored for each user on each connection."""
@@ -53,8 +53,7 @@ def record_call(
 def _find_outcome(error: CloudError | None) -> AuditRecord.Outcome:
     if error is None:
         return AuditRecord.Outcome.DONE
-    is_outcome_unknown = (isinstance(error, Unavailable) and error.sent) or isinstance(error, BadResponse)
-    return AuditRecord.Outcome.UNKNOWN if is_outcome_unknown else AuditRecord.Outcome.FAILED
+    return AuditRecord.Outcome.UNKNOWN if error.is_outcome_unknown else AuditRecord.Outcome.FAILED
 
 
 def split_parameters(operation: Operation, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

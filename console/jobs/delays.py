@@ -147,7 +147,7 @@ def stop_job(work: Work, sent: bool, sentence: dict[str, Any]) -> StepResult:
                     level=Event.Level.ERROR,
                     sentence=make_sentence(text, code=sentence["cloud"]["code"]),
                 )
-            if job.state == Job.State.CHECKING:
+            if job.state in (Job.State.CHECKING, Job.State.READY):
                 job.state = Job.State.REJECTED
 
     return StepResult(done=True, write=write)

@@ -223,6 +223,8 @@ def _find_membership(job: Job, actor: User) -> Membership:
 def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]:
     step = kind.steps[chunk.step]
     sent = step.sent == "yes" or (step.sent == "maybe" and chunk.attempts > 1)
+    if step.starts_draft and job.state != Job.State.READY:
+        return Work(job, chunk, None), StepResult(done=True)  # type: ignore[arg-type]  # a user was faster
     try:
         gateway = create_gateway(job, kind)
     except JobRefused as refusal:
@@ -285,6 +287,8 @@ def _commit(work: Work, kind: Kind[Any], result: StepResult) -> float | None:
         job = Job.objects.for_update().filter(pk=chunk.job_id).first()
         if job is None:
             raise LeaseLost
+        if kind.steps[chunk.step].starts_draft and job.state != Job.State.READY:
+            result = StepResult(done=True)  # it was started, by this step or by a user
         result = _shorten_wait(work, kind, result, job.cancel_requested)
         _release(chunk, _chunk_values(chunk, result))
         if result.write is not None:

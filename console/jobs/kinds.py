@@ -52,12 +52,14 @@ class Step:
     """One step: `run` makes one call, or a limited number of calls, and returns the next step.
 
     `sent` states whether, at the start of the step, something was sent whose outcome is not known yet: "no"; "yes"; "maybe"
-    if the step began before and its end is not known. A canceled job ends at once where nothing was sent.
+    if the step began before and its end is not known. A canceled job ends at once where nothing was sent. A step with
+    `starts_draft` starts a draft whose items exist. It does nothing for a job that is not ready any more.
     """
 
     run: Callable[[Work], StepResult]
     label: Text
     sent: Literal["no", "maybe", "yes"] = "no"
+    starts_draft: bool = False
 
 
 @dataclass(frozen=True)

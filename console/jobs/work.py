@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 
 from console.connections.gateway import Gateway
+from console.jobs import kinds
 from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
 
@@ -76,6 +77,8 @@ def end_chunk(work: Work, outcome: Item.Outcome, reason: str = "") -> StepResult
 
 def set_pending_outcome(work: Work, outcome: Item.Outcome, reason: str = "") -> None:
     """Give the chunk's pending items an outcome. Call it inside the commit of a step."""
+    if kinds.get(work.job.kind).steps[work.chunk.step].starts_draft:
+        return
     if work.chunk.number == 0:  # ended while the items were being created: none of them was shown yet
         Item.objects.filter(job=work.job).delete()
         work.job.chunks.exclude(pk=work.chunk.pk).delete()

@@ -24,7 +24,7 @@ MAX_ITEMS = 1_000_000
 """The largest number of objects in one job."""
 _PAGES_PER_STEP = 20  # pages of the list that are read before the objects are stored
 _KEYS_PER_PAGE = 1_000  # of the objects of an earlier job
-_ACTION_GONE = gettext_noop("This action is no longer available.")
+ACTION_GONE = gettext_noop("This action is no longer available.")
 
 
 def freeze(work: Work) -> StepResult:
@@ -148,4 +148,4 @@ def _insert(work: Work, action: Bulk, pages: BulkPages[Any], keys: Sequence[str]
 
 def stop_without_action(work: Work) -> StepResult:
     """Stop a job whose action is not declared any more."""
-    return delays.stop_job(work, False, make_sentence(_ACTION_GONE))
+    return delays.stop_job(work, False, make_sentence(ACTION_GONE))

@@ -22,11 +22,10 @@ from console.jobs.page import items_context
 from console.jobs.work import LeaseLost, Work, end_chunk
 from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
 from console.pages.bulk_params import BULK_KIND, BulkParams
-from console.pages.freezing import freeze, start_unreviewed, stop_without_action
+from console.pages.freezing import ACTION_GONE, freeze, start_unreviewed, stop_without_action
 from console.ui.format import number
 from iot_client.errors import (
     AccessDenied,
-    BadResponse,
     CloudError,
     SignatureRefused,
     Throttled,
@@ -74,7 +73,7 @@ def create_draft(
 
 def check_start(gateway: Gateway, job: Job) -> None:
     """Raises ApprovalNeeded if a rule of the team covers the job: it counts all objects of the job, once. Raises PermissionDenied
-    if the list was read from another account."""
+    if the list was read from another account, or if the action is not declared any more."""
     if job.account != job.connection.account:
         raise PermissionDenied(
             gettext(
@@ -82,7 +81,10 @@ def check_start(gateway: Gateway, job: Job) -> None:
                 " draft, and select the objects again."
             )
         )
-    _pages, action = BulkParams.read(job).find_action()
+    try:
+        _pages, action = BulkParams.read(job).find_action()
+    except LookupError:
+        raise PermissionDenied(gettext(ACTION_GONE)) from None
     if action.plan is not None:
         check_job(gateway, job.pk, action.operation, job.total)
 
@@ -165,10 +167,9 @@ def _read_outcome(error: CloudError | None) -> _Outcome | None:
     """Return the outcome of a call; None if it was certainly not sent."""
     if error is None:
         return Item.Outcome.SUCCEEDED, "", "", ""
-    if isinstance(error, Throttled) or (isinstance(error, Unavailable) and not error.sent):
+    if isinstance(error, Throttled | Unavailable) and not error.is_outcome_unknown:
         return None
-    is_unknown = isinstance(error, Unavailable | BadResponse)
-    outcome = Item.Outcome.UNKNOWN if is_unknown else Item.Outcome.FAILED
+    outcome = Item.Outcome.UNKNOWN if error.is_outcome_unknown else Item.Outcome.FAILED
     return outcome, error.code, error.request_id, delays.item_reason(error)[:300]
 
 
@@ -250,7 +251,7 @@ BULK = Kind(
     ),
     steps={
         "prepare": Step(freeze, _("Reading the list")),
-        "start": Step(start_unreviewed, _("Starting")),
+        "start": Step(start_unreviewed, _("Starting"), starts_draft=True),
         "run": Step(run, _("Processing"), sent="maybe"),
     },
 )

@@ -12,10 +12,13 @@ from console.accounts.scope import AccessScope
 from console.approvals.models import ApprovalRequest
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.audit.models import AuditRecord
-from console.jobs.models import Item, Job
+from console.connections.models import Connection
+from console.jobs import actions as job_actions
+from console.jobs import engine
+from console.jobs.models import Chunk, Item, Job
 from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, run_job
+from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, product, run_job
 
 __all__ = ["_no_pauses", "_no_wake_messages", "product", "run_job"]  # fixtures
 COUNT = 5
@@ -59,6 +62,64 @@ def test_an_address_with_nul_is_rejected(keys: list[str], program: Program) -> N
     assert program.post("sandbox/groups/%00/devices/bulk/remove", {"keys": keys}).status_code in (400, 404)
 
 
+@pytest.fixture
+def unstarted(
+    product: str, keys: list[str], program: Program, few_in_a_request: None, run_next: Callable[[Job], None]
+) -> Job:
+    """A program's job that starts without a review, after its list was read and before it started."""
+    program.post(DISABLE, {"filters": {"product_key": product}, "start": True})
+    job = Job.objects.get()
+    run_next(job)
+    job.refresh_from_db()
+    assert (job.state, job.total) == (Job.State.READY, COUNT)
+    return job
+
+
+@pytest.fixture
+def run_next() -> Callable[[Job], None]:
+    """Runs the next step of the chunk that reads the list and starts the job."""
+
+    def run(job: Job) -> None:
+        chunk = Chunk.objects.get(job=job, number=0)
+        Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
+        engine.run_step(chunk.pk)
+
+    return run
+
+
+def test_a_job_that_cannot_start_keeps_its_objects_and_says_why(
+    unstarted: Job, run_job: Any, org: Organization
+) -> None:
+    Connection.objects.filter(pk=org.connection.pk).update(region="eu-central-1")
+    job = run_job(unstarted)
+    assert (job.state, Item.objects.filter(job=job).count()) == (Job.State.REJECTED, COUNT)
+    assert "changed to another account" in str(job.error)
+    Connection.objects.filter(pk=org.connection.pk).update(region="cn-shanghai")
+    assert not job_actions.start(job, org.gateway())
+
+
+def test_a_user_who_starts_and_cancels_the_job_before_the_program_loses_no_outcome(
+    unstarted: Job, run_next: Callable[[Job], None], run_job: Any, org: Organization
+) -> None:
+    assert job_actions.start(unstarted, org.gateway("operator"))
+    first = Chunk.objects.get(job=unstarted, number=1)
+    engine.run_step(first.pk)
+    assert job_actions.cancel(unstarted, org.members["operator"])
+    run_next(unstarted)
+    job = run_job(unstarted)
+    assert job.state == Job.State.CANCELED
+    assert job.counts == {Item.Outcome.SUCCEEDED: 3, Item.Outcome.CANCELED: COUNT - 3}
+
+
+def test_a_job_that_waits_for_approval_is_not_stopped_by_its_program(
+    unstarted: Job, run_job: Any, org: Organization
+) -> None:
+    assert job_actions.await_approval(unstarted.pk)
+    unstarted.created_by.memberships.all().delete()
+    job = run_job(unstarted)
+    assert (job.state, job.error, Item.objects.filter(job=job).count()) == (Job.State.WAITING, None, COUNT)
+
+
 def test_a_few_objects_are_processed_at_once_with_an_outcome_for_each(
     keys: list[str], product: str, program: Program
 ) -> None:
@@ -98,7 +159,7 @@ def test_filters_that_match_nothing_do_nothing(keys: list[str], product: str, pr
         ({"keys": ["a1product/lamp-1"], "filters": {"product_key": "a1product"}}, ""),
         ({"keys": []}, "keys"),
         ({"keys": ["a1product/lamp-1", "lamp-2"]}, "keys.1"),
-        ({"keys": ["a1product/" + "x" * 200]}, "keys.0"),
+        ({"keys": ["a1product/" + "x" * 520]}, "keys.0"),
         ({"filters": {"product_key": "a1product", "status": "NONSENSE"}}, "filters.status"),
         ({"filters": {"product_key": "a1product", "serch": "lamp"}}, "filters.serch"),
         ({"filters": {"product_key": "a1product", "search": "lamp 1"}}, "filters.search"),

@@ -373,6 +373,18 @@ def test_after_a_lost_response_only_idempotent_operations_are_retried(
         assert len(requests) == 1
 
 
+def test_what_a_retry_is_told_does_not_hide_that_the_response_of_the_first_attempt_was_lost() -> None:
+    gone = build_error("iot.device.NotExistedDevice", 200)
+    handle, _requests = respond_with(httpx.ReadTimeout("t"), gone)
+    with pytest.raises(errors.NotFound) as caught:
+        build_client(handle).call("DeleteDevice", ProductKey="a1", DeviceName="lamp")
+    assert caught.value.is_outcome_unknown
+    handle, _requests = respond_with(httpx.ConnectError("c"), build_error("Throttling.User", 400), gone)
+    with pytest.raises(errors.NotFound) as caught:
+        build_client(handle).call("DeleteDevice", ProductKey="a1", DeviceName="lamp")
+    assert not caught.value.is_outcome_unknown
+
+
 def test_a_rejected_call_is_not_retried() -> None:
     handle, requests = respond_with(build_error("Forbidden.RAM", 403), build_success())
     with pytest.raises(errors.AccessDenied):

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from console.areas.devices import actions as devices_actions
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
+from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
@@ -171,6 +173,16 @@ def test_a_list_that_cannot_be_read_leaves_a_draft_that_says_why_and_can_be_disc
     assert not Job.objects.exists()
 
 
+def test_a_draft_whose_action_is_not_declared_any_more_cannot_be_started(
+    org, product, select_all, sign_in, monkeypatch
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    monkeypatch.setitem(devices_actions.BULK.__dict__, "actions", ())
+    refused = browser.post(org.url(f"bulk/{job.pk}/start/"))
+    assert (refused.status_code, "no longer available" in refused.content.decode()) == (403, True)
+    assert browser.post(org.url(f"jobs/{job.pk}/discard/")).status_code == 302
+
+
 def test_with_an_invalid_filter_nothing_matches_and_the_page_says_why(org, product, sign_in):
     query = f"product={product}&status=NONSENSE"
     listed = sign_in("operator").get(org.url(f"devices/?{query}")).content.decode()
@@ -181,6 +193,19 @@ def test_with_an_invalid_filter_nothing_matches_and_the_page_says_why(org, produ
     )
     assert response.status_code == 422
     assert "NONSENSE is not one of the available choices" in response.content.decode()
+
+
+def test_a_deletion_whose_response_was_lost_is_not_reported_as_failed(
+    emulator, org, product, select_all, run_job, sign_in
+):
+    job = select_all("delete")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    emulator.faults.add("DeleteDevice", kind="drop", after=True)
+    job = run_job(job)
+    assert read_statuses(org, product) == {}
+    assert job.counts == {Item.Outcome.SUCCEEDED: COUNT - 1, Item.Outcome.UNKNOWN: 1}
+    outcomes = AuditRecord.objects.filter(operation="DeleteDevice").values_list("outcome", flat=True)
+    assert sorted(outcomes) == ["done"] * (COUNT - 1) + ["unknown"]
 
 
 def test_calls_that_the_quota_did_not_allow_are_repeated(

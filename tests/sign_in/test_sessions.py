@@ -139,6 +139,22 @@ def test_a_planted_session_id_gets_no_access(org: Organization) -> None:
     assert not is_signed_in(attacker)
 
 
+@pytest.mark.parametrize(
+    "key", ['"aaaaaaaaaaaaaaaa\\000"', "a" * 5000, "../../../etc", "key-with-é", '"a\\"b\\\\c"']
+)
+def test_a_forged_session_id_is_no_session(org: Organization, key: str) -> None:
+    asked: list[Any] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.extend(params if "django_session" in sql else ())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        response = Client().get("/profile/", headers={"Cookie": f"{configured.SESSION_COOKIE_NAME}={key}"})
+    assert response.status_code in (302, 404)
+    assert not [value for value in asked if "\x00" in str(value)], "PostgreSQL refuses such a text"
+
+
 def test_the_session_id_changes_when_the_user_confirms_their_identity(org: Organization) -> None:
     client, thief = signed_in_client(), Client()
     thief.cookies[configured.SESSION_COOKIE_NAME] = client.session.session_key

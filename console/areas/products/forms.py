@@ -92,7 +92,7 @@ class ProductFilters(FilterForm):
     def clean_tags(self) -> str:
         """Return the text, if it consists of tags that a product can have."""
         text: str = self.cleaned_data["tags"]
-        problems = check_tags(_parse_tags(text))
+        problems = check_tags(_parse_tags(text) or [parse_tag(text)]) if text else []
         if problems:
             raise forms.ValidationError([message for _name, message in problems])
         return text

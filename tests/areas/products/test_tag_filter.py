@@ -108,7 +108,7 @@ def test_the_columns_of_a_list_with_tags_are_complete(keys, org, sign_in):
 
 
 @pytest.mark.parametrize(
-    "text", ["city=Ulm west", "two words", "=Ulm", "city=a,,=,b", ",".join("abcdefghijk")]
+    "text", ["city=Ulm west", "two words", "=Ulm", "city=a,,=,b", ",", " , ,", ",".join("abcdefghijk")]
 )
 def test_invalid_tags_list_and_select_nothing_and_the_list_says_why(keys, org, sign_in, calls, text):
     browser = sign_in("operator")
