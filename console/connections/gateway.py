@@ -230,15 +230,22 @@ class Gateway:
         return outcome
 
     def call_each(
-        self, name: str, many: Sequence[Mapping[str, Any]], *, target: str = "", reveal: bool = False
+        self,
+        name: str,
+        many: Sequence[Mapping[str, Any]],
+        *,
+        target: str = "",
+        targets: Sequence[str] = (),
+        reveal: bool = False,
     ) -> list[Response | CloudError]:
         """Call an operation for several objects, a few in parallel. Returns the responses in order, with an error in the place of
         a call that failed.
 
-        Each write has its own audit record, with `target` if the parameters do not name one. Raises PermissionRefused, ReauthenticationNeeded and ApprovalNeeded before the
-        first call.
+        Each write has its own audit record, with `target`, or its own one of `targets`, if the parameters do not name one. Raises
+        PermissionRefused, ReauthenticationNeeded and ApprovalNeeded before the first call.
         """
-        return self._run([Call(name, params, target=target, reveal=reveal) for params in many])
+        each = zip(many, targets or [target] * len(many), strict=True)
+        return self._run([Call(name, params, target=one, reveal=reveal) for params, one in each])
 
     def gather(self, calls: Sequence[Call], *, fresh: bool = False) -> list[Response | CloudError]:
         """Run several reads, also of different operations, in parallel. Returns the responses in order, with an error in the place

@@ -80,7 +80,7 @@ class ListPage(Generic[Row, Filters]):
             rows = () if filters.problem else self.read_all(request.gateway.in_background(), request.GET)
             return self.table.csv_response(rows, f"{self.table.id}.csv")
         position = Position(page_number(request), page_size(request, self.size), self.table.sort(request))
-        part: Slice[Row] = Slice([], 0, filters.problem)
+        part: Slice[Row] = Slice([], 0)
         error: CloudError | None = None
         try:
             if not filters.problem:

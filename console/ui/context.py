@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from console.ui.areas import all_areas
 from console.ui.frame import NavGroup, NavItem
 from console.ui.links import find_place, find_shown_connection, place_url, site_url
-from console.ui.navigation import navigation_entries, navigation_groups
+from console.ui.navigation import navigation_entries, navigation_groups, tab_hosts
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -73,10 +73,14 @@ class Shell:
 
     @cached_property
     def _current(self) -> str:
-        """The URL name of the entry that contains this page: of the entries of its app, the longest URL prefix."""
+        """The URL name of the entry that contains this page: of the entries of its app, the longest URL prefix. A tab that an area
+        adds to a page of another one belongs to the first entry of that one, as its breadcrumb says."""
         match = self.request.resolver_match
         if match is None:
             return ""
+        if host := tab_hosts().get(match.view_name):
+            app = f"{host.partition(':')[0]}:"
+            return next((entry.name for entry in navigation_entries() if entry.name.startswith(app)), "")
         app = f"{match.app_name}:"
         names = [entry.name for entry in navigation_entries() if entry.name.startswith(app)]
         prefixes = {

@@ -147,8 +147,8 @@ class Chip:
 class FilterForm(forms.Form):
     """The filters of a list: a GET form whose values are in the URL. A field named `q` is the search box.
 
-    Declare all fields with `required=False`. An invalid value is reported at its field, and `problem` says what is wrong: a list
-    then shows nothing, because without the filter it would show more than the user asked for. `values` holds the active filters.
+    Declare all fields with `required=False`. `problem` says which values are invalid, and why: a list then shows this instead of
+    rows, because without the filter it would show more than the user asked for. `values` holds the active filters.
     """
 
     template_name = "ui/filters.html"
@@ -173,7 +173,12 @@ class FilterForm(forms.Form):
     @property
     def problem(self) -> str:
         """What is wrong with the filters; "" for nothing."""
-        return " ".join(str(message) for messages in self.errors.values() for message in messages)
+        labeled = gettext("%(label)s: %(message)s")
+        return " ".join(
+            labeled % {"label": self[name].label, "message": message} if name in self.fields else str(message)
+            for name, messages in self.errors.items()
+            for message in messages
+        )
 
     @property
     def search(self) -> forms.BoundField | None:

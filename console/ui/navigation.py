@@ -63,6 +63,12 @@ def navigation_entries() -> tuple[NavigationEntry, ...]:
 
 
 @cache
+def tab_hosts() -> dict[str, str]:
+    """Return for the URL name of each tab that an area adds the URL name of the page to which it adds the tab."""
+    return {tab.url: page for area in all_areas() for page, tabs in area.tabs.items() for tab in tabs}
+
+
+@cache
 def navigation_groups() -> tuple[NavigationGroup, ...]:
     """Return the whole navigation, whatever a role may see of it."""
     first, groups = [_OVERVIEW], []

@@ -33,7 +33,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const title = body.querySelector("[data-dialog-content] h2");
   if (title) dialog.setAttribute("aria-label", title.textContent);
   if (!dialog.open) dialog.showModal();
-  (body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden]), select, textarea"))?.focus();
+  const field = body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden]), select, textarea");
+  if (field) field.focus();
+  else if (!dialog.contains(document.activeElement)) body.querySelector(".fd-form-actions .btn")?.focus();
 });
 
 dialog.addEventListener("close", () => body.replaceChildren());

@@ -114,7 +114,10 @@ def _ask_to_delete_categories(count: int) -> Question:
 def _delete_categories(
     gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
 ) -> list[CloudError | None]:
-    return api.delete_categories(gateway, list(map(_read_topic_id, keys)))
+    categories = [
+        (topic_id, short_name) for topic_id, _slash, short_name in (key.partition("/") for key in keys)
+    ]
+    return api.delete_categories(gateway, ids["product_key"], categories)
 
 
 def _read_topic_id(key: str) -> str:
@@ -167,7 +170,8 @@ def _create_routes(request: CloudRequest, values: Mapping[str, Any]) -> Done:
     failed = api.create_routes(request.gateway, source, targets)
     if failed:
         counts = gettext(
-            "%(done)s of %(all)s routes created. Check that the devices and topic categories of the refused topics exist"
+            "%(done)s of %(all)s routes created. The platform refused the topics below. Check that their devices and topic"
+            " categories exist"
         )
         counts %= {"done": number(len(targets) - len(failed)), "all": number(len(targets))}
         refusals = [gettext("Refused: %(topic)s") % {"topic": target} for target in failed]
@@ -190,7 +194,9 @@ CREATE_ROUTES = Creation(
 
 def _ask_to_delete_routes(count: int) -> Question:
     title = ngettext("Delete %(count)s route?", "Delete %(count)s routes?", count)
-    text = gettext("Messages are no longer forwarded to the target topics. The topics themselves stay.")
+    text = gettext(
+        "Messages are no longer forwarded to the target topics. The topics themselves are not deleted."
+    )
     return Question(title % {"count": number(count)}, text)
 
 
@@ -199,7 +205,7 @@ BULK_DELETE_ROUTES = Bulk(
     api.DELETE_ROUTES,
     _("Delete"),
     "trash",
-    gettext_noop("Delete several topic routes. The topics themselves stay."),
+    gettext_noop("Delete several topic routes. The topics themselves are not deleted."),
     ask=_ask_to_delete_routes,
     run=lambda gateway, keys, ids: api.delete_routes(gateway, [*map(Route.from_key, keys)]),
     direct=api.MAX_TARGETS,

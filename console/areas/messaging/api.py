@@ -44,6 +44,11 @@ Problem = tuple[str, str]
 # -- topic categories --------------------------------------------------------------------------------------------------
 
 
+def name_topic(product_key: str, short_name: str) -> str:
+    """Return the topics of a category in full, with ${deviceName} for the name of the device."""
+    return f"/{product_key}/${{deviceName}}/user/{short_name}"
+
+
 def list_categories(gateway: Gateway, product_key: str, *, fresh: bool = False) -> list[TopicCategory]:
     """Return the topic categories of a product, in the order of their creation."""
     return to_categories(gateway.call(LIST, fresh=fresh, ProductKey=product_key), product_key)
@@ -74,7 +79,7 @@ def create_category(
     """Create a topic category. Returns its ID. Raises AlreadyExists, and LimitExceeded for more than MAX_CATEGORIES."""
     response = gateway.call(
         CREATE,
-        target=f"/{product_key}/${{deviceName}}/user/{short_name}",
+        target=name_topic(product_key, short_name),
         ProductKey=product_key,
         TopicShortName=short_name,
         Operation=permission,
@@ -107,9 +112,15 @@ def delete_category(gateway: Gateway, category: TopicCategory) -> None:
     gateway.call(DELETE, target=category.topic, TopicId=category.id)
 
 
-def delete_categories(gateway: Gateway, topic_ids: Sequence[str]) -> list[CloudError | None]:
-    """Delete several topic categories. Returns one entry for each: None, or the error."""
-    responses = gateway.call_each(DELETE, plan_category_deletions(topic_ids))
+def delete_categories(
+    gateway: Gateway, product_key: str, categories: Sequence[tuple[str, str]]
+) -> list[CloudError | None]:
+    """Delete several topic categories of a product: pairs of ID and short name. Returns one entry for each: None, or the error."""
+    responses = gateway.call_each(
+        DELETE,
+        plan_category_deletions(topic_id for topic_id, _short_name in categories),
+        targets=[name_topic(product_key, short_name) for _topic_id, short_name in categories],
+    )
     return [response if isinstance(response, CloudError) else None for response in responses]
 
 

@@ -13,7 +13,7 @@ from console.connections.approval_rules import ApprovalRule, Description
 def list_deletion_effects() -> list[str]:
     """Return the effects of deleting a topic category, as sentences."""
     return [
-        gettext("Devices can no longer publish or subscribe to these topics."),
+        gettext("Devices can no longer publish to these topics or subscribe to them."),
         gettext("Routes from and to these topics stop working."),
         gettext("Rules and subscriptions receive no more messages of these topics."),
     ]

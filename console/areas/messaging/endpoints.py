@@ -15,7 +15,7 @@ from console.api.problems import validation_problem
 from console.api.schemas import RequestBody
 from console.areas.messaging import api
 
-router = Router(tags=[gettext_noop("Topics")])
+router = Router(tags=[gettext_noop("Messages and topics")])
 
 
 class TopicCategoryValues(RequestBody):

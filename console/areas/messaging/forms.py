@@ -38,8 +38,8 @@ class CategoryForm(EditForm):
         label=_("Name"),
         widget=forms.TextInput(attrs=PLAIN_TEXT),
         help_text=_(
-            "The part after /ProductKey/${deviceName}/user/, for example alarm/high. Letters, digits and underscores (_);"
-            " slashes (/) separate levels."
+            "The part after /ProductKey/${deviceName}/user/, for example alarm/high. English letters, digits and"
+            " underscores (_). Separate levels with slashes (/)."
         ),
     )
     permission = forms.ChoiceField(
@@ -78,7 +78,7 @@ class RoutesForm(forms.Form):
         label=_("Source topic"),
         max_length=256,
         widget=forms.TextInput(attrs=PLAIN_TEXT),
-        help_text=_("/ProductKey/DeviceName/user/… in full. The device must have been activated."),
+        help_text=_("In full: /ProductKey/DeviceName/user/… The device must be activated."),
     )
     targets = forms.CharField(
         label=_("Target topics"),

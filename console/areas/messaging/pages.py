@@ -29,7 +29,11 @@ LIST: ListPage[Product, ProductFilters] = ListPage(
     table=PRODUCTS,
     filters=ProductFilters,
     read=_read_products,
-    empty=Empty(_("No products"), _("Every topic belongs to a device of a product."), "packages"),
+    empty=Empty(
+        _("No products"),
+        _("Each topic belongs to a device of a product. Create a product first."),
+        "packages",
+    ),
     operation="QueryProductList",
 )
 

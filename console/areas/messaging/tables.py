@@ -30,17 +30,17 @@ PRODUCTS: Table[Product] = Table(
 )
 
 _PERMISSION: Column[TopicCategory] = Column("permission", _("Permission"), kind="status", status="topic")
-_DESCRIPTION: Column[TopicCategory] = Column("description", _("Description"))
+_DESCRIPTION: Column[TopicCategory] = Column("description", _("Description"), kind="phrase")
 
 CATEGORIES: Table[TopicCategory] = Table(
     id="topics",
     caption=_("Topic categories"),
     columns=[
         Column("short_name", _("Name"), primary=True),
-        Column("topic", _("Topics"), kind="code", copy=True),
+        Column("topic", _("Topic"), kind="code", copy=True),
         _PERMISSION,
         _DESCRIPTION,
-        Column("id", _("ID"), kind="code", copy=True),
+        Column("id", _("ID"), kind="code", copy=True, hidden=True),
     ],
     key=lambda category: f"{category.id}/{category.short_name}",
 )

@@ -21,10 +21,12 @@ from console.areas.messaging.actions import (
 )
 from console.areas.messaging.tables import CATEGORIES, SOURCES, TARGETS, build_device_table
 from console.areas.products import api as products_api
+from console.connections.errors import http_status
 from console.connections.http import CloudRequest
 from console.pages.detail import find_detail
 from console.ui.links import connection_url
 from console.ui.tables import Empty
+from iot_client.errors import CloudError
 
 TEMPLATE = "areas/messaging/topics.html"
 
@@ -74,14 +76,24 @@ def routes(request: CloudRequest) -> HttpResponse:
     """Show the topics to which the topic `?topic=` sends its messages, and those that send theirs to it. 2 calls."""
     topic = request.GET.get("topic", "").strip()
     problem = next((text for _name, text in api.check_routes(topic, ())), "") if topic else ""
-    targets, sources = api.list_routes(request.gateway, topic) if topic and not problem else ([], [])
+    targets: list[api.Route] = []
+    sources: list[api.Route] = []
+    error: CloudError | None = None
+    try:
+        if topic and not problem:
+            targets, sources = api.list_routes(request.gateway, topic)
+    except CloudError as raised:
+        error = raised
     none = Empty(_("No routes"), _("A route forwards the messages of a topic to another topic."), "share")
     context = {
         "topic": topic,
         "problem": problem,
-        "device": api.parse_topic(topic),
+        "error": error,
+        "device": None if error else api.parse_topic(topic),
         "targets": replace(TARGETS, actions=ROUTE_BULK.buttons()).bind(request, targets, empty=none),
         "sources": replace(SOURCES, actions=ROUTE_BULK.buttons()).bind(request, sources, empty=none),
         "may_create": request.gateway.allows(CREATE_ROUTES.operation),
     }
-    return render(request, "areas/messaging/routes.html", context)
+    return render(
+        request, "areas/messaging/routes.html", context, status=http_status(error) if error else 200
+    )

@@ -111,7 +111,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         may_cancel=allows(api.CANCEL_DEVICE) and (batch.is_running or batch.is_dynamic),
     )
     page = Page(number, size, total, last=max(1, api.MAX_TASK_OFFSET // size))
-    empty = Empty(_("No devices"), filters.problem or _("The batch has no devices yet."), icon="cpu")
+    empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
     return BATCH.render(
         request,
         detail,
