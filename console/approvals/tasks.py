@@ -47,7 +47,12 @@ def send_notifications(pk: int, address: str) -> None:
         by_language[user.language or settings.LANGUAGE_CODE].append(user.email)
     for language, addresses in by_language.items():
         with translation.override(language):
-            context = {"approval": request, "address": address}
+            context = {
+                "approval": request,
+                "person": request.requester_label,
+                "connection": request.connection.name,
+                "address": address,
+            }
             subject = render_to_string("approvals/mail_subject.txt", context)
             body = render_to_string("approvals/mail.txt", context)
         for one in addresses:
