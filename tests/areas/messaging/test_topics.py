@@ -232,3 +232,7 @@ def test_ticked_categories_are_deleted_together_and_each_outcome_is_shown(produc
     assert "2 succeeded, 1 failed" in done
     assert "iot.messagebroker.TopicTemplateIsNotFound" in done
     assert read_names() == ["get"]
+    targets = AuditRecord.objects.filter(operation=api.DELETE).values_list("target", flat=True)
+    assert {f"/{product}/${{deviceName}}/user/{name}" for name in ("update", "update/error", "gone")} == set(
+        targets
+    )
