@@ -186,7 +186,7 @@ def test_a_bulk_action_makes_exactly_the_calls_that_it_plans(action, keys):
             sent.extend((name, dict(params)) for params in many)
             return [{"Success": True} for _params in many]
 
-    action.run(FakeGateway(), keys, {})
+    action.run(FakeGateway(), keys, {"product_key": "a1"})  # the arguments of the URL of topics
     assert sent == [(action.operation, params) for params in action.plan(keys)]
 
 
