@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Q
 
 from console.accounts.models import Team
+from console.audit.masking import clean_text
 from console.audit.models import AuditQuerySet, AuditRecord
 
 _MAX_VALUES = 500
@@ -66,7 +67,8 @@ def find_last_record(team: Team, operation: str, target: str) -> AuditRecord | N
     """Return the newest record of an operation on a target that changed it, or may have; None if there is none."""
     outcomes = (AuditRecord.Outcome.DONE, AuditRecord.Outcome.OPEN, AuditRecord.Outcome.UNKNOWN)
     records = AuditRecord.objects.for_team(team)
-    return records.filter(operation=operation, target=target, outcome__in=outcomes).first()
+    stored = clean_text(target, 255)  # as a record has it: PostgreSQL refuses to compare with a NUL
+    return records.filter(operation=operation, target=stored, outcome__in=outcomes).first()
 
 
 def read_page(records: AuditQuerySet, token: str, size: int) -> tuple[list[AuditRecord], str | None]:
