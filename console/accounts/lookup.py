@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -29,15 +30,16 @@ class Lookup(Generic[Row]):
 
     def find(self, *values: Any) -> Row | None:
         """Return the row with these values in the fields, in their order; None if there is none."""
-        with connection.cursor() as cursor:
+        database = connections[DEFAULT_DB_ALIAS]
+        with database.cursor() as cursor:
             cursor.execute(self._sql, values)
             found = cursor.fetchone()
         if found is None:
             return None
         size = len(self._model._meta.concrete_fields)
-        row = _build_row(self._model, found[:size])
+        row = _build_row(database, self._model, found[:size])
         if self._related:
-            setattr(row, self._related, _build_row(self._related_model, found[size:]))
+            setattr(row, self._related, _build_row(database, self._related_model, found[size:]))
         return row
 
     @property
@@ -61,17 +63,16 @@ class Lookup(Generic[Row]):
         return f"SELECT {', '.join(selected)} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608
 
 
-def _build_row(model: type[Row], values: Sequence[Any]) -> Row:
+def _build_row(database: BaseDatabaseWrapper, model: type[Row], values: Sequence[Any]) -> Row:
     """The row with the values of its columns as the database driver returned them."""
     converted: list[Any] = []
-    for field, value in zip(model._meta.concrete_fields, values, strict=True):
-        column = field.get_col(model._meta.db_table)
-        for convert in (*connection.ops.get_db_converters(column), *field.get_db_converters(connection)):
-            value = convert(value, column, connection)
+    fields, table = model._meta.concrete_fields, model._meta.db_table
+    for field, value in zip(fields, values, strict=True):
+        column = field.get_col(table)
+        for convert in (*database.ops.get_db_converters(column), *field.get_db_converters(database)):
+            value = convert(value, column, database)
         converted.append(value)
-    return model.from_db(
-        connection.alias, [field.attname for field in model._meta.concrete_fields], converted
-    )
+    return model.from_db(database.alias, [field.attname for field in fields], converted)
 
 
 def _list_columns(model: type[models.Model]) -> list[str]:
