@@ -236,7 +236,7 @@ def test_a_draft_of_a_request_for_a_job_that_started_cannot_be_submitted(org, jo
     assert read_state(job) == Job.State.QUEUED
 
 
-# -- what changes meanwhile ----------------------------------------------------------------------------------------------------
+# -- what changes before the approval ----------------------------------------------------------------------------------
 
 
 def test_objects_that_match_later_are_not_processed_and_those_that_are_gone_fail(

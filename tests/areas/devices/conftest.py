@@ -1,4 +1,4 @@
-"""A product, a function to register devices in it, and a list of the calls that pages make."""
+"""A product, and a function to register devices in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from console.areas.devices import api
 from console.areas.products import api as products_api
-from console.connections.sending import Sender
 
 
 @pytest.fixture
@@ -29,17 +28,3 @@ def register(product, org) -> Callable[..., None]:
             api.register_device(gateway, product, name=name, **options)
 
     return make
-
-
-@pytest.fixture
-def calls(monkeypatch) -> list[str]:
-    """The operation of every call to the platform."""
-    operations: list[str] = []
-    send = Sender.send
-
-    def counted(self, described, params):
-        operations.append(described.name)
-        return send(self, described, params)
-
-    monkeypatch.setattr(Sender, "send", counted)
-    return operations

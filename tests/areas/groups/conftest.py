@@ -1,11 +1,10 @@
-"""Fixtures for groups: a tree of groups, a product with devices, and the API calls made."""
+"""A tree of groups, and a product with devices."""
 
 from __future__ import annotations
 
 import pytest
 
 from console.areas.groups import api
-from console.connections.sending import Sender
 
 
 @pytest.fixture
@@ -26,17 +25,3 @@ def product(emulator, org):
     for number in range(1, 6):
         gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
     return str(key)
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """The operations of all calls to the platform."""
-    operations: list[str] = []
-    send = Sender.send
-
-    def record(self, described, params):
-        operations.append(described.name)
-        return send(self, described, params)
-
-    monkeypatch.setattr(Sender, "send", record)
-    return operations

@@ -1,4 +1,4 @@
-"""Fixtures for topics: a product with activated devices, and the API calls made."""
+"""Fixtures for topics: a product with activated devices, and their topics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from console.areas.messaging import api
 from console.areas.products import api as products_api
-from console.connections.sending import Sender
 
 
 @pytest.fixture
@@ -74,17 +73,3 @@ def read_routes(org):
         return [route.target for route in targets], [route.source for route in sources]
 
     return read
-
-
-@pytest.fixture
-def calls(monkeypatch) -> list[str]:
-    """The operations of all calls to the platform."""
-    operations: list[str] = []
-    send = Sender.send
-
-    def record(self, described, params):
-        operations.append(described.name)
-        return send(self, described, params)
-
-    monkeypatch.setattr(Sender, "send", record)
-    return operations

@@ -1,4 +1,4 @@
-"""Fixtures for over-the-air updates: the IDs of a sample fleet, a product with devices, and the API calls made."""
+"""Fixtures for over-the-air updates: the IDs of a sample fleet, and a product with devices."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ import io
 import pytest
 
 from console.areas.ota import api
-from console.connections.sending import Sender
 from iot_client.errors import NotFound
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """The operations of all calls to the platform."""
-    operations: list[str] = []
-    send = Sender.send
-
-    def record(self, described, params):
-        operations.append(described.name)
-        return send(self, described, params)
-
-    monkeypatch.setattr(Sender, "send", record)
-    return operations
 
 
 @pytest.fixture
