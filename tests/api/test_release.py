@@ -16,7 +16,8 @@ from console.audit.models import AuditRecord
 from console.jobs import engine
 from console.jobs.models import Chunk
 from tests.api.conftest import CreateProgram, Program, problem_kind
-from tests.areas.ota.conftest import calls, product
+from tests.areas.conftest import calls
+from tests.areas.ota.conftest import product
 from tests.conftest import Organization
 from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
 
