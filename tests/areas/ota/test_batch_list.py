@@ -27,7 +27,10 @@ def create_batches(lamps, org, clock):
 
 
 def create_batch(org, package, clock):
-    """Create a batch of one device and return its ID. The console does not monitor it."""
+    """Create a batch of one device and return its ID. The console does not monitor it.
+
+    The device waits for a confirmation, so it never gets the version of the package, which a later batch would refuse.
+    """
     clock.advance(60)
     response = org.gateway().call(
         "CreateOTAStaticUpgradeJob",
@@ -36,6 +39,7 @@ def create_batch(org, package, clock):
         TargetSelection="SPECIFIC",
         TargetDeviceName=["lamp-1"],
         OverwriteMode=2,
+        NeedConfirm=True,
     )
     return response["Data"]["JobId"]
 
