@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
 from console.connections import clients
 from console.connections.models import Connection
+from iot_client.retry import RetryPolicy
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 
@@ -89,7 +91,9 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def emulator(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
-    """An empty platform in this process. The clients of all connections call it."""
+    """An empty platform in this process. The clients of all connections call it, without waiting for quotas or retries."""
+    monkeypatch.setattr("iot_client.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
+    monkeypatch.setattr("iot_client.quota.WINDOW", 0.001)
     app = create_app(tmp_path / "emulator.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
     monkeypatch.setattr(clients, "transport_for", lambda connection: httpx.WSGITransport(app=app))
     yield app

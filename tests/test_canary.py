@@ -27,7 +27,7 @@ from iot_client.catalogue import operations as catalogue_operations
 from tests.api.expectations import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, read_csv, run_job, start_registration
+from tests.jobs.conftest import _no_wake_messages, product, read_csv, run_job, start_registration
 from tests.populated import PopulatedTeam, list_addresses
 from tests.sign_in.helpers import (
     APP_SECRET,
@@ -48,7 +48,6 @@ from tests.stored_data import dump_redis, dump_tables, read_device_secrets
 
 # Fixtures.
 __all__ = [
-    "_no_pauses",
     "_no_wake_messages",
     "product",
     "provider",

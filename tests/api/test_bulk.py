@@ -18,9 +18,9 @@ from console.jobs import engine
 from console.jobs.models import Chunk, Item, Job
 from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time, product, run_job
+from tests.jobs.conftest import _no_wake_messages, past_time, product, run_job
 
-__all__ = ["_no_pauses", "_no_wake_messages", "product", "run_job"]  # fixtures
+__all__ = ["_no_wake_messages", "product", "run_job"]  # fixtures
 COUNT = 5
 DISABLE, DELETE = "sandbox/devices/bulk/disable", "sandbox/devices/bulk/delete"
 

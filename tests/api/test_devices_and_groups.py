@@ -9,10 +9,10 @@ import pytest
 from console.audit.models import AuditRecord
 from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, product
+from tests.jobs.conftest import _no_wake_messages, product
 from tests.populated import PopulatedTeam
 
-__all__ = ["_no_pauses", "_no_wake_messages", "product"]  # fixtures
+__all__ = ["_no_wake_messages", "product"]  # fixtures
 
 
 @pytest.fixture

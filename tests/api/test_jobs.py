@@ -24,10 +24,10 @@ from iot_client.errors import NotFound
 from tests.api.conftest import CreateProgram, Program
 from tests.api.expectations import find_names
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, product, run_job, run_until_step
+from tests.jobs.conftest import _no_wake_messages, product, run_job, run_until_step
 from tests.populated import PopulatedTeam
 
-__all__ = ["_no_pauses", "_no_wake_messages", "product", "run_job"]  # fixtures
+__all__ = ["_no_wake_messages", "product", "run_job"]  # fixtures
 
 
 def register(program: Program, product_key: str, count: int = 3, **more: Any) -> Any:

@@ -19,9 +19,9 @@ from tests.api.conftest import CreateProgram, Program, problem_kind
 from tests.areas.conftest import calls
 from tests.areas.ota.conftest import product
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, past_time
+from tests.jobs.conftest import _no_wake_messages, past_time
 
-__all__ = ["_no_pauses", "_no_wake_messages", "calls", "product"]  # fixtures
+__all__ = ["_no_wake_messages", "calls", "product"]  # fixtures
 
 FIRMWARE = b"firmware " * 1000
 PACKAGES = "sandbox/ota/packages"

@@ -15,9 +15,9 @@ from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
 from console.connections.gateway import Gateway
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, network, run_job
+from tests.jobs.conftest import _no_wake_messages, network, run_job
 
-__all__ = ["_no_pauses", "_no_wake_messages", "network", "run_job"]  # fixtures
+__all__ = ["_no_wake_messages", "network", "run_job"]  # fixtures
 
 REASON = "The trial is over"
 

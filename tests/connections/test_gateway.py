@@ -425,8 +425,9 @@ def test_read_pages_goes_on_from_a_stored_position(upstream: RecordingTransport,
 
 
 def test_a_call_that_gets_no_quota_in_time_is_throttled_and_not_sent(
-    upstream: RecordingTransport, org: Organization, settings: Any
+    upstream: RecordingTransport, org: Organization, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("iot_client.quota.WINDOW", 1.1)
     settings.CLOUD_QUOTA_WAIT_SECONDS = 0.0
     settings.CLOUD_CACHE_SECONDS = 0
     gateway = org.gateway()

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,7 +21,6 @@ from console.areas.devices.registration.actions import register_from_file
 from console.connections import clients
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
-from iot_client.retry import RetryPolicy
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -31,13 +29,6 @@ DATA = Path(__file__).parent.parent / "data"
 def _no_wake_messages(monkeypatch):
     """Send no wake messages: the tests run the steps themselves."""
     monkeypatch.setattr(engine, "wake_chunk", lambda chunk, wait=0.0: True)
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch):
-    """Let the client retry at once and shorten the quota window; other tests check how long both wait."""
-    monkeypatch.setattr("iot_client.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
-    monkeypatch.setattr("iot_client.quota.WINDOW", 0.001)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.areas.products import api as products_api
 from console.jobs import engine
 from console.jobs.models import Chunk, Job
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, network, past_time, run_job
+from tests.jobs.conftest import _no_wake_messages, network, past_time, run_job
 
-__all__ = ["_no_pauses", "_no_wake_messages", "network", "run_job"]  # fixtures
+__all__ = ["_no_wake_messages", "network", "run_job"]  # fixtures
 
 COUNT = 8  # devices of the product
 

@@ -7,9 +7,9 @@ import pytest
 from console.areas.ota import api, jobs
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, page_text, past_time, run_job
+from tests.jobs.conftest import _no_wake_messages, page_text, past_time, run_job
 
-__all__ = ["_no_pauses", "_no_wake_messages", "run_job"]  # fixtures
+__all__ = ["_no_wake_messages", "run_job"]  # fixtures
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from console.connections.scope import lists
 from console.jobs.models import Job
 from console.pages.tags import Tag
 from tests.api.conftest import _no_request_limits, create_program, problem_kind
-from tests.jobs.conftest import _no_pauses, _no_wake_messages, run_job
+from tests.jobs.conftest import _no_wake_messages, run_job
 
-__all__ = ["_no_pauses", "_no_request_limits", "_no_wake_messages", "create_program", "run_job"]  # fixtures
+__all__ = ["_no_request_limits", "_no_wake_messages", "create_program", "run_job"]  # fixtures
 
 TAGGED = {
     "Harbor_Lamp": {"city": "Ulm"},

@@ -2,7 +2,6 @@
 
 from console.jobs.models import Item
 from tests.jobs.conftest import (
-    _no_pauses,
     _no_wake_messages,
     network,
     product,
@@ -12,7 +11,6 @@ from tests.jobs.conftest import (
 )
 
 __all__ = [
-    "_no_pauses",
     "_no_wake_messages",
     "network",
     "product",
