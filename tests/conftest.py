@@ -32,7 +32,7 @@ from iot_client.retry import RetryPolicy
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 
-pytest_plugins = ["tests.populated"]
+pytest_plugins = ["tests.browser", "tests.populated"]
 
 # A slow machine is not a fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)

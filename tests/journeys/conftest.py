@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browser import CHROMIUM
 from tests.console_process import Quickstart
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 PASSWORD = "a password for journeys"
 
 
@@ -25,18 +22,6 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("journeys") / "home"
     with Quickstart(home, "--devices", "400", "--pace", "fast", "--admin-password", PASSWORD) as running:
         yield running.start()[0]
-
-
-# One browser per file: while Playwright's event loop runs, Django treats this thread as asynchronous.
-@pytest.fixture(scope="module")
-def browser(console: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield chromium
-        chromium.close()
 
 
 class BrowserUser:

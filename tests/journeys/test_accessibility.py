@@ -3,63 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.browser import NARROW, WIDE, Inspector
+
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(420)]
-
-WIDE, NARROW = (1440, 900), (390, 844)
-AXE = Axe().axe_script
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-class Inspector:
-    """Checks pages at both sizes and in both themes, and collects their problems."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.findings: list[str] = []
-        self._where = ""
-        page.on("console", self._record_message)
-        page.on("pageerror", lambda error: self.findings.append(f"{self._where}: {error}"))
-
-    def _record_message(self, message) -> None:
-        # Chromium logs every 4xx response; error pages are opened on purpose.
-        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
-            self.findings.append(f"{self._where}: {message.text}")
-
-    def visit(self, url: str) -> None:
-        self._where = url
-        self.page.goto(url)
-        self.check()
-
-    def check(self, state: str = "", sizes: Sequence[tuple[int, int]] = (NARROW, WIDE)) -> None:
-        """Checks the page as it is now; `state` says in what state it is."""
-        if not self.page.evaluate("'axe' in window"):
-            self.page.evaluate(AXE)
-        for width, height in sizes:
-            self._where = f"{self.page.url} {state} at {width}"
-            self.page.set_viewport_size({"width": width, "height": height})
-            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                self.findings.append(f"{self._where}: wider than the screen")
-            self._run_axe("light", {"type": "tag", "values": RULES})
-            # The other rules do not depend on the theme.
-            self._run_axe("dark", {"type": "rule", "values": ["color-contrast"]})
-
-    def _run_axe(self, theme: Literal["light", "dark"], rules: dict[str, Any]) -> None:
-        # Without motion, no color is measured during a transition.
-        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        self.page.locator(f"html[data-bs-theme={theme}]").wait_for(state="attached")
-        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-        violations = self.page.evaluate("async (options) => (await axe.run(options)).violations", options)
-        for violation in violations:
-            nodes = "; ".join(" ".join(node["target"]) for node in violation["nodes"][:3])
-            why = " ".join(violation["nodes"][0].get("failureSummary", "").split())
-            self.findings.append(f"{self._where} ({theme}): {violation['id']}: {nodes}: {why}")
 
 
 def list_links(page: Page, address: str, pattern: str) -> list[str]:

@@ -1,15 +1,15 @@
 """The style guide shows every component: content security policy, accessibility, widths."""
 
 import re
-import shutil
 
 import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.browser import Inspector, RecordedPages
+
 # Messages that the browser and htmx log for requests that were rejected on purpose or replaced by a newer one.
-EXPECTED = re.compile(r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError")
+EXPECTED = r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError"
 PAGES = ["/_style/", "/_style/form", "/_style/confirm", "/accounts/login/", "/accounts/password/reset/"]
 
 
@@ -54,72 +54,24 @@ def test_the_error_page_needs_no_request_data():
         assert "Fleetdesk" in render_to_string(f"{code}.html")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's sync API runs an event loop in this thread, where Django would refuse database access.
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def open_page(browser, live_server, guide):
-    """Opens a page at a width and in a theme; then checks that the browser logged no errors."""
-    logged_errors: list[str] = []
-    contexts = []
-
-    def make(path: str, width: int = 1440, theme: str = "light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900 if width > 800 else 844}, color_scheme=theme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: logged_errors.append(str(error)))
-        page.on(
-            "console",
-            lambda message: (
-                logged_errors.append(message.text)
-                if message.type == "error" and not EXPECTED.search(message.text)
-                else None
-            ),
-        )
-        page.goto(live_server.url + path)
-        page.wait_for_load_state("networkidle")
-        return page
-
-    make.logged_errors = logged_errors
-    yield make
-    for context in contexts:
-        for page in context.pages:
-            page.wait_for_load_state("networkidle")
-            page.goto("about:blank")
-        context.close()
-    assert logged_errors == []
+    """Opens a page; then checks that the browser logged no errors."""
+    pages = RecordedPages(browser, live_server.url, EXPECTED)
+    yield pages
+    pages.close()
+    assert pages.errors == []
 
 
 browser_test = pytest.mark.browser
 
 
 @browser_test
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_and_nothing_overflows(open_page, path, width, theme):
-    from axe_playwright_python.sync_playwright import Axe
-
-    page = open_page(path, width, theme)
-    found = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:200] for n in v["nodes"]]) for v in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+def test_axe_finds_nothing_and_nothing_overflows(open_page, path):
+    inspector = Inspector(open_page(path))
+    inspector.check()
+    assert not inspector.findings, "\n".join(inspector.findings)
 
 
 @browser_test
@@ -211,7 +163,7 @@ def test_a_network_failure_is_reported_and_input_is_kept(open_page):
     page.click("#content [type=submit]")
     page.wait_for_selector(".fd-toast[data-level=error]")
     assert page.input_value("#id_note") == "still here"
-    open_page.logged_errors.clear()  # the error that the browser logged about the network
+    open_page.errors.clear()  # the error that the browser logged about the network
 
 
 @browser_test
