@@ -14,7 +14,7 @@ demo: $(VENV)/.base static/vendor/.done $(MESSAGES)
 
 # The tests start many processes, so compiled modules are kept whatever the environment says.
 test: $(VENV)/.dev static/vendor/.done $(MESSAGES)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal
 
 bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 	$(BIN)/python -m tests.bench

@@ -38,6 +38,12 @@ pytest_plugins = ["tests.browser", "tests.populated"]
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """The number of test processes: one more than cores, because some tests wait for servers and browsers. At most 9."""
+    return min(os.cpu_count() or 1, 8) + 1
+
+
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = make_password(PASSWORD)
 KEY_ID, KEY_SECRET = "LTAItestkey", "test-secret-of-no-worth"
