@@ -31,6 +31,11 @@ def test_a_row_of_the_device_list_costs_less_than_a_kilobyte(
     assert len(pages[25]) < DEVICE_LIST_BYTES
 
 
+def test_a_page_has_no_indentation(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    page = sign_in("owner").get(populated.url("groups:list")).content.decode()
+    assert [line for line in page.splitlines() if line.startswith("  ")] == []
+
+
 def test_the_frame_makes_no_queries(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     client.get(populated.url("groups:list"))  # stores when the session was used and the last visited place
