@@ -53,6 +53,10 @@ _FAMILIES = {
         _("The platform did not respond in time."),
         _("The request may still have been carried out. Check the result before you try again."),
     ),
+    "ResponseLost": Explanation(
+        _("The response of the platform was lost, and the repeated call failed."),
+        _("The first call may have been carried out. Check the result before you try again."),
+    ),
     "NeverSent": Explanation(
         _("The platform cannot be reached."),
         _(

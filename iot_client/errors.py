@@ -255,6 +255,8 @@ def excerpt(body: bytes) -> str:
 
 def explain(error: CloudError) -> Explanation:
     """The explanation and the advice for an error. English msgids, to be translated by the caller that shows them."""
+    if error.follows_lost_response:
+        return find_explanation("", "ResponseLost")
     family = next((cls.__name__ for cls in type(error).__mro__ if cls.__module__ == __name__), "CloudError")
     never_sent = isinstance(error, Unavailable) and not error.sent
     return find_explanation(error.code, "NeverSent" if never_sent else family)

@@ -76,7 +76,7 @@ def explain_outcome(outcome: str, data: Mapping[str, Any]) -> str:
 
 
 _MEANINGS: dict[str, Text] = {
-    Item.Outcome.UNKNOWN: _("The item was sent, but the job stopped before its outcome was known."),
+    Item.Outcome.UNKNOWN: _("The item was sent, but no response confirmed its outcome."),
     Item.Outcome.CANCELED: _("Not sent because the job stopped first."),
 }
 

@@ -89,8 +89,14 @@ def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mappin
         return render(request, "pages/bulk.html", context, status=FORM_REFUSED if is_refused else 200)
     errors = action.run(request.gateway, keys, ids)
     outcomes = [Outcome(name, error) for name, error in zip(names, errors, strict=True)]
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    context |= {"outcomes": outcomes, "failed": failed, "succeeded": len(outcomes) - failed}
+    failed = [error for error in errors if error is not None]
+    unknown = sum(error.is_outcome_unknown for error in failed)
+    context |= {
+        "outcomes": outcomes,
+        "failed": len(failed) - unknown,
+        "unknown": unknown,
+        "succeeded": len(outcomes) - len(failed),
+    }
     response = render(request, "pages/bulk.html", context)
     response["HX-Trigger"] = "list-changed"  # the list under the dialog reloads
     return response

@@ -189,7 +189,11 @@ def _set_outcomes(work: Work, outcomes: Mapping[str, _Outcome]) -> None:
 
 def _explain(outcome: str, data: Mapping[str, Any]) -> str:
     code = str((data or {}).get("code") or "")
-    return gettext(explain(classify(code)(code)).title) if code else explain_outcome(outcome, data)
+    if (
+        outcome == Item.Outcome.UNKNOWN or not code
+    ):  # the error of a repeated call says nothing about the first one
+        return explain_outcome(outcome, data)
+    return gettext(explain(classify(code)(code)).title)
 
 
 def _title(job: Job) -> str:

@@ -14,7 +14,7 @@ from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
 from tests.api.conftest import _no_request_limits, create_program
-from tests.jobs.conftest import past_time, read_csv
+from tests.jobs.conftest import page_text, past_time, read_csv
 from tests.pages.conftest import COUNT, read_statuses, run_next_step
 
 __all__ = ["_no_request_limits", "create_program"]  # fixtures
@@ -206,6 +206,17 @@ def test_a_deletion_whose_response_was_lost_is_not_reported_as_failed(
     assert job.counts == {Item.Outcome.SUCCEEDED: COUNT - 1, Item.Outcome.UNKNOWN: 1}
     outcomes = AuditRecord.objects.filter(operation="DeleteDevice").values_list("outcome", flat=True)
     assert sorted(outcomes) == ["done"] * (COUNT - 1) + ["unknown"]
+    page = page_text(sign_in("operator").get(org.url(f"jobs/{job.pk}/?outcome=unknown")))
+    assert "no response confirmed its outcome" in page
+
+
+def test_the_dialog_of_a_deletion_whose_response_was_lost_says_so(emulator, org, product, sign_in):
+    emulator.faults.add("DeleteDevice", kind="drop", after=True)
+    data = {"selected": f"{product}/lamp-0001", "confirmed": "1", "typed": "lamp-0001"}
+    page = page_text(sign_in("operator").post(org.url("devices/bulk/delete/"), data))
+    assert "0 succeeded, 0 failed, 1 not confirmed" in page
+    assert "The response of the platform was lost" in page
+    assert "does not exist" not in page
 
 
 def test_calls_that_the_quota_did_not_allow_are_repeated(
