@@ -33,13 +33,13 @@ class Lookup(Generic[Row]):
         database = connections[DEFAULT_DB_ALIAS]
         with database.cursor() as cursor:
             cursor.execute(self._sql, values)
-            found = cursor.fetchone()
-        if found is None:
+            columns = cursor.fetchone()
+        if columns is None:
             return None
         size = len(self._model._meta.concrete_fields)
-        row = _build_row(database, self._model, found[:size])
+        row = _build_row(database, self._model, columns[:size])
         if self._related:
-            setattr(row, self._related, _build_row(database, self._related_model, found[size:]))
+            setattr(row, self._related, _build_row(database, self._related_model, columns[size:]))
         return row
 
     @property

@@ -26,11 +26,11 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 
     def in_scope_of(self, membership: Membership) -> ConnectionQuerySet:
         """The connections of the membership's team that are in its access scope."""
-        found = self.filter(team=membership.team_id)
+        connections = self.filter(team=membership.team_id)
         for access_scope in membership.access_scopes:
             if access_scope.connections:
-                found = found.filter(pk__in=access_scope.connections)
-        return found
+                connections = connections.filter(pk__in=access_scope.connections)
+        return connections
 
 
 class Connection(models.Model):

@@ -208,13 +208,13 @@ def _read_matching(
     products = products_api.list_newest_products(gateway)
     total = next((product.devices for product in products if product.key == device_filter.product_key), None)
     if device_filter.text and start is None:
-        found = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
-        if found.match == SearchMatch.NEWEST:
+        first = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
+        if first.match == SearchMatch.NEWEST:
             rest = [
                 api.list_devices(gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total)
-                for page in range(2, -(-found.total // api.PAGE_SIZE) + 1)
+                for page in range(2, -(-first.total // api.PAGE_SIZE) + 1)
             ]
-            yield Page([device for part in (found, *rest) for device in part.devices])
+            yield Page([device for part in (first, *rest) for device in part.devices])
             return
     yield from api.read_device_pages(gateway, device_filter, known_total=total, start=start)
 

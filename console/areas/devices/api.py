@@ -96,12 +96,12 @@ def list_devices(
         return _list_product(gateway, device_filter.product_key, page, size, token, fresh)
     if device_filter.product_key and known_total is not None and known_total <= FULL_SCAN_LIMIT:
         return _scan_product(gateway, device_filter, page, size, known_total, fresh)
-    found = _search_by_sql(gateway, device_filter, page, size, fresh)
-    if not found.total and device_filter.product_key:
+    result = _search_by_sql(gateway, device_filter, page, size, fresh)
+    if not result.total and device_filter.product_key:
         newest = _scan_product(gateway, device_filter, page, size, NEWEST_SCAN_LIMIT, fresh)
         if newest.total:
             return replace(newest, match=SearchMatch.NEWEST)
-    return found
+    return result
 
 
 def _list_product(
@@ -152,12 +152,12 @@ def _scan_product(
         )
         for number in range(1, pages + 1)
     ]
-    found: list[Device] = []
+    matches: list[Device] = []
     for response in gateway.gather(calls, fresh=fresh):
         if isinstance(response, CloudError):
             raise response
-        found += filter(device_filter.matches, read_devices(response, "DeviceInfo"))
-    return DevicePage(found[(page - 1) * size : page * size], len(found))
+        matches += filter(device_filter.matches, read_devices(response, "DeviceInfo"))
+    return DevicePage(matches[(page - 1) * size : page * size], len(matches))
 
 
 def _search_by_sql(
@@ -205,15 +205,17 @@ def search(gateway: Gateway, text: str) -> SearchResult:
     statements = [sql.exact_statement(text, within) for within in bounds]
     if sql.is_prefix(text):
         statements += [sql.Where(text=text, within=within).rows(0, PAGE_SIZE) for within in bounds]
-    found: list[list[Device]] = []
+    matches: list[list[Device]] = []
     for response in gateway.gather(
         [Call("QueryDeviceBySQL", {"SQL": statement}) for statement in statements]
     ):
         if isinstance(response, CloudError):
             raise response
-        found.append([to_device(item) for item in read_items(response.get("Data"), "SimpleDeviceSearchInfo")])
-    exact_matches = {device.key: device for devices in found[: len(bounds)] for device in devices}
-    prefix_matches = {device.key: device for devices in found[len(bounds) :] for device in devices}
+        matches.append(
+            [to_device(item) for item in read_items(response.get("Data"), "SimpleDeviceSearchInfo")]
+        )
+    exact_matches = {device.key: device for devices in matches[: len(bounds)] for device in devices}
+    prefix_matches = {device.key: device for devices in matches[len(bounds) :] for device in devices}
     return SearchResult(
         list(exact_matches.values()),
         [prefix_matches[key] for key in prefix_matches if key not in exact_matches],
@@ -408,8 +410,8 @@ def register_device(
 def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) -> None:
     """Set the nickname of a device; an empty one removes it (BatchUpdateDeviceNickname)."""
     named = device_params(product_key, name)
-    found = get_device(gateway, product_key, name, fresh=True).device
-    before = {"DeviceNicknameInfo": [{**named, "Nickname": found.nickname}]}
+    device = get_device(gateway, product_key, name, fresh=True).device
+    before = {"DeviceNicknameInfo": [{**named, "Nickname": device.nickname}]}
     info = {**named, **({"Nickname": nickname} if nickname else {})}
     gateway.call("BatchUpdateDeviceNickname", target=name, before=before, DeviceNicknameInfo=[info])
 
@@ -447,8 +449,8 @@ def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
 def _read_current_tag(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
     """Return the current tag with this key in the format of SaveDeviceProp, for the audit trail; an empty object for none."""
     response = gateway.call("QueryDeviceProp", fresh=True, **device_params(product_key, name))
-    found = {tag.key: tag.value for tag in to_tags(response) if tag.key == key}
-    return {"Props": json.dumps(found, ensure_ascii=False)}
+    tags = {tag.key: tag.value for tag in to_tags(response) if tag.key == key}
+    return {"Props": json.dumps(tags, ensure_ascii=False)}
 
 
 # -- changing several --------------------------------------------------------------------------------------------------

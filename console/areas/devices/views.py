@@ -74,18 +74,18 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     total = product.devices if product else None
     if request.GET.get("format") == "csv" and not context["bad_text"]:
         return _export(request, table, device_filter, total)
-    found = DevicePage([], 0)
+    result = DevicePage([], 0)
     page: Page | TokenPage = Page(1, page_size(request), 0)
     if error is None and not context["bad_text"]:
         try:
-            found, page = _find_page(request, device_filter, total)
+            result, page = _find_page(request, device_filter, total)
         except CloudError as raised:
             error = raised
-    bound = table.bind(request, found.devices, page=page, empty=_empty_text(request, device_filter))
+    bound = table.bind(request, result.devices, page=page, empty=_empty_text(request, device_filter))
     context |= {
         "table": bound,
         "error": error,
-        "found": found,
+        "result": result,
         "scanned": api.NEWEST_SCAN_LIMIT,
         "existing": total,
     }
@@ -107,7 +107,7 @@ def _find_page(
     number = int(number_text[:9]) if by_token else page_number(request)
     if not by_token:
         number = min(number, api.PAGING_LIMIT // size)
-    found = api.list_devices(
+    result = api.list_devices(
         request.gateway,
         device_filter,
         page=number,
@@ -115,12 +115,12 @@ def _find_page(
         token=cloud_token if by_token else "",
         known_total=total,
     )
-    last = found.paging_limit // size if found.paging_limit else None
-    needs_token = found.next_token and last is not None and number >= last
+    last = result.paging_limit // size if result.paging_limit else None
+    needs_token = result.next_token and last is not None and number >= last
     if not by_token and not needs_token:
-        return found, Page(number, size, found.total, last=last)
-    following = f"{number + 1}.{found.next_token}" if found.next_token else None
-    return found, TokenPage(size, len(found.devices), token or "1", following, found.total)
+        return result, Page(number, size, result.total, last=last)
+    following = f"{number + 1}.{result.next_token}" if result.next_token else None
+    return result, TokenPage(size, len(result.devices), token or "1", following, result.total)
 
 
 def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:
@@ -183,16 +183,16 @@ def search(request: CloudRequest) -> HttpResponse:
     )
     if context["is_searchable"]:
         try:
-            found = api.search(request.gateway, text)
+            result = api.search(request.gateway, text)
         except OutOfScope as error:
             context["refused"] = str(error)
             return render(request, "areas/devices/search.html", context)
-        if len(found.exact_matches) == 1:
-            device = found.exact_matches[0]
+        if len(result.exact_matches) == 1:
+            device = result.exact_matches[0]
             return redirect(connection_url(request, "devices:detail", device.product_key, device.name))
         table = device_table({product.key: product.name for product in products}, one_product=False)
-        context["table"] = table.bind(request, [*found.exact_matches, *found.prefix_matches])
-        context["more"] = len(found.prefix_matches) >= api.PAGE_SIZE
+        context["table"] = table.bind(request, [*result.exact_matches, *result.prefix_matches])
+        context["more"] = len(result.prefix_matches) >= api.PAGE_SIZE
     return render(request, "areas/devices/search.html", context)
 
 

@@ -74,31 +74,31 @@ def find_objects(definition: Operation, params: Mapping[str, Any]) -> list[Named
         parameter = definition.parameters[name]
         target = structs.setdefault(parameter.base, {}) if parameter.member else plain
         target[parameter.member or parameter.base] = kind
-    found = list(_find_in(params, plain))
+    objects = list(_find_in(params, plain))
     for base, members in structs.items():
         for item in _as_list(params.get(base)):
             inside = list(_find_in(item, members)) if isinstance(item, Mapping) else []
-            found += inside or [NamedObject(None, base)]
+            objects += inside or [NamedObject(None, base)]
     if definition.name == "Pub":  # the topic contains the device; ProductKey only repeats its product
-        devices = {named.product for named in found if named.kind is ObjectKind.DEVICE}
-        found = [
-            named for named in found if named.kind is not ObjectKind.PRODUCT or named.value not in devices
+        devices = {named.product for named in objects if named.kind is ObjectKind.DEVICE}
+        objects = [
+            named for named in objects if named.kind is not ObjectKind.PRODUCT or named.value not in devices
         ]
-    return found
+    return objects
 
 
-def _find_in(given: Mapping[str, Any], naming: Mapping[str, ObjectKind]) -> Iterator[NamedObject]:
+def _find_in(params: Mapping[str, Any], naming: Mapping[str, ObjectKind]) -> Iterator[NamedObject]:
     device_keys = set()  # ProductKey parameters that belong to a DeviceName
     for name, kind in naming.items():
         if kind is ObjectKind.DEVICE:
             key = f"{name.removesuffix('DeviceName')}ProductKey"
-            for value in _as_list(given.get(name)):
+            for value in _as_list(params.get(name)):
                 device_keys.add(key)
-                yield NamedObject(ObjectKind.DEVICE, str(value), str(given.get(key) or ""))
+                yield NamedObject(ObjectKind.DEVICE, str(value), str(params.get(key) or ""))
     for name, kind in naming.items():
         if kind is ObjectKind.DEVICE or name in device_keys:
             continue
-        for value in _as_list(given.get(name)):
+        for value in _as_list(params.get(name)):
             if kind is ObjectKind.TOPIC:
                 yield parse_topic(str(value))
             elif kind is ObjectKind.DEVICE_LIST:

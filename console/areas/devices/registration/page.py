@@ -64,13 +64,13 @@ def _list_broken_rules(params: RegistrationParams) -> list[dict[str, Any]]:
         {
             "column": RULES[rule].column if rule in RULES else "",
             "text": RULES[rule].text if rule in RULES else rule,
-            "count": found["count"],
+            "count": finding["count"],
             "examples": [
                 {"row": row, "value": value, "note": describe_second_value(rule, value, other)}
-                for row, value, other in found["examples"]
+                for row, value, other in finding["examples"]
             ],
         }
-        for rule, found in params.findings.items()
+        for rule, finding in params.findings.items()
     ]
     return sorted(rules, key=lambda rule: -rule["count"])
 

@@ -131,16 +131,18 @@ def sort_rejected_names(work: Work) -> StepResult:
         exists |= applications.find_existing_names(work.gateway, _product_key(work), names)
     remaining = {name: message for name, message in rejected.items() if name not in set(batch)}
     absent = dict(work.data.get("absent") or {}) | {n: rejected[n] for n in batch if n not in exists}
-    found = work.data.get("found", 0) + len(exists)
+    existing = work.data.get("existing", 0) + len(exists)
 
     def write(job: Job) -> None:
         _set_outcomes(work, dict.fromkeys(exists, ""), Item.Outcome.UNCHANGED)
-        if not remaining and not found:
+        if not remaining and not existing:
             _set_outcomes(work, absent, Item.Outcome.INVALID)
 
     if remaining:
-        return StepResult("sort", {"rejected": remaining, "absent": absent, "found": found}, write=write)
-    return StepResult("submit", {"rejected": None, "absent": None, "found": None}, write=write)
+        return StepResult(
+            "sort", {"rejected": remaining, "absent": absent, "existing": existing}, write=write
+        )
+    return StepResult("submit", {"rejected": None, "absent": None, "existing": None}, write=write)
 
 
 def _set_outcomes(work: Work, names: Mapping[str, str], outcome: Item.Outcome) -> None:
