@@ -23,9 +23,9 @@ from iot_client.client import Client as CloudClient
 from iot_client.client import Credentials
 from iot_client.errors import BadResponse, CloudError, InvalidParameter
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
 from tests.connections.forms import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors
 from tests.console_process import CHECKOUT
+from tests.recorded_calls import RecordingTransport
 
 SignIn = Callable[[str], Client]
 LIST = [

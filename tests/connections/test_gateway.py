@@ -25,7 +25,7 @@ from iot_client.catalogue import Access, operations
 from iot_client.errors import BadResponse, InvalidParameter, NotFound, Throttled, Unavailable
 from iot_client.quota import Lane
 from tests.conftest import KEY_SECRET, Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 Outcome = AuditRecord.Outcome

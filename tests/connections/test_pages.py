@@ -16,8 +16,8 @@ from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job
 from tests.conftest import KEY_SECRET, Organization
-from tests.connections.conftest import RecordingTransport
 from tests.connections.forms import ADD, DELETE, EDIT, LIST, TEST, UNCHANGED, VALID, read_errors
+from tests.recorded_calls import RecordingTransport
 
 SignIn = Callable[[str], Client]
 

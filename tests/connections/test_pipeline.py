@@ -21,7 +21,7 @@ from console.connections.sending import Sender
 from console.sign_in.reauthentication import ReauthenticationNeeded
 from iot_client.errors import CloudError, InvalidParameter, NotFound
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 Outcome = AuditRecord.Outcome

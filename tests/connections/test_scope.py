@@ -20,7 +20,7 @@ from console.connections.scope.guard import MAX_PRODUCTS_FOR_CATEGORY
 from iot_client.catalogue import LimitedUse, operations
 from iot_client.trace import Trace
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 

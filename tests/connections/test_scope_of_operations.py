@@ -26,7 +26,7 @@ from tests.conformance.rows import Row
 from tests.conformance.sdk import SCHEMES
 from tests.conformance.table import ROWS
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordingTransport
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,8 @@ from django.test import Client
 from console.accounts.models import CustomRole
 from console.audit.models import AuditRecord
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport, upstream
+from tests.recorded_calls import RecordingTransport
 from tests.registrations import create_registration
-
-__all__ = ["upstream"]  # a fixture
 
 SignIn = Callable[[str], Client]
 HOME = "/acme/sandbox/"
