@@ -29,9 +29,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class RecordedNetwork(httpx.BaseTransport):
-    """The network to the emulator. Tests record and change calls with functions `before` and `after` an operation.
+    """The network to the emulator. `calls` has the operations of all calls, in order.
 
-    A function in `after` may return another response.
+    A test can change calls with functions `before` and `after` an operation. A function in `after` may return another response.
     """
 
     def __init__(self, emulator: Any) -> None:
@@ -54,34 +54,9 @@ class RecordedNetwork(httpx.BaseTransport):
 
 
 @pytest.fixture
-def network(emulator, monkeypatch):
-    """The network to the emulator, which a test can change."""
+def network(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> RecordedNetwork:
+    """The network to the emulator, which records its calls and which a test can change."""
     network = RecordedNetwork(emulator)
     monkeypatch.setattr(clients, "transport_for", lambda connection: network)
     clients.drop_clients()
     return network
-
-
-class RecordingTransport(httpx.BaseTransport):
-    """Forwards calls and records the names of their operations."""
-
-    def __init__(self, inner: httpx.BaseTransport) -> None:
-        self.inner = inner
-        self.operations: list[str] = []
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        fields = parse_qs(request.url.query.decode()) | parse_qs(request.content.decode())
-        self.operations.append(fields["Action"][0])
-        return self.inner.handle_request(request)
-
-    def count(self, operation: str) -> int:
-        """The number of calls of the operation."""
-        return self.operations.count(operation)
-
-
-@pytest.fixture
-def upstream(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> RecordingTransport:
-    """The platform, behind a transport that records its calls."""
-    transport = RecordingTransport(httpx.WSGITransport(app=emulator))
-    monkeypatch.setattr(clients, "transport_for", lambda connection: transport)
-    return transport
