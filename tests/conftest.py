@@ -1,4 +1,4 @@
-"""Shared fixtures: a team with a member per role, an outsider with another team, and connections to an emulator."""
+"""A team with a member per role, an outsider with another team, and connections to an emulator, for all tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,17 @@ from iot_client.retry import RetryPolicy
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
 
-pytest_plugins = ["tests.browser", "tests.populated"]
+# A module comes after those that it imports: pytest prepares the assertions of a module before its first import.
+pytest_plugins = [
+    "tests.api_programs",
+    "tests.browser",
+    "tests.identity_provider",
+    "tests.products",
+    "tests.recorded_calls",
+    "tests.registrations",
+    "tests.populated",
+    "tests.running_jobs",
+]
 
 # A slow machine is not a fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)

@@ -27,8 +27,9 @@ from iot_client.catalogue import operations as catalogue_operations
 from tests.api.expectations import find_names
 from tests.conftest import KEY_ID, KEY_SECRET, PASSWORD, Organization
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
-from tests.jobs.conftest import _no_wake_messages, product, read_csv, run_job, start_registration
+from tests.identity_provider import CLIENT_SECRET, IdentityProvider, sign_on
 from tests.populated import PopulatedTeam, list_addresses
+from tests.responses import read_csv
 from tests.sign_in.helpers import (
     APP_SECRET,
     SECOND_STEP,
@@ -37,24 +38,7 @@ from tests.sign_in.helpers import (
     submit_password,
     totp_code,
 )
-from tests.sign_in.identity_provider import (
-    CLIENT_SECRET,
-    IdentityProvider,
-    provider,
-    running_provider,
-    sign_on,
-)
 from tests.stored_data import dump_redis, dump_tables, read_device_secrets
-
-# Fixtures.
-__all__ = [
-    "_no_wake_messages",
-    "product",
-    "provider",
-    "run_job",
-    "running_provider",
-    "start_registration",
-]
 
 SignIn = Callable[[str], Client]
 TOKEN = "canary-token-9f8e7d6c"

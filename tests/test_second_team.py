@@ -40,13 +40,11 @@ from console.jobs.models import Job
 from console.sign_in.models import SignOnRule
 from console.teams.models import Invitation
 from iot_client.catalogue import Access, operation
-from tests.api.conftest import CreateProgram, _no_request_limits, create_program
 from tests.api.expectations import BY_ID, EXPECTED, fill_in, find_names
+from tests.api_programs import CreateProgram
 from tests.expectations import AREAS, FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam, RecordingTransport, list_addresses
 from tests.registrations import create_registration
-
-__all__ = ["_no_request_limits", "create_program"]  # fixtures
 
 SignIn = Callable[[str], Client]
 # IDs and slugs of all objects of the second team, and values that no object has.

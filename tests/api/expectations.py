@@ -9,7 +9,7 @@ from typing import Any
 
 from console.api.document import PREFIX, document, operations
 from console.approvals.models import ApprovalRequest
-from tests.api.conftest import Program
+from tests.api_programs import Program
 from tests.expectations import AREAS
 from tests.populated import PopulatedTeam
 from tests.roles import ADMINS, EVERYBODY, FLEET, Expectation

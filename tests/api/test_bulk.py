@@ -16,11 +16,11 @@ from console.connections.models import Connection
 from console.jobs import actions as job_actions
 from console.jobs import engine
 from console.jobs.models import Chunk, Item, Job
-from tests.api.conftest import CreateProgram, Program, problem_kind
+from tests.api_programs import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_wake_messages, past_time, product, run_job
+from tests.running_jobs import past_time
 
-__all__ = ["_no_wake_messages", "product", "run_job"]  # fixtures
+pytestmark = pytest.mark.usefixtures("no_wake_messages")
 COUNT = 5
 DISABLE, DELETE = "sandbox/devices/bulk/disable", "sandbox/devices/bulk/delete"
 
@@ -31,12 +31,12 @@ def program(create_program: CreateProgram) -> Program:
 
 
 @pytest.fixture
-def keys(org: Organization, product: str) -> list[str]:
+def keys(org: Organization, meter_product: str) -> list[str]:
     """The keys of COUNT devices."""
     names = [f"lamp-{number:04}" for number in range(COUNT)]
     for name in names:
-        org.gateway().call("RegisterDevice", ProductKey=product, DeviceName=name)
-    return [f"{product}/{name}" for name in names]
+        org.gateway().call("RegisterDevice", ProductKey=meter_product, DeviceName=name)
+    return [f"{meter_product}/{name}" for name in names]
 
 
 @pytest.fixture
@@ -64,10 +64,14 @@ def test_an_address_with_nul_is_rejected(keys: list[str], program: Program) -> N
 
 @pytest.fixture
 def unstarted(
-    product: str, keys: list[str], program: Program, few_in_a_request: None, run_next: Callable[[Job], None]
+    meter_product: str,
+    keys: list[str],
+    program: Program,
+    few_in_a_request: None,
+    run_next: Callable[[Job], None],
 ) -> Job:
     """A program's job that starts without a review, after its list was read and before it started."""
-    program.post(DISABLE, {"filters": {"product_key": product}, "start": True})
+    program.post(DISABLE, {"filters": {"product_key": meter_product}, "start": True})
     job = Job.objects.get()
     run_next(job)
     job.refresh_from_db()
@@ -121,14 +125,14 @@ def test_a_job_that_waits_for_approval_is_not_stopped_by_its_program(
 
 
 def test_a_few_objects_are_processed_at_once_with_an_outcome_for_each(
-    keys: list[str], product: str, program: Program
+    keys: list[str], meter_product: str, program: Program
 ) -> None:
-    selected = [keys[0], f"{product}/never-was", keys[1], keys[0]]
+    selected = [keys[0], f"{meter_product}/never-was", keys[1], keys[0]]
     result = program.post(DISABLE, {"keys": selected}).json()
     assert (result["succeeded"], result["failed"]) == (2, 1)
     assert [(one["key"], one["done"], bool(one["error"])) for one in result["outcomes"]] == [
         (keys[0], True, False),
-        (f"{product}/never-was", False, True),
+        (f"{meter_product}/never-was", False, True),
         (keys[1], True, False),
     ]
     assert result["outcomes"][1]["platform_code"] == "iot.device.NotExistedDevice"
@@ -138,17 +142,17 @@ def test_a_few_objects_are_processed_at_once_with_an_outcome_for_each(
 
 
 def test_filters_have_the_names_of_the_list_and_all_that_match_are_processed(
-    keys: list[str], product: str, program: Program
+    keys: list[str], meter_product: str, program: Program
 ) -> None:
-    filters = {"product_key": product, "search": "lamp-0002"}
-    listed = program.get(f"sandbox/devices?product_key={product}&search=lamp-0002").json()["items"]
+    filters = {"product_key": meter_product, "search": "lamp-0002"}
+    listed = program.get(f"sandbox/devices?product_key={meter_product}&search=lamp-0002").json()["items"]
     result = program.post(DISABLE, {"filters": filters}).json()
-    assert [one["key"] for one in result["outcomes"]] == [f"{product}/{one['name']}" for one in listed]
+    assert [one["key"] for one in result["outcomes"]] == [f"{meter_product}/{one['name']}" for one in listed]
     assert [read_status(program, key) for key in keys].count("DISABLE") == 1
 
 
-def test_filters_that_match_nothing_do_nothing(keys: list[str], product: str, program: Program) -> None:
-    result = program.post(DISABLE, {"filters": {"product_key": product, "search": "pump-0001"}})
+def test_filters_that_match_nothing_do_nothing(keys: list[str], meter_product: str, program: Program) -> None:
+    result = program.post(DISABLE, {"filters": {"product_key": meter_product, "search": "pump-0001"}})
     assert result.json() == {"succeeded": 0, "failed": 0, "outcomes": []}
 
 
@@ -166,7 +170,7 @@ def test_filters_that_match_nothing_do_nothing(keys: list[str], product: str, pr
     ],
 )
 def test_an_invalid_selection_is_refused_and_never_affects_more_objects(
-    body: dict[str, Any], field: str, keys: list[str], product: str, program: Program
+    body: dict[str, Any], field: str, keys: list[str], meter_product: str, program: Program
 ) -> None:
     response = program.post(DELETE, body)
     assert problem_kind(response) == "validation-failed"
@@ -177,18 +181,23 @@ def test_an_invalid_selection_is_refused_and_never_affects_more_objects(
 @pytest.mark.usefixtures("few_in_a_request")
 @pytest.mark.parametrize("by", ["keys", "filters"])
 def test_many_objects_become_a_job_over_a_frozen_list_that_waits_to_be_started(
-    by: str, org: Organization, keys: list[str], product: str, program: Program, run_job: Callable[[Job], Job]
+    by: str,
+    org: Organization,
+    keys: list[str],
+    meter_product: str,
+    program: Program,
+    run_job: Callable[[Job], Job],
 ) -> None:
-    body = {"keys": keys} if by == "keys" else {"filters": {"product_key": product}}
+    body = {"keys": keys} if by == "keys" else {"filters": {"product_key": meter_product}}
     response = program.post(DISABLE, body)
     assert response.status_code == 202
     job = run_job(Job.objects.get(pk=response.json()["id"]))
     assert (job.state, job.total, job.token) == (Job.State.READY, COUNT, program.credentials.token)
-    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-late")
+    org.gateway().call("RegisterDevice", ProductKey=meter_product, DeviceName="lamp-late")
     assert program.post(f"sandbox/jobs/{job.pk}/start").json()["status"] == "queued"
     assert run_job(job).succeeded == COUNT
     assert {read_status(program, key) for key in keys} == {"DISABLE"}
-    assert read_status(program, f"{product}/lamp-late") == "UNACTIVE"
+    assert read_status(program, f"{meter_product}/lamp-late") == "UNACTIVE"
     items = program.get(f"sandbox/jobs/{job.pk}/items").json()["items"]
     assert {(item["key"], item["status"]) for item in items} == {(key, "succeeded") for key in keys}
 
@@ -196,9 +205,9 @@ def test_many_objects_become_a_job_over_a_frozen_list_that_waits_to_be_started(
 @pytest.mark.usefixtures("few_in_a_request")
 @pytest.mark.parametrize("by", ["keys", "filters"])
 def test_a_job_starts_without_review_if_the_program_says_so(
-    by: str, keys: list[str], product: str, program: Program, run_job: Callable[[Job], Job]
+    by: str, keys: list[str], meter_product: str, program: Program, run_job: Callable[[Job], Job]
 ) -> None:
-    body = {"keys": keys} if by == "keys" else {"filters": {"product_key": product}}
+    body = {"keys": keys} if by == "keys" else {"filters": {"product_key": meter_product}}
     response = program.post(DISABLE, {**body, "start": True})
     assert (response.status_code, response.json()["status"]) == (
         202,
@@ -214,7 +223,7 @@ def test_a_job_starts_without_review_if_the_program_says_so(
 def test_a_job_that_needs_approval_does_not_start_without_it(
     set_rules: Callable[..., None],
     keys: list[str],
-    product: str,
+    meter_product: str,
     program: Program,
     run_job: Callable[[Job], Job],
 ) -> None:
@@ -222,7 +231,7 @@ def test_a_job_that_needs_approval_does_not_start_without_it(
     response = program.post(DELETE, {"keys": keys, "start": True}, **{"Approval-Reason": "Scrapped"})
     assert (response.status_code, response.json()["reason"]) == (202, "Scrapped")
     assert Job.objects.get().state == Job.State.WAITING
-    job = program.post(DELETE, {"filters": {"product_key": product}, "start": True}).json()["id"]
+    job = program.post(DELETE, {"filters": {"product_key": meter_product}, "start": True}).json()["id"]
     assert run_job(Job.objects.get(pk=job)).state == Job.State.READY
     response = program.post(f"sandbox/jobs/{job}/start")
     assert (response.status_code, response.json()["job_id"]) == (202, job)
@@ -247,11 +256,11 @@ def test_deleting_several_devices_needs_approval_if_a_rule_requires_it(
     assert [program.get(f"sandbox/devices/{key}").status_code for key in keys[:2]] == [200, 200]
 
 
-def test_products_are_published_by_filters(org: Organization, product: str, program: Program) -> None:
+def test_products_are_published_by_filters(org: Organization, meter_product: str, program: Program) -> None:
     other = org.gateway().call("CreateProduct", ProductName="Lamps", NodeType=0)["Data"]["ProductKey"]
     result = program.post("sandbox/products/bulk/publish", {"filters": {"search": "lamps"}}).json()
     assert [one["key"] for one in result["outcomes"]] == [other]
-    published = [program.get(f"sandbox/products/{key}").json()["published"] for key in (product, other)]
+    published = [program.get(f"sandbox/products/{key}").json()["published"] for key in (meter_product, other)]
     assert published == [False, True]
 
 
@@ -282,17 +291,17 @@ def test_the_reference_shows_the_fields_of_the_filters_and_an_example(
 
 @pytest.mark.usefixtures("few_in_a_request")
 def test_a_token_limited_to_the_product_creates_a_job_and_one_limited_to_another_reaches_nothing(
-    keys: list[str], product: str, create_program: CreateProgram
+    keys: list[str], meter_product: str, create_program: CreateProgram
 ) -> None:
     own = create_program(
-        "owner", "operator", name="own", access_scope=AccessScope(products=frozenset({product}))
+        "owner", "operator", name="own", access_scope=AccessScope(products=frozenset({meter_product}))
     )
     assert own.post(DISABLE, {"keys": keys}).status_code == 202
-    assert Job.objects.get().scope_key == product
+    assert Job.objects.get().scope_key == meter_product
     other = create_program(
         "owner", "operator", name="other", access_scope=AccessScope(products=frozenset({"a1another00"}))
     )
-    for body in ({"keys": keys[:1]}, {"keys": keys}, {"filters": {"product_key": product}}):
+    for body in ({"keys": keys[:1]}, {"keys": keys}, {"filters": {"product_key": meter_product}}):
         assert problem_kind(other.post(DISABLE, body)) == "forbidden"
     assert Job.objects.count() == 1
     assert not AuditRecord.objects.filter(operation="DisableThing", outcome="done").exists()
@@ -300,11 +309,11 @@ def test_a_token_limited_to_the_product_creates_a_job_and_one_limited_to_another
 
 @pytest.mark.usefixtures("few_in_a_request")
 def test_a_limited_token_that_could_not_see_the_job_is_told_the_limit(
-    org: Organization, keys: list[str], product: str, create_program: CreateProgram
+    org: Organization, keys: list[str], meter_product: str, create_program: CreateProgram
 ) -> None:
     second = org.gateway().call("CreateProduct", ProductName="Lamps", NodeType=0)["Data"]["ProductKey"]
     limited = create_program(
-        "owner", "operator", access_scope=AccessScope(products=frozenset({product, second}))
+        "owner", "operator", access_scope=AccessScope(products=frozenset({meter_product, second}))
     )
     response = limited.post(DISABLE, {"keys": [*keys[:3], f"{second}/lamp-0001"]})
     assert problem_kind(response) == "forbidden"

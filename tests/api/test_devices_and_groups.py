@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 
 from console.audit.models import AuditRecord
-from tests.api.conftest import CreateProgram, Program, problem_kind
+from tests.api_programs import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_wake_messages, product
 from tests.populated import PopulatedTeam
-
-__all__ = ["_no_wake_messages", "product"]  # fixtures
 
 
 @pytest.fixture
@@ -99,10 +96,10 @@ def read_lines(response: Any) -> list[str]:
 
 
 def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
-    org: Organization, product: str, program: Program
+    org: Organization, meter_product: str, program: Program
 ) -> None:
     content = b"DeviceName,Nickname\nlamp-1,Lamp_1\nno good name,Lamp_2\n"
-    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
+    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=meter_product).json()
     assert (job["status"], job["skipped"]) == ("ready", 1)
     errors = read_lines(program.get(f"sandbox/registrations/{job['id']}/errors"))
     assert len(errors) == 2
@@ -113,10 +110,10 @@ def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
 
 
 def test_the_columns_of_a_file_can_be_mapped_before_its_job_starts(
-    org: Organization, product: str, program: Program
+    org: Organization, meter_product: str, program: Program
 ) -> None:
     content = b"serial,what\nLamp_1,lamp-1\nLamp_2,lamp-2\n"
-    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=product).json()
+    job = program.upload("sandbox/registrations/upload", "d.csv", content, product_key=meter_product).json()
     columns = f"sandbox/registrations/{job['id']}/columns"
     refused = program.post(columns, {"name": 7})
     assert [error["field"] for error in refused.json()["errors"]] == ["name"]
@@ -126,9 +123,9 @@ def test_the_columns_of_a_file_can_be_mapped_before_its_job_starts(
 
 
 def test_devices_with_generated_names_are_registered(
-    org: Organization, product: str, program: Program
+    org: Organization, meter_product: str, program: Program
 ) -> None:
-    body = {"product_key": product, "count": 3, "prefix": "lamp-"}
+    body = {"product_key": meter_product, "count": 3, "prefix": "lamp-"}
     job = program.post("sandbox/registrations/generated", body).json()
     assert (job["status"], job["total"]) == ("queued", 3)
     items = program.get(f"sandbox/jobs/{job['id']}/items").json()["items"]

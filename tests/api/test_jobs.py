@@ -21,13 +21,11 @@ from console.jobs import kinds
 from console.jobs.models import Job
 from console.teams.tokens.lifecycle import revoke_token
 from iot_client.errors import NotFound
-from tests.api.conftest import CreateProgram, Program
 from tests.api.expectations import find_names
+from tests.api_programs import CreateProgram, Program
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_wake_messages, product, run_job, run_until_step
 from tests.populated import PopulatedTeam
-
-__all__ = ["_no_wake_messages", "product", "run_job"]  # fixtures
+from tests.running_jobs import run_until_step
 
 
 def register(program: Program, product_key: str, count: int = 3, **more: Any) -> Any:
@@ -36,10 +34,10 @@ def register(program: Program, product_key: str, count: int = 3, **more: Any) ->
 
 
 def test_many_devices_are_registered_and_each_has_a_result(
-    org: Organization, create_program: CreateProgram, product: str, run_job: Any
+    org: Organization, create_program: CreateProgram, meter_product: str, run_job: Any
 ) -> None:
     program = create_program("owner", "operator")
-    job = register(program, product).json()
+    job = register(program, meter_product).json()
     assert job["status"] == "queued"
     assert job["user"] == "owner@acme.test"
     run_job(Job.objects.get(pk=job["id"]))
@@ -50,17 +48,17 @@ def test_many_devices_are_registered_and_each_has_a_result(
     assert items["total"] == 3
     result = b"".join(program.get(f"sandbox/jobs/{job['id']}/results").streaming_content).decode("utf-8-sig")
     assert len(result.splitlines()) == 4
-    assert program.get(f"sandbox/devices/{product}/api-00002").json()["nickname"] == "Meter_2"
+    assert program.get(f"sandbox/devices/{meter_product}/api-00002").json()["nickname"] == "Meter_2"
     record = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId").get()
     assert record.token == program.credentials.token.label
 
 
 def test_a_list_with_an_invalid_row_is_not_started_automatically(
-    org: Organization, create_program: CreateProgram, product: str
+    org: Organization, create_program: CreateProgram, meter_product: str
 ) -> None:
     program = create_program("owner", "operator")
     listed = [{"name": "api-00001"}, {"name": "no good name"}]
-    job = program.post("sandbox/registrations", {"product_key": product, "devices": listed}).json()
+    job = program.post("sandbox/registrations", {"product_key": meter_product, "devices": listed}).json()
     assert (job["status"], job["total"], job["skipped"]) == ("ready", 1, 1)
     items = program.get(f"sandbox/jobs/{job['id']}/items?status=skipped").json()["items"]
     assert items[0]["key"] == "no good name"
@@ -72,22 +70,22 @@ def test_a_list_with_an_invalid_row_is_not_started_automatically(
 
 
 def test_a_job_can_be_created_without_starting_it_and_deleted(
-    org: Organization, create_program: CreateProgram, product: str
+    org: Organization, create_program: CreateProgram, meter_product: str
 ) -> None:
     program = create_program("owner", "operator")
-    job = register(program, product, start=False).json()
+    job = register(program, meter_product, start=False).json()
     assert job["status"] == "ready"
     assert program.send("DELETE", f"sandbox/jobs/{job['id']}").status_code == 204
     assert program.get(f"sandbox/jobs/{job['id']}").status_code == 404
 
 
 def test_an_unreadable_file_is_rejected(
-    org: Organization, create_program: CreateProgram, product: str
+    org: Organization, create_program: CreateProgram, meter_product: str
 ) -> None:
     program = create_program("owner", "operator")
     response = Client().post(
         "/api/v1/sandbox/registrations/upload",
-        {"product_key": product, "file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")},
+        {"product_key": meter_product, "file": SimpleUploadedFile("x.csv", b"\x00\x01\x02")},
         headers={"Authorization": f"Bearer {program.credentials.key}"},
     )
     assert (response.status_code, response.json()["status"]) == (202, "rejected")
@@ -96,10 +94,10 @@ def test_an_unreadable_file_is_rejected(
 
 @pytest.mark.parametrize("end", ["revoked", "lowered", "left"])
 def test_a_job_stops_when_its_token_loses_the_permission(
-    org: Organization, create_program: CreateProgram, product: str, clock: Any, run_job: Any, end: str
+    org: Organization, create_program: CreateProgram, meter_product: str, clock: Any, run_job: Any, end: str
 ) -> None:
     program = create_program("administrator", "operator", name="nightly")
-    job = Job.objects.get(pk=register(program, product).json()["id"])
+    job = Job.objects.get(pk=register(program, meter_product).json()["id"])
     run_until_step(job, "register", clock)
     if end == "revoked":
         revoke_token(program.credentials.token, org.members["administrator"], Origin())
@@ -112,14 +110,14 @@ def test_a_job_stops_when_its_token_loses_the_permission(
     words = {"revoked": "was revoked", "lowered": "no longer allows", "left": "no longer a member"}
     assert words[end] in job.error_text
     with pytest.raises(NotFound):
-        devices.get_device(org.gateway(), product, "api-00000", fresh=True)
+        devices.get_device(org.gateway(), meter_product, "api-00000", fresh=True)
 
 
 def test_a_user_who_starts_the_draft_of_a_program_acts_with_their_own_permissions(
-    org: Organization, create_program: CreateProgram, product: str, run_job: Any, sign_in: Any
+    org: Organization, create_program: CreateProgram, meter_product: str, run_job: Any, sign_in: Any
 ) -> None:
     program = create_program("owner", "operator")
-    job = Job.objects.get(pk=register(program, product, start=False).json()["id"])
+    job = Job.objects.get(pk=register(program, meter_product, start=False).json()["id"])
     revoke_token(program.credentials.token, org.members["owner"], Origin())
     sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"))
     job = run_job(job)
@@ -127,16 +125,16 @@ def test_a_user_who_starts_the_draft_of_a_program_acts_with_their_own_permission
 
 
 def test_a_token_with_jobs_cannot_be_deleted(
-    org: Organization, create_program: CreateProgram, product: str
+    org: Organization, create_program: CreateProgram, meter_product: str
 ) -> None:
     program = create_program("owner", "operator")
-    register(program, product)
+    register(program, meter_product)
     with pytest.raises(RestrictedError):
         ApiToken.objects.get().delete()
 
 
 def test_programs_cannot_collect_secrets(
-    org: Organization, create_program: CreateProgram, product: str, run_job: Any
+    org: Organization, create_program: CreateProgram, meter_product: str, run_job: Any
 ) -> None:
     program = create_program("owner", "administrator")
     membership = Membership.objects.select_related("team", "user").get(user=org.members["owner"])

@@ -20,8 +20,8 @@ from console.api.urls import urlpatterns
 from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Job
-from tests.api.conftest import CreateProgram
 from tests.api.expectations import BY_ID, EXPECTED, ROLES, call_operation, find_names, read_content
+from tests.api_programs import CreateProgram
 from tests.populated import PopulatedTeam
 from tests.roles import EVERYBODY
 

@@ -22,7 +22,7 @@ from console.api.models import StoredResponse
 from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.teams.tokens import keys
-from tests.api.conftest import CreateProgram, Program, problem_kind
+from tests.api_programs import CreateProgram, Program, problem_kind
 from tests.conftest import KEY_SECRET, Organization
 from tests.populated import PopulatedTeam
 from tests.stored_data import dump_redis, dump_tables, read_device_secrets

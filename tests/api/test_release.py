@@ -15,20 +15,16 @@ from console.areas.ota import api
 from console.audit.models import AuditRecord
 from console.jobs import engine
 from console.jobs.models import Chunk
-from tests.api.conftest import CreateProgram, Program, problem_kind
-from tests.areas.conftest import calls
-from tests.areas.ota.conftest import product
+from tests.api_programs import CreateProgram, Program, problem_kind
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_wake_messages, past_time
-
-__all__ = ["_no_wake_messages", "calls", "product"]  # fixtures
+from tests.running_jobs import past_time
 
 FIRMWARE = b"firmware " * 1000
 PACKAGES = "sandbox/ota/packages"
 
 
 @pytest.fixture
-def lamps(emulator: Any, product: str) -> str:
+def lamps(emulator: Any, lamp_product: str) -> str:
     """The ProductKey of five online lamps on version 1.0.0."""
     with emulator.store.write() as db:
         db.execute("UPDATE devices SET status = 'ONLINE', due = NULL")
@@ -37,7 +33,7 @@ def lamps(emulator: Any, product: str) -> str:
             "INSERT INTO device_modules (account, instance, iot_id, module, version, reported)"
             " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
         )
-    return product
+    return lamp_product
 
 
 @pytest.fixture

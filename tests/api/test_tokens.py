@@ -24,7 +24,7 @@ from console.teams.tokens.lifecycle import (
     list_token_roles,
     revoke_token,
 )
-from tests.api.conftest import CreateProgram, find_actor
+from tests.api_programs import CreateProgram, find_actor
 from tests.conftest import Organization
 
 WANTED = TokenDraft("nightly", "viewer", AccessScope(), 90)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
-from console.accounts.models import ApiToken, Membership, User
+from console.accounts.models import Membership, User
 from console.approvals import actions
 from console.approvals.models import ApprovalRequest
 from console.connections.approval import ApprovalNeeded
-from console.connections.gateway import Gateway
+from tests.approvals.helpers import REASON
 from tests.conftest import Organization
-from tests.jobs.conftest import _no_wake_messages, network, run_job
 
-__all__ = ["_no_wake_messages", "network", "run_job"]  # fixtures
 
-REASON = "The trial is over"
+@pytest.fixture(autouse=True)
+def _no_wake_messages(no_wake_messages: None) -> None:
+    """The tests run the steps themselves."""
 
 
 @pytest.fixture
-def product(org: Organization, emulator: Any) -> str:
+def product(meter_product: str) -> str:
     """The key of a product without devices."""
-    return org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)["Data"]["ProductKey"]
+    return meter_product
 
 
 @pytest.fixture
@@ -69,36 +67,6 @@ def product_request(
     """The operator's pending request to delete the product."""
     set_rules(product=True)
     return submit_request("DeleteProduct", [{"ProductKey": product}])
-
-
-def list_device_names(org: Organization, product: str) -> list[str]:
-    """The names of the product's devices, sorted."""
-    response = org.gateway().call("QueryDevice", fresh=True, ProductKey=product, PageSize=50)
-    return sorted(device["DeviceName"] for device in response["Data"]["DeviceInfo"])
-
-
-def product_exists(org: Organization, product: str) -> bool:
-    """Whether the product exists."""
-    response = org.gateway().call("QueryProductList", fresh=True, CurrentPage=1, PageSize=200)
-    return product in [item["ProductKey"] for item in response["Data"]["List"]["ProductInfo"]]
-
-
-def create_token(org, user: User, role: str, creator: User) -> ApiToken:
-    return ApiToken.objects.create(
-        team=org.team,
-        user=user,
-        name="ci",
-        digest=f"{user.pk}-{creator.pk}",
-        hint="fd_x",
-        role_slug=role,
-        created_by=creator,
-        expires_at=timezone.now() + timedelta(days=1),
-    )
-
-
-def gateway_of_token(org, token: ApiToken) -> Gateway:
-    membership = Membership.objects.get(team=org.team, user=token.user).limit_to_token(token)
-    return Gateway(actor=token.user, membership=membership, connection=org.connection)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from console.approvals import actions
 from console.approvals.models import ApprovalCall, ApprovalRequest, NotPending
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
-from tests.approvals.conftest import REASON, list_device_names
+from tests.approvals.helpers import REASON, list_device_names
 from tests.at_once import run_at_once
 
 pytestmark = [

@@ -16,7 +16,7 @@ from console.approvals.models import ApprovalCall, ApprovalRequest, NotPending, 
 from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
-from tests.approvals.conftest import REASON, create_token, gateway_of_token, product_exists
+from tests.approvals.helpers import REASON, create_token, gateway_of_token, product_exists
 
 State = ApprovalRequest.State
 

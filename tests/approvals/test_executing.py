@@ -22,17 +22,9 @@ from console.jobs import actions as job_actions
 from console.jobs import engine
 from console.jobs.models import Chunk, Job
 from console.teams.tokens.lifecycle import revoke_token
-from tests.approvals.conftest import (
-    REASON,
-    create_token,
-    gateway_of_token,
-    list_device_names,
-    product_exists,
-    service,
-)
-from tests.jobs.conftest import past_time
+from tests.approvals.helpers import REASON, create_token, gateway_of_token, list_device_names, product_exists
+from tests.running_jobs import past_time
 
-__all__ = ["service"]  # fixtures
 State = ApprovalRequest.State
 
 

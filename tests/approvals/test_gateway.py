@@ -28,7 +28,7 @@ from console.connections.approval_rules import approval_rules, covered_operation
 from console.connections.gateway import PermissionRefused
 from console.connections.models import Connection, RecentAction
 from iot_client.catalogue import Access, operations
-from tests.approvals.conftest import list_device_names, product_exists
+from tests.approvals.helpers import list_device_names, product_exists
 
 
 def test_a_team_without_rules_needs_no_approvals(org, product, devices):

@@ -14,12 +14,10 @@ from console.approvals import actions, tasks
 from console.approvals.models import ApprovalRequest
 from console.audit.models import AuditRecord
 from console.connections.models import Connection
-from tests.api.conftest import create_program
-from tests.approvals.conftest import REASON, list_device_names, product_exists
+from tests.approvals.helpers import REASON, list_device_names, product_exists
 from tests.conftest import authenticate
-from tests.jobs.conftest import page_text
+from tests.responses import page_text
 
-__all__ = ["create_program"]  # a fixture
 State = ApprovalRequest.State
 
 

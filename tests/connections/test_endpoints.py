@@ -23,9 +23,9 @@ from iot_client.client import Client as CloudClient
 from iot_client.client import Credentials
 from iot_client.errors import BadResponse, CloudError, InvalidParameter
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
 from tests.connections.forms import ADD, EDIT, TEST, UNCHANGED, VALID, read_errors
 from tests.console_process import CHECKOUT
+from tests.recorded_calls import RecordedNetwork
 
 SignIn = Callable[[str], Client]
 LIST = [
@@ -167,7 +167,7 @@ def test_by_default_only_hosts_of_the_platform_are_allowed() -> None:
     "endpoint", ["http://127.0.0.1:6379", "http://169.254.169.254", "https://evil.example"]
 )
 def test_the_form_refuses_a_forbidden_address_at_its_field_and_sends_nothing(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn, endpoint: str
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
     client = sign_in("owner")
     for address, data in ((ADD, VALID), (EDIT, UNCHANGED)):
@@ -175,20 +175,20 @@ def test_the_form_refuses_a_forbidden_address_at_its_field_and_sends_nothing(
             response = client.post(address, {**data, "endpoint": endpoint, **options})
             assert "CLOUD_ENDPOINTS" in read_errors(response, "endpoint")
             assert endpoint in response.content.decode(), "the input is lost"
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_a_region_whose_default_address_is_not_on_the_list_is_refused_at_its_field(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn, settings: Any
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.CLOUD_ENDPOINTS = ["http://emulator.test"]
     response = sign_in("owner").post(ADD, {**VALID, "endpoint": "", "skip_test": "on"})
     assert "CLOUD_ENDPOINTS" in read_errors(response, "region")
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_the_form_stores_the_normalized_address(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     sign_in("owner").post(ADD, {**VALID, "endpoint": " HTTP://Emulator.Test:80/ "})
     assert Connection.objects.get(slug="production").endpoint == "http://emulator.test"
@@ -205,7 +205,7 @@ def forbidden_connection(org: Organization) -> Connection:
 
 
 def test_a_stored_address_that_was_removed_from_the_list_is_reported_and_never_called(
-    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, forbidden_connection: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     page = client.get(org.url("products/"))
@@ -216,27 +216,27 @@ def test_a_stored_address_that_was_removed_from_the_list_is_reported_and_never_c
     assert "CLOUD_ENDPOINTS" in part.content.decode()
     packages = client.get(org.url("ota/packages/"), headers={"HX-Request": "true"})
     assert "CLOUD_ENDPOINTS" in packages["X-Message"]
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_a_write_to_a_forbidden_address_is_recorded_as_failed(
-    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization
+    network: RecordedNetwork, forbidden_connection: Connection, org: Organization
 ) -> None:
     gateway = replace(org, connection=forbidden_connection).gateway()
     with pytest.raises(endpoints.EndpointRefused):
         gateway.call("CreateProduct", ProductName="meter", NodeType=0)
     record = AuditRecord.objects.get(operation="CreateProduct")
     assert (record.outcome, record.code) == ("failed", "Client.EndpointRefused")
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_a_connection_with_a_forbidden_address_can_be_opened_and_fixed(
-    upstream: RecordingTransport, forbidden_connection: Connection, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, forbidden_connection: Connection, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     response = client.post(TEST, headers={"HX-Request": "true"})
     assert "CLOUD_ENDPOINTS" in response["HX-Trigger"]
-    assert upstream.operations == []
+    assert network.calls == []
     assert client.get(EDIT).status_code == 200
     assert client.post(EDIT, UNCHANGED).status_code == 302
     assert client.get(org.url("products/")).status_code == 200

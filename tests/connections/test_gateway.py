@@ -25,27 +25,27 @@ from iot_client.catalogue import Access, operations
 from iot_client.errors import BadResponse, InvalidParameter, NotFound, Throttled, Unavailable
 from iot_client.quota import Lane
 from tests.conftest import KEY_SECRET, Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordedNetwork
 
 pytestmark = pytest.mark.django_db
 Outcome = AuditRecord.Outcome
 
 
 @pytest.fixture
-def product_key(upstream: RecordingTransport, org: Organization) -> str:
+def product_key(network: RecordedNetwork, org: Organization) -> str:
     """A product with one device, meter-0001."""
     gateway = org.gateway()
     key = str(gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)["ProductKey"])
     gateway.call("RegisterDevice", ProductKey=key, DeviceName="meter-0001")
     AuditRecord.objects.all().delete()
-    upstream.operations.clear()
+    network.calls.clear()
     return key
 
 
 # -- permission ------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_write_is_recorded_and_never_sent(upstream: RecordingTransport, org: Organization) -> None:
+def test_a_refused_write_is_recorded_and_never_sent(network: RecordedNetwork, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("viewer").call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     record = AuditRecord.objects.get()
@@ -55,10 +55,10 @@ def test_a_refused_write_is_recorded_and_never_sent(upstream: RecordingTransport
         "SmartMeter",
     )
     assert record.actor_label == "viewer@acme.test"
-    assert upstream.operations == []
+    assert network.calls == []
 
 
-def test_permission_comes_before_validation(upstream: RecordingTransport, org: Organization) -> None:
+def test_permission_comes_before_validation(network: RecordedNetwork, org: Organization) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("viewer").call("CreateProduct")
 
@@ -68,7 +68,7 @@ def test_a_viewer_may_call_nothing_that_writes(org: Organization, name: str) -> 
     assert not org.gateway("viewer").allows(name)
 
 
-def test_a_deactivated_user_may_call_nothing(upstream: RecordingTransport, org: Organization) -> None:
+def test_a_deactivated_user_may_call_nothing(network: RecordedNetwork, org: Organization) -> None:
     gateway = org.gateway("owner")
     gateway.actor.is_active = False
     assert not gateway.allows("QueryProductList")
@@ -88,12 +88,12 @@ def test_the_membership_must_belong_to_the_actor_and_the_connections_team(org: O
 
 
 def test_a_call_that_violates_the_catalogue_is_neither_sent_nor_recorded(
-    upstream: RecordingTransport, org: Organization
+    network: RecordedNetwork, org: Organization
 ) -> None:
     with pytest.raises(InvalidParameter) as caught:
         org.gateway().call("CreateProduct", ProductName="no", NodeType=0)
     assert "ProductName" in caught.value.problems
-    assert upstream.operations == []
+    assert network.calls == []
     assert not AuditRecord.objects.exists()
 
 
@@ -101,7 +101,7 @@ def test_a_call_that_violates_the_catalogue_is_neither_sent_nor_recorded(
 
 
 def test_a_write_is_recorded_with_actor_address_parameters_and_request_id(
-    upstream: RecordingTransport, org: Organization
+    network: RecordedNetwork, org: Organization
 ) -> None:
     gateway = org.gateway("operator", origin=Origin(ip="10.0.0.7", user_agent="Browser", job_id=5))
     response = gateway.call("CreateProduct", ProductName="SmartMeter", NodeType=0)
@@ -114,13 +114,13 @@ def test_a_write_is_recorded_with_actor_address_parameters_and_request_id(
     assert record.closed_at is not None
 
 
-def test_a_read_is_not_recorded(upstream: RecordingTransport, org: Organization) -> None:
+def test_a_read_is_not_recorded(network: RecordedNetwork, org: Organization) -> None:
     org.gateway("viewer").call("QueryProductList", CurrentPage=1, PageSize=10)
     assert not AuditRecord.objects.exists()
 
 
 def test_a_write_the_platform_refused_is_recorded_as_failed_with_its_code(
-    upstream: RecordingTransport, org: Organization
+    network: RecordedNetwork, org: Organization
 ) -> None:
     with pytest.raises(NotFound):
         org.gateway().call("DeleteProduct", ProductKey="a1BwAGV0000")
@@ -130,32 +130,32 @@ def test_a_write_the_platform_refused_is_recorded_as_failed_with_its_code(
 
 
 def test_a_write_without_a_response_is_recorded_as_unknown_and_not_repeated(
-    emulator: Any, upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
+    emulator: Any, network: RecordedNetwork, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose_response(request: httpx.Request) -> httpx.Response:
-        RecordingTransport.handle_request(upstream, request)
+        RecordedNetwork.handle_request(network, request)
         raise httpx.ReadTimeout("the response is lost")
 
-    monkeypatch.setattr(upstream, "handle_request", lose_response)
+    monkeypatch.setattr(network, "handle_request", lose_response)
     with pytest.raises(Unavailable) as caught:
         org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert caught.value.sent
     assert AuditRecord.objects.get().outcome == Outcome.UNKNOWN
-    assert upstream.count("CreateProduct") == 1
+    assert network.calls.count("CreateProduct") == 1
 
 
 def test_a_write_with_an_unreadable_response_is_recorded_as_unknown(
-    emulator: Any, upstream: RecordingTransport, org: Organization
+    emulator: Any, network: RecordedNetwork, org: Organization
 ) -> None:
     emulator.faults.add("CreateProduct", "malformed", after=True)
     with pytest.raises(Exception, match="BadResponse"):
         org.gateway().call("CreateProduct", ProductName="SmartMeter", NodeType=0)
     assert AuditRecord.objects.get().outcome == Outcome.UNKNOWN
-    assert upstream.count("CreateProduct") == 1
+    assert network.calls.count("CreateProduct") == 1
 
 
 def test_a_response_cut_off_after_a_secret_reveals_it_to_nobody(
-    emulator: Any, upstream: RecordingTransport, org: Organization, product_key: str
+    emulator: Any, network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     cut_off = '{"Success": true, "Data": {"DeviceSecret": "canary-of-a-device"'
     emulator.faults.add("RegisterDevice", "malformed", body=cut_off)
@@ -178,7 +178,7 @@ def test_a_closed_record_is_never_edited(org: Organization) -> None:
 
 
 def test_secrets_in_a_response_are_masked_wherever_they_are_nested(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     gateway = org.gateway("administrator")
     listed = gateway.call("QueryDevice", ProductKey=product_key, PageSize=10)
@@ -207,14 +207,14 @@ def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(
 
 
 def test_a_reveal_without_the_level_is_refused_and_recorded(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     with pytest.raises(PermissionRefused):
         org.gateway("operator").call(
             "QueryDeviceDetail", ProductKey=product_key, DeviceName="meter-0001", reveal=True
         )
     assert AuditRecord.objects.get().outcome == Outcome.REFUSED
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_no_secret_is_stored_in_redis(org: Organization, product_key: str, redis_url: str) -> None:
@@ -241,24 +241,22 @@ def dump_redis(redis_url: str) -> bytes:
 
 
 def test_repeated_reads_within_seconds_make_one_call(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     first = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
     second = org.gateway("operator").call("QueryProduct", ProductKey=product_key)
     assert first == second
-    assert upstream.count("QueryProduct") == 1
+    assert network.calls.count("QueryProduct") == 1
 
 
-def test_a_fresh_read_skips_the_cache(
-    upstream: RecordingTransport, org: Organization, product_key: str
-) -> None:
+def test_a_fresh_read_skips_the_cache(network: RecordedNetwork, org: Organization, product_key: str) -> None:
     for _ in range(2):
         org.gateway().call("QueryProduct", ProductKey=product_key, fresh=True)
-    assert upstream.count("QueryProduct") == 2
+    assert network.calls.count("QueryProduct") == 2
 
 
 def test_a_write_on_the_connection_empties_the_cache(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     before = org.gateway("viewer").call("QueryProduct", ProductKey=product_key)
     org.gateway("operator").call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
@@ -267,18 +265,18 @@ def test_a_write_on_the_connection_empties_the_cache(
 
 
 def test_a_failed_write_empties_the_cache_too(
-    emulator: Any, upstream: RecordingTransport, org: Organization, product_key: str
+    emulator: Any, network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     org.gateway().call("QueryProduct", ProductKey=product_key)
     emulator.faults.add("UpdateProduct", "error", times=9, status=500)
     with pytest.raises(Unavailable):
         org.gateway().call("UpdateProduct", ProductKey=product_key, ProductName="Renamed")
     org.gateway().call("QueryProduct", ProductKey=product_key)
-    assert upstream.count("QueryProduct") == 2
+    assert network.calls.count("QueryProduct") == 2
 
 
 def test_connections_do_not_share_responses(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     org.gateway().call("QueryProduct", ProductKey=product_key)
     second = Connection.objects.create(
@@ -293,19 +291,19 @@ def test_connections_do_not_share_responses(
     Gateway(actor=owner, membership=membership, connection=second).call(
         "QueryProduct", ProductKey=product_key
     )
-    assert upstream.count("QueryProduct") == 2
+    assert network.calls.count("QueryProduct") == 2
 
 
 def test_background_work_skips_the_cache(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     for _ in range(2):
         org.gateway(lane=Lane.BACKGROUND).call("QueryProduct", ProductKey=product_key)
-    assert upstream.count("QueryProduct") == 2
+    assert network.calls.count("QueryProduct") == 2
 
 
 def test_without_redis_everything_still_works(
-    upstream: RecordingTransport,
+    network: RecordedNetwork,
     org: Organization,
     product_key: str,
     settings: Any,
@@ -328,7 +326,7 @@ def test_without_redis_everything_still_works(
 
 
 def test_gather_returns_responses_in_order_and_errors_in_their_place(
-    upstream: RecordingTransport, org: Organization, product_key: str
+    network: RecordedNetwork, org: Organization, product_key: str
 ) -> None:
     responses = org.gateway("viewer").gather(
         [
@@ -343,15 +341,15 @@ def test_gather_returns_responses_in_order_and_errors_in_their_place(
 
 
 def test_gather_sends_its_reads_in_parallel(
-    upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
+    network: RecordedNetwork, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     barrier = threading.Barrier(3, timeout=5)
 
     def wait_for_others(request: httpx.Request) -> httpx.Response:
         barrier.wait()
-        return RecordingTransport.handle_request(upstream, request)
+        return RecordedNetwork.handle_request(network, request)
 
-    monkeypatch.setattr(upstream, "handle_request", wait_for_others)
+    monkeypatch.setattr(network, "handle_request", wait_for_others)
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2, 3)]
     assert all(isinstance(response, dict) for response in org.gateway().gather(calls))
 
@@ -362,7 +360,7 @@ def test_gather_accepts_only_reads(org: Organization) -> None:
 
 
 def test_gather_opens_no_database_connection_in_its_threads(
-    upstream: RecordingTransport, org: Organization, monkeypatch: pytest.MonkeyPatch
+    network: RecordedNetwork, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     connect = type(connections["default"]).connect
@@ -376,7 +374,7 @@ def test_gather_opens_no_database_connection_in_its_threads(
     assert [name for name in opened if name != "MainThread"] == []
 
 
-def test_a_forked_worker_can_gather(upstream: RecordingTransport, org: Organization) -> None:
+def test_a_forked_worker_can_gather(network: RecordedNetwork, org: Organization) -> None:
     gateway = org.gateway("viewer")
     calls = [Call("QueryProductList", {"CurrentPage": n, "PageSize": 10}) for n in (1, 2)]
     gateway.gather(calls)
@@ -398,7 +396,7 @@ def test_a_forked_worker_can_gather(upstream: RecordingTransport, org: Organizat
     assert (bool(done), status) == (True, 0)
 
 
-def test_read_pages_reads_to_the_last_page(upstream: RecordingTransport, org: Organization) -> None:
+def test_read_pages_reads_to_the_last_page(network: RecordedNetwork, org: Organization) -> None:
     for n in range(3):
         org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
     pages = list(org.gateway("viewer").read_pages("QueryProductList", PageSize=2))
@@ -406,7 +404,7 @@ def test_read_pages_reads_to_the_last_page(upstream: RecordingTransport, org: Or
     assert [page.following for page in pages] == [{"CurrentPage": 2}, None]
 
 
-def test_read_pages_goes_on_from_a_stored_position(upstream: RecordingTransport, org: Organization) -> None:
+def test_read_pages_goes_on_from_a_stored_position(network: RecordedNetwork, org: Organization) -> None:
     for n in range(5):
         org.gateway().call("CreateProduct", ProductName=f"Product_{n}", NodeType=0)
     gateway = org.gateway("viewer")
@@ -425,7 +423,7 @@ def test_read_pages_goes_on_from_a_stored_position(upstream: RecordingTransport,
 
 
 def test_a_call_that_gets_no_quota_in_time_is_throttled_and_not_sent(
-    upstream: RecordingTransport, org: Organization, settings: Any, monkeypatch: pytest.MonkeyPatch
+    network: RecordedNetwork, org: Organization, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iot_client.quota.WINDOW", 1.1)
     settings.CLOUD_QUOTA_WAIT_SECONDS = 0.0
@@ -440,7 +438,7 @@ def test_a_call_that_gets_no_quota_in_time_is_throttled_and_not_sent(
         call_often()
     assert caught.value.code == "Client.QuotaTimeout"
     assert caught.value.retryable
-    assert upstream.count("QueryProductList") == gateway.call_count < 200
+    assert network.calls.count("QueryProductList") == gateway.call_count < 200
 
 
 # -- unreadable secrets ----------------------------------------------------------------------------------------------

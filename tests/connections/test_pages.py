@@ -16,20 +16,20 @@ from console.connections import clients
 from console.connections.models import Connection
 from console.jobs.models import Job
 from tests.conftest import KEY_SECRET, Organization
-from tests.connections.conftest import RecordingTransport
 from tests.connections.forms import ADD, DELETE, EDIT, LIST, TEST, UNCHANGED, VALID, read_errors
+from tests.recorded_calls import RecordedNetwork
 
 SignIn = Callable[[str], Client]
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("administrator").post(ADD, VALID)
     assert response["Location"] == "/acme/production/"
     connection = Connection.objects.get(team=org.team, slug="production")
     assert connection.access_key_secret == KEY_SECRET
-    assert upstream.count("QueryProductList") == 1
+    assert network.calls.count("QueryProductList") == 1
     records = AuditRecord.objects.for_team(org.team)
     assert set(records.values_list("operation", "outcome")) == {
         ("connection.test", "done"),
@@ -39,7 +39,7 @@ def test_a_connection_whose_keys_work_is_saved_and_recorded(
 
 
 def test_a_wrong_key_id_is_shown_at_its_field_and_the_input_is_kept(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("owner").post(ADD, {**VALID, "access_key_id": "LTAIwrong"})
     assert "This AccessKey ID does not exist" in read_errors(response, "access_key_id")
@@ -48,7 +48,7 @@ def test_a_wrong_key_id_is_shown_at_its_field_and_the_input_is_kept(
 
 
 def test_a_wrong_secret_is_shown_at_its_field_and_not_sent_back(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("owner").post(ADD, {**VALID, "access_key_secret": "wrong-secret-typed"})
     assert "secret does not match" in read_errors(response, "access_key_secret")
@@ -56,7 +56,7 @@ def test_a_wrong_secret_is_shown_at_its_field_and_not_sent_back(
 
 
 def test_a_wrong_instance_is_shown_at_its_field(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     response = sign_in("owner").post(ADD, {**VALID, "instance_id": "iot-unknown"})
     assert "No instance with this ID" in read_errors(response, "instance_id")
@@ -64,7 +64,7 @@ def test_a_wrong_instance_is_shown_at_its_field(
 
 def test_a_wrong_server_clock_is_reported(
     emulator: Any,
-    upstream: RecordingTransport,
+    network: RecordedNetwork,
     org: Organization,
     sign_in: SignIn,
     monkeypatch: pytest.MonkeyPatch,
@@ -117,14 +117,14 @@ def test_an_address_that_is_not_the_platform_is_shown_at_its_field(
 
 
 def test_keys_that_may_not_list_products_are_valid(
-    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", code="iot.common.RamActionPermissionDeny", status=200)
     assert sign_in("owner").post(ADD, VALID).status_code == 302
 
 
 def test_a_connection_can_be_saved_although_the_test_failed(
-    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", times=9, status=503)
     assert sign_in("owner").post(ADD, {**VALID, "skip_test": "on"}).status_code == 302
@@ -144,21 +144,21 @@ def test_a_connection_can_be_saved_although_the_test_failed(
     ],
 )
 def test_an_endpoint_must_be_an_address_without_anything_else(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn, endpoint: str
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, endpoint: str
 ) -> None:
     assert read_errors(sign_in("owner").post(ADD, {**VALID, "endpoint": endpoint}), "endpoint")
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 @pytest.mark.parametrize("region", ["", "cn shanghai", "evil.example/", "cn_shanghai", "x" * 60])
 def test_a_region_must_be_a_valid_id(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn, region: str
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, region: str
 ) -> None:
     assert read_errors(sign_in("owner").post(ADD, {**VALID, "region": region}), "region")
 
 
 def test_a_short_name_is_unique_in_the_team_only(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert "already" in read_errors(client.post(ADD, {**VALID, "slug": "sandbox"}), "slug")
@@ -166,7 +166,7 @@ def test_a_short_name_is_unique_in_the_team_only(
 
 
 def test_the_secret_is_never_sent_to_the_browser(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     Connection.objects.filter(pk=org.connection.pk).update(security_token="token-of-no-worth")
     client = sign_in("owner")
@@ -177,7 +177,7 @@ def test_the_secret_is_never_sent_to_the_browser(
 
 
 def test_an_empty_secret_field_keeps_the_stored_secret(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
     connection = Connection.objects.get(pk=org.connection.pk)
@@ -185,7 +185,7 @@ def test_an_empty_secret_field_keeps_the_stored_secret(
 
 
 def test_a_stored_token_is_not_sent_to_another_address(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     connection = org.connection
     connection.security_token = "token-of-no-worth"
@@ -193,13 +193,13 @@ def test_a_stored_token_is_not_sent_to_another_address(
     changed = {**UNCHANGED, "endpoint": "https://evil.test", "skip_test": "on"}
     client = sign_in("owner")
     assert "Enter the token again" in read_errors(client.post(EDIT, changed), "security_token")
-    assert upstream.operations == []
+    assert network.calls == []
     assert client.post(EDIT, {**changed, "remove_token": "on"}).status_code == 302
     assert Connection.objects.get(pk=connection.pk).security_token == ""
 
 
 def test_an_edit_does_not_overwrite_another_users_change(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     shown_version = sign_in("owner").get(EDIT).context["form"]["shown_version"].value()
     assert sign_in("administrator").post(EDIT, {**UNCHANGED, "name": "Renamed"}).status_code == 302
@@ -213,13 +213,13 @@ def test_an_edit_does_not_overwrite_another_users_change(
 
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_change_during_the_key_test_is_not_overwritten(
-    upstream: RecordingTransport,
+    network: RecordedNetwork,
     org: Organization,
     sign_in: SignIn,
     monkeypatch: pytest.MonkeyPatch,
     deleted: bool,
 ) -> None:
-    send = upstream.handle_request
+    send = network.handle_request
 
     def change_during_test(request: httpx.Request) -> httpx.Response:
         if deleted:
@@ -228,7 +228,7 @@ def test_a_change_during_the_key_test_is_not_overwritten(
             Connection.objects.get(pk=org.connection.pk).save()
         return send(request)
 
-    monkeypatch.setattr(upstream, "handle_request", change_during_test)
+    monkeypatch.setattr(network, "handle_request", change_during_test)
     response = sign_in("owner").post(EDIT, {**UNCHANGED, "name": "Late"})
     assert "another user" in read_errors(response).lower()
     assert not Connection.objects.filter(name="Late").exists()
@@ -236,7 +236,7 @@ def test_a_change_during_the_key_test_is_not_overwritten(
 
 
 def test_an_undecryptable_secret_can_be_entered_again(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn, settings: Any
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     client = sign_in("owner")
@@ -248,7 +248,7 @@ def test_an_undecryptable_secret_can_be_entered_again(
 
 
 def test_the_next_call_uses_the_new_keys(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     before = clients.client_for(Connection.objects.get(pk=org.connection.pk))
     sign_in("owner").post(EDIT, {**UNCHANGED, "region": "us-east-1"})
@@ -258,7 +258,7 @@ def test_the_next_call_uses_the_new_keys(
 
 
 def test_the_test_button_shows_whether_the_keys_work(
-    emulator: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert "accepts the keys" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
@@ -270,13 +270,13 @@ def test_the_test_button_shows_whether_the_keys_work(
 
 
 def test_deleting_requires_the_name_and_changes_nothing_in_the_cloud(
-    upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     client = sign_in("owner")
     assert client.post(DELETE, {"typed": "sandbox"}).status_code == 422
     assert client.post(DELETE, {"typed": "Sandbox"}).status_code == 302
     assert not Connection.objects.filter(pk=org.connection.pk).exists()
-    assert upstream.operations == []
+    assert network.calls == []
     assert AuditRecord.objects.filter(operation="connection.delete", outcome="done").exists()
 
 

@@ -21,7 +21,7 @@ from console.connections.sending import Sender
 from console.sign_in.reauthentication import ReauthenticationNeeded
 from iot_client.errors import CloudError, InvalidParameter, NotFound
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordedNetwork
 
 pytestmark = pytest.mark.django_db
 Outcome = AuditRecord.Outcome
@@ -48,7 +48,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
-def products(upstream: RecordingTransport, org: Organization) -> list[str]:
+def products(network: RecordedNetwork, org: Organization) -> list[str]:
     """Two products with the device meter-1 each. The operator's access scope includes only the first."""
     gateway = org.gateway()
     keys = []
@@ -58,7 +58,7 @@ def products(upstream: RecordingTransport, org: Organization) -> list[str]:
     limits = AccessScope(products=frozenset(keys[:1])).to_json()
     Membership.objects.filter(team=org.team, user=org.members["operator"]).update(access_scope=limits)
     AuditRecord.objects.all().delete()
-    upstream.operations.clear()
+    network.calls.clear()
     return keys
 
 
@@ -66,9 +66,9 @@ def device(product: str, name: str = "meter-1") -> dict[str, Any]:
     return {"ProductKey": product, "DeviceName": name}
 
 
-def expect_one_refusal(upstream: RecordingTransport, operation: str) -> None:
+def expect_one_refusal(network: RecordedNetwork, operation: str) -> None:
     """Nothing was sent, and the audit trail has one record, of the refusal."""
-    assert upstream.operations == []
+    assert network.calls == []
     record = AuditRecord.objects.get()
     assert (record.operation, record.outcome, record.target) == (operation, Outcome.REFUSED, "meter-1")
 
@@ -77,84 +77,84 @@ def expect_one_refusal(upstream: RecordingTransport, operation: str) -> None:
 
 
 def test_a_role_that_does_not_allow_the_operation_is_refused_once(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     with pytest.raises(PermissionRefused):
         run(org.gateway("viewer"), "DeleteDevice", device(products[0]))
-    expect_one_refusal(upstream, "DeleteDevice")
+    expect_one_refusal(network, "DeleteDevice")
 
 
 def test_the_role_is_checked_before_the_parameters(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     with pytest.raises(PermissionRefused):
         run(org.gateway("viewer"), "DeleteDevice", {"DeviceName": "meter-1", "ProductKey": "x" * 500})
-    expect_one_refusal(upstream, "DeleteDevice")
+    expect_one_refusal(network, "DeleteDevice")
 
 
 def test_the_parameters_are_checked_before_the_access_scope(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     with pytest.raises(InvalidParameter):
         run(org.gateway("operator"), "SetDeviceProperty", device(products[1]))
-    assert upstream.operations == []
+    assert network.calls == []
     assert not AuditRecord.objects.exists()
 
 
 def test_a_call_outside_the_access_scope_is_refused_once_and_before_approval(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run, set_rules: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run, set_rules: Run
 ) -> None:
     set_rules(deletion=0)
     with pytest.raises(OutOfScope):
         run(org.gateway("operator"), "DeleteDevice", device(products[1]))
-    expect_one_refusal(upstream, "DeleteDevice")
+    expect_one_refusal(network, "DeleteDevice")
 
 
 def test_one_call_outside_the_access_scope_refuses_all(
-    upstream: RecordingTransport, org: Organization, products: list[str]
+    network: RecordedNetwork, org: Organization, products: list[str]
 ) -> None:
     with pytest.raises(OutOfScope):
         org.gateway("operator").call_each("DisableThing", [device(products[0]), device(products[1])])
-    expect_one_refusal(upstream, "DisableThing")
+    expect_one_refusal(network, "DisableThing")
     assert AuditRecord.objects.get().parameters["ProductKey"] == products[1]
 
 
 def test_the_access_scope_is_checked_before_recent_authentication(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     limits = AccessScope(products=frozenset(products[:1])).to_json()
     Membership.objects.filter(user=org.members["administrator"]).update(access_scope=limits)
     gateway = org.gateway("administrator", reauthenticated=False)
     with pytest.raises(OutOfScope):
         run(gateway, "QueryDeviceDetail", device(products[1]), reveal=True)
-    expect_one_refusal(upstream, "QueryDeviceDetail")
+    expect_one_refusal(network, "QueryDeviceDetail")
 
 
 def test_a_reveal_needs_recent_authentication(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     with pytest.raises(ReauthenticationNeeded):
         run(org.gateway(reauthenticated=False), "QueryDeviceDetail", device(products[0]), reveal=True)
-    assert upstream.operations == []
+    assert network.calls == []
     assert not AuditRecord.objects.exists()
 
 
 def test_recent_authentication_is_checked_before_approval(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run, set_rules: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run, set_rules: Run
 ) -> None:
     set_rules(deletion=0)
     with pytest.raises(ReauthenticationNeeded):
         run(org.gateway(reauthenticated=False), "DeleteDevice", device(products[0]), reveal=True)
-    assert upstream.operations == []
+    assert network.calls == []
 
 
 def test_a_call_that_needs_approval_is_neither_recorded_nor_sent(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run, set_rules: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run, set_rules: Run
 ) -> None:
     set_rules(deletion=0)
     with pytest.raises(ApprovalNeeded):
         run(org.gateway("operator"), "DeleteDevice", device(products[0]))
-    assert upstream.operations == []
+    assert network.calls == []
     assert not AuditRecord.objects.exists()
 
 
@@ -162,14 +162,14 @@ def test_a_call_that_needs_approval_is_neither_recorded_nor_sent(
 
 
 def test_invalid_calls_get_an_error_in_their_place_and_the_others_are_sent(
-    upstream: RecordingTransport, org: Organization, products: list[str]
+    network: RecordedNetwork, org: Organization, products: list[str]
 ) -> None:
     responses = org.gateway().call_each(
         "DisableThing",
         [{"ProductKey": "x" * 500}, device(products[0]), device(products[0], "none"), device(products[1])],
     )
     assert [type(response) for response in responses] == [InvalidParameter, dict, NotFound, dict]
-    assert upstream.count("DisableThing") == 3
+    assert network.calls.count("DisableThing") == 3
     records = AuditRecord.objects.order_by("pk").values_list("target", "outcome")
     assert list(records) == [
         ("meter-1", Outcome.DONE),
@@ -179,7 +179,7 @@ def test_invalid_calls_get_an_error_in_their_place_and_the_others_are_sent(
 
 
 def test_each_reveal_of_many_is_recorded_and_its_secrets_are_returned(
-    upstream: RecordingTransport, org: Organization, products: list[str]
+    network: RecordedNetwork, org: Organization, products: list[str]
 ) -> None:
     many = [device(product) for product in products]
     revealed = org.gateway().call_each("QueryDeviceDetail", many, reveal=True)
@@ -190,14 +190,14 @@ def test_each_reveal_of_many_is_recorded_and_its_secrets_are_returned(
 
 
 def test_lists_of_the_account_contain_only_objects_in_the_access_scope(
-    upstream: RecordingTransport, org: Organization, products: list[str], run: Run
+    network: RecordedNetwork, org: Organization, products: list[str], run: Run
 ) -> None:
     response = run(org.gateway("operator"), "QueryProductList", {"CurrentPage": 1, "PageSize": 10})
     assert [item["ProductKey"] for item in response["Data"]["List"]["ProductInfo"]] == products[:1]
 
 
 def test_no_audit_record_stays_open_if_one_of_many_calls_fails_unexpectedly(
-    upstream: RecordingTransport,
+    network: RecordedNetwork,
     org: Organization,
     products: list[str],
     monkeypatch: pytest.MonkeyPatch,

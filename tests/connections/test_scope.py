@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from console.accounts.models import ApiToken, Membership
@@ -20,7 +19,7 @@ from console.connections.scope.guard import MAX_PRODUCTS_FOR_CATEGORY
 from iot_client.catalogue import LimitedUse, operations
 from iot_client.trace import Trace
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordedNetwork
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +29,7 @@ class ScopedFleet:
     """A fleet: products `in_` and `out`, each with devices; a group with a subgroup, and another group."""
 
     org: Organization
-    upstream: RecordingTransport
+    network: RecordedNetwork
     mine: str
     theirs: str
     group: str
@@ -63,8 +62,8 @@ def packages_of(gateway: Gateway, **params: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPatch) -> ScopedFleet:
-    upstream = RecordingTransport(httpx.WSGITransport(app=emulator))
-    monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
+    network = RecordedNetwork(emulator)
+    monkeypatch.setattr(clients, "transport_for", lambda connection: network)
     owner = org.gateway()
     mine, theirs = (
         str(owner.call("CreateProduct", ProductName=name, NodeType=0)["ProductKey"])
@@ -87,8 +86,8 @@ def scoped_fleet(emulator: Any, org: Organization, monkeypatch: pytest.MonkeyPat
         Device=[{"ProductKey": key, "DeviceName": "meter-0001"} for key in (mine, theirs)],
     )
     AuditRecord.objects.all().delete()
-    upstream.operations.clear()
-    return ScopedFleet(org, upstream, mine, theirs, group, below, other)
+    network.calls.clear()
+    return ScopedFleet(org, network, mine, theirs, group, below, other)
 
 
 # -- facts of the catalogue ------------------------------------------------------------------------------------------
@@ -125,7 +124,7 @@ def test_a_member_limited_to_connections_cannot_call_another_instance(
     assert set(products_of(gateway)) == {scoped_fleet.mine, scoped_fleet.theirs}
     with pytest.raises(OutOfScope):
         products_of(gateway, IotInstanceId="iot-another")
-    assert scoped_fleet.upstream.operations == ["QueryProductList"]
+    assert scoped_fleet.network.calls == ["QueryProductList"]
 
 
 # -- lists -----------------------------------------------------------------------------------------------------------
@@ -240,7 +239,7 @@ def test_a_search_passes_if_each_of_its_alternatives_is_limited_to_the_scope(
     else:
         with pytest.raises(OutOfScope):
             gateway.call("QueryDeviceBySQL", SQL=statement)
-        assert "QueryDeviceBySQL" not in scoped_fleet.upstream.operations
+        assert "QueryDeviceBySQL" not in scoped_fleet.network.calls
 
 
 def test_a_statement_without_conditions_is_not_accepted() -> None:
@@ -262,9 +261,9 @@ def test_a_device_is_in_scope_by_its_product_or_by_a_group(scoped_fleet: ScopedF
         with pytest.raises(OutOfScope):
             by_group.call("QueryDeviceDetail", **refused)
     by_product = scoped_fleet.gateway(products=[scoped_fleet.mine])
-    scoped_fleet.upstream.operations.clear()
+    scoped_fleet.network.calls.clear()
     by_product.call("QueryDeviceDetail", **mine)
-    assert scoped_fleet.upstream.operations == ["QueryDeviceDetail"], (
+    assert scoped_fleet.network.calls == ["QueryDeviceDetail"], (
         "devices of a listed product are checked without a call"
     )
     with pytest.raises(OutOfScope):
@@ -294,7 +293,7 @@ def test_an_iot_id_is_checked_by_its_device_and_reveals_nothing_else(
             DeviceName="meter-0001",
         )
     assert len(read_errors) == 1
-    assert "DisableThing" not in scoped_fleet.upstream.operations
+    assert "DisableThing" not in scoped_fleet.network.calls
     assert AuditRecord.objects.filter(operation="DisableThing", outcome="refused").count() == 3
 
 
@@ -332,7 +331,7 @@ def test_the_groups_of_many_devices_are_read_in_parallel_and_of_too_many_not_at_
         gateway.call(
             "BatchQueryDeviceDetail", ProductKey=scoped_fleet.theirs, DeviceName=[f"m-{n}" for n in range(51)]
         )
-    assert scoped_fleet.upstream.operations == []
+    assert scoped_fleet.network.calls == []
     with pytest.raises(OutOfScope):
         gateway.call_each(
             "DisableThing",
@@ -341,7 +340,7 @@ def test_the_groups_of_many_devices_are_read_in_parallel_and_of_too_many_not_at_
                 for name in ("meter-0001", "meter-0002")
             ],
         )
-    assert "DisableThing" not in scoped_fleet.upstream.operations, (
+    assert "DisableThing" not in scoped_fleet.network.calls, (
         "one device is out of scope, so no device is changed"
     )
 
@@ -426,7 +425,7 @@ def test_a_write_that_affects_objects_outside_the_scope_is_refused_recorded_and_
     gateway = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine], groups=[scoped_fleet.group])
     with pytest.raises(OutOfScope, match="limited to 1 product, 1 group"):
         gateway.call(name, **fill_in(params))
-    assert name not in scoped_fleet.upstream.operations
+    assert name not in scoped_fleet.network.calls
     assert AuditRecord.objects.get(operation=name).outcome == "refused"
 
 
@@ -523,8 +522,8 @@ def test_facts_that_cannot_change_are_read_once(scoped_fleet: ScopedFleet) -> No
     device = {"ProductKey": scoped_fleet.theirs, "DeviceName": "meter-0001"}
     for _turn in range(2):  # two requests of the same user
         scoped_fleet.gateway(groups=[scoped_fleet.group]).call("QueryDeviceDetail", fresh=True, **device)
-    assert scoped_fleet.upstream.count("QueryDeviceGroupByDevice") == 1, "cached like other reads"
-    assert scoped_fleet.upstream.count("QuerySuperDeviceGroup") == 2, (
+    assert scoped_fleet.network.calls.count("QueryDeviceGroupByDevice") == 1, "cached like other reads"
+    assert scoped_fleet.network.calls.count("QuerySuperDeviceGroup") == 2, (
         "the parents of the two groups of the device"
     )
 
@@ -543,7 +542,7 @@ def test_a_topic_category_is_in_scope_if_its_product_is(scoped_fleet: ScopedFlee
     for name, params in (("UpdateProductTopic", change), ("DeleteProductTopic", {})):
         with pytest.raises(OutOfScope):
             gateway.call(name, TopicId=theirs, **params)
-        assert name not in scoped_fleet.upstream.operations
+        assert name not in scoped_fleet.network.calls
         gateway.call(name, TopicId=mine, **params)
     assert "get" in topic_categories(owner, scoped_fleet.theirs)
 
@@ -555,9 +554,9 @@ def test_a_listed_topic_category_needs_no_search_however_many_products_are_in_sc
     gateway = scoped_fleet.gateway(products=[*many, scoped_fleet.mine])
     assert scoped_fleet.mine not in gateway.limited_scope.products[:MAX_PRODUCTS_FOR_CATEGORY]
     category = topic_categories(gateway, scoped_fleet.mine)["get"]
-    scoped_fleet.upstream.operations.clear()
+    scoped_fleet.network.calls.clear()
     gateway.call("DeleteProductTopic", TopicId=category)
-    assert scoped_fleet.upstream.operations == ["DeleteProductTopic"]
+    assert scoped_fleet.network.calls == ["DeleteProductTopic"]
     gateway = scoped_fleet.gateway(products=[scoped_fleet.theirs])
     with pytest.raises(OutOfScope):  # the known product is checked against the scope of each member
         gateway.call("DeleteProductTopic", TopicId=category)
@@ -567,4 +566,4 @@ def test_a_member_without_an_access_scope_makes_no_extra_calls(scoped_fleet: Sco
     gateway = scoped_fleet.org.gateway("operator")
     assert gateway.scope is None
     gateway.call("QueryDeviceDetail", ProductKey=scoped_fleet.theirs, DeviceName="meter-0001")
-    assert scoped_fleet.upstream.operations == ["QueryDeviceDetail"]
+    assert scoped_fleet.network.calls == ["QueryDeviceDetail"]

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from console.accounts.models import Membership
@@ -26,7 +25,7 @@ from tests.conformance.rows import Row
 from tests.conformance.sdk import SCHEMES
 from tests.conformance.table import ROWS
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport
+from tests.recorded_calls import RecordedNetwork
 
 pytestmark = pytest.mark.django_db
 
@@ -115,8 +114,8 @@ def server() -> Iterator[Server]:
 class Platform:
     """An empty platform behind a connection of the organization. The conformance table creates what a call needs."""
 
-    def __init__(self, prepared: PreparedPlatform, org: Organization, upstream: RecordingTransport) -> None:
-        self.prepared, self.org, self.upstream = prepared, org, upstream
+    def __init__(self, prepared: PreparedPlatform, org: Organization, network: RecordedNetwork) -> None:
+        self.prepared, self.org, self.network = prepared, org, network
         self.connection = Connection.objects.create(
             team=org.team,
             slug="conformance",
@@ -151,9 +150,9 @@ def platform(
     server: Server, tmp_path: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
     with PreparedPlatform.start(server, tmp_path, next(iter(SCHEMES))) as prepared:
-        upstream = RecordingTransport(httpx.WSGITransport(app=prepared.emulator))
-        monkeypatch.setattr(clients, "transport_for", lambda connection: upstream)
-        yield Platform(prepared, org, upstream)
+        network = RecordedNetwork(prepared.emulator)
+        monkeypatch.setattr(clients, "transport_for", lambda connection: network)
+        yield Platform(prepared, org, network)
 
 
 def remove_invalid_values(params: dict[str, Any]) -> dict[str, Any]:
@@ -204,16 +203,16 @@ def test_a_call_passes_if_all_objects_that_it_names_are_in_scope(platform: Platf
             assert not is_in_scope(gateway, name, params), "tasks that were not listed before"
             read_all_tasks(gateway)
         assert is_in_scope(gateway, name, params) == expected, access_scope
-    platform.upstream.operations.clear()
+    platform.network.calls.clear()
     gateway = platform.gateway(NO_OBJECTS)
     if not EXPECTED[name][2]:
         with pytest.raises(OutOfScope) as refused:
             gateway.call(name, **params)
         assert isinstance(refused.value, PermissionRefused)
         assert "limited to 1 product, 1 group" in str(refused.value)
-        assert all(operation(sent).access is Access.READ for sent in platform.upstream.operations)
+        assert all(operation(sent).access is Access.READ for sent in platform.network.calls)
         if operation(name).access is Access.READ:
-            assert name not in platform.upstream.operations or name in SCOPE_READS
+            assert name not in platform.network.calls or name in SCOPE_READS
     if EXPECTED[name][0]:
         gateway = platform.gateway(by_product)
         if name in OF_TASKS:

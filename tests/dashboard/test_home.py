@@ -12,20 +12,18 @@ from django.test import Client
 from console.accounts.models import CustomRole
 from console.audit.models import AuditRecord
 from tests.conftest import Organization
-from tests.connections.conftest import RecordingTransport, upstream
+from tests.recorded_calls import RecordedNetwork
 from tests.registrations import create_registration
-
-__all__ = ["upstream"]  # a fixture
 
 SignIn = Callable[[str], Client]
 HOME = "/acme/sandbox/"
 
 
 def test_the_page_shows_device_numbers_with_few_calls(
-    fleet: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn
+    fleet: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     text = sign_in("viewer").get(HOME).content.decode()
-    assert len(upstream.operations) <= 4
+    assert len(network.calls) <= 4
     assert "300" in text
     assert "Smart_Meter_DDS720" in text
 
@@ -114,7 +112,7 @@ def test_healthz_responses_to_an_ip_address_and_without_tls(db: None, settings: 
 
 @pytest.mark.parametrize("levels", [{"devices": 2}, {"products": 1}, {"groups": 1}, {"ota": 1}, {}])
 def test_every_member_sees_the_parts_of_the_page_that_their_role_may_read(
-    fleet: Any, upstream: RecordingTransport, org: Organization, sign_in: SignIn, levels: dict[str, int]
+    fleet: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn, levels: dict[str, int]
 ) -> None:
     CustomRole.objects.create(team=org.team, slug="line", name="Factory line", levels=levels)
     org.team.memberships.filter(user=org.members["viewer"]).update(role_slug="line")

@@ -9,7 +9,7 @@ import pytest
 
 from iot_emulator import Emulator, ManualClock, create_app
 
-from .conftest import KEY_ID, KEY_SECRET, Api, create_api
+from .clients import KEY_ID, KEY_SECRET, Api, create_api
 from .test_core import http_client, signed_fields
 
 

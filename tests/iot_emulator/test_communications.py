@@ -14,7 +14,7 @@ import pytest
 from iot_emulator import Emulator, ManualClock, create_app
 from iot_emulator.messaging import log
 
-from .conftest import KEY_ID, KEY_SECRET, Api, create_api
+from .clients import KEY_ID, KEY_SECRET, Api, create_api
 from .message_helpers import encode_base64, set_device_status
 
 HELLO = encode_base64("hello world")

@@ -18,7 +18,7 @@ from alibabacloud_tea_openapi.models import Config
 from iot_client.catalogue import operation, operations
 from iot_emulator import Emulator
 
-from .conftest import KEY_ID, KEY_SECRET, Api
+from .clients import KEY_ID, KEY_SECRET, Api
 from .message_helpers import encode_base64, set_device_status
 from .test_ota_response_shapes import deviations
 

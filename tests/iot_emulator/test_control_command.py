@@ -18,7 +18,7 @@ from iot_client.errors import CloudError, Throttled
 from iot_client.retry import RetryPolicy
 from iot_emulator.command_line import main
 from iot_emulator.welcome.sdks import SDKS
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET, OTHER_ID, OTHER_SECRET
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET, OTHER_ID, OTHER_SECRET
 from tests.iot_emulator.served import ROOT, start_emulator, stop_emulator
 
 pytestmark = pytest.mark.processes

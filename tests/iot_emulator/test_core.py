@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from iot_client import catalogue, signing
 from iot_emulator import Clock, Emulator, ManualClock, create_app
 from iot_emulator.operations import HANDLERS
-from tests.iot_emulator.conftest import signed_fields
+from tests.iot_emulator.clients import signed_fields
 
-from .conftest import KEY_ID, KEY_SECRET, Api, create_api
+from .clients import KEY_ID, KEY_SECRET, Api, create_api
 
 OURS = sorted(
     name for name in HANDLERS if catalogue.operation(name).group in ("products", "devices", "device-groups")

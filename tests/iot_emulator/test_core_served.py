@@ -34,7 +34,7 @@ from iot_client.errors import Unavailable
 from iot_client.retry import RetryPolicy
 from tests.iot_emulator.served import ROOT, start_emulator, stop_emulator
 
-from .conftest import KEY_ID, KEY_SECRET
+from .clients import KEY_ID, KEY_SECRET
 from .test_core import signed_fields
 
 pytestmark = pytest.mark.processes

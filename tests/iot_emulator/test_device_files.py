@@ -7,7 +7,7 @@ import pytest
 
 from iot_client import catalogue
 from iot_emulator import Emulator
-from tests.iot_emulator.conftest import Api
+from tests.iot_emulator.clients import Api
 from tests.iot_emulator.shapes import deviations
 
 WEEK = 7 * 86_400

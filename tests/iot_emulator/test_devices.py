@@ -11,7 +11,7 @@ import pytest
 from iot_emulator import Emulator, ManualClock
 from iot_emulator.devices_schema import NewDevice, insert_devices
 
-from .conftest import KEY_ID, Api
+from .clients import KEY_ID, Api
 
 HOUR = 3600
 

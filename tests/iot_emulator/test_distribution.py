@@ -10,7 +10,7 @@ import pytest
 from iot_client import catalogue
 from iot_emulator import Emulator
 from iot_emulator.distribution import PUBLIC_INSTANCE
-from tests.iot_emulator.conftest import KEY_ID, OTHER_ID, Api, create_api
+from tests.iot_emulator.clients import KEY_ID, OTHER_ID, Api, create_api
 from tests.iot_emulator.shapes import deviations
 
 SANDBOX = "iot-sandbox"

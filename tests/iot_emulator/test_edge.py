@@ -14,7 +14,7 @@ from iot_emulator.edge import devices as edge_devices
 from iot_emulator.edge import drivers as edge_drivers
 from iot_emulator.edge import instances as edge_instances
 from iot_emulator.operations import HANDLERS
-from tests.iot_emulator.conftest import Api
+from tests.iot_emulator.clients import Api
 from tests.iot_emulator.shapes import deviations
 
 PAGE = {"CurrentPage": 1, "PageSize": 30}

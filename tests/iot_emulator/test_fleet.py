@@ -12,7 +12,7 @@ from iot_client import catalogue
 from iot_emulator import ManualClock, create_app
 from iot_emulator.fleet import devices
 from iot_emulator.fleet.company import MODELS, PLACES
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET
 from tests.iot_emulator.update_setup import UpdateSetup
 
 START = 1_790_000_000_000

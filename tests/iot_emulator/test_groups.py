@@ -10,7 +10,7 @@ import pytest
 from iot_emulator import Emulator
 from iot_emulator.groups import MAX_DEVICES
 
-from .conftest import KEY_ID, Api
+from .clients import KEY_ID, Api
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from iot_client import object_storage as store
-from tests.iot_emulator.conftest import create_api
+from tests.iot_emulator.clients import create_api
 from tests.iot_emulator.update_setup import UpdateSetup
 
 HOUR = 3600

@@ -6,7 +6,7 @@ import pytest
 
 from iot_emulator import create_app
 from iot_emulator.ota import running
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET, create_api
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET, create_api
 from tests.iot_emulator.update_setup import UpdateSetup
 
 HOUR_MS = 3_600_000

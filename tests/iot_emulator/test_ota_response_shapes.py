@@ -9,7 +9,7 @@ import pytest
 
 from iot_client import catalogue
 from iot_client.client import Client, Credentials
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET
 from tests.iot_emulator.shapes import deviations
 from tests.iot_emulator.update_setup import UpdateSetup
 

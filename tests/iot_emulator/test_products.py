@@ -9,7 +9,7 @@ import pytest
 from iot_emulator import Emulator, ManualClock
 from iot_emulator.products import MAX_PRODUCTS
 
-from .conftest import Api
+from .clients import Api
 
 UNKNOWN = "a1Unknown00"
 

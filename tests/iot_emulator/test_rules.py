@@ -9,7 +9,7 @@ import pytest
 
 from iot_emulator import Emulator
 
-from .conftest import Api
+from .clients import Api
 
 ROLE = {"roleArn": "acs:ram::6541:role/aliyuniotaccessingrole", "roleName": "AliyunIOTAccessingRole"}
 SELECT = "deviceName() as deviceName, items.Humidity.value as Humidity"

@@ -9,7 +9,7 @@ import pytest
 
 from iot_emulator import Emulator
 
-from .conftest import KEY_ID, Api
+from .clients import KEY_ID, Api
 from .message_helpers import set_device_status
 
 MNS = json.dumps(

@@ -13,7 +13,7 @@ import pytest
 from iot_client.client import Client, Credentials
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET, Api, create_api
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET, Api, create_api
 from tests.iot_emulator.thing_setup import (
     DAY,
     HOUR,

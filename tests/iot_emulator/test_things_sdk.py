@@ -16,7 +16,7 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
 from iot_client.catalogue import operation, operations
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET
 from tests.iot_emulator.shapes import deviations
 from tests.iot_emulator.thing_setup import DAY, SAMPLE, ThingSetup, build_property
 

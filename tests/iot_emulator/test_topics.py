@@ -8,7 +8,7 @@ import pytest
 
 from iot_emulator import Emulator
 
-from .conftest import Api
+from .clients import Api
 from .message_helpers import set_device_status
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from iot_emulator import Emulator, create_app
 from iot_emulator.welcome.sdks import SDKS
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET, signed_fields
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET, signed_fields
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from iot_emulator import Emulator, ManualClock
 from iot_emulator.devices_schema import NewDevice, insert_devices
-from tests.iot_emulator.conftest import KEY_ID, Api
+from tests.iot_emulator.clients import KEY_ID, Api
 
 DAY = 86_400_000
 HOUR = 3_600_000

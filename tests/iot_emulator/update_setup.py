@@ -17,7 +17,7 @@ from iot_emulator import Emulator, ManualClock
 from iot_emulator.clock import Pace
 from iot_emulator.devices_schema import NewDevice, insert_devices
 from iot_emulator.ota import running
-from tests.iot_emulator.conftest import KEY_ID, KEY_SECRET
+from tests.iot_emulator.clients import KEY_ID, KEY_SECRET
 
 
 @dataclass

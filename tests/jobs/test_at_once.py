@@ -11,7 +11,7 @@ from console.areas.devices.registration.actions import register_from_file, regis
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Item, Job, Part
 from tests.at_once import WAIT, run_at_once
-from tests.jobs.conftest import past_time
+from tests.running_jobs import past_time
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

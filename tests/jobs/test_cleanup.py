@@ -18,8 +18,8 @@ def set_finished(job: Job, days: int) -> None:
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=days))
 
 
-def test_old_drafts_are_deleted_with_their_file(upload):
-    upload(b"name\ndev-0001\nx\n")
+def test_old_drafts_are_deleted_with_their_file(upload_registration):
+    upload_registration(b"name\ndev-0001\nx\n")
     delete_expired()
     Job.objects.get()
     Job.objects.update(created_at=timezone.now() - timedelta(hours=25))

@@ -18,7 +18,9 @@ from console.jobs import actions, engine, work
 from console.jobs.models import Chunk, Item, Job, Secret
 from console.teams import custom_roles
 from console.teams.changes import Actor
-from tests.jobs.conftest import abandon_chunk, device_count, page_text, past_time, read_csv, run_until_step
+from tests.registrations import device_count
+from tests.responses import page_text, read_csv
+from tests.running_jobs import abandon_chunk, past_time, run_until_step
 
 REAL_WAKE_CHUNK = engine.wake_chunk
 
@@ -386,7 +388,7 @@ def test_a_job_canceled_during_a_failed_attempt_ends_soon(start_registration, em
 
 
 def test_a_start_is_not_lost_when_the_broker_is_unavailable(
-    org, upload, sign_in, run_job, monkeypatch, django_capture_on_commit_callbacks
+    org, upload_registration, sign_in, run_job, monkeypatch, django_capture_on_commit_callbacks
 ):
     """One wake message fails; the job is in the database, and beat wakes it later."""
     attempts = []
@@ -397,7 +399,7 @@ def test_a_start_is_not_lost_when_the_broker_is_unavailable(
 
     monkeypatch.setattr(app, "send_task", fail_to_send)
     monkeypatch.setattr(engine, "wake_chunk", REAL_WAKE_CHUNK)
-    upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(1000))]).encode())
+    upload_registration("\n".join(["name", *(f"dev-{n:05d}" for n in range(1000))]).encode())
     job = Job.objects.get()
     with django_capture_on_commit_callbacks(execute=True):
         response = sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"))

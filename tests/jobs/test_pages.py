@@ -8,7 +8,7 @@ from django.test import Client
 from console.areas.devices.registration.actions import register_from_file
 from console.jobs import actions
 from console.jobs.models import Item, Job
-from tests.jobs.conftest import page_text
+from tests.responses import page_text
 
 ACTIONS = {
     "cancel": "jobs/{}/cancel/",
@@ -93,8 +93,8 @@ def test_the_page_of_a_running_job_refreshes_and_that_of_a_finished_job_does_not
     assert response["HX-Trigger"] == "fd:items", "the table reloads because its items have changed"
 
 
-def test_items_are_searched_and_filtered_by_outcome(org, sign_in, upload, run_job):
-    upload(b"name\nlamp-0001\nlamp-0002\nab\n")
+def test_items_are_searched_and_filtered_by_outcome(org, sign_in, upload_registration, run_job):
+    upload_registration(b"name\nlamp-0001\nlamp-0002\nab\n")
     job = Job.objects.get()
     actions.start(job, org.gateway("operator"))
     run_job(job)
@@ -108,9 +108,9 @@ def test_items_are_searched_and_filtered_by_outcome(org, sign_in, upload, run_jo
 
 
 def test_the_page_of_a_large_job_needs_few_queries(
-    org, sign_in, upload, run_job, django_assert_max_num_queries
+    org, sign_in, upload_registration, run_job, django_assert_max_num_queries
 ):
-    upload("\n".join(["name", *(f"dev-{n:05d}" for n in range(3000))]).encode())
+    upload_registration("\n".join(["name", *(f"dev-{n:05d}" for n in range(3000))]).encode())
     job = Job.objects.get()
     actions.start(job, org.gateway("operator"))
     browser = sign_in("viewer")

@@ -17,7 +17,9 @@ from console.jobs import actions, engine
 from console.jobs.kinds import Step, StepResult
 from console.jobs.models import Chunk, Event, Item, Job
 from console.jobs.work import LeaseLost, Work
-from tests.jobs.conftest import abandon_chunk, device_count, page_text, past_time, run_until_step
+from tests.registrations import device_count
+from tests.responses import page_text
+from tests.running_jobs import abandon_chunk, past_time, run_until_step
 
 
 def expire_lease(chunk: Chunk) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.journeys.conftest import PASSWORD
+from tests.journeys.browser_user import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 

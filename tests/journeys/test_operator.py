@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+from tests.registrations import DATA
+
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.journeys.conftest import PASSWORD, BrowserUser
+from tests.journeys.browser_user import PASSWORD, BrowserUser
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 EMAIL = "viewer@demo.example"

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import CHROMIUM
 from tests.console_process import Quickstart
-from tests.journeys.conftest import PASSWORD
-from tests.sign_in.identity_provider import CLIENT_SECRET, IdentityProvider
+from tests.identity_provider import CLIENT_SECRET, IdentityProvider
+from tests.journeys.browser_user import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 

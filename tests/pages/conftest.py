@@ -7,13 +7,13 @@ import pytest
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.areas.products import api as products_api
-from console.jobs import engine
-from console.jobs.models import Chunk, Job
-from tests.jobs.conftest import _no_wake_messages, network, past_time, run_job
+from console.jobs.models import Job
+from tests.pages.devices import COUNT
 
-__all__ = ["_no_wake_messages", "network", "run_job"]  # fixtures
 
-COUNT = 8  # devices of the product
+@pytest.fixture(autouse=True)
+def _no_wake_messages(no_wake_messages: None) -> None:
+    """The tests run the steps themselves."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +46,3 @@ def select_all(org, product, run_job, sign_in):
         return run_job(job)
 
     return ask
-
-
-def read_statuses(org, product) -> dict[str, str]:
-    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
-    return {device.name: device.status for device in devices}
-
-
-def run_next_step(job: Job) -> None:
-    chunk = Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).order_by("number").first()
-    Chunk.objects.filter(pk=chunk.pk).update(next_at=past_time())
-    engine.run_step(chunk.pk)

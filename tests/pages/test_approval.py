@@ -23,11 +23,10 @@ from console.jobs import actions as job_actions
 from console.jobs import cleanup
 from console.jobs.models import Chunk, Item, Job
 from console.ui.areas import all_areas
-from tests.api.conftest import _no_request_limits, create_program
-from tests.jobs.conftest import page_text, past_time
-from tests.pages.conftest import COUNT, read_statuses, run_next_step
+from tests.pages.devices import COUNT, read_statuses
+from tests.responses import page_text
+from tests.running_jobs import past_time, run_next_step
 
-__all__ = ["_no_request_limits", "create_program"]  # fixtures
 State = ApprovalRequest.State
 
 

@@ -13,11 +13,9 @@ from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
 from iot_client.errors import Unavailable
-from tests.api.conftest import _no_request_limits, create_program
-from tests.jobs.conftest import page_text, past_time, read_csv
-from tests.pages.conftest import COUNT, read_statuses, run_next_step
-
-__all__ = ["_no_request_limits", "create_program"]  # fixtures
+from tests.pages.devices import COUNT, read_statuses
+from tests.responses import page_text, read_csv
+from tests.running_jobs import past_time, run_next_step
 
 
 def test_all_that_match_are_frozen_when_the_user_asks_and_exactly_these_are_processed(

@@ -9,8 +9,8 @@ import pytest
 from console.areas.devices import api
 from console.jobs.models import Chunk, Item, Job
 from console.pages import freezing
-from tests.jobs.conftest import past_time
-from tests.pages.conftest import COUNT, run_next_step
+from tests.pages.devices import COUNT
+from tests.running_jobs import past_time, run_next_step
 
 
 @pytest.fixture(autouse=True)

@@ -19,19 +19,15 @@ from console.accounts.models import Membership, Team, User
 from console.audit.models import AuditRecord
 from console.sign_in.models import SignOnRule
 from tests.conftest import PASSWORD, Organization
-from tests.sign_in.helpers import SECOND_STEP, add_authenticator_app, is_signed_in, submit_password, totp_code
-from tests.sign_in.identity_provider import (
+from tests.identity_provider import (
     CLIENT_SECRET,
     IdentityProvider,
-    provider,
     provider_settings,
-    running_provider,
     sign_in_at_provider,
     sign_on,
     start_sign_on,
 )
-
-__all__ = ["provider", "running_provider"]  # fixtures
+from tests.sign_in.helpers import SECOND_STEP, add_authenticator_app, is_signed_in, submit_password, totp_code
 
 LOGIN, START, CALLBACK = "/accounts/login/", "/accounts/sign-on/", "/accounts/sign-on/callback/"
 

@@ -13,7 +13,7 @@ from console.accounts.models import CustomRole, Membership
 from console.audit.models import AuditRecord
 from console.sign_in.models import SignOnRule
 from tests.conftest import PASSWORD, Organization
-from tests.sign_in.identity_provider import provider_settings
+from tests.identity_provider import provider_settings
 
 PAGE = "/acme/-/sign-on/"
 SignIn = Callable[[str], Client]

@@ -11,9 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.console_process import CHECKOUT
-from tests.populated import PopulatedTeam, copied_fleet, populated, seeded_fleet
-
-__all__ = ["copied_fleet", "populated", "seeded_fleet"]  # fixtures
+from tests.populated import PopulatedTeam
 
 SignIn = Callable[[str], Client]
 

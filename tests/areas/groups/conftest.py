@@ -18,10 +18,6 @@ def tree(emulator, org):
 
 
 @pytest.fixture
-def product(emulator, org):
+def product(lamp_product: str) -> str:
     """The key of a product with five devices, lamp-1 to lamp-5."""
-    gateway = org.gateway()
-    key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
-    for number in range(1, 6):
-        gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
-    return str(key)
+    return lamp_product

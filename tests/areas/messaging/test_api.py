@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from console.accounts.approval_rules import load_rules, save_setting
-from tests.api.conftest import _no_request_limits, create_program, problem_kind
-
-__all__ = ["_no_request_limits", "create_program"]  # fixtures
+from tests.api_programs import problem_kind
 
 
 @pytest.fixture

@@ -13,9 +13,6 @@ from console.areas.messaging.actions import BULK_DELETE_ROUTES
 from console.audit.models import AuditRecord
 from console.connections import clients
 from console.jobs.models import Item, Job
-from tests.jobs.conftest import _no_wake_messages, run_job
-
-__all__ = ["_no_wake_messages", "run_job"]  # fixtures
 
 
 def create_routes(browser, org, source, *targets):

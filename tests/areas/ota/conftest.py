@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
 from console.areas.ota import api
-from iot_client.errors import NotFound
 
 
 @pytest.fixture
@@ -31,13 +28,9 @@ def sample(fleet, org):
 
 
 @pytest.fixture
-def product(emulator, org):
+def product(lamp_product: str) -> str:
     """The key of a product with five devices, the only one on the platform."""
-    gateway = org.gateway()
-    key = gateway.call("CreateProduct", ProductName="Lamp", NodeType=0)["Data"]["ProductKey"]
-    for number in range(1, 6):
-        gateway.call("RegisterDevice", ProductKey=key, DeviceName=f"lamp-{number}")
-    return str(key)
+    return lamp_product
 
 
 @pytest.fixture
@@ -50,21 +43,3 @@ def lamps(emulator, product):
             " SELECT account, instance, iot_id, 'default', '1.0.0', 0 FROM devices"
         )
     return product
-
-
-def create_package(org, product, **options):
-    """Create a package, by default one that needs no verification."""
-    properties = {"name": "lamp-2", "version": "2.0.0", "product_key": product, "verify": False, **options}
-    package_id = api.create_package(
-        org.gateway(), api.NewPackage(**properties), io.BytesIO(b"firmware"), "bin"
-    )
-    return api.get_package(org.gateway(), package_id)
-
-
-def package_exists(gateway, package_id):
-    """Return whether the package exists."""
-    try:
-        api.get_package(gateway, package_id)
-    except NotFound:
-        return False
-    return True

@@ -6,7 +6,7 @@ import pytest
 
 from console.areas.ota import api
 from console.areas.ota.views import batch_list
-from tests.areas.ota.conftest import create_package
+from tests.areas.ota.packages import create_package
 
 NOTE = "This list shows the batches of the newest 4 packages only."
 

@@ -13,7 +13,7 @@ from console.areas.ota import api, batches
 from console.connections.submissions import is_outcome_unknown
 from console.jobs.models import Job
 from iot_client.errors import BadResponse
-from tests.areas.ota.conftest import create_package
+from tests.areas.ota.packages import create_package
 
 
 @pytest.fixture

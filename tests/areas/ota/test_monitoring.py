@@ -7,9 +7,8 @@ import pytest
 from console.areas.ota import api, jobs
 from console.jobs import actions, engine
 from console.jobs.models import Chunk, Job
-from tests.jobs.conftest import _no_wake_messages, page_text, past_time, run_job
-
-__all__ = ["_no_wake_messages", "run_job"]  # fixtures
+from tests.responses import page_text
+from tests.running_jobs import past_time
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from console.audit.models import AuditRecord
 from console.connections.models import Submission
 from console.connections.submissions import submit_once
 from iot_client import object_storage
-from tests.areas.ota.conftest import package_exists
+from tests.areas.ota.packages import package_exists
 
 CONTENT = b"firmware " * 1000
 FILE = {"name": "lamp.bin", "content": CONTENT}

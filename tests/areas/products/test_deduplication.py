@@ -8,9 +8,7 @@ from console.areas.products import api
 from console.audit.models import AuditRecord
 from console.connections.gateway import PermissionRefused
 from iot_client.errors import CloudError
-from tests.api.conftest import _no_request_limits, create_program, problem_kind
-
-__all__ = ["_no_request_limits", "create_program"]  # fixtures
+from tests.api_programs import problem_kind
 
 
 @pytest.fixture

@@ -13,10 +13,7 @@ from console.areas.products.actions import BULK_PUBLISH
 from console.connections.scope import lists
 from console.jobs.models import Job
 from console.pages.tags import Tag
-from tests.api.conftest import _no_request_limits, create_program, problem_kind
-from tests.jobs.conftest import _no_wake_messages, run_job
-
-__all__ = ["_no_request_limits", "_no_wake_messages", "create_program", "run_job"]  # fixtures
+from tests.api_programs import problem_kind
 
 TAGGED = {
     "Harbor_Lamp": {"city": "Ulm"},

@@ -1,28 +1,16 @@
-"""The fixtures of jobs, which run without workers, a product to register devices in, and the names in test files."""
+"""Jobs that run without workers, and a product to register devices in."""
 
-from console.jobs.models import Item
-from tests.jobs.conftest import (
-    _no_wake_messages,
-    network,
-    product,
-    run_job,
-    start_registration,
-    upload,
-)
+from __future__ import annotations
 
-__all__ = [
-    "_no_wake_messages",
-    "network",
-    "product",
-    "run_job",
-    "start_registration",
-    "upload",
-]
-
-NAMES = ["lamp-0001", "lamp-0002", "lamp-0003"]
-CHINESE = "设备名称,备注名\r\nlamp-0001,路灯_一号\r\nlamp-0002,路灯_二号\r\nlamp-0003,路灯_三号\r\n"
+import pytest
 
 
-def read_names() -> list[str]:
-    """Return the names of the devices that would be registered, in order."""
-    return list(Item.objects.filter(outcome="pending").order_by("number").values_list("key", flat=True))
+@pytest.fixture(autouse=True)
+def _no_wake_messages(no_wake_messages: None) -> None:
+    """The tests run the steps themselves."""
+
+
+@pytest.fixture
+def product(meter_product: str) -> str:
+    """The ProductKey of a product without devices."""
+    return meter_product

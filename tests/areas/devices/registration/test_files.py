@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from console.jobs.models import Item, Job, Part
-from tests.areas.devices.registration.conftest import CHINESE, NAMES, read_names
-from tests.jobs.conftest import page_text
+from tests.areas.devices.registration.names import CHINESE, NAMES, read_names
+from tests.responses import page_text
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from tests.jobs.conftest import page_text
         ("gb18030", "GB18030"),
     ],
 )
-def test_every_encoding_of_a_spreadsheet_is_read_correctly(upload, encoding, shown):
-    page = upload(CHINESE.encode(encoding))
+def test_every_encoding_of_a_spreadsheet_is_read_correctly(upload_registration, encoding, shown):
+    page = upload_registration(CHINESE.encode(encoding))
     assert read_names() == NAMES
     assert Item.objects.get(key="lamp-0002").label == "路灯_二号"
     assert shown in page_text(page)
@@ -29,11 +29,11 @@ def test_every_encoding_of_a_spreadsheet_is_read_correctly(upload, encoding, sho
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_separator_and_line_end_is_read(upload, separator, end):
+def test_every_separator_and_line_end_is_read(upload_registration, separator, end):
     lines = [
         separator.join(cells) for cells in (["DeviceName", "NickName"], *([name, "Lamp_1"] for name in NAMES))
     ]
-    upload(end.join(lines).encode())
+    upload_registration(end.join(lines).encode())
     assert read_names() == NAMES
     assert Item.objects.first().label == "Lamp_1"
 
@@ -54,19 +54,19 @@ def test_every_separator_and_line_end_is_read(upload, separator, end):
         "sep=,\nDeviceName",
     ],
 )
-def test_headings_are_recognized_in_many_spellings(upload, header):
-    upload(f"{header}\nlamp-0001\nlamp-0002\nlamp-0003\n".encode())
+def test_headings_are_recognized_in_many_spellings(upload_registration, header):
+    upload_registration(f"{header}\nlamp-0001\nlamp-0002\nlamp-0003\n".encode())
     assert read_names() == NAMES
 
 
-def test_a_list_without_a_header_is_accepted_with_a_note(upload):
-    page = upload(b"lamp-0001\nlamp-0002\nlamp-0003")
+def test_a_list_without_a_header_is_accepted_with_a_note(upload_registration):
+    page = upload_registration(b"lamp-0001\nlamp-0002\nlamp-0003")
     assert read_names() == NAMES
     assert "The file has no header" in page_text(page)
 
 
-def test_an_unknown_header_is_reported_and_the_user_can_map_the_columns(org, sign_in, upload):
-    page = upload(b"Serial,Label\nlamp-0001,Lamp_1\nlamp-0002,Lamp_2\n")
+def test_an_unknown_header_is_reported_and_the_user_can_map_the_columns(org, sign_in, upload_registration):
+    page = upload_registration(b"Serial,Label\nlamp-0001,Lamp_1\nlamp-0002,Lamp_2\n")
     assert "No column has the heading \u201cdevice name\u201d" in page_text(page).replace("&ldquo;", "\u201c")
     assert "Serial | Label" in page_text(page)
     job = Job.objects.get()
@@ -79,8 +79,8 @@ def test_an_unknown_header_is_reported_and_the_user_can_map_the_columns(org, sig
     assert Item.objects.first().label == "Lamp_1"
 
 
-def test_the_user_can_mark_the_first_row_as_a_device(org, sign_in, upload):
-    upload(b"alpha\nbravo\ncharlie\n")
+def test_the_user_can_mark_the_first_row_as_a_device(org, sign_in, upload_registration):
+    upload_registration(b"alpha\nbravo\ncharlie\n")
     job = Job.objects.get()
     assert job.state == Job.State.REJECTED, "a word alone may be a heading"
     sign_in("operator").post(
@@ -89,15 +89,15 @@ def test_the_user_can_mark_the_first_row_as_a_device(org, sign_in, upload):
     assert read_names() == ["alpha", "bravo", "charlie"]
 
 
-def test_unknown_columns_are_shown_as_ignored(upload):
-    page = upload(b"comment,DeviceName,site\nx,lamp-0001,y\n")
+def test_unknown_columns_are_shown_as_ignored(upload_registration):
+    page = upload_registration(b"comment,DeviceName,site\nx,lamp-0001,y\n")
     assert "comment ignored" in page_text(page)
     assert "site ignored" in page_text(page)
     assert read_names() == ["lamp-0001"]
 
 
-def test_two_columns_with_the_same_meaning_are_refused(upload):
-    page = upload("DeviceName,设备名称\nlamp-0001,lamp-0002\n".encode())
+def test_two_columns_with_the_same_meaning_are_refused(upload_registration):
+    page = upload_registration("DeviceName,设备名称\nlamp-0001,lamp-0002\n".encode())
     assert "Two columns have the same meaning" in page_text(page)
 
 
@@ -121,8 +121,8 @@ def test_two_columns_with_the_same_meaning_are_refused(upload):
         ("DeviceName\nlamp".encode("utf-16") + b"\x01", "is damaged near byte"),
     ],
 )
-def test_an_unusable_file_is_refused_with_a_clear_message(upload, content, message):
-    page = upload(content)
+def test_an_unusable_file_is_refused_with_a_clear_message(upload_registration, content, message):
+    page = upload_registration(content)
     assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
     assert not Item.objects.exists()
@@ -150,8 +150,8 @@ def test_an_unusable_file_is_refused_with_a_clear_message(upload, content, messa
         ("lamp-0001,Lamp_2", "duplicate"),
     ],
 )
-def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload, line, rule):
-    upload(f"DeviceName,Nickname\nlamp-0001,Lamp_1\n{line}\nlamp-0002,Lamp_1\n".encode())
+def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload_registration, line, rule):
+    upload_registration(f"DeviceName,Nickname\nlamp-0001,Lamp_1\n{line}\nlamp-0002,Lamp_1\n".encode())
     bad = Item.objects.get(outcome="skipped")
     assert bad.number == 3
     assert [finding[0] for finding in bad.data["findings"]] == [rule]
@@ -172,15 +172,15 @@ def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload, line, 
         '"lamp-0009"',
     ],
 )
-def test_valid_rows_are_accepted(upload, line):
+def test_valid_rows_are_accepted(upload_registration, line):
     if line == "灯灯灯灯":
         line = "lamp-0009," + "灯" * 32
-    upload(f"DeviceName,Nickname\n{line}\n".encode())
+    upload_registration(f"DeviceName,Nickname\n{line}\n".encode())
     assert Item.objects.get().outcome == "pending"
 
 
-def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload):
-    page = upload(b'DeviceName;comment\n\nlamp-0001;"two\nlines"\n;\nlamp-0002;x\nab;x\n')
+def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload_registration):
+    page = upload_registration(b'DeviceName;comment\n\nlamp-0001;"two\nlines"\n;\nlamp-0002;x\nab;x\n')
     assert list(Item.objects.order_by("number").values_list("number", "key")) == [
         (3, "lamp-0001"),
         (6, "lamp-0002"),
@@ -189,15 +189,15 @@ def test_row_numbers_count_empty_rows_and_quoted_line_ends(upload):
     assert "2 empty rows skipped" in page_text(page)
 
 
-def test_a_distant_duplicate_names_the_row_of_the_first(upload):
+def test_a_distant_duplicate_names_the_row_of_the_first(upload_registration):
     lines = [f"dev-{n:05d}" for n in range(5000)]
-    upload("\n".join(["DeviceName", *lines, "dev-00007"]).encode())
+    upload_registration("\n".join(["DeviceName", *lines, "dev-00007"]).encode())
     bad = Item.objects.get(outcome="skipped")
     assert (bad.number, bad.data["findings"]) == (5002, [["duplicate", "dev-00007", "9"]])
 
 
-def test_a_skipped_row_does_not_make_a_later_valid_row_a_duplicate(upload):
-    upload(b"DeviceName,Nickname\nlamp-0001,bad-nick\nlamp-0001,Lamp_1\n")
+def test_a_skipped_row_does_not_make_a_later_valid_row_a_duplicate(upload_registration):
+    upload_registration(b"DeviceName,Nickname\nlamp-0001,bad-nick\nlamp-0001,Lamp_1\n")
     assert Item.objects.get(outcome="pending").number == 3
 
 
@@ -228,18 +228,18 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(org, sign_in, produc
     assert not Part.objects.exists()
 
 
-def test_too_many_rows_are_refused(upload, settings):
+def test_too_many_rows_are_refused(upload_registration, settings):
     settings.JOBS_MAX_ROWS = 2000
-    page = upload("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
+    page = upload_registration("\n".join(["DeviceName", *(f"dev-{n:05d}" for n in range(4001))]).encode())
     assert "more than 2,000 rows" in page_text(page)
     assert not Item.objects.exists()
 
 
 def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
-    upload, run_job, monkeypatch, org, sign_in
+    upload_registration, run_job, monkeypatch, org, sign_in
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10)
-    page = upload(b"DeviceName\nlamp-0001\n")
+    page = upload_registration(b"DeviceName\nlamp-0001\n")
     assert "Reading the file" in page_text(page)
     job = Job.objects.get()
     browser = sign_in("operator")
@@ -249,8 +249,8 @@ def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
     assert response["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
 
 
-def test_the_file_is_deleted_when_the_job_starts(org, sign_in, upload):
-    upload(b"DeviceName\nlamp-0001\n")
+def test_the_file_is_deleted_when_the_job_starts(org, sign_in, upload_registration):
+    upload_registration(b"DeviceName\nlamp-0001\n")
     assert Part.objects.exists()
     sign_in("operator").post(org.url(f"devices/registrations/{Job.objects.get().pk}/start/"))
     assert not Part.objects.exists()

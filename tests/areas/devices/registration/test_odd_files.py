@@ -10,8 +10,8 @@ import pytest
 
 from console.jobs import tables
 from console.jobs.models import Item, Job
-from tests.areas.devices.registration.conftest import CHINESE, NAMES, read_names
-from tests.jobs.conftest import page_text, read_csv
+from tests.areas.devices.registration.names import CHINESE, NAMES, read_names
+from tests.responses import page_text, read_csv
 
 
 def zip_file() -> bytes:
@@ -35,10 +35,10 @@ def zip_file() -> bytes:
     ids=["zip", "gzip", "bz2", "commas", "wide", "one-line", "open-quote"],
 )
 def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
-    upload, content, message, run_job, monkeypatch
+    upload_registration, content, message, run_job, monkeypatch
 ):
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
-    page = upload(content)
+    page = upload_registration(content)
     assert message in page_text(page)
     assert Job.objects.get().state == Job.State.REJECTED
     assert not Item.objects.exists()
@@ -65,27 +65,27 @@ def test_a_file_that_is_not_a_list_is_refused_with_a_clear_message(
         "wide-but-empty", "dos-end",
     ],
 )  # fmt: skip
-def test_an_unusual_list_is_read_correctly(upload, content):
-    upload(content)
+def test_an_unusual_list_is_read_correctly(upload_registration, content):
+    upload_registration(content)
     assert read_names() == NAMES
     assert not Item.objects.filter(outcome="skipped").exists()
 
 
-def test_rows_in_another_encoding_are_reported(upload):
-    upload("name,nickname\nlamp-0001,路灯_一号\n".encode("gb18030") + "läm-0001,x\n".encode())
+def test_rows_in_another_encoding_are_reported(upload_registration):
+    upload_registration("name,nickname\nlamp-0001,路灯_一号\n".encode("gb18030") + "läm-0001,x\n".encode())
     assert read_names() == ["lamp-0001"]
     assert Item.objects.get(outcome="skipped").number == 3
 
 
-def test_damaged_utf8_is_not_read_as_gb18030(upload):
+def test_damaged_utf8_is_not_read_as_gb18030(upload_registration):
     lines = "".join(f"lamp-{n:04d},路灯_苏州_{n}\n" for n in range(50))
-    page = upload(f"name,nickname\n{lines}".encode() + b"lamp-9999,\xe8\xb7_1\n")
+    page = upload_registration(f"name,nickname\n{lines}".encode() + b"lamp-9999,\xe8\xb7_1\n")
     assert "The file starts as UTF-8 but is damaged near byte" in page_text(page)
     assert not Item.objects.exists()
 
 
-def test_ascii_saved_as_gb18030_is_read(upload):
-    upload("name\nlamp-0001\nlamp-0002\nlamp-0003\n".encode("gb18030"))
+def test_ascii_saved_as_gb18030_is_read(upload_registration):
+    upload_registration("name\nlamp-0001\nlamp-0002\nlamp-0003\n".encode("gb18030"))
     assert read_names() == NAMES
 
 
@@ -99,8 +99,8 @@ def test_ascii_saved_as_gb18030_is_read(upload):
         "Lamps\n",
     ],
 )
-def test_titles_above_the_header_are_skipped_with_a_note(upload, title):
-    page = upload(
+def test_titles_above_the_header_are_skipped_with_a_note(upload_registration, title):
+    page = upload_registration(
         (title + "name;nickname;note\nlamp-0001;Lamp_1;x\nlamp-0002;Lamp_2;\nlamp-0003;Lamp_3;\n").encode()
     )
     assert read_names() == NAMES
@@ -109,13 +109,13 @@ def test_titles_above_the_header_are_skipped_with_a_note(upload, title):
     assert Item.objects.get(key="lamp-0001").number == title.count("\n") + 2
 
 
-def test_a_header_below_a_title_is_not_read_as_a_device(upload):
-    upload(b"Order 4711\nDevice Name\nlamp-0001\nlamp-0002\nlamp-0003\n")
+def test_a_header_below_a_title_is_not_read_as_a_device(upload_registration):
+    upload_registration(b"Order 4711\nDevice Name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     assert read_names() == NAMES
 
 
-def test_a_device_named_like_a_heading_is_a_device(upload):
-    upload(b"lamp-0001\nlamp-0002\ndevice\nlamp-0003\n")
+def test_a_device_named_like_a_heading_is_a_device(upload_registration):
+    upload_registration(b"lamp-0001\nlamp-0002\ndevice\nlamp-0003\n")
     assert read_names() == ["lamp-0001", "lamp-0002", "device", "lamp-0003"]
 
 
@@ -129,20 +129,20 @@ def test_a_device_named_like_a_heading_is_a_device(upload):
         "name,备注名\nlamp-0001,\x00\n".encode(),
     ],
 )
-def test_nul_characters_are_harmless_everywhere(upload, content):
-    assert upload(content).status_code == 200
+def test_nul_characters_are_harmless_everywhere(upload_registration, content):
+    assert upload_registration(content).status_code == 200
     assert Job.objects.get().state in {Job.State.READY, Job.State.REJECTED}
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_too_many_empty_rows_are_refused_with_any_line_end(upload, settings, end, encoding):
+def test_too_many_empty_rows_are_refused_with_any_line_end(upload_registration, settings, end, encoding):
     settings.JOBS_MAX_ROWS = 100_000
-    page = upload(("name\nlamp-0001\n" + end.decode() * 200_001).encode(encoding))
+    page = upload_registration(("name\nlamp-0001\n" + end.decode() * 200_001).encode(encoding))
     assert "more than 100,000 rows" in page_text(page)
 
 
-def test_the_number_of_cells_is_limited_while_reading(upload, monkeypatch):
+def test_the_number_of_cells_is_limited_while_reading(upload_registration, monkeypatch):
     """A row with far too many cells is refused when it is read, not after 2,000 such rows."""
     monkeypatch.setattr("console.jobs.actions.INLINE_BYTES", 10_000_000)
     read = []
@@ -155,13 +155,13 @@ def test_the_number_of_cells_is_limited_while_reading(upload, monkeypatch):
 
     monkeypatch.setattr(tables, "_lines", counted)
     good = "".join(f"lamp-{n:04d}\n" for n in range(100))
-    upload(f"name\n{good}".encode() + (b"ab," * 100_000 + b"\n") * 10)
+    upload_registration(f"name\n{good}".encode() + (b"ab," * 100_000 + b"\n") * 10)
     assert sum(length > 100_000 for length in read) == 1
     assert Job.objects.get().state == Job.State.REJECTED
 
 
-def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in, upload):
-    upload(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
+def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in, upload_registration):
+    upload_registration(b'name,nickname\n=cmd(),"x"y"\nlamp-0001,"=1+1"x"\nlamp-0002,Lamp_1\n')
     job = Job.objects.get()
     response = sign_in("operator").get(org.url(f"devices/registrations/{job.pk}/invalid-rows.csv"))
     lines = b"".join(response.streaming_content).decode("utf-8-sig").splitlines()
@@ -169,8 +169,8 @@ def test_a_row_with_unpaired_quotes_is_downloaded_without_a_formula(org, sign_in
     assert all(not cell.strip('"').startswith("=") for line in lines for cell in line.split(","))
 
 
-def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_in, upload):
-    upload("lamp-0001\nlamp-0002\nläm\n".encode())
+def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_in, upload_registration):
+    upload_registration("lamp-0001\nlamp-0002\nläm\n".encode())
     response = sign_in("operator").get(
         org.url(f"devices/registrations/{Job.objects.get().pk}/invalid-rows.csv")
     )
@@ -191,8 +191,8 @@ def test_a_download_during_changes_contains_every_row_once(start_registration, o
     } == {"succeeded"}
 
 
-def test_chinese_text_below_a_title_is_read_correctly_in_every_encoding(upload):
+def test_chinese_text_below_a_title_is_read_correctly_in_every_encoding(upload_registration):
     for encoding in ("utf-8", "utf-16", "gb18030"):
-        upload(("二〇二六年路灯清单\r\n" + CHINESE).encode(encoding))
+        upload_registration(("二〇二六年路灯清单\r\n" + CHINESE).encode(encoding))
         assert read_names() == NAMES
         Job.objects.all().delete()

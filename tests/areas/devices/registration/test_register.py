@@ -8,12 +8,15 @@ import pytest
 
 from console.audit.models import AuditRecord
 from console.jobs.models import Item, Job
-from tests.jobs.conftest import DATA, device_count, page_text, read_csv
+from tests.registrations import DATA, device_count
+from tests.responses import page_text, read_csv
 
 
-def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in, product, upload, run_job):
+def test_ten_thousand_devices_are_registered_from_an_uploaded_file(
+    org, sign_in, product, upload_registration, run_job
+):
     before = device_count(org, product)
-    page = upload((DATA / "meters-10000.csv").read_bytes(), "meters-10000.csv")
+    page = upload_registration((DATA / "meters-10000.csv").read_bytes(), "meters-10000.csv")
     job = Job.objects.get()
     assert "10,000 devices can be registered" in page_text(page)
     assert "No errors found." in page_text(page)
@@ -30,8 +33,8 @@ def test_ten_thousand_devices_are_registered_from_an_uploaded_file(org, sign_in,
     assert found["Data"]["Nickname"] == "Meter_Hangzhou_2_00000"
 
 
-def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload, run_job):
-    page = upload((DATA / "gateways-excel-gb18030.csv").read_bytes(), "网关.csv")
+def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload_registration, run_job):
+    page = upload_registration((DATA / "gateways-excel-gb18030.csv").read_bytes(), "网关.csv")
     assert "1,500 devices can be registered" in page_text(page)
     assert "GB18030" in page_text(page)
     job = Job.objects.get()
@@ -42,9 +45,9 @@ def test_a_chinese_excel_file_is_read_correctly(org, sign_in, product, upload, r
 
 
 def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
-    org, sign_in, product, upload, run_job
+    org, sign_in, product, upload_registration, run_job
 ):
-    page = upload((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
+    page = upload_registration((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
     words = page_text(page)
     assert "899 devices can be registered" in words
     assert "39 rows have errors" in words
@@ -70,21 +73,27 @@ def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
     assert sum(line["outcome"] == "skipped" for line in result) == 39
 
 
-def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_upload(org, sign_in, upload):
-    upload("device name;Nick name;site\n=cmd();Lamp_1;x\nlamp-0001;Lamp_1;y\nab;Lamp_2;z\n".encode("gb18030"))
+def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_upload(
+    org, sign_in, upload_registration
+):
+    upload_registration(
+        "device name;Nick name;site\n=cmd();Lamp_1;x\nlamp-0001;Lamp_1;y\nab;Lamp_2;z\n".encode("gb18030")
+    )
     job = Job.objects.get()
     response = sign_in("operator").get(org.url(f"devices/registrations/{job.pk}/invalid-rows.csv"))
     content = b"".join(response.streaming_content).decode("utf-8")
     assert content == "\ufeffdevice name;Nick name;site\r\n'=cmd();Lamp_1;x\r\nab;Lamp_2;z\r\n"
     corrected = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
-    page = upload(corrected.encode())
+    page = upload_registration(corrected.encode())
     assert "2 devices can be registered" in page_text(page)
     assert set(Item.objects.exclude(job=job).values_list("key", flat=True)) == {"@cmd", "abcd"}
 
 
-def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, product, upload, run_job):
+def test_existing_names_are_reported_and_not_counted_as_created(
+    org, sign_in, product, upload_registration, run_job
+):
     org.gateway().call("RegisterDevice", ProductKey=product, DeviceName="lamp-0002")
-    upload(b"device name\nlamp-0001\nlamp-0002\nlamp-0003\n")
+    upload_registration(b"device name\nlamp-0001\nlamp-0002\nlamp-0003\n")
     job = Job.objects.get()
     browser = sign_in("operator")
     browser.post(org.url(f"devices/registrations/{job.pk}/start/"))
@@ -96,19 +105,19 @@ def test_existing_names_are_reported_and_not_counted_as_created(org, sign_in, pr
     assert result[1]["reason"] == "The product already has a device with this name."
 
 
-def test_uploading_the_same_file_again_creates_nothing(org, sign_in, product, upload, run_job):
+def test_uploading_the_same_file_again_creates_nothing(org, sign_in, product, upload_registration, run_job):
     browser = sign_in("operator")
     for counts in ({"succeeded": 300}, {"unchanged": 300}):
-        upload(b"name\n" + b"".join(b"dev-%04d\n" % n for n in range(300)))
+        upload_registration(b"name\n" + b"".join(b"dev-%04d\n" % n for n in range(300)))
         job = Job.objects.latest("pk")
         browser.post(org.url(f"devices/registrations/{job.pk}/start/"))
         assert run_job(job).counts == counts
     assert job.state == Job.State.PARTIAL
 
 
-def test_two_clicks_on_start_start_the_job_once(org, sign_in, product, upload, run_job):
+def test_two_clicks_on_start_start_the_job_once(org, sign_in, product, upload_registration, run_job):
     before = device_count(org, product)
-    upload(b"name\ndev-0001\ndev-0002\n")
+    upload_registration(b"name\ndev-0001\ndev-0002\n")
     job = Job.objects.get()
     browser = sign_in("operator")
     browser.post(org.url(f"devices/registrations/{job.pk}/start/"))
@@ -133,8 +142,8 @@ def test_names_are_generated_before_anything_is_sent(org, sign_in, product, run_
     assert run_job(job).counts == {"succeeded": 1200}
 
 
-def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload, run_job):
-    upload("设备名称,标签:厂区\ndev-0001,苏州\ndev-0002,\n".encode())
+def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload_registration, run_job):
+    upload_registration("设备名称,标签:厂区\ndev-0001,苏州\ndev-0002,\n".encode())
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"), {"tags": "on"})
     assert run_job(job).state == Job.State.SUCCEEDED
@@ -142,16 +151,16 @@ def test_tags_are_set_if_the_user_chooses_it(org, sign_in, product, upload, run_
     assert "苏州" in str(props)
 
 
-def test_tags_are_not_set_by_default(org, sign_in, product, upload, run_job):
-    upload(b"name,tag:site\ndev-0001,east\n")
+def test_tags_are_not_set_by_default(org, sign_in, product, upload_registration, run_job):
+    upload_registration(b"name,tag:site\ndev-0001,east\n")
     job = Job.objects.get()
     sign_in("operator").post(org.url(f"devices/registrations/{job.pk}/start/"))
     run_job(job)
     assert not AuditRecord.objects.filter(operation="SaveDeviceProp").exists()
 
 
-def test_a_draft_can_be_discarded(org, sign_in, upload):
-    upload(b"name\ndev-0001\n")
+def test_a_draft_can_be_discarded(org, sign_in, upload_registration):
+    upload_registration(b"name\ndev-0001\n")
     job = Job.objects.get()
     page = sign_in("operator").post(org.url(f"jobs/{job.pk}/discard/"), follow=True)
     assert "Nothing was sent" in page_text(page)
@@ -160,11 +169,11 @@ def test_a_draft_can_be_discarded(org, sign_in, upload):
 
 @pytest.mark.parametrize("role", ["viewer", "release-engineer"])
 def test_without_the_right_to_register_a_member_can_view_but_not_change_a_job(
-    org, sign_in, upload, product, role
+    org, sign_in, upload_registration, product, role
 ):
-    assert upload(b"name\ndev-0001\n", role=role).status_code == 403
+    assert upload_registration(b"name\ndev-0001\n", role=role).status_code == 403
     assert not Job.objects.exists()
-    upload(b"name\ndev-0001\n")
+    upload_registration(b"name\ndev-0001\n")
     job = Job.objects.get()
     browser = sign_in(role)
     assert browser.get(org.url("devices/registrations/new/")).status_code == 403
@@ -184,8 +193,8 @@ def test_without_the_right_to_register_a_member_can_view_but_not_change_a_job(
     assert job.state == Job.State.READY
 
 
-def test_another_team_cannot_see_the_job(org, sign_in, upload):
-    upload(b"name\ndev-0001\n")
+def test_another_team_cannot_see_the_job(org, sign_in, upload_registration):
+    upload_registration(b"name\ndev-0001\n")
     job = Job.objects.get()
     browser = sign_in("outsider")
     assert browser.get(org.url(f"jobs/{job.pk}/")).status_code == 404
@@ -208,8 +217,8 @@ def test_a_platform_error_is_shown_in_the_registration_form(org, sign_in, emulat
     assert "InternalError" in page_text(page)
 
 
-def test_a_download_contains_no_formulas(org, sign_in, upload):
-    upload(b'name,nickname\n"=HYPERLINK(""x"")",Lamp_1\n+lamp0001,@SUM\n')
+def test_a_download_contains_no_formulas(org, sign_in, upload_registration):
+    upload_registration(b'name,nickname\n"=HYPERLINK(""x"")",Lamp_1\n+lamp0001,@SUM\n')
     job = Job.objects.get()
     browser = sign_in("viewer")
     for address in (

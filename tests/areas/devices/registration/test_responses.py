@@ -9,7 +9,8 @@ from console.areas.devices.registration.actions import collect_secrets
 from console.audit.models import AuditRecord
 from console.jobs import actions, engine
 from console.jobs.models import Item, Job
-from tests.jobs.conftest import device_count, run_until_step
+from tests.registrations import device_count
+from tests.running_jobs import run_until_step
 
 
 @pytest.mark.parametrize("count", [1, 249, 250, 251])

@@ -53,8 +53,8 @@ class Program:
         return self.send("POST", path, body, **headers)
 
 
-@pytest.fixture(autouse=True)
-def _no_request_limits(settings: Any) -> None:
+@pytest.fixture
+def no_request_limits(settings: Any) -> None:
     """Tests send more requests than programs may. Tests of the limits set them back."""
     settings.API_REQUESTS = settings.API_GUESSES = 100_000
 
@@ -70,7 +70,7 @@ def find_actor(team: Team, user: User) -> Actor:
 
 
 @pytest.fixture
-def create_program(org: Organization) -> CreateProgram:
+def create_program(no_request_limits: None, org: Organization) -> CreateProgram:
     """Creates a program with a personal token of the user `by` (a role of the team, or "outsider"), or with a team token."""
 
     def make(

@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import jwt
-import oidc_provider_mock
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
@@ -35,6 +34,9 @@ class IdentityProvider:
     """
 
     def __init__(self) -> None:
+        # Imported here, because every test process imports this module and few use a provider.
+        import oidc_provider_mock
+
         self.app = oidc_provider_mock.app()
         self.own_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.replies: dict[str, tuple[int, str]] = {}

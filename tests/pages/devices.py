@@ -1,0 +1,12 @@
+"""The devices of the bulk actions: their number, and their statuses."""
+
+from __future__ import annotations
+
+from console.areas.devices import api
+
+COUNT = 8  # devices of the product
+
+
+def read_statuses(org, product) -> dict[str, str]:
+    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
+    return {device.name: device.status for device in devices}
