@@ -48,11 +48,12 @@ class Creation:
         request.gateway.require(self.operation)
         form = self.form(request, **ids)
         error: CloudError | None = None
+        is_refused = False
         if request.method == "POST" and form.is_valid():
             try:
                 done = self.run(request, form.cleaned_data, **ids)
             except CloudError as raised:
-                error = cloud_errors_to_form(form, raised, self.fields)
+                error, is_refused = cloud_errors_to_form(form, raised, self.fields), True
             else:
                 (messages.warning if done.is_warning else messages.success)(request, done.message)
                 return redirect(done.url)
@@ -66,5 +67,11 @@ class Creation:
             "error": error,
             "submit": self.label,
         }
-        status = FORM_REFUSED if request.method == "POST" else 200
-        return render(request, "ui/form_page.html", context, status=status)
+        response = render(
+            request, "ui/form_page.html", context, status=FORM_REFUSED if request.method == "POST" else 200
+        )
+        if is_refused:
+            response["HX-Trigger"] = (
+                "list-changed"  # a part may have been created: the list under the dialog reloads
+            )
+        return response

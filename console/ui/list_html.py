@@ -73,8 +73,8 @@ def render_heads(table: BoundTable[Any]) -> SafeString:
     if table.is_selectable:
         label = escape(gettext("Select all on this page"))
         parts.append(
-            '<th class="fd-tick" scope="col"><input type="checkbox" class="form-check-input" data-tick-page'
-            f' aria-label="{label}"></th>'
+            f'<th class="fd-tick" scope="col" data-label="{label}"><input type="checkbox" class="form-check-input"'
+            f' data-tick-page aria-label="{label}"></th>'
         )
     for column in table.shown_columns:
         plain = column.column

@@ -2,7 +2,9 @@
 const dialog = document.getElementById("fd-dialog");
 const body = document.getElementById("fd-dialog-body");
 
+let opener = "";
 function load(method, url, source, values) {
+  opener = source.getAttribute("href") || "";
   window.htmx.ajax(method, url, { source, target: body, swap: "innerHTML show:none", select: "[data-dialog-content]", values });
 }
 
@@ -39,6 +41,19 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 
 dialog.addEventListener("close", () => body.replaceChildren());
+
+// -- by keyboard: if the dialog leads to a page that has the link that opened it, the focus goes back to this link --
+const STORED = "fd-dialog-opener";
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (!body.contains(event.detail.elt) || !event.detail.xhr.getResponseHeader("HX-Redirect")) return;
+  if (document.activeElement.matches(":focus-visible")) sessionStorage.setItem(STORED, opener);
+});
+const stored = sessionStorage.getItem(STORED);
+if (stored !== null) {
+  sessionStorage.removeItem(STORED);
+  const links = [...document.querySelectorAll("a[data-dialog]")];
+  (links.find((link) => link.getAttribute("href") === stored) || document.getElementById("content"))?.focus();
+}
 // A click outside the dialog closes it, unless a field was changed.
 dialog.addEventListener("mousedown", (event) => {
   if (event.target !== dialog) return;

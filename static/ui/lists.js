@@ -49,6 +49,10 @@ document.addEventListener("click", (event) => {
   }
   refresh(table);
 });
+// Enter in a row would press the first button of the form, which is an action on the selected rows.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches?.("form[data-table] input")) event.preventDefault();
+});
 document.addEventListener("reset", (event) => event.target.matches?.("[data-table]") && setTimeout(refresh, 0, event.target));
 addEventListener("pageshow", () => document.querySelectorAll("form[data-table]").forEach(refresh));
 

@@ -123,3 +123,52 @@ def test_rows_are_selected_by_space_and_bulk_actions_are_reachable(open_browser_
             break
     assert is_focused(me.page, "[data-bulk] button")
     assert me.console_errors == []
+
+
+def test_enter_on_a_tick_of_a_row_starts_no_action(open_browser_as):
+    me = open_browser_as()
+    me.open("devices/?product=" + find_product_key(me))
+    me.page.locator("tbody input[name=selected]").first.focus()
+    me.page.keyboard.press("Space")
+    requests: list[str] = []
+    me.page.on("request", lambda request: requests.append(request.url))
+    me.page.keyboard.press("Enter")
+    me.page.wait_for_timeout(300)
+    assert requests == []
+    assert not me.page.locator("dialog[open]").count()
+
+
+def test_after_a_dialog_was_saved_the_focus_is_on_the_link_that_opened_it(open_browser_as):
+    me = open_browser_as()
+    me.open(f"messaging/products/{find_product_key(me)}/")
+    link = "a[data-dialog][href$='/new/']"
+    me.page.locator(link).first.focus()
+    me.page.keyboard.press("Enter")
+    me.page.locator("dialog[open] input[type=text]").first.wait_for()
+    me.page.keyboard.type("keyboard/test")
+    me.page.keyboard.press("Tab")
+    me.page.keyboard.press("Space")
+    me.page.keyboard.press("Enter")
+    me.wait_for_text("keyboard/test")
+    await_focus(me.page, link)
+
+
+def test_a_product_chosen_by_the_filter_brings_the_columns_and_the_export(open_browser_as):
+    me = open_browser_as()
+    key = find_product_key(me)
+    me.open("devices/")
+    me.page.locator("select[name=product]").select_option(value=key)
+    me.page.locator("[data-csv=devices]").wait_for()
+    me.page.get_by_role("button", name="Columns").wait_for()
+    assert key in (me.page.locator("[data-csv=devices]").get_attribute("href") or "")
+    me.page.locator("nav[aria-label=Breadcrumb] a").wait_for()
+    me.page.locator("select[name=product]").select_option(value="")
+    me.page.locator("[data-csv=devices]").wait_for(state="detached")
+    me.page.locator("nav[aria-label=Breadcrumb]").wait_for(state="hidden")
+    assert not me.console_errors
+
+
+def find_product_key(me) -> str:
+    """Return the key of the product with meters."""
+    me.open("products/?q=Smart")
+    return (me.page.locator("tbody a").first.get_attribute("href") or "").rstrip("/").rpartition("/")[2]

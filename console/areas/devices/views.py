@@ -58,6 +58,7 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         "product": product,
         "product_key": device_filter.product_key,
         "has_filters": has_filters,
+        "renews_tools": bool(request.htmx) and _had_filters(request) != has_filters,
         "may_register": request.gateway.allows("RegisterDevice"),
         "bad_text": filters.problem,
     }
@@ -94,6 +95,12 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
         template = "areas/devices/_part.html" if "part" in request.GET else "areas/devices/_list.html"
     status = 200 if error is None or request.htmx else http_status(error)
     return render(request, template, context, status=status)
+
+
+def _had_filters(request: CloudRequest) -> bool:
+    """Return whether the page that htmx changes lists devices, not products."""
+    query = QueryDict((request.htmx.current_url or "").partition("?")[2].partition("#")[0])
+    return not forms.DeviceFilters.from_query(query).device_filter().is_empty
 
 
 def _find_page(

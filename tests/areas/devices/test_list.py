@@ -286,3 +286,20 @@ def test_a_search_without_results_explains_why(product, org, sign_in, text):
     response = sign_in("viewer").get(org.url("devices/search/"), {"q": text})
     assert response.status_code == 200
     assert ("Nothing found" in page_text(response)) is bool(text)
+
+
+def test_a_filter_that_changes_products_to_devices_brings_columns_and_export(org, product, sign_in):
+    """The list of products to choose from has neither; htmx replaces them with the list."""
+    browser, url = sign_in("operator"), org.url("devices/")
+    chosen = f"{url}?product={product}"
+
+    def renews_tools(address: str, current: str) -> bool:
+        page = browser.get(
+            address, headers={"HX-Request": "true", "HX-Current-URL": current}
+        ).content.decode()
+        return 'id="devices-tools" hx-swap-oob="true"' in page
+
+    assert renews_tools(chosen, url)
+    assert renews_tools(url, chosen)
+    assert not renews_tools(f"{chosen}&q=lamp", chosen), "an open menu of columns stays"
+    assert not renews_tools(url, url)

@@ -92,6 +92,7 @@ def test_targets_that_the_platform_refuses_are_listed_and_the_others_are_created
     assert response.status_code == 422
     errors = str(response.context["form"].errors["targets"])
     assert "1 of 3 routes created." in errors
+    assert response["HX-Trigger"] == "list-changed", "the list under the dialog shows the created route"
     assert all(target in errors for target in bad)
     assert good not in errors
     assert good in response.content.decode(), "the input is kept"
