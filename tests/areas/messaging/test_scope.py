@@ -73,8 +73,8 @@ def test_the_id_of_a_category_out_of_scope_is_refused_whatever_product_the_addre
         org.url(f"messaging/products/{product}/topics/bulk/delete/"),
         {"selected": [f"{theirs}/update"], "confirmed": "1", "typed": "update"},
     )
-    assert response.status_code == 403
-    assert AuditRecord.objects.get(operation="DeleteProductTopic").outcome == AuditRecord.Outcome.REFUSED
+    assert response.context["failed"] == 1
+    assert not AuditRecord.objects.filter(operation="DeleteProductTopic").exists(), "nothing was sent"
     assert len(list(topic_ids(org, other_product))) == 3
 
 
