@@ -161,6 +161,11 @@ def _refuse(
 def start(request: CloudRequest, job: int) -> HttpResponse:
     """Start the job of a bulk action after its review. Raises ApprovalNeeded if a rule of the team covers it."""
     record = _find_job(request, job)
+    address = connection_url(request, "jobs:detail", record.pk)
+    if (
+        record.state != Job.State.READY
+    ):  # its page had no form to confirm, even if the list is complete by now
+        return redirect(address)
     context = job_context(request, record)
     form = context.get("form")
     if form is not None and not form.is_valid():
@@ -168,7 +173,7 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     if job_actions.start(record, request.gateway):
         text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
         messages.success(request, text % {"count": number(record.total)})
-    return redirect(connection_url(request, "jobs:detail", record.pk))
+    return redirect(address)
 
 
 def _find_job(request: CloudRequest, pk: int) -> Job:

@@ -12,6 +12,7 @@ from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
+from console.pages import bulk_views
 from iot_client.errors import Unavailable
 from tests.api.conftest import _no_request_limits, create_program
 from tests.jobs.conftest import past_time, read_csv
@@ -96,6 +97,23 @@ def test_a_deletion_starts_only_when_the_number_is_typed(org, product, select_al
     browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
     assert run_job(job).succeeded == COUNT
     assert read_statuses(org, product) == {}
+
+
+def test_a_deletion_whose_list_became_complete_during_the_request_starts_only_when_the_number_is_typed(
+    org, product, select_all, sign_in, monkeypatch
+):
+    job, browser = select_all("delete"), sign_in("operator")
+    find_job = bulk_views.find_job
+
+    def find_earlier(request, pk):
+        found = find_job(request, pk)
+        found.state = Job.State.CHECKING  # as it was when the request began
+        return found
+
+    monkeypatch.setattr(bulk_views, "find_job", find_earlier)
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
 
 
 def test_a_failed_object_has_its_reason_and_does_not_stop_the_others(
