@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from console.accounts.models import Membership
 from console.areas.devices import actions as devices_actions
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
@@ -234,6 +235,39 @@ def test_calls_that_the_quota_did_not_allow_are_repeated(
     emulator.faults.add("DisableThing", kind="throttle", times=30)
     job = run_job(job)
     assert (job.state, job.succeeded) == (Job.State.SUCCEEDED, COUNT)
+
+
+def test_objects_that_only_waited_for_the_quota_count_as_not_sent_when_the_job_stops(
+    emulator, org, product, select_all, run_job, sign_in
+):
+    job = select_all("disable")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    emulator.faults.add("DisableThing", kind="throttle", times=100)
+    run_next_step(job)
+    Membership.objects.filter(user=org.members["operator"]).update(role_slug="viewer")
+    assert run_job(job).counts == {Item.Outcome.CANCELED: COUNT}
+
+
+def test_what_a_stopped_worker_may_have_sent_stays_unknown_when_the_next_worker_must_wait(
+    emulator, org, product, select_all, run_job, sign_in, monkeypatch
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    run = BULK_DISABLE.run
+
+    def stop(gateway, keys, ids):
+        run(gateway, keys, ids)
+        raise SystemExit
+
+    monkeypatch.setitem(BULK_DISABLE.__dict__, "run", stop)
+    with pytest.raises(SystemExit):
+        run_next_step(job)
+    monkeypatch.setitem(BULK_DISABLE.__dict__, "run", run)
+    Chunk.objects.filter(job=job).update(leased_until=past_time())
+    emulator.faults.add("DisableThing", kind="throttle", times=100)
+    run_next_step(job)
+    browser.post(org.url(f"jobs/{job.pk}/cancel/"))
+    assert run_job(job).counts == {Item.Outcome.UNKNOWN: 3, Item.Outcome.CANCELED: COUNT - 3}
 
 
 @pytest.mark.parametrize(("action", "typed", "unknown"), [("delete", str(COUNT), 3), ("disable", "", 0)])
