@@ -135,7 +135,7 @@ def update_group(
     """
     group = current or get_group(gateway, group_id, fresh=True)
     before = {"GroupDesc": group.description}
-    gateway.call(UPDATE, target=group.name, before=before, GroupId=group_id, GroupDesc=description)
+    gateway.call(UPDATE, before=before, GroupId=group_id, GroupDesc=description)
 
 
 def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
