@@ -39,10 +39,11 @@ class Bulk:
     change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
     acted on in the request.
 
-    `plan(keys)` returns the parameters of each call that `run` makes for these objects: an approval allows exactly these calls.
-    An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
-    `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
-    result, so that another worker continues after one stopped while it sent them.
+    `plan(keys)` returns the parameters of each write that `run` may make for these objects: an approval allows exactly these calls.
+    An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the
+    user types the name of the object to confirm, or the number of objects: the labels of these two fields. `applies_to(row)` says
+    whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same result, so that another worker
+    continues after one stopped while it sent them. `run` raises a CloudError only before it sends the first write.
     """
 
     slug: str

@@ -186,8 +186,8 @@ def _read_keys(pages: BulkPages[Any], keys: list[str]) -> list[str]:
 
 
 def _read_filters(pages: BulkPages[Any], filters: RequestBody) -> tuple[QueryDict, FilterForm]:
-    """Return the filters as the query of the list and as its form. Raises Problem: unlike on a page, an invalid filter is not
-    ignored, because the action would affect more objects."""
+    """Return the filters as the query of the list and as its form. Raises Problem for an invalid filter, without which the
+    action would affect more objects."""
     fields = {name: field for field, name in pages.filter_names.items()}
     query = QueryDict(mutable=True)
     for name, value in filters.model_dump(exclude_none=True).items():

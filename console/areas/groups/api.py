@@ -1,6 +1,6 @@
 """Typed calls for device groups: a tree of three levels; a device is in up to ten groups; a group has tags.
 
-Every function takes the gateway of the acting user. Only this module names operations. Every function raises PermissionRefused
+Every function takes the gateway of the acting user. Only this module makes calls. Every function raises PermissionRefused
 and the CloudError family. IDs are strings, times are aware.
 """
 

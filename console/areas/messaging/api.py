@@ -1,7 +1,7 @@
 """Typed calls for topics: the topic categories of products, and the routes between topics of devices.
 
-Every function takes the gateway of the acting user. Only this module and `approval` name operations. Every function raises
-PermissionRefused and the CloudError family.
+Every function takes the gateway of the acting user. Only this module makes calls. Every function raises PermissionRefused
+and the CloudError family.
 """
 
 from __future__ import annotations

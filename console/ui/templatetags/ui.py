@@ -1,6 +1,6 @@
 """Template tags. docs/ui.md lists them together with the includes of templates/ui/.
 
-{% icon "name" size=18 label="" %}            Tabler outline icon, inline SVG
+{% icon "name" size=18 label="" %}            Tabler outline icon, from the sprite
 {% status value "device" %}                   status badge (kinds: console/ui/statuses.py)
 {% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
