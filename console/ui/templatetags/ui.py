@@ -101,9 +101,9 @@ def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeStrin
 
 
 @register.simple_tag(takes_context=True)
-def connection_url(context: RequestContext, name: str, *args: Any, **kwargs: Any) -> str:
+def connection_url(context: RequestContext, name: str, *args: Any) -> str:
     """The URL of `name` in the request's team and connection."""
-    return links.connection_url(context["request"], name, *args, **kwargs)
+    return links.connection_url(context["request"], name, *args)
 
 
 @register.simple_tag(takes_context=True)
