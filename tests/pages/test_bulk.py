@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -78,6 +79,7 @@ def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in)
     job = Job.objects.get()
     assert (job.state, job.total) == (Job.State.READY, 5)
     assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
+    assert keys[0] not in json.dumps(job.params), "every list of jobs would read all keys"
 
 
 @pytest.mark.parametrize("text", ["a1/" + "x" * 600, "a1/lamp\x00", "a1", "/lamp", ""])
