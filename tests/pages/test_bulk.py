@@ -229,6 +229,17 @@ def test_a_deletion_whose_response_was_lost_is_not_reported_as_failed(
     assert sorted(outcomes) == ["done"] * (COUNT - 1) + ["unknown"]
 
 
+def test_the_dialog_does_not_say_that_a_device_was_missing_if_its_deletion_may_have_done_it(
+    emulator, org, product, sign_in
+):
+    emulator.faults.add("DeleteDevice", kind="drop", after=True)
+    form = {"selected": [f"{product}/lamp-0001"], "confirmed": "1", "typed": "lamp-0001"}
+    page = sign_in("operator").post(org.url("devices/bulk/delete/"), form).content.decode()
+    assert "lamp-0001" not in read_statuses(org, product)
+    assert "Unknown: no response was received" in page
+    assert "does not exist" not in page
+
+
 def test_calls_that_the_quota_did_not_allow_are_repeated(
     emulator, org, product, select_all, run_job, sign_in
 ):
