@@ -32,7 +32,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class Subject:
-    """`details`: the present state of the subject. `effects`: what else the call deletes. `names`: the names that the call lists.
+    """`details`: the present state of the subject. `effects`: what else the calls delete. `names`: the names that the call lists.
     `error`: why the present state could not be read."""
 
     rows: Sequence[CallRow]
@@ -56,7 +56,7 @@ def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
         rows=[
             _read_row(number, call, outcomes.get(number), description) for number, call in enumerate(calls)
         ],
-        effects=description.list_effects(calls[0]) if description.list_effects is not None else (),
+        effects=_list_effects(description, calls),
         effects_title=str(description.effects_title),
         names=calls[0].listed_names or calls[0].params.get(description.names_param, ()),
     )
@@ -74,6 +74,13 @@ def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
     except PermissionRefused:
         return replace(subject, is_unreadable=True)
     return subject
+
+
+def _list_effects(description: Description, calls: Sequence[PlannedCall]) -> list[str]:
+    """The effects of all calls, each sentence once."""
+    if description.list_effects is None:
+        return []
+    return list(dict.fromkeys(effect for call in calls for effect in description.list_effects(call)))
 
 
 def _read_row(

@@ -21,9 +21,6 @@ from typing import Any
 
 from console.accounts.encryption import Undecryptable
 
-INITIAL_STATE = ""
-"""The state before the first entry."""
-
 # Every key starts with this. Text that users type is encrypted with the same FIELD_ENCRYPTION_KEYS, but no form accepts a
 # NUL. So somebody with access to the database cannot replace a chain's key by a secret that they know.
 _KEY_PREFIX = "audit\x00"

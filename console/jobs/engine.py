@@ -222,7 +222,7 @@ def _find_membership(job: Job, actor: User) -> Membership:
 
 def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]:
     step = kind.steps[chunk.step]
-    sent = step.sent == "yes" or (step.sent == "maybe" and chunk.attempts > 1)
+    sent = step.may_have_sent(chunk)
     if step.starts_draft and job.state != Job.State.READY:
         return Work(job, chunk, None), StepResult(done=True)  # type: ignore[arg-type]  # a user was faster
     try:

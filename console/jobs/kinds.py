@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from console.jobs.models import Item, Job
+from console.jobs.models import Chunk, Item, Job
 from console.jobs.params import JobParams
 from console.ui.areas import all_areas
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Text = str | Promise
 P = TypeVar("P", bound=JobParams)
+SENDING = "sending"
+"""The key of a chunk's data that is true while its calls are sent, and afterwards if the worker did not report their outcome."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,21 @@ class Step:
     """One step: `run` makes one call, or a limited number of calls, and returns the next step.
 
     `sent` states whether, at the start of the step, something was sent whose outcome is not known yet: "no"; "yes"; "maybe"
-    if the step began before and its end is not known. A canceled job ends at once where nothing was sent. A step with
-    `starts_draft` starts a draft whose items exist. It does nothing for a job that is not ready any more.
+    if the step began before; "marked" if the step said so in the chunk's data (SENDING). A canceled job ends at once where
+    nothing was sent. A step with `starts_draft` starts a draft whose items exist. It does nothing for a job that is not ready any
+    more.
     """
 
     run: Callable[[Work], StepResult]
     label: Text
-    sent: Literal["no", "maybe", "yes"] = "no"
+    sent: Literal["no", "maybe", "marked", "yes"] = "no"
     starts_draft: bool = False
+
+    def may_have_sent(self, chunk: Chunk) -> bool:
+        """Return whether something may have been sent for this chunk whose outcome is not known yet."""
+        if self.sent == "marked":
+            return bool(chunk.data.get(SENDING))
+        return self.sent == "yes" or (self.sent == "maybe" and chunk.attempts > 1)
 
 
 @dataclass(frozen=True)

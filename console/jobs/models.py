@@ -6,7 +6,7 @@ SQLite and PostgreSQL: update sets of items, never run one query per item.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -175,20 +175,20 @@ class Job(models.Model):
         """Why the job stopped or its file cannot be used; "" without such an error."""
         return read_sentence(self.error)
 
-    def duration_seconds(self, now: datetime | None = None) -> float:
-        """Return the seconds from the start of the job to its end, or to `now`."""
+    def duration_seconds(self) -> float:
+        """Return the seconds from the start of the job to its end, or until now."""
         if self.started_at is None:
             return 0.0
-        return max(0.0, ((self.finished_at or now or timezone.now()) - self.started_at).total_seconds())
+        return max(0.0, ((self.finished_at or timezone.now()) - self.started_at).total_seconds())
 
-    def rate(self, now: datetime | None = None) -> float | None:
+    def rate(self) -> float | None:
         """Return the items per second since the start; None while no item is done."""
-        seconds = self.duration_seconds(now)
+        seconds = self.duration_seconds()
         return self.done / seconds if self.done and seconds > 0 else None
 
-    def time_left(self, now: datetime | None = None) -> timedelta | None:
+    def time_left(self) -> timedelta | None:
         """Return the remaining time at the current rate; None when it is unknown."""
-        rate = self.rate(now)
+        rate = self.rate()
         if not self.is_active or not rate or self.total <= self.done:
             return None
         return timedelta(seconds=(self.total - self.done) / rate)

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise
+from django.utils.translation import gettext_noop
 
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
@@ -21,7 +22,7 @@ from console.ui.areas import all_areas
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, explain
 from iot_client.paging import Page, Position
 
 Row = TypeVar("Row")
@@ -39,10 +40,11 @@ class Bulk:
     change and returns for each key None or the error; `ids` are the arguments of the list's URL. Up to `direct` objects are
     acted on in the request.
 
-    `plan(keys)` returns the parameters of each call that `run` makes for these objects: an approval allows exactly these calls.
-    An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the user types the name of the object to confirm, or the number of objects: the labels of these two fields.
-    `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same
-    result, so that another worker continues after one stopped while it sent them.
+    `plan(keys)` returns the parameters of each write that `run` may make for these objects: an approval allows exactly these calls.
+    An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the
+    user types the name of the object to confirm, or the number of objects: the labels of these two fields. `applies_to(row)` says
+    whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same result, so that another worker
+    continues after one stopped while it sent them. `run` raises a CloudError only before it sends the first write.
     """
 
     slug: str
@@ -159,3 +161,14 @@ def find_bulk_pages(name: str) -> BulkPages[Any]:
             if pages.name == name:
                 return pages
     raise LookupError(name)
+
+
+def explain_failure(error: CloudError) -> str:
+    """Return the outcome of an object whose action failed, as a msgid.
+
+    If an earlier attempt was sent and its response was lost, the error of the last attempt does not say what the first one did: a
+    device that "does not exist" may have been deleted by it.
+    """
+    if error.follows_lost_response:
+        return gettext_noop("Unknown: no response was received")
+    return explain(error).title

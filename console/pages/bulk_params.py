@@ -14,8 +14,8 @@ BULK_KIND = "bulk"
 @dataclass(frozen=True)
 class BulkParams(JobParams):
     """The action (`list_name` and `action` name it), the arguments of the list's URL, and where the objects come from: `keys`, or
-    without them the `query` of the list; a retry takes those of the earlier job. `starts`: whether the job starts without a
-    review."""
+    without them the `query` of the list; a retry takes those of the earlier job. The job has no `keys` once its items have them.
+    `starts`: whether the job starts without a review."""
 
     list_name: str
     action: str

@@ -19,13 +19,13 @@ from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job
 from console.jobs.page import job_context
 from console.pages import jobs
-from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
+from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages, explain_failure
 from console.pages.bulk_params import BULK_KIND
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.tables import Selection
-from iot_client.errors import CloudError, explain
+from iot_client.errors import CloudError
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome:
     @property
     def error_title(self) -> str:
         """The error in a few words, as a msgid."""
-        return explain(self.error).title if self.error else ""
+        return explain_failure(self.error) if self.error else ""
 
 
 def bulk_path(pages: BulkPages[Any]) -> URLPattern:
@@ -167,6 +167,11 @@ def _refuse(
 def start(request: CloudRequest, job: int) -> HttpResponse:
     """Start the job of a bulk action after its review. Raises ApprovalNeeded if a rule of the team covers it."""
     record = _find_job(request, job)
+    address = connection_url(request, "jobs:detail", record.pk)
+    if (
+        record.state != Job.State.READY
+    ):  # its page had no form to confirm, even if the list is complete by now
+        return redirect(address)
     context = job_context(request, record)
     form = context.get("form")
     if form is not None and not form.is_valid():
@@ -174,7 +179,7 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     if job_actions.start(record, request.gateway):
         text = ngettext("Processing %(count)s object.", "Processing %(count)s objects.", record.total)
         messages.success(request, text % {"count": number(record.total)})
-    return redirect(connection_url(request, "jobs:detail", record.pk))
+    return redirect(address)
 
 
 def _find_job(request: CloudRequest, pk: int) -> Job:

@@ -43,13 +43,13 @@ class TabPage(Generic[Object]):
 class Detail(Generic[Object]):
     """The pages of one object.
 
-    `tabs` come in order; the first one is the object's page, and the only one is shown without a tab bar. An object without
-    a page of its own has no tabs: `place(request, obj)` returns the URL of the page that shows it. `read(gateway, *ids, fresh=False)` reads the object; `ids(obj)`
-    are the arguments of its URLs. `title(obj)` names it. `target(obj)` is its name in the audit trail, by default its last
-    id, and `waiting(obj)` its name in approval requests, by default `target`. `operation` is the call that the menu opens in
-    the explorer, with the ids as the values of `parameters`. `list_name` is the URL name of the list and `list_label` its
-    title; `parents(request, obj)` are further pages between the list and the object. `missing` says that the object no
-    longer exists. `layout` is the template of the heading; it extends pages/detail.html.
+    `tabs` come in order; the first one is the object's page, and the only one is shown without a tab bar. An object without a page
+    of its own has no tabs: `place(request, obj)` returns the URL of the page that shows it. `read(gateway, *ids, fresh=False)`
+    reads the object; `ids(obj)` are the arguments of its URLs. `title(obj)` names it. `target(obj)` is its name in the audit trail,
+    by default its last id, and `waiting(obj)` its name in approval requests, by default `target`. `operation` is the call that the
+    menu opens in the explorer, with the ids as the values of `parameters`. `list_name` is the URL name of the list and `list_label`
+    its title; `parents(request, obj)` are further pages between the list and the object. `missing` says that the object no longer
+    exists. `layout` is the template of the heading; it extends pages/detail.html.
     """
 
     tabs: Sequence[TabPage[Object]]

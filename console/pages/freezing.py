@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
@@ -51,6 +52,9 @@ def freeze(work: Work) -> StepResult:
         job.total = count
         if position is None:
             job.state = Job.State.READY
+            job.params = replace(
+                params, keys=[]
+            ).as_json()  # the items have the keys; lists of jobs read the parameters
 
     data = {"position": position, "count": count}
     if position is None and params.starts:

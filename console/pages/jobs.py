@@ -16,7 +16,7 @@ from console.connections.approval import PlannedCall, check_job, job_needs_appro
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs import actions, delays
-from console.jobs.kinds import Heading, Items, Kind, Pages, Step, StepResult, explain_outcome
+from console.jobs.kinds import SENDING, Heading, Items, Kind, Pages, Step, StepResult, explain_outcome
 from console.jobs.models import Chunk, Item, Job
 from console.jobs.page import items_context
 from console.jobs.work import LeaseLost, Work, end_chunk
@@ -102,14 +102,16 @@ def run(work: Work) -> StepResult:
     """Act on the chunk's objects that have no outcome yet.
 
     The chunk is marked before the calls are sent. A worker that finds the mark does not know which calls were sent: it ends the
-    objects as unknown, unless the action can be repeated and the job was not canceled.
+    objects as unknown, unless the action can be repeated and the job was not canceled. The mark of another worker stays until all
+    objects have an outcome.
     """
     params = BulkParams.read(work.job)
     try:
         _pages, action = params.find_action()
     except LookupError:
         return stop_without_action(work)
-    if work.data.get("sending") and (work.is_canceled or not action.is_repeatable):
+    is_repeated = bool(work.data.get(SENDING))
+    if is_repeated and (work.is_canceled or not action.is_repeatable):
         return end_chunk(work, Item.Outcome.UNKNOWN)
     if work.is_canceled:
         return work.end_unsent()
@@ -123,15 +125,15 @@ def run(work: Work) -> StepResult:
     _mark(work, is_sending=True)
     try:
         errors = action.run(gateway, keys, params.ids)
-    except (CloudError, PermissionDenied):  # nothing was sent
-        _mark(work, is_sending=False)
+    except (CloudError, PermissionDenied):  # nothing was sent by this worker
+        _mark(work, is_sending=is_repeated)
         raise
-    return _build_result(work, dict(zip(keys, errors, strict=True)))
+    return _build_result(work, dict(zip(keys, errors, strict=True)), is_repeated)
 
 
-def _build_result(work: Work, errors: Mapping[str, CloudError | None]) -> StepResult:
+def _build_result(work: Work, errors: Mapping[str, CloudError | None], is_repeated: bool) -> StepResult:
     """Return the result that writes the outcomes. Calls that were not sent are repeated later; an error that all other calls would
-    get stops the job."""
+    get stops the job. `is_repeated`: another worker may have sent the calls before."""
     outcomes = {key: _read_outcome(error) for key, error in errors.items()}
     known = {key: outcome for key, outcome in outcomes.items() if outcome is not None}
     final = next(
@@ -140,21 +142,21 @@ def _build_result(work: Work, errors: Mapping[str, CloudError | None]) -> StepRe
     unsent = next((error for key, error in errors.items() if outcomes[key] is None), None)
     following = StepResult(done=True)
     if final is not None:
-        following = delays.handle_cloud_error(work, False, final)
+        following = delays.handle_cloud_error(work, is_repeated, final)
     elif unsent is not None:
-        following = delays.handle_cloud_error(work, False, unsent)
+        following = delays.handle_cloud_error(work, is_repeated, unsent)
 
     def write(job: Job) -> None:
         _set_outcomes(work, known)
         if following.write is not None:
             following.write(job)
 
-    return replace(following, data={**following.data, "sending": None}, write=write)
+    return replace(following, data={**following.data, SENDING: is_repeated or None}, write=write)
 
 
 def _mark(work: Work, *, is_sending: bool) -> None:
     """Store whether calls are being sent. Raises LeaseLost."""
-    work.chunk.data = {**work.chunk.data, "sending": is_sending}
+    work.chunk.data = {**work.chunk.data, SENDING: is_sending}
     if not Chunk.objects.filter(pk=work.chunk.pk, lease=work.chunk.lease).update(data=work.chunk.data):
         raise LeaseLost
 
@@ -256,6 +258,6 @@ BULK = Kind(
     steps={
         "prepare": Step(freeze, _("Reading the list")),
         "start": Step(start_unreviewed, _("Starting"), starts_draft=True),
-        "run": Step(run, _("Processing"), sent="maybe"),
+        "run": Step(run, _("Processing"), sent="marked"),
     },
 )

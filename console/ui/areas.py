@@ -31,7 +31,8 @@ class Area:
     `slug` is the name of its folder, the namespace and the prefix of its addresses, and its row of the role matrix. `urls` is
     the import path of its URLconf. `search` is the URL name of the page behind the search field of the top bar, "" if it has
     none. `url_objects` says what the parameters of its addresses name: parameter → kind. A member with a limited access scope
-    finds only addresses whose objects are in scope. `navigation`: one entry is shown with those of other areas, several are shown under `label`.
+    finds only addresses whose objects are in scope. `navigation`: one entry is shown with those of other areas, several are shown
+    under `label`.
 
     `statuses` are the kinds of statuses that its objects have: name of the kind → value → Status. The names are unique in the
     console. `job_kinds` are its kinds of background work. `routers` are its operations of the HTTP API, and `uploads` says

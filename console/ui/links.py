@@ -24,17 +24,15 @@ def find_place(request: HttpRequest) -> tuple[str, ...]:
     return (team.slug,) if connection is None else (team.slug, connection.slug)
 
 
-def connection_url(request: HttpRequest, name: str, *args: Any, **kwargs: Any) -> str:
+def connection_url(request: HttpRequest, name: str, *args: Any) -> str:
     """The URL of `name` in the request's team and connection.
 
-    `args` or `kwargs` are the pattern's arguments after team and connection; Django allows only one of the two. A pattern
-    with a team but no connection works too. Raises NoReverseMatch.
+    `args` are the pattern's arguments after team and connection. A pattern with a team but no connection works too. Raises
+    NoReverseMatch.
     """
     place = find_place(request)
     if not place:
         raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
-    if kwargs:
-        return reverse(name, kwargs={**dict(zip(("team", "connection"), place, strict=False)), **kwargs})
     return place_url(name, place, *map(str, args))
 
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from console.ui.format import number
 from console.ui.icons import icon
 from console.ui.links import query_url
-from console.ui.paging import Page, TokenPage
+from console.ui.paging import SIZES, Page, TokenPage
 from console.ui.tables import BoundTable
 
 _SORT_ICONS = {"": "arrows-sort", "ascending": "arrow-up", "descending": "arrow-down"}
@@ -139,7 +139,7 @@ def _describe_position(page: Page | TokenPage) -> str:
 def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
     """The numbers of rows a page, the current one without a link."""
     label = gettext("%(size)s rows per page")
-    for size in page.sizes:
+    for size in SIZES:
         if size == page.size:
             yield f'<span class="fd-page fd-page-current" aria-current="true">{size}</span>'
         else:

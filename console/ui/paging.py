@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.http import HttpRequest
@@ -18,10 +18,10 @@ def page_number(request: HttpRequest) -> int:
     return max(1, min(int(text), 10_000_000)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
-def page_size(request: HttpRequest, default: int = 25, sizes: Sequence[int] = SIZES) -> int:
-    """`?size=` (rows per page) if it is one of `sizes`, else `default`."""
+def page_size(request: HttpRequest, default: int = 25) -> int:
+    """`?size=` (rows per page) if it is one of SIZES, else `default`."""
     text = request.GET.get("size", "")
-    return next((size for size in sizes if str(size) == text), default)
+    return next((size for size in SIZES if str(size) == text), default)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Page:
     number: int
     size: int
     total: int
-    sizes: Sequence[int] = SIZES
     last: int | None = None
 
     @property
@@ -95,7 +94,6 @@ class TokenPage:
     token: str
     next: str | None
     total: int | None = None
-    sizes: Sequence[int] = SIZES
 
     def url(self, request: HttpRequest, token: str | None) -> str:
         """The URL of another page of the requested list; None for the first page. A page number in the URL of this page does not

@@ -138,15 +138,14 @@ class Table(Generic[Row]):
         *,
         page: Page | TokenPage | None = None,
         empty: Empty | None = None,
-        default_sort: str = "",
     ) -> BoundTable[Row]:
         """The table with its rows, for `ui/list.html` and `ui/table.html`."""
-        return BoundTable(self, request, list(rows), page, empty, default_sort)
+        return BoundTable(self, request, list(rows), page, empty)
 
-    def sort(self, request: HttpRequest, default: str = "") -> str:
-        """`?sort=` ("name", "-name") if the column is sortable, else `default`."""
+    def sort(self, request: HttpRequest) -> str:
+        """`?sort=` ("name", "-name") if the column is sortable, else ""."""
         sort = request.GET.get("sort", "")
-        return sort if any(c.sort and c.key == sort.removeprefix("-") for c in self.columns) else default
+        return sort if any(c.sort and c.key == sort.removeprefix("-") for c in self.columns) else ""
 
     def csv_lines(self, rows: Iterable[Row]) -> Iterator[str]:
         """The lines of the export: a header, then all rows with all exported columns."""
@@ -228,7 +227,6 @@ class BoundTable(Generic[Row]):
     rows: list[Row]
     page: Page | TokenPage | None = None
     empty: Empty | None = None
-    default_sort: str = ""
     actions: list[tuple[BulkAction, str]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -253,7 +251,7 @@ class BoundTable(Generic[Row]):
         """All columns in order, including hidden ones."""
         preference = self.request.COOKIES.get(f"columns-{self.table.id}")
         names = set(preference.split(".")) if preference is not None else None
-        sort = self.table.sort(self.request, self.default_sort)
+        sort = self.table.sort(self.request)
         bound = []
         for column in self.table.columns:
             shown = column.primary or (column.key in names if names is not None else not column.hidden)
@@ -284,11 +282,6 @@ class BoundTable(Generic[Row]):
     def total(self) -> int | None:
         """The total number of matching rows, or None if it is unknown."""
         return self.page.total if self.page is not None else len(self.rows)
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether the list is paged by number rather than by token."""
-        return isinstance(self.page, Page)
 
     @property
     def is_filtered(self) -> bool:

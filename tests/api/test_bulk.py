@@ -141,6 +141,15 @@ def test_a_few_objects_are_processed_at_once_with_an_outcome_for_each(
     assert records.count() == 3
 
 
+def test_an_outcome_that_no_response_confirmed_is_unknown(
+    emulator: Any, keys: list[str], program: Program
+) -> None:
+    emulator.faults.add("DeleteDevice", kind="drop", after=True)
+    for unknown in (True, False):  # the second deletion finds no device, and no response is lost
+        (outcome,) = program.post(DELETE, {"keys": keys[:1]}).json()["outcomes"]
+        assert (outcome["done"], outcome["unknown"]) == (False, unknown)
+
+
 def test_filters_have_the_names_of_the_list_and_all_that_match_are_processed(
     keys: list[str], meter_product: str, program: Program
 ) -> None:

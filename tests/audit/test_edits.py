@@ -229,7 +229,7 @@ def test_the_page_of_an_object_links_its_records_for_users_who_may_read_the_audi
     pages = {
         org.url(f"products/{product}/"): f"target={product}",
         org.url(device): "target=lamp-1",
-        org.url(f"groups/{group}/"): "target=Harbor",
+        org.url(f"groups/{group}/"): f"target={group}",
         f"/acme/-/members/{member.pk}/": "person=viewer%40acme.test",
     }
     for page, query in pages.items():

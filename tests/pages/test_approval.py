@@ -181,6 +181,14 @@ def test_a_bulk_action_makes_exactly_the_calls_that_it_plans(action, keys):
     sent: list[tuple[str, object]] = []
 
     class FakeGateway:
+        def call(self, name, **params):  # the topic categories of the product
+            topics = {"1": "alarm", "2": "alarm/high"}
+            items = [
+                {"Id": topic_id, "TopicShortName": f"/a1/${{deviceName}}/user/{short_name}", "Operation": "0"}
+                for topic_id, short_name in topics.items()
+            ]
+            return {"Data": {"ProductTopicInfo": items}}
+
         def call_each(self, name, many, **options):
             sent.extend((name, dict(params)) for params in many)
             return [{"Success": True} for _params in many]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
+from console.accounts.models import Membership
 from console.areas.devices import actions as devices_actions
 from console.areas.devices import api
 from console.areas.devices.actions import BULK_DELETE, BULK_DISABLE
 from console.audit.models import AuditRecord
 from console.connections.models import Connection
 from console.jobs.models import Chunk, Item, Job
+from console.pages import bulk_views
 from iot_client.errors import Unavailable
 from tests.pages.devices import COUNT, read_statuses
 from tests.responses import page_text, read_csv
@@ -74,6 +77,7 @@ def test_many_selected_rows_become_a_job_of_exactly_these(org, product, sign_in)
     job = Job.objects.get()
     assert (job.state, job.total) == (Job.State.READY, 5)
     assert list(Item.objects.order_by("number").values_list("key", flat=True)) == keys
+    assert keys[0] not in json.dumps(job.params), "every list of jobs would read all keys"
 
 
 @pytest.mark.parametrize("text", ["a1/" + "x" * 600, "a1/lamp\x00", "a1", "/lamp", ""])
@@ -94,6 +98,23 @@ def test_a_deletion_starts_only_when_the_number_is_typed(org, product, select_al
     browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
     assert run_job(job).succeeded == COUNT
     assert read_statuses(org, product) == {}
+
+
+def test_a_deletion_whose_list_became_complete_during_the_request_starts_only_when_the_number_is_typed(
+    org, product, select_all, sign_in, monkeypatch
+):
+    job, browser = select_all("delete"), sign_in("operator")
+    find_job = bulk_views.find_job
+
+    def find_earlier(request, pk):
+        found = find_job(request, pk)
+        found.state = Job.State.CHECKING  # as it was when the request began
+        return found
+
+    monkeypatch.setattr(bulk_views, "find_job", find_earlier)
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job.refresh_from_db()
+    assert job.state == Job.State.READY
 
 
 def test_a_failed_object_has_its_reason_and_does_not_stop_the_others(
@@ -217,6 +238,17 @@ def test_the_dialog_of_a_deletion_whose_response_was_lost_says_so(emulator, org,
     assert "does not exist" not in page
 
 
+def test_the_dialog_does_not_say_that_a_device_was_missing_if_its_deletion_may_have_done_it(
+    emulator, org, product, sign_in
+):
+    emulator.faults.add("DeleteDevice", kind="drop", after=True)
+    form = {"selected": [f"{product}/lamp-0001"], "confirmed": "1", "typed": "lamp-0001"}
+    page = sign_in("operator").post(org.url("devices/bulk/delete/"), form).content.decode()
+    assert "lamp-0001" not in read_statuses(org, product)
+    assert "Unknown: no response was received" in page
+    assert "does not exist" not in page
+
+
 def test_calls_that_the_quota_did_not_allow_are_repeated(
     emulator, org, product, select_all, run_job, sign_in
 ):
@@ -225,6 +257,39 @@ def test_calls_that_the_quota_did_not_allow_are_repeated(
     emulator.faults.add("DisableThing", kind="throttle", times=30)
     job = run_job(job)
     assert (job.state, job.succeeded) == (Job.State.SUCCEEDED, COUNT)
+
+
+def test_objects_that_only_waited_for_the_quota_count_as_not_sent_when_the_job_stops(
+    emulator, org, product, select_all, run_job, sign_in
+):
+    job = select_all("disable")
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"))
+    emulator.faults.add("DisableThing", kind="throttle", times=100)
+    run_next_step(job)
+    Membership.objects.filter(user=org.members["operator"]).update(role_slug="viewer")
+    assert run_job(job).counts == {Item.Outcome.CANCELED: COUNT}
+
+
+def test_what_a_stopped_worker_may_have_sent_stays_unknown_when_the_next_worker_must_wait(
+    emulator, org, product, select_all, run_job, sign_in, monkeypatch
+):
+    job, browser = select_all("disable"), sign_in("operator")
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    run = BULK_DISABLE.run
+
+    def stop(gateway, keys, ids):
+        run(gateway, keys, ids)
+        raise SystemExit
+
+    monkeypatch.setitem(BULK_DISABLE.__dict__, "run", stop)
+    with pytest.raises(SystemExit):
+        run_next_step(job)
+    monkeypatch.setitem(BULK_DISABLE.__dict__, "run", run)
+    Chunk.objects.filter(job=job).update(leased_until=past_time())
+    emulator.faults.add("DisableThing", kind="throttle", times=100)
+    run_next_step(job)
+    browser.post(org.url(f"jobs/{job.pk}/cancel/"))
+    assert run_job(job).counts == {Item.Outcome.UNKNOWN: 3, Item.Outcome.CANCELED: COUNT - 3}
 
 
 @pytest.mark.parametrize(("action", "typed", "unknown"), [("delete", str(COUNT), 3), ("disable", "", 0)])

@@ -69,10 +69,10 @@ def test_a_hidden_column_can_be_shown_and_the_choice_is_stored(rf):
 
 @pytest.mark.parametrize(
     ("asked", "sort"),
-    [("name", "name"), ("-name", "-name"), ("state", "-name"), ("'; drop", "-name"), ("", "-name")],
+    [("name", "name"), ("-name", "-name"), ("state", ""), ("'; drop", ""), ("", "")],
 )
 def test_only_declared_columns_sort(rf, asked, sort):
-    assert THINGS.sort(rf.get("/", {"sort": asked}), "-name") == sort
+    assert THINGS.sort(rf.get("/", {"sort": asked})) == sort
 
 
 def test_sorting_again_reverses_the_order_and_returns_to_page_one(rf):

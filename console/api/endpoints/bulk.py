@@ -22,10 +22,10 @@ from console.api.schemas import RequestBody
 from console.jobs import actions as job_actions
 from console.jobs.models import MAX_KEY_LENGTH
 from console.pages import jobs
-from console.pages.bulk import Bulk, BulkPages
+from console.pages.bulk import Bulk, BulkPages, explain_failure
 from console.ui.areas import Area
 from console.ui.forms import FilterForm
-from iot_client.errors import CloudError, explain
+from iot_client.errors import CloudError
 
 MAX_KEYS = 10_000
 """The largest number of keys in one request."""
@@ -49,14 +49,20 @@ class BulkOutcome(Schema):
 
     key: str
     done: bool
+    unknown: bool = Field(
+        description="Whether the action may have been carried out although no response confirmed it."
+    )
     error: str = Field(description="Why the action failed; empty if it succeeded.")
     platform_code: str = Field(description="Error code of the platform; empty without one.")
 
     @classmethod
     def from_error(cls, key: str, error: CloudError | None) -> BulkOutcome:
         if error is None:
-            return cls(key=key, done=True, error="", platform_code="")
-        return cls(key=key, done=False, error=_(explain(error).title), platform_code=error.code)
+            return cls(key=key, done=True, unknown=False, error="", platform_code="")
+        text = _(explain_failure(error))
+        return cls(
+            key=key, done=False, unknown=error.is_outcome_unknown, error=text, platform_code=error.code
+        )
 
 
 class BulkResult(Schema):
@@ -186,8 +192,8 @@ def _read_keys(pages: BulkPages[Any], keys: list[str]) -> list[str]:
 
 
 def _read_filters(pages: BulkPages[Any], filters: RequestBody) -> tuple[QueryDict, FilterForm]:
-    """Return the filters as the query of the list and as its form. Raises Problem: unlike on a page, an invalid filter is not
-    ignored, because the action would affect more objects."""
+    """Return the filters as the query of the list and as its form. Raises Problem for an invalid filter, without which the
+    action would affect more objects."""
     fields = {name: field for field, name in pages.filter_names.items()}
     query = QueryDict(mutable=True)
     for name, value in filters.model_dump(exclude_none=True).items():

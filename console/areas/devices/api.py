@@ -1,5 +1,5 @@
-"""Calls about devices. Every function takes the gateway that makes the calls. Only this module names operations, and only
-`records` names the fields of their responses.
+"""Calls about devices. Every function takes the gateway that makes the calls. `registration.applications` makes
+the calls of registrations, this module all others; `records` reads the objects in their responses.
 
 All functions raise PermissionRefused and CloudError.
 """

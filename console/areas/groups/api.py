@@ -1,6 +1,6 @@
 """Typed calls for device groups: a tree of three levels; a device is in up to ten groups; a group has tags.
 
-Every function takes the gateway of the acting user. Only this module names operations. Every function raises PermissionRefused
+Every function takes the gateway of the acting user. Only this module makes calls. Every function raises PermissionRefused
 and the CloudError family. IDs are strings, times are aware.
 """
 
@@ -135,7 +135,7 @@ def update_group(
     """
     group = current or get_group(gateway, group_id, fresh=True)
     before = {"GroupDesc": group.description}
-    gateway.call(UPDATE, target=group.name, before=before, GroupId=group_id, GroupDesc=description)
+    gateway.call(UPDATE, before=before, GroupId=group_id, GroupDesc=description)
 
 
 def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:

@@ -27,8 +27,6 @@ GROUP: Detail[GroupDetail] = Detail(
     parameters=("GroupId",),
     tabs_label=_("Group pages"),
     actions=(actions.EDIT, actions.DELETE),
-    target=lambda group: group.name,
-    waiting=lambda group: group.id,
     parents=lambda request, group: [
         (parent.name, connection_url(request, "groups:detail", parent.id)) for parent in group.path
     ],

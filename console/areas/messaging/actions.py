@@ -12,7 +12,7 @@ from console.areas.messaging import api
 from console.areas.messaging.api import Route, TopicCategory
 from console.areas.messaging.approval import list_deletion_effects
 from console.areas.messaging.forms import CategoryForm, RouteFilters, RoutesForm
-from console.areas.messaging.tables import CATEGORIES, build_routes_url
+from console.areas.messaging.tables import build_routes_url
 from console.areas.products import api as products_api
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
@@ -114,14 +114,12 @@ def _ask_to_delete_categories(count: int) -> Question:
 def _delete_categories(
     gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
 ) -> list[CloudError | None]:
-    categories = [
-        (topic_id, short_name) for topic_id, _slash, short_name in (key.partition("/") for key in keys)
-    ]
-    return api.delete_categories(gateway, ids["product_key"], categories)
+    return api.delete_categories(gateway, ids["product_key"], list(map(TopicCategory.split_key, keys)))
 
 
-def _read_topic_id(key: str) -> str:
-    return key.partition("/")[0]
+def _is_key(key: str) -> bool:
+    topic_id, short_name = TopicCategory.split_key(key)
+    return topic_id.isdecimal() and bool(short_name)
 
 
 BULK_DELETE = Bulk(
@@ -135,7 +133,7 @@ BULK_DELETE = Bulk(
     ask=_ask_to_delete_categories,
     run=_delete_categories,
     danger=True,
-    plan=lambda keys: api.plan_category_deletions(map(_read_topic_id, keys)),
+    plan=lambda keys: api.plan_category_deletions(TopicCategory.split_key(key)[0] for key in keys),
     typed=(_("Name"), _("Number of topic categories")),
 )
 
@@ -145,13 +143,13 @@ CATEGORY_BULK: BulkPages[TopicCategory] = BulkPages(
     list_name="messaging:topics",
     list_label=_("Topic categories"),
     actions=(BULK_DELETE,),
-    key=CATEGORIES.key or str,
+    key=lambda category: category.key,
     keys_help=gettext_noop("`id/short_name` of each topic category."),
     read_matching=lambda gateway, filters, ids, start: iter(
         [Page(api.list_categories(gateway, ids["product_key"], fresh=True))]
     ),
-    is_key=lambda key: key.partition("/")[0].isdecimal(),
-    name_of=lambda key: key.partition("/")[2],
+    is_key=_is_key,
+    name_of=lambda key: TopicCategory.split_key(key)[1],
 )
 
 # -- routes ------------------------------------------------------------------------------------------------------------

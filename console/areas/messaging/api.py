@@ -1,7 +1,7 @@
 """Typed calls for topics: the topic categories of products, and the routes between topics of devices.
 
-Every function takes the gateway of the acting user. Only this module and `approval` name operations. Every function raises
-PermissionRefused and the CloudError family.
+Every function takes the gateway of the acting user. Only this module makes calls. Every function raises PermissionRefused
+and the CloudError family.
 """
 
 from __future__ import annotations
@@ -115,13 +115,27 @@ def delete_category(gateway: Gateway, category: TopicCategory) -> None:
 def delete_categories(
     gateway: Gateway, product_key: str, categories: Sequence[tuple[str, str]]
 ) -> list[CloudError | None]:
-    """Delete several topic categories of a product: pairs of ID and short name. Returns one entry for each: None, or the error."""
+    """Delete several topic categories of a product: pairs of ID and short name. Returns one entry for each: None, or the error.
+
+    The categories are read first. One that the product does not have under this name is an error, and no call is sent for it: the
+    platform looks only at the ID, but users confirm, approve and later find the deletion by the name.
+    """
+    present = {
+        (category.id, category.short_name) for category in list_categories(gateway, product_key, fresh=True)
+    }
+    found = [category for category in categories if category in present]
     responses = gateway.call_each(
         DELETE,
-        plan_category_deletions(topic_id for topic_id, _short_name in categories),
-        targets=[name_topic(product_key, short_name) for _topic_id, short_name in categories],
+        plan_category_deletions(topic_id for topic_id, _short_name in found),
+        targets=[name_topic(product_key, short_name) for _topic_id, short_name in found],
     )
-    return [response if isinstance(response, CloudError) else None for response in responses]
+    errors: dict[tuple[str, str], CloudError | None] = {
+        category: NotFound("iot.messagebroker.TopicTemplateIsNotFound", operation=DELETE)
+        for category in categories
+    }
+    for category, response in zip(found, responses, strict=True):
+        errors[category] = response if isinstance(response, CloudError) else None
+    return [errors[category] for category in categories]
 
 
 def plan_category_deletions(topic_ids: Iterable[str]) -> list[dict[str, Any]]:

@@ -29,6 +29,17 @@ class TopicCategory:
     permission: str
     description: str
 
+    @property
+    def key(self) -> str:
+        """Identifies the category in a form. Only the name can contain slashes."""
+        return f"{self.id}/{self.short_name}"
+
+    @staticmethod
+    def split_key(key: str) -> tuple[str, str]:
+        """Return the ID and the short name of a key, the name "" for a text that is no key."""
+        topic_id, _slash, short_name = key.partition("/")
+        return topic_id, short_name
+
     def topic_of(self, device_name: str) -> str:
         """The topic of a device in full."""
         return self.topic.replace("${deviceName}", device_name)

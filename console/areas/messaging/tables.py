@@ -42,7 +42,7 @@ CATEGORIES: Table[TopicCategory] = Table(
         _DESCRIPTION,
         Column("id", _("ID"), kind="code", copy=True, hidden=True),
     ],
-    key=lambda category: f"{category.id}/{category.short_name}",
+    key=lambda category: category.key,
 )
 
 

@@ -1,8 +1,8 @@
 """Typed calls for over-the-air updates: packages, the modules they update, batches, and one task for each device.
 
-Every function takes the gateway of the acting user. Only this module names operations; the fields of their responses are
-named here and in `records`. Every function raises PermissionRefused and the CloudError family. IDs are strings, times are
-aware, sizes are bytes. The platform's API calls a batch a job (JobId).
+Every function takes the gateway of the acting user. `batches` makes the calls that create batches, `jobs` those that
+monitor them, this module all others; `records` reads the objects in their responses. Every function raises PermissionRefused and
+the CloudError family. IDs are strings, times are aware, sizes are bytes. The platform's API calls a batch a job (JobId).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Typed calls for products. Every function takes the gateway of the acting user. Only this module names operations, and only
-`records` names the fields of their responses.
+"""Typed calls for products. Every function takes the gateway of the acting user. Only this module makes calls; `records`
+reads the objects in their responses.
 
 Every function raises PermissionRefused and the CloudError family. Times are aware.
 """

@@ -1,6 +1,6 @@
 """Template tags. docs/ui.md lists them together with the includes of templates/ui/.
 
-{% icon "name" size=18 label="" %}            Tabler outline icon, inline SVG
+{% icon "name" size=18 label="" %}            Tabler outline icon, from the sprite
 {% status value "device" %}                   status badge (kinds: console/ui/statuses.py)
 {% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
@@ -101,9 +101,9 @@ def bar(done: float, total: float, label: str = "", tone: str = "") -> SafeStrin
 
 
 @register.simple_tag(takes_context=True)
-def connection_url(context: RequestContext, name: str, *args: Any, **kwargs: Any) -> str:
+def connection_url(context: RequestContext, name: str, *args: Any) -> str:
     """The URL of `name` in the request's team and connection."""
-    return links.connection_url(context["request"], name, *args, **kwargs)
+    return links.connection_url(context["request"], name, *args)
 
 
 @register.simple_tag(takes_context=True)

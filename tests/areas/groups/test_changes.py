@@ -97,6 +97,18 @@ def test_the_audit_trail_records_a_change_with_the_name_of_the_group(tree, org, 
     assert (record.target, record.actor_label, record.outcome) == ("Hall_1", "operator@acme.test", "done")
 
 
+def test_the_page_of_a_group_leads_to_the_records_of_all_its_changes(tree, product, org, sign_in):
+    top, browser = tree["top"], sign_in("owner")
+    browser.post(org.url(f"groups/{top}/edit/"), {"description": "All sites"})
+    browser.post(org.url(f"groups/{top}/tags/set/"), {"tag_key": "site", "tag_value": "harbour"})
+    api.add_devices(org.gateway(), top, product, ["lamp-1"])
+    (link,) = (
+        item.url for item in browser.get(org.url(f"groups/{top}/")).context["menu"] if "/audit/" in item.url
+    )
+    records = browser.get(link).context["table"].rows
+    assert {record.operation for record in records} == {api.UPDATE, api.TAG, api.ADD}
+
+
 @pytest.mark.parametrize("kind", ["error", "drop", "malformed"])
 def test_a_cloud_error_keeps_the_input(kind, tree, emulator, org, sign_in):
     emulator.faults.add("CreateDeviceGroup", kind=kind, times=99)

@@ -73,8 +73,8 @@ def test_the_id_of_a_category_out_of_scope_is_refused_whatever_product_the_addre
         org.url(f"messaging/products/{product}/topics/bulk/delete/"),
         {"selected": [f"{theirs}/update"], "confirmed": "1", "typed": "update"},
     )
-    assert response.status_code == 403
-    assert AuditRecord.objects.get(operation="DeleteProductTopic").outcome == AuditRecord.Outcome.REFUSED
+    assert response.context["failed"] == 1
+    assert not AuditRecord.objects.filter(operation="DeleteProductTopic").exists(), "nothing was sent"
     assert len(list(topic_ids(org, other_product))) == 3
 
 
@@ -168,11 +168,13 @@ def test_the_deletion_of_routes_waits_for_approval_and_lists_the_targets(
     topic, org, sign_in, approval_rule, read_routes
 ):
     api.create_routes(org.gateway(), topic(1), [topic(2, "get")])
-    form = {"selected": [f"{topic(1)} {topic(2, 'get')}"]}
+    api.create_routes(org.gateway(), topic(2), [topic(3, "get")])
+    form = {"selected": [f"{topic(1)} {topic(2, 'get')}", f"{topic(2)} {topic(3, 'get')}"]}
     browser, address = sign_in("operator"), org.url("messaging/routes/bulk/delete/")
     assert "fd-alert" in browser.post(address, form).content.decode()
     response = browser.post(address, {**form, "confirmed": "1"})
-    assert ApprovalRequest.objects.get().target == topic(1)
+    assert ApprovalRequest.objects.get().target == f"{topic(1)} (+1)"
     page = browser.get(response["Location"]).content.decode()
-    assert f"Messages are no longer forwarded to {topic(2, 'get')}." in page
-    assert read_routes(topic(1))[0] == [topic(2, "get")]
+    for number in (1, 2):
+        assert f"Messages are no longer forwarded to {topic(number + 1, 'get')}." in page
+        assert read_routes(topic(number))[0] == [topic(number + 1, "get")]

@@ -233,6 +233,18 @@ def test_ticked_categories_are_deleted_together_and_each_outcome_is_shown(produc
     assert "iot.messagebroker.TopicTemplateIsNotFound" in done
     assert read_names() == ["get"]
     targets = AuditRecord.objects.filter(operation=api.DELETE).values_list("target", flat=True)
-    assert {f"/{product}/${{deviceName}}/user/{name}" for name in ("update", "update/error", "gone")} == set(
-        targets
-    )
+    assert set(targets) == {f"/{product}/${{deviceName}}/user/{name}" for name in ("update", "update/error")}
+
+
+def test_a_category_is_deleted_only_under_its_own_name_and_below_its_own_product(
+    product, other_product, org, sign_in, read_names
+):
+    category = api.get_category(org.gateway(), product, "update")
+    for key, address in ((f"{category.id}/get", product), (f"{category.id}/update", other_product)):
+        done = sign_in("operator").post(
+            org.url(f"messaging/products/{address}/topics/bulk/delete/"),
+            {"selected": [key], "confirmed": "1", "typed": key.partition("/")[2]},
+        )
+        assert (done.context["succeeded"], done.context["failed"]) == (0, 1)
+    assert read_names() == ["update", "update/error", "get"]
+    assert not AuditRecord.objects.filter(operation=api.DELETE).exists()
