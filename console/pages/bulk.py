@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise
-from django.utils.translation import gettext_noop
 
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
@@ -22,7 +21,7 @@ from console.ui.areas import all_areas
 from console.ui.forms import ConfirmForm, FilterForm
 from console.ui.links import connection_url
 from console.ui.tables import BulkAction
-from iot_client.errors import CloudError, explain
+from iot_client.errors import CloudError
 from iot_client.paging import Page, Position
 
 Row = TypeVar("Row")
@@ -161,14 +160,3 @@ def find_bulk_pages(name: str) -> BulkPages[Any]:
             if pages.name == name:
                 return pages
     raise LookupError(name)
-
-
-def explain_failure(error: CloudError) -> str:
-    """Return the outcome of an object whose action failed, as a msgid.
-
-    If an earlier attempt was sent and its response was lost, the error of the last attempt does not say what the first one did: a
-    device that "does not exist" may have been deleted by it.
-    """
-    if error.follows_lost_response:
-        return gettext_noop("Unknown: no response was received")
-    return explain(error).title

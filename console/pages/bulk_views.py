@@ -19,13 +19,13 @@ from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job
 from console.jobs.page import job_context
 from console.pages import jobs
-from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages, explain_failure
+from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
 from console.pages.bulk_params import BULK_KIND
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.tables import Selection
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, explain
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome:
     @property
     def error_title(self) -> str:
         """The error in a few words, as a msgid."""
-        return explain_failure(self.error) if self.error else ""
+        return explain(self.error).title if self.error else ""
 
 
 def bulk_path(pages: BulkPages[Any]) -> URLPattern:

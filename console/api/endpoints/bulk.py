@@ -22,10 +22,10 @@ from console.api.schemas import RequestBody
 from console.jobs import actions as job_actions
 from console.jobs.models import MAX_KEY_LENGTH
 from console.pages import jobs
-from console.pages.bulk import Bulk, BulkPages, explain_failure
+from console.pages.bulk import Bulk, BulkPages
 from console.ui.areas import Area
 from console.ui.forms import FilterForm
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, explain
 
 MAX_KEYS = 10_000
 """The largest number of keys in one request."""
@@ -59,7 +59,7 @@ class BulkOutcome(Schema):
     def from_error(cls, key: str, error: CloudError | None) -> BulkOutcome:
         if error is None:
             return cls(key=key, done=True, unknown=False, error="", platform_code="")
-        text = _(explain_failure(error))
+        text = _(explain(error).title)
         return cls(
             key=key, done=False, unknown=error.is_outcome_unknown, error=text, platform_code=error.code
         )
