@@ -8,11 +8,13 @@ from typing import Any
 
 from django.utils.translation import gettext_noop
 from ninja import NinjaAPI
+from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.operation import Operation
 
 from console.api.endpoints import about, approvals, audit, bulk, jobs
 from console.api.idempotency import HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle_error
+from console.api.schema_errors import list_fields
 from console.connections.approval import ApprovalNeeded
 from console.ui.areas import all_areas
 
@@ -43,6 +45,18 @@ class Api(NinjaAPI):
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
+
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext[Any]]
+    ) -> ValidationError:
+        """Return the errors of a request. Those about unknown fields name the valid ones."""
+        result = super().validation_error_from_error_contexts(error_contexts)
+        models = {context.model.__ninja_param_source__: context.model for context in error_contexts}
+        for error in result.errors:
+            if error["type"] == "extra_forbidden":
+                source, *parents, _unknown = error["loc"]
+                error["ctx"] = {"fields": ", ".join(list_fields(models[source], parents))}
+        return result
 
 
 api = Api(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel
 
 _INTEGER, _NUMBER, _OBJECT = (
     _("Must be a whole number."),
@@ -15,10 +16,11 @@ _INTEGER, _NUMBER, _OBJECT = (
 )
 _TIMESTAMP = _("Must be a date and time with a time zone, for example 2026-05-04T12:00:00Z.")
 _BOOLEAN = _("Must be true or false.")
-# By the `type` of pydantic's errors. The placeholders are the names in their `ctx`.
+_UNKNOWN_FIELD = _("Unknown field. Valid fields: %(fields)s.")
+# By the `type` of pydantic's errors. The placeholders are the names in their `ctx`; `fields` is added by the API.
 _MESSAGES: Mapping[str, Promise] = {
     "missing": _("This field is required."),
-    "extra_forbidden": _("Unknown field."),
+    "extra_forbidden": _UNKNOWN_FIELD,
     "string_type": _("Must be text."),
     "string_too_short": _("Enter at least %(min_length)s characters."),
     "string_too_long": _("Enter at most %(max_length)s characters."),
@@ -53,3 +55,23 @@ def describe_error(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["error"])
     message = _MESSAGES.get(error["type"])
     return str(error["msg"]) if message is None else str(message) % error.get("ctx", {})
+
+
+def describe_unknown_field(fields: Iterable[str]) -> str:
+    """Return the message for a field that is none of `fields`."""
+    return str(_UNKNOWN_FIELD) % {"fields": ", ".join(fields)}
+
+
+def list_fields(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:
+    """Return the field names of the object at a location in a model: names of fields, and positions in lists."""
+    for part in location:
+        if isinstance(part, str):
+            model = _find_model(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _find_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in a type such as `Model | None` or `list[Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_find_model, get_args(annotation))), None)

@@ -84,8 +84,8 @@ class BulkPages(Generic[Row]):
 
     `read_matching(gateway, filters, ids, start)` yields the rows that match `filters`, a bound form of the class `filters`, page by
     page: all of them, or those from `start` on, the position of an earlier page. The HTTP API calls the fields of the form by
-    their names in `filter_names`, if they have one. `scope_key(query, keys, ids)` is the key by which access scopes include a
-    job for these objects, "" if none does.
+    their names in `filter_names`, if they have one, and describes them with `filter_help` (msgids by these names), or with their
+    labels. `scope_key(query, keys, ids)` is the key by which access scopes include a job for these objects, "" if none does.
     """
 
     name: str
@@ -98,6 +98,7 @@ class BulkPages(Generic[Row]):
     read_matching: Callable[[Gateway, Any, Mapping[str, str], Position | None], Iterator[Page[Sequence[Row]]]]
     filters: type[FilterForm] = FilterForm
     filter_names: Mapping[str, str] = field(default_factory=dict)
+    filter_help: Mapping[str, str] = field(default_factory=dict)
     is_key: Callable[[str], bool] = bool
     name_of: Callable[[str], str] = str
     scope_key: Callable[[QueryDict, Sequence[str], Mapping[str, str]], str] = lambda query, keys, ids: ""

@@ -187,6 +187,21 @@ def test_an_invalid_selection_is_refused_and_never_affects_more_objects(
     assert not AuditRecord.objects.filter(operation="DeleteDevice").exists()
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"keys": ["lamp-2"]},
+            "This is not a key of this list. Required: `product_key/name` of each device.",
+        ),
+        ({"filters": {"serch": "x"}}, "Unknown field. Valid fields: product_key, search, search_in, status."),
+        ({"names": ["lamp-2"], "keys": ["a/b"]}, "Unknown field. Valid fields: keys, filters, start."),
+    ],
+)
+def test_the_error_says_what_is_valid(body: dict[str, Any], message: str, program: Program) -> None:
+    assert [error["message"] for error in program.post(DELETE, body).json()["errors"]] == [message]
+
+
 @pytest.mark.usefixtures("few_in_a_request")
 @pytest.mark.parametrize("by", ["keys", "filters"])
 def test_many_objects_become_a_job_over_a_frozen_list_that_waits_to_be_started(
@@ -293,6 +308,8 @@ def test_the_reference_shows_the_fields_of_the_filters_and_an_example(
     assert "<code>filters.product_key</code>" in of_devices
     assert "Permanently delete several devices. A few objects" in of_devices
     assert """-d '{"keys": ["…"]}'""" in of_devices
+    of_products = page.partition('id="bulk_publish_products"')[2].partition("</details>")[0]
+    assert "each <code>key</code> or <code>key=value</code>" in of_products
 
 
 # -- limited access ----------------------------------------------------------------------------------------------------

@@ -287,6 +287,14 @@ def test_errors_name_their_field(populated: PopulatedTeam, create_program: Creat
     program = create_program()
     errors = program.post(GROUPS, {"name": "x", "color": "red"}).json()["errors"]
     assert {error["field"] for error in errors} == {"name", "color"}
+    unknown = next(error["message"] for error in errors if error["field"] == "color")
+    assert unknown == "Unknown field. Valid fields: name, description, parent_id."
+    devices = {"product_key": "a1product", "devices": [{"name": "lamp-1", "color": "red"}]}
+    [in_a_list] = program.post("sandbox/registrations", devices).json()["errors"]
+    assert in_a_list == {
+        "field": "devices.0.color",
+        "message": "Unknown field. Valid fields: name, nickname.",
+    }
     by_platform = program.post(GROUPS, {"name": "no spaces allowed"}).json()
     assert [error["field"] for error in by_platform["errors"]] == ["group_name"]
     assert program.get("sandbox/devices").json()["errors"][0]["field"] == "product_key"

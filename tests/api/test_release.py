@@ -148,6 +148,14 @@ def test_an_invalid_package_is_refused_with_the_name_of_the_field_before_the_upl
     assert "GenerateOTAUploadURL" not in calls
 
 
+def test_an_unknown_field_of_a_package_is_refused_with_the_valid_fields(
+    lamps: str, pipeline: Program
+) -> None:
+    [error] = upload(pipeline, lamps, color="red").json()["errors"]
+    assert error["message"].startswith("Unknown field. Valid fields: product_key, name, ")
+    assert error["message"].endswith(", file.")
+
+
 def test_a_delta_package_has_all_values_it_was_created_with(lamps: str, pipeline: Program) -> None:
     pipeline.post(f"sandbox/products/{lamps}/modules", {"name": "radio"})
     fields = {"module": "radio", "source_version": "1.0.0", "description": "Smaller", "message": "now"}

@@ -70,6 +70,12 @@ def test_members_create_own_tokens_with_roles_within_their_own(org: Organization
     assert is_valid(read_key(client.post(ADD_OWN, {**FORM, "role": "operator"})))
 
 
+def test_the_form_does_not_offer_secrets_to_tokens(org: Organization, sign_in: Any) -> None:
+    page = sign_in("owner").get(ADD_OWN).content.decode()
+    assert "Full access to the platform, except secrets." in page
+    assert "including secrets" not in page
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"name": ""}, {"name": "x" * 41}, {"days": "0"}, {"days": "366"}, {"role": ""}, {"scope": "part"}],

@@ -29,7 +29,9 @@ class TokenInfo(Schema):
     acts_for: str = Field(description="Email address of the user; for a team token, the name of the token.")
     role: str
     permissions: dict[str, str] = Field(
-        description="Current permission for each area: none, read, write, delete or secret. Tokens never see secrets."
+        description="Current permission for each area of the platform's operations, including areas without operations in"
+        " this API, and for connections, members and the audit trail: none, read, write, delete or secret. Tokens never"
+        " see secrets."
     )
     scope_limited: bool = Field(
         description="Whether the access scope is limited to some connections, products or groups."

@@ -35,8 +35,8 @@ _HOW_MANY = gettext_noop(
     "A few objects are processed immediately, with an outcome for each. More objects become a job."
 )
 _START_HELP = gettext_noop(
-    "Whether a job starts as soon as its list has been read. Otherwise, review its items and start it with POST …/start. If a rule of"
-    " the team requires approval, it stays `ready` until you start it."
+    "Whether a job starts as soon as its list has been read. Otherwise, review its items and start it with"
+    " POST …/jobs/{job_id}/start. If a rule of the team requires approval, it stays `ready` until you start it."
 )
 _FILTERS_HELP = gettext_noop(
     "Instead of `keys`: all objects that match. Leave out filters that you do not need."
@@ -108,10 +108,10 @@ def build_router(area: Area) -> Router:
 
 def _build_body(pages: BulkPages[Any], name: str) -> type[BulkBody]:
     """Return the request body for the objects of a list, with its keys and its filters."""
-    fields: dict[str, Any] = {
-        pages.filter_names.get(field, field): _build_filter(form_field)
-        for field, form_field in pages.filters.base_fields.items()
-    }
+    fields: dict[str, Any] = {}
+    for field, form_field in pages.filters.base_fields.items():
+        filter_name = pages.filter_names.get(field, field)
+        fields[filter_name] = _build_filter(form_field, pages.filter_help.get(filter_name, ""))
     filters: Any = create_model(
         f"{name}Filters", __base__=RequestBody, __doc__="The objects of a list that match.", **fields
     )
@@ -124,17 +124,17 @@ def _build_body(pages: BulkPages[Any], name: str) -> type[BulkBody]:
     )
 
 
-def _build_filter(field: forms.Field) -> tuple[Any, Any]:
-    """Return type and description of a filter. A choice of yes and no is a boolean."""
+def _build_filter(field: forms.Field, description: str) -> tuple[Any, Any]:
+    """Return type and description (by default the label) of a filter. A choice of yes and no is a boolean."""
     with override(None):
-        label = str(field.label)
+        description = description or str(field.label)
     choices = [value for value, _label in field.choices if value] if hasattr(field, "choices") else []
     if choices == ["yes", "no"]:
-        return bool | None, Field(None, description=label)
+        return bool | None, Field(None, description=description)
     if choices:
-        return Literal[tuple(choices)] | None, Field(None, description=label)
+        return Literal[tuple(choices)] | None, Field(None, description=description)
     most = getattr(field, "max_length", None) or 64
-    return str | None, Field(None, max_length=most, description=label)
+    return str | None, Field(None, max_length=most, description=description)
 
 
 def _build_view(pages: BulkPages[Any], action: Bulk, body: type[BulkBody]) -> Any:
@@ -186,7 +186,7 @@ def _read_keys(pages: BulkPages[Any], keys: list[str]) -> list[str]:
     """Return the keys, each once. Raises Problem if one is not a key of this list."""
     wrong = [position for position, key in enumerate(keys) if not pages.accepts(key)]
     if wrong:
-        text = _("This is not a key of this list.")
+        text = _("This is not a key of this list. Required: %(keys)s") % {"keys": _(pages.keys_help)}
         raise validation_problem((f"keys.{position}", text) for position in wrong[:_SHOWN_ERRORS])
     return list(dict.fromkeys(keys))
 

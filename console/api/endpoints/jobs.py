@@ -36,8 +36,8 @@ class Job(Schema):
     kind: str = Field(description="For example devices.register.")
     title: str
     status: str = Field(
-        description="Before the start: checking, ready (waits to be started), waiting (for an approval) or rejected. During the run: queued,"
-        " running or canceling. At the end: succeeded, partial, failed or canceled."
+        description="Before the start: checking, ready (waits for POST …/jobs/{job_id}/start), waiting (for an approval)"
+        " or rejected. During the run: queued, running or canceling. At the end: succeeded, partial, failed or canceled."
     )
     reason: str = Field(description="Why the job stopped, or why its file was rejected; otherwise empty.")
     user: str | None = Field(description="The user who started or created the job.")

@@ -238,6 +238,7 @@ BULK: BulkPages[Device] = BulkPages(
     read_matching=_read_matching,
     filters=DeviceFilters,
     filter_names={"product": "product_key", "q": "search", "field": "search_in"},
+    filter_help={"search": gettext_noop("Start of a device name or nickname.")},
     is_key=is_key,
     name_of=second_value,
     scope_key=_find_product,

@@ -166,7 +166,8 @@ class DeviceSearchResult(Schema):
     "/{slug:connection}/devices",
     response=DevicePage,
     description=gettext_noop(
-        "List devices by product, status, or start of the name. Newest first; searches list the oldest first."
+        "List devices. At least one of `product_key`, `search` and `status` is required. Newest first; searches list the"
+        " oldest first."
     ),
 )
 def list_devices(request: ApiRequest, connection: str, query: Query[DeviceListQuery]) -> DevicePage:

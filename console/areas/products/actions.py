@@ -265,4 +265,10 @@ BULK: BulkPages[Product] = BulkPages(
     ),
     filters=forms.ProductFilters,
     filter_names={"q": "search", "node": "node_type", "model": "thing_model"},
+    filter_help={
+        "search": gettext_noop("Part of a product name or ProductKey."),
+        "tags": gettext_noop(
+            "Up to 10 tags, separated by commas, each `key` or `key=value`. Only products with at least one of the tags."
+        ),
+    },
 )

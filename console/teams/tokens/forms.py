@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -10,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.models import Membership
 from console.teams.forms import GrantForm
 from console.teams.tokens.lifecycle import DEFAULT_DAYS, MAX_DAYS, TokenDraft, list_token_roles
+
+# The roles whose members may do more than a token: no token views secrets or manages connections and members.
+_SUMMARIES = {"administrator": _("Full access to the platform, except secrets. Views the audit trail.")}
 
 
 class TokenForm(GrantForm):
@@ -31,8 +35,11 @@ class TokenForm(GrantForm):
     field_order = ["name", "role", "scope", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
-        roles, connections = list_token_roles(membership), membership.connections
-        super().__init__(membership.team, roles, *args, connections=connections, **kwargs)
+        roles = [
+            replace(role, summary=_SUMMARIES.get(role.slug, role.summary))
+            for role in list_token_roles(membership)
+        ]
+        super().__init__(membership.team, roles, *args, connections=membership.connections, **kwargs)
 
     @property
     def draft(self) -> TokenDraft:

@@ -49,7 +49,8 @@ class Registration(RequestBody):
     start: bool = Field(
         True,
         description=gettext_noop(
-            "Whether the job starts immediately if all rows are valid. Otherwise, start it with POST …/start."
+            "Whether the job starts immediately if all rows are valid. Otherwise, start it with"
+            " POST …/jobs/{job_id}/start."
         ),
     )
 
@@ -68,7 +69,7 @@ class GeneratedRegistration(RequestBody):
     start: bool = Field(
         True,
         description=gettext_noop(
-            "Whether the job starts immediately. Otherwise, start it with POST …/start."
+            "Whether the job starts immediately. Otherwise, start it with POST …/jobs/{job_id}/start."
         ),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.http import Http404
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from ninja import File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
+from console.api.schema_errors import describe_unknown_field
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
 from console.areas.ota import api
 from console.areas.ota.forms.packages import ModuleForm, NewModuleForm, PackageForm, find_file_suffix
@@ -190,7 +190,8 @@ def create_package(
     if (
         unknown := request.POST.keys() - NewPackage.model_fields.keys()
     ):  # ninja does not check forms for unknown fields
-        raise validation_problem((name, _("Unknown field.")) for name in sorted(unknown))
+        text = describe_unknown_field([*NewPackage.model_fields, "file"])
+        raise validation_problem((name, text) for name in sorted(unknown))
     values = {
         **body.model_dump(exclude={"product_key", "message", "delta"}),
         "product": body.product_key,
