@@ -32,8 +32,6 @@ LICENSES = {  # the stylesheet of @tabler/core contains its license in a comment
     "@fontsource-variable/inter": "inter",
     "@fontsource-variable/jetbrains-mono": "jetbrains-mono",
 }
-# A filled circle, which the icon set does not have.
-OWN_ICONS = {"dot": '<circle cx="12" cy="12" r="7" fill="currentColor" stroke="none"/>'}
 # Any quoted word in templates and Python code may be the name of an icon.
 QUOTED_WORD = re.compile(r"""["']([a-z0-9]+(?:-[a-z0-9]+)*)["']""")
 # The manifest storage would look for these files, which are not copied.
@@ -68,8 +66,7 @@ def make_sprite() -> None:
         for name in sorted(_quoted_words() & nodes.keys())
     }
     symbols = "".join(
-        f'<symbol id="{name}" viewBox="0 0 24 24">{shape}</symbol>\n'
-        for name, shape in (shapes | OWN_ICONS).items()
+        f'<symbol id="{name}" viewBox="0 0 24 24">{shape}</symbol>\n' for name, shape in shapes.items()
     )
     (VENDOR / "icons.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg">\n{symbols}</svg>\n')
 

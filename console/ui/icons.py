@@ -15,6 +15,10 @@ SPRITE = "vendor/icons.svg"
 _PATH = Path(__file__).resolve().parent.parent.parent / "static" / SPRITE
 
 
+# The icon of most rows of a list. The stylesheet draws it: an icon of the sprite takes twice as many bytes.
+_DOT = mark_safe('<i class="fd-icon fd-dot" aria-hidden="true"></i>')
+
+
 class UnknownIcon(LookupError):
     """No icon has this name, or the sprite is older than the code that names it (`make assets`)."""
 
@@ -30,6 +34,8 @@ def _names() -> frozenset[str]:
 
 @cache
 def _hidden_icon(name: str, size: int) -> SafeString:
+    if name == "dot":
+        return _DOT
     if name not in _names():
         raise UnknownIcon(name)
     dimensions = format_html(' width="{}" height="{}"', size, size) if size != SIZE else ""
