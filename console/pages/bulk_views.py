@@ -168,9 +168,8 @@ def start(request: CloudRequest, job: int) -> HttpResponse:
     """Start the job of a bulk action after its review. Raises ApprovalNeeded if a rule of the team covers it."""
     record = _find_job(request, job)
     address = connection_url(request, "jobs:detail", record.pk)
-    if (
-        record.state != Job.State.READY
-    ):  # its page had no form to confirm, even if the list is complete by now
+    # Its page had no form to confirm, even if the list is complete by now.
+    if record.state != Job.State.READY:
         return redirect(address)
     context = job_context(request, record)
     form = context.get("form")

@@ -67,11 +67,8 @@ class Creation:
             "error": error,
             "submit": self.label,
         }
-        response = render(
-            request, "ui/form_page.html", context, status=FORM_REFUSED if request.method == "POST" else 200
-        )
-        if is_refused:
-            response["HX-Trigger"] = (
-                "list-changed"  # a part may have been created: the list under the dialog reloads
-            )
+        status = FORM_REFUSED if request.method == "POST" else 200
+        response = render(request, "ui/form_page.html", context, status=status)
+        if is_refused:  # a part may have been created: the list under the dialog reloads
+            response["HX-Trigger"] = "list-changed"
         return response

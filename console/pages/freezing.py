@@ -52,9 +52,8 @@ def freeze(work: Work) -> StepResult:
         job.total = count
         if position is None:
             job.state = Job.State.READY
-            job.params = replace(
-                params, keys=[]
-            ).as_json()  # the items have the keys; lists of jobs read the parameters
+            # The items have the keys. Lists of jobs read the parameters of each job.
+            job.params = replace(params, keys=[]).as_json()
 
     data = {"position": position, "count": count}
     if position is None and params.starts:

@@ -191,9 +191,8 @@ def _set_outcomes(work: Work, outcomes: Mapping[str, _Outcome]) -> None:
 
 def _explain(outcome: str, data: Mapping[str, Any]) -> str:
     code = str((data or {}).get("code") or "")
-    if (
-        outcome == Item.Outcome.UNKNOWN or not code
-    ):  # the error of a repeated call says nothing about the first one
+    # The error of a repeated call says nothing about the first one.
+    if outcome == Item.Outcome.UNKNOWN or not code:
         return explain_outcome(outcome, data)
     return gettext(explain(classify(code)(code)).title)
 
