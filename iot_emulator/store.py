@@ -30,7 +30,8 @@ class Store:
         self.writes = 0  # committed writes; after a write, the time of the next due work may have changed
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._rename_incompatible_file()
-        self._apply_schema()
+        if self.connection().execute("PRAGMA user_version").fetchone()[0] != self._schema_version:
+            self._apply_schema()
 
     def connection(self) -> sqlite3.Connection:
         """Return the connection of this thread, opened on first use."""

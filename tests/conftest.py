@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(os.cpu_count() or 1, 8) + 1
 
 
+START = 1_790_000_000_000  # ms, the time at which the clock of the emulator stands
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = make_password(PASSWORD)
 KEY_ID, KEY_SECRET = "LTAItestkey", "test-secret-of-no-worth"
@@ -102,15 +104,38 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def clock() -> ManualClock:
     """The clock of the emulator. Only the test moves it."""
-    return ManualClock(1_790_000_000_000)
+    return ManualClock(START)
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of an empty emulator. Copy it: to create the tables takes a hundred times longer."""
+    path = tmp_path_factory.mktemp("empty") / "emulator.sqlite3"
+    create_app(path, keys={KEY_ID: KEY_SECRET}).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_database(new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of an emulator with a sample fleet of 300 devices, to be copied."""
+    path = tmp_path_factory.mktemp("sample") / "emulator.sqlite3"
+    shutil.copy(new_database, path)
+    app = create_app(path, keys={KEY_ID: KEY_SECRET}, clock=ManualClock(START), quotas=False)
+    app.seed(devices=300)
+    app.close()
+    return path
 
 
 @pytest.fixture
-def emulator(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
+def emulator(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
     """An empty platform in this process. The clients of all connections call it, without waiting for quotas or retries."""
+    database = tmp_path / "emulator.sqlite3"
+    if not database.exists():
+        prepared = "sample_database" if "fleet" in request.fixturenames else "new_database"
+        shutil.copytree(request.getfixturevalue(prepared).parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr("iot_client.client.RetryPolicy", partial(RetryPolicy, sleep=lambda seconds: None))
     monkeypatch.setattr("iot_client.quota.WINDOW", 0.001)
-    app = create_app(tmp_path / "emulator.sqlite3", keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
+    app = create_app(database, keys={KEY_ID: KEY_SECRET}, clock=clock, quotas=False)
     monkeypatch.setattr(clients, "transport_for", lambda connection: httpx.WSGITransport(app=app))
     yield app
     app.close()
@@ -119,7 +144,6 @@ def emulator(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture
 def fleet(emulator):
     """The same platform with a sample fleet: 6 products, 300 devices, groups, packages, and batches in every status."""
-    emulator.seed(devices=300)
     return emulator
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def emulator(tmp_path: Path, clock: ManualClock) -> Iterator[Emulator]:
+def emulator(new_database: Path, tmp_path: Path, clock: ManualClock) -> Iterator[Emulator]:
     """An empty emulator with two accounts and without quotas."""
+    shutil.copy(new_database, tmp_path)
     app = create_app(
         tmp_path / "emulator.sqlite3",
         keys={KEY_ID: KEY_SECRET, OTHER_ID: OTHER_SECRET},
