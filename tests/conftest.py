@@ -127,7 +127,9 @@ def sample_database(new_database: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def emulator(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch):
+def emulator(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+):
     """An empty platform in this process. The clients of all connections call it, without waiting for quotas or retries."""
     database = tmp_path / "emulator.sqlite3"
     if not database.exists():
