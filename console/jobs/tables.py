@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 
 from console.jobs import encodings
 from console.jobs.encodings import UnusableFile
+from console.ui.csv import restore_cell
 from console.ui.format import number
 
 Opener = Callable[[], BinaryIO]
@@ -91,9 +92,8 @@ class Record:
 
 
 def trim_cell(value: str) -> str:
-    """Return a cell without surrounding blanks, and without the apostrophe that protects a spreadsheet from a formula."""
-    value = value.strip(_SURROUNDING)
-    return value[1:] if value[:1] == "'" and value[1:2] in {"=", "+", "-", "@"} else value
+    """Return a cell without surrounding blanks, and without the apostrophes that protect a spreadsheet from a formula."""
+    return restore_cell(value.strip(_SURROUNDING))
 
 
 def _plain_heading(text: str) -> str:
