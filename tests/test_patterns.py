@@ -12,7 +12,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,11 @@ from typing import Any
 
 import pytest
 
+from console.connections.scope.sql import parse_statement
 from iot_client.catalogue import operations
+from iot_emulator import device_sql
+from iot_emulator.errors import ServiceError
+from iot_emulator.routing.sql import check_select, check_where
 from tests.console_process import CHECKOUT
 
 PACKAGES = ("console", "iot_client", "iot_emulator")
@@ -285,3 +289,16 @@ def test_a_slow_pattern_is_found(pattern, method):
 @pytest.mark.parametrize("pattern", [r"[a-z]+", r"\w+(?:-\w+)*", r"\([^()]*\)", r"\s*(?:(\d+)|'([^']*)')"])
 def test_a_fast_pattern_is_not_reported(pattern):
     assert not find_slow_text(re.compile(pattern), "fullmatch")
+
+
+@pytest.mark.parametrize("parse", [check_select, check_where, device_sql.parse, parse_statement])
+@pytest.mark.parametrize(
+    "unit", ["(", " ", "'", '"', "\\", "a ", "a,", "not ", "-", "a = 1 and ", "case when ", '"a" or ']
+)
+def test_statements_are_parsed_in_a_time_that_grows_with_their_length(parse, unit):
+    def run(text: str) -> None:
+        with suppress(ServiceError):
+            parse(text)
+
+    for start in ("", "select * from device where ", '"', "a = '"):
+        assert measure(run, start + unit * (20_000 // len(unit)), 3) < 0.5
