@@ -6,12 +6,18 @@ import logging
 import re
 
 _LINKS = re.compile(r"(/accounts/password/reset/key/|/invitations/)[^/\s?]+")
-_QUERIES = re.compile(r"(/accounts/[^\s?]*\?)\S+")
+_ADDRESS = re.compile(r"\S+")
 
 
 def mask_secrets(text: str) -> str:
     """The text with the key of each such link, and the query of each sign-in page, replaced by dots."""
-    return _QUERIES.sub(r"\1…", _LINKS.sub(r"\1…", text))
+    return _ADDRESS.sub(_mask_query, _LINKS.sub(r"\1…", text))
+
+
+def _mask_query(address: re.Match[str]) -> str:
+    before, sign_in, after = address[0].partition("/accounts/")
+    path, mark, query = after.partition("?")
+    return f"{before}{sign_in}{path}{mark}…" if query else address[0]
 
 
 class SecretsFilter(logging.Filter):

@@ -377,6 +377,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
 JOBS_REVIVE_SECONDS = env.int("JOBS_REVIVE_SECONDS", default=5)
 # How long a worker keeps its part of a job without renewing its lease. A running worker renews it.
 JOBS_LEASE_SECONDS = env.int("JOBS_LEASE_SECONDS", default=30)
+# A step that runs longer is ended, and its job stops.
+JOBS_STEP_SECONDS = env.int("JOBS_STEP_SECONDS", default=600)
 JOBS_UPLOAD_BYTES = env.int("JOBS_UPLOAD_BYTES", default=100 * 1024 * 1024)
 JOBS_MAX_ROWS = env.int("JOBS_MAX_ROWS", default=1_000_000)
 JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)

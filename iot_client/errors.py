@@ -155,7 +155,7 @@ _RULES: tuple[tuple[re.Pattern[str], type[CloudError]], ...] = tuple(
         (r"^(?!iot\.).*(Signature|AccessKey|TimeStamp|SecurityToken|NonceUsed)", SignatureRefused),
         (r"Exceed|TooMany|OverLimit|CountLimit|LimitError$|Quota", LimitExceeded),
         (
-            r"^Forbidden|NoPermission|PermissionDen|Unauthorized|NotAuthorized|AccessDenied|Not\w*Owner$",
+            r"^Forbidden|NoPermission|PermissionDen|Unauthorized|NotAuthorized|AccessDenied|Not\w{0,100}Owner$",
             AccessDenied,
         ),
         (r"NotExist|NotFound|NoSuch", NotFound),

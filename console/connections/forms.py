@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.encryption import Undecryptable
+from console.accounts.names import fold_name
 from console.connections import endpoints
 from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
@@ -148,6 +149,20 @@ class ConnectionForm(forms.ModelForm[Connection]):
                 _("The team already has a connection with this short name. Enter another one.")
             )
         return str(slug)
+
+    def clean_name(self) -> str:
+        """Returns the name. Another connection of the team must not look the same: members choose the account by its name."""
+        name = str(self.cleaned_data["name"])
+        others = Connection.objects.for_team(self.actor.membership.team).exclude(pk=self.instance.pk)
+        folded = fold_name(name)
+        if "name" in self.changed_data:
+            for other in others.values_list("name", flat=True):
+                if fold_name(other) == folded:
+                    text = _(
+                        "The connection “%(name)s” has the same name, or looks the same. Enter another name."
+                    )
+                    raise forms.ValidationError(text, params={"name": other}, code="name")
+        return name
 
     def clean_endpoint(self) -> str:
         """Returns the normalized address, which CLOUD_ENDPOINTS must list."""

@@ -18,6 +18,7 @@ MULTILINE_FROM = 200
 """A list that takes this many entries is entered in one text box, one entry per line."""
 MAX_ROWS = 200
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
+_ROW_NUMBER = re.compile(r"[0-9]{1,5}")
 
 Row = dict[str, str]
 """One entry of a list: member name to text. An entry of a list of plain values has the member name ""."""
@@ -138,9 +139,10 @@ def _read_rows(operation: Operation, parameter: Parameter, query: QueryDict) -> 
     members = [p.member for p in operation.parameters.values() if p.base == base]
     numbered: dict[int, Row] = {}
     for name in query:
-        match = re.fullmatch(rf"{re.escape(base)}\.([0-9]{{1,5}})(?:\.(.+))?", name)
-        if match and (match[2] or "") in members:
-            numbered.setdefault(int(match[1]), {})[match[2] or ""] = _unify_newlines(query[name])
+        head, _dot, place = name.partition(".")
+        number, _dot, member = place.partition(".")
+        if head == base and member in members and _ROW_NUMBER.fullmatch(number):
+            numbered.setdefault(int(number), {})[member] = _unify_newlines(query[name])
     yield from (row for _number, row in sorted(numbered.items()))
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import redis
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, models, transaction
@@ -39,6 +41,7 @@ from iot_client.errors import CloudError
 log = logging.getLogger(__name__)
 
 STEPS_PER_WAKE = 20  # after these, other chunks get a turn
+SECONDS_PER_WAKE = 60.0  # after these, too: the time limit of the task is meant for one step
 MAX_LOST_WORKERS = 30  # claims of one step whose workers never reported back
 _CANCELED_WAIT = 2.0  # seconds
 
@@ -104,7 +107,8 @@ def find_overdue_chunks(limit: int = 500) -> list[int]:
 
 
 def advance_chunk(chunk: int) -> None:
-    """Run the steps of a chunk until it must wait, is done, or has used STEPS_PER_WAKE steps."""
+    """Run the steps of a chunk until it must wait, is done, or has used STEPS_PER_WAKE steps or SECONDS_PER_WAKE."""
+    start = time.monotonic()
     for _step in range(STEPS_PER_WAKE):
         wait = run_step(chunk)
         if wait is None:
@@ -112,6 +116,8 @@ def advance_chunk(chunk: int) -> None:
         if wait > 0:
             wake_chunk(chunk, wait)
             return
+        if time.monotonic() - start > SECONDS_PER_WAKE:
+            break
     wake_chunk(chunk)
 
 
@@ -241,6 +247,12 @@ def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]
             return work, step.run(work)
     except LeaseLost:
         raise
+    except SoftTimeLimitExceeded:
+        log.exception("step %s of chunk %s was ended by its time limit", chunk.step, chunk.pk)
+        _take_lease_back(chunk)
+        text = gettext_noop("Stopped: a step took longer than %(count)d seconds. See the log of the console.")
+        sent = step.sent == "maybe" or step.may_have_sent(chunk)  # also by this worker
+        return work, delays.stop_job(work, sent, make_sentence(text, count=settings.JOBS_STEP_SECONDS))
     except PermissionDenied as error:  # the role does not allow it, or a rule requires an approval
         text = gettext_noop("Stopped: %(reason)s")
         return work, delays.stop_job(work, sent, make_sentence(text, reason=str(error)))
@@ -258,6 +270,14 @@ def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]
     except Exception as error:
         log.exception("step %s of chunk %s failed", chunk.step, chunk.pk)
         return work, delays.handle_crash(work, sent, error)
+
+
+def _take_lease_back(chunk: Chunk) -> None:
+    """Take the lease from a worker that runs the same step again: this step may have let no other thread renew the lease."""
+    same_step = Chunk.objects.filter(pk=chunk.pk, state=Chunk.State.ACTIVE, step=chunk.step)
+    same_step.filter(attempts__gte=chunk.attempts).update(
+        lease=chunk.lease, leased_until=seconds_from_now(settings.JOBS_LEASE_SECONDS)
+    )
 
 
 # -- committing ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_noop
 
 from console.jobs import encodings
 from console.jobs.encodings import UnusableFile
+from console.ui.csv import restore_cell
 from console.ui.format import number
 
 Opener = Callable[[], BinaryIO]
@@ -28,6 +29,7 @@ MAX_LINE_LENGTH = 1_000_000  # characters
 MAX_COLUMNS = 500
 SEPARATORS = (",", ";", "\t")
 _SAMPLE_RECORDS = 30  # records from which the layout is detected
+_MAX_HEADING = 80  # characters of a heading that are compared, stored and shown
 _MAX_TITLES = 9  # rows with titles that may precede the header
 # Invisible characters that spreadsheets (and DOS, at the end of a file) leave around a value.
 _SURROUNDING = " \t\r\n\v\f\x1a\u00a0\u3000\ufeff\u200b\u200c\u200d\u2060"
@@ -91,30 +93,26 @@ class Record:
 
 
 def trim_cell(value: str) -> str:
-    """Return a cell without surrounding blanks, and without the apostrophe that protects a spreadsheet from a formula."""
-    value = value.strip(_SURROUNDING)
-    return value[1:] if value[:1] == "'" and value[1:2] in {"=", "+", "-", "@"} else value
+    """Return a cell without surrounding blanks, and without the apostrophes that protect a spreadsheet from a formula."""
+    return restore_cell(value.strip(_SURROUNDING))
 
 
 def _plain_heading(text: str) -> str:
     """Return a heading as it is stored and shown, without NUL (PostgreSQL cannot store it)."""
-    return trim_cell(text).replace("\x00", "\ufffd")[:80]
+    return trim_cell(text)[:_MAX_HEADING].replace("\x00", "\ufffd")
 
 
 def normalize_heading(text: str) -> str:
     """Return a heading for comparison: without case, spaces, hyphens, underscores, text in brackets and full-width forms."""
-    text = unicodedata.normalize("NFKC", trim_cell(text)).casefold()
-    text = re.sub(r"\([^)]*\)|\[[^\]]*\]|[*]", "", text)
+    text = unicodedata.normalize("NFKC", trim_cell(text)[:_MAX_HEADING]).casefold()
+    text = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|[*]", "", text)
     return re.sub(r"[\s_\-." + _SURROUNDING + "]+", "", text)
-
-
-_TAG = re.compile(r"^\s*(?:tag|标签)\s*:\s*(.+?)\s*$", re.IGNORECASE | re.DOTALL)
 
 
 def tag_key(text: str) -> str:
     """Return the tag key of a heading like `tag:site` or `标签:厂区`; "" for any other heading."""
-    match = _TAG.match(unicodedata.normalize("NFKC", trim_cell(text)))
-    return match.group(1).replace("\x00", "\ufffd") if match else ""
+    word, _colon, key = unicodedata.normalize("NFKC", _plain_heading(text)).partition(":")
+    return key.strip() if word.strip().casefold() in {"tag", "标签"} else ""
 
 
 # -- detecting the layout ---------------------------------------------------------------------------------------------
@@ -195,7 +193,7 @@ def _detect_separator(lines: Sequence[str], known: Sequence[KnownColumn]) -> str
 
     def cells(line: str, separator: str) -> list[str]:
         try:
-            return next(csv.reader([line], delimiter=separator))
+            return next(csv.reader([line], delimiter=separator))[:MAX_COLUMNS]
         except (csv.Error, StopIteration):
             return []
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 
 from console.jobs import cleanup, engine
 
 
-@shared_task(name="jobs.step")
+@shared_task(
+    name="jobs.step",
+    soft_time_limit=settings.JOBS_STEP_SECONDS,
+    time_limit=settings.JOBS_STEP_SECONDS + 60,  # for a step in which Python cannot raise the soft limit
+)
 def step(chunk: int) -> None:
     """Continue a chunk if it is due and no other worker has it."""
     engine.advance_chunk(chunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,6 @@ from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
 
 log = logging.getLogger(__name__)
-
-_MAX_RENEWALS = 40  # a step that hangs forever must lose its chunk eventually
 
 
 class LeaseLost(Exception):
@@ -110,8 +109,10 @@ class Heartbeat:
 
     def _beat(self) -> None:
         beats = 0
+        # A step that hangs in a worker without a time limit must lose its chunk eventually.
+        end = time.monotonic() + settings.JOBS_STEP_SECONDS
         try:
-            while not self._stopped.wait(settings.JOBS_LEASE_SECONDS / 3) and beats < _MAX_RENEWALS:
+            while not self._stopped.wait(settings.JOBS_LEASE_SECONDS / 3) and time.monotonic() < end:
                 beats += 1
                 try:
                     if not extend_lease(self._chunk, self._lease):

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, override
 
 from console.accounts.models import CustomRole, Membership
+from console.accounts.names import fold_name
 from console.accounts.roles import Area, Level, Role
 from console.teams.changes import Actor, lock_acting_membership, record_change
 from console.ui.format import join_words
@@ -145,16 +147,21 @@ def _check_scope(membership: Membership, role: Role) -> None:
 
 
 def _check_name(membership: Membership, name: str, other_than: CustomRole | None = None) -> None:
-    """Raise ValidationError if another role of the team, also a built-in one, has the name."""
-    used_names = {
-        str(role.label).casefold()
-        for slug, role in membership.team.roles.items()
-        if other_than is None or slug != other_than.slug
-    }
-    if name.casefold() in used_names:
-        raise ValidationError(
-            {"name": gettext("A role with this name already exists. Choose another name.")}, code="name"
-        )
+    """Raise ValidationError if another role of the team has the name, or one that looks the same.
+
+    The names of built-in roles count in every language: members of a team may use different ones.
+    """
+    others = [
+        role for slug, role in membership.team.roles.items() if not other_than or slug != other_than.slug
+    ]
+    used_names: dict[str, str] = {}
+    for language, _label in settings.LANGUAGES:
+        with override(language):
+            used_names |= {fold_name(str(role.label)): str(role.label) for role in others}
+    used_name = used_names.get(fold_name(name))
+    if used_name is not None:
+        text = gettext("The role “%(name)s” has the same name, or looks the same. Choose another name.")
+        raise ValidationError({"name": text % {"name": used_name}}, code="name")
 
 
 def _free_slug(membership: Membership, name: str) -> str:

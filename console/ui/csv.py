@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -15,14 +16,34 @@ from iot_client.errors import CloudError, explain
 
 T = TypeVar("T")
 
-# A spreadsheet treats a cell with one of these prefixes as a formula; East Asian editions also the full-width ones.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# A spreadsheet treats a cell that starts with one of these signs as a formula; East Asian editions also the full-width ones.
+FORMULA_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+# The start of a text, and each run of blanks, quotation marks and separators in it. A spreadsheet with another separator starts
+# a new cell there.
+_BREAK = r"""(?:\A|(?<![\s",;|])(?=[\s",;|]))[\s",;|]*+"""
+_SIGN = rf"(?='*[{re.escape(FORMULA_SIGNS)}])"
+_FORMULA = re.compile(f"({_BREAK}){_SIGN}")
+_MARKED_FORMULA = re.compile(f"({_BREAK})'{_SIGN}")
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text, with an apostrophe before a formula prefix. "" for None; numbers are kept."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) and not isinstance(value, int | float) else text
+    """A cell's text in which no spreadsheet finds a formula, whatever its separator: an apostrophe precedes each sign that starts
+    the cell, or follows a separator or line break in it. "" for None; numbers are kept."""
+    if value is None or isinstance(value, int | float):
+        return "" if value is None else str(value)
+    return _FORMULA.sub(lambda found: f"{found[1]}'" if _starts_cell(found) else found[0], str(value))
+
+
+def restore_cell(text: str) -> str:
+    """The text that `safe_cell` was given."""
+    if "'" not in text:
+        return text
+    return _MARKED_FORMULA.sub(lambda found: found[1] if _starts_cell(found) else found[0], text)
+
+
+def _starts_cell(found: re.Match[str]) -> bool:
+    """Whether a spreadsheet may start a cell at a break: blanks and quotation marks alone separate no cells."""
+    return found.start() == 0 or found[1].strip(' "') != ""
 
 
 class _Echo:

@@ -76,6 +76,11 @@ def measure_length(value: str, count: str) -> int:
     return len(value)
 
 
+def matches_pattern(parameter: Parameter, text_value: str) -> bool:
+    """Whether a text has the form that the parameter requires. Its length is not checked."""
+    return parameter.pattern is None or _compile(parameter.pattern).fullmatch(text_value) is not None
+
+
 def _check_parameter(parameter: Parameter, values_by_name: Mapping[str, Any]) -> list[Sentence]:
     value = values_by_name.get(parameter.base)
     if not parameter.repeated:
@@ -168,13 +173,15 @@ def _check_text(parameter: Parameter, text_value: str) -> list[Sentence]:
     length = measure_length(text_value, parameter.count) if low is not None or high is not None else 0
     if (low is not None and length < low) or (high is not None and length > high):
         problems.append(_length_problem(parameter, length))
-    if parameter.pattern is not None and not _compile(parameter.pattern).fullmatch(text_value):
-        template = PATTERN_WORDS.get(parameter.pattern)
+    if not matches_pattern(parameter, text_value):
+        template = PATTERN_WORDS.get(parameter.pattern or "")
         if template is not None:
             problems.append(Sentence(template))
         else:
             problems.append(
-                Sentence(gettext_noop("Enter a value that matches %(pattern)s"), pattern=parameter.pattern)
+                Sentence(
+                    gettext_noop("Enter a value that matches %(pattern)s"), pattern=parameter.pattern or ""
+                )
             )
     if parameter.json and not _is_json(text_value):
         problems.append(Sentence(gettext_noop("Enter valid JSON")))

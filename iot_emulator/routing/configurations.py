@@ -32,7 +32,7 @@ _ROLE_ARN = re.compile(r"acs:ram::[\w*]+:role/[\w.*-]+")
 _DOWNSTREAM = re.compile(
     r"/sys/([A-Za-z0-9]+)/([\w.:@-]+|\$\{\w+\})/thing/service/(property/set|[A-Za-z_][\w:]*)"
 )
-_VARIABLE = re.compile(r"\$\{[^}]+\}")
+_VARIABLE = re.compile(r"\$\{[^{}]+\}")
 _KEY_TYPES = frozenset({"INTEGER", "STRING", "BINARY"})
 _COLUMN_TYPES = frozenset({"BIGINT", "DOUBLE", "BOOLEAN", "TIMESTAMP", "STRING", "DECIMAL"})
 MAX_PRIMARY_KEYS = 4  # of a Tablestore table

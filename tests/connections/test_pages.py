@@ -38,6 +38,24 @@ def test_a_connection_whose_keys_work_is_saved_and_recorded(
     assert KEY_SECRET not in str([vars(record) for record in records])
 
 
+@pytest.mark.parametrize("name", ["Sandbox", "SANDBOX", "Ｓandbox", "Sand\u200bbox"])
+def test_a_connection_cannot_look_like_another_one(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, name: str
+) -> None:
+    response = sign_in("owner").post(ADD, {**VALID, "name": name, "slug": "other"})
+    assert "has the same name, or looks the same" in read_errors(response, "name")
+    assert not Connection.objects.filter(slug="other").exists()
+
+
+def test_a_connection_with_the_name_of_another_one_can_be_edited(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    twin = Connection.objects.get(team=org.team, slug="sandbox")
+    twin.pk, twin.slug = None, "twin"
+    twin.save()
+    assert sign_in("owner").post(EDIT, {**UNCHANGED, "region": "cn-beijing"}).status_code == 302
+
+
 def test_a_wrong_key_id_is_shown_at_its_field_and_the_input_is_kept(
     network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:

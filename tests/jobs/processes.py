@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -99,11 +99,16 @@ class ConsoleProcesses:
         for address in (f"http://{bind}/healthz", f"{endpoint}/_emulator/health"):
             self._wait_for_response(address)
 
-    def start_worker(self) -> None:
+    def start_worker(self, **environment: str) -> None:
         """Start one worker with two processes."""
-        self._spawn(
-            "worker", [*self._celery("worker"), "--concurrency", "2", "--without-gossip", "--without-mingle"]
-        )
+        command = [
+            *self._celery("worker"),
+            "--concurrency",
+            "2",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+        self._spawn("worker", command, environment)
 
     def kill_worker(self) -> None:
         """Send SIGKILL to the worker and its children at the same time, so that none of them can react."""
@@ -127,11 +132,20 @@ class ConsoleProcesses:
     def _celery(self, part: str) -> list[str]:
         return [sys.executable, "-m", "celery", "-A", "console.celery", part, "--loglevel", "warning"]
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    @contextmanager
+    def hanging_platform(self) -> Iterator[None]:
+        """Stop the emulator for a block: it accepts calls and does not respond."""
+        os.killpg(self.running["emulator"].pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.running["emulator"].pid, signal.SIGCONT)
+
+    def _spawn(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         self.running[name] = subprocess.Popen(
             command,
             cwd=CHECKOUT,
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,

@@ -105,3 +105,17 @@ def test_no_device_is_registered_twice_when_messages_are_repeated(processes, wor
         sender.join()
     wait_until_finished(processes, browser, job)
     check_devices(processes, browser, job, product)
+
+
+def test_a_step_that_hangs_is_ended_by_its_time_limit(processes, product):
+    browser = processes.browser()
+    job = processes.start_job(browser, product, ["hang-000001", "hang-000002"])
+    processes.start_worker(JOBS_STEP_SECONDS="3")
+    try:
+        with processes.hanging_platform():
+            wait_until_finished(processes, browser, job, 60.0)
+    finally:
+        processes.kill_worker()
+    page = browser.get(f"/demo/sandbox/jobs/{job}/").text
+    assert "Stopped: a step took longer than 3 seconds." in page
+    assert processes.outcomes(browser, job) == ["canceled"] * 2, "nothing was sent before the registration"

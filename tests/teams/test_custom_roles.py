@@ -139,6 +139,33 @@ def test_names_and_short_names_do_not_collide(org: Organization, sign_in: SignIn
     assert slugs == {"crew", "add-2", "preview-2", "role", "owner-2"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ＯＷＮＥＲ",
+        "own\u200ber",
+        "Ow\u00adner",
+        "owner\ufe0f",
+        "o\u2060wner",
+        "所有者",
+        "Ｃrew",
+        "cre\u202ew",
+        "Night   shift",
+    ],
+)
+def test_a_role_cannot_look_like_another_one(org: Organization, sign_in: SignIn, name: str) -> None:
+    client = sign_in("owner")
+    for other in ("Crew", "Night shift"):
+        client.post(ROLES + "add/", role_form(other, devices=1))
+    response = client.post(ROLES + "add/", role_form(name, devices=1))
+    assert response.status_code == 422
+    assert "has the same name, or looks the same" in response.context["form"].errors["name"][0]
+    response = client.post(ROLES + "crew/edit/", role_form("NIGHT\u00a0SHIFT", devices=1))
+    assert response.status_code == 422
+    assert client.post(ROLES + "crew/edit/", role_form("CREW", devices=1)).status_code == 302
+    assert set(CustomRole.objects.values_list("name", flat=True)) == {"CREW", "Night shift"}
+
+
 def test_a_short_name_that_a_grant_still_refers_to_is_not_used_again(
     org: Organization, sign_in: SignIn
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from console.areas.devices.registration.sheet import NAME, NICKNAME, RULES
 from console.jobs import kinds
 from console.jobs.models import Item, Job
 from console.jobs.outcomes import read_batches
-from console.ui.csv import FORMULA, csv_lines
+from console.ui.csv import csv_lines, safe_cell
 
 # The explanation of an outcome when no reason is known.
 _MEANINGS: dict[str, str | Promise] = {
@@ -86,9 +85,6 @@ def invalid_row_lines(job: Job) -> Iterator[str]:
     width = max([len(header), *(index + 1 for index in [*columns.values(), *tags.values()])])
     outcomes = [Item.Outcome.SKIPPED, *Item.UNSUCCESSFUL]
     invalid = Item.objects.filter(job=job, outcome__in=outcomes).order_by("number")
-    # In raw text without cells: the places that a spreadsheet would read as the start of a formula.
-    signs = re.escape("".join(sign for sign in FORMULA if not sign.isspace()))
-    formula = re.compile(rf'((?:^|[\n\r{re.escape(separator)}])\s*"*)(?=[{signs}])')
 
     def lines() -> Iterator[str]:
         if header:
@@ -99,7 +95,7 @@ def invalid_row_lines(job: Job) -> Iterator[str]:
             for name, nickname, data in batch:
                 original = data or {}
                 if original.get("raw"):
-                    yield formula.sub("\\1'", original["raw"].rstrip("\r\n")) + "\r\n"
+                    yield safe_cell(original["raw"].rstrip("\r\n")) + "\r\n"
                     continue
                 cells = original.get("cells") or build_cells(name, nickname, original.get("tags", {}))
                 yield next(csv_lines([cells], separator)).removeprefix("\ufeff")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 
 from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
 from iot_client.catalogue import Parameter, operation
-from iot_client.catalogue.check import measure_length
+from iot_client.catalogue.check import matches_pattern, measure_length
 
 NAME, NICKNAME = "name", "nickname"
 
@@ -100,15 +100,10 @@ def _parameter(member: str) -> Parameter:
     return operation("BatchCheckDeviceNames").parameters[f"DeviceNameList.N.{member}"]
 
 
-@cache
-def _pattern(member: str) -> re.Pattern[str]:
-    return re.compile(_parameter(member).pattern or ".*", re.DOTALL)
-
-
 def _check_value(member: str, value: str, rule: str) -> str:
     """Return the rule that `value` breaks, or ""."""
     parameter = _parameter(member)
-    if not _pattern(member).fullmatch(value):
+    if not matches_pattern(parameter, value):
         return f"{rule}_chars"
     length = measure_length(value, parameter.count)
     if length < (parameter.min_length or 0) or length > (parameter.max_length or length):
@@ -180,12 +175,9 @@ def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> It
             continue
         cells = record.cells
         row = ParsedRow(record.row)
-        row.name = trim_cell(cells[name_at]) if name_at < len(cells) else ""
-        if nickname_at is not None and nickname_at < len(cells):
-            row.nickname = trim_cell(cells[nickname_at])
-        row.tags = {
-            key: value for key, at in tags_at.items() if at < len(cells) and (value := trim_cell(cells[at]))
-        }
+        row.name = _read_value(cells, name_at)
+        row.nickname = "" if nickname_at is None else _read_value(cells, nickname_at)
+        row.tags = {key: value for key, at in tags_at.items() if (value := _read_value(cells, at))}
         if layout.width and any(map(trim_cell, cells[layout.width :])):
             row.findings.append(("ragged", str(len(cells)), str(layout.width)))
         for problem, value in (
@@ -196,6 +188,11 @@ def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> It
                 row.findings.append((problem, clean_text(value), ""))
         row.cells = cells
         yield row
+
+
+def _read_value(cells: Sequence[str], index: int) -> str:
+    """Return the part of a cell that is checked and stored; "" if the row has no such cell."""
+    return trim_cell(cells[index])[:_MAX_STORED_VALUE] if index < len(cells) else ""
 
 
 class Findings:

@@ -249,6 +249,13 @@ def test_a_large_file_is_read_by_a_worker_while_the_page_shows_progress(
     assert response["HX-Redirect"] == org.url(f"jobs/{job.pk}/")
 
 
+def test_a_small_file_with_many_lines_is_read_by_a_worker(upload_registration, run_job):
+    page = upload_registration(b"DeviceName\nlamp-0001\n" + b"x\n" * 20_000)
+    assert "Reading the file" in page_text(page)
+    assert not Item.objects.exists()
+    assert run_job(Job.objects.get()).skipped == 20_000
+
+
 def test_the_file_is_deleted_when_the_job_starts(org, sign_in, upload_registration):
     upload_registration(b"DeviceName\nlamp-0001\n")
     assert Part.objects.exists()
