@@ -186,7 +186,12 @@ REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(HOME)
 _CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "fleetdesk",
-    "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+    "VERSION": 2,  # values of version 1 were no JSON
+    "OPTIONS": {
+        "serializer": "console.cache.JSONSerializer",
+        "socket_timeout": 1.0,
+        "socket_connect_timeout": 1.0,
+    },
 }
 CACHES = {
     # Counts sign-in attempts. Without Redis, each process counts by itself.
@@ -383,6 +388,8 @@ JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
 JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 # How long a job, its items and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
 JOB_KINDS = ("console.approvals.jobs.EXECUTE", "console.pages.jobs.BULK")
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
