@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -79,13 +80,13 @@ def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(org: Organizatio
         client, "operator@acme.test", PASSWORD, REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="1.2.3.99"
     )
     assert client.get("/account/profile/").status_code == 302
-    settings.TRUSTED_PROXIES = 1
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24")]
     submit_password(
         client,
         "operator@acme.test",
         PASSWORD,
         REMOTE_ADDR="10.0.0.9",
-        HTTP_X_FORWARDED_FOR="9.9.9.9, 1.2.3.99",
+        HTTP_X_FORWARDED_FOR="9.9.9.9, 1.2.3.99, 10.0.0.8",
     )
     assert client.get("/account/profile/").status_code == 200
 
