@@ -40,7 +40,7 @@ def console(organization: IdentityProvider, tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        running = Quickstart(home, "--devices", "20", "--pace", "fast", "--admin-password", PASSWORD)
+        running = Quickstart(home, "--devices", "20", "--pace", "fast", admin_password=PASSWORD)
     with running:
         yield running.start()[0]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.console_process import CHECKOUT, Quickstart, sign_in
@@ -24,8 +25,8 @@ DEVICES = ("--devices", "60")
 def run(tmp_path: Path):
     started: list[Quickstart] = []
 
-    def make(*arguments: str) -> Quickstart:
-        started.append(Quickstart(tmp_path / "home", *DEVICES, *arguments))
+    def make(admin_password: str = "") -> Quickstart:
+        started.append(Quickstart(tmp_path / "home", *DEVICES, admin_password=admin_password))
         return started[-1]
 
     yield make
@@ -76,8 +77,13 @@ def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_al
     assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
 
 
-def test_a_given_administrator_password_is_set(run):
-    address, email, password = run("--admin-password", "a password of my own").start()
+def test_a_given_administrator_password_is_set_and_stands_in_no_process(run):
+    running = run(admin_password="a password of my own")
+    address, email, password = running.start()
+    parent = psutil.Process(running.process.pid)
+    children = parent.children(recursive=True)
+    assert not [process for process in (parent, *children) if "my own" in str(process.cmdline())]
+    assert not [process for process in children if "my own" in str(process.environ())]
     assert password == "a password of my own"
     assert sign_in(address, email, password).get("/demo/sandbox/").status_code == 200
 
