@@ -240,6 +240,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Django's generator, whose tokens contain the email address. allauth's generator reads and writes rows of existing accounts
 # only, which takes measurable time.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # an address without an account gets no email
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # for a changed password, and a new or removed factor
 ACCOUNT_FORMS = {
     "login": "console.sign_in.forms.LoginForm",
@@ -293,6 +294,8 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 SENDS_MAIL = bool(EMAIL_URL)
 EMAIL_CONFIG = env.email_url_config(EMAIL_URL or "dummymail://")
 vars().update(EMAIL_CONFIG)
+# Links in emails begin with it.
+BASE_URL = env.str("BASE_URL", default="").rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="fleetdesk@localhost")
 
 # -- language, time --------------------------------------------------------------------------------------------------
@@ -326,6 +329,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Production uses HTTPS. quickstart listens on loopback only and sets INSECURE_HTTP.
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
+if SENDS_MAIL and not BASE_URL and not INSECURE_HTTP:
+    raise ImproperlyConfigured(
+        "BASE_URL is not set, but EMAIL_URL is. Set it to the address of the console, such as https://fleet.example.com."
+    )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not INSECURE_HTTP
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 # Browsers accept a cookie with this prefix only over HTTPS and from this host, not from another host of the same domain.
@@ -381,6 +388,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0.0,
 }
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -397,8 +406,6 @@ JOBS_DRAFT_HOURS = env.int("JOBS_DRAFT_HOURS", default=24)
 JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 # How long a job, its items and its events are kept after its end; 0: forever. The audit trail is kept separately.
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
 JOB_KINDS = ("console.approvals.jobs.EXECUTE", "console.pages.jobs.BULK")
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.

@@ -138,7 +138,19 @@ def test_a_reset_email_goes_to_known_users_only_and_the_page_does_not_reveal_it(
         "/accounts/password/reset/", {"email": "nobody@acme.test"}, follow=True, REMOTE_ADDR="10.0.0.2"
     )
     assert stable_text(known) == stable_text(unknown)
-    assert "operator@acme.test" in [to for message in mail.outbox for to in message.to]
+    assert [message.to for message in mail.outbox] == [["operator@acme.test"]]
+
+
+def test_a_reset_link_leads_to_the_configured_address_whatever_the_host_header_says(
+    org: Organization, settings: Any
+) -> None:
+    settings.BASE_URL = "https://fleet.example.com"
+    settings.ALLOWED_HOSTS = ["localhost"]
+    fields = {"email": "operator@acme.test"}
+    Client().post("/accounts/password/reset/", fields, headers={"host": "localhost:31337"})
+    (message,) = mail.outbox
+    assert "https://fleet.example.com/accounts/password/reset/key/" in message.body
+    assert "31337" not in message.body
 
 
 def test_without_email_the_reset_page_says_so_and_creates_no_link(org: Organization, settings: Any) -> None:

@@ -83,6 +83,7 @@ class Command(BaseCommand):
         environment = {
             **os.environ,
             "INSECURE_HTTP": "true",
+            "BASE_URL": settings.BASE_URL or address.rstrip("/"),
             "CLOUD_ENDPOINTS": ",".join([*settings.CLOUD_ENDPOINTS, emulator]),
             "EMULATOR_KEYS": ",".join(f"{key_id}:{secret}" for key_id, secret in keys.items()),
             "PYTHONUNBUFFERED": "1",
