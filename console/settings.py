@@ -27,7 +27,11 @@ django_stubs_ext.monkeypatch()  # makes Django's classes generic: ModelForm[User
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-HOME = embedded.home()
+try:
+    HOME = embedded.home()
+    _EMBEDDED_REDIS = embedded.redis_url(HOME)
+except embedded.UnsafeFolder as error:
+    raise ImproperlyConfigured(str(error)) from error
 
 # -- required settings -------------------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(HOME)
+REDIS_URL = env.str("REDIS_URL", default="") or _EMBEDDED_REDIS
 _CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "fleetdesk",
@@ -318,7 +322,11 @@ STATIC_ROOT = env.path("STATIC_ROOT", default=str(HOME / "static"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        # In the image they belong to root, and the console runs as another user.
+        "OPTIONS": {"file_permissions_mode": 0o644},
+    },
 }
 WHITENOISE_USE_FINDERS = DEBUG
 FILE_UPLOAD_TEMP_DIR = env.str("FILE_UPLOAD_TEMP_DIR", default="") or None
