@@ -371,6 +371,8 @@ CONTENT_SECURITY_POLICY = {
 
 # -- single sign-on --------------------------------------------------------------------------------------------------
 
+# The email domains whose users the rules of a team may add, with the slug of the team, or "" for all teams.
+SIGN_ON_DOMAINS = sign_on.read_domains(os.environ)
 SOCIALACCOUNT_ADAPTER = "console.sign_in.openid_connect.adapter.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds to wait for the identity provider
 SOCIALACCOUNT_PROVIDERS = {

@@ -35,6 +35,7 @@ def console(organization: IdentityProvider, tmp_path_factory: pytest.TempPathFac
         "OIDC_CLIENT_ID": "fleetdesk",
         "OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "OIDC_NAME": "Corp Login",
+        "SIGN_ON_DOMAINS": "corp.test:demo",
     }
     home = tmp_path_factory.mktemp("sign-on") / "home"
     with pytest.MonkeyPatch.context() as patch:

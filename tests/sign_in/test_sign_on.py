@@ -291,6 +291,25 @@ def test_rules_neither_add_nor_remove_owners(
     sign_on(Client(), sub)
     Membership.objects.filter(user__email="ada@corp.test").update(role_slug="owner")
     rule.delete()
+@pytest.mark.parametrize("confirmed", [[], [("corp.test", "globex")], [("other.test", "")]])
+@pytest.mark.parametrize("claim", ["", "groups"])
+def test_a_rule_admits_nobody_whose_domain_is_not_confirmed_for_its_team(
+    provider: IdentityProvider,
+    org: Organization,
+    settings: Any,
+    confirmed: list[tuple[str, str]],
+    claim: str,
+) -> None:
+    value = "all" if claim else "corp.test"
+    SignOnRule.objects.create(team=org.team, claim=claim, value=value, role_slug="viewer")
+    settings.SIGN_ON_DOMAINS = confirmed
+    sub = provider.add_user("ada", groups=["all"])
+    assert is_refused(sign_on(Client(), sub))
+    assert not User.objects.filter(email="ada@corp.test").exists()
+    settings.SIGN_ON_DOMAINS = [("corp.test", org.team.slug)]
+    assert not is_refused(sign_on(Client(), sub))
+
+
     sign_on(Client(), sub)
     assert membership_of("ada@corp.test").role_slug == "owner"
     SignOnRule.objects.create(team=org.team, value="corp.test", role_slug="owner")
