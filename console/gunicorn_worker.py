@@ -18,7 +18,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # The time for a request: its headers, and its body if that is collected.
-REQUEST_SECONDS = 20.0
+REQUEST_SECONDS = 60.0
 # The time in which a thread must be able to read or write the next bytes.
 STALL_SECONDS = 30.0
 MAX_HEADER_BYTES = 64 * 1024
