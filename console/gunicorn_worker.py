@@ -54,10 +54,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         self._requests[conn] = request
         self._wait_for_client(conn)
         self._continue(conn, request)
-        while len(self.pending_conns) > 1 and (
-            len(self.pending_conns) > self.worker_connections // 2 or self._count_bytes() > MAX_TOTAL_BYTES
-        ):
-            self._drop(self.pending_conns[0])
+        self._make_room()
 
     def on_pending_socket_readable(self, conn: TConn, client: socket) -> None:
         try:
@@ -72,6 +69,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         elif request is not None:
             request.received += data
             self._continue(conn, request)
+            self._make_room()
 
     def _continue(self, conn: TConn, request: _Request) -> None:
         refusal = request.read_head(conn.sock)
@@ -142,8 +140,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         self.nr_conns -= 1
         conn.close()
 
-    def _count_bytes(self) -> int:
-        return sum(len(request.received) for request in self._requests.values())
+    def _make_room(self) -> None:
+        total = sum(len(request.received) for request in self._requests.values())
+        while total > MAX_TOTAL_BYTES or len(self.pending_conns) > self.worker_connections // 2:
+            oldest = self.pending_conns[0]
+            total -= len(self._requests[oldest].received) if oldest in self._requests else 0
+            self._drop(oldest)
 
 
 class _Request:

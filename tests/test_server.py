@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -35,40 +37,38 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
         "DJANGO_SETTINGS_MODULE": "console.settings",
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=CHECKOUT, env=environment, check=True)
+    with run_gunicorn("console.wsgi", environment) as running:
+        for _ in range(8):  # the first pages of a process take longer
+            open_sign_in_page(running)
+        yield running
+
+
+@contextmanager
+def run_gunicorn(application: str, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Run the application with the configuration of the project. Yields host and port when it responds."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        "-m",
-        "gunicorn",
-        "console.wsgi",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--workers",
-        "2",
-        "--threads",
-        "8",
+        *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}"),
+        *("--workers", "2", "--threads", "8", "--log-level", "warning"),
     ]
-    process = subprocess.Popen(
-        [sys.executable, *command, "--log-level", "warning"], cwd=CHECKOUT, env=environment
-    )
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
     try:
         deadline = time.monotonic() + 60
-        while not _is_up(port):
+        while not _responds(port):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        for _ in range(8):  # the first pages of a process take longer
-            open_sign_in_page(("127.0.0.1", port))
         yield "127.0.0.1", port
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(40)
 
 
-def _is_up(port: int) -> bool:
+def _responds(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=20).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -114,6 +114,27 @@ def test_clients_that_send_no_complete_request_delay_nobody(
         assert time.monotonic() - started < 5
 
 
+def test_unfinished_bodies_occupy_limited_memory(address: tuple[str, int]) -> None:
+    head = b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n"
+    with ExitStack() as slow:
+        clients = [slow.enter_context(socket.create_connection(address)) for _ in range(SLOW_CLIENTS)]
+        for client in clients:
+            client.settimeout(5)
+            with suppress(ConnectionError):  # it was dropped already
+                client.sendall(head + b"x" * 2_900_000)
+        open_sign_in_page(address)
+        dropped = 0
+        for client in clients:
+            client.settimeout(0.01)
+            try:
+                dropped += client.recv(1) == b""
+            except ConnectionError:
+                dropped += 1
+            except TimeoutError:
+                pass
+        assert 1 <= dropped < SLOW_CLIENTS
+
+
 def test_a_request_that_arrives_in_pieces_is_answered(address: tuple[str, int]) -> None:
     pieces = [
         b"GET /healthz HT",
@@ -148,6 +169,39 @@ def test_what_cannot_be_collected_gets_a_response_at_once(
     address: tuple[str, int], request_text: bytes, status: bytes
 ) -> None:
     assert exchange(address, request_text).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_body_that_is_refused_unread_gets_its_response(address: tuple[str, int]) -> None:
+    host, port = address
+    url = f"http://{host}:{port}/accounts/login/"
+    response = httpx.post(url, content=b"x" * 20_000_000, trust_env=False, timeout=20)
+    assert response.status_code == 413
+
+
+APP = """
+import hashlib
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [hashlib.sha256(environ["wsgi.input"].read()).hexdigest().encode()]
+"""
+
+
+def test_bodies_of_any_size_arrive_as_they_were_sent(tmp_path: Path) -> None:
+    (tmp_path / "digest_app.py").write_text(APP)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    body = b"abcd" * 1_000_000
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4000000\r\n\r\n"
+    with run_gunicorn("digest_app", environment) as (host, port):
+        with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=20) as client:
+            for size in (0, 1, 100_000, 3 * 1024 * 1024, 3 * 1024 * 1024 + 1, 20_000_000, 5):
+                content = os.urandom(size)
+                assert client.post("/", content=content).text == hashlib.sha256(content).hexdigest()
+        with socket.create_connection((host, port), timeout=5) as upload:
+            upload.sendall(head)
+            assert b"100 Continue" in upload.recv(1024)
+            upload.sendall(body)
+            assert b"200 OK" in upload.recv(1024)
 
 
 @pytest.mark.parametrize("header", [b"SCRIPT_NAME: /x", b"PATH_INFO: /x", b"X-Forwarded-Proto: https"])
