@@ -57,6 +57,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
         self._make_room()
 
     def on_pending_socket_readable(self, conn: TConn, client: socket) -> None:
+        if client.fileno() < 0:  # dropped since the event
+            return
         try:
             data = client.recv(64 * 1024)
         except BlockingIOError:
