@@ -19,7 +19,7 @@ RUN python -m console.ui.assets && /venv/bin/python -m console.ui.translations \
     && rm -rf node_modules tests
 
 FROM python:3.12-slim
-RUN useradd --system --create-home --uid 10001 fleetdesk && install -d -o fleetdesk /data
+RUN useradd --system --create-home --uid 10001 fleetdesk && install -d -m 700 -o fleetdesk /data
 COPY --from=build /venv /venv
 COPY --from=build /src /app
 WORKDIR /app

@@ -19,6 +19,7 @@ test: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 bench: $(VENV)/.dev static/vendor/.done $(MESSAGES)
 	$(BIN)/python -m tests.bench
 
+# STRICT=1 also fails if packages cannot be checked for known vulnerabilities.
 lint: $(VENV)/.dev static/vendor/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,7 +27,7 @@ lint: $(VENV)/.dev static/vendor/.done
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python -m scripts.check_migrations
-	$(BIN)/python -m scripts.audit_dependencies
+	$(BIN)/python -m scripts.audit_dependencies $(if $(STRICT),--strict)
 
 assets: static/vendor/.done
 

@@ -1,6 +1,9 @@
-"""Configuration of gunicorn: its logs contain no secrets. URLs are logged without their query (single sign-on sends codes in it)
-and without the keys of links."""
+"""Configuration of gunicorn: the worker, trusted proxies, and logs without secrets.
 
+URLs are logged without their query (single sign-on sends codes in it) and without the keys of links.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,13 @@ from gunicorn.glogging import Logger
 
 sys.path.insert(0, str(Path(__file__).parent))
 from console.logs import SecretsFilter, mask_secrets
+
+worker_class = "console.gunicorn_worker.BufferingWorker"
+control_socket_disable = True  # nothing uses it, and all servers of a user would share it
+# Only these proxies may say that the browser used HTTPS. No proxy may change the path.
+forwarded_allow_ips = os.environ.get("TRUSTED_PROXIES", "")
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+forwarder_headers = ""
 
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(L)s "%(a)s"'
 

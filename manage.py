@@ -11,7 +11,11 @@ def main() -> None:
         # These run on a bare machine, so they make the secrets that a deployment must be given.
         from console import embedded
 
-        embedded.provide_secrets(os.environ)
+        os.umask(0o077)  # the database and logs are for this user only
+        try:
+            embedded.provide_secrets(os.environ)
+        except embedded.UnsafeFolder as error:
+            sys.exit(str(error))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -5,9 +5,11 @@ Imports no Django: settings and manage.py use this module before Django is set u
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -16,21 +18,55 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 
 
+class UnsafeFolder(RuntimeError):
+    """Another user of the machine can change what is in the folder. The message says what to do."""
+
+
 def home(environ: MutableMapping[str, str] | os._Environ[str] = os.environ) -> Path:
-    """The folder of the embedded state (FLEETDESK_HOME). Created if missing, accessible to its owner only."""
-    path = Path(environ.get("FLEETDESK_HOME") or CHECKOUT / "var").resolve()
+    """The folder of the embedded state (FLEETDESK_HOME), accessible to its owner only. Created if missing.
+
+    Raises UnsafeFolder.
+    """
+    path = _private_folder(Path(environ.get("FLEETDESK_HOME") or CHECKOUT / "var").resolve())
+    for entry in os.scandir(path):
+        with contextlib.suppress(FileNotFoundError):  # a temporary file of a running service
+            if entry.is_file(follow_symlinks=False) and entry.stat().st_mode & 0o077:
+                os.chmod(entry.path, 0o600)
+    return path
+
+
+def _private_folder(path: Path) -> Path:
+    """Create the folder if it is missing, and withdraw the access of other users. Raises UnsafeFolder.
+
+    A folder that others could write to is not changed but refused: it may contain what they wrote, or be a shared one.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise UnsafeFolder(
+            f"The folder {path} belongs to another user. Remove it, run the command as that user,"
+            " or set FLEETDESK_HOME to another folder."
+        )
+    if status.st_mode & 0o022:
+        raise UnsafeFolder(
+            f"Other users can write to the folder {path}. Check what it contains and run chmod 700 {path},"
+            " or set FLEETDESK_HOME to another folder."
+        )
+    if status.st_mode & 0o077:
+        path.chmod(0o700)
     return path
 
 
 def redis_socket(folder: Path) -> Path:
-    """The socket of the embedded Redis: in `folder`, or in the temporary folder if the path is too long for a socket."""
+    """The socket of the embedded Redis: in `folder`, or in the temporary folder if the path is too long for a socket.
+
+    Raises UnsafeFolder.
+    """
     path = folder / "redis.sock"
     if len(str(path)) <= _SOCKET_PATH_LIMIT:
         return path
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    private = Path(tempfile.gettempdir()) / f"fleetdesk-{os.getuid()}"
-    private.mkdir(mode=0o700, exist_ok=True)
+    private = _private_folder(Path(tempfile.gettempdir()) / f"fleetdesk-{os.getuid()}")
     return private / f"{name}.sock"
 
 

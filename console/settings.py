@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ django_stubs_ext.monkeypatch()  # makes Django's classes generic: ModelForm[User
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
-HOME = embedded.home()
+try:
+    HOME = embedded.home()
+    _EMBEDDED_REDIS = embedded.redis_url(HOME)
+except embedded.UnsafeFolder as error:
+    raise ImproperlyConfigured(str(error)) from error
 
 # -- required settings -------------------------------------------------------------------------------------
 
@@ -36,6 +41,15 @@ def _required(name: str, why: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. {why}")
     return str(value)
+
+
+def _networks(name: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(text.strip()) for text in env.list(name, default=[]) if text.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} is invalid: {error}. Set it to IP addresses or networks, comma-separated."
+        ) from error
 
 
 DEBUG = env.bool("DEBUG", default=False)
@@ -182,11 +196,16 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(HOME)
+REDIS_URL = env.str("REDIS_URL", default="") or _EMBEDDED_REDIS
 _CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "fleetdesk",
-    "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+    "VERSION": 2,  # values of version 1 were no JSON
+    "OPTIONS": {
+        "serializer": "console.cache.JSONSerializer",
+        "socket_timeout": 1.0,
+        "socket_connect_timeout": 1.0,
+    },
 }
 CACHES = {
     # Counts sign-in attempts. Without Redis, each process counts by itself.
@@ -225,6 +244,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Django's generator, whose tokens contain the email address. allauth's generator reads and writes rows of existing accounts
 # only, which takes measurable time.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - no password
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # an address without an account gets no email
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # for a changed password, and a new or removed factor
 ACCOUNT_FORMS = {
     "login": "console.sign_in.forms.LoginForm",
@@ -278,6 +298,8 @@ EMAIL_URL = env.str("EMAIL_URL", default="")
 SENDS_MAIL = bool(EMAIL_URL)
 EMAIL_CONFIG = env.email_url_config(EMAIL_URL or "dummymail://")
 vars().update(EMAIL_CONFIG)
+# Links in emails begin with it.
+BASE_URL = env.str("BASE_URL", default="").rstrip("/")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="fleetdesk@localhost")
 
 # -- language, time --------------------------------------------------------------------------------------------------
@@ -300,7 +322,11 @@ STATIC_ROOT = env.path("STATIC_ROOT", default=str(HOME / "static"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        # In the image they belong to root, and the console runs as another user.
+        "OPTIONS": {"file_permissions_mode": 0o644},
+    },
 }
 WHITENOISE_USE_FINDERS = DEBUG
 FILE_UPLOAD_TEMP_DIR = env.str("FILE_UPLOAD_TEMP_DIR", default="") or None
@@ -311,6 +337,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # Production uses HTTPS. quickstart listens on loopback only and sets INSECURE_HTTP.
 INSECURE_HTTP = env.bool("INSECURE_HTTP", default=DEBUG)
+if SENDS_MAIL and not BASE_URL and not INSECURE_HTTP:
+    raise ImproperlyConfigured(
+        "BASE_URL is not set, but EMAIL_URL is. Set it to the address of the console, such as https://fleet.example.com."
+    )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = not INSECURE_HTTP
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 # Browsers accept a cookie with this prefix only over HTTPS and from this host, not from another host of the same domain.
@@ -320,9 +350,8 @@ CSRF_COOKIE_NAME = f"{_HOST}fleetdesk_csrf"
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not INSECURE_HTTP)
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else env.int("SECURE_HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not INSECURE_HTTP
-if env.bool("BEHIND_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1 if env.bool("BEHIND_PROXY", default=False) else 0)
+# The proxies whose headers say which address the browser has, and whether it uses HTTPS (gunicorn.conf.py).
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -342,6 +371,8 @@ CONTENT_SECURITY_POLICY = {
 
 # -- single sign-on --------------------------------------------------------------------------------------------------
 
+# The email domains whose users the rules of a team may add, with the slug of the team, or "" for all teams.
+SIGN_ON_DOMAINS = sign_on.read_domains(os.environ)
 SOCIALACCOUNT_ADAPTER = "console.sign_in.openid_connect.adapter.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds to wait for the identity provider
 SOCIALACCOUNT_PROVIDERS = {
@@ -367,6 +398,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0.0,
 }
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -7,7 +7,7 @@ import secrets
 import socket
 from argparse import Namespace
 
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication
 
 from iot_emulator import create_app
 from iot_emulator.app import Emulator

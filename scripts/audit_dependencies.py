@@ -1,6 +1,7 @@
 """Checks the locked Python and npm packages for known vulnerabilities, and fails if there are any.
 
-If the advisories cannot be reached, the script says so and passes, so that it does not block work on an offline machine.
+If the advisories cannot be reached, the script says so on the standard error and passes, so that it does not block work on an
+offline machine. With `--strict` it fails: use that where a release is checked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+from argparse import ArgumentParser
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +21,20 @@ _SECONDS = 120
 _PATH = {"PATH": os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])}
 
 
-def audit_pip() -> int:
+class Result(IntEnum):
+    CLEAN, UNCHECKED, VULNERABLE = range(3)
+
+
+def audit_pip() -> Result:
     """Check the production lock against PyPI's advisories."""
     # The hashes pin every package, so nothing is resolved or downloaded. Only the advisories are requested.
     command = ["-m", "pip_audit", "--disable-pip", "--require-hashes", "-r", "requirements/base.txt"]
-    result = _run(
+    process = _run(
         [sys.executable, *command, "--format", "json", "--progress-spinner", "off", "--timeout", "5"]
     )
-    report = _json(result.stdout)
+    report = _json(process.stdout)
     if not report:
-        return _report_unavailable("pip-audit", result.stderr)
+        return _report_unavailable("pip-audit", process.stderr)
     # A mirror of PyPI may have packages but no advisories: then each package is skipped.
     checked = [package for package in report["dependencies"] if "skip_reason" not in package]
     if not checked:
@@ -37,10 +44,14 @@ def audit_pip() -> int:
         for package in checked
         for vulnerability in package["vulns"]
     ]
-    return _report("pip-audit", len(checked), findings)
+    result = _report("pip-audit", len(checked), findings)
+    skipped = [package["name"] for package in report["dependencies"] if "skip_reason" in package]
+    if skipped:
+        result = max(result, _report_unavailable("pip-audit", "no advisories for " + ", ".join(skipped)))
+    return result
 
 
-def audit_npm() -> int:
+def audit_npm() -> Result:
     """Check the npm lock against npm's advisories."""
     result = _run(["npm", "audit", "--json", "--fetch-retries", "0", "--fetch-timeout", "5000"])
     report = _json(result.stdout)
@@ -75,20 +86,38 @@ def _json(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _report_unavailable(tool: str, why: str) -> int:
+def _report_unavailable(tool: str, why: str) -> Result:
     lines = [line.strip() for line in why.splitlines() if line.strip()]
+    reason = (lines or ["no response"])[-1][:160]
     print(
-        f"{tool}: the advisories cannot be reached, so nothing was checked ({(lines or ['no response'])[-1][:160]})"
+        "*" * 100,
+        f"{tool}: NOT CHECKED. The advisories cannot be reached: {reason}",
+        "The packages may have known vulnerabilities. Run `make lint STRICT=1` on a machine with access before a release.",
+        "*" * 100,
+        sep="\n",
+        file=sys.stderr,
     )
-    return 0
+    return Result.UNCHECKED
 
 
-def _report(tool: str, count: int, findings: list[str]) -> int:
+def _report(tool: str, count: int, findings: list[str]) -> Result:
     for line in findings:
         print(f"{tool}: {line}")
     print(f"{tool}: {len(findings)} known vulnerabilities in {count} packages")
-    return 1 if findings else 0
+    return Result.VULNERABLE if findings else Result.CLEAN
+
+
+def main() -> int:
+    parser = ArgumentParser(description="Checks the locked packages for known vulnerabilities.")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="fail if a package cannot be checked, not only if it is vulnerable",
+    )
+    options = parser.parse_args()
+    result = max(audit_pip(), audit_npm())
+    return int(result > (Result.CLEAN if options.strict else Result.UNCHECKED))
 
 
 if __name__ == "__main__":
-    sys.exit(max(audit_pip(), audit_npm()))
+    sys.exit(main())

@@ -21,6 +21,7 @@ _TEST_VARIABLES = {
     "SECRET_KEY",
     "FIELD_ENCRYPTION_KEYS",
     "EMAIL_URL",
+    "BASE_URL",
     "DJANGO_SETTINGS_MODULE",
 }
 
@@ -28,7 +29,7 @@ _TEST_VARIABLES = {
 class Quickstart:
     """A run with its state in `home` and its output in `home`.log. Use it as a context manager, or call `stop`."""
 
-    def __init__(self, home: Path, *arguments: str) -> None:
+    def __init__(self, home: Path, *arguments: str, admin_password: str = "") -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _TEST_VARIABLES}
         self._log = home.with_suffix(".log")
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
@@ -36,7 +37,12 @@ class Quickstart:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "quickstart", "--port", str(_free_port()), *arguments],
                 cwd=CHECKOUT,
-                env={**environment, "FLEETDESK_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+                env={
+                    **environment,
+                    "FLEETDESK_HOME": str(home),
+                    "FLEETDESK_ADMIN_PASSWORD": admin_password,
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

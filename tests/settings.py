@@ -13,6 +13,8 @@ os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz
 os.environ["INSECURE_HTTP"] = "true"
 os.environ["CLOUD_ENDPOINTS"] = "*.aliyuncs.com,*.test,http://emulator.test"
 os.environ.setdefault("EMAIL_URL", "memorymail://")
+os.environ["SIGN_ON_DOMAINS"] = "corp.test a.test b.test c.test z.test acme.test globex.test"
+os.environ["BASE_URL"] = "http://testserver"
 if os.environ.get("REDIS_URL", "").startswith("redis://"):
     # A separate database for each test process, emptied before each test.
     _number = 1 + int(_worker.removeprefix("gw") or 0) if _worker.startswith("gw") else 0

@@ -19,14 +19,14 @@ VULNERABLE_NPM = {**CLEAN_NPM, "vulnerabilities": {"htmx.org": {"severity": "hig
 SKIPPED = {"dependencies": [{"name": "django", "skip_reason": "not found"}]}
 
 
-def run_audit(folder: Path, pip: object, npm: object) -> subprocess.CompletedProcess[str]:
+def run_audit(folder: Path, pip: object, npm: object, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the script with tools that print these results."""
     (folder / "pip_audit.py").write_text(f"print({json.dumps(pip)!r})")
     tool = folder / "npm"
     tool.write_text(f"#!{sys.executable}\nprint({json.dumps(npm)!r})\n")
     tool.chmod(0o755)
     environment = {**os.environ, "PYTHONPATH": str(folder), "PATH": f"{folder}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "scripts.audit_dependencies"]
+    command = [sys.executable, "-m", "scripts.audit_dependencies", *options]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -47,7 +47,25 @@ def test_the_audit_passes_with_a_notice_if_no_advisory_service_is_reachable(
 ) -> None:
     result = run_audit(tmp_path, pip, {"message": "unreachable"})
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count("nothing was checked") == 2
+    assert result.stderr.count("NOT CHECKED") == 2
+
+
+@pytest.mark.parametrize(
+    ("pip", "npm"),
+    [
+        (CLEAN_PIP, {"message": "unreachable"}),
+        (SKIPPED, CLEAN_NPM),
+        ({"dependencies": [*CLEAN_PIP["dependencies"], *SKIPPED["dependencies"]]}, CLEAN_NPM),
+    ],
+)
+def test_a_strict_audit_fails_if_a_package_cannot_be_checked(
+    tmp_path: Path, pip: object, npm: object
+) -> None:
+    result = run_audit(tmp_path, pip, npm, "--strict")
+    assert result.returncode == 1
+    assert "NOT CHECKED" in result.stderr
+    assert run_audit(tmp_path, pip, npm).returncode == 0
+    assert run_audit(tmp_path, CLEAN_PIP, CLEAN_NPM, "--strict").returncode == 0
 
 
 def test_the_audit_passes_without_a_vulnerability(tmp_path: Path) -> None:

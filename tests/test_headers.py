@@ -140,7 +140,7 @@ PRODUCTION = {
     "FIELD_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "ALLOWED_HOSTS": "fleet.example.com",
     "CSRF_TRUSTED_ORIGINS": "https://fleet.example.com",
-    "BEHIND_PROXY": "true",
+    "TRUSTED_PROXIES": "127.0.0.1",
     "DJANGO_SETTINGS_MODULE": "console.settings",
     "PATH": os.environ["PATH"],
 }
@@ -174,14 +174,13 @@ from django.test import Client
 client = Client(raise_request_exception=False)
 plain = client.get("/accounts/login/", headers={"host": "fleet.example.com"})
 print("plain", plain.status_code, plain.get("Location"))
-page = client.get("/accounts/login/", headers={"host": "fleet.example.com", "x-forwarded-proto": "https"})
+page = client.get("/accounts/login/", secure=True, headers={"host": "fleet.example.com"})
 print("hsts", page.get("Strict-Transport-Security"))
 for cookie in page.cookies.values(): print(cookie.OutputString())
-print("host", client.get("/accounts/login/", headers={"host": "evil.test", "x-forwarded-proto": "https"}).status_code)
+print("host", client.get("/accounts/login/", secure=True, headers={"host": "evil.test"}).status_code)
 from django.conf import settings
 from django.templatetags.static import static
-script = client.get(static("ui/lists.js"), headers={"host": "fleet.example.com", "x-forwarded-proto": "https",
-    "accept-encoding": "gzip"})
+script = client.get(static("ui/lists.js"), secure=True, headers={"host": "fleet.example.com", "accept-encoding": "gzip"})
 print("script", script["Cache-Control"], script["Content-Encoding"])
 print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SESSION_COOKIE_HTTPONLY,
       settings.SESSION_COOKIE_SAMESITE, settings.SESSION_COOKIE_DOMAIN, settings.SESSION_COOKIE_PATH)
@@ -246,17 +245,18 @@ def test_gunicorns_access_log_contains_neither_keys_nor_queries(migrated_home: P
             stderr=log_file,
         )
     try:
-        request_page(port, "/accounts/password/reset/key/1-thekeyofthelink/?code=thecodeofsignon")
+        status = request_page(port, "/accounts/password/reset/key/1-thekeyofthelink/?code=thecodeofsignon")
     finally:
         server.terminate()
         server.wait(60)
     text = log.read_text()
+    assert status == 200, "the scheme that a trusted proxy reports is believed"
     assert "/accounts/password/reset/key/" in text, text
     assert "thekeyofthelink" not in text
     assert "thecodeofsignon" not in text
 
 
-def request_page(port: int, path: str) -> None:
+def request_page(port: int, path: str) -> int:
     import time
 
     import httpx
@@ -268,8 +268,10 @@ def request_page(port: int, path: str) -> None:
                 "Host": "fleet.example.com",
                 "X-Forwarded-Proto": "https",
             }
-            httpx.get(f"http://127.0.0.1:{port}{path}", headers=referer, trust_env=False, timeout=20)
-            return
+            response = httpx.get(
+                f"http://127.0.0.1:{port}{path}", headers=referer, trust_env=False, timeout=20
+            )
+            return response.status_code
         except httpx.ConnectError:
             time.sleep(0.1)
     raise TimeoutError("gunicorn does not respond")

@@ -35,12 +35,6 @@ def count_request(name: str, limit: int, seconds: int) -> Allowance:
     return Allowance(limit, limit - _increment(key, 2 * seconds), reset)
 
 
-def read_allowance(name: str, limit: int, seconds: int) -> Allowance:
-    """Return the remaining allowance for `name` without counting a request."""
-    key, reset = _current_window(name, seconds)
-    return Allowance(limit, limit - cache.get(key, 0), reset)
-
-
 def _current_window(name: str, seconds: int) -> tuple[str, int]:
     """Return the cache key of the current window and the seconds until it ends."""
     now = time.time()

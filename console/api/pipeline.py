@@ -99,16 +99,15 @@ def _check_text(request: HttpRequest, parts: Mapping[str, Any]) -> None:
 def _authenticate(request: Any) -> None:
     """Set membership, team and token of the request.
 
-    Raises the same Problem for unknown, expired and revoked tokens.
+    Raises the same Problem for unknown, expired and revoked tokens. The limit of an address applies to requests without a
+    valid token only: whoever guesses tokens must not lock out others at the same address.
     """
     origin = Origin.from_request(request)
-    counter = f"guess:{origin.ip}"
-    allowance = limits.read_allowance(counter, settings.API_GUESSES, _FAILURE_WINDOW)
-    if allowance.remaining <= 0:
-        raise _too_many_requests(allowance)
     membership = _find_membership(request.headers.get("Authorization", ""), origin)
     if membership is None or membership.token is None:
-        limits.count_request(counter, settings.API_GUESSES, _FAILURE_WINDOW)
+        allowance = limits.count_request(f"guess:{origin.ip}", settings.API_GUESSES, _FAILURE_WINDOW)
+        if allowance.remaining < 0:
+            raise _too_many_requests(allowance)
         raise Problem(
             "unauthorized",
             _("The token is missing or invalid. Send a valid token as “Authorization: Bearer fd_…”."),

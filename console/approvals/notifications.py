@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from console.approvals.models import ApprovalRequest
 from console.celery import app
+from console.ui.links import absolute_url
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,6 @@ def notify_deciders(approval: ApprovalRequest, request: HttpRequest) -> None:
         return
     page = reverse("approvals:detail", args=[approval.team.slug, approval.connection.slug, approval.pk])
     try:
-        app.send_task("approvals.notify", (approval.pk, request.build_absolute_uri(page)), retry=False)
+        app.send_task("approvals.notify", (approval.pk, absolute_url(request, page)), retry=False)
     except Exception:  # any error of the broker's client; the request is pending in any case
         log.warning("No email was queued for approval request %s: the broker cannot be reached", approval.pk)

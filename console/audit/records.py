@@ -35,23 +35,28 @@ class Origin:
     def from_request(cls, request: HttpRequest) -> Origin:
         """Return the origin of a request, with the API token that authenticated it (`request.token`).
 
-        Behind N trusted proxies (TRUSTED_PROXIES), the N-th forwarded address from the right is the client's.
+        Behind trusted proxies (TRUSTED_PROXIES), it is the last forwarded address that is not the address of such a proxy.
         """
-        ip = request.META.get("REMOTE_ADDR") or None
-        if settings.TRUSTED_PROXIES:
-            forwarded = [
-                part.strip()
-                for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-                if part.strip()
-            ]
-            if len(forwarded) >= settings.TRUSTED_PROXIES:
-                ip = forwarded[-settings.TRUSTED_PROXIES]
+        ip = request.META.get("REMOTE_ADDR", "")
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").replace(",", " ").split()
+        while forwarded and _is_trusted_proxy(ip):
+            ip = forwarded.pop()
         token: ApiToken | None = getattr(request, "token", None)
         return cls(
-            ip=_parse_address(ip or ""),
+            ip=_parse_address(ip),
             user_agent=request.META.get("HTTP_USER_AGENT", "")[:255],
             token=token.label if token else "",
         )
+
+
+def _is_trusted_proxy(ip: str) -> bool:
+    if not settings.TRUSTED_PROXIES:
+        return False
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return any(address in network for network in settings.TRUSTED_PROXIES)
 
 
 @lru_cache(maxsize=1_024)

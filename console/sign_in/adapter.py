@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
@@ -18,6 +19,7 @@ from console.sign_in.audit_records import record_event, record_failure
 from console.sign_in.lockout import LockoutBackend, account_name
 from console.sign_in.openid_connect.pages import list_confirmation_methods
 from console.sign_in.sessions import run_after_response
+from console.ui.links import absolute_url
 
 _WRONG_PASSWORD = _("Wrong password, or too many failed attempts. Check the password, or try again later.")
 
@@ -48,6 +50,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the IP address that attempts are counted by: the same one as in the audit trail."""
         return Origin.from_request(request).ip or "0.0.0.0"  # noqa: S104 - a key to count by, not an address to listen on
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        console_url = absolute_url(self.request, "/")
+        super().send_mail(template_prefix, email, {**context, "console_url": console_url})
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = urlsplit(super().get_reset_password_from_key_url(key)).path
+        return absolute_url(self.request, path)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Return False: `console.sign_in.reauthentication` decides this for the pages of allauth as well."""

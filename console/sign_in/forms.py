@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from allauth.account import forms as account_forms
@@ -17,6 +19,7 @@ from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as webauthn_forms
 from django import forms
 from django.db import DatabaseError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -24,6 +27,9 @@ from console.accounts.encryption import Undecryptable, decrypt, encrypt
 from console.sign_in import lockout
 from console.sign_in.audit_records import record_failure
 from console.sign_in.factors import accept_code
+from console.sign_in.sessions import run_after_response
+
+log = logging.getLogger(__name__)
 
 
 class _CodeForm(forms.Form):
@@ -174,6 +180,18 @@ class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("Email address")
         self.fields["email"].widget.attrs.pop("placeholder", None)
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        # After the response: only existing accounts get an email, and sending one takes time.
+        run_after_response(request, partial(self._send, request, **kwargs))
+        return str(self.cleaned_data["email"])
+
+    def _send(self, request: HttpRequest, **kwargs: Any) -> None:
+        try:
+            with context.request_context(request):
+                super().save(request, **kwargs)
+        except OSError as error:  # SMTPException is one
+            log.error("The email to reset a password was not sent: %s", type(error).__name__)
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]

@@ -12,6 +12,8 @@ import secrets
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
@@ -80,6 +82,7 @@ def create_invitation(
             role_slug=role_slug,
             access_scope=access_scope.to_json(),
             digest=digest,
+            is_mailed=settings.SENDS_MAIL,
             invited_by=acting.user,
         )
     return invitation, token
@@ -94,10 +97,11 @@ def renew_invitation(actor: Actor, invitation: Invitation) -> tuple[Invitation, 
     with record_change(actor, "team.renew_invitation", invitation.email, parameters), transaction.atomic():
         acting, present = _lock_invitation(actor, invitation)
         token, present.digest = _new_token()
+        present.is_mailed = settings.SENDS_MAIL
         present.invited_by = acting.user
         present.created_at = timezone.now()
         present.expires_at = present.created_at + timedelta(days=INVITATION_DAYS)
-        present.save(update_fields=["digest", "invited_by", "created_at", "expires_at"])
+        present.save(update_fields=["digest", "is_mailed", "invited_by", "created_at", "expires_at"])
     return present, token
 
 
@@ -171,19 +175,23 @@ def accept_invitation(digest: str, user: User, origin: Origin) -> Membership:
 def accept_as_new_user(digest: str, name: str, password: str, origin: Origin) -> Membership:
     """Create an account for the invited address and accept the invitation: both or neither.
 
+    The address is proved if the link was sent to it. Without email, the inviter may have the link.
+
     Raises InvitationClosed, and ValidationError if the address has an account. The audit trail of the team does not show that.
     """
     invitation = _require_open_invitation(digest)
     user = User(email=invitation.email, name=name)
     if User.objects.filter(email=user.email).exists():
         raise ValidationError(
-            gettext("This address already has an account. Sign in to accept the invitation."), code="account"
+            gettext("The invitation was not accepted. If you have an account, sign in first."), code="account"
         )
     user.set_password(password)  # slow, therefore outside of the transaction
     with _record_join(invitation, None, origin), transaction.atomic():
         try:
             with transaction.atomic():
                 user.save()
+                if invitation.is_mailed:
+                    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         except IntegrityError as error:
             raise InvitationClosed from error  # accepted in another tab in the meantime
         return _join(invitation, user)

@@ -26,6 +26,8 @@ class Invitation(Grant):
     email = models.EmailField(_("email address"))
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     digest = models.CharField(max_length=64, unique=True)
+    # Whether the link was only sent to the address. A user who opens it has proved that the address is theirs.
+    is_mailed = models.BooleanField(default=False)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(default=default_invitation_expiry)

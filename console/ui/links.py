@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
@@ -34,6 +35,14 @@ def connection_url(request: HttpRequest, name: str, *args: Any) -> str:
     if not place:
         raise NoReverseMatch(f"'{name}' needs a team, and the request has none.")
     return place_url(name, place, *map(str, args))
+
+
+def absolute_url(request: HttpRequest, path: str) -> str:
+    """The full URL of a page, for emails and invitations.
+
+    It begins with BASE_URL if that is set, because a visitor can send any port in the Host header.
+    """
+    return f"{settings.BASE_URL}{path}" if settings.BASE_URL else request.build_absolute_uri(path)
 
 
 @cache

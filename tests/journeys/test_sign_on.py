@@ -35,12 +35,13 @@ def console(organization: IdentityProvider, tmp_path_factory: pytest.TempPathFac
         "OIDC_CLIENT_ID": "fleetdesk",
         "OIDC_CLIENT_SECRET": CLIENT_SECRET,
         "OIDC_NAME": "Corp Login",
+        "SIGN_ON_DOMAINS": "corp.test:demo",
     }
     home = tmp_path_factory.mktemp("sign-on") / "home"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        running = Quickstart(home, "--devices", "20", "--pace", "fast", "--admin-password", PASSWORD)
+        running = Quickstart(home, "--devices", "20", "--pace", "fast", admin_password=PASSWORD)
     with running:
         yield running.start()[0]
 

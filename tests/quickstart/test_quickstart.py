@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.console_process import CHECKOUT, Quickstart, sign_in
@@ -24,8 +25,8 @@ DEVICES = ("--devices", "60")
 def run(tmp_path: Path):
     started: list[Quickstart] = []
 
-    def make(*arguments: str) -> Quickstart:
-        started.append(Quickstart(tmp_path / "home", *DEVICES, *arguments))
+    def make(admin_password: str = "") -> Quickstart:
+        started.append(Quickstart(tmp_path / "home", *DEVICES, admin_password=admin_password))
         return started[-1]
 
     yield make
@@ -67,6 +68,12 @@ def test_stopping_ends_every_process_and_the_next_start_keeps_password_and_data(
     assert (status, alive) == (0, [])
 
 
+def test_the_files_of_a_running_console_are_for_its_user_only(home, console):
+    files = [path for path in home.iterdir() if path.is_file()]
+    assert {"console.sqlite3", "redis.log", "emulator.sqlite3"} <= {path.name for path in files}
+    assert [path.name for path in (home, *files) if path.stat().st_mode & 0o077] == []
+
+
 def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_alone(home, console):
     address, _, _ = console
     with Quickstart(home, *DEVICES) as second:
@@ -76,8 +83,13 @@ def test_a_second_quickstart_on_the_same_home_is_refused_and_leaves_the_first_al
     assert httpx.get(f"{address}/healthz", trust_env=False).status_code == 200
 
 
-def test_a_given_administrator_password_is_set(run):
-    address, email, password = run("--admin-password", "a password of my own").start()
+def test_a_given_administrator_password_is_set_and_is_in_no_command_line(run):
+    running = run(admin_password="a password of my own")
+    address, email, password = running.start()
+    parent = psutil.Process(running.process.pid)
+    commands = [str(process.cmdline()) for process in (parent, *parent.children(recursive=True))]
+    assert len(commands) > 4
+    assert "my own" not in "".join(commands)
     assert password == "a password of my own"
     assert sign_in(address, email, password).get("/demo/sandbox/").status_code == 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -79,13 +80,13 @@ def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(org: Organizatio
         client, "operator@acme.test", PASSWORD, REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="1.2.3.99"
     )
     assert client.get("/account/profile/").status_code == 302
-    settings.TRUSTED_PROXIES = 1
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/24")]
     submit_password(
         client,
         "operator@acme.test",
         PASSWORD,
         REMOTE_ADDR="10.0.0.9",
-        HTTP_X_FORWARDED_FOR="9.9.9.9, 1.2.3.99",
+        HTTP_X_FORWARDED_FOR="9.9.9.9, 1.2.3.99, 10.0.0.8",
     )
     assert client.get("/account/profile/").status_code == 200
 
@@ -137,7 +138,19 @@ def test_a_reset_email_goes_to_known_users_only_and_the_page_does_not_reveal_it(
         "/accounts/password/reset/", {"email": "nobody@acme.test"}, follow=True, REMOTE_ADDR="10.0.0.2"
     )
     assert stable_text(known) == stable_text(unknown)
-    assert "operator@acme.test" in [to for message in mail.outbox for to in message.to]
+    assert [message.to for message in mail.outbox] == [["operator@acme.test"]]
+
+
+def test_a_reset_link_leads_to_the_configured_address_whatever_the_host_header_says(
+    org: Organization, settings: Any
+) -> None:
+    settings.BASE_URL = "https://fleet.example.com"
+    settings.ALLOWED_HOSTS = ["localhost"]
+    fields = {"email": "operator@acme.test"}
+    Client().post("/accounts/password/reset/", fields, headers={"host": "localhost:31337"})
+    (message,) = mail.outbox
+    assert "https://fleet.example.com/accounts/password/reset/key/" in message.body
+    assert "31337" not in message.body
 
 
 def test_without_email_the_reset_page_says_so_and_creates_no_link(org: Organization, settings: Any) -> None:

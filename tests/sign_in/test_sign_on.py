@@ -6,18 +6,25 @@ import json
 import logging
 import re
 import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
-from console.accounts.models import Membership, Team, User
+from console.accounts.models import ApiToken, Membership, Team, User
+from console.accounts.scope import AccessScope
 from console.audit.models import AuditRecord
+from console.audit.records import Origin
 from console.sign_in.models import SignOnRule
+from console.teams.changes import Actor
+from console.teams.invitations import create_invitation
 from tests.conftest import PASSWORD, Organization
 from tests.identity_provider import (
     CLIENT_SECRET,
@@ -27,7 +34,14 @@ from tests.identity_provider import (
     sign_on,
     start_sign_on,
 )
-from tests.sign_in.helpers import SECOND_STEP, add_authenticator_app, is_signed_in, submit_password, totp_code
+from tests.sign_in.helpers import (
+    SECOND_STEP,
+    add_authenticator_app,
+    add_recovery_codes,
+    is_signed_in,
+    submit_password,
+    totp_code,
+)
 
 LOGIN, START, CALLBACK = "/accounts/login/", "/accounts/sign-on/", "/accounts/sign-on/callback/"
 
@@ -146,6 +160,58 @@ def test_linking_an_unverified_account_removes_its_password_and_ends_its_session
     assert not is_signed_in(later_client)
 
 
+def test_an_account_that_nobody_proved_does_not_keep_out_the_owner_of_its_address(
+    provider: IdentityProvider, org: Organization, settings: Any
+) -> None:
+    """Somebody accepts their own invitation for the address of another user, and sets up a second factor and a token."""
+    settings.SENDS_MAIL = False
+    squatter = Client()
+    accept_invitation(org, "ceo@corp.test", squatter)
+    user = User.objects.get(email="ceo@corp.test")
+    add_authenticator_app(user)
+    add_recovery_codes(user)
+    token = ApiToken.objects.create(
+        team=org.team, user=user, name="t", digest="0" * 64, expires_at=timezone.now() + timedelta(days=1)
+    )
+    owner = Client()
+    sign_on(owner, provider.add_user("ceo"))
+    assert is_signed_in(owner)
+    assert not is_signed_in(squatter)
+    assert not user.authenticator_set.exists()
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+    record = AuditRecord.objects.for_team(org.team).get(operation="session.link_sign_on")
+    assert record.parameters == {"changed": ["password", "second_factor", "tokens"]}
+
+
+def test_an_account_from_a_mailed_invitation_keeps_its_password_and_second_factor(
+    provider: IdentityProvider, org: Organization, settings: Any
+) -> None:
+    settings.SENDS_MAIL = True
+    accept_invitation(org, "ada@corp.test", Client())
+    user = User.objects.get(email="ada@corp.test")
+    add_authenticator_app(user)
+    client = Client()
+    assert sign_on(client, provider.add_user("ada"))["Location"].startswith(SECOND_STEP)
+    client.post(SECOND_STEP, {"code": totp_code()})
+    assert is_signed_in(client)
+    user.refresh_from_db()
+    assert user.has_usable_password()
+
+
+def accept_invitation(org: Organization, email: str, client: Client) -> None:
+    """Invite the address, open the link and create an account with a password."""
+    membership = Membership.objects.select_related("team", "user").get(
+        team=org.team, user=org.members["owner"]
+    )
+    actor = Actor(membership, Origin())
+    _invitation, token = create_invitation(actor, email, "", "viewer", AccessScope())
+    client.get(f"/invitations/{token}/")
+    password = "another horse battery staple"
+    client.post("/invitations/", {"name": "New", "password1": password, "password2": password})
+    assert is_signed_in(client)
+
+
 def test_a_reassigned_email_address_does_not_give_access_to_the_old_account(
     provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
@@ -223,6 +289,25 @@ def test_the_first_matching_rule_applies(
     sign_on(Client(), provider.add_user("bob"))
     assert membership_of("ada@corp.test").role_slug == "operator"
     assert membership_of("bob@corp.test").role_slug == "viewer"
+
+
+@pytest.mark.parametrize("confirmed", [[], [("corp.test", "globex")], [("other.test", "")]])
+@pytest.mark.parametrize("claim", ["", "groups"])
+def test_a_rule_admits_nobody_whose_domain_is_not_confirmed_for_its_team(
+    provider: IdentityProvider,
+    org: Organization,
+    settings: Any,
+    confirmed: list[tuple[str, str]],
+    claim: str,
+) -> None:
+    value = "all" if claim else "corp.test"
+    SignOnRule.objects.create(team=org.team, claim=claim, value=value, role_slug="viewer")
+    settings.SIGN_ON_DOMAINS = confirmed
+    sub = provider.add_user("ada", groups=["all"])
+    assert is_refused(sign_on(Client(), sub))
+    assert not User.objects.filter(email="ada@corp.test").exists()
+    settings.SIGN_ON_DOMAINS = [("corp.test", org.team.slug)]
+    assert not is_refused(sign_on(Client(), sub))
 
 
 def test_each_team_applies_its_own_rules(
@@ -656,14 +741,20 @@ def test_an_insufficient_sign_in_does_not_confirm_the_identity(
     assert client.get("/account/profile/").context["user"].email == "ada@corp.test"
 
 
+def create_proven_user(email: str) -> User:
+    """Create an account whose user has proved that the email address is theirs."""
+    user = User.objects.create_user(email, PASSWORD)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
+
+
 # -- second factors --------------------------------------------------------------------------------------------------
 
 
 def test_rules_apply_only_after_the_second_factor_of_the_user(
     provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
-    user = User.objects.create_user("ada@corp.test", PASSWORD)
-    add_authenticator_app(user)
+    add_authenticator_app(create_proven_user("ada@corp.test"))
     client = Client()
     assert sign_on(client, provider.add_user("ada"), next="/acme/")["Location"].startswith(SECOND_STEP)
     assert not is_signed_in(client)
@@ -678,7 +769,7 @@ def test_rules_apply_only_after_the_second_factor_of_the_user(
 def test_the_session_stores_no_tokens_while_the_second_factor_is_pending(
     provider: IdentityProvider, org: Organization, rule: SignOnRule
 ) -> None:
-    add_authenticator_app(User.objects.create_user("ada@corp.test", None))
+    add_authenticator_app(create_proven_user("ada@corp.test"))
     token_responses: list[dict[str, Any]] = []
     provider.change_tokens = lambda tokens: token_responses.append(tokens) or tokens
     client = Client()

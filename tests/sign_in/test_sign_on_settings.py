@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from console.sign_in.openid_connect.configuration import build_apps
+from console.sign_in.openid_connect.configuration import build_apps, read_domains
 
 VARIABLES = {
     "OIDC_ISSUER": "https://login.corp.test/realms/fleet",
@@ -58,3 +58,15 @@ def test_the_error_names_the_missing_or_invalid_variable(changed: dict[str, Any]
 
 def test_plain_http_is_accepted_only_with_insecure_http() -> None:
     assert build_apps(VARIABLES | {"OIDC_ISSUER": "http://localhost:9000"}, insecure_http=True)
+
+
+def test_domains_are_confirmed_for_one_team_or_for_all() -> None:
+    assert read_domains({}) == []
+    domains = read_domains({"SIGN_ON_DOMAINS": "Corp.test, partner.test:partners"})
+    assert domains == [("corp.test", ""), ("partner.test", "partners")]
+
+
+@pytest.mark.parametrize("entry", ["corp.test:", ":acme", "no domain", "ada@corp.test", "*"])
+def test_an_invalid_domain_is_named(entry: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SIGN_ON_DOMAINS"):
+        read_domains({"SIGN_ON_DOMAINS": entry})

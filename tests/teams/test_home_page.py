@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -108,6 +109,9 @@ def test_bootstrap_creates_the_first_team_and_its_owner_and_can_be_repeated(
         "owner",
     )
     assert membership.user.check_password(PASSWORD)
+    assert EmailAddress.objects.get(user=membership.user).verified, (
+        "the server administrator vouches for the address"
+    )
 
 
 @pytest.mark.parametrize(

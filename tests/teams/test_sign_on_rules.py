@@ -92,6 +92,19 @@ def test_an_invalid_rule_is_refused_and_the_input_is_kept(
         assert "kept-claim" in response.content.decode()
 
 
+@pytest.mark.parametrize("confirmed", [[], [("b.test", "acme")], [("corp.test", "globex")]])
+def test_a_rule_for_a_domain_that_is_not_confirmed_for_the_team_is_refused(
+    owner: Client, rules: list[SignOnRule], settings: Any, confirmed: list[tuple[str, str]]
+) -> None:
+    settings.SIGN_ON_DOMAINS = confirmed
+    for path in ("add/", f"{rules[1].pk}/"):
+        response = owner.post(PAGE + path, fields())
+        assert response.status_code == 422
+        assert "is not confirmed for your team" in response.content.decode()
+    claim = owner.post(f"{PAGE}add/", fields(by="claim", claim="groups", value="x"))
+    assert claim.status_code == (302 if ("b.test", "acme") in confirmed else 422)
+
+
 def test_a_duplicate_rule_is_refused(owner: Client, rules: list[SignOnRule]) -> None:
     for path in ("add/", f"{rules[1].pk}/"):
         response = owner.post(PAGE + path, fields(value="A.test"))
@@ -150,7 +163,7 @@ def test_another_teams_rule_is_not_found(owner: Client, org: Organization) -> No
     foreign_rule = SignOnRule.objects.create(team=org.other_team, value="corp.test", role_slug="viewer")
     for path in ("", "move/", "delete/"):
         assert owner.post(f"{PAGE}{foreign_rule.pk}/{path}", fields()).status_code == 404
-    assert "corp.test" not in owner.get(PAGE).content.decode()
+    assert "Email domain: corp.test" not in owner.get(PAGE).content.decode()
 
 
 def test_only_owners_see_or_change_the_rules(

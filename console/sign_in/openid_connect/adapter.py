@@ -63,7 +63,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
             _confirm_identity(request, sociallogin, identity)
             return
         try:
-            sociallogin.user = find_or_create_account(identity)
+            sociallogin.user = find_or_create_account(identity, Origin.from_request(request))
         except NotAdmitted as error:
             raise ImmediateHttpResponse(refuse(request, identity)) from error
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from console.accounts.models import Team
 from console.sign_in.models import SignOnRule
 
 _TRUE = frozenset(["true", "1"])  # some providers write the boolean as text
@@ -68,12 +70,19 @@ def _as_text(value: str | float) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def list_domains(team: Team) -> list[str]:
+    """Return the email domains that the server administrator confirmed for the team."""
+    return [domain for domain, slug in settings.SIGN_ON_DOMAINS if slug in ("", team.slug)]
+
+
 def matches(rule: SignOnRule, identity: Identity) -> bool:
-    """Return whether the rule matches the identity. Without a verified email address no rule does."""
-    if not identity.email:
+    """Return whether the rule matches the identity. No rule matches a user without a verified email address, or one whose
+    domain is not confirmed for the team."""
+    domain = identity.email.rpartition("@")[2]
+    if domain not in list_domains(rule.team):
         return False
     if not rule.claim:
-        return identity.email.rpartition("@")[2] == rule.value.lower()
+        return domain == rule.value.lower()
     return rule.value in read_claim(identity.claims, rule.claim)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_domain_name
 
 # The ID of the provider in allauth, and in stored identities and states.
 PROVIDER_ID = "sign-on"
@@ -57,6 +58,27 @@ def build_apps(environment: Mapping[str, str], *, insecure_http: bool) -> list[d
             },
         }
     ]
+
+
+def read_domains(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the confirmed email domains of SIGN_ON_DOMAINS, each with the slug of its team, or "" for all teams.
+
+    Raises ImproperlyConfigured for an entry that is not `domain` or `domain:team`.
+    """
+    domains = []
+    for entry in split_list(environment.get("SIGN_ON_DOMAINS", "")):
+        domain, colon, team = entry.partition(":")
+        try:
+            validate_domain_name(domain)
+            is_valid = bool(team) == bool(colon)
+        except ValidationError:
+            is_valid = False
+        if not is_valid:
+            raise ImproperlyConfigured(
+                f"SIGN_ON_DOMAINS contains {entry!r}. Write each entry as example.com, or as example.com:team for one team."
+            )
+        domains.append((domain.lower(), team))
+    return domains
 
 
 def split_list(text: str) -> list[str]:

@@ -6,9 +6,11 @@ Everything here can be repeated, and run by two browsers at the same time, with 
 from __future__ import annotations
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import OWNER
@@ -24,10 +26,11 @@ class NotAdmitted(Exception):
     """The user may not sign in. The reason is not disclosed to them."""
 
 
-def find_or_create_account(identity: Identity) -> User:
+def find_or_create_account(identity: Identity, origin: Origin) -> User:
     """Return the account that is linked to the identity, else the one with its email address, else a new one.
 
-    A new account is created only if a rule of a team matches. Raises NotAdmitted.
+    A new account is created only if a rule of a team matches. An account whose address nobody proved is linked at once: until
+    now, somebody else may have used it, whose second factor must not keep out the owner of the address. Raises NotAdmitted.
     """
     linked = (
         SocialAccount.objects.filter(provider=PROVIDER_ID, uid=identity.uid).select_related("user").first()
@@ -38,13 +41,17 @@ def find_or_create_account(identity: Identity) -> User:
     if user is None:
         user = User.objects.filter(email=identity.email).first()
     if user is None:
-        if not any(find_matching_rule(rules, identity) for rules in _read_rules_by_team().values()):
+        if not _matches_a_rule(identity):
             raise NotAdmitted
         user, _created = User.objects.get_or_create(
             email=identity.email, defaults={"name": identity.name, "password": make_password(None)}
         )
     if user.is_service:
         raise NotAdmitted
+    if linked is None and _has_unproven_credentials(user):
+        _check_not_linked_to_another(user, identity)
+        if user.memberships.exists() or _matches_a_rule(identity):
+            _link_identity(user, identity, origin)
     return user
 
 
@@ -63,6 +70,10 @@ def apply_rules(user: User, identity: Identity, origin: Origin) -> None:
     if not user.memberships.exists():
         raise NotAdmitted
     _link_identity(user, identity, origin)
+
+
+def _matches_a_rule(identity: Identity) -> bool:
+    return any(find_matching_rule(rules, identity) for rules in _read_rules_by_team().values())
 
 
 def _read_rules_by_team() -> dict[Team, list[SignOnRule]]:
@@ -141,8 +152,9 @@ def _check_not_linked_to_another(user: User, identity: Identity) -> None:
 def _link_identity(user: User, identity: Identity, origin: Origin) -> None:
     """Link the identity to the account. Raises NotAdmitted if it is linked to another account.
 
-    A new link removes a password that was set before the email address was verified: somebody else may have set it.
+    A new link ends all other access to an account whose email address nobody proved before: it may be somebody else's.
     """
+    is_unproven = _has_unproven_credentials(user)
     account, created = SocialAccount.objects.get_or_create(
         provider=PROVIDER_ID, uid=identity.uid, defaults={"user": user, "extra_data": dict(identity.claims)}
     )
@@ -150,11 +162,7 @@ def _link_identity(user: User, identity: Identity, origin: Origin) -> None:
         raise NotAdmitted
     if not created:
         return
-    is_verified = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
-    removes_password = user.has_usable_password() and not is_verified
-    if removes_password:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
+    removed = _remove_credentials(user) if is_unproven else []
     for membership in user.memberships.select_related("team"):
         write_record(
             AuditRecord.Outcome.DONE,
@@ -163,5 +171,33 @@ def _link_identity(user: User, identity: Identity, origin: Origin) -> None:
             team=membership.team,
             origin=origin,
             target=user.email,
-            parameters={"changed": ["password"] if removes_password else []},
+            parameters={"changed": removed},
         )
+
+
+def _has_unproven_credentials(user: User) -> bool:
+    """Return whether somebody can use the account who never proved that its email address is theirs."""
+    is_proven = (
+        EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists()
+        or SocialAccount.objects.filter(provider=PROVIDER_ID, user=user).exists()
+    )
+    return not is_proven and bool(_list_credentials(user))
+
+
+def _list_credentials(user: User) -> list[str]:
+    credentials = {
+        "password": user.has_usable_password(),
+        "second_factor": Authenticator.objects.filter(user=user).exists(),
+        "tokens": user.tokens.filter(revoked_at=None).exists(),
+    }
+    return [name for name, exists in credentials.items() if exists]
+
+
+def _remove_credentials(user: User) -> list[str]:
+    """Remove password, second factors, passkeys and API tokens, and end all sessions. Return which of them there were."""
+    removed = _list_credentials(user)
+    user.set_unusable_password()  # ends the sessions too
+    user.save(update_fields=["password"])
+    Authenticator.objects.filter(user=user).delete()
+    user.tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+    return removed

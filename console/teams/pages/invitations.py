@@ -23,6 +23,7 @@ from console.teams.forms import InvitationForm
 from console.teams.models import INVITATION_DAYS, Invitation
 from console.teams.pages.common import get_actor
 from console.ui.forms import FORM_REFUSED
+from console.ui.links import absolute_url
 
 
 @never_cache
@@ -90,7 +91,7 @@ def withdraw(request: TeamRequest, pk: int) -> HttpResponse:
 
 def _deliver_link(request: TeamRequest, invitation: Invitation, token: str) -> HttpResponse:
     """Send the link to the invited address, or show it to the inviter if the server sends no email."""
-    link = request.build_absolute_uri(reverse("teams:invitation-link", args=[token]))
+    link = absolute_url(request, reverse("teams:invitation-link", args=[token]))
     if not settings.SENDS_MAIL:
         context = {"invitation": invitation, "link": link, "days": INVITATION_DAYS}
         return render(request, "teams/invitation_link.html", context)

@@ -16,6 +16,7 @@ from console.accounts.models import Membership
 from console.accounts.roles import OWNER, Area, Level, Role
 from console.accounts.scope import AccessScope, grant_values
 from console.sign_in.models import SignOnRule
+from console.sign_in.openid_connect.claims import list_domains
 from console.teams.changes import Actor, list_assignable_roles, lock_acting_membership, record_change
 
 
@@ -25,7 +26,8 @@ def list_rule_roles(membership: Membership) -> list[Role]:
 
 
 def add_rule(actor: Actor, claim: str, value: str, role_slug: str, access_scope: AccessScope) -> SignOnRule:
-    """Add a rule after all others. Raises PermissionDenied, and ValidationError if a rule for this value exists."""
+    """Add a rule after all others. Raises PermissionDenied, and ValidationError if a rule for this value exists or no domain of
+    the rule is confirmed for the team."""
     rule = SignOnRule(team=actor.membership.team, claim=claim, value=value)
     with (
         record_change(actor, "sign_on.add_rule", str(rule), grant_values(role_slug, access_scope)),
@@ -33,6 +35,7 @@ def add_rule(actor: Actor, claim: str, value: str, role_slug: str, access_scope:
     ):
         _check_may_change(actor, role_slug)
         _check_unique(rule)
+        _check_confirmed(rule)
         last = _team_rules(rule).aggregate(last=Max("position"))["last"]
         rule.position = 0 if last is None else last + 1
         rule.role_slug, rule.access_scope = role_slug, access_scope.to_json()
@@ -57,6 +60,7 @@ def change_rule(
     ):
         _check_may_change(actor, role_slug)
         _check_unique(new)
+        _check_confirmed(new)
         fields: dict[str, Any] = {"claim": claim, "value": value, "role_slug": role_slug}
         if not _team_rules(rule).filter(pk=rule.pk).update(**fields, access_scope=access_scope.to_json()):
             raise ValidationError(
@@ -107,3 +111,17 @@ def _check_unique(rule: SignOnRule) -> None:
     duplicates = _team_rules(rule).filter(claim=rule.claim, value=rule.value).exclude(pk=rule.pk)
     if duplicates.exists():
         raise ValidationError({"value": gettext("A rule for this value already exists. Edit that rule.")})
+
+
+def _check_confirmed(rule: SignOnRule) -> None:
+    """Raise ValidationError for a domain of somebody else: its owner would see who signs in from there."""
+    domains = list_domains(rule.team)
+    if not domains or not (rule.claim or rule.value in domains):
+        raise ValidationError(
+            {
+                "value": gettext(
+                    "The email domain of this rule is not confirmed for your team. Ask the server administrator to add it to"
+                    " SIGN_ON_DOMAINS."
+                )
+            }
+        )

@@ -17,7 +17,7 @@ from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.accounts.scope import describe_scope
 from console.sign_in.models import SignOnRule
-from console.sign_in.openid_connect.claims import Identity, find_matching_rule
+from console.sign_in.openid_connect.claims import Identity, find_matching_rule, list_domains
 from console.sign_in.openid_connect.pages import find_provider
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.pages.common import connection_names, get_actor
@@ -69,7 +69,12 @@ def rules(request: TeamRequest) -> HttpResponse:
         action=gettext_lazy("Add rule"),
     )
     table = _table(connection_names(request.team)).bind(request, _rules(request), empty=empty)
-    return render(request, "teams/sign_on/rules.html", {"table": table, "provider": find_provider(request)})
+    context = {
+        "table": table,
+        "provider": find_provider(request),
+        "domains": ", ".join(list_domains(request.team)),
+    }
+    return render(request, "teams/sign_on/rules.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -163,6 +168,7 @@ def try_rules(request: TeamRequest) -> HttpResponse:
             "email": identity.email,
             "verified_claim": verified_claim,
             "rule": rule,
+            "is_confirmed": identity.email.rpartition("@")[2] in list_domains(request.team),
             "condition": describe_rule(rule) if rule else "",
             "scope": describe_scope(rule.own_scope, connection_names(request.team)) if rule else "",
         }

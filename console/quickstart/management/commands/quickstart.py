@@ -25,16 +25,20 @@ from console import embedded
 from console.quickstart import sample
 
 _START_SECONDS = 120.0
+# Not an option: every user of the machine can read the arguments of a process.
+_PASSWORD_VARIABLE = "FLEETDESK_ADMIN_PASSWORD"  # noqa: S105 - the name of the variable
 
 
 class Command(BaseCommand):
-    help = "Run the console on this machine: web, worker, beat, the IoT Platform emulator, and Redis unless REDIS_URL is set."
+    help = (
+        "Run the console on this machine: web, worker, beat, the IoT Platform emulator, and Redis unless REDIS_URL is set."
+        f" The environment variable {_PASSWORD_VARIABLE} sets the password of the sample administrator."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--port", type=int, default=8600, help="port of the console on 127.0.0.1 (default: 8600)"
         )
-        parser.add_argument("--admin-password", help="password of the sample administrator")
         parser.add_argument(
             "--devices", type=int, default=5000, help="number of devices in the sample fleet (default: 5000)"
         )
@@ -72,11 +76,14 @@ class Command(BaseCommand):
         call_command("collectstatic", verbosity=0, interactive=False)
         keys = _emulator_keys(folder)
         emulator = f"http://127.0.0.1:{emulator_port}"
-        sign_in = sample.create_sample(folder, emulator, keys, options["admin_password"])
+        # The processes that are started do not need it.
+        password = os.environ.pop(_PASSWORD_VARIABLE, "") or None
+        sign_in = sample.create_sample(folder, emulator, keys, password)
         address = f"http://localhost:{port}/"
         environment = {
             **os.environ,
             "INSECURE_HTTP": "true",
+            "BASE_URL": settings.BASE_URL or address.rstrip("/"),
             "CLOUD_ENDPOINTS": ",".join([*settings.CLOUD_ENDPOINTS, emulator]),
             "EMULATOR_KEYS": ",".join(f"{key_id}:{secret}" for key_id, secret in keys.items()),
             "PYTHONUNBUFFERED": "1",

@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -55,6 +56,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"Created the team {team.name} at /{team.slug}/")
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
+                # The server administrator knows whose address it is.
+                EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
                 self.stdout.write(f"Created the user {email}")
         with record_action(
             operation="team.bootstrap",
