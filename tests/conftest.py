@@ -27,6 +27,7 @@ from console import embedded
 from console.accounts.approval_rules import load_rules, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
+from console.audit.chain import begin_chain
 from console.connections import clients
 from console.connections.models import Connection
 from iot_client.retry import RetryPolicy
@@ -180,6 +181,8 @@ def org(db) -> Organization:
     team, other_team = Team.objects.bulk_create(
         [Team(slug="acme", name="Acme Energy"), Team(slug="globex", name="Globex")]
     )
+    for one in (team, other_team):
+        begin_chain(one)
     names = {slug: slug.replace("-", " ").title() for slug in BUILT_IN} | {"outsider": "Outsider"}
     users = {
         slug: User(email=f"{slug}@acme.test", name=name, password=PASSWORD_HASH)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from console.accounts.models import Membership, Team, User
+from console.audit.chain import begin_chain
 from console.audit.records import Origin, record_action
 
 PASSWORD_VARIABLE = "BOOTSTRAP_PASSWORD"  # noqa: S105 - the name of the variable
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             if team.pk is None:
                 team.save()
+                begin_chain(team)
                 self.stdout.write(f"Created the team {team.name} at /{team.slug}/")
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
