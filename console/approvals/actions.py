@@ -24,7 +24,7 @@ from console.approvals.models import (
     ApprovalCall,
     ApprovalRequest,
     NotPending,
-    RequestAltered,
+    OtherRequestShown,
     compute_digest,
     compute_job_digest,
 )
@@ -164,6 +164,16 @@ def find_obstacle(request: ApprovalRequest, gateway: Gateway) -> str:
         return _("API tokens cannot decide on requests. A team member must decide in the console.")
     if request.token is not None and request.token.created_by_id == gateway.actor.pk:
         return _("An API token that you created made this request. Another team member must decide.")
+    facts = gateway.membership.role_facts
+    if facts.granted_by & request.requester_ids:
+        return _(
+            "The requester invited you or gave you your role, directly or through another member. "
+            "Another team member must decide."
+        )
+    if facts.since > request.created_at:
+        return _(
+            "You got your role or access scope after this request was made. Another team member must decide."
+        )
     if not _may_carry_out(request, gateway):
         return _("Your role cannot call %(operation)s, so you cannot decide on this request.") % {
             "operation": request.operation
@@ -203,12 +213,13 @@ def _check_may_decide(request: ApprovalRequest, gateway: Gateway) -> None:
 def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: str = "") -> Job:
     """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of what was shown.
 
-    Raises PermissionDenied, NotPending, and RequestAltered if the stored calls differ from those that were requested or shown.
+    Raises PermissionDenied, NotPending, RequestAltered if the stored calls differ from those that were requested, and
+    OtherRequestShown.
     """
     with record_user_action("approval.approve", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
         if seen != request.digest:
-            raise RequestAltered
+            raise OtherRequestShown
         with transaction.atomic():
             _decide(request, gateway, State.APPROVED, reason)
             return job_requests.start_job(request) if request.covers_job else _start_job(request)

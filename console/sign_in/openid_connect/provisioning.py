@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import OWNER
@@ -104,7 +105,12 @@ def _apply_rule(user: User, team: Team, rule: SignOnRule | None, origin: Origin)
         if rule is None:
             user.memberships.filter(team=team).delete()
             return
-        grant = {"role_slug": rule.role_slug, "access_scope": rule.access_scope}
+        grant = {
+            "role_slug": rule.role_slug,
+            "access_scope": rule.access_scope,
+            "granted_at": timezone.now(),
+            "granted_by": rule.granted_by,
+        }
         Membership.objects.update_or_create(
             team=team,
             user=user,

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from console.accounts.models import Membership, Team, User
@@ -67,7 +68,14 @@ class Command(BaseCommand):
             parameters={"role": "owner"},
         ):
             _membership, created = Membership.objects.update_or_create(
-                team=team, user=user, defaults={"role_slug": "owner", "access_scope": {}}
+                team=team,
+                user=user,
+                defaults={
+                    "role_slug": "owner",
+                    "access_scope": {},
+                    "granted_at": timezone.now(),
+                    "granted_by": [],
+                },
             )
         was_member = "" if created else "was already a member and "
         self.stdout.write(f"{email} {was_member}is now owner of {team.name}")
