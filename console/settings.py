@@ -385,6 +385,8 @@ JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
 JOB_KINDS = ("console.approvals.jobs.EXECUTE", "console.pages.jobs.BULK")
+# Approval rules of operations that only the explorer calls. Those of an area are in its AREA.
+APPROVAL_RULES = ("console.explorer.approval.APPROVAL_RULES",)
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
 # How often the heads of the audit trail's chains are written to the log, and to this address, signed with this secret.

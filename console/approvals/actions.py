@@ -83,7 +83,7 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
 
 def _name_target(needed: ApprovalNeeded) -> str:
     """The target of a request, as lists and the audit trail name it."""
-    name_target = needed.rule.description.name_target
+    name_target = needed.rule.description_of(needed.operation).name_target
     if name_target is not None and len(needed.calls) == 1:
         return name_target(needed.gateway, needed.calls[0])
     first = needed.target or _find_target(needed.calls[0])
@@ -96,7 +96,7 @@ def _find_target(call: PlannedCall) -> str:
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
     """The id of the object that the request is about; "" for several objects."""
-    identify = needed.rule.description.identify or _find_target
+    identify = needed.rule.description_of(needed.operation).identify or _find_target
     return identify(needed.calls[0]) if len(needed.calls) == 1 else ""
 
 

@@ -168,7 +168,7 @@ class ApprovalRequest(models.Model):
     def audit_target(self) -> str:
         """The target for the audit trail: by its id alone, as in other audit records, where `target` contains a name too."""
         rule = self.declared_rule
-        has_name = rule is not None and rule.description.name_target is not None
+        has_name = rule is not None and rule.description_of(self.operation).name_target is not None
         return self.subject_id if has_name and self.subject_id else self.target
 
     @property

@@ -164,8 +164,9 @@ def _page(
     if approval.covers_job:
         context |= _list_job_items(request, approval)
     rule = approval.declared_rule
-    items = rule.description.items if rule is not None else None
-    context["note"] = rule.description.note if rule is not None else ""
+    description = rule.description_of(approval.operation) if rule is not None else None
+    items = description.items if description is not None else None
+    context["note"] = description.note if description is not None else ""
     if items is not None and subject is not None:
         # The table has outcomes only if there are some.
         columns = [*items.table.columns, OUTCOME] if approval.outcomes.exists() else items.table.columns
