@@ -48,10 +48,10 @@ def anchor_chains() -> list[dict[str, Any]]:
 @shared_task(
     name="audit.send_anchors",
     autoretry_for=(httpx.HTTPError,),
-    max_retries=10,
-    retry_backoff=30,
-    retry_backoff_max=3600,
+    max_retries=12,
+    retry_backoff=15,
+    retry_backoff_max=300,  # less than the visibility timeout, after which the broker delivers a message again
 )
 def send_anchors(heads: list[dict[str, Any]]) -> None:
-    """Send heads of chains to the webhook. A failed attempt is repeated for some hours, less and less often."""
+    """Send heads of chains to the webhook. A failed attempt is repeated for about half an hour, less and less often."""
     anchors.post_anchors(heads)

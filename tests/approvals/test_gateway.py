@@ -226,6 +226,18 @@ def test_distributing_devices_counts_as_deleting_them(org, set_rules, product, d
     assert (raised.value.rule.slug, raised.value.count) == ("device_deletion", 4)
 
 
+def test_the_request_for_a_distribution_shows_the_devices_and_the_effect(
+    org, set_rules, submit_request, sign_in, product, devices
+):
+    set_rules(deletion=0)
+    params = {"ProductKey": product, "DeviceName": devices[:2], **DISTRIBUTION}
+    request = submit_request("CreateDeviceDistributeJob", [params])
+    page = sign_in("owner").get(org.url(f"approvals/{request.pk}/")).content.decode()
+    assert "The devices move to another instance or account." in page
+    assert f"{devices[0]}\n{devices[1]}" in page
+    assert "iot-other" in page
+
+
 def test_distributing_a_product_always_needs_approval(org, set_rules, product):
     params = {
         "ProductKey": product,
