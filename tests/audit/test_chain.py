@@ -410,6 +410,23 @@ def test_threads_that_write_at_the_same_time_produce_one_chain(org: Organization
     assert run_audit("verify")[2]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_threads_that_begin_chains_at_the_same_time_number_them_without_a_gap(org: Organization) -> None:
+    teams = [Team.objects.create(slug=f"team-{n}", name="New") for n in range(3)]
+
+    def begin(n: int) -> None:
+        try:
+            write_record(teams[n % 3] if n % 4 else None, f"first {n}")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(begin, range(12)))
+    numbers = AuditChain.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == [0, 1, 2, 3, 4, 5]
+    assert run_audit("verify")[2]
+
+
 WRITER = """
 from console.accounts.models import Team
 from console.audit.records import Origin, record_action
