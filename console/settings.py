@@ -420,8 +420,20 @@ JOBS_SECRET_HOURS = env.int("JOBS_SECRET_HOURS", default=24)
 JOBS_KEEP_DAYS = env.int("JOBS_KEEP_DAYS", default=90)
 # The kinds of jobs that belong to no area. Those of an area are in its AREA.
 JOB_KINDS = ("console.approvals.jobs.EXECUTE", "console.pages.jobs.BULK")
+# Approval rules of operations that only the explorer calls. Those of an area are in its AREA.
+APPROVAL_RULES = ("console.explorer.approval.APPROVAL_RULES",)
 # How long audit records without a team, or of a deleted team, are kept; 0: forever. Each team sets its own limit.
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", default=0)
+# How often the heads of the audit trail's chains are written to the log, and to this address, signed with this secret.
+AUDIT_ANCHOR_MINUTES = env.int("AUDIT_ANCHOR_MINUTES", default=60)
+AUDIT_ANCHOR_URL = env.str("AUDIT_ANCHOR_URL", default="")
+AUDIT_ANCHOR_SECRET = (
+    _required(
+        "AUDIT_ANCHOR_SECRET", "Set it to a long random string. It signs the requests to AUDIT_ANCHOR_URL."
+    )
+    if AUDIT_ANCHOR_URL
+    else ""
+)
 CELERY_BEAT_SCHEDULE = {
     # The database has the state, the broker only wakes workers: this task finds work that the broker lost or a worker left unfinished.
     "jobs.wake_overdue": {
@@ -436,6 +448,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "audit.reads",
         "schedule": schedule(timedelta(minutes=1)),
         "options": {"expires": 60},
+    },
+    "audit.anchor": {
+        "task": "audit.anchor",
+        "schedule": schedule(timedelta(minutes=AUDIT_ANCHOR_MINUTES)),
+        "options": {"expires": AUDIT_ANCHOR_MINUTES * 60},
     },
     "audit.maintain": {"task": "audit.maintain", "schedule": schedule(timedelta(days=1))},
     "sign_in.clean_up": {"task": "sign_in.clean_up", "schedule": schedule(timedelta(hours=1))},
@@ -469,5 +486,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # At INFO, httpx logs each URL with its query, which contains the signature, and axes logs each of its steps.
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes")},
+    # Anchors of the audit trail are written whatever LOG_LEVEL says.
+    "loggers": {
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes")},
+        "console.audit.anchors": {"level": "INFO"},
+    },
 }

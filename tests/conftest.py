@@ -24,9 +24,10 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from console import embedded
-from console.accounts.approval_rules import load_rules, save_setting
+from console.accounts.approval_rules import Value, load_rules, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
+from console.audit.chain import begin_chain
 from console.connections import clients
 from console.connections.models import Connection
 from iot_client.retry import RetryPolicy
@@ -180,6 +181,8 @@ def org(db) -> Organization:
     team, other_team = Team.objects.bulk_create(
         [Team(slug="acme", name="Acme Energy"), Team(slug="globex", name="Globex")]
     )
+    for one in (team, other_team):
+        begin_chain(one)
     names = {slug: slug.replace("-", " ").title() for slug in BUILT_IN} | {"outsider": "Outsider"}
     users = {
         slug: User(email=f"{slug}@acme.test", name=name, password=PASSWORD_HASH)
@@ -217,8 +220,20 @@ def password_record(user: User) -> dict[str, Any]:
 def set_rules(org: Organization) -> Callable[..., None]:
     """Sets the approval rules of the team."""
 
-    def save_rules(product: bool = False, batch: int | None = None, deletion: int | None = None) -> None:
-        values = {"product_deletion": product, "update_batch": batch, "device_deletion": deletion}
+    def save_rules(
+        product: bool = False,
+        batch: int | None = None,
+        deletion: int | None = None,
+        command: int | None = None,
+        routing: bool = False,
+    ) -> None:
+        values: dict[str, Value] = {
+            "product_deletion": product,
+            "update_batch": batch,
+            "device_deletion": deletion,
+            "device_command": command,
+            "data_routing": routing,
+        }
         for rule in load_rules():
             save_setting(org.team, rule, values.get(rule.slug))
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from django.utils.functional import Promise
 
 from console.accounts.models import ApprovalSetting, Team
-from console.ui.areas import all_areas
+from console.ui.areas import all_approval_rules
 
 Value = bool | int | None
 """The setting of a rule: whether it is on; for a rule with a limit the limit, or None if the rule is off."""
@@ -27,8 +27,8 @@ class TeamRule(Protocol):
 
 
 def load_rules() -> tuple[TeamRule, ...]:
-    """The rules of all areas, in order."""
-    return tuple(rule for area in all_areas() for rule in area.approval_rules)
+    """All rules, in order."""
+    return all_approval_rules()
 
 
 def rules_by_field() -> dict[str, TeamRule]:

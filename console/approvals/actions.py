@@ -24,7 +24,7 @@ from console.approvals.models import (
     ApprovalCall,
     ApprovalRequest,
     NotPending,
-    RequestAltered,
+    OtherRequestShown,
     compute_digest,
     compute_job_digest,
 )
@@ -83,7 +83,7 @@ def prepare_request(needed: ApprovalNeeded) -> ApprovalRequest:
 
 def _name_target(needed: ApprovalNeeded) -> str:
     """The target of a request, as lists and the audit trail name it."""
-    name_target = needed.rule.description.name_target
+    name_target = needed.rule.description_of(needed.operation).name_target
     if name_target is not None and len(needed.calls) == 1:
         return name_target(needed.gateway, needed.calls[0])
     first = needed.target or _find_target(needed.calls[0])
@@ -96,7 +96,7 @@ def _find_target(call: PlannedCall) -> str:
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
     """The id of the object that the request is about; "" for several objects."""
-    identify = needed.rule.description.identify or _find_target
+    identify = needed.rule.description_of(needed.operation).identify or _find_target
     return identify(needed.calls[0]) if len(needed.calls) == 1 else ""
 
 
@@ -164,6 +164,16 @@ def find_obstacle(request: ApprovalRequest, gateway: Gateway) -> str:
         return _("API tokens cannot decide on requests. A team member must decide in the console.")
     if request.token is not None and request.token.created_by_id == gateway.actor.pk:
         return _("An API token that you created made this request. Another team member must decide.")
+    facts = gateway.membership.role_facts
+    if facts.granted_by & request.requester_ids:
+        return _(
+            "The requester invited you or gave you your role, directly or through another member. "
+            "Another team member must decide."
+        )
+    if facts.since > request.created_at:
+        return _(
+            "You got your role or access scope after this request was made. Another team member must decide."
+        )
     if not _may_carry_out(request, gateway):
         return _("Your role cannot call %(operation)s, so you cannot decide on this request.") % {
             "operation": request.operation
@@ -203,12 +213,13 @@ def _check_may_decide(request: ApprovalRequest, gateway: Gateway) -> None:
 def approve(request: ApprovalRequest, gateway: Gateway, *, seen: str, reason: str = "") -> Job:
     """Approve, as the gateway's actor, and start the job that makes the calls. `seen`: the digest of what was shown.
 
-    Raises PermissionDenied, NotPending, and RequestAltered if the stored calls differ from those that were requested or shown.
+    Raises PermissionDenied, NotPending, RequestAltered if the stored calls differ from those that were requested, and
+    OtherRequestShown.
     """
     with record_user_action("approval.approve", request, gateway, reason=reason):
         _check_may_decide(request, gateway)
         if seen != request.digest:
-            raise RequestAltered
+            raise OtherRequestShown
         with transaction.atomic():
             _decide(request, gateway, State.APPROVED, reason)
             return job_requests.start_job(request) if request.covers_job else _start_job(request)

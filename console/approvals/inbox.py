@@ -59,10 +59,14 @@ def requests_to_decide(membership: Membership) -> ApprovalQuerySet:
     # The requester may have been deleted: a comparison with NULL alone would exclude the request.
     others = ~Q(requested_by=user) | Q(requested_by__isnull=True)
     own_token = Q(token__created_by=user)
+    facts = membership.role_facts
+    from_grantor = Q(requested_by__in=facts.granted_by) | Q(token__created_by__in=facts.granted_by)
     return (
         visible_requests(membership)
         .filter(others, state=ApprovalRequest.State.WAITING, expires_at__gt=Now(), operation__in=allowed)
+        .filter(created_at__gte=facts.since)
         .exclude(own_token)
+        .exclude(from_grantor)
     )
 
 

@@ -47,10 +47,19 @@ class NotPending(PermissionDenied):
 
 
 class RequestAltered(PermissionDenied):
-    """What is stored differs from what was requested, or from what was shown."""
+    """What is stored differs from what was requested."""
 
     def __init__(self) -> None:
         super().__init__(_("The stored request was modified. Nothing was sent."))
+
+
+class OtherRequestShown(PermissionDenied):
+    """The decision is for calls other than those of the request, for example from a page that is out of date."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Your decision was for another version of this request. Check the request and decide again.")
+        )
 
 
 class ApprovalQuerySet(models.QuerySet["ApprovalRequest"]):
@@ -159,8 +168,14 @@ class ApprovalRequest(models.Model):
     def audit_target(self) -> str:
         """The target for the audit trail: by its id alone, as in other audit records, where `target` contains a name too."""
         rule = self.declared_rule
-        has_name = rule is not None and rule.description.name_target is not None
+        has_name = rule is not None and rule.description_of(self.operation).name_target is not None
         return self.subject_id if has_name and self.subject_id else self.target
+
+    @property
+    def requester_ids(self) -> set[int]:
+        """The ids of the users who made the request: the user, and the creator of the token that acted."""
+        ids = {self.requested_by_id, self.token.created_by_id if self.token else None}
+        return {pk for pk in ids if pk is not None}
 
     @property
     def is_waiting(self) -> bool:

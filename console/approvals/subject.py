@@ -50,7 +50,7 @@ def read_subject(request: ApprovalRequest, gateway: Gateway) -> Subject:
     Undecryptable."""
     calls = request.planned_calls
     rule = request.declared_rule
-    description = _NO_DESCRIPTION if rule is None else rule.description
+    description = _NO_DESCRIPTION if rule is None else rule.description_of(request.operation)
     outcomes = {outcome.number: outcome for outcome in request.outcomes.all()}
     subject = Subject(
         rows=[

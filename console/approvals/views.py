@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console.accounts.http import TeamRequest
 from console.approvals import actions, inbox, notifications
 from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
-from console.approvals.models import ApprovalRequest, NotPending, RequestAltered
+from console.approvals.models import ApprovalRequest, NotPending, OtherRequestShown, RequestAltered
 from console.approvals.subject import CallRow, read_subject
 from console.connections.http import CloudRequest
 from console.jobs.listing import job_title
@@ -164,8 +164,9 @@ def _page(
     if approval.covers_job:
         context |= _list_job_items(request, approval)
     rule = approval.declared_rule
-    items = rule.description.items if rule is not None else None
-    context["note"] = rule.description.note if rule is not None else ""
+    description = rule.description_of(approval.operation) if rule is not None else None
+    items = description.items if description is not None else None
+    context["note"] = description.note if description is not None else ""
     if items is not None and subject is not None:
         # The table has outcomes only if there are some.
         columns = [*items.table.columns, OUTCOME] if approval.outcomes.exists() else items.table.columns
@@ -224,6 +225,14 @@ def submit_request(request: CloudRequest, pk: int) -> HttpResponseBase:
             approval = actions.request_approval(approval, request.gateway, form.cleaned_data["reason"])
             notifications.notify_deciders(approval, request)
             messages.success(request, _("Request submitted. Another team member must approve it."))
+            if not inbox.find_deciders(approval):
+                messages.warning(
+                    request,
+                    _(
+                        "At present no member can decide on this request. Members who got their role from you, or after this "
+                        "request was made, cannot decide."
+                    ),
+                )
         except RequestAltered:
             actions.close_altered_request(approval)
         except NotPending:
@@ -332,6 +341,8 @@ def _run_decision(
     except RequestAltered as altered:
         actions.close_altered_request(approval)
         messages.error(request, str(altered))
+    except OtherRequestShown as error:
+        messages.error(request, str(error))
     except NotPending as error:
         messages.info(request, str(error))
     return redirect(connection_url(request, "approvals:detail", approval.pk))

@@ -12,10 +12,7 @@ from django.utils import timezone
 
 from console.accounts.models import Team
 from console.audit import hmacs
-from console.audit.models import AuditChain, AuditRecord
-
-TEAMLESS_CHAIN = "-"
-"""The name of the chain of records that belong to no team."""
+from console.audit.models import TEAMLESS_CHAIN, AuditChain, AuditRecord
 
 
 def append_opening(record: AuditRecord) -> None:
@@ -59,20 +56,60 @@ def append_closing(record: AuditRecord) -> None:
             _move_head(chain, record.closed_number, record.closed_hmac)
 
 
+def begin_chain(team: Team) -> AuditChain:
+    """Create the chain of a new team, in the transaction that creates the team. Returns the present chain if there is one.
+
+    A team without a chain does not verify: its chain was deleted.
+    """
+    with transaction.atomic():
+        return _lock_chain(team)
+
+
+def store_row(chain: AuditChain) -> None:
+    """Save base, head and count of a locked chain, with the HMAC that covers them."""
+    chain.row_hmac = hmacs.row_hmac(chain.key, vars(chain))
+    chain.save(
+        update_fields=["chain_count", "base_length", "base_state", "length", "state", "row_hmac"],
+    )
+
+
 def _lock_chain(team: Team | None) -> AuditChain:
     """Return the chain of a team with its head locked. Creates the chain if there is none."""
+    if team is None:
+        return _lock_teamless_chain()
     chains = AuditChain.objects.select_for_update()
-    lookup = {"name": TEAMLESS_CHAIN} if team is None else {"team": team}
-    chain = chains.filter(**lookup).first()
+    chain = chains.filter(team=team).first()
+    if chain is not None:
+        return chain
+    teamless = _lock_teamless_chain()  # only one process at a time creates a chain
+    chain = chains.filter(team=team).first()
+    if chain is not None:
+        return chain
+    teamless.chain_count += 1
+    store_row(teamless)
+    # The short name alone is not enough: a deleted team leaves its chain behind, and another team may get its name.
+    chain = _build_chain(f"{team.slug[:20]}-{team.pk}", teamless.chain_count, team)
+    chain.save(force_insert=True)
+    return chain
+
+
+def _lock_teamless_chain() -> AuditChain:
+    chains = AuditChain.objects.select_for_update().filter(name=TEAMLESS_CHAIN)
+    chain = chains.first()
     if chain is None:
-        # The short name alone is not enough: a deleted team leaves its chain behind, and another team may get its name.
-        name = TEAMLESS_CHAIN if team is None else f"{team.slug[:20]}-{team.pk}"
-        AuditChain.objects.get_or_create(**lookup, defaults={"name": name, "key": hmacs.new_key()})
-        chain = chains.get(**lookup)
+        # Another process may create it at the same time: then the name is not unique, and this one is dropped.
+        AuditChain.objects.bulk_create([_build_chain(TEAMLESS_CHAIN, 0)], ignore_conflicts=True)
+        chain = chains.get()
+    return chain
+
+
+def _build_chain(name: str, number: int, team: Team | None = None) -> AuditChain:
+    chain = AuditChain(team=team, name=name, number=number, key=hmacs.new_key())
+    chain.state = chain.base_state = hmacs.start_state(chain.key, name)
+    chain.row_hmac = hmacs.row_hmac(chain.key, vars(chain))
     return chain
 
 
 def _move_head(chain: AuditChain, number: int, last_hmac: str) -> None:
-    AuditChain.objects.filter(pk=chain.pk).update(
-        length=number, state=hmacs.state_after(chain.key, number, last_hmac)
-    )
+    chain.length, chain.state = number, hmacs.state_after(chain.key, number, last_hmac)
+    store_row(chain)

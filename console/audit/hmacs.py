@@ -2,10 +2,14 @@
 
     hmac(n)  = HMAC-SHA256(key, "link", n, state(n - 1), content(n))
     state(n) = HMAC-SHA256(key, "state", n, hmac(n))
+    state(0) = HMAC-SHA256(key, "state", 0, name of the chain)
+    row      = HMAC-SHA256(key, "row", name, number, chain count, base, head)
 
 Records and exports contain HMACs; the head and the base of a chain contain states. A state cannot be computed from an HMAC
 without the key. So nobody can compute a new head for a shortened chain, or a new base for a later beginning, from the records
-alone.
+alone. The HMAC of the row binds base and head together: without the key nobody can give a chain the head of another length,
+not even the base as the head of an empty chain. What remains is a row that was valid before, with the records of that time:
+anchors reveal it (console/audit/anchors.py).
 """
 
 from __future__ import annotations
@@ -41,6 +45,8 @@ OPENING_FIELDS = (
     "before",
 )
 CLOSING_FIELDS = ("opened_number", "closed_at", "outcome", "code", "message", "request_id")
+# The columns of a chain that the HMAC of its row covers. Not the team: it may be deleted, and the name contains its id.
+ROW_FIELDS = ("name", "number", "chain_count", "base_length", "base_state", "length", "state")
 
 
 class InvalidChainKey(Undecryptable):
@@ -80,6 +86,16 @@ def entry_hmac(key: str, number: int, state: str, content: str) -> str:
 def state_after(key: str, number: int, last_hmac: str) -> str:
     """Return the state of a chain whose last entry has this number and HMAC."""
     return _compute(key, "state", number, last_hmac)
+
+
+def start_state(key: str, name: str) -> str:
+    """Return the state of a chain with this name before its first entry."""
+    return state_after(key, 0, name)
+
+
+def row_hmac(key: str, values: Mapping[str, Any]) -> str:
+    """Return the HMAC of the row of a chain; `values` are its columns."""
+    return _compute(key, "row", *(values[name] for name in ROW_FIELDS))
 
 
 def _compute(key: str, *parts: Any) -> str:

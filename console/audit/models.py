@@ -13,25 +13,34 @@ from console.accounts.encryption import EncryptedTextField
 from console.accounts.models import Team, User
 from console.audit.operation_labels import operation_label
 
+TEAMLESS_CHAIN = "-"
+"""The name of the chain of records that belong to no team."""
+
 
 class AuditChain(models.Model):
     """The hash chain of a team's audit records. The chain without a team contains the records that belong to none.
 
     Each record is two entries, its opening and its closing, in the order they were written. The HMAC of an entry covers its
     content and the chain before it. So somebody with access to the database, but not to FIELD_ENCRYPTION_KEYS, cannot remove,
-    change or insert anything unnoticed. Head and base are states, which no record contains
-    (console/audit/hmacs.py): a chain that was cut at one end cannot be given a new one.
+    change or insert anything unnoticed. Head and base are states, which no record contains, and an HMAC covers the row
+    (console/audit/hmacs.py): a chain that was cut at one end cannot be given a new one. Chains are numbered, and the chain
+    without a team has their count: a chain that was deleted leaves a gap, also when its team was deleted.
     """
 
     team = models.OneToOneField(Team, on_delete=models.SET_NULL, null=True, related_name="audit_chain")
     # Identifies the chain when its team was deleted. Unique, so that two simultaneous first records create one chain.
     name = models.CharField(max_length=40, unique=True)
+    number = models.PositiveIntegerField(unique=True)  # from 1; 0 is the chain without a team
+    chain_count = models.PositiveIntegerField(
+        default=0
+    )  # of the chain without a team: how many others were created
     key = EncryptedTextField()
     length = models.BigIntegerField(default=0)
     state = models.CharField(max_length=64, blank=True)
     # Where the chain begins since older entries were pruned.
     base_length = models.BigIntegerField(default=0)
     base_state = models.CharField(max_length=64, blank=True)
+    row_hmac = models.CharField(max_length=64)
 
     def __str__(self) -> str:
         return self.name

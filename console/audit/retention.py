@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from console.accounts.encryption import Undecryptable
+from console.audit.chain import store_row
 from console.audit.models import AuditChain, AuditRecord, ReadCount
 from console.audit.records import Origin, close_record, open_record
 from console.audit.verification import ChainReader, read_entries
@@ -80,7 +81,8 @@ def _prune_batch(chain: AuditChain, limit: datetime) -> int:
         if is_overtaken or old_records.filter(closed_number__gt=number).exists():
             return 0
         deleted, _by_model = old_records.delete()
-        AuditChain.objects.filter(pk=chain.pk).update(base_length=number, base_state=state)
+        locked_chain.base_length, locked_chain.base_state = number, state
+        store_row(locked_chain)
     return deleted
 
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from django.db.models import Max, Min, Q
 
 from console.accounts.encryption import Undecryptable
+from console.accounts.models import Team
 from console.audit import hmacs
-from console.audit.models import AuditChain, AuditRecord
+from console.audit.models import TEAMLESS_CHAIN, AuditChain, AuditRecord
 
 _BATCH_SIZE = 500
 _MAX_MISMATCHES = 200  # mismatching entries that are compared with each other, to distinguish moved records from altered ones
@@ -70,6 +71,28 @@ class ChainReader:
         return matches
 
 
+def report_missing_chains() -> Iterator[Problem]:
+    """Report teams without a chain, and chains that were created and no longer exist, also those of deleted teams."""
+    for slug in Team.objects.filter(audit_chain=None).order_by("slug").values_list("slug", flat=True):
+        yield Problem("removed", f"the team {slug} has no chain")
+    count = _count_created_chains()
+    numbers = set(AuditChain.objects.exclude(name=TEAMLESS_CHAIN).values_list("number", flat=True))
+    if numbers and not AuditChain.objects.filter(name=TEAMLESS_CHAIN).exists():
+        yield Problem("removed", "the chain without a team does not exist")
+    for number in sorted(set(range(1, count + 1)) - numbers):
+        yield Problem("removed", f"chain {number} of {count} does not exist")
+    count = _count_created_chains()  # again: a chain may have been created in the meantime
+    for number in sorted(number for number in numbers if number > count):
+        yield Problem(
+            "head", f"chain {number} was created after chain {count}, the last one that was counted"
+        )
+
+
+def _count_created_chains() -> int:
+    counts = AuditChain.objects.filter(name=TEAMLESS_CHAIN).values_list("chain_count", flat=True)
+    return counts.first() or 0
+
+
 def report_unchained(records: Iterable[AuditRecord]) -> Iterator[Problem]:
     """Report records that are in no chain. The console adds every record to a chain."""
     for record in records:
@@ -86,6 +109,9 @@ def verify_chain(chain: AuditChain, since: datetime | None = None) -> Iterator[P
     except Undecryptable as error:
         yield Problem("key", str(error))
         return
+    if chain.row_hmac != hmacs.row_hmac(key, vars(chain)):
+        yield Problem("head", "the first and last entry stored with the chain were changed")
+    yield from _check_team(chain)
     length, head = chain.length, chain.state
     reader = _start_reader(chain, key, since)
     yield from _read_chain(reader, length)
@@ -95,6 +121,14 @@ def verify_chain(chain: AuditChain, since: datetime | None = None) -> Iterator[P
     yield from _find_records_after_head(chain)
     unnumbered = AuditRecord.objects.filter(chain=chain, opened_number=None)
     yield from report_unchained(unnumbered.iterator(chunk_size=_BATCH_SIZE))
+
+
+def _check_team(chain: AuditChain) -> Iterator[Problem]:
+    """Check that the chain belongs to the team in its name, or to none if that team was deleted."""
+    pk = chain.name.rpartition("-")[2]
+    named_team = Team.objects.filter(pk=int(pk)).first() if pk.isdecimal() else None
+    if chain.team_id != (named_team.pk if named_team else None):
+        yield Problem("altered", "the chain was moved out of its team")
 
 
 def _start_reader(chain: AuditChain, key: str, since: datetime | None) -> ChainReader:

@@ -1,6 +1,6 @@
 """Which calls need an approval by the rules of a team, and the approval that allows exactly these calls.
 
-The areas declare the rules (console/connections/approval_rules.py), and each team switches them on in its settings. The gateway
+The areas and the explorer declare the rules (console/connections/approval_rules.py), and each team switches them on in its settings. The gateway
 calls `check_approval` before every write. The rules therefore apply to pages, the explorer, API tokens and workers alike.
 """
 
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from console.accounts.models import Membership
+from console.accounts.models import Team
 from console.connections.approval_rules import ApprovalRule, Limit, find_rule_of_operation
 from console.connections.calls import Call
 from console.connections.models import RecentAction
@@ -51,6 +51,11 @@ class PlannedCall:
     def from_stored(cls, stored: Mapping[str, Any]) -> PlannedCall:
         """Returns the call that `stored_form` stored."""
         return cls(stored["operation"], dict(stored["params"]), tuple(stored.get("listed_names", ())))
+
+    @property
+    def named_params(self) -> dict[str, Any]:
+        """The parameters, lists under their names without `.N`: callers may give both."""
+        return {name.partition(".N")[0]: value for name, value in self.params.items()}
 
     @property
     def canonical(self) -> str:
@@ -189,39 +194,31 @@ def _apply_rule(
     if rule.limit.window is None:
         is_within = count <= most
     elif is_attempt:
-        is_within = _record_action(gateway, rule, rule.limit.window, count, most)
+        is_within = _record_action(gateway.membership.team, rule, rule.limit.window, count, most)
     else:
-        is_within = _count_recent(gateway, rule, rule.limit.window) + count <= most
+        is_within = _count_recent(gateway.membership.team, rule, rule.limit.window) + count <= most
     return None if is_within else Covered(rule, count)
 
 
 # -- actions within a window -----------------------------------------------------------------------------------------
 
 
-def _count_recent(gateway: Gateway, rule: ApprovalRule, window: timedelta) -> int:
-    """The number of objects that the user affected under the rule within the window without an approval."""
-    recent = _own_actions(gateway, rule).filter(at__gt=Now() - window)
+def _count_recent(team: Team, rule: ApprovalRule, window: timedelta) -> int:
+    """The number of objects that the team affected under the rule within the window without an approval."""
+    recent = RecentAction.objects.filter(team=team, rule=rule.slug, at__gt=Now() - window)
     return recent.aggregate(total=Sum("count"))["total"] or 0
 
 
-def _own_actions(gateway: Gateway, rule: ApprovalRule) -> QuerySet[RecentAction]:
-    return RecentAction.objects.filter(
-        connection__team=gateway.membership.team, user=gateway.actor, rule=rule.slug
-    )
+def _record_action(team: Team, rule: ApprovalRule, window: timedelta, count: int, most: int) -> bool:
+    """Record that a member or token of the team is about to affect this number of objects. Returns False, and records nothing, if
+    that exceeds the limit together with the recent actions of the team.
 
-
-def _record_action(gateway: Gateway, rule: ApprovalRule, window: timedelta, count: int, most: int) -> bool:
-    """Record that the user is about to affect this number of objects. Returns False, and records nothing, if that exceeds the
-    limit together with the recent actions.
-
-    Takes a lock on the membership, so that simultaneous requests are counted one after another.
+    Takes a lock on the team, so that simultaneous requests are counted one after another.
     """
     with transaction.atomic():
-        Membership.objects.select_for_update(no_key=True).filter(pk=gateway.membership.pk).first()
-        _own_actions(gateway, rule).filter(at__lte=Now() - window).delete()
-        if _count_recent(gateway, rule, window) + count > most:
+        Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+        RecentAction.objects.filter(team=team, rule=rule.slug, at__lte=Now() - window).delete()
+        if _count_recent(team, rule, window) + count > most:
             return False
-        RecentAction.objects.create(
-            connection=gateway.connection, user=gateway.actor, rule=rule.slug, count=count
-        )
+        RecentAction.objects.create(team=team, rule=rule.slug, count=count)
     return True

@@ -4,13 +4,13 @@ affect, how a request describes them, and how they are sent after the approval."
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
 
-from console.ui.areas import all_areas
+from console.ui.areas import all_approval_rules
 from console.ui.pieces import DetailItem
 from console.ui.tables import Table
 
@@ -26,8 +26,8 @@ class Limit:
     """The limit of a rule: calls that affect more objects than the team allows need approval.
 
     `count(gateway, calls)`: the number of objects that the calls affect, never too small; None if unknown, which needs approval.
-    `unlimited`: operations whose calls have no largest number; they always need approval. `window`: the numbers of one member's
-    calls within this time are added up, in the whole team, because two connections may use the same account.
+    `unlimited`: operations whose calls have no largest number; they always need approval. `window`: the numbers of all calls of the
+    team within this time are added up, whoever makes them: two persons, tokens or connections do not add to what is allowed.
     """
 
     count: Callable[[Gateway, Sequence[PlannedCall]], int | None]
@@ -88,7 +88,8 @@ class ApprovalRule:
     """A rule that a team can switch on: calls of these operations need approval.
 
     `slug`: letters and underscores, stored with settings and requests. `label` and `help_text`: of the setting. `action`: what a
-    request asks for. `limit`: None for a rule that covers every call.
+    request asks for. `limit`: None for a rule that covers every call. `other_descriptions`: of operations that `description` does
+    not fit.
     """
 
     slug: str
@@ -99,6 +100,11 @@ class ApprovalRule:
     help_text: Text = ""
     limit: Limit | None = None
     creation: Creation | None = None
+    other_descriptions: Mapping[str, Description] = field(default_factory=dict)
+
+    def description_of(self, operation: str) -> Description:
+        """How calls of an operation are described."""
+        return self.other_descriptions.get(operation, self.description)
 
     @property
     def has_limit(self) -> bool:
@@ -107,8 +113,8 @@ class ApprovalRule:
 
 
 def approval_rules() -> tuple[ApprovalRule, ...]:
-    """The rules of all areas."""
-    return tuple(rule for area in all_areas() for rule in area.approval_rules)
+    """The rules of all areas, and those of operations that no area has pages for."""
+    return all_approval_rules()
 
 
 def find_rule(slug: str) -> ApprovalRule | None:

@@ -72,20 +72,19 @@ class Connection(models.Model):
 
 
 class RecentAction(models.Model):
-    """Objects that a user recently affected under an approval rule with a window. Added up, so that many small actions count as a
+    """Objects that a team recently affected under an approval rule with a window. Added up, so that many small actions count as a
     large one."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
     rule = models.CharField(max_length=40)  # the slug of an ApprovalRule
     at = models.DateTimeField(db_default=Now())
     count = models.PositiveIntegerField()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["connection", "user", "at"], name="recent_actions_by_user")]
+        indexes: ClassVar = [models.Index(fields=["team", "rule", "at"], name="recent_actions_of_team")]
 
     def __str__(self) -> str:
-        return f"{self.count} by {self.user_id}"
+        return f"{self.count} under {self.rule}"
 
 
 class Submission(models.Model):

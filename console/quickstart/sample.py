@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import transaction
 
 from console.accounts.models import Membership, Team, User
+from console.audit.chain import begin_chain
 from console.connections.models import Connection
 
 ADMIN = "admin@demo.example"
@@ -47,7 +48,9 @@ def create_sample(folder: Path, endpoint: str, keys: Mapping[str, str], password
         path.write_text(secrets.token_urlsafe(12))
     initial = password or path.read_text().strip()
     for email, name, slug, role in PEOPLE:
-        team, _ = Team.objects.get_or_create(slug=slug, defaults={"name": TEAMS[slug]})
+        team, created = Team.objects.get_or_create(slug=slug, defaults={"name": TEAMS[slug]})
+        if created:
+            begin_chain(team)
         user = User.objects.filter(email=email).first()
         if user is None:
             user = User.objects.create_user(email, initial, name=name)

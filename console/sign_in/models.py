@@ -14,6 +14,7 @@ class SignOnRule(Grant):
     """A rule that adds users to a team when they sign in with SSO, by a claim. The first matching rule applies."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="sign_on_rules")
+    granted_by = models.JSONField(default=list, blank=True)  # as that of a membership: who set the rule
     position = models.PositiveIntegerField(default=0)
     # "" is the domain of the verified email address; otherwise the name of a claim.
     claim = models.CharField(_("claim"), max_length=80, blank=True)

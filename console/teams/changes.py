@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -90,7 +91,11 @@ def change_member(actor: Actor, member: Membership, role_slug: str, access_scope
             raise LastOwner
         # The rules of single sign-on no longer apply to a member who was changed manually.
         Membership.objects.filter(pk=present.pk).update(
-            role_slug=role_slug, access_scope=access_scope.to_json(), source=Membership.Source.ADDED
+            role_slug=role_slug,
+            access_scope=access_scope.to_json(),
+            source=Membership.Source.ADDED,
+            granted_at=timezone.now(),
+            granted_by=present.granted_by if present.pk == acting.pk else acting.list_grantors(),
         )
     member.role_slug, member.access_scope = role_slug, access_scope.to_json()
 
@@ -146,9 +151,13 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
                 gettext("This user cannot sign in: the account is deactivated."), code="inactive"
             )
         Membership.objects.filter(pk=present.pk).update(
-            role_slug=OWNER, access_scope={}, source=Membership.Source.ADDED
+            role_slug=OWNER,
+            access_scope={},
+            source=Membership.Source.ADDED,
+            granted_at=timezone.now(),
+            granted_by=acting.list_grantors(),
         )
-        Membership.objects.filter(pk=acting.pk).update(role_slug="administrator")
+        Membership.objects.filter(pk=acting.pk).update(role_slug="administrator", granted_at=timezone.now())
 
 
 # -- shared by all changes of a team -----------------------------------------------------------------------------------

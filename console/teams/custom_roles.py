@@ -67,6 +67,7 @@ def create_role(actor: Actor, draft: RoleDraft) -> CustomRole:
             name=draft.name,
             description=draft.description,
             levels=draft.stored_levels,
+            levels_changed_by=acting.list_grantors(),
         )
 
 
@@ -89,8 +90,11 @@ def edit_role(actor: Actor, role: CustomRole, draft: RoleDraft) -> None:
         _check_scope(acting, present.role)
         _check_scope(acting, draft.role)
         _check_name(acting, draft.name, other_than=present)
-        present.name, present.description, present.levels = draft.name, draft.description, draft.stored_levels
-        present.save(update_fields=["name", "description", "levels", "updated_at"])
+        if present.levels != draft.stored_levels:
+            present.levels, present.levels_changed_at = draft.stored_levels, timezone.now()
+            present.levels_changed_by = acting.list_grantors()
+        present.name, present.description = draft.name, draft.description
+        present.save()
 
 
 def delete_role(actor: Actor, role: CustomRole) -> None:

@@ -220,10 +220,15 @@ def _join(invitation: Invitation, user: User) -> Membership:
     """Create the membership and delete the invitation, with the team's row locked and the invitation checked again."""
     Team.objects.select_for_update().get(pk=invitation.team_id)
     present = _require_open_invitation(invitation.digest)
+    inviter = present.team.memberships.get(user=present.invited_by_id)
     membership, _created = Membership.objects.get_or_create(
         team=present.team,
         user=user,
-        defaults={"role_slug": present.role_slug, "access_scope": present.access_scope},
+        defaults={
+            "role_slug": present.role_slug,
+            "access_scope": present.access_scope,
+            "granted_by": inviter.list_grantors(),
+        },
     )
     present.delete()
     return membership

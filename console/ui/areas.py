@@ -66,6 +66,15 @@ def all_areas() -> tuple[Area, ...]:
     return tuple(import_string(path) for path in settings.AREAS)
 
 
+@cache
+def all_approval_rules() -> tuple[ApprovalRule, ...]:
+    """Return the approval rules of all areas, and those of `settings.APPROVAL_RULES`, for operations that no area has pages for."""
+    rules = [rule for area in all_areas() for rule in area.approval_rules]
+    for path in settings.APPROVAL_RULES:
+        rules += import_string(path)
+    return tuple(rules)
+
+
 def find_area(slug: str) -> Area | None:
     """Return the area with this slug, which is also the namespace of its addresses."""
     return next((area for area in all_areas() if area.slug == slug), None)

@@ -12,7 +12,13 @@ from django.utils import timezone
 
 from console.accounts.models import Membership
 from console.approvals import actions, inbox, tasks
-from console.approvals.models import ApprovalCall, ApprovalRequest, NotPending, RequestAltered
+from console.approvals.models import (
+    ApprovalCall,
+    ApprovalRequest,
+    NotPending,
+    OtherRequestShown,
+    RequestAltered,
+)
 from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded
 from console.jobs.models import Job
@@ -171,9 +177,22 @@ def test_calls_that_were_modified_in_the_database_are_not_sent(org, product_requ
 
 
 def test_only_the_shown_calls_can_be_approved(org, product_request):
-    with pytest.raises(RequestAltered):
+    with pytest.raises(OtherRequestShown):
         actions.approve(product_request, org.gateway("owner"), seen="0" * 64)
     assert read_state(product_request) == State.WAITING
+
+
+def test_a_decision_for_another_version_is_refused_and_the_request_stays_pending(
+    org, sign_in, product_request
+):
+    url = org.url(f"approvals/{product_request.pk}/approve/")
+    response = sign_in("owner").post(url, {"seen": "0" * 64, "reason": ""}, follow=True)
+    assert "Your decision was for another version of this request" in response.content.decode()
+    assert read_state(product_request) == State.WAITING
+    assert read_outcomes("approval.approve") == ["refused"]
+    assert read_outcomes("approval.altered") == []
+    sign_in("administrator").post(url, {"seen": product_request.digest, "reason": ""})
+    assert read_state(product_request) == State.APPROVED
 
 
 def test_an_identical_request_leads_to_the_pending_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from console.accounts.models import ApprovalSetting
 from console.accounts.roles import Area
+from console.approvals import actions
 from console.areas.ota.api import CREATE_DYNAMIC, CREATE_STATIC, CREATE_VERIFY
 from console.audit.models import AuditRecord
 from console.connections.approval import (
@@ -28,7 +30,9 @@ from console.connections.approval_rules import approval_rules, covered_operation
 from console.connections.gateway import PermissionRefused
 from console.connections.models import Connection, RecentAction
 from iot_client.catalogue import Access, operations
-from tests.approvals.helpers import list_device_names, product_exists
+from iot_client.errors import CloudError
+from tests.approvals.helpers import create_token, gateway_of_token, list_device_names, product_exists
+from tests.approvals.without_rule import WITHOUT_RULE
 
 
 def test_a_team_without_rules_needs_no_approvals(org, product, devices):
@@ -57,29 +61,12 @@ def test_a_role_that_cannot_delete_is_refused_without_a_request(org, set_rules, 
         org.gateway("viewer").call("DeleteProduct", ProductKey=product)
 
 
-def test_every_deleting_operation_is_classified():
-    """Add a new operation here, or to a rule of its area."""
-    without_rule = {
-        "BatchClearEdgeInstanceDeviceConfig",
-        "ClearEdgeInstanceDriverConfigs",
-        "DeleteClientIds",
-        "DeleteConsumerGroup",
-        "DeleteDataSourceItem",
-        "DeleteDeviceDistributeJob",
-        "DeleteDeviceFile",
-        "DeleteDeviceGroup",
-        "DeleteEdgeInstance",
-        "DeleteOTAFirmware",
-        "DeleteOTAModule",
-        "DeleteRule",
-        "DeleteRuleAction",
-        "DeleteSubscribeRelation",
-        "DeleteThingModel",
-        "ResetConsumerGroupPosition",
-        "ResetThing",
-    }
-    deleting = {found.name for found in operations().values() if found.access is Access.DELETE}
-    assert deleting - covered_operations() == without_rule
+def test_every_write_is_under_a_rule_or_decided_to_need_none():
+    """Add a new operation to a rule of its area, or with the reason to `without_rule.py`."""
+    writes = {found.name for found in operations().values() if found.access is not Access.READ}
+    without_rule = [name for names in WITHOUT_RULE.values() for name in names.split()]
+    assert len(without_rule) == len(set(without_rule))
+    assert writes - covered_operations() == set(without_rule)
     creating = {name for name in operations() if name.startswith("CreateOTA") and name.endswith("Job")}
     assert creating == find_rule("update_batch").operations
     assert {operations()[name].area for name in covered_operations()} <= {area.value for area in Area}
@@ -160,12 +147,38 @@ def test_many_small_deletions_count_as_a_large_one(org, set_rules, product, devi
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
     assert [call.params["DeviceName"] for call in raised.value.calls] == [devices[3]]
     assert list_device_names(org, product) == devices[3:]
-    # Deletions of other users are counted separately.
-    org.gateway("administrator").call("DeleteDevice", ProductKey=product, DeviceName=devices[4])
     # After ten minutes the count starts again.
     RecentAction.objects.update(at=timezone.now() - timedelta(minutes=11))
     org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
-    assert list_device_names(org, product) == devices[5:]
+    assert list_device_names(org, product) == devices[4:]
+
+
+def test_members_and_tokens_of_a_team_share_what_is_allowed(org, set_rules, product, devices, service):
+    set_rules(deletion=3)
+    owner = org.members["owner"]
+    gateways = [
+        gateway_of_token(org, create_token(org, service, "administrator", owner)),
+        gateway_of_token(org, create_token(org, org.members["operator"], "operator", owner)),
+        org.gateway("administrator"),
+        org.gateway("operator"),
+    ]
+    for gateway, name in zip(gateways, devices[:3], strict=False):
+        gateway.call("DeleteDevice", ProductKey=product, DeviceName=name)
+    for gateway in gateways:
+        with pytest.raises(ApprovalNeeded):
+            gateway.call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
+    assert list_device_names(org, product) == devices[3:]
+
+
+def test_a_deleted_connection_does_not_start_the_count_again(org, set_rules, product, devices):
+    set_rules(deletion=3)
+    org.gateway().call_each("DeleteDevice", device_params(product, devices[:3]))
+    first = org.connection
+    first.delete()
+    first.pk = None
+    first.save()
+    with pytest.raises(ApprovalNeeded):
+        org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[3])
 
 
 def test_a_second_connection_to_the_same_account_does_not_bypass_the_limit(org, set_rules, product, devices):
@@ -191,6 +204,96 @@ def test_with_a_limit_of_zero_the_first_deletion_needs_approval(org, set_rules, 
     set_rules(deletion=0)
     with pytest.raises(ApprovalNeeded):
         org.gateway().call("DeleteDevice", ProductKey=product, DeviceName=devices[0])
+
+
+# -- distributions ---------------------------------------------------------------------------------------------------
+
+DISTRIBUTION = {
+    "SourceInstanceId": "iotx-source",
+    "TargetUid": "6541",
+    "TargetInstanceConfig": [{"TargetInstanceId": "iot-other"}],
+}
+
+
+@pytest.mark.parametrize("name", ["DeviceName", "DeviceName.N"])
+def test_distributing_devices_counts_as_deleting_them(org, set_rules, product, devices, name):
+    set_rules(deletion=4)
+    org.gateway().call_each("DeleteDevice", device_params(product, devices[:1]))
+    with pytest.raises(ApprovalNeeded) as raised:
+        org.gateway().call(
+            "CreateDeviceDistributeJob", ProductKey=product, **{name: devices[1:5]}, **DISTRIBUTION
+        )
+    assert (raised.value.rule.slug, raised.value.count) == ("device_deletion", 4)
+
+
+def test_the_request_for_a_distribution_shows_the_devices_and_the_effect(
+    org, set_rules, submit_request, sign_in, product, devices
+):
+    set_rules(deletion=0)
+    params = {"ProductKey": product, "DeviceName": devices[:2], **DISTRIBUTION}
+    request = submit_request("CreateDeviceDistributeJob", [params])
+    page = sign_in("owner").get(org.url(f"approvals/{request.pk}/")).content.decode()
+    assert "The devices move to another instance or account." in page
+    assert f"{devices[0]}\n{devices[1]}" in page
+    assert "iot-other" in page
+
+
+def test_distributing_a_product_always_needs_approval(org, set_rules, product):
+    params = {
+        "ProductKey": product,
+        "SourceInstanceId": "iotx-source",
+        "TargetUid": "6541",
+        "TargetInstanceId": "iot-other",
+    }
+    set_rules(deletion=1000)
+    with pytest.raises(ApprovalNeeded):
+        org.gateway().call("CreateProductDistributeJob", **params)
+
+
+# -- messages and commands -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "count"),
+    [
+        ("PubBroadcast", {"TopicFullName": "/broadcast/{product}/all", "MessageContent": "eA=="}, 12),
+        ("BatchPub", {"DeviceName": ["a1", "b2"], "TopicShortName": "get", "MessageContent": "eA=="}, 2),
+        ("SetDevicesProperty", {"DeviceName": ["a1", "b2", "c3"], "Items": "{{}}"}, 3),
+        ("InvokeThingsService", {"DeviceName": ["a1", "b2"], "Identifier": "reboot", "Args": "{{}}"}, 2),
+        ("InvokeThingService", {"DeviceName": "a1", "Identifier": "reboot", "Args": "{{}}"}, 1),
+    ],
+)
+def test_messages_and_commands_count_the_devices_that_they_reach(
+    org, set_rules, product, devices, operation, params, count
+):
+    params = {
+        name: value.format(product=product) if isinstance(value, str) else value
+        for name, value in params.items()
+    }
+    set_rules(command=count - 1)
+    with pytest.raises(ApprovalNeeded) as raised:
+        org.gateway().call(operation, ProductKey=product, **params)
+    assert (raised.value.rule.slug, raised.value.count) == ("device_command", count)
+    set_rules(command=count)
+    with suppress(CloudError):  # the platform may refuse it: the devices do not exist
+        org.gateway().call(operation, ProductKey=product, **params)
+
+
+# -- data routing ------------------------------------------------------------------------------------------------------
+
+
+def test_stopping_data_routing_needs_approval_and_runs_after_it(
+    emulator, org, set_rules, submit_request, sign_in, run_job
+):
+    call = org.gateway().call
+    rule = call("CreateRule", Name="to_mns", DataType="JSON")["RuleId"]
+    set_rules(routing=True)
+    request = submit_request("DeleteRule", [{"RuleId": rule}], "administrator")
+    page = sign_in("owner").get(org.url(f"approvals/{request.pk}/")).content.decode()
+    assert "Data of devices may no longer reach the systems that receive it." in page
+    assert str(rule) in page
+    run_job(actions.approve(request, org.gateway("owner"), seen=request.digest))
+    assert org.gateway().call("ListRule", CurrentPage=1)["Total"] == 0
 
 
 # -- batches ---------------------------------------------------------------------------------------------------------
@@ -231,6 +334,19 @@ def test_a_batch_counts_the_most_devices_that_it_can_affect(
     with pytest.raises(expected) as raised:
         org.gateway().call(operation, **package, **params)
     assert isinstance(raised.value, ApprovalNeeded) == (operation == CREATE_DYNAMIC)
+
+
+def test_batches_of_one_day_count_as_a_large_one(org, set_rules, product, devices):
+    set_rules(batch=3)
+    params = {"ProductKey": product, "FirmwareId": "a-package", "TargetSelection": "SPECIFIC"}
+    with pytest.raises(CloudError):  # the package does not exist
+        org.gateway().call(CREATE_STATIC, TargetDeviceName=devices[:3], **params)
+    for role in ("owner", "release-engineer"):
+        with pytest.raises(ApprovalNeeded):
+            org.gateway(role).call(CREATE_STATIC, TargetDeviceName=devices[3:4], **params)
+    RecentAction.objects.update(at=timezone.now() - timedelta(hours=25))
+    with pytest.raises(CloudError):
+        org.gateway().call(CREATE_STATIC, TargetDeviceName=devices[3:4], **params)
 
 
 def test_a_batch_whose_devices_the_role_cannot_count_needs_approval(org, set_rules, package):

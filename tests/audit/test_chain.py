@@ -56,9 +56,22 @@ def run_audit(*args: str) -> tuple[str, str, bool]:
     return out.getvalue(), err.getvalue(), True
 
 
+def restore(chain: AuditChain) -> None:
+    """Restore the row of a chain, and delete the records since: what a writer of the database can do without the key."""
+    AuditRecord.objects.filter(chain=chain, opened_number__gt=chain.length).delete()
+    columns = {name: getattr(chain, name) for name in ("length", "state", "row_hmac")}
+    AuditChain.objects.filter(pk=chain.pk).update(**columns)
+
+
 def execute_sql(sql: str, *params: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
+
+
+@pytest.fixture
+def earlier(records: list[AuditRecord], org: Organization) -> AuditChain:
+    """The chain of the team as it was after `records`."""
+    return AuditChain.objects.get(team=org.team)
 
 
 @pytest.fixture
@@ -212,6 +225,81 @@ def test_a_record_inserted_at_the_end_is_reported(records: list[AuditRecord], or
     assert f"altered: record {inserted.pk} " in find_problems()
 
 
+EMPTIED = "UPDATE audit_auditchain SET length = 0, base_length = 0, {} WHERE team_id = %s"
+
+
+@pytest.mark.parametrize("state", ["state = '', base_state = ''", "state = base_state"])
+def test_an_emptied_chain_is_reported(records: list[AuditRecord], org: Organization, state: str) -> None:
+    execute_sql("DELETE FROM audit_auditrecord WHERE team_id = %s", org.team.pk)
+    execute_sql(EMPTIED.format(state), org.team.pk)
+    assert (
+        f"acme-{org.team.pk}: head: the first and last entry stored with the chain were changed"
+        in find_problems()
+    )
+
+
+def test_a_deleted_chain_is_reported_also_after_a_new_one_was_begun(
+    records: list[AuditRecord], org: Organization
+) -> None:
+    execute_sql("DELETE FROM audit_auditrecord WHERE team_id = %s", org.team.pk)
+    execute_sql("DELETE FROM audit_auditchain WHERE team_id = %s", org.team.pk)
+    text = find_problems()
+    assert "removed: the team acme has no chain" in text
+    assert "removed: chain 1 of 2 does not exist" in text
+    write_record(org.team, "the console continues")
+    assert "removed: chain 1 of 3 does not exist" in find_problems()
+
+
+def test_a_deleted_chain_of_a_deleted_team_is_reported(records: list[AuditRecord], org: Organization) -> None:
+    org.connection.delete()
+    org.team.delete()
+    assert run_audit("verify")[2]
+    execute_sql("DELETE FROM audit_auditrecord WHERE team_id IS NULL")
+    execute_sql("DELETE FROM audit_auditchain WHERE team_id IS NULL AND number > 0")
+    _out, err, succeeded = run_audit("verify")
+    assert not succeeded
+    assert "removed: chain 1 of 2 does not exist" in err
+
+
+def test_a_trail_of_which_nothing_is_left_is_reported(records: list[AuditRecord], org: Organization) -> None:
+    execute_sql("DELETE FROM audit_auditrecord")
+    execute_sql("DELETE FROM audit_auditchain")
+    assert "removed: the team globex has no chain" in find_problems()
+
+
+def test_a_count_of_chains_that_was_changed_is_reported(
+    records: list[AuditRecord], org: Organization
+) -> None:
+    execute_sql("UPDATE audit_auditchain SET chain_count = 1 WHERE number = 0")
+    _out, err, succeeded = run_audit("verify")
+    assert not succeeded
+    assert "-: head: " in err
+    assert "head: chain 2 was created after chain 1" in err
+
+
+def test_the_row_of_another_chain_does_not_replace_an_emptied_one(
+    records: list[AuditRecord], org: Organization
+) -> None:
+    """A team with a short trail could lend its row, with its key."""
+    AuditRecord.objects.filter(team=org.team).delete()
+    other = AuditChain.objects.get(team=org.other_team)
+    columns = ("key", "length", "state", "base_length", "base_state", "row_hmac")
+    execute_sql(
+        "UPDATE audit_auditchain SET ({0}) = (SELECT {0} FROM audit_auditchain WHERE id = %s) WHERE team_id = %s".format(
+            ", ".join(columns)
+        ),
+        other.pk,
+        org.team.pk,
+    )
+    assert "head: the first and last entry" in find_problems()
+
+
+def test_a_chain_moved_out_of_its_team_is_reported(records: list[AuditRecord], org: Organization) -> None:
+    execute_sql("UPDATE audit_auditrecord SET team_id = NULL WHERE team_id = %s", org.team.pk)
+    execute_sql("UPDATE audit_auditchain SET team_id = NULL WHERE team_id = %s", org.team.pk)
+    assert "altered: the chain was moved out of its team" in run_audit("verify")[1]
+
+
 @pytest.mark.parametrize("with_hmacs", [True, False])
 @pytest.mark.parametrize(("first", "second"), [(1, 3), (1, 2)])
 def test_swapped_records_are_reported_as_reordered(
@@ -322,6 +410,23 @@ def test_threads_that_write_at_the_same_time_produce_one_chain(org: Organization
     assert run_audit("verify")[2]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_threads_that_begin_chains_at_the_same_time_number_them_without_a_gap(org: Organization) -> None:
+    teams = [Team.objects.create(slug=f"team-{n}", name="New") for n in range(3)]
+
+    def begin(n: int) -> None:
+        try:
+            write_record(teams[n % 3] if n % 4 else None, f"first {n}")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(begin, range(12)))
+    numbers = AuditChain.objects.order_by("number").values_list("number", flat=True)
+    assert list(numbers) == [0, 1, 2, 3, 4, 5]
+    assert run_audit("verify")[2]
+
+
 WRITER = """
 from console.accounts.models import Team
 from console.audit.records import Origin, record_action
@@ -380,7 +485,7 @@ def test_pruning_deletes_old_records_and_the_rest_verifies(
     out, _err, succeeded = run_audit("prune")
     assert succeeded
     targets = list(AuditRecord.objects.order_by("opened_number").values_list("target", flat=True))
-    assert targets == ["3 days ago", "2 days ago", "1 days ago", "0 days ago", AuditChain.objects.get().name]
+    assert targets == ["3 days ago", "2 days ago", "1 days ago", "0 days ago", f"acme-{org.team.pk}"]
     assert "6 records deleted" in out
     assert run_audit("verify")[2]
     pruning = AuditRecord.objects.get(operation="audit.prune")
@@ -447,16 +552,14 @@ def test_an_export_matches_the_audit_trail_also_later(export_file: Path, org: Or
 
 
 def test_an_export_reveals_an_audit_trail_that_was_set_back_completely(
-    export_file: Path, records: list[AuditRecord], org: Organization
+    earlier: AuditChain, export_file: Path, org: Organization
 ) -> None:
     """A restored older head with its records passes `verify`, but not the comparison with the export."""
-    AuditChain.objects.get(team=org.team)
-    AuditRecord.objects.filter(chain__team=org.team).delete()
-    AuditChain.objects.filter(team=org.team).delete()
+    restore(earlier)
     assert run_audit("verify")[2]
     _out, err, succeeded = run_audit("verify", "--file", str(export_file))
     assert not succeeded
-    assert err.count("removed: line") == 6
+    assert err.count("removed: line") == 1  # the export itself
 
 
 def test_an_export_reveals_changes_in_the_database_and_in_the_file(

@@ -174,6 +174,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("granted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("granted_by", models.JSONField(blank=True, default=list)),
                 (
                     "user",
                     models.ForeignKey(
@@ -241,6 +243,8 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=60, verbose_name="name")),
                 ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
                 ("levels", models.JSONField(default=dict)),
+                ("levels_changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("levels_changed_by", models.JSONField(blank=True, default=list)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
                     "team",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models.teams import Team
 from console.accounts.models.users import User
-from console.accounts.roles import CONSOLE_AREAS, Area, Level, Role
+from console.accounts.roles import BUILT_IN, CONSOLE_AREAS, OWNER, Area, Level, Role
 from console.accounts.scope import AccessScope
 
 
@@ -38,6 +40,14 @@ class Grant(models.Model):
         return AccessScope.from_json(self.access_scope)
 
 
+@dataclass(frozen=True)
+class RoleFacts:
+    """Since when a member has the present permissions, and the ids of the users who gave them."""
+
+    since: datetime
+    granted_by: frozenset[int]
+
+
 class Membership(Grant):
     """The membership of a user in a team."""
 
@@ -49,6 +59,10 @@ class Membership(Grant):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     source = models.CharField(max_length=8, choices=Source, default=Source.ADDED)
     created_at = models.DateTimeField(default=timezone.now)
+    # Since when the member has this role and access scope, and the ids of the users who gave them: the one who invited or
+    # changed the member, and those who had given that one the role, except owners. Empty for the first owner.
+    granted_at = models.DateTimeField(default=timezone.now)
+    granted_by = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -98,6 +112,23 @@ class Membership(Grant):
         return tuple(
             access_scope.products for access_scope in self.access_scopes if access_scope.limits_devices
         )
+
+    def list_grantors(self) -> list[int]:
+        """Return `granted_by` of what this member grants: a member whom somebody invited cannot pass on an independent role."""
+        owners = set(self.team.memberships.filter(role_slug=OWNER).values_list("user_id", flat=True))
+        inherited = [] if self.user_id in owners else [pk for pk in self.granted_by if pk not in owners]
+        return [self.user_id, *(pk for pk in inherited if pk != self.user_id)]
+
+    @cached_property
+    def role_facts(self) -> RoleFacts:
+        """Since when the member has these permissions, and who gave them, with later changes of a custom role."""
+        facts = RoleFacts(self.granted_at, frozenset(self.granted_by))
+        custom = None
+        if self.role_slug not in BUILT_IN:
+            custom = self.team.custom_roles.filter(slug=self.role_slug).first()
+        if custom is None or custom.levels_changed_at <= self.granted_at:
+            return facts
+        return RoleFacts(custom.levels_changed_at, facts.granted_by | frozenset(custom.levels_changed_by))
 
     def includes_connection(self, pk: int) -> bool:
         """Return whether the connection is in the access scope."""

@@ -107,6 +107,8 @@ class CustomRole(models.Model):
     name = models.CharField(_("name"), max_length=60)
     description = models.CharField(_("description"), max_length=200, blank=True)
     levels = models.JSONField(default=dict)  # level by area; a missing area has none
+    levels_changed_at = models.DateTimeField(default=timezone.now)
+    levels_changed_by = models.JSONField(default=list, blank=True)  # as `granted_by` of a membership
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

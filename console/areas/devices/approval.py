@@ -1,4 +1,5 @@
-"""The approval rule of devices. No operation of the platform deletes several devices in one call."""
+"""The approval rule of devices: their deletion, one call for each device, and their distribution to other instances or accounts,
+many in one call."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import api
@@ -17,6 +19,7 @@ from iot_client.errors import CloudError, NotFound
 
 MAX_DEVICES_READ = 100
 """The most devices whose present state is read for one page."""
+DISTRIBUTIONS = frozenset({"CreateDeviceDistributeJob", "CreateProductDistributeJob"})
 _NAMING_PARAMETERS = ("ProductKey", "DeviceName", "IotId", "IotInstanceId")
 
 
@@ -57,18 +60,48 @@ def _read_devices(gateway: Gateway, calls: Sequence[PlannedCall]) -> list[Device
     return states
 
 
+def _count_devices(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | None:
+    """The number of devices that calls delete or distribute; None if unknown."""
+    if calls[0].operation not in DISTRIBUTIONS:
+        return len(calls)
+    names = [call.named_params.get("DeviceName") for call in calls]
+    return sum(len(each) for each in names if each) if all(names) else None
+
+
 def _identify_device(call: PlannedCall) -> str:
     return f"{call.params.get('ProductKey')}/{call.params.get('DeviceName')}"
+
+
+def list_distribution_effects(operation: str) -> list[str]:
+    """Return the effects of a distribution, as sentences."""
+    if operation == "CreateProductDistributeJob":
+        return [gettext("The product becomes available in another instance or account.")]
+    return [gettext("The devices move to another instance or account. This instance no longer has them.")]
 
 
 APPROVAL_RULES = (
     ApprovalRule(
         slug="device_deletion",
-        label=_("deletions of more than (devices)"),
-        help_text=_("Leave empty: no deletion needs approval. 0: every deletion needs approval."),
-        action=_("Delete devices"),
-        operations=frozenset({"DeleteDevice"}),
-        limit=Limit(count=lambda gateway, calls: len(calls), window=timedelta(minutes=10)),
+        label=_("deletions and distributions of more than (devices)"),
+        help_text=_(
+            "Leave empty: none needs approval. 0: each needs approval. The devices that the team deletes or distributes within 10 "
+            "minutes are added up. The distribution of a product always needs approval."
+        ),
+        action=_("Delete or distribute devices"),
+        operations=frozenset({"DeleteDevice"}) | DISTRIBUTIONS,
+        limit=Limit(
+            count=_count_devices,
+            unlimited=frozenset({"CreateProductDistributeJob"}),
+            window=timedelta(minutes=10),
+        ),
+        other_descriptions={
+            name: Description(
+                names_param="DeviceName",
+                effects_title=_("Effects:"),
+                list_effects=lambda call: list_distribution_effects(call.operation),
+            )
+            for name in DISTRIBUTIONS
+        },
         description=Description(
             identify=_identify_device,
             note=_("The secret, tags and data of each device are deleted too."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api, batches
+from console.areas.products import api as products_api
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import ApprovalRule, Creation, Description, Limit
 from console.connections.gateway import Gateway
@@ -27,7 +29,7 @@ def _count_devices(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | None
 
 
 def _count_devices_of_batch(gateway: Gateway, call: PlannedCall) -> int | None:
-    params = {name.partition(".N")[0]: value for name, value in call.params.items()}
+    params = call.named_params
     names = params.get("TargetDeviceName")
     if call.operation == api.CREATE_VERIFY and names:
         return len(names)
@@ -37,7 +39,7 @@ def _count_devices_of_batch(gateway: Gateway, call: PlannedCall) -> int | None:
         if names and not params.get("DnListFileUrl"):
             return len(names)
     # All devices, a group, a list that the console did not write, a dynamic batch: at most all devices of the product.
-    total = _count_devices_of_product(gateway, params)
+    total = products_api.find_device_count(gateway, params.get("ProductKey"), params.get("IotInstanceId"))
     if total is None or params.get("TargetSelection") != "GRAY":
         return total
     try:
@@ -45,17 +47,6 @@ def _count_devices_of_batch(gateway: Gateway, call: PlannedCall) -> int | None:
         return min(total, max(1, int(part.to_integral_value(ROUND_CEILING))))
     except (InvalidOperation, ValueError, OverflowError):
         return total
-
-
-def _count_devices_of_product(gateway: Gateway, params: Mapping[str, Any]) -> int | None:
-    if not gateway.allows("QueryDeviceStatistics"):
-        return None
-    query: dict[str, Any] = {name: params.get(name) for name in ("ProductKey", "IotInstanceId")}
-    response = gateway.call("QueryDeviceStatistics", fresh=True, **query)
-    try:
-        return int(response["Data"]["deviceCount"])
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 # -- how a request describes a batch ---------------------------------------------------------------------------------
@@ -118,11 +109,17 @@ APPROVAL_RULES = (
     ApprovalRule(
         slug="update_batch",
         label=_("batches larger than (devices)"),
-        help_text=_("Leave empty: no batch needs approval. 0: every batch needs approval."),
+        help_text=_(
+            "Leave empty: no batch needs approval. 0: every batch needs approval. The batches of the team within 24 hours are "
+            "added up."
+        ),
         action=_("Create update batch"),
         operations=frozenset({api.CREATE_STATIC, api.CREATE_DYNAMIC, api.CREATE_VERIFY}),
-        # A dynamic batch has no upper limit: it also takes devices that are added later.
-        limit=Limit(count=_count_devices, unlimited=frozenset({api.CREATE_DYNAMIC})),
+        # A dynamic batch has no upper limit: it also takes devices that are added later. Phases of a rollout that follow each
+        # other within a day count as one batch.
+        limit=Limit(
+            count=_count_devices, unlimited=frozenset({api.CREATE_DYNAMIC}), window=timedelta(days=1)
+        ),
         description=Description(read_details=_read_batch, names_param="TargetDeviceName"),
         creation=Creation(prepare=_upload_names, finish=_monitor_batch),
     ),

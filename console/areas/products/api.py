@@ -38,7 +38,7 @@ from console.audit.search import find_last_record
 from console.connections.gateway import Call, Gateway
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
-from iot_client.fields import read_count
+from iot_client.fields import read_count, read_integer
 from iot_client.paging import Page, Position
 
 __all__ = [
@@ -204,6 +204,18 @@ def get_overview(gateway: Gateway, key: str) -> Overview:
         counts if isinstance(counts, CloudError) else to_counts(counts),
         tags if isinstance(tags, CloudError) else to_tags(tags),
     )
+
+
+def find_device_count(gateway: Gateway, key: Any, instance_id: Any = None) -> int | None:
+    """Return the present number of devices of a product; None if the role cannot read it, or the response has none.
+
+    `instance_id`: the instance of a call, if it is not that of the connection.
+    """
+    if not gateway.allows("QueryDeviceStatistics"):
+        return None
+    query: dict[str, Any] = {"ProductKey": key, "IotInstanceId": instance_id}
+    response = gateway.call("QueryDeviceStatistics", fresh=True, **query)
+    return read_integer((response.get("Data") or {}).get("deviceCount"))
 
 
 def get_product_with_tags(

@@ -25,11 +25,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=40, unique=True)),
+                ("number", models.PositiveIntegerField(unique=True)),
+                ("chain_count", models.PositiveIntegerField(default=0)),
                 ("key", console.accounts.encryption.EncryptedTextField()),
                 ("length", models.BigIntegerField(default=0)),
                 ("state", models.CharField(blank=True, max_length=64)),
                 ("base_length", models.BigIntegerField(default=0)),
                 ("base_state", models.CharField(blank=True, max_length=64)),
+                ("row_hmac", models.CharField(max_length=64)),
                 (
                     "team",
                     models.OneToOneField(

@@ -77,19 +77,11 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("count", models.PositiveIntegerField()),
                 (
-                    "connection",
+                    "team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
-                        to="connections.connection",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
+                        to="accounts.team",
                     ),
                 ),
             ],
@@ -132,7 +124,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="recentaction",
-            index=models.Index(fields=["connection", "user", "at"], name="recent_actions_by_user"),
+            index=models.Index(fields=["team", "rule", "at"], name="recent_actions_of_team"),
         ),
         migrations.AddConstraint(
             model_name="submission",

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ),
                 ("role_slug", models.CharField(max_length=40, verbose_name="role")),
                 ("access_scope", models.JSONField(blank=True, default=dict)),
+                ("granted_by", models.JSONField(blank=True, default=list)),
                 ("position", models.PositiveIntegerField(default=0)),
                 ("claim", models.CharField(blank=True, max_length=80, verbose_name="claim")),
                 ("value", models.CharField(max_length=200, verbose_name="value")),

@@ -115,7 +115,12 @@ def _apply_rule(user: User, team: Team, rule: SignOnRule | None, origin: Origin)
         if rule is None:
             user.memberships.filter(team=team).delete()
             return
-        grant = {"role_slug": rule.role_slug, "access_scope": rule.access_scope}
+        grant = {
+            "role_slug": rule.role_slug,
+            "access_scope": rule.access_scope,
+            "granted_at": timezone.now(),
+            "granted_by": rule.granted_by,
+        }
         Membership.objects.update_or_create(
             team=team,
             user=user,

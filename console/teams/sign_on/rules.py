@@ -33,12 +33,13 @@ def add_rule(actor: Actor, claim: str, value: str, role_slug: str, access_scope:
         record_change(actor, "sign_on.add_rule", str(rule), grant_values(role_slug, access_scope)),
         transaction.atomic(),
     ):
-        _check_may_change(actor, role_slug)
+        acting = _lock_acting_owner(actor, role_slug)
         _check_unique(rule)
         _check_confirmed(rule)
         last = _team_rules(rule).aggregate(last=Max("position"))["last"]
         rule.position = 0 if last is None else last + 1
         rule.role_slug, rule.access_scope = role_slug, access_scope.to_json()
+        rule.granted_by = acting.list_grantors()
         rule.save()
     return rule
 
@@ -58,11 +59,12 @@ def change_rule(
         ),
         transaction.atomic(),
     ):
-        _check_may_change(actor, role_slug)
+        acting = _lock_acting_owner(actor, role_slug)
         _check_unique(new)
         _check_confirmed(new)
         fields: dict[str, Any] = {"claim": claim, "value": value, "role_slug": role_slug}
-        if not _team_rules(rule).filter(pk=rule.pk).update(**fields, access_scope=access_scope.to_json()):
+        fields |= {"access_scope": access_scope.to_json(), "granted_by": acting.list_grantors()}
+        if not _team_rules(rule).filter(pk=rule.pk).update(**fields):
             raise ValidationError(
                 gettext("This rule no longer exists. Reload the list of rules."), code="gone"
             )
@@ -74,7 +76,7 @@ def move_rule(actor: Actor, rule: SignOnRule, up: bool) -> None:
         record_change(actor, "sign_on.move_rule", str(rule), {"to": "up" if up else "down"}),
         transaction.atomic(),
     ):
-        _check_may_change(actor)
+        _lock_acting_owner(actor)
         order = list(_team_rules(rule))
         old = next((position for position, other in enumerate(order) if other.pk == rule.pk), None)
         new = old + (-1 if up else 1) if old is not None else -1
@@ -90,7 +92,7 @@ def delete_rule(actor: Actor, rule: SignOnRule) -> None:
     """Delete a rule. Can be repeated."""
     before = {"rule": str(rule), **grant_values(rule.role_slug, rule.own_scope)}
     with record_change(actor, "sign_on.delete_rule", str(rule), before=before), transaction.atomic():
-        _check_may_change(actor)
+        _lock_acting_owner(actor)
         _team_rules(rule).filter(pk=rule.pk).delete()
 
 
@@ -98,13 +100,14 @@ def _team_rules(rule: SignOnRule) -> Any:
     return SignOnRule.objects.filter(team_id=rule.team_id)
 
 
-def _check_may_change(actor: Actor, role_slug: str | None = None) -> None:
-    """Lock the team. Raises PermissionDenied unless the actor is still an owner and may assign the role."""
+def _lock_acting_owner(actor: Actor, role_slug: str | None = None) -> Membership:
+    """Lock the team, and return the actor's membership. Raises PermissionDenied unless the actor is still an owner and may assign the role."""
     acting = lock_acting_membership(actor)
     if not acting.has_level(Area.MEMBERS, Level.SECRET):
         raise PermissionDenied(gettext("Only team owners can change single sign-on rules."))
     if role_slug is not None and role_slug not in {role.slug for role in list_rule_roles(acting)}:
         raise PermissionDenied(gettext("Your role does not allow you to assign this role."))
+    return acting
 
 
 def _check_unique(rule: SignOnRule) -> None:

@@ -82,6 +82,7 @@ def create_team_token(actor: Actor, draft: TokenDraft) -> CreatedToken:
             user=account,
             role_slug=draft.role_slug,
             access_scope=draft.access_scope.to_json(),
+            granted_by=membership.list_grantors(),
         )
         return _create(membership, account, draft)
 

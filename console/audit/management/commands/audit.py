@@ -1,28 +1,31 @@
-"""`manage.py audit`: verify, export and prune the audit trail."""
+"""`manage.py audit`: verify, anchor, export and prune the audit trail."""
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
+from kombu.exceptions import OperationalError
 
 from console.accounts.encryption import Undecryptable
 from console.accounts.models import Team
-from console.audit import jsonl, retention
+from console.audit import anchors, jsonl, retention
 from console.audit.models import AuditChain, AuditRecord
 from console.audit.records import Origin, record_action
-from console.audit.verification import Problem, report_unchained, verify_chain
+from console.audit.tasks import anchor_chains
+from console.audit.verification import Problem, report_missing_chains, report_unchained, verify_chain
 
 _MAX_PROBLEMS = 100
 
 
 class Command(BaseCommand):
-    help = "Verify, export or prune the audit trail."
+    help = "Verify, anchor, export or prune the audit trail."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         subparsers = parser.add_subparsers(dest="action", required=True)
@@ -38,6 +41,13 @@ class Command(BaseCommand):
         )
         verify_parser.add_argument(
             "--file", type=Path, help="compare an export (JSON lines) with the chains instead"
+        )
+        verify_parser.add_argument(
+            "--anchors", type=Path, help="compare the anchors in a log with the chains too"
+        )
+        subparsers.add_parser(
+            "anchor",
+            help="write the length and state of each chain to the log, the webhook and standard output",
         )
         export_parser = subparsers.add_parser(
             "export", help="write a team's records as JSON lines to standard output, oldest first"
@@ -61,17 +71,23 @@ class Command(BaseCommand):
             self.export(options["team"], options["since"], options["until"])
         elif action == "prune":
             self.prune(options["team"])
+        elif action == "anchor":
+            self.anchor()
         elif options["file"]:
-            self.compare(options["file"])
+            self.compare(options["file"], jsonl.compare_lines, "records")
         else:
             self.verify(options["team"], options["since"])
+            if options["anchors"]:
+                self.compare(options["anchors"], anchors.compare_anchors, "anchors")
 
     def verify(self, team: str, since: datetime | None) -> None:
-        total = 0
+        total = self.print_problems("chains", report_missing_chains())
         for chain in _find_chains(team):
             count = self.print_problems(chain.name, verify_chain(chain, since))
             total += count
-            if not count:
+            if not count and not chain.length:
+                self.stdout.write(f"{chain.name}: no records yet")
+            elif not count:
                 first, last = chain.base_length + 1, chain.length
                 self.stdout.write(f"{chain.name}: entries {first} to {last} verified")
         unchained = AuditRecord.objects.filter(chain=None)
@@ -81,13 +97,25 @@ class Command(BaseCommand):
         if total:
             raise CommandError(f"The audit trail does not verify. Problems: {total}.")
 
-    def compare(self, path: Path) -> None:
+    def anchor(self) -> None:
+        try:
+            heads = anchor_chains()
+        except OperationalError as error:
+            raise CommandError(
+                "The anchors are in the log, but were not sent: Redis cannot be reached."
+            ) from error
+        for head in heads:
+            self.stdout.write(json.dumps(head))
+
+    def compare(
+        self, path: Path, compare_lines: Callable[[Iterable[str]], Iterator[Problem | None]], what: str
+    ) -> None:
         compared = 0
 
         def compare_file() -> Iterator[Problem]:
             nonlocal compared
             with path.open(encoding="utf-8") as file:
-                for problem in jsonl.compare_lines(file):
+                for problem in compare_lines(file):
                     compared += 1
                     if problem is not None:
                         yield problem
@@ -95,7 +123,9 @@ class Command(BaseCommand):
         count = self.print_problems(path.name, compare_file())
         if count:
             raise CommandError(f"The file and the audit trail differ. Problems: {count}.")
-        self.stdout.write(f"{path.name}: {compared} records match the audit trail")
+        if not compared:
+            raise CommandError(f"{path.name} contains no {what}.")
+        self.stdout.write(f"{path.name}: {compared} {what} match the audit trail")
 
     def print_problems(self, source: str, problems: Iterator[Problem]) -> int:
         """Write the first problems as they are found. Returns the number of all."""

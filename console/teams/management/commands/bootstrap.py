@@ -14,9 +14,11 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from console.accounts.models import Membership, Team, User
+from console.audit.chain import begin_chain
 from console.audit.records import Origin, record_action
 
 PASSWORD_VARIABLE = "BOOTSTRAP_PASSWORD"  # noqa: S105 - the name of the variable
@@ -53,6 +55,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             if team.pk is None:
                 team.save()
+                begin_chain(team)
                 self.stdout.write(f"Created the team {team.name} at /{team.slug}/")
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
@@ -68,7 +71,14 @@ class Command(BaseCommand):
             parameters={"role": "owner"},
         ):
             _membership, created = Membership.objects.update_or_create(
-                team=team, user=user, defaults={"role_slug": "owner", "access_scope": {}}
+                team=team,
+                user=user,
+                defaults={
+                    "role_slug": "owner",
+                    "access_scope": {},
+                    "granted_at": timezone.now(),
+                    "granted_by": [],
+                },
             )
         was_member = "" if created else "was already a member and "
         self.stdout.write(f"{email} {was_member}is now owner of {team.name}")
