@@ -23,6 +23,7 @@ from iot_client.errors import (
     error_from_body,
     excerpt,
     parse_error_fields,
+    read_request_id,
 )
 from iot_client.transport import build_timeouts, new_transport, read_body
 
@@ -167,7 +168,7 @@ def _build_error(status: int, body: bytes) -> CloudError:
             str(fields["Code"]),
             str(fields.get("Message", "")),
             operation=OPERATION,
-            request_id=str(fields.get("RequestId") or ""),
+            request_id=read_request_id(fields),
             http_status=status,
             response=fields,
         )

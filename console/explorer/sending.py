@@ -19,7 +19,7 @@ from console.connections.http import CloudRequest
 from console.explorer import history
 from console.explorer.tree import render_tree
 from iot_client.catalogue import Operation
-from iot_client.errors import CloudError, parse_error_fields
+from iot_client.errors import CloudError, parse_error_fields, read_request_id
 from iot_client.responses import UnreadableResponse, parse_json
 from iot_client.trace import Trace
 
@@ -40,7 +40,7 @@ class SentCall:
         """The request ID of the platform."""
         if self.error is not None:
             return self.error.request_id
-        return str((self.response or {}).get("RequestId", ""))
+        return read_request_id(self.response or {})
 
     @property
     def milliseconds(self) -> int:
