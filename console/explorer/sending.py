@@ -96,10 +96,10 @@ class SentCall:
 def _indent_xml(body: bytes) -> str:
     try:
         root: Element = fromstring(body)
-    except (SyntaxError, ValueError, LookupError, DefusedXmlException):
+        indent(root)
+        return str(tostring(root, encoding="unicode"))
+    except (SyntaxError, ValueError, LookupError, RecursionError, DefusedXmlException):
         return body.decode("utf-8", "replace")
-    indent(root)
-    return str(tostring(root, encoding="unicode"))
 
 
 def send_call(

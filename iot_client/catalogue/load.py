@@ -100,6 +100,7 @@ def _build_operation(
             }
         ),
         response=MappingProxyType(record["response"]),
+        elements=MappingProxyType(record.get("elements", {})),
         one_of=tuple(tuple(tuple(names) for names in group) for group in record.get("one_of", ())),
         when=tuple(_build_condition(c) for c in record.get("when", ())),
         paging=Paging(**paging) if paging else None,

@@ -165,6 +165,8 @@ class Operation:
     `one_of`: groups of alternatives. For each group, all parameters of at least one alternative must be set.
     `result`: the response path of the payload, `[]` for a list, or None if the response has no payload below its top level.
     `response`: path -> type of every field of the response, `[]` after each list. `secret_fields` are paths of it.
+    `elements`: path of a list -> name of the elements of its entries in XML, for lists that are an element around their
+    entries. XML writes the entries of other lists as repeated elements with the name of the list.
     `target`: the parameters that name the target in an audit record; the first one with a value is used.
     `limited`: what a member with a limited access scope may do with the operation.
     `described` is false for operations that the reference names but does not describe.
@@ -179,6 +181,7 @@ class Operation:
     qps: int
     parameters: Mapping[str, Parameter]
     response: Mapping[str, str]
+    elements: Mapping[str, str]
     one_of: tuple[tuple[tuple[str, ...], ...], ...] = ()
     when: tuple[Condition, ...] = ()
     paging: Paging | None = None
@@ -189,6 +192,15 @@ class Operation:
     qps_documented: bool = True
     described: bool = True
     description: str = ""
+
+    def xml_path(self, path: str) -> str:
+        """A path of the response as a path of elements in its XML form: `Data.TaskList[].Status` is Data/TaskList/Task/Status."""
+        parts: list[str] = []
+        above = ""
+        for part in path.split("."):
+            above = f"{above}.{part}".removeprefix(".")
+            parts += filter(None, (part.removesuffix("[]"), self.elements.get(above)))
+        return "/".join(parts)
 
     def qps_for(self, params: Mapping[str, Any]) -> int:
         """Calls per second allowed with these parameters. Deep pages have a lower limit."""

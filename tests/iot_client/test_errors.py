@@ -149,7 +149,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_code_message_and_request_id_are_single_short_lines(status: int, value: object) -> None:
     fields = {"Code": value, "ErrorMessage": value, "RequestId": value}

@@ -112,6 +112,7 @@ def respond_once(body: bytes, encoding: str) -> httpx.MockTransport:
         ("deflate", zlib.compress(OK)),
         ("identity", OK),
     ],
+    ids=["gzip", "upper case", "deflate", "identity"],
 )
 def test_one_encoding_is_decoded(encoding: str, body: bytes) -> None:
     client = Client(Credentials("id", "secret"), transport=respond_once(body, encoding), retry=NO_RETRY)
@@ -128,6 +129,7 @@ def test_one_encoding_is_decoded(encoding: str, body: bytes) -> None:
         ("gzip", b"no gzip", "not compressed as it says"),
         ("gzip", gzip.compress(OK)[:-9], "incomplete"),
     ],
+    ids=["twice", "with identity", "br", "zstd", "damaged", "incomplete"],
 )
 def test_another_encoding_several_and_damaged_ones_are_refused(
     encoding: str, body: bytes, message: str
