@@ -120,7 +120,7 @@ def find_mismatch(op: Operation, response: Mapping[str, Any]) -> str | None:
     """The path of the first part of a response that does not match the catalogue's response tree. None if all match.
 
     The response must have RequestId or Success, and its payload, unless the list is empty. Structs must be structs, lists be
-    lists, numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
+    lists with no more entries than the platform returns (`Operation.most_entries`), numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
     unknown fields may be present.
     """
     if "RequestId" not in response and "Success" not in response:
@@ -138,7 +138,7 @@ def _find_mismatches(value: Any, node: _Node, path: str) -> Iterator[str]:
     if value is None:
         return
     if node.is_list:
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > node.most_entries:
             yield path
             return
         element = _Node(node.type, children=node.children)
@@ -169,6 +169,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 class _Node:
     type: str = "Struct"
     is_list: bool = False
+    most_entries: int = 0
     is_element: bool = False  # a list that XML writes as an element around its entries
     children: dict[str, _Node] = field(default_factory=dict)
 
@@ -181,7 +182,7 @@ def _build_tree(name: str) -> _Node:
         for part in path.split("."):
             node = node.children.setdefault(part.removesuffix("[]"), _Node())
             node.is_list = node.is_list or part.endswith("[]")
-        node.type, node.is_element = kind, path in op.elements
+        node.type, node.is_element, node.most_entries = kind, path in op.elements, op.most_entries(path)
     return root
 
 

@@ -13,18 +13,19 @@ from console.audit.models import AuditRecord
 from console.connections import clients
 from iot_client.errors import BadResponse
 from tests.conftest import Organization
-from tests.damage import DamagingTransport, change_values
+from tests.damage import DamagingTransport, change_values, lengthen_lists
 from tests.expectations import MEMBERS_ONLY
 from tests.populated import PopulatedTeam
 
 SignIn = Callable[[str], Client]
+Damage = Callable[[dict[str, Any]], Any]
 
 
 def replace_type(old_type: type, replacement: Any) -> Callable[[Any], Any]:
     return lambda value: replacement if type(value) is old_type else value
 
 
-DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+DAMAGES: dict[str, Damage] = {
     "nothing but success": lambda response: {"Success": True, "RequestId": "r"},
     "another program's": lambda response: {"status": "ok"},
     "the payload is null": lambda response: dict.fromkeys(response) | {"Success": True},
@@ -50,23 +51,53 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
 }
 
 
+@pytest.fixture
+def get_pages(
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Callable[[Damage], dict[str, Any]]:
+    """Get all pages of an owner, by name, while the responses of the platform are damaged."""
+
+    def get(damage: Damage) -> dict[str, Any]:
+        settings.CLOUD_CACHE_SECONDS = 0
+        damaged = DamagingTransport(populated.upstream, damage)
+        monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
+        clients.drop_clients()
+        client = sign_in("owner")
+        client.raise_request_exception = False
+        return {
+            name: client.get(populated.url(name))
+            for name, may in MEMBERS_ONLY.items()
+            if may.get and not name.startswith(("access:", "connections:"))
+        }
+
+    return get
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_no_page_fails_on_a_malformed_response(
-    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, settings: Any, damage: str
+    get_pages: Callable[[Damage], dict[str, Any]], damage: str
 ) -> None:
-    settings.CLOUD_CACHE_SECONDS = 0
-    damaged = DamagingTransport(populated.upstream, DAMAGES[damage])
+    pages = get_pages(DAMAGES[damage])
+    assert [name for name, page in pages.items() if page.status_code == 500] == []
+
+
+def test_no_page_is_large_when_a_response_has_many_entries(
+    get_pages: Callable[[Damage], dict[str, Any]],
+) -> None:
+    pages = get_pages(lambda response: lengthen_lists(response, 1_000))
+    assert [name for name, page in pages.items() if page.status_code == 500] == []
+    assert [name for name, page in pages.items() if len(page.getvalue()) > 2_000_000] == []
+
+
+@pytest.mark.parametrize(("count", "status"), [(200, 200), (201, 502)])
+def test_a_page_with_more_entries_than_the_largest_page_size_is_refused(
+    populated: PopulatedTeam, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, count: int, status: int
+) -> None:
+    damaged = DamagingTransport(populated.upstream, lambda response: lengthen_lists(response, count))
     monkeypatch.setattr(clients, "transport_for", lambda connection: damaged)
     clients.drop_clients()
-    client = sign_in("owner")
-    client.raise_request_exception = False
-    broken = []
-    for name, may in MEMBERS_ONLY.items():
-        if may.get and not name.startswith(("access:", "connections:")):
-            status = client.get(populated.url(name)).status_code
-            if status == 500:
-                broken.append(name)
-    assert broken == []
+    page = sign_in("viewer").get(populated.url("products:list"))
+    assert page.status_code == status
 
 
 def test_a_response_without_the_fields_of_a_page_is_reported_as_not_from_the_platform(

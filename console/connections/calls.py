@@ -54,7 +54,7 @@ def check_response(definition: Operation, response: dict[str, Any]) -> dict[str,
     if path is not None:
         raise BadResponse(
             "Client.BadResponse",
-            f"{path} is missing or has the wrong type",
+            f"{path} is missing, has the wrong type or too many entries",
             operation=definition.name,
             request_id=read_request_id(response),
         )

@@ -23,6 +23,9 @@ from iot_client.errors import CloudError, parse_error_fields, read_request_id
 from iot_client.responses import UnreadableResponse, parse_json
 from iot_client.trace import Trace
 
+MAX_RAW_BYTES = 2_000_000
+"""Of a response on its page. Thing models, the longest responses, have about 500,000."""
+
 
 @dataclass
 class SentCall:
@@ -70,8 +73,10 @@ class SentCall:
 
     @cached_property
     def raw_response(self) -> str:
-        """The body of the response, indented."""
+        """The body of the response, indented; only its beginning if it is very long."""
         body = self.trace.body
+        if len(body) > MAX_RAW_BYTES:
+            return body[:MAX_RAW_BYTES].decode("utf-8", "replace") + "…"
         if body.lstrip()[:1] == b"<":
             return _indent_xml(body)
         try:
