@@ -37,7 +37,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise UnreadableResponse("the response is not JSON") from None
     if not isinstance(loaded, dict):
         raise UnreadableResponse("the response is not a JSON object")
-    if _is_too_deep(loaded):
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_too_deep(loaded):
         raise UnreadableResponse(_TOO_DEEP)
     cleaned: dict[str, Any] = _replace_surrogates(loaded) if _SURROGATE_ESCAPE.search(body) else loaded
     return cleaned
