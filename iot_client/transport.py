@@ -137,7 +137,7 @@ class DirectTransport(httpx.BaseTransport):
                 for name, value in request.headers.raw:
                     connection.putheader(name, value)
                 # A server may refuse a request before it has received all of it. Its response says why.
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
                     connection.endheaders(cast(httpx.SyncByteStream, request.stream))
                 response = connection.getresponse()
         except BaseException:
