@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from html import unescape
+from itertools import cycle
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 import pytest
 from django.test import Client
+from django.urls import Resolver404, resolve
 
 from console.audit.models import AuditRecord
 from console.connections import clients
@@ -16,6 +21,7 @@ from tests.conftest import Organization
 from tests.damage import DamagingTransport, change_values, lengthen_lists
 from tests.expectations import MEMBERS_ONLY
 from tests.populated import PopulatedTeam
+from tests.recorded_calls import RecordedNetwork
 
 SignIn = Callable[[str], Client]
 Damage = Callable[[dict[str, Any]], Any]
@@ -119,3 +125,81 @@ def test_a_write_with_a_malformed_response_is_recorded_as_unknown(
     with pytest.raises(BadResponse):
         org.gateway().call("CreateProduct", ProductName="meter", NodeType=0)
     assert AuditRecord.objects.get(operation="CreateProduct").outcome == AuditRecord.Outcome.UNKNOWN
+
+
+HOSTILE_IDS = [
+    "a/b",
+    "/",
+    "..",
+    ".",
+    "?x=1#y",
+    "%2e%2e%2f",
+    "a\r\nb",
+    "~a",
+    "//evil.test",
+    "\\..\\x",
+    "\u202eab",
+    " ",
+    "<i>",
+]
+_LINKS = re.compile(r'\s(?:href|hx-get|hx-post|action|data-url)="([^"]*)"')
+
+
+def list_linked_paths(page: Any) -> set[str]:
+    """Return the paths of all links and forms of a page, as a browser requests them."""
+    addresses = {
+        urljoin("http://testserver/", unescape(link)) for link in _LINKS.findall(page.getvalue().decode())
+    }
+    return {
+        unquote(urlsplit(address).path) for address in addresses if address.startswith("http://testserver/")
+    }
+
+
+def is_page(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return path.startswith("/static/")
+    return True
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_identifiers_with_any_characters_are_shown_and_all_links_lead_to_a_page(
+    get_pages: Callable[[Damage], dict[str, Any]], start: int
+) -> None:
+    names = cycle([*HOSTILE_IDS[start:], *HOSTILE_IDS[:start]])
+
+    def replace_text(value: Any) -> Any:
+        return next(names) if isinstance(value, str) else value
+
+    pages = get_pages(lambda response: change_values(response, replace_text))
+    assert [name for name, page in pages.items() if page.status_code == 500] == []
+    dead_links = {
+        (name, path)
+        for name, page in pages.items()
+        if page.headers["Content-Type"].startswith("text/html")
+        for path in list_linked_paths(page)
+        if not is_page(path)
+    }
+    assert dead_links == set()
+
+
+def test_a_row_whose_identifier_has_a_slash_stays_and_its_link_opens_it(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    for name in ("Meters", "Lamps"):
+        org.gateway().call("CreateProduct", ProductName=name, NodeType=0)
+
+    def damage(content: dict[str, Any]) -> None:
+        content["Data"]["List"]["ProductInfo"][0]["ProductKey"] = "a/../b"
+
+    network.after["QueryProductList"] = damage
+    client = sign_in("owner")
+    page = client.get(org.url("products/")).content.decode()
+    assert "Meters" in page
+    assert "Lamps" in page
+    opened = {
+        resolve(path).kwargs.get("key")
+        for path in re.findall(r'href="(/acme/sandbox/products/[^"]+/)"', page)
+    }
+    assert "a/../b" in opened
