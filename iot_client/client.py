@@ -27,7 +27,7 @@ from iot_client.responses import UnreadableResponse, parse_json, parse_xml
 from iot_client.retry import RetryPolicy
 from iot_client.signing import form_encode, rpc_sign
 from iot_client.trace import Trace
-from iot_client.transport import build_timeouts, new_transport
+from iot_client.transport import build_timeouts, new_transport, read_body
 
 API_VERSION = "2018-01-20"
 USER_AGENT = "fleetdesk"
@@ -35,7 +35,7 @@ MAX_QUERY_LENGTH = 8000
 """Characters. A longer query is sent in the form: servers and proxies reject long addresses, and the platform merges
 query and form."""
 _ACCEPT = {"JSON": "application/json", "XML": "application/xml"}
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """No response of the platform is nearly as large. A wrong address can send data without end."""
 
 
@@ -52,8 +52,9 @@ class Client:
     """Calls operations for one account, region and instance. Thread-safe. Reuse it: creating one for each call is slow.
 
     `endpoint`: host, host:port or http(s) URL, instead of the default endpoint of the region. `instance_id` is sent as
-    `IotInstanceId` with each operation that has this parameter. `timeout`: seconds to wait for a response. `transport`: the
-    network, replaced in tests. Raises InvalidParameter if the endpoint is not valid.
+    `IotInstanceId` with each operation that has this parameter. `timeout`: seconds for one attempt, from
+    connecting to the last byte of the response; retries are started within the budget of `retry` only, so no call takes longer
+    than both together. `transport`: the network, replaced in tests. Raises InvalidParameter if the endpoint is not valid.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Client:
         self.endpoint = normalize_endpoint(endpoint, region)
         self.format = format
         self._retry = retry or RetryPolicy()
-        self._timeouts = build_timeouts(timeout)
+        self._timeout = timeout
         self._own_transport = transport is None
         self._transport = transport or new_transport(self.endpoint)
         self._headers = {
@@ -128,7 +129,7 @@ class Client:
         try:
             response = self._transport.handle_request(request)
             try:
-                body = _read_body(response, op)
+                body = read_body(response, MAX_RESPONSE_BYTES + 1)
             finally:
                 response.close()
             if trace is not None:
@@ -151,6 +152,13 @@ class Client:
         finally:
             if trace is not None:
                 trace.seconds = time.perf_counter() - started
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise BadResponse(
+                "Client.BadResponse",
+                "the response is too large",
+                operation=op.name,
+                http_status=response.status_code,
+            )
         return self._parse_response(op, response, body, format)
 
     def _build_request(
@@ -192,7 +200,7 @@ class Client:
             f"{address}?{encoded_query}" if encoded_query else address,
             headers={**self._headers, "accept": _ACCEPT[format]},
             content=body.encode("ascii"),
-            extensions={"timeout": self._timeouts},
+            extensions={"timeout": build_timeouts(self._timeout)},
         )
         if trace is not None:
             trace.record_request(request.method, address, request.headers.items(), in_query, form)
@@ -247,22 +255,6 @@ def normalize_endpoint(endpoint: str | None, region: str) -> str:
             if 0 < number <= 65535:
                 return f"{scheme}://{host}" + ("" if number == _PORTS[scheme] else f":{number}")
     raise InvalidParameter("Client.InvalidEndpoint", f"{address[:255]!r} is not an endpoint")
-
-
-def _read_body(response: httpx.Response, op: Operation) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > MAX_RESPONSE_BYTES:
-            raise BadResponse(
-                "Client.BadResponse",
-                "the response is too large",
-                operation=op.name,
-                http_status=response.status_code,
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:

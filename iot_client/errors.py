@@ -17,12 +17,35 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 from iot_client.advice import Explanation, find_explanation
 from iot_client.codes import find_meaning
 
+MAX_CODE_LENGTH, MAX_MESSAGE_LENGTH, MAX_REQUEST_ID_LENGTH = 128, 2000, 64
+"""Characters. The rest of what a server sends is cut off."""
+
+
+def to_line(text: str, limit: int) -> str:
+    """At most `limit` characters of a text, as one line. Spaces replace line ends, control characters and those that change the
+    direction of a text."""
+    text = text[:limit]
+    if text.isprintable():
+        return text.strip()
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+
+
+def read_request_id(fields: Mapping[str, Any]) -> str:
+    """The request ID in a response, as one line; "" if it has none."""
+    return to_line(_read_text(fields, "RequestId"), MAX_REQUEST_ID_LENGTH)
+
+
+def _read_text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
 
 class CloudError(Exception):
     """A call failed. `code` and `message` are the platform's, or this client's (`Client.…`) if there was no response.
 
     `http_status` is None if there was no response. `retry_after`: seconds that the platform asks the client to wait.
-    `response`: the other fields of the response. Some errors list the invalid names or rows in them.
+    Code, message and request ID are single lines of limited length without control characters, whatever a server sent: they are
+    logged, stored and shown. `response`: the other fields of the response. Some errors list the invalid names or rows in them.
     `retryable`: the same call can succeed later without a change. `follows_lost_response`: an earlier attempt of the same call
     was sent, and its response was lost.
     """
@@ -41,13 +64,11 @@ class CloudError(Exception):
         retry_after: float | None = None,
         response: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(
-            f"{operation or 'call'}: {code}: {message}" if message else f"{operation or 'call'}: {code}"
-        )
-        self.code = code
-        self.message = message
+        self.code = to_line(code, MAX_CODE_LENGTH)
+        self.message = to_line(message, MAX_MESSAGE_LENGTH)
         self.operation = operation
-        self.request_id = request_id
+        self.request_id = to_line(request_id, MAX_REQUEST_ID_LENGTH)
+        super().__init__(": ".join(filter(None, (operation or "call", self.code, self.message))))
         self.http_status = http_status
         self.retry_after = retry_after
         self.response: dict[str, Any] = dict(response or {})
@@ -136,9 +157,6 @@ class ServiceError(CloudError):
     """Any other error that the platform returned."""
 
 
-MAX_MESSAGE_LENGTH = 2000
-"""Characters. The rest of a platform message is cut off."""
-
 _CLASSES: Mapping[str, type[CloudError]] = {
     cls.__name__: cls
     for cls in (
@@ -190,10 +208,10 @@ def error_from_fields(
     fields: Mapping[str, Any], *, operation: str, http_status: int, retry_after: float | None = None
 ) -> CloudError:
     """The error in the fields of a response: of the gateway (`Code`, `Message`) or of the service (`ErrorMessage`)."""
-    code = str(fields.get("Code") or "")
-    message = str(fields.get("ErrorMessage") or fields.get("Message") or "")
+    code = to_line(_read_text(fields, "Code"), MAX_CODE_LENGTH)
+    message = _read_text(fields, "ErrorMessage") or _read_text(fields, "Message")
     # After these words, a rejected signature repeats the whole request at any length, with the security token.
-    message = message.partition("server string to sign is")[0].strip()[:MAX_MESSAGE_LENGTH]
+    message = message.partition("server string to sign is")[0]
     error = classify(code) if code else ServiceError
     if http_status == 429:
         error = Throttled
@@ -203,7 +221,7 @@ def error_from_fields(
         code or f"HTTP.{http_status}",
         message,
         operation=operation,
-        request_id=str(fields.get("RequestId") or ""),
+        request_id=read_request_id(fields),
         http_status=http_status,
         retry_after=retry_after,
         response={name: value for name, value in fields.items() if name not in ("Message", "ErrorMessage")},
@@ -249,8 +267,8 @@ def parse_error_fields(body: bytes) -> dict[str, Any] | None:
 
 
 def excerpt(body: bytes) -> str:
-    """The beginning of an unreadable response on one line, for an error message."""
-    return " ".join(body[:200].decode("utf-8", "replace").split())
+    """The beginning of an unreadable response, for an error message."""
+    return body[:200].decode("utf-8", "replace")
 
 
 def explain(error: CloudError) -> Explanation:

@@ -23,11 +23,14 @@ from iot_client.errors import (
     error_from_body,
     excerpt,
     parse_error_fields,
+    read_request_id,
 )
+from iot_client.transport import build_timeouts, new_transport, read_body
 
 OPERATION = "PostObject"
 _MAX_ERROR_BYTES = 64 * 1024
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_SECONDS, _BYTES_PER_SECOND = 60.0, 100_000
+"""An upload may take this long, and one second more for so many bytes. A slower connection is not usable for files."""
 _ERRORS_BY_CODE: Mapping[str, type[CloudError]] = {
     "EntityTooLarge": LimitExceeded,
     "EntityTooSmall": InvalidParameter,
@@ -106,11 +109,11 @@ def upload_file(
     file: IO[bytes],
     *,
     transport: httpx.BaseTransport | None = None,
-    timeout: httpx.Timeout = _TIMEOUT,
+    timeout: float | None = None,
 ) -> StoredFile:
     """Upload a seekable file, from its start, to object storage as a form upload.
 
-    `transport`: None is the real network. `timeout` applies to each piece, not to the whole upload. Raises AccessDenied (the
+    `transport`: None is the real network. `timeout`: seconds for the whole upload; by default they fit its size. Raises AccessDenied (the
     address was rejected, often because it is older than a minute), LimitExceeded (too large), Unavailable, BadResponse.
     Uploading the same file again, with a new address, is safe.
     """
@@ -122,24 +125,32 @@ def upload_file(
         "signature": form.signature,
         "success_action_status": "200",
     }
+    # The file is the last field: object storage checks the other fields first.
+    request = httpx.Request(
+        "POST",
+        form.host,
+        data=fields,
+        files={"file": ("file", hashed_file)},  # type: ignore[dict-item]
+        headers={"accept-encoding": "gzip"},
+    )
+    size = int(request.headers["content-length"])
+    request.extensions["timeout"] = build_timeouts(timeout or _SECONDS + size / _BYTES_PER_SECOND)
+    network = transport or new_transport(form.host)
     try:
-        with (
-            httpx.Client(transport=transport, timeout=timeout, trust_env=transport is None) as client,
-            # The file is the last field: object storage checks the other fields first. A redirect is not followed, because
-            # its target was not checked.
-            client.stream(
-                "POST",
-                form.host,
-                data=fields,
-                files={"file": ("file", hashed_file)},  # type: ignore[dict-item]
-                follow_redirects=False,
-            ) as response,
-        ):
-            body = _read_beginning(response)
+        response = network.handle_request(request)  # follows no redirect: its target was not checked
+        try:
+            body = read_body(response, _MAX_ERROR_BYTES)  # enough for an error
+        finally:
+            response.close()
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise Unavailable("Client.StoreUnreachable", str(error), operation=OPERATION, sent=False) from error
+    except httpx.DecodingError as error:
+        raise BadResponse("Client.BadResponse", str(error), operation=OPERATION) from error
     except httpx.HTTPError as error:
         raise Unavailable("Client.StoreTimeout", type(error).__name__, operation=OPERATION) from error
+    finally:
+        if transport is None:
+            network.close()
     if not 200 <= response.status_code < 300:
         raise _build_error(response.status_code, body)
     stored = StoredFile(hashed_file.size, hashed_file.md5.hexdigest())
@@ -147,16 +158,6 @@ def upload_file(
     if re.fullmatch(r"[0-9a-f]{32}", tag) and tag != stored.md5:
         raise Unavailable("Client.StoreDamaged", f"{tag} is not {stored.md5}", operation=OPERATION)
     return stored
-
-
-def _read_beginning(response: httpx.Response) -> bytes:
-    """The first bytes of the body, enough for an error response. A wrong address can send data without end."""
-    body = b""
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > _MAX_ERROR_BYTES:
-            break
-    return body[:_MAX_ERROR_BYTES]
 
 
 def _build_error(status: int, body: bytes) -> CloudError:
@@ -167,7 +168,7 @@ def _build_error(status: int, body: bytes) -> CloudError:
             str(fields["Code"]),
             str(fields.get("Message", "")),
             operation=OPERATION,
-            request_id=str(fields.get("RequestId") or ""),
+            request_id=read_request_id(fields),
             http_status=status,
             response=fields,
         )

@@ -37,8 +37,25 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise UnreadableResponse("the response is not JSON") from None
     if not isinstance(loaded, dict):
         raise UnreadableResponse("the response is not a JSON object")
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_too_deep(loaded):
+        raise UnreadableResponse(_TOO_DEEP)
     cleaned: dict[str, Any] = _replace_surrogates(loaded) if _SURROGATE_ESCAPE.search(body) else loaded
     return cleaned
+
+
+_MAX_DEPTH = 100
+"""Levels of objects and lists. Responses have less than ten; code that walks a tree level by level fails at about a thousand."""
+_TOO_DEEP = "the response is nested too deeply"
+
+
+def _is_too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        entries = (node.values() if isinstance(node, dict) else node for node in level)
+        level = [entry for some in entries for entry in some if isinstance(entry, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 # A device can report a lone surrogate (half a character), which cannot be encoded. The page that lists it must still work.
@@ -57,16 +74,23 @@ def _replace_surrogates(value: Any) -> Any:
 def parse_xml(op: Operation, body: bytes) -> dict[str, Any]:
     """An XML response in the shape of its JSON form. The catalogue's response tree says what is a list, number or boolean.
 
-    A list stays a list, also with one element or none. Fields that the catalogue does not have are text or nested fields.
+    A list stays a list, also with one entry or none. Only of a list whose entries are in an element of its own
+    (`Operation.elements`) does XML say whether it is empty or missing; other missing lists are empty ones. Fields that the
+    catalogue does not have are text or nested fields.
     Raises UnreadableResponse if the body is not XML, or XML with entities, which no response has.
     """
     if not body.strip():
         raise UnreadableResponse("the response is empty")
     try:
         root: Element = fromstring(body)
+        response = _read_struct(root, _build_tree(op.name))
     except (SyntaxError, ValueError, LookupError, DefusedXmlException):
         raise UnreadableResponse("the response is not XML") from None
-    return _read_struct(root, _build_tree(op.name))
+    except RecursionError:
+        raise UnreadableResponse(_TOO_DEEP) from None
+    if _is_too_deep(response):
+        raise UnreadableResponse(_TOO_DEEP)
+    return response
 
 
 def read_path(response: Mapping[str, Any], path: str | None) -> Any:
@@ -96,7 +120,7 @@ def find_mismatch(op: Operation, response: Mapping[str, Any]) -> str | None:
     """The path of the first part of a response that does not match the catalogue's response tree. None if all match.
 
     The response must have RequestId or Success, and its payload, unless the list is empty. Structs must be structs, lists be
-    lists, numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
+    lists with no more entries than the platform returns (`Operation.most_entries`), numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
     unknown fields may be present.
     """
     if "RequestId" not in response and "Success" not in response:
@@ -114,7 +138,7 @@ def _find_mismatches(value: Any, node: _Node, path: str) -> Iterator[str]:
     if value is None:
         return
     if node.is_list:
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > node.most_entries:
             yield path
             return
         element = _Node(node.type, children=node.children)
@@ -145,25 +169,31 @@ _NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 class _Node:
     type: str = "Struct"
     is_list: bool = False
+    most_entries: int = 0
+    is_element: bool = False  # a list that XML writes as an element around its entries
     children: dict[str, _Node] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=256)
 def _build_tree(name: str) -> _Node:
-    root = _Node()
-    for path, kind in operation(name).response.items():
+    root, op = _Node(), operation(name)
+    for path, kind in op.response.items():
         node = root
         for part in path.split("."):
             node = node.children.setdefault(part.removesuffix("[]"), _Node())
             node.is_list = node.is_list or part.endswith("[]")
-        node.type = kind
+        node.type, node.is_element, node.most_entries = kind, path in op.elements, op.most_entries(path)
     return root
 
 
 def _read_struct(element: Element, node: _Node) -> dict[str, Any]:
-    struct: dict[str, Any] = {name: [] for name, child in node.children.items() if child.is_list}
+    repeated = (name for name, child in node.children.items() if child.is_list and not child.is_element)
+    struct: dict[str, Any] = {name: [] for name in repeated}
     for child in element:
         child_node = node.children.get(child.tag)
+        if child_node is not None and child_node.is_element:
+            struct.setdefault(child.tag, []).extend(_read_value(entry, child_node) for entry in child)
+            continue
         value = _read_value(child, child_node or _Node("String"))
         if child_node is not None and child_node.is_list:
             struct[child.tag].append(value)

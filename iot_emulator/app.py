@@ -162,7 +162,7 @@ class Emulator:
                 if fault.kind == "malformed":
                     return _malformed_response(fault)
                 fault.apply()
-            return wire.render_success(name, fields, as_json, request_id)
+            return wire.render_success(name, operation, fields, as_json, request_id)
         except ServiceError as error:
             return wire.render_service_error(name, error, as_json, request_id)
         except GatewayError as error:

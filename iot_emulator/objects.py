@@ -309,6 +309,10 @@ class _Upload:
             self._field = (event.name or "").lower()
             if self._field == "file":
                 self._open_file()
+            elif self._file is not None:
+                self._field = None  # fields after the file are ignored: the policy was checked before it
+            elif self._field in self.fields:
+                raise _malformed_form()
             else:
                 self.fields[self._field] = ""
         elif isinstance(event, Data) and self._field is not None:

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -17,6 +18,8 @@ from iot_emulator.errors import GatewayError, ServiceError
 Environ = dict[str, Any]
 MAX_BODY = 32 * 1024 * 1024
 _MAX_DIGITS = 19  # of a 64-bit number; Python refuses to parse very long numbers
+_LINE_ENDS = {"\r": "&#13;"}  # an XML parser reads a plain carriage return as a line feed
+_REPLACEMENT = "\ufffd"  # for the characters that XML cannot contain
 _ILLEGAL_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -182,11 +185,12 @@ def new_request_id() -> str:
     return str(uuid.uuid4()).upper()
 
 
-def render_success(operation: str, fields: Mapping[str, Any], as_json: bool, request_id: str) -> Response:
-    """Return the response of a successful call."""
-    return _encode(
-        f"{operation}Response", {"RequestId": request_id, "Success": True, **fields}, as_json, 200, ()
-    )
+def render_success(
+    name: str, operation: Operation, fields: Mapping[str, Any], as_json: bool, request_id: str
+) -> Response:
+    """Return the response of a successful call of an operation under a name."""
+    content = {"RequestId": request_id, "Success": True, **fields}
+    return _encode(f"{name}Response", content, as_json, 200, elements=operation.elements)
 
 
 def render_service_error(operation: str, error: ServiceError, as_json: bool, request_id: str) -> Response:
@@ -198,7 +202,7 @@ def render_service_error(operation: str, error: ServiceError, as_json: bool, req
         "ErrorMessage": error.message,
         **error.fields,
     }
-    return _encode(f"{operation}Response", fields, as_json, 200, ())
+    return _encode(f"{operation}Response", fields, as_json, 200)
 
 
 def render_gateway_error(error: GatewayError, host: str, as_json: bool, request_id: str) -> Response:
@@ -215,29 +219,38 @@ def _encode(
     fields: Mapping[str, Any],
     as_json: bool,
     status: int,
-    extra: tuple[tuple[str, str], ...],
+    extra: tuple[tuple[str, str], ...] = (),
+    elements: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     headers = (("x-acs-request-id", str(fields["RequestId"])), *extra)
     if as_json:
         body = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         return Response(status, "application/json;charset=utf-8", body, headers)
     parts = ['<?xml version="1.0" encoding="UTF-8"?>']
-    parts.extend(_xml(root, fields))
+    parts.extend(_xml(root, fields, "", elements))
     return Response(status, "text/xml;charset=utf-8", "".join(parts).encode("utf-8", "replace"), headers)
 
 
-def _xml(name: str, value: Any) -> Iterable[str]:
-    """Write an element. A list is written as repeated elements, so an empty list is not visible."""
+def _xml(name: str, value: Any, path: str, elements: Mapping[str, str]) -> Iterable[str]:
+    """Write an element. `path`: its place in the response, as in the catalogue. `elements`: see `Operation.elements`.
+
+    Other lists are repeated elements, so an empty one is not visible.
+    """
     if isinstance(value, Mapping):
         yield f"<{name}>"
         for key, item in value.items():
-            yield from _xml(str(key), item)
+            yield from _xml(str(key), item, f"{path}.{key}" if path else str(key), elements)
         yield f"</{name}>"
     elif isinstance(value, list | tuple):
+        element = elements.get(f"{path}[]")
+        if element:
+            yield f"<{name}>"
         for item in value:
-            yield from _xml(name, item)
+            yield from _xml(element or name, item, f"{path}[]", elements)
+        if element:
+            yield f"</{name}>"
     elif value is None:
         return
     else:
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        yield f"<{name}>{escape(_ILLEGAL_XML.sub('', text))}</{name}>"
+        yield f"<{name}>{escape(_ILLEGAL_XML.sub(_REPLACEMENT, text), _LINE_ENDS)}</{name}>"

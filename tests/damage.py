@@ -18,6 +18,13 @@ def change_values(value: Any, change: Callable[[Any], Any], depth: int = 0) -> A
     return change(value) if depth else value
 
 
+def lengthen_lists(value: Any, count: int) -> Any:
+    """Return the response with the first entry of each outermost list `count` times."""
+    if isinstance(value, dict):
+        return {name: lengthen_lists(inner, count) for name, inner in value.items()}
+    return value[:1] * count if isinstance(value, list) else value
+
+
 class DamagingTransport(httpx.BaseTransport):
     """Forwards calls to the platform and damages its responses."""
 

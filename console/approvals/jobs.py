@@ -22,7 +22,7 @@ from console.jobs import delays
 from console.jobs.kinds import Kind, Pages, Step, StepResult
 from console.jobs.models import Job, make_sentence
 from console.jobs.work import Work
-from iot_client.errors import CloudError, Throttled, Unavailable
+from iot_client.errors import CloudError, Throttled, Unavailable, read_request_id, to_line
 
 _State = ApprovalCall.State
 
@@ -87,14 +87,12 @@ def _send(
             raise
         claimed.update(
             state=_State.UNKNOWN if error.is_outcome_unknown else _State.FAILED,
-            code=error.code[:128],
+            code=error.code,
             message=error.message[:1000],
-            request_id=error.request_id[:64],
+            request_id=error.request_id,
         )
         return
-    claimed.update(
-        state=_State.DONE, request_id=str(response.get("RequestId", ""))[:64], batch_id=batch_id[:64]
-    )
+    claimed.update(state=_State.DONE, request_id=read_request_id(response), batch_id=to_line(batch_id, 64))
 
 
 def _find_request(job: Job) -> ApprovalRequest | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iot_client.catalogue import Access, Operation, operation, validate
-from iot_client.errors import BadResponse, InvalidParameter
+from iot_client.errors import BadResponse, InvalidParameter, read_request_id
 from iot_client.responses import find_mismatch
 from iot_client.trace import Trace
 
@@ -54,9 +54,9 @@ def check_response(definition: Operation, response: dict[str, Any]) -> dict[str,
     if path is not None:
         raise BadResponse(
             "Client.BadResponse",
-            f"{path} is missing or has the wrong type",
+            f"{path} is missing, has the wrong type or too many entries",
             operation=definition.name,
-            request_id=str(response.get("RequestId") or "")[:64],
+            request_id=read_request_id(response),
         )
     return response
 

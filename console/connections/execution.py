@@ -17,7 +17,7 @@ from console.connections.calls import Call, find_target
 from console.connections.masking import mask_response, mask_trace
 from console.connections.pools import pool
 from iot_client.catalogue import Access
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, read_request_id
 
 if TYPE_CHECKING:
     from console.connections.gateway import Gateway
@@ -140,7 +140,7 @@ def _record_outcome(record: AuditRecord, receive: Receive) -> Response:
     except BaseException as error:
         close_record(record, AuditRecord.Outcome.UNKNOWN, code=type(error).__name__)
         raise
-    close_record(record, AuditRecord.Outcome.DONE, request_id=str(response.get("RequestId", "")))
+    close_record(record, AuditRecord.Outcome.DONE, request_id=read_request_id(response))
     return response
 
 

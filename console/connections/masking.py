@@ -32,7 +32,7 @@ def mask_trace(definition: Operation, trace: Trace) -> None:
     is_xml = trace.body.lstrip()[:1] == b"<" if is_error else trace.format == "XML"
     try:
         trace.body = (_mask_xml if is_xml else _mask_json)(definition, trace.body)
-    except (UnreadableResponse, SyntaxError, ValueError, LookupError, DefusedXmlException):
+    except (UnreadableResponse, SyntaxError, ValueError, LookupError, RecursionError, DefusedXmlException):
         trace.body, trace.is_body_hidden = b"", True
 
 
@@ -43,7 +43,7 @@ def _mask_json(definition: Operation, body: bytes) -> bytes:
 def _mask_xml(definition: Operation, body: bytes) -> bytes:
     root: Element = fromstring(body)
     for path in definition.secret_fields:
-        for element in root.findall("/".join(part.removesuffix("[]") for part in path.split("."))):
+        for element in root.findall(definition.xml_path(path)):
             for child in list(element):
                 element.remove(child)
             element.text = MASK if element.text else element.text

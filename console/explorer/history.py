@@ -39,8 +39,8 @@ def record_call(
         parameters=parameters,
         omitted_parameters=omitted,
         outcome=AuditRecord.Outcome.REFUSED if refused else _find_outcome(error),
-        code=(error.code if error else "")[:128],
-        request_id=request_id[:64],
+        code=error.code if error else "",
+        request_id=request_id,
         milliseconds=milliseconds,
     )
     calls = ExplorerCall.objects.for_user(user, connection)

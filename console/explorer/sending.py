@@ -19,9 +19,12 @@ from console.connections.http import CloudRequest
 from console.explorer import history
 from console.explorer.tree import render_tree
 from iot_client.catalogue import Operation
-from iot_client.errors import CloudError, parse_error_fields
+from iot_client.errors import CloudError, parse_error_fields, read_request_id
 from iot_client.responses import UnreadableResponse, parse_json
 from iot_client.trace import Trace
+
+MAX_RAW_BYTES = 2_000_000
+"""Of a response on its page. Thing models, the longest responses, have about 500,000."""
 
 
 @dataclass
@@ -40,7 +43,7 @@ class SentCall:
         """The request ID of the platform."""
         if self.error is not None:
             return self.error.request_id
-        return str((self.response or {}).get("RequestId", ""))
+        return read_request_id(self.response or {})
 
     @property
     def milliseconds(self) -> int:
@@ -70,8 +73,10 @@ class SentCall:
 
     @cached_property
     def raw_response(self) -> str:
-        """The body of the response, indented."""
+        """The body of the response, indented; only its beginning if it is very long."""
         body = self.trace.body
+        if len(body) > MAX_RAW_BYTES:
+            return body[:MAX_RAW_BYTES].decode("utf-8", "replace") + "…"
         if body.lstrip()[:1] == b"<":
             return _indent_xml(body)
         try:
@@ -96,10 +101,10 @@ class SentCall:
 def _indent_xml(body: bytes) -> str:
     try:
         root: Element = fromstring(body)
-    except (SyntaxError, ValueError, LookupError, DefusedXmlException):
+        indent(root)
+        return str(tostring(root, encoding="unicode"))
+    except (SyntaxError, ValueError, LookupError, RecursionError, DefusedXmlException):
         return body.decode("utf-8", "replace")
-    indent(root)
-    return str(tostring(root, encoding="unicode"))
 
 
 def send_call(

@@ -91,7 +91,7 @@ class Detail(Generic[Object]):
         return self.url_of(request, obj, f"{namespace}:{action.slug}")
 
     def paths(self, prefix: str, actions: Sequence[Action[Object]] | None = None) -> list[URLPattern]:
-        """The URL patterns of the actions under `prefix`, for example "<str:key>/"."""
+        """The URL patterns of the actions under `prefix`, for example "<id:key>/"."""
         return [
             path(f"{prefix}{action.address or action.slug}/", self._view(action), name=action.slug)
             for action in (self.actions if actions is None else actions)

@@ -115,7 +115,7 @@ class TagPages(Generic[Object]):
         )
 
     def paths(self, prefix: str) -> list[URLPattern]:
-        """The URL patterns of the tab and its actions under `prefix`, for example "<str:key>/"."""
+        """The URL patterns of the tab and its actions under `prefix`, for example "<id:key>/"."""
         return [
             path(f"{prefix}tags/", require_safe(self.show), name="tags"),
             *self.detail.paths(prefix, [self._set, self._remove]),

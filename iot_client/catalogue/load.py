@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from iot_client.catalogue.model import (
+    DEFAULT_MAX_LISTED,
     DEFAULT_QPS,
     Access,
     Condition,
@@ -100,6 +101,8 @@ def _build_operation(
             }
         ),
         response=MappingProxyType(record["response"]),
+        elements=MappingProxyType(record.get("elements", {})),
+        max_listed=record.get("max_listed", DEFAULT_MAX_LISTED),
         one_of=tuple(tuple(tuple(names) for names in group) for group in record.get("one_of", ())),
         when=tuple(_build_condition(c) for c in record.get("when", ())),
         paging=Paging(**paging) if paging else None,

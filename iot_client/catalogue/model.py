@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 DEFAULT_QPS = 10
 """Calls per second assumed for operations whose limit the reference does not state."""
+DEFAULT_MAX_LISTED = 1_000
+"""Entries of a list. The reference states most limits only for what can be created; all of these are smaller."""
 
 
 class ObjectKind(StrEnum):
@@ -165,6 +167,9 @@ class Operation:
     `one_of`: groups of alternatives. For each group, all parameters of at least one alternative must be set.
     `result`: the response path of the payload, `[]` for a list, or None if the response has no payload below its top level.
     `response`: path -> type of every field of the response, `[]` after each list. `secret_fields` are paths of it.
+    `elements`: path of a list -> name of the elements of its entries in XML, for lists that are an element around their
+    entries. XML writes the entries of other lists as repeated elements with the name of the list.
+    `max_listed`: entries that a list of the response can have, except for the list of the pages: see `most_entries`.
     `target`: the parameters that name the target in an audit record; the first one with a value is used.
     `limited`: what a member with a limited access scope may do with the operation.
     `described` is false for operations that the reference names but does not describe.
@@ -179,6 +184,8 @@ class Operation:
     qps: int
     parameters: Mapping[str, Parameter]
     response: Mapping[str, str]
+    elements: Mapping[str, str]
+    max_listed: int
     one_of: tuple[tuple[tuple[str, ...], ...], ...] = ()
     when: tuple[Condition, ...] = ()
     paging: Paging | None = None
@@ -189,6 +196,22 @@ class Operation:
     qps_documented: bool = True
     described: bool = True
     description: str = ""
+
+    def most_entries(self, path: str) -> int:
+        """The most entries that the list at this path of a response can have. The list of the pages has no more than the largest page
+        size; the platform may raise a smaller one that was asked for."""
+        if self.paging is not None and path == self.paging.items_path:
+            return self.paging.max_size or self.max_listed
+        return self.max_listed
+
+    def xml_path(self, path: str) -> str:
+        """A path of the response as a path of elements in its XML form: `Data.TaskList[].Status` is Data/TaskList/Task/Status."""
+        parts: list[str] = []
+        above = ""
+        for part in path.split("."):
+            above = f"{above}.{part}".removeprefix(".")
+            parts += filter(None, (part.removesuffix("[]"), self.elements.get(above)))
+        return "/".join(parts)
 
     def qps_for(self, params: Mapping[str, Any]) -> int:
         """Calls per second allowed with these parameters. Deep pages have a lower limit."""

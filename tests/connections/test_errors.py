@@ -17,10 +17,12 @@ from console.audit.models import AuditRecord
 from console.connections.errors import cloud_errors_to_form, http_status, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
+from console.explorer.models import ExplorerCall
 from iot_client import errors
 from iot_client.catalogue import operation, validate
 from iot_client.errors import CloudError, InvalidParameter
 from tests.conftest import Organization
+from tests.recorded_calls import RecordedNetwork
 
 FAMILIES = [
     errors.Throttled,
@@ -212,6 +214,32 @@ def test_a_forged_request_is_refused_and_recorded_once_and_opening_a_form_is_not
         assert viewer.post(org.url(path)).status_code == 403
         record = AuditRecord.objects.get(operation=name)
         assert (record.outcome, record.actor_label) == ("refused", "viewer@acme.test")
+
+
+def test_what_the_cloud_says_forges_no_line_of_a_log_or_a_record(
+    network: RecordedNetwork, org: Organization, sign_in: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = "x\r\n2026-01-01 FORGED\u2028\x1b[31m\x00"
+    refusal = {"Success": False, "Code": forged, "ErrorMessage": forged, "RequestId": forged}
+    network.after["QueryProductList"] = lambda content: refusal
+    network.after["CreateProduct"] = lambda content: content | {"RequestId": forged}
+    caplog.set_level("INFO")
+    owner = sign_in("owner")
+    page = owner.get(org.url("products/"))
+    part = owner.get(org.url("ota/packages/new/"), headers={"HX-Request": "true"})
+    owner.post(org.url("explorer/QueryProductList/"), {"CurrentPage": 1, "PageSize": 10})
+    org.gateway().call("CreateProduct", ProductName="Meters", NodeType=0)
+    with pytest.raises(CloudError):
+        org.gateway().call("QueryProductList", CurrentPage=1, PageSize=10, reveal=True)
+    lines = [record.getMessage() for record in caplog.records]
+    assert any("FORGED" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
+    assert "x 2026-01-01 FORGED" in page.content.decode()
+    assert unquote(part.get("X-Message", "")).isprintable()
+    stored = [*AuditRecord.objects.all(), *ExplorerCall.objects.all()]
+    assert {type(row) for row in stored if "FORGED" in row.request_id} == {AuditRecord, ExplorerCall}
+    assert all((row.code + row.request_id).isprintable() for row in stored)
+    assert all(row.message.isprintable() for row in AuditRecord.objects.all())
 
 
 def test_a_name_with_half_a_character_does_not_break_the_page(

@@ -74,6 +74,7 @@ def test_an_operation_refers_only_to_its_own_parameters_and_paths(op: Any) -> No
     for condition in op.when:
         assert {condition.parameter, *condition.forbids, *(n for a in condition.needs for n in a)} <= names
     assert set(op.secret_fields) <= set(op.response)
+    assert set(op.elements) <= {path for path in op.response if path.endswith("[]")}
     if op.result is not None:
         assert op.result in op.response
     if op.paging is not None:
@@ -130,6 +131,16 @@ def test_operations_that_create_send_or_start_are_not_idempotent() -> None:
 def test_operations_that_delete_have_the_access_level_delete() -> None:
     for name in ("DeleteProduct", "DeleteDevice", "DeleteDeviceGroup", "DeleteOTAFirmware", "DeleteRule"):
         assert operation(name).access is Access.DELETE
+
+
+def test_a_path_of_a_response_is_found_in_its_xml_form() -> None:
+    op = operation("GetEdgeInstanceDeployment")
+    assert (
+        op.xml_path("Data.TaskList[].ResourceSnapshotList[].Stage")
+        == "Data/TaskList/Task/ResourceSnapshotList/ResourceSnapshot/Stage"
+    )
+    assert op.xml_path("Data.TaskList[]") == "Data/TaskList/Task"
+    assert operation("QueryDevice").xml_path("Data.DeviceInfo[].DeviceName") == "Data/DeviceInfo/DeviceName"
 
 
 def test_the_error_for_an_unknown_operation_names_it() -> None:

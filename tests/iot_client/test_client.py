@@ -286,6 +286,42 @@ def test_xml_keeps_empty_lists_direct_lists_numbers_and_unknown_fields() -> None
     assert response["Data"] == {"Status": "CREATE", "ValidList": {"Name": ["a"]}}
 
 
+def read_xml(operation: str, body: str) -> dict[str, Any]:
+    handle, _ = respond_with(httpx.Response(200, content=f"<R><Success>true</Success>{body}</R>".encode()))
+    return build_client(handle, format="XML").call(operation)
+
+
+def test_the_entries_of_a_list_in_xml_can_have_an_element_of_their_own() -> None:
+    tasks = """<Data><TaskList>
+        <Task><TaskId>a</TaskId><ResourceSnapshotList><ResourceSnapshot><Stage>32</Stage></ResourceSnapshot>
+        <ResourceSnapshot><Stage>8</Stage></ResourceSnapshot></ResourceSnapshotList></Task>
+        <Task><TaskId>b</TaskId><ResourceSnapshotList/></Task></TaskList></Data>"""
+    assert read_xml("GetEdgeInstanceDeployment", tasks)["Data"]["TaskList"] == [
+        {"TaskId": "a", "ResourceSnapshotList": [{"Stage": 32}, {"Stage": 8}]},
+        {"TaskId": "b", "ResourceSnapshotList": []},
+    ]
+    groups = "<ConsumerGroupIds><e>one</e><e>two</e></ConsumerGroupIds>"
+    assert read_xml("QuerySubscribeRelation", groups)["ConsumerGroupIds"] == ["one", "two"]
+
+
+def test_xml_says_whether_a_list_with_an_element_of_its_own_is_empty_or_missing() -> None:
+    name = "BatchGetEdgeInstanceDeviceConfig"
+    assert read_xml(name, "<DeviceConfigList/>")["DeviceConfigList"] == []
+    assert "DeviceConfigList" not in read_xml(name, "")
+    assert read_xml("ListOTAModuleByProduct", "")["Data"] == []
+
+
+@pytest.mark.parametrize("depth", [150, 900, 5000])
+@pytest.mark.parametrize("format", ["JSON", "XML"])
+def test_a_response_that_is_nested_too_deeply_is_a_bad_response(format: Any, depth: int) -> None:
+    json_body = '{"Success":true,"Data":' + "[" * depth + "]" * depth + "}"
+    xml_body = "<R><Success>true</Success>" + "<a>" * depth + "</a>" * depth + "</R>"
+    body = json_body if format == "JSON" else xml_body
+    api = build_client(respond_with(httpx.Response(200, content=body.encode()))[0], format=format)
+    with pytest.raises(errors.BadResponse):
+        api.call("QueryProduct", ProductKey="a1")
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b"<R>", b'<!DOCTYPE R [<!ENTITY a "b">]><R><Success>&a;</Success></R>', b""]
 )

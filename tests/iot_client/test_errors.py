@@ -135,3 +135,32 @@ def test_a_response_with_an_error_status_is_read_in_any_format(
     error = error_from_body(body, operation="Pub", http_status=status)
     assert type(error) is cls
     assert error.http_status == status
+
+
+HOSTILE = [
+    "a\r\n2026-01-01 FORGED",
+    "a\u2028b\u202ec\x1b[31m\x00",
+    "x" * 5000,
+    ["a"],
+    {"a": "b"},
+    [[]] * 9,
+    7,
+    None,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_code_message_and_request_id_are_single_short_lines(status: int, value: object) -> None:
+    fields = {"Code": value, "ErrorMessage": value, "RequestId": value}
+    error = errors.error_from_fields(fields, operation="Pub", http_status=status)
+    for text, limit in ((error.code, 128), (error.message, 2000), (error.request_id, 64)):
+        assert text.isprintable()
+        assert len(text) <= limit
+    assert str(error).isprintable()
+    assert errors.read_request_id(fields) == error.request_id
+
+
+def test_a_deeply_nested_code_is_no_code() -> None:
+    body = b'{"Code":' + b"[" * 900 + b"]" * 900 + b"}"
+    assert error_from_body(body, operation="Pub", http_status=400).code == "HTTP.400"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import gzip
-import ipaddress
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,82 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from iot_client.client import Client, Credentials
 from iot_client.errors import BadResponse, InvalidParameter, Unavailable
 from iot_client.retry import NO_RETRY
 from iot_client.transport import DirectTransport, build_timeouts, new_transport
-
-OK = b'{"Success":true,"RequestId":"R"}'
-
-
-def build_response(body: bytes = OK, *headers: str, length: int | None = None) -> bytes:
-    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body) if length is None else length}", *headers]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-class FinalResponse(bytes):
-    """A response after which the server closes the connection."""
-
-
-class ScriptedServer:
-    """A server that sends the next response to each request, on any connection. `connections` counts the connections."""
-
-    def __init__(self, *responses: bytes | Callable[[], bytes], tls: ssl.SSLContext | None = None) -> None:
-        self.responses = list(responses)
-        self.connections = 0
-        self.requests: list[bytes] = []
-        self._open: list[socket.socket] = []
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-                if self._tls is not None:
-                    connection = self._tls.wrap_socket(connection, server_side=True)
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            while request := self._read_request(connection):
-                self.requests.append(request)
-                response = self.responses.pop(0)
-                data = response if isinstance(response, bytes) else response()
-                connection.sendall(data)
-                if isinstance(data, FinalResponse):
-                    return
-
-    @staticmethod
-    def _read_request(connection: socket.socket) -> bytes:
-        data = b""
-        try:
-            while b"\r\n\r\n" not in data and (piece := connection.recv(65_536)):
-                data += piece
-        except OSError:
-            return b""
-        return data
-
-    def close_connections(self) -> None:
-        """Close the open connections, as a server does with idle connections."""
-        for connection in self._open:
-            connection.shutdown(socket.SHUT_RDWR)
-        time.sleep(0.05)  # until the client has noticed
-
-    def close(self) -> None:
-        self._listener.close()
+from tests.iot_client.servers import OK, FinalResponse, ScriptedServer, build_response
 
 
 @contextmanager
@@ -232,36 +158,6 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(new_transport("http://iot.example.com"), httpx.HTTPTransport)
     for direct in ("http://127.0.0.1:80", "http://localhost", "http://inside.example.com"):
         assert isinstance(new_transport(direct), DirectTransport)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a certificate for this machine's address and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 def test_a_tls_connection_is_reused(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,10 +186,15 @@ class TestResponses:
         assert (response.status_code, root.tag) == (400, "Error")
         assert {"Code", "Message", "RequestId", "HostId"} <= {child.tag for child in root}
 
-    def test_xml_keeps_markup_and_drops_control_characters(self, emulator: Emulator, api: Api) -> None:
+    def test_xml_keeps_markup_and_line_ends_and_replaces_control_characters(
+        self, emulator: Emulator, api: Api
+    ) -> None:
         xml = create_api(emulator, format="XML")
-        key = xml.create_product("Meters", Description='<a> & \x07 "b"')
-        assert xml.call("QueryProduct", ProductKey=key)["Data"]["Description"] == '<a> &  "b"'
+        key = xml.create_product("Meters", Description='<a> & \x07\x00 "b"\r\n\tc\r')
+        description = xml.call("QueryProduct", ProductKey=key)["Data"]["Description"]
+        assert description == '<a> & \ufffd\ufffd "b"\r\n\tc\r'
+        json_form = api.call("QueryProduct", ProductKey=key)["Data"]["Description"]
+        assert json_form == '<a> & \x07\x00 "b"\r\n\tc\r'
 
     @pytest.mark.parametrize(
         ("operation", "params"),

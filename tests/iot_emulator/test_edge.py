@@ -14,7 +14,7 @@ from iot_emulator.edge import devices as edge_devices
 from iot_emulator.edge import drivers as edge_drivers
 from iot_emulator.edge import instances as edge_instances
 from iot_emulator.operations import HANDLERS
-from tests.iot_emulator.clients import Api
+from tests.iot_emulator.clients import Api, create_api
 from tests.iot_emulator.shapes import deviations
 
 PAGE = {"CurrentPage": 1, "PageSize": 30}
@@ -643,6 +643,16 @@ def test_responses_have_the_structure_of_the_reference(edge_setup: EdgeSetup) ->
         response = edge_setup.api.call(name, **params)
         assert deviations(response, "", known) == [], name
         assert response["Code"] == "Success"
+        xml = create_api(edge_setup.emulator, format="XML").call(name, **params)
+        assert xml | {"RequestId": ""} == response | {"RequestId": ""}, name
+
+
+def test_an_empty_list_of_an_edge_instance_is_visible_in_xml(edge_setup: EdgeSetup) -> None:
+    edge = edge_setup.create_ready()
+    one, _ = edge_setup.bind(edge, "meter-1", "meter-2")
+    xml = create_api(edge_setup.emulator, format="XML")
+    response = xml.call("BatchGetEdgeInstanceDeviceConfig", InstanceId=edge, IotIds=[one])
+    assert response["DeviceConfigList"] == []
 
 
 class TestSample:

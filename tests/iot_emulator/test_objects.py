@@ -107,6 +107,35 @@ def test_a_changed_form_is_refused_and_nothing_is_stored(ota, change, refusal):
     assert partial_files(ota) == []
 
 
+def post_twice(ota: UpdateSetup, form: dict, name: str, value: str, *, after_file: bool) -> httpx.Response:
+    """Upload with a form that has the field `name` a second time, before or after the file."""
+    parts = [(field, (None, text)) for field, text in form_fields(form).items()]
+    parts += [("success_action_status", (None, "200")), ("x-unknown", (None, "x"))]
+    second, file = (name, (None, value)), ("file", ("f.bin", b"x"))
+    order = [file, second] if after_file else [second, file]
+    return ota.http_client.post(form["Host"], files=[*parts, *order])
+
+
+@pytest.mark.parametrize("name", ["key", "KEY", "policy", "success_action_status", "x-unknown"])
+def test_a_form_with_a_field_twice_is_refused(ota, name):
+    other = ota.upload_file(b"somebody's firmware")
+    form = ota.call("GenerateOTAUploadURL")["Data"]
+    response = post_twice(ota, form, name, other["Key"], after_file=False)
+    assert error_code(response) == "MalformedPOSTRequest"
+    assert find_stored(ota, form["Key"]) is None
+    assert find_stored(ota, other["Key"]).size == len(b"somebody's firmware")
+    assert partial_files(ota) == []
+
+
+@pytest.mark.parametrize("name", ["key", "KEY", "policy", "success_action_status", "submit"])
+def test_a_field_after_the_file_has_no_effect(ota, name):
+    other = ota.upload_file(b"somebody's firmware")
+    form = ota.call("GenerateOTAUploadURL")["Data"]
+    assert post_twice(ota, form, name, other["Key"], after_file=True).status_code == 200
+    assert find_stored(ota, form["Key"]).size == 1
+    assert find_stored(ota, other["Key"]).size == len(b"somebody's firmware")
+
+
 def test_an_unsigned_policy_is_refused(ota):
     form = ota.call("GenerateOTAUploadURL")["Data"]
     policy = base64.b64encode(b'{"expiration":"2099-01-01T00:00:00Z","conditions":[]}').decode()

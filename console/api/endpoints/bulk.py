@@ -41,7 +41,7 @@ _START_HELP = gettext_noop(
 _FILTERS_HELP = gettext_noop(
     "Instead of `keys`: all objects that match. Leave out filters that you do not need."
 )
-_PATH_PARAMETER = re.compile(r"<str:(\w+)>")
+_PATH_PARAMETER = re.compile(r"<id:(\w+)>")
 
 
 class BulkOutcome(Schema):

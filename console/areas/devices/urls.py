@@ -7,7 +7,7 @@ from console.areas.devices.registration import downloads
 from console.areas.devices.registration import views as registration
 from console.pages.bulk_views import bulk_path
 
-DEVICE_PATH = "<str:product_key>/<str:name>/"
+DEVICE_PATH = "<id:product_key>/<id:name>/"
 
 app_name = "devices"
 urlpatterns = [

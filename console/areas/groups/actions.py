@@ -118,7 +118,7 @@ BULK_REMOVE = Bulk(
 
 BULK: BulkPages[GroupDevice] = BulkPages(
     name="groups:bulk-devices",
-    address="<str:group_id>/devices/",
+    address="<id:group_id>/devices/",
     list_name="groups:devices",
     list_label=_("Devices"),
     actions=(BULK_REMOVE,),

@@ -9,11 +9,11 @@ app_name = "groups"
 urlpatterns = [
     path("", views.group_list, name="list"),
     path("new/", views.create, name="create"),
-    path("<str:group_id>/", views.overview, name="detail"),
-    path("<str:group_id>/children/", views.children, name="children"),
-    path("<str:group_id>/devices/", devices.list_devices, name="devices"),
-    path("<str:group_id>/devices/add/", devices.add_devices, name="add-devices"),
+    path("<id:group_id>/", views.overview, name="detail"),
+    path("<id:group_id>/children/", views.children, name="children"),
+    path("<id:group_id>/devices/", devices.list_devices, name="devices"),
+    path("<id:group_id>/devices/add/", devices.add_devices, name="add-devices"),
     bulk_path(BULK),
-    *TAGS.paths("<str:group_id>/"),
-    *GROUP.paths("<str:group_id>/"),
+    *TAGS.paths("<id:group_id>/"),
+    *GROUP.paths("<id:group_id>/"),
 ]

@@ -139,7 +139,7 @@ BULK_DELETE = Bulk(
 
 CATEGORY_BULK: BulkPages[TopicCategory] = BulkPages(
     name="messaging:bulk-topics",
-    address="products/<str:product_key>/topics/",
+    address="products/<id:product_key>/topics/",
     list_name="messaging:topics",
     list_label=_("Topic categories"),
     actions=(BULK_DELETE,),

@@ -6,7 +6,7 @@ from console.areas.messaging.actions import CATEGORY_BULK, CREATE, CREATE_ROUTES
 from console.areas.messaging.pages import CATEGORY, LIST
 from console.pages.bulk_views import bulk_path
 
-PRODUCT_PATH = "products/<str:product_key>/"
+PRODUCT_PATH = "products/<id:product_key>/"
 
 app_name = "messaging"
 urlpatterns = [
@@ -14,8 +14,8 @@ urlpatterns = [
     path(PRODUCT_PATH, views.product_topics, name="topics"),
     path(f"{PRODUCT_PATH}new/", CREATE.show, name="create"),
     bulk_path(CATEGORY_BULK),
-    *CATEGORY.paths(f"{PRODUCT_PATH}categories/<path:short_name>/"),
-    path("devices/<str:product_key>/<str:name>/", views.device_topics, name="device-topics"),
+    *CATEGORY.paths(f"{PRODUCT_PATH}categories/<idpath:short_name>/"),
+    path("devices/<id:product_key>/<id:name>/", views.device_topics, name="device-topics"),
     path("routes/", views.routes, name="routes"),
     path("routes/new/", CREATE_ROUTES.show, name="create-routes"),
     bulk_path(ROUTE_BULK),

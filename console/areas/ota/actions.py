@@ -308,7 +308,7 @@ def _read_matching(
 
 BULK: BulkPages[api.Task] = BulkPages(
     name="ota:bulk-tasks",
-    address="batches/<str:batch_id>/tasks/",
+    address="batches/<id:batch_id>/tasks/",
     list_name="ota:batch",
     list_label=_("Devices in the batch"),
     actions=(BULK_CONFIRM, BULK_CANCEL),
