@@ -29,7 +29,8 @@ _TEST_VARIABLES = {
 class Quickstart:
     """A run with its state in `home` and its output in `home`.log. Use it as a context manager, or call `stop`."""
 
-    def __init__(self, home: Path, *arguments: str, admin_password: str = "") -> None:
+    def __init__(self, home: Path, *arguments: str, **settings: str) -> None:
+        """Start the console. `settings`: environment variables, for example FLEETDESK_ADMIN_PASSWORD."""
         environment = {name: value for name, value in os.environ.items() if name not in _TEST_VARIABLES}
         self._log = home.with_suffix(".log")
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
@@ -40,8 +41,9 @@ class Quickstart:
                 env={
                     **environment,
                     "FLEETDESK_HOME": str(home),
-                    "FLEETDESK_ADMIN_PASSWORD": admin_password,
+                    "FLEETDESK_ADMIN_PASSWORD": "",
                     "PYTHONUNBUFFERED": "1",
+                    **settings,
                 },
                 stdout=log,
                 stderr=subprocess.STDOUT,

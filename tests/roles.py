@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from console.accounts.roles import BUILT_IN
@@ -43,14 +42,10 @@ OWNER_PAGE, OWNER_FORM, OWNER_ACT = (
 
 @dataclass(frozen=True)
 class Expectation:
-    """The roles that may use an operation of the HTTP API, an example request, and the status of its response.
-
-    `names`: values for the placeholders of the request that differ from those of other operations.
-    """
+    """The roles that may use an operation of the HTTP API, an example request, and the status of its response."""
 
     may: frozenset[str]
     status: int = 200
     body: Any = None
     query: str = ""
     file: tuple[str, bytes] | None = None
-    names: Mapping[str, str] = field(default_factory=dict)

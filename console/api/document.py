@@ -13,6 +13,8 @@ from ninja.operation import Operation
 
 from console.api.endpoints import about, approvals, audit, bulk, jobs
 from console.api.idempotency import HEADER
+from console.api.links import add_links
+from console.api.pipeline import MAX_PART_LENGTH, MAX_REASON_LENGTH, REASON_HEADER
 from console.api.problems import CONTENT_TYPE, KINDS, handle_error
 from console.api.schema_errors import list_fields
 from console.connections.approval import ApprovalNeeded
@@ -72,7 +74,7 @@ for _router in (about.router, *_of_areas, jobs.router, approvals.router, audit.r
     api.add_router("", _router)
 
 # The error responses of each kind of operation, in addition to those that an endpoint declares.
-_ALWAYS = (401, 403, 429, 500)
+_ALWAYS = (400, 401, 403, 414, 429, 500)
 _WITH_CONNECTION = (404, 502, 503, 504)
 _ERROR_DESCRIPTIONS = {
     400: gettext_noop("The request could not be read."),
@@ -84,6 +86,7 @@ _ERROR_DESCRIPTIONS = {
         " running, or its outcome is unknown."
     ),
     413: gettext_noop("Request body too large."),
+    414: gettext_noop("Address too long."),
     422: gettext_noop(
         "Invalid value (see `errors`), or the idempotency key was used for a different request."
     ),
@@ -121,6 +124,9 @@ def document() -> dict[str, Any]:
     schema["security"] = [{"token": []}]
     for path, method, operation in operations(schema):
         operation["description"] = operation.get("description") or operation["summary"]
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                parameter["schema"] = _PATH_LIMITS[parameter["schema"]["type"]] | parameter["schema"]
         operation["responses"] = {
             str(status): response for status, response in operation["responses"].items()
         } | {
@@ -134,6 +140,7 @@ def document() -> dict[str, Any]:
             text = _APPROVAL_REQUIRED if accepted == ["Approval"] else _JOB_OR_APPROVAL
             operation["responses"]["202"]["description"] = text
             operation["parameters"] = [*operation["parameters"], _REASON_PARAMETER]
+    add_links(schema)
     return schema
 
 
@@ -158,12 +165,17 @@ def _error_statuses(path: str, method: str, operation: dict[str, Any]) -> list[i
     if operation.get("parameters") or method == "post" or "requestBody" in operation:
         statuses |= {422}
     if "requestBody" in operation:
-        statuses |= {400, 413}
+        statuses |= {413}
     if method != "get":
         statuses |= {409}
     return sorted(statuses)
 
 
+# No name or ID is longer or larger: a longer one does not exist.
+_PATH_LIMITS: dict[str, dict[str, Any]] = {
+    "string": {"minLength": 1, "maxLength": MAX_PART_LENGTH},
+    "integer": {"minimum": 0, "maximum": 2**63 - 1},
+}
 _IDEMPOTENCY_PARAMETER = {
     "in": "header",
     "name": HEADER,
@@ -175,10 +187,10 @@ _IDEMPOTENCY_PARAMETER = {
 }
 _REASON_PARAMETER = {
     "in": "header",
-    "name": approvals.REASON_HEADER,
+    "name": REASON_HEADER,
     "required": False,
     "description": gettext_noop("The reason for the request, shown to the approver."),
-    "schema": {"type": "string", "maxLength": 500},
+    "schema": {"type": "string", "maxLength": MAX_REASON_LENGTH},
 }
 _PROBLEM = {
     "type": "object",

@@ -1,6 +1,6 @@
 """The checks that every API request passes before it reaches an endpoint.
 
-In this order: size of the body, token, request limit, permission to send a file (where the address accepts one),
+In this order: length of the address, size of the body, token, request limit, permission to send a file (where the address accepts one),
 idempotency key. The API has no sessions: a browser's cookie gives no access, so forged requests are no threat.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -23,13 +23,22 @@ from console.accounts.models import Membership
 from console.api import limits
 from console.api.http import ApiRequest
 from console.api.idempotency import execute_once
-from console.api.problems import Problem, to_problem, too_large_problem
+from console.api.problems import (
+    Problem,
+    long_address_problem,
+    to_problem,
+    too_large_problem,
+    validation_problem,
+)
 from console.audit.records import Origin
 from console.teams.tokens.authentication import authenticate
 from console.ui.format import number
 
 View = Callable[..., HttpResponseBase]
 _FAILURE_WINDOW = 300  # seconds
+MAX_PART_LENGTH = 128  # characters of a parameter of the path
+REASON_HEADER, MAX_REASON_LENGTH = "Approval-Reason", 500
+_MAX_ADDRESS_LENGTH = 8190  # bytes, of path and query
 _FORM_OVERHEAD = 64 * 1024  # bytes of a multipart body besides the file
 
 
@@ -55,6 +64,7 @@ def protect(view: View, upload: Upload | None = None) -> View:
     def protected_view(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         headers: dict[str, str] = {}
         try:
+            _check_address(request)
             _check_size(request, max_bytes)
             _check_text(request, kwargs)
             _authenticate(request)
@@ -83,6 +93,11 @@ def unknown_address(request: HttpRequest) -> HttpResponse:
     return Problem("not-found", _("This address does not exist.")).to_response()
 
 
+def _check_address(request: HttpRequest) -> None:
+    if len(request.get_full_path()) > _MAX_ADDRESS_LENGTH:
+        raise long_address_problem()
+
+
 def _check_size(request: HttpRequest, max_bytes: int) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > max_bytes:
@@ -90,7 +105,22 @@ def _check_size(request: HttpRequest, max_bytes: int) -> None:
 
 
 def _check_text(request: HttpRequest, parts: Mapping[str, Any]) -> None:
-    """Reject NUL characters in the URL, which PostgreSQL can neither store nor search for. `parts`: the parameters of its path."""
+    """Reject what no text of a request may contain. `parts`: the parameters of the URL's path.
+
+    NUL characters in the URL, which PostgreSQL can neither store nor search for; longer names than the platform and the console
+    have; a longer reason than the document allows.
+    """
+    if any(len(str(part)) > MAX_PART_LENGTH for part in parts.values()):
+        raise Http404
+    if len(request.headers.get(REASON_HEADER, "")) > MAX_REASON_LENGTH:
+        raise validation_problem(
+            [
+                (
+                    REASON_HEADER,
+                    _("Enter at most %(max_length)s characters.") % {"max_length": MAX_REASON_LENGTH},
+                )
+            ]
+        )
     texts = [*map(str, parts.values()), *(text for _name, texts in request.GET.lists() for text in texts)]
     if any("\x00" in text for text in texts):
         raise BadRequest(_("Values cannot contain NUL characters."))

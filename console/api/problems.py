@@ -52,6 +52,7 @@ KINDS: Mapping[str, int] = {
     "in-progress": 409,
     "outcome-unknown": 409,
     "request-too-large": 413,
+    "address-too-long": 414,
     "validation-failed": 422,
     "idempotency-key-reused": 422,
     "too-many-requests": 429,
@@ -157,6 +158,11 @@ def validation_problem(errors: Iterable[tuple[str, str]]) -> Problem:
 def too_large_problem() -> Problem:
     """Return the problem for a body that is larger than the address accepts."""
     return Problem("request-too-large", _("The request body is too large. Nothing was done."))
+
+
+def long_address_problem() -> Problem:
+    """Return the problem for an address that is longer than the API reads."""
+    return Problem("address-too-long", _("The address is too long. Nothing was done."))
 
 
 def _field_path(location: Iterable[Any]) -> str:

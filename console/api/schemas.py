@@ -10,7 +10,7 @@ from typing import Annotated, Generic, TypeVar
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from console.api.problems import validation_problem
 
@@ -29,14 +29,23 @@ def _to_utc(value: datetime) -> datetime:
         raise ValueError(_("This date does not exist in UTC.")) from None
 
 
-TimestampInput = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+def _refuse_number(value: object) -> object:
+    """Refuse what pydantic would read as seconds since 1970: the document promises a date and time."""
+    if isinstance(value, int | float) or (isinstance(value, str) and ":" not in value):
+        raise ValueError(_("Enter a date and time with a time zone."))
+    return value
+
+
+TimestampInput = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_refuse_number), AfterValidator(_to_utc)
+]
 """A time in a request, converted to UTC: at either end of the calendar another time zone may lack the day."""
 
 
 class RequestBody(Schema):
-    """The base of request bodies: unknown fields are errors."""
+    """The base of request bodies in JSON: unknown fields are errors, and so are values of another type, for example 0 for false."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class PageQuery(Schema):
@@ -48,6 +57,7 @@ class PageQuery(Schema):
     page_token: str = Field(
         "",
         max_length=2000,
+        pattern="^[!-~]*$",
         description=gettext_noop(
             "The `next_page_token` of the previous page. The `limit` of the first page applies."
         ),

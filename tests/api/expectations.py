@@ -70,7 +70,6 @@ def call_operation(program: Program, name: str, names: dict[str, Any]) -> Any:
     """Call the operation `name` and return the response."""
     path, method, _operation = BY_ID[name]
     expectation = EXPECTED[name]
-    names = names | expectation.names
     address = path.removeprefix(PREFIX).format(**names)
     if expectation.query:
         address += "?" + fill_in(expectation.query, names)

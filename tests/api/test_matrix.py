@@ -6,6 +6,7 @@ A new operation without an expectation fails here: decide which roles may use it
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -54,6 +55,40 @@ def test_every_operation_has_a_description_and_its_error_responses() -> None:
         headers = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
         assert ("Idempotency-Key" in headers) == (method == "post"), path
         assert headers <= {"Idempotency-Key", "Approval-Reason"}
+
+
+def list_schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield the schema with all those that it refers to or contains."""
+    if "$ref" in schema:
+        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    yield schema
+    inner = [*schema.get("anyOf", []), *schema.get("properties", {}).values()]
+    for one in [*inner, *([schema["items"]] if "items" in schema else [])]:
+        yield from list_schemas(one)
+
+
+@pytest.mark.parametrize("name", BY_ID)
+def test_every_parameter_and_field_of_a_request_has_its_limits_in_the_document(name: str) -> None:
+    _path, _method, operation = BY_ID[name]
+    content = operation.get("requestBody", {}).get("content", {}).values()
+    requests = [parameter["schema"] for parameter in operation.get("parameters", [])]
+    requests += [one["schema"] for one in content]
+    limits = {"string": {"maxLength", "pattern", "format"}, "integer": {"maximum", "exclusiveMaximum"}}
+    for schema in (one for request in requests for one in list_schemas(request)):
+        expected = limits.get(schema.get("type"), {"maxItems"} if schema.get("type") == "array" else set())
+        assert not expected or (expected | {"enum", "const"}) & schema.keys(), schema
+
+
+def test_every_operation_with_a_name_or_id_in_its_path_is_linked() -> None:
+    linked = {
+        target
+        for _path, _method, operation in BY_ID.values()
+        for response in operation["responses"].values()
+        for target in response.get("links", {})
+    }
+    # The keys of tags are in no list of their own.
+    with_id = {name for name, (path, _method, _operation) in BY_ID.items() if path.count("{") > 1}
+    assert {name for name in with_id - linked if "{tag}" not in BY_ID[name][0]} == set()
 
 
 @pytest.mark.parametrize("name", EXPECTED)

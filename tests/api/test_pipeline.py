@@ -284,6 +284,39 @@ def test_values_that_a_database_cannot_search_for_are_refused(
     assert create_program().get(path).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("address", "status", "kind"),
+    [
+        ("sandbox/products?search=" + "x" * 8200, 414, "address-too-long"),
+        ("sandbox/jobs/1/items?search=" + "\U0001f41f" * 700, 414, "address-too-long"),
+        ("sandbox/products/" + "x" * 129, 404, "not-found"),
+        ("sandbox/device-search?text=%07%F3%BF%B1%88", 422, "validation-failed"),
+        ("sandbox/devices?search=%07%F3%BF%B1%88", 422, "validation-failed"),
+        ("sandbox/devices?product_key=a%20b&search=meter", 422, "validation-failed"),
+        ("sandbox/jobs?status=nearly", 422, "validation-failed"),
+        ("audit?since=0.5", 422, "validation-failed"),
+        ("audit?until=1790000000", 422, "validation-failed"),
+        ("audit?page_token=%C3%BC", 422, "validation-failed"),
+    ],
+)
+def test_values_beyond_the_limits_of_the_document_are_refused(
+    address: str, status: int, kind: str, populated: PopulatedTeam, create_program: CreateProgram
+) -> None:
+    response = create_program("owner", "administrator").get(address)
+    assert (response.status_code, problem_kind(response)) == (status, kind)
+    assert populated.upstream.writes == []
+
+
+def test_a_reason_that_is_too_long_is_refused_before_anything_is_sent(
+    populated: PopulatedTeam, create_program: CreateProgram
+) -> None:
+    program, body = create_program("owner", "administrator"), {"name": "made_by_api"}
+    response = program.send("post", "sandbox/groups", body, **{"Approval-Reason": "x" * 501})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "Approval-Reason"
+    assert populated.upstream.writes == []
+
+
 def test_errors_name_their_field(populated: PopulatedTeam, create_program: CreateProgram) -> None:
     program = create_program()
     errors = program.post(GROUPS, {"name": "x", "color": "red"}).json()["errors"]

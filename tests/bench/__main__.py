@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.bench import client, emulator, pages, register
+from tests.bench import client, emulator, fuzz, pages, register
 
-BENCHMARKS = {"register": register, "pages": pages, "client": client, "emulator": emulator}
+BENCHMARKS = {"register": register, "pages": pages, "client": client, "emulator": emulator, "fuzz": fuzz}
 
 for name in sys.argv[1:] or BENCHMARKS:
     print(f"\n== {name}: {(BENCHMARKS[name].__doc__ or '').splitlines()[0]}", flush=True)  # noqa: T201

@@ -18,7 +18,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     home = tmp_path_factory.mktemp("journeys") / "home"
-    with Quickstart(home, "--devices", "400", "--pace", "fast", admin_password=PASSWORD) as running:
+    with Quickstart(home, "--devices", "400", "--pace", "fast", FLEETDESK_ADMIN_PASSWORD=PASSWORD) as running:
         yield running.start()[0]
 
 

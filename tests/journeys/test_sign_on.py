@@ -41,7 +41,7 @@ def console(organization: IdentityProvider, tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
-        running = Quickstart(home, "--devices", "20", "--pace", "fast", admin_password=PASSWORD)
+        running = Quickstart(home, "--devices", "20", "--pace", "fast", FLEETDESK_ADMIN_PASSWORD=PASSWORD)
     with running:
         yield running.start()[0]
 

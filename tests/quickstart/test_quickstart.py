@@ -26,7 +26,7 @@ def run(tmp_path: Path):
     started: list[Quickstart] = []
 
     def make(admin_password: str = "") -> Quickstart:
-        started.append(Quickstart(tmp_path / "home", *DEVICES, admin_password=admin_password))
+        started.append(Quickstart(tmp_path / "home", *DEVICES, FLEETDESK_ADMIN_PASSWORD=admin_password))
         return started[-1]
 
     yield make

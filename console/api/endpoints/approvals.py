@@ -10,6 +10,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from console.api.http import ApiRequest, open_gateway
+from console.api.pipeline import REASON_HEADER
 from console.api.problems import handle_error
 from console.api.schemas import Timestamp
 from console.approvals import actions, inbox
@@ -18,7 +19,6 @@ from console.approvals.notifications import notify_deciders
 from console.connections.approval import ApprovalNeeded
 
 router = Router(tags=[gettext_noop("Approvals")])
-REASON_HEADER = "Approval-Reason"
 
 
 class Approval(Schema):

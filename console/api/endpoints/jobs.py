@@ -93,8 +93,8 @@ class JobItem(Schema):
 class JobListQuery(PageQuery):
     """Selects jobs."""
 
-    kind: str = ""
-    status: str = ""
+    kind: str = Field("", max_length=64)
+    status: Literal["", *models.Job.State.values] = ""  # type: ignore[valid-type]
 
 
 class ItemListQuery(PageQuery):

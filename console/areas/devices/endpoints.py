@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.areas.devices import api
+from console.areas.devices import api, sql
 from console.pages.tags import Tag
 
 router = Router(tags=[gettext_noop("Devices")])
@@ -136,11 +136,22 @@ class DeviceUpdates(Schema):
     active_updates: list[DeviceUpdate]
 
 
+def _check_searchable(text: str) -> str:
+    if text and not sql.is_searchable(text):
+        raise ValueError(sql.UNSEARCHABLE)
+    return text
+
+
+SearchText = Annotated[str, AfterValidator(_check_searchable)]
+
+
 class DeviceListQuery(PageQuery):
     """Selects devices. At least one of product_key, search and status is required."""
 
-    product_key: str = Field("", max_length=64)
-    search: str = Field("", max_length=64, description=gettext_noop("Start of a device name or nickname."))
+    product_key: SearchText = Field("", max_length=64)
+    search: SearchText = Field(
+        "", max_length=64, description=gettext_noop("Start of a device name or nickname.")
+    )
     search_in: Literal["name", "nickname"] = "name"
     status: DeviceStatus | None = None
 
@@ -148,7 +159,7 @@ class DeviceListQuery(PageQuery):
 class DeviceSearchQuery(Schema):
     """The text to search for."""
 
-    text: str = Field(
+    text: SearchText = Field(
         min_length=1,
         max_length=64,
         description=gettext_noop("A device name, the start of one, or an IotId."),
@@ -217,12 +228,12 @@ def register_device(request: ApiRequest, connection: str, body: NewDevice) -> St
 
 
 @router.get(
-    "/{slug:connection}/devices/{product_key}/{name}",
+    "/{slug:connection}/devices/{product_key}/{device_name}",
     response=DeviceDetail,
     description=gettext_noop("Get a device."),
 )
-def get_device(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceDetail:
-    detail, tags = api.get_device_with_tags(open_gateway(request, connection), product_key, name)
+def get_device(request: ApiRequest, connection: str, product_key: str, device_name: str) -> DeviceDetail:
+    detail, tags = api.get_device_with_tags(open_gateway(request, connection), product_key, device_name)
     return DeviceDetail(
         **Device.from_device(detail.device).model_dump(),
         product_name=detail.product_name,
@@ -236,60 +247,60 @@ def get_device(request: ApiRequest, connection: str, product_key: str, name: str
 
 
 @router.patch(
-    "/{slug:connection}/devices/{product_key}/{name}",
+    "/{slug:connection}/devices/{product_key}/{device_name}",
     response={204: None},
     description=gettext_noop("Edit the nickname of a device. Device names cannot be changed."),
 )
 def edit_device(
-    request: ApiRequest, connection: str, product_key: str, name: str, body: DeviceChange
+    request: ApiRequest, connection: str, product_key: str, device_name: str, body: DeviceChange
 ) -> Status[None]:
-    api.rename_device(open_gateway(request, connection), product_key, name, body.nickname)
+    api.rename_device(open_gateway(request, connection), product_key, device_name, body.nickname)
     return Status(204, None)
 
 
 @router.delete(
-    "/{slug:connection}/devices/{product_key}/{name}",
+    "/{slug:connection}/devices/{product_key}/{device_name}",
     response={204: None, 202: Approval},
     description=gettext_noop("Permanently delete a device."),
 )
-def delete_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    api.delete_device(open_gateway(request, connection), product_key, name)
+def delete_device(request: ApiRequest, connection: str, product_key: str, device_name: str) -> Status[None]:
+    api.delete_device(open_gateway(request, connection), product_key, device_name)
     return Status(204, None)
 
 
 @router.post(
-    "/{slug:connection}/devices/{product_key}/{name}/enable",
+    "/{slug:connection}/devices/{product_key}/{device_name}/enable",
     response={204: None},
     description=gettext_noop("Enable a device. It can connect again."),
 )
-def enable_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    api.enable_device(open_gateway(request, connection), product_key, name)
+def enable_device(request: ApiRequest, connection: str, product_key: str, device_name: str) -> Status[None]:
+    api.enable_device(open_gateway(request, connection), product_key, device_name)
     return Status(204, None)
 
 
 @router.post(
-    "/{slug:connection}/devices/{product_key}/{name}/disable",
+    "/{slug:connection}/devices/{product_key}/{device_name}/disable",
     response={204: None},
     description=gettext_noop(
         "Disable a device. It is disconnected immediately and cannot connect until you enable it."
     ),
 )
-def disable_device(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    api.disable_device(open_gateway(request, connection), product_key, name)
+def disable_device(request: ApiRequest, connection: str, product_key: str, device_name: str) -> Status[None]:
+    api.disable_device(open_gateway(request, connection), product_key, device_name)
     return Status(204, None)
 
 
 @router.get(
-    "/{slug:connection}/devices/{product_key}/{name}/groups",
+    "/{slug:connection}/devices/{product_key}/{device_name}/groups",
     response=list[DeviceGroup],
     description=gettext_noop(
         "List the groups of a device, at most 10. To add or remove devices, use the endpoints of a group."
     ),
 )
 def list_device_groups(
-    request: ApiRequest, connection: str, product_key: str, name: str
+    request: ApiRequest, connection: str, product_key: str, device_name: str
 ) -> list[DeviceGroup]:
-    _detail, groups = api.get_device_with_groups(open_gateway(request, connection), product_key, name)
+    _detail, groups = api.get_device_with_groups(open_gateway(request, connection), product_key, device_name)
     return [
         DeviceGroup(id=group.id, name=group.name, description=group.description, dynamic=group.dynamic)
         for group in groups
@@ -297,13 +308,15 @@ def list_device_groups(
 
 
 @router.get(
-    "/{slug:connection}/devices/{product_key}/{name}/updates",
+    "/{slug:connection}/devices/{product_key}/{device_name}/updates",
     response=DeviceUpdates,
     description=gettext_noop("Get the module versions and the active updates of a device."),
 )
-def get_device_updates(request: ApiRequest, connection: str, product_key: str, name: str) -> DeviceUpdates:
+def get_device_updates(
+    request: ApiRequest, connection: str, product_key: str, device_name: str
+) -> DeviceUpdates:
     _detail, versions, tasks = api.get_device_with_updates(
-        open_gateway(request, connection), product_key, name
+        open_gateway(request, connection), product_key, device_name
     )
     return DeviceUpdates(
         module_versions=[
@@ -325,24 +338,24 @@ def get_device_updates(request: ApiRequest, connection: str, product_key: str, n
 
 
 @router.put(
-    "/{slug:connection}/devices/{product_key}/{name}/tags/{tag}",
+    "/{slug:connection}/devices/{product_key}/{device_name}/tags/{tag}",
     response={204: None},
     description=gettext_noop("Add a device tag, or change its value."),
 )
 def set_device_tag(
-    request: ApiRequest, connection: str, product_key: str, name: str, tag: str, body: DeviceTagValue
+    request: ApiRequest, connection: str, product_key: str, device_name: str, tag: str, body: DeviceTagValue
 ) -> Status[None]:
-    api.set_tag(open_gateway(request, connection), product_key, name, Tag(tag, body.value))
+    api.set_tag(open_gateway(request, connection), product_key, device_name, Tag(tag, body.value))
     return Status(204, None)
 
 
 @router.delete(
-    "/{slug:connection}/devices/{product_key}/{name}/tags/{tag}",
+    "/{slug:connection}/devices/{product_key}/{device_name}/tags/{tag}",
     response={204: None},
     description=gettext_noop("Remove a device tag."),
 )
 def remove_device_tag(
-    request: ApiRequest, connection: str, product_key: str, name: str, tag: str
+    request: ApiRequest, connection: str, product_key: str, device_name: str, tag: str
 ) -> Status[None]:
-    api.remove_tag(open_gateway(request, connection), product_key, name, tag)
+    api.remove_tag(open_gateway(request, connection), product_key, device_name, tag)
     return Status(204, None)

@@ -68,9 +68,7 @@ class DeviceFilters(FilterForm):
         """Return a search text that a device name can contain."""
         text: str = self.cleaned_data["q"]
         if text and not sql.is_searchable(text):
-            raise forms.ValidationError(
-                _("Device names contain only letters, digits and - _ @ . : Check the search text.")
-            )
+            raise forms.ValidationError(sql.UNSEARCHABLE)
         return text
 
     def device_filter(self) -> DeviceFilter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -100,7 +101,9 @@ class DevicesToAdd(RequestBody):
     """Devices of one product to add to a group."""
 
     product_key: str = Field(max_length=64)
-    device_names: list[str] = Field(min_length=1, max_length=api.MAX_DEVICES_PER_CALL)
+    device_names: list[Annotated[str, Field(max_length=64)]] = Field(
+        min_length=1, max_length=api.MAX_DEVICES_PER_CALL
+    )
 
 
 class AddDevicesResult(Schema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
@@ -64,11 +64,14 @@ class TopicQuery(Schema):
     topic: str = Field(max_length=256, description=gettext_noop("A custom topic of a device in full."))
 
 
+Topic = Annotated[str, Field(max_length=256)]
+
+
 class RoutesBody(RequestBody):
     """Routes from one topic to others."""
 
-    source: str = Field(max_length=256)
-    targets: list[str] = Field(min_length=1, max_length=api.MAX_TARGETS)
+    source: Topic
+    targets: list[Topic] = Field(min_length=1, max_length=api.MAX_TARGETS)
 
 
 class RouteFailures(Schema):
@@ -99,34 +102,36 @@ def create_topic_category(
 
 
 @router.put(
-    "/{slug:connection}/products/{product_key}/topics/{topic_id}",
+    "/{slug:connection}/products/{product_key}/topics/{topic_category_id}",
     response={204: None},
     description=gettext_noop(
         "Edit a topic category. All fields are written. A new name changes the topics of the devices."
     ),
 )
 def edit_topic_category(
-    request: ApiRequest, connection: str, product_key: str, topic_id: str, body: TopicCategoryValues
+    request: ApiRequest, connection: str, product_key: str, topic_category_id: str, body: TopicCategoryValues
 ) -> Status[None]:
     gateway = open_gateway(request, connection)
     gateway.require(api.UPDATE)
-    category = api.get_category(gateway, product_key, topic_id=topic_id, fresh=True)
+    category = api.get_category(gateway, product_key, topic_id=topic_category_id, fresh=True)
     _refuse(api.check_description(category, body.description))
     api.update_category(gateway, category, **body.model_dump())
     return Status(204, None)
 
 
 @router.delete(
-    "/{slug:connection}/products/{product_key}/topics/{topic_id}",
+    "/{slug:connection}/products/{product_key}/topics/{topic_category_id}",
     response={204: None, 202: Approval},
     description=gettext_noop("Delete a topic category. Routes from and to its topics stop working."),
 )
 def delete_topic_category(
-    request: ApiRequest, connection: str, product_key: str, topic_id: str
+    request: ApiRequest, connection: str, product_key: str, topic_category_id: str
 ) -> Status[None]:
     gateway = open_gateway(request, connection)
     gateway.require(api.DELETE)
-    api.delete_category(gateway, api.get_category(gateway, product_key, topic_id=topic_id, fresh=True))
+    api.delete_category(
+        gateway, api.get_category(gateway, product_key, topic_id=topic_category_id, fresh=True)
+    )
     return Status(204, None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.utils.translation import gettext_noop
 from ninja import Query, Router, Schema, Status
@@ -60,7 +60,9 @@ class NewProduct(RequestBody):
     """A product to create. Leave out fields that do not apply to the product."""
 
     name: str = Field(
-        description=gettext_noop("4 to 30 characters: letters, digits, underscores. Unique in the account.")
+        min_length=1,
+        max_length=30,
+        description=gettext_noop("4 to 30 characters: letters, digits, underscores. Unique in the account."),
     )
     description: str = Field("", max_length=100)
     node_type: NodeType = "device"
@@ -83,7 +85,7 @@ class NewProduct(RequestBody):
 class ProductChange(RequestBody):
     """New values of a product. Both fields are written."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=30)
     description: str = Field("", max_length=100)
 
 
@@ -110,13 +112,16 @@ class ProductDeduplication(RequestBody):
     )
 
 
+TagFilter = Annotated[str, Field(max_length=160)]  # key=value
+
+
 class ProductListQuery(PageQuery):
     """Selects products."""
 
     search: str = Field("", max_length=64, description=gettext_noop("Part of a product name or ProductKey."))
     node_type: NodeType | None = None
     thing_model: bool | None = None
-    tag: list[str] = Field(
+    tag: list[TagFilter] = Field(
         default_factory=list,
         max_length=api.MAX_FILTER_TAGS,
         description=gettext_noop(

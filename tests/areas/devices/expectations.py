@@ -80,4 +80,4 @@ def find_objects(cloud: Client, product_key: str) -> Objects:
     """Return the values for the parameters of addresses, for the first device of the product."""
     response = cloud.call("QueryDevice", ProductKey=product_key, PageSize=1)
     name = response["Data"]["DeviceInfo"][0]["DeviceName"]
-    return {"devices": {"product_key": product_key, "name": name, "action": "disable"}}
+    return {"devices": {"product_key": product_key, "name": name, "device_name": name, "action": "disable"}}

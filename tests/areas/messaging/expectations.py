@@ -25,7 +25,9 @@ OPERATIONS = {
     "delete_topic_category": Expectation(FLEET, 204),
     "list_topic_routes": Expectation(EVERYBODY, query="topic={topic}"),
     "create_topic_routes": Expectation(FLEET, 200, {"source": "{topic}", "targets": ["{other_topic}"]}),
-    "bulk_delete_messaging_products_topics": Expectation(FLEET, 200, {"keys": ["{topic_id}/{short_name}"]}),
+    "bulk_delete_messaging_products_topics": Expectation(
+        FLEET, 200, {"keys": ["{topic_category_id}/{short_name}"]}
+    ),
     "bulk_delete_messaging_routes": Expectation(FLEET, 200, {"keys": ["{topic} {other_topic}"]}),
 }
 
@@ -45,7 +47,7 @@ def find_objects(cloud: Client, product_key: str) -> Objects:
             "short_name": categories[0]["TopicShortName"].rpartition("/user/")[2],
             "name": active[0],
             "action": "delete",
-            "topic_id": categories[0]["Id"],
+            "topic_category_id": categories[0]["Id"],
             "topic": topic,
             "other_topic": other_topic,
         },

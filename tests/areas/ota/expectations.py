@@ -44,10 +44,8 @@ OPERATIONS = {
     "verify_package": Expectation(RELEASES, 409, {"device_names": ["meter-00001"]}),  # it is verified
     "list_modules": Expectation(EVERYBODY),
     "create_module": Expectation(RELEASES, 201, {"name": "made_by_api"}),
-    "edit_module": Expectation(
-        RELEASES, 204, {"alias": "Modem", "description": "Changed"}, names={"name": "radio"}
-    ),
-    "delete_module": Expectation(RELEASES, 204, names={"name": "radio"}),
+    "edit_module": Expectation(RELEASES, 204, {"alias": "Modem", "description": "Changed"}),
+    "delete_module": Expectation(RELEASES, 204),
     "list_batches": Expectation(EVERYBODY),
     "create_static_batch": Expectation(RELEASES, 201, {"target": "ALL"}),
     "create_dynamic_batch": Expectation(
@@ -82,6 +80,7 @@ def find_objects(cloud: Client, product_key: str) -> Objects:
         "product_key": product_key,
         "action": "confirm",
         "name": "radio",
+        "module_name": "radio",
         "batch_id": batches[0]["JobId"],
     }
     return {"ota": update, "ota:verify": {"package_id": unverified}}

@@ -118,5 +118,6 @@ def test_a_program_sets_the_rules_and_must_state_both(product, emulator, create_
     body = {"same_timestamp": True, "same_value": False}
     assert program.send("PUT", address, body).status_code == 204
     assert read_rules(emulator, product) == (1, 0)
-    assert problem_kind(program.send("PUT", address, {"same_value": True})) == "validation-failed"
+    for invalid in ({"same_value": True}, {**body, "same_value": 0}, {**body, "same_timestamp": "true"}):
+        assert problem_kind(program.send("PUT", address, invalid)) == "validation-failed"
     assert read_rules(emulator, product) == (1, 0)

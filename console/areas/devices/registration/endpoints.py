@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Annotated, cast
 
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from console.connections.http import CloudRequest
 from console.jobs import actions as job_actions
 from console.jobs import models
 from console.jobs.http import require_job_rights
+from console.jobs.tables import MAX_COLUMNS
 from console.ui.csv import Download, csv_lines
 
 router = Router(tags=[gettext_noop("Devices")])
@@ -77,9 +78,11 @@ class GeneratedRegistration(RequestBody):
 class ColumnMapping(RequestBody):
     """The columns of a file, counted from 0."""
 
-    name: int = Field(ge=0, description=gettext_noop("Column with the device names, counted from 0."))
+    name: int = Field(
+        ge=0, lt=MAX_COLUMNS, description=gettext_noop("Column with the device names, counted from 0.")
+    )
     nickname: int | None = Field(
-        None, ge=0, description=gettext_noop("Column with the nicknames, counted from 0.")
+        None, ge=0, lt=MAX_COLUMNS, description=gettext_noop("Column with the nicknames, counted from 0.")
     )
     no_header: bool = Field(
         False, description=gettext_noop("Whether the first row is a device, not a header.")
@@ -136,10 +139,10 @@ def register_devices_from_file(
     request: ApiRequest,
     connection: str,
     file: File[UploadedFile],
-    product_key: Form[str],
+    product_key: Annotated[str, Form(max_length=64)],
     start: Form[bool] = True,
 ) -> Status[Job]:
-    gateway, product = _open(request, connection, product_key[:64])
+    gateway, product = _open(request, connection, product_key)
     content = file.chunks(_CHUNK_BYTES)
     job = actions.register_from_file(gateway, product.key, product.name, content, file.name or "")
     return _start_and_respond(gateway, job, start=start)

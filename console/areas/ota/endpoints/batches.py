@@ -61,7 +61,7 @@ class BatchDetail(Batch):
     version: str
     source_versions: list[str]
     percent: str
-    group_id: str
+    group_id: str | None
     scheduled_start_at: Timestamp | None
     scheduled_end_at: Timestamp | None
     rate: int | None = Field(description="Devices per minute.")
@@ -108,7 +108,7 @@ class ProgressSample(Schema):
 class TasksToCancel(RequestBody):
     """The statuses of the tasks to cancel."""
 
-    statuses: list[CancelableStatus] = Field(min_length=1)
+    statuses: list[CancelableStatus] = Field(min_length=1, max_length=10)
 
 
 class CreatedBatch(Schema):
@@ -226,7 +226,7 @@ def get_batch(request: ApiRequest, connection: str, batch_id: str) -> BatchDetai
         version=detail.version,
         source_versions=list(detail.source_versions),
         percent=detail.gray_percent,
-        group_id=detail.group_id,
+        group_id=detail.group_id or None,
         scheduled_start_at=detail.scheduled,
         scheduled_end_at=detail.schedule_end,
         rate=detail.rate,

@@ -6,7 +6,7 @@ from django.http import Http404
 from django.utils.translation import gettext_noop
 from ninja import File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
@@ -75,11 +75,19 @@ class PackageDetail(Package):
 class NewPackage(RequestBody):
     """The form fields of a new package, besides its file."""
 
+    model_config = ConfigDict(strict=False)  # a form has texts only
+
     product_key: str = Field(max_length=64)
     name: str = Field(
-        description=gettext_noop("Up to 40 characters. Unique in the account. Cannot be changed later.")
+        min_length=1,
+        max_length=40,
+        description=gettext_noop("Up to 40 characters. Unique in the account. Cannot be changed later."),
     )
-    version: str = Field(description=gettext_noop("Version that devices report after the update."))
+    version: str = Field(
+        min_length=1,
+        max_length=64,
+        description=gettext_noop("Version that devices report after the update."),
+    )
     module: str = Field(
         "",
         max_length=64,
@@ -90,16 +98,19 @@ class NewPackage(RequestBody):
     )
     source_version: str = Field(
         "",
+        max_length=64,
         description=gettext_noop(
             "Only for delta packages: the version that devices must run before the update."
         ),
     )
-    description: str = Field("", description=gettext_noop("Up to 100 characters."))
+    description: str = Field("", max_length=100, description=gettext_noop("Up to 100 characters."))
     verify: bool = Field(
         True,
         description=gettext_noop("Whether the package must be verified on a few devices before batches."),
     )
-    message: str = Field("", description=gettext_noop("Text that devices receive with the update."))
+    message: str = Field(
+        "", max_length=4096, description=gettext_noop("Text that devices receive with the update.")
+    )
 
 
 class CreatedPackage(Schema):
@@ -140,16 +151,20 @@ class ModuleChange(RequestBody):
     """New values of a module. Both fields are written."""
 
     alias: str = Field(
-        "", description=gettext_noop("Up to 64 characters. Once set, it can be changed but not removed.")
+        "",
+        max_length=64,
+        description=gettext_noop("Up to 64 characters. Once set, it can be changed but not removed."),
     )
-    description: str = Field("", description=gettext_noop("Up to 100 characters."))
+    description: str = Field("", max_length=100, description=gettext_noop("Up to 100 characters."))
 
 
 class NewModule(ModuleChange):
     """A module to create."""
 
     name: str = Field(
-        description=gettext_noop("Unique in the product, not case-sensitive. Cannot be changed later.")
+        min_length=1,
+        max_length=64,
+        description=gettext_noop("Unique in the product, not case-sensitive. Cannot be changed later."),
     )
 
 
@@ -274,30 +289,30 @@ def create_module(
 
 
 @router.patch(
-    "/{slug:connection}/products/{product_key}/modules/{name}",
+    "/{slug:connection}/products/{product_key}/modules/{module_name}",
     response={204: None},
     description=gettext_noop("Edit the alias and description of a module."),
 )
 def edit_module(
-    request: ApiRequest, connection: str, product_key: str, name: str, body: ModuleChange
+    request: ApiRequest, connection: str, product_key: str, module_name: str, body: ModuleChange
 ) -> Status[None]:
     gateway = open_gateway(request, connection)
     gateway.require(api.UPDATE_MODULE)
-    module = api.get_module(gateway, product_key, name)
+    module = api.get_module(gateway, product_key, module_name)
     if module.is_default:
         raise Http404
     _check(ModuleForm(body.model_dump(), module))
-    api.update_module(gateway, product_key, name, alias=body.alias, description=body.description)
+    api.update_module(gateway, product_key, module_name, alias=body.alias, description=body.description)
     return Status(204, None)
 
 
 @router.delete(
-    "/{slug:connection}/products/{product_key}/modules/{name}",
+    "/{slug:connection}/products/{product_key}/modules/{module_name}",
     response={204: None},
     description=gettext_noop("Delete a module. Not possible while it has packages."),
 )
-def delete_module(request: ApiRequest, connection: str, product_key: str, name: str) -> Status[None]:
-    api.delete_module(open_gateway(request, connection), product_key, name)
+def delete_module(request: ApiRequest, connection: str, product_key: str, module_name: str) -> Status[None]:
+    api.delete_module(open_gateway(request, connection), product_key, module_name)
     return Status(204, None)
 
 
