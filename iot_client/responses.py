@@ -120,8 +120,8 @@ def find_mismatch(op: Operation, response: Mapping[str, Any]) -> str | None:
     """The path of the first part of a response that does not match the catalogue's response tree. None if all match.
 
     The response must have RequestId or Success, and its payload, unless the list is empty. Structs must be structs, lists be
-    lists with no more entries than the platform returns (`Operation.most_entries`), numbers be numbers (also as text). A value may be null, but not an entry of a list. Fields may be missing, and
-    unknown fields may be present.
+    lists with no more entries than the platform returns (`Operation.most_entries`), numbers be numbers (also as text). A value
+    may be null, but not an entry of a list. Fields may be missing, and unknown fields may be present.
     """
     if "RequestId" not in response and "Success" not in response:
         return "RequestId"

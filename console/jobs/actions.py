@@ -221,7 +221,8 @@ def start_follow_up(job: Job, gateway: Gateway, kind: str, params: JobParams) ->
 
 
 def _build_child(parent: Job, gateway: Gateway, kind: str, params: JobParams) -> Job:
-    return build_job(
+    """A job for the same account: it stops if the connection was changed since the parent started, like the parent itself."""
+    child = build_job(
         kind,
         params,
         connection=parent.connection,
@@ -231,6 +232,8 @@ def _build_child(parent: Job, gateway: Gateway, kind: str, params: JobParams) ->
         subject=f"job {parent.pk}",
         file_name=parent.file_name if kind == parent.kind else "",
     )
+    child.account = parent.account
+    return child
 
 
 def _start_child(new_job: Job, user: User, text: str) -> Job:

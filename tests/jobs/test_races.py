@@ -251,6 +251,18 @@ def test_a_job_stops_when_its_connection_changes_to_another_account(org, start_r
     )
 
 
+def test_items_of_a_job_are_not_retried_in_another_account(org, start_registration, run_job, clock):
+    job = start_registration(600)
+    run_until_step(job, "await_devices", clock)
+    Connection.objects.update(instance_id="iot-other")
+    job = run_job(job)
+    writes = AuditRecord.objects.filter(operation__startswith="BatchRegisterDevice").count()
+    retried = run_job(actions.retry(job, org.gateway("operator")))
+    assert retried.state == Job.State.FAILED
+    assert "another account, region or instance" in retried.error["text"]
+    assert AuditRecord.objects.filter(operation__startswith="BatchRegisterDevice").count() == writes
+
+
 def test_deleting_a_connection_during_a_job_deletes_everything(org, start_registration, clock, network):
     job = start_registration(5)
     chunk = run_until_step(job, "await_devices", clock)
