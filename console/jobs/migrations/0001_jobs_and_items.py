@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("checking", "Checking"),
                             ("ready", "Ready to start"),
+                            ("waiting", "Waiting for approval"),
                             ("rejected", "Cannot be started"),
                             ("queued", "Queued"),
                             ("running", "Running"),
@@ -160,8 +161,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("number", models.PositiveIntegerField()),
-                ("key", models.CharField(max_length=200)),
-                ("label", models.CharField(blank=True, default="", max_length=200)),
+                ("key", models.CharField(max_length=520)),
+                ("label", models.CharField(blank=True, default="", max_length=520)),
                 ("data", models.JSONField(null=True)),
                 (
                     "outcome",

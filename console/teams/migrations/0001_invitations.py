@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ("email", models.EmailField(max_length=254, verbose_name="email address")),
                 ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
                 ("digest", models.CharField(max_length=64, unique=True)),
+                ("is_mailed", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("expires_at", models.DateTimeField(default=console.teams.models.default_invitation_expiry)),
                 (
