@@ -358,8 +358,8 @@ def finish_batches(db: sqlite3.Connection, now: int) -> None:
     """End the static and verify batches without active tasks, and save the result of verify batches in their packages."""
     ended = db.execute(
         """UPDATE ota_batches AS b SET status = CASE WHEN canceled THEN 'CANCELED' ELSE 'COMPLETED' END,
-                ended = coalesce((SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id), ?1),
-                modified = coalesce((SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id), ?1)
+                ended = coalesce(max(modified, (SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id)), ?1),
+                modified = coalesce(max(modified, (SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id)), ?1)
             WHERE status = 'IN_PROGRESS' AND NOT dynamic
                 AND NOT EXISTS
                 (SELECT 1 FROM ota_tasks t INDEXED BY ota_tasks_active WHERE t.batch = b.id AND t.active)
