@@ -37,8 +37,9 @@ PATTERN_WORDS = {
     ),
     r"[A-Za-z0-9+/]+={0,2}": gettext_noop("Use Base64"),
     r"(?i:hmacSha1|hmacSha256|hmacMd5|Sha256)": gettext_noop("Use hmacSha1, hmacSha256, hmacMd5 or Sha256"),
-    r"[A-Za-z]{1,20}:[\w-]{1,20}(,[A-Za-z]{1,20}:[\w-]{1,20})*": gettext_noop(
-        "Use key:value pairs separated by commas, for example room:1,floor:2. A key has only English letters"
+    r"[A-Za-z0-9]{1,20}:[\w-]{1,20}(,[A-Za-z0-9]{1,20}:[\w-]{1,20})*": gettext_noop(
+        "Use key:value pairs separated by commas, for example room:1,floor:2. A key has 1 to 20 English letters and"
+        " digits. A value has 1 to 20 characters; a Chinese character counts as two"
     ),
 }
 
@@ -71,9 +72,14 @@ def measure_length(value: str, count: str) -> int:
     """The length of a text as the platform counts it: "chars", "wide" (a wide character counts as two) or UTF-8 "bytes"."""
     if count == "bytes":
         return len(value.encode())
-    if count == "wide" and not value.isascii():
-        return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in value)
-    return len(value)
+    return len(_repeat_wide(value)) if count == "wide" else len(value)
+
+
+def _repeat_wide(value: str) -> str:
+    """Write each wide character twice, so that each character counts as one."""
+    if value.isascii():
+        return value
+    return "".join(c + c if unicodedata.east_asian_width(c) in "WF" else c for c in value)
 
 
 def _check_parameter(parameter: Parameter, values_by_name: Mapping[str, Any]) -> list[Sentence]:
@@ -168,7 +174,8 @@ def _check_text(parameter: Parameter, text_value: str) -> list[Sentence]:
     length = measure_length(text_value, parameter.count) if low is not None or high is not None else 0
     if (low is not None and length < low) or (high is not None and length > high):
         problems.append(_length_problem(parameter, length))
-    if parameter.pattern is not None and not _compile(parameter.pattern).fullmatch(text_value):
+    counted = _repeat_wide(text_value) if parameter.count == "wide" else text_value
+    if parameter.pattern is not None and not _compile(parameter.pattern).fullmatch(counted):
         template = PATTERN_WORDS.get(parameter.pattern)
         if template is not None:
             problems.append(Sentence(template))
