@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from typing import Any
 
+import httpx
 import pytest
 
 from iot_emulator import Emulator, ManualClock, devices_presence
 from iot_emulator.devices_schema import NewDevice, insert_devices
 
-from .clients import KEY_ID, Api
+from .clients import KEY_ID, Api, signed_fields
 
 HOUR = 3600
 
@@ -514,6 +515,32 @@ class TestTopology:
             gateway["IotId"],
             "1",
         )
+
+    def test_a_gateway_is_never_a_sub_device(self, api: Api, gateway: dict[str, Any]) -> None:
+        second = api.register_device(gateway["ProductKey"], "gateway-2")
+        params = {
+            "GwProductKey": gateway["ProductKey"],
+            "GwDeviceName": "gateway-1",
+            "TopoAddItem": [self.item(second)],
+        }
+        assert api.error_code("BatchAddThingTopo", **params) == "iot.device.AddTopoRelationFailed"
+        api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=[{"IotId": second["IotId"]}])
+        assert self.below(api, gateway) == []
+
+    def test_too_many_sub_devices_are_reported_under_the_name_of_their_list(
+        self, api: Api, emulator: Emulator, meters: str, gateway: dict[str, Any]
+    ) -> None:
+        item = self.item(api.register_device(meters, "meter-1"))
+        fields = signed_fields(
+            "BatchAddThingTopo",
+            GwProductKey=gateway["ProductKey"],
+            GwDeviceName="gateway-1",
+            **{f"TopoAddItem.{n}.{name}": value for n in range(1, 12) for name, value in item.items()},
+        )
+        transport = httpx.WSGITransport(app=emulator)
+        with httpx.Client(transport=transport, base_url="http://emulator.test") as client:
+            message = client.post("/", data=fields).json()["ErrorMessage"]
+        assert message == "TopoAddItem: Enter up to 10 entries (you entered 11)"
 
     def test_one_wrong_signature_means_none_is_added(
         self, api: Api, meters: str, gateway: dict[str, Any]
