@@ -88,6 +88,16 @@ def test_no_more_devices_are_notified_per_minute_than_allowed(ota, product):
     assert ota.count_tasks(batch)["QUEUED"] == 15
 
 
+def test_devices_that_came_and_went_in_a_jump_of_the_clock_are_updated(ota, product):
+    ota.register_devices(product, 100, status="OFFLINE")
+    with ota.emulator.store.write() as db:
+        db.execute("UPDATE devices SET due = ?", (ota.clock.now() + HOUR * 1000,))
+    batch = ota.create_static_batch(ota.create_package(product), product)
+    ota.clock.advance(9 * 24 * HOUR)
+    assert set(ota.count_tasks(batch)) <= {"SUCCEEDED", "FAILED"}
+    assert ota.call("QueryDeviceStatistics", ProductKey=product)["Data"]["onlineCount"] < 100
+
+
 def test_the_task_of_an_offline_device_waits_until_it_is_online(ota, product):
     ota.register_devices(product, 1, status="OFFLINE")
     batch = ota.create_static_batch(ota.create_package(product), product)
