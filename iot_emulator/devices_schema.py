@@ -18,11 +18,9 @@ from iot_emulator.formats import new_device_secret, new_iot_id
 
 # For triggers after an update of `devices.status`. One update can stand for several changes (see devices_presence.py).
 CAME_ONLINE = (
-    """(new.status = 'ONLINE' AND old.status <> 'ONLINE' OR new.last_online > coalesce(old.last_online, 0))"""
+    "new.status = 'ONLINE' AND old.status <> 'ONLINE' OR new.last_online > coalesce(old.last_online, 0)"
 )
-ARRIVAL = (
-    "min(new.status_since, coalesce(old.due, new.status_since))"  # when a device that was away came back
-)
+ARRIVAL = "min(new.status_since, coalesce(old.due, new.status_since))"  # the end of the old status
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS devices (

@@ -84,8 +84,10 @@ def batch_add_thing_topo(call: Call) -> dict[str, Any]:
 
 
 def notify_add_thing_topo(call: Call) -> dict[str, Any]:
-    """NotifyAddThingTopo: requests a gateway to add sub-devices. An online gateway does it
-    immediately. Gateways in the list are ignored, because they cannot be sub-devices."""
+    """NotifyAddThingTopo: requests a gateway to add sub-devices. An online gateway does it immediately.
+
+    Gateways in the list are ignored, because they cannot be sub-devices.
+    """
     gateway = _find_gateway(call)
     items = json.loads(call.params.get("DeviceListStr") or "[]")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
