@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 VERSION = "2018-01-20"
+EDGE_CALLS_PER_ADDRESS = 100  # per second, of all edge operations together
 _SDK_NAMES: Mapping[str, str] = {
     "BatchGetEdgeInstanceDeviceDriver": "BatchGetDeviceDriver",
     "QueryEdgeInstanceDeviceByDriver": "QueryDeviceByDriver",
@@ -144,6 +145,8 @@ class Emulator:
         try:
             request = wire.read_request(environ)
             as_json, host = _wants_json(request), request.host
+            if request.params.get("Format", "").upper() not in ("", "JSON", "XML"):
+                raise GatewayError("InvalidFormat", "Format must be JSON or XML.", 400)
             identity = self.authenticator.identify(request)
             name = identity.action
             if identity.version != VERSION:
@@ -179,6 +182,9 @@ class Emulator:
     ) -> dict[str, Any]:
         """Check and execute a call of an authenticated caller; return the fields of the response."""
         self.quotas.consume(identity.account, operation.name, operation.qps)
+        if operation.group == "edge":
+            address = environ.get("REMOTE_ADDR", "")
+            self.quotas.consume(address, "edge operations of an address", EDGE_CALLS_PER_ADDRESS)
         params = wire.read_parameters(operation, request.params)
         instance = params.pop("IotInstanceId", "")
         check_parameters(operation, params)

@@ -14,6 +14,10 @@ from iot_emulator.clock import Clock
 from iot_emulator.errors import GatewayError
 from iot_emulator.wire import Request
 
+_RPC_PARAMETERS = (
+    "Action", "Version", "AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "SignatureNonce",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -52,11 +56,13 @@ class Authenticator:
 
     def _identify_rpc(self, request: Request) -> Identity:
         params = request.params
-        for name in ("Action", "Version", "AccessKeyId", "Signature", "Timestamp", "SignatureNonce"):
+        for name in _RPC_PARAMETERS:
             if not params.get(name):
                 raise _missing_parameter(name)
-        if params.get("SignatureMethod", "HMAC-SHA1") != "HMAC-SHA1":
+        if params["SignatureMethod"] != "HMAC-SHA1":
             raise GatewayError("InvalidSignatureMethod", "SignatureMethod must be HMAC-SHA1.", 400)
+        if params["SignatureVersion"] != "1.0":
+            raise GatewayError("InvalidSignatureVersion", "SignatureVersion must be 1.0.", 400)
         key_id = params["AccessKeyId"]
         string_to_sign = signing.rpc_string_to_sign(request.method, params)
         signature = signing.rpc_signature(string_to_sign, self._secret(key_id))

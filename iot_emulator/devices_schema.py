@@ -16,6 +16,12 @@ from dataclasses import dataclass
 
 from iot_emulator.formats import new_device_secret, new_iot_id
 
+# For triggers after an update of `devices.status`. One update can stand for several changes (see devices_presence.py).
+CAME_ONLINE = (
+    "new.status = 'ONLINE' AND old.status <> 'ONLINE' OR new.last_online > coalesce(old.last_online, 0)"
+)
+ARRIVAL = "min(new.status_since, coalesce(old.due, new.status_since))"  # the end of the old status
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS devices (
     id INTEGER PRIMARY KEY,

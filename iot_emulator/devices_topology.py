@@ -68,8 +68,8 @@ def batch_add_thing_topo(call: Call) -> dict[str, Any]:
     relations = []
     for item in call.params["TopoAddItem"]:
         device = find_device(call, iot_id="", product_key=item.get("ProductKey"), name=item.get("DeviceName"))
-        if device["id"] == gateway["id"]:
-            raise ServiceError("iot.device.AddTopoRelationFailed", "A gateway cannot be its own sub-device.")
+        if _is_gateway(call, device):
+            raise ServiceError("iot.device.AddTopoRelationFailed", "A gateway cannot be a sub-device.")
         _verify_signature(device, item)
         relations.append((device["iot_id"], gateway["iot_id"]))
     call.db.executemany("INSERT OR REPLACE INTO topology VALUES (?, ?)", relations)
@@ -84,7 +84,10 @@ def batch_add_thing_topo(call: Call) -> dict[str, Any]:
 
 
 def notify_add_thing_topo(call: Call) -> dict[str, Any]:
-    """NotifyAddThingTopo: requests a gateway to add sub-devices. An online gateway does it immediately."""
+    """NotifyAddThingTopo: requests a gateway to add sub-devices. An online gateway does it immediately.
+
+    Gateways in the list are ignored, because they cannot be sub-devices.
+    """
     gateway = _find_gateway(call)
     items = json.loads(call.params.get("DeviceListStr") or "[]")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -100,7 +103,7 @@ def notify_add_thing_topo(call: Call) -> dict[str, Any]:
             product_key=fields.get("productkey"),
             name=fields.get("devicename"),
         )
-        if device["id"] != gateway["id"]:
+        if not _is_gateway(call, device):
             relations.append((device["iot_id"], gateway["iot_id"]))
     if gateway["status"] == "ONLINE":
         call.db.executemany("INSERT OR REPLACE INTO topology VALUES (?, ?)", relations)
@@ -157,9 +160,13 @@ def _find_gateway(call: Call) -> sqlite3.Row:
         product_key=call.params.get("GwProductKey"),
         name=call.params.get("GwDeviceName"),
     )
-    if find_product(call, device["product_key"])["node_type"] != GATEWAY_NODE:
+    if not _is_gateway(call, device):
         raise ServiceError("iot.device.AddTopoRelationFailed", "The device is not a gateway.")
     return device
+
+
+def _is_gateway(call: Call, device: sqlite3.Row) -> bool:
+    return bool(find_product(call, device["product_key"])["node_type"] == GATEWAY_NODE)
 
 
 def _verify_signature(device: sqlite3.Row, item: dict[str, Any]) -> None:

@@ -31,9 +31,13 @@ def create_product_tags(call: Call) -> dict[str, Any]:
 
 
 def update_product_tags(call: Call) -> dict[str, Any]:
-    """UpdateProductTags: only keys that exist."""
+    """UpdateProductTags: only keys that exist; each value only once."""
     key = find_product(call)["product_key"]
     tags = _read_tags(call)
+    values = [tag["TagValue"] for tag in tags]
+    repeated = [tag for tag in tags if values.count(tag["TagValue"]) > 1]
+    if repeated:
+        raise _invalid_tags("Two tags have the same value.", repeated)
     existing = _find_tags(call, key)
     unknown = [tag for tag in tags if tag["TagKey"] not in existing]
     if unknown:

@@ -1,4 +1,4 @@
-"""Quotas: the calls per second of an operation that all clients of an account together may make."""
+"""Quotas: the calls per second of an operation that all clients of an account, or an address, may make."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Quotas:
         self._lock = threading.Lock()
         self._windows: dict[tuple[str, str], tuple[int, int]] = {}
 
-    def consume(self, account: str, operation: str, limit: int, seconds: int = 1) -> None:
-        """Count one call. Raises GatewayError `Throttling.User` if this window already has `limit` calls."""
+    def consume(self, caller: str, operation: str, limit: int, seconds: int = 1) -> None:
+        """Count one call of `caller`, an account or an address. Raises GatewayError `Throttling.User` if this window already has `limit` calls."""
         if not self.enabled:
             return
         now = self._clock.now()
         current = now // (1000 * seconds)
-        key = (account, operation)
+        key = (caller, operation)
         with self._lock:
             window, used = self._windows.get(key, (current, 0))
             if window != current:

@@ -116,7 +116,16 @@ def _invalid_value(
         or group.get(base)
         or _CODES.get(base, "iot.common.InvalidFormattedParameter")
     )
-    return ServiceError(code, f"{name}: {message}")
+    # Every member of a structure has the limit of the list; a caller may not have sent the first one.
+    return ServiceError(code, f"{base if _has_too_many(operation, name, params) else name}: {message}")
+
+
+def _has_too_many(operation: Operation, name: str, params: Mapping[str, Any]) -> bool:
+    parameter = operation.parameters[name]
+    entries = params.get(parameter.base)
+    return (
+        parameter.max_items is not None and isinstance(entries, list) and len(entries) > parameter.max_items
+    )
 
 
 def missing_parameter(name: str) -> GatewayError:

@@ -37,8 +37,9 @@ PATTERN_WORDS = {
     ),
     r"[A-Za-z0-9+/]+={0,2}": gettext_noop("Use Base64"),
     r"(?i:hmacSha1|hmacSha256|hmacMd5|Sha256)": gettext_noop("Use hmacSha1, hmacSha256, hmacMd5 or Sha256"),
-    r"[A-Za-z]{1,20}:[\w-]{1,20}(,[A-Za-z]{1,20}:[\w-]{1,20})*": gettext_noop(
-        "Use key:value pairs separated by commas, for example room:1,floor:2. A key has only English letters"
+    r"[A-Za-z0-9]{1,20}:[\w-]{1,20}(,[A-Za-z0-9]{1,20}:[\w-]{1,20})*": gettext_noop(
+        "Use key:value pairs separated by commas, for example room:1,floor:2. A key has 1 to 20 English letters and"
+        " digits. A value has 1 to 20 characters; a Chinese character counts as two"
     ),
 }
 
@@ -71,14 +72,20 @@ def measure_length(value: str, count: str) -> int:
     """The length of a text as the platform counts it: "chars", "wide" (a wide character counts as two) or UTF-8 "bytes"."""
     if count == "bytes":
         return len(value.encode())
-    if count == "wide" and not value.isascii():
-        return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in value)
-    return len(value)
+    return len(_repeat_wide(value)) if count == "wide" else len(value)
+
+
+def _repeat_wide(value: str) -> str:
+    """Write each wide character twice, so that each character counts as one."""
+    if value.isascii():
+        return value
+    return "".join(c + c if unicodedata.east_asian_width(c) in "WF" else c for c in value)
 
 
 def matches_pattern(parameter: Parameter, text_value: str) -> bool:
     """Whether a text has the form that the parameter requires. Its length is not checked."""
-    return parameter.pattern is None or _compile(parameter.pattern).fullmatch(text_value) is not None
+    counted = _repeat_wide(text_value) if parameter.count == "wide" else text_value
+    return parameter.pattern is None or _compile(parameter.pattern).fullmatch(counted) is not None
 
 
 def _check_parameter(parameter: Parameter, values_by_name: Mapping[str, Any]) -> list[Sentence]:

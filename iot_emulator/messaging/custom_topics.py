@@ -23,6 +23,10 @@ class CustomTopic:
     def __str__(self) -> str:
         return f"/{self.product_key}/{self.device_name}/user/{self.short_name}"
 
+    def belongs_to(self, device: sqlite3.Row) -> bool:
+        """Whether it is a topic of this device."""
+        return (self.product_key, self.device_name) == (device["product_key"], device["name"])
+
 
 def parse_custom_topic(topic: str) -> CustomTopic | None:
     """Return the parts of a custom topic; None for any other text."""

@@ -119,10 +119,7 @@ def subscribe_topic(call: Call) -> dict[str, Any]:
         custom = parse_custom_topic(topic)
         if broadcast is not None and broadcast[1] == device["product_key"]:
             _check_subscriber_limit(call, topic)
-        elif custom is not None and (custom.product_key, custom.device_name) == (
-            device["product_key"],
-            device["name"],
-        ):
+        elif custom is not None and custom.belongs_to(device):
             _check_subscribable(call, custom)
         else:
             raise _invalid_topic("The topic must be a custom topic of the device or a broadcast topic.")

@@ -16,11 +16,11 @@ from typing import Any
 from iot_emulator.call import Call, Handler
 from iot_emulator.errors import ServiceError
 from iot_emulator.lookups import find_device, find_product
+from iot_emulator.messaging.custom_topics import parse_custom_topic
 from iot_emulator.messaging.log import Direction, record_message
 from iot_emulator.messaging.payloads import MAX_RRPC, decode_content, new_message_id
 
 HEARTBEAT = 120  # seconds at real pace during which a device that went offline counts as half connected
-_MAX_LEVELS = 20  # of a topic
 
 # Shortest and longest response time in milliseconds, by the network of the product.
 _LATENCY = {
@@ -46,10 +46,10 @@ def rrpc(call: Call) -> dict[str, Any]:
     request = decode_content(call.params["RequestBase64Byte"], MAX_RRPC)
     message_id = new_message_id(call.now)
     topic = call.params.get("Topic") or ""
-    if topic and (not topic.startswith("/") or topic.endswith("/") or topic.count("/") > _MAX_LEVELS):
+    custom_topic = parse_custom_topic(topic)
+    if topic and (custom_topic is None or not custom_topic.belongs_to(device)):
         raise ServiceError(
-            "iot.messagebroker.InvalidFormattedTopicName",
-            f"The topic must start with a slash, not end with one, and have at most {_MAX_LEVELS} levels.",
+            "iot.messagebroker.InvalidFormattedTopicName", "The topic is not a custom topic of this device."
         )
     request_topic = (
         f"/ext/rrpc/{message_id}{topic}" if topic else _system_topic(device, "request", message_id)

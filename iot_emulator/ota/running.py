@@ -7,8 +7,8 @@ advanced in sets, each transition in one statement, with the time at which it wa
     CONFIRM -> (ConfirmOTATask) -> QUEUED -> NOTIFIED -> IN_PROGRESS -> SUCCEEDED | FAILED | QUEUED again, to retry
     FAILED | CANCELED -> (ReupgradeOTATask) -> QUEUED | CONFIRM, with a new course
 
-The task of a device that is not online stays QUEUED. It is checked again when the device is expected online, 30 seconds
-later at the earliest.
+A due task stays QUEUED until its device is online, or was online since then. It is checked again when the device is
+expected online, 30 seconds later at the earliest.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ def _notify_devices(db: sqlite3.Connection, now: int, pace: Pace) -> None:
     db.execute(
         "UPDATE ota_tasks SET status = 'NOTIFIED', modified = due, due = due + notice_ms "
         "WHERE id IN (SELECT s.id FROM temp.ota_step s CROSS JOIN ota_tasks t ON t.id = s.id "
-        "CROSS JOIN devices d ON d.iot_id = t.iot_id WHERE d.status = 'ONLINE')"
+        "CROSS JOIN devices d ON d.iot_id = t.iot_id WHERE d.status = 'ONLINE' OR d.last_online >= t.due)"
     )
     db.execute(
         """UPDATE ota_tasks SET due = (
@@ -358,8 +358,8 @@ def finish_batches(db: sqlite3.Connection, now: int) -> None:
     """End the static and verify batches without active tasks, and save the result of verify batches in their packages."""
     ended = db.execute(
         """UPDATE ota_batches AS b SET status = CASE WHEN canceled THEN 'CANCELED' ELSE 'COMPLETED' END,
-                ended = coalesce((SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id), ?1),
-                modified = coalesce((SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id), ?1)
+                ended = coalesce(max(modified, (SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id)), ?1),
+                modified = coalesce(max(modified, (SELECT max(modified) FROM ota_tasks t WHERE t.batch = b.id)), ?1)
             WHERE status = 'IN_PROGRESS' AND NOT dynamic
                 AND NOT EXISTS
                 (SELECT 1 FROM ota_tasks t INDEXED BY ota_tasks_active WHERE t.batch = b.id AND t.active)

@@ -115,7 +115,8 @@ def cancel_ota_task_by_job(call: Call) -> dict[str, Any]:
             WHERE batch = ? AND active AND status IN ({common.placeholders(statuses)})""",
         (call.now, CANCELED_BY_USER, batch["id"], *statuses),
     ).rowcount
-    if count and not batch["dynamic"]:
+    cancels_start = batch["status"] == "PLANNED" and options["Scheduled"]
+    if (count or cancels_start) and not batch["dynamic"]:
         call.db.execute(
             "UPDATE ota_batches SET canceled = 1, modified = ?, status = 'IN_PROGRESS' WHERE id = ?",
             (call.now, batch["id"]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -168,7 +169,7 @@ def check_duplicates(block: Block) -> None:
             ("identifier", [feature.identifier for feature in features]),
             ("name", [feature.name for feature in features]),
         ):
-            duplicates = {value for value in values if values.count(value) > 1}
+            duplicates = [value for value, count in Counter(values).items() if count > 1]
             if duplicates:
                 raise DuplicateFeature(f"two features have the {what} {min(duplicates)}")
 

@@ -32,7 +32,6 @@ from iot_emulator.things.features import (
     Model,
     block_to_json,
     check_duplicates,
-    dump_model,
     event_to_json,
     property_to_json,
     read_block,
@@ -42,7 +41,7 @@ from iot_emulator.things.features import (
 from iot_emulator.things.specs import RuleViolation
 
 MAX_FEATURES = 10  # per call of CreateThingModel
-MAX_MODEL = 256 * 1024  # characters
+MAX_TSL = 256 * 1024  # characters of the TSL of a module, see tsl.count_characters
 _FAILED = "iot.prod.BatchCreateThingModelFailed"
 
 
@@ -73,7 +72,7 @@ def create_thing_model(call: Call) -> dict[str, Any]:
         check_extended(added, product["protocol_type"])
     except RuleViolation as violation:
         raise model_error(violation) from None
-    _save_draft(call, product["product_key"], model.with_block(joined))
+    _save_block(call, product["product_key"], model, joined)
     return {}
 
 
@@ -105,7 +104,7 @@ def update_thing_model(call: Call) -> dict[str, Any]:
             check_extended(block, product["protocol_type"])
         except RuleViolation as violation:
             raise model_error(violation) from None
-    _save_draft(call, key, model.with_block(block))
+    _save_block(call, key, model, block)
     return {}
 
 
@@ -162,7 +161,7 @@ def delete_thing_model(call: Call) -> dict[str, Any]:
     }
     if not any(deleted.values()):
         remaining_blocks = {name: other for name, other in model.blocks.items() if name != block_id}
-        _save_draft(call, key, Model(remaining_blocks))
+        store.save_draft(call.db, key, Model(remaining_blocks))
         return {}
     unknown = [
         identifier
@@ -177,7 +176,7 @@ def delete_thing_model(call: Call) -> dict[str, Any]:
         services=tuple(item for item in block.services if item.identifier not in deleted["services"]),
         events=tuple(item for item in block.events if item.identifier not in deleted["events"]),
     )
-    _save_draft(call, key, model.with_block(remaining))
+    _save_block(call, key, model, remaining)
     return {}
 
 
@@ -187,8 +186,6 @@ def import_thing_model_tsl(call: Call) -> dict[str, Any]:
     text = call.params.get("TslStr")
     if not text:
         raise invalid_parameter("TslStr is required.")
-    if len(text) > MAX_MODEL:
-        raise _model_too_large()
     data = decode_json_object(text, _FAILED, "TslStr")
     model = store.read_draft(call.db, key)
     try:
@@ -197,7 +194,7 @@ def import_thing_model_tsl(call: Call) -> dict[str, Any]:
         raise model_error(violation) from None
     block = _find_or_create_block(call, model) or Block()
     imported = replace(imported, identifier=block.identifier, name=block.name, description=block.description)
-    _save_draft(call, key, model.with_block(imported))
+    _save_block(call, key, model, imported)
     return {}
 
 
@@ -247,16 +244,13 @@ def _find_or_create_block(call: Call, model: Model) -> Block | None:
     return Block(identifier=identifier, name=name)
 
 
-def _save_draft(call: Call, product_key: str, model: Model) -> None:
-    if len(dump_model(model)) > MAX_MODEL:
-        raise _model_too_large()
-    store.save_draft(call.db, product_key, model)
-
-
-def _model_too_large() -> ServiceError:
-    return ServiceError(
-        "iot.common.UpdateThingModelOverLimit", "The thing model is larger than 262,144 characters."
-    )
+def _save_block(call: Call, product_key: str, model: Model, block: Block) -> None:
+    """Store the draft with a changed or new module, which must not be too large."""
+    if tsl.count_characters(block) > MAX_TSL:
+        raise ServiceError(
+            "iot.common.UpdateThingModelOverLimit", f"The TSL is larger than {MAX_TSL:,} characters."
+        )
+    store.save_draft(call.db, product_key, model.with_block(block))
 
 
 def _version_not_found(version: str) -> ServiceError:

@@ -11,6 +11,7 @@ import sqlite3
 from typing import Any
 
 from iot_emulator.call import Call, Handler
+from iot_emulator.devices_schema import ARRIVAL, CAME_ONLINE
 from iot_emulator.errors import ServiceError
 from iot_emulator.lookups import find_device, find_product
 from iot_emulator.things.commands import calculate_latency
@@ -20,20 +21,19 @@ MAX_BYTES = 16 * 1024
 MAX_PROPERTIES = 128
 _CODE = "iot.messagebroker."
 
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS device_shadows (
     iot_id TEXT PRIMARY KEY REFERENCES devices (iot_id) ON DELETE CASCADE,
     version INTEGER NOT NULL,
     desired TEXT NOT NULL,
     desired_times TEXT NOT NULL,
-    reported TEXT NOT NULL DEFAULT '{}',
+    reported TEXT NOT NULL DEFAULT '{{}}',
     reported_at INTEGER NOT NULL DEFAULT 0,
     report_due INTEGER,
     modified INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS deliver_shadows AFTER UPDATE OF status ON devices
-WHEN new.status = 'ONLINE' AND old.status <> 'ONLINE' BEGIN
-    UPDATE device_shadows SET report_due = new.status_since + 1000
+CREATE TRIGGER IF NOT EXISTS deliver_shadows AFTER UPDATE OF status ON devices WHEN {CAME_ONLINE} BEGIN
+    UPDATE device_shadows SET report_due = {ARRIVAL} + 1000
         WHERE iot_id = new.iot_id AND report_due IS NULL AND reported_at < modified;
 END;
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from iot_emulator.devices_schema import ARRIVAL, CAME_ONLINE
 from iot_emulator.things.features import Model, dump_model, load_model
 
 KEEP_DAYS = 30
@@ -78,14 +79,14 @@ CREATE TABLE IF NOT EXISTS device_absences (
     PRIMARY KEY (iot_id, since)
 ) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS record_device_absence AFTER UPDATE OF status ON devices
-WHEN old.status IN ('OFFLINE', 'DISABLE') AND new.status <> old.status AND old.activated IS NOT NULL BEGIN
-    INSERT OR REPLACE INTO device_absences VALUES (new.iot_id, old.status_since, new.status_since);
+WHEN old.status IN ('OFFLINE', 'DISABLE') AND new.status_since <> old.status_since AND old.activated IS NOT NULL BEGIN
+    INSERT OR REPLACE INTO device_absences VALUES (new.iot_id, old.status_since, {ARRIVAL});
     DELETE FROM device_absences WHERE iot_id = new.iot_id AND until < new.status_since - {KEEP_MS + 86_400_000};
 END;
-CREATE TRIGGER IF NOT EXISTS deliver_pending_values AFTER UPDATE OF status ON devices
-WHEN new.status = 'ONLINE' AND old.status <> 'ONLINE' BEGIN
+CREATE TRIGGER IF NOT EXISTS deliver_pending_values AFTER UPDATE OF status ON devices WHEN {CAME_ONLINE} BEGIN
     INSERT OR REPLACE INTO thing_reports
-        SELECT iot_id, identifier, new.status_since + {DELIVERY_DELAY_MS}, value FROM thing_pending_values WHERE iot_id = new.iot_id;
+        SELECT iot_id, identifier, {ARRIVAL} + {DELIVERY_DELAY_MS}, value
+        FROM thing_pending_values WHERE iot_id = new.iot_id;
     DELETE FROM thing_pending_values WHERE iot_id = new.iot_id;
 END;
 """

@@ -7,6 +7,7 @@ The import skips them, because they follow from the properties.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from iot_emulator.things.specs import (
     spec_to_tsl,
 )
 
+_QUOTED_NUMBER = re.compile(r'"(?:min|max|step|length|size)":"')
 _AUTOMATIC = frozenset(("set", "get", "post"))
 _FORMAT = "https://iotx-tsl.oss-ap-southeast-1.aliyuncs.com/schema.json"  # the format's name, which has the form of a URL
 
@@ -59,6 +61,35 @@ def export_tsl(block: Block, product_key: str, version: str = "", simple: bool =
         }
     else:
         data |= {"properties": properties, "events": events, "services": services}
+    return _to_text(data)
+
+
+def count_characters(block: Block) -> int:
+    """Count the characters of the shortest TSL text that describes a module.
+
+    It has no spaces, no default values, and nothing that the export adds: profile, methods, and the features that follow
+    from the properties. So the text that `export_tsl` writes counts as much as the text that was imported.
+    """
+    features = {
+        "properties": [_property_to_tsl(item) for item in block.properties],
+        "events": [_event_to_tsl(item, "") for item in block.events],
+        "services": [_service_to_tsl(item, "") for item in block.services],
+    }
+    text = _to_text(_remove_defaults(features))
+    return len(text) - 2 * len(_QUOTED_NUMBER.findall(text))  # TSL can have numbers without quotation marks
+
+
+def _remove_defaults(data: Any) -> Any:
+    """Remove methods and empty or false values from decoded TSL, at all levels."""
+    if isinstance(data, list):
+        return [_remove_defaults(entry) for entry in data]
+    if not isinstance(data, Mapping):
+        return data
+    shortened = {key: _remove_defaults(value) for key, value in data.items() if key != "method"}
+    return {key: value for key, value in shortened.items() if value}
+
+
+def _to_text(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -12,6 +12,11 @@ UNKNOWN_PRODUCT = ({"ProductKey": "a1Unknown00"}, "iot.prod.NotExistedProduct")
 UNKNOWN_VERSION = ({"ModelVersion": "v9"}, "iot.common.InvalidFormattedParameter")
 INVALID_MODEL = "iot.prod.BatchCreateThingModelFailed"
 SCRIPT = "function protocolToRawData(json) { return []; }"
+LARGE_TSL = {
+    "events": [
+        {"identifier": f"e{n}", "name": f"e{n}", "type": "info", "desc": "d" * 256} for n in range(1000)
+    ]
+}
 
 
 def build_property(identifier: str, **changes: Any) -> dict[str, Any]:
@@ -236,7 +241,7 @@ ROWS = [
         missing={"TslStr": "iot.common.InvalidFormattedParameter"},
         invalid=[
             ({"TslStr": "{no"}, INVALID_MODEL),
-            ({"TslStr": json.dumps({"properties": ["x" * 262_144]})}, "iot.common.UpdateThingModelOverLimit"),
+            ({"TslStr": json.dumps(LARGE_TSL)}, "iot.common.UpdateThingModelOverLimit"),
         ],
         not_found=[UNKNOWN_PRODUCT],
     ),

@@ -393,3 +393,31 @@ def test_nest_reverses_flatten(devices: list[str], tags: list[dict[str, str]]) -
 @given(st.dictionaries(st.text(".0123456789aB", min_size=1, max_size=9), st.text(max_size=3), max_size=8))
 def test_any_field_names_can_be_nested(fields: dict[str, str]) -> None:
     nest(fields)
+
+
+@pytest.mark.parametrize("operation", ["CreateEdgeInstance", "UpdateEdgeInstance"])
+@pytest.mark.parametrize(
+    ("tags", "is_valid"),
+    [
+        ("k1:v1,k2:v2", True),
+        ("room:1,floor:1", True),
+        (f"{'k' * 20}:{'v' * 20}", True),
+        (f"room:{'室' * 10},floor:{'层' * 10}", True),
+        (f"room:{'室' * 9}ab", True),
+        (f"room:{'室' * 11}", False),
+        (f"room:{'室' * 10}a", False),
+        (f"floor:1,room:{'室' * 20}", False),
+        (f"room:{'v' * 21}", False),
+        (f"{'k' * 21}:v", False),
+        ("房间:1", False),
+        ("room_1:1", False),
+        ("room:", False),
+        (":1", False),
+        ("room:1,", False),
+    ],
+)
+def test_a_chinese_character_in_the_value_of_an_edge_tag_counts_as_two(
+    operation: str, tags: str, is_valid: bool
+) -> None:
+    problems = find_problems(operation, InstanceId="e", Name="edge", Tags=tags)
+    assert ("Tags" not in problems) is is_valid

@@ -389,6 +389,8 @@ class TestRRpc:
             ({"DeviceName": "nobody"}, "iot.device.NotExistedDevice"),
             ({"ProductKey": "a1nothing00"}, "iot.prod.NotExistedProduct"),
             ({"Topic": "get"}, "iot.messagebroker.InvalidFormattedTopicName"),
+            ({"Topic": "/sys/x"}, "iot.messagebroker.InvalidFormattedTopicName"),
+            ({"Topic": "/a1other0000/here/user/get"}, "iot.messagebroker.InvalidFormattedTopicName"),
         ],
     )
     def test_invalid_calls_are_refused(

@@ -151,12 +151,31 @@ class TestSigning:
         assert status_and_code(response) == (400, "InvalidTimeStamp.Format")
 
     @pytest.mark.parametrize(
-        "name", ["Action", "Version", "AccessKeyId", "Signature", "Timestamp", "SignatureNonce"]
-    )
+        "name",
+        [
+            "Action", "Version", "AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp",
+            "SignatureNonce",
+        ],
+    )  # fmt: skip
     def test_a_missing_common_parameter_is_refused(self, emulator: Emulator, name: str) -> None:
         fields = signed_fields()
         del fields[name]
         assert status_and_code(http_client(emulator).post("/", params=fields)) == (400, "MissingParameter")
+
+    @pytest.mark.parametrize(
+        ("name", "value", "code"),
+        [
+            ("SignatureVersion", "2.0", "InvalidSignatureVersion"),
+            ("SignatureMethod", "HMAC-SHA256", "InvalidSignatureMethod"),
+            ("Format", "YAML", "InvalidFormat"),
+        ],
+    )
+    def test_an_unknown_signature_version_method_or_format_is_refused(
+        self, emulator: Emulator, name: str, value: str, code: str
+    ) -> None:
+        response = http_client(emulator).post("/", params=signed_fields(**{name: value}))
+        assert response.status_code == 400
+        assert f"<Code>{code}</Code>" in response.text or response.json()["Code"] == code
 
     def test_another_api_version_is_refused(self, emulator: Emulator) -> None:
         assert status_and_code(
@@ -506,6 +525,25 @@ class TestQuotas:
         assert http_client(limited_emulator).post("/", params=signed_fields()).json()["Success"] is True
         second = create_api(limited_emulator, "b", "b")
         assert second.error_code("UpdateProductFilterConfig").startswith("Missing")
+
+    def test_edge_operations_have_a_quota_for_each_address(self, limited_emulator: Emulator) -> None:
+        names = [name for name, op in catalogue.operations().items() if op.group == "edge"]
+        clients = [
+            httpx.Client(
+                transport=httpx.WSGITransport(app=limited_emulator, remote_addr=address),
+                base_url="http://emulator.test",
+            )
+            for address in ("192.0.2.1", "192.0.2.2")
+        ]
+
+        def send(client: httpx.Client, name: str) -> str:
+            return str(client.post("/", params=signed_fields(name)).json().get("Code"))
+
+        codes = [send(clients[0], name) for name in names for _ in range(5)]
+        assert len(codes) > 100
+        assert codes.count("Throttling.User") == len(codes) - 100
+        assert send(clients[0], "BatchGetDeviceDriver") == "Throttling.User"
+        assert send(clients[1], "BatchGetDeviceDriver") == "MissingInstanceId"
 
     def test_deep_pages_have_a_smaller_quota(self, limited_emulator: Emulator) -> None:
         deep = {"CurrentPage": 500, "PageSize": 200}

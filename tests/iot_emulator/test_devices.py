@@ -6,12 +6,13 @@ import hashlib
 import hmac
 from typing import Any
 
+import httpx
 import pytest
 
-from iot_emulator import Emulator, ManualClock
+from iot_emulator import Emulator, ManualClock, devices_presence
 from iot_emulator.devices_schema import NewDevice, insert_devices
 
-from .clients import KEY_ID, Api
+from .clients import KEY_ID, Api, signed_fields
 
 HOUR = 3600
 
@@ -26,6 +27,10 @@ def run_all_due_work(api: Api) -> None:
     """Make enough requests to do all work that is due."""
     for _ in range(50):
         api.call("QueryDeviceStatistics")
+
+
+def count_online(api: Api, product_key: str) -> int:
+    return int(api.call("QueryDeviceStatistics", ProductKey=product_key)["Data"]["onlineCount"])
 
 
 def set_status(emulator: Emulator, name: str, status: str, *, due: int | None = None) -> None:
@@ -390,17 +395,52 @@ class TestPresence:
         ]
 
     def test_one_request_does_a_bounded_part_and_the_next_ones_continue(
-        self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
+        self, api: Api, meters: str, emulator: Emulator, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(devices_presence, "MAX_PER_REQUEST", 300)
         due = clock.now() + 1000
         with emulator.store.write() as db:
             devices = [NewDevice(name=f"dev-{n}", due=due) for n in range(1000)]
             insert_devices(db, KEY_ID, "", meters, devices, clock.now())
         clock.advance(2)
-        first = api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]["onlineCount"]
-        assert 0 < first < 1000
+        assert count_online(api, meters) == 300
         run_all_due_work(api)
-        assert api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]["onlineCount"] == 1000
+        assert count_online(api, meters) == 1000
+
+    def test_one_request_changes_all_devices_of_a_large_fleet(
+        self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
+    ) -> None:
+        with emulator.store.write() as db:
+            devices = [NewDevice(name=f"dev-{n}", due=clock.now() + n) for n in range(2000)]
+            insert_devices(db, KEY_ID, "", meters, devices, clock.now())
+        clock.advance(60)
+        assert count_online(api, meters) == 2000
+
+    @pytest.mark.parametrize("days", [1, 2, 9, 400])
+    def test_a_jump_of_the_clock_leaves_as_many_devices_online_as_small_steps(
+        self, days: int, api: Api, meters: str, clock: ManualClock
+    ) -> None:
+        api.register_devices(meters, *(f"dev-{n:04}" for n in range(1000)))
+        for _ in range(3):
+            clock.advance(days * 24 * HOUR)
+            counts = api.call("QueryDeviceStatistics", ProductKey=meters)["Data"]
+            assert 850 < counts["activeCount"] < 950
+            assert 0.8 < counts["onlineCount"] / counts["activeCount"] < 0.95  # 89% on average
+
+    def test_a_device_that_came_and_went_in_a_jump_was_away_only_until_it_came(
+        self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
+    ) -> None:
+        api.register_devices(meters, *(f"dev-{n:03}" for n in range(300)))
+        clock.advance(24 * HOUR)
+        api.call("QueryDeviceStatistics", ProductKey=meters)
+        with emulator.store.read() as db:
+            away = dict(db.execute("SELECT iot_id, due FROM devices WHERE status = 'OFFLINE' AND activated"))
+        clock.advance(9 * 24 * HOUR)
+        api.call("QueryDeviceStatistics", ProductKey=meters)
+        with emulator.store.read() as db:
+            absences = dict(db.execute("SELECT iot_id, until FROM device_absences"))
+        assert away
+        assert {iot_id: absences[iot_id] for iot_id in away} == away
 
     def test_a_disabled_device_does_not_change_its_status(
         self, api: Api, meters: str, emulator: Emulator, clock: ManualClock
@@ -475,6 +515,32 @@ class TestTopology:
             gateway["IotId"],
             "1",
         )
+
+    def test_a_gateway_is_never_a_sub_device(self, api: Api, gateway: dict[str, Any]) -> None:
+        second = api.register_device(gateway["ProductKey"], "gateway-2")
+        params = {
+            "GwProductKey": gateway["ProductKey"],
+            "GwDeviceName": "gateway-1",
+            "TopoAddItem": [self.item(second)],
+        }
+        assert api.error_code("BatchAddThingTopo", **params) == "iot.device.AddTopoRelationFailed"
+        api.call("NotifyAddThingTopo", GwIotId=gateway["IotId"], DeviceListStr=[{"IotId": second["IotId"]}])
+        assert self.below(api, gateway) == []
+
+    def test_too_many_sub_devices_are_reported_under_the_name_of_their_list(
+        self, api: Api, emulator: Emulator, meters: str, gateway: dict[str, Any]
+    ) -> None:
+        item = self.item(api.register_device(meters, "meter-1"))
+        fields = signed_fields(
+            "BatchAddThingTopo",
+            GwProductKey=gateway["ProductKey"],
+            GwDeviceName="gateway-1",
+            **{f"TopoAddItem.{n}.{name}": value for n in range(1, 12) for name, value in item.items()},
+        )
+        transport = httpx.WSGITransport(app=emulator)
+        with httpx.Client(transport=transport, base_url="http://emulator.test") as client:
+            message = client.post("/", data=fields).json()["ErrorMessage"]
+        assert message == "TopoAddItem: Enter up to 10 entries (you entered 11)"
 
     def test_one_wrong_signature_means_none_is_added(
         self, api: Api, meters: str, gateway: dict[str, Any]

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from iot_emulator import create_app
+from iot_emulator.formats import format_utc
 from iot_emulator.ota import running
 from tests.iot_emulator.clients import KEY_ID, KEY_SECRET, create_api
 from tests.iot_emulator.update_setup import UpdateSetup
@@ -85,6 +86,16 @@ def test_no_more_devices_are_notified_per_minute_than_allowed(ota, product):
     assert ota.count_tasks(batch)["QUEUED"] == 25
     ota.clock.advance(60)
     assert ota.count_tasks(batch)["QUEUED"] == 15
+
+
+def test_devices_that_came_and_went_in_a_jump_of_the_clock_are_updated(ota, product):
+    ota.register_devices(product, 100, status="OFFLINE")
+    with ota.emulator.store.write() as db:
+        db.execute("UPDATE devices SET due = ?", (ota.clock.now() + HOUR * 1000,))
+    batch = ota.create_static_batch(ota.create_package(product), product)
+    ota.clock.advance(9 * 24 * HOUR)
+    assert set(ota.count_tasks(batch)) <= {"SUCCEEDED", "FAILED"}
+    assert ota.call("QueryDeviceStatistics", ProductKey=product)["Data"]["onlineCount"] < 100
 
 
 def test_the_task_of_an_offline_device_waits_until_it_is_online(ota, product):
@@ -322,6 +333,24 @@ class TestCanceling:
         assert ota.read_batch_status(batch) == "CANCELED"
         ota.clock.advance(2 * HOUR)
         assert ota.count_tasks(batch) == {"CANCELED": 2}
+
+    def test_a_scheduled_batch_whose_tasks_all_failed_is_canceled(self, ota, product):
+        ota.register_devices(product, 2)
+        package = ota.create_package(product)
+        ota.create_static_batch(package, product)
+        start = ota.clock.now() + HOUR * 1000
+        batch = ota.create_static_batch(package, product, ScheduleTime=start)
+        assert ota.count_tasks(batch) == {"FAILED": 2}
+        ota.clock.advance(60)
+        ota.call("CancelOTATaskByJob", JobId=batch, CancelScheduledTask=True)
+        info = ota.call("QueryOTAJob", JobId=batch)["Data"]
+        assert (info["JobStatus"], info["UtcEndTime"]) == ("CANCELED", format_utc(ota.clock.now()))
+        ota.run_for(2 * HOUR, step=600)
+        assert ota.read_batch_status(batch) == "CANCELED"
+        assert ota.count_tasks(batch) == {"FAILED": 2}
+        assert ota.error_code("CancelOTATaskByJob", JobId=batch, CancelScheduledTask=True) == (
+            "iot.firmware.JobAlreadyCanceled"
+        )
 
     def test_tasks_that_cannot_be_canceled_are_refused(self, ota, product):
         ota.register_devices(product, 2)

@@ -285,6 +285,15 @@ class TestTags:
             code = api.error_code(operation, ProductKey=key, ProductTag=self.tag_list(**{tag: "x"}))
             assert code == "iot.common.InvalidFormattedParameter"
 
+    def test_tags_changed_in_one_call_have_different_values(self, api: Api) -> None:
+        key = api.create_product()
+        same = self.tag_list(city="Ulm", site="Ulm")
+        api.call("CreateProductTags", ProductKey=key, ProductTag=same)
+        code = api.error_code("UpdateProductTags", ProductKey=key, ProductTag=same)
+        assert code == "iot.common.InvalidFormattedParameter"
+        api.call("UpdateProductTags", ProductKey=key, ProductTag=self.tag_list(city="Bonn", site="Ulm"))
+        assert self.list_tags(api, key) == {"city": "Bonn", "site": "Ulm"}
+
     def test_a_call_has_at_most_ten_tags_and_a_product_a_hundred(self, api: Api) -> None:
         key = api.create_product()
         eleven = self.tag_list(**{f"k{n}": "v" for n in range(11)})

@@ -691,6 +691,21 @@ def test_a_device_receives_a_desired_value_at_once_or_when_it_comes_online(thing
     assert things.read_values(away)["Level"] == "88"
 
 
+@pytest.mark.parametrize("status", ["OFFLINE", "UNACTIVE"])
+def test_a_device_that_came_and_went_in_a_jump_of_the_clock_has_its_desired_value(things, clock, status):
+    key = things.create_modeled_product()
+    names = [f"away{number}" for number in range(30)]
+    ids = [things.register_device(key, name, status) for name in names]
+    for iot_id in ids:
+        things.call("SetDeviceDesiredProperty", IotId=iot_id, Items={"Level": 88}, Versions={})
+    with things.emulator.store.write() as db:
+        db.execute("UPDATE devices SET due = ?", (clock.now() + HOUR,))
+    clock.advance(9 * 24 * 3600)
+    assert {things.read_values(iot_id)["Level"] for iot_id in ids} == {"88"}
+    states = things.call("BatchGetDeviceState", ProductKey=key, DeviceName=names)
+    assert "OFFLINE" in {state["Status"] for state in states["DeviceStatusList"]["DeviceStatus"]}
+
+
 def test_a_desired_value_can_be_set_before_the_device_was_ever_online(things, clock):
     iot_id = things.register_device(things.create_modeled_product(), "inactive", "UNACTIVE")
     things.call("SetDeviceDesiredProperty", IotId=iot_id, Items={"Level": 1}, Versions={"Level": 0})

@@ -397,11 +397,85 @@ def test_invalid_tsl_is_refused(things, bad):
     assert code == "iot.prod.BatchCreateThingModelFailed"
 
 
-def test_tsl_has_a_size_limit_and_a_url_alone_is_refused(things):
+LIMIT = 256 * 1024
+NUMBER = {"type": "int", "specs": {"min": 0, "max": 100, "step": 1}}
+MEMBERS = [{"identifier": f"m{n}", "name": f"m{n}", "dataType": NUMBER} for n in range(20)]
+DATA_TYPES = {
+    "date": {"type": "date"},
+    "int": NUMBER,
+    "enum": {"type": "enum", "specs": {str(n): f"Mode {n}" for n in range(50)}},
+    "array": {"type": "array", "specs": {"size": 9, "item": {"type": "struct", "specs": MEMBERS}}},
+    "chinese": {"type": "bool", "specs": {"0": "关闭", "1": "打开"}},
+}
+
+
+def build_largest_tsl(entry: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Build TSL of 262,144 characters, or a few less, from a feature with numbered names; descriptions fill the rest."""
+    count = (LIMIT - 20) // (len(to_text({**entry, "identifier": "f00000", "name": "名00000"})) + 1)
+    entries = [{**entry, "identifier": f"f{n:05}", "name": f"名{n:05}"} for n in range(count)]
+    for described in entries:
+        missing = LIMIT - len(to_text({kind: entries})) - len(',"desc":""')
+        if missing <= 0:
+            break
+        described["desc"] = "d" * min(250, missing)
+    return {kind: entries}
+
+
+def to_text(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+LARGEST = {
+    **{
+        f"properties of type {name}": ("properties", {"accessMode": "rw", "dataType": data_type})
+        for name, data_type in DATA_TYPES.items()
+    },
+    "services": ("services", {"callType": "sync", "inputData": MEMBERS, "outputData": MEMBERS}),
+    "empty events": ("events", {"type": "info"}),
+}
+
+
+@pytest.mark.parametrize("shape", LARGEST)
+def test_the_largest_models_can_be_exported_and_imported(things, shape):
+    kind, entry = LARGEST[shape]
+    data = build_largest_tsl(entry, kind)
+    assert LIMIT - 10 <= len(to_text(data)) <= LIMIT
+    source, target = things.create_product("Source_One"), things.create_product("Target_One")
+    things.call("ImportThingModelTsl", ProductKey=source, TslStr=to_text(data))
+    things.call("PublishThingModel", ProductKey=source)
+    for operation in ("GetThingModelTsl", "GetThingModelTslPublished"):
+        exported = things.call(operation, ProductKey=source)["Data"]["TslStr"]
+        things.call("ImportThingModelTsl", ProductKey=target, TslStr=exported)
+        assert things.read_tsl(target) | {"profile": 0} == json.loads(exported) | {"profile": 0}
+
+
+@pytest.mark.parametrize("shape", LARGEST)
+def test_a_larger_model_is_refused(things, shape):
+    kind, entry = LARGEST[shape]
+    data = build_largest_tsl(entry, kind)
+    data[kind].append({**entry, "identifier": "more", "name": "more"})
     key = things.create_product()
-    long = json.dumps({"properties": [], "padding": "x" * 262_144})
-    code = things.error_code("ImportThingModelTsl", ProductKey=key, TslStr=long)
+    code = things.error_code("ImportThingModelTsl", ProductKey=key, TslStr=to_text(data))
     assert code == "iot.common.UpdateThingModelOverLimit"
+
+
+def test_features_cannot_be_added_or_changed_beyond_the_limit(things):
+    key = things.create_product()
+    things.call("ImportThingModelTsl", ProductKey=key, TslStr=build_largest_tsl(*LARGEST["services"][::-1]))
+    model = {"properties": [build_property(f"p{n}") for n in range(10)]}
+    code = things.error_code("CreateThingModel", ProductKey=key, ThingModelJson=model)
+    assert code == "iot.common.UpdateThingModelOverLimit"
+    things.call(
+        "CreateThingModel",
+        ProductKey=key,
+        ThingModelJson=model,
+        FunctionBlockId="b",
+        FunctionBlockName="Module",
+    )
+
+
+def test_a_url_of_tsl_alone_is_refused(things):
+    key = things.create_product()
     code = things.error_code("ImportThingModelTsl", ProductKey=key, TslUrl="http://example.com/model.json")
     assert code == "iot.common.InvalidFormattedParameter"
 
