@@ -144,9 +144,9 @@ def test_a_requester_who_raised_a_custom_role_cannot_approve_by_its_members(org,
 
 
 def test_a_member_who_came_by_a_single_sign_on_rule_counts_as_invited_by_its_creator(org, ask):
-    add_rule(act_as(org, org.members["owner"]), "", "sso.test", "operator", ENTIRE_TEAM)
-    user = User.objects.create_user("guest@sso.test", None)
-    apply_rules(user, Identity("uid", {"iss": "https://sso.test"}, user.email), Origin())
+    add_rule(act_as(org, org.members["owner"]), "", "corp.test", "operator", ENTIRE_TEAM)
+    user = User.objects.create_user("guest@corp.test", None)
+    apply_rules(user, Identity("uid", {"iss": "https://corp.test"}, user.email), Origin())
     org.members["guest"] = user
     request = ask("owner")
     assert FROM_REQUESTER in find_obstacle(org, request, "guest")
