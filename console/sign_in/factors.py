@@ -108,7 +108,7 @@ SECRETS = SecretStore("Second factors", _rotate_secrets)
 def lacks_second_factor(request: HttpRequest, team: Team) -> bool:
     """Return whether the team requires a second factor and the user has none, neither here nor at the identity provider."""
     user: Any = request.user
-    return team.second_factor_required and not (
+    return team.requires_second_factor and not (
         has_provider_second_factor(request) or has_second_factor(user)
     )
 

@@ -270,6 +270,26 @@ def test_members_without_a_factor_are_redirected_to_its_setup(
     assert REQUIREMENT.search(client.get(f"{SECURITY}?team=acme").content.decode())
 
 
+def test_the_installation_requires_a_factor_of_the_members_of_every_team(
+    org: Organization, sign_in: Any, settings: Any
+) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+    for role, team in (
+        ("owner", "acme"),
+        ("administrator", "acme"),
+        ("viewer", "acme"),
+        ("outsider", "globex"),
+    ):
+        client = sign_in(role)
+        response = client.get(f"/{team}/-/members/")
+        assert (response.status_code, response["Location"]) == (302, f"{SECURITY}?team={team}"), role
+        page = client.get(response["Location"]).content.decode()
+        assert "All teams of this console require one." in page
+    client = sign_in("owner")
+    set_up_app(client)
+    assert client.get("/acme/-/members/").status_code == 200
+
+
 def test_other_teams_and_own_pages_stay_accessible(
     org: Organization, strict_team: Team, sign_in: Any
 ) -> None:
