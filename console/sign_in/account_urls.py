@@ -9,6 +9,7 @@ from console.sign_in import profile, views
 app_name = "sign_in"
 urlpatterns = [
     path("profile/", profile.profile, name="profile"),
+    path("data/", profile.stored_data, name="stored-data"),
     path("security/", views.security, name="security"),
     path("security/sessions/<int:pk>/end/", views.end_session, name="end-session"),
     path("security/sessions/end-others/", views.end_other_sessions, name="end-other-sessions"),

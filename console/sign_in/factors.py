@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,8 @@ from console.sign_in.openid_connect.adapter import has_provider_second_factor
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 # The key of the secret in `data` of an authenticator of allauth.
 _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+# A code that is submitted again within this time after it was accepted is taken for a double click.
+_DOUBLE_SUBMISSION_SECONDS = 5
 WRONG_CODE = gettext_lazy(
     "Wrong or already used code, or too many failed attempts. Enter a new code, or try again later."
 )
@@ -59,22 +62,48 @@ def has_second_factor(user: User) -> bool:
 
 def accept_code(authenticator: Authenticator, code: str) -> bool:
     """Accept a code of an authenticator app once. Return False if the code is wrong, or if it or a later one was used."""
-    secret = decrypt(authenticator.data["secret"])
-    matching = (
-        counter
-        for counter in yield_hotp_counters_from_time()
-        if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter)))
-    )
-    counter = next(matching, None)
+    counter = _find_counter(authenticator, code)
     if counter is None:
         return False
     with transaction.atomic():
         row = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
         if counter <= row.data.get("last_counter", -1):
             return False
-        row.data["last_counter"] = counter
+        row.data |= {"last_counter": counter, "accepted_at": time.time(), "reuse_notified": False}
         row.save(update_fields=["data"])
     return True
+
+
+def claim_reuse_notification(user: User, code: str) -> bool:
+    """Return whether the user is to be notified that this code, or a later one of their app, was used before.
+
+    True once for each accepted code: the call counts as the notification. False within a few seconds of its acceptance,
+    because the user may have submitted the form twice.
+    """
+    with transaction.atomic():
+        apps = Authenticator.objects.select_for_update().filter(type=Authenticator.Type.TOTP)
+        row = apps.filter(user_id=user.pk).first()
+        if row is None or row.data.get("reuse_notified", True):
+            return False
+        counter = _find_counter(row, code)
+        if counter is None or counter > row.data["last_counter"]:
+            return False
+        if time.time() - row.data["accepted_at"] < _DOUBLE_SUBMISSION_SECONDS:
+            return False
+        row.data["reuse_notified"] = True
+        row.save(update_fields=["data"])
+    return True
+
+
+def _find_counter(authenticator: Authenticator, code: str) -> int | None:
+    """Return the time step of a code of an authenticator app, or None if it is wrong or not valid at this time."""
+    secret = decrypt(authenticator.data["secret"])
+    matching = (
+        counter
+        for counter in yield_hotp_counters_from_time()
+        if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, counter)))
+    )
+    return next(matching, None)
 
 
 def _rotate_secrets(batch: int) -> tuple[int, int]:
@@ -108,7 +137,7 @@ SECRETS = SecretStore("Second factors", _rotate_secrets)
 def lacks_second_factor(request: HttpRequest, team: Team) -> bool:
     """Return whether the team requires a second factor and the user has none, neither here nor at the identity provider."""
     user: Any = request.user
-    return team.second_factor_required and not (
+    return team.requires_second_factor and not (
         has_provider_second_factor(request) or has_second_factor(user)
     )
 

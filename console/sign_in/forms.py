@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -24,12 +24,26 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.accounts.encryption import Undecryptable, decrypt, encrypt
+from console.accounts.models import User
 from console.sign_in import lockout
 from console.sign_in.audit_records import record_failure
-from console.sign_in.factors import accept_code
+from console.sign_in.factors import accept_code, claim_reuse_notification
 from console.sign_in.sessions import run_after_response
 
 log = logging.getLogger(__name__)
+
+
+def _send_after_response(request: HttpRequest, send: Callable[[], Any], subject: str) -> None:
+    """Send an email after the response: sending takes time, and an error of the mail server must not change the response."""
+
+    def task() -> None:
+        try:
+            with context.request_context(request):
+                send()
+        except OSError as error:  # SMTPException is one
+            log.error("The email %s was not sent: %s", subject, type(error).__name__)
+
+    run_after_response(request, task)
 
 
 class _CodeForm(forms.Form):
@@ -52,6 +66,7 @@ class _CodeForm(forms.Form):
         except forms.ValidationError:
             lockout.count_failure(request, self.user.email)  # type: ignore[attr-defined]
             record_failure(request, self.user, self.operation)  # type: ignore[attr-defined]
+            self._notify_of_reuse(request)
             raise
         except Undecryptable:
             raise forms.ValidationError(
@@ -67,6 +82,12 @@ class _CodeForm(forms.Form):
         if authenticator.type == Authenticator.Type.TOTP and not accept_code(authenticator, code):
             raise get_adapter().validation_error("incorrect_code")
         return code
+
+    def _notify_of_reuse(self, request: HttpRequest) -> None:
+        user: User = self.user  # type: ignore[attr-defined]
+        if claim_reuse_notification(user, self.cleaned_data["code"]):
+            send = partial(get_adapter().send_notification_mail, "mfa/email/totp_code_reused", user)
+            _send_after_response(request, send, "about a reused code")
 
 
 class AuthenticateForm(_CodeForm, mfa_forms.AuthenticateForm):  # type: ignore[misc]  # allauth has no type information
@@ -182,16 +203,9 @@ class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
         self.fields["email"].widget.attrs.pop("placeholder", None)
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        # After the response: only existing accounts get an email, and sending one takes time.
-        run_after_response(request, partial(self._send, request, **kwargs))
+        # After the response: only existing accounts get an email.
+        _send_after_response(request, partial(super().save, request, **kwargs), "to reset a password")
         return str(self.cleaned_data["email"])
-
-    def _send(self, request: HttpRequest, **kwargs: Any) -> None:
-        try:
-            with context.request_context(request):
-                super().save(request, **kwargs)
-        except OSError as error:  # SMTPException is one
-            log.error("The email to reset a password was not sent: %s", type(error).__name__)
 
 
 class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from allauth.mfa.totp import views as totp_views
 from allauth.mfa.webauthn import views as webauthn_views
 from allauth.usersessions.models import UserSession
 from axes.models import AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -48,6 +49,7 @@ def security(request: UserRequest) -> HttpResponse:
     codes = next((a for a in authenticators if a.type == Authenticator.Type.RECOVERY_CODES), None)
     context = {
         "requiring_team": _find_requiring_team(request),
+        "all_teams_require": settings.REQUIRE_SECOND_FACTOR,
         "has_password": user.has_usable_password(),
         "app": next((a for a in authenticators if a.type == Authenticator.Type.TOTP), None),
         "passkeys": [a for a in authenticators if a.type == Authenticator.Type.WEBAUTHN],
@@ -67,9 +69,8 @@ def _find_requiring_team(request: UserRequest) -> Team | None:
     if has_second_factor(request.user):
         return None
     slug = request.GET.get("team", "").replace("\x00", "")
-    memberships = request.user.memberships.filter(team__slug=slug, team__second_factor_required=True)
-    membership = memberships.select_related("team").first()
-    return membership.team if membership else None
+    membership = request.user.memberships.select_related("team").filter(team__slug=slug).first()
+    return membership.team if membership and membership.team.requires_second_factor else None
 
 
 def _read_attempts(user: User) -> list[SignInAttempt]:

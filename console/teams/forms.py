@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.urls import reverse
 from django.utils.html import format_html
@@ -261,6 +262,10 @@ class TeamSettingsForm(forms.ModelForm[Team]):
             self.fields[name] = _build_rule_field(rule)
             self.initial[name] = read_setting(self.instance, rule)
         self.fields["approval_hours"] = self.fields.pop("approval_hours")  # after the rules
+        if settings.REQUIRE_SECOND_FACTOR:
+            factor = self.fields["second_factor_required"]
+            factor.disabled, self.initial["second_factor_required"] = True, True
+            factor.help_text = _("The server administrator requires this for all teams of this console.")
         for field in self.fields.values():
             field.show_hidden_initial = True  # to detect which fields the user changed
 

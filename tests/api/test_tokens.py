@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -155,11 +156,14 @@ def test_the_tokens_of_a_deactivated_or_removed_member_are_invalid(
     assert status(personal) == 401, "old tokens stay invalid when a user joins again"
 
 
+@pytest.mark.parametrize("requiring", ["team", "installation"])
 def test_a_token_of_a_user_without_the_required_second_factor_is_invalid(
-    org: Organization, create_program: CreateProgram
+    org: Organization, create_program: CreateProgram, settings: Any, requiring: str
 ) -> None:
     personal, team_program = create_program(), create_program(team_token=True, name="team_program")
-    Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
+    if requiring == "team":
+        Team.objects.filter(pk=org.team.pk).update(second_factor_required=True)
+    settings.REQUIRE_SECOND_FACTOR = requiring == "installation"
     assert (status(personal), status(team_program)) == (401, 200)
 
 

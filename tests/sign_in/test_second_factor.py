@@ -123,6 +123,54 @@ def test_a_code_works_once_even_if_redis_loses_its_data(second_step: Client, set
     assert not is_signed_in(other_client)
 
 
+def test_the_user_is_notified_once_that_a_used_code_was_entered_again(org: Organization) -> None:
+    add_authenticator_app(org.members["operator"])
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC), tick=False) as clock:
+        used, older = totp_code(), totp_code(steps=-1)
+        enter_code(used)
+        clock.shift(3)
+        enter_code(used)
+        assert mail.outbox == [], "a double click"
+        clock.shift(10)
+        enter_code("000000")
+        assert mail.outbox == [], "a wrong code"
+        for again in (used, older):
+            enter_code(again)
+        assert [message.to for message in mail.outbox] == [[USER]]
+        assert "had already been used" in mail.outbox[0].body
+        assert used not in mail.outbox[0].subject + mail.outbox[0].body
+        clock.shift(30)
+        newer = totp_code()
+        enter_code(newer)
+        clock.shift(10)
+        enter_code(newer)
+        assert len(mail.outbox) == 2, "once for each code"
+    assert recorded_operations(org).count("session.second_factor") == 5, "each refused code"
+
+
+def enter_code(code: str) -> None:
+    """Sign in with the password and this code, from a browser of its own."""
+    client = Client()
+    submit_password(client, USER)
+    client.post(SECOND_STEP, {"code": code})
+
+
+def test_a_used_code_is_refused_also_if_the_email_about_it_cannot_be_sent(
+    org: Organization, settings: Any
+) -> None:
+    add_authenticator_app(org.members["operator"])
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC), tick=False) as clock:
+        enter_code(totp_code())
+        clock.shift(10)
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        client = Client()
+        submit_password(client, USER)
+        response = client.post(SECOND_STEP, {"code": totp_code()})
+        assert "already used code" in response.content.decode()
+        assert not is_signed_in(client)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_setting_up_an_app_shows_recovery_codes_once(org: Organization, sign_in: Any) -> None:
     client = sign_in("operator")
@@ -268,6 +316,26 @@ def test_members_without_a_factor_are_redirected_to_its_setup(
         fragment = client.get(path, headers={"HX-Request": "true"})
         assert (fragment.status_code, fragment["HX-Redirect"]) == (204, f"{SECURITY}?team=acme")
     assert REQUIREMENT.search(client.get(f"{SECURITY}?team=acme").content.decode())
+
+
+def test_the_installation_requires_a_factor_of_the_members_of_every_team(
+    org: Organization, sign_in: Any, settings: Any
+) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+    for role, team in (
+        ("owner", "acme"),
+        ("administrator", "acme"),
+        ("viewer", "acme"),
+        ("outsider", "globex"),
+    ):
+        client = sign_in(role)
+        response = client.get(f"/{team}/-/members/")
+        assert (response.status_code, response["Location"]) == (302, f"{SECURITY}?team={team}"), role
+        page = client.get(response["Location"]).content.decode()
+        assert "All teams of this console require one." in page
+    client = sign_in("owner")
+    set_up_app(client)
+    assert client.get("/acme/-/members/").status_code == 200
 
 
 def test_other_teams_and_own_pages_stay_accessible(

@@ -232,7 +232,13 @@ def test_a_new_user_chooses_a_name_and_a_password_and_joins(org: Organization) -
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("short", "short"), ("password1234", "password1234"), (NEW, NEW), (NEW_PASSWORD, NEW_PASSWORD + "!")],
+    [
+        ("short", "short"),
+        ("password1234", "password1234"),
+        (NEW, NEW),
+        (NEW_PASSWORD, NEW_PASSWORD + "!"),
+        ("Ab1! " * 26,) * 2,
+    ],
 )
 def test_a_weak_or_mistyped_password_is_refused_and_nothing_is_created(
     org: Organization, first: str, second: str

@@ -151,6 +151,25 @@ def test_only_an_owner_with_a_second_factor_can_require_one(org: Organization, s
     assert Team.objects.get(pk=org.team.pk).second_factor_required
 
 
+def test_a_team_cannot_switch_off_the_second_factor_that_the_installation_requires(
+    org: Organization, sign_in: SignIn, settings: Any
+) -> None:
+    client = sign_in("owner")
+    Authenticator.objects.create(
+        user=org.members["owner"], type=Authenticator.Type.TOTP, data={"secret": "x"}
+    )
+    settings.REQUIRE_SECOND_FACTOR = True
+    field = client.get(SETTINGS).context["form"]["second_factor_required"]
+    assert field.field.disabled
+    assert field.value() is True
+    assert save_settings(client, name="Acme Power", second_factor_required="").status_code == 302
+    assert client.get("/acme/-/members/").status_code == 200
+    Authenticator.objects.all().delete()
+    assert client.get("/acme/-/members/").status_code == 302
+    team = Team.objects.get(pk=org.team.pk)
+    assert (team.name, team.second_factor_required) == ("Acme Power", False), "the team's own setting is kept"
+
+
 # -- creating a team ---------------------------------------------------------------------------------------------------
 
 

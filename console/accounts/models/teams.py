@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -64,6 +65,11 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def requires_second_factor(self) -> bool:
+        """Whether members need a second factor: by the team's own setting, or because all teams of this console require it."""
+        return self.second_factor_required or settings.REQUIRE_SECOND_FACTOR
 
     @cached_property
     def roles(self) -> Mapping[str, Role]:

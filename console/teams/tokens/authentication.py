@@ -49,7 +49,7 @@ def find_membership(token: ApiToken) -> Membership:
         text = gettext_noop("Stopped: %(person)s is no longer a member of the team.")
         raise InvalidToken(text, person=str(token.user))
     user = membership.user
-    if membership.team.second_factor_required and not (user.is_service or has_second_factor(user)):
+    if membership.team.requires_second_factor and not (user.is_service or has_second_factor(user)):
         text = gettext_noop("Stopped: the team requires a second factor, and %(person)s has none.")
         raise InvalidToken(text, person=str(user))
     return membership.limit_to_token(token)
