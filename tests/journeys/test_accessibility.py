@@ -73,7 +73,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
         *("/demo/-/tokens/", "/demo/-/tokens/add/", "/demo/-/tokens/own/add/"),
         *("/account/tokens/", "/account/api/", "/account/security/", "/accounts/reauthenticate/"),
         *(f"/accounts/{path}" for path in ("app/set-up/", "passkeys/add/")),
-        *("/demo/-/approvals/", "/demo/-/audit/reads/", f"{members[0]}remove/"),
+        *("/demo/-/approvals/", "/demo/-/audit/reads/", f"{members[0]}remove/", "/account/data/"),
         *(f"/demo/-/sign-on/{path}" for path in ("", "add/", "try/")),
         *("/demo/-/audit/", record, "/account/profile/", "/accounts/password/change/", "/accounts/logout/"),
         *(f"{connection}/products/a1missing/", "/nowhere/at/all/", f"{connection}/nowhere/"),
