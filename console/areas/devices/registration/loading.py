@@ -69,7 +69,7 @@ def _generate_rows(params: RegistrationParams) -> Iterator[ParsedRow]:
 
 
 def _retry_rows(work: Work) -> Iterator[ParsedRow]:
-    """Yield the items of the earlier job that failed, were not sent, or have an unknown outcome."""
+    """Yield the items of the earlier job that failed, were not sent, lack their tags, or have an unknown outcome."""
     chunks = Chunk.objects.filter(job=work.job.parent_id).values_list("pk", "data__apply_id")
     apply_ids = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
     items = retryable_items(work.job.parent_id).order_by("number")
@@ -78,7 +78,9 @@ def _retry_rows(work: Work) -> Iterator[ParsedRow]:
         chunk_size=_BATCH_ROWS
     ):
         apply_id = apply_ids.get(chunk, 0) if outcome == Item.Outcome.UNKNOWN else 0
-        yield ParsedRow(number, name, nickname, (data or {}).get("tags", {}), apply_id=apply_id)
+        is_created = outcome == Item.Outcome.PARTIAL
+        tags = (data or {}).get("tags", {})
+        yield ParsedRow(number, name, nickname, tags, apply_id=apply_id, is_created=is_created)
 
 
 def _from_file(work: Work, params: RegistrationParams) -> StepResult:
@@ -175,6 +177,8 @@ class _Loader:
                 "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
             }
             self._tagged = True
+        if parsed.is_created:
+            item.outcome = Item.Outcome.PARTIAL.value
         item.chunk = self._chunk_for(parsed.apply_id).pk
         return item
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from console.areas.devices.registration.forms import ColumnsForm
 from console.areas.devices.registration.outcomes import describe_second_value
 from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND, RegistrationParams
+from console.areas.devices.registration.secrets import CREATED
 from console.areas.devices.registration.sheet import COLUMNS, RULES
 from console.connections.http import CloudRequest
 from console.jobs import kinds
@@ -33,7 +34,9 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
 
 def _find_secrets(request: CloudRequest, job: Job) -> dict[str, Any] | None:
     """Return the number of stored secrets and when the first of them expires; None if the user may not see secrets."""
-    if not job.succeeded or not kinds.get(SECRETS_KIND).is_allowed(request.gateway):
+    if not any(map(job.counts.get, CREATED)) or not kinds.get(SECRETS_KIND).is_allowed(request.gateway):
+        return None
+    if not job.chunks.filter(data__has_key="apply_ids").exists():  # it only set tags
         return None
     stored = Secret.objects.filter(job=job, expires_at__gt=timezone.now())
     first = stored.order_by("expires_at").first()

@@ -135,6 +135,7 @@ class ParsedRow:
     """A parsed row. `findings`: (rule, value, other) of each broken rule; a row with findings is skipped.
 
     `apply_id`: the application with which an earlier job sent the row without learning the outcome; 0 for none.
+    `is_created`: an earlier job created the device, and only its tags are missing.
     """
 
     number: int
@@ -145,6 +146,7 @@ class ParsedRow:
     raw: str = ""
     findings: list[tuple[str, str, str]] = field(default_factory=list)
     apply_id: int = 0
+    is_created: bool = False
 
 
 def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
