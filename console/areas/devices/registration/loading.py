@@ -146,7 +146,7 @@ class _Loader:
         self._chunk: Chunk | None = None
         self._free_rows = self._apply_id = 0
         self._tagged = False
-        self._findings = Findings()
+        self._findings, self._doubts = Findings(), Findings()
 
     def load(self, batch: Sequence[ParsedRow]) -> None:
         """Write some rows. Raises LeaseLost."""
@@ -167,11 +167,13 @@ class _Loader:
             self.work.job.pk, parsed.number, sheet.clean_text(parsed.name), sheet.clean_text(parsed.nickname)
         )
         if parsed.findings:
-            self._findings.add(parsed)
+            self._findings.add(parsed.number, parsed.findings)
             item.outcome = Item.Outcome.SKIPPED.value
             item.data = sheet.original_values(parsed)
             return item
         self.valid_count += 1
+        if sheet.is_doubtful(parsed.name):
+            self._doubts.add(parsed.number, [("name_changed", parsed.name, "")])
         if parsed.tags:
             item.data = {
                 "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
@@ -209,6 +211,7 @@ class _Loader:
                 layout=layout.as_dict() if layout else None,
                 blank=blank,
                 findings=self._findings.as_dict(),
+                doubts=self._doubts.as_dict(),
                 tagged=self._tagged,
                 set_tags=params.set_tags if start else self._tagged,
             ).as_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from console.areas.devices.registration.forms import ColumnsForm
 from console.areas.devices.registration.outcomes import describe_second_value
 from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND, RegistrationParams
 from console.areas.devices.registration.secrets import CREATED
-from console.areas.devices.registration.sheet import COLUMNS, RULES
+from console.areas.devices.registration.sheet import COLUMNS, DOUBTS, RULES, Rule
 from console.connections.http import CloudRequest
 from console.jobs import kinds
 from console.jobs.encodings import ENCODING_NAMES
@@ -50,7 +51,8 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     initial = dict(layout.columns) if layout else {}
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
-        "rules": _list_broken_rules(params),
+        "rules": _list_rules(RULES, params.findings),
+        "doubts": _list_rules(DOUBTS, params.doubts),
         "columns": _list_columns(params),
         "layout": layout,
         "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
@@ -61,19 +63,19 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     }
 
 
-def _list_broken_rules(params: RegistrationParams) -> list[dict[str, Any]]:
-    """Return the rules that rows break, the most frequent first, with the number of rows and examples."""
+def _list_rules(texts: Mapping[str, Rule], findings: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rules of some findings, the most frequent first, with the number of rows and examples."""
     rules = [
         {
-            "column": RULES[rule].column if rule in RULES else "",
-            "text": RULES[rule].text if rule in RULES else rule,
+            "column": texts[rule].column if rule in texts else "",
+            "text": texts[rule].text if rule in texts else rule,
             "count": finding["count"],
             "examples": [
                 {"row": row, "value": value, "note": describe_second_value(rule, value, other)}
                 for row, value, other in finding["examples"]
             ],
         }
-        for rule, finding in params.findings.items()
+        for rule, finding in findings.items()
     ]
     return sorted(rules, key=lambda rule: -rule["count"])
 

@@ -29,11 +29,13 @@ class RegistrationParams(JobParams):
     headless: bool = False
     set_tags: bool = False
     # What was found in the names: the layout of the file (`Layout.as_dict`), the cells of its first row if no column was
-    # recognized, the number of empty rows, the findings (`Findings.as_dict`), and whether devices have tags.
+    # recognized, the number of empty rows, the findings and the doubts about valid
+    # rows (`Findings.as_dict`), and whether devices have tags.
     layout: dict[str, Any] | None = None
     first_row: list[str] = field(default_factory=list)
     blank: int = 0
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    doubts: dict[str, dict[str, Any]] = field(default_factory=dict)
     tagged: bool = False
 
     @property

@@ -140,6 +140,13 @@ def test_an_unusable_file_is_refused_with_a_clear_message(upload_registration, c
         ("lamp\x000001", "name_chars"),
         (",nick", "name_missing"),
         ("7.47558E+14", "name_number"),
+        ("1E+12", "name_number"),
+        ("1.23E-05", "name_number"),
+        ("89860312345678900000", "name_number"),
+        ("'8986031234567890123", "name_protected"),
+        ('"=""00012345"""', "name_protected"),
+        ("boil\u200ber-0001", "name_invisible"),
+        ("boiler\u00a0-0001", "name_invisible"),
         ("lamp-0009,abc", "nickname_length"),
         ("lamp-0009," + "n" * 65, "nickname_length"),
         ("lamp-0009," + "灯" * 33, "nickname_length"),
@@ -157,6 +164,22 @@ def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload_registr
     assert [finding[0] for finding in bad.data["findings"]] == [rule]
     assert Job.objects.get().params["findings"][rule]["count"] == 1
     assert read_names() == ["lamp-0001", "lamp-0002"]
+
+
+@pytest.mark.parametrize("name", ["1E12", "100E10", "Jun-08", "3-Mar", "03-Mar-2024", "8986031234567890"])
+def test_a_name_that_may_have_been_changed_is_pointed_out_and_can_be_registered(upload_registration, name):
+    page = page_text(upload_registration(f"DeviceName\n{name}\nlamp-0001\n".encode()))
+    assert read_names() == [name, "lamp-0001"]
+    assert Job.objects.get().params["doubts"]["name_changed"]["examples"] == [[2, name, ""]]
+    assert "To be checked" in page
+    assert "numbers or dates" in page
+
+
+@pytest.mark.parametrize("name", ["06-8109", "E1-12", "mar-lamp", "898603123456789012", "1E2F"])
+def test_a_usual_name_is_not_pointed_out(upload_registration, name):
+    page = page_text(upload_registration(f"DeviceName\n{name}\n".encode()))
+    assert read_names() == [name]
+    assert "To be checked" not in page
 
 
 @pytest.mark.parametrize(
