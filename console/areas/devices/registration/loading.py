@@ -20,7 +20,7 @@ from console.areas.devices.registration.params import RegistrationParams
 from console.areas.devices.registration.sheet import Findings, ParsedRow
 from console.jobs import files, tables
 from console.jobs.bulk import NewItem, insert_items
-from console.jobs.encodings import UnusableFile
+from console.jobs.encodings import UnknownEncoding, UnusableFile
 from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, retryable_items
 from console.jobs.tables import Layout
@@ -96,6 +96,7 @@ def _from_file(work: Work, params: RegistrationParams) -> StepResult:
         params.chosen,
         params.headless,
         settings.JOBS_MAX_ROWS,
+        params.encoding,
     )
     parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
@@ -229,7 +230,12 @@ def _reject(work: Work, problem: UnusableFile) -> StepResult:
         job.chunks.exclude(pk=work.chunk.pk).delete()
         job.state = Job.State.REJECTED
         job.error = problem.sentence
-        job.params = replace(RegistrationParams.read(job), first_row=problem.columns or []).as_json()
+        job.params = replace(
+            RegistrationParams.read(job),
+            first_row=problem.columns or [],
+            layout=None,
+            has_unknown_encoding=isinstance(problem, UnknownEncoding),
+        ).as_json()
         Event.objects.create(
             job=job, level=Event.Level.ERROR, sentence=make_sentence(gettext_noop("The file cannot be used."))
         )

@@ -47,8 +47,8 @@ def _find_secrets(request: CloudRequest, job: Job) -> dict[str, Any] | None:
 def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     params = RegistrationParams.read(job)
     layout = params.file_layout
-    has_file = bool(params.headings) and job.parts.exists()
-    initial = dict(layout.columns) if layout else {}
+    can_choose = bool(params.headings or params.has_unknown_encoding) and job.parts.exists()
+    initial: dict[str, Any] = {**(layout.columns if layout else {}), "encoding": params.encoding}
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
         "rules": _list_rules(RULES, params.findings),
@@ -57,7 +57,7 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "layout": layout,
         "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
         "preview": _build_preview(params).bind(request, valid[:5]),
-        "columns_form": ColumnsForm(params.headings, initial=initial) if has_file else None,
+        "columns_form": ColumnsForm(params.headings, initial=initial) if can_choose else None,
         "tag_seconds": job.total / _TAGS_PER_SECOND,
         "row_count": job.total + job.skipped,
     }
