@@ -88,6 +88,8 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
     placeholder = str(widget.attrs.get("placeholder", "")).casefold()
     if placeholder and str(bound.label).casefold() in placeholder:
         attrs["placeholder"] = False  # it would repeat the label
+    if kind in {"text", "password"}:
+        attrs["maxlength"] = False  # a browser would cut off the end of a pasted text without a word
     limit = _limit_text(bound.field)
     if limit and not bound.use_fieldset and kind != "hidden":
         attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
