@@ -83,3 +83,10 @@ def test_a_browser_does_not_cut_off_a_pasted_text(rf):
     assert "maxlength" not in html
     assert "31/30" in html
     assert "at most 30 characters" in html
+
+
+def test_the_counter_counts_as_the_platform_does(rf):
+    class Names(forms.Form):
+        nickname = forms.CharField(max_length=32, widget=forms.TextInput(attrs={"data-count": "wide"}))
+
+    assert "18/32" in page(Names({"nickname": "世纪公园路二号桥_1"}), rf)
