@@ -72,6 +72,7 @@ for _key in FIELD_ENCRYPTION_KEYS:
 # Secrets that are encrypted elsewhere than in fields of the console's models, for `manage.py rotate_encryption_key`.
 SECRET_STORES = ("console.sign_in.factors.SECRETS",)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_FAILURE_VIEW = "console.sign_in.csrf.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # -- applications ----------------------------------------------------------------------------------------------------

@@ -50,8 +50,13 @@ class UnusableFile(Exception):
         self.columns = columns
 
 
-def detect_encoding(open_file: Callable[[], BinaryIO]) -> str:
-    """Return the Python name of the file's encoding. Raises UnusableFile for a file that is not text or has another encoding.
+class UnknownEncoding(UnusableFile):
+    """The text of the file cannot be read with its encoding: a user may know another one."""
+
+
+def detect_encoding(open_file: Callable[[], BinaryIO], chosen: str = "") -> str:
+    """Return the Python name of the file's encoding. Raises UnusableFile for a file that is not text, UnknownEncoding for one in
+    another encoding, also if it is `chosen` by a user.
 
     Reads the file once or twice, piece by piece.
     """
@@ -62,6 +67,9 @@ def detect_encoding(open_file: Callable[[], BinaryIO]) -> str:
     for magic, text in _FORMATS:
         if start.startswith(magic):
             raise UnusableFile(text)
+    if chosen:
+        _check_encoding(open_file, chosen)
+        return chosen
     for bom, encoding in _BOMS:
         if start.startswith(bom):
             _check_encoding(open_file, encoding)
@@ -82,9 +90,9 @@ def detect_encoding(open_file: Callable[[], BinaryIO]) -> str:
     problem = _find_decoding_error(open_file, "gb18030")
     if problem is None and _reads_as_chinese(open_file):
         return "gb18030"
-    raise UnusableFile(
+    raise UnknownEncoding(
         gettext_noop(
-            "The encoding of the file is not UTF-8, UTF-16 or GB18030. Save it as “CSV UTF-8” and upload that file."
+            "The encoding of the file was not recognized. Select its encoding, or save it as “CSV UTF-8” and upload that file."
         )
     )
 
@@ -116,11 +124,11 @@ def _check_encoding(open_file: Callable[[], BinaryIO], encoding: str) -> None:
         raise _damaged_file(encoding, at)
 
 
-def _damaged_file(encoding: str, at: int) -> UnusableFile:
+def _damaged_file(encoding: str, at: int) -> UnknownEncoding:
     text = gettext_noop(
         "The file starts as %(encoding)s but is damaged near byte %(at)d. Save it again and upload it."
     )
-    return UnusableFile(text, encoding=ENCODING_NAMES[encoding], at=at)
+    return UnknownEncoding(text, encoding=ENCODING_NAMES[encoding], at=at)
 
 
 def _is_mostly_utf8(open_file: Callable[[], BinaryIO]) -> bool:

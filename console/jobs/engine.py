@@ -375,10 +375,13 @@ def _finish_job(job: Job) -> bool:
         return False
     job.finished_at = timezone.now()
     job.started_at = job.started_at or job.finished_at
+    partial = job.counts.get(Item.Outcome.PARTIAL, 0)
+    job.failed += partial  # while the job ran, they were not done
     if job.error is not None:
         job.state = Job.State.FAILED
     elif job.cancel_requested and (
-        any(map(job.counts.get, (Item.Outcome.CANCELED, Item.Outcome.UNKNOWN)))
+        partial
+        or any(map(job.counts.get, (Item.Outcome.CANCELED, Item.Outcome.UNKNOWN)))
         or not job.total
         or job.done < job.total
     ):
@@ -387,7 +390,7 @@ def _finish_job(job: Job) -> bool:
         job.state = Job.State.SUCCEEDED
     else:
         # An unchanged item is not a failure of the job: the platform has what was asked for.
-        has_results = job.succeeded or job.counts.get(Item.Outcome.UNCHANGED)
+        has_results = job.succeeded or partial or job.counts.get(Item.Outcome.UNCHANGED)
         job.state = Job.State.PARTIAL if has_results else Job.State.FAILED
     level, text = _ENDINGS[Job.State(job.state)]
     Event.objects.create(job=job, level=level, sentence=make_sentence(text))

@@ -244,6 +244,7 @@ class Item(models.Model):
     class Outcome(models.TextChoices):
         PENDING = "pending"
         SUCCEEDED = "succeeded"
+        PARTIAL = "partial"  # the platform has the item, but not yet all that belongs to it
         UNCHANGED = "unchanged"  # the platform had nothing to do
         INVALID = "invalid"  # the platform does not accept the item
         FAILED = "failed"
@@ -260,7 +261,7 @@ class Item(models.Model):
         Outcome.CANCELED,
     )
     # Outcomes that a retry takes up (`retryable_items`). Others would be the same again.
-    RETRYABLE = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.CANCELED)
+    RETRYABLE = (Outcome.PARTIAL, Outcome.FAILED, Outcome.UNKNOWN, Outcome.CANCELED)
 
     # The foreign keys need no separate indexes: the indexes below start with them.
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items", db_index=False)

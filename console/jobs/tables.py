@@ -27,7 +27,7 @@ from console.ui.format import number
 Opener = Callable[[], BinaryIO]
 MAX_LINE_LENGTH = 1_000_000  # characters
 MAX_COLUMNS = 500
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|", "，")
 _SAMPLE_RECORDS = 30  # records from which the layout is detected
 _MAX_HEADING = 80  # characters of a heading that are compared, stored and shown
 _MAX_TITLES = 9  # rows with titles that may precede the header
@@ -126,13 +126,15 @@ def detect_layout(
     chosen: Mapping[str, int] | None = None,
     headless: bool | None = None,
     max_lines: int | None = None,
+    encoding: str = "",
 ) -> Layout:
     """Return how to read the file. Raises UnusableFile, also for more than `max_lines` lines.
 
     `needed` is the key of the required column; `is_valid_value` returns whether a value is valid in it (a file that only has
-    values has no heading). `chosen` (index of each column) and `headless` (no header) are a user's choice, if there is one.
+    values has no heading). `chosen` (index of each column), `headless` (no header) and `encoding` (the Python name) are a user's
+    choice, if there is one.
     """
-    encoding = encodings.detect_encoding(open_file)
+    encoding = encodings.detect_encoding(open_file, encoding)
     if max_lines is not None:
         _check_line_count(open_file, encoding, max_lines)
     first = _first_lines(open_file, encoding)
@@ -270,8 +272,9 @@ def _match_headings(plain: Layout, first_row: list[str], known: Sequence[KnownCo
         if key and key in columns:
             raise UnusableFile(
                 gettext_noop(
-                    "Two columns have the same meaning: “%(first)s” and “%(second)s”. Remove one of them."
+                    "Two columns have the same meaning: “%(first)s” and “%(second)s”. Select one of them."
                 ),
+                columns=[_plain_heading(cell) for cell in first_row],
                 first=_plain_heading(first_row[columns[key]]),
                 second=_plain_heading(cell),
             )

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.ui.format import number, size
 from console.ui.links import query_url
+from iot_client.catalogue.check import measure_length
 
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
@@ -55,11 +56,13 @@ def _render_select(widget: dict[str, Any]) -> SafeString:
 
 @dataclass(frozen=True)
 class FieldParts:
-    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden."""
+    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden. `length`: that of its value, for
+    a counter up to `max_length`. The widget's attribute `data-count` says what it counts (`measure_length`)."""
 
     kind: str
     widget: SafeString
     limit: str
+    length: int
     max_length: int | None
     optional: bool
 
@@ -88,6 +91,8 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
     placeholder = str(widget.attrs.get("placeholder", "")).casefold()
     if placeholder and str(bound.label).casefold() in placeholder:
         attrs["placeholder"] = False  # it would repeat the label
+    if kind in {"text", "password"}:
+        attrs["maxlength"] = False  # a browser would cut off the end of a pasted text without a word
     limit = _limit_text(bound.field)
     if limit and not bound.use_fieldset and kind != "hidden":
         attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
@@ -95,6 +100,7 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         kind=kind,
         widget=bound.as_widget(attrs=attrs),
         limit=limit,
+        length=measure_length(str(bound.value() or ""), str(widget.attrs.get("data-count", "chars"))),
         max_length=maximum
         if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
         else None,

@@ -33,6 +33,7 @@ ITEM: Mapping[str, Status] = {
     "sending": RUNNING,
     "succeeded": SUCCEEDED,
     "done": Status(_("Done"), "good", "circle-check"),
+    "partial": Status(_("Partly done"), "warn", "alert-triangle"),
     "unchanged": Status(_("Unchanged"), "warn", "copy"),
     "invalid": Status(_("Invalid"), "bad", "alert-circle"),
     "failed": FAILED,

@@ -119,7 +119,8 @@ class Table(Generic[Row]):
 
     `key(row)` identifies a row for selection; without it, or without an allowed action, rows cannot be selected.
     `row_template` is included at the end of each row, for its menu or buttons.
-    `scope` lists URL parameters that identify the list rather than filter it.
+    `scope` lists URL parameters that identify the list rather than filter it. `export`: the view exports all matching rows as
+    CSV (`?format=csv`); `lines`: as JSON lines too (`?format=jsonl`).
     """
 
     id: str
@@ -129,6 +130,7 @@ class Table(Generic[Row]):
     actions: Sequence[BulkAction] = ()
     row_template: str = ""
     export: bool = False
+    lines: bool = False
     scope: Sequence[str] = ()
 
     def bind(
@@ -300,5 +302,18 @@ class BoundTable(Generic[Row]):
 
     @property
     def csv_url(self) -> str:
-        """The URL of the export of all matching rows."""
-        return query_url(self.request, drop=("page", "size", "token"), format="csv")
+        """The URL of the export of all matching rows as CSV; "" without export."""
+        return self._export_url("csv") if self.table.export else ""
+
+    @property
+    def jsonl_url(self) -> str:
+        """The URL of the export of all matching rows as JSON lines; "" without such an export."""
+        return self._export_url("jsonl") if self.table.lines else ""
+
+    def _export_url(self, file_format: str) -> str:
+        return query_url(self.request, drop=("page", "size", "token"), format=file_format)
+
+    @property
+    def renews_exports(self) -> bool:
+        """Whether htmx replaces the rows: the export buttons, which are outside of them, get the same filters."""
+        return self.table.export and self.request.headers.get("HX-Target") == f"{self.id}-results"

@@ -131,6 +131,17 @@ function enhance(textarea) {
     status.textContent = options.length || !query ? "" : textarea.dataset.none;
   }
 
+  // Enter takes the selected suggestion, else the typed key, or for a part of a name the first suggestion.
+  async function takeBest() {
+    const text = input.value.trim();
+    if (active >= 0) return addKeys(list.children[active].dataset.key);
+    clearTimeout(timer);
+    await showSuggestions();
+    if (document.activeElement !== input || input.value.trim() !== text) return false;
+    const suggested = [...list.children].map((item) => item.dataset.key);
+    return addKeys(suggested.length && !suggested.includes(text) ? suggested[0] : text);
+  }
+
   function moveSelection(step) {
     const items = [...list.children];
     if (list.hidden || !items.length) return;
@@ -158,7 +169,7 @@ function enhance(textarea) {
       closeList();
     } else if (event.key === "Enter" && (active >= 0 || input.value.trim())) {
       event.preventDefault();
-      addKeys(active >= 0 ? list.children[active].dataset.key : input.value);
+      takeBest();
     }
   });
   list.addEventListener("mousedown", (event) => {

@@ -34,7 +34,10 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (!body.firstElementChild) return;
   const title = body.querySelector("[data-dialog-content] h2");
   if (title) dialog.setAttribute("aria-label", title.textContent);
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) {
+    dialog.showModal();
+    dialog.dispatchEvent(new Event("open"));
+  }
   const field = body.querySelector("[aria-invalid=true]") || body.querySelector("input:not([type=hidden]), select, textarea");
   if (field) field.focus();
   else if (!dialog.contains(document.activeElement)) body.querySelector(".fd-form-actions .btn")?.focus();

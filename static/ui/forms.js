@@ -9,10 +9,17 @@ function bytes(count) {
   return `${unit === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
 }
 
+// As the platform counts: a wide character is two, or the bytes of UTF-8 count.
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/gu;
+function measure(text, count) {
+  if (count === "bytes") return new TextEncoder().encode(text).length;
+  return [...text].length + (count === "wide" ? (text.match(WIDE) || []).length : 0);
+}
+
 function updateCounter(input) {
   const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
   if (!counter) return;
-  const length = [...input.value].length;
+  const length = measure(input.value, input.dataset.count);
   counter.textContent = `${length}/${counter.dataset.max}`;
   counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
 }

@@ -102,7 +102,7 @@ const describeAll = () => document.querySelectorAll("form[data-table] table").fo
 document.addEventListener("htmx:load", describeAll);
 describeAll();
 
-// -- update what is outside the replaced region: filter fields and the export's URL --
+// -- the filter fields show the filters of the URL --
 function syncFilters(region) {
   const id = region.id.replace(/-results$/, "");
   const query = new URLSearchParams(location.search);
@@ -113,13 +113,16 @@ function syncFilters(region) {
     else if (field.multiple) for (const option of field.options) option.selected = query.getAll(field.name).includes(option.value);
     else field.value = query.get(field.name) || "";
   }
-  for (const link of document.querySelectorAll(`[data-csv="${CSS.escape(id)}"]`)) {
-    link.href = region.dataset.csvUrl.replace("format=csv", `format=${link.dataset.format || "csv"}`);
-  }
-  const rows = region.querySelector(".fd-pages-where")?.textContent.trim() || region.querySelector(".fd-empty-title")?.textContent.trim();
-  if (rows) document.getElementById("fd-polite").textContent = rows;
 }
 document.addEventListener("htmx:pushedIntoHistory", () => document.querySelectorAll("[data-results]").forEach(syncFilters));
+
+// -- screen readers hear how many rows a list has after it was replaced --
+document.addEventListener("htmx:load", ({ target: region }) => {
+  if (!region.matches?.("[data-results]")) return;
+  const rows = region.querySelector(".fd-pages-where")?.textContent.trim() || region.querySelector(".fd-empty-title")?.textContent.trim();
+  const polite = document.getElementById("fd-polite");
+  if (rows && polite.textContent !== rows) polite.textContent = rows;
+});
 
 // Leave inactive filters out of the URL.
 document.addEventListener("htmx:configRequest", (event) => {

@@ -36,12 +36,14 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (isPoll(event.detail.elt)) event.detail.headers["X-Poll"] = "1";
 });
 
-// -- polling pauses in a hidden tab and resumes with a request --
+// -- polling pauses in a hidden tab and after the session has ended, and resumes with a request --
+let isSignedOut = false;
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && isPoll(event.detail.elt)) event.preventDefault();
+  if ((document.hidden || isSignedOut) && isPoll(event.detail.elt)) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
+  isSignedOut = false; // the user may have signed in in another tab
   for (const element of document.querySelectorAll("[data-poll][hx-get]")) {
     window.htmx.ajax("GET", element.getAttribute("hx-get"), {
       source: element,
@@ -52,16 +54,38 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) return;
+  isSignedOut = false;
+  document.dispatchEvent(new CustomEvent("fd:toast-close", { detail: "signed-out" }));
+});
+
+// -- signing in changes the CSRF token: the response to a form of a page from before brings the new one --
+const REPEATED = "X-Repeated";
+function sendAgain({ xhr, elt, target, select, etc, requestConfig }) {
+  const token = xhr.getResponseHeader("X-CSRFToken");
+  document.body.setAttribute("hx-headers", JSON.stringify({ ...JSON.parse(document.body.getAttribute("hx-headers")), "X-CSRFToken": token }));
+  for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = token;
+  const values = requestConfig.formData;
+  if (values.has("csrfmiddlewaretoken")) values.set("csrfmiddlewaretoken", token);
+  const headers = { "X-CSRFToken": token, [REPEATED]: "1" };
+  const again = { source: elt, target, select, swap: etc.swapOverride, values, headers };
+  setTimeout(() => window.htmx.ajax(requestConfig.verb, requestConfig.path, again));
+}
+
 // -- failures --
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr, elt } = event.detail;
   if (xhr.status === 401) {
+    isSignedOut = true;
     const next = encodeURIComponent(location.pathname + location.search);
     const base = (xhr.getResponseHeader("X-Sign-In") || "/").split("?")[0];
     toast(texts.signedOut, "warning", { link: `${base}?next=${next}`, linkText: texts.signIn, stay: true, key: "signed-out" });
     return;
   }
   if (isPoll(elt)) return;
+  const isRepeated = REPEATED in event.detail.requestConfig.headers;
+  if (xhr.getResponseHeader("X-CSRFToken") && !isRepeated) return sendAgain(event.detail);
   const text =
     { 400: texts.refused, 403: texts.forbidden, 404: texts.missing, 429: texts.busy }[xhr.status] ||
     (xhr.status >= 500 ? texts.broken : texts.refused);

@@ -9,6 +9,19 @@ function cloneIcon(level) {
   return icon.firstElementChild.cloneNode(true);
 }
 
+// In the top layer. While a dialog is open, nothing outside of it can be clicked, so the toasts are in it.
+function raise() {
+  if (!box.showPopover) return;
+  if (box.matches(":popover-open")) box.hidePopover();
+  (document.querySelector("dialog[open]") || document.body).append(box);
+  if (box.querySelector(".fd-toast:not([hidden])")) box.showPopover();
+}
+for (const name of ["open", "close"]) document.getElementById("fd-dialog").addEventListener(name, raise);
+
+function hideEmpty() {
+  if (!box.querySelector(".fd-toast:not([hidden])") && box.matches(":popover-open")) box.hidePopover();
+}
+
 function show({ text, level = "info", link, linkText, stay = false, key = "" }) {
   if (!text) return;
   if (key) box.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
@@ -34,16 +47,12 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   close.append(cloneIcon("close"));
   toast.append(cloneIcon(level), body, close);
   box.append(toast);
-  // In the top layer, above an open dialog.
-  if (box.showPopover) {
-    if (box.matches(":popover-open")) box.hidePopover();
-    box.showPopover();
-  }
+  raise();
 
   let timer;
   const remove = () => {
     toast.remove();
-    if (!box.querySelector(".fd-toast:not([hidden])") && box.matches(":popover-open")) box.hidePopover();
+    hideEmpty();
   };
   const start = () => {
     if (!stay && level !== "error") timer = setTimeout(remove, STAY);
@@ -54,6 +63,10 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   start();
 }
 
+document.addEventListener("fd:toast-close", (event) => {
+  box.querySelector(`[data-key="${CSS.escape(event.detail)}"]`)?.remove();
+  hideEmpty();
+});
 document.addEventListener("fd:toast", (event) => (event.detail?.toasts || []).forEach(show));
 for (const message of box.querySelectorAll("[data-toast]")) {
   message.remove();

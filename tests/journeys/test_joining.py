@@ -42,6 +42,17 @@ def test_an_invited_member_joins_with_access_to_some_products(open_browser_as, b
     assert me.console_errors == []
 
 
+def test_enter_takes_the_suggested_product_for_a_part_of_its_name(open_browser_as):
+    page = open_browser_as().page
+    page.goto(page.url.split("/demo/")[0] + "/demo/-/members/invite/")
+    page.check("[name=scope][value=part]")
+    page.locator("#id_products").press_sequentially("Elev")
+    page.keyboard.press("Enter")
+    page.locator(".access-chip", has_text="Elevator_Monitor_EM1").wait_for()
+    assert page.locator("#id_products").input_value() == ""
+    assert page.locator(".access-chip").count() == 1
+
+
 def test_a_role_is_created_by_keyboard_and_shows_its_permissions(open_browser_as):
     me = open_browser_as()
     page = me.page

@@ -158,12 +158,12 @@ def test_a_product_chosen_by_the_filter_brings_the_columns_and_the_export(open_b
     key = find_product_key(me)
     me.open("devices/")
     me.page.locator("select[name=product]").select_option(value=key)
-    me.page.locator("[data-csv=devices]").wait_for()
+    me.page.locator("#devices-exports a").wait_for()
     me.page.get_by_role("button", name="Columns").wait_for()
-    assert key in (me.page.locator("[data-csv=devices]").get_attribute("href") or "")
+    assert key in (me.page.locator("#devices-exports a").get_attribute("href") or "")
     me.page.locator("nav[aria-label=Breadcrumb] a").wait_for()
     me.page.locator("select[name=product]").select_option(value="")
-    me.page.locator("[data-csv=devices]").wait_for(state="detached")
+    me.page.locator("#devices-exports a").wait_for(state="detached")
     me.page.locator("nav[aria-label=Breadcrumb]").wait_for(state="hidden")
     assert not me.console_errors
 

@@ -68,3 +68,25 @@ def test_a_deletion_needs_the_exact_name():
     assert ConfirmForm("Meter_3", {"typed": "Meter_3"}).is_valid()
     for typed in ("meter_3", "Meter_", "", "Meter_33"):
         assert not ConfirmForm("Meter_3", {"typed": typed}).is_valid()
+
+
+def test_a_browser_does_not_cut_off_a_pasted_text(rf):
+    """The counter shows that it is too long, and the server refuses it."""
+
+    class Notes(forms.Form):
+        note = forms.CharField(max_length=30)
+        names = forms.CharField(max_length=20_000, widget=forms.Textarea)
+
+    html = render_to_string(
+        "ui/form.html", {"form": Notes({"note": "x" * 31, "names": "a"})}, request=rf.get("/")
+    )
+    assert "maxlength" not in html
+    assert "31/30" in html
+    assert "at most 30 characters" in html
+
+
+def test_the_counter_counts_as_the_platform_does(rf):
+    class Names(forms.Form):
+        nickname = forms.CharField(max_length=32, widget=forms.TextInput(attrs={"data-count": "wide"}))
+
+    assert "18/32" in page(Names({"nickname": "世纪公园路二号桥_1"}), rf)

@@ -34,6 +34,7 @@ AREA = Area(
         "registered_device": {
             **ITEM,
             "succeeded": Status(pgettext_lazy("of a device", "Created"), "good", "circle-check"),
+            "partial": Status(_("Created without tags"), "warn", "alert-triangle"),
             "unchanged": Status(_("Already exists"), "warn", "copy"),
         },
     },

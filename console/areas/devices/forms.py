@@ -88,7 +88,7 @@ def _nickname(most: int, rule: Any) -> forms.CharField:
         required=False,
         max_length=most,
         help_text=rule,
-        widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
+        widget=forms.TextInput(attrs={**tags.PLAIN_TEXT, "data-count": "wide"}),
     )
 
 

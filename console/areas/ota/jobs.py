@@ -75,6 +75,8 @@ def count_step(work: Work) -> StepResult:
     def write(job: Job) -> None:
         Sample.objects.create(job=job, at=now, counts=counts)
         job.params = replace(MonitoringParams.read(job), status=status).as_json()
+        if status == "CANCELED":  # by a user: the job did not fail
+            job.cancel_requested = True
 
     age = (now - (work.job.started_at or now)).total_seconds()
     wait = min(max(_MIN_INTERVAL, age / 60), _MAX_INTERVAL)
@@ -85,7 +87,7 @@ def _set_counts(job: Job, counts: Mapping[str, int]) -> None:
     job.counts = {status: count for status, count in counts.items() if count}
     job.total = sum(counts.values())
     job.succeeded = counts.get("SUCCEEDED", 0)
-    job.failed = counts.get("FAILED", 0) + counts.get("CANCELED", 0)
+    job.failed = counts.get("FAILED", 0)
 
 
 def _title(job: Job) -> str:

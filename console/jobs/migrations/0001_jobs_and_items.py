@@ -170,6 +170,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("pending", "Pending"),
                             ("succeeded", "Succeeded"),
+                            ("partial", "Partial"),
                             ("unchanged", "Unchanged"),
                             ("invalid", "Invalid"),
                             ("failed", "Failed"),

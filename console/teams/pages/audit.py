@@ -90,6 +90,7 @@ RECORDS: Table[AuditRecord] = Table(
         Column("job", _("Job"), kind="number", hidden=True),
     ],
     export=True,
+    lines=True,
 )
 NO_RECORDS = Empty(
     _("No records yet"),

@@ -69,6 +69,9 @@ def test_two_hundred_names_take_at_most_four_calls_and_one_more_name_is_refused(
     response = add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join([*names, "lamp-201"]))
     assert response.status_code == 422
     assert "201" in response.context["form"].errors["pasted"][0]
+    assert 'hx-trigger="change, load"' in response.content.decode(), (
+        "the devices of the chosen product are shown again"
+    )
 
 
 @pytest.mark.parametrize("names", ["", "a b", "with/slash", "x" * 33])

@@ -226,6 +226,28 @@ def test_names_from_a_file_are_read_and_submitted(lamps, package, org, sign_in):
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffName,Status,Nickname\r\nlamp-1,Online,Boiler_1\r\nlamp-2,Offline,\r\n",  # an export of devices
+        "名称,状态,备注名称\r\nlamp-1,在线,锅炉_1\r\nlamp-2,离线,\r\n",
+        'Nickname;Device name\n"a;b";lamp-1\n\n;"lamp-2"\n',
+        "lamp-1\tlamp-2\nlamp-2",  # no heading: all are names
+    ],
+)
+def test_only_the_column_of_names_is_read_from_a_table(content, lamps, package, org, sign_in):
+    file = SimpleUploadedFile("devices.csv", content.encode())
+    review = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert review.context["batch_target"].names == ("lamp-1", "lamp-2")
+
+
+def test_a_table_that_cannot_be_read_is_reported_at_its_field(lamps, package, org, sign_in):
+    file = SimpleUploadedFile("devices.csv", b'name,note\nlamp-1,"' + b"x" * 200_000)
+    response = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert response.status_code == 422
+    assert "quotation marks" in str(response.context["form"].errors["list_file"])
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"PK\x03\x04\x00\x00", b"\x89PNG\r\n\x1a\n\x00"])
 def test_a_list_that_is_not_a_text_file_is_refused(content, lamps, package, org, sign_in):
     file = SimpleUploadedFile("names.csv", content)

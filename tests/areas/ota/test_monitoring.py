@@ -47,6 +47,37 @@ def test_a_batch_is_monitored_until_it_ends_and_its_counts_are_recorded(org, bat
     assert sum(history[-1].counts.values()) == job.total
 
 
+def cancel_batch(org, batch: str) -> None:
+    api.cancel_batch(org.gateway(), batch, ["QUEUED", "NOTIFIED", "IN_PROGRESS", "CONFIRM"])
+
+
+def test_a_batch_that_a_user_cancels_is_a_canceled_job_without_failures(org, batch, run_job, clock):
+    job = run_job(jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1"), rounds=2)
+    cancel_batch(org, batch)
+    for _ in range(20):
+        clock.advance(3600)
+        run_job(job, rounds=2)
+    job.refresh_from_db()
+    assert jobs.MonitoringParams.read(job).status == "CANCELED"
+    assert job.state == Job.State.CANCELED
+    assert job.failed == job.counts.get("FAILED", 0)
+    assert job.counts["CANCELED"] > 0
+
+
+def test_the_page_of_a_canceled_batch_does_not_show_the_counts_from_before(org, batch, run_job, sign_in):
+    """The next count of the monitoring job takes some seconds, and the page of a batch that ended does not refresh itself."""
+    run_job(jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1"), rounds=2)
+    cancel_batch(org, batch)
+    browser = sign_in("viewer")
+    page = browser.get(org.url(f"ota/batches/{batch}/"))
+    assert page.context["batch"].status == "CANCELED"
+    assert page.context["counts"] is None
+    counted = browser.get(org.url(f"ota/batches/{batch}/counts/"), headers={"HX-Request": "true"}).context[
+        "counts"
+    ]
+    assert counted.finished == counted.total
+
+
 def test_a_batch_has_one_monitoring_job(org, batch):
     first = jobs.monitor_batch(org.gateway("release-engineer"), batch, product_key="k1")
     assert jobs.monitor_batch(org.gateway("owner"), batch, product_key="k1") == first

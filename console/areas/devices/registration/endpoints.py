@@ -161,9 +161,11 @@ def map_registration_columns(request: ApiRequest, connection: str, job_id: int, 
     if not job.is_draft:
         raise Problem("conflict", _("The job was already started."))
     columns = {"name": body.name, "nickname": body.nickname, "headless": body.no_header}
-    form = ColumnsForm(RegistrationParams.read(job).headings, columns)
-    if not form.is_valid():
-        raise validation_problem((field, _("The file does not have this column.")) for field in form.errors)
+    headings = RegistrationParams.read(job).headings
+    form = ColumnsForm(headings, columns)
+    missing = list(form.errors) if headings else ["name"]
+    if missing:
+        raise validation_problem((field, _("The file does not have this column.")) for field in missing)
     if not job_actions.reread_file(job, **form.read_columns()):
         raise Problem("conflict", _("The file cannot be read again. Upload it again."))
     job.refresh_from_db()

@@ -70,7 +70,18 @@ class CountForm(ProductForm):
 
 
 class ColumnsForm(forms.Form):
-    """The columns of a file, chosen by the user when the headings are not known."""
+    """How a file is read: its encoding, and if its first row is known, its columns."""
+
+    encoding = forms.ChoiceField(
+        label=_("Encoding"),
+        required=False,
+        choices=[
+            ("", _("Automatic")),
+            ("utf-8-sig", "UTF-8"),
+            ("gb18030", "GBK / GB18030"),
+            ("utf-16", "UTF-16"),
+        ],
+    )
 
     name = forms.TypedChoiceField(label=_("Column with device names"), coerce=int)
     nickname = forms.TypedChoiceField(
@@ -91,10 +102,16 @@ class ColumnsForm(forms.Form):
         assert isinstance(name, forms.ChoiceField) and isinstance(nickname, forms.ChoiceField)  # noqa: S101, PT018
         name.choices = columns
         nickname.choices = [("", _("None")), *columns]
+        if not headings:
+            for field in ("name", "nickname", "headless"):
+                del self.fields[field]
 
     def read_columns(self) -> dict[str, Any]:
         """Return the parameters of a registration (`RegistrationParams`) that this valid form chooses."""
+        encoding = {"encoding": self.cleaned_data["encoding"]}
+        if "name" not in self.fields:
+            return encoding
         chosen = {NAME: self.cleaned_data["name"]}
         if self.cleaned_data["nickname"] not in (None, chosen[NAME]):
             chosen[NICKNAME] = self.cleaned_data["nickname"]
-        return {"chosen": chosen, "headless": self.cleaned_data["headless"]}
+        return {"chosen": chosen, "headless": self.cleaned_data["headless"], **encoding}

@@ -20,7 +20,7 @@ from console.areas.devices.registration.params import RegistrationParams
 from console.areas.devices.registration.sheet import Findings, ParsedRow
 from console.jobs import files, tables
 from console.jobs.bulk import NewItem, insert_items
-from console.jobs.encodings import UnusableFile
+from console.jobs.encodings import UnknownEncoding, UnusableFile
 from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, retryable_items
 from console.jobs.tables import Layout
@@ -69,7 +69,7 @@ def _generate_rows(params: RegistrationParams) -> Iterator[ParsedRow]:
 
 
 def _retry_rows(work: Work) -> Iterator[ParsedRow]:
-    """Yield the items of the earlier job that failed, were not sent, or have an unknown outcome."""
+    """Yield the items of the earlier job that failed, were not sent, lack their tags, or have an unknown outcome."""
     chunks = Chunk.objects.filter(job=work.job.parent_id).values_list("pk", "data__apply_id")
     apply_ids = {pk: int(apply_id) for pk, apply_id in chunks if apply_id}
     items = retryable_items(work.job.parent_id).order_by("number")
@@ -78,7 +78,9 @@ def _retry_rows(work: Work) -> Iterator[ParsedRow]:
         chunk_size=_BATCH_ROWS
     ):
         apply_id = apply_ids.get(chunk, 0) if outcome == Item.Outcome.UNKNOWN else 0
-        yield ParsedRow(number, name, nickname, (data or {}).get("tags", {}), apply_id=apply_id)
+        is_created = outcome == Item.Outcome.PARTIAL
+        tags = (data or {}).get("tags", {})
+        yield ParsedRow(number, name, nickname, tags, apply_id=apply_id, is_created=is_created)
 
 
 def _from_file(work: Work, params: RegistrationParams) -> StepResult:
@@ -94,6 +96,7 @@ def _from_file(work: Work, params: RegistrationParams) -> StepResult:
         params.chosen,
         params.headless,
         settings.JOBS_MAX_ROWS,
+        params.encoding,
     )
     parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
@@ -144,7 +147,7 @@ class _Loader:
         self._chunk: Chunk | None = None
         self._free_rows = self._apply_id = 0
         self._tagged = False
-        self._findings = Findings()
+        self._findings, self._doubts = Findings(), Findings()
 
     def load(self, batch: Sequence[ParsedRow]) -> None:
         """Write some rows. Raises LeaseLost."""
@@ -165,16 +168,20 @@ class _Loader:
             self.work.job.pk, parsed.number, sheet.clean_text(parsed.name), sheet.clean_text(parsed.nickname)
         )
         if parsed.findings:
-            self._findings.add(parsed)
+            self._findings.add(parsed.number, parsed.findings)
             item.outcome = Item.Outcome.SKIPPED.value
             item.data = sheet.original_values(parsed)
             return item
         self.valid_count += 1
+        if sheet.is_doubtful(parsed.name):
+            self._doubts.add(parsed.number, [("name_changed", parsed.name, "")])
         if parsed.tags:
             item.data = {
                 "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}
             }
             self._tagged = True
+        if parsed.is_created:
+            item.outcome = Item.Outcome.PARTIAL.value
         item.chunk = self._chunk_for(parsed.apply_id).pk
         return item
 
@@ -205,6 +212,7 @@ class _Loader:
                 layout=layout.as_dict() if layout else None,
                 blank=blank,
                 findings=self._findings.as_dict(),
+                doubts=self._doubts.as_dict(),
                 tagged=self._tagged,
                 set_tags=params.set_tags if start else self._tagged,
             ).as_json()
@@ -222,7 +230,12 @@ def _reject(work: Work, problem: UnusableFile) -> StepResult:
         job.chunks.exclude(pk=work.chunk.pk).delete()
         job.state = Job.State.REJECTED
         job.error = problem.sentence
-        job.params = replace(RegistrationParams.read(job), first_row=problem.columns or []).as_json()
+        job.params = replace(
+            RegistrationParams.read(job),
+            first_row=problem.columns or [],
+            layout=None,
+            has_unknown_encoding=isinstance(problem, UnknownEncoding),
+        ).as_json()
         Event.objects.create(
             job=job, level=Event.Level.ERROR, sentence=make_sentence(gettext_noop("The file cannot be used."))
         )

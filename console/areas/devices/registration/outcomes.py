@@ -18,6 +18,7 @@ from console.ui.csv import csv_lines, safe_cell
 
 # The explanation of an outcome when no reason is known.
 _MEANINGS: dict[str, str | Promise] = {
+    Item.Outcome.PARTIAL: _("The device was created, but its tags were not set."),
     Item.Outcome.UNCHANGED: _("The product already has a device with this name."),
     Item.Outcome.INVALID: _("The platform does not accept this name."),
     Item.Outcome.FAILED: _("The platform rejected the device."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -10,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from console.areas.devices.registration.forms import ColumnsForm
 from console.areas.devices.registration.outcomes import describe_second_value
 from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND, RegistrationParams
-from console.areas.devices.registration.sheet import COLUMNS, RULES
+from console.areas.devices.registration.secrets import CREATED
+from console.areas.devices.registration.sheet import COLUMNS, DOUBTS, RULES, Rule
 from console.connections.http import CloudRequest
 from console.jobs import kinds
 from console.jobs.encodings import ENCODING_NAMES
@@ -33,7 +35,9 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
 
 def _find_secrets(request: CloudRequest, job: Job) -> dict[str, Any] | None:
     """Return the number of stored secrets and when the first of them expires; None if the user may not see secrets."""
-    if not job.succeeded or not kinds.get(SECRETS_KIND).is_allowed(request.gateway):
+    if not any(map(job.counts.get, CREATED)) or not kinds.get(SECRETS_KIND).is_allowed(request.gateway):
+        return None
+    if not job.chunks.filter(data__has_key="apply_ids").exists():  # it only set tags
         return None
     stored = Secret.objects.filter(job=job, expires_at__gt=timezone.now())
     first = stored.order_by("expires_at").first()
@@ -43,34 +47,35 @@ def _find_secrets(request: CloudRequest, job: Job) -> dict[str, Any] | None:
 def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     params = RegistrationParams.read(job)
     layout = params.file_layout
-    has_file = bool(params.headings) and job.parts.exists()
-    initial = dict(layout.columns) if layout else {}
+    can_choose = bool(params.headings or params.has_unknown_encoding) and job.parts.exists()
+    initial: dict[str, Any] = {**(layout.columns if layout else {}), "encoding": params.encoding}
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
-        "rules": _list_broken_rules(params),
+        "rules": _list_rules(RULES, params.findings),
+        "doubts": _list_rules(DOUBTS, params.doubts),
         "columns": _list_columns(params),
         "layout": layout,
         "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
         "preview": _build_preview(params).bind(request, valid[:5]),
-        "columns_form": ColumnsForm(params.headings, initial=initial) if has_file else None,
+        "columns_form": ColumnsForm(params.headings, initial=initial) if can_choose else None,
         "tag_seconds": job.total / _TAGS_PER_SECOND,
         "row_count": job.total + job.skipped,
     }
 
 
-def _list_broken_rules(params: RegistrationParams) -> list[dict[str, Any]]:
-    """Return the rules that rows break, the most frequent first, with the number of rows and examples."""
+def _list_rules(texts: Mapping[str, Rule], findings: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rules of some findings, the most frequent first, with the number of rows and examples."""
     rules = [
         {
-            "column": RULES[rule].column if rule in RULES else "",
-            "text": RULES[rule].text if rule in RULES else rule,
+            "column": texts[rule].column if rule in texts else "",
+            "text": texts[rule].text if rule in texts else rule,
             "count": finding["count"],
             "examples": [
                 {"row": row, "value": value, "note": describe_second_value(rule, value, other)}
                 for row, value, other in finding["examples"]
             ],
         }
-        for rule, finding in params.findings.items()
+        for rule, finding in findings.items()
     ]
     return sorted(rules, key=lambda rule: -rule["count"])
 

@@ -12,6 +12,8 @@ from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Item, Job, Secret
 from console.jobs.work import Work
 
+CREATED = (Item.Outcome.SUCCEEDED, Item.Outcome.PARTIAL)
+"""The outcomes of items whose devices exist."""
 _PAGES_PER_STEP = 20  # QueryPageByApplyId calls in one step: the limit is 50 per second
 
 
@@ -31,7 +33,7 @@ def create_chunks(work: Work) -> StepResult:
             for at, apply_id in enumerate(apply_ids, start=1)
         )
         job.total = (
-            Item.objects.filter(job=registration, outcome=Item.Outcome.SUCCEEDED).count()
+            Item.objects.filter(job=registration, outcome__in=CREATED).count()
             if registration and apply_ids
             else 0
         )

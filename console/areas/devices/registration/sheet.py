@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -81,6 +82,10 @@ RULES = {
     "name_number": Rule(
         _NAME, _("A spreadsheet shortened this number. Format the column as text and export it again.")
     ),
+    "name_protected": Rule(
+        _NAME, _('A spreadsheet marked this name as text with \' or ="…". Remove the mark from the file.')
+    ),
+    "name_invisible": Rule(_NAME, _("The device name contains an invisible character. Type the name again.")),
     "duplicate": Rule(_NAME, _("Duplicate device name.")),
     "nickname_length": Rule(
         _NICKNAME, _("The nickname must have 4 to 64 characters. A Chinese character counts as two.")
@@ -89,10 +94,26 @@ RULES = {
     "ragged": Rule(_ROW, _("The row has more cells than the header.")),
     "quotes": Rule(_ROW, _("The quotation marks are not paired.")),
 }
+# What a valid name may have been before a spreadsheet changed it. A user decides: such names exist.
+DOUBTS = {
+    "name_changed": Rule(
+        _NAME,
+        _(
+            "A spreadsheet may have turned these names into numbers or dates. They are registered as they are. Compare them with the original list."
+        ),
+    ),
+}
 _EXAMPLES = 5
 _MAX_STORED_VALUE = 200  # characters of a value that are stored
 _MAX_STORED_CELL = 2000  # characters of a cell that a user has to correct
-_SHORTENED_NUMBER = re.compile(r"[0-9][.,][0-9]+[eE]\+?[0-9]+")
+# Spreadsheets write a long number with an exponent, and keep 15 of its digits. The shorter forms may be real names.
+_SHORTENED_NUMBER = re.compile(r"[0-9]+[.,][0-9]+[eE][+-]?[0-9]+|[0-9]+[eE][+-][0-9]+|[0-9]{15}0{3,}")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_DOUBTFUL = re.compile(
+    rf"[0-9]+e[0-9]+|[0-9]{{15}}0{{1,2}}|{_MONTH}-[0-9]{{1,4}}|[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?",
+    re.IGNORECASE | re.ASCII,
+)
+_PROTECTED = re.compile(r"'[^']*|=\"[^\"]*\"")
 
 
 @cache
@@ -117,7 +138,16 @@ def check_name(value: str) -> str:
         return "name_missing"
     if _SHORTENED_NUMBER.fullmatch(value):
         return "name_number"
+    if _PROTECTED.fullmatch(value):
+        return "name_protected"
+    if any(unicodedata.category(character) in {"Cf", "Zs"} for character in value.replace(" ", "")):
+        return "name_invisible"
     return _check_value("DeviceName", value, "name")
+
+
+def is_doubtful(name: str) -> bool:
+    """Return whether a valid name looks like a number or a date that a spreadsheet made of another name."""
+    return bool(_DOUBTFUL.fullmatch(name))
 
 
 def check_nickname(value: str) -> str:
@@ -135,6 +165,7 @@ class ParsedRow:
     """A parsed row. `findings`: (rule, value, other) of each broken rule; a row with findings is skipped.
 
     `apply_id`: the application with which an earlier job sent the row without learning the outcome; 0 for none.
+    `is_created`: an earlier job created the device, and only its tags are missing.
     """
 
     number: int
@@ -145,6 +176,7 @@ class ParsedRow:
     raw: str = ""
     findings: list[tuple[str, str, str]] = field(default_factory=list)
     apply_id: int = 0
+    is_created: bool = False
 
 
 def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
@@ -201,13 +233,13 @@ class Findings:
     def __init__(self) -> None:
         self._rules: dict[str, dict[str, Any]] = {}
 
-    def add(self, row: ParsedRow) -> None:
-        """Count the findings of a row."""
-        for rule, value, other in row.findings:
+    def add(self, number: int, findings: Sequence[tuple[str, str, str]]) -> None:
+        """Count the findings of the row with this number."""
+        for rule, value, other in findings:
             entry = self._rules.setdefault(rule, {"count": 0, "examples": []})
             entry["count"] += 1
             if len(entry["examples"]) < _EXAMPLES:
-                entry["examples"].append([row.number, value, other])
+                entry["examples"].append([number, value, other])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as a job stores them."""

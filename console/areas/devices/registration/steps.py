@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from console.areas.devices.registration import applications
@@ -217,7 +218,7 @@ def await_devices(work: Work) -> StepResult:
     if application.status is Status.CREATE_SUCCESS:
 
         def write(job: Job) -> None:
-            work.pending_items().order_by().update(outcome=Item.Outcome.SUCCEEDED)
+            _set_created(work, work.pending_items().order_by())
 
         return _finish_registration(work, write, apply_id)
     if application.status is Status.CREATE_FAILED:
@@ -236,6 +237,13 @@ def await_devices(work: Work) -> StepResult:
     return StepResult(wait=wait, data=data)
 
 
+def _set_created(work: Work, items: QuerySet[Item]) -> None:
+    """Give pending items whose devices were created their outcome. Those with tags to set are partial until they are set."""
+    if RegistrationParams.read(work.job).set_tags:
+        items.filter(data__has_key="tags").update(outcome=Item.Outcome.PARTIAL)
+    items.update(outcome=Item.Outcome.SUCCEEDED)
+
+
 def recover_devices(work: Work) -> StepResult:
     """Find the devices that a failed application registered anyway; sort and submit the rest again."""
     page = work.data.get("page", 1)
@@ -250,7 +258,8 @@ def recover_devices(work: Work) -> StepResult:
             break
 
     def write(job: Job) -> None:
-        _set_outcomes(work, dict.fromkeys(names, ""), Item.Outcome.SUCCEEDED)
+        for batch in _split_names(names):
+            _set_created(work, work.pending_items().order_by().filter(key__in=batch))
 
     if not is_last_page:
         return StepResult(data={"page": page}, write=write)
@@ -268,42 +277,46 @@ def recover_devices(work: Work) -> StepResult:
 
 def _finish_registration(work: Work, write: Any = None, apply_id: int | None = None) -> StepResult:
     apply_ids = [*work.data.get("apply_ids", []), *([apply_id] if apply_id else [])]
-    data = {"apply_ids": apply_ids, "apply_id": None, "polls": None, "rounds": None, "resumed": None}
+    data = {"apply_ids": apply_ids or None, "apply_id": None, "polls": None, "rounds": None, "resumed": None}
     if RegistrationParams.read(work.job).set_tags:
         return StepResult("tags", {**data, "tagged": 0}, write=write)
     return StepResult(done=True, data=data, write=write)
 
 
 def set_tags(work: Work) -> StepResult:
-    """Set the tags of the registered devices, one call for each. Setting tags twice is harmless."""
-    if work.is_canceled:
-        return StepResult(done=True, write=lambda job: _add_event_once(work, job, _TAGS_CANCELED))
+    """Set the tags of the registered devices, one call for each. Setting tags twice is harmless.
+
+    Devices whose tags are not set, for whatever reason, stay partial. A retry of the job sets them.
+    """
     created = Item.objects.filter(
-        chunk=work.chunk, outcome=Item.Outcome.SUCCEEDED, number__gt=work.data["tagged"]
+        chunk=work.chunk, outcome=Item.Outcome.PARTIAL, number__gt=work.data["tagged"]
     )
+    if work.is_canceled:
+        is_complete = not created.exists()
+        return StepResult(
+            done=True, write=lambda job: None if is_complete else _add_event_once(work, job, _TAGS_CANCELED)
+        )
     devices = list(created.order_by("number").values_list("number", "pk", "key", "data")[:_TAGS_PER_STEP])
     failed: dict[int, str] = {}
     for _number, pk, name, data in devices:
-        tags = (data or {}).get("tags")
-        if tags:
-            try:
-                applications.set_tags(work.gateway, _product_key(work), name, tags)
-            except CloudError as error:
-                if error.retryable or isinstance(error, BadResponse):
-                    raise
-                failed[pk] = delays.item_reason(error)
+        try:
+            applications.set_tags(work.gateway, _product_key(work), name, (data or {}).get("tags", {}))
+        except CloudError as error:
+            if error.retryable or isinstance(error, BadResponse):
+                raise
+            failed[pk] = delays.item_reason(error)
 
     def write(job: Job) -> None:
+        tagged = [pk for _number, pk, _name, _data in devices if pk not in failed]
+        Item.objects.filter(pk__in=tagged).update(outcome=Item.Outcome.SUCCEEDED)
         for pk, reason in failed.items():
-            text = gettext_noop("Created, but the platform rejected its tags.")
-            Item.objects.filter(pk=pk).update(reason=f"{text} {reason}"[:300])
-        _add_event_once(work, job, _TAGS_REJECTED)
+            Item.objects.filter(pk=pk).update(reason=reason[:300])
+        if failed:
+            _add_event_once(work, job, _TAGS_REJECTED)
 
     is_last = len(devices) < _TAGS_PER_STEP
     return StepResult(
-        done=is_last,
-        data={"tagged": None if is_last else devices[-1][0]},
-        write=write if failed else None,
+        done=is_last, data={"tagged": None if is_last else devices[-1][0]}, write=write if devices else None
     )
 
 

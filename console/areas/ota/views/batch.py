@@ -132,8 +132,8 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
         connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
     ).exists()
     latest = Counts.from_numbers(samples[-1].counts, at=samples[-1].at) if samples else None
-    # If monitoring was stopped early, its last record is out of date.
-    if latest and not is_monitored and (batch.is_running or latest.finished < latest.total):
+    # The last record is out of date if monitoring was stopped early, or if the batch ended after it.
+    if latest and (not is_monitored if batch.is_running else latest.finished < latest.total):
         latest = None
     return {
         "batch": batch,

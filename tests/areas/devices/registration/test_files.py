@@ -96,9 +96,45 @@ def test_unknown_columns_are_shown_as_ignored(upload_registration):
     assert read_names() == ["lamp-0001"]
 
 
-def test_two_columns_with_the_same_meaning_are_refused(upload_registration):
+def test_the_user_selects_one_of_two_columns_with_the_same_meaning(upload_registration, org, sign_in):
     page = upload_registration("DeviceName,设备名称\nlamp-0001,lamp-0002\n".encode())
     assert "Two columns have the same meaning" in page_text(page)
+    assert "Column 2: 设备名称" in page_text(page)
+    url = org.url(f"devices/registrations/{Job.objects.get().pk}/columns/")
+    sign_in("operator").post(url, {"name": 1})
+    assert read_names() == ["lamp-0002"]
+
+
+@pytest.mark.parametrize("separator", ["|", "，"])
+def test_unusual_separators_are_recognized(upload_registration, separator):
+    upload_registration(f"DeviceName{separator}Nickname\nlamp-0001{separator}Lamp_1\n".encode())
+    assert list(Item.objects.values_list("key", "label")) == [("lamp-0001", "Lamp_1")]
+
+
+@pytest.mark.parametrize(
+    ("nickname", "read_as"),
+    [
+        ("昇温炉_1", None),  # too many rare characters: not recognized
+        ("鍋爐_1", "偠t_1"),  # its bytes are valid UTF-8 too
+    ],
+)
+def test_the_user_selects_the_encoding(upload_registration, org, sign_in, nickname, read_as):
+    page = upload_registration(f"DeviceName,Nickname\nlamp-0001,{nickname}\n".encode("gbk"))
+    assert Item.objects.values_list("label", flat=True).first() == read_as
+    assert "GBK / GB18030" in page_text(page)
+    url = org.url(f"devices/registrations/{Job.objects.get().pk}/columns/")
+    columns = {} if read_as is None else {"name": 0, "nickname": 1}
+    sign_in("operator").post(url, {"encoding": "gb18030", **columns})
+    assert list(Item.objects.values_list("key", "label")) == [("lamp-0001", nickname)]
+
+
+def test_a_selected_encoding_that_is_wrong_is_reported_and_can_be_changed(upload_registration, org, sign_in):
+    upload_registration("DeviceName,Nickname\nlamp-0001,昇温炉_1\n".encode("gbk"))
+    job = Job.objects.get()
+    url, browser = org.url(f"devices/registrations/{job.pk}/columns/"), sign_in("operator")
+    assert "damaged near byte" in page_text(browser.post(url, {"encoding": "utf-8-sig"}, follow=True))
+    browser.post(url, {"encoding": "gb18030"})
+    assert read_names() == ["lamp-0001"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +150,10 @@ def test_two_columns_with_the_same_meaning_are_refused(upload_registration):
         (b"%PDF-1.7\n", "This is a PDF file"),
         (b"\x1f\x8b\x08" + b"\x00" * 20, "This file is compressed"),
         (bytes(range(256)) * 40, "This is not a text file."),
-        ("Gerät,Ort\nZähler-1,Köln\nZähler-2,München\n".encode("latin-1"), "is not UTF-8, UTF-16 or GB18030"),
+        (
+            "Gerät,Ort\nZähler-1,Köln\nZähler-2,München\n".encode("latin-1"),
+            "The encoding of the file was not recognized",
+        ),
         (b'DeviceName,Nickname\nlamp-0001,"Lamp_1\nlamp-0002,Lamp_2\n', "opens in row 2 is never closed"),
         (b"DeviceName\n" + b"x" * 1_010_000, "Row 2 has more than 1,000,000 characters"),
         (b"DeviceName" + b",x" * 600 + b"\nlamp-0001\n", "601 columns"),
@@ -140,6 +179,13 @@ def test_an_unusable_file_is_refused_with_a_clear_message(upload_registration, c
         ("lamp\x000001", "name_chars"),
         (",nick", "name_missing"),
         ("7.47558E+14", "name_number"),
+        ("1E+12", "name_number"),
+        ("1.23E-05", "name_number"),
+        ("89860312345678900000", "name_number"),
+        ("'8986031234567890123", "name_protected"),
+        ('"=""00012345"""', "name_protected"),
+        ("boil\u200ber-0001", "name_invisible"),
+        ("boiler\u00a0-0001", "name_invisible"),
         ("lamp-0009,abc", "nickname_length"),
         ("lamp-0009," + "n" * 65, "nickname_length"),
         ("lamp-0009," + "灯" * 33, "nickname_length"),
@@ -157,6 +203,22 @@ def test_each_broken_rule_is_reported_and_other_rows_are_accepted(upload_registr
     assert [finding[0] for finding in bad.data["findings"]] == [rule]
     assert Job.objects.get().params["findings"][rule]["count"] == 1
     assert read_names() == ["lamp-0001", "lamp-0002"]
+
+
+@pytest.mark.parametrize("name", ["1E12", "100E10", "Jun-08", "3-Mar", "03-Mar-2024", "8986031234567890"])
+def test_a_name_that_may_have_been_changed_is_pointed_out_and_can_be_registered(upload_registration, name):
+    page = page_text(upload_registration(f"DeviceName\n{name}\nlamp-0001\n".encode()))
+    assert read_names() == [name, "lamp-0001"]
+    assert Job.objects.get().params["doubts"]["name_changed"]["examples"] == [[2, name, ""]]
+    assert "To be checked" in page
+    assert "numbers or dates" in page
+
+
+@pytest.mark.parametrize("name", ["06-8109", "E1-12", "mar-lamp", "898603123456789012", "1E2F"])
+def test_a_usual_name_is_not_pointed_out(upload_registration, name):
+    page = page_text(upload_registration(f"DeviceName\n{name}\n".encode()))
+    assert read_names() == [name]
+    assert "To be checked" not in page
 
 
 @pytest.mark.parametrize(

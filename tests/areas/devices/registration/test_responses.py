@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from console.accounts.models import Membership
+from console.accounts.models import Membership, User
 from console.areas.devices.registration.actions import collect_secrets
 from console.audit.models import AuditRecord
 from console.jobs import actions, engine
 from console.jobs.models import Item, Job
 from tests.registrations import device_count
-from tests.running_jobs import run_until_step
+from tests.responses import page_text
+from tests.running_jobs import run_next_step, run_until_step
 
 
 @pytest.mark.parametrize("count", [1, 249, 250, 251])
@@ -45,13 +46,84 @@ def test_a_write_with_a_malformed_response_is_not_repeated(
     assert device_count(org, product) == 4
 
 
-def test_a_job_canceled_before_all_tags_were_set_says_so(start_registration, run_job, clock, org):
-    job = start_registration(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
+TAGGED = "name,tag:site\n" + "".join(f"dev-{number:04},east\n" for number in range(1, 151))
+
+
+def read_tags(org, product, name: str) -> str:
+    return str(
+        org.gateway().call("QueryDeviceProp", fresh=True, ProductKey=product, DeviceName=name)["Props"]
+    )
+
+
+def test_a_job_canceled_before_all_tags_were_set_says_which_devices_lack_them(
+    start_registration, run_job, clock, org, product, sign_in
+):
+    job = start_registration(table=TAGGED)
     run_until_step(job, "tags", clock)
+    run_next_step(job)
     actions.cancel(job, org.members["operator"])
     job = run_job(job)
-    assert job.counts == {"succeeded": 2}
+    assert (job.state, job.counts) == (Job.State.CANCELED, {"succeeded": 100, "partial": 50})
+    assert (job.succeeded, job.failed) == (100, 50)
     assert any("tags" in event.text for event in job.events.all())
+    browser = sign_in("operator")
+    page = page_text(browser.get(org.url(f"jobs/{job.pk}/?outcome=partial")))
+    assert "Not set for 50 devices" in page
+    assert "dev-0101" in page
+    assert "dev-0100" not in page
+    result = browser.get(org.url(f"jobs/{job.pk}/result.csv")).getvalue().decode()
+    assert result.count("The device was created, but its tags were not set.") == 50
+
+
+def test_a_retry_sets_the_tags_of_created_devices_and_registers_nothing(
+    start_registration, run_job, clock, org, product, sign_in
+):
+    job = start_registration(table=TAGGED)
+    run_until_step(job, "tags", clock)
+    actions.cancel(job, org.members["operator"])
+    run_job(job)
+    assert "east" not in read_tags(org, product, "dev-0150")
+    registered = AuditRecord.objects.filter(operation="BatchRegisterDeviceWithApplyId")
+    before = registered.count()
+    sign_in("operator").post(org.url(f"jobs/{job.pk}/retry/"))
+    retried = run_job(Job.objects.latest("pk"))
+    assert (retried.state, retried.counts) == (Job.State.SUCCEEDED, {"succeeded": 150})
+    assert "east" in read_tags(org, product, "dev-0150")
+    assert registered.count() == before
+    first, second = (page_text(sign_in("owner").get(org.url(f"jobs/{pk}/"))) for pk in (job.pk, retried.pk))
+    assert "Retry failed items" not in first
+    assert "Collect secrets" in first
+    assert "Collect secrets" not in second
+
+
+def test_progress_counts_a_device_when_its_tags_are_set(start_registration, clock):
+    job = start_registration(table=TAGGED)
+    run_until_step(job, "tags", clock)
+    job.refresh_from_db()
+    assert (job.done, job.total) == (0, 150)
+    run_next_step(job)
+    job.refresh_from_db()
+    assert job.done == 100
+
+
+def test_a_job_stopped_by_an_error_while_tags_are_set_says_which_devices_lack_them(
+    start_registration, run_job, clock, org
+):
+    job = start_registration(table=TAGGED)
+    run_until_step(job, "tags", clock)
+    User.objects.filter(pk=org.members["operator"].pk).update(is_active=False)
+    job = run_job(job)
+    assert (job.state, job.counts) == (Job.State.FAILED, {"partial": 150})
+
+
+def test_tags_that_the_platform_rejects_make_the_job_partly_failed(start_registration, run_job, emulator):
+    job = start_registration(table="name,tag:site\ndev-0001,east\ndev-0002,west\n")
+    emulator.faults.add(
+        "SaveDeviceProp", kind="error", status=200, code="iot.common.InvalidTagParams", times=1
+    )
+    job = run_job(job)
+    assert (job.state, job.counts) == (Job.State.PARTIAL, {"succeeded": 1, "partial": 1})
+    assert Item.objects.get(outcome="partial").reason
 
 
 def test_rows_are_unknown_when_the_status_of_their_application_cannot_be_read(
