@@ -43,13 +43,17 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   for (const element of document.querySelectorAll("[data-poll][hx-get]")) {
-    window.htmx.ajax("GET", element.getAttribute("hx-get"), {
-      source: element,
-      target: element,
-      swap: element.getAttribute("hx-swap") || "innerHTML",
-      select: element.getAttribute("hx-select") || undefined,
-    });
+    window.htmx.ajax("GET", element.getAttribute("hx-get"), { source: element });
   }
+});
+
+// -- what refreshes itself does not change while rows are selected or a dialog is open, even if the request was sent before --
+const isBusy = () => document.querySelector('dialog[open], [popover=""]:popover-open, form[data-table] input[name="selected"]:checked') !== null;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches?.("[data-live]") && isBusy()) event.preventDefault();
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.elt.matches?.("[data-live]") && isBusy()) event.preventDefault();
 });
 
 // -- failures --
