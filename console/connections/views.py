@@ -21,7 +21,7 @@ from console.audit.records import Origin, record_action
 from console.connections.forms import REGIONS, ConnectionForm, edit_conflict
 from console.connections.http import CloudRequest
 from console.connections.models import Connection
-from console.connections.probe import probe_and_record
+from console.connections.probe import ProbeFailure, probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
 from console.ui.forms import FORM_REFUSED, ConfirmForm
@@ -78,9 +78,11 @@ def add(request: TeamRequest) -> HttpResponse:
                 "slug", _("The team already has a connection with this short name. Enter another one.")
             )
         else:
-            messages.success(
-                request, _("Connection %(name)s tested and created.") % {"name": connection.name}
-            )
+            if form.failure is None:
+                text = _("Connection %(name)s tested and created.")
+                messages.success(request, text % {"name": connection.name})
+            else:
+                _warn_of_failed_test(request, connection, form.failure)
             return redirect("dashboard:home", request.team.slug, connection.slug)
     return _form_page(request, form, None)
 
@@ -97,7 +99,10 @@ def edit(request: CloudRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("Connection %(name)s saved.") % {"name": connection.name})
+            if form.failure is None:
+                messages.success(request, _("Connection %(name)s saved.") % {"name": connection.name})
+            else:
+                _warn_of_failed_test(request, connection, form.failure)
             return redirect("connections:list", request.team.slug)
     return _form_page(request, form, request.connection)
 
@@ -144,6 +149,11 @@ def delete(request: CloudRequest) -> HttpResponse:
     return render(
         request, "connections/delete.html", {"form": form}, status=FORM_REFUSED if form.errors else 200
     )
+
+
+def _warn_of_failed_test(request: TeamRequest, connection: Connection, failure: ProbeFailure) -> None:
+    text = _("Connection %(name)s saved, but its test failed: %(reason)s")
+    messages.warning(request, text % {"name": connection.name, "reason": failure.text})
 
 
 def _form_page(request: TeamRequest, form: ConnectionForm, connection: Connection | None) -> HttpResponse:

@@ -20,6 +20,10 @@ from tests.connections.forms import ADD, DELETE, EDIT, LIST, TEST, UNCHANGED, VA
 from tests.recorded_calls import RecordedNetwork
 
 SignIn = Callable[[str], Client]
+FAILED_TEST = (
+    "Connection Production saved, but its test failed: "
+    "The platform did not respond in time, or returned an internal error. Try again."
+)
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(
@@ -145,8 +149,21 @@ def test_a_connection_can_be_saved_although_the_test_failed(
     emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", times=9, status=503)
-    assert sign_in("owner").post(ADD, {**VALID, "skip_test": "on"}).status_code == 302
+    client = sign_in("owner")
+    response = client.post(ADD, {**VALID, "skip_test": "on"}, follow=True)
     assert Connection.objects.filter(slug="production").exists()
+    assert [str(message) for message in response.context["messages"]] == [FAILED_TEST]
+
+
+def test_a_changed_connection_whose_test_failed_is_not_reported_as_working(
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    emulator.faults.add("QueryProductList", "error", times=9, status=503)
+    client = sign_in("owner")
+    response = client.post(EDIT, {**UNCHANGED, "skip_test": "on"}, follow=True)
+    assert [str(message) for message in response.context["messages"]] == [
+        FAILED_TEST.replace("Production", "Sandbox")
+    ]
 
 
 @pytest.mark.parametrize(
