@@ -146,6 +146,9 @@ class SampleForm(forms.Form):
         initial=100,
         help_text="Number of devices that get the update per minute.",
     )
+    secret = forms.CharField(
+        label="Secret", required=False, widget=forms.PasswordInput(attrs={"data-keep-secret": ""})
+    )
     note = forms.CharField(
         label="Description", max_length=100, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )

@@ -50,7 +50,7 @@ def test_the_sample_list_is_exported(guide, client: Client):
 def test_the_error_page_needs_no_request_data():
     from django.template.loader import render_to_string
 
-    for code in ("400", "403", "403_csrf", "404", "429", "500", "503"):
+    for code in ("400", "403", "403_csrf", "404", "405", "429", "500", "503"):
         assert "Fleetdesk" in render_to_string(f"{code}.html")
 
 
@@ -164,6 +164,29 @@ def test_a_network_failure_is_reported_and_input_is_kept(open_page):
     page.wait_for_selector(".fd-toast[data-level=error]")
     assert page.input_value("#id_note") == "still here"
     open_page.errors.clear()  # the error that the browser logged about the network
+
+
+@browser_test
+def test_an_invalid_form_keeps_a_typed_secret_that_the_response_does_not_contain(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_name", "ab")
+    page.fill("#id_secret", "typed-by-hand")
+    page.click("#content [type=submit]")
+    page.wait_for_selector("#id_name_error")
+    assert page.input_value("#id_secret") == "typed-by-hand"
+    assert "typed-by-hand" not in page.content()
+
+
+@browser_test
+def test_identifiers_are_drawn_as_they_are_written(open_page):
+    page = open_page("/_style/")
+    title = page.locator("h1")
+    title.evaluate("element => { element.textContent = 'a1xNFl48x68 SN_10x20 a->b'; }")
+    drawn = title.screenshot()
+    title.evaluate(
+        'element => { element.style.fontFeatureSettings = \'"cv05", "cv08", "ss03", "calt" 0, "liga" 0\'; }'
+    )
+    assert title.screenshot() == drawn
 
 
 @browser_test
