@@ -41,6 +41,8 @@ TABLE: Table[Connection] = Table(
         Column("instance_id", gettext_lazy("Instance ID"), kind="code"),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code"),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True),
+        Column("test_status", gettext_lazy("Status"), kind="status", status="connection"),
+        Column("tested_at", gettext_lazy("Last test"), kind="relative_time", narrow=False),
         Column("updated_at", gettext_lazy("Modified"), kind="relative_time", narrow=False),
     ],
     row_template="connections/row.html",
@@ -111,14 +113,17 @@ def edit(request: CloudRequest) -> HttpResponse:
 @requires(Area.CONNECTIONS, Level.WRITE)
 def test(request: CloudRequest) -> HttpResponse:
     """Test the stored keys with a real call, and show the result."""
-    failure = probe_and_record(_actor(request), request.connection)
-    name = request.connection.name
+    connection, name = request.connection, request.connection.name
+    failure = probe_and_record(_actor(request), connection)
+    connection.save(update_fields=["tested_at", "test_error"])
     if failure is None:
         messages.success(request, _("%(name)s: the platform accepts the keys.") % {"name": name})
     else:
         messages.error(request, f"{name}: {failure.text} ({failure.error.code})")
     if request.htmx:
-        return HttpResponse(status=204)
+        response = HttpResponse(status=204)
+        response["HX-Trigger"] = "list-changed"
+        return response
     return redirect("connections:list", request.team.slug)
 
 

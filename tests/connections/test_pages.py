@@ -305,6 +305,37 @@ def test_the_test_button_shows_whether_the_keys_work(
     )
 
 
+def test_the_list_shows_the_last_test_of_each_connection(
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    version = Connection.objects.get(pk=org.connection.pk).updated_at
+
+    def read_status() -> str:
+        (row,) = client.get(LIST).context["table"].rows
+        return str(row.test_status)
+
+    assert read_status() == "untested"
+    client.post(TEST)
+    assert read_status() == "accepted"
+    emulator.faults.add("QueryProductList", "error", code="InvalidAccessKeyId.NotFound", status=404)
+    assert "list-changed" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
+    assert read_status() == "refused"
+    # A test is no edit: the form of another user stays valid.
+    assert Connection.objects.get(pk=org.connection.pk).updated_at == version
+    assert client.post(EDIT, UNCHANGED).status_code == 302
+    assert read_status() == "accepted"
+
+
+def test_a_test_of_refused_keys_does_not_change_the_status_of_the_stored_ones(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    client.post(TEST)
+    assert client.post(EDIT, {**UNCHANGED, "access_key_id": "LTAIwrong"}).status_code == 422
+    assert Connection.objects.get(pk=org.connection.pk).test_status == "accepted"
+
+
 def test_deleting_requires_the_name_and_changes_nothing_in_the_cloud(
     network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
