@@ -26,6 +26,7 @@ def parameter_field(operation_name: str, parameter_name: str, **options: Any) ->
             raise forms.ValidationError([sentence(translate_sentence(problem)) for problem in problems])
 
     field = forms.CharField(required=parameter.required, validators=[check], **options)
-    if parameter.count == "chars":
+    if parameter.count != "bytes":
         field.max_length = parameter.max_length  # for the counter; the check has the message
+        field.widget.attrs["data-count"] = parameter.count
     return field

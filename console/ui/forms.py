@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.ui.format import number, size
 from console.ui.links import query_url
+from iot_client.catalogue.check import measure_length
 
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
@@ -55,12 +56,14 @@ def _render_select(widget: dict[str, Any]) -> SafeString:
 
 @dataclass(frozen=True)
 class FieldParts:
-    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden."""
+    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden. `length` is counted as the
+    widget's attribute `data-count` says: "chars" (the default), or "wide" (a Chinese character counts as two)."""
 
     kind: str
     widget: SafeString
     limit: str
     max_length: int | None
+    length: int
     optional: bool
 
 
@@ -98,6 +101,7 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         max_length=maximum
         if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
         else None,
+        length=measure_length(str(bound.value() or ""), str(widget.attrs.get("data-count", "chars"))),
         optional=not bound.field.required and "data-needed" not in widget.attrs and kind == "text",
     )
 

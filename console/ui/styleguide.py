@@ -126,7 +126,8 @@ class SampleForm(forms.Form):
         label="Product name",
         max_length=30,
         min_length=4,
-        help_text="4 to 30 characters: letters, digits, and _ - @ ( ).",
+        help_text="4 to 30 characters: letters, digits, and _ - @ ( ). A Chinese character counts as two.",
+        widget=forms.TextInput(attrs={"data-count": "wide"}),
     )
     kind = forms.ChoiceField(
         label="Node type",

@@ -9,10 +9,18 @@ function bytes(count) {
   return `${unit === 0 || count >= 100 ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
 }
 
+// The characters that the platform counts as two: Chinese, Japanese and Korean ones, full-width forms, emoji.
+const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+
+function measure(input) {
+  const characters = [...input.value];
+  return characters.length + (input.dataset.count === "wide" ? characters.filter((one) => WIDE.test(one)).length : 0);
+}
+
 function updateCounter(input) {
   const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
   if (!counter) return;
-  const length = [...input.value].length;
+  const length = measure(input);
   counter.textContent = `${length}/${counter.dataset.max}`;
   counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
 }

@@ -178,6 +178,15 @@ def test_an_invalid_form_keeps_a_typed_secret_that_the_response_does_not_contain
 
 
 @browser_test
+def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_name", "\u6c34\u8868_3")
+    expect(page.locator("[data-counter=id_name]")).to_have_text("6/30")
+    page.fill("#id_note", "\u6c34\u8868_3")
+    expect(page.locator("[data-counter=id_note]")).to_have_text("4/100")
+
+
+@browser_test
 def test_identifiers_are_drawn_as_they_are_written(open_page):
     page = open_page("/_style/")
     title = page.locator("h1")
