@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
-from tests.browser import Inspector, RecordedPages
+from tests.browser import NARROW, WIDE, Inspector, RecordedPages
 
 # Messages that the browser and htmx log for requests that were rejected on purpose or replaced by a newer one.
 EXPECTED = r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError"
@@ -184,6 +184,30 @@ def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(ope
     expect(page.locator("[data-counter=id_name]")).to_have_text("6/30")
     page.fill("#id_note", "\u6c34\u8868_3")
     expect(page.locator("[data-counter=id_note]")).to_have_text("4/100")
+
+
+@browser_test
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_no_row_moves_when_the_first_one_is_selected(open_page, size):
+    page = open_page("/_style/", size)
+    row = page.locator("form[data-table] tbody tr").nth(1)
+    before = row.bounding_box()
+    row.locator("input[name=selected]").check()
+    expect(page.locator("[data-bulk]").first).to_be_visible()
+    assert row.bounding_box() == before
+    page.locator("[data-select-none]").first.click()
+    expect(page.locator("[data-bulk]").first).to_be_hidden()
+
+
+@browser_test
+def test_opened_filters_are_as_wide_as_the_list_on_a_narrow_screen(open_page):
+    page = open_page("/_style/", NARROW)
+    page.locator("[data-more-filters]").first.click()
+    filters = page.locator("[data-filters] .fd-filter").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().right)"
+    )
+    right = page.locator(".fd-list").first.evaluate("list => list.getBoundingClientRect().right")
+    assert {round(edge) for edge in filters} == {round(right)}
 
 
 @browser_test
