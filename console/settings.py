@@ -133,6 +133,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.ui.middleware.MethodMiddleware",
     "console.ui.middleware.HtmxMiddleware",
     "console.sign_in.reauthentication.ReauthenticationMiddleware",
     "console.accounts.middleware.UserPreferencesMiddleware",

@@ -74,6 +74,16 @@ class CloudError(Exception):
         self.response: dict[str, Any] = dict(response or {})
 
     @property
+    def is_from_platform(self) -> bool:
+        """Whether the platform reported the error. Otherwise this client did, and `message` is its own."""
+        return not self.code.startswith("Client.")
+
+    @property
+    def concerns_connection(self) -> bool:
+        """Whether the reason is probably the AccessKey, the address or the network, so that every other call fails too."""
+        return False
+
+    @property
     def is_outcome_unknown(self) -> bool:
         """Whether the call may have been carried out. An object that "does not exist" may have been deleted by the attempt whose
         response was lost."""
@@ -92,6 +102,10 @@ class AccessDenied(CloudError):
 
 class SignatureRefused(CloudError):
     """The platform rejected the signature: wrong AccessKey, expired token, or wrong clock."""
+
+    @property
+    def concerns_connection(self) -> bool:
+        return True
 
 
 class NotFound(CloudError):
@@ -141,12 +155,20 @@ class Unavailable(CloudError):
         self.sent = sent
 
     @property
+    def concerns_connection(self) -> bool:
+        return not self.sent
+
+    @property
     def is_outcome_unknown(self) -> bool:
         return self.sent or self.follows_lost_response
 
 
 class BadResponse(CloudError):
     """The response is not the platform's: not JSON, not an object, empty. Often a proxy or a wrong address."""
+
+    @property
+    def concerns_connection(self) -> bool:
+        return True
 
     @property
     def is_outcome_unknown(self) -> bool:

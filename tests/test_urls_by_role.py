@@ -141,6 +141,17 @@ def test_no_other_method_is_allowed(populated: PopulatedTeam, sign_in: SignIn) -
     assert populated.upstream.writes == []
 
 
+def test_an_address_that_accepts_only_post_shows_a_page_when_it_is_opened(
+    populated: PopulatedTeam, sign_in: SignIn
+) -> None:
+    browser = sign_in("owner")
+    for name, may in MEMBERS_ONLY.items():
+        if may.get == NOBODY:
+            response = browser.get(populated.url(name))
+            assert (response.status_code, response["Allow"]) == (405, "POST"), name
+            assert "Go to the console" in response.content.decode(), name
+
+
 def test_head_is_allowed_wherever_get_is(populated: PopulatedTeam, sign_in: SignIn) -> None:
     client = sign_in("owner")
     wrong = []

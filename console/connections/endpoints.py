@@ -28,6 +28,10 @@ REFUSED = gettext_noop(
 class EndpointRefused(AccessDenied):
     """CLOUD_ENDPOINTS does not list the address. Nothing was sent to it."""
 
+    @property
+    def concerns_connection(self) -> bool:
+        return True
+
 
 def check_setting() -> None:
     """Raises ImproperlyConfigured if an entry of CLOUD_ENDPOINTS is invalid, so that no process starts with it."""

@@ -27,6 +27,8 @@ REGIONS = (
     ("eu-central-1", _("Germany (Frankfurt)")),
 )
 SECRETS = ("access_key_secret", "security_token")
+# A response contains no secret. After an error the browser puts back what the user typed (static/ui/forms.js).
+_SECRET_ATTRIBUTES = {"autocomplete": "new-password", "spellcheck": "false", "data-keep-secret": ""}
 
 
 def edit_conflict() -> forms.ValidationError:
@@ -57,13 +59,13 @@ class ConnectionForm(forms.ModelForm[Connection]):
     access_key_secret = forms.CharField(
         label=_("AccessKey secret"),
         max_length=255,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
+        widget=forms.PasswordInput(attrs=_SECRET_ATTRIBUTES),
     )
     security_token = forms.CharField(
         label=_("STS token"),
         max_length=4096,
         required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
+        widget=forms.PasswordInput(attrs=_SECRET_ATTRIBUTES),
         help_text=_("Required for temporary keys only."),
     )
     remove_token = forms.BooleanField(label=_("Remove the stored STS token"), required=False)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.encryption import EncryptedTextField
 from console.accounts.models import Membership, Team, User
+from iot_client.errors import MAX_CODE_LENGTH
 
 
 def validate_connection_slug(slug: str) -> None:
@@ -47,6 +48,11 @@ class Connection(models.Model):
     security_token = EncryptedTextField(_("STS token"), blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
+    # The last test of the keys as they are stored: its time, and the code of its error ("" if the platform accepted them).
+    tested_at = models.DateTimeField(_("tested"), null=True, blank=True)
+    test_error = models.CharField(
+        _("error of the test"), max_length=MAX_CODE_LENGTH, blank=True, default="", db_default=""
+    )
 
     objects = ConnectionQuerySet.as_manager()
 
@@ -64,6 +70,13 @@ class Connection(models.Model):
         """The account that the platform counts call quotas for, as far as the console can know: the AccessKey ID and the
         region."""
         return f"{self.access_key_id}@{self.region}"
+
+    @property
+    def test_status(self) -> str:
+        """Whether the platform accepted the keys in the last test: `accepted`, `refused`, or `untested`."""
+        if self.tested_at is None:
+            return "untested"
+        return "refused" if self.test_error else "accepted"
 
     @property
     def account(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from console.audit.models import AuditRecord
@@ -123,7 +124,10 @@ def _explain_unreachable(error: Unavailable, connection: Connection) -> ProbeFai
 
 
 def probe_and_record(actor: Actor, connection: Connection) -> ProbeFailure | None:
-    """Run `probe_connection` and record it in the audit trail, because it calls an address that a user entered."""
+    """Run `probe_connection` and record it in the audit trail, because it calls an address that a user entered.
+
+    Sets the time and the result of the test on the connection, and does not save it: its keys may be those of a form.
+    """
     record = open_record(
         operation="connection.test",
         actor=actor.membership.user,
@@ -142,6 +146,8 @@ def probe_and_record(actor: Actor, connection: Connection) -> ProbeFailure | Non
     except BaseException as raised:
         close_record(record, AuditRecord.Outcome.FAILED, code=type(raised).__name__)
         raise
+    connection.tested_at = timezone.now()
+    connection.test_error = failure.error.code if failure else ""
     if failure is None:
         close_record(record, AuditRecord.Outcome.DONE)
     else:

@@ -21,7 +21,7 @@ from console.audit.records import Origin, record_action
 from console.connections.forms import REGIONS, ConnectionForm, edit_conflict
 from console.connections.http import CloudRequest
 from console.connections.models import Connection
-from console.connections.probe import probe_and_record
+from console.connections.probe import ProbeFailure, probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
 from console.ui.forms import FORM_REFUSED, ConfirmForm
@@ -41,6 +41,8 @@ TABLE: Table[Connection] = Table(
         Column("instance_id", gettext_lazy("Instance ID"), kind="code"),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code"),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True),
+        Column("test_status", gettext_lazy("Status"), kind="status", status="connection"),
+        Column("tested_at", gettext_lazy("Last test"), kind="relative_time", narrow=False),
         Column("updated_at", gettext_lazy("Modified"), kind="relative_time", narrow=False),
     ],
     row_template="connections/row.html",
@@ -78,9 +80,11 @@ def add(request: TeamRequest) -> HttpResponse:
                 "slug", _("The team already has a connection with this short name. Enter another one.")
             )
         else:
-            messages.success(
-                request, _("Connection %(name)s tested and created.") % {"name": connection.name}
-            )
+            if form.failure is None:
+                text = _("Connection %(name)s tested and created.")
+                messages.success(request, text % {"name": connection.name})
+            else:
+                _warn_of_failed_test(request, connection, form.failure)
             return redirect("dashboard:home", request.team.slug, connection.slug)
     return _form_page(request, form, None)
 
@@ -97,7 +101,10 @@ def edit(request: CloudRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            messages.success(request, _("Connection %(name)s saved.") % {"name": connection.name})
+            if form.failure is None:
+                messages.success(request, _("Connection %(name)s saved.") % {"name": connection.name})
+            else:
+                _warn_of_failed_test(request, connection, form.failure)
             return redirect("connections:list", request.team.slug)
     return _form_page(request, form, request.connection)
 
@@ -106,14 +113,17 @@ def edit(request: CloudRequest) -> HttpResponse:
 @requires(Area.CONNECTIONS, Level.WRITE)
 def test(request: CloudRequest) -> HttpResponse:
     """Test the stored keys with a real call, and show the result."""
-    failure = probe_and_record(_actor(request), request.connection)
-    name = request.connection.name
+    connection, name = request.connection, request.connection.name
+    failure = probe_and_record(_actor(request), connection)
+    connection.save(update_fields=["tested_at", "test_error"])
     if failure is None:
         messages.success(request, _("%(name)s: the platform accepts the keys.") % {"name": name})
     else:
         messages.error(request, f"{name}: {failure.text} ({failure.error.code})")
     if request.htmx:
-        return HttpResponse(status=204)
+        response = HttpResponse(status=204)
+        response["HX-Trigger"] = "list-changed"
+        return response
     return redirect("connections:list", request.team.slug)
 
 
@@ -144,6 +154,11 @@ def delete(request: CloudRequest) -> HttpResponse:
     return render(
         request, "connections/delete.html", {"form": form}, status=FORM_REFUSED if form.errors else 200
     )
+
+
+def _warn_of_failed_test(request: TeamRequest, connection: Connection, failure: ProbeFailure) -> None:
+    text = _("Connection %(name)s saved, but its test failed: %(reason)s")
+    messages.warning(request, text % {"name": connection.name, "reason": failure.text})
 
 
 def _form_page(request: TeamRequest, form: ConnectionForm, connection: Connection | None) -> HttpResponse:

@@ -47,8 +47,13 @@ class SentCall:
 
     @property
     def milliseconds(self) -> int:
-        """Response time of the platform, in milliseconds."""
+        """Response time of the last attempt, in milliseconds."""
         return round(self.trace.seconds * 1000)
+
+    @property
+    def total_milliseconds(self) -> int:
+        """Time of all attempts, the pauses between them and the queue, in milliseconds."""
+        return round(self.seconds * 1000)
 
     @property
     def queue_milliseconds(self) -> int:

@@ -14,13 +14,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from console.accounts.approval_rules import TeamRule, read_setting, rules_by_field
 from console.accounts.models import Grant, Team, User
 from console.accounts.roles import OWNER, Role
 from console.accounts.scope import AccessScope
+from console.teams.team_settings import SHORT_NAME_NOT_AVAILABLE
 
 _MAX_LIMIT = 2_147_483_647  # of an integer column
 SCOPE_CHOICES = [
@@ -82,6 +83,10 @@ class KeysField(forms.CharField):
         return keys
 
 
+GRANT_FIELDS = ("role", "scope", "connection_choice", "connections", "products", "groups")
+"""The order of the fields of GrantForm."""
+
+
 class GrantForm(forms.Form):
     """A role of the team and its access scope. `grant` is the grant to edit.
 
@@ -97,12 +102,21 @@ class GrantForm(forms.Form):
         initial="all",
         required=False,
     )
-    connections = forms.TypedMultipleChoiceField(
+    connection_choice = forms.ChoiceField(
         label=_("Connections"),
+        widget=forms.RadioSelect,
+        choices=[
+            ("all", _("All connections, including new ones")),
+            ("some", _("Only selected connections")),
+        ],
+        initial="all",
+        required=False,
+    )
+    connections = forms.TypedMultipleChoiceField(
+        label=_("Selected connections"),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("If you select none, all connections are included."),
     )
     products = KeysField(
         label=_("Products"),
@@ -128,6 +142,7 @@ class GrantForm(forms.Form):
         initial = {
             "role": grant.role_slug if grant else None,
             "scope": "part" if access_scope else "all",
+            "connection_choice": "some" if access_scope.connections else "all",
             "connections": sorted(access_scope.connections),
             "products": access_scope.products,
             "groups": access_scope.groups,
@@ -151,13 +166,16 @@ class GrantForm(forms.Form):
         values = self.cleaned_data
         if values["scope"] != "part":
             return AccessScope()
-        return AccessScope(frozenset(values["connections"]), values["products"], values["groups"])
+        connections = () if values["connection_choice"] == "all" else values["connections"]
+        return AccessScope(frozenset(connections), values["products"], values["groups"])
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if self.errors:
             return values
-        if values["scope"] == "part" and not self.access_scope:
+        if values["scope"] == "part" and values["connection_choice"] == "some" and not values["connections"]:
+            self.add_error("connections", _("Select at least one connection."))
+        elif values["scope"] == "part" and not self.access_scope:
             raise forms.ValidationError(
                 _("Select at least one connection, product or device group, or the entire team."),
                 code="scope",
@@ -179,7 +197,7 @@ class InvitationForm(GrantForm):
         required=False,
         help_text=_("Used in the greeting of the invitation. The user can change it."),
     )
-    field_order = ["email", "name", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
+    field_order = ("email", "name", *GRANT_FIELDS)
 
 
 class JoinForm(forms.Form):
@@ -219,7 +237,17 @@ class TeamForm(forms.ModelForm[Team]):
     class Meta:
         model = Team
         fields: ClassVar[list[str]] = ["name", "slug"]
-        help_texts: ClassVar = {"slug": _("Used in URLs. Cannot be changed later.")}
+        help_texts: ClassVar = {
+            "slug": _("Used in URLs. Lowercase letters, digits, - and _. Cannot be changed later.")
+        }
+        error_messages: ClassVar = {
+            "slug": {
+                "invalid": _(
+                    "Use only the letters a to z, digits, - and _, and start with a letter or digit. For example: water-works"
+                ),
+                "reserved": _(SHORT_NAME_NOT_AVAILABLE),
+            }
+        }
 
     def clean_slug(self) -> str:
         """Return the short name in lower case. Whether another team has it is checked when the team is created."""
@@ -228,13 +256,6 @@ class TeamForm(forms.ModelForm[Team]):
 
     def validate_unique(self) -> None:
         """Leave this to the database, so that short names in use and reserved ones get the same error."""
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # ModelForm's own step, where the model's validators run
-        if "slug" in self.errors:
-            self.errors["slug"] = self.error_class(
-                [gettext("This short name is not available. Choose another one.")]
-            )
 
 
 class TeamSettingsForm(forms.ModelForm[Team]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from console.accounts.approval_rules import read_setting, rules_by_field, save_setting
 from console.accounts.models import Membership, Team, User
@@ -16,6 +16,9 @@ from console.audit.chain import begin_chain
 from console.audit.records import Origin, record_action
 from console.sign_in.factors import has_second_factor
 from console.teams.changes import Actor, is_owner, lock_acting_membership, record_change
+
+SHORT_NAME_NOT_AVAILABLE = gettext_noop("This short name is not available. Choose another one.")
+"""For names in use and reserved ones alike: it does not tell which teams exist."""
 
 
 def may_create_teams(user: User) -> bool:
@@ -32,9 +35,7 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
             team = Team.objects.create(name=name, slug=slug)
             begin_chain(team)
     except IntegrityError as error:
-        raise ValidationError(
-            {"slug": gettext("This short name is not available. Choose another one.")}
-        ) from error
+        raise ValidationError({"slug": gettext(SHORT_NAME_NOT_AVAILABLE)}) from error
     try:
         with record_action(
             operation="team.create",

@@ -114,6 +114,12 @@ class Shell:
         return self.url("jobs:tray") if self.connection is not None else ""
 
     @cached_property
+    def connection_list(self) -> str:
+        """The URL of the list of connections, "" for users who may not see it."""
+        url = self.url("connections:list")
+        return url if any(item.url == url for group in self.navigation for item in group.items) else ""
+
+    @cached_property
     def jobs(self) -> str:
         """The URL of the job list."""
         return self.url("jobs:list") if self.connection is not None else ""

@@ -104,10 +104,7 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         max_length=maximum
         if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
         else None,
-        optional=not bound.field.required
-        and "data-needed" not in widget.attrs
-        and kind == "text"
-        and not isinstance(widget, forms.Select),
+        optional=not bound.field.required and "data-needed" not in widget.attrs and kind == "text",
     )
 
 

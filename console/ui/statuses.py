@@ -50,6 +50,12 @@ _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
         # The inviter left the team or may no longer grant the role.
         "void": Status(_("Invalid"), "warn", "mail-off"),
     },
+    # Connection.test_status of console.connections.
+    "connection": {
+        "accepted": Status(_("Keys accepted"), "good", "circle-check"),
+        "refused": Status(_("Test failed"), "bad", "circle-x"),
+        "untested": Status(_("Not tested"), "wait", "circle-dashed"),
+    },
     # Job.State of console.jobs.
     "job": {
         "checking": Status(_("Checking"), "busy", "loader-2"),

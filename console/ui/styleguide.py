@@ -126,7 +126,8 @@ class SampleForm(forms.Form):
         label="Product name",
         max_length=30,
         min_length=4,
-        help_text="4 to 30 characters: letters, digits, and _ - @ ( ).",
+        help_text="4 to 30 characters: letters, digits, and _ - @ ( ). A Chinese character counts as two.",
+        widget=forms.TextInput(attrs={"data-count": "wide"}),
     )
     kind = forms.ChoiceField(
         label="Node type",
@@ -145,6 +146,9 @@ class SampleForm(forms.Form):
         max_value=1000,
         initial=100,
         help_text="Number of devices that get the update per minute.",
+    )
+    secret = forms.CharField(
+        label="Secret", required=False, widget=forms.PasswordInput(attrs={"data-keep-secret": ""})
     )
     note = forms.CharField(
         label="Description", max_length=100, required=False, widget=forms.Textarea(attrs={"rows": 3})

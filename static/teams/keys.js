@@ -99,7 +99,8 @@ function enhance(textarea) {
   }
 
   function selectedUrls() {
-    const checked = form ? [...form.querySelectorAll("[name=connections]:checked")].map((box) => urls[box.value]) : [];
+    const isLimited = form?.querySelector("[name=connection_choice][value=some]:checked");
+    const checked = isLimited ? [...form.querySelectorAll("[name=connections]:checked")].map((box) => urls[box.value]) : [];
     return (checked.length ? checked : Object.values(urls)).filter(Boolean).slice(0, MAX_CONNECTIONS);
   }
 

@@ -91,6 +91,21 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (upload && !event.detail.successful) upload.hidden = true;
 });
 
+// -- a refused form comes back without its secrets: what was typed is put back, if the field asks for it --
+const typedSecrets = new Map();
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  typedSecrets.clear();
+  const form = detail.requestConfig.elt.closest?.("form[data-form]");
+  for (const input of form?.querySelectorAll("[data-keep-secret]") || []) if (input.value) typedSecrets.set(input.id, input.value);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, value] of typedSecrets) {
+    const input = document.getElementById(id);
+    if (input && !input.value) input.value = value;
+  }
+  typedSecrets.clear();
+});
+
 // -- after a response with errors, focus the first one --
 document.addEventListener("htmx:afterSettle", (event) => {
   const form = event.detail.elt?.closest?.("form[data-form]") || event.detail.elt?.querySelector?.("form[data-form]");

@@ -45,12 +45,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   isSignedOut = false; // the user may have signed in in another tab
   for (const element of document.querySelectorAll("[data-poll][hx-get]")) {
-    window.htmx.ajax("GET", element.getAttribute("hx-get"), {
-      source: element,
-      target: element,
-      swap: element.getAttribute("hx-swap") || "innerHTML",
-      select: element.getAttribute("hx-select") || undefined,
-    });
+    window.htmx.ajax("GET", element.getAttribute("hx-get"), { source: element });
   }
 });
 
@@ -72,6 +67,15 @@ function sendAgain({ xhr, elt, target, select, etc, requestConfig }) {
   const again = { source: elt, target, select, swap: etc.swapOverride, values, headers };
   setTimeout(() => window.htmx.ajax(requestConfig.verb, requestConfig.path, again));
 }
+
+// -- what refreshes itself does not change while rows are selected or a dialog is open, even if the request was sent before --
+const isBusy = () => document.querySelector('dialog[open], [popover=""]:popover-open, form[data-table] input[name="selected"]:checked') !== null;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches?.("[data-live]") && isBusy()) event.preventDefault();
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.elt.matches?.("[data-live]") && isBusy()) event.preventDefault();
+});
 
 // -- failures --
 document.addEventListener("htmx:responseError", (event) => {

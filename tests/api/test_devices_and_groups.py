@@ -28,6 +28,15 @@ def things(populated: PopulatedTeam) -> dict[str, str]:
     }
 
 
+def test_a_list_of_devices_has_no_time_of_activation_which_the_platform_does_not_list(
+    things: dict[str, str], program: Program, populated: PopulatedTeam
+) -> None:
+    product = populated.things["devices"]["product_key"]
+    (first, *_others) = program.get(f"sandbox/devices?product_key={product}&status=ONLINE").json()["items"]
+    assert "activated_at" not in first
+    assert program.get(f"sandbox/devices/{product}/{first['name']}").json()["activated_at"]
+
+
 @pytest.mark.parametrize("thing", ["device", "group", "product"])
 def test_a_tag_is_added_changed_and_removed_and_the_others_are_kept(
     thing: str, things: dict[str, str], program: Program

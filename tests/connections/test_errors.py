@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
 from django import forms
 from django.http import HttpResponse
@@ -14,6 +15,7 @@ from django_htmx.middleware import HtmxDetails
 
 from console.accounts.encryption import Undecryptable
 from console.audit.models import AuditRecord
+from console.connections import clients
 from console.connections.errors import cloud_errors_to_form, http_status, to_snake_case
 from console.connections.gateway import PermissionRefused
 from console.connections.middleware import CloudErrorMiddleware
@@ -199,6 +201,33 @@ def test_a_real_page_shows_the_error_not_a_traceback(
     assert response.status_code in {200, 502, 503}
     assert "Traceback" not in response.content.decode()
     assert "fd-cloud-error" in response.content.decode()
+
+
+class Unreachable(httpx.BaseTransport):
+    """A network without the platform."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[Errno -2] Name or service not known")
+
+
+def test_an_error_of_the_connection_leads_to_the_connections_and_is_not_called_the_platforms(
+    emulator: Any, org: Organization, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "transport_for", lambda connection: Unreachable())
+    for role in ("administrator", "viewer"):
+        page = sign_in(role).get("/acme/sandbox/products/").content.decode()
+        assert "Name or service not known" in page
+        assert "Platform response" not in page
+        assert ("View connections" in page) is (role == "administrator")
+
+
+def test_an_error_of_the_platform_is_shown_as_its_response(
+    emulator: Any, org: Organization, sign_in: Any
+) -> None:
+    emulator.faults.add("*", "error", times=99, code="iot.system.SystemException", status=500)
+    page = sign_in("administrator").get("/acme/sandbox/products/").content.decode()
+    assert "Platform response" in page
+    assert "View connections" not in page
 
 
 def test_a_forged_request_is_refused_and_recorded_once_and_opening_a_form_is_not_recorded(

@@ -20,6 +20,10 @@ from tests.connections.forms import ADD, DELETE, EDIT, LIST, TEST, UNCHANGED, VA
 from tests.recorded_calls import RecordedNetwork
 
 SignIn = Callable[[str], Client]
+FAILED_TEST = (
+    "Connection Production saved, but its test failed: "
+    "The platform did not respond in time, or returned an internal error. Try again."
+)
 
 
 def test_a_connection_whose_keys_work_is_saved_and_recorded(
@@ -145,8 +149,21 @@ def test_a_connection_can_be_saved_although_the_test_failed(
     emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
     emulator.faults.add("QueryProductList", "error", times=9, status=503)
-    assert sign_in("owner").post(ADD, {**VALID, "skip_test": "on"}).status_code == 302
+    client = sign_in("owner")
+    response = client.post(ADD, {**VALID, "skip_test": "on"}, follow=True)
     assert Connection.objects.filter(slug="production").exists()
+    assert [str(message) for message in response.context["messages"]] == [FAILED_TEST]
+
+
+def test_a_changed_connection_whose_test_failed_is_not_reported_as_working(
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    emulator.faults.add("QueryProductList", "error", times=9, status=503)
+    client = sign_in("owner")
+    response = client.post(EDIT, {**UNCHANGED, "skip_test": "on"}, follow=True)
+    assert [str(message) for message in response.context["messages"]] == [
+        FAILED_TEST.replace("Production", "Sandbox")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -286,6 +303,37 @@ def test_the_test_button_shows_whether_the_keys_work(
     assert (
         "This AccessKey ID does not exist" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
     )
+
+
+def test_the_list_shows_the_last_test_of_each_connection(
+    emulator: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    version = Connection.objects.get(pk=org.connection.pk).updated_at
+
+    def read_status() -> str:
+        (row,) = client.get(LIST).context["table"].rows
+        return str(row.test_status)
+
+    assert read_status() == "untested"
+    client.post(TEST)
+    assert read_status() == "accepted"
+    emulator.faults.add("QueryProductList", "error", code="InvalidAccessKeyId.NotFound", status=404)
+    assert "list-changed" in client.post(TEST, headers={"HX-Request": "true"})["HX-Trigger"]
+    assert read_status() == "refused"
+    # A test is no edit: the form of another user stays valid.
+    assert Connection.objects.get(pk=org.connection.pk).updated_at == version
+    assert client.post(EDIT, UNCHANGED).status_code == 302
+    assert read_status() == "accepted"
+
+
+def test_a_test_of_refused_keys_does_not_change_the_status_of_the_stored_ones(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    client.post(TEST)
+    assert client.post(EDIT, {**UNCHANGED, "access_key_id": "LTAIwrong"}).status_code == 422
+    assert Connection.objects.get(pk=org.connection.pk).test_status == "accepted"
 
 
 def test_deleting_requires_the_name_and_changes_nothing_in_the_cloud(

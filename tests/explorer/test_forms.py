@@ -227,3 +227,10 @@ def test_an_operation_that_does_not_exist_is_not_found(emulator, org, browser):
     for name in ("NoSuchThing", "querydevice", "-"):
         assert browser.get(url(org, name)).status_code == 404
         assert browser.post(url(org, name)).status_code == 404
+
+
+def test_a_required_and_an_optional_choice_look_different(emulator, org, browser):
+    html = browser.get(url(org, "CreateProduct")).content.decode()
+    labels = dict(re.findall(r'<label class="form-label" for="id_(\w+)">(.*?)</label>', html, re.DOTALL))
+    for parameter in operation("CreateProduct").parameters.values():
+        assert ("fd-optional" in labels[parameter.name]) is not parameter.required, parameter.name

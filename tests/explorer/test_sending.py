@@ -158,6 +158,19 @@ def test_an_error_is_explained_and_the_form_keeps_its_input(product, org, sign_i
     assert ExplorerCall.objects.get().outcome in ("failed", "unknown")
 
 
+def test_a_call_that_was_repeated_shows_the_time_of_all_its_attempts(product, org, sign_in, emulator):
+    emulator.faults.add("QueryProduct", "error", times=1, code="iot.system.SystemException", status=500)
+    browser = sign_in("viewer")
+    response = browser.post(url(org, "QueryProduct"), {"ProductKey": product})
+    sent = response.context["sent"]
+    assert (sent.error, sent.trace.attempts) == (None, 2)
+    assert sent.total_milliseconds >= sent.milliseconds
+    assert "Total time" in response.content.decode()
+    assert (
+        "Total time" not in browser.post(url(org, "QueryProduct"), {"ProductKey": product}).content.decode()
+    )
+
+
 def test_an_error_of_the_platform_shows_its_response(emulator, org, sign_in):
     response = sign_in("viewer").post(url(org, "QueryProduct"), {"ProductKey": "a1missing000"})
     html = response.content.decode()

@@ -63,6 +63,12 @@ def test_a_user_with_an_app_cannot_sign_in_with_the_password_alone(second_step: 
     assert second_step.get("/acme/sandbox/").status_code == 302
 
 
+def test_a_passkey_is_offered_in_the_second_step_only_to_a_user_who_has_one(
+    org: Organization, second_step: Client
+) -> None:
+    assert "Use a passkey" not in second_step.get(SECOND_STEP).content.decode()
+
+
 def test_a_code_of_the_app_completes_the_sign_in(second_step: Client) -> None:
     second_step.post(SECOND_STEP, {"code": totp_code()})
     assert is_signed_in(second_step)

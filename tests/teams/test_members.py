@@ -131,6 +131,24 @@ def test_an_empty_access_scope_is_refused_and_not_read_as_the_entire_team(
     assert "at least one" in response.content.decode()
 
 
+def test_only_selected_connections_needs_a_selection(org: Organization, sign_in: SignIn) -> None:
+    fields = {"role": "viewer", "scope": "part", "connection_choice": "some", "products": "a1Bc"}
+    response = sign_in("owner").post(member_url(org, "viewer", "edit/"), fields)
+    assert response.context["form"].errors == {"connections": ["Select at least one connection."]}
+    assert get_member(org, "viewer").access_scope == {}
+
+
+def test_all_connections_is_a_choice_of_its_own(org: Organization, sign_in: SignIn) -> None:
+    owner, address = sign_in("owner"), member_url(org, "viewer", "edit/")
+    fields = {"role": "viewer", "scope": "part", "products": "a1Bc", "connections": [org.connection.pk]}
+    owner.post(address, {**fields, "connection_choice": "some"})
+    assert get_member(org, "viewer").access_scope["connections"] == [org.connection.pk]
+    assert owner.get(address).context["form"]["connection_choice"].value() == "some"
+    owner.post(address, {**fields, "connection_choice": "all"})
+    assert get_member(org, "viewer").access_scope == {"products": ["a1Bc"]}
+    assert owner.get(address).context["form"]["connection_choice"].value() == "all"
+
+
 def test_an_owner_always_has_the_entire_team(org: Organization, sign_in: SignIn) -> None:
     fields = {"role": "owner", "scope": "part", "products": "a1"}
     assert sign_in("owner").post(member_url(org, "viewer", "edit/"), fields).status_code == 422

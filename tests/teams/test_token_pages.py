@@ -40,6 +40,7 @@ def test_a_token_is_shown_once_and_stored_nowhere(
     created = client.post(url, FORM)
     key = read_key(created)
     assert is_valid(key)
+    assert f"export FLEETDESK_TOKEN={key}\n" in created.content.decode()  # the example can be pasted
     assert created["Cache-Control"].count("no-store")
     assert key not in "\n".join(dump_tables())
     assert key not in str([session.get_decoded() for session in Session.objects.all()])

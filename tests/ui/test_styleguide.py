@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
-from tests.browser import Inspector, RecordedPages
+from tests.browser import NARROW, WIDE, Inspector, RecordedPages
 
 # Messages that the browser and htmx log for requests that were rejected on purpose or replaced by a newer one.
 EXPECTED = r"status of 422|htmx:sendAbort|htmx:afterRequest|htmx:responseError"
@@ -50,7 +50,7 @@ def test_the_sample_list_is_exported(guide, client: Client):
 def test_the_error_page_needs_no_request_data():
     from django.template.loader import render_to_string
 
-    for code in ("400", "403", "403_csrf", "404", "429", "500", "503"):
+    for code in ("400", "403", "403_csrf", "404", "405", "429", "500", "503"):
         assert "Fleetdesk" in render_to_string(f"{code}.html")
 
 
@@ -164,6 +164,62 @@ def test_a_network_failure_is_reported_and_input_is_kept(open_page):
     page.wait_for_selector(".fd-toast[data-level=error]")
     assert page.input_value("#id_note") == "still here"
     open_page.errors.clear()  # the error that the browser logged about the network
+
+
+@browser_test
+def test_an_invalid_form_keeps_a_typed_secret_that_the_response_does_not_contain(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_name", "ab")
+    page.fill("#id_secret", "typed-by-hand")
+    page.click("#content [type=submit]")
+    page.wait_for_selector("#id_name_error")
+    assert page.input_value("#id_secret") == "typed-by-hand"
+    assert "typed-by-hand" not in page.content()
+
+
+@browser_test
+def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_name", "\u6c34\u8868_3")
+    expect(page.locator("[data-counter=id_name]")).to_have_text("6/30")
+    page.fill("#id_note", "\u6c34\u8868_3")
+    expect(page.locator("[data-counter=id_note]")).to_have_text("4/100")
+
+
+@browser_test
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_no_row_moves_when_the_first_one_is_selected(open_page, size):
+    page = open_page("/_style/", size)
+    row = page.locator("form[data-table] tbody tr").nth(1)
+    before = row.bounding_box()
+    row.locator("input[name=selected]").check()
+    expect(page.locator("[data-bulk]").first).to_be_visible()
+    assert row.bounding_box() == before
+    page.locator("[data-select-none]").first.click()
+    expect(page.locator("[data-bulk]").first).to_be_hidden()
+
+
+@browser_test
+def test_opened_filters_are_as_wide_as_the_list_on_a_narrow_screen(open_page):
+    page = open_page("/_style/", NARROW)
+    page.locator("[data-more-filters]").first.click()
+    filters = page.locator("[data-filters] .fd-filter").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().right)"
+    )
+    right = page.locator(".fd-list").first.evaluate("list => list.getBoundingClientRect().right")
+    assert {round(edge) for edge in filters} == {round(right)}
+
+
+@browser_test
+def test_identifiers_are_drawn_as_they_are_written(open_page):
+    page = open_page("/_style/")
+    title = page.locator("h1")
+    title.evaluate("element => { element.textContent = 'a1xNFl48x68 SN_10x20 a->b'; }")
+    drawn = title.screenshot()
+    title.evaluate(
+        'element => { element.style.fontFeatureSettings = \'"cv05", "cv08", "ss03", "calt" 0, "liga" 0\'; }'
+    )
+    assert title.screenshot() == drawn
 
 
 @browser_test

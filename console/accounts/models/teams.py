@@ -42,7 +42,9 @@ RESERVED_SLUGS = frozenset(
 
 def validate_team_slug(slug: str) -> None:
     """Raise ValidationError for a short name that a URL of the console begins with, or that begins with "-" or "_"."""
-    if slug.lower() in RESERVED_SLUGS or slug.startswith(("-", "_")):
+    if slug.startswith(("-", "_")):
+        raise ValidationError(_("Start the short name with a letter or digit."), code="invalid")
+    if slug.lower() in RESERVED_SLUGS:
         raise ValidationError(_("This short name is reserved. Choose another one."), code="reserved")
 
 

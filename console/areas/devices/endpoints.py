@@ -29,7 +29,6 @@ class Device(Schema):
     nickname: str
     status: str = Field(description="ONLINE, OFFLINE, UNACTIVE (not activated) or DISABLE.")
     created_at: Timestamp | None
-    activated_at: Timestamp | None
 
     @classmethod
     def from_device(cls, device: api.Device) -> Device:
@@ -40,7 +39,6 @@ class Device(Schema):
             nickname=device.nickname,
             status=device.status,
             created_at=device.created,
-            activated_at=device.activated,
         )
 
 
@@ -52,6 +50,7 @@ class DeviceDetail(Device):
     firmware: str
     ip: str
     region: str
+    activated_at: Timestamp | None
     last_online_at: Timestamp | None = Field(description="When the device last connected.")
     tags: dict[str, str]
 
@@ -236,6 +235,7 @@ def get_device(request: ApiRequest, connection: str, product_key: str, device_na
     detail, tags = api.get_device_with_tags(open_gateway(request, connection), product_key, device_name)
     return DeviceDetail(
         **Device.from_device(detail.device).model_dump(),
+        activated_at=detail.device.activated,
         product_name=detail.product_name,
         node_type="gateway" if detail.gateway else "device",
         firmware=detail.firmware,

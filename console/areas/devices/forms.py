@@ -126,7 +126,7 @@ class RenameForm(forms.Form):
         32,
         _(
             "4 to 32 characters: letters, digits, underscores. A Chinese character counts as two. "
-            "Leave empty to remove the nickname."
+            "The platform allows 64 only at registration. Leave empty to remove the nickname."
         ),
     )
 

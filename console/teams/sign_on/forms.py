@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from console.accounts.models import Team
 from console.accounts.roles import Role
 from console.sign_in.models import SignOnRule
-from console.teams.forms import GrantForm
+from console.teams.forms import GRANT_FIELDS, GrantForm
 
 DOMAIN, CLAIM = "domain", "claim"
 _domain_name = DomainNameValidator(message=_("Enter an email domain, such as example.com."))
@@ -47,7 +47,7 @@ class RuleForm(GrantForm):
             "Email domain, such as example.com, or exact value of the claim. A claim that is a list must contain this value."
         ),
     )
-    field_order = ["by", "claim", "value", "role", "scope", "connections", "products", "groups"]  # noqa: RUF012 - Django reads a list
+    field_order = ("by", "claim", "value", *GRANT_FIELDS)
 
     def __init__(
         self, team: Team, roles: Sequence[Role], *args: Any, grant: SignOnRule | None = None, **kwargs: Any

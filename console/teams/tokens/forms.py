@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import Membership
-from console.teams.forms import GrantForm
+from console.teams.forms import GRANT_FIELDS, GrantForm
 from console.teams.tokens.lifecycle import DEFAULT_DAYS, MAX_DAYS, TokenDraft, list_token_roles
 
 # The roles whose members may do more than a token: no token views secrets or manages connections and members.
@@ -32,7 +32,7 @@ class TokenForm(GrantForm):
         max_value=MAX_DAYS,
         help_text=_("Expired tokens cannot be renewed. Create a new token instead."),
     )
-    field_order = ["name", "role", "scope", "connections", "products", "groups", "days"]  # noqa: RUF012 - Django reads a list
+    field_order = ("name", *GRANT_FIELDS, "days")
 
     def __init__(self, membership: Membership, *args: Any, **kwargs: Any) -> None:
         roles = [

@@ -121,12 +121,14 @@ def query_url(context: RequestContext, **changes: Any) -> str:
 
 @register.inclusion_tag("ui/cloud_error.html", takes_context=True)
 def cloud_error(context: RequestContext, error: CloudError, retry: str = "") -> dict[str, Any]:
-    """An error of the cloud: explanation, advice, code, request id, and a retry (by default for temporary errors of
-    GET pages)."""
+    """An error of the cloud: explanation, advice, code, request id, a retry (by default for temporary errors of GET pages),
+    and the connections if the reason is probably there."""
     request: HttpRequest | None = context.get("request")
     if not retry and error.retryable and request is not None and request.method in {"GET", "HEAD"}:
         retry = request.get_full_path()
-    return {"error": error, "explanation": explain(error), "retry": retry}
+    shell = context.get("shell")
+    connections = shell.connection_list if shell is not None and error.concerns_connection else ""
+    return {"error": error, "explanation": explain(error), "retry": retry, "connections": connections}
 
 
 @register.inclusion_tag("ui/field.html")

@@ -1,4 +1,4 @@
-// The auto-refresh switch of the device list. The list does not refresh while devices are selected or a dialog is open.
+// The auto-refresh switch of the device list.
 const storageKey = "devices-live";
 const toggle = document.querySelector("[data-live-switch]");
 
@@ -8,8 +8,5 @@ if (toggle) {
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (!event.detail.elt.matches?.("[data-live]")) return;
-  const selected = document.querySelector('#devices-results input[name="selected"]:checked');
-  const open = document.querySelector("dialog[open], [popover]:popover-open");
-  if (!toggle?.checked || selected || open) event.preventDefault();
+  if (event.detail.elt.id === "devices-refresh" && !toggle?.checked) event.preventDefault();
 });

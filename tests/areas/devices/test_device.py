@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -181,6 +182,16 @@ def test_the_nickname_of_a_device_can_be_changed_and_removed(lamp, product, org,
     refused = browser.post(f"{lamp}rename/", {"nickname": "码" * 17})
     assert refused.status_code == 422
     assert refused.context["form"].errors["nickname"]
+
+
+def test_the_counter_of_a_nickname_counts_as_the_platform_does(lamp, org, sign_in):
+    browser = sign_in("operator")
+    browser.post(f"{lamp}rename/", {"nickname": "\u7801\u5934\u8def\u706f"})
+    counter = re.search(
+        r'data-counter="id_nickname"[^>]*>(.*?)</span>', page_text(browser.get(f"{lamp}rename/"))
+    )
+    assert counter
+    assert counter[1].strip() == "8/32"
 
 
 def test_disabling_and_enabling_a_device_twice_is_harmless(lamp, product, org, sign_in):
