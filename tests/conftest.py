@@ -27,7 +27,7 @@ from console import embedded
 from console.accounts.approval_rules import Value, load_rules, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
-from console.audit.chain import begin_chain
+from console.audit.chain import begin_chains
 from console.connections import clients
 from console.connections.models import Connection
 from iot_client.retry import RetryPolicy
@@ -116,6 +116,12 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def copied_database(new_database: Path, tmp_path: Path) -> Path:
+    """A copy of the database of an empty emulator, for this test."""
+    return Path(shutil.copy(new_database, tmp_path))
+
+
 @pytest.fixture(scope="session")
 def sample_database(new_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of an emulator with a sample fleet of 300 devices, to be copied."""
@@ -181,8 +187,7 @@ def org(db) -> Organization:
     team, other_team = Team.objects.bulk_create(
         [Team(slug="acme", name="Acme Energy"), Team(slug="globex", name="Globex")]
     )
-    for one in (team, other_team):
-        begin_chain(one)
+    begin_chains(team, other_team)
     names = {slug: slug.replace("-", " ").title() for slug in BUILT_IN} | {"outsider": "Outsider"}
     users = {
         slug: User(email=f"{slug}@acme.test", name=name, password=PASSWORD_HASH)

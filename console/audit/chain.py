@@ -56,13 +56,23 @@ def append_closing(record: AuditRecord) -> None:
             _move_head(chain, record.closed_number, record.closed_hmac)
 
 
-def begin_chain(team: Team) -> AuditChain:
-    """Create the chain of a new team, in the transaction that creates the team. Returns the present chain if there is one.
+def begin_chains(*teams: Team) -> None:
+    """Create the chains of new teams, in the transaction that creates the teams. Teams that have a chain keep it.
 
     A team without a chain does not verify: its chain was deleted.
     """
     with transaction.atomic():
-        return _lock_chain(team)
+        teamless = _lock_teamless_chain()  # only one process at a time creates a chain
+        present = set(AuditChain.objects.filter(team__in=teams).values_list("team_id", flat=True))
+        chains = []
+        for team in teams:
+            if team.pk not in present:
+                teamless.chain_count += 1
+                # The short name alone is not enough: a deleted team leaves its chain behind, and another may get its name.
+                chains.append(_build_chain(f"{team.slug[:20]}-{team.pk}", teamless.chain_count, team))
+        if chains:
+            store_row(teamless)
+            AuditChain.objects.bulk_create(chains)
 
 
 def store_row(chain: AuditChain) -> None:
@@ -77,19 +87,11 @@ def _lock_chain(team: Team | None) -> AuditChain:
     """Return the chain of a team with its head locked. Creates the chain if there is none."""
     if team is None:
         return _lock_teamless_chain()
-    chains = AuditChain.objects.select_for_update()
-    chain = chains.filter(team=team).first()
-    if chain is not None:
-        return chain
-    teamless = _lock_teamless_chain()  # only one process at a time creates a chain
-    chain = chains.filter(team=team).first()
-    if chain is not None:
-        return chain
-    teamless.chain_count += 1
-    store_row(teamless)
-    # The short name alone is not enough: a deleted team leaves its chain behind, and another team may get its name.
-    chain = _build_chain(f"{team.slug[:20]}-{team.pk}", teamless.chain_count, team)
-    chain.save(force_insert=True)
+    chains = AuditChain.objects.select_for_update().filter(team=team)
+    chain = chains.first()
+    if chain is None:
+        begin_chains(team)
+        chain = chains.get()
     return chain
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db import transaction
 
 from console.accounts.models import Membership, Team, User
-from console.audit.chain import begin_chain
+from console.audit.chain import begin_chains
 from console.connections.models import Connection
 
 ADMIN = "admin@demo.example"
@@ -50,7 +50,7 @@ def create_sample(folder: Path, endpoint: str, keys: Mapping[str, str], password
     for email, name, slug, role in PEOPLE:
         team, created = Team.objects.get_or_create(slug=slug, defaults={"name": TEAMS[slug]})
         if created:
-            begin_chain(team)
+            begin_chains(team)
         user = User.objects.filter(email=email).first()
         if user is None:
             user = User.objects.create_user(email, initial, name=name)

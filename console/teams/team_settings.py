@@ -12,7 +12,7 @@ from django.utils.translation import gettext, gettext_noop
 from console.accounts.approval_rules import read_setting, rules_by_field, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import OWNER
-from console.audit.chain import begin_chain
+from console.audit.chain import begin_chains
 from console.audit.records import Origin, record_action
 from console.sign_in.factors import has_second_factor
 from console.teams.changes import Actor, is_owner, lock_acting_membership, record_change
@@ -33,7 +33,7 @@ def create_team(user: User, name: str, slug: str, origin: Origin) -> Team:
     try:
         with transaction.atomic():
             team = Team.objects.create(name=name, slug=slug)
-            begin_chain(team)
+            begin_chains(team)
     except IntegrityError as error:
         raise ValidationError({"slug": gettext(SHORT_NAME_NOT_AVAILABLE)}) from error
     try:

@@ -72,11 +72,11 @@ class PreparedPlatform:
 
     @classmethod
     @contextmanager
-    def start(cls, server: Server, folder: Path, scheme: str) -> Iterator[PreparedPlatform]:
-        """Start an empty emulator on the server, for calls with this signature scheme."""
+    def start(cls, server: Server, database: Path, scheme: str) -> Iterator[PreparedPlatform]:
+        """Start an emulator with this database on the server, for calls with this signature scheme."""
         clock = ManualClock(START)
         emulator = create_app(
-            folder / "emulator.sqlite3",
+            database,
             keys={KEY_ID: KEY_SECRET, PARTNER_ID: PARTNER_SECRET},
             instances=INSTANCES,
             clock=clock,

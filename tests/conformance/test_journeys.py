@@ -23,8 +23,10 @@ BATCH, FLEET = 10_000, 10_120
 
 
 @pytest.fixture(params=SCHEMES)
-def platform(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[PreparedPlatform]:
-    with PreparedPlatform.start(server, tmp_path, request.param) as platform:
+def platform(
+    request: pytest.FixtureRequest, server: Server, copied_database: Path
+) -> Iterator[PreparedPlatform]:
+    with PreparedPlatform.start(server, copied_database, request.param) as platform:
         yield platform
 
 

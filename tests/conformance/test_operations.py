@@ -16,8 +16,8 @@ from tests.conformance.table import ABSENT_FIELDS, ROWS
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
-def test_operation(row: Row, scheme: str, server: Server, tmp_path: Path, record_property) -> None:
-    with PreparedPlatform.start(server, tmp_path, scheme) as platform:
+def test_operation(row: Row, scheme: str, server: Server, copied_database: Path, record_property) -> None:
+    with PreparedPlatform.start(server, copied_database, scheme) as platform:
         checked = check_row(row, platform)
     group = operation(row.operation).group
     record_property(

@@ -147,9 +147,9 @@ class Platform:
 
 @pytest.fixture
 def platform(
-    server: Server, tmp_path: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
+    server: Server, copied_database: Path, org: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
-    with PreparedPlatform.start(server, tmp_path, next(iter(SCHEMES))) as prepared:
+    with PreparedPlatform.start(server, copied_database, next(iter(SCHEMES))) as prepared:
         network = RecordedNetwork(prepared.emulator)
         monkeypatch.setattr(clients, "transport_for", lambda connection: network)
         yield Platform(prepared, org, network)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +18,10 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def emulator(new_database: Path, tmp_path: Path, clock: ManualClock) -> Iterator[Emulator]:
+def emulator(copied_database: Path, clock: ManualClock) -> Iterator[Emulator]:
     """An empty emulator with two accounts and without quotas."""
-    shutil.copy(new_database, tmp_path)
     app = create_app(
-        tmp_path / "emulator.sqlite3",
+        copied_database,
         keys={KEY_ID: KEY_SECRET, OTHER_ID: OTHER_SECRET},
         clock=clock,
         quotas=False,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from console.accounts.models import Membership, Team, User
-from console.audit.chain import begin_chain
+from console.audit.chain import begin_chains
 from console.audit.records import Origin, record_action
 
 PASSWORD_VARIABLE = "BOOTSTRAP_PASSWORD"  # noqa: S105 - the name of the variable
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             if team.pk is None:
                 team.save()
-                begin_chain(team)
+                begin_chains(team)
                 self.stdout.write(f"Created the team {team.name} at /{team.slug}/")
             if user is None:
                 user = User.objects.create_user(email, password, name=options["name"])
