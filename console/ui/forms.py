@@ -54,6 +54,9 @@ def _render_select(widget: dict[str, Any]) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 - each value is escaped above
 
 
+_LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
+
+
 @dataclass(frozen=True)
 class FieldParts:
     """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden. `length`: that of its value, for
@@ -130,7 +133,7 @@ def _field_kind(widget: forms.Widget) -> str:
 def _limit_text(field: forms.Field) -> str:
     """The range or size limit of the field as text, or ""."""
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
-    if low is not None and high is not None:
+    if low is not None and high is not None and high < _LARGEST_IN_DATABASE:
         return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
     largest = field.widget.attrs.get("data-max-bytes")
     if largest:

@@ -252,3 +252,9 @@ def test_bootstrap_gives_a_member_with_limited_scope_access_to_the_entire_team(o
     call_command("bootstrap", "--email", "viewer@acme.test", "--team", "Acme Energy", "--slug", "acme")
     membership = Membership.objects.get(user=org.members["viewer"])
     assert (membership.role_slug, membership.access_scope) == ("owner", {})
+
+
+def test_the_largest_number_of_the_database_is_not_shown_as_a_limit(
+    org: Organization, sign_in: Callable[[str], Client]
+) -> None:
+    assert "2,147,483,647" not in sign_in("owner").get("/acme/-/settings/").content.decode()
