@@ -100,7 +100,7 @@ def list_changes(screen: ListOnScreen) -> Iterator[dict[str, str]]:
 def with_history(populated: PopulatedTeam) -> PopulatedTeam:
     """The populated team with several audit records and read counts."""
     team = populated.org.team
-    for number, outcome in enumerate(["succeeded", "failed", "refused"] * 2):
+    for number, outcome in enumerate(["done", "failed", "refused"] * 2):
         values = {"actor_label": f"person {number}", "operation": f"Operation{number}"}
         AuditRecord.objects.create(team=team, target=f"target {number}", outcome=outcome, **values)
         ReadCount.objects.create(
