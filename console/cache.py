@@ -1,4 +1,4 @@
-"""Values in the cache are JSON: reading one executes nothing, whoever wrote it to Redis."""
+"""Values in the cache are JSON: to read one executes no code, also if somebody else wrote it to Redis."""
 
 from __future__ import annotations
 

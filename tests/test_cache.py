@@ -1,4 +1,4 @@
-"""Values in Redis: whoever can write to it makes the console execute nothing."""
+"""Values in Redis: a value that somebody else wrote executes no code."""
 
 from __future__ import annotations
 

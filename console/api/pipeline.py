@@ -130,7 +130,7 @@ def _authenticate(request: Any) -> None:
     """Set membership, team and token of the request.
 
     Raises the same Problem for unknown, expired and revoked tokens. The limit of an address applies to requests without a
-    valid token only: whoever guesses tokens must not lock out others at the same address.
+    valid token only: guesses from an address must not lock out others who use it.
     """
     origin = Origin.from_request(request)
     membership = _find_membership(request.headers.get("Authorization", ""), origin)

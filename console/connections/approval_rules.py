@@ -27,7 +27,7 @@ class Limit:
 
     `count(gateway, calls)`: the number of objects that the calls affect, never too small; None if unknown, which needs approval.
     `unlimited`: operations whose calls have no largest number; they always need approval. `window`: the numbers of all calls of the
-    team within this time are added up, whoever makes them: two persons, tokens or connections do not add to what is allowed.
+    team within this time are added up: two persons, tokens or connections do not add to what is allowed.
     """
 
     count: Callable[[Gateway, Sequence[PlannedCall]], int | None]

@@ -45,7 +45,7 @@ class FileForm(ProductForm):
         widget=FileWidget(accept=".csv,.txt,.tsv,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES),
         help_text=_(
             "CSV file with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
-            "also works. Separators: comma, semicolon or tab. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
+            "also works. Separators: comma, semicolon, tab or |. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
             "before anything is sent."
         ),
     )
