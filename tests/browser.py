@@ -103,8 +103,27 @@ RUN_AXE = """async ([theme, rules]) => {
 }"""
 
 
+# Sizes of text and heights of controls (static/ui/tokens.css), in CSS pixels.
+FONT_SIZES = {12, 13, 14, 16, 20, 26}
+CONTROL_HEIGHTS = {28, 34, 40}
+LIST_SIZES = """() => {
+    const visible = [...document.body.querySelectorAll("*")].filter(one => one.checkVisibility());
+    const hasText = one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const control = ".btn, .fd-filter:not(.form-check), input.form-control:not([type=file]), select.form-select:not([multiple])";
+    const controls = visible.filter(one => one.matches(control) && !one.parentElement.closest(".fd-filter"));
+    const name = one => one.tagName.toLowerCase() + (one.className ? "." + [...one.classList].join(".") : "");
+    return {
+        text: visible.filter(hasText).map(one => [parseFloat(getComputedStyle(one).fontSize), name(one)]),
+        controls: controls.map(one => [one.offsetHeight, name(one)]),
+    };
+}"""
+
+
 class Inspector:
-    """Checks pages at both sizes and in both themes: no violation of axe's rules, no overflow, no message in the console."""
+    """Checks pages at both sizes and in both themes: no violation of axe's rules, no overflow, no message in the console.
+
+    And no size of text and no height of a control but those of the design.
+    """
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -136,10 +155,18 @@ class Inspector:
             self.page.set_viewport_size({"width": width, "height": height})
             if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 self.findings.append(f"{self._where}: wider than the screen")
+            self._check_sizes()
             # Only the contrast depends on the theme. The next size starts with the theme of this one's end.
             self._run_axe(themes[0], RULES)
             self._run_axe(themes[1], CONTRAST)
             themes.reverse()
+
+    def _check_sizes(self) -> None:
+        sizes = self.page.evaluate(LIST_SIZES)
+        for kind, allowed in (("text", FONT_SIZES), ("controls", CONTROL_HEIGHTS)):
+            others = {f"{size}px {name}" for size, name in sizes[kind] if size not in allowed}
+            if others:
+                self.findings.append(f"{self._where}: sizes of {kind}: {', '.join(sorted(others)[:5])}")
 
     def _run_axe(self, theme: Any, rules: dict[str, Any]) -> None:
         self.page.emulate_media(color_scheme=theme)
