@@ -130,7 +130,17 @@ class ConsoleProcesses:
         self.log.close()
 
     def _celery(self, part: str) -> list[str]:
-        return [sys.executable, "-m", "celery", "-A", "console.celery", part, "--loglevel", "warning"]
+        return [
+            sys.executable,
+            "-m",
+            "celery",
+            "--skip-checks",
+            "-A",
+            "console.celery",
+            part,
+            "--loglevel",
+            "warning",
+        ]
 
     @contextmanager
     def hanging_platform(self) -> Iterator[None]:

@@ -31,7 +31,7 @@ _PASSWORD_VARIABLE = "FLEETDESK_ADMIN_PASSWORD"  # noqa: S105 - the name of the 
 
 class Command(BaseCommand):
     help = (
-        "Run the console on this machine: web, worker, beat, the IoT Platform emulator, and Redis unless REDIS_URL is set."
+        "Run the console on this machine: web, worker, the IoT Platform emulator, and Redis unless REDIS_URL is set."
         f" The environment variable {_PASSWORD_VARIABLE} sets the password of the sample administrator."
     )
 
@@ -126,7 +126,6 @@ class Command(BaseCommand):
 
 def _commands(folder: Path, port: int, emulator_port: int, options: dict[str, Any]) -> dict[str, list[str]]:
     python = sys.executable
-    celery = [python, "-m", "celery", "--quiet", "-A", "console.celery"]
     commands = {
         "emulator": [
             *(python, "-m", "iot_emulator", "--port", str(emulator_port)),
@@ -138,10 +137,11 @@ def _commands(folder: Path, port: int, emulator_port: int, options: dict[str, An
             *("--workers", "2", "--threads", "8", "--timeout", "60", "--log-level", "warning"),
         ],
         "worker": [
-            *(*celery, "worker", "--concurrency", "2", "--loglevel", "warning"),
+            # This command has run Django's checks.
+            *(python, "-m", "celery", "--quiet", "--skip-checks", "-A", "console.celery"),
+            *("worker", "--beat", "--concurrency", "2", "--loglevel", "warning"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ],
-        "beat": [*celery, "beat", "--loglevel", "warning"],
     }
     if not os.environ.get("REDIS_URL"):
         commands = {"redis": embedded.redis_command(folder), **commands}
