@@ -145,8 +145,14 @@ class Inspector:
         self.page.goto(url)
         self.check()
 
-    def check(self, state: str = "", sizes: Sequence[tuple[int, int]] = (NARROW, WIDE)) -> None:
-        """Check the page as it is now. `state`: its state, for the report."""
+    def check(
+        self, state: str = "", sizes: Sequence[tuple[int, int]] = (NARROW, WIDE), *, all_themes: bool = False
+    ) -> None:
+        """Check the page as it is now: the first size in the light theme, the next one in the dark theme.
+
+        `state`: its state, for the report. `all_themes`: check contrast in the other theme too, at each size. Colors do not
+        depend on the size, so that is needed only where components are shown that no other page shows.
+        """
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
         themes = ["light", "dark"]
@@ -156,9 +162,9 @@ class Inspector:
             if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 self.findings.append(f"{self._where}: wider than the screen")
             self._check_sizes()
-            # Only the contrast depends on the theme. The next size starts with the theme of this one's end.
             self._run_axe(themes[0], RULES)
-            self._run_axe(themes[1], CONTRAST)
+            if all_themes or len(sizes) == 1:
+                self._run_axe(themes[1], CONTRAST)
             themes.reverse()
 
     def _check_sizes(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,7 @@ class CachedRead:
     """A read in the cache: its key, the generation when it was looked up, and the cached response if there is one."""
 
     key: str
-    generation: int
+    generation: str
     response: dict[str, Any] | None
 
 
@@ -58,8 +59,8 @@ class ReadCache:
     def find(self, definition: Operation, params: Mapping[str, Any]) -> CachedRead | None:
         """The place of a read in the cache, with its response if there is one; None if caching is off.
 
-        The response is stored with the generation at the time of this call. A write increments the generation, and a response
-        of an earlier one is not used.
+        The response is stored with the generation at the time of this call. A write begins a new generation, and a response
+        of another one is not used.
         """
         if not settings.CLOUD_CACHE_SECONDS:
             return None
@@ -68,7 +69,7 @@ class ReadCache:
         )
         key = f"reads:{self._connection.pk}:{hashlib.sha256(text.encode()).hexdigest()}"
         values = _get_many(self._generation, key)
-        generation = values.get(self._generation, 0)
+        generation = values.get(self._generation, "")
         stored_generation, response = values.get(key, (None, None))
         return CachedRead(key, generation, response if stored_generation == generation else None)
 
@@ -79,9 +80,7 @@ class ReadCache:
     def clear(self) -> None:
         """Make all cached responses of the connection invalid, after a write."""
         try:
-            cache = caches["cloud"]
-            cache.add(self._generation, 0, None)
-            cache.incr(self._generation)
+            caches["cloud"].set(self._generation, secrets.token_hex(8), None)
         except Exception:  # without Redis nothing is cached either
             return
 
