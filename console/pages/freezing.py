@@ -18,6 +18,7 @@ from console.jobs.models import Chunk, Item, Job, make_sentence, retryable_items
 from console.jobs.work import Work
 from console.pages.bulk import Bulk, BulkPages
 from console.pages.bulk_params import BulkParams
+from console.ui.forms import FilterForm
 from iot_client.errors import CloudError
 from iot_client.paging import Page, Position
 
@@ -39,7 +40,11 @@ def freeze(work: Work) -> StepResult:
         pages, action = params.find_action()
     except LookupError:
         return stop_without_action(work)
-    keys, position = _read_next_pages(_read_keys(work, params, pages, action))
+    filters = pages.filters.from_query(QueryDict(params.query))
+    if filters.problem:  # without the invalid filter, other objects would match
+        text = gettext_noop("The filters are not valid any more. Search again. Nothing was changed.")
+        return delays.stop_job(work, False, make_sentence(text))
+    keys, position = _read_next_pages(_read_keys(work, params, pages, action, filters))
     added = _drop_known(work, keys)
     before: int = work.data.get("count", 0)
     count = before + len(added)
@@ -90,7 +95,7 @@ def _read_next_pages(pages: Iterator[Page[list[str]]]) -> tuple[list[str], Posit
 
 
 def _read_keys(
-    work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk
+    work: Work, params: BulkParams, pages: BulkPages[Any], action: Bulk, filters: FilterForm
 ) -> Iterator[Page[list[str]]]:
     """Yield the keys of the objects page by page, from the position that the job has reached."""
     start: Position | None = work.data.get("position")
@@ -98,7 +103,6 @@ def _read_keys(
         return _read_retryable_keys(work.job.parent_id, start)
     if params.keys:
         return iter([Page(params.keys)])
-    filters = pages.filters.from_query(QueryDict(params.query))
     return pages.read_keys(action, work.gateway, filters, params.ids, start)
 
 

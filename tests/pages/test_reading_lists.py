@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.areas.devices import api
-from console.jobs.models import Chunk, Item, Job
+from console.jobs.models import Chunk, Item, Job, read_sentence
 from console.pages import freezing
 from tests.pages.devices import COUNT
 from tests.running_jobs import past_time, run_next_step
@@ -112,6 +112,15 @@ def test_an_object_that_moves_to_the_next_page_meanwhile_is_listed_once(
     )
     sizes = [chunk.items.count() for chunk in Chunk.objects.filter(job=draft, number__gt=0)]
     assert sizes == [3, 3, 2], "a chunk has not as many objects as the action takes"
+
+
+def test_a_filter_that_became_invalid_ends_the_job_and_no_other_devices_are_listed(draft, run_job, network):
+    draft.params = {**draft.params, "query": f"{draft.params['query']}&status=RETIRED"}
+    draft.save()
+    network.before["QueryDevice"] = network.before["QueryDeviceByStatus"] = pytest.fail
+    run_job(draft)
+    assert (draft.state, list_keys(draft)) == (Job.State.REJECTED, [])
+    assert "not valid any more" in read_sentence(draft.error)
 
 
 def test_no_step_holds_more_than_its_pages(draft, pages_read):
