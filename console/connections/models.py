@@ -101,13 +101,13 @@ class RecentAction(models.Model):
 
 
 class Submission(models.Model):
-    """A submitted form, identified by its token. `result` is the id of the created object; "" while it is unknown."""
+    """A submitted form, identified by its token. `result` is the id or the page of the created object; "" while it is unknown."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     token = models.CharField(max_length=64)
     at = models.DateTimeField(default=timezone.now, db_index=True)
-    result = models.CharField(max_length=64, blank=True, default="")
+    result = models.CharField(max_length=400, blank=True, default="")
 
     class Meta:
         constraints: ClassVar = [

@@ -6,19 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.contrib import messages
-from django.forms import Form
+from django.forms import CharField, Form, HiddenInput
 from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
 from console.pages.actions import Done
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
 
 Text = str | Promise
+
+FORM_FIELD = "submission"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Creation:
 
     `label` is the title of the page and the label of its button. A user needs the permission for `operation`. `form(request,
     **ids)` returns the form, bound to `request.POST` if the request is a POST. `run(request, values, **ids)` creates the object
-    and returns where to go next; `ids` are the arguments of the URL. A CloudError that it raises is shown at the field that
+    and returns where to go next; `ids` are the arguments of the URL. It is called once for each form that is shown: a double
+    click, a reload or a second tab leads to the object that was created. A CloudError that it raises is shown at the field that
     `fields` (parameter → field) or the field's name gives, else above the form; the input is kept.
 
     `crumbs` are the label and URL name of the pages above; the last one is where "Cancel" leads. `text` explains the form.
@@ -46,18 +51,23 @@ class Creation:
         if request.method not in {"GET", "HEAD", "POST"}:
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         request.gateway.require(self.operation)
+        crumbs = [(label, connection_url(request, name)) for label, name in self.crumbs]
         form = self.form(request, **ids)
+        form.fields[FORM_FIELD] = CharField(
+            required=False, max_length=64, widget=HiddenInput, initial=new_token
+        )
         error: CloudError | None = None
         is_refused = False
         if request.method == "POST" and form.is_valid():
             try:
-                done = self.run(request, form.cleaned_data, **ids)
+                return redirect(self._run_once(request, form, **ids))
+            except AlreadySubmitted as earlier:
+                return _redirect_to_created(request, earlier.result, crumbs[-1][1])
             except CloudError as raised:
                 error, is_refused = cloud_errors_to_form(form, raised, self.fields), True
-            else:
-                (messages.warning if done.is_warning else messages.success)(request, done.message)
-                return redirect(done.url)
-        crumbs = [(label, connection_url(request, name)) for label, name in self.crumbs]
+                if is_outcome_unknown(raised):  # who checked that nothing was created, can submit again
+                    form.data = request.POST.copy()
+                    form.data[FORM_FIELD] = new_token()
         context = {
             "title": self.label,
             "text": self.text,
@@ -72,3 +82,23 @@ class Creation:
         if is_refused:  # a part may have been created: the list under the dialog reloads
             response["HX-Trigger"] = "list-changed"
         return response
+
+    def _run_once(self, request: CloudRequest, form: Form, **ids: str) -> str:
+        """Create the object, unless this form was submitted before. Returns the address of its page."""
+        values = dict(form.cleaned_data)
+        token = values.pop(FORM_FIELD)
+
+        def create() -> str:
+            done = self.run(request, values, **ids)
+            (messages.warning if done.is_warning else messages.success)(request, done.message)
+            return done.url
+
+        return submit_once(request, token or new_token(), create)
+
+
+def _redirect_to_created(request: CloudRequest, page: str, list_page: str) -> HttpResponse:
+    if page:
+        messages.info(request, _("This form was already submitted. Nothing was created twice."))
+    else:
+        messages.warning(request, _("This form was already submitted and is still being processed."))
+    return redirect(page or list_page)

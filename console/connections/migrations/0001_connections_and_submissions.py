@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ),
                 ("token", models.CharField(max_length=64)),
                 ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ("result", models.CharField(blank=True, default="", max_length=64)),
+                ("result", models.CharField(blank=True, default="", max_length=400)),
                 (
                     "connection",
                     models.ForeignKey(
