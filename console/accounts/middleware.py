@@ -13,22 +13,27 @@ from django.utils import timezone, translation
 from console.accounts.lookup import Lookup
 from console.accounts.models import Membership
 
+TIME_ZONE_COOKIE = "time_zone"
+
 _MEMBERSHIPS = Lookup(Membership, "team__slug", "user", related="team")
 
 
 class UserPreferencesMiddleware:
-    """Activates the signed-in user's time zone for the request, and their language if they chose one."""
+    """Activates the signed-in user's time zone for the request, and their language if they chose one.
+
+    A user who chose no time zone has that of the browser, which `theme.js` writes into a cookie; else UTC.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        zone = getattr(request.user, "time_zone", "UTC")
+        zone = getattr(request.user, "time_zone", "") or request.COOKIES.get(TIME_ZONE_COOKIE, "")
         language = getattr(request.user, "language", "")
         if language:
             translation.activate(language)
         try:
-            timezone.activate(zoneinfo.ZoneInfo(zone))
+            timezone.activate(zoneinfo.ZoneInfo(zone or "UTC"))
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             timezone.activate(zoneinfo.ZoneInfo("UTC"))
         try:

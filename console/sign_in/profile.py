@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zoneinfo
 from contextlib import ExitStack
-from functools import cache
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django import forms
@@ -30,6 +31,7 @@ class ProfileForm(forms.ModelForm[User]):
 
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
+        required=False,
         help_text=_("Times are shown in this time zone. Hover over a time to see it in UTC."),
     )
 
@@ -39,12 +41,15 @@ class ProfileForm(forms.ModelForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["time_zone"].choices = _time_zone_choices()  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = _time_zone_choices(datetime.now(UTC).date())  # type: ignore[attr-defined]
 
 
-@cache
-def _time_zone_choices() -> tuple[tuple[str, Any], ...]:
-    """Return the time zones by region, UTC first. Cached, because listing them reads a folder of 600 files."""
+@lru_cache(maxsize=1)
+def _time_zone_choices(day: date) -> tuple[tuple[str, Any], ...]:
+    """Return the time zones by region with their difference to UTC on a day; first that of the browser, and UTC.
+
+    Cached, because listing them reads 600 files.
+    """
     regions: dict[str, list[tuple[str, str]]] = {}
     for zone in sorted(zoneinfo.available_timezones()):
         region, slash, place = zone.partition("/")
@@ -59,8 +64,10 @@ def _time_zone_choices() -> tuple[tuple[str, Any], ...]:
             "Chile",
             "Mexico",
         }:
-            regions.setdefault(region, []).append((zone, place.replace("_", " ")))
-    return ("UTC", "UTC"), *regions.items()
+            offset = datetime.combine(day, time(12), zoneinfo.ZoneInfo(zone)).strftime("%z")
+            label = f"{place.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:5]})"
+            regions.setdefault(region, []).append((zone, label))
+    return ("", _("Browser default")), ("UTC", "UTC"), *regions.items()
 
 
 def restore_last_team(request: UserRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -70,6 +71,31 @@ def test_the_profile_is_saved(org: Organization, sign_in: SignIn) -> None:
         "dark",
     )
     assert client.get("/account/profile/")["Content-Language"] == "zh-hans"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "of_browser", "shown"),
+    [
+        ("", "Asia/Shanghai", "20:00"),
+        ("", "", "12:00"),
+        ("UTC", "Asia/Shanghai", "12:00"),
+        ("Asia/Kolkata", "Asia/Shanghai", "17:30"),
+        ("", "../../etc/passwd", "12:00"),
+        ("", "x" * 5000, "12:00"),
+    ],
+)
+def test_times_are_in_the_chosen_time_zone_or_that_of_the_browser_or_utc(
+    org: Organization, sign_in: SignIn, chosen: str, of_browser: str, shown: str
+) -> None:
+    owner = org.members["owner"]
+    owner.time_zone = chosen
+    owner.save()
+    Membership.objects.filter(user=owner).update(created_at=datetime(2026, 5, 1, 12, tzinfo=UTC))
+    client = sign_in("owner")
+    client.cookies["time_zone"] = of_browser
+    membership = owner.memberships.get()
+    page = client.get(f"/acme/-/members/{membership.pk}/").content.decode()
+    assert f"2026-05-01 {shown}</time>" in page
 
 
 def test_an_invalid_time_zone_is_refused(sign_in: SignIn) -> None:

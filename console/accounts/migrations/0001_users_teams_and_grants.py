@@ -26,7 +26,10 @@ class Migration(migrations.Migration):
                 ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
                 ("email", models.EmailField(max_length=254, unique=True, verbose_name="email address")),
                 ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
-                ("time_zone", models.CharField(default="UTC", max_length=64, verbose_name="time zone")),
+                (
+                    "time_zone",
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="time zone"),
+                ),
                 (
                     "language",
                     models.CharField(

@@ -36,7 +36,8 @@ class User(AbstractBaseUser):
 
     email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    # "" for that of the browser, which its cookie names.
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
     language = models.CharField(
         _("language"),
         max_length=12,
