@@ -116,6 +116,11 @@ class Store:
     def _rename_incompatible_file(self) -> None:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return
+        with self.path.open("rb") as file:
+            header = file.read(64)
+        # Bytes 60 to 63 are the user_version (SQLite's file format), unless a newer one is in the write-ahead log.
+        if header.startswith(b"SQLite format 3\0") and header[60:] == self._schema_version.to_bytes(4, "big"):
+            return
         db = sqlite3.connect(self.path)
         try:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
