@@ -38,5 +38,5 @@ def test_the_build_fails_if_a_class_of_a_template_lost_its_rules(
     reduced = tmp_path / "tabler.min.css"
     monkeypatch.setattr(assets, "REDUCED", reduced)
     monkeypatch.setattr(assets.subprocess, "run", lambda *args, **options: reduced.write_text(".card{}"))
-    with pytest.raises(SystemExit, match="lacks classes that templates use: .*btn-primary"):
+    with pytest.raises(SystemExit, match=r"lacks classes that templates use: .*btn-primary"):
         assets.reduce_stylesheet()
