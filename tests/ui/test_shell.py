@@ -1,17 +1,22 @@
 """The frame: navigation by role, the switcher, and pages without a team."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from console.accounts.models import Membership, Team
 from console.accounts.roles import BUILT_IN, OWNER
 from console.connections.models import Connection
+from console.jobs.models import Job
 from console.ui.context import Shell
 from console.ui.links import connection_url
 from console.ui.navigation import navigation_entries
 from tests.conftest import KEY_ID
+from tests.populated import list_addresses
+from tests.registrations import create_registration
 
 
 def build_shell(rf, org, role, path=""):
@@ -180,3 +185,36 @@ def test_every_entry_of_the_navigation_can_be_opened(populated, sign_in, role, s
         settings = page.content.decode().partition("fd-settings-nav")[2].partition("</nav>")[0]
         for other in re.findall(r'href="([^"]+)"', settings):
             assert client.get(other).status_code == 200, other
+
+
+def test_the_tabs_of_an_object_have_different_titles_in_the_browser(populated, sign_in):
+    client = sign_in("owner")
+    names = ("devices:detail", "devices:tags", "devices:groups", "devices:updates", "devices:topics")
+    pages = [client.get(populated.url(name)) for name in names if name in list_addresses()]
+    titles = [re.search("<title>([^<]*)</title>", page.content.decode())[1].split(" · ") for page in pages]
+    assert len(titles) >= 3
+    first, *others = titles
+    assert first[0] == populated.things["devices"]["name"]
+    assert all(title[1:] == first for title in others)
+    assert len({title[0] for title in titles}) == len(titles)
+
+
+def test_the_job_tray_counts_failed_jobs_until_the_user_opens_the_list(org, sign_in):
+    create_registration(org.connection, state=Job.State.FAILED, finished_at=timezone.now())
+    create_registration(
+        org.connection, state=Job.State.FAILED, finished_at=timezone.now() - timedelta(days=2)
+    )
+    create_registration(org.connection, state=Job.State.SUCCEEDED, finished_at=timezone.now())
+    client = sign_in("owner")
+
+    def count():
+        tray = client.get(org.url("jobs/tray/")).content.decode()
+        return re.search(r'id="failed-jobs"[^>]*?( hidden)?>\s*(\d+)', tray).groups()
+
+    assert count() == (None, "1")
+    client.cookies["jobs_seen"] = "9" * 5_000
+    assert count() == (None, "1")
+    cookie = client.get(org.url("jobs/")).cookies["jobs_seen"]
+    assert (cookie["path"], cookie["httponly"]) == (org.url("jobs/"), True)
+    Job.objects.filter(state=Job.State.FAILED).update(finished_at=timezone.now() - timedelta(minutes=1))
+    assert count() == (" hidden", "0")
