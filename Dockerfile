@@ -12,6 +12,7 @@ COPY requirements/base.txt requirements/
 RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements/base.txt
 COPY . .
 COPY --from=assets /src/node_modules node_modules
+COPY --from=assets /usr/local/bin/node /usr/local/bin/
 # These secrets are only for collectstatic and are in no layer of the final image.
 RUN python -m console.ui.assets && /venv/bin/python -m console.ui.translations \
     && SECRET_KEY=build FIELD_ENCRYPTION_KEYS="$(/venv/bin/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())')" \

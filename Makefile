@@ -58,9 +58,10 @@ node_modules/.done: package-lock.json | $(VENV)/.npm
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# The sprite holds the icons that templates and Python code name.
-static/vendor/.done: node_modules/.done $(shell find console templates -name '*.py' -o -name '*.html')
-	@$(PYTHON) -m console.ui.assets
+# The sprite holds the icons that templates and Python code name, the stylesheet the classes that they and scripts name.
+static/vendor/.done: node_modules/.done $(shell find console templates static -path static/vendor -prune -o \
+    \( -name '*.py' -o -name '*.html' -o -name '*.js' \) -print)
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" $(PYTHON) -m console.ui.assets
 	@touch $@
 
 # Compiles without the gettext tools, which may not be installed.

@@ -16,6 +16,7 @@ _connection = [
     path("explorer/", include("console.explorer.urls")),
 ]
 
+handler500 = "console.ui.errors.server_error"
 urlpatterns = [
     path("accounts/", include("console.sign_in.urls")),
     path("i18n/language/", choose_language, name="set_language"),

@@ -17,16 +17,25 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class LevelRefused(PermissionDenied):
-    """The user's role does not have the required level in an area of the console itself."""
+    """The user's role does not have the required level in an area of the console itself, or only in a limited access scope."""
 
 
 def require(request: TeamRequest, area: Area, level: Level) -> None:
-    """Raise LevelRefused, which becomes the 403 page, unless the user's role has `level` in `area`."""
-    if not request.membership.has_level(area, level):
+    """Raise LevelRefused, which becomes the 403 page, unless the user has `level` in `area`. The text says whether the role or the
+    access scope is the reason."""
+    membership = request.membership
+    if membership.has_level(area, level):
+        return
+    if membership.role.level(area) >= level:
         raise LevelRefused(
-            gettext("The role “%(role)s” does not allow this. Ask a team owner for access.")
-            % {"role": request.membership.role.label}
+            gettext(
+                "Your access scope does not include the entire team, which this page requires. Ask a team owner for access."
+            )
         )
+    raise LevelRefused(
+        gettext("The role “%(role)s” does not allow this. Ask a team owner for access.")
+        % {"role": membership.role.label}
+    )
 
 
 def requires(area: Area, level: Level) -> Callable[[View], View]:

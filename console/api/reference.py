@@ -18,7 +18,6 @@ from django.views.decorators.http import require_safe
 
 from console.accounts.http import UserRequest
 from console.api.document import INTRODUCTION, document, operations
-from console.sign_in.profile import restore_last_team
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ class Section:
 @require_safe
 def reference(request: UserRequest) -> HttpResponse:
     """Show every operation with its parameters, responses, errors, and a curl example for this console's address."""
-    restore_last_team(request)
     base = request.build_absolute_uri("/").rstrip("/")
     context = {
         "sections": build_sections(base),

@@ -136,7 +136,7 @@ def _title(job: Job) -> str:
 EXECUTE = Kind(
     slug=actions.KIND,
     label=_("Approved request"),
-    icon="checks",
+    icon="clipboard-check",
     params=ApprovalParams,
     title=_title,
     job_operations=lambda job: (ApprovalParams.read(job).operation,),

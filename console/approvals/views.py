@@ -92,7 +92,7 @@ def list_requests(request: TeamRequest) -> HttpResponseBase:
     empty = Empty(
         title=gettext_lazy("No requests"),
         text=gettext_lazy("Requests for approval appear here. Another team member must decide on them."),
-        icon="checks",
+        icon="clipboard-check",
     )
     context = {"table": REQUESTS.bind(request, rows, page=page, empty=empty), "filters": filters}
     return render(request, "ui/list.html" if request.htmx else "approvals/list.html", context)

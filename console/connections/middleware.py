@@ -15,14 +15,16 @@ from django.utils.translation import gettext
 
 from console.accounts.encryption import Undecryptable
 from console.accounts.lookup import Lookup
-from console.accounts.models import User
-from console.accounts.roles import Area, Level
+from console.accounts.models import Membership, User
+from console.accounts.roles import OWNER, Area, Level
 from console.connections.errors import http_status
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
 from console.connections.scope.names import find_objects_in_url
+from console.sign_in.factors import lacks_second_factor
 from console.sign_in.reauthentication import is_recently_authenticated
 from console.ui.areas import find_area
+from console.ui.format import join_words
 from iot_client.errors import CloudError, explain
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class ConnectionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.connection = None  # type: ignore[attr-defined]
         request.gateway = None  # type: ignore[attr-defined]
+        request.last_membership = SimpleLazyObject(lambda: _find_last_membership(request))  # type: ignore[attr-defined]
         request.last_connection = SimpleLazyObject(lambda: _find_last_connection(request))  # type: ignore[attr-defined]
         response = self.get_response(request)
         gateway: Gateway | None = request.gateway  # type: ignore[attr-defined]
@@ -83,13 +86,34 @@ def _is_url_in_scope(request: Any, parts: dict[str, Any]) -> bool:
     return area is None or all(map(guard.admits, find_objects_in_url(area.url_objects, parts)))
 
 
-def _find_last_connection(request: Any) -> Connection | None:
-    """The connection that the user opened last in this team, else the first one. The team's own pages link to it."""
-    if request.team is None:
+def _find_last_membership(request: Any) -> Membership | None:
+    """The membership whose team the frame shows on pages without a team: errors, and the user's own pages.
+
+    It is the one in the team that the URL begins with, else in the team that the user opened last, else in the first one. None
+    if the user has no team, or may not open this one before they set up a second factor.
+    """
+    if not request.user.is_authenticated:
         return None
-    team, _slash, slug = request.membership.user.last_visited.partition("/")
-    available: list[Connection] = request.membership.connections
-    last = [one for one in available if team == request.team.slug and one.slug == slug]
+    memberships: list[Membership] = list(
+        request.user.memberships.select_related("team").order_by("team__name", "team_id")
+    )
+    by_team = {membership.team.slug: membership for membership in reversed(memberships)}
+    slugs = (request.path.split("/")[1], request.user.last_visited.partition("/")[0])
+    found = next((by_team[slug] for slug in slugs if slug in by_team), next(iter(memberships), None))
+    if found is None or lacks_second_factor(request, found.team):
+        return None
+    found.user = request.user
+    return found
+
+
+def _find_last_connection(request: Any) -> Connection | None:
+    """The connection that the user opened last in the team, else the first one. Pages without a connection link to it."""
+    membership = request.membership or request.last_membership
+    if not membership:
+        return None
+    team, _slash, slug = membership.user.last_visited.partition("/")
+    available: list[Connection] = membership.connections
+    last = [one for one in available if team == membership.team.slug and one.slug == slug]
     return next(iter((*last, *available)), None)
 
 
@@ -121,7 +145,8 @@ class CloudErrorMiddleware:
             # Pages hide actions that the role does not allow, so this request was made by hand.
             request.gateway.record_refusal(error, target=request.path)
         if isinstance(error, PermissionDenied):
-            return _error_response(request, 403, "403.html", {"exception_text": str(error)}, str(error))
+            context = {"exception_text": str(error), "grantors": _name_owners(request)}
+            return _error_response(request, 403, "403.html", context, str(error))
         if isinstance(error, Undecryptable):
             log.error("Cannot decrypt a stored secret: FIELD_ENCRYPTION_KEYS does not contain its key")
             title = gettext("The keys of this connection cannot be decrypted.")
@@ -133,6 +158,14 @@ class CloudErrorMiddleware:
             context = {"title": title, "text": text, "may_edit": may_edit}
             return _error_response(request, 503, "connections/unreadable.html", context, f"{title} {text}")
         return None
+
+
+def _name_owners(request: Any) -> str:
+    """The names of up to three owners of the page's team, who can change the access of its members; "" without a team."""
+    if request.team is None:
+        return ""
+    owners = request.team.memberships.filter(role_slug=OWNER, user__is_active=True, user__is_service=False)
+    return join_words([str(owner.user) for owner in owners.select_related("user").order_by("pk")[:3]])
 
 
 def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
@@ -26,6 +27,8 @@ from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
 
 _TRAY = 8
+# The cookie that says when the user last opened the list of jobs, in seconds since 1970.
+_SEEN_COOKIE = "jobs_seen"
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------
@@ -58,7 +61,7 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
     empty = Empty(
         title=gettext_lazy("No jobs yet"),
         text=gettext_lazy("Tasks that take longer than a few seconds run here."),
-        icon="progress-check",
+        icon="stack-2",
         url=first_url,
         action=first_label,
     )
@@ -67,12 +70,23 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
         "filters": filters,
         "start_pages": start_pages,
     }
-    return render(request, "ui/list.html" if request.htmx else "jobs/list.html", context)
+    response = render(request, "ui/list.html" if request.htmx else "jobs/list.html", context)
+    response.set_cookie(
+        _SEEN_COOKIE,
+        str(int(time.time())),
+        max_age=timedelta(days=365),
+        path=connection_url(request, "jobs:list"),
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
 
 
 @require_safe
 def tray(request: CloudRequest) -> HttpResponseBase:
-    """Show the job tray: running jobs, the user's new drafts, and jobs that ended within a day."""
+    """Show the job tray: running jobs, the user's new drafts, and jobs that ended within a day. It also brings the number of jobs
+    that failed within a day, and since the user opened the list of jobs."""
     since = timezone.now() - timedelta(days=1)
     jobs = visible_jobs(request.gateway)
     shown = jobs.filter(
@@ -92,7 +106,17 @@ def tray(request: CloudRequest) -> HttpResponseBase:
         for job in shown
     ]
     running = jobs.active().count()
-    return render(request, "ui/job_tray.html", {"jobs": items, "running": running})
+    failed = jobs.filter(
+        state__in=(Job.State.FAILED, Job.State.PARTIAL), finished_at__gte=max(since, _read_seen(request))
+    ).count()
+    return render(request, "ui/job_tray.html", {"jobs": items, "running": running, "failed": failed})
+
+
+def _read_seen(request: CloudRequest) -> datetime:
+    """When the user last opened the list of jobs; the year 1970 if that is not known."""
+    text = request.COOKIES.get(_SEEN_COOKIE, "")
+    is_valid = text.isascii() and text.isdecimal() and len(text) <= 10
+    return datetime.fromtimestamp(int(text) if is_valid else 0, UTC)
 
 
 def _time_left_text(job: Job) -> str:

@@ -115,12 +115,14 @@ class Detail(Generic[Object]):
             if request.gateway.allows(action.operation) and action.is_available(obj)
         ]
         target = self.target(obj) if self.target else self.ids(obj)[-1]
+        tabs = self._build_tabs(request, obj, tab)
         context |= {
             "layout": self.layout,
             "object": obj,
             "title": self.title(obj),
             "crumbs": self.crumbs(request, obj),
-            "tabs": self._build_tabs(request, obj, tab),
+            "tabs": tabs,
+            "tab_label": next((one.label for one in tabs[1:] if one.current), ""),
             "tabs_label": self.tabs_label,
             "buttons": [
                 (action, self.action_url(request, obj, action)) for action in allowed if action.button

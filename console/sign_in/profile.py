@@ -21,7 +21,6 @@ from console.accounts.http import UserRequest
 from console.accounts.models import Team, User
 from console.audit.records import Origin, record_action
 from console.sign_in.cleanup import LOG_RETENTION_DAYS
-from console.sign_in.factors import lacks_second_factor
 from console.ui.context import THEME_COOKIE
 from console.ui.forms import FORM_REFUSED
 
@@ -70,23 +69,10 @@ def _time_zone_choices(day: date) -> tuple[tuple[str, Any], ...]:
     return ("", _("Browser default")), ("UTC", "UTC"), *regions.items()
 
 
-def restore_last_team(request: UserRequest) -> None:
-    """Set the last visited team on a request whose URL names none, for the navigation around the page.
-
-    Sets nothing if the user lacks a second factor that the team requires.
-    """
-    slug = request.user.last_visited.partition("/")[0]
-    membership = request.user.memberships.select_related("team", "user").filter(team__slug=slug).first()
-    if membership is not None and not lacks_second_factor(request, membership.team):
-        request.membership = membership  # type: ignore[attr-defined]
-        request.team = membership.team  # type: ignore[attr-defined]
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: UserRequest) -> HttpResponse:
     """Show and edit the user's name, time zone, language and theme; list their teams."""
     user = request.user
-    restore_last_team(request)
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=user.pk))
     if request.method == "POST" and form.is_valid():
         with ExitStack() as records:
@@ -116,7 +102,6 @@ def profile(request: UserRequest) -> HttpResponse:
 @require_safe
 def stored_data(request: UserRequest) -> HttpResponse:
     """Tell the user what the console stores about them, why, for how long, and who can see it."""
-    restore_last_team(request)
     teams = Team.objects.filter(memberships__user=request.user).order_by("name")
     context = {
         "idle_seconds": settings.SESSION_IDLE_MINUTES * 60,

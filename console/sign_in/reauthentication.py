@@ -1,25 +1,31 @@
 """Asks users to confirm their identity before a sensitive action: revealing secrets, changing roles or keys.
 
-A view requires it with `@requires_reauthentication`, the gateway with its `reauthenticated` argument. Both raise
+A view requires it with `@requires_reauthentication` or `@requires_reauthentication_to_save`, the gateway with its `reauthenticated` argument. Both raise
 ReauthenticationNeeded, which `ReauthenticationMiddleware` handles in one place.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.crypto import constant_time_compare
+
+from console.ui.links import local_path, query_url
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+_KEPT_FORM = "kept_form"  # in the session
+_RESUME = "resume"  # in the URL
+_KEPT_LENGTH = 100_000  # characters
 
 
 class ReauthenticationNeeded(Exception):
@@ -64,6 +70,57 @@ def requires_reauthentication(view: View) -> View:
     return checked  # type: ignore[return-value]
 
 
+def requires_reauthentication_to_save(view: View) -> View:
+    """Decorate a view whose form may be shown to anybody with permission, but whose POST requires a recent confirmation of identity.
+    To be placed below `@requires`, on forms without secrets.
+
+    What was typed is kept in the session while the user confirms their identity. The form is then shown with it again, and a script
+    submits it; without scripts the user does. Showing it changes nothing. The view builds its form from `request.POST or None`.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            _restore_form(request)
+        elif not is_recently_authenticated(request):
+            raise ReauthenticationNeeded(_keep_form(request))
+        return view(request, *args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def _keep_form(request: HttpRequest) -> str:
+    """Keep the submitted form in the session, unless it is too long, and return the URL that shows it again."""
+    values = request.POST.copy()
+    values.pop("csrfmiddlewaretoken", None)
+    text = values.urlencode()
+    if len(text) > _KEPT_LENGTH:
+        return request.get_full_path()
+    token = secrets.token_urlsafe(16)
+    request.session[_KEPT_FORM] = {
+        "token": token,
+        "path": request.path,
+        "at": time.time(),
+        "values": text,
+    }
+    return query_url(request, **{_RESUME: token})
+
+
+def _restore_form(request: HttpRequest) -> None:
+    """Set `request.POST` to the kept form that the URL names, once, after the user confirmed their identity; and
+    `request.is_resumed`."""
+    token = request.GET.get(_RESUME, "")
+    kept = request.session.get(_KEPT_FORM) if token else None
+    if kept is None or not constant_time_compare(kept["token"], token) or kept["path"] != request.path:
+        return
+    if not is_recently_authenticated(request):
+        return
+    del request.session[_KEPT_FORM]
+    if time.time() - kept["at"] < settings.REAUTHENTICATION_MINUTES * 60:
+        request.POST = QueryDict(kept["values"])  # type: ignore[assignment]
+        request.is_resumed = True  # type: ignore[attr-defined]
+
+
 class ReauthenticationMiddleware:
     """Redirects users who must confirm their identity to the page for it, and from there back."""
 
@@ -88,9 +145,4 @@ def _current_page(request: HttpRequest) -> str:
     is_fragment = request.headers.get("HX-Request") == "true"
     if request.method in {"GET", "HEAD"} and not is_fragment:
         return request.get_full_path()
-    address = request.headers.get("HX-Current-URL" if is_fragment else "Referer", "")
-    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
-        return "/"
-    url = urlsplit(address)
-    path = f"/{url.path.lstrip('/')}"
-    return f"{path}?{url.query}" if url.query else path
+    return local_path(request, request.headers.get("HX-Current-URL" if is_fragment else "Referer", "")) or "/"

@@ -24,7 +24,6 @@ from console.accounts.models import Team, User
 from console.sign_in import sessions
 from console.sign_in.audit_records import record_event
 from console.sign_in.factors import accept_code, has_second_factor
-from console.sign_in.profile import restore_last_team
 from console.sign_in.user_agents import describe_device
 
 _HISTORY_SIZE = 20
@@ -44,7 +43,6 @@ class SignInAttempt:
 def security(request: UserRequest) -> HttpResponse:
     """Show the password, second factors, passkeys, recovery codes, sessions and latest sign-ins."""
     user = request.user
-    restore_last_team(request)
     authenticators = list(Authenticator.objects.filter(user=user).order_by("created_at"))
     codes = next((a for a in authenticators if a.type == Authenticator.Type.RECOVERY_CODES), None)
     context = {

@@ -1,6 +1,7 @@
 """Copies the files that pages load from `node_modules` to `static/vendor/`; `make assets` runs it after `npm ci`.
 
-A script without dependencies.
+The stylesheet of Tabler is reduced to the rules that the console uses, by PurgeCSS, which needs `node`. A script without
+dependencies in Python.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from html import escape
 from pathlib import Path
 
@@ -17,7 +19,6 @@ VENDOR = ROOT / "static" / "vendor"
 
 # Path in node_modules -> path in static/vendor.
 FILES = {
-    "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
     "uplot/dist/uPlot.esm.js": "uplot.js",
     "uplot/dist/uPlot.min.css": "uplot.min.css",
@@ -32,7 +33,14 @@ LICENSES = {  # the stylesheet of @tabler/core contains its license in a comment
     "@fontsource-variable/inter": "inter",
     "@fontsource-variable/jetbrains-mono": "jetbrains-mono",
 }
+STYLESHEET = MODULES / "@tabler/core/dist/css/tabler.min.css"
+REDUCED = VENDOR / "tabler.min.css"
+# A rule is kept if each class, id and element of its selector is a word of one of these files.
+STYLED = ("templates/**/*.html", "console/**/*.py", "static/!(vendor)/**/*.js")
 # Any quoted word in templates and Python code may be the name of an icon.
+CLASS_SELECTOR = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
+CLASS_ATTRIBUTE = re.compile(r"""class=(?:"([^"]*)"|'([^']*)')""")
+TEMPLATE_TAG = re.compile(r"{[{%#].*?[}%#]}")
 QUOTED_WORD = re.compile(r"""["']([a-z0-9]+(?:-[a-z0-9]+)*)["']""")
 # The manifest storage would look for these files, which are not copied.
 SOURCE_MAP = re.compile(rb"(?:/\*|//)# sourceMappingURL=[^\n]*\n?")
@@ -52,7 +60,36 @@ def copy() -> None:
         path = VENDOR / "licenses" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(license, path)
+    reduce_stylesheet()
     make_sprite()
+
+
+def reduce_stylesheet() -> None:
+    """Writes tabler.min.css with the rules that the console uses. Exits if a rule of a class in a template would be missing."""
+    program = MODULES / "purgecss/bin/purgecss.js"
+    files = ["--css", str(STYLESHEET), "--content", *STYLED, "--output", str(REDUCED)]
+    subprocess.run(["node", str(program), *files], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    REDUCED.write_bytes(SOURCE_MAP.sub(b"", REDUCED.read_bytes()))
+    if missing := sorted(_template_classes() & find_removed_classes()):
+        raise SystemExit(f"The reduced stylesheet lacks classes that templates use: {', '.join(missing)}")
+
+
+def find_removed_classes() -> set[str]:
+    """The classes for which Tabler has rules and the reduced stylesheet has none."""
+    return _styled_classes(STYLESHEET) - _styled_classes(REDUCED)
+
+
+def _styled_classes(path: Path) -> set[str]:
+    return set(CLASS_SELECTOR.findall(path.read_text(encoding="utf-8")))
+
+
+def _template_classes() -> set[str]:
+    """The words in the class attributes of templates."""
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "templates").rglob("*.html"))
+    attributes = (
+        a or b for source in sources for a, b in CLASS_ATTRIBUTE.findall(TEMPLATE_TAG.sub(" ", source))
+    )
+    return {word for attribute in attributes for word in attribute.split()}
 
 
 def make_sprite() -> None:

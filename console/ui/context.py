@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -9,12 +10,19 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch
 from django.utils.functional import cached_property
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 from console.ui.areas import all_areas
 from console.ui.frame import NavGroup, NavItem
-from console.ui.links import find_place, find_shown_connection, place_url, site_url
-from console.ui.navigation import navigation_entries, navigation_groups, tab_hosts
+from console.ui.links import (
+    find_place,
+    find_previous_page,
+    find_shown_connection,
+    find_shown_membership,
+    place_url,
+    site_url,
+)
+from console.ui.navigation import SETTINGS, NavigationEntry, navigation_entries, navigation_groups, tab_hosts
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -36,9 +44,26 @@ class Shell:
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
-        self.team = getattr(request, "team", None)
-        self.membership = getattr(request, "membership", None)
-        self.connection = find_shown_connection(request)
+
+    @cached_property
+    def membership(self) -> Any:
+        """The membership in the team that the frame shows; None without a team."""
+        return find_shown_membership(self.request)
+
+    @property
+    def team(self) -> Any:
+        """The team that the frame shows: that of the page, else the one that the user came from; None without a team."""
+        return self.membership.team if self.membership is not None else None
+
+    @cached_property
+    def connection(self) -> Any:
+        """The connection that the navigation leads to; None without one."""
+        return find_shown_connection(self.request)
+
+    @property
+    def page_connection(self) -> Any:
+        """The connection that the page is about; None for pages of the team and of the user."""
+        return getattr(self.request, "connection", None)
 
     @cached_property
     def is_signed_in(self) -> bool:
@@ -63,13 +88,24 @@ class Shell:
         """The entries that the user's role may see, in groups."""
         if self.membership is None:
             return ()
+        return _build_navigation(get_language(), self.place, self._visible, self._current)
+
+    @cached_property
+    def settings(self) -> tuple[NavItem, ...]:
+        """The pages of the settings, on one of them; else empty."""
+        if self.membership is None or self._current not in {entry.name for entry in SETTINGS}:
+            return ()
+        return _build_items(self.place, SETTINGS, self._visible, self._current)
+
+    @cached_property
+    def _visible(self) -> tuple[str, ...]:
+        """The URL names of the entries that the user's role may see."""
         levels = self.membership.levels
-        visible = tuple(
+        return tuple(
             entry.name
             for entry in navigation_entries()
             if not entry.area or levels[entry.area] >= entry.level
         )
-        return _build_navigation(get_language(), self.place, visible, self._current)
 
     @cached_property
     def _current(self) -> str:
@@ -102,6 +138,16 @@ class Shell:
         """The URL behind the console's name."""
         return self.url("dashboard:home") if self.connection is not None else "/"
 
+    @property
+    def error_layout(self) -> str:
+        """The template of error pages: with the frame for users who have a team, else plain."""
+        return "layouts/error.html" if self.is_signed_in and self.membership else "layouts/error_plain.html"
+
+    @property
+    def back(self) -> str:
+        """The page that the user comes from, if it is of this console and not this one; else the start page."""
+        return find_previous_page(self.request) or self.home
+
     @cached_property
     def search(self) -> str:
         """The URL of the page that the search field of the top bar opens."""
@@ -116,8 +162,9 @@ class Shell:
     @cached_property
     def connection_list(self) -> str:
         """The URL of the list of connections, "" for users who may not see it."""
-        url = self.url("connections:list")
-        return url if any(item.url == url for group in self.navigation for item in group.items) else ""
+        if self.membership is None or "connections:list" not in self._visible:
+            return ""
+        return self.url("connections:list")
 
     @cached_property
     def jobs(self) -> str:
@@ -127,7 +174,8 @@ class Shell:
     @cached_property
     def switcher(self) -> str:
         """The URL of the switcher's content."""
-        return self.url("teams:switcher") + (f"?connection={self.connection.slug}" if self.connection else "")
+        connection = self.page_connection
+        return self.url("teams:switcher") + (f"?connection={connection.slug}" if connection else "")
 
     @property
     def choose_language(self) -> str:
@@ -226,22 +274,28 @@ def _build_navigation(
     language: str | None, place: tuple[str, ...], visible: tuple[str, ...], current: str
 ) -> tuple[NavGroup, ...]:
     """The groups of the `visible` entries (URL names) in a place, in the active `language`. Most pages have the same ones."""
-    groups = []
-    for group in navigation_groups():
-        items = tuple(
-            NavItem(
-                str(entry.label),
-                entry.icon,
-                url,
-                entry.name == current,
-                waiting=entry.name == "approvals:list",
-            )
-            for entry in group.entries
-            if entry.name in visible and (url := _url_in(place, entry.name))
-        )
-        if items:
-            groups.append(NavGroup(str(group.heading), items))
+    groups = [
+        NavGroup(str(group.heading), items)
+        for group in navigation_groups()
+        if (items := _build_items(place, group.entries, visible, current))
+    ]
+    if pages := _build_items(place, SETTINGS, visible, current):
+        is_current = any(page.current for page in pages)
+        groups.append(NavGroup("", (NavItem(gettext("Settings"), "settings", pages[0].url, is_current),)))
     return tuple(groups)
+
+
+def _build_items(
+    place: tuple[str, ...],
+    entries: Iterable[NavigationEntry],
+    visible: tuple[str, ...],
+    current: str,
+) -> tuple[NavItem, ...]:
+    return tuple(
+        NavItem(str(entry.label), entry.icon, url, entry.name == current, entry.count)
+        for entry in entries
+        if entry.name in visible and (url := _url_in(place, entry.name))
+    )
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

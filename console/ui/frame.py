@@ -26,7 +26,7 @@ class NavItem:
     icon: str
     url: str
     current: bool
-    waiting: bool = False  # the job tray's response shows the number of items that wait for this user
+    count: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def render_topbar(shell: Any) -> SafeString:
     """The top bar of a `console.ui.context.Shell`."""
     values = _Topbar(
         team=shell.team.name if shell.team else "",
-        connection=shell.connection.name if shell.connection else "",
+        connection=shell.page_connection.name if shell.page_connection else "",
         switcher=shell.switcher,
         scope_summary=shell.scope_summary,
         search=shell.search,

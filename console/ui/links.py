@@ -5,24 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 
 def find_shown_connection(request: HttpRequest) -> Any:
-    """Return the page's connection; on team pages the connection that the user came from; or None."""
+    """Return the page's connection; on other pages the connection that the user came from; or None."""
     return getattr(request, "connection", None) or getattr(request, "last_connection", None) or None
 
 
+def find_shown_membership(request: HttpRequest) -> Any:
+    """Return the membership in the page's team; on pages without a team that in the team that the user came from; or None."""
+    return getattr(request, "membership", None) or getattr(request, "last_membership", None) or None
+
+
 def find_place(request: HttpRequest) -> tuple[str, ...]:
-    """Return the slug of the page's team, and of its connection if there is one; empty without a team."""
-    team, connection = getattr(request, "team", None), find_shown_connection(request)
-    if team is None:
+    """Return the slug of the team that the frame shows, and of its connection if there is one; empty without a team."""
+    membership, connection = find_shown_membership(request), find_shown_connection(request)
+    if membership is None:
         return ()
-    return (team.slug,) if connection is None else (team.slug, connection.slug)
+    return (membership.team.slug,) if connection is None else (membership.team.slug, connection.slug)
+
+
+def local_path(request: HttpRequest, address: str) -> str:
+    """The path and query of an address that a header of the request names; "" if it is not on this host."""
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    url = urlsplit(address)
+    path = f"/{url.path.lstrip('/')}"
+    return f"{path}?{url.query}" if url.query else path
+
+
+def find_previous_page(request: HttpRequest) -> str:
+    """The page from which the user came to this one; "" if it is not known, not of this console, or this page."""
+    page = local_path(request, request.headers.get("Referer", ""))
+    return "" if page == request.get_full_path() else page
 
 
 def connection_url(request: HttpRequest, name: str, *args: Any) -> str:

@@ -15,7 +15,8 @@ from console.ui.areas import all_areas
 class NavigationEntry:
     """An entry of the navigation: URL name, label, icon, and the row of the role matrix and the level that may see it.
 
-    The entries of an area belong to the row of the area.
+    The entries of an area belong to the row of the area. `count` is the id of the number beside the label, which the response of
+    the job tray brings.
     """
 
     name: str
@@ -23,6 +24,7 @@ class NavigationEntry:
     icon: str
     area: str = ""
     level: int = 1
+    count: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,27 @@ _OVERVIEW = NavigationEntry("dashboard:home", _("Overview"), "layout-dashboard")
 _ACTIVITY = NavigationGroup(
     _("Activity"),
     (
-        NavigationEntry("jobs:list", _("Jobs"), "progress-check"),
-        NavigationEntry("approvals:list", _("Approvals"), "checks"),
+        NavigationEntry("jobs:list", _("Jobs"), "stack-2", count="failed-jobs"),
+        NavigationEntry("approvals:list", _("Approvals"), "clipboard-check", count="waiting-approvals"),
         NavigationEntry("explorer:list", _("Explorer"), "terminal-2"),
-    ),
-)
-_TEAM = NavigationGroup(
-    _("Team"),
-    (
-        NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
-        NavigationEntry("teams:members", _("Members"), "users", "members"),
-        NavigationEntry("teams:roles", _("Roles"), "shield-check", "members"),
-        NavigationEntry("teams:tokens", _("API tokens"), "key", "members"),
         NavigationEntry("teams:audit", _("Audit trail"), "history", "audit"),
-        NavigationEntry("teams:sign-on", _("Single sign-on"), "login-2", "members", level=4),
-        NavigationEntry("teams:settings", _("Settings"), "settings", "members", level=4),
     ),
 )
+SETTINGS = (
+    NavigationEntry("teams:members", _("Members"), "users", "members"),
+    NavigationEntry("teams:roles", _("Roles"), "shield-check", "members"),
+    NavigationEntry("teams:tokens", _("Team tokens"), "key", "members"),
+    NavigationEntry("teams:sign-on", _("Single sign-on"), "login-2", "members", level=4),
+    NavigationEntry("connections:list", _("Connections"), "plug-connected", "connections"),
+    NavigationEntry("teams:settings", _("Team settings"), "settings", "members", level=4),
+)
+"""The pages of a team's settings. The sidebar has one entry for all of them; each page links to the others."""
 
 
 @cache
 def navigation_entries() -> tuple[NavigationEntry, ...]:
-    """Return all entries of the navigation."""
-    return tuple(entry for group in navigation_groups() for entry in group.entries)
+    """Return all entries of the navigation, with those of the settings."""
+    return (*(entry for group in navigation_groups() for entry in group.entries), *SETTINGS)
 
 
 @cache
@@ -70,7 +70,7 @@ def tab_hosts() -> dict[str, str]:
 
 @cache
 def navigation_groups() -> tuple[NavigationGroup, ...]:
-    """Return the whole navigation, whatever a role may see of it."""
+    """Return the whole navigation except the settings, whatever a role may see of it."""
     first, groups = [_OVERVIEW], []
     for area in all_areas():
         entries = tuple(replace(entry, area=area.slug) for entry in area.navigation)
@@ -78,4 +78,4 @@ def navigation_groups() -> tuple[NavigationGroup, ...]:
             groups.append(NavigationGroup(area.label, entries))
         else:
             first += entries
-    return (NavigationGroup("", tuple(first)), *groups, _ACTIVITY, _TEAM)
+    return (NavigationGroup("", tuple(first)), *groups, _ACTIVITY)

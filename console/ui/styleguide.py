@@ -248,7 +248,8 @@ class SampleShell:
     tray = "/_style/tray"
     jobs = "#"
     team = SimpleNamespace(name="Acme Energy")
-    connection = SimpleNamespace(name="Shanghai production")
+    connection = page_connection = SimpleNamespace(name="Shanghai production")
+    settings = ()
     connections = (
         SwitcherEntry("Shanghai production", "cn-shanghai", "#", True),
         SwitcherEntry("Singapore", "ap-southeast-1", "#", False),
@@ -273,7 +274,7 @@ class SampleShell:
                         entry.icon,
                         "#",
                         current=entry.name == "jobs:list",
-                        waiting=entry.name == "approvals:list",
+                        count=entry.count,
                     )
                     for entry in group.entries
                 ),

@@ -106,6 +106,14 @@ document.addEventListener("htmx:afterSwap", () => {
   typedSecrets.clear();
 });
 
+// -- a form that was kept while the user confirmed their identity is submitted as it was --
+if ("resumed" in document.body.dataset) {
+  const url = new URL(location);
+  url.searchParams.delete("resume");
+  history.replaceState(history.state, "", url);
+  addEventListener("load", () => document.querySelector("main form[method=post]")?.requestSubmit());
+}
+
 // -- after a response with errors, focus the first one --
 document.addEventListener("htmx:afterSettle", (event) => {
   const form = event.detail.elt?.closest?.("form[data-form]") || event.detail.elt?.querySelector?.("form[data-form]");

@@ -12,7 +12,7 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.test import Client
 
 from console.accounts.models import User
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, start_session
 
 LOGIN = "/accounts/login/"
 SECOND_STEP = "/accounts/second-step/"
@@ -49,3 +49,12 @@ def stable_text(response: Any) -> str:
     return re.sub(
         r'(csrf\w*token\W+value="|"X-CSRFToken": ")[^"]+|value="[^"]*"', "", response.content.decode()
     )
+
+
+def client_signed_in_before(user: User, minutes: float = 60) -> Client:
+    """Return a client that signed in so many minutes ago and has used the session since."""
+    client = start_session(user)
+    session = client.session
+    session["account_authentication_methods"][0]["at"] = time.time() - minutes * 60
+    session.save()
+    return client

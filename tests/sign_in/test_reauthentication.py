@@ -10,16 +10,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from console.accounts.models import User
 from console.audit.models import AuditRecord
 from console.jobs.models import Job
 from console.sign_in.reauthentication import ReauthenticationNeeded
-from tests.conftest import PASSWORD, Organization, start_session
+from tests.conftest import PASSWORD, Organization
 from tests.populated import PopulatedTeam, list_addresses
 from tests.sign_in.helpers import (
     PROFILE,
     add_authenticator_app,
     add_recovery_codes,
+    client_signed_in_before,
     submit_password,
     totp_code,
 )
@@ -30,22 +30,12 @@ MINUTE = 60
 
 # Pages that require a recent confirmation.
 PAGES = {
-    "teams:add-own-token",
-    "teams:add-token",
     "teams:invitation-renew",
     "teams:invitation-withdraw",
-    "teams:invite",
-    "teams:member-edit",
     "teams:member-remove",
     "teams:member-transfer",
-    "teams:new-team",
-    "teams:role-add",
     "teams:role-delete",
-    "teams:role-edit",
-    "teams:settings",
-    "teams:sign-on-add",
     "teams:sign-on-delete",
-    "teams:sign-on-edit",
     "teams:team-delete",
     "account_set_password",
     "approvals:approve",
@@ -62,17 +52,21 @@ PAGES = {
     "mfa_remove_webauthn",
     "mfa_view_recovery_codes",
 }
+# Pages with a form that may be seen without a confirmation, and require one to be saved.
+SAVES = {
+    "teams:add-own-token",
+    "teams:add-token",
+    "teams:invite",
+    "teams:member-edit",
+    "teams:new-team",
+    "teams:role-add",
+    "teams:role-edit",
+    "teams:settings",
+    "teams:sign-on-add",
+    "teams:sign-on-edit",
+}
 # Actions without a separate page.
 ACTIONS = {"teams:sign-on-move", "devices:secret", "devices:collect-secrets", "products:secret"}
-
-
-def client_signed_in_before(user: User, minutes: float = 60) -> Client:
-    """Return a client that signed in so many minutes ago and has used the session since."""
-    client = start_session(user)
-    session = client.session
-    session["account_authentication_methods"][0]["at"] = time.time() - minutes * MINUTE
-    session.save()
-    return client
 
 
 def confirmation_target(response: Any) -> str | None:
@@ -104,6 +98,86 @@ def test_a_protected_form_can_be_sent_for_twice_the_time(populated: PopulatedTea
     assert confirmation_target(client_signed_in_before(owner, minutes=31).post(url)) is not None
 
 
+@pytest.mark.parametrize("name", sorted(SAVES))
+def test_a_form_is_shown_without_confirmation_and_saved_only_with_a_recent_one(
+    populated: PopulatedTeam, name: str
+) -> None:
+    url, owner = populated.url(name), populated.org.members["owner"]
+    client = client_signed_in_before(owner, minutes=16)
+    record_count = AuditRecord.objects.count()
+    assert client.get(url).status_code == 200
+    for headers in ({}, {"HX-Request": "true"}):
+        target = confirmation_target(client.post(url, {"name": "typed"}, headers=headers))
+        assert target is not None
+        assert urlsplit(target).path == url
+    assert AuditRecord.objects.count() == record_count, "nothing was changed"
+    assert (
+        confirmation_target(client_signed_in_before(owner, minutes=14).post(url, {"name": "typed"})) is None
+    )
+
+
+SEEN = {"initial-name": "Acme Energy", "initial-audit_keep_days": "0", "initial-approval_hours": "72"}
+TYPED = {"name": "Typed", "audit_keep_days": "77", "approval_hours": "72"} | SEEN
+
+
+def keep_settings(org: Organization) -> tuple[Client, str]:
+    """Submit the settings of the team too late, and return the client and the URL that follows the confirmation."""
+    client = client_signed_in_before(org.members["owner"])
+    target = confirmation_target(client.post("/acme/-/settings/", TYPED))
+    assert target is not None
+    return client, target
+
+
+def test_what_was_typed_is_kept_during_the_confirmation_and_not_saved_by_showing_it(
+    org: Organization,
+) -> None:
+    client, target = keep_settings(org)
+    response = client.post(CONFIRM, {"password": PASSWORD, "next": target})
+    assert response["Location"] == target
+    page = client.get(target).content.decode()
+    assert 'value="Typed"' in page
+    assert 'value="77"' in page
+    assert "data-resumed" in page, "a script submits the form"
+    org.team.refresh_from_db()
+    assert org.team.name == "Acme Energy"
+    client.post(target, TYPED)
+    org.team.refresh_from_db()
+    assert org.team.name == "Typed"
+
+
+def test_a_kept_form_comes_back_once_on_its_page_and_only_after_the_confirmation(org: Organization) -> None:
+    client, target = keep_settings(org)
+    assert "Typed" not in client.get(target).content.decode()
+    client.post(CONFIRM, {"password": PASSWORD})
+    other_page = target.replace("/settings/", "/roles/add/")
+    assert "data-resumed" not in client.get(other_page).content.decode()
+    assert "Typed" in client.get(target).content.decode()
+    again = client.get(target).content.decode()
+    assert "Typed" not in again
+    assert "data-resumed" not in again
+
+
+def test_a_link_with_an_unknown_token_submits_nothing(org: Organization) -> None:
+    client, target = keep_settings(org)
+    client.post(CONFIRM, {"password": PASSWORD})
+    for token in ("", "x", "é"):
+        page = client.get("/acme/-/settings/", {"resume": token}).content.decode()
+        assert "data-resumed" not in page
+    stranger = client_signed_in_before(org.members["owner"], minutes=0)
+    assert "data-resumed" not in stranger.get(target).content.decode()
+
+
+def test_a_form_that_was_kept_too_long_is_not_submitted(org: Organization) -> None:
+    client, target = keep_settings(org)
+    session = client.session
+    session["kept_form"] |= {"at": time.time() - 16 * MINUTE}
+    session.save()
+    client.post(CONFIRM, {"password": PASSWORD})
+    page = client.get(target).content.decode()
+    assert "Typed" not in page
+    assert "data-resumed" not in page
+
+
 @pytest.mark.parametrize("name", sorted(ACTIONS))
 def test_a_protected_action_asks_for_confirmation_and_leads_to_its_page(
     populated: PopulatedTeam, name: str
@@ -132,7 +206,7 @@ def test_no_other_page_or_action_asks_for_confirmation(populated: PopulatedTeam)
         for name, url in urls.items()
         if name != "account_logout" and confirmation_target(client.post(url))
     }
-    assert asking_on_post == PAGES - {"devices:registration-secrets"} | ACTIONS
+    assert asking_on_post == PAGES - {"devices:registration-secrets"} | ACTIONS | SAVES
 
 
 def test_a_user_without_permission_gets_403_instead_of_confirmation(populated: PopulatedTeam) -> None:

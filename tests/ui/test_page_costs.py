@@ -54,7 +54,7 @@ def test_the_switcher_is_fetched_when_it_is_opened(populated: PopulatedTeam, sig
 
 def test_kept_parts_of_the_frame_are_those_of_the_user(populated: PopulatedTeam, sign_in: SignIn) -> None:
     owner, viewer = (sign_in(role).get(populated.org.url()).content.decode() for role in ("owner", "viewer"))
-    settings = reverse("teams:settings", args=[populated.org.team.slug])
+    settings = reverse("teams:members", args=[populated.org.team.slug])
     assert settings in owner
     assert settings not in viewer
     assert populated.org.members["owner"].email in owner

@@ -156,6 +156,6 @@ def test_a_url_in_a_connection_needs_a_team(rf):
     request = rf.get("/")
     with pytest.raises(NoReverseMatch):
         connection_url(request, "dashboard:home")
-    request.team = SimpleNamespace(slug="acme")
+    request.membership = SimpleNamespace(team=SimpleNamespace(slug="acme"))
     request.connection = SimpleNamespace(slug="sandbox")
     assert connection_url(request, "dashboard:home").startswith("/acme/sandbox/")

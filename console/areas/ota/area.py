@@ -45,7 +45,7 @@ AREA = Area(
         },
         # TaskStatus of ListOTATaskByJob.
         "batch_task": {
-            "CONFIRM": Status(_("Waiting for confirmation"), "warn", "hand-stop"),
+            "CONFIRM": Status(_("Waiting for confirmation"), "warn", "clock-question"),
             "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
             "NOTIFIED": Status(_("Notified"), "busy", "bell"),
             "IN_PROGRESS": RUNNING,

@@ -111,7 +111,7 @@ UNPUBLISH: Action[ProductDetail] = Action(
         gettext("Unpublish product"),
     ),
     is_available=lambda detail: detail.is_published,
-    icon="tool",
+    icon="world-off",
     menu=_("Unpublish…"),
 )
 
@@ -244,7 +244,7 @@ BULK_UNPUBLISH = Bulk(
     "unpublish",
     "CancelReleaseProduct",
     _("Unpublish"),
-    "tool",
+    "world-off",
     gettext_noop("Unpublish several products."),
     ask=_ask_to_unpublish_products,
     run=lambda gateway, keys, ids: api.publish_products(gateway, keys, unpublish=True),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from console.accounts.http import TeamRequest
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams import invitations
 from console.teams.changes import list_assignable_roles
 from console.teams.forms import InvitationForm
@@ -29,7 +29,7 @@ from console.ui.links import absolute_url
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def invite(request: TeamRequest) -> HttpResponse:
     """Invite an email address: by email if the server can send it, otherwise by a link that is shown once."""
     form = InvitationForm(request.team, list_assignable_roles(request.membership), request.POST or None)

@@ -21,7 +21,7 @@ from console.accounts.models import Membership
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.accounts.scope import describe_scope
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams import changes, invitations
 from console.teams.changes import is_owner, list_assignable_roles, may_change_member
 from console.teams.forms import GrantForm
@@ -200,7 +200,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def member_edit(request: TeamRequest, pk: int) -> HttpResponse:
     """Edit a member's role and access scope."""
     membership = _get_member(request, pk)
@@ -293,7 +293,6 @@ def member_transfer(request: TeamRequest, pk: int) -> HttpResponse:
         "submit": _("Transfer ownership"),
         "cancel": back,
         "crumbs": [
-            (request.team.name, ""),
             (_("Members"), reverse("teams:members", args=[request.team.slug])),
             (str(membership.user), back),
         ],

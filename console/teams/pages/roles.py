@@ -16,7 +16,7 @@ from console.accounts.http import TeamRequest
 from console.accounts.models import CustomRole
 from console.accounts.permissions import requires
 from console.accounts.roles import BUILT_IN, Area, Level, Role
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams import custom_roles
 from console.teams.pages.common import get_actor, list_members
 from console.teams.pages.matrix import RoleForm, build_matrix, summarize_role
@@ -92,7 +92,7 @@ def role(request: TeamRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def role_add(request: TeamRequest) -> HttpResponse:
     """Create a role from a copy of `?from=`, limited to the permissions of the editor's own role."""
     editor = request.membership.role
@@ -112,7 +112,7 @@ def role_add(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def role_edit(request: TeamRequest, slug: str) -> HttpResponse:
     """Edit a custom role. Built-in roles cannot be edited."""
     custom = _get_custom_role(request, slug)
@@ -157,7 +157,6 @@ def role_delete(request: TeamRequest, slug: str) -> HttpResponse:
         "form": form,
         "cancel": back,
         "crumbs": [
-            (request.team.name, ""),
             (_("Roles"), reverse("teams:roles", args=[request.team.slug])),
             (custom.name, back),
         ],

@@ -15,7 +15,7 @@ from console.accounts.models import Team
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.audit.records import Origin
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams import team_settings
 from console.teams.forms import TeamForm, TeamSettingsForm
 from console.teams.pages.common import get_actor
@@ -24,7 +24,7 @@ from console.ui.forms import FORM_REFUSED, ConfirmForm
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.SECRET)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def settings(request: TeamRequest) -> HttpResponse:
     """Edit the settings of the team."""
     # The form changes a copy: the rest of the page shows the team as it is stored.
@@ -64,7 +64,7 @@ def delete(request: TeamRequest) -> HttpResponse:
         ],
         "form": form,
         "cancel": back,
-        "crumbs": [(_("Settings"), back)],
+        "crumbs": [(_("Team settings"), back)],
     }
     return render(request, "ui/confirm_page.html", context, status=FORM_REFUSED if form.errors else 200)
 
@@ -77,7 +77,7 @@ def new_team(request: UserRequest) -> HttpResponse:
     return _create_team(request)
 
 
-@requires_reauthentication
+@requires_reauthentication_to_save
 def _create_team(request: UserRequest) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

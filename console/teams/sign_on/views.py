@@ -19,7 +19,7 @@ from console.accounts.scope import describe_scope
 from console.sign_in.models import SignOnRule
 from console.sign_in.openid_connect.claims import Identity, find_matching_rule, list_domains
 from console.sign_in.openid_connect.pages import find_provider
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams.pages.common import connection_names, get_actor
 from console.teams.sign_on.forms import RuleForm, TryForm
 from console.teams.sign_on.rules import add_rule, change_rule, delete_rule, list_rule_roles, move_rule
@@ -79,7 +79,7 @@ def rules(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @owners_only
-@requires_reauthentication
+@requires_reauthentication_to_save
 def add(request: TeamRequest) -> HttpResponse:
     """Add a rule after all others."""
     form = RuleForm(request.team, list_rule_roles(request.membership), request.POST or None)
@@ -97,7 +97,7 @@ def add(request: TeamRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @owners_only
-@requires_reauthentication
+@requires_reauthentication_to_save
 def edit(request: TeamRequest, pk: int) -> HttpResponse:
     """Change a rule."""
     rule = _rule(request, pk)

@@ -24,8 +24,7 @@ from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.accounts.scope import describe_scope
 from console.audit.records import Origin
-from console.sign_in.profile import restore_last_team
-from console.sign_in.reauthentication import requires_reauthentication
+from console.sign_in.reauthentication import requires_reauthentication_to_save
 from console.teams.changes import Actor
 from console.teams.pages.common import connection_names
 from console.teams.tokens.forms import TokenForm
@@ -60,7 +59,7 @@ _COLUMNS: tuple[Column[ApiToken], ...] = (
 )
 OWN_TOKENS: Table[ApiToken] = Table(
     id="own-tokens",
-    caption=gettext_lazy("Your API tokens"),
+    caption=gettext_lazy("Personal tokens"),
     columns=(_COLUMNS[0], Column("team", gettext_lazy("Team"), kind="phrase"), *_COLUMNS[1:]),
     row_template="teams/token_own_row.html",
 )
@@ -96,12 +95,11 @@ def _select_listed(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
 @require_safe
 def own_tokens(request: UserRequest) -> HttpResponse:
     """List the user's tokens in all their teams."""
-    restore_last_team(request)
     memberships = request.user.memberships.select_related("team").order_by("team__name")
     empty = Empty(
         gettext_lazy("No tokens yet"),
         gettext_lazy("A token lets a program act as you, with all or some of your permissions."),
-        icon="key",
+        icon="user-key",
     )
     context = {
         "table": OWN_TOKENS.bind(request, _select_listed(request.user.tokens.all()), empty=empty),
@@ -112,18 +110,18 @@ def own_tokens(request: UserRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@requires_reauthentication
+@requires_reauthentication_to_save
 def add_own(request: TeamRequest) -> HttpResponse:
     """Create a token that acts for the user in this team."""
-    return _add(request, create_personal_token, reverse("teams:own-tokens"), _("Create personal token"))
+    back = (_("Personal tokens"), reverse("teams:own-tokens"))
+    return _add(request, create_personal_token, back, _("Create personal token"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_own(request: UserRequest, pk: int) -> HttpResponse:
     """Revoke one of the user's own tokens."""
-    restore_last_team(request)
     token = get_object_or_404(request.user.tokens.select_related("team", "user"), pk=pk)
-    return _revoke(request, token, reverse("teams:own-tokens"), _("Your API tokens"))
+    return _revoke(request, token, reverse("teams:own-tokens"), _("Personal tokens"))
 
 
 # -- a team's ----------------------------------------------------------------------------------------------------------
@@ -139,7 +137,7 @@ def team_tokens(request: TeamRequest) -> HttpResponse:
         gettext_lazy("Team tokens keep working after their creator leaves."),
         icon="key",
     )
-    no_member_tokens = Empty(gettext_lazy("No personal tokens yet"), icon="key")
+    no_member_tokens = Empty(gettext_lazy("No personal tokens yet"), icon="user-key")
     context = {
         "team_table": TEAM_TOKENS.bind(request, tokens.filter(user__is_service=True), empty=empty),
         "member_table": MEMBER_TOKENS.bind(
@@ -152,10 +150,10 @@ def team_tokens(request: TeamRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Area.MEMBERS, Level.WRITE)
-@requires_reauthentication
+@requires_reauthentication_to_save
 def add_to_team(request: TeamRequest) -> HttpResponse:
     """Create a token of the team."""
-    back = reverse("teams:tokens", args=[request.team.slug])
+    back = (_("Team tokens"), reverse("teams:tokens", args=[request.team.slug]))
     return _add(request, create_team_token, back, _("Create team token"))
 
 
@@ -165,16 +163,19 @@ def revoke_in_team(request: TeamRequest, pk: int) -> HttpResponse:
     """Revoke a token for this team."""
     token = get_object_or_404(request.team.tokens.select_related("team", "user"), pk=pk)
     back = reverse("teams:tokens", args=[request.team.slug])
-    return _revoke(request, token, back, _("API tokens"))
+    return _revoke(request, token, back, _("Team tokens"))
 
 
 # -- shared ------------------------------------------------------------------------------------------------------------
 
 
 def _add(
-    request: TeamRequest, create: Callable[[Actor, TokenDraft], CreatedToken], back: str, title: str
+    request: TeamRequest,
+    create: Callable[[Actor, TokenDraft], CreatedToken],
+    back: tuple[str, str],
+    title: str,
 ) -> HttpResponse:
-    form = TokenForm(request.membership, request.POST if request.method == "POST" else None)
+    form = TokenForm(request.membership, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             created = create(Actor(request.membership, Origin.from_request(request)), form.draft)
@@ -185,11 +186,12 @@ def _add(
             context = {
                 "token": created.token,
                 "key": created.key,
-                "back": back,
+                "crumb": back[0],
+                "back": back[1],
                 "address": _api_address(request),
             }
             return render(request, "teams/token_created.html", context)
-    context = {"form": form, "back": back, "title": title}
+    context = {"form": form, "crumb": back[0], "back": back[1], "title": title}
     return render(request, "teams/token_form.html", context, status=FORM_REFUSED if form.errors else 200)
 
 

@@ -1,0 +1,140 @@
+"""Error pages: in the console's frame for users who have a team, with the reason, and without a hint at other teams."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+
+from console.accounts.models import Membership
+from tests.conftest import Organization
+
+SignIn = Callable[[str], Client]
+SIDEBAR = 'id="sidebar"'
+
+
+def read(response: Any) -> str:
+    return html.unescape(response.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("method", "page", "status", "title"),
+    [
+        ("get", "/acme/sandbox/nowhere/", 404, "Page not found"),
+        ("get", "/acme/nowhere/products/", 404, "Page not found"),
+        ("get", "/globex/plant/", 404, "Page not found"),
+        ("get", "/acme/-/settings/", 403, "Access denied"),
+        ("get", "/acme/-/sign-on/1/move/", 405, "This address cannot be opened"),
+    ],
+)
+def test_an_error_keeps_the_navigation_and_leads_back(
+    org: Organization, sign_in: SignIn, method: str, page: str, status: int, title: str
+) -> None:
+    client = sign_in("viewer")
+    response = getattr(client, method)(page, headers={"Referer": "http://testserver/acme/sandbox/jobs/"})
+    text = read(response)
+    assert response.status_code == status
+    assert f"<title>{title} · Fleetdesk</title>" in text
+    assert SIDEBAR in text
+    assert 'href="/acme/sandbox/products/"' in text
+    assert 'class="btn btn-primary" href="/acme/sandbox/jobs/"' in text
+
+
+def test_a_request_that_is_too_large_keeps_the_navigation(
+    org: Organization, sign_in: SignIn, settings: Any
+) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    response = sign_in("owner").post("/acme/-/settings/", {"name": "long" * 10})
+    assert response.status_code == 413
+    assert SIDEBAR in read(response)
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.example/", "http://testserver/acme/sandbox/nowhere/"])
+def test_back_leads_to_the_overview_if_the_previous_page_is_unknown(
+    org: Organization, sign_in: SignIn, referer: str
+) -> None:
+    text = read(sign_in("viewer").get("/acme/sandbox/nowhere/", headers={"Referer": referer}))
+    assert 'class="btn btn-primary" href="/acme/sandbox/"' in text
+    assert "evil" not in text
+
+
+def test_visitors_and_users_without_a_team_get_a_plain_page(org: Organization, sign_in: SignIn) -> None:
+    Membership.objects.filter(user=org.members["viewer"]).delete()
+    for role in ("", "viewer"):
+        response = sign_in(role).get("/nowhere/at/all/", follow=True)
+        assert SIDEBAR not in read(response)
+    assert "Page not found" in read(sign_in("viewer").get("/acme/-/members/"))
+
+
+def test_a_page_of_another_team_and_one_that_does_not_exist_get_the_same_response(
+    org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("viewer")
+    client.get("/acme/sandbox/jobs/")
+    other, missing = (
+        client.get(f"/{slug}/-/members/") for slug in (org.other_team.slug, "x" * len(org.other_team.slug))
+    )
+    assert other.status_code == missing.status_code == 404
+    assert org.other_team.name not in read(other)
+    assert len(other.content) == len(missing.content)
+
+
+def test_a_refusal_says_that_the_role_is_the_reason_and_who_the_owners_are(
+    org: Organization, sign_in: SignIn
+) -> None:
+    text = read(sign_in("viewer").get("/acme/-/settings/"))
+    assert "The role “Viewer” does not allow this." in text
+    assert f"Team owners: {org.members['owner']}" in " ".join(text.split())
+    assert "access scope" not in text
+
+
+def test_a_refusal_says_that_the_access_scope_is_the_reason(org: Organization, sign_in: SignIn) -> None:
+    scope = {"connections": [org.connection.pk]}
+    Membership.objects.filter(user=org.members["administrator"]).update(access_scope=scope)
+    client = sign_in("administrator")
+    text = read(client.get("/acme/-/members/"))
+    assert "Your access scope does not include the entire team" in text
+    assert "The role “" not in text
+    # A page that the role does not allow either.
+    assert "The role “Administrator” does not allow this." in read(client.get("/acme/-/settings/"))
+
+
+def break_view(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("console.jobs.views.visible_jobs", fail)
+
+
+def test_an_error_of_the_server_keeps_the_navigation_and_makes_no_query(
+    org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in("owner")
+    client.raise_request_exception = False
+    client.get(org.url("explorer/"))
+    break_view(monkeypatch, RuntimeError("an internal secret"))
+    response = client.get(org.url("jobs/"))
+    assert response.status_code == 500
+    assert SIDEBAR in read(response)
+    assert "Something went wrong" in read(response)
+    assert "an internal secret" not in read(response)
+
+
+def test_an_error_of_the_database_shows_a_plain_page(
+    org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in("owner")
+    client.raise_request_exception = False
+
+    def refuse(*args: Any) -> None:
+        raise OperationalError("the database is gone")
+
+    with connection.execute_wrapper(refuse):
+        response = client.get(org.url("jobs/"))
+    assert response.status_code == 500
+    assert "Something went wrong" in read(response)
+    assert SIDEBAR not in read(response)
