@@ -20,8 +20,10 @@ function updateCounter(input) {
   const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
   if (!counter) return;
   const length = measure(input.value, input.dataset.count);
-  counter.textContent = `${length}/${counter.dataset.max}`;
-  counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
+  const max = Number(counter.dataset.max);
+  counter.textContent = `${length}/${max}`;
+  counter.hidden = length < 0.8 * max; // as console/ui/fields.py
+  counter.classList.toggle("fd-counter-over", length > max);
 }
 
 function showFile(input) {
@@ -69,6 +71,27 @@ for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   });
 }
 
+// -- a search-and-choose field: a click on a match fills the field; arrow keys move through the matches --
+document.addEventListener("click", (event) => {
+  const match = event.target.closest?.("[data-match]");
+  const input = match?.closest(".fd-choose").querySelector("[data-choose]");
+  if (!input) return;
+  input.value = match.dataset.match;
+  match.parentElement.replaceChildren();
+  input.focus();
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const choose = step && event.target.closest?.(".fd-choose");
+  if (!choose) return;
+  const stops = [choose.querySelector("[data-choose]"), ...choose.querySelectorAll("[data-match]")];
+  const next = stops[stops.indexOf(event.target) + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
+
 // -- upload --
 document.addEventListener("htmx:confirm", (event) => {
   const form = event.detail.elt;
@@ -101,7 +124,10 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterSwap", () => {
   for (const [id, value] of typedSecrets) {
     const input = document.getElementById(id);
-    if (input && !input.value) input.value = value;
+    if (!input || input.value) continue;
+    input.value = value;
+    const hint = document.getElementById(`${id}_helptext`);
+    if (hint) hint.textContent = ""; // it says that the value was not kept
   }
   typedSecrets.clear();
 });

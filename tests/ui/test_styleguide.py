@@ -182,6 +182,9 @@ def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(ope
     page = open_page("/_style/form")
     page.fill("#id_name", "\u6c34\u8868_3")
     expect(page.locator("[data-counter=id_name]")).to_have_text("6/30")
+    expect(page.locator("[data-counter=id_name]")).to_be_hidden()  # until 80 % of the limit
+    page.fill("#id_name", 12 * "\u6c34")
+    expect(page.locator("[data-counter=id_name]")).to_be_visible()
     page.fill("#id_note", "\u6c34\u8868_3")
     expect(page.locator("[data-counter=id_note]")).to_have_text("4/100")
 
