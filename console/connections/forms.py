@@ -214,7 +214,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         region = self._submitted_region
         if not self._is_other_region:
             _check_region_id(region)
-        return region
+        return region or _OTHER  # then `region_id` has the error
 
     def clean_region_id(self) -> str:
         """Checks the region that was entered."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms.utils import ErrorList
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from console.ui.format import number, size
+from console.ui.format import number, sentence, size
 from iot_client.catalogue.check import measure_length
 
 _LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
@@ -79,8 +82,13 @@ class Field(forms.BoundField):
         return " ".join(f"{self.auto_id}_{part}" for part, content in shown.items() if content)
 
 
+_MISSING_IN_CALL = "This value is required"  # the message of the catalogue's check
+
+
 def _is_missing(error: forms.ValidationError) -> bool:
-    return error.code == "required" and error.message == forms.Field.default_error_messages["required"]
+    if error.code == "required":
+        return bool(error.message == forms.Field.default_error_messages["required"])
+    return bool(error.message == sentence(gettext(_MISSING_IN_CALL)))
 
 
 def _lower_first(label: str) -> str:
@@ -107,6 +115,59 @@ class ChooseInput(forms.TextInput):
         trigger = "load" if self.searches_at_once else "focus once"
         context["widget"] |= {"search_url": self.search_url, "search_trigger": trigger}
         return context
+
+
+class _MomentInput(forms.DateTimeInput):
+    """A text in ISO order, beside a button that opens the calendar of the browser (`picker` is its type of input).
+
+    A native field alone shows the order and the hours of the browser's language, not of the page's.
+    """
+
+    template_name = "ui/moment.html"
+
+    def __init__(self, picker: str, form: str, format: str) -> None:
+        super().__init__({"placeholder": form, "size": len(form)}, format)
+        self.picker = picker
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """The context of the template."""
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        context["widget"]["picker"] = self.picker
+        return context
+
+
+def _name_zone() -> str:
+    return gettext("Time zone: %(zone)s.") % {"zone": get_current_timezone_name()}
+
+
+class DayField(forms.DateField):
+    """A day in the user's time zone, written 2026-03-31."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": _("Enter a date as YYYY-MM-DD, for example 2026-03-31.")
+    }
+
+    def __init__(self, **options: Any) -> None:
+        widget = _MomentInput("date", "YYYY-MM-DD", "%Y-%m-%d")
+        widget.attrs["title"] = lazy(_name_zone, str)()
+        super().__init__(input_formats=["%Y-%m-%d"], widget=widget, **options)
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time in the user's time zone, to the minute, written 2026-03-31 18:00. The hint names the zone."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": _("Enter a date and time as YYYY-MM-DD HH:MM, for example 2026-03-31 18:00.")
+    }
+
+    def __init__(self, *, help_text: str | Promise = "", **options: Any) -> None:
+        widget = _MomentInput("datetime-local", "YYYY-MM-DD HH:MM", "%Y-%m-%d %H:%M")
+        super().__init__(
+            input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
+            widget=widget,
+            help_text=format_lazy("{} {}", help_text, lazy(_name_zone, str)()),
+            **options,
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +209,7 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         attrs["class"] = classes
     maximum = getattr(bound.field, "max_length", None)
     placeholder = str(widget.attrs.get("placeholder", "")).casefold()
-    if placeholder and str(bound.label).casefold() in placeholder:
+    if placeholder and (kind == "password" or str(bound.label).casefold() in placeholder):
         attrs["placeholder"] = False  # it would repeat the label
     if kind in {"text", "password"}:
         attrs["maxlength"] = False  # a browser would cut off the end of a pasted text without a word

@@ -79,6 +79,10 @@ class Sections(forms.BaseForm):
     sections: ClassVar[Sequence[tuple[str | Promise, Sequence[str]]]] = ()
     advanced: ClassVar[Sequence[str]] = ()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields([*(name for _label, names in self.sections for name in names), *self.advanced])
+
     @property
     def shown_sections(self) -> list[Section]:
         """The sections that have fields."""
@@ -221,7 +225,7 @@ def _conflict_message(was: str, now: str) -> str:
 
 
 class ConfirmForm(forms.Form):
-    """Requires the name of the object to delete; valid only if it is typed exactly."""
+    """Requires the name of the object to delete, or another text that says what happens; valid only if it is typed exactly."""
 
     typed = forms.CharField(
         label=_("Name"), strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -239,11 +243,11 @@ class ConfirmForm(forms.Form):
             self.fields["typed"].label = label
 
     def clean_typed(self) -> str:
-        """The name, if it matches."""
+        """The text, if it matches."""
         typed: str = self.cleaned_data["typed"]
         if typed != self.expected:
             raise forms.ValidationError(
-                _("The name does not match. Type exactly: %(name)s"), params={"name": self.expected}
+                _("The text does not match. Type exactly: %(name)s"), params={"name": self.expected}
             )
         return typed
 

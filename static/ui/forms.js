@@ -92,6 +92,26 @@ document.addEventListener("keydown", (event) => {
   next.focus();
 });
 
+// -- a date is text; the calendar of the browser fills it in --
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-picker]");
+  if (!button) return;
+  const [text, picker] = button.parentElement.querySelectorAll("input");
+  picker.value = text.value.trim().replace(" ", "T");
+  picker.showPicker();
+});
+document.addEventListener(
+  "change",
+  (event) => {
+    if (!event.target.matches(".fd-moment-picker")) return;
+    event.stopPropagation(); // the change of the text counts
+    const text = event.target.parentElement.querySelector("input");
+    text.value = event.target.value.replace("T", " ");
+    text.dispatchEvent(new Event("change", { bubbles: true }));
+  },
+  true,
+);
+
 // -- upload --
 document.addEventListener("htmx:confirm", (event) => {
   const form = event.detail.elt;
