@@ -29,11 +29,11 @@ class Field(forms.BoundField):
     def errors(self) -> ErrorList:
         """The errors. Django's "This field is required." becomes a sentence with the label."""
         found = super().errors
-        if not any(map(_is_missing, found.as_data())):
+        if not any(map(_is_unnamed, found.as_data())):
             return found
         named = found.copy()
         named.data = [
-            forms.ValidationError(self._missing_message, code="required") if _is_missing(error) else error
+            forms.ValidationError(self._missing_message, code="required") if _is_unnamed(error) else error
             for error in found.as_data()
         ]
         return named
@@ -46,7 +46,9 @@ class Field(forms.BoundField):
             return gettext("Choose a file.")
         if kind == "check":
             return gettext("Select “%(label)s”.") % {"label": self.label}
-        if kind == "choices" or isinstance(self.field.widget, forms.Select):
+        if kind == "choices":
+            return gettext("Select an option.")
+        if isinstance(self.field.widget, forms.Select):
             return gettext("Select the %(label)s.") % {"label": label}
         return gettext("Enter the %(label)s.") % {"label": label}
 
@@ -86,9 +88,13 @@ _MISSING_IN_CALL = "This value is required"  # the message of the catalogue's ch
 
 
 def _is_missing(error: forms.ValidationError) -> bool:
-    if error.code == "required":
-        return bool(error.message == forms.Field.default_error_messages["required"])
-    return bool(error.message == sentence(gettext(_MISSING_IN_CALL)))
+    return error.code == "required" or _is_unnamed(error)
+
+
+def _is_unnamed(error: forms.ValidationError) -> bool:
+    """Whether the error says only that a value is missing, and not which."""
+    known = (forms.Field.default_error_messages["required"], sentence(gettext(_MISSING_IN_CALL)))
+    return error.message in known
 
 
 def _lower_first(label: str) -> str:

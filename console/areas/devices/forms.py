@@ -109,7 +109,11 @@ class RegisterForm(forms.Form):
     )
     token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     nickname = _nickname(
-        64, _("4 to 64 characters: letters, digits, underscores. A Chinese character counts as two.")
+        64,
+        _(
+            "4 to 64 characters: letters, digits, underscores. A Chinese character counts as two. "
+            "The platform allows only 32 if you change it later."
+        ),
     )
 
     def __init__(self, products: Sequence[Product], *args: Any, chosen: str = "", **kwargs: Any) -> None:
