@@ -81,6 +81,15 @@ document.addEventListener("click", (event) => {
   input.focus();
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
+document.addEventListener("mousedown", (event) => event.target.closest?.("[data-match]") && event.preventDefault());
+// The field has changed when the focus leaves field and matches, not on the way to a match.
+document.addEventListener("change", (event) => event.isTrusted && event.target.matches("[data-choose]") && event.stopPropagation(), true);
+document.addEventListener("focusout", (event) => {
+  const choose = event.target.closest?.(".fd-choose");
+  if (!choose || choose.contains(event.relatedTarget)) return;
+  const input = choose.querySelector("[data-choose]");
+  if (input.isConnected && input.value !== input.defaultValue) input.dispatchEvent(new Event("change", { bubbles: true }));
+});
 document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const choose = step && event.target.closest?.(".fd-choose");
