@@ -253,6 +253,8 @@ ACCOUNT_FORMS = {
     "login": "console.sign_in.forms.LoginForm",
     "reset_password": "console.sign_in.forms.ResetPasswordForm",
     "change_password": "console.sign_in.forms.ChangePasswordForm",
+    "set_password": "console.sign_in.forms.SetPasswordForm",
+    "reset_password_from_key": "console.sign_in.forms.ResetPasswordKeyForm",
 }
 # allauth counts requests, in the cache. axes counts wrong passwords and codes, in the database.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.audit.models import AuditRecord
 from console.audit.search import RecordQuery
+from console.ui.fields import DayField
 from console.ui.forms import FilterForm
 
 _DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
@@ -22,12 +23,6 @@ def _text_field(label: Any, length: int, list_id: str = "") -> forms.CharField:
     attrs = {"list": list_id, "autocomplete": "off"} if list_id else {}
     return forms.CharField(
         label=label, required=False, max_length=length, widget=forms.TextInput(attrs=attrs)
-    )
-
-
-def _day_field(label: Any) -> forms.DateField:
-    return forms.DateField(
-        label=label, required=False, validators=_DAYS, widget=forms.DateInput(attrs={"type": "date"})
     )
 
 
@@ -54,8 +49,8 @@ class AuditFilter(FilterForm):
     job = forms.IntegerField(
         label=_("Job"), required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
     )
-    since = _day_field(_("From"))
-    until = _day_field(_("To"))
+    since = DayField(label=_("From"), required=False, validators=_DAYS)
+    until = DayField(label=_("To"), required=False, validators=_DAYS)
 
     @property
     def query(self) -> RecordQuery:
@@ -84,8 +79,8 @@ class ReadsFilter(FilterForm):
     )
     operation = _text_field(_("Operation"), 64)
     connection = _text_field(_("Connection"), 80, "audit-connections")
-    since = _day_field(_("From"))
-    until = _day_field(_("To"))
+    since = DayField(label=_("From"), required=False, validators=_DAYS)
+    until = DayField(label=_("To"), required=False, validators=_DAYS)
 
     @property
     def lookups(self) -> dict[str, Any]:

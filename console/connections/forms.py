@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.text import slugify
+from django.utils.text import format_lazy, slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import ProbeFailure, probe_and_record
 from console.teams.changes import Actor
+from console.ui.forms import Sections
 from iot_client.errors import InvalidParameter
 
 REGIONS = (
@@ -26,6 +28,7 @@ REGIONS = (
     ("us-east-1", _("US (Virginia)")),
     ("eu-central-1", _("Germany (Frankfurt)")),
 )
+_OTHER = "other"
 SECRETS = ("access_key_secret", "security_token")
 # A response contains no secret. After an error the browser puts back what the user typed (static/ui/forms.js).
 _SECRET_ATTRIBUTES = {"autocomplete": "new-password", "spellcheck": "false", "data-keep-secret": ""}
@@ -37,6 +40,12 @@ def edit_conflict() -> forms.ValidationError:
         _("Another user changed this connection. Reload the page to see the current values."),
         code="changed",
     )
+
+
+def _check_region_id(region: str) -> None:
+    """Raises ValidationError unless the region can be part of a host name: letters, digits and hyphens."""
+    if not region or not all(c.isascii() and (c.isalnum() or c == "-") for c in region):
+        raise forms.ValidationError(_("Enter a region ID, for example cn-shanghai."))
 
 
 def _check_address(endpoint: str, region: str) -> str:
@@ -53,8 +62,31 @@ def _check_address(endpoint: str, region: str) -> str:
         raise forms.ValidationError(_(endpoints.REFUSED)) from error
 
 
-class ConnectionForm(forms.ModelForm[Connection]):
-    """Creates or edits a connection. It is valid only if the platform accepts the keys; otherwise `failure` says why."""
+class ConnectionForm(Sections, forms.ModelForm[Connection]):
+    """Creates or edits a connection. It is valid only if the platform accepts the keys; otherwise `failure` says why.
+
+    The region is selected, or entered as `region_id` if "Other" is selected. `cleaned_data["region"]` contains it in both cases.
+    """
+
+    region = forms.CharField(
+        label=_("Region"),
+        max_length=40,
+        widget=forms.Select(
+            choices=[
+                *((id_, format_lazy("{} · {}", label, id_)) for id_, label in REGIONS),
+                (_OTHER, _("Other")),
+            ]
+        ),
+    )
+    region_id = forms.CharField(
+        label=_("Region ID"),
+        max_length=40,
+        required=False,
+        help_text=_("For example cn-beijing."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "data-needed": "", "data-for-other": ""}
+        ),
+    )
 
     access_key_secret = forms.CharField(
         label=_("AccessKey secret"),
@@ -78,17 +110,21 @@ class ConnectionForm(forms.ModelForm[Connection]):
     # The `updated_at` of the connection that the page showed.
     shown_version = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    field_order = (
-        "name",
-        "access_key_id",
-        "access_key_secret",
-        "region",
-        "instance_id",
-        "endpoint",
-        "security_token",
-        "remove_token",
-        "slug",
+    sections = (
+        (
+            "",
+            (
+                "name",
+                "slug",
+                "region",
+                "region_id",
+                "access_key_id",
+                "access_key_secret",
+                "skip_test",
+            ),
+        ),
     )
+    advanced = ("endpoint", "instance_id", "security_token", "remove_token")
 
     class Meta:
         model = Connection
@@ -100,8 +136,11 @@ class ConnectionForm(forms.ModelForm[Connection]):
             "endpoint",
             "access_key_id",
         ]
+        labels: ClassVar[dict[str, Any]] = {"slug": _("URL name")}
         help_texts: ClassVar[dict[str, Any]] = {
-            "slug": _("Used in URLs. Lowercase letters, digits and hyphens."),
+            "slug": _(
+                "Used in URLs. Lowercase letters, digits and hyphens. Leave empty to make it from the name."
+            ),
             "instance_id": _(
                 "ID of an Enterprise Edition instance, shown on its overview page. Leave empty for the public instance."
             ),
@@ -117,7 +156,6 @@ class ConnectionForm(forms.ModelForm[Connection]):
         self.failure: ProbeFailure | None = None
         self.instance.team = actor.membership.team
         self._stored_values = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}
-        self.fields["region"].widget = forms.TextInput(attrs={"list": "regions", "autocomplete": "off"})
         self.fields["slug"].required = False
         self.fields["access_key_id"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         if self.instance.pk:
@@ -143,12 +181,12 @@ class ConnectionForm(forms.ModelForm[Connection]):
         return {name for name in SECRETS if self.instance.pk and self._stored_values[name]}
 
     def clean_slug(self) -> str:
-        """Returns the short name; if empty, one made from the name."""
+        """Returns the URL name; if empty, one made from the name."""
         slug = self.cleaned_data["slug"].lower() or slugify(self.cleaned_data.get("name", ""))[:40] or "main"
         validate_connection_slug(slug)
         if Connection.objects.for_team(self.actor.membership.team).filter(slug=slug).exists():
             raise forms.ValidationError(
-                _("The team already has a connection with this short name. Enter another one.")
+                _("The team already has a connection with this URL name. Enter another one.")
             )
         return str(slug)
 
@@ -172,21 +210,56 @@ class ConnectionForm(forms.ModelForm[Connection]):
         return _check_address(text, "") if text else ""
 
     def clean_region(self) -> str:
-        """Returns the region. It becomes part of a host name: letters, digits and hyphens."""
-        region = str(self.cleaned_data["region"]).strip().lower()
-        if not region or not all(c.isascii() and (c.isalnum() or c == "-") for c in region):
-            raise forms.ValidationError(_("Enter a region ID, for example cn-shanghai."))
-        return region
+        """Returns the region that was selected or entered."""
+        region = self._submitted_region
+        if not self._is_other_region:
+            _check_region_id(region)
+        return region or _OTHER  # then `region_id` has the error
+
+    def clean_region_id(self) -> str:
+        """Checks the region that was entered."""
+        if self._is_other_region:
+            _check_region_id(self._submitted_region)
+        return ""
+
+    @property
+    def _is_other_region(self) -> bool:
+        return bool(self["region"].data == _OTHER)
+
+    @property
+    def _region_field(self) -> str:
+        return "region_id" if self._is_other_region else "region"
+
+    @property
+    def _submitted_region(self) -> str:
+        return str(self[self._region_field].data or "").strip().lower()
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
+        """Returns the initial value of a field. A stored region that the list does not contain is shown in `region_id`."""
+        region = self.initial.get("region", "")
+        if field_name in {"region", "region_id"} and region and region not in dict(REGIONS):
+            return region if field_name == "region_id" else _OTHER
+        return super().get_initial_for_field(field, field_name)
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """The names of the fields whose values changed; "region" if it was selected or entered."""
+        names = [name for name in super().changed_data if name not in {"region", "region_id"}]
+        return [*names, "region"] if self._submitted_region != self.initial.get("region") else names
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         if values.get("shown_version") and values["shown_version"] != self.instance.updated_at.isoformat():
             raise edit_conflict()
-        if not values.get("endpoint") and values.get("region") and "endpoint" not in self.errors:
+        if (
+            not values.get("endpoint")
+            and values.get("region")
+            and not {"endpoint", "region_id"} & set(self.errors)
+        ):
             try:
                 _check_address("", values["region"])
             except forms.ValidationError as error:
-                self.add_error("region", error)
+                self.add_error(self._region_field, error)
         keeps_token = "security_token" in self._stored_secrets() and not (
             values.get("security_token") or values.get("remove_token")
         )
@@ -222,4 +295,6 @@ class ConnectionForm(forms.ModelForm[Connection]):
         if error.request_id:
             details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
         field = self.failure.field if self.failure.field in self.fields else None
+        if field == "region":
+            field = self._region_field
         self.add_error(field, f"{self.failure.text} ({details})")

@@ -18,7 +18,7 @@ from iot_client.errors import MAX_CODE_LENGTH
 def validate_connection_slug(slug: str) -> None:
     """Raises ValidationError if the slug starts with "-" or "_". URLs of team pages have "-" in place of a connection."""
     if slug.startswith(("-", "_")):
-        raise ValidationError(_("Start the short name with a letter or digit."), code="reserved")
+        raise ValidationError(_("Start the URL name with a letter or digit."), code="reserved")
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):

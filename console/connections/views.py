@@ -18,7 +18,7 @@ from console.accounts.http import TeamRequest
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.audit.records import Origin, record_action
-from console.connections.forms import REGIONS, ConnectionForm, edit_conflict
+from console.connections.forms import ConnectionForm, edit_conflict
 from console.connections.http import CloudRequest
 from console.connections.models import Connection
 from console.connections.probe import ProbeFailure, probe_and_record
@@ -77,7 +77,7 @@ def add(request: TeamRequest) -> HttpResponse:
             connection = _save(request, form, "connection.create")
         except IntegrityError:
             form.add_error(
-                "slug", _("The team already has a connection with this short name. Enter another one.")
+                "slug", _("The team already has a connection with this URL name. Enter another one.")
             )
         else:
             if form.failure is None:
@@ -162,7 +162,7 @@ def _warn_of_failed_test(request: TeamRequest, connection: Connection, failure: 
 
 
 def _form_page(request: TeamRequest, form: ConnectionForm, connection: Connection | None) -> HttpResponse:
-    context = {"form": form, "connection": connection, "regions": REGIONS}
+    context = {"form": form, "connection": connection}
     return render(request, "connections/form.html", context, status=FORM_REFUSED if form.errors else 200)
 
 

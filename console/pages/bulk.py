@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
@@ -41,8 +42,8 @@ class Bulk:
 
     `plan(keys)` returns the parameters of each write that `run` may make for these objects: an approval allows exactly these calls.
     An action has it if an approval rule covers its operation; a limit of the rule counts one for each object. With `typed`, the
-    user types the name of the object to confirm, or the number of objects: the labels of these two fields. `applies_to(row)` says
-    whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same result, so that another worker
+    user types the name of the object to confirm, or for several objects what happens ("delete 3 devices"): the label of the name,
+    and the function that returns this text for their number. `applies_to(row)` says whether "all that match" includes a row. `is_repeatable`: sending the calls again has the same result, so that another worker
     continues after one stopped while it sent them. `run` raises a CloudError only before it sends the first write.
     """
 
@@ -56,7 +57,7 @@ class Bulk:
     direct: int = 50
     danger: bool = False
     plan: Callable[[Sequence[str]], Sequence[Mapping[str, Any]]] | None = None
-    typed: tuple[Text, Text] | None = None
+    typed: tuple[Text, Callable[[int], str]] | None = None
     applies_to: Callable[[Any], bool] = lambda row: True
     is_repeatable: bool = False
 
@@ -68,10 +69,10 @@ class Bulk:
         """Return the form in which the user confirms the action; None if the action asks for nothing to be typed."""
         if self.typed is None:
             return None
-        name_label, number_label = self.typed
+        name_label, describe = self.typed
         if count == 1:
             return ConfirmForm(first_name, data, label=str(name_label))
-        return ConfirmForm(str(count), data, label=str(number_label))
+        return ConfirmForm(describe(count), data, label=gettext("Confirmation"))
 
 
 @dataclass(frozen=True)

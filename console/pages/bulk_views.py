@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST
 
 from console.connections.http import CloudRequest
@@ -73,7 +73,9 @@ def _act(request: CloudRequest, pages: BulkPages[Any], action: Bulk, ids: Mappin
     context = {
         "action": action,
         "question": question,
-        "title": question.title if keys else action.label,
+        "title": question.title
+        if keys
+        else gettext("“%(action)s” was not started") % {"action": action.label},
         "list_label": pages.list_label,
         "back": _back_url(request, pages, ids, selection),
         "url": pages.url(request, action, ids),
@@ -155,7 +157,7 @@ def _refuse(
 ) -> HttpResponse:
     context = {
         "action": action,
-        "title": action.label,
+        "title": gettext("“%(action)s” was not started") % {"action": action.label},
         "list_label": pages.list_label,
         "back": _back_url(request, pages, ids, selection),
         "refusal": reason,

@@ -208,14 +208,30 @@ class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
         return str(self.cleaned_data["email"])
 
 
-class ChangePasswordForm(account_forms.ChangePasswordForm):  # type: ignore[misc]
+class _NewPasswordForm(forms.Form):
+    """A new password, entered twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = _("New password")
+        self.fields["password2"].label = _("Confirm new password")
+        self.fields["password2"].error_messages["required"] = _("Enter the new password again.")
+
+
+class ResetPasswordKeyForm(_NewPasswordForm, account_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    """Sets a new password by a link from an email."""
+
+
+class SetPasswordForm(_NewPasswordForm, account_forms.SetPasswordForm):  # type: ignore[misc]
+    """Sets the first password of a user who signs in in another way."""
+
+
+class ChangePasswordForm(_NewPasswordForm, account_forms.ChangePasswordForm):  # type: ignore[misc]
     """Changes the password. A wrong current password counts as a failed attempt."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = _("Current password")
-        self.fields["password1"].label = _("New password")
-        self.fields["password2"].label = _("Confirm new password")
 
     def clean_oldpassword(self) -> str:
         password: str = self.cleaned_data["oldpassword"]

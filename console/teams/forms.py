@@ -212,6 +212,7 @@ class JoinForm(forms.Form):
     password2 = forms.CharField(
         label=_("Confirm password"),
         strip=False,
+        error_messages={"required": _("Enter the password again.")},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -275,6 +276,10 @@ class TeamSettingsForm(forms.ModelForm[Team]):
             ),
             "audit_keep_days": _("Older records are permanently deleted. 0: records are kept forever."),
             "approval_hours": _("Expired requests cannot be approved. Submit a new request instead."),
+        }
+        error_messages: ClassVar = {
+            "audit_keep_days": {"required": _("Enter a number of days.")},
+            "approval_hours": {"required": _("Enter a number of hours.")},
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

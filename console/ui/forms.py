@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
 from django.forms.utils import flatatt
 from django.http import HttpRequest, QueryDict
+from django.utils.functional import Promise
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.ui.format import number, size
+from console.ui.fields import Field
 from console.ui.links import query_url
-from iot_client.catalogue.check import measure_length
 
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
@@ -31,6 +31,7 @@ class Renderer(TemplatesSetting):
 
     form_template_name = "ui/form_fields.html"
     field_template_name = "ui/field.html"
+    bound_field_class = Field
 
     def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> str:
         """Renders a select without templates: Django includes two of them for each option."""
@@ -54,91 +55,44 @@ def _render_select(widget: dict[str, Any]) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 - each value is escaped above
 
 
-_LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
-
-
 @dataclass(frozen=True)
-class FieldParts:
-    """A field as ui/field.html shows it. `kind`: text, password, check, choices, file or hidden. `length`: that of its value, for
-    a counter up to `max_length`. The widget's attribute `data-count` says what it counts (`measure_length`)."""
+class Section:
+    """Fields of a form under a heading. With `is_advanced` they are folded, unless one contains a value or an error."""
 
-    kind: str
-    widget: SafeString
-    limit: str
-    length: int
-    max_length: int | None
-    optional: bool
+    label: str
+    fields: Sequence[forms.BoundField]
+    is_advanced: bool = False
 
-
-def describe_field(bound: forms.BoundField) -> FieldParts:
-    """The widget with the classes it needs, and a text for its limits.
-
-    A field is marked optional if it is not required, unless its widget has the attribute `data-needed`: another field's
-    value shows such a field and then requires it.
-    """
-    widget = bound.field.widget
-    kind = _field_kind(widget)
-    css = {
-        "check": "form-check-input",
-        "choices": "",
-        "file": "fd-file-input",
-        "hidden": "",
-    }.get(kind, "form-select" if isinstance(widget, forms.Select) else "form-control")
-    attrs: dict[str, Any] = {}
-    classes = " ".join(
-        filter(None, [css, widget.attrs.get("class", ""), "is-invalid" if bound.errors else ""])
-    )
-    if classes and kind not in {"choices", "hidden"}:
-        attrs["class"] = classes
-    maximum = getattr(bound.field, "max_length", None)
-    placeholder = str(widget.attrs.get("placeholder", "")).casefold()
-    if placeholder and str(bound.label).casefold() in placeholder:
-        attrs["placeholder"] = False  # it would repeat the label
-    if kind in {"text", "password"}:
-        attrs["maxlength"] = False  # a browser would cut off the end of a pasted text without a word
-    limit = _limit_text(bound.field)
-    if limit and not bound.use_fieldset and kind != "hidden":
-        attrs["aria-describedby"] = f"{bound.aria_describedby or ''} {bound.auto_id}_limit".strip()
-    return FieldParts(
-        kind=kind,
-        widget=bound.as_widget(attrs=attrs),
-        limit=limit,
-        length=measure_length(str(bound.value() or ""), str(widget.attrs.get("data-count", "chars"))),
-        max_length=maximum
-        if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
-        else None,
-        optional=not bound.field.required and "data-needed" not in widget.attrs and kind == "text",
-    )
+    @property
+    def is_open(self) -> bool:
+        """Whether a field has an error, or a value other than its default."""
+        return any(
+            bound.errors or bound.value() not in (None, "", False, [], bound.field.initial)
+            for bound in self.fields
+        )
 
 
-def _needs_counter(field: forms.Field) -> bool:
-    """Whether input can come close to the maximum length, so that a counter helps."""
-    return not isinstance(field, forms.EmailField | forms.URLField) and (field.max_length or 0) <= 2048  # type: ignore[attr-defined]
+class Sections(forms.BaseForm):
+    """The fields of a form under headings. `sections` are the labels with the names of their fields, in order; a form may lack
+    some of the fields. `advanced` are the fields of the folded section at the end. The form has no other fields."""
 
+    sections: ClassVar[Sequence[tuple[str | Promise, Sequence[str]]]] = ()
+    advanced: ClassVar[Sequence[str]] = ()
 
-def _field_kind(widget: forms.Widget) -> str:
-    if widget.is_hidden:
-        return "hidden"
-    if isinstance(widget, forms.CheckboxInput):
-        return "check"
-    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
-        return "choices"
-    if isinstance(widget, forms.FileInput):
-        return "file"
-    if isinstance(widget, forms.PasswordInput):
-        return "password"
-    return "text"
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields([*(name for _label, names in self.sections for name in names), *self.advanced])
 
-
-def _limit_text(field: forms.Field) -> str:
-    """The range or size limit of the field as text, or ""."""
-    low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
-    if low is not None and high is not None and high < _LARGEST_IN_DATABASE:
-        return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
-    largest = field.widget.attrs.get("data-max-bytes")
-    if largest:
-        return gettext("Up to %(size)s") % {"size": size(int(largest))}
-    return ""
+    @property
+    def shown_sections(self) -> list[Section]:
+        """The sections that have fields."""
+        declared = [
+            Section(str(label), [self[name] for name in names if name in self.fields])
+            for label, names in self.sections
+        ]
+        advanced = [self[name] for name in self.advanced if name in self.fields]
+        declared.append(Section(gettext("Advanced options"), advanced, is_advanced=True))
+        return [section for section in declared if section.fields]
 
 
 @dataclass(frozen=True)
@@ -271,7 +225,7 @@ def _conflict_message(was: str, now: str) -> str:
 
 
 class ConfirmForm(forms.Form):
-    """Requires the name of the object to delete; valid only if it is typed exactly."""
+    """Requires the name of the object to delete, or another text that says what happens; valid only if it is typed exactly."""
 
     typed = forms.CharField(
         label=_("Name"), strip=True, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -289,11 +243,11 @@ class ConfirmForm(forms.Form):
             self.fields["typed"].label = label
 
     def clean_typed(self) -> str:
-        """The name, if it matches."""
+        """The text, if it matches."""
         typed: str = self.cleaned_data["typed"]
         if typed != self.expected:
             raise forms.ValidationError(
-                _("The name does not match. Type exactly: %(name)s"), params={"name": self.expected}
+                _("The text does not match. Type exactly: %(name)s"), params={"name": self.expected}
             )
         return typed
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from console.ui.context import SwitcherEntry
+from console.ui.fields import DayField, MomentField
 from console.ui.forms import FileWidget, FilterForm
 from console.ui.frame import NavGroup, NavItem
 from console.ui.navigation import navigation_groups
@@ -150,6 +151,8 @@ class SampleForm(forms.Form):
     secret = forms.CharField(
         label="Secret", required=False, widget=forms.PasswordInput(attrs={"data-keep-secret": ""})
     )
+    day = DayField(label="From", required=False)
+    start = MomentField(label="Start", required=False, help_text="Leave empty to start now.")
     note = forms.CharField(
         label="Description", max_length=100, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )

@@ -20,8 +20,10 @@ function updateCounter(input) {
   const counter = input.id && document.querySelector(`[data-counter="${CSS.escape(input.id)}"]`);
   if (!counter) return;
   const length = measure(input.value, input.dataset.count);
-  counter.textContent = `${length}/${counter.dataset.max}`;
-  counter.classList.toggle("fd-counter-over", length > Number(counter.dataset.max));
+  const max = Number(counter.dataset.max);
+  counter.textContent = `${length}/${max}`;
+  counter.hidden = length < 0.8 * max; // as console/ui/fields.py
+  counter.classList.toggle("fd-counter-over", length > max);
 }
 
 function showFile(input) {
@@ -69,6 +71,56 @@ for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
   });
 }
 
+// -- a search-and-choose field: a click on a match fills the field; arrow keys move through the matches --
+document.addEventListener("click", (event) => {
+  const match = event.target.closest?.("[data-match]");
+  const input = match?.closest(".fd-choose").querySelector("[data-choose]");
+  if (!input) return;
+  input.value = match.dataset.match;
+  match.parentElement.replaceChildren();
+  input.focus();
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("mousedown", (event) => event.target.closest?.("[data-match]") && event.preventDefault());
+// The field has changed when the focus leaves field and matches, not on the way to a match.
+document.addEventListener("change", (event) => event.isTrusted && event.target.matches("[data-choose]") && event.stopPropagation(), true);
+document.addEventListener("focusout", (event) => {
+  const choose = event.target.closest?.(".fd-choose");
+  if (!choose || choose.contains(event.relatedTarget)) return;
+  const input = choose.querySelector("[data-choose]");
+  if (input.isConnected && input.value !== input.defaultValue) input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const choose = step && event.target.closest?.(".fd-choose");
+  if (!choose) return;
+  const stops = [choose.querySelector("[data-choose]"), ...choose.querySelectorAll("[data-match]")];
+  const next = stops[stops.indexOf(event.target) + step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
+});
+
+// -- a date is text; the calendar of the browser fills it in --
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-picker]");
+  if (!button) return;
+  const [text, picker] = button.parentElement.querySelectorAll("input");
+  picker.value = text.value.trim().replace(" ", "T");
+  picker.showPicker();
+});
+document.addEventListener(
+  "change",
+  (event) => {
+    if (!event.target.matches(".fd-moment-picker")) return;
+    event.stopPropagation(); // the change of the text counts
+    const text = event.target.parentElement.querySelector("input");
+    text.value = event.target.value.replace("T", " ");
+    text.dispatchEvent(new Event("change", { bubbles: true }));
+  },
+  true,
+);
+
 // -- upload --
 document.addEventListener("htmx:confirm", (event) => {
   const form = event.detail.elt;
@@ -101,7 +153,10 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterSwap", () => {
   for (const [id, value] of typedSecrets) {
     const input = document.getElementById(id);
-    if (input && !input.value) input.value = value;
+    if (!input || input.value) continue;
+    input.value = value;
+    const hint = document.getElementById(`${id}_helptext`);
+    if (hint) hint.textContent = ""; // it says that the value was not kept
   }
   typedSecrets.clear();
 });

@@ -78,7 +78,9 @@ def test_the_devices_of_a_bulk_deletion_are_shown_with_their_state(org, set_rule
     data = {"selected": [f"{product}/{name}" for name in devices[:3]]}
     question = browser.post(org.url("devices/bulk/delete/"), data)
     assert "needs approval by another team member" in page_text(question)
-    response = browser.post(org.url("devices/bulk/delete/"), {**data, "confirmed": "1", "typed": "3"})
+    response = browser.post(
+        org.url("devices/bulk/delete/"), {**data, "confirmed": "1", "typed": "delete 3 devices"}
+    )
     assert response.status_code == 302
     shown = page_text(browser.get(response["Location"]))
     assert all(name in shown for name in devices[:3])

@@ -360,3 +360,34 @@ def test_another_teams_connection_is_not_found(org: Organization, sign_in: SignI
         assert client.get(f"/globex/-/connections/plant/{verb}/").status_code == 404
     client.post("/acme/-/connections/plant/delete/", {"typed": "Plant"})
     assert Connection.objects.filter(slug="plant").exists()
+
+
+def test_a_region_that_the_list_does_not_have_is_entered(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    other = {**VALID, "region": "other"}
+    assert "region ID" in read_errors(client.post(ADD, {**other, "region_id": ""}), "region_id")
+    assert "region ID" in read_errors(client.post(ADD, {**other, "region_id": "cn beijing"}), "region_id")
+    assert client.post(ADD, {**other, "region_id": "CN-Beijing"}).status_code == 302
+    assert Connection.objects.get(slug="production").region == "cn-beijing"
+    form = client.get("/acme/-/connections/production/edit/").context["form"]
+    assert (form["region"].value(), form["region_id"].value()) == ("other", "cn-beijing")
+    assert (
+        "region"
+        not in type(form)(
+            form.actor, {**other, "region_id": "cn-beijing"}, instance=form.instance
+        ).changed_data
+    )
+
+
+def test_a_token_is_not_sent_to_a_region_that_was_entered_later(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    connection = Connection.objects.get(pk=org.connection.pk)
+    connection.security_token = "token"
+    connection.save()
+    changed = {**UNCHANGED, "region": "other", "region_id": "cn-beijing"}
+    assert "Enter the token again" in read_errors(client.post(EDIT, changed), "security_token")
+    assert network.calls == []

@@ -189,9 +189,8 @@ def test_a_refused_call_says_so(call):
     assert response["Success"] is False
 
 
-def test_there_are_eight_languages():
+def test_there_are_eight_languages_those_with_an_sdk_first():
     assert [each.slug for each in LANGUAGES] == [
-        "curl",
         "python",
         "java",
         "node",
@@ -199,4 +198,5 @@ def test_there_are_eight_languages():
         "php",
         "csharp",
         "cpp",
+        "curl",
     ]

@@ -49,7 +49,7 @@ def test_every_operation_has_a_form_with_every_parameter(emulator, org, browser,
             assert f"{parameter.base}.lines" in shown
         else:
             assert f"{parameter.base}.1" in shown
-    assert not re.search(r"<[^>]+\sstyle=", html)
+    assert not re.search(r'<[^>]+\sstyle=["\']', html)
     assert not re.search(r"<[^>]+\son\w+=", html)
     ids = re.findall(r'\sid="([^"]+)"', html)
     assert len(ids) == len(set(ids))

@@ -296,13 +296,15 @@ def test_input_and_response_are_shown_as_text(emulator, org, sign_in):
 def test_the_page_shows_the_call_as_code_in_the_selected_language(product, org, sign_in):
     browser = sign_in("viewer")
     page = browser.get(url(org, "QueryProduct"), {"ProductKey": product})
-    assert page.context["language"].slug == "curl"
-    chosen = browser.post(url(org, "QueryProduct"), {"ProductKey": product, "code": "python"})
-    assert f"product_key=&quot;{product}&quot;" in chosen.content.decode()
+    assert page.context["language"].slug == "python"  # an SDK
+    chosen = browser.post(url(org, "QueryProduct"), {"ProductKey": product, "code": "curl"})
+    assert f"ProductKey={product}" in chosen.content.decode()
     assert chosen.context["sent"] is None
     again = browser.get(url(org, "QueryDevice"), {"ProductKey": product})
-    assert again.context["language"].slug == "python"
-    assert "protocol=&quot;HTTP&quot;" in again.content.decode()
+    assert again.context["language"].slug == "curl"
+    chosen = browser.post(url(org, "QueryProduct"), {"ProductKey": product, "code": "python"})
+    assert f"product_key=&quot;{product}&quot;" in chosen.content.decode()
+    assert "protocol=&quot;HTTP&quot;" in chosen.content.decode()
     assert not ExplorerCall.objects.exists()
 
 
@@ -321,5 +323,5 @@ def test_the_instance_of_the_connection_is_in_the_code(product, org, sign_in):
     org.connection.instance_id = "iot-sandbox"
     org.connection.save()
     html = sign_in("owner").get(url(org, "QueryProduct"), {"ProductKey": product}).content.decode()
-    assert "IotInstanceId=iot-sandbox" in unescape(html)
+    assert 'iot_instance_id="iot-sandbox"' in unescape(html)
     assert 'placeholder="iot-sandbox"' in html

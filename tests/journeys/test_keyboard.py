@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.browser_user import PASSWORD
 
@@ -151,6 +151,19 @@ def test_after_a_dialog_was_saved_the_focus_is_on_the_link_that_opened_it(open_b
     me.page.keyboard.press("Enter")
     me.wait_for_text("keyboard/test")
     await_focus(me.page, link)
+
+
+def test_a_category_is_chosen_from_the_matches_of_a_search(open_browser_as):
+    me = open_browser_as()
+    me.open("products/new/")
+    me.page.locator("[name=category_key]").focus()
+    me.page.keyboard.type("ligh")
+    expect(me.page.locator("[data-match]")).to_have_count(1)
+    me.page.keyboard.press("ArrowDown")
+    await_focus(me.page, "[data-match=Lighting]")
+    me.page.keyboard.press("Enter")
+    me.page.locator("[name=publish_auto]").wait_for()  # a field that only a category has
+    assert me.page.locator("[name=category_key]").input_value() == "Lighting"
 
 
 def test_a_product_chosen_by_the_filter_brings_the_columns_and_the_export(open_browser_as):

@@ -42,7 +42,9 @@ def submit(org, job, sign_in) -> Callable[[], ApprovalRequest]:
 
     def ask() -> ApprovalRequest:
         browser = sign_in("operator")
-        page = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})["Location"]
+        page = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})[
+            "Location"
+        ]
         assert "approvals/" in page
         browser.post(f"{page}ask/", {"reason": "Scrapped"})
         return ApprovalRequest.objects.get(state=State.WAITING)
@@ -110,7 +112,7 @@ def test_a_job_within_the_limit_is_counted_once_and_never_stops_midway(
     org, product, job, set_rules, sign_in, run_job
 ):
     set_rules(deletion=COUNT)
-    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     assert list(RecentAction.objects.values_list("count", flat=True)) == [COUNT]
     run_job(job)
     assert (job.state, job.succeeded) == (Job.State.SUCCEEDED, COUNT)
@@ -138,7 +140,7 @@ def test_earlier_deletions_of_the_user_count_together_with_the_job(org, product,
 
 def test_a_job_that_started_counts_for_later_deletions(org, product, job, set_rules, sign_in):
     set_rules(deletion=COUNT)
-    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     with pytest.raises(ApprovalNeeded):
         api.delete_device(org.gateway("operator"), product, "lamp-0000")
 
@@ -146,13 +148,13 @@ def test_a_job_that_started_counts_for_later_deletions(org, product, job, set_ru
 def test_two_starts_count_the_job_once(org, job, set_rules, sign_in):
     set_rules(deletion=COUNT)
     for _twice in range(2):
-        sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+        sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     assert list(RecentAction.objects.values_list("count", flat=True)) == [COUNT]
     assert read_state(job) == Job.State.QUEUED
 
 
 def test_a_rule_that_is_set_while_the_job_runs_does_not_stop_it(org, job, set_rules, sign_in, run_job):
-    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     run_next_step(job)
     set_rules(deletion=0)
     run_job(job)
@@ -223,7 +225,7 @@ def test_a_waiting_job_can_neither_be_started_nor_discarded_nor_cleaned_up(
     org, job, request_for_job, sign_in
 ):
     browser = sign_in("operator")
-    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     browser.post(org.url(f"jobs/{job.pk}/discard/"))
     Job.objects.update(created_at=timezone.now() - timedelta(days=30))
     cleanup.delete_expired()
@@ -234,9 +236,9 @@ def test_a_waiting_job_can_neither_be_started_nor_discarded_nor_cleaned_up(
 def test_a_draft_of_a_request_for_a_job_that_started_cannot_be_submitted(org, job, set_rules, sign_in):
     set_rules(deletion=0)
     browser = sign_in("operator")
-    page = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})["Location"]
+    page = browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})["Location"]
     set_rules()
-    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     browser.post(f"{page}ask/", {"reason": "Scrapped"})
     assert ApprovalRequest.objects.get().state == State.DRAFT
     assert "started or discarded in the meantime" in page_text(browser.get(page))

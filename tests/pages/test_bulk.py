@@ -95,7 +95,7 @@ def test_a_deletion_starts_only_when_the_number_is_typed(org, product, select_al
     assert list(wrong.context["form"].errors) == ["typed"]
     job.refresh_from_db()
     assert job.state == Job.State.READY
-    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     assert run_job(job).succeeded == COUNT
     assert read_statuses(org, product) == {}
 
@@ -122,7 +122,7 @@ def test_a_failed_object_has_its_reason_and_does_not_stop_the_others(
 ):
     job, browser = select_all("delete"), sign_in("operator")
     api.delete_device(org.gateway(), product, "lamp-0002")
-    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     job = run_job(job)
     assert (job.state, job.succeeded, job.failed) == (Job.State.PARTIAL, COUNT - 1, 1)
     page = browser.get(org.url(f"jobs/{job.pk}/?outcome=failed")).content.decode()
@@ -134,7 +134,7 @@ def test_failed_objects_are_reviewed_again_and_not_sent_by_one_click(
     org, product, select_all, run_job, sign_in
 ):
     job, browser = select_all("delete"), sign_in("operator")
-    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    browser.post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     run_next_step(job)
     browser.post(org.url(f"jobs/{job.pk}/cancel/"))
     run_job(job)
@@ -144,7 +144,7 @@ def test_failed_objects_are_reviewed_again_and_not_sent_by_one_click(
     again = run_job(Job.objects.get(parent=job))
     assert (again.state, again.total) == (Job.State.READY, COUNT - 3)
     assert len(read_statuses(org, product)) == COUNT - 3
-    browser.post(org.url(f"bulk/{again.pk}/start/"), {"typed": str(COUNT - 3)})
+    browser.post(org.url(f"bulk/{again.pk}/start/"), {"typed": f"delete {COUNT - 3} devices"})
     assert run_job(again).state == Job.State.SUCCEEDED
     assert read_statuses(org, product) == {}
     assert "Review failed items" not in browser.get(org.url(f"jobs/{job.pk}/")).content.decode()
@@ -218,7 +218,7 @@ def test_a_deletion_whose_response_was_lost_is_not_reported_as_failed(
     emulator, org, product, select_all, run_job, sign_in
 ):
     job = select_all("delete")
-    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     emulator.faults.add("DeleteDevice", kind="drop", after=True)
     job = run_job(job)
     assert read_statuses(org, product) == {}
@@ -282,7 +282,9 @@ def test_what_a_stopped_worker_may_have_sent_stays_unknown_when_the_next_worker_
     assert run_job(job).counts == {Item.Outcome.UNKNOWN: 3, Item.Outcome.CANCELED: COUNT - 3}
 
 
-@pytest.mark.parametrize(("action", "typed", "unknown"), [("delete", str(COUNT), 3), ("disable", "", 0)])
+@pytest.mark.parametrize(
+    ("action", "typed", "unknown"), [("delete", f"delete {COUNT} devices", 3), ("disable", "", 0)]
+)
 def test_a_worker_that_stops_while_it_sends_leaves_objects_unknown_unless_the_action_is_repeatable(
     org, product, select_all, run_job, sign_in, monkeypatch, action, typed, unknown
 ):
@@ -307,7 +309,7 @@ def test_a_worker_that_stops_while_it_sends_leaves_objects_unknown_unless_the_ac
 
 def test_a_lost_response_leaves_the_object_unknown(org, product, select_all, run_job, sign_in, monkeypatch):
     job = select_all("delete")
-    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    sign_in("operator").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
 
     def lose(gateway, keys, ids):
         return [Unavailable("Client.Timeout", operation="DeleteDevice") for _key in keys]
@@ -330,7 +332,7 @@ def test_a_canceled_job_leaves_the_objects_that_were_not_sent(org, product, sele
 
 def test_a_role_that_may_not_delete_cannot_start_the_job(org, product, select_all, sign_in):
     job = select_all("delete")
-    response = sign_in("viewer").post(org.url(f"bulk/{job.pk}/start/"), {"typed": str(COUNT)})
+    response = sign_in("viewer").post(org.url(f"bulk/{job.pk}/start/"), {"typed": f"delete {COUNT} devices"})
     assert response.status_code == 403
     assert sign_in("viewer").post(org.url(f"jobs/{job.pk}/discard/")).status_code == 403
     assert len(read_statuses(org, product)) == COUNT

@@ -4,8 +4,9 @@ import re
 
 from django import forms
 from django.template.loader import render_to_string
+from django.utils import translation
 
-from console.ui.forms import ConfirmForm, FileWidget
+from console.ui.forms import ConfirmForm, FileWidget, Sections
 
 
 class Sample(forms.Form):
@@ -32,6 +33,7 @@ def test_a_field_has_label_help_limit_and_counter(rf):
     assert re.search(r'<label class="form-label" for="id_name">\s*Name', html)
     assert 'aria-describedby="id_name_helptext"' in html
     assert 'data-counter="id_name" data-max="30"' in html
+    assert re.search(r'data-max="30"\s*aria-hidden="true" hidden>', html)
     assert "10 to 1,000" in html
     assert "Up to 1 MB" in html
     assert 'enctype="multipart/form-data"' in html
@@ -45,6 +47,84 @@ def test_an_error_is_shown_at_its_field_and_input_is_kept(rf):
     assert "id_name_error" in html.split('name="name"')[1].split(">")[0]
 
 
+def test_an_error_takes_the_place_of_the_hint(rf):
+    html = page(Sample({"name": "abc", "count": "50", "kind": "a", "sure": "on"}), rf)
+    assert 'aria-describedby="id_name_error"' in html
+    assert "4 to 30 characters." not in html
+
+
+def test_an_error_for_a_missing_value_names_the_field_and_keeps_the_hint(rf):
+    html = page(Sample({"name": "", "count": ""}), rf)
+    for message in ("Enter the name.", "Enter the count.", "Select an option.", "Select “Sure”."):
+        assert message in html
+    assert "This field is required" not in html
+    assert 'aria-describedby="id_name_error id_name_helptext"' in html
+    with translation.override("zh-hans"):
+        assert "This field is required" not in page(Sample({"name": ""}), rf)
+
+
+def test_a_label_that_is_a_term_keeps_its_capitals(rf):
+    class Keys(forms.Form):
+        key = forms.CharField(label="AccessKey ID")
+        own = forms.CharField(label="Own", error_messages={"required": "Name it."})
+
+    html = page(Keys({}), rf)
+    assert "Enter the AccessKey ID." in html
+    assert "Name it." in html
+
+
+def test_more_than_one_wrong_field_is_listed_above_the_form_with_links(rf):
+    html = page(Sample({"name": "abc", "count": "5", "kind": "a", "sure": "on"}), rf)
+    assert "2 fields are not valid:" in html
+    assert '<a href="#id_name">Name</a>' in html
+    assert '<a href="#id_count">Count</a>' in html
+    assert "not valid" not in page(Sample({"name": "abc", "count": "50", "kind": "a", "sure": "on"}), rf)
+
+
+def test_each_kind_of_field_that_may_stay_empty_is_marked_optional(rf):
+    class Optional(forms.Form):
+        text = forms.CharField(required=False)
+        chosen = forms.ChoiceField(required=False, choices=[("", "Not set")])
+        secret = forms.CharField(required=False, widget=forms.PasswordInput)
+        ticked = forms.MultipleChoiceField(
+            required=False, choices=[("a", "A")], widget=forms.CheckboxSelectMultiple
+        )
+        switch = forms.BooleanField(required=False)
+        needed = forms.CharField()
+
+    assert page(Optional(), rf).count('"fd-optional"') == 4
+
+
+def test_a_new_secret_that_is_not_sent_back_is_asked_for_again(rf):
+    class Keys(forms.Form):
+        name = forms.CharField()
+        secret = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}))
+
+    html = page(Keys({"name": "", "secret": "typed"}), rf)
+    assert "Enter it again." in html
+    assert "typed" not in html
+    assert "Enter it again." not in page(Keys(), rf)
+
+
+def test_advanced_fields_are_folded_unless_one_has_a_value_or_an_error(rf):
+    class Sectioned(Sections, forms.Form):
+        name = forms.CharField()
+        size = forms.IntegerField(required=False)
+        mode = forms.CharField(initial="auto")
+        sections = (("Basics", ("name",)),)
+        advanced = ("size", "mode")
+
+    def is_open(form):
+        return '<details class="fd-advanced" open>' in page(form, rf)
+
+    assert "Basics" in page(Sectioned(), rf)
+    assert not is_open(Sectioned())
+    assert not is_open(Sectioned({"name": "", "size": "", "mode": "auto"}))
+    assert is_open(Sectioned({"name": "", "size": "x", "mode": "auto"}))
+    assert is_open(Sectioned(initial={"size": 5}))
+    assert is_open(Sectioned({"name": "a", "size": "", "mode": "off"}))
+
+
 def test_an_error_of_the_whole_form_is_announced(rf):
     html = page(Sample({"name": "wrong", "count": "50", "kind": "a", "sure": "on"}), rf)
     assert 'role="alert"' in html
@@ -53,7 +133,7 @@ def test_an_error_of_the_whole_form_is_announced(rf):
 
 def test_choices_are_a_fieldset_with_a_legend(rf):
     html = page(Sample(), rf)
-    assert '<legend class="form-label">Kind</legend>' in html
+    assert re.search(r'<legend class="form-label">\s*Kind\s*</legend>', html)
     assert html.count('type="radio"') == 2
 
 

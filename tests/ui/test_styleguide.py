@@ -182,6 +182,9 @@ def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(ope
     page = open_page("/_style/form")
     page.fill("#id_name", "\u6c34\u8868_3")
     expect(page.locator("[data-counter=id_name]")).to_have_text("6/30")
+    expect(page.locator("[data-counter=id_name]")).to_be_hidden()  # until 80 % of the limit
+    page.fill("#id_name", 12 * "\u6c34")
+    expect(page.locator("[data-counter=id_name]")).to_be_visible()
     page.fill("#id_note", "\u6c34\u8868_3")
     expect(page.locator("[data-counter=id_note]")).to_have_text("4/100")
 
@@ -235,3 +238,17 @@ def test_a_hidden_tab_does_not_poll(open_page):
     )
     page.wait_for_timeout(600)
     assert len(asked) >= 1
+
+
+@browser_test
+def test_the_calendar_of_the_browser_fills_a_date_in_iso_order(open_page):
+    page = open_page("/_style/form")
+    page.fill("#id_start", "2026-03-31 18:00")
+    picker = page.locator(".fd-moment:has(#id_start) .fd-moment-picker")
+    page.click(".fd-moment:has(#id_start) [data-picker]")
+    assert picker.input_value() == "2026-03-31T18:00"
+    picker.evaluate(
+        "e => { e.value = '2026-04-01T09:30'; e.dispatchEvent(new Event('change', { bubbles: true })) }"
+    )
+    assert page.input_value("#id_start") == "2026-04-01 09:30"
+    assert "Time zone:" in page.inner_text("#id_start_helptext")

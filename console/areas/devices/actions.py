@@ -194,7 +194,12 @@ BULK_DELETE = Bulk(
     run=lambda gateway, keys, ids: _apply_to_each(gateway, "delete", keys),
     danger=True,
     plan=_plan,
-    typed=(_("Device name"), _("Number of devices")),
+    typed=(
+        _("Device name"),
+        lambda count: (
+            ngettext("delete %(count)d device", "delete %(count)d devices", count) % {"count": count}
+        ),
+    ),
 )
 
 

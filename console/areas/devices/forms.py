@@ -13,6 +13,7 @@ from console.areas.devices import sql
 from console.areas.devices.records import STATUSES, DeviceFilter
 from console.areas.products.api import Product
 from console.pages import tags
+from console.ui.fields import ChooseInput
 from console.ui.forms import Chip, FilterForm
 from console.ui.links import query_url
 from console.ui.statuses import status
@@ -108,7 +109,11 @@ class RegisterForm(forms.Form):
     )
     token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     nickname = _nickname(
-        64, _("4 to 64 characters: letters, digits, underscores. A Chinese character counts as two.")
+        64,
+        _(
+            "4 to 64 characters: letters, digits, underscores. A Chinese character counts as two. "
+            "The platform allows only 32 if you change it later."
+        ),
     )
 
     def __init__(self, products: Sequence[Product], *args: Any, chosen: str = "", **kwargs: Any) -> None:
@@ -142,16 +147,15 @@ class TagForm(tags.TagForm):
 
 
 class GroupForm(forms.Form):
-    """The name of the group to add the device to. `suggested`: group names to offer while the user types."""
+    """The name of the group to add the device to. `find_url`: the address that finds groups by a part of the name."""
 
     group_name = forms.CharField(
-        label=_("Group name"),
+        label=_("Group"),
         max_length=30,
-        widget=forms.TextInput(attrs={**tags.PLAIN_TEXT, "list": "group-names"}),
-        help_text=_("A device can be in up to 10 groups."),
+        widget=ChooseInput(attrs=tags.PLAIN_TEXT, searches_at_once=True),
+        help_text=_("Enter a part of the name, and choose the group. A device can be in up to 10 groups."),
     )
-    template_name = "areas/devices/group_fields.html"
 
-    def __init__(self, suggested: Sequence[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, find_url: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.suggested = suggested
+        self.fields["group_name"].widget.search_url = find_url  # type: ignore[attr-defined]

@@ -13,14 +13,15 @@ from console.areas.devices.records import DeviceDetail
 from console.areas.groups import api as groups_api
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
+from console.ui.links import connection_url
 from iot_client.errors import InvalidParameter, LimitExceeded, NotFound
 
 
 def _build_form(request: CloudRequest, detail: DeviceDetail) -> GroupForm:
-    """Return the form. It suggests the top-level groups."""
-    if request.method == "POST":
-        return GroupForm((), request.POST)
-    return GroupForm([group.name for group in groups_api.list_groups(request.gateway).groups])
+    """Return the form."""
+    return GroupForm(
+        connection_url(request, "groups:find"), request.POST if request.method == "POST" else None
+    )
 
 
 def _add(request: CloudRequest, detail: DeviceDetail, values: Mapping[str, Any]) -> Done:
@@ -55,7 +56,9 @@ ADD: Action[DeviceDetail] = Action(
     groups_api.ADD,
     _("Add to group"),
     run=_add,
-    ask=lambda request, detail: Question(gettext("Add to group")),
+    ask=lambda request, detail: Question(
+        gettext("Add %(name)s to a group") % {"name": detail.device.name}, submit=gettext("Add to group")
+    ),
     form=_build_form,
     back="devices:groups",
     address="groups/add",

@@ -39,6 +39,22 @@ TABLE: Table[api.Group] = Table(
 )
 
 
+MAX_SHOWN_GROUPS = 20
+
+
+@require_safe
+def find_groups(request: CloudRequest) -> HttpResponse:
+    """Return the groups whose name contains `?group_name=`, for forms that choose a group; without it, top-level groups. 1 call."""
+    text = request.GET.get("group_name", "").strip()[:30]
+    found = api.list_groups(request.gateway, name=text, size=MAX_SHOWN_GROUPS)
+    context = {
+        "matches": [(group.name, group.name, group.description) for group in found.groups],
+        "empty": _("No group name contains this text.") if text else _("No groups yet"),
+        "more": _("There are more. Enter more of the name.") if found.total > len(found.groups) else "",
+    }
+    return render(request, "ui/matches.html", context)
+
+
 @require_safe
 def group_list(request: CloudRequest) -> HttpResponse:
     """Show the top-level groups as a tree, or the groups whose name matches the search. 1 call."""

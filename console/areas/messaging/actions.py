@@ -134,7 +134,13 @@ BULK_DELETE = Bulk(
     run=_delete_categories,
     danger=True,
     plan=lambda keys: api.plan_category_deletions(TopicCategory.split_key(key)[0] for key in keys),
-    typed=(_("Name"), _("Number of topic categories")),
+    typed=(
+        _("Name"),
+        lambda count: (
+            ngettext("delete %(count)d topic category", "delete %(count)d topic categories", count)
+            % {"count": count}
+        ),
+    ),
 )
 
 CATEGORY_BULK: BulkPages[TopicCategory] = BulkPages(

@@ -24,9 +24,12 @@ from console.ui.pieces import MenuItem
 
 def _build_form(request: CloudRequest) -> forms.ProductForm:
     """Return the form. `?refresh=1` returns it with the fields that apply to the values so far."""
+    find_url = connection_url(request, "products:find-category")
     if request.method == "POST":
-        return forms.ProductForm(request.POST)
-    return forms.ProductForm(draft=request.GET if "refresh" in request.GET else None)
+        return forms.ProductForm(request.POST, find_category_url=find_url)
+    return forms.ProductForm(
+        draft=request.GET if "refresh" in request.GET else None, find_category_url=find_url
+    )
 
 
 def _create(request: CloudRequest, values: Mapping[str, Any]) -> Done:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from console.areas.products.records import (
     DEVELOPING,
     PUBLISHED,
+    Category,
     Deduplication,
     DeduplicationChange,
     DeviceCounts,
@@ -27,6 +28,7 @@ from console.areas.products.records import (
     ProductFilter,
     ProductPage,
     parse_tag,
+    to_categories,
     to_counts,
     to_detail,
     to_keys,
@@ -44,6 +46,7 @@ from iot_client.paging import Page, Position
 __all__ = [
     "DEVELOPING",
     "PUBLISHED",
+    "Category",
     "Deduplication",
     "DeduplicationChange",
     "DeviceCounts",
@@ -270,6 +273,14 @@ def reveal_secret(gateway: Gateway, key: str) -> str:
 
 
 # -- changing ----------------------------------------------------------------------------------------------------------
+
+
+def find_categories(gateway: Gateway, text: str) -> list[Category]:
+    """Return the standard categories whose name or key contains `text`, by name."""
+    wanted = text.casefold()
+    categories = to_categories(gateway.call("ListThingTemplates"))
+    found = [each for each in categories if wanted in each.name.casefold() or wanted in each.key.casefold()]
+    return sorted(found, key=lambda each: each.name.casefold())
 
 
 def create_product(gateway: Gateway, product: NewProduct) -> str:

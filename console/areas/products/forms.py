@@ -18,8 +18,10 @@ from console.areas.products.api import (
     parse_tag,
 )
 from console.pages import tags
+from console.pages.fields import parameter_field
 from console.pages.tags import PLAIN_TEXT, Tag
-from console.ui.forms import EditForm, FilterForm
+from console.ui.fields import ChooseInput
+from console.ui.forms import EditForm, FilterForm, Sections
 
 NODE_TYPES = [("0", _("Device")), ("1", _("Gateway"))]
 DATA_FORMATS = [("1", _("Alink JSON")), ("0", _("Custom, converted to Alink JSON by a script"))]
@@ -113,7 +115,9 @@ def _parse_tags(text: str) -> tuple[Tag, ...]:
 
 
 def _name_field() -> forms.CharField:
-    return forms.CharField(
+    return parameter_field(
+        "CreateProduct",
+        "ProductName",
         label=_("Name"),
         help_text=_(
             "4 to 30 letters, digits and underscores (_). A Chinese character counts as two. Unique in the account."
@@ -128,7 +132,7 @@ def _description_field() -> forms.CharField:
     )
 
 
-class ProductForm(forms.Form):
+class ProductForm(Sections, forms.Form):
     """A product to create. Fields that do not apply to the current choices are removed, and their values are not sent.
 
     Rules of CreateProduct: data format, validation, category and network require a thing model. Devices behind a gateway
@@ -172,8 +176,10 @@ class ProductForm(forms.Form):
         label=_("Category"),
         required=False,
         max_length=64,
+        widget=ChooseInput(attrs={"spellcheck": "false"}),
         help_text=_(
-            "Key of a standard category, for example Lighting. The product gets the thing model of the category."
+            "Search a standard category by name, or enter its key, for example Lighting. The product gets the thing "
+            "model of the category."
         ),
     )
     publish_auto = forms.BooleanField(
@@ -192,15 +198,30 @@ class ProductForm(forms.Form):
         help_text=_("ID of a resource group, for example rg-acfm4m2x5…"),
     )
 
+    sections = (
+        (_("Basics"), ("product_name", "description", "node_type", "thing_model")),
+        (
+            _("Connection"),
+            ("behind_gateway", "protocol_type", "net_type", "join_permission_id", "auth_type"),
+        ),
+        (_("Data"), ("data_format", "validate_type", "category_key", "publish_auto")),
+    )
+    advanced = ("resource_group_id",)
     template_name = "areas/products/_product_fields.html"
     # A change of one of these fields changes which other fields apply.
     controlling_fields = ("node_type", "thing_model", "behind_gateway", "net_type", "category_key")
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, draft: Mapping[str, Any] | None = None
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        draft: Mapping[str, Any] | None = None,
+        find_category_url: str = "",
     ) -> None:
-        """`data`: submitted values, to be validated. `draft`: values entered so far, shown again without validation."""
+        """`data`: submitted values, to be validated. `draft`: values entered so far, shown again without validation.
+        `find_category_url`: the address that finds categories by name."""
         super().__init__(data)
+        self.fields["category_key"].widget.search_url = find_category_url  # type: ignore[attr-defined]
         if draft is not None:
             self.initial = {
                 name: name in draft

@@ -232,6 +232,22 @@ def to_detail(response: Mapping[str, Any]) -> ProductDetail:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A standard category, whose thing model a new product can get."""
+
+    key: str
+    name: str
+
+
+def to_categories(response: Mapping[str, Any]) -> list[Category]:
+    """Read the response of ListThingTemplates."""
+    return [
+        Category(read_text(item, "CategoryKey"), read_text(item, "CategoryName"))
+        for item in response.get("Data") or []
+    ]
+
+
 def to_tags(response: Mapping[str, Any]) -> list[Tag]:
     listed = (response.get("Data") or {}).get("ProductTag") or []
     tags = [Tag(read_text(item, "TagKey"), read_text(item, "TagValue")) for item in listed]

@@ -10,6 +10,7 @@ app_name = "products"
 urlpatterns = [
     path("", require_safe(LIST.show), name="list"),
     path("new/", CREATE.show, name="create"),
+    path("categories/", views.find_category, name="find-category"),
     bulk_path(BULK),
     path("<id:key>/", views.overview, name="detail"),
     path("<id:key>/devices/", views.devices, name="devices"),

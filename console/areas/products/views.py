@@ -14,6 +14,20 @@ from console.connections.http import CloudRequest
 from console.ui.pieces import DetailItem
 from iot_client.errors import CloudError
 
+MAX_SHOWN_CATEGORIES = 50
+
+
+@require_safe
+def find_category(request: CloudRequest) -> HttpResponse:
+    """Return the standard categories whose name or key contains `?category_key=`, for the form of a product. 1 call."""
+    found = api.find_categories(request.gateway, request.GET.get("category_key", "").strip()[:64])
+    context = {
+        "matches": [(each.key, each.name, each.key) for each in found[:MAX_SHOWN_CATEGORIES]],
+        "empty": _("No category name contains this text."),
+        "more": _("There are more. Enter more of the name.") if len(found) > MAX_SHOWN_CATEGORIES else "",
+    }
+    return render(request, "ui/matches.html", context)
+
 
 @require_safe
 def overview(request: CloudRequest, key: str) -> HttpResponse:

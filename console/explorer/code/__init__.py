@@ -1,4 +1,4 @@
-"""A call as code in eight languages, with the official SDK of each. Keys are read from the environment."""
+"""A call as code: in seven languages with the official SDK of each, and for curl. Keys are read from the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class Language:
 
 
 LANGUAGES = (
-    Language("curl", "curl", curl.write),
     Language("python", "Python", python.write),
     Language("java", "Java", java.write),
     Language("node", "Node.js", node.write),
@@ -29,9 +28,10 @@ LANGUAGES = (
     Language("php", "PHP", php.write),
     Language("csharp", "C#", csharp.write),
     Language("cpp", "C++", cpp.write),
+    Language("curl", "curl", curl.write),
 )
 
 
 def find_language(slug: str) -> Language:
-    """Return the language with this slug; curl if there is none."""
+    """Return the language with this slug; the first one if there is none."""
     return next((language for language in LANGUAGES if language.slug == slug), LANGUAGES[0])

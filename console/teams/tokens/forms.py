@@ -30,6 +30,7 @@ class TokenForm(GrantForm):
         initial=DEFAULT_DAYS,
         min_value=1,
         max_value=MAX_DAYS,
+        error_messages={"required": _("Enter a number of days.")},
         help_text=_("Expired tokens cannot be renewed. Create a new token instead."),
     )
     field_order = ("name", *GRANT_FIELDS, "days")

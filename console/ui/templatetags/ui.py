@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.forms import BoundField
+from django.forms import BaseForm, BoundField
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.utils.html import format_html
@@ -30,7 +30,7 @@ from django.utils.safestring import SafeString
 
 from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
-from console.ui.forms import describe_field
+from console.ui.fields import describe_field
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
 
@@ -141,6 +141,19 @@ def field(bound: BoundField) -> dict[str, Any]:
 def field_parts(bound: BoundField) -> Any:
     """The FieldParts of a field, for ui/field.html."""
     return describe_field(bound)
+
+
+@register.simple_tag
+def wrong_fields(form: BaseForm) -> list[BoundField]:
+    """The fields with errors, for the summary above a form; none if there is only one, whose error is easy to find."""
+    wrong = [bound for bound in form.visible_fields() if bound.errors]
+    return wrong if len(wrong) > 1 else []
+
+
+@register.simple_tag
+def hidden_errors(form: BaseForm) -> list[str]:
+    """The errors of hidden fields."""
+    return [str(error) for bound in form.hidden_fields() for error in bound.errors]
 
 
 @register.simple_tag(takes_context=True)

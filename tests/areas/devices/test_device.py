@@ -256,7 +256,7 @@ def test_a_tag_without_key_or_value_is_reported_at_the_field(lamp, sign_in):
 def test_a_device_is_added_to_a_group_by_its_name_and_removed(lamp, product, org, sign_in):
     group = groups_api.create_group(org.gateway(), name="Quay_North")
     browser = sign_in("operator")
-    assert "Quay_North" in page_text(browser.get(f"{lamp}groups/add/"))
+    assert "Quay_North" in page_text(browser.get("/acme/sandbox/groups/find/?group_name=quay_n"))
     for _twice in range(2):
         assert browser.post(f"{lamp}groups/add/", {"group_name": "Quay_North"}).status_code == 302
     listed = api.get_device_with_groups(org.gateway(), product, "lamp-0001", fresh=True)[1]
@@ -314,16 +314,34 @@ def test_selected_devices_are_disabled_after_a_confirmation_and_each_result_is_s
     assert set(statuses(org, product)) == {"UNACTIVE"}
 
 
-def test_several_devices_are_deleted_only_when_their_number_is_typed(devices, product, org, sign_in):
+def test_several_devices_are_deleted_only_when_what_happens_is_typed(devices, product, org, sign_in):
     browser = sign_in("operator")
     form = {"selected": devices, "confirmed": "1"}
-    assert browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "2"}).status_code == 422
+    assert browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "3"}).status_code == 422
     assert len(statuses(org, product)) == 3
-    result = browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "3"})
+    form["typed"] = "delete 3 devices"
+    result = browser.post(org.url("devices/bulk/delete/"), form)
     assert "3 succeeded" in page_text(result)
     assert statuses(org, product) == []
-    repeated = browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "3"})
+    repeated = browser.post(org.url("devices/bulk/delete/"), form)
     assert "0 succeeded, 3 failed" in page_text(repeated)
+
+
+def test_one_device_is_deleted_only_when_its_name_is_typed(devices, org, sign_in):
+    form = {"selected": devices[:1], "confirmed": "1"}
+    browser = sign_in("operator")
+    assert (
+        browser.post(org.url("devices/bulk/delete/"), {**form, "typed": "delete 1 device"}).status_code == 422
+    )
+    done = browser.post(org.url("devices/bulk/delete/"), {**form, "typed": devices[0].partition("/")[2]})
+    assert "1 succeeded" in page_text(done)
+
+
+def test_an_action_that_cannot_start_says_so_in_an_error_note(product, org, sign_in):
+    response = sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": []})
+    assert response.status_code == 422
+    assert response.context["title"] == "“Disable” was not started"
+    assert 'role="alert"' in response.content.decode()
 
 
 def test_all_matching_means_the_devices_of_the_filter(devices, product, org, sign_in):

@@ -18,6 +18,18 @@ def add_devices(browser, org, group, product, names="", selected=()):
     )
 
 
+def test_groups_are_found_by_a_part_of_the_name_in_one_call(tree, org, sign_in, calls):
+    browser = sign_in("viewer")
+    page = browser.get(org.url("groups/find/"), {"group_name": "harbor"})
+    assert 'data-match="Site_Harbor"' in page.content.decode()
+    assert len(calls) == 1
+    assert "Region_North" in browser.get(org.url("groups/find/")).content.decode()
+    assert (
+        "No group name contains"
+        in browser.get(org.url("groups/find/"), {"group_name": "x9"}).content.decode()
+    )
+
+
 def test_selected_and_pasted_devices_are_each_added_once(tree, product, org, sign_in):
     response = add_devices(
         sign_in("operator"), org, tree["leaf"], product, "lamp-2, lamp-3\nlamp-3", ["lamp-1", "lamp-2"]

@@ -227,8 +227,8 @@ def test_ticked_categories_are_deleted_together_and_each_outcome_is_shown(produc
     assert "Delete 3 topic categories?" in question.content.decode()
     assert read_names() == ["update", "update/error", "get"]
     confirmed = {"selected": [*keys, "1/gone"], "confirmed": "1"}
-    assert browser.post(address, {**confirmed, "typed": "2"}).status_code == 422
-    done = browser.post(address, {**confirmed, "typed": "3"}).content.decode()
+    assert browser.post(address, {**confirmed, "typed": "3"}).status_code == 422
+    done = browser.post(address, {**confirmed, "typed": "delete 3 topic categories"}).content.decode()
     assert "2 succeeded, 1 failed" in done
     assert "iot.messagebroker.TopicTemplateIsNotFound" in done
     assert read_names() == ["get"]

@@ -8,6 +8,7 @@ from tests.roles import ADMIN_ACT, EVERYBODY, FLEET, FLEET_ACT, FLEET_FORM, PAGE
 ADDRESSES = {
     "products:list": PAGE,
     "products:create": FLEET_FORM,
+    "products:find-category": PAGE,
     "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
     "products:devices": PAGE,

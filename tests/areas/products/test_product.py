@@ -38,6 +38,23 @@ def test_no_page_of_a_product_takes_more_than_four_calls(product, org, sign_in, 
         assert len(calls) <= 4, (page, calls)
 
 
+def test_categories_are_found_by_name_or_key_in_one_call(emulator, org, sign_in, calls):
+    browser = sign_in("operator")
+    text = browser.get(org.url("products/categories/"), {"category_key": "light"}).content.decode()
+    assert 'data-match="Lighting"' in text
+    assert calls == ["ListThingTemplates"]
+    assert org.url("products/categories/") in browser.get(org.url("products/new/")).content.decode()
+    text = browser.get(org.url("products/categories/"), {"category_key": "zzz"}).content.decode()
+    assert "No category name" in text
+
+
+def test_the_name_of_a_product_is_checked_before_anything_is_sent(emulator, org, sign_in, calls):
+    response = sign_in("operator").post(org.url("products/new/"), {**FORM, "product_name": "a b"})
+    assert response.status_code == 422
+    assert 'data-max="30"' in response.content.decode()
+    assert "CreateProduct" not in calls
+
+
 def test_the_overview_shows_details_counts_and_tags(product, org, sign_in):
     devices_api.register_device(org.gateway(), product, name="lamp-0001")
     api.set_tag(org.gateway(), product, api.Tag("quay", "north"))

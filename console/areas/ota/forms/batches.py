@@ -17,9 +17,9 @@ from django.utils.translation import pgettext_lazy
 from console.areas.ota import api, rules
 from console.areas.ota.forms.lists import decode_text, parse_device_names, parse_versions
 from console.areas.ota.forms.packages import PLAIN
+from console.ui.fields import MomentField
 from console.ui.forms import FileWidget
 
-_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 _TARGETS = [
     ("ALL", _("All devices of the product")),
     ("GRAY", _("Percentage of devices")),
@@ -42,14 +42,6 @@ _RUNNING_TASKS = [
     ("NOTIFIED", _("Notified")),
     ("IN_PROGRESS", _("In progress")),
 ]
-
-
-class TimeField(forms.DateTimeField):
-    """A date and time in the user's time zone, to the minute."""
-
-    def __init__(self, **options: Any) -> None:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_TIME_FORMAT)
-        super().__init__(input_formats=[_TIME_FORMAT], widget=widget, required=False, **options)
 
 
 def lines_field(rows: int, **options: Any) -> forms.CharField:
@@ -219,14 +211,14 @@ class StaticBatchForm(StrategyForm):
         help_text=_("Text or CSV file with one name per row. Up to 10,000 names and 5 MB."),
     )
     group = forms.CharField(label=_("Group"), required=False, widget=forms.Select())
-    start = TimeField(
+    start = MomentField(
         label=_("Start"),
-        help_text=_(
-            "Leave empty to start now, or choose a time 5 minutes to 7 days from now, in your time zone."
-        ),
+        required=False,
+        help_text=_("Leave empty to start now, or choose a time 5 minutes to 7 days from now."),
     )
-    finish = TimeField(
+    finish = MomentField(
         label=_("End"),
+        required=False,
         help_text=_(
             "1 hour to 30 days after the start. Updates that are not finished by then are canceled. Requires a start time."
         ),
