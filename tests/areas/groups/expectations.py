@@ -10,6 +10,7 @@ ADDRESSES = {
     "groups:create": FLEET_FORM,
     "groups:detail": PAGE,
     "groups:children": PAGE,
+    "groups:counts": PAGE,
     "groups:edit": FLEET_FORM,
     "groups:delete": FLEET_FORM,
     "groups:devices": PAGE,
