@@ -316,9 +316,13 @@ def _store_tasks(scope: ScopeGuard, response: Response) -> Response:
 
 
 def _admit_subgroups(scope: ScopeGuard, response: Response) -> Response:
-    """Admits the listed groups: only calls that name a group in the access scope are sent, and its subgroups are in it too."""
-    listed = read_path(response, "Data.GroupInfo[]")
-    scope.admit_listed(NamedObject(ObjectKind.GROUP, str(group.get("GroupId") or "")) for group in listed)
+    """Admits the listed groups: only calls that name a group in the access scope are sent, and its subgroups are in it too.
+    Dynamic groups are in no tree."""
+    scope.admit_listed(
+        NamedObject(ObjectKind.GROUP, str(group.get("GroupId") or ""))
+        for group in read_path(response, "Data.GroupInfo[]")
+        if group.get("GroupType") in (None, "", _STATIC)
+    )
     return response
 
 
