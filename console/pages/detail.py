@@ -16,7 +16,7 @@ from console.pages.actions import Action, perform_action
 from console.teams.pages.audit import audit_menu_items
 from console.ui.areas import all_areas
 from console.ui.links import connection_url
-from console.ui.pieces import MenuItem, Tab, explorer_item
+from console.ui.pieces import DetailItem, MenuItem, Tab, explorer_item
 
 Object = TypeVar("Object")
 Text = str | Promise
@@ -49,7 +49,8 @@ class Detail(Generic[Object]):
     by default its last id, and `waiting(obj)` its name in approval requests, by default `target`. `operation` is the call that the
     menu opens in the explorer, with the ids as the values of `parameters`. `list_name` is the URL name of the list and `list_label`
     its title; `parents(request, obj)` are further pages between the list and the object. `missing` says that the object no longer
-    exists. `layout` is the template of the heading; it extends pages/detail.html.
+    exists. `summary(request, obj)` is its state, in one line below the title: what a user looks for first. `layout` is the
+    template of the heading; it extends pages/detail.html.
     """
 
     tabs: Sequence[TabPage[Object]]
@@ -67,6 +68,7 @@ class Detail(Generic[Object]):
     target: Callable[[Object], str] | None = None
     waiting: Callable[[Object], str] | None = None
     parents: Callable[[CloudRequest, Object], Sequence[Crumb]] = lambda request, obj: ()
+    summary: Callable[[CloudRequest, Object], Sequence[DetailItem]] = lambda request, obj: ()
     layout: str = "pages/detail.html"
 
     # -- addresses -------------------------------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ class Detail(Generic[Object]):
             "object": obj,
             "title": self.title(obj),
             "crumbs": self.crumbs(request, obj),
+            "summary": self.summary(request, obj),
             "tabs": tabs,
             "tab_label": next((one.label for one in tabs[1:] if one.current), ""),
             "tabs_label": self.tabs_label,

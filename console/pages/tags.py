@@ -1,4 +1,4 @@
-"""The tags of an object: a tab with a table, and the actions that add, change and remove a tag."""
+"""The tags of an object: a tab with a table, a card for its overview, and the actions that add, change and remove a tag."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.detail import Detail
+from console.ui.pieces import DetailItem
 from console.ui.tables import Column, Empty, Table
 from iot_client.errors import NotFound
 
@@ -46,25 +47,41 @@ TABLE: Table[Tag] = Table(
 class TagForm(forms.Form):
     """A tag to add or change. A subclass declares the fields `tag_key` and `tag_value` with their limits.
 
-    `tag` is the tag to change, None to add one. The key of a tag cannot be changed.
+    `tag` is the tag to change, None to add one. The key of a tag cannot be changed. `present` are the tags of the object: a tag
+    to add whose key one of them has is an error, unless the user selects the box to replace it, which is shown then.
     """
 
-    def __init__(self, data: QueryDict | None, tag: Tag | None) -> None:
+    def __init__(self, data: QueryDict | None, tag: Tag | None, present: Sequence[Tag] = ()) -> None:
         super().__init__(data, initial={"tag_key": tag.key, "tag_value": tag.value} if tag else None)
         if tag:
             self.fields["tag_key"].disabled = True
             self.fields["tag_key"].help_text = gettext(
                 "To change the key, remove this tag and add a new one."
             )
+        key = data.get("tag_key", "").strip() if data is not None and tag is None else ""
+        self._present = next((other for other in present if other.key == key), None)
+        if self._present is not None:
+            self.fields["replace"] = forms.BooleanField(
+                label=gettext("Replace the value “%(value)s”") % {"value": self._present.value},
+                required=False,
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a key that exists, unless its value is to be replaced."""
+        cleaned = super().clean() or self.cleaned_data
+        if self._present is not None and not cleaned.get("replace"):
+            text = gettext("This key exists. Enter another key, or select the box to replace its value.")
+            self.add_error("tag_key", text)
+        return cleaned
 
 
 @dataclass(frozen=True)
 class TagPages(Generic[Object]):
     """The tags of the objects of `detail`.
 
-    `read(gateway, *ids)` returns the object and its tags; `list_tags(gateway, *ids)` only the tags. `save(gateway, obj, tag)`
-    adds a tag, or replaces the value if the key exists; `remove(gateway, obj, key)` removes one. Each writes the operation
-    of `save_operation` and `remove_operation`, with which the pages check the permission. `limit` is the largest number of
+    `read(gateway, *ids)` returns the object and its tags; `list_tags(gateway, *ids)` only the current tags, read past the
+    cache. `save(gateway, obj, tag)` adds a tag, or replaces the value if the key exists; `remove(gateway, obj, key)` removes one.
+    Each writes the operation of `save_operation` and `remove_operation`, with which the pages check the permission. `limit` is the largest number of
     tags. `hint` says what the tags are for, and `effect` what happens when one is removed. `fields` maps parameters to the
     fields of `form`. `link(request, tag)` is the URL of the list of objects with the tag.
     """
@@ -146,6 +163,19 @@ class TagPages(Generic[Object]):
             remove_url=self.detail.action_url(request, obj, self._remove) if may_remove else "",
         )
 
+    def build_card(self, request: CloudRequest, obj: Object, tags: Sequence[Tag]) -> dict[str, Any]:
+        """Return the parameters of pages/tags_card.html, which shows the tags on the overview of the object."""
+        may_add = request.gateway.allows(self.save_operation) and len(tags) < self.limit
+        return {
+            "items": [
+                DetailItem(tag.key, tag.value, copy=True, url=self.link(request, tag) if self.link else "")
+                for tag in tags
+            ],
+            "limit": self.limit,
+            "hint": self.hint,
+            "set_url": self.detail.action_url(request, obj, self._set) if may_add else "",
+        }
+
     # -- adding and changing ---------------------------------------------------------------------------------------------
 
     def _ask_to_set(self, request: CloudRequest, obj: Object) -> Question:
@@ -155,11 +185,12 @@ class TagPages(Generic[Object]):
 
     def _build_form(self, request: CloudRequest, obj: Object) -> TagForm:
         """Return the form. With `?key=`, it changes the tag with this key; a key that no longer exists can be added again."""
-        tag = None
-        if "key" in request.GET:
-            tags = self.list_tags(request.gateway, *self.detail.ids(obj))
-            tag = next((tag for tag in tags if tag.key == request.GET["key"]), None)
-        return self.form(request.POST if request.method == "POST" else None, tag)
+        is_submitted = request.method == "POST"
+        if "key" not in request.GET and not is_submitted:
+            return self.form(None, None)
+        present = self.list_tags(request.gateway, *self.detail.ids(obj))
+        tag = next((tag for tag in present if tag.key == request.GET.get("key")), None)
+        return self.form(request.POST if is_submitted else None, tag, present)
 
     def _save_tag(self, request: CloudRequest, obj: Object, values: Mapping[str, Any]) -> Done:
         self.save(request.gateway, obj, Tag(values["tag_key"], values["tag_value"]))

@@ -16,6 +16,10 @@ from console.ui.links import explorer_url
 from console.ui.tables import format_value
 
 Text = str | Promise
+_COLUMN_CHARACTERS = 40
+"""The longest identifier that fits into a column of details at a width of 1440 pixels, beside its copy button."""
+_NARROW_CHARACTERS = 20
+"""The longest identifier that fits beside its label on a phone."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,18 @@ class DetailItem:
     copy: bool = False
     wide: bool = False
     url: str = ""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the full width. Identifiers that do not fit into a column do, so that they stay in one line."""
+        return self.wide or (self.kind == "code" and len(str(self.value)) > _COLUMN_CHARACTERS)
+
+    @property
+    def css(self) -> str:
+        """The classes of its element."""
+        is_identifier = self.kind == "code" and len(str(self.value)) > _NARROW_CHARACTERS
+        names = {"fd-details-wide": self.is_wide, "fd-details-id": is_identifier}
+        return " ".join(name for name, applies in names.items() if applies)
 
     @property
     def html(self) -> str | SafeString:

@@ -313,13 +313,23 @@ def context(request: HttpRequest) -> dict[str, Any]:
             Tab("Topics", "/_style/#tabs"),
             Tab("Events", "/_style/#tabs"),
         ],
+        "summary": [
+            DetailItem("Status", "ONLINE", "status", "device"),
+            DetailItem("Online since", now - timedelta(hours=3), "relative_time"),
+            DetailItem("Firmware", "2.1.0"),
+            DetailItem("IP address", "192.0.2.17", "code"),
+        ],
         "details": [
             DetailItem("Product key", "a1Qr8dJzWbE", "code", copy=True),
             DetailItem("Status", "RELEASE_STATUS", "status", "product"),
             DetailItem("Node type", "Directly connected device"),
             DetailItem("Devices", 2140, "number"),
+            DetailItem("MD5", "9e107d9d372bb6826bd81d3542a419d6", "code", copy=True),
+            DetailItem("Request ID", "57144C26-A48F-5D4A-9A5C-2B1E0F1D7C33", "code", copy=True),
+            DetailItem("SHA-256", "d7a8fbb307d7809469ca9abcb0082e4f" * 2, "code", copy=True),
             DetailItem("Created", _START, "time"),
             DetailItem("Description", ""),
+            DetailItem("Parent", "Region_North"),
         ],
         "events": [
             {

@@ -528,6 +528,26 @@ def test_facts_that_cannot_change_are_read_once(scoped_fleet: ScopedFleet) -> No
     )
 
 
+def test_the_listed_parts_of_a_group_in_scope_need_no_reads_until_the_next_write(
+    scoped_fleet: ScopedFleet,
+) -> None:
+    gateway, network = scoped_fleet.gateway(groups=[scoped_fleet.group]), scoped_fleet.network
+    gateway.call("QueryDeviceGroupList", SuperGroupId=scoped_fleet.group, CurrentPage=1, PageSize=50)
+    listed = gateway.call("QueryDeviceListByDeviceGroup", GroupId=scoped_fleet.below, CurrentPage=1)
+    device = listed["Data"]["SimpleDeviceInfo"][0]
+    named = {"ProductKey": device["ProductKey"], "DeviceName": device["DeviceName"]}
+    network.calls.clear()
+    gateway.call("QueryDeviceGroupInfo", GroupId=scoped_fleet.below)
+    gateway.call("BatchGetDeviceState", IotId=[device["IotId"]])
+    gateway.call("QueryDeviceDetail", **named)
+    assert network.calls == ["QueryDeviceGroupInfo", "BatchGetDeviceState", "QueryDeviceDetail"]
+    gateway.call("BatchDeleteDeviceGroupRelations", GroupId=scoped_fleet.below, Device=[named])
+    with pytest.raises(OutOfScope):
+        gateway.call("QueryDeviceDetail", **named)
+    with pytest.raises(OutOfScope):
+        gateway.call("QueryDeviceGroupInfo", GroupId=scoped_fleet.other_group)
+
+
 def topic_categories(gateway: Gateway, product_key: str) -> dict[str, str]:
     """The ids of the topic categories of a product, by the last level of their topics."""
     listed = gateway.call("QueryProductTopic", fresh=True, ProductKey=product_key)["Data"]["ProductTopicInfo"]

@@ -75,6 +75,31 @@ def test_axe_finds_nothing_and_nothing_overflows(open_page, path):
 
 
 @browser_test
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+def test_identifiers_stay_in_one_line(open_page, size):
+    page = open_page("/_style/", size)
+    heights = page.eval_on_selector_all(
+        ".fd-details .fd-copied code",
+        "codes => codes.map(code => [code.textContent.length, code.getClientRects().length])",
+    )
+    assert {length for length, _lines in heights} >= {32, 36, 64}
+    longest = 64 if size == WIDE else 36
+    assert [length for length, lines in heights if lines > 1 and length <= longest] == []
+
+
+@browser_test
+def test_details_have_two_columns_with_lines_from_edge_to_edge(open_page):
+    page = open_page("/_style/")
+    rows = page.eval_on_selector_all(
+        "#panel .fd-details > div", "all => all.map(one => [one.offsetLeft, one.offsetTop, one.offsetHeight])"
+    )
+    assert len({left for left, _top, _height in rows}) == 2
+    for top in {top for _left, top, _height in rows}:
+        assert len({height for _left, other, height in rows if other == top}) == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@browser_test
 def test_filters_are_in_the_url_and_back_restores_them(open_page):
     page = open_page("/_style/")
     page.fill("#filter_q", "mill")

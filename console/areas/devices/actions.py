@@ -90,7 +90,7 @@ DISABLE: Action[DeviceDetail] = Action(
     ),
     is_available=lambda detail: not detail.is_disabled,
     icon="ban",
-    menu=_("Disable…"),
+    button="plain",
     danger=True,
 )
 

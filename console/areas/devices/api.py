@@ -320,9 +320,20 @@ def get_device_with_tags(
     return to_detail(detail), to_tags(props)
 
 
-def list_tags(gateway: Gateway, product_key: str, name: str) -> list[Tag]:
+def get_device_with_readable_tags(
+    gateway: Gateway, product_key: str, name: str
+) -> tuple[DeviceDetail, list[Tag] | CloudError]:
+    """Return a device and its tags, or the error of reading these. 2 calls in parallel."""
+    named = device_params(product_key, name)
+    detail, props = gateway.gather([Call("QueryDeviceDetail", named), Call("QueryDeviceProp", named)])
+    if isinstance(detail, CloudError):
+        raise detail
+    return to_detail(detail), props if isinstance(props, CloudError) else to_tags(props)
+
+
+def list_tags(gateway: Gateway, product_key: str, name: str, *, fresh: bool = False) -> list[Tag]:
     """Return the tags of a device, sorted by key."""
-    return to_tags(gateway.call("QueryDeviceProp", **device_params(product_key, name)))
+    return to_tags(gateway.call("QueryDeviceProp", fresh=fresh, **device_params(product_key, name)))
 
 
 def get_device_with_updates(
@@ -448,8 +459,7 @@ def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
 
 def _read_current_tag(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:
     """Return the current tag with this key in the format of SaveDeviceProp, for the audit trail; an empty object for none."""
-    response = gateway.call("QueryDeviceProp", fresh=True, **device_params(product_key, name))
-    tags = {tag.key: tag.value for tag in to_tags(response) if tag.key == key}
+    tags = {tag.key: tag.value for tag in list_tags(gateway, product_key, name, fresh=True) if tag.key == key}
     return {"Props": json.dumps(tags, ensure_ascii=False)}
 
 

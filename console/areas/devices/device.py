@@ -12,18 +12,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from console.areas.devices import api, memberships, tables
-from console.areas.devices.pages import DEVICE
+from console.areas.devices.pages import DEVICE, TAGS
 from console.areas.devices.records import DeviceDetail
 from console.areas.groups import api as groups_api
 from console.connections.http import CloudRequest
 from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
+from iot_client.errors import CloudError
 
 
 @require_safe
 def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse:
-    """Show the details and the credentials of the device."""
-    detail = api.get_device(request.gateway, product_key, name)
+    """Show the details, the credentials and the tags of the device. 2 calls."""
+    detail, tags = api.get_device_with_readable_tags(request.gateway, product_key, name)
     return DEVICE.render(
         request,
         detail,
@@ -31,22 +32,19 @@ def overview(request: CloudRequest, product_key: str, name: str) -> HttpResponse
         "areas/devices/overview.html",
         details=_build_details(detail),
         reveals=request.gateway.reveals("QueryDeviceInfo"),
+        read_error=tags if isinstance(tags, CloudError) else None,
+        tag_card=None if isinstance(tags, CloudError) else TAGS.build_card(request, detail, tags),
     )
 
 
 def _build_details(detail: DeviceDetail) -> list[DetailItem]:
     device = detail.device
     return [
-        DetailItem(gettext("Status"), device.status, kind="status", status="device"),
-        DetailItem(gettext("Nickname"), device.nickname),
         DetailItem(gettext("IotId"), device.iot_id, kind="code", copy=True),
-        DetailItem(gettext("Last online"), detail.online, kind="relative_time"),
+        DetailItem(gettext("Node type"), gettext("Gateway") if detail.gateway else gettext("Device")),
         DetailItem(pgettext("when", "Activated"), device.activated, kind="time"),
         DetailItem(gettext("Created"), device.created, kind="time"),
-        DetailItem(gettext("Firmware"), detail.firmware),
-        DetailItem(gettext("IP address"), detail.ip, kind="code"),
         DetailItem(gettext("Region"), detail.region),
-        DetailItem(gettext("Node type"), gettext("Gateway") if detail.gateway else gettext("Device")),
     ]
 
 

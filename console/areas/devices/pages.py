@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices import actions, api
 from console.areas.devices.forms import TagForm
-from console.areas.devices.records import DeviceDetail
+from console.areas.devices.records import ONLINE, DeviceDetail
 from console.connections.http import CloudRequest
 from console.pages.detail import Crumb, Detail, TabPage
 from console.pages.tags import TagPages
 from console.ui.links import connection_url
+from console.ui.pieces import DetailItem
 
 
 def _list_parents(request: CloudRequest, detail: DeviceDetail) -> list[Crumb]:
     key = detail.device.product_key
     return [(detail.product_name or key, f"{connection_url(request, 'devices:list')}?product={key}")]
+
+
+def _build_summary(request: CloudRequest, detail: DeviceDetail) -> list[DetailItem]:
+    """Return what QueryDeviceDetail says about the present state of the device."""
+    device = detail.device
+    product_url = connection_url(request, "products:detail", device.product_key)
+    items = [
+        DetailItem(_("Status"), device.status, kind="status", status="device"),
+        DetailItem(
+            _("Online since") if device.status == ONLINE else _("Last online"),
+            detail.online,
+            kind="relative_time",
+        ),
+        DetailItem(_("Nickname"), device.nickname),
+        DetailItem(_("Product"), detail.product_name or device.product_key, url=product_url),
+        DetailItem(_("Firmware"), detail.firmware),
+        DetailItem(_("IP address"), detail.ip, kind="code"),
+    ]
+    return [item for item in items if item.value]
 
 
 DEVICE: Detail[DeviceDetail] = Detail(
@@ -42,13 +64,13 @@ DEVICE: Detail[DeviceDetail] = Detail(
     actions=(actions.RENAME, actions.ENABLE, actions.DISABLE, actions.DELETE),
     waiting=lambda detail: detail.device.key,
     parents=_list_parents,
-    layout="areas/devices/device.html",
+    summary=_build_summary,
 )
 
 TAGS: TagPages[DeviceDetail] = TagPages(
     detail=DEVICE,
     read=api.get_device_with_tags,
-    list_tags=api.list_tags,
+    list_tags=partial(api.list_tags, fresh=True),
     save=lambda gateway, detail, tag: api.set_tag(
         gateway, detail.device.product_key, detail.device.name, tag
     ),
@@ -59,6 +81,6 @@ TAGS: TagPages[DeviceDetail] = TagPages(
     remove_operation="DeleteDeviceProp",
     form=TagForm,
     limit=api.MAX_TAGS,
-    hint=_("Tags are key-value pairs, for example the location of the device."),
+    hint=_("Use tags to describe a device, for example its location."),
     fields={"Props": "tag_value"},
 )

@@ -21,7 +21,11 @@ from console.ui.tables import Column, Empty, Table
 from iot_client.errors import CloudError
 
 
-def _build_table(group_id: str) -> Table[api.GroupDevice]:
+def _build_table(group_id: str, *, has_status: bool) -> Table[api.GroupDevice]:
+    """Return the table of devices. `has_status`: with a column for their status."""
+    status: tuple[Column[api.GroupDevice], ...] = (
+        Column("status", _("Status"), kind="status", status="device"),
+    )
     return Table(
         id="group-devices",
         caption=_("Devices in the group"),
@@ -35,6 +39,7 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
                     request, "devices:detail", device.product_key, device.name
                 ),
             ),
+            *(status if has_status else ()),
             Column("product_name", _("Product")),
             Column("product_key", _("ProductKey"), kind="code", copy=True),
             Column("iot_id", _("IotId"), kind="code", copy=True, hidden=True),
@@ -45,7 +50,7 @@ def _build_table(group_id: str) -> Table[api.GroupDevice]:
 
 @require_safe
 def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Show a page of the devices of a group. Up to 4 calls."""
+    """Show a page of the devices of a group. Up to 5 calls."""
     number, size = page_number(request), page_size(request)
     group, device_list = api.get_group_with_devices(request.gateway, group_id, page=number, size=size)
     rights = group_rights(request, group)
@@ -57,8 +62,9 @@ def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
         action=_("Add devices"),
     )
     page = Page(number, size, device_list.total)
-    table = _build_table(group_id).bind(request, device_list.devices, page=page, empty=empty)
-    return GROUP.render(request, group, "devices", "areas/groups/devices.html", table=table, **rights)
+    table = _build_table(group_id, has_status=request.gateway.allows(api.STATES))
+    bound = table.bind(request, device_list.devices, page=page, empty=empty)
+    return GROUP.render(request, group, "devices", "areas/groups/devices.html", table=bound, **rights)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -66,7 +66,7 @@ class TagForm(tags.TagForm):
         min_length=2,
         max_length=30,
         validators=[RegexValidator(r"^[A-Za-z0-9.]+\Z", _("Use only letters, digits and periods (.)."))],
-        help_text=_("2 to 30 letters, digits and periods (.). If the key exists, its value is replaced."),
+        help_text=_("2 to 30 letters, digits and periods (.)."),
         widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )
     tag_value = forms.CharField(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,40 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceCounts:
+    """The numbers of devices: all, activated (ever connected), and online now."""
+
+    devices: int = 0
+    active: int = 0
+    online: int = 0
+
+    def __add__(self, other: DeviceCounts) -> DeviceCounts:
+        return DeviceCounts(
+            self.devices + other.devices, self.active + other.active, self.online + other.online
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TreeCounts:
+    """The device counts of a group, `direct`, and the sum of those of all groups below it, `below`.
+
+    `direct` is None if the group could not be read. `below` is None if not all groups below were counted. A device in several
+    of these groups is counted in each of them.
+    """
+
+    direct: DeviceCounts | None
+    below: DeviceCounts | None
+
+    @property
+    def total(self) -> DeviceCounts | None:
+        """The counts of the group and all groups below it; without those below if they were not all counted."""
+        return self.direct if self.direct is None or self.below is None else self.direct + self.below
+
+
+@dataclass(frozen=True, slots=True)
 class GroupDetail:
-    """A group with its device counts: all, activated, online now. `path` is its parent groups, the top-level one first."""
+    """A group with its own device counts, without subgroups: all, activated, online now. `path` is its parent groups, the
+    top-level one first."""
 
     id: str
     name: str
@@ -36,6 +68,11 @@ class GroupDetail:
     active: int
     online: int
     path: tuple[Group, ...] = ()
+
+    @property
+    def counts(self) -> DeviceCounts:
+        """The device counts of the group itself."""
+        return DeviceCounts(self.devices, self.active, self.online)
 
     @property
     def depth(self) -> int:
@@ -57,13 +94,26 @@ class GroupList:
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """The content of the page of a group. `tags` is an error if they could not be read. `counts`: those of the group and its
+    tree; `subgroup_counts`: those of each counted subgroup, by its ID."""
+
+    detail: GroupDetail
+    subgroups: GroupList
+    tags: Sequence[Tag] | CloudError
+    counts: TreeCounts
+    subgroup_counts: Mapping[str, TreeCounts]
+
+
+@dataclass(frozen=True, slots=True)
 class GroupDevice:
-    """A device in the list of a group."""
+    """A device in the list of a group. `status` is "" if it was not read."""
 
     product_key: str
     name: str
     iot_id: str
     product_name: str
+    status: str = ""
 
     @property
     def key(self) -> str:
@@ -131,6 +181,16 @@ def to_detail(response: Mapping[str, Any], group_id: str, path: tuple[Group, ...
     )
 
 
+def to_counts(response: Mapping[str, Any] | CloudError) -> DeviceCounts | None:
+    """Return the counts in a response of QueryDeviceGroupInfo; None if the call failed."""
+    return None if isinstance(response, CloudError) else to_detail(response, "", ()).counts
+
+
+def to_groups(response: Mapping[str, Any]) -> GroupList:
+    groups = tuple(to_group(item) for item in read_items(response.get("Data"), "GroupInfo"))
+    return GroupList(groups, int(response.get("Total") or 0))
+
+
 def to_group(item: dict[str, Any]) -> Group:
     return Group(
         id=read_name(item, "GroupId"),
@@ -167,3 +227,9 @@ def to_parent(response: dict[str, Any] | CloudError) -> Group | None:
     data = response.get("Data") or {}
     groups = read_items(data, "GroupInfo") if "GroupInfo" in data else [data]
     return to_group(groups[0]) if groups and groups[0].get("GroupId") else None
+
+
+def to_statuses(response: Mapping[str, Any]) -> dict[str, str]:
+    """Return the status of each device in a response of BatchGetDeviceState, by IotId."""
+    items = read_items(response.get("DeviceStatusList"), "DeviceStatus")
+    return {read_text(item, "IotId"): read_text(item, "Status") for item in items}

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.group_list, name="list"),
     path("new/", views.create, name="create"),
     path("find/", views.find_groups, name="find"),
+    path("counts/", views.counts, name="counts"),
     path("<id:group_id>/", views.overview, name="detail"),
     path("<id:group_id>/children/", views.children, name="children"),
     path("<id:group_id>/devices/", devices.list_devices, name="devices"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -11,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api
 from console.areas.groups.forms import GroupFilter, GroupForm
-from console.areas.groups.pages import GROUP
-from console.areas.groups.tree import render_nodes
+from console.areas.groups.pages import GROUP, TAGS
+from console.areas.groups.tree import render_counts, render_nodes
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
@@ -60,8 +63,8 @@ def group_list(request: CloudRequest) -> HttpResponse:
     """Show the top-level groups as a tree, or the groups whose name matches the search. 1 call."""
     filters = GroupFilter(request)
     text = filters.values.get("q", "")
-    number, size = page_number(request), page_size(request, 50)
-    group_page = api.list_groups(request.gateway, name=text, page=number, size=size)
+    position, size = page_number(request), page_size(request, api.MAX_COUNTED_GROUPS)
+    group_page = api.list_groups(request.gateway, name=text, page=position, size=size)
     # Members with a limited scope can create subgroups, but no top-level groups.
     may_create = request.gateway.allows(api.CREATE) and request.gateway.limited_scope is None
     none_in_scope = Empty(
@@ -79,7 +82,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
     table = TABLE.bind(
         request,
         group_page.groups,
-        page=Page(number, size, group_page.total),
+        page=Page(position, size, group_page.total),
         empty=no_groups if request.gateway.limited_scope is None else none_in_scope,
     )
     return render(
@@ -89,6 +92,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
             "filters": filters,
             "table": table,
             "nodes": "" if text else render_nodes(request, group_page.groups, level=1),
+            "counts_url": f"{connection_url(request, 'groups:counts')}?page={position}&size={size}",
             "may_create": may_create,
             "search": text,
         },
@@ -96,15 +100,27 @@ def group_list(request: CloudRequest) -> HttpResponse:
 
 
 @require_safe
+def counts(request: CloudRequest) -> HttpResponse:
+    """Return the device counts of the top-level groups on a page of the tree, which replace those in the page. 1 call, and up to
+    2 for each of up to 50 groups that are counted."""
+    size = page_size(request, api.MAX_COUNTED_GROUPS)
+    groups = api.list_groups(request.gateway, page=page_number(request), size=size).groups
+    trees = api.count_trees(request.gateway, [group.id for group in groups], level=1)
+    return HttpResponse(render_counts(trees))
+
+
+@require_safe
 def children(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Return the subgroups of a group, as a branch of the tree. `?level=` is the level of the subgroups, 2 or 3. 1 call."""
+    """Return the subgroups of a group with their device counts, as a branch of the tree. `?level=` is the level of the subgroups,
+    2 or 3. 1 call, and up to 2 for each of up to 50 groups that are counted."""
     group_page = api.list_groups(request.gateway, parent=group_id)
     level = 3 if request.GET.get("level") == "3" else 2
+    counts = api.count_trees(request.gateway, [group.id for group in group_page.groups], level=level)
     return render(
         request,
         "areas/groups/branch.html",
         {
-            "nodes": render_nodes(request, group_page.groups, level),
+            "nodes": render_nodes(request, group_page.groups, level, counts),
             "parent_id": group_id,
             "may_create": request.gateway.allows(api.CREATE),
             "more_count": group_page.total - len(group_page.groups),
@@ -114,17 +130,70 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
 
 @require_safe
 def overview(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Show the overview of a group: device counts, details, subgroups. Up to 4 calls."""
-    group, subgroups = api.get_group_with_children(request.gateway, group_id)
+    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `api.get_overview`."""
+    found = api.get_overview(request.gateway, group_id)
+    group, tags = found.detail, found.tags
     return GROUP.render(
         request,
         group,
         "overview",
         "areas/groups/overview.html",
-        table=TABLE.bind(request, subgroups.groups, empty=_build_empty(request, group)),
+        table=_build_subgroup_table(found).bind(
+            request, found.subgroups.groups, empty=_build_empty(request, group)
+        ),
+        stats=_build_stats(request, found),
+        stats_hint=_explain_counts(found),
         details=_build_details(group),
+        read_error=tags if isinstance(tags, CloudError) else None,
+        tag_card=None if isinstance(tags, CloudError) else TAGS.build_card(request, group, tags),
         **group_rights(request, group),
     )
+
+
+def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, ...]]:
+    """Return the figures of the overview: the devices of the group and of all groups below it. Each is a label, value, note, icon,
+    URL and tone, for ui/stat.html."""
+    direct, below = found.detail.counts, found.counts.below
+
+    def build(label: str, name: str, icon: str, url: str = "", tone: str = "") -> tuple[str, ...]:
+        count, note = getattr(direct, name), ""
+        if below is None:
+            note = gettext("Without subgroups")
+        elif found.subgroups.total:
+            numbers = {"direct": number(count), "below": number(getattr(below, name))}
+            note = gettext("%(direct)s direct, %(below)s in subgroups") % numbers
+            count += getattr(below, name)
+        return label, number(count), note, icon, url, tone
+
+    devices_url = connection_url(request, "groups:devices", found.detail.id)
+    return [
+        build(gettext("Devices"), "devices", "cpu", devices_url),
+        build(gettext("Activated"), "active", "bolt"),
+        build(gettext("Online"), "online", "wifi", tone="good"),
+    ]
+
+
+def _explain_counts(found: api.Overview) -> str:
+    """Return what a user has to know about the figures; "" if they need no explanation."""
+    if found.counts.below is None:
+        return gettext(
+            "Devices in subgroups are not counted here: there are more than %(most)s groups below, or one could not be read."
+        ) % {"most": number(api.MAX_COUNTED_ON_PAGE)}
+    if found.counts.below.devices:
+        return gettext("A device that is in several of these groups is counted in each of them.")
+    return ""
+
+
+def _build_subgroup_table(found: api.Overview) -> Table[api.Group]:
+    """Return the table of groups with a column for the devices of each subgroup, which includes those of the groups below it."""
+
+    def count(group: api.Group) -> int | None:
+        tree = found.subgroup_counts.get(group.id)
+        return None if tree is None or tree.total is None else tree.total.devices
+
+    *others, created = TABLE.columns
+    devices: Column[api.Group] = Column("devices", _("Devices"), kind="number", value=count)
+    return replace(TABLE, id="subgroups", columns=(*others, devices, created))
 
 
 def group_rights(request: CloudRequest, group: api.GroupDetail) -> dict[str, bool]:

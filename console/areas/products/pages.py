@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -18,6 +19,7 @@ from console.pages.lists import CreateLink, ListPage, Position, Slice
 from console.pages.tags import Tag, TagPages
 from console.ui.format import number
 from console.ui.links import connection_url
+from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
 
 
@@ -74,20 +76,23 @@ PRODUCT: Detail[ProductDetail] = Detail(
     parameters=("ProductKey",),
     tabs_label=_("Product pages"),
     actions=(actions.EDIT, actions.PUBLISH, actions.UNPUBLISH, actions.DEDUPLICATE, actions.DELETE),
-    layout="areas/products/product.html",
+    summary=lambda request, detail: [
+        DetailItem(_("Status"), detail.status, kind="status", status="product"),
+        DetailItem(_("ProductKey"), detail.product.key, kind="code", copy=True),
+    ],
 )
 
 TAGS: TagPages[ProductDetail] = TagPages(
     detail=PRODUCT,
     read=api.get_product_with_tags,
-    list_tags=api.list_tags,
+    list_tags=partial(api.list_tags, fresh=True),
     save=lambda gateway, detail, tag: api.set_tag(gateway, detail.product.key, tag),
     remove=lambda gateway, detail, key: api.remove_tag(gateway, detail.product.key, key),
     save_operation="CreateProductTags",
     remove_operation="DeleteProductTags",
     form=forms.TagForm,
     limit=api.MAX_TAGS,
-    hint=_("Use tags, pairs of key and value, to organize products."),
+    hint=_("Use tags to describe a product, for example its product line."),
     link=build_tag_url,
     fields={"ProductTag.N.TagKey": "tag_key", "ProductTag.N.TagValue": "tag_value"},
 )

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from console.areas.products import actions, api, forms
-from console.areas.products.pages import PRODUCT, build_tag_url
+from console.areas.products.pages import PRODUCT, TAGS
 from console.connections.http import CloudRequest
 from console.ui.pieces import DetailItem
 from iot_client.errors import CloudError
@@ -44,9 +44,7 @@ def overview(request: CloudRequest, key: str) -> HttpResponse:
         "areas/products/overview.html",
         details=_build_details(detail),
         counts=None if isinstance(counts, CloudError) else counts,
-        tag_items=None
-        if isinstance(tags, CloudError)
-        else [DetailItem(tag.key, tag.value, url=build_tag_url(request, tag)) for tag in tags],
+        tag_card=None if isinstance(tags, CloudError) else TAGS.build_card(request, detail, tags),
         rules=_build_rules(request, detail),
         rules_url=PRODUCT.action_url(request, detail, actions.DEDUPLICATE) if may_set_rules else "",
         read_error=next((part for part in (counts, tags) if isinstance(part, CloudError)), None),
@@ -57,7 +55,6 @@ def overview(request: CloudRequest, key: str) -> HttpResponse:
 def _build_details(detail: api.ProductDetail) -> list[DetailItem]:
     product = detail.product
     items = [
-        DetailItem(_("ProductKey"), product.key, kind="code", copy=True),
         DetailItem(_("Node type"), dict(forms.NODE_TYPES)["1" if product.gateway else "0"]),
         DetailItem(_("Authentication"), dict(forms.AUTH_TYPES).get(product.auth_type, product.auth_type)),
         DetailItem(_("Thing model"), _("Yes") if detail.thing_model else _("No")),

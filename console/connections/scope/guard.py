@@ -69,10 +69,16 @@ class ScopeGuard:
         self._groups: dict[
             tuple[str, str], list[str]
         ] = {}  # by (ProductKey, DeviceName), for one request or job step
+        self._listed: set[NamedObject] = set()  # for one request or job step
 
     def forget_groups(self) -> None:
         """Drop the cached groups of devices, after a write."""
-        self._groups = {}
+        self._groups, self._listed = {}, set()
+
+    def admit_listed(self, objects: Iterable[NamedObject]) -> None:
+        """Admit groups and devices that the platform has just listed as parts of a group in the access scope. They need no further
+        reads."""
+        self._listed.update(named for named in objects if named.value)
 
     # -- the access scope ----------------------------------------------------------------------------------------
 
@@ -175,7 +181,7 @@ class ScopeGuard:
 
     def admits_device(self, product: str, name: str) -> bool:
         """Whether a device is in the access scope. Makes up to one call for its groups, and two calls for each of these."""
-        return all(
+        return NamedObject(ObjectKind.DEVICE, name, product) in self._listed or all(
             product in access_scope.products
             or (
                 bool(access_scope.groups and product and name)
@@ -186,7 +192,9 @@ class ScopeGuard:
 
     def admits_group(self, group: str) -> bool:
         """Whether a group is in the access scope. Makes up to two calls for its parents, whose responses are cached."""
-        return all(self._is_in_listed(group, access_scope) for access_scope in self.limited_scopes)
+        return NamedObject(ObjectKind.GROUP, group) in self._listed or all(
+            self._is_in_listed(group, access_scope) for access_scope in self.limited_scopes
+        )
 
     # -- reading from the cloud --------------------------------------------------------------------------------------------
 
@@ -256,6 +264,7 @@ class ScopeGuard:
             if named.kind is ObjectKind.DEVICE
             and named.product
             and named.value
+            and named not in self._listed
             and not self.admits_product(named.product)
         }
         if not self.has_groups or not devices:

@@ -315,6 +315,27 @@ def _store_tasks(scope: ScopeGuard, response: Response) -> Response:
     return response
 
 
+def _admit_subgroups(scope: ScopeGuard, response: Response) -> Response:
+    """Admits the listed groups: only calls that name a group in the access scope are sent, and its subgroups are in it too.
+    Dynamic groups are in no tree."""
+    scope.admit_listed(
+        NamedObject(ObjectKind.GROUP, str(group.get("GroupId") or ""))
+        for group in read_path(response, "Data.GroupInfo[]")
+        if group.get("GroupType") in (None, "", _STATIC)
+    )
+    return response
+
+
+def _admit_members(scope: ScopeGuard, response: Response) -> Response:
+    """Admits the devices of a group in the access scope, and stores which device each IotId names."""
+    for item in read_path(response, "Data.SimpleDeviceInfo[]"):
+        device = _read_device(item)
+        scope.admit_listed([device])
+        if item.get("IotId"):
+            scope.facts.store(ObjectKind.IOT_ID, str(item["IotId"]), f"{device.product}/{device.value}")
+    return response
+
+
 def _store_categories(scope: ScopeGuard, response: Response) -> Response:
     """Stores the product of each listed topic category. Calls name categories by id, and no operation reads one by its id."""
     for category in read_path(response, "Data.ProductTopicInfo[]"):
@@ -327,6 +348,8 @@ def _store_categories(scope: ScopeGuard, response: Response) -> Response:
 _FILTERS: Mapping[str, Callable[[ScopeGuard, Response], Response]] = {
     "QuerySuperDeviceGroup": _filter_groups("Data", "GroupInfo"),
     "QueryDeviceGroupByDevice": _filter_groups("GroupInfos", "GroupInfo"),
+    "QueryDeviceGroupList": _admit_subgroups,
+    "QueryDeviceListByDeviceGroup": _admit_members,
     "QueryProductTopic": _store_categories,
     "QueryTopicRouteTable": _filter_topics("DstTopics", "Topic"),
     "QueryTopicReverseRouteTable": _filter_topics("SrcTopics", "Topic"),

@@ -6,6 +6,7 @@ import re
 import threading
 
 import pytest
+from django.core.cache import cache
 
 from console.areas.devices import api
 from console.areas.groups import api as groups_api
@@ -55,6 +56,40 @@ def test_the_overview_shows_details_and_no_secret(lamp, product, org, sign_in):
     for part in ("lamp-0001", "At_the_pier", "Harbor_Lamp", "Not activated", "cn-shanghai", product):
         assert part in text
     assert api.reveal_secret(org.gateway(), product, "lamp-0001").secret not in text
+
+
+def test_the_state_of_a_device_is_below_its_title_on_every_page_and_takes_no_call(fleet, org, sign_in, calls):
+    from console.areas.products import api as products_api
+
+    key = max(products_api.list_newest_products(org.gateway()), key=lambda product: product.devices).key
+    device = api.list_devices(org.gateway(), api.DeviceFilter(key, status="ONLINE")).devices[0]
+    found = detail(org, key, device.name)
+    browser = sign_in("operator")
+    for page, count in (("", 2), ("groups/", 2), ("tags/", 2), ("updates/", 3)):
+        cache.clear()
+        calls.clear()
+        text = page_text(browser.get(org.url(f"devices/{key}/{device.name}/{page}")))
+        assert len(calls) == count, page
+        head = text[text.index("<h1") : text.index('id="tabs"')]
+        for part in ("Online", "Online since", found.product_name, found.firmware, found.ip):
+            assert part in head, (page, part)
+        assert "Edit nickname" in head
+        assert "Disable device" in head
+
+
+def test_a_device_that_never_connected_shows_no_empty_facts_below_its_title(lamp, sign_in):
+    text = page_text(sign_in("viewer").get(lamp))
+    head = text[text.index("<h1") : text.index('id="tabs"')]
+    assert "Not activated" in head
+    assert "Last online" not in head
+    assert "Firmware" not in head
+
+
+def test_the_overview_is_shown_when_the_tags_cannot_be_read(lamp, sign_in, emulator):
+    emulator.faults.add("QueryDeviceProp", kind="malformed", times=9)
+    text = page_text(sign_in("viewer").get(lamp))
+    assert "Credentials" in text
+    assert "fd-cloud-error" in text
 
 
 def test_a_device_shows_its_versions_and_running_updates(fleet, org, sign_in):
@@ -240,7 +275,7 @@ def test_tags_are_added_changed_and_removed(lamp, product, org, sign_in):
 
     browser.post(f"{lamp}tags/set/", {"tag_key": "where is it", "tag_value": '码头 "7"'})
     assert tags() == [api.Tag("where is it", '码头 "7"')]
-    browser.post(f"{lamp}tags/set/", {"tag_key": "where is it", "tag_value": "Pier 8"})
+    browser.post(f"{lamp}tags/set/?key=where+is+it", {"tag_value": "Pier 8"})
     assert tags() == [api.Tag("where is it", "Pier 8")]
     browser.post(f"{lamp}tags/remove/?key=where+is+it")
     browser.post(f"{lamp}tags/remove/?key=where+is+it")

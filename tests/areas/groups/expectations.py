@@ -11,6 +11,7 @@ ADDRESSES = {
     "groups:find": PAGE,
     "groups:detail": PAGE,
     "groups:children": PAGE,
+    "groups:counts": PAGE,
     "groups:edit": FLEET_FORM,
     "groups:delete": FLEET_FORM,
     "groups:devices": PAGE,

@@ -249,7 +249,7 @@ def test_tags_are_added_edited_and_removed(product, org, sign_in):
     assert message_texts(
         browser.post(org.url(f"products/{product}/tags/set/"), {"tag_key": "quay", "tag_value": "north"})
     ) == ["Tag quay saved."]
-    browser.post(org.url(f"products/{product}/tags/set/"), {"tag_key": "quay", "tag_value": "south"})
+    browser.post(org.url(f"products/{product}/tags/set/?key=quay"), {"tag_value": "south"})
     assert api.list_tags(org.gateway(), product, fresh=True) == [Tag("quay", "south")]
     form = browser.get(org.url(f"products/{product}/tags/set/?key=quay")).context["form"]
     assert (form.initial["tag_value"], form.fields["tag_key"].disabled) == ("south", True)
