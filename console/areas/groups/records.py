@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.device_counts.counts import DeviceCounts
 from console.pages.keys import join_key
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
@@ -36,6 +37,11 @@ class GroupDetail:
     active: int
     online: int
     path: tuple[Group, ...] = ()
+
+    @property
+    def counts(self) -> DeviceCounts:
+        """The counts of the devices directly in the group."""
+        return DeviceCounts(self.devices, self.active, self.online)
 
     @property
     def depth(self) -> int:

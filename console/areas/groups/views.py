@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from console.areas.groups.pages import GROUP
 from console.areas.groups.tree import render_nodes
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
@@ -100,6 +101,7 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
 def overview(request: CloudRequest, group_id: str) -> HttpResponse:
     """Show the overview of a group: device counts, details, subgroups. Up to 4 calls."""
     group, subgroups = api.get_group_with_children(request.gateway, group_id)
+    record_if_due(request.connection, Kind.GROUP, group_id, group.counts)
     return GROUP.render(
         request,
         group,
@@ -109,6 +111,13 @@ def overview(request: CloudRequest, group_id: str) -> HttpResponse:
         details=_build_details(group),
         **group_rights(request, group),
     )
+
+
+@require_safe
+def device_history(request: CloudRequest, group_id: str) -> JsonResponse:
+    """Return the recorded device counts of the group as JSON, for the chart. No call."""
+    request.gateway.require("QueryDeviceGroupInfo")
+    return chart_response(request, request.connection, Kind.GROUP, [group_id])
 
 
 def group_rights(request: CloudRequest, group: api.GroupDetail) -> dict[str, bool]:

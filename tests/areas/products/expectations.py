@@ -10,6 +10,7 @@ ADDRESSES = {
     "products:create": FLEET_FORM,
     "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
+    "products:device-history": PAGE,
     "products:devices": PAGE,
     "products:tags": PAGE,
     "products:set-tag": FLEET_FORM,
