@@ -8,4 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 app = Celery("fleetdesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["console.audit", "console.sign_in", "console.jobs", "console.approvals"])
+app.autodiscover_tasks(
+    ["console.audit", "console.sign_in", "console.jobs", "console.approvals", "console.dashboard"]
+)

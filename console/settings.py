@@ -14,7 +14,7 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-from celery.schedules import schedule
+from celery.schedules import crontab, schedule
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "console.sign_in",
     "console.teams",
     "console.connections",
+    "console.device_counts",
     "console.jobs",
     *(area.removesuffix(".area.AREA") for area in AREAS),
     "console.approvals",
@@ -462,6 +463,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": AUDIT_ANCHOR_MINUTES * 60},
     },
     "audit.maintain": {"task": "audit.maintain", "schedule": schedule(timedelta(days=1))},
+    "dashboard.count_devices": {
+        "task": "dashboard.count_devices",
+        "schedule": crontab(minute="*/10"),
+        "options": {"expires": 600},
+    },
     "sign_in.clean_up": {"task": "sign_in.clean_up", "schedule": schedule(timedelta(hours=1))},
 }
 

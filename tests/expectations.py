@@ -61,6 +61,7 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "connections:test": ADMIN_ACT,
     "connections:delete": ADMIN_FORM,
     "dashboard:home": PAGE,
+    "dashboard:device-history": PAGE,
     # The request in these addresses belongs to the operator, who may withdraw it. Others decide.
     "approvals:list": PAGE,
     "approvals:detail": PAGE,

@@ -59,7 +59,7 @@ AREA_LABELS: Mapping[Area, str | Promise] = MappingProxyType(
         Area.AUDIT: _("Audit trail"),
     }
 )
-OWNER = "owner"
+OWNER, VIEWER = "owner", "viewer"
 NO_LEVELS: Mapping[Area, Level] = MappingProxyType({})
 
 LEVEL_OF_ACCESS = {
@@ -111,7 +111,7 @@ BUILT_IN: Mapping[str, Role] = MappingProxyType(
         role.slug: role
         for role in (
             Role(
-                "viewer",
+                VIEWER,
                 _("Viewer"),
                 _("Views everything. Cannot change anything or view secrets."),
                 _levels(Level.READ),

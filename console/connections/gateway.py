@@ -19,6 +19,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from console.accounts.models import Membership, User
+from console.accounts.roles import VIEWER
 from console.audit.models import AuditRecord
 from console.audit.records import Origin, close_record
 from console.connections import approval as approvals
@@ -41,12 +42,14 @@ __all__ = ["Call", "ConnectionOutOfScope", "Gateway", "OutOfScope", "PermissionR
 
 Result = TypeVar("Result")
 Response = dict[str, Any]
+CONSOLE_ACTOR = "Fleetdesk"
+"""Who makes the periodic reads, in the counts of reads."""
 
 
 class Gateway:
     """Calls operations for one actor on one connection. Cheap to create: each request and each job step has its own.
 
-    Code outside this module creates it by `for_request` or `for_job`, and derives others by `in_background` or `with_approval`.
+    Code outside this module creates it by `for_request`, `for_job` or `for_console`, and derives others by `in_background` or `with_approval`.
     """
 
     def __init__(
@@ -114,6 +117,14 @@ class Gateway:
             origin=origin,
             reauthenticated=True,
         )
+
+    @classmethod
+    def for_console(cls, connection: Connection) -> Gateway:
+        """The gateway of the console itself, for periodic reads. It has the rights of a viewer, and its calls wait in the background
+        lane. Its reads are counted under the name of the console."""
+        console = User(email=CONSOLE_ACTOR)
+        membership = Membership(team=connection.team, user=console, role_slug=VIEWER)
+        return cls(actor=console, membership=membership, connection=connection, lane=Lane.BACKGROUND)
 
     def in_background(self) -> Gateway:
         """A gateway of the same actor whose calls wait behind interactive ones. It reveals no secrets."""

@@ -9,4 +9,5 @@ from console.dashboard import views
 app_name = "dashboard"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("device-history.json", views.device_history, name="device-history"),
 ]

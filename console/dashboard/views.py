@@ -1,30 +1,35 @@
-"""The overview page of a connection: device numbers, jobs, recent changes, newest products and packages."""
+"""The overview page of a connection: its devices now and over time, what needs attention, jobs and recent changes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.accounts.roles import Area, Level
-from console.audit.models import AuditRecord
 from console.connections.http import CloudRequest
-from console.dashboard import api
-from console.jobs import kinds
+from console.dashboard import api, attention
+from console.dashboard.changes import find_changes
+from console.device_counts.counts import DeviceCounts
+from console.device_counts.history import Kind, chart_response, fleet_key, record_if_due
+from console.jobs.listing import job_title
+from console.jobs.models import Job, JobQuerySet
 from console.jobs.visibility import visible_jobs
 from console.ui.links import connection_url
+from console.ui.pieces import MenuItem
+from iot_client.errors import CloudError
 
-SHOWN = 5
+_JOBS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Shortcut:
-    """A button for a frequent task, shown to users whose role allows the operation."""
+    """An entry of the menu *Create*, shown to users whose role allows the operation."""
 
     label: Any
     icon: str
@@ -41,21 +46,46 @@ SHORTCUTS = (
 )
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A part of the bar of devices. `left` and `width` are in thousandths; `url` is the list of these devices."""
+
+    slug: str
+    label: Any
+    count: int
+    share: int  # percent
+    left: float
+    width: float
+    url: str
+
+
 @require_safe
 def home(request: CloudRequest) -> HttpResponse:
     """The overview page. Makes up to 3 parallel calls. A part that fails shows its error in its place."""
     overview = api.overview(request.gateway)
-    jobs = visible_jobs(request.gateway).select_related("created_by")
+    devices = overview.devices if isinstance(overview.devices, DeviceCounts) else None
+    if devices is not None and request.gateway.limited_scope is None:
+        record_if_due(request.connection, Kind.FLEET, fleet_key(request.connection), devices)
+    jobs = visible_jobs(request.gateway)
+    packages = (
+        [] if overview.packages is None or isinstance(overview.packages, CloudError) else overview.packages
+    )
+    notices = attention.find_notices(request, jobs, packages)
     context = {
         "overview": overview,
-        "fleet": _value_or_none(overview.fleet),
-        "products": _value_or_none(overview.products),
-        "packages": _value_or_none(overview.packages),
-        "jobs": [(job, kinds.get(job.kind).title(job)) for job in jobs[:SHOWN]],
-        "records": _read_records(request),
+        "devices": devices,
+        "segments": _build_segments(request, devices) if devices else [],
+        "product_count": overview.products if isinstance(overview.products, int) else None,
+        "notices": notices[: attention.SHOWN],
+        "more_notices": max(0, len(notices) - attention.SHOWN),
+        "jobs": [
+            (job, job_title(job), attention.job_page(request, job))
+            for job in _find_jobs(jobs.select_related("created_by"))
+        ],
+        "changes": find_changes(request, jobs),
         "may_read_audit": request.membership.has_level(Area.AUDIT, Level.READ),
         "shortcuts": [
-            (shortcut, connection_url(request, shortcut.name))
+            MenuItem(shortcut.label, connection_url(request, shortcut.name), shortcut.icon)
             for shortcut in SHORTCUTS
             if request.gateway.allows(shortcut.operation)
             and not (shortcut.account_wide and request.gateway.limited_scope is not None)
@@ -64,13 +94,46 @@ def home(request: CloudRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _value_or_none(part: Any) -> Any:
-    return None if isinstance(part, Exception) else part
+@require_safe
+def device_history(request: CloudRequest) -> JsonResponse:
+    """Return the recorded device counts as JSON, for the chart: of the connection, or, for members with a limited access scope,
+    of the products in it. No call."""
+    request.gateway.require(api.STATISTICS)
+    guard = request.gateway.limited_scope
+    if guard is None:
+        return chart_response(request, request.connection, Kind.FLEET, [fleet_key(request.connection)])
+    keys = guard.products if api.is_countable(request.gateway) else ()
+    return chart_response(request, request.connection, Kind.PRODUCT, keys)
 
 
-def _read_records(request: CloudRequest) -> Sequence[AuditRecord]:
-    """The latest changes on this connection: all of them for members who may read the audit trail, else only the user's own."""
-    records = AuditRecord.objects.for_team(request.team).filter(connection=request.connection.slug)
-    if not request.membership.has_level(Area.AUDIT, Level.READ):
-        records = records.filter(actor=request.membership.user)
-    return list(records[:SHOWN])
+def _build_segments(request: CloudRequest, devices: DeviceCounts) -> list[Segment]:
+    parts = (
+        ("online", _("Online"), devices.online, "ONLINE"),
+        ("offline", _("Offline"), devices.offline, "OFFLINE"),
+        ("not-activated", _("Not activated"), devices.not_activated, "UNACTIVE"),
+    )
+    whole = sum(count for _slug, _label, count, _status in parts) or 1
+    segments, left = [], 0.0
+    for slug, label, count, status in parts:
+        width = 1000 * count / whole
+        share = round(100 * count / whole)
+        segments.append(Segment(slug, label, count, share, left, width, _devices_url(request, status)))
+        left += width
+    return segments
+
+
+def _devices_url(request: CloudRequest, status: str) -> str:
+    """Return the URL of the list of devices with a status; of all devices, if the member can search only one product at a time."""
+    url, guard = connection_url(request, "devices:list"), request.gateway.limited_scope
+    if guard is None:
+        return f"{url}?{urlencode({'status': status})}"
+    if len(guard.products) == 1:
+        return f"{url}?{urlencode({'status': status, 'product': guard.products[0]})}"
+    return url
+
+
+def _find_jobs(jobs: JobQuerySet) -> list[Job]:
+    """The newest running jobs, and the newest other ones if there are few."""
+    running = list(jobs.active()[:_JOBS_SHOWN])
+    others = jobs.exclude(state__in=Job.ACTIVE)
+    return [*running, *others[: _JOBS_SHOWN - len(running)]]

@@ -366,7 +366,12 @@ def _update_totals(job: Job, kind: Kind[Any]) -> None:
     sums: Counter[str] = Counter()
     for counts in job.chunks.values_list("counts", flat=True):
         sums.update(counts)
+    done, is_first = job.done, not job.counts
     kind.tally(job, sums)
+    if kind.items is None and is_first:
+        job.done_at_start = job.done
+    elif job.done != done:
+        job.advanced_at = timezone.now()
 
 
 def _finish_job(job: Job) -> bool:

@@ -24,6 +24,8 @@ from iot_client.errors import classify, explain
 
 MAX_KEY_LENGTH = 520
 """Maximum length of the key of an item. The longest keys are those of topic routes: two topics of up to 256 characters."""
+STALLED_AFTER = timedelta(minutes=1)
+"""A job that did nothing for so long has no remaining time: its past rate says nothing."""
 
 
 def make_sentence(text: str, **args: Any) -> dict[str, Any]:
@@ -123,6 +125,9 @@ class Job(models.Model):
     succeeded = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
+    # When `done` changed last, and its value at the first count: a monitored batch may have begun long before its job.
+    advanced_at = models.DateTimeField(null=True)
+    done_at_start = models.PositiveIntegerField(default=0)
 
     objects = JobQuerySet.as_manager()
 
@@ -182,14 +187,16 @@ class Job(models.Model):
         return max(0.0, ((self.finished_at or timezone.now()) - self.started_at).total_seconds())
 
     def rate(self) -> float | None:
-        """Return the items per second since the start; None while no item is done."""
-        seconds = self.duration_seconds()
-        return self.done / seconds if self.done and seconds > 0 else None
+        """Return the items per second since the start; None while none was done since then."""
+        seconds, done = self.duration_seconds(), self.done - self.done_at_start
+        return done / seconds if done > 0 and seconds > 0 else None
 
     def time_left(self) -> timedelta | None:
-        """Return the remaining time at the current rate; None when it is unknown."""
+        """Return the remaining time at the current rate; None when it is unknown, or when nothing was done for a while."""
         rate = self.rate()
-        if not self.is_active or not rate or self.total <= self.done:
+        if not self.is_active or not rate or self.total <= self.done or self.advanced_at is None:
+            return None
+        if timezone.now() - self.advanced_at > STALLED_AFTER:
             return None
         return timedelta(seconds=(self.total - self.done) / rate)
 

@@ -12,6 +12,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils import timezone
 
+from console.ui.charts import Curve, build_chart_data
 from console.ui.context import SwitcherEntry
 from console.ui.fields import DayField, MomentField
 from console.ui.forms import FileWidget, FilterForm
@@ -198,17 +199,13 @@ def select_page(request: HttpRequest, rows: list[Meter]) -> tuple[Page, list[Met
 
 def sample_counts() -> dict[str, Any]:
     """Sample counts of one day."""
-    base = int(_START.timestamp())
-    x = [base + i * 600 for i in range(144)]
+    times = [_START + timedelta(minutes=10 * i) for i in range(144)]
     online = [4200 + round(300 * math.sin(i / 18) + 40 * math.sin(i / 3)) for i in range(144)]
-    return {
-        "x": x,
-        "series": [
-            {"label": "Online", "values": online, "tone": "good"},
-            {"label": "Offline", "values": [5000 - n for n in online], "tone": "off"},
-        ],
-        "unit": "devices",
-    }
+    curves = [
+        Curve("Online", "--fd-good", online),
+        Curve("Offline", "--fd-off", [5000 - n for n in online]),
+    ]
+    return build_chart_data(times, curves, gap=timedelta(minutes=15))
 
 
 JOBS = [

@@ -1,100 +1,233 @@
-// Line charts. The library is loaded with the first chart; the data comes from the URL in `data-src`.
-const TONES = { "": "--fd-series-1", good: "--fd-good", warn: "--fd-warn", bad: "--fd-bad", off: "--fd-off", busy: "--fd-busy" };
+// Charts over time. The library is loaded with the first chart; the data comes from the URL in `data-src`:
+// {"x": [seconds since 1970], "series": [{"label", "color", "values"}], "until": seconds or null}. A value may be null: nothing
+// was measured. A refresh changes a chart in place, so that the pointer keeps showing the values below it.
+const ENOUGH = 3; // measurements: fewer make no line
+const WINDOW = 600; // seconds: the shortest time that a chart shows
+const ROWS = 200; // of the table of values
 const live = new Set();
+const language = document.documentElement.lang || "en";
+const zone = document.documentElement.dataset.timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone;
+const clock = (fields) => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...fields });
+const ofSecond = clock({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const ofMinute = clock({ hour: "2-digit", minute: "2-digit" });
+const ofDay = clock({ day: "numeric", month: "short" });
+const ofDayAndMinute = clock({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const ofDayAndSecond = clock({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const grouped = new Intl.NumberFormat(language);
+const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
+const steps = [1, 2, 5].flatMap((digit) => Array.from({ length: 10 }, (_, power) => digit * 10 ** power)).sort((a, b) => a - b);
 
-// A custom property may contain light-dark(), which only a property of an element resolves.
-function color(element, name) {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${name})`;
-  element.append(probe);
-  const resolved = getComputedStyle(probe).color;
-  probe.remove();
-  return resolved;
+const part = (figure, name) => figure.querySelector(`[data-chart-${name}]`);
+const write = (value) => (value == null ? "–" : grouped.format(value));
+const at = (seconds) => new Date(seconds * 1000);
+
+function make(tag, content, className = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(content);
+  return element;
 }
 
-const language = document.documentElement.lang || "en";
+// A custom property may contain light-dark(), which only a property of an element resolves.
+function resolve(figure, property) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${property})`;
+  figure.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
 
-function options(Plot, figure, data, width) {
-  const plot = figure.querySelector("[data-chart-plot]");
-  const ink = color(plot, "--fd-muted-solid");
-  const grid = color(plot, "--fd-grid");
-  const font = "11px 'Inter Variable', system-ui, sans-serif";
-  const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
-  const zone = document.documentElement.dataset.timeZone || undefined;
-  const clock = (options) => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...options });
-  const hour = clock({ hour: "2-digit", minute: "2-digit" });
-  const day = clock({ day: "numeric", month: "short" });
-  const full = clock({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-  const time = (_, ticks, axis, space, step) =>
+// -- the plot --
+
+// Labels that the reader cannot tell apart are written once.
+const withoutRepeats = (labels) => labels.map((label, index) => (label === labels[index - 1] ? "" : label));
+
+function timeLabels(ticks, step) {
+  return withoutRepeats(
     ticks.map((tick) => {
-      const date = new Date(tick * 1000);
-      return step >= 86400 || hour.format(date) === "00:00" ? day.format(date) : hour.format(date);
-    });
-  const unit = data.unit ? ` ${data.unit}` : "";
-  const write = new Intl.NumberFormat(language);
-  const short = new Intl.NumberFormat(language, { notation: "compact" });
+      if (step < 60) return ofSecond.format(at(tick));
+      const time = ofMinute.format(at(tick));
+      return step >= 86400 || time === "00:00" ? ofDay.format(at(tick)) : time;
+    }),
+  );
+}
+
+// The values to draw: of a stacked chart, the sums of each series and those below it.
+function drawn(figure, data) {
+  const columns = data.series.map((series) => series.values);
+  if (!figure.hasAttribute("data-stacked")) return [data.x, ...columns];
+  const sums = columns.map((_, last) => data.x.map((_, row) => {
+    const stack = columns.slice(0, last + 1).map((column) => column[row]);
+    return stack.includes(null) ? null : stack.reduce((sum, value) => sum + value, 0);
+  }));
+  return [data.x, ...sums];
+}
+
+function timeRange(data) {
+  const first = data.x[0];
+  return [first, Math.max(data.x.at(-1), data.until ?? 0, first + WINDOW)];
+}
+
+// A measurement between two gaps has no line: it is drawn as a point.
+function lonely(plot, index) {
+  const values = plot.data[index];
+  return values.flatMap((value, row) => (value != null && values[row - 1] == null && values[row + 1] == null ? [row] : []));
+}
+
+function options(Plot, figure, data) {
+  const stacked = figure.hasAttribute("data-stacked");
+  const font = "12px 'Inter Variable', system-ui, sans-serif";
+  const grid = { stroke: resolve(figure, "--fd-grid"), width: 1 };
+  const axis = { stroke: resolve(figure, "--fd-muted-solid"), font, grid, ticks: { show: false } };
+  const plot = part(figure, "plot");
   return {
-    width,
-    height: Number(figure.dataset.height),
-    cursor: { points: { size: 6 } },
-    legend: { live: true },
-    axes: [{ ...axis, space: 64, values: time }, { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => short.format(tick)) }],
-    scales: { y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.08] } },
-    tzDate: (seconds) => Plot.tzDate(new Date(seconds * 1000), zone || "Etc/UTC"),
+    width: plot.clientWidth,
+    height: plot.clientHeight,
+    padding: [8, 8, 0, 0],
+    cursor: { points: { size: 6 }, drag: { x: false, y: false } },
+    legend: { show: false },
+    axes: [
+      { ...axis, size: 26, space: 64, values: (_, ticks, _axis, _space, step) => timeLabels(ticks, step) },
+      { ...axis, size: 48, incrs: steps, values: (_, ticks) => withoutRepeats(ticks.map((tick) => compact.format(tick))) },
+    ],
+    scales: {
+      x: { range: () => timeRange(figure.fdData) },
+      y: { range: (_, low, high) => [0, Math.max(1, (high ?? 0) * 1.08)] },
+    },
+    tzDate: (seconds) => Plot.tzDate(at(seconds), zone),
+    bands: stacked ? data.series.slice(1).map((_, index) => ({ series: [index + 2, index + 1] })) : [],
     series: [
-      { value: (_, value) => (value == null ? "" : full.format(new Date(value * 1000))) },
-      ...data.series.map((series, index) => {
-        const stroke = color(plot, TONES[series.tone || ""] && series.tone ? TONES[series.tone] : `--fd-series-${(index % 5) + 1}`);
-        return {
-          label: series.label,
-          stroke,
-          width: 1.75,
-          dash: index > 0 && !series.tone ? [4 + index * 2, 3] : undefined,
-          fill: data.series.length === 1 ? `color-mix(in srgb, ${stroke} 12%, transparent)` : undefined,
-          points: { show: false },
-          value: (_, value) => (value == null ? "–" : write.format(value) + unit),
-        };
+      {},
+      ...data.series.map((series) => {
+        const stroke = resolve(figure, series.color);
+        // Areas have no line: that of a series with the value 0 would cover the one below.
+        const fill = stacked ? `color-mix(in srgb, ${stroke} 75%, transparent)` : undefined;
+        return { label: series.label, stroke, fill, width: stacked ? 0 : 1.75, points: { show: false, size: 5, filter: lonely } };
       }),
     ],
+    hooks: { setCursor: [(chart) => showValues(figure, chart.cursor.idx)] },
   };
 }
 
-async function draw(figure) {
-  const plot = figure.querySelector("[data-chart-plot]");
-  const state = figure.querySelector("[data-chart-state]");
-  try {
-    const [{ default: Plot }, response] = await Promise.all([import(figure.dataset.lib), fetch(figure.dataset.src, { headers: { Accept: "application/json", "X-Poll": "1" } })]);
-    if (!response.ok) throw new Error(String(response.status));
-    const data = await response.json();
-    if (!figure.isConnected) return;
+// -- the legend and the table --
+
+const exact = (data, row) => (data.x.some((seconds) => seconds % 60) ? ofDayAndSecond : ofDayAndMinute).format(at(data.x[row]));
+const latestRow = (data) => data.x.findLastIndex((_, row) => data.series.some((series) => series.values[row] != null));
+
+function buildLegend(figure, data) {
+  const items = data.series.map((series) => {
+    const mark = make("i", "", "fd-chart-mark");
+    mark.style.background = resolve(figure, series.color);
+    const item = make("li", mark);
+    item.append(make("span", series.label), make("b", ""));
+    return item;
+  });
+  part(figure, "legend").replaceChildren(...items, make("li", "", "fd-chart-time"));
+}
+
+// Writes the values at the pointer into the legend, or the latest ones without a pointer.
+function showValues(figure, row) {
+  const data = figure.fdData;
+  const shown = row == null || data.series.every((series) => series.values[row] == null) ? latestRow(data) : row;
+  const items = [...part(figure, "legend").children];
+  data.series.forEach((series, index) => (items[index].querySelector("b").textContent = write(series.values[shown])));
+  items.at(-1).textContent = shown < 0 ? "" : exact(data, shown);
+}
+
+function fillTable(figure) {
+  const data = figure.fdData;
+  const details = part(figure, "table");
+  if (!details.open || !data) return;
+  const head = make("tr", make("th", details.dataset.time));
+  head.append(...data.series.map((series) => make("th", series.label)));
+  const rows = data.x.map((_, row) => {
+    const line = make("tr", make("td", exact(data, row)));
+    line.append(...data.series.map((series) => make("td", write(series.values[row]))));
+    return line;
+  });
+  const table = make("table", make("thead", head));
+  const body = document.createElement("tbody");
+  body.append(...rows.reverse().slice(0, ROWS));
+  table.append(body);
+  details.querySelector("[role=region]").replaceChildren(table);
+}
+
+// -- loading --
+
+function say(figure, text) {
+  part(figure, "state").textContent = text;
+  part(figure, "state").hidden = !text;
+}
+
+function show(figure, Plot, data) {
+  const labels = data.series.map((series) => series.label).join("\n");
+  const isSame = figure.fdPlot && figure.fdLabels === labels;
+  const measured = data.x.filter((_, row) => data.series.some((series) => series.values[row] != null)).length;
+  figure.fdData = data;
+  if (!isSame || measured < ENOUGH) {
     figure.fdPlot?.destroy();
     figure.fdPlot = undefined;
-    if (!data.x.length) {
-      if (state) [state.hidden, state.textContent] = [false, state.dataset.none];
-      return;
-    }
-    if (state) state.hidden = true;
-    figure.fdPlot = new Plot(options(Plot, figure, data, plot.clientWidth), [data.x, ...data.series.map((series) => series.values)], plot);
-    // A screen reader cannot read a canvas: the latest values are added as text.
-    let text = figure.querySelector("[data-chart-text]");
-    if (!text) {
-      text = document.createElement("div");
-      text.className = "visually-hidden";
-      text.dataset.chartText = "";
-      figure.append(text);
-    }
-    text.textContent = data.series.map((series) => `${series.label}: ${series.values.at(-1) ?? "–"} ${data.unit || ""}`).join("; ");
-  } catch {
-    if (state && !figure.fdPlot) [state.hidden, state.textContent] = [false, state.dataset.failed];
+    buildLegend(figure, data);
   }
+  if (measured < ENOUGH) {
+    say(figure, figure.dataset.every ? figure.dataset.collecting : figure.dataset.few);
+  } else {
+    say(figure, "");
+    figure.fdLabels = labels;
+    if (isSame) figure.fdPlot.setData(drawn(figure, data));
+    else figure.fdPlot = new Plot(options(Plot, figure, data), drawn(figure, data), part(figure, "plot"));
+  }
+  showValues(figure, figure.fdPlot?.cursor.idx);
+  fillTable(figure);
+}
+
+async function load(figure) {
+  const source = new URL(figure.dataset.src, location.href);
+  if (figure.dataset.days) source.searchParams.set("days", figure.dataset.days);
+  const number = (figure.fdRequest = (figure.fdRequest ?? 0) + 1);
+  try {
+    const [{ default: Plot }, response] = await Promise.all([
+      import(figure.dataset.lib),
+      fetch(source, { headers: { Accept: "application/json", "X-Poll": "1" } }),
+    ]);
+    if (!response.ok) throw new Error(String(response.status));
+    const data = await response.json();
+    if (figure.isConnected && number === figure.fdRequest) show(figure, Plot, data);
+  } catch {
+    if (!figure.fdPlot) say(figure, figure.dataset.failed);
+  }
+}
+
+// Other colors need a new plot.
+function redraw(figure) {
+  figure.fdPlot?.destroy();
+  figure.fdPlot = undefined;
+  load(figure);
+}
+
+function choosePeriod(figure, button) {
+  for (const other of figure.querySelectorAll("[data-days]")) other.setAttribute("aria-pressed", String(other === button));
+  figure.dataset.days = button.dataset.days;
+  load(figure);
 }
 
 const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const figure = target.closest("[data-chart]");
-    if (figure?.fdPlot && target.clientWidth) figure.fdPlot.setSize({ width: target.clientWidth, height: Number(figure.dataset.height) });
+    if (figure?.fdPlot && target.clientWidth) figure.fdPlot.setSize({ width: target.clientWidth, height: target.clientHeight });
   }
 });
+
+function start(figure) {
+  live.add(figure);
+  load(figure);
+  resized.observe(part(figure, "plot"));
+  part(figure, "table").addEventListener("toggle", () => fillTable(figure));
+  for (const button of figure.querySelectorAll("button[data-days]")) button.addEventListener("click", () => choosePeriod(figure, button));
+  const every = Number(figure.dataset.every || 0);
+  if (every) figure.fdTimer = setInterval(() => document.hidden || load(figure), every * 1000);
+}
 
 function find() {
   for (const figure of live) {
@@ -103,16 +236,9 @@ function find() {
     figure.fdPlot?.destroy();
     live.delete(figure);
   }
-  for (const figure of document.querySelectorAll("[data-chart]")) {
-    if (live.has(figure)) continue;
-    live.add(figure);
-    draw(figure);
-    resized.observe(figure.querySelector("[data-chart-plot]"));
-    const every = Number(figure.dataset.every || 0);
-    if (every) figure.fdTimer = setInterval(() => document.hidden || draw(figure), every * 1000);
-  }
+  for (const figure of document.querySelectorAll("[data-chart]")) if (!live.has(figure)) start(figure);
 }
 document.addEventListener("htmx:load", find);
-document.addEventListener("fd:theme", () => live.forEach(draw));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => live.forEach(draw));
+document.addEventListener("fd:theme", () => live.forEach(redraw));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => live.forEach(redraw));
 find();

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from console.areas.devices.registration.actions import register_from_file
 from console.jobs import actions
 from console.jobs.models import Item, Job
+from tests.registrations import create_registration
 from tests.responses import page_text
 
 ACTIONS = {
@@ -68,6 +72,30 @@ def test_the_tray_shows_running_and_recently_finished_jobs(org, draft, sign_in, 
     response = browser.get(org.url("jobs/tray/"), headers={"HX-Request": "true"})
     assert "every 3s" not in response.content.decode()
     assert "Succeeded" in page_text(response)
+
+
+@pytest.mark.parametrize(("seconds", "is_shown"), [(5, True), (90, False)])
+def test_the_tray_shows_the_remaining_time_only_while_the_job_advances(org, sign_in, seconds, is_shown):
+    now = timezone.now()
+    create_registration(
+        org.connection,
+        state=Job.State.RUNNING,
+        started_at=now - timedelta(seconds=100),
+        advanced_at=now - timedelta(seconds=seconds),
+        total=100,
+        succeeded=50,
+    )
+    tray = page_text(sign_in("viewer").get(org.url("jobs/tray/")))
+    assert "50 / 100" in tray
+    assert (" left" in tray) == is_shown
+
+
+def test_a_job_notes_when_it_advanced(org, draft, run_job):
+    job = draft()
+    actions.start(job, org.gateway("operator"))
+    run_job(job)
+    assert job.started_at <= job.advanced_at <= job.finished_at
+    assert job.done_at_start == 0
 
 
 def test_a_draft_is_only_in_the_tray_of_the_user_who_created_it(org, draft, sign_in):

@@ -31,6 +31,7 @@ from console.areas.groups.records import (
     to_tags,
 )
 from console.connections.gateway import Call, Gateway
+from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
 from iot_client.errors import CloudError, LimitExceeded, NotFound
 from iot_client.fields import read_items
@@ -206,6 +207,36 @@ def _add_statuses(gateway: Gateway, device_list: DeviceList) -> DeviceList:
     statuses = {} if isinstance(response, CloudError) else to_statuses(response)
     devices = tuple(replace(device, status=statuses.get(device.iot_id, "")) for device in device_list.devices)
     return replace(device_list, devices=devices)
+
+
+def count_devices(gateway: Gateway, limit: int) -> dict[str, DeviceCounts]:
+    """Return the counts of the devices directly in each group by GroupId, of up to `limit` groups, the upper levels first.
+
+    Up to 2 calls for each group: its counts and its subgroups. Groups that could not be counted are left out.
+    """
+    ids: dict[str, None] = {}  # in order, without duplicates
+    level = list_groups(gateway).groups
+    for depth in range(1, MAX_DEPTH + 1):
+        new = [group.id for group in level if group.id and group.id not in ids][: limit - len(ids)]
+        ids |= dict.fromkeys(new)
+        if depth == MAX_DEPTH or len(ids) == limit:
+            break
+        calls = [
+            Call("QueryDeviceGroupList", {"SuperGroupId": key, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE})
+            for key in new
+        ]
+        level = tuple(
+            to_group(item)
+            for response in gateway.gather(calls)
+            if not isinstance(response, CloudError)
+            for item in read_items(response.get("Data"), "GroupInfo")
+        )
+    responses = gateway.gather([Call("QueryDeviceGroupInfo", {"GroupId": key}) for key in ids])
+    return {
+        key: to_detail(response, key, ()).counts
+        for key, response in zip(ids, responses, strict=True)
+        if not isinstance(response, CloudError)
+    }
 
 
 def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 50) -> DeviceList:

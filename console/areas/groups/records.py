@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.device_counts.counts import DeviceCounts
 from console.pages.keys import join_key
 from console.pages.tags import Tag
 from iot_client.errors import CloudError

@@ -13,6 +13,7 @@ urlpatterns = [
     path("counts/", views.counts, name="counts"),
     path("<id:group_id>/", views.overview, name="detail"),
     path("<id:group_id>/children/", views.children, name="children"),
+    path("<id:group_id>/device-history.json", views.device_history, name="device-history"),
     path("<id:group_id>/devices/", devices.list_devices, name="devices"),
     path("<id:group_id>/devices/add/", devices.add_devices, name="add-devices"),
     bulk_path(BULK),

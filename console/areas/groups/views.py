@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ from console.areas.groups.pages import GROUP, TAGS
 from console.areas.groups.tree import render_counts, render_nodes
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
@@ -133,6 +134,7 @@ def overview(request: CloudRequest, group_id: str) -> HttpResponse:
     """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `api.get_overview`."""
     found = api.get_overview(request.gateway, group_id)
     group, tags = found.detail, found.tags
+    record_if_due(request.connection, Kind.GROUP, group_id, group.counts)
     return GROUP.render(
         request,
         group,
@@ -194,6 +196,11 @@ def _build_subgroup_table(found: api.Overview) -> Table[api.Group]:
     *others, created = TABLE.columns
     devices: Column[api.Group] = Column("devices", _("Devices"), kind="number", value=count)
     return replace(TABLE, id="subgroups", columns=(*others, devices, created))
+@require_safe
+def device_history(request: CloudRequest, group_id: str) -> JsonResponse:
+    """Return the recorded device counts of the group as JSON, for the chart. No call."""
+    request.gateway.require("QueryDeviceGroupInfo")
+    return chart_response(request, request.connection, Kind.GROUP, [group_id])
 
 
 def group_rights(request: CloudRequest, group: api.GroupDetail) -> dict[str, bool]:

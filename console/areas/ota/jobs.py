@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -23,15 +24,19 @@ KIND = "ota.monitor"
 STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
 _END_STATUSES = ("COMPLETED", "CANCELED")  # JobStatus of QueryOTAJob
 _MIN_INTERVAL, _MAX_INTERVAL = 5.0, 300.0  # seconds between two counts
+MAX_GAP = timedelta(seconds=3 * _MAX_INTERVAL)
+"""The time between two counts after which the batch was not monitored in between."""
 
 
 @dataclass(frozen=True)
 class MonitoringParams(JobParams):
-    """The monitoring of a batch of a product. `status`: the last JobStatus that was read, "" for none."""
+    """The monitoring of a batch of a product. `status`: the last JobStatus that was read, and `package` the name of the update
+    package; "" for none."""
 
     batch_id: str
     product_key: str
     status: str = ""
+    package: str = ""
 
 
 def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str) -> Job:
@@ -61,9 +66,9 @@ def read_history(connection: Connection, batch_id: str) -> list[Sample]:
 def count_step(work: Work) -> StepResult:
     """Count the tasks of the batch by status: QueryOTAJob once, then ListOTATaskByJob once per status for its total."""
     batch_id = MonitoringParams.read(work.job).batch_id
-    status = str(
-        read_path(work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id), "Data.JobStatus") or ""
-    )
+    batch = work.gateway.call("QueryOTAJob", fresh=True, JobId=batch_id)
+    status = str(read_path(batch, "Data.JobStatus") or "")
+    package = str(read_path(batch, "Data.Name") or "")
     counts = {}
     for task_status in STATUSES:
         response = work.gateway.call(
@@ -74,7 +79,7 @@ def count_step(work: Work) -> StepResult:
 
     def write(job: Job) -> None:
         Sample.objects.create(job=job, at=now, counts=counts)
-        job.params = replace(MonitoringParams.read(job), status=status).as_json()
+        job.params = replace(MonitoringParams.read(job), status=status, package=package).as_json()
         if status == "CANCELED":  # by a user: the job did not fail
             job.cancel_requested = True
 
@@ -91,6 +96,9 @@ def _set_counts(job: Job, counts: Mapping[str, int]) -> None:
 
 
 def _title(job: Job) -> str:
+    package = MonitoringParams.read(job).package  # the first count reads it
+    if package:
+        return gettext("Monitoring %(package)s") % {"package": package}
     return gettext("Monitoring batch %(batch)s") % {"batch": job.subject}
 
 

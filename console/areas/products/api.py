@@ -20,7 +20,6 @@ from console.areas.products.records import (
     Category,
     Deduplication,
     DeduplicationChange,
-    DeviceCounts,
     NewProduct,
     Overview,
     Product,
@@ -38,6 +37,7 @@ from console.areas.products.records import (
 from console.audit.models import AuditRecord
 from console.audit.search import find_last_record
 from console.connections.gateway import Call, Gateway
+from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count, read_integer
@@ -49,7 +49,6 @@ __all__ = [
     "Category",
     "Deduplication",
     "DeduplicationChange",
-    "DeviceCounts",
     "NewProduct",
     "Overview",
     "Product",
@@ -207,6 +206,23 @@ def get_overview(gateway: Gateway, key: str) -> Overview:
         counts if isinstance(counts, CloudError) else to_counts(counts),
         tags if isinstance(tags, CloudError) else to_tags(tags),
     )
+
+
+def count_devices(gateway: Gateway, limit: int) -> dict[str, DeviceCounts]:
+    """Return the device counts of products by ProductKey: of those with the most devices, up to `limit`.
+
+    Up to 4 calls for the list (see `list_products`), and 1 for each product with devices. Products that could not be counted are
+    left out.
+    """
+    products, _product_count = _read_newest(gateway, ProductFilter(), fresh=True)
+    largest = sorted(products, key=lambda product: product.devices, reverse=True)[:limit]
+    counts = {product.key: DeviceCounts(0, 0, 0) for product in largest if not product.devices}
+    keys = [product.key for product in largest if product.devices]
+    responses = gateway.gather([Call("QueryDeviceStatistics", {"ProductKey": key}) for key in keys])
+    for key, response in zip(keys, responses, strict=True):
+        if not isinstance(response, CloudError):
+            counts[key] = to_counts(response)
+    return counts
 
 
 def find_device_count(gateway: Gateway, key: Any, instance_id: Any = None) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
 from iot_client.errors import CloudError
 from iot_client.fields import read_count, read_text, read_time
@@ -52,20 +53,6 @@ class ProductDetail:
     def is_published(self) -> bool:
         """Whether it is published. The thing model of a published product is fixed, and the product cannot be deleted."""
         return self.status == PUBLISHED
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceCounts:
-    """The numbers of devices: all, activated (ever connected), and online now."""
-
-    total: int
-    activated: int
-    online: int
-
-    @property
-    def never_connected(self) -> int:
-        """The number of devices that never connected."""
-        return max(0, self.total - self.activated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ urlpatterns = [
     bulk_path(BULK),
     path("<id:key>/", views.overview, name="detail"),
     path("<id:key>/devices/", views.devices, name="devices"),
+    path("<id:key>/device-history.json", views.device_history, name="device-history"),
     path("<id:key>/secret/", views.reveal_secret, name="secret"),
     *TAGS.paths("<id:key>/"),
     *PRODUCT.paths("<id:key>/"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from console.areas.products import actions, api, forms
 from console.areas.products.pages import PRODUCT, TAGS
 from console.connections.http import CloudRequest
+from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.pieces import DetailItem
 from iot_client.errors import CloudError
 
@@ -34,6 +35,8 @@ def overview(request: CloudRequest, key: str) -> HttpResponse:
     """Show the overview: details, device counts, tags and deduplication rules."""
     product = api.get_overview(request.gateway, key)
     detail, counts, tags = product.detail, product.counts, product.tags
+    if not isinstance(counts, CloudError):
+        record_if_due(request.connection, Kind.PRODUCT, key, counts)
     may_set_rules = actions.DEDUPLICATE.is_available(detail) and request.gateway.allows(
         actions.DEDUPLICATE.operation
     )
@@ -90,6 +93,13 @@ def _build_rules(request: CloudRequest, detail: api.ProductDetail) -> list[Detai
         DetailItem(_("Last set with this console"), text, wide=True),
         DetailItem(_("Time"), change.at, kind="time"),
     ]
+
+
+@require_safe
+def device_history(request: CloudRequest, key: str) -> JsonResponse:
+    """Return the recorded device counts of the product as JSON, for the chart. No call."""
+    request.gateway.require("QueryDeviceStatistics")
+    return chart_response(request, request.connection, Kind.PRODUCT, [key])
 
 
 @require_safe

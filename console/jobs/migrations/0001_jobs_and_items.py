@@ -96,6 +96,8 @@ class Migration(migrations.Migration):
                 ("succeeded", models.PositiveIntegerField(default=0)),
                 ("failed", models.PositiveIntegerField(default=0)),
                 ("skipped", models.PositiveIntegerField(default=0)),
+                ("advanced_at", models.DateTimeField(null=True)),
+                ("done_at_start", models.PositiveIntegerField(default=0)),
                 (
                     "connection",
                     models.ForeignKey(

@@ -10,6 +10,7 @@ ADDRESSES = {
     "groups:create": FLEET_FORM,
     "groups:find": PAGE,
     "groups:detail": PAGE,
+    "groups:device-history": PAGE,
     "groups:children": PAGE,
     "groups:counts": PAGE,
     "groups:edit": FLEET_FORM,

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
@@ -472,18 +473,49 @@ def test_a_monitored_batch_shows_the_recorded_counts_and_its_chart(batch_id, org
     from console.jobs.models import Sample
 
     job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
-    for succeeded in (0, 3):
+    for succeeded in (0, 2, 3):
         Sample.objects.create(job=job, counts={"SUCCEEDED": succeeded, "QUEUED": 5 - succeeded})
     browser = sign_in("viewer")
     page = browser.get(org.url(f"ota/batches/{batch_id}/"))
     assert page.context["counts"].finished == 3
     assert "history.json" in page.content.decode()
     data = browser.get(org.url(f"ota/batches/{batch_id}/history.json")).json()
-    assert len(data["x"]) == 2
-    assert {curve["label"]: curve["values"] for curve in data["series"]} == {
-        "Succeeded": [0, 3],
-        "Waiting": [5, 2],
-    }
+    assert len(data["x"]) == 3
+    values = {curve["label"]: curve["values"] for curve in data["series"]}
+    assert values.pop("Succeeded") == [0, 2, 3]
+    assert values.pop("Waiting to be sent") == [5, 3, 2]
+    assert values == {label: [0, 0, 0] for label in values}
+    failures = browser.get(org.url(f"ota/batches/{batch_id}/history.json"), {"status": "FAILED"}).json()
+    assert [curve["label"] for curve in failures["series"]] == ["Failed"]
+
+
+def test_the_chart_of_a_batch_names_each_status_as_the_tiles_do_and_in_their_color(batch_id, org, sign_in):
+    from console.areas.ota.jobs import STATUSES, monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    Sample.objects.create(job=job, counts=dict.fromkeys(STATUSES, 1))
+    browser = sign_in("viewer")
+    tiles = browser.get(org.url(f"ota/batches/{batch_id}/")).context["counts"].tiles
+    series = browser.get(org.url(f"ota/batches/{batch_id}/history.json")).json()["series"]
+    assert [curve["label"] for curve in series] == [str(tile.label) for tile in tiles]
+    css = (settings.BASE_DIR / "static/areas/ota/ota.css").read_text()
+    for tile, curve in zip(tiles, series, strict=True):
+        assert f".ota-dot-{tile.status.lower()} {{ background: var({curve['color']}); }}" in css
+        assert f".ota-seg-{tile.status.lower()} {{ fill: var({curve['color']}); }}" in css
+
+
+def test_a_batch_that_was_not_monitored_for_a_while_has_a_gap_in_its_chart(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    for minutes in (60, 56, 4, 0):
+        at = timezone.now() - timedelta(minutes=minutes)
+        Sample.objects.create(job=job, at=at, counts={"QUEUED": minutes})
+    data = sign_in("viewer").get(org.url(f"ota/batches/{batch_id}/history.json")).json()
+    queued = next(curve["values"] for curve in data["series"] if curve["label"] == "Waiting to be sent")
+    assert queued == [60, 56, None, 4, 0]
 
 
 def test_counts_of_stopped_monitoring_are_not_shown_as_current(batch_id, org, sign_in):

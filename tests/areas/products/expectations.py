@@ -11,6 +11,7 @@ ADDRESSES = {
     "products:find-category": PAGE,
     "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
+    "products:device-history": PAGE,
     "products:devices": PAGE,
     "products:tags": PAGE,
     "products:set-tag": FLEET_FORM,

@@ -22,19 +22,16 @@ from console.areas.ota.pages import BATCH
 from console.areas.ota.tables import TARGETS, build_task_table
 from console.connections.http import CloudRequest
 from console.jobs.models import Job
+from console.ui.charts import Curve, build_chart_data
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.statuses import status
 from console.ui.tables import Empty
 
 _OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
-_CURVES: tuple[tuple[str | Promise, str, tuple[str, ...]], ...] = (
-    (_("Succeeded"), "good", ("SUCCEEDED",)),
-    (_("Failed"), "bad", ("FAILED",)),
-    (_("Canceled"), "off", ("CANCELED",)),
-    (_("In progress"), "busy", ("IN_PROGRESS",)),
-    (_("Waiting"), "warn", ("CONFIRM", "QUEUED", "NOTIFIED")),
-)
+# The order of the statuses in the bar, the tiles and the chart.
+_ORDER = (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM")
+_MIN_SAMPLES = 3  # fewer make no chart
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Counts:
         """Build from numbers by status. Statuses that were not counted are left out."""
         whole = total if total is not None else sum(counts.values())
         tiles, left = [], 0.0
-        for task_status in (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM"):
+        for task_status in _ORDER:
             if task_status not in counts:
                 continue
             badge = status("batch_task", task_status)
@@ -140,7 +137,7 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
         "may_monitor": request.gateway.allows(MONITOR_BATCH.operation),
         "counts": latest,
         "is_monitored": is_monitored and batch.is_running,
-        "has_chart": len(samples) > 1 or is_monitored,
+        "has_chart": len(samples) >= _MIN_SAMPLES or is_monitored,
     }
 
 
@@ -241,20 +238,17 @@ def _read_number(request: CloudRequest, name: str) -> int | None:
 
 @require_safe
 def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
-    """Return the recorded counts over time as JSON, for the chart. Requires the right to read the batch. No call."""
+    """Return the recorded counts over time as JSON, for the chart; with `?status=`, only those of this status. Requires the right
+    to read the batch. No call."""
     request.gateway.require("QueryOTAJob")
     samples = jobs.read_history(request.connection, batch_id)
-    series = [
-        {
-            "label": str(label),
-            "tone": tone,
-            "values": [
-                sum(sample.counts.get(task_status, 0) for task_status in statuses) for sample in samples
-            ],
-        }
-        for label, tone, statuses in _CURVES
+    asked = request.GET.get("status", "")
+    curves = [
+        Curve(
+            status("batch_task", task_status).label,
+            f"--ota-{task_status.lower().replace('_', '-')}",
+            [sample.counts.get(task_status, 0) for sample in samples],
+        )
+        for task_status in ((asked,) if asked in _ORDER else _ORDER)
     ]
-    visible = [curve for curve in series if any(curve["values"])]
-    return JsonResponse(
-        {"x": [int(sample.at.timestamp()) for sample in samples], "series": visible, "unit": ""}
-    )
+    return JsonResponse(build_chart_data([sample.at for sample in samples], curves, gap=jobs.MAX_GAP))

@@ -1,0 +1,48 @@
+"""Periodic tasks: record the numbers of devices of all connections."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.cache import caches
+
+from console.accounts.encryption import Undecryptable
+from console.connections.models import Connection
+from console.dashboard.sampling import record_connection
+from console.device_counts.history import INTERVAL, delete_old_samples
+from iot_client.errors import CloudError
+
+log = logging.getLogger(__name__)
+_SECONDS = int(INTERVAL.total_seconds())
+
+
+@shared_task(name="dashboard.count_devices", acks_late=False)
+def count_devices() -> None:
+    """Delete old samples, and start a task for each connection."""
+    delete_old_samples()
+    for pk in Connection.objects.order_by("pk").values_list("pk", flat=True):
+        count_connection.apply_async((pk,), expires=_SECONDS)
+
+
+@shared_task(
+    name="dashboard.count_connection",
+    acks_late=False,
+    soft_time_limit=_SECONDS - 60,
+    time_limit=_SECONDS - 30,  # less than the lock below is kept
+)
+def count_connection(pk: int) -> None:
+    """Count and record the devices of a connection, unless another worker is at it. A connection that cannot be reached is
+    skipped."""
+    connection = Connection.objects.select_related("team").filter(pk=pk).first()
+    lock = f"device-counts:{pk}"
+    if connection is None or not caches["cloud"].add(lock, True, _SECONDS):
+        return
+    try:
+        record_connection(connection)
+    except (CloudError, Undecryptable, SoftTimeLimitExceeded) as error:
+        reason = error.code if isinstance(error, CloudError) else type(error).__name__
+        log.info("The devices of connection %s were not counted: %s", pk, reason)
+    finally:
+        caches["cloud"].delete(lock)
