@@ -3,7 +3,7 @@ from django.views.decorators.http import require_safe
 
 from console.areas.ota.actions import BULK, CREATE_MODULE
 from console.areas.ota.pages import BATCH, LIST, MODULE, PACKAGE
-from console.areas.ota.views import batch, batch_list, create, modules, packages
+from console.areas.ota.views import batch, batch_list, choose, create, modules, packages
 from console.pages.bulk_views import bulk_path
 
 app_name = "ota"
@@ -21,6 +21,8 @@ urlpatterns = [
     path("modules/<id:product_key>/new/", CREATE_MODULE.show, name="create-module"),
     *MODULE.paths("modules/<id:product_key>/<id:name>/"),
     path("batches/", batch_list.batch_list, name="batches"),
+    path("batches/progress/", batch_list.batch_progress, name="batch-progress"),
+    path("batches/new/", choose.choose_package, name="choose-package"),
     path("batches/<id:batch_id>/", batch.batch_detail, name="batch"),
     path("batches/<id:batch_id>/live/", batch.batch_live, name="batch-live"),
     path("batches/<id:batch_id>/counts/", batch.batch_counts, name="batch-counts"),

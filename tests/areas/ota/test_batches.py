@@ -105,6 +105,8 @@ def test_a_new_batch_is_monitored(lamps, package, org, sign_in):
     (batch,) = list_batches(org, package)
     job = Job.objects.get(kind="ota.monitor")
     assert (job.subject, job.connection) == (batch.id, org.connection)
+    text = sign_in("viewer").get(org.url("jobs/")).content.decode()
+    assert f"Monitoring a batch of {package.name} {package.version}" in text
 
 
 @pytest.mark.parametrize("kind", ["static", "dynamic", "verification"])
@@ -482,7 +484,7 @@ def test_a_monitored_batch_shows_the_recorded_counts_and_its_chart(batch_id, org
     assert len(data["x"]) == 2
     assert {curve["label"]: curve["values"] for curve in data["series"]} == {
         "Succeeded": [0, 3],
-        "Waiting": [5, 2],
+        "Waiting to be sent": [5, 2],
     }
 
 
@@ -494,7 +496,7 @@ def test_counts_of_stopped_monitoring_are_not_shown_as_current(batch_id, org, si
     Sample.objects.create(job=job, counts={"QUEUED": 5})
     Job.objects.filter(pk=job.pk).update(state="canceled", finished_at=timezone.now())
     page = sign_in("release-engineer").get(org.url(f"ota/batches/{batch_id}/"))
-    assert page.context["counts"] is None
+    assert page.context["counts"].total is None
     assert "Start monitoring" in page.content.decode()
 
 
