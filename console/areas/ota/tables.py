@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -101,11 +102,11 @@ _PRODUCT: Column[ListedBatch] = Column(
 )
 
 
-def _build_batch_table(*names: Column[ListedBatch]) -> Table[ListedBatch]:
+def _build_batch_table(caption: str | Promise, *names: Column[ListedBatch]) -> Table[ListedBatch]:
     """Return a table of batches. `names`: columns of what a batch is for."""
     return Table(
         id="batches",
-        caption=_("Batches"),
+        caption=caption,
         columns=(
             Column(
                 "name",
@@ -132,8 +133,8 @@ def _build_batch_table(*names: Column[ListedBatch]) -> Table[ListedBatch]:
     )
 
 
-BATCHES = _build_batch_table(_PACKAGE, _PRODUCT)
-BATCHES_OF_PACKAGE = _build_batch_table()
+BATCHES = _build_batch_table(_("Batches"), _PACKAGE, _PRODUCT)
+BATCHES_OF_PACKAGE = _build_batch_table(_("Batches of this package"))
 
 
 def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:

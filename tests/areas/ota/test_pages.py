@@ -57,6 +57,7 @@ def test_the_batches_of_a_package_fetch_their_progress_with_the_package(sample, 
     package_id = api.get_batch(org.gateway(), sample["IN_PROGRESS"]).batch.package_id
     text = sign_in("viewer").get(org.url(f"ota/packages/{package_id}/")).content.decode()
     assert f"/ota/batches/progress/?package={package_id}" in text
+    assert text.count('aria-label="Batches of this package"') == 2  # the section has the name "Batches"
 
 
 def test_the_choice_of_a_package_shows_those_that_are_ready_and_links_to_both_forms(sample, org, sign_in):
