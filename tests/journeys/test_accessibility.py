@@ -51,7 +51,10 @@ def list_addresses(page: Page, base: str) -> list[str]:
             group + path
             for path in ("", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
         ),
-        *(f"{connection}/ota/{path}" for path in ("packages/", "packages/new/", "batches/", "batches/new/", "modules/")),
+        *(
+            f"{connection}/ota/{path}"
+            for path in ("packages/", "packages/new/", "batches/", "batches/new/", "modules/")
+        ),
         *(f"{connection}/ota/modules/{key}/new/",),
         *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
         *(batches[0] + path for path in ("", "cancel/")),
