@@ -9,9 +9,14 @@ from dataclasses import dataclass
 class DeviceCounts:
     """The numbers of devices: all, activated (connected at least once), and online now."""
 
-    total: int
-    activated: int
-    online: int
+    total: int = 0
+    activated: int = 0
+    online: int = 0
+
+    def __add__(self, other: DeviceCounts) -> DeviceCounts:
+        return DeviceCounts(
+            self.total + other.total, self.activated + other.activated, self.online + other.online
+        )
 
     @property
     def offline(self) -> int:

@@ -33,7 +33,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
         page, f"{base}{connection}/ota/packages/", rf"{connection}/ota/packages/(?!new)\w+/"
     )
     ready = next(link for link in packages if list_links(page, base + link, rf"{link}batch/"))
-    batches = list_links(page, f"{base}{connection}/ota/batches/", rf"{connection}/ota/batches/\w+/")
+    batches = list_links(page, f"{base}{connection}/ota/batches/", rf"{connection}/ota/batches/(?!new)\w+/")
     members = list_links(page, f"{base}/demo/-/members/", r"/demo/-/members/\d+/")
     record = list_links(page, f"{base}/demo/-/audit/", r"/demo/-/audit/\d+/")[0]
     return [
@@ -51,7 +51,10 @@ def list_addresses(page: Page, base: str) -> list[str]:
             group + path
             for path in ("", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
         ),
-        *(f"{connection}/ota/{path}" for path in ("packages/", "packages/new/", "batches/", "modules/")),
+        *(
+            f"{connection}/ota/{path}"
+            for path in ("packages/", "packages/new/", "batches/", "batches/new/", "modules/")
+        ),
         *(f"{connection}/ota/modules/{key}/new/",),
         *(ready + path for path in ("", "batch/", "dynamic/", "delete/")),
         *(batches[0] + path for path in ("", "cancel/")),

@@ -13,7 +13,6 @@ from typing import Any
 
 from console.areas.groups.records import (
     AddResult,
-    DeviceCounts,
     DeviceList,
     Group,
     GroupDetail,

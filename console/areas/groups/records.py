@@ -26,20 +26,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceCounts:
-    """The numbers of devices: all, activated (ever connected), and online now."""
-
-    devices: int = 0
-    active: int = 0
-    online: int = 0
-
-    def __add__(self, other: DeviceCounts) -> DeviceCounts:
-        return DeviceCounts(
-            self.devices + other.devices, self.active + other.active, self.online + other.online
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class TreeCounts:
     """The device counts of a group, `direct`, and the sum of those of all groups below it, `below`.
 

@@ -76,7 +76,7 @@ def _describe_counts(tree: api.TreeCounts | None) -> str:
     if tree is None or tree.direct is None or tree.total is None:
         return ""
     if tree.below is None:
-        return escape(gettext("%(count)s direct") % {"count": number(tree.direct.devices)})
-    devices = tree.total.devices
+        return escape(gettext("%(count)s direct") % {"count": number(tree.direct.total)})
+    devices = tree.total.total
     text = ngettext("%(count)s device", "%(count)s devices", devices) % {"count": number(devices)}
     return escape(text)

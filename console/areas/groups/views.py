@@ -169,8 +169,8 @@ def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, 
 
     devices_url = connection_url(request, "groups:devices", found.detail.id)
     return [
-        build(gettext("Devices"), "devices", "cpu", devices_url),
-        build(gettext("Activated"), "active", "bolt"),
+        build(gettext("Devices"), "total", "cpu", devices_url),
+        build(gettext("Activated"), "activated", "bolt"),
         build(gettext("Online"), "online", "wifi", tone="good"),
     ]
 
@@ -181,7 +181,7 @@ def _explain_counts(found: api.Overview) -> str:
         return gettext(
             "Devices in subgroups are not counted here: there are more than %(most)s groups below, or one could not be read."
         ) % {"most": number(api.MAX_COUNTED_ON_PAGE)}
-    if found.counts.below.devices:
+    if found.counts.below.total:
         return gettext("A device that is in several of these groups is counted in each of them.")
     return ""
 
@@ -191,11 +191,13 @@ def _build_subgroup_table(found: api.Overview) -> Table[api.Group]:
 
     def count(group: api.Group) -> int | None:
         tree = found.subgroup_counts.get(group.id)
-        return None if tree is None or tree.total is None else tree.total.devices
+        return None if tree is None or tree.total is None else tree.total.total
 
     *others, created = TABLE.columns
     devices: Column[api.Group] = Column("devices", _("Devices"), kind="number", value=count)
     return replace(TABLE, id="subgroups", columns=(*others, devices, created))
+
+
 @require_safe
 def device_history(request: CloudRequest, group_id: str) -> JsonResponse:
     """Return the recorded device counts of the group as JSON, for the chart. No call."""

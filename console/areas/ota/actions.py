@@ -218,7 +218,12 @@ STOP_BATCH: Action[BatchDetail] = Action(
 
 
 def _monitor(request: CloudRequest, detail: BatchDetail, values: Mapping[str, Any]) -> Done:
-    jobs.monitor_batch(request.gateway, detail.batch.id, product_key=detail.batch.product_key)
+    jobs.monitor_batch(
+        request.gateway,
+        detail.batch.id,
+        product_key=detail.batch.product_key,
+        package=f"{detail.package_name} {detail.version}".strip(),
+    )
     return Done(gettext("Monitoring started. Progress is recorded until the batch ends."))
 
 

@@ -79,8 +79,9 @@ MAX_TAGS = 10
 MAX_BATCHES = 200  # ListOTAJobByFirmware: largest page
 MAX_TASK_OFFSET = 100_000  # ListOTATaskByJob: page number times page size
 
+BATCH_STATUSES = ("PLANNED", "IN_PROGRESS", "COMPLETED", "CANCELED")
 TASK_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
-FINISHED_TASKS = ("SUCCEEDED", "FAILED", "CANCELED")
+OPEN_TASKS, FINISHED_TASKS = TASK_STATUSES[:4], TASK_STATUSES[4:]
 CANCELABLE = {
     "SCHEDULED": "CancelScheduledTask",
     "CONFIRM": "CancelUnconfirmedTask",
@@ -258,6 +259,16 @@ def get_batch(gateway: Gateway, batch_id: str, *, fresh: bool = False) -> BatchD
     return to_batch_detail(
         gateway.call("QueryOTAJob", fresh=fresh, JobId=batch_id).get("Data") or {}, batch_id
     )
+
+
+def find_batches(gateway: Gateway, batch_ids: Sequence[str]) -> list[BatchDetail]:
+    """Return those of the batches that the platform returns. 1 call per batch."""
+    responses = gateway.gather([Call("QueryOTAJob", {"JobId": batch_id}) for batch_id in batch_ids])
+    return [
+        to_batch_detail(response.get("Data") or {}, batch_id)
+        for batch_id, response in zip(batch_ids, responses, strict=True)
+        if not isinstance(response, CloudError)
+    ]
 
 
 def get_batch_with_tasks(

@@ -47,7 +47,7 @@ AREA = Area(
         "batch_task": {
             "CONFIRM": Status(_("Waiting for confirmation"), "warn", "clock-question"),
             "QUEUED": Status(_("Waiting to be sent"), "wait", "clock"),
-            "NOTIFIED": Status(_("Notified"), "busy", "bell"),
+            "NOTIFIED": Status(_("Notified"), "wait", "bell"),
             "IN_PROGRESS": RUNNING,
             "SUCCEEDED": SUCCEEDED,
             "FAILED": FAILED,

@@ -118,13 +118,14 @@ def create_verification_batch(
 
 
 def monitor_new_batch(
-    gateway: Gateway, operation: str, response: Mapping[str, Any], *, product_key: str
+    gateway: Gateway, operation: str, response: Mapping[str, Any], *, product_key: str, package: str = ""
 ) -> NewBatch:
-    """Start to monitor the batch that `operation` created. Raises BadResponse when the response has no batch ID."""
+    """Start to monitor the batch that `operation` created. `package`: the name and version of its package. Raises BadResponse when
+    the response has no batch ID."""
     batch_id = read_path(response, "Data.JobId")
     if not batch_id:
         raise BadResponse("Client.BadResponse", "the response has no JobId", operation=operation)
-    job = jobs.monitor_batch(gateway, str(batch_id), product_key=product_key)
+    job = jobs.monitor_batch(gateway, str(batch_id), product_key=product_key, package=package)
     return NewBatch(str(batch_id), job.pk)
 
 
@@ -139,7 +140,13 @@ def _create(
         ProductKey=package.product_key,
         **params,
     )
-    return monitor_new_batch(gateway, operation, response, product_key=package.product_key)
+    return monitor_new_batch(
+        gateway,
+        operation,
+        response,
+        product_key=package.product_key,
+        package=f"{package.name} {package.version}",
+    )
 
 
 def _to_milliseconds(moment: datetime | None) -> int | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -30,8 +31,8 @@ MAX_GAP = timedelta(seconds=3 * _MAX_INTERVAL)
 
 @dataclass(frozen=True)
 class MonitoringParams(JobParams):
-    """The monitoring of a batch of a product. `status`: the last JobStatus that was read, and `package` the name of the update
-    package; "" for none."""
+    """The monitoring of a batch of a product. `package`: the name and version of its package, "" if unknown. `status`: the last
+    JobStatus that was read, "" for none."""
 
     batch_id: str
     product_key: str
@@ -39,12 +40,12 @@ class MonitoringParams(JobParams):
     package: str = ""
 
 
-def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str) -> Job:
-    """Start a job that monitors an update batch of a product until the batch ends. Returns the running job of the batch if
-    there is one."""
+def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str, package: str = "") -> Job:
+    """Start a job that monitors an update batch of a product until the batch ends. `package`: the name and version of its
+    package, for the title of the job. Returns the running job of the batch if there is one."""
     job = actions.build_job(
         KIND,
-        MonitoringParams(batch_id, product_key),
+        MonitoringParams(batch_id, product_key, package=package),
         connection=gateway.connection,
         user=gateway.actor,
         token=gateway.membership.token,
@@ -56,11 +57,32 @@ def monitor_batch(gateway: Gateway, batch_id: str, *, product_key: str) -> Job:
 
 def read_history(connection: Connection, batch_id: str) -> list[Sample]:
     """Return the recorded task counts of a batch by status, oldest first, from all jobs that monitored it."""
-    return list(
-        Sample.objects.filter(job__connection=connection, job__kind=KIND, job__subject=batch_id).order_by(
-            "at", "pk"
-        )
-    )
+    return list(_find_samples(connection, [batch_id]).order_by("at", "pk"))
+
+
+def has_curve(connection: Connection, batch_id: str) -> bool:
+    """Return whether the tasks of a batch were recorded more than once."""
+    return _find_samples(connection, [batch_id]).count() > 1
+
+
+def read_latest(connection: Connection, batch_ids: Sequence[str]) -> dict[str, Sample]:
+    """Return the last recorded task counts of batches, by batch ID. Batches without a record are left out."""
+    samples = _find_samples(connection, batch_ids)
+    latest = samples.order_by().values("job__subject").annotate(last=Max("pk")).values_list("last", flat=True)
+    return {
+        sample.job.subject: sample
+        for sample in Sample.objects.filter(pk__in=list(latest)).select_related("job")
+    }
+
+
+def read_monitored(connection: Connection, batch_ids: Sequence[str]) -> set[str]:
+    """Return the IDs of those batches that a job monitors now."""
+    running = Job.objects.filter(connection=connection, kind=KIND, finished_at__isnull=True)
+    return set(running.filter(subject__in=batch_ids).values_list("subject", flat=True))
+
+
+def _find_samples(connection: Connection, batch_ids: Sequence[str]) -> QuerySet[Sample]:
+    return Sample.objects.filter(job__connection=connection, job__kind=KIND, job__subject__in=batch_ids)
 
 
 def count_step(work: Work) -> StepResult:
@@ -79,7 +101,8 @@ def count_step(work: Work) -> StepResult:
 
     def write(job: Job) -> None:
         Sample.objects.create(job=job, at=now, counts=counts)
-        job.params = replace(MonitoringParams.read(job), status=status, package=package).as_json()
+        params = MonitoringParams.read(job)
+        job.params = replace(params, status=status, package=params.package or package).as_json()
         if status == "CANCELED":  # by a user: the job did not fail
             job.cancel_requested = True
 
@@ -96,10 +119,10 @@ def _set_counts(job: Job, counts: Mapping[str, int]) -> None:
 
 
 def _title(job: Job) -> str:
-    package = MonitoringParams.read(job).package  # the first count reads it
-    if package:
-        return gettext("Monitoring %(package)s") % {"package": package}
-    return gettext("Monitoring batch %(batch)s") % {"batch": job.subject}
+    package = MonitoringParams.read(job).package
+    if not package:
+        return gettext("Monitoring batch %(batch)s") % {"batch": job.subject}
+    return gettext("Monitoring a batch of %(package)s") % {"package": package}
 
 
 MONITORING = Kind(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from django.http import Http404
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import actions, api
 from console.areas.ota.forms.filters import PackageFilter
 from console.areas.ota.records import BatchDetail, Module, Package
-from console.areas.ota.tables import PACKAGES
+from console.areas.ota.tables import PACKAGES, name_batch
 from console.connections.gateway import Gateway
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
@@ -79,20 +78,11 @@ MODULE: Detail[Module] = Detail(
 )
 
 
-def _name_batch(detail: BatchDetail) -> str:
-    text = (
-        gettext("Verification of %(version)s")
-        if detail.batch.is_verification
-        else gettext("Update to %(version)s")
-    )
-    return text % {"version": detail.version}
-
-
 BATCH: Detail[BatchDetail] = Detail(
     tabs=(TabPage("batch", _("Batch"), "ota:batch"),),
     read=api.get_batch,
     ids=lambda detail: (detail.batch.id,),
-    title=_name_batch,
+    title=lambda detail: name_batch(detail.batch, detail.version),
     list_name="ota:batches",
     list_label=_("Batches"),
     missing=_("The batch no longer exists."),

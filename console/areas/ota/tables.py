@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from console.areas.ota import api
 from console.areas.ota.actions import BULK, BULK_CANCEL, BULK_CONFIRM
+from console.areas.ota.progress import ListedBatch
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -39,6 +41,25 @@ PACKAGES: Table[api.Package] = Table(
     ),
 )
 
+READY_PACKAGES: Table[api.Package] = Table(
+    id="ready-packages",
+    caption=_("Verified packages"),
+    columns=(
+        Column(
+            "name",
+            _("Package"),
+            primary=True,
+            link=lambda request, row: connection_url(request, "ota:create-batch", row.id),
+        ),
+        Column("version", _("Version"), kind="code"),
+        Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
+        Column("module", _("Module")),
+        Column("status", _("Verification"), kind="status", status="package"),
+        Column("created", _("Created"), kind="time"),
+    ),
+    row_template="areas/ota/ready_package_actions.html",
+)
+
 MODULES: Table[api.Module] = Table(
     id="modules",
     caption=_("Modules"),
@@ -53,46 +74,67 @@ MODULES: Table[api.Module] = Table(
 )
 
 
-def _describe_type(batch: api.Batch) -> object:
-    if batch.is_verification:
+def name_batch(batch: api.Batch, version: str) -> str:
+    """Return the name of a batch of a package with this version."""
+    text = (
+        gettext("Verification of %(version)s") if batch.is_verification else gettext("Update to %(version)s")
+    )
+    return text % {"version": version}
+
+
+def _describe_type(row: ListedBatch) -> object:
+    if row.batch.is_verification:
         return _("Verification")
-    return _("Dynamic") if batch.is_dynamic else _("Static")
+    return _("Dynamic") if row.batch.is_dynamic else _("Static")
 
 
-_BATCH_COLUMNS: tuple[Column[api.Batch], ...] = (
-    Column(
-        "id",
-        _("Batch"),
-        primary=True,
-        kind="code",
-        link=lambda request, row: connection_url(request, "ota:batch", row.id),
-    ),
-    Column("status", _("Status"), kind="status", status="batch"),
-    Column("kind", _("Type"), value=_describe_type),
-    Column(
-        "target",
-        pgettext_lazy("of a batch", "Target"),
-        value=lambda batch: TARGETS.get(batch.target, batch.target),
-    ),
-    Column("created", _("Created"), kind="time"),
-    Column("started", _("Started"), kind="time", narrow=False),
-    Column("ended", _("Ended"), kind="time"),
+_PACKAGE: Column[ListedBatch] = Column(
+    "package",
+    _("Package"),
+    value=lambda row: row.package_name or row.batch.package_id,
+    link=lambda request, row: connection_url(request, "ota:package", row.batch.package_id),
+)
+_PRODUCT: Column[ListedBatch] = Column(
+    "product",
+    _("Product"),
+    value=lambda row: row.product,
+    link=lambda request, row: connection_url(request, "products:detail", row.batch.product_key),
 )
 
-BATCHES: Table[api.Batch] = Table(id="batches", caption=_("Batches"), columns=_BATCH_COLUMNS)
 
-
-def build_batch_table(names: dict[str, str]) -> Table[api.Batch]:
-    """Return a table for batches of several packages. `names` maps package IDs to names."""
-    package: Column[api.Batch] = Column(
-        "package",
-        _("Package"),
-        value=lambda batch: names.get(batch.package_id, batch.package_id),
-        link=lambda request, batch: connection_url(request, "ota:package", batch.package_id),
-    )
+def _build_batch_table(caption: str | Promise, *names: Column[ListedBatch]) -> Table[ListedBatch]:
+    """Return a table of batches. `names`: columns of what a batch is for."""
     return Table(
-        id="batches", caption=_("Batches"), columns=(_BATCH_COLUMNS[0], package, *_BATCH_COLUMNS[1:])
+        id="batches",
+        caption=caption,
+        columns=(
+            Column(
+                "name",
+                _("Batch"),
+                primary=True,
+                value=lambda row: name_batch(row.batch, row.version),
+                link=lambda request, row: connection_url(request, "ota:batch", row.batch.id),
+            ),
+            *names,
+            Column("kind", _("Type"), value=_describe_type, hidden=True),
+            Column(
+                "target",
+                pgettext_lazy("of a batch", "Target"),
+                value=lambda row: TARGETS.get(row.batch.target, row.batch.target),
+                kind="phrase",
+            ),
+            Column("progress", _("Progress"), template="areas/ota/row_progress.html"),
+            Column("status", _("Status"), kind="status", status="batch", value=lambda row: row.batch.status),
+            Column("created", _("Created"), kind="time", value=lambda row: row.batch.created),
+            Column("started", _("Started"), kind="time", hidden=True, value=lambda row: row.batch.started),
+            Column("ended", _("Ended"), kind="time", hidden=True, value=lambda row: row.batch.ended),
+            Column("id", _("Batch ID"), kind="code", hidden=True, copy=True, value=lambda row: row.batch.id),
+        ),
     )
+
+
+BATCHES = _build_batch_table(_("Batches"), _PACKAGE, _PRODUCT)
+BATCHES_OF_PACKAGE = _build_batch_table(_("Batches of this package"))
 
 
 def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:

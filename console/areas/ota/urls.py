@@ -3,7 +3,7 @@ from django.views.decorators.http import require_safe
 
 from console.areas.ota.actions import BULK, CREATE_MODULE
 from console.areas.ota.pages import BATCH, LIST, MODULE, PACKAGE
-from console.areas.ota.views import batch, batch_list, create, modules, packages
+from console.areas.ota.views import batch, batch_list, choose, create, modules, packages, verify
 from console.pages.bulk_views import bulk_path
 
 app_name = "ota"
@@ -13,7 +13,7 @@ urlpatterns = [
     path("packages/<id:package_id>/", packages.package_detail, name="package"),
     path("packages/<id:package_id>/batch/", create.create_static_batch, name="create-batch"),
     path("packages/<id:package_id>/dynamic/", create.create_dynamic_batch, name="create-dynamic-batch"),
-    path("packages/<id:package_id>/verify/", create.verify_package, name="verify"),
+    path("packages/<id:package_id>/verify/", verify.verify_package, name="verify"),
     *PACKAGE.paths("packages/<id:package_id>/"),
     path("group-options/", create.group_options, name="group-options"),
     path("modules/", modules.module_list, name="modules"),
@@ -21,6 +21,8 @@ urlpatterns = [
     path("modules/<id:product_key>/new/", CREATE_MODULE.show, name="create-module"),
     *MODULE.paths("modules/<id:product_key>/<id:name>/"),
     path("batches/", batch_list.batch_list, name="batches"),
+    path("batches/progress/", batch_list.batch_progress, name="batch-progress"),
+    path("batches/new/", choose.choose_package, name="choose-package"),
     path("batches/<id:batch_id>/", batch.batch_detail, name="batch"),
     path("batches/<id:batch_id>/live/", batch.batch_live, name="batch-live"),
     path("batches/<id:batch_id>/counts/", batch.batch_counts, name="batch-counts"),

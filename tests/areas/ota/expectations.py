@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from iot_client.client import Client
-from tests.roles import EVERYBODY, PAGE, RELEASE_ACT, RELEASE_FORM, RELEASES, Expectation, Objects
+from tests.roles import (
+    EVERYBODY,
+    PAGE,
+    RELEASE_ACT,
+    RELEASE_FORM,
+    RELEASES,
+    AllowedRoles,
+    Expectation,
+    Objects,
+)
 
 ADDRESSES = {
     "ota:packages": PAGE,
@@ -20,6 +29,8 @@ ADDRESSES = {
     "ota:edit-module": RELEASE_FORM,
     "ota:delete-module": RELEASE_FORM,
     "ota:batches": PAGE,
+    "ota:batch-progress": PAGE,
+    "ota:choose-package": AllowedRoles(get=RELEASES),
     "ota:batch": PAGE,
     "ota:batch-live": PAGE,
     "ota:batch-counts": PAGE,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from console.areas.ota import api
+from console.areas.ota import api, jobs, progress
 from console.areas.ota.views import batch_list
+from console.jobs.models import Sample
 from tests.areas.ota.packages import create_package
 
-NOTE = "This list shows the batches of the newest 4 packages only."
+NOTE = "This list shows the batches of the newest 8 of 9 packages, and the batches that are monitored."
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def read_list(org, sign_in, query=""):
     """Return the IDs of the batches that the page shows, and its HTML."""
     page = sign_in("viewer").get(org.url(f"ota/batches/{query}"))
     assert page.status_code == 200
-    return [batch.id for batch in page.context["table"].rows], page.content.decode()
+    return [row.batch.id for row in page.context["table"].rows], page.content.decode()
 
 
 def test_the_batches_of_several_packages_are_in_one_list_newest_first(create_batches, org, sign_in, clock):
@@ -70,10 +71,10 @@ def test_the_list_has_pages(create_batches, org, sign_in, clock):
 def test_the_list_says_that_it_leaves_out_packages_and_the_filters_reach_them(
     create_batches, org, sign_in, lamps
 ):
-    packages, batches = create_batches(5)
+    packages, batches = create_batches(9)
     shown, text = read_list(org, sign_in)
     assert shown == batches[:0:-1]
-    assert f"{NOTE} To see other batches, filter by product, version or package." in text
+    assert f"{NOTE} To see other batches, filter by product, package or version." in text
     assert f'<option value="{packages[0].id}">' in text
     for query in (f"?package={packages[0].id}", "?version=2.0", f"?product={lamps}&version=2.0"):
         shown, text = read_list(org, sign_in, query)
@@ -89,7 +90,7 @@ def test_the_list_says_that_it_leaves_out_batches_of_a_package(
     batches += [create_batch(org, packages[0], clock) for _ in range(2)]
     shown, text = read_list(org, sign_in)
     assert shown == batches[:0:-1]
-    assert "It shows up to 2 batches of each package. To see other batches" in text
+    assert "It shows the newest 2 batches of each package. To see other batches" in text
     shown, text = read_list(org, sign_in, f"?package={packages[0].id}")
     assert shown == batches[::-1]
     assert "To see other batches" not in text
@@ -101,6 +102,104 @@ def test_a_version_of_a_package_beyond_the_choices_is_found(create_batches, org,
     packages, batches = create_batches(3)
     shown, text = read_list(org, sign_in)
     assert shown == batches[:0:-1]
-    assert "This list shows the batches of the newest 2 packages only." in text
+    assert "This list shows the batches of the newest 2 of 3 packages" in text
     assert f'<option value="{packages[0].id}">' not in text
     assert read_list(org, sign_in, "?version=2.0")[0] == batches[:1]
+
+
+@pytest.mark.parametrize("query", ["", "&package={package}"])
+def test_the_list_is_filtered_by_status(query, create_batches, org, sign_in):
+    packages, batches = create_batches(2)
+    statuses = [api.get_batch(org.gateway(), batch).batch.status for batch in batches]
+    assert statuses == ["COMPLETED", "IN_PROGRESS"]  # the later batch took the device of the earlier one
+    for package, batch, status in zip(packages, batches, statuses, strict=True):
+        shown = read_list(org, sign_in, f"?status={status}{query.format(package=package.id)}")[0]
+        assert shown == [batch]
+    assert read_list(org, sign_in, f"?status=IN_PROGRESS&package={packages[0].id}")[0] == []
+
+
+def test_a_batch_is_named_by_its_version_and_package(create_batches, org, sign_in):
+    packages, batches = create_batches(1)
+    text = read_list(org, sign_in)[1]
+    assert f'<a href="{org.url(f"ota/batches/{batches[0]}/")}">Update to {packages[0].version}</a>' in text
+    assert f">{packages[0].name}</a>" in text
+    assert f">{batches[0]}<" not in text
+
+
+def test_a_monitored_batch_of_an_older_package_is_listed(create_batches, org, sign_in, monkeypatch, lamps):
+    _packages, batches = create_batches(3)
+    monkeypatch.setattr(batch_list, "MAX_PACKAGES", 1)
+    assert read_list(org, sign_in)[0] == [batches[2]]
+    jobs.monitor_batch(org.gateway("release-engineer"), batches[0], product_key=lamps)
+    assert read_list(org, sign_in)[0] == [batches[2], batches[0]]
+    assert read_list(org, sign_in, f"?product={lamps}&status=COMPLETED")[0] == [batches[0]]
+    assert read_list(org, sign_in, "?version=2.1")[0] == [batches[1]]
+
+
+def test_the_list_takes_no_call_for_each_batch(create_batches, org, sign_in, clock, calls):
+    packages, _batches = create_batches(2)
+    for _ in range(5):
+        create_batch(org, packages[0], clock)
+    calls.clear()
+    read_list(org, sign_in)
+    assert len(calls) <= 4
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+
+def read_progress(org, sign_in, query=""):
+    response = sign_in("viewer").get(org.url(f"ota/batches/progress/{query}"))
+    assert response.status_code == 200
+    return response
+
+
+def test_progress_that_monitoring_recorded_is_shown_at_once(create_batches, org, sign_in, lamps, calls):
+    _packages, batches = create_batches(1)
+    job = jobs.monitor_batch(org.gateway("release-engineer"), batches[0], product_key=lamps)
+    Sample.objects.create(job=job, counts={"SUCCEEDED": 5, "FAILED": 2, "QUEUED": 3})
+    text = read_list(org, sign_in)[1]
+    assert "<span>70%</span>" in text
+    assert "2 failed" in text
+    assert "/batches/progress/" not in text
+    calls.clear()
+    assert not read_progress(org, sign_in).context["rows"]
+    assert "ListOTATaskByJob" not in calls
+
+
+def test_progress_that_nobody_recorded_is_fetched_in_one_request(create_batches, org, sign_in):
+    _packages, batches = create_batches(3)
+    text = read_list(org, sign_in, "?size=50")[1]
+    assert text.count("/batches/progress/?size=50") == 1
+    rows = read_progress(org, sign_in, "?size=50").content.decode()
+    for batch in batches:
+        assert f'id="progress-{batch}"' in rows
+    assert rows.count("hx-swap-oob") == 3
+
+
+def test_one_request_counts_a_few_batches_and_the_next_row_offers_more(
+    create_batches, org, sign_in, monkeypatch, calls
+):
+    monkeypatch.setattr(progress, "MAX_COUNTED", 2)
+    _packages, batches = create_batches(4)
+    calls.clear()
+    first = read_progress(org, sign_in)
+    assert calls.count("ListOTATaskByJob") == 8
+    assert [row.batch.id for row in first.context["rows"] if row.counts] == batches[:1:-1]
+    assert "skip=2" in first.content.decode()
+    second = read_progress(org, sign_in, "?skip=2")
+    assert [row.batch.id for row in second.context["rows"] if row.counts] == batches[1::-1]
+    assert "skip=" not in second.content.decode()
+
+
+def test_a_batch_that_cannot_be_counted_stays_without_progress(create_batches, emulator, org, sign_in):
+    create_batches(1)
+    emulator.faults.add("ListOTATaskByJob", kind="error", code="Forbidden.RAM", status=403, times=99)
+    assert read_progress(org, sign_in).context["rows"][0].counts is None
+
+
+def test_only_those_who_may_create_batches_are_led_to_the_choice_of_a_package(create_batches, org, sign_in):
+    create_batches(1)
+    for role, offered in (("viewer", False), ("release-engineer", True)):
+        text = sign_in(role).get(org.url("ota/batches/")).content.decode()
+        assert (org.url("ota/batches/new/") in text) is offered

@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
+from console.areas.ota.views import create
 from console.connections.submissions import is_outcome_unknown
 from console.jobs.models import Job
 from iot_client.errors import BadResponse
@@ -83,6 +85,50 @@ def test_the_review_shows_the_number_of_target_devices(changes, count, lamps, pa
     )
 
 
+def test_a_new_form_selects_one_percent_of_the_devices_and_not_the_product(package, org, sign_in):
+    form = sign_in("release-engineer").get(org.url(f"ota/packages/{package.id}/batch/")).context["form"]
+    assert (form["target"].value(), form["percent"].value()) == ("GRAY", "1")
+
+
+def test_the_button_of_the_review_says_how_many_devices_are_updated(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    text = post(browser, org, package, "summary").content.decode()
+    assert "Update 5 devices" in text
+    assert "devices at most: all devices of" in text
+    text = post(browser, org, package, "summary", target="SPECIFIC", names="lamp-1").content.decode()
+    assert "Update 1 device\n" in text
+    assert "at most" not in text
+
+
+def test_a_review_without_devices_cannot_be_sent(lamps, package, org, sign_in):
+    group = groups_api.create_group(org.gateway(), name="Hall_1")
+    text = post(
+        sign_in("release-engineer"), org, package, "summary", target="GROUP", group=group.id
+    ).content.decode()
+    assert "No devices match this target." in text
+    assert 'value="send"' not in text
+
+
+def test_from_a_hundred_devices_on_the_name_of_the_package_is_typed(lamps, package, org, sign_in, calls):
+    browser = sign_in("release-engineer")
+    names = [f"lamp-{number}" for number in range(1, 101)]
+    few, many = (
+        {"target": "SPECIFIC", "names": " ".join(names[1:])},
+        {"target": "SPECIFIC", "names": " ".join(names)},
+    )
+    assert post(browser, org, package, "summary", **few).context["confirmation"] is None
+    review = post(browser, org, package, "summary", **many)
+    assert "Update 100 devices" in review.content.decode()
+    assert "data-expected" in review.content.decode()
+    for typed in ("", "lamp"):
+        refused = post(browser, org, package, "send", typed=typed, **many)
+        assert refused.status_code == 422
+        assert "Update 100 devices" in refused.content.decode()
+    assert "CreateOTAStaticUpgradeJob" not in calls
+    post(browser, org, package, "send", typed="lamp-2", **many)
+    assert calls.count("CreateOTAStaticUpgradeJob") == 1
+
+
 def test_the_values_of_the_review_create_the_batch(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
     review = post(
@@ -101,11 +147,16 @@ def test_the_values_of_the_review_create_the_batch(lamps, package, org, sign_in)
     assert (detail.need_confirm, detail.need_push, detail.tags) == (True, True, (("stage", "1"),))
 
 
+def read_jobs(org, sign_in):
+    return sign_in("viewer").get(org.url("jobs/")).content.decode()
+
+
 def test_a_new_batch_is_monitored(lamps, package, org, sign_in):
     post(sign_in("release-engineer"), org, package, "send")
     (batch,) = list_batches(org, package)
     job = Job.objects.get(kind="ota.monitor")
     assert (job.subject, job.connection) == (batch.id, org.connection)
+    assert f"Monitoring a batch of {package.name} {package.version}" in read_jobs(org, sign_in)
 
 
 @pytest.mark.parametrize("kind", ["static", "dynamic", "verification"])
@@ -264,18 +315,18 @@ def test_more_than_two_hundred_names_are_uploaded_as_a_file(
         gateway.call("RegisterDevice", ProductKey=product, DeviceName=f"lamp-{number}")
     names = "\n".join(f"lamp-{number}" for number in range(1, 206))
     calls.clear()
-    response = post(sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names=names)
+    response = post(
+        sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names=names, typed="lamp-2"
+    )
     assert response.status_code == 302, response.content.decode()
     assert "GenerateDeviceNameListURL" in calls
     assert len(calls) <= 4
 
 
 def test_the_devices_of_a_group_are_the_target(lamps, package, org, sign_in):
-    from console.areas.groups import api as groups
-
     gateway = org.gateway()
-    group = groups.create_group(gateway, name="Hall_1")
-    groups.add_devices(gateway, group.id, lamps, ["lamp-1", "lamp-4"])
+    group = groups_api.create_group(gateway, name="Hall_1")
+    groups_api.add_devices(gateway, group.id, lamps, ["lamp-1", "lamp-4"])
     browser = sign_in("release-engineer")
     assert post(browser, org, package, "summary", target="GROUP", group=group.id).context["size"].count == 2
     post(browser, org, package, "send", target="GROUP", group=group.id)
@@ -345,16 +396,70 @@ def test_a_package_is_verified_on_the_selected_devices(lamps, product, org, sign
 def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
     url = org.url(f"ota/packages/{package.id}/dynamic/")
-    assert browser.post(url, build_fields(source_versions="")).status_code == 422
-    assert browser.post(url, build_fields(source_versions="1.0.0", rate="1001")).status_code == 422
+    for step in ("summary", "send"):
+        assert browser.post(url, build_fields(source_versions="", step=step)).status_code == 422
+        too_fast = build_fields(source_versions="1.0.0", rate="1001", step=step)
+        assert browser.post(url, too_fast).status_code == 422
     for _ in range(2):
-        assert browser.post(url, build_fields(source_versions="1.0.0")).status_code == 302
+        assert browser.post(url, build_fields(source_versions="1.0.0", step="send")).status_code == 302
     (batch,) = list_batches(org, package)
     assert batch.is_dynamic
     stop = org.url(f"ota/batches/{batch.id}/stop/")
     assert browser.post(stop, {"typed": "wrong"}).status_code == 422
     assert browser.post(stop, {"typed": "lamp-2"}).status_code == 302
     assert api.get_batch(org.gateway(), batch.id).batch.status == "CANCELED"
+
+
+def post_dynamic(browser, org, package, step, **changes):
+    fields = build_fields(source_versions="1.0.0", **changes)
+    return browser.post(org.url(f"ota/packages/{package.id}/dynamic/"), {**fields, "step": step})
+
+
+@pytest.mark.parametrize(
+    ("mode", "count", "text"), [("", 5, "Update 5 devices"), ("1", 0, "Start dynamic batch")]
+)
+def test_a_dynamic_batch_is_reviewed_with_the_devices_now_and_later(
+    mode, count, text, lamps, package, org, sign_in
+):
+    browser = sign_in("release-engineer")
+    review = post_dynamic(browser, org, package, "summary", new_devices_only=mode)
+    page = review.content.decode()
+    assert review.context["size"].count == count
+    assert text in page
+    assert "Devices that report a source version later follow" in page
+    assert list_batches(org, package) == ()
+    url = org.url(f"ota/packages/{package.id}/dynamic/")
+    browser.post(url, {**read_hidden_fields(review), "step": "send"})
+    (batch,) = list_batches(org, package)
+    detail = api.get_batch(org.gateway(), batch.id)
+    assert (detail.source_versions, detail.dynamic_mode) == (("1.0.0",), 2 if mode else 1)
+
+
+@pytest.mark.parametrize("mode", ["", "1"])
+def test_a_dynamic_batch_of_a_large_product_needs_the_name_of_the_package(
+    mode, lamps, package, org, sign_in, monkeypatch
+):
+    monkeypatch.setattr(create, "MIN_TYPED", 5)
+    browser = sign_in("release-engineer")
+    assert post_dynamic(browser, org, package, "send", new_devices_only=mode).status_code == 422
+    assert list_batches(org, package) == ()
+    response = post_dynamic(browser, org, package, "send", new_devices_only=mode, typed="lamp-2")
+    assert response.status_code == 302
+
+
+def test_going_back_from_the_review_of_a_dynamic_batch_keeps_the_values(lamps, package, org, sign_in):
+    response = post_dynamic(sign_in("release-engineer"), org, package, "back", rate="77")
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert "1.0.0</textarea>" in text
+    assert 'value="77"' in text
+
+
+def test_the_form_of_a_verification_explains_push_and_confirmation(lamps, product, org, sign_in):
+    package = create_package(org, product, verify=True)
+    text = sign_in("release-engineer").get(org.url(f"ota/packages/{package.id}/verify/")).content.decode()
+    assert "If off, a device gets the update when it requests it." in text
+    assert "Each update starts after you confirm it here or in your app." in text
 
 
 # -- a running batch ---------------------------------------------------------------------------------------------------
@@ -498,9 +603,11 @@ def test_the_chart_of_a_batch_names_each_status_as_the_tiles_do_and_in_their_col
     browser = sign_in("viewer")
     tiles = browser.get(org.url(f"ota/batches/{batch_id}/")).context["counts"].tiles
     series = browser.get(org.url(f"ota/batches/{batch_id}/history.json")).json()["series"]
-    assert [curve["label"] for curve in series] == [str(tile.label) for tile in tiles]
+    curves = {curve["label"]: curve for curve in series}
+    assert set(curves) == {str(tile.label) for tile in tiles}
     css = (settings.BASE_DIR / "static/areas/ota/ota.css").read_text()
-    for tile, curve in zip(tiles, series, strict=True):
+    for tile in tiles:
+        curve = curves[str(tile.label)]
         assert f".ota-dot-{tile.status.lower()} {{ background: var({curve['color']}); }}" in css
         assert f".ota-seg-{tile.status.lower()} {{ fill: var({curve['color']}); }}" in css
 
@@ -526,7 +633,7 @@ def test_counts_of_stopped_monitoring_are_not_shown_as_current(batch_id, org, si
     Sample.objects.create(job=job, counts={"QUEUED": 5})
     Job.objects.filter(pk=job.pk).update(state="canceled", finished_at=timezone.now())
     page = sign_in("release-engineer").get(org.url(f"ota/batches/{batch_id}/"))
-    assert page.context["counts"] is None
+    assert page.context["counts"].total is None
     assert "Start monitoring" in page.content.decode()
 
 

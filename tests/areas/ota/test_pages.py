@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.cache import cache
 
 from console.accounts.models import Membership
+from console.areas.ota import api
+from console.areas.ota.views import choose
 
 PAGES = [
     "packages/", "packages/{package}/", "modules/", "modules/?product={product}", "modules/options/?product={product}",
-    "batches/", "batches/?package={package}", "batches/?product={product}",
+    "batches/", "batches/progress/", "batches/?status=IN_PROGRESS", "batches/?package={package}", "batches/?product={product}",
     "batches/{IN_PROGRESS}/", "batches/{COMPLETED}/", "batches/{CANCELED}/", "batches/{PLANNED}/", "batches/{dynamic}/",
     "batches/{verification}/", "batches/{IN_PROGRESS}/?status=FAILED", "batches/{IN_PROGRESS}/live/",
     "batches/{IN_PROGRESS}/counts/", "batches/{IN_PROGRESS}/counts/?total=300&SUCCEEDED=1&FAILED=2&CANCELED=3",
@@ -21,14 +25,89 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_no_page_takes_more_than_four_calls_and_the_list_of_batches_six(sample, org, sign_in, calls):
+def test_no_page_takes_more_than_four_calls_except_the_list_of_batches(sample, org, sign_in, calls):
     browser = sign_in("owner")
     for page in [*PAGES, *FORMS, "group-options/", "group-options/?find=a"]:
         calls.clear()
         cache.clear()
         response = browser.get(org.url(f"ota/{page.format(**sample)}"))
         assert response.status_code == 200, page
-        assert len(calls) <= (6 if page.startswith("batches/") else 4), (page, calls)
+        is_list = page.startswith(("batches/?", "batches/progress/")) or page == "batches/"
+        assert len(calls) <= (30 if "progress" in page else 10 if is_list else 4), (page, calls)
+
+
+def test_a_package_that_is_being_verified_leads_to_its_verification(sample, org, sign_in):
+    gateway = org.gateway()
+    batch = api.get_batch(gateway, sample["verification"]).batch
+    package = api.get_package(gateway, batch.package_id)
+    assert package.status == "2"
+    text = sign_in("viewer").get(org.url(f"ota/packages/{package.id}/")).content.decode()
+    assert "View verification" in text
+    assert f'href="{org.url(f"ota/batches/{batch.id}/")}"' in text
+
+
+def test_a_verified_package_offers_both_kinds_of_batches_as_buttons(sample, org, sign_in):
+    text = sign_in("release-engineer").get(org.url(f"ota/packages/{sample['package']}/")).content.decode()
+    head = text[text.index("fd-page-actions") : text.index("</header>", text.index("fd-page-actions"))]
+    for path in ("batch", "dynamic"):
+        assert org.url(f"ota/packages/{sample['package']}/{path}/") in head
+
+
+def test_the_batches_of_a_package_fetch_their_progress_with_the_package(sample, org, sign_in):
+    package_id = api.get_batch(org.gateway(), sample["IN_PROGRESS"]).batch.package_id
+    text = sign_in("viewer").get(org.url(f"ota/packages/{package_id}/")).content.decode()
+    assert f"/ota/batches/progress/?package={package_id}" in text
+    assert text.count('aria-label="Batches of this package"') == 2  # the section has the name "Batches"
+
+
+def test_the_choice_of_a_package_shows_those_that_are_ready_and_links_to_both_forms(sample, org, sign_in):
+    response = sign_in("release-engineer").get(org.url("ota/batches/new/"))
+    packages = response.context["table"].rows
+    assert packages
+    assert all(row.is_ready for row in packages)
+    text = response.content.decode()
+    package = sample["package"]
+    for path in ("batch", "dynamic"):
+        assert f'href="{org.url(f"ota/packages/{package}/{path}/")}"' in text
+
+
+def test_the_choice_of_a_package_says_that_it_leaves_out_packages(sample, org, sign_in, monkeypatch):
+    monkeypatch.setattr(choose, "MAX_PACKAGES", 3)
+    text = sign_in("release-engineer").get(org.url("ota/batches/new/")).content.decode()
+    assert "This list shows the newest 3 of" in text
+
+
+def test_the_statuses_have_the_same_names_in_tiles_filter_and_dialog(sample, org, sign_in):
+    browser, batch = sign_in("release-engineer"), org.url(f"ota/batches/{sample['IN_PROGRESS']}/")
+    page = browser.get(batch)
+    tiles = {tile.status: str(tile.label) for tile in page.context["counts"].tiles}
+    choices = page.context["filters"].fields["status"].choices
+    assert {value: str(label) for value, label in choices if value} == tiles
+    dialog = dict(browser.get(f"{batch}cancel/").context["form"].fields["statuses"].choices)
+    assert {value: str(label) for value, label in dialog.items()}.items() <= tiles.items()
+    assert dialog
+
+
+def test_the_tiles_of_a_batch_have_their_place_before_the_counts_arrive(sample, org, sign_in):
+    browser, batch = sign_in("viewer"), org.url(f"ota/batches/{sample['IN_PROGRESS']}/")
+    before, after = browser.get(batch), browser.get(f"{batch}counts/")
+    for text in (before.content.decode(), after.content.decode()):
+        statuses = re.findall(r'href="[^"]+[?]status=(\w+)#ota-tasks-list">\s*<span class="ota-dot', text)
+        assert statuses[0] == "FAILED"
+        assert sorted(statuses) == sorted(api.TASK_STATUSES)
+
+
+def test_a_tile_leads_to_the_devices_with_its_status(sample, org, sign_in):
+    browser, batch = sign_in("viewer"), org.url(f"ota/batches/{sample['IN_PROGRESS']}/")
+    text = browser.get(batch).content.decode()
+    assert f'href="{batch}?status=FAILED#ota-tasks-list"' in text
+    failed = browser.get(f"{batch}?status=FAILED").context["table"].rows
+    assert {task.status for task in failed} == {"FAILED"}
+
+
+def test_the_settings_of_a_batch_stand_before_its_devices(sample, org, sign_in):
+    text = sign_in("viewer").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/")).content.decode()
+    assert text.index('id="policy-title"') < text.index('id="tasks-title"')
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])

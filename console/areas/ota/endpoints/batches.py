@@ -313,8 +313,14 @@ def get_batch_history(request: ApiRequest, connection: str, batch_id: str) -> li
 def monitor_batch(request: ApiRequest, connection: str, batch_id: str) -> Status[Job]:
     gateway = open_gateway(request, connection)
     gateway.require(api.CANCEL_BATCH)
-    batch = api.get_batch(gateway, batch_id).batch
-    return Status(202, Job.from_job(jobs.monitor_batch(gateway, batch_id, product_key=batch.product_key)))
+    detail = api.get_batch(gateway, batch_id)
+    job = jobs.monitor_batch(
+        gateway,
+        batch_id,
+        product_key=detail.batch.product_key,
+        package=f"{detail.package_name} {detail.version}".strip(),
+    )
+    return Status(202, Job.from_job(job))
 
 
 @router.post(

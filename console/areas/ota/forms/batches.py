@@ -19,13 +19,16 @@ from console.areas.ota.forms.lists import decode_text, parse_device_names, parse
 from console.areas.ota.forms.packages import PLAIN
 from console.ui.fields import MomentField
 from console.ui.forms import FileWidget
+from console.ui.statuses import status
 
+# The one that updates a whole product is the last.
 _TARGETS = [
-    ("ALL", _("All devices of the product")),
     ("GRAY", _("Percentage of devices")),
-    ("SPECIFIC", _("Selected devices")),
     ("GROUP", _("Devices in a group")),
+    ("SPECIFIC", _("Selected devices")),
+    ("ALL", _("All devices of the product")),
 ]
+_FIRST_PERCENT = "1"  # of a new form: a batch begins with a small part of the devices
 _RETRIES = [("", _("No retry")), ("1", _("Once")), ("2", _("Twice")), ("5", _("Five times"))]
 _INTERVALS = [
     ("0", _("Immediately")),
@@ -36,12 +39,6 @@ _INTERVALS = [
 ]
 
 _PLANNED_TASKS = [("SCHEDULED", _("Planned (the batch has not started)"))]
-_RUNNING_TASKS = [
-    ("CONFIRM", _("Waiting for confirmation")),
-    ("QUEUED", _("Waiting to be sent")),
-    ("NOTIFIED", _("Notified")),
-    ("IN_PROGRESS", _("In progress")),
-]
 
 
 def lines_field(rows: int, **options: Any) -> forms.CharField:
@@ -60,6 +57,25 @@ def rate_field(maximum: int) -> forms.IntegerField:
         help_text=_(
             "Maximum number of devices that are notified per minute. Leave empty for the platform limit."
         ),
+    )
+
+
+def push_field() -> forms.BooleanField:
+    """Return the field for how devices receive the update."""
+    return forms.BooleanField(
+        label=_("Push to devices"),
+        required=False,
+        initial=True,
+        help_text=_("If off, a device gets the update when it requests it."),
+    )
+
+
+def confirmation_field() -> forms.BooleanField:
+    """Return the field for whether each update waits for a confirmation."""
+    return forms.BooleanField(
+        label=_("Require confirmation"),
+        required=False,
+        help_text=_("Each update starts after you confirm it here or in your app."),
     )
 
 
@@ -84,17 +100,8 @@ class StrategyForm(forms.Form):
             "Counted from the first progress report. After the timeout, the update fails and is not retried."
         ),
     )
-    need_push = forms.BooleanField(
-        label=_("Push to devices"),
-        required=False,
-        initial=True,
-        help_text=_("If off, a device gets the update when it requests it."),
-    )
-    need_confirm = forms.BooleanField(
-        label=_("Require confirmation"),
-        required=False,
-        help_text=_("Each update starts after you confirm it here or in your app."),
-    )
+    need_push = push_field()
+    need_confirm = confirmation_field()
     overwrite = forms.BooleanField(
         label=_("Overwrite pending updates"),
         required=False,
@@ -179,7 +186,10 @@ class StaticBatchForm(StrategyForm):
     rule_fields: ClassVar = {"group_id": "group"}
 
     target = forms.ChoiceField(
-        label=pgettext_lazy("of a batch", "Target"), choices=_TARGETS, initial="ALL", widget=forms.RadioSelect
+        label=pgettext_lazy("of a batch", "Target"),
+        choices=_TARGETS,
+        initial="GRAY",
+        widget=forms.RadioSelect,
     )
     source_versions = lines_field(
         2,
@@ -189,7 +199,7 @@ class StaticBatchForm(StrategyForm):
     percent = forms.CharField(
         label=_("Percentage"),
         required=False,
-        max_length=7,
+        initial=_FIRST_PERCENT,
         validators=[
             RegexValidator(
                 rf"^{rules.PERCENT}\Z",
@@ -347,8 +357,8 @@ class VerifyForm(forms.Form):
         initial=60,
         help_text=_("The update of a device fails if it takes longer."),
     )
-    need_push = forms.BooleanField(label=_("Push to devices"), required=False, initial=True)
-    need_confirm = forms.BooleanField(label=_("Require confirmation"), required=False)
+    need_push = push_field()
+    need_confirm = confirmation_field()
 
     def clean_names(self) -> tuple[str, ...]:
         """Return 1 to 10 names. Raises ValidationError."""
@@ -359,7 +369,8 @@ class VerifyForm(forms.Form):
 
 
 class CancelForm(forms.Form):
-    """The statuses of the tasks to cancel. `is_planned`: the batch has not started."""
+    """The statuses of the tasks to cancel, with the names that the page of the batch has for them. `is_planned`: the batch has
+    not started."""
 
     statuses = forms.MultipleChoiceField(
         label=_("Cancel device updates with status"),
@@ -369,6 +380,7 @@ class CancelForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None, *, is_planned: bool) -> None:
-        choices = _PLANNED_TASKS if is_planned else _RUNNING_TASKS
-        super().__init__(data, initial={"statuses": [status for status, _label in choices[:3]]})
+        running = [(value, status("batch_task", value).label) for value in api.OPEN_TASKS]
+        choices = _PLANNED_TASKS if is_planned else running
+        super().__init__(data, initial={"statuses": [value for value, _label in choices[:3]]})
         self.fields["statuses"].choices = choices  # type: ignore[attr-defined]

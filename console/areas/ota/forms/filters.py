@@ -30,8 +30,17 @@ class PackageFilter(FilterForm):
 
 
 class BatchFilter(PackageFilter):
-    """A product, a version, and a package of those that match them."""
+    """A status, a product, a version, and a package of those that match product and version."""
 
+    field_order = ("status", "product", "package", "version")
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=lambda: [
+            ("", _("Any")),
+            *((value, status("batch", value).label) for value in api.BATCH_STATUSES),
+        ],
+    )
     package = forms.ChoiceField(label=_("Package"), required=False, choices=())
 
     def set_package_choices(self, packages: Iterable[api.Package]) -> None:

@@ -2,87 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils.functional import Promise
-from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.areas.ota import api, jobs
 from console.areas.ota.actions import MONITOR_BATCH
+from console.areas.ota.details import build_batch_details
 from console.areas.ota.forms.filters import TaskFilter
 from console.areas.ota.pages import BATCH
-from console.areas.ota.tables import TARGETS, build_task_table
+from console.areas.ota.progress import SEGMENTS, Counts, read_recorded
+from console.areas.ota.tables import build_task_table
 from console.connections.http import CloudRequest
-from console.jobs.models import Job
 from console.ui.charts import Curve, build_chart_data
 from console.ui.paging import Page, page_number, page_size
-from console.ui.pieces import DetailItem
 from console.ui.statuses import status
 from console.ui.tables import Empty
-
-_OPEN_STATUSES = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
-# The order of the statuses in the bar, the tiles and the chart.
-_ORDER = (*api.FINISHED_TASKS, "IN_PROGRESS", "NOTIFIED", "QUEUED", "CONFIRM")
-_MIN_SAMPLES = 3  # fewer make no chart
-
-
-@dataclass(frozen=True)
-class Tile:
-    """The number of tasks with one status, and its segment of the progress bar: `left` and `width` in thousandths."""
-
-    status: str
-    label: str | Promise
-    tone: str
-    icon: str
-    count: int
-    left: float
-    width: float
-
-
-@dataclass(frozen=True)
-class Counts:
-    """The tasks of a batch by status. `at` is the time of the count, None for now."""
-
-    total: int
-    tiles: list[Tile]
-    at: datetime | None = None
-
-    @classmethod
-    def from_numbers(
-        cls, counts: Mapping[str, int], total: int | None = None, at: datetime | None = None
-    ) -> Counts:
-        """Build from numbers by status. Statuses that were not counted are left out."""
-        whole = total if total is not None else sum(counts.values())
-        tiles, left = [], 0.0
-        for task_status in _ORDER:
-            if task_status not in counts:
-                continue
-            badge = status("batch_task", task_status)
-            width = 1000 * counts[task_status] / whole if whole else 0.0
-            tiles.append(
-                Tile(task_status, badge.label, badge.tone, badge.icon, counts[task_status], left, width)
-            )
-            left += width
-        return cls(whole, tiles, at)
-
-    @property
-    def counted_tiles(self) -> list[Tile]:
-        """The statuses that at least one task has."""
-        return [tile for tile in self.tiles if tile.count]
-
-    @property
-    def finished(self) -> int:
-        """The number of tasks that succeeded, failed or were canceled."""
-        return sum(tile.count for tile in self.tiles if tile.status in api.FINISHED_TASKS)
-
 
 # -- one batch ---------------------------------------------------------------------------------------------------------
 
@@ -114,7 +53,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         detail,
         "batch",
         "areas/ota/batch.html",
-        details=build_details(detail),
+        details=build_batch_details(detail),
         filters=filters,
         table=table.bind(request, tasks, page=page, empty=empty),
         **_read_progress(request, batch),
@@ -124,69 +63,14 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
 def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
     """Return the context of areas/ota/batch_live.html: the progress of the batch as monitoring recorded it. Without a record,
     the page counts the tasks. No call."""
-    samples = jobs.read_history(request.connection, batch.id)
-    is_monitored = Job.objects.filter(
-        connection=request.connection, kind=jobs.KIND, subject=batch.id, finished_at__isnull=True
-    ).exists()
-    latest = Counts.from_numbers(samples[-1].counts, at=samples[-1].at) if samples else None
-    # The last record is out of date if monitoring was stopped early, or if the batch ended after it.
-    if latest and (not is_monitored if batch.is_running else latest.finished < latest.total):
-        latest = None
+    is_monitored = batch.is_running and bool(jobs.read_monitored(request.connection, [batch.id]))
     return {
         "batch": batch,
         "may_monitor": request.gateway.allows(MONITOR_BATCH.operation),
-        "counts": latest,
-        "is_monitored": is_monitored and batch.is_running,
-        "has_chart": len(samples) >= _MIN_SAMPLES or is_monitored,
+        "counts": read_recorded(request.connection, [batch]).get(batch.id, Counts()),
+        "is_monitored": is_monitored,
+        "has_chart": is_monitored or jobs.has_curve(request.connection, batch.id),
     }
-
-
-def build_details(detail: api.BatchDetail) -> list[DetailItem]:
-    """Return the strategy of a batch as details. Values that were not set are left out."""
-    batch = detail.batch
-    items = [
-        DetailItem(_("Batch ID"), batch.id, "code", copy=True),
-        DetailItem(pgettext("of a batch", "Target"), _describe_target(detail)),
-        DetailItem(_("Source versions"), ", ".join(detail.source_versions)),
-        DetailItem(_("Created"), batch.created, "time"),
-        DetailItem(_("Planned start"), detail.scheduled, "time"),
-        DetailItem(_("Planned end"), detail.schedule_end, "time"),
-        DetailItem(_("Started"), batch.started, "time"),
-        DetailItem(_("Ended"), batch.ended, "time"),
-        DetailItem(
-            _("Devices per minute"),
-            detail.rate if detail.rate else _("Platform limit"),
-            "number" if detail.rate else "text",
-        ),
-        DetailItem(_("Retries"), _describe_retries(detail) or _("No retry")),
-        DetailItem(_("Timeout"), gettext("%d min") % detail.timeout if detail.timeout else _("None")),
-        DetailItem(_("Pending updates"), _("Overwritten") if detail.overwrite else _("Run first")),
-        DetailItem(_("Delivery"), _("Push") if detail.need_push else _("On request")),
-        DetailItem(
-            _("Confirmation"), _("Required for each device") if detail.need_confirm else _("Not required")
-        ),
-        DetailItem(_("Download protocol"), detail.protocol),
-        DetailItem(_("Tags"), ", ".join(f"{key}={value}" for key, value in detail.tags)),
-        DetailItem(_("Description"), detail.description),
-    ]
-    return [item for item in items if item.value not in (None, "")]
-
-
-def _describe_target(detail: api.BatchDetail) -> str:
-    if detail.batch.target == "GRAY" and detail.gray_percent:
-        return gettext("%(percent)s%% of devices") % {"percent": detail.gray_percent}
-    if detail.batch.target == "GROUP" or detail.group_name:
-        return gettext("Group %(name)s") % {"name": detail.group_name or detail.group_id}
-    return str(TARGETS.get(detail.batch.target, detail.batch.target))
-
-
-def _describe_retries(detail: api.BatchDetail) -> str:
-    if not detail.retry_count:
-        return ""
-    if not detail.retry_interval:
-        return gettext("%(count)d, immediately") % {"count": detail.retry_count}
-    values = {"count": detail.retry_count, "minutes": detail.retry_interval}
-    return gettext("%(count)d (interval: %(minutes)d min)") % values
 
 
 @require_safe
@@ -215,16 +99,16 @@ def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
         numbers, total = dict(task_counts.counts), task_counts.total
         open_count = total - sum(numbers.values())
         if open_count <= 0:
-            numbers |= dict.fromkeys(_OPEN_STATUSES, 0) if request.GET.get("running") else {}
+            numbers |= dict.fromkeys(api.OPEN_TASKS, 0)
         has_rest = open_count > 0
     else:
         numbers = {task_status: count for task_status, count in known.items() if count is not None}
-        task_counts = api.count_tasks(request.gateway, batch_id, _OPEN_STATUSES[1:], total=total)
+        task_counts = api.count_tasks(request.gateway, batch_id, api.OPEN_TASKS[1:], total=total)
         numbers |= task_counts.counts
         numbers["CONFIRM"] = max(0, total - sum(numbers.values()))
         has_rest = False
     context = {
-        "counts": Counts.from_numbers(numbers, total),
+        "counts": Counts(total, numbers),
         "batch_id": batch_id,
         "rest": urlencode({"total": total, **numbers}) if has_rest else "",
     }
@@ -249,6 +133,6 @@ def batch_history(request: CloudRequest, batch_id: str) -> JsonResponse:
             f"--ota-{task_status.lower().replace('_', '-')}",
             [sample.counts.get(task_status, 0) for sample in samples],
         )
-        for task_status in ((asked,) if asked in _ORDER else _ORDER)
+        for task_status in ((asked,) if asked in SEGMENTS else SEGMENTS)
     ]
     return JsonResponse(build_chart_data([sample.at for sample in samples], curves, gap=jobs.MAX_GAP))

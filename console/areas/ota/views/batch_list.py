@@ -1,34 +1,94 @@
-"""The list of update batches."""
+"""The list of update batches, and the progress of the batches in it.
+
+The platform lists the batches of one package a call. The list therefore shows the batches of the newest packages, and those that
+the console monitors now whatever their package.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from console.areas.ota import api
+from console.areas.ota import api, jobs, progress
 from console.areas.ota.forms.filters import BatchFilter
-from console.areas.ota.tables import build_batch_table
+from console.areas.ota.progress import ListedBatch
+from console.areas.ota.records import Batch, Package
+from console.areas.ota.tables import BATCHES
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
+from console.jobs.visibility import visible_jobs
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
 
-MAX_PACKAGES = 4
-"""The list shows the batches of this many packages: the platform lists the batches of one package a call."""
+MAX_PACKAGES = 8
+"""The list shows the batches of this many packages. ListOTAJobByFirmware allows 10 calls per second."""
+MAX_MONITORED = 4
+"""The most batches of other packages that are added because the console monitors them, by 1 call each."""
 MAX_CHOICES = 100
 """The filter offers this many packages: the largest page of ListOTAFirmware."""
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The batches on a page of the list, the number of all that match, and what the list leaves out."""
+
+    rows: Sequence[ListedBatch]
+    total: int
+    note: str = ""
+
+
 @require_safe
 def batch_list(request: CloudRequest) -> HttpResponse:
-    """Show batches, newest first: those of the newest packages that match the filters, or all those of one package. The page
-    says what it does not show. Up to 6 calls."""
-    filters = BatchFilter(request, api.list_product_choices(request.gateway))
+    """Show the batches that match the filters, newest first. The page says what it does not show. Up to 14 calls."""
+    filters, part = _read_list(request)
+    may_create = request.gateway.allows(api.CREATE_STATIC)
+    create_url = connection_url(request, "ota:choose-package") if may_create else ""
+    empty = Empty(
+        _("No batches yet"),
+        _("Use a batch to update devices to a package."),
+        icon="cloud-upload",
+        url=create_url or connection_url(request, "ota:packages"),
+        action=_("Create batch") if may_create else _("View packages"),
+    )
+    page = Page(page_number(request), page_size(request), part.total)
+    context = {
+        "filters": filters,
+        "note": part.note,
+        "create_url": create_url,
+        "table": BATCHES.bind(
+            request, progress.add_recorded(request.connection, part.rows), page=page, empty=empty
+        ),
+        "progress_query": request.GET.urlencode(),
+    }
+    return render(request, "areas/ota/batches.html", context)
+
+
+@require_safe
+def batch_progress(request: CloudRequest) -> HttpResponse:
+    """Count some of the batches on a page of the list that monitoring did not record. The query is that of the list, and `skip`,
+    the number of batches that were counted before. Up to 20 calls, and those of the list if its responses are no longer cached."""
+    _filters, part = _read_list(request)
+    skip = request.GET.get("skip", "")
+    counted = int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 5 else 0
+    query = request.GET.copy()
+    query.pop("skip", None)
+    context = {
+        "rows": progress.add_counted(request.gateway, part.rows, skip=counted),
+        "progress_query": query.urlencode(),
+    }
+    return render(request, "areas/ota/rows_progress.html", context)
+
+
+def _read_list(request: CloudRequest) -> tuple[BatchFilter, _Part]:
+    products = dict(api.list_product_choices(request.gateway))
+    filters = BatchFilter(request, products.items())
     package_page = api.list_packages(
         request.gateway,
         product_key=filters.values.get("product", ""),
@@ -36,43 +96,69 @@ def batch_list(request: CloudRequest) -> HttpResponse:
         size=MAX_CHOICES,
     )
     filters.set_package_choices(package_page.packages)
+    if filters.problem:
+        return filters, _Part([], 0)
+    packages = {package.id: package for package in package_page.packages}
     number, size = page_number(request), page_size(request)
-    package_id, note = filters.values.get("package", ""), ""
-    if package_id:
-        batch_page = api.list_batches(request.gateway, package_id, page=number, size=size)
-        batches: Sequence[api.Batch] = batch_page.batches
-    else:
-        newest = package_page.packages[:MAX_PACKAGES]
-        batch_page = api.list_batches_of_packages(request.gateway, newest)
-        batches = batch_page.batches[(number - 1) * size : number * size]
-        note = _describe_coverage(batch_page, len(newest) if package_page.total > len(newest) else None)
-    empty = Empty(
-        _("No batches yet"),
-        _("Use a batch to update devices to a package. Open a package to create a batch."),
-        icon="cloud-upload",
-        url=connection_url(request, "ota:packages"),
-        action=_("View packages"),
-    )
-    table = build_batch_table({package.id: package.name for package in package_page.packages})
-    total = batch_page.total if package_id else len(batch_page.batches)
-    context = {
-        "filters": filters,
-        "note": note,
-        "table": table.bind(request, batches, page=Page(number, size, total), empty=empty),
-    }
-    return render(request, "areas/ota/batches.html", context)
+    package_id, status = filters.values.get("package", ""), filters.values.get("status", "")
+    if package_id and not status:
+        one = api.list_batches(request.gateway, package_id, page=number, size=size)
+        return filters, _Part(_name_rows(one.batches, packages), one.total)
+    chosen = [packages[package_id]] if package_id else package_page.packages[:MAX_PACKAGES]
+    batch_page = api.list_batches_of_packages(request.gateway, chosen)
+    rows = _name_rows(batch_page.batches, packages)
+    if not package_id:
+        rows += _read_monitored(request.gateway, filters, rows)
+        rows.sort(key=_created, reverse=True)
+    matching = [row for row in rows if status in ("", row.batch.status)]
+    note = _describe_coverage(batch_page, len(chosen), 1 if package_id else package_page.total)
+    return filters, _Part(matching[(number - 1) * size : number * size], len(matching), note)
 
 
-def _describe_coverage(batch_page: api.BatchPage, package_count: int | None) -> str:
+def _created(row: ListedBatch) -> float:
+    return row.batch.created.timestamp() if row.batch.created else 0.0
+
+
+def _name_rows(batches: Sequence[Batch], packages: Mapping[str, Package]) -> list[ListedBatch]:
+    rows = []
+    for batch in batches:
+        package = packages.get(batch.package_id)
+        names = (package.name, package.version, package.product_name) if package else ("", "", "")
+        rows.append(ListedBatch(batch, names[0], names[1], names[2] or batch.product_key))
+    return rows
+
+
+def _read_monitored(gateway: Gateway, filters: BatchFilter, rows: Sequence[ListedBatch]) -> list[ListedBatch]:
+    """Return the newest batches that the console monitors now, that match product and version, and that are not in `rows`."""
+    listed = {row.batch.id for row in rows}
+    running = visible_jobs(gateway).filter(kind=jobs.KIND, finished_at__isnull=True).order_by("-pk")
+    if filters.values.get("product"):
+        running = running.filter(scope_key=filters.values["product"])
+    subjects = running.exclude(subject__in=listed).values_list("subject", flat=True)[:MAX_MONITORED]
+    details = api.find_batches(gateway, list(subjects))
+    return [
+        ListedBatch(detail.batch, detail.package_name, detail.version, detail.batch.product_key)
+        for detail in details
+        if filters.values.get("version", detail.version) == detail.version
+    ]
+
+
+def _describe_coverage(batch_page: api.BatchPage, package_count: int, package_total: int) -> str:
     """Return which batches the list leaves out and how to see them; "" if it shows all. `package_count`: the number of packages
-    that it covers, None if it covers all."""
+    that it covers, of `package_total`."""
     notes = []
-    if package_count is not None:
-        text = gettext("This list shows the batches of the newest %(count)d packages only.")
-        notes.append(text % {"count": package_count})
+    if package_total > package_count:
+        text = gettext(
+            "This list shows the batches of the newest %(count)d of %(total)d packages, and the batches that are monitored."
+        )
+        notes.append(text % {"count": package_count, "total": package_total})
     if batch_page.total > len(batch_page.batches):
-        text = gettext("It shows up to %(limit)d batches of each package.")
+        text = ngettext(
+            "It shows the newest %(limit)d batch of each package.",
+            "It shows the newest %(limit)d batches of each package.",
+            api.MAX_BATCHES,
+        )
         notes.append(text % {"limit": api.MAX_BATCHES})
     if notes:
-        notes.append(gettext("To see other batches, filter by product, version or package."))
+        notes.append(gettext("To see other batches, filter by product, package or version."))
     return " ".join(notes)

@@ -1,86 +1,174 @@
-"""The pages that create batches: static batches with a review page, dynamic batches, and verification of a package."""
+"""The pages that create static and dynamic batches, each in three steps at one address: the form, the review (`step=summary`),
+the request (`step=send`).
+
+Nothing is stored between the steps: each step submits all values, which are checked again. A review of many devices asks for the
+name of the package, and the request without that name shows the review again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
-from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, VerifyForm
+from console.areas.ota.details import build_review_details
+from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, StrategyForm
+from console.areas.ota.views.submission import create_once, form_status
 from console.connections.approval import needs_approval
-from console.connections.errors import cloud_errors_to_form
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
-from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
-from console.ui.forms import FORM_REFUSED
-from console.ui.links import connection_url
+from console.connections.submissions import new_token
+from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
 
 MAX_GROUP_CHOICES = 50
-_FIELDS = {
-    "SrcVersion": "source_versions",
-    "TargetDeviceName": "names",
-    "DnListFileUrl": "list_file",
-    "GrayPercent": "percent",
-    "GroupId": "group",
-    "ScheduleTime": "start",
-    "ScheduleFinishTime": "finish",
-    "MaximumPerMinute": "rate",
-    "TimeoutInMinutes": "timeout",
-    "OverwriteMode": "overwrite",
-    "MultiModuleMode": "multi_module",
-    "DownloadProtocol": "protocol",
-    "Tag": "tags",
-}
+MIN_TYPED = 100
+"""From this number of devices on, the review asks for the name of the package."""
+FormType = TypeVar("FormType", bound=StrategyForm)
 
 
 @dataclass(frozen=True)
 class TargetSize:
-    """The maximum number of devices that a batch updates, and the number of devices of the product if it was read."""
+    """How many devices a batch updates at most when it starts. `is_exact`: it is no more than the number of names. `all_devices`:
+    the devices of the product, if they were counted. `later`: how many of them it may add later at most."""
 
     count: int
-    all_devices: int | None
+    is_exact: bool = False
+    all_devices: int | None = None
+    group_name: str = ""
+    later: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the review asks for the name of the package."""
+        return max(self.count, self.later) >= MIN_TYPED
+
+
+@dataclass(frozen=True)
+class _Kind(Generic[FormType]):
+    """What differs between static and dynamic batches. `build_parameters`: the parameters that determine how many devices a batch
+    updates, for the approval rule; `list_names`: the device names that it sends in a file or in the call."""
+
+    operation: str
+    form: type[FormType]
+    template: str
+    read_size: Callable[[Gateway, api.Package, FormType], TargetSize]
+    build_parameters: Callable[[api.Package, FormType], dict[str, Any]]
+    list_names: Callable[[FormType], tuple[str, ...]]
+    create: Callable[[Gateway, api.Package, FormType], batches.NewBatch]
 
 
 @accepts_file(api.MAX_LIST_BYTES, lambda request: request.gateway.require(api.CREATE_STATIC))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_static_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Create a static batch, in three steps at one address: the form, the review (`step=summary`), the request (`step=send`).
+    """Create a static batch. Each step takes up to 4 calls and an upload."""
+    return _show_step(request, package_id, _STATIC)
 
-    Nothing is stored between the steps: each step submits all values, which are checked again. Each step takes up to 4
-    calls and an upload.
-    """
-    request.gateway.require(api.CREATE_STATIC)
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
+    """Create a dynamic batch. Each step takes up to 3 calls."""
+    return _show_step(request, package_id, _DYNAMIC)
+
+
+def _show_step(request: CloudRequest, package_id: str, kind: _Kind[FormType]) -> HttpResponseBase:
+    request.gateway.require(kind.operation)
     package = api.get_package(request.gateway, package_id)
     if not package.is_ready or not package.product_key:
         return render(request, "areas/ota/not_ready.html", {"package": package}, status=409)
-    step = request.POST.get("step", "form") if request.method == "POST" else "form"
-    data = request.POST if request.method == "POST" else None
-    form = StaticBatchForm(package, data, request.FILES or None)
+    is_submitted = request.method == "POST"
+    step = request.POST.get("step", "form") if is_submitted else "form"
+    form = kind.form(package, request.POST if is_submitted else None, request.FILES or None)
     token = request.POST.get("token", "") or new_token()
+
+    def show_error(error: CloudError | None, token: str) -> HttpResponse:
+        if "names" in form.fields:
+            # A file field cannot be filled again: the names of an uploaded list go to the text field.
+            values = request.POST.copy()
+            values["names"] = "\n".join(form.cleaned_data["all_names"])
+            form.data = values
+        return _render_form(request, package, kind, form, token, error)
+
     if step in ("summary", "send") and form.is_valid():
-        if step == "summary":
-            return _render_review(request, package, form, token)
-        return _submit_static(request, package, form, token)
+        size = kind.read_size(request.gateway, package, form)
+        typed = request.POST if step == "send" else None
+        confirmation = (
+            ConfirmForm(package.name, typed, label=str(_("Package name"))) if size.is_large else None
+        )
+        if step == "summary" or (confirmation and not confirmation.is_valid()):
+            return _render_review(request, package, kind, form, token, size, confirmation)
+        return create_once(
+            request, package, form, token, lambda: kind.create(request.gateway, package, form), show_error
+        )
     if step == "back":  # from the review: the form with its values, without errors
-        form = StaticBatchForm(package, initial=_read_values(request, form))
-    form.set_group_choices(_read_group_choices(request))
-    context = {"package": package, "form": form, "token": token}
-    return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
+        form = kind.form(package, initial=_read_values(request, form))
+    return _render_form(request, package, kind, form, token, None)
 
 
-def _form_status(form: forms.Form) -> int:
-    return FORM_REFUSED if form.errors else 200
+def _render_form(
+    request: CloudRequest,
+    package: api.Package,
+    kind: _Kind[FormType],
+    form: FormType,
+    token: str,
+    error: CloudError | None,
+) -> HttpResponse:
+    if isinstance(form, StaticBatchForm):
+        form.set_group_choices(_read_group_choices(request))
+    context = {
+        "package": package,
+        "form": form,
+        "token": token,
+        "error": error,
+        "needs_approval": kind is _DYNAMIC
+        and needs_approval(request.gateway, kind.operation, {"ProductKey": package.product_key}),
+    }
+    return render(request, kind.template, context, status=form_status(form))
+
+
+def _render_review(
+    request: CloudRequest,
+    package: api.Package,
+    kind: _Kind[FormType],
+    form: FormType,
+    token: str,
+    size: TargetSize,
+    confirmation: ConfirmForm | None,
+) -> HttpResponse:
+    context = {
+        "package": package,
+        "form": form,
+        "is_dynamic": kind is _DYNAMIC,
+        "batch_target": form.build_target() if isinstance(form, StaticBatchForm) else None,
+        "source_versions": form.cleaned_data.get("source_versions", ()),
+        "size": size,
+        "details": build_review_details(
+            form.build_strategy(), form.cleaned_data.get("start"), form.cleaned_data.get("finish")
+        ),
+        "hidden_fields": _list_hidden_fields(request, form),
+        "token": token,
+        "confirmation": confirmation,
+        "needs_approval": needs_approval(
+            request.gateway,
+            kind.operation,
+            kind.build_parameters(package, form),
+            listed_names=kind.list_names(form),
+        ),
+    }
+    is_refused = confirmation is not None and bool(confirmation.errors)
+    return render(
+        request, "areas/ota/batch_summary.html", context, status=FORM_REFUSED if is_refused else 200
+    )
 
 
 def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
@@ -94,35 +182,39 @@ def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
     return initial
 
 
-def _render_review(
-    request: CloudRequest, package: api.Package, form: StaticBatchForm, token: str
-) -> HttpResponse:
+def _list_hidden_fields(request: CloudRequest, form: forms.Form) -> list[tuple[str, str]]:
+    """Return all submitted values as (name, value) of hidden fields. Device names are one text."""
+    fields = [
+        (name, request.POST[name])
+        for name in (*form.fields, "group_name")
+        if name not in ("list_file", "names") and name in request.POST
+    ]
+    if "names" in form.fields:
+        fields.append(("names", "\n".join(form.cleaned_data["all_names"])))
+    return fields
+
+
+# -- static batches ----------------------------------------------------------------------------------------------------
+
+
+def _read_static_size(gateway: Gateway, package: api.Package, form: StaticBatchForm) -> TargetSize:
+    """Up to 3 calls: the statistics of the product, or the group. The platform counts no devices by version."""
     batch_target = form.build_target()
-    size, group_name = _read_target_size(request, package, batch_target)
-    return render(
-        request,
-        "areas/ota/batch_summary.html",
-        {
-            "package": package,
-            "form": form,
-            "batch_target": batch_target,
-            "size": size,
-            "group_name": group_name,
-            "strategy": form.build_strategy(),
-            "hidden_fields": _list_hidden_fields(request, form),
-            "token": token,
-            "needs_approval": needs_approval(
-                request.gateway,
-                api.CREATE_STATIC,
-                _build_size_parameters(package, batch_target),
-                listed_names=batch_target.names,
-            ),
-        },
-    )
+    if batch_target.selection == "SPECIFIC":
+        return TargetSize(len(batch_target.names), is_exact=True)
+    if batch_target.selection == "GROUP":
+        group = groups_api.get_group(gateway, batch_target.group_id)
+        return TargetSize(group.devices, group_name=group.name)
+    all_devices = api.count_devices(gateway, package.product_key)
+    count = all_devices
+    if batch_target.selection == "GRAY":
+        share = int((Decimal(batch_target.percent) * all_devices / 100).to_integral_value(ROUND_FLOOR))
+        count = max(1, share) if all_devices else 0
+    return TargetSize(count, all_devices=all_devices)
 
 
-def _build_size_parameters(package: api.Package, batch_target: api.BatchTarget) -> dict[str, Any]:
-    """Return the parameters that determine how many devices the batch updates, for the approval rule."""
+def _build_static_parameters(package: api.Package, form: StaticBatchForm) -> dict[str, Any]:
+    batch_target = form.build_target()
     return {
         "ProductKey": package.product_key,
         "TargetSelection": batch_target.selection,
@@ -130,93 +222,29 @@ def _build_size_parameters(package: api.Package, batch_target: api.BatchTarget) 
     }
 
 
-def _list_hidden_fields(request: CloudRequest, form: StaticBatchForm) -> list[tuple[str, str]]:
-    """Return all submitted values as (name, value) of hidden fields. Device names are one text."""
-    fields = []
-    for name in form.fields:
-        if name in ("list_file", "names") or name not in request.POST:
-            continue
-        fields.append((name, request.POST[name]))
-    fields.append(("names", "\n".join(form.cleaned_data["all_names"])))
-    if request.POST.get("group_name"):
-        fields.append(("group_name", request.POST["group_name"]))
-    return fields
-
-
-def _read_target_size(
-    request: CloudRequest, package: api.Package, batch_target: api.BatchTarget
-) -> tuple[TargetSize, str]:
-    """Return the number of devices of the target, and the name of the group. Up to 3 calls."""
-    if batch_target.selection == "SPECIFIC":
-        return TargetSize(len(batch_target.names), None), ""
-    if batch_target.selection == "GROUP":
-        group = groups_api.get_group(request.gateway, batch_target.group_id)
-        return TargetSize(group.devices, None), group.name
-    all_devices = api.count_devices(request.gateway, package.product_key)
-    if batch_target.selection == "GRAY":
-        share = int((Decimal(batch_target.percent) * all_devices / 100).to_integral_value(ROUND_FLOOR))
-        return TargetSize(max(1, share) if all_devices else 0, all_devices), ""
-    return TargetSize(all_devices, all_devices), ""
-
-
-def _submit_static(
-    request: CloudRequest, package: api.Package, form: StaticBatchForm, token: str
-) -> HttpResponseBase:
-    batch_target, data = form.build_target(), form.cleaned_data
+def _create_static(gateway: Gateway, package: api.Package, form: StaticBatchForm) -> batches.NewBatch:
+    batch_target = form.build_target()
     if len(batch_target.names) > api.MAX_NAMES_PER_CALL:
-        request.gateway.require(api.UPLOAD_LIST)
-
-    def create() -> batches.NewBatch:
-        return batches.create_static_batch(
-            request.gateway,
-            package,
-            batch_target,
-            form.build_strategy(),
-            start=data["start"],
-            finish=data["finish"],
-        )
-
-    def show_form(error: CloudError | None, token: str) -> HttpResponse:
-        form.set_group_choices(_read_group_choices(request))
-        # A file field cannot be filled again: the names of an uploaded list go to the text field.
-        values = request.POST.copy()
-        values["names"] = "\n".join(batch_target.names)
-        form.data = values
-        context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/create_batch.html", context, status=_form_status(form))
-
-    return _submit(request, package, form, token, create, show_form)
+        gateway.require(api.UPLOAD_LIST)
+    return batches.create_static_batch(
+        gateway,
+        package,
+        batch_target,
+        form.build_strategy(),
+        start=form.cleaned_data["start"],
+        finish=form.cleaned_data["finish"],
+    )
 
 
-def _submit(
-    request: CloudRequest,
-    package: api.Package,
-    form: forms.Form,
-    token: str,
-    create: Callable[[], batches.NewBatch],
-    show_form: Callable[[CloudError | None, str], HttpResponse],
-) -> HttpResponseBase:
-    """Create the batch once. On an error, `show_form(error, token)` returns the form page."""
-    try:
-        batch_id = submit_once(request, token, lambda: create().id)
-    except AlreadySubmitted as earlier:
-        if earlier.result:
-            messages.info(
-                request, gettext("You already submitted this form. This is the batch that it created.")
-            )
-            return redirect(connection_url(request, "ota:batch", earlier.result))
-        messages.warning(
-            request,
-            gettext(
-                "You already submitted this form, and no response was received yet. Check for the batch here in a moment."
-            ),
-        )
-        return redirect(connection_url(request, "ota:package", package.id))
-    except CloudError as raised:
-        error = cloud_errors_to_form(form, raised, _FIELDS)
-        return show_form(error, new_token() if is_outcome_unknown(raised) else token)
-    messages.success(request, gettext("Batch created."))
-    return redirect(connection_url(request, "ota:batch", batch_id))
+_STATIC = _Kind(
+    api.CREATE_STATIC,
+    StaticBatchForm,
+    "areas/ota/create_batch.html",
+    read_size=_read_static_size,
+    build_parameters=_build_static_parameters,
+    list_names=lambda form: form.build_target().names,
+    create=_create_static,
+)
 
 
 @require_safe
@@ -234,66 +262,32 @@ def _read_group_choices(request: CloudRequest) -> list[tuple[str, str]]:
     return [(group.id, group.name) for group in group_list.groups]
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-def create_dynamic_batch(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Create a dynamic batch. Up to 2 calls."""
-    request.gateway.require(api.CREATE_DYNAMIC)
-    package = api.get_package(request.gateway, package_id)
-    if not package.is_ready or not package.product_key:
-        return render(request, "areas/ota/not_ready.html", {"package": package}, status=409)
-    form = DynamicBatchForm(package, request.POST if request.method == "POST" else None)
-
-    def show_form(error: CloudError | None, token: str) -> HttpResponse:
-        context = {
-            "package": package,
-            "form": form,
-            "token": token,
-            "error": error,
-            "needs_approval": needs_approval(
-                request.gateway, api.CREATE_DYNAMIC, {"ProductKey": package.product_key}
-            ),
-        }
-        return render(request, "areas/ota/create_dynamic.html", context, status=_form_status(form))
-
-    if request.method != "POST" or not form.is_valid():
-        return show_form(None, request.POST.get("token", "") or new_token())
-
-    def create() -> batches.NewBatch:
-        data = form.cleaned_data
-        return batches.create_dynamic_batch(
-            request.gateway,
-            package,
-            data["source_versions"],
-            form.build_strategy(),
-            new_devices_only=data["new_devices_only"] == "1",
-        )
-
-    return _submit(request, package, form, request.POST.get("token", "") or new_token(), create, show_form)
+# -- dynamic batches ---------------------------------------------------------------------------------------------------
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
-    """Verify a package on up to 10 devices. Up to 2 calls."""
-    request.gateway.require(api.CREATE_VERIFY)
-    package = api.get_package(request.gateway, package_id)
-    form = VerifyForm(request.POST if request.method == "POST" else None)
+def _read_dynamic_size(gateway: Gateway, package: api.Package, form: DynamicBatchForm) -> TargetSize:
+    """1 call. All devices of the product may report one of the versions later."""
+    all_devices = api.count_devices(gateway, package.product_key)
+    now = 0 if form.cleaned_data["new_devices_only"] else all_devices
+    return TargetSize(now, all_devices=all_devices, later=all_devices)
 
-    def show_form(error: CloudError | None, token: str) -> HttpResponse:
-        context = {"package": package, "form": form, "token": token, "error": error}
-        return render(request, "areas/ota/verify.html", context, status=_form_status(form))
 
-    if request.method != "POST" or not form.is_valid():
-        return show_form(None, request.POST.get("token", "") or new_token())
+def _create_dynamic(gateway: Gateway, package: api.Package, form: DynamicBatchForm) -> batches.NewBatch:
+    return batches.create_dynamic_batch(
+        gateway,
+        package,
+        form.cleaned_data["source_versions"],
+        form.build_strategy(),
+        new_devices_only=form.cleaned_data["new_devices_only"] == "1",
+    )
 
-    def create() -> batches.NewBatch:
-        data = form.cleaned_data
-        return batches.create_verification_batch(
-            request.gateway,
-            package,
-            data["names"],
-            timeout=data["timeout"],
-            need_push=data["need_push"],
-            need_confirm=data["need_confirm"],
-        )
 
-    return _submit(request, package, form, request.POST.get("token", "") or new_token(), create, show_form)
+_DYNAMIC = _Kind(
+    api.CREATE_DYNAMIC,
+    DynamicBatchForm,
+    "areas/ota/create_dynamic.html",
+    read_size=_read_dynamic_size,
+    build_parameters=lambda package, form: {"ProductKey": package.product_key},
+    list_names=lambda form: (),
+    create=_create_dynamic,
+)

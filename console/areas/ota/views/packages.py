@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from console.areas.ota import api
 from console.areas.ota.forms.packages import PackageForm, find_file_suffix
 from console.areas.ota.pages import PACKAGE
-from console.areas.ota.tables import BATCHES
+from console.areas.ota.progress import ListedBatch, add_recorded
+from console.areas.ota.tables import BATCHES_OF_PACKAGE
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
@@ -42,20 +43,34 @@ def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
     """Show a package and its batches. 2 calls."""
     number, size = page_number(request), page_size(request)
     package, batch_page = api.get_package_with_batches(request.gateway, package_id, page=number, size=size)
-    empty = Empty(
-        _("No batches yet"), _("Use a batch to update devices to this package."), icon="cloud-upload"
-    )
     page, allows = Page(number, size, batch_page.total), request.gateway.allows
     has_product = bool(package.product_key)
+    product = package.product_name or package.product_key
+    batches = [ListedBatch(batch, package.name, package.version, product) for batch in batch_page.batches]
+    verification = next((row.batch for row in batches if row.batch.is_verification), None)
+    query = request.GET.copy()
+    query["package"] = package_id
+    may_create_batch = allows(api.CREATE_STATIC) and package.is_ready and has_product
+    empty = Empty(
+        _("No batches yet"),
+        _("Use a batch to update devices to this package."),
+        icon="cloud-upload",
+        url=connection_url(request, "ota:create-batch", package_id) if may_create_batch else "",
+        action=_("Create batch"),
+    )
     return PACKAGE.render(
         request,
         package,
         "package",
         "areas/ota/package.html",
         details=_build_details(package),
-        table=BATCHES.bind(request, batch_page.batches, page=page, empty=empty),
+        table=BATCHES_OF_PACKAGE.bind(
+            request, add_recorded(request.connection, batches), page=page, empty=empty
+        ),
+        progress_query=query.urlencode(),
+        verification=verification,
         may_verify=allows(api.CREATE_VERIFY) and package.is_verifiable and has_product,
-        may_create_batch=allows(api.CREATE_STATIC) and package.is_ready and has_product,
+        may_create_batch=may_create_batch,
         may_create_dynamic=allows(api.CREATE_DYNAMIC) and package.is_ready and has_product,
     )
 
