@@ -142,8 +142,8 @@ class Job(models.Model):
 
     @property
     def done(self) -> int:
-        """The number of items whose outcome is known."""
-        return self.succeeded + self.failed
+        """The number of items whose outcome is known. Items that were not sent because the job was canceled are not done."""
+        return self.succeeded + self.failed - int(self.counts.get(Item.Outcome.CANCELED, 0))
 
     @property
     def is_draft(self) -> bool:
@@ -185,13 +185,6 @@ class Job(models.Model):
         """Return the items per second since the start; None while no item is done."""
         seconds = self.duration_seconds()
         return self.done / seconds if self.done and seconds > 0 else None
-
-    def time_left(self) -> timedelta | None:
-        """Return the remaining time at the current rate; None when it is unknown."""
-        rate = self.rate()
-        if not self.is_active or not rate or self.total <= self.done:
-            return None
-        return timedelta(seconds=(self.total - self.done) / rate)
 
 
 class Chunk(models.Model):
