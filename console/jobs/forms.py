@@ -42,12 +42,13 @@ class JobFilters(FilterForm):
 
 
 class ItemFilters(FilterForm):
-    """The filters of the items of a job of this `kind`."""
+    """The filters of the items of a job of this `kind`; without outcomes if the job has not started."""
 
     q = forms.CharField(label=_("Search items"), required=False, max_length=64)
     outcome = forms.ChoiceField(label=_("Status"), required=False)
 
-    def __init__(self, request: Any, kind: Kind[Any]) -> None:
+    def __init__(self, request: Any, kind: Kind[Any], *, with_outcomes: bool = True) -> None:
+        self._with_outcomes = with_outcomes
         self._outcomes = [
             (outcome, status(kind.status_kind, outcome).label) for outcome in Item.Outcome.values
         ]
@@ -55,6 +56,10 @@ class ItemFilters(FilterForm):
 
     def full_clean(self) -> None:
         """Clean the form with the outcomes as the kind calls them."""
+        if not self._with_outcomes:
+            self.fields.pop("outcome", None)
+            super().full_clean()
+            return
         field = self.fields["outcome"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = [("", _("Any")), *self._outcomes]

@@ -92,27 +92,34 @@ _MEANINGS: dict[str, Text] = {
 
 @dataclass(frozen=True)
 class Items:
-    """The items of a kind: what their key, their label (None: they have no label) and their number are called.
+    """The items of a kind: what their key, their label (None: they have no label) and their number are called. With `shows_labels`,
+    tables show the label of an item in place of its key, which is a hidden column.
 
-    `explain(outcome, data)` returns why an item has its outcome, in the reader's language.
+    `explain(outcome, data)` returns why an item has its outcome, in the reader's language. `link(request, item)` returns the
+    address of the page of an item; "" if it has none.
     """
 
     key: Heading
     label: Heading | None = None
     number: Heading = Heading("number", _("No."))
+    shows_labels: bool = False
     explain: Callable[[str, Mapping[str, Any]], str] = explain_outcome
+    link: Callable[[Any, Item], str] | None = None
 
 
 @dataclass(frozen=True)
 class Pages:
     """The parts of a job's pages that only its kind can show. Each template gets `context(request, job)` and `params`.
 
-    `details`: the details of a started job; `actions`: buttons; `draft`: a draft that is ready or rejected.
+    `details`: the details of a started job; `actions`: buttons; `menu`: entries of the menu with further actions; `draft`: a draft
+    that is ready or rejected. `first_stage(job)` names what a user did before the review; "" if the job was not reviewed.
     """
 
     details: str = ""
     actions: str = ""
+    menu: str = ""
     draft: str = ""
+    first_stage: Callable[[Job], Text] = lambda job: ""
     context: Callable[[CloudRequest, Job], dict[str, Any]] = lambda request, job: {}
 
 
@@ -141,8 +148,9 @@ class Kind(Generic[P]):
     retries its failed items; None if they cannot be retried. `reviews_retry`: whether a user reviews this job before it starts.
 
     Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
-    (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `on_end(job)` is called in the
-    transaction in which the job ends, with any outcome.
+    (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `estimates_time`: whether pages estimate the
+    remaining time; not for a job that only watches. `on_end(job)` is called in the transaction in which the job ends, with any
+    outcome.
 
     `check_start(gateway, job)` is called in the transaction in which a draft starts, on a page or by the HTTP API. It makes no
     call to the cloud. It raises what forbids the start, for example ApprovalNeeded.
@@ -167,6 +175,7 @@ class Kind(Generic[P]):
     retry_params: Callable[[P], P] | None = None
     reviews_retry: bool = False
     status_kind: str = "item"
+    estimates_time: bool = True
     tally: Callable[[Job, Mapping[str, int]], None] = field(
         default=lambda job, counts: tally_items(job, counts)
     )

@@ -147,8 +147,8 @@ class Job(models.Model):
 
     @property
     def done(self) -> int:
-        """The number of items whose outcome is known."""
-        return self.succeeded + self.failed
+        """The number of items whose outcome is known. Items that were not sent because the job was canceled are not done."""
+        return self.succeeded + self.failed - int(self.counts.get(Item.Outcome.CANCELED, 0))
 
     @property
     def is_draft(self) -> bool:
@@ -190,15 +190,6 @@ class Job(models.Model):
         """Return the items per second since the start; None while none was done since then."""
         seconds, done = self.duration_seconds(), self.done - self.done_at_start
         return done / seconds if done > 0 and seconds > 0 else None
-
-    def time_left(self) -> timedelta | None:
-        """Return the remaining time at the current rate; None when it is unknown, or when nothing was done for a while."""
-        rate = self.rate()
-        if not self.is_active or not rate or self.total <= self.done or self.advanced_at is None:
-            return None
-        if timezone.now() - self.advanced_at > STALLED_AFTER:
-            return None
-        return timedelta(seconds=(self.total - self.done) / rate)
 
 
 class Chunk(models.Model):

@@ -23,22 +23,27 @@ def explain(outcome: str, reason: str, data: Mapping[str, Any] | None, kind: Kin
     return " ".join(filter(None, [meaning, gettext(reason) if reason else ""]))
 
 
-def result_lines(job: Job, secrets_heading: str = "") -> Iterator[str]:
+def result_lines(
+    job: Job, secrets_heading: str = "", constants: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Yield the CSV lines of a job's results: number, key, label, outcome and reason.
 
-    With a `secrets_heading`, a column with this name contains the stored secrets of the items.
+    `constants` are further columns that have the same value in all rows, by their names. With a `secrets_heading`, a column with
+    this name contains the stored secrets of the items.
     """
+    constants = constants or {}
     kind = kinds.get(job.kind)
     items = kind.items
     names = [heading.name for heading in (items.number, items.key, items.label) if heading] if items else []
 
     def rows() -> Iterator[Sequence[object]]:
-        yield [*names, "outcome", "reason", *([secrets_heading] if secrets_heading else [])]
+        yield [*names, "outcome", "reason", *constants, *([secrets_heading] if secrets_heading else [])]
         ordered = Item.objects.filter(job=job).order_by("number")
         for batch in read_batches(ordered, "number", "key", "label", "outcome", "reason", "data"):
             secrets = _read_secrets(job, [item[1] for item in batch]) if secrets_heading else {}
             for number, key, label, outcome, reason, data in batch:
-                cells = [*[number, key, label][: len(names)], outcome, explain(outcome, reason, data, kind)]
+                texts = [outcome, explain(outcome, reason, data, kind), *constants.values()]
+                cells = [*[number, key, label][: len(names)], *texts]
                 yield [*cells, secrets.get(key, "")] if secrets_heading else cells
 
     return csv_lines(rows())

@@ -17,10 +17,9 @@ from console.connections.http import CloudRequest
 from console.jobs import kinds, page
 from console.jobs.forms import JobFilters
 from console.jobs.http import find_job
-from console.jobs.listing import JOBS, job_title
+from console.jobs.listing import JOBS, estimate_time_left, job_title
 from console.jobs.models import Job
 from console.jobs.visibility import visible_jobs
-from console.teams.pages.audit import audit_menu_items
 from console.ui.format import duration
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
@@ -122,8 +121,8 @@ def _read_seen(request: CloudRequest) -> datetime:
 def _time_left_text(job: Job) -> str:
     if job.is_draft:
         return _("Not started")
-    left = job.time_left()
-    return _("%(time)s left") % {"time": duration(left.total_seconds())} if left is not None else ""
+    left = estimate_time_left(job)
+    return _("%(time)s left") % {"time": duration(left)} if left is not None else ""
 
 
 # -- one job -----------------------------------------------------------------------------------------------------------
@@ -140,12 +139,13 @@ def detail(request: CloudRequest, job: int) -> HttpResponseBase:
         context |= page.items_context(request, record)
         if request.htmx and request.htmx.target == "items-results":
             return render(request, "ui/results.html", context)
-    return render(request, "jobs/detail.html", {**context, "trail": audit_menu_items(request, job=record.pk)})
+    return render(request, "jobs/detail.html", context)
 
 
 @require_safe
 def live(request: CloudRequest, job: int) -> HttpResponseBase:
-    """Show the part of a job's page that refreshes itself. `seen` is the digest of the numbers that the page shows already."""
+    """Show the parts of a job's page that refresh themselves. `seen` is the digest of the state and the numbers that the page shows
+    already: the table and the side card reload if it changed, and the actions, whose menu may be open, if the state changed."""
     record = find_job(request, job)
     address = connection_url(request, "jobs:detail", record.pk)
     if record.is_draft and record.state != Job.State.CHECKING:
@@ -155,7 +155,12 @@ def live(request: CloudRequest, job: int) -> HttpResponseBase:
     if not request.htmx:
         return redirect(address)
     context = page.job_context(request, record)
+    seen = request.GET.get("seen", "")
+    context |= {
+        "is_changed": seen != context["digest"],
+        "is_state_changed": seen.partition("-")[0] != record.state,
+    }
     response = render(request, "jobs/_live_checking.html" if record.is_draft else "jobs/_live.html", context)
-    if request.GET.get("seen") != context["digest"]:
+    if context["is_changed"]:
         response["HX-Trigger"] = "fd:items"
     return response

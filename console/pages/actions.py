@@ -48,6 +48,11 @@ class Question:
     planned: Mapping[str, Any] | None = None
     close: str = ""
 
+    @property
+    def command(self) -> str:
+        """The title without its question mark, for the button and the job of an action on several objects: "Disable 20 devices"."""
+        return self.title.rstrip("?？ ")
+
 
 @dataclass(frozen=True)
 class Done:

@@ -20,7 +20,7 @@ from console.jobs.kinds import SENDING, Heading, Items, Kind, Pages, Step, StepR
 from console.jobs.models import Chunk, Item, Job
 from console.jobs.page import items_context
 from console.jobs.work import LeaseLost, Work, end_chunk
-from console.pages.bulk import SHOWN_NAMES, Bulk, BulkPages
+from console.pages.bulk import Bulk, BulkPages
 from console.pages.bulk_params import BULK_KIND, BulkParams
 from console.pages.freezing import ACTION_GONE, freeze, start_unreviewed, stop_without_action
 from console.ui.format import number
@@ -87,12 +87,6 @@ def check_start(gateway: Gateway, job: Job) -> None:
         raise PermissionDenied(gettext(ACTION_GONE)) from None
     if action.plan is not None:
         check_job(gateway, job.pk, action.operation, job.total)
-
-
-def list_first_keys(job: Job, most: int) -> list[str]:
-    """Return the keys of the first items of a job."""
-    keys = Item.objects.filter(job=job).order_by("number").values_list("key", flat=True)
-    return list(keys[:most])
 
 
 # -- acting ------------------------------------------------------------------------------------------------------------
@@ -202,14 +196,13 @@ def _title(job: Job) -> str:
         pages, action = BulkParams.read(job).find_action()
     except LookupError:
         return gettext("Bulk action")
-    names = {"action": action.label, "list": pages.list_label, "count": number(job.total)}
     if not job.total or job.state in (Job.State.CHECKING, Job.State.REJECTED):
-        return gettext("%(action)s · %(list)s") % names
-    return gettext("%(action)s · %(list)s (%(count)s)") % names
+        return gettext("%(action)s · %(list)s") % {"action": action.label, "list": pages.list_label}
+    return action.ask(job.total).command
 
 
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
-    """Return what the page of a draft shows: the question, the first names, and the form to confirm."""
+    """Return what the page of a draft shows: the question, the table of the objects, and the form to confirm."""
     if job.state not in (Job.State.READY, Job.State.WAITING):
         return {"request_id": find_request(job)}
     try:
@@ -217,14 +210,12 @@ def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     except LookupError:
         return {}
     data = request.POST if request.method == "POST" else None
-    names = [pages.name_of(key) for key in list_first_keys(job, SHOWN_NAMES)]
+    first = Item.objects.filter(job=job).order_by("number").first()
     is_ready = job.state == Job.State.READY
     return {
         "action": action,
         "question": action.ask(job.total),
-        "first_names": names,
-        "others": max(0, job.total - len(names)),
-        "form": action.build_form(data, names[0], job.total) if names and is_ready else None,
+        "form": action.build_form(data, pages.name_of(first.key), job.total) if first and is_ready else None,
         "needs_approval": is_ready
         and action.plan is not None
         and job_needs_approval(request.gateway, action.operation, job.total),
@@ -243,7 +234,9 @@ BULK = Kind(
     scope_key=lambda params: params.scope_key,
     operation_param="operation",
     cancel_text=_("Objects that were not processed yet are left unchanged."),
-    items=Items(key=Heading("key", _("Object")), label=Heading("name", _("Name")), explain=_explain),
+    items=Items(
+        key=Heading("key", _("Object")), label=Heading("name", _("Name")), shows_labels=True, explain=_explain
+    ),
     retry_params=BulkParams.for_retry,
     reviews_retry=True,
     check_start=check_start,
@@ -252,6 +245,7 @@ BULK = Kind(
     pages=Pages(
         details="pages/bulk_details.html",
         draft="pages/bulk_draft.html",
+        first_stage=lambda job: gettext("Select"),
         context=build_context,
     ),
     steps={

@@ -30,7 +30,7 @@ class Column(Generic[Row]):
     """One column. The value of a cell is `value(row)`, by default the attribute or key named `key`.
 
     `kind` sets the format: text, phrase (a few words without a line break), number, bytes, time, relative_time, code, status
-    (of the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link.
+    (of the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "".
     `primary` marks the column that names the row: it stays visible when the table scrolls and is the title of the card. `sort`:
     the view can sort by it. `hidden`: not shown by default. `narrow=False`: not part of the card. `csv` returns the exported
     value; False excludes the column from the export. `copy` adds a copy button.
@@ -211,8 +211,8 @@ class BoundColumn(Generic[Row]):
         content = format_value(column.kind, column.status, value)
         is_text = not isinstance(content, SafeString)
         html = escape(content) if is_text else content
-        if column.link is not None and value not in (None, ""):
-            html = f'<a href="{escape(column.link(request, row))}">{html}</a>'
+        if column.link is not None and value not in (None, "") and (url := column.link(request, row)):
+            html = f'<a href="{escape(url)}">{html}</a>'
         elif column.primary and is_text:
             html = f"<span>{html}</span>"  # so that a very long name can wrap
         if column.copy and value not in (None, ""):

@@ -331,6 +331,7 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
     assert run_job(collecting).succeeded == 120
     lines = read_csv(owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))
     truth = org.gateway().call("QueryDeviceDetail", reveal=True, ProductKey=product, DeviceName="dev-00007")
+    assert lines[7]["product_key"] == product, "a device signs in with product key, name and secret"
     assert lines[7]["device_secret"] == truth["Data"]["DeviceSecret"] != ""
     assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=org.members["owner"]).exists()
     assert AuditRecord.objects.filter(operation="QueryPageByApplyId", job=collecting.pk).exists()

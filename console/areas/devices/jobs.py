@@ -57,13 +57,16 @@ REGISTER = Kind(
         label=Heading("nickname", _("Nickname")),
         number=Heading("row", _("Row")),
         explain=explain_outcome,
+        link=page.find_device_page,
     ),
     retry_params=RegistrationParams.for_retry,
     status_kind="registered_device",
     pages=Pages(
         details="areas/devices/registration/_details.html",
         actions="areas/devices/registration/_actions.html",
+        menu="areas/devices/registration/_menu.html",
         draft="areas/devices/registration/_draft.html",
+        first_stage=page.name_first_stage,
         context=page.build_context,
     ),
     start_page=StartPage("devices:register", _("Register devices")),
@@ -96,5 +99,8 @@ SECRETS = Kind(
         "prepare": Step(secrets.create_chunks, _("Finding the devices")),
         "collect": Step(secrets.collect_secrets, _("Reading secrets")),
     },
-    pages=Pages(details="areas/devices/registration/_secrets_details.html"),
+    pages=Pages(
+        details="areas/devices/registration/_secrets_details.html",
+        actions="areas/devices/registration/_secrets_actions.html",
+    ),
 )

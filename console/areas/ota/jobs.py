@@ -136,6 +136,7 @@ MONITORING = Kind(
     cancel_text=_("Monitoring stops. Nothing changes on the platform."),
     scope_key=lambda params: params.product_key,
     status_kind="batch_task",
+    estimates_time=False,
     tally=_set_counts,
     steps={"count": Step(count_step, _("Counting the device updates"))},
     pages=Pages(details="areas/ota/_monitoring_details.html"),

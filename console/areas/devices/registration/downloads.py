@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from console.areas.devices.registration import outcomes
-from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND
+from console.areas.devices.registration.params import REGISTER_KIND, SECRETS_KIND, RegistrationParams
 from console.connections.http import CloudRequest
 from console.jobs.http import find_job, require_job_rights
 from console.jobs.models import Job, Secret
@@ -37,7 +37,8 @@ def secrets(request: CloudRequest, job: int) -> HttpResponseBase:
     if not request.gateway.reauthenticated:
         # Return to the page with the link: a download would leave the user on the confirmation page.
         raise ReauthenticationNeeded(connection_url(request, "jobs:detail", record.pk))
-    lines = result_lines(record, secrets_heading="device_secret")
+    product_key = RegistrationParams.read(record).product_key
+    lines = result_lines(record, "device_secret", {"product_key": product_key})
     return Download(
         read_first_rows(
             lines, 2

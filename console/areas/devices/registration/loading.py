@@ -218,8 +218,11 @@ class _Loader:
             ).as_json()
             if start:
                 job.chunks.filter(state=Chunk.State.HELD).update(state=Chunk.State.ACTIVE, next_at=Now())
-            else:
+            elif self.valid_count:
                 job.state = Job.State.READY
+            else:
+                job.state = Job.State.REJECTED
+                job.error = make_sentence(gettext_noop("All rows have errors."))
 
         return StepResult(done=True, write=write)
 

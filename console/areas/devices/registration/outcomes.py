@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
@@ -13,8 +13,11 @@ from console.areas.devices.registration.params import RegistrationParams
 from console.areas.devices.registration.sheet import NAME, NICKNAME, RULES
 from console.jobs import kinds
 from console.jobs.models import Item, Job
-from console.jobs.outcomes import read_batches
+from console.jobs.outcomes import explain, read_batches
 from console.ui.csv import csv_lines, safe_cell
+
+ERROR_HEADING = "fleetdesk_error"
+"""The heading of the column of a file of invalid rows that says what is wrong in each of them."""
 
 # The explanation of an outcome when no reason is known.
 _MEANINGS: dict[str, str | Promise] = {
@@ -77,29 +80,42 @@ def finding_lines(job: Job) -> Iterator[str]:
 
 
 def invalid_row_lines(job: Job) -> Iterator[str]:
-    """Yield the skipped and failed rows in the layout of the original file, so that they can be corrected and uploaded again."""
+    """Yield the skipped and failed rows in the layout of the original file, so that they can be corrected and uploaded again. If the
+    file has a header, a further column says what is wrong in a row."""
+    kind = kinds.get(job.kind)
     layout = RegistrationParams.read(job).file_layout
     separator = layout.separator if layout else ","
     header = layout.header if layout else ["DeviceName", "Nickname"]
     columns = layout.columns if layout else {NAME: 0, NICKNAME: 1}
     tags = layout.tags if layout else {}
     width = max([len(header), *(index + 1 for index in [*columns.values(), *tags.values()])])
+    # The file may be one that was downloaded and corrected before.
+    error_at = header.index(ERROR_HEADING) if ERROR_HEADING in header else width
     outcomes = [Item.Outcome.SKIPPED, *Item.UNSUCCESSFUL]
     invalid = Item.objects.filter(job=job, outcome__in=outcomes).order_by("number")
 
     def lines() -> Iterator[str]:
         if header:
-            yield from csv_lines([header], separator)
+            yield from csv_lines([add_error(header, ERROR_HEADING)], separator)
         else:
             yield "\ufeff"
-        for batch in read_batches(invalid, "key", "label", "data"):
-            for name, nickname, data in batch:
+        for batch in read_batches(invalid, "key", "label", "outcome", "reason", "data"):
+            for name, nickname, outcome, reason, data in batch:
                 original = data or {}
                 if original.get("raw"):
                     yield safe_cell(original["raw"].rstrip("\r\n")) + "\r\n"
                     continue
                 cells = original.get("cells") or build_cells(name, nickname, original.get("tags", {}))
+                if header:
+                    cells = add_error(cells, explain(outcome, reason, data, kind))
                 yield next(csv_lines([cells], separator)).removeprefix("\ufeff")
+
+    def add_error(cells: Sequence[str], text: str) -> list[str]:
+        """Return the cells with a text in the column for errors, or after the last cell of a row that is too long."""
+        padded = [*cells, *[""] * (error_at - len(cells))]
+        return (
+            [*padded[:error_at], text, *padded[error_at + 1 :]] if len(padded) <= width else [*padded, text]
+        )
 
     def build_cells(name: str, nickname: str, values: dict[str, str]) -> list[str]:
         cells = [""] * width

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.devices.registration.forms import ColumnsForm
@@ -18,9 +20,23 @@ from console.jobs import kinds
 from console.jobs.encodings import ENCODING_NAMES
 from console.jobs.listing import item_columns
 from console.jobs.models import Item, Job, Secret
+from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
 _TAGS_PER_SECOND = 40  # SaveDeviceProp: the limit is 50 per second, most of it for background work
+
+
+def name_first_stage(job: Job) -> str:
+    """Return what a user did before the review of a registration; "" for a retry, which has no review."""
+    source = RegistrationParams.read(job).source
+    return {"file": gettext("Upload"), "count": gettext("Generate names"), "retry": ""}[source]
+
+
+def find_device_page(request: HttpRequest, item: Item) -> str:
+    """Return the address of the page of a registered device; "" if the platform has no device with this name."""
+    if item.outcome not in (*CREATED, Item.Outcome.UNCHANGED):
+        return ""
+    return connection_url(request, "devices:detail", item.job.params["product_key"], item.key)
 
 
 def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
@@ -60,6 +76,7 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "columns_form": ColumnsForm(params.headings, initial=initial) if can_choose else None,
         "tag_seconds": job.total / _TAGS_PER_SECOND,
         "row_count": job.total + job.skipped,
+        "error_count": sum(finding["count"] for finding in params.findings.values()),
     }
 
 

@@ -22,6 +22,7 @@ from console.connections.http import CloudRequest
 from console.jobs import actions as job_actions
 from console.jobs.http import require_job_rights
 from console.jobs.models import Job
+from console.jobs.page import list_stages
 from console.ui.format import number, size
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url, query_url
@@ -94,7 +95,9 @@ def _render_form(
         Tab(_("From a file"), query_url(request, by=None), not by_count),
         Tab(_("Generated names"), query_url(request, by="count"), by_count),
     ]
-    context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count}
+    first = _("Generate names") if by_count else _("Upload")
+    stages = list_stages(first, "first")
+    context = {"form": form, "error": error, "tabs": tabs, "by_count": by_count, "stages": stages}
     return render(request, "areas/devices/registration/new.html", context, status=status)
 
 

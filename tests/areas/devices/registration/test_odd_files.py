@@ -193,7 +193,7 @@ def test_downloaded_invalid_rows_are_read_again_as_they_were(org, sign_in, uploa
     response = sign_in("operator").get(org.url(f"devices/registrations/{job.pk}/invalid-rows.csv"))
     upload_registration(b"".join(response.streaming_content))
     first, again = (item.data["cells"] for item in Item.objects.order_by("pk"))
-    assert [tables.trim_cell(cell) for cell in again] == first
+    assert [tables.trim_cell(cell) for cell in again[: len(first)]] == first
 
 
 def test_invalid_rows_without_a_header_are_readable_by_a_spreadsheet(org, sign_in, upload_registration):

@@ -49,7 +49,9 @@ def test_a_messy_file_shows_its_errors_and_starts_without_the_invalid_rows(
 ):
     page = upload_registration((DATA / "lamps-messy-semicolon.csv").read_bytes(), "lamps.csv")
     words = page_text(page)
-    assert "899 devices can be registered" in words
+    assert "Rows in the file 938" in words
+    assert "Valid devices 899" in words
+    assert "Rows with errors 39 49 errors" in words
     assert "39 rows have errors" in words
     assert "4 empty rows skipped" in words
     assert "comment ignored" in words
@@ -82,7 +84,11 @@ def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_u
     job = Job.objects.get()
     response = sign_in("operator").get(org.url(f"devices/registrations/{job.pk}/invalid-rows.csv"))
     content = b"".join(response.streaming_content).decode("utf-8")
-    assert content == "\ufeffdevice name;Nick name;site\r\n'=cmd();Lamp_1;x\r\nab;Lamp_2;z\r\n"
+    assert content == (
+        "\ufeffdevice name;Nick name;site;fleetdesk_error\r\n"
+        "'=cmd();Lamp_1;x;The device name can contain only English letters, digits and - _ @ . :\r\n"
+        "ab;Lamp_2;z;The device name must have 4 to 32 characters.\r\n"
+    )
     corrected = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
     page = upload_registration(corrected.encode())
     assert "2 devices can be registered" in page_text(page)
