@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.group_list, name="list"),
     path("new/", views.create, name="create"),
     path("<id:group_id>/", views.overview, name="detail"),
+    GROUP.menu_path("<id:group_id>/"),
     path("<id:group_id>/children/", views.children, name="children"),
     path("<id:group_id>/devices/", devices.list_devices, name="devices"),
     path("<id:group_id>/devices/add/", devices.add_devices, name="add-devices"),

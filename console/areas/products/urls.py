@@ -12,7 +12,7 @@ urlpatterns = [
     path("new/", CREATE.show, name="create"),
     bulk_path(BULK),
     path("<id:key>/", views.overview, name="detail"),
-    path("<id:key>/devices/", views.devices, name="devices"),
+    PRODUCT.menu_path("<id:key>/"),
     path("<id:key>/secret/", views.reveal_secret, name="secret"),
     *TAGS.paths("<id:key>/"),
     *PRODUCT.paths("<id:key>/"),

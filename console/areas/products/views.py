@@ -81,13 +81,6 @@ def _build_rules(request: CloudRequest, detail: api.ProductDetail) -> list[Detai
     ]
 
 
-@require_safe
-def devices(request: CloudRequest, key: str) -> HttpResponse:
-    """Show the device counts of the product. The page loads the device list from the devices area."""
-    detail, counts = api.get_product_with_counts(request.gateway, key)
-    return PRODUCT.render(request, detail, "devices", "areas/products/devices.html", counts=counts)
-
-
 @require_POST
 @never_cache
 def reveal_secret(request: CloudRequest, key: str) -> HttpResponse:

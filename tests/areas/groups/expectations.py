@@ -9,6 +9,7 @@ ADDRESSES = {
     "groups:list": PAGE,
     "groups:create": FLEET_FORM,
     "groups:detail": PAGE,
+    "groups:menu": PAGE,
     "groups:children": PAGE,
     "groups:edit": FLEET_FORM,
     "groups:delete": FLEET_FORM,

@@ -10,7 +10,7 @@ ADDRESSES = {
     "products:create": FLEET_FORM,
     "products:bulk": FLEET_ACT,
     "products:detail": PAGE,
-    "products:devices": PAGE,
+    "products:menu": PAGE,
     "products:tags": PAGE,
     "products:set-tag": FLEET_FORM,
     "products:remove-tag": FLEET_FORM,
