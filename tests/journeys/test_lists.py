@@ -15,7 +15,7 @@ def test_the_menu_of_a_row_is_that_of_its_device_and_moves_to_the_next_row(open_
     me.page.get_by_role("link", name="Devices").last.click()
     rows = me.page.locator("#devices-results tbody tr")
     menu = me.page.locator("#devices-menu")
-    for number in (0, 1):
+    for number in (0, 8):
         name = rows.nth(number).locator("td.fd-primary").inner_text()
         rows.nth(number).get_by_role("button", name=f"Actions for {name}").click()
         expect(menu.locator("a").first).to_have_attribute(
@@ -41,10 +41,10 @@ def test_a_column_that_the_page_does_not_contain_is_fetched_and_the_menu_stays_o
 def test_products_to_choose_from_have_no_filters_but_the_search_in_all_devices(open_browser_as):
     me = open_browser_as()
     me.open("devices/")
-    expect(me.page.get_by_label("Status")).to_be_hidden()
+    expect(me.page.locator("#filter_status")).to_be_hidden()
     me.page.get_by_label("Search devices").fill("DDS7")
     expect(me.page.locator("#devices-results th[data-col=status]")).to_be_visible()
-    expect(me.page.get_by_label("Status")).to_be_visible()
+    expect(me.page.locator("#filter_status")).to_be_visible()
 
 
 def test_a_list_without_rows_has_no_filters(open_browser_as):
