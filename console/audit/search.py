@@ -71,10 +71,12 @@ def find_last_record(team: Team, operation: str, target: str) -> AuditRecord | N
     return records.filter(operation=operation, target=stored, outcome__in=outcomes).first()
 
 
-def read_page(records: AuditQuerySet, token: str, size: int) -> tuple[list[AuditRecord], str | None]:
+def read_page(
+    records: AuditQuerySet, token: str, size: int, *, oldest_first: bool = False
+) -> tuple[list[AuditRecord], str | None]:
     """Return a page of `size` records and the token of the next page, or None if there is none.
 
-    `token` names the page; "" is the page of the newest records. Pages are found by time and id, so the thousandth costs as
+    `records` are in the order of time, newest first or `oldest_first`. `token` names the page; "" is the first page. Pages are found by time and id, so the thousandth costs as
     much as the first. Raises BadRequest for an invalid token.
     """
     if token:
@@ -86,7 +88,9 @@ def read_page(records: AuditQuerySet, token: str, size: int) -> tuple[list[Audit
             at = at.astimezone(UTC)  # may be before the year 1
         except (ValueError, OverflowError) as error:
             raise BadRequest("no such page") from error
-        records = records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+        later = Q(at__gt=at) | Q(at=at, pk__gt=pk)
+        earlier = Q(at__lt=at) | Q(at=at, pk__lt=pk)
+        records = records.filter(later if oldest_first else earlier)
     rows_and_next = list(records[: size + 1])
     rows = rows_and_next[:size]
     if len(rows_and_next) == len(rows):

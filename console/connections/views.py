@@ -24,7 +24,9 @@ from console.connections.models import Connection
 from console.connections.probe import ProbeFailure, probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
+from console.teams.pages.audit import audit_menu_items
 from console.ui.forms import FORM_REFUSED, ConfirmForm
+from console.ui.pieces import MenuItem
 from console.ui.tables import Column, Empty, Table
 
 
@@ -32,20 +34,25 @@ def _open_url(request: HttpRequest, connection: Connection) -> str:
     return reverse("dashboard:home", args=[request.team.slug, connection.slug])  # type: ignore[attr-defined]
 
 
+def _menu_url(request: HttpRequest, connection: Connection) -> str:
+    return reverse("connections:menu", args=[request.team.slug, connection.slug])  # type: ignore[attr-defined]
+
+
 TABLE: Table[Connection] = Table(
     id="connections",
     caption=gettext_lazy("Connections"),
     columns=[
-        Column("name", gettext_lazy("Name"), link=_open_url, primary=True),
-        Column("region", gettext_lazy("Region"), kind="code"),
-        Column("instance_id", gettext_lazy("Instance ID"), kind="code"),
-        Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code"),
-        Column("endpoint", gettext_lazy("Endpoint"), hidden=True),
-        Column("test_status", gettext_lazy("Status"), kind="status", status="connection"),
-        Column("tested_at", gettext_lazy("Last test"), kind="relative_time", narrow=False),
-        Column("updated_at", gettext_lazy("Modified"), kind="relative_time", narrow=False),
+        Column("name", gettext_lazy("Name"), link=_open_url, primary=True, sort=True),
+        Column("region", gettext_lazy("Region"), kind="code", sort=True),
+        Column("instance_id", gettext_lazy("Instance ID"), kind="code", sort=True),
+        Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code", sort=True),
+        Column("endpoint", gettext_lazy("Endpoint"), hidden=True, sort=True),
+        Column("test_status", gettext_lazy("Status"), kind="status", status="connection", sort=True),
+        Column("tested_at", gettext_lazy("Last test"), kind="relative_time", sort=True),
+        Column("updated_at", gettext_lazy("Modified"), kind="time", narrow=False, sort=True),
     ],
     row_template="connections/row.html",
+    menu=_menu_url,
 )
 
 
@@ -62,8 +69,27 @@ def list_connections(request: TeamRequest) -> HttpResponse:
         action=gettext_lazy("Create connection"),
     )
     connections = Connection.objects.in_scope_of(request.membership)
-    context = {"table": TABLE.bind(request, connections, empty=empty), "may_add": may_add}
+    context = {
+        "table": TABLE.bind(request, connections, empty=empty),
+        "may_add": may_add,
+        "may_test": may_add,
+    }
     return render(request, "connections/list.html", context)
+
+
+@require_safe
+@requires(Area.CONNECTIONS, Level.READ)
+def menu(request: CloudRequest) -> HttpResponse:
+    """The menu of a connection in the list."""
+    args, has_level = [request.team.slug, request.connection.slug], request.membership.has_level
+    items = [MenuItem(_("Open overview"), reverse("dashboard:home", args=args), "layout-dashboard")]
+    if has_level(Area.CONNECTIONS, Level.WRITE):
+        items.append(MenuItem(_("Edit"), reverse("connections:edit", args=args), "pencil"))
+    items += audit_menu_items(request, connection=request.connection.slug)
+    if has_level(Area.CONNECTIONS, Level.DELETE):
+        url = reverse("connections:delete", args=args)
+        items.append(MenuItem(_("Delete…"), url, "trash", danger=True, dialog=True))
+    return render(request, "ui/menu_items.html", {"items": items})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

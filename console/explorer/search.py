@@ -86,17 +86,16 @@ def score_operation(operation: Operation, text: str) -> int:
 
 
 def _matches_capitals(name: str, word: str) -> bool:
-    """Whether the word consists of the starts of the name's parts, in their order."""
+    """Whether the word consists of the starts of the name's first parts: `qdev` and `qdd`, but not parts that are left out."""
     parts = [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*", name)]
 
     def matches(rest: str, remaining: list[str]) -> bool:
-        if not rest:
-            return True
+        if not rest or not remaining:
+            return not rest
+        part = remaining[0]
         return any(
-            rest[:size] == part[:size] and matches(rest[size:], remaining[index + 1 :])
-            for index, part in enumerate(remaining)
+            rest.startswith(part[:size]) and matches(rest[size:], remaining[1:])
             for size in range(min(len(part), len(rest)), 0, -1)
-            if part[:size] == rest[:size]
         )
 
-    return len(word) > 1 and parts != [] and word[0] == parts[0][0] and matches(word, parts)
+    return len(word) > 1 and matches(word, parts)

@@ -19,12 +19,13 @@ CALLS: Table[ExplorerCall] = Table(
     id="calls",
     caption=_("Call history"),
     columns=[
-        Column("operation", _("Operation"), primary=True, kind="code", link=repeat_url),
-        Column("at", _("Time"), kind="relative_time"),
-        Column("outcome", _("Status"), kind="status", status="audit"),
+        Column("operation", _("Operation"), primary=True, kind="operation", link=repeat_url, sort=True),
+        Column("at", _("Time"), kind="time", sort=True),
+        Column("outcome", _("Status"), kind="status", status="audit", sort=True),
         Column("parameters", _("Parameters"), template="explorer/_parameters.html"),
-        Column("milliseconds", _("Duration (ms)"), kind="number"),
-        Column("code", _("Code"), kind="code", hidden=True),
+        Column("milliseconds", _("Duration (ms)"), kind="number", sort=True),
+        Column("code", _("Code"), kind="code", hidden=True, sort=True),
         Column("request_id", _("Request ID"), kind="code", copy=True, hidden=True),
     ],
+    default_sort="-at",
 )

@@ -292,6 +292,7 @@ def calls(request: CloudRequest) -> HttpResponse:
     user_calls = ExplorerCall.objects.for_user(request.membership.user, request.connection).filter(
         **filters.values
     )
+    user_calls = user_calls.order_by(*CALLS.order_by(request, "-pk"))
     number, size = page_number(request), page_size(request)
     rows = list(user_calls[(number - 1) * size : number * size])
     empty = Empty(

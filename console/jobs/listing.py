@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -39,21 +41,28 @@ def _link(request: HttpRequest, job: Job) -> str:
     return connection_url(request, "jobs:detail", job.pk)
 
 
+_DONE = F("succeeded") + F("failed")
 JOBS: Table[Job] = Table(
     id="jobs",
     caption=_("Jobs"),
     columns=[
         Column("title", _("Job"), value=job_title, link=_link, primary=True),
-        Column("kind", _("Type"), value=lambda job: kinds.get(job.kind).label, hidden=True),
-        Column("state", _("Status"), kind="status", status="job"),
-        Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done),
-        Column("total", _("Items"), kind="number", hidden=True),
-        Column("failed", _("Failed"), kind="number", hidden=True),
-        Column("person", _("User"), value=lambda job: str(job.started_by or job.created_by or "–")),
-        Column("created_at", _("Created"), kind="relative_time"),
-        Column("finished_at", _("Finished"), kind="time", hidden=True),
+        Column("kind", _("Type"), value=lambda job: kinds.get(job.kind).label, hidden=True, sort=True),
+        Column("state", _("Status"), kind="status", status="job", sort=True),
+        Column("done", _("Progress"), template="jobs/_progress.html", csv=lambda job: job.done, sort=_DONE),
+        Column("total", _("Items"), kind="number", hidden=True, sort=True),
+        Column("failed", _("Failed"), kind="number", hidden=True, sort=True),
+        Column(
+            "person",
+            _("User"),
+            value=lambda job: str(job.started_by or job.created_by or "–"),
+            sort=Coalesce("started_by__email", "created_by__email"),
+        ),
+        Column("created_at", _("Created"), kind="time", sort=True),
+        Column("finished_at", _("Finished"), kind="time", hidden=True, sort=True),
     ],
     export=True,
+    default_sort="-created_at",
 )
 
 

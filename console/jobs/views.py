@@ -35,7 +35,7 @@ _SEEN_COOKIE = "jobs_seen"
 
 @require_safe
 def job_list(request: CloudRequest) -> HttpResponseBase:
-    """List the connection's jobs, newest first."""
+    """List the connection's jobs, newest first unless the user sorts them."""
     jobs = visible_jobs(request.gateway).select_related("created_by", "started_by")
     filters = JobFilters(request, jobs)
     values = filters.values
@@ -47,6 +47,7 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
         jobs = jobs.filter(
             Q(started_by=values["person"]) | Q(started_by__isnull=True, created_by=values["person"])
         )
+    jobs = jobs.order_by(*JOBS.order_by(request, "-pk"))
     if request.GET.get("format") == "csv":
         return JOBS.csv_response(jobs.iterator(), "jobs.csv")
     position = Page(page_number(request), page_size(request), jobs.count())

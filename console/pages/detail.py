@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
+from django.views.decorators.http import require_safe
 
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, perform_action
@@ -99,6 +100,10 @@ class Detail(Generic[Object]):
             for action in (self.actions if actions is None else actions)
         ]
 
+    def menu_path(self, prefix: str) -> URLPattern:
+        """The URL pattern of the menu that a row of a list fetches (`Table.menu`), under `prefix`."""
+        return path(f"{prefix}menu/", require_safe(self._show_menu), name="menu")
+
     def _view(self, action: Action[Object]) -> Callable[..., HttpResponse]:
         def view(request: CloudRequest, **ids: str) -> HttpResponse:
             return perform_action(request, self, action, list(ids.values()))
@@ -111,12 +116,7 @@ class Detail(Generic[Object]):
         self, request: CloudRequest, obj: Object, tab: str, template: str, **context: Any
     ) -> HttpResponse:
         """Render a tab. `template` extends the layout and fills its block `panel`."""
-        allowed = [
-            action
-            for action in self.actions
-            if request.gateway.allows(action.operation) and action.is_available(obj)
-        ]
-        target = self.target(obj) if self.target else self.ids(obj)[-1]
+        allowed = self._list_allowed(request, obj)
         tabs = self._build_tabs(request, obj, tab)
         context |= {
             "layout": self.layout,
@@ -130,29 +130,65 @@ class Detail(Generic[Object]):
             "buttons": [
                 (action, self.action_url(request, obj, action)) for action in allowed if action.button
             ],
-            "menu": [
-                *self._build_links(request, obj, target),
-                *(
-                    MenuItem(
-                        action.menu,
-                        self.action_url(request, obj, action),
-                        action.icon,
-                        danger=action.danger,
-                        dialog=True,
-                    )
-                    for action in allowed
-                    if action.menu
-                ),
-            ],
-            "waiting_for": self.waiting(obj) if self.waiting else target,
+            "menu": self._build_menu(request, obj, allowed),
+            "waiting_for": self.waiting(obj) if self.waiting else self._find_target(obj),
         }
         return render(request, template, context)
+
+    def _show_menu(self, request: CloudRequest, **ids: str) -> HttpResponse:
+        """The menu of the object in a list: the buttons and the menu of its page. The same call as for its page."""
+        obj = self.read(request.gateway, *ids.values())
+        allowed = self._list_allowed(request, obj)
+        buttons = [
+            MenuItem(
+                action.label,
+                self.action_url(request, obj, action),
+                action.icon,
+                danger=action.danger,
+                dialog=action.ask is not None,
+                post=action.ask is None,
+            )
+            for action in allowed
+            if action.button
+        ]
+        items = [*buttons, *self._build_menu(request, obj, allowed)]
+        return render(request, "ui/menu_items.html", {"items": items})
+
+    def _list_allowed(self, request: CloudRequest, obj: Object) -> list[Action[Object]]:
+        """The actions that the user may do to the object in its present state."""
+        return [
+            action
+            for action in self.actions
+            if request.gateway.allows(action.operation) and action.is_available(obj)
+        ]
+
+    def _find_target(self, obj: Object) -> str:
+        """The name of the object in the audit trail."""
+        return self.target(obj) if self.target else self.ids(obj)[-1]
+
+    def _build_menu(
+        self, request: CloudRequest, obj: Object, allowed: Sequence[Action[Object]]
+    ) -> list[MenuItem]:
+        return [
+            *self._build_links(request, obj, self._find_target(obj)),
+            *(
+                MenuItem(
+                    action.menu,
+                    self.action_url(request, obj, action),
+                    action.icon,
+                    danger=action.danger,
+                    dialog=True,
+                )
+                for action in allowed
+                if action.menu
+            ),
+        ]
 
     def _build_tabs(self, request: CloudRequest, obj: Object, current: str) -> list[Tab]:
         added = [tab for area in all_areas() for tab in area.tabs.get(self.tabs[0].url, ())]
         return [
             Tab(tab.label, self.url_of(request, obj, tab.url), tab.name == current, tab.count(obj))
-            for tab in (*self.tabs, *added)
+            for tab in (*self.tabs[:1], *added, *self.tabs[1:])
             if all(map(request.gateway.allows, tab.operations))
         ]
 

@@ -40,7 +40,10 @@ PLAIN_TEXT = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "o
 TABLE: Table[Tag] = Table(
     id="tags",
     caption=_("Tags"),
-    columns=[Column("key", _("Key"), kind="code", primary=True), Column("value", _("Value"), copy=True)],
+    columns=[
+        Column("key", _("Key"), kind="code", primary=True, sort=True),
+        Column("value", _("Value"), copy=True, sort=True),
+    ],
 )
 
 

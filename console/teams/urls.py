@@ -14,6 +14,7 @@ _team = [
     path("members/", members.members, name="members"),
     path("members/invite/", invitations.invite, name="invite"),
     path("members/<int:pk>/", members.member, name="member"),
+    path("members/<int:pk>/menu/", members.member_menu, name="member-menu"),
     path("members/<int:pk>/edit/", members.member_edit, name="member-edit"),
     path("members/<int:pk>/remove/", members.member_remove, name="member-remove"),
     path("members/<int:pk>/transfer/", members.member_transfer, name="member-transfer"),

@@ -104,6 +104,9 @@ class Chip:
     url: str
 
 
+_SHOWN_FILTERS = 4
+
+
 class FilterForm(forms.Form):
     """The filters of a list: a GET form whose values are in the URL. A field named `q` is the search box.
 
@@ -149,6 +152,20 @@ class FilterForm(forms.Form):
     def other_fields(self) -> list[forms.BoundField]:
         """The filters without the search box."""
         return [self[name] for name in self.fields if name != "q"]
+
+    @property
+    def extra_fields(self) -> list[forms.BoundField]:
+        """The filters behind "More filters" on a wide screen: of many, all but the first two and the period."""
+        fields = [field for field in self.other_fields if not field.is_hidden]
+        if len(fields) <= _SHOWN_FILTERS:
+            return []
+        return [field for field in fields if not isinstance(field.field, forms.DateField)][2:]
+
+    @property
+    def shown_fields(self) -> list[forms.BoundField]:
+        """The other filters, which a wide screen always shows."""
+        extra = {field.name for field in self.extra_fields}
+        return [field for field in self.other_fields if field.name not in extra]
 
     @property
     def kept_parameters(self) -> Iterator[tuple[str, str]]:

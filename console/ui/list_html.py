@@ -13,6 +13,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.context import RequestContext
 from django.template.engine import Engine
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -33,15 +34,16 @@ def results_attributes(list_id: str) -> SafeString:
     )
 
 
-def render_rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
-    """The rows of a table, with the cells that have a template of their own."""
+def render_rows(context: RequestContext, table: BoundTable[Any], in_list: bool = False) -> SafeString:
+    """The rows of a table, with the cells that have a template of their own. `in_list` as for `render_heads`."""
     engine, declared = Engine.get_default(), table.table
     partials = [
         engine.get_template(column.column.template) if column.column.template else None
         for column in table.shown_columns
     ]
     row_end = engine.get_template(declared.row_template) if declared.row_template else None
-    select = gettext("Select %(name)s")
+    select, menu_label = gettext("Select %(name)s"), gettext("Actions for %(name)s")
+    has_row_end = bool(row_end or declared.menu or (in_list and table.has_column_menu))
     parts: list[str] = []
     for row in table.rows:
         parts.append("<tr>")
@@ -60,16 +62,30 @@ def render_rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
                 with context.push(row=row, value=value):
                     parts.append(partial.render(context))
             parts.append("</td>")
-        if row_end is not None:
-            with context.push(row=row):
-                parts += ['<td class="fd-row-end">', row_end.render(context), "</td>"]
+        if has_row_end:
+            parts.append('<td class="fd-row-end">')
+            if row_end is not None:
+                with context.push(row=row):
+                    parts.append(row_end.render(context))
+            if declared.menu is not None:
+                label = escape(menu_label % {"name": table.name_of(row)})
+                url = escape(declared.menu(table.request, row))
+                parts.append(
+                    f'<button type="button" class="fd-dots" popovertarget="{table.id}-menu" data-menu="{url}"'
+                    f' aria-label="{label}"></button>'
+                )
+            parts.append("</td>")
         parts.append("</tr>\n")
     return _join(parts)
 
 
-def render_heads(table: BoundTable[Any]) -> SafeString:
-    """The heads of the columns, with links that sort. Those of the ticks and of the end of the rows have no text to see."""
+def render_heads(table: BoundTable[Any], in_list: bool = False) -> SafeString:
+    """The heads of the columns, with links that sort. Those of the ticks and of the end of the rows have no text to see.
+
+    `in_list`: the table is in a list that htmx can fetch again, so the last head has the button of the menu of columns.
+    """
     parts: list[str] = []
+    times = escape(gettext("Time zone: %(zone)s") % {"zone": timezone.get_current_timezone_name()})
     if table.is_selectable:
         label = escape(gettext("Select all on this page"))
         parts.append(
@@ -78,16 +94,26 @@ def render_heads(table: BoundTable[Any]) -> SafeString:
         )
     for column in table.shown_columns:
         plain = column.column
-        css = ' class="fd-primary"' if plain.primary else ' class="fd-end"' if plain.align == "end" else ""
         order = f' aria-sort="{column.sorted}"' if column.sorted else ""
+        if plain.kind in {"time", "exact_time"}:
+            order += f' title="{times}"'
         label = escape(str(plain.label))
         if column.sort_url:
             arrow = icon(_SORT_ICONS[column.sorted], 14)
             label = f'<a class="fd-sort" href="{escape(column.sort_url)}">{label}{arrow}</a>'
+        css = f' class="{column.css}"' if column.css else ""
         parts.append(f'<th scope="col" data-col="{escape(plain.key)}"{css}{order}>{label}</th>')
-    if table.table.row_template:
-        label = escape(gettext("Actions"))
-        parts.append(f'<th scope="col" class="fd-row-end"><span class="visually-hidden">{label}</span></th>')
+    has_column_menu = in_list and table.has_column_menu
+    if table.table.row_template or table.table.menu or has_column_menu:
+        label = escape(gettext("Actions") if table.table.row_template or table.table.menu else "")
+        parts.append(f'<th scope="col" class="fd-row-end"><span class="visually-hidden">{label}</span>')
+        if has_column_menu:
+            name = escape(gettext("Choose columns"))
+            parts.append(
+                f'<button type="button" class="btn btn-icon btn-ghost" popovertarget="{table.id}-columns"'
+                f' title="{name}" aria-label="{name}">{icon("columns-3", 16)}</button>'
+            )
+        parts.append("</th>")
     return _join(parts)
 
 
@@ -109,14 +135,14 @@ def render_paging(table: BoundTable[Any]) -> SafeString:
     if page is None or not table.rows:
         return SafeString("")
     name = escape(gettext("Pages of %(list)s") % {"list": table.table.caption})
-    unit = escape(gettext("rows"))
     steps = _numbered_steps(request, page) if isinstance(page, Page) else _token_steps(request, page)
     return _join(
         (
             f'<nav class="fd-pages" {results_attributes(table.id)} aria-label="{name}">',
-            f'<span class="fd-pages-where">{escape(_describe_position(page))}</span><span class="fd-sizes">',
+            f'<span class="fd-pages-where">{escape(_describe_position(page))}</span>',
             *_sizes(request, page),
-            f'<span>{unit}</span></span><span class="fd-steps">',
+            *_describe_order(table),
+            '<span class="fd-steps">',
             *steps,
             "</span></nav>",
         )
@@ -137,14 +163,24 @@ def _describe_position(page: Page | TokenPage) -> str:
 
 
 def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
-    """The numbers of rows a page, the current one without a link."""
+    """The numbers of rows a page, the current one without a link. Empty if all rows fit on the smallest page."""
+    if (page.shown if page.total is None else page.total) <= SIZES[0] and not page.is_part:
+        return
     label = gettext("%(size)s rows per page")
+    yield '<span class="fd-sizes">'
     for size in SIZES:
         if size == page.size:
             yield f'<span class="fd-page fd-page-current" aria-current="true">{size}</span>'
         else:
             url = query_url(request, drop=("page", "token"), size=size)
             yield _link(url, str(size), f' aria-label="{escape(label % {"size": size})}"')
+    yield f"<span>{escape(gettext('rows per page'))}</span></span>"
+
+
+def _describe_order(table: BoundTable[Any]) -> Iterator[str]:
+    """A note that the list cannot be sorted, if it has several rows."""
+    if table.table.platform_order and len(table.rows) > 1:
+        yield f'<span class="fd-pages-order">{escape(gettext("Order set by the platform"))}</span>'
 
 
 def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:

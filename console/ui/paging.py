@@ -44,6 +44,16 @@ class Page:
         return count if self.last is None else min(count, self.last)
 
     @property
+    def shown(self) -> int:
+        """The number of rows on this page."""
+        return max(0, self.last_row - self.first_row + 1) if self.total else 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there are other pages."""
+        return self.pages > 1
+
+    @property
     def first_row(self) -> int:
         """The number of the first row on this page, from 1; 0 for an empty list."""
         return min((self.number - 1) * self.size + 1, self.total)
@@ -94,6 +104,11 @@ class TokenPage:
     token: str
     next: str | None
     total: int | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there are other pages."""
+        return bool(self.token or self.next)
 
     def url(self, request: HttpRequest, token: str | None) -> str:
         """The URL of another page of the requested list; None for the first page. A page number in the URL of this page does not

@@ -34,13 +34,14 @@ class Tab:
 
 @dataclass(frozen=True)
 class MenuItem:
-    """An entry of ui/menu.html; `dialog` opens its page over the current one."""
+    """An entry of ui/menu.html; `dialog` opens its page over the current one, `post` sends a POST instead of opening a page."""
 
     label: Text
     url: str
     icon: str = ""
     danger: bool = False
     dialog: bool = False
+    post: bool = False
 
 
 def explorer_item(request: HttpRequest, operation: str, **params: Any) -> MenuItem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,18 +10,23 @@ from html import escape
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
+from django.db.models import F
+from django.db.models.expressions import Expression, OrderBy
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
 from console.ui.csv import Download, csv_lines, read_first_rows, report_cloud_error
 from console.ui.links import query_url
 from console.ui.paging import Page, TokenPage
+from console.ui.statuses import status as find_status
 
 Row = TypeVar("Row")
+ROWS = _("rows")
 NOTHING = SafeString('<span class="fd-none">–</span>')
 Text = str | Promise
 
@@ -29,10 +35,12 @@ Text = str | Promise
 class Column(Generic[Row]):
     """One column. The value of a cell is `value(row)`, by default the attribute or key named `key`.
 
-    `kind` sets the format: text, phrase (a few words without a line break), number, bytes, time, relative_time, code, status
-    (of the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "".
-    `primary` marks the column that names the row: it stays visible when the table scrolls and is the title of the card. `sort`:
-    the view can sort by it. `hidden`: not shown by default. `narrow=False`: not part of the card. `csv` returns the exported
+    `kind` sets the format: text, phrase (a few words without a line break), number, bytes, time, exact_time (with seconds),
+    relative_time, code, operation (code that may wrap between its words), status (of the kind `status`). `template` renders the
+    cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "". `primary` marks the column that names the row: it stays
+    visible when the table scrolls and is the title of the card; a click anywhere on the row opens its link. `sort`: the list can
+    be sorted by it; the database sorts by the field `key`, or by the field or expression given here. `hidden`: not shown by
+    default. `narrow=False`: not part of the card, and left out if the table does not fit a tablet. `csv` returns the exported
     value; False excludes the column from the export. `copy` adds a copy button.
     """
 
@@ -44,7 +52,7 @@ class Column(Generic[Row]):
     template: str = ""
     link: Callable[[HttpRequest, Row], str] | None = None
     primary: bool = False
-    sort: bool = False
+    sort: bool | str | Expression = False
     hidden: bool = False
     narrow: bool = True
     copy: bool = False
@@ -67,6 +75,15 @@ class Column(Generic[Row]):
         if isinstance(value, datetime):
             return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return value
+
+    def order_value(self, row: Row) -> Any:
+        """The value that `row` is sorted by in a list without pages: a status by its label, texts without case. None: last."""
+        value = self.value_of(row)
+        if value in (None, ""):
+            return None
+        if self.kind == "status":
+            value = find_status(self.status, value).label
+        return value if isinstance(value, datetime | int | float) else str(value).casefold()
 
 
 @dataclass(frozen=True)
@@ -119,8 +136,11 @@ class Table(Generic[Row]):
 
     `key(row)` identifies a row for selection; without it, or without an allowed action, rows cannot be selected.
     `row_template` is included at the end of each row, for its menu or buttons.
+    `menu(request, row)` is the URL of the menu of the row's actions, which is fetched when it is opened.
     `scope` lists URL parameters that identify the list rather than filter it. `export`: the view exports all matching rows as
-    CSV (`?format=csv`); `lines`: as JSON lines too (`?format=jsonl`).
+    CSV (`?format=csv`); `lines`: as JSON lines too (`?format=jsonl`). `default_sort` is the order without `?sort=` ("-created_at"),
+    if it is that of a column. `platform_order`: the platform sets the order, and the list says so. `unit` names several rows,
+    for example "rules". `compact`: on a phone, a row has its name and status in one line and the other values below, without labels.
     """
 
     id: str
@@ -129,9 +149,14 @@ class Table(Generic[Row]):
     key: Callable[[Row], str] | None = None
     actions: Sequence[BulkAction] = ()
     row_template: str = ""
+    menu: Callable[[HttpRequest, Row], str] | None = None
     export: bool = False
     lines: bool = False
     scope: Sequence[str] = ()
+    default_sort: str = ""
+    platform_order: bool = False
+    unit: Text = ROWS
+    compact: bool = False
 
     def bind(
         self,
@@ -141,13 +166,50 @@ class Table(Generic[Row]):
         page: Page | TokenPage | None = None,
         empty: Empty | None = None,
     ) -> BoundTable[Row]:
-        """The table with its rows, for `ui/list.html` and `ui/table.html`."""
-        return BoundTable(self, request, list(rows), page, empty)
+        """The table with its rows, for `ui/list.html` and `ui/table.html`.
+
+        Without a page, `rows` are the whole list and are sorted here. Otherwise the view sorts the list (`order_by`).
+        """
+        shown = self.sort_rows(request, rows) if page is None else list(rows)
+        return BoundTable(self, request, shown, page, empty)
 
     def sort(self, request: HttpRequest) -> str:
         """`?sort=` ("name", "-name") if the column is sortable, else ""."""
         sort = request.GET.get("sort", "")
-        return sort if any(c.sort and c.key == sort.removeprefix("-") for c in self.columns) else ""
+        return sort if self._sort_column(sort) else ""
+
+    def _sort_column(self, sort: str) -> Column[Row] | None:
+        name = sort.removeprefix("-")
+        return next((column for column in self.columns if column.sort and column.key == name), None)
+
+    def order_by(self, request: HttpRequest, *default: str | Expression) -> list[str | Expression | OrderBy]:
+        """The arguments of `QuerySet.order_by`: the column of `?sort=`, with empty values last, then `default`.
+
+        `default` ends with a unique column, so that no row is on two pages.
+        """
+        sort = self.sort(request)
+        column = self._sort_column(sort)
+        if column is None:
+            return list(default)
+        sort_by = column.sort
+        expression = (
+            sort_by
+            if isinstance(sort_by, Expression)
+            else F(sort_by if isinstance(sort_by, str) else column.key)
+        )
+        ordered = expression.desc if sort.startswith("-") else expression.asc
+        return [ordered(nulls_last=True), *default]
+
+    def sort_rows(self, request: HttpRequest, rows: Iterable[Row]) -> list[Row]:
+        """`rows`, which are the whole list, in the order of `?sort=`; rows without a value come last."""
+        sort = self.sort(request)
+        column = self._sort_column(sort)
+        if column is None:
+            return list(rows)
+        valued = [(column.order_value(row), row) for row in rows]
+        known = [pair for pair in valued if pair[0] is not None]
+        known.sort(key=lambda pair: pair[0], reverse=sort.startswith("-"))
+        return [row for _value, row in known] + [row for value, row in valued if value is None]
 
     def csv_lines(self, rows: Iterable[Row]) -> Iterator[str]:
         """The lines of the export: a header, then all rows with all exported columns."""
@@ -167,8 +229,8 @@ def format_value(kind: str, status: str, value: Any) -> str | SafeString:
     """A value formatted by the column's kind; a dash for None and ""."""
     if kind == "status":
         return badge(status, value)
-    if kind in {"time", "relative_time"}:
-        return fmt.time_element(value, relative=kind == "relative_time")
+    if kind in {"time", "exact_time", "relative_time"}:
+        return fmt.time_element(value, relative=kind == "relative_time", seconds=kind == "exact_time")
     if value is None or value == "":
         return NOTHING
     if kind == "number":
@@ -177,7 +239,14 @@ def format_value(kind: str, status: str, value: Any) -> str | SafeString:
         return fmt.size(value)
     if kind == "code":
         return format_html("<code>{}</code>", value)
+    if kind == "operation":
+        return mark_safe(f"<code>{split_words(escape(str(value)))}</code>")  # noqa: S308
     return str(value)
+
+
+def split_words(operation: str) -> str:
+    """The name of an operation, as HTML that may wrap before each of its words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", operation)
 
 
 @dataclass
@@ -190,17 +259,22 @@ class BoundColumn(Generic[Row]):
     sort_url: str
 
     @cached_property
-    def start_tag(self) -> SafeString:
-        """The start tag of its cells."""
+    def css(self) -> str:
+        """The classes of its cells and its head."""
         plain = self.column
         classes = {
             "fd-end": plain.align == "end",
             "fd-primary": plain.primary,
             "fd-wide-only": not plain.narrow,
             "fd-phrase": plain.kind == "phrase",
+            "fd-state": plain.kind == "status",
         }
-        css = " ".join(name for name, applies in classes.items() if applies)
-        return format_html('<td class="{}">', css) if css else SafeString("<td>")
+        return " ".join(name for name, applies in classes.items() if applies)
+
+    @cached_property
+    def start_tag(self) -> SafeString:
+        """The start tag of its cells."""
+        return format_html('<td class="{}">', self.css) if self.css else SafeString("<td>")
 
     def cell_html(self, request: HttpRequest, row: Row, value: Any) -> SafeString:
         """The content of a cell, for columns without a template. `value`: the column's value for the row.
@@ -253,7 +327,7 @@ class BoundTable(Generic[Row]):
         """All columns in order, including hidden ones."""
         preference = self.request.COOKIES.get(f"columns-{self.table.id}")
         names = set(preference.split(".")) if preference is not None else None
-        sort = self.table.sort(self.request)
+        sort = self.table.sort(self.request) or self.table.default_sort
         bound = []
         for column in self.table.columns:
             shown = column.primary or (column.key in names if names is not None else not column.hidden)
@@ -262,6 +336,16 @@ class BoundTable(Generic[Row]):
             url = query_url(self.request, drop=("page", "token"), sort=reversed_sort) if column.sort else ""
             bound.append(BoundColumn(column, shown, order, url))
         return bound
+
+    @property
+    def has_column_menu(self) -> bool:
+        """Whether the user can choose columns: not in a table that is narrow anyway."""
+        return len(self.columns) > 4 or any(column.column.hidden for column in self.columns)
+
+    @property
+    def has_menu(self) -> bool:
+        """Whether each row has a menu."""
+        return self.table.menu is not None
 
     @property
     def is_sortable(self) -> bool:

@@ -5,7 +5,7 @@ document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const box = document.getElementById("ex-q");
   if (!step || !box || event.ctrlKey || event.metaKey || event.altKey) return;
-  const links = [...document.querySelectorAll(".ex-operation")];
+  const links = [...document.querySelectorAll(".ex-operations a")];
   const current = links.indexOf(document.activeElement);
   if (current < 0 && document.activeElement !== box) return;
   event.preventDefault();

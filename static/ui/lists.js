@@ -49,6 +49,27 @@ document.addEventListener("click", (event) => {
   }
   refresh(table);
 });
+
+// -- a click anywhere on a row opens the link of its primary column; the keyboard uses the link itself --
+const CONTROLS = "a, button, input, select, textarea, label, summary, [popover], .fd-row-end";
+function rowLink(event) {
+  const row = event.target.closest?.("form[data-table] tbody tr");
+  if (!row || event.defaultPrevented || event.shiftKey || event.altKey || event.target.closest(CONTROLS)) return null;
+  if (String(getSelection())) return null;
+  const box = event.target.closest(".fd-tick") && row.querySelector('input[name="selected"]');
+  return box || row.querySelector("td.fd-primary a[href]");
+}
+document.addEventListener("click", (event) => {
+  const link = rowLink(event);
+  if (!link) return;
+  if (link.href && (event.ctrlKey || event.metaKey)) open(link.href, "_blank", "noopener");
+  else link.click();
+});
+document.addEventListener("auxclick", (event) => {
+  const link = event.button === 1 && rowLink(event);
+  if (link?.href) open(link.href, "_blank", "noopener");
+});
+
 // Enter in a row would press the first button of the form, which is an action on the selected rows.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("form[data-table] input")) event.preventDefault();
@@ -56,9 +77,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("reset", (event) => event.target.matches?.("[data-table]") && setTimeout(refresh, 0, event.target));
 addEventListener("pageshow", () => document.querySelectorAll("form[data-table]").forEach(refresh));
 
+// -- more filters, behind a button. "Apply" sends them and closes them again on a narrow screen --
 document.addEventListener("click", (event) => {
   const more = event.target.closest?.("[data-more-filters]");
   if (more) more.setAttribute("aria-expanded", String(more.getAttribute("aria-expanded") !== "true"));
+  const done = event.target.closest?.(".fd-filter-actions :is(a, button)");
+  done?.closest("form").querySelector("[data-more-filters]")?.setAttribute("aria-expanded", "false");
 });
 
 // -- columns: stored in a cookie for the server; the list is fetched again for a column that the page does not contain --
@@ -70,12 +94,13 @@ document.addEventListener("change", (event) => {
   const secure = location.protocol === "https:" ? "; secure" : "";
   document.cookie = `columns-${id}=${shown}; path=/; max-age=31536000; samesite=lax${secure}`;
   const head = document.querySelector(`#${CSS.escape(id)}-results th[data-col="${CSS.escape(event.target.value)}"]`);
-  if (!head) return fetchAgain(id);
+  if (!head) return fetchAgain(id, event.target.value);
   for (const row of head.closest("table").rows) row.cells[head.cellIndex].hidden = !event.target.checked;
+  fit(head.closest(".fd-scroll"));
 });
 
-// Fetches the rows of a list again and keeps the selection.
-async function fetchAgain(id) {
+// Fetches the rows of a list again, with the column, and keeps the selection and the open menu of columns.
+async function fetchAgain(id, column) {
   const region = `#${CSS.escape(id)}-results`;
   const table = document.querySelector(`${region} form[data-table]`);
   if (!table) return;
@@ -83,7 +108,10 @@ async function fetchAgain(id) {
   const everything = table.elements.all_matching?.value;
   await window.htmx.ajax("GET", location.pathname + location.search, { target: region, select: region, swap: "outerHTML show:none" });
   const renewed = document.querySelector(`${region} form[data-table]`);
-  if (!renewed || !selected.size) return;
+  if (!renewed) return;
+  document.getElementById(`${id}-columns`)?.showPopover();
+  document.querySelector(`#${CSS.escape(id)}-columns input[value="${CSS.escape(column)}"]`)?.focus();
+  if (!selected.size) return;
   for (const box of boxes(renewed)) box.checked = selected.has(box.value);
   renewed.elements.all_matching.value = everything;
   refresh(renewed);
@@ -136,17 +164,29 @@ document.addEventListener("submit", (event) => {
   if (event.target.matches?.("[data-filters]") && !window.htmx) for (const field of event.target.elements) field.disabled = field.value === "";
 });
 
-// -- a table that fits does not scroll: its header sticks to the page, and Tab skips the box --
+// -- a table that fits does not scroll: its header sticks to the page, and Tab skips the box. On a tablet, a table that does not
+// fit leaves out the columns that are not part of a card. What is still cut has a shadow at that side. --
 function fit(box) {
   const table = box.querySelector("table");
-  box.classList.remove("fd-fits");
-  const fits = !table || table.scrollWidth <= box.clientWidth + 1;
+  const fitsNow = () => !table || table.scrollWidth <= box.clientWidth + 1;
+  box.classList.remove("fd-fits", "fd-tight");
+  if (innerWidth < 1100) box.classList.toggle("fd-tight", !fitsNow());
+  const fits = fitsNow();
   box.classList.toggle("fd-fits", fits);
   if (fits) box.removeAttribute("tabindex");
   else box.tabIndex = 0;
+  shade(box);
 }
+function shade(box) {
+  const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
+  const card = box.closest(".fd-table-card");
+  card?.classList.toggle("fd-cut-start", !box.classList.contains("fd-fits") && box.scrollLeft > 1);
+  card?.classList.toggle("fd-cut-end", !box.classList.contains("fd-fits") && rest > 1);
+}
+document.addEventListener("scroll", ({ target }) => target.matches?.(".fd-scroll") && shade(target), { passive: true, capture: true });
 const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
 const watch = () => document.querySelectorAll(".fd-scroll").forEach((box) => sized.observe(box));
 document.addEventListener("htmx:load", watch);
-document.addEventListener("change", (event) => event.target.closest?.("[data-columns]") && document.querySelectorAll(".fd-scroll").forEach(fit));
 watch();
+// The final font may be narrower.
+document.fonts.ready.then(() => document.querySelectorAll(".fd-scroll").forEach(fit));

@@ -2,7 +2,12 @@
 const GAP = 6;
 const EDGE = 8;
 
+// The button that was pressed last: each row of a list has a button for the same menu.
+let pressed = null;
+document.addEventListener("click", (event) => { pressed = event.target.closest?.("[popovertarget]") || pressed; }, true);
+
 function opener(menu) {
+  if (pressed?.isConnected && pressed.getAttribute("popovertarget") === menu.id) return pressed;
   const all = [...document.querySelectorAll(`[popovertarget="${CSS.escape(menu.id)}"]`)];
   return all.find((button) => button.offsetParent !== null && !menu.contains(button)) || all[0];
 }
@@ -28,11 +33,15 @@ document.addEventListener(
     const menu = event.target;
     if (!menu.matches?.(".fd-menu[popover]")) return;
     const open = event.newState === "open";
+    for (const button of document.querySelectorAll(`[popovertarget="${CSS.escape(menu.id)}"][aria-expanded]`)) button.removeAttribute("aria-expanded");
     opener(menu)?.setAttribute("aria-expanded", String(open));
     if (!open) return;
+    const url = opener(menu)?.dataset.menu;
+    if (url) menu.replaceChildren();
     place(menu);
     focusFirst(menu);
-    if (menu.dataset.src && !menu.childElementCount) load(menu);
+    if (url) load(menu, url);
+    else if (menu.dataset.src && !menu.childElementCount) load(menu, menu.dataset.src);
   },
   true,
 );
@@ -41,13 +50,25 @@ function focusFirst(menu) {
   if (document.activeElement === document.body || !menu.contains(document.activeElement)) items(menu)[0]?.focus({ preventScroll: true });
 }
 
-// The content of a menu with `data-src` is fetched when the menu is opened for the first time.
-async function load(menu) {
-  await window.htmx.ajax("GET", menu.dataset.src, { target: menu, swap: "innerHTML show:none" });
+// The content of a menu with `data-src` is fetched when the menu is opened for the first time, that of a row's menu each time.
+async function load(menu, url) {
+  menu.setAttribute("aria-busy", "true");
+  await window.htmx.ajax("GET", url, { source: menu, target: menu, swap: "innerHTML show:none" });
+  menu.removeAttribute("aria-busy");
+  if (!menu.childElementCount) menu.hidePopover();
   if (!menu.matches(":popover-open")) return;
   place(menu);
   focusFirst(menu);
 }
+// The button of another row moves the open menu there, where the browser would close it.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-menu]");
+  const menu = button && document.getElementById(button.getAttribute("popovertarget"));
+  if (!menu?.matches(":popover-open") || button.getAttribute("aria-expanded") === "true") return;
+  event.preventDefault();
+  menu.hidePopover();
+  menu.showPopover();
+});
 for (const name of ["resize", "scroll"]) {
   addEventListener(name, () => document.querySelectorAll(".fd-menu:popover-open").forEach(place), { passive: true, capture: true });
 }
@@ -77,7 +98,7 @@ document.addEventListener("keydown", (event) => {
 
 // A click on a link closes its menu.
 document.addEventListener("click", (event) => {
-  const menu = event.target.closest?.("a.fd-menu-item") && event.target.closest(".fd-menu[popover]");
+  const menu = event.target.closest?.("a.fd-menu-item, button.fd-menu-item[type=submit]") && event.target.closest(".fd-menu[popover]");
   menu?.hidePopover();
 });
 

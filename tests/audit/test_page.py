@@ -11,7 +11,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from console.audit.masking import MASK, mask_parameters
-from console.audit.models import AuditRecord
+from console.audit.models import AuditRecord, ReadCount
 from console.audit.records import Origin, close_record, open_record
 from tests.conftest import Organization
 
@@ -53,6 +53,31 @@ def test_records_are_sorted_newest_first_and_pages_have_no_gap_or_overlap(
             break
     expected = AuditRecord.objects.for_team(org.team).order_by("-at", "-id").values_list("pk", flat=True)
     assert seen == list(expected)
+
+
+def test_records_are_sorted_oldest_first_with_the_same_pages(org: Organization, sign_in: SignIn) -> None:
+    for n in range(25):
+        create_record(org, n // 3)
+    client = sign_in("owner")
+    seen, token = [], ""
+    while token is not None:
+        table = client.get(PAGE, {"size": "10", "token": token, "sort": "at"}).context["table"]
+        seen += [row.pk for row in table.rows]
+        token = table.page.next
+    assert seen == list(
+        AuditRecord.objects.for_team(org.team).order_by("at", "id").values_list("pk", flat=True)
+    )
+
+
+def test_read_counts_are_sorted_by_each_column(org: Organization, sign_in: SignIn) -> None:
+    for n, user in enumerate(["b", "a", "c"]):
+        fields = {"actor_label": user, "operation": f"Query{3 - n}", "connection": "main", "count": n}
+        ReadCount.objects.create(team=org.team, day=f"2026-05-0{n + 1}", **fields)
+    client = sign_in("owner")
+    for column in ("day", "actor_label", "operation", "count"):
+        rows = client.get(f"{PAGE}reads/", {"sort": f"-{column}"}).context["table"].rows
+        values = [getattr(row, column) for row in rows]
+        assert values == sorted(values, reverse=True)
 
 
 @pytest.mark.parametrize("token", ["x", "2026-05-01_1", "_", "2026-05-01T00:00:00+00:00_x", "9" * 300])

@@ -55,7 +55,7 @@ def test_an_operation_is_found_opened_and_sent_by_keyboard_alone(open_page):
     page = open_page("explorer/")
     assert page.evaluate("document.activeElement.id") == "ex-q"
     page.keyboard.type("querydevicedet")
-    expect(page.locator(".ex-operation").first).to_contain_text("QueryDeviceDetail")
+    expect(page.locator(".ex-operations a").first).to_contain_text("QueryDeviceDetail")
     page.keyboard.press("ArrowDown")
     assert "QueryDeviceDetail" in page.evaluate("document.activeElement.textContent")
     page.keyboard.press("ArrowUp")

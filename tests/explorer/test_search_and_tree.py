@@ -13,7 +13,7 @@ from iot_client.catalogue import operations
 
 
 def listed_operations(response) -> list[str]:
-    return re.findall(r'class="ex-operation-name">(\w+)<', response.content.decode())
+    return re.findall(r"<b>(\w+)</b>", response.content.decode())
 
 
 def test_all_operations_are_listed_by_area_with_their_levels(emulator, org, sign_in):

@@ -55,6 +55,31 @@ def test_the_list_shows_newest_first_and_filters_by_kind_status_and_user(org, dr
     assert second.state == Job.State.READY
 
 
+@pytest.mark.parametrize("column", ["kind", "state", "done", "person", "created_at", "finished_at"])
+def test_the_list_is_sorted_by_a_column_in_both_directions_and_on_all_pages(
+    column, org, draft, sign_in, run_job
+):
+    first, *_others = [draft(f"dev-{n:04}", role=role) for n, role in enumerate(["owner", "operator"] * 6)]
+    actions.start(first, org.gateway("operator"))
+    run_job(first)
+    browser = sign_in("viewer")
+
+    def read(sort: str) -> list[int]:
+        pages = [browser.get(org.url(f"jobs/?size=10&page={n}&sort={sort}")) for n in (1, 2)]
+        return [job.pk for page in pages for job in page.context["table"].rows]
+
+    def value(pk: int):
+        job = Job.objects.get(pk=pk)
+        return str(job.started_by or job.created_by) if column == "person" else getattr(job, column)
+
+    for sort, backwards in ((column, False), (f"-{column}", True)):
+        shown = read(sort)
+        assert len(set(shown)) == 12
+        known = [value(pk) for pk in shown if value(pk) is not None]
+        assert known == sorted(known, reverse=backwards)
+        assert None not in [value(pk) for pk in shown[: len(known)]]
+
+
 def test_the_list_contains_only_jobs_of_its_connection(org, draft, sign_in):
     draft()
     page = sign_in("outsider").get(f"/{org.other_team.slug}/{org.other_connection.slug}/jobs/")

@@ -166,15 +166,21 @@ def test_a_category_is_chosen_from_the_matches_of_a_search(open_browser_as):
     assert me.page.locator("[name=category_key]").input_value() == "Lighting"
 
 
-def test_a_product_chosen_by_the_filter_brings_the_columns_and_the_export(open_browser_as):
+def test_a_search_in_all_products_brings_the_filters_the_columns_and_the_export(open_browser_as):
     me = open_browser_as()
     key = find_product_key(me)
     me.open("devices/")
-    me.page.locator("select[name=product]").select_option(value=key)
+    me.page.get_by_label("Search devices").fill("DDS7")
     me.page.locator("#devices-exports a").wait_for()
-    me.page.get_by_role("button", name="Columns").wait_for()
-    assert key in (me.page.locator("#devices-exports a").get_attribute("href") or "")
+    me.page.get_by_role("button", name="Choose columns").wait_for()
+    me.page.get_by_label("Search devices").fill("")
+    me.page.locator("#devices-exports a").wait_for(state="detached")
+    me.page.get_by_label("Search devices").fill("DDS7")
+    me.page.locator("select[name=product]").select_option(value=key)
+    me.page.locator(f"#devices-exports a[href*={key}]").wait_for()
     me.page.locator("nav[aria-label=Breadcrumb] a").wait_for()
+    me.page.get_by_label("Search devices").fill("")
+    me.page.locator("#devices-exports a:not([href*=DDS7])").wait_for()
     me.page.locator("select[name=product]").select_option(value="")
     me.page.locator("#devices-exports a").wait_for(state="detached")
     me.page.locator("nav[aria-label=Breadcrumb]").wait_for(state="hidden")

@@ -53,6 +53,22 @@ def test_the_list_is_searched_by_name_and_address_and_filtered_by_role(
         assert "viewer@acme.test" not in text
 
 
+def test_the_list_is_sorted_by_address(org: Organization, sign_in: SignIn) -> None:
+    for sort, backwards in (("email", False), ("-email", True)):
+        table = sign_in("owner").get("/acme/-/members/", {"sort": sort}).context["table"]
+        addresses = [member.user.email for member in table.rows]
+        assert addresses == sorted(addresses, reverse=backwards)
+
+
+def test_the_menu_of_a_member_has_the_actions_of_their_page(org: Organization, sign_in: SignIn) -> None:
+    menu = sign_in("owner").get(member_url(org, "operator", "menu/")).content.decode()
+    for rest in ("edit/", "transfer/", "remove/"):
+        assert member_url(org, "operator", rest) in menu
+    own = sign_in("administrator").get(member_url(org, "administrator", "menu/")).content.decode()
+    assert "Leave team" in own
+    assert "transfer/" not in own
+
+
 def test_the_list_shows_the_access_scope_of_each_member(org: Organization, sign_in: SignIn) -> None:
     access_scope = AccessScope(frozenset([org.connection.pk]), frozenset("ab"), frozenset(["g"]))
     Membership.objects.filter(pk=get_member(org, "viewer").pk).update(access_scope=access_scope.to_json())

@@ -219,12 +219,83 @@ def test_a_counter_counts_a_chinese_character_as_two_where_the_platform_does(ope
 def test_no_row_moves_when_the_first_one_is_selected(open_page, size):
     page = open_page("/_style/", size)
     row = page.locator("form[data-table] tbody tr").nth(1)
+    row.scroll_into_view_if_needed()
     before = row.bounding_box()
     row.locator("input[name=selected]").check()
     expect(page.locator("[data-bulk]").first).to_be_visible()
     assert row.bounding_box() == before
     page.locator("[data-select-none]").first.click()
     expect(page.locator("[data-bulk]").first).to_be_hidden()
+
+
+@browser_test
+def test_a_click_on_a_row_opens_its_link_and_a_click_on_its_controls_does_not(open_page):
+    page = open_page("/_style/")
+    row = page.locator("form[data-table] tbody tr").nth(1)
+    row.locator("td.fd-tick").click(position={"x": 4, "y": 4})
+    expect(row.locator("input[name=selected]")).to_be_checked()
+    row.locator("td.fd-row-end").click(position={"x": 2, "y": 2})
+    assert "?q=" not in page.url
+    row.locator("td.fd-state").click()
+    page.wait_for_url("**/_style/?q=*")
+
+
+@browser_test
+@pytest.mark.parametrize("click", [{"modifiers": ["Control"]}, {"button": "middle"}])
+def test_a_click_on_a_row_for_a_new_tab_opens_its_link_there(open_page, click):
+    page = open_page("/_style/")
+    with page.context.expect_page() as opened:
+        page.locator("form[data-table] tbody tr").nth(1).locator("td.fd-state").click(**click)
+    assert "?q=" in opened.value.url
+    assert "?q=" not in page.url
+    opened.value.close()
+
+
+@browser_test
+def test_a_click_that_ends_a_selection_of_text_stays_on_the_page(open_page):
+    page = open_page("/_style/")
+    box = page.locator("form[data-table] tbody tr").nth(1).locator("td").nth(3).bounding_box()
+    page.mouse.move(box["x"] + 16, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 70, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert page.evaluate("String(getSelection())")
+    page.wait_for_timeout(300)
+    assert "?q=" not in page.url
+
+
+@browser_test
+def test_a_table_that_is_cut_has_a_shadow_until_it_is_scrolled_to_the_end(open_page):
+    page = open_page("/_style/", (800, 900))
+    card = page.locator(".fd-table-card").first
+    card.evaluate("card => { card.style.width = '420px'; }")
+    expect(card).to_have_class(re.compile("fd-cut-end"))
+    card.locator(".fd-scroll").evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    expect(card).not_to_have_class(re.compile("fd-cut-end"))
+    expect(card).to_have_class(re.compile("fd-cut-start"))
+
+
+@browser_test
+def test_ticks_and_names_of_cards_are_as_large_as_a_finger_needs(open_page):
+    page = open_page("/_style/", NARROW)
+    row = page.locator("form[data-table] tbody tr").nth(1)
+    row.scroll_into_view_if_needed()
+    hits = """(element, selector) => {
+      const box = element.getBoundingClientRect();
+      const x = box.left + box.width / 2, middle = box.top + box.height / 2;
+      return [-15, 15].every((by) => document.elementFromPoint(x, middle + by)?.closest(selector) === element);
+    }"""
+    assert row.locator("input[name=selected]").evaluate(hits, "input")
+    assert row.locator("td.fd-primary a").evaluate(hits, "a")
+
+
+@browser_test
+def test_filters_on_a_narrow_screen_end_with_apply_which_closes_them(open_page):
+    page = open_page("/_style/", NARROW)
+    page.locator("[data-more-filters]").first.click()
+    apply = page.locator(".fd-filter-actions [type=submit]").first
+    apply.click()
+    expect(apply).to_be_hidden()
 
 
 @browser_test

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -190,3 +190,99 @@ def test_links_of_a_page_have_a_number_or_a_token_and_never_both(rf):
     assert Page(3, 25, 200).url(request, 4) == "/?q=a&page=4"
     assert TokenPage(25, 1, "abc", "def").url(request, "def") == "/?q=a&token=def"
     assert TokenPage(25, 1, "abc", "def").url(request, None) == "/?q=a"
+
+
+def names(bound):
+    return [row.name for row in bound.rows]
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [
+        ("", ["beta", "Alpha", "gamma"]),
+        ("?sort=name", ["Alpha", "beta", "gamma"]),
+        ("?sort=-name", ["gamma", "beta", "Alpha"]),
+        ("?sort=state", ["beta", "Alpha", "gamma"]),
+    ],
+)
+def test_a_list_without_pages_is_sorted_without_case_by_its_sortable_columns(rf, query, order):
+    rows = [Thing("beta", state="OFFLINE"), Thing("Alpha"), Thing("gamma")]
+    assert names(THINGS.bind(rf.get(f"/{query}"), rows)) == order
+
+
+def test_rows_without_a_value_come_last_in_both_directions(rf):
+    table = replace(THINGS, columns=[Column("name", "Name"), Column("at", "Seen", sort=True)])
+    rows = [Thing("never"), *(Thing(f"day {day}", at=datetime(2026, 1, day, tzinfo=UTC)) for day in (2, 1))]
+    assert names(table.bind(rf.get("/?sort=at"), rows)) == ["day 1", "day 2", "never"]
+    assert names(table.bind(rf.get("/?sort=-at"), rows)) == ["day 2", "day 1", "never"]
+
+
+def test_a_status_is_sorted_by_its_label(rf):
+    table = replace(THINGS, columns=[Column("state", "State", kind="status", status="device", sort=True)])
+    rows = [Thing("a", state="UNACTIVE"), Thing("b", state="OFFLINE"), Thing("c", state="DISABLE")]
+    assert names(table.bind(rf.get("/?sort=state"), rows)) == [
+        "c",
+        "a",
+        "b",
+    ]  # Disabled, Not activated, Offline
+
+
+def test_the_order_without_a_choice_is_shown_at_its_column(rf):
+    table = replace(THINGS, default_sort="-name")
+    assert 'aria-sort="descending"' in render_to_string(
+        "ui/table.html", {"table": table.bind(rf.get("/"), [Thing("a")])}
+    )
+    assert table.bind(rf.get("/"), []).columns[0].sort_url == "/?sort=name"
+
+
+@pytest.mark.parametrize(("total", "offered"), [(10, False), (11, True)])
+def test_page_sizes_are_offered_for_more_rows_than_the_smallest_page_has(rf, total, offered):
+    html = render_list(rf.get("/"), [Thing("a")], page=Page(1, 25, total))
+    assert ("rows per page" in html) is offered
+    last = TokenPage(25, total, "", None)
+    assert ("rows per page" in render_list(rf.get("/"), [Thing("a")], page=last)) is offered
+
+
+def test_a_list_of_the_platform_says_that_its_order_is_fixed(rf):
+    table = replace(THINGS, platform_order=True)
+    rows = [Thing("a"), Thing("b")]
+    bound = table.bind(rf.get("/"), rows, page=Page(1, 25, 2))
+    assert "Order set by the platform" in render_to_string("ui/results.html", {"table": bound})
+    assert "Order set by the platform" not in render_list(rf.get("/"), rows, page=Page(1, 25, 2))
+
+
+def test_all_that_match_are_counted_in_the_unit_of_the_list(rf):
+    bound = replace(THINGS, unit="devices").bind(rf.get("/"), [Thing("a")], page=Page(1, 25, 499))
+    html = render_to_string("ui/results.html", {"table": bound})
+    assert "Select all 499 matching devices" in html
+    assert "All 499 matching devices selected" in html
+
+
+def test_each_row_has_a_button_that_fetches_its_menu(rf):
+    table = replace(THINGS, menu=lambda request, row: f"/things/{row.name}/menu/")
+    html = render_to_string("ui/table.html", {"table": table.bind(rf.get("/"), [Thing("<a>"), Thing("b")])})
+    assert 'data-menu="/things/&lt;a&gt;/menu/"' in html
+    assert 'aria-label="Actions for b"' in html
+    assert html.count('id="things-menu"') == 1
+
+
+def test_the_menu_of_columns_is_in_the_head_of_a_list_with_rows(rf):
+    assert 'popovertarget="things-columns"' in render_list(rf.get("/"), [Thing("a")])
+    assert "things-columns" not in render_list(rf.get("/"), [])
+    plain = {"table": THINGS.bind(rf.get("/"), [Thing("a")])}
+    assert "things-columns" not in render_to_string("ui/table.html", plain), "nothing fetches it again"
+
+
+def test_of_many_filters_all_but_two_and_the_period_are_behind_a_button(rf):
+    class Many(FilterForm):
+        q = forms.CharField(required=False)
+        person = forms.CharField(required=False)
+        operation = forms.CharField(required=False)
+        outcome = forms.CharField(required=False)
+        token = forms.CharField(required=False)
+        since = forms.DateField(required=False)
+
+    filters = Many(rf.get("/"))
+    assert [field.name for field in filters.shown_fields] == ["person", "operation", "since"]
+    assert [field.name for field in filters.extra_fields] == ["outcome", "token"]
+    assert Filters(rf.get("/")).extra_fields == []

@@ -10,6 +10,7 @@ from console.api.pipeline import Upload
 from console.areas.devices import actions, approval, jobs, pages
 from console.areas.devices.endpoints import router
 from console.areas.devices.registration import endpoints as registrations
+from console.pages.detail import TabPage
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
 from console.ui.statuses import ITEM, Status
@@ -28,7 +29,7 @@ AREA = Area(
             "ONLINE": Status(_("Online"), "good", "dot"),
             "OFFLINE": Status(_("Offline"), "off", "circle"),
             "UNACTIVE": Status(_("Not activated"), "wait", "circle-dashed"),
-            "DISABLE": Status(_("Disabled"), "bad", "ban"),
+            "DISABLE": Status(_("Disabled"), "off", "ban"),
         },
         # A device that a job registers.
         "registered_device": {
@@ -48,4 +49,11 @@ AREA = Area(
     approval_rules=approval.APPROVAL_RULES,
     bulk=(actions.BULK,),
     details=(pages.DEVICE,),
+    tabs={
+        "products:detail": (
+            TabPage(
+                "devices", _("Devices"), "devices:of-product", count=lambda detail: detail.product.devices
+            ),
+        ),
+    },
 )

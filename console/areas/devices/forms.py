@@ -83,6 +83,14 @@ class DeviceFilters(FilterForm):
         )
 
 
+class ProductDeviceFilters(DeviceFilters):
+    """The filters of the devices of one product, which the page names."""
+
+    def __init__(self, request: HttpRequest, products: Sequence[Product] = ()) -> None:
+        super().__init__(request, products)
+        self.fields["product"].widget = forms.HiddenInput()
+
+
 def _nickname(most: int, rule: Any) -> forms.CharField:
     return forms.CharField(
         label=_("Nickname"),

@@ -44,7 +44,7 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
         ),
         Column("product_key", _("ProductKey"), kind="code", hidden=True, narrow=False),
         Column("iot_id", _("IotId"), kind="code", hidden=True, copy=True, narrow=False),
-        Column("created", _("Created"), kind="time"),
+        Column("created", _("Created"), kind="time", narrow=False),
         Column("modified", _("Modified"), kind="time", hidden=True, narrow=False),
     ]
     return Table(
@@ -54,7 +54,11 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
         key=lambda device: device.key,
         actions=BULK.buttons(),
         export=True,
-        scope=("product", "part"),
+        scope=("product",),
+        menu=lambda request, device: connection_url(request, "devices:menu", device.product_key, device.name),
+        unit=_("devices"),
+        compact=True,
+        platform_order=True,
     )
 
 
@@ -74,9 +78,12 @@ def product_table(linked_to_devices: bool = True) -> Table[Product]:
         ),
         Column("devices", _("Devices"), kind="number"),
         Column(
-            "node", _("Node type"), value=lambda product: _("Gateway") if product.gateway else _("Device")
+            "node",
+            _("Node type"),
+            value=lambda product: _("Gateway") if product.gateway else _("Device"),
+            narrow=False,
         ),
-        Column("key", _("ProductKey"), kind="code"),
+        Column("key", _("ProductKey"), kind="code", narrow=False),
     ]
     return Table(id="choice", caption=_("Products"), columns=columns)
 
@@ -90,9 +97,12 @@ GROUPS: Table[Group] = Table(
             _("Group"),
             primary=True,
             link=lambda request, group: connection_url(request, "groups:detail", group.id),
+            sort=True,
         ),
-        Column("description", _("Description")),
-        Column("kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static")),
+        Column("description", _("Description"), sort=True),
+        Column(
+            "kind", _("Type"), value=lambda group: _("Dynamic") if group.dynamic else _("Static"), sort=True
+        ),
     ],
 )
 
@@ -115,6 +125,6 @@ UPDATES: Table[UpdateTask] = Table(
         Column("source", pgettext_lazy("version", "From"), kind="code"),
         Column("target", pgettext_lazy("version", "To"), kind="code"),
         Column("status", _("Status"), kind="status", status="batch_task"),
-        Column("modified", _("Modified"), kind="relative_time"),
+        Column("modified", _("Modified"), kind="time"),
     ],
 )

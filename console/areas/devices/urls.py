@@ -12,6 +12,7 @@ DEVICE_PATH = "<id:product_key>/<id:name>/"
 app_name = "devices"
 urlpatterns = [
     path("", views.device_list, name="list"),
+    path("of/<id:product_key>/", views.product_devices, name="of-product"),
     path("search/", views.search, name="search"),
     path("find/", choices.find_devices, name="find"),
     path("new/", views.create, name="create"),
@@ -26,6 +27,7 @@ urlpatterns = [
         "registrations/<int:job>/invalid-rows.csv", downloads.invalid_rows, name="registration-invalid-rows"
     ),
     path(DEVICE_PATH, device.overview, name="detail"),
+    DEVICE.menu_path(DEVICE_PATH),
     path(f"{DEVICE_PATH}groups/", device.groups, name="groups"),
     path(f"{DEVICE_PATH}updates/", device.updates, name="updates"),
     path(f"{DEVICE_PATH}secret/", device.secret, name="secret"),

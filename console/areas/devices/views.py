@@ -20,6 +20,7 @@ from console.connections.errors import cloud_errors_to_form, http_status
 from console.connections.gateway import OutOfScope
 from console.connections.http import CloudRequest
 from console.connections.submissions import AlreadySubmitted, is_outcome_unknown, new_token, submit_once
+from console.pages.detail import find_detail
 from console.pages.keys import join_key, split_key
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
@@ -33,10 +34,7 @@ from iot_client.errors import CloudError
 
 @require_safe
 def device_list(request: CloudRequest) -> HttpResponseBase:
-    """List the devices of a product or of a search; without filters, list the products to choose from.
-
-    With `?part=1`, the response for htmx contains only the table, for pages of other areas.
-    """
+    """List the devices of a product or of a search; without filters, list the products to choose from."""
     products: list[products_api.Product] = []
     error: CloudError | None = None
     try:
@@ -75,26 +73,66 @@ def device_list(request: CloudRequest) -> HttpResponseBase:
     total = product.devices if product else None
     if request.GET.get("format") == "csv" and not context["bad_text"]:
         return _export(request, table, device_filter, total)
+    listed = _list_devices(
+        request, table, device_filter, total, skip=error is not None or bool(context["bad_text"])
+    )
+    context |= listed
+    error = context["error"] = error or listed["error"]
+    template = "areas/devices/_list.html" if request.htmx else "areas/devices/list.html"
+    status = 200 if error is None or request.htmx else http_status(error)
+    return render(request, template, context, status=status)
+
+
+@require_safe
+def product_devices(request: CloudRequest, product_key: str) -> HttpResponseBase:
+    """List the devices of a product, as a tab of its page, with the filters and actions of the list of devices."""
+    detail = products_api.get_product(request.gateway, product_key)
+    product = detail.product
+    # What is made of the query (filters, "all that match", other pages) names the product.
+    query = request.GET.copy()
+    query["product"] = product_key
+    request.GET = query  # type: ignore[assignment]
+    filters = forms.ProductDeviceFilters(request, [product])
+    table = device_table({product_key: product.name}, one_product=True)
+    device_filter, problem = filters.device_filter(), filters.problem
+    if request.GET.get("format") == "csv" and not problem:
+        return _export(request, table, device_filter, product.devices)
+    context = _list_devices(request, table, device_filter, product.devices, skip=bool(problem))
+    return find_detail("products:detail").render(
+        request,
+        detail,
+        "devices",
+        "areas/devices/of_product.html",
+        filters=filters,
+        bad_text=problem,
+        **context,
+    )
+
+
+def _list_devices(
+    request: CloudRequest,
+    table: Table[Device],
+    device_filter: DeviceFilter,
+    total: int | None,
+    *,
+    skip: bool,
+) -> dict[str, Any]:
+    """Return the context of a list of devices. `total`: the devices of the product; `skip`: show none, because of an error."""
     result = DevicePage([], 0)
     page: Page | TokenPage = Page(1, page_size(request), 0)
-    if error is None and not context["bad_text"]:
+    error: CloudError | None = None
+    if not skip:
         try:
             result, page = _find_page(request, device_filter, total)
         except CloudError as raised:
             error = raised
-    bound = table.bind(request, result.devices, page=page, empty=_empty_text(request, device_filter))
-    context |= {
-        "table": bound,
+    return {
+        "table": table.bind(request, result.devices, page=page, empty=_empty_text(request, device_filter)),
         "error": error,
         "result": result,
         "scanned": api.NEWEST_SCAN_LIMIT,
         "existing": total,
     }
-    template = "areas/devices/list.html"
-    if request.htmx:
-        template = "areas/devices/_part.html" if "part" in request.GET else "areas/devices/_list.html"
-    status = 200 if error is None or request.htmx else http_status(error)
-    return render(request, template, context, status=status)
 
 
 def _had_filters(request: CloudRequest) -> bool:

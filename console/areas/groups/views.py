@@ -40,6 +40,8 @@ TABLE: Table[api.Group] = Table(
         Column("id", _("Group ID"), kind="code", copy=True, hidden=True),
         Column("created", _("Created"), kind="time"),
     ),
+    menu=lambda request, group: connection_url(request, "groups:menu", group.id),
+    platform_order=True,
 )
 
 

@@ -29,15 +29,17 @@ PRODUCTS: Table[Product] = Table(
     ],
 )
 
-_PERMISSION: Column[TopicCategory] = Column("permission", _("Permission"), kind="status", status="topic")
-_DESCRIPTION: Column[TopicCategory] = Column("description", _("Description"), kind="phrase")
+_PERMISSION: Column[TopicCategory] = Column(
+    "permission", _("Permission"), kind="status", status="topic", sort=True
+)
+_DESCRIPTION: Column[TopicCategory] = Column("description", _("Description"), kind="phrase", sort=True)
 
 CATEGORIES: Table[TopicCategory] = Table(
     id="topics",
     caption=_("Topic categories"),
     columns=[
-        Column("short_name", _("Name"), primary=True),
-        Column("topic", _("Topic"), kind="code", copy=True),
+        Column("short_name", _("Name"), primary=True, sort=True),
+        Column("topic", _("Topic"), kind="code", copy=True, sort=True),
         _PERMISSION,
         _DESCRIPTION,
         Column("id", _("ID"), kind="code", copy=True, hidden=True),
@@ -54,8 +56,16 @@ def build_device_table(name: str) -> Table[TopicCategory]:
             _("Name"),
             primary=True,
             link=lambda request, category: build_routes_url(request, category.topic_of(name)),
+            sort=True,
         ),
-        Column("topic", _("Topic"), value=lambda category: category.topic_of(name), kind="code", copy=True),
+        Column(
+            "topic",
+            _("Topic"),
+            value=lambda category: category.topic_of(name),
+            kind="code",
+            copy=True,
+            sort=True,
+        ),
         _PERMISSION,
         _DESCRIPTION,
     ]

@@ -39,6 +39,7 @@ PACKAGES: Table[api.Package] = Table(
         Column("product_key", _("ProductKey"), kind="code", hidden=True, copy=True),
         Column("id", _("Package ID"), kind="code", hidden=True, copy=True),
     ),
+    platform_order=True,
 )
 
 READY_PACKAGES: Table[api.Package] = Table(
@@ -157,8 +158,10 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
             Column("progress", _("Progress"), template="areas/ota/task_progress.html"),
             Column("source_version", _("Source version"), kind="code"),
             Column("description", _("Device message")),
-            Column("modified", _("Modified"), kind="relative_time"),
+            Column("modified", _("Modified"), kind="time"),
             Column("id", _("Task ID"), kind="code", hidden=True, copy=True),
         ),
         actions=BULK.buttons(actions, batch_id=batch_id),
+        unit=_("devices"),
+        platform_order=True,
     )

@@ -245,12 +245,6 @@ def get_product_with_tags(
     return to_detail(product), to_tags(tags)
 
 
-def get_product_with_counts(gateway: Gateway, key: str) -> tuple[ProductDetail, DeviceCounts]:
-    """Return a product and its device counts. 2 calls in parallel."""
-    product, counts = _read_with_product(gateway, "QueryDeviceStatistics", key, False)
-    return to_detail(product), to_counts(counts)
-
-
 def _read_with_product(
     gateway: Gateway, other: str, key: str, fresh: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -63,7 +63,6 @@ LIST: ListPage[Product, forms.ProductFilters] = ListPage(
 PRODUCT: Detail[ProductDetail] = Detail(
     tabs=(
         TabPage("overview", _("Overview"), "products:detail"),
-        TabPage("devices", _("Devices"), "products:devices", count=lambda detail: detail.product.devices),
         TabPage("tags", _("Tags"), "products:tags"),
     ),
     read=api.get_product,

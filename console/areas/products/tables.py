@@ -45,5 +45,7 @@ PRODUCTS: Table[Product] = Table(
         Column("created", _("Created"), kind="time", sort=True),
     ],
     key=lambda product: product.key,
+    menu=lambda request, product: connection_url(request, "products:menu", product.key),
     export=True,
+    unit=_("products"),
 )

@@ -13,7 +13,7 @@ urlpatterns = [
     path("categories/", views.find_category, name="find-category"),
     bulk_path(BULK),
     path("<id:key>/", views.overview, name="detail"),
-    path("<id:key>/devices/", views.devices, name="devices"),
+    PRODUCT.menu_path("<id:key>/"),
     path("<id:key>/device-history.json", views.device_history, name="device-history"),
     path("<id:key>/secret/", views.reveal_secret, name="secret"),
     *TAGS.paths("<id:key>/"),

@@ -102,13 +102,6 @@ def device_history(request: CloudRequest, key: str) -> JsonResponse:
     return chart_response(request, request.connection, Kind.PRODUCT, [key])
 
 
-@require_safe
-def devices(request: CloudRequest, key: str) -> HttpResponse:
-    """Show the device counts of the product. The page loads the device list from the devices area."""
-    detail, counts = api.get_product_with_counts(request.gateway, key)
-    return PRODUCT.render(request, detail, "devices", "areas/products/devices.html", counts=counts)
-
-
 @require_POST
 @never_cache
 def reveal_secret(request: CloudRequest, key: str) -> HttpResponse:

@@ -29,6 +29,7 @@ from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items
 from console.teams.pages.common import connection_names, get_actor, list_members
 from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
+from console.ui.pieces import MenuItem
 from console.ui.tables import Column, Table
 
 
@@ -47,6 +48,10 @@ def _member_url(request: HttpRequest, member: Membership) -> str:
     return reverse("teams:member", args=[member.team.slug, member.pk])
 
 
+def _menu_url(request: HttpRequest, member: Membership) -> str:
+    return reverse("teams:member-menu", args=[member.team.slug, member.pk])
+
+
 def members_table(names: dict[int, str]) -> Table[Membership]:
     """Return the table of members; `names` are those of the team's connections, for the access scopes."""
     return Table(
@@ -59,29 +64,35 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 value=lambda member: str(member.user),
                 link=_member_url,
                 primary=True,
+                sort=True,
             ),
-            Column("email", gettext_lazy("Email address"), value=lambda member: member.user.email),
-            Column("role", gettext_lazy("Role"), value=lambda member: str(member.own_role.label)),
+            Column("email", gettext_lazy("Email address"), value=lambda member: member.user.email, sort=True),
+            Column("role", gettext_lazy("Role"), value=lambda member: str(member.own_role.label), sort=True),
             Column(
                 "scope",
                 gettext_lazy("Access scope"),
                 value=lambda member: describe_scope(member.own_scope, names),
                 kind="phrase",
+                sort=True,
             ),
             Column(
                 "last_login",
                 gettext_lazy("Last sign-in"),
                 value=lambda member: member.user.last_login,
                 kind="relative_time",
+                sort=True,
             ),
             Column(
                 "source",
                 gettext_lazy("Joined via"),
                 value=lambda member: member.get_source_display(),
                 hidden=True,
+                sort=True,
             ),
-            Column("created_at", gettext_lazy("Member since"), kind="time", hidden=True),
+            Column("created_at", gettext_lazy("Member since"), kind="time", hidden=True, sort=True),
         ],
+        default_sort="name",
+        menu=_menu_url,
     )
 
 
@@ -101,9 +112,15 @@ def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
         caption=gettext_lazy("Invitations"),
         columns=[
             Column(
-                "email", gettext_lazy("Email address"), value=lambda row: row.invitation.email, primary=True
+                "email",
+                gettext_lazy("Email address"),
+                value=lambda row: row.invitation.email,
+                primary=True,
+                sort=True,
             ),
-            Column("role", gettext_lazy("Role"), value=lambda row: str(row.invitation.own_role.label)),
+            Column(
+                "role", gettext_lazy("Role"), value=lambda row: str(row.invitation.own_role.label), sort=True
+            ),
             Column(
                 "scope",
                 gettext_lazy("Access scope"),
@@ -114,13 +131,15 @@ def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
                 "invited_by",
                 gettext_lazy("Invited by"),
                 value=lambda row: str(row.invitation.invited_by or ""),
+                sort=True,
             ),
-            Column("status", gettext_lazy("Status"), kind="status", status="invitation"),
+            Column("status", gettext_lazy("Status"), kind="status", status="invitation", sort=True),
             Column(
                 "expires_at",
                 gettext_lazy("Expires"),
                 value=lambda row: row.invitation.expires_at,
                 kind="time",
+                sort=True,
             ),
         ],
         row_template="teams/_invitation_row.html",
@@ -196,6 +215,27 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     }
     context["audit_items"] = audit_menu_items(request, person=membership.user.email)
     return render(request, "teams/member.html", context)
+
+
+@require_safe
+@requires(Area.MEMBERS, Level.READ)
+def member_menu(request: TeamRequest, pk: int) -> HttpResponse:
+    """Return the menu of a member in the list: the actions of the member's page."""
+    membership = _get_member(request, pk)
+    args = [request.team.slug, membership.pk]
+    is_self = membership.pk == request.membership.pk
+    may_edit = may_change_member(request.membership, membership)
+    items = audit_menu_items(request, person=membership.user.email)
+    if may_edit:
+        items.insert(0, MenuItem(_("Edit role and scope"), reverse("teams:member-edit", args=args), "pencil"))
+    if is_owner(request.membership) and not is_self and membership.user.is_active:
+        url = reverse("teams:member-transfer", args=args)
+        items.append(MenuItem(_("Transfer ownership"), url, "crown", dialog=True))
+    if may_edit or is_self:
+        label = _("Leave team") if is_self else _("Remove member")
+        url = reverse("teams:member-remove", args=args)
+        items.append(MenuItem(label, url, "user-minus", danger=True, dialog=True))
+    return render(request, "ui/menu_items.html", {"items": items})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -35,24 +35,34 @@ def roles_table(member_counts: dict[str, int]) -> Table[Role]:
         id="roles",
         caption=gettext_lazy("Roles"),
         columns=[
-            Column("name", gettext_lazy("Role"), value=lambda role: role.label, link=_role_url, primary=True),
+            Column(
+                "name",
+                gettext_lazy("Role"),
+                value=lambda role: role.label,
+                link=_role_url,
+                primary=True,
+                sort=True,
+            ),
             Column("summary", gettext_lazy("Description"), value=lambda role: str(role.summary)),
             Column(
                 "kind",
                 gettext_lazy("Type"),
                 value=lambda role: _("Built-in") if role.slug in BUILT_IN else _("Custom"),
+                sort=True,
             ),
             Column(
                 "operations",
                 gettext_lazy("Operations"),
                 value=lambda role: sum(map(role.allows, operations().values())),
                 kind="number",
+                sort=True,
             ),
             Column(
                 "members",
                 gettext_lazy("Members"),
                 value=lambda role: member_counts.get(role.slug, 0),
                 kind="number",
+                sort=True,
             ),
         ],
     )

@@ -48,31 +48,31 @@ def _describe_scope(token: ApiToken) -> str:
 
 
 _COLUMNS: tuple[Column[ApiToken], ...] = (
-    Column("name", pgettext_lazy("of a token", "Name"), primary=True),
+    Column("name", pgettext_lazy("of a token", "Name"), primary=True, sort=True),
     Column("hint", gettext_lazy("Prefix"), kind="code"),
-    Column("state", gettext_lazy("Status"), kind="status", status="token"),
-    Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label)),
-    Column("scope", gettext_lazy("Access scope"), value=_describe_scope, kind="phrase"),
-    Column("last_used_at", gettext_lazy("Last used"), kind="relative_time"),
-    Column("last_used_ip", gettext_lazy("Last IP address"), hidden=True),
-    Column("expires_at", gettext_lazy("Expires"), kind="time"),
+    Column("state", gettext_lazy("Status"), kind="status", status="token", sort=True),
+    Column("role", gettext_lazy("Role"), value=lambda token: str(token.own_role.label), sort=True),
+    Column("scope", gettext_lazy("Access scope"), value=_describe_scope, kind="phrase", sort=True),
+    Column("last_used_at", gettext_lazy("Last used"), kind="relative_time", sort=True),
+    Column("last_used_ip", gettext_lazy("Last IP address"), hidden=True, sort=True),
+    Column("expires_at", gettext_lazy("Expires"), kind="time", sort=True),
 )
 OWN_TOKENS: Table[ApiToken] = Table(
     id="own-tokens",
     caption=gettext_lazy("Personal tokens"),
-    columns=(_COLUMNS[0], Column("team", gettext_lazy("Team"), kind="phrase"), *_COLUMNS[1:]),
+    columns=(_COLUMNS[0], Column("team", gettext_lazy("Team"), kind="phrase", sort=True), *_COLUMNS[1:]),
     row_template="teams/token_own_row.html",
 )
 TEAM_TOKENS: Table[ApiToken] = Table(
     id="team-tokens",
     caption=gettext_lazy("Team tokens"),
-    columns=(*_COLUMNS, Column("created_by", gettext_lazy("Created by"), hidden=True)),
+    columns=(*_COLUMNS, Column("created_by", gettext_lazy("Created by"), hidden=True, sort=True)),
     row_template="teams/token_team_row.html",
 )
 MEMBER_TOKENS: Table[ApiToken] = Table(
     id="member-tokens",
     caption=gettext_lazy("Personal tokens of members"),
-    columns=(_COLUMNS[0], Column("user", gettext_lazy("User"), kind="phrase"), *_COLUMNS[1:]),
+    columns=(_COLUMNS[0], Column("user", gettext_lazy("User"), kind="phrase", sort=True), *_COLUMNS[1:]),
     row_template="teams/token_team_row.html",
 )
 

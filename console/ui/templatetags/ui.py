@@ -2,6 +2,7 @@
 
 {% icon "name" size=18 label="" %}            Tabler outline icon, from the sprite
 {% status value "device" %}                   status badge (kinds: console/ui/statuses.py)
+{% status_label value "device" %}             its label alone
 {% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
@@ -31,6 +32,7 @@ from django.utils.safestring import SafeString
 from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
 from console.ui.fields import describe_field
+from console.ui.statuses import status as find_status
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
 
@@ -47,6 +49,12 @@ def icon(name: str, size: int = 18, label: str = "") -> SafeString:
 def status(value: object, kind: str) -> SafeString:
     """A status badge."""
     return badges.badge(kind, value)
+
+
+@register.simple_tag
+def status_label(value: object, kind: str) -> str:
+    """The label of a status, where a badge would be too large."""
+    return str(find_status(kind, value).label)
 
 
 @register.simple_tag(name="time")
@@ -175,15 +183,15 @@ def fixed(template_name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def rows(context: RequestContext, table: BoundTable[Any]) -> SafeString:
+def rows(context: RequestContext, table: BoundTable[Any], in_list: bool = False) -> SafeString:
     """The rows of a table."""
-    return list_html.render_rows(context, table)
+    return list_html.render_rows(context, table, bool(in_list))
 
 
 @register.simple_tag
-def heads(table: BoundTable[Any]) -> SafeString:
-    """The heads of a table's columns."""
-    return list_html.render_heads(table)
+def heads(table: BoundTable[Any], in_list: bool = False) -> SafeString:
+    """The heads of a table's columns. `in_list`: with the button of the menu of columns."""
+    return list_html.render_heads(table, bool(in_list))
 
 
 @register.simple_tag

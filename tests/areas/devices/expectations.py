@@ -19,10 +19,12 @@ from tests.roles import (
 ADDRESSES = {
     "devices:list": PAGE,
     "devices:search": PAGE,
+    "devices:of-product": PAGE,
     "devices:find": AllowedRoles(post=EVERYBODY),
     "devices:create": FLEET_FORM,
     "devices:bulk": FLEET_ACT,
     "devices:detail": PAGE,
+    "devices:menu": PAGE,
     "devices:groups": PAGE,
     "devices:add-group": FLEET_FORM,
     "devices:remove-group": FLEET_FORM,

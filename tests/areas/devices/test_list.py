@@ -303,3 +303,40 @@ def test_a_filter_that_changes_products_to_devices_brings_columns_and_export(org
     assert renews_tools(url, chosen)
     assert not renews_tools(f"{chosen}&q=lamp", chosen), "an open menu of columns stays"
     assert not renews_tools(url, url)
+
+
+def test_the_tab_of_a_product_has_its_devices_with_filters_and_export(register, product, org, sign_in, calls):
+    register("lamp-0001", "lamp-0002")
+    api.disable_device(org.gateway(), product, "lamp-0001")
+    url, browser = org.url(f"devices/of/{product}/"), sign_in("operator")
+    calls.clear()
+    response = browser.get(url)
+    assert read_names(response) == ["lamp-0002", "lamp-0001"]
+    assert sorted(calls) == ["QueryDevice", "QueryProduct"]
+    assert 'aria-current="page"' in page_text(response)
+    assert read_names(browser.get(f"{url}?status=DISABLE")) == ["lamp-0001"]
+    exported = b"".join(browser.get(f"{url}?format=csv").streaming_content).decode()
+    assert "lamp-0001" in exported
+
+
+def test_all_that_match_in_the_tab_of_a_product_are_devices_of_this_product(register, product, org, sign_in):
+    register("lamp-0001")
+    other = org.url(f"devices/of/{product}/?product=another&status=UNACTIVE")
+    page = sign_in("operator").get(other)
+    assert page.context["table"].query == f"product={product}&status=UNACTIVE"
+
+
+def test_the_menu_of_a_row_has_the_actions_of_the_device_in_its_state(register, product, org, sign_in, calls):
+    register("lamp-0001")
+    url, browser = org.url(f"devices/{product}/lamp-0001/"), sign_in("operator")
+    assert f'data-menu="{url}menu/"' in browser.get(org.url(f"devices/?product={product}")).content.decode()
+    calls.clear()
+    menu = page_text(browser.get(f"{url}menu/"))
+    assert calls == ["QueryDeviceDetail"]
+    assert f"{url}disable/" in menu
+    assert f"{url}enable/" not in menu
+    api.disable_device(org.gateway(), product, "lamp-0001")
+    menu = page_text(browser.get(f"{url}menu/"))
+    assert f"{url}enable/" in menu
+    assert f"{url}disable/" not in menu
+    assert f"{url}delete/" not in page_text(sign_in("viewer").get(f"{url}menu/"))

@@ -11,6 +11,7 @@ ADDRESSES = {
     "groups:find": PAGE,
     "groups:detail": PAGE,
     "groups:device-history": PAGE,
+    "groups:menu": PAGE,
     "groups:children": PAGE,
     "groups:counts": PAGE,
     "groups:edit": FLEET_FORM,

@@ -32,7 +32,7 @@ def message_texts(response) -> list[str]:
 
 def test_no_page_of_a_product_takes_more_than_four_calls(product, org, sign_in, calls):
     browser = sign_in("owner")
-    for page in ["", "devices/", "tags/", "edit/", "publish/", "unpublish/", "delete/", "tags/set/"]:
+    for page in ["", "menu/", "tags/", "edit/", "publish/", "unpublish/", "delete/", "tags/set/"]:
         calls.clear()
         assert browser.get(org.url(f"products/{product}/{page}")).status_code == 200, page
         assert len(calls) <= 4, (page, calls)
@@ -281,7 +281,7 @@ def test_the_secret_is_shown_only_on_request_and_the_request_is_recorded(product
     assert len(secret) >= 16
     assert "no-store" in response["Cache-Control"]
     assert AuditRecord.objects.get(operation="QueryProduct").target == product
-    for page in ("", "tags/", "devices/"):
+    for page in ("", "tags/", "menu/"):
         assert secret not in browser.get(org.url(f"products/{product}/{page}")).content.decode()
 
 
