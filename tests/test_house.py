@@ -55,9 +55,11 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "devices with which people sign in, and products of an identity provider": (
         "console/sign_in/forms.py",
+        "console/sign_in/sessions.py",
         "console/sign_in/user_agents.py",
         "console/sign_in/views.py",
         "console/ui/middleware.py",
+        "templates/sign_in/_sessions.html",
         "templates/sign_in/security.html",
     ),
 }
