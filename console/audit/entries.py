@@ -157,7 +157,7 @@ def _count_objects(
         operation = record.operation
         successful = summary.counts[operation] - summary.unsuccessful[operation]
         phrase = PHRASES.get(operation)
-        if parse_count(record.target):
+        if parse_count(operation, record.target):
             stated.append(record)
         elif successful > 1 and phrase and not phrase.items and not phrase.place:
             counts[record.job or 0] = successful
@@ -170,7 +170,7 @@ def _count_objects(
         main = {record.job: record.operation for record in stated}
         for job, operation, target in targets.values_list("job", "operation", "target")[:_MAX_TARGETS]:
             if main[job] == operation:
-                counts[job or 0] = counts.get(job or 0, 0) + parse_count(target)
+                counts[job or 0] = counts.get(job or 0, 0) + parse_count(operation, target)
     return counts
 
 

@@ -65,7 +65,7 @@ def describe_record(record: Described, count: int = 0) -> str:
     if phrase is None:
         return f"{record.operation} {record.target}".strip()
     place = ""
-    if counted := _COUNTED_TARGET.fullmatch(target):
+    if counted := _match_counted_target(phrase, target):
         place, target = counted["place"], ""
         count = count or _read_number(counted["count"])
     names = _listed_names(record.parameters.get(phrase.items))
@@ -87,10 +87,16 @@ def describe_record(record: Described, count: int = 0) -> str:
     return " ".join((str(text) % words).split())
 
 
-def parse_count(target: str) -> int:
+def parse_count(operation: str, target: str) -> int:
     """Return the number of devices that the target of a batch states; 0 if it states none."""
-    counted = _COUNTED_TARGET.fullmatch(target)
+    phrase = PHRASES.get(operation)
+    counted = _match_counted_target(phrase, target) if phrase else None
     return _read_number(counted["count"]) if counted else 0
+
+
+def _match_counted_target(phrase: Phrase, target: str) -> re.Match[str] | None:
+    """Match a target such as “SL200: 500 devices”, which only operations have whose verb names a place."""
+    return _COUNTED_TARGET.fullmatch(target) if f"{phrase.verb}_in" in VERBS else None
 
 
 def _find_phrase(record: Described) -> tuple[Phrase | None, str]:

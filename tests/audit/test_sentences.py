@@ -130,6 +130,10 @@ def test_the_address_of_a_refused_page_is_no_name() -> None:
     )
 
 
+def test_a_name_that_looks_like_a_number_of_devices_is_kept() -> None:
+    assert describe("CreateProduct", "Hall: 5 devices") == "Created product Hall: 5 devices"
+
+
 def test_a_percent_sign_in_a_name_is_kept() -> None:
     assert describe("CreateProduct", "100%(object)s %d") == "Created product 100%(object)s %d"
 
