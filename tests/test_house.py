@@ -32,10 +32,13 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
         "templates/teams/_invitation_details.html",
         "templates/teams/member.html",
     ),
-    "the levels of roles and the labels of operations are written for each area": (
+    "the levels of roles and the words of operations are written for each area": (
         "console/accounts/roles.py",
         "console/audit/masking.py",
         "console/audit/operation_labels.py",
+        "console/audit/phrases.py",
+        "console/audit/sentences.py",
+        "console/audit/words.py",
         "console/teams/pages/matrix.py",
     ),
     "a connection is tested by reading products; errors and forms speak of devices": (
@@ -55,9 +58,12 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "devices with which people sign in, and products of an identity provider": (
         "console/sign_in/forms.py",
+        "console/sign_in/sessions.py",
         "console/sign_in/user_agents.py",
         "console/sign_in/views.py",
+        "console/teams/pages/audit.py",
         "console/ui/middleware.py",
+        "templates/sign_in/_sessions.html",
         "templates/sign_in/security.html",
     ),
 }

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.audit.models import AuditRecord
 from console.audit.search import RecordQuery
+from console.audit.sentences import RecordKind
 from console.ui.fields import DayField
 from console.ui.forms import FilterForm
 
@@ -35,6 +36,7 @@ class AuditFilter(FilterForm):
         max_length=255,
         widget=forms.TextInput(attrs={"placeholder": _("Search by target")}),
     )
+    kind = forms.ChoiceField(label=_("Type"), required=False, choices=[("", _("Any")), *RecordKind.choices])
     person = _text_field(_("User"), 255, "audit-actors")
     operation = _text_field(_("Operation"), 64, "audit-operations")
     outcome = forms.ChoiceField(
@@ -61,7 +63,10 @@ class AuditFilter(FilterForm):
             text=values.get("q", ""),
             actor=values.get("person", ""),
             token=values.get("api_token", ""),
-            **{name: values.get(name, "") for name in ("target", "operation", "connection", "outcome")},
+            **{
+                name: values.get(name, "")
+                for name in ("target", "operation", "kind", "connection", "outcome")
+            },
             job=values.get("job"),
             start=_start_of_day(values.get("since")),
             end=_start_of_day(until + timedelta(days=1)) if until else None,

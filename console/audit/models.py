@@ -6,12 +6,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.encryption import EncryptedTextField
 from console.accounts.models import Team, User
-from console.audit.operation_labels import operation_label
+from console.audit.sentences import describe_record
 
 TEAMLESS_CHAIN = "-"
 """The name of the chain of records that belong to no team."""
@@ -102,6 +101,11 @@ class AuditRecord(models.Model):
             models.Index(fields=["team", "actor_label", "-at", "-id"], name="audit_by_person"),
             models.Index(fields=["team", "target", "-at", "-id"], name="audit_by_target"),
             models.Index(fields=["team", "token", "-at", "-id"], name="audit_by_token"),
+            models.Index(
+                fields=["team", "job", "-at", "-id", "operation", "outcome"],  # the last two are counted
+                condition=models.Q(job__isnull=False),
+                name="audit_by_job",
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["chain", "opened_number"], name="unique_opened_number"),
@@ -113,9 +117,9 @@ class AuditRecord(models.Model):
         return f"{self.operation} {self.target} by {self.actor_label}"
 
     @property
-    def operation_label(self) -> str | Promise:
-        """The operation as pages show it: a readable label instead of a code of the console."""
-        return operation_label(self.operation)
+    def sentence(self) -> str:
+        """The record as a plain sentence without a full stop."""
+        return describe_record(self)
 
 
 class ReadCount(models.Model):

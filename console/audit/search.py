@@ -13,6 +13,7 @@ from django.db.models import Q
 from console.accounts.models import Team
 from console.audit.masking import clean_text
 from console.audit.models import AuditQuerySet, AuditRecord
+from console.audit.sentences import kind_of
 
 _MAX_VALUES = 500
 
@@ -22,7 +23,7 @@ class RecordQuery:
     """The records to search for; "" and None match anything.
 
     `text` is part of a target, `target` a whole one; `actor` and `token` are parts of the actor's and the token's label;
-    `operation` is the beginning of its name; `start` is included, `end` is not. The case matters for `target` and
+    `operation` is the beginning of its name, `kind` a value of `RecordKind`; `start` is included, `end` is not. The case matters for `target` and
     `connection` only.
     """
 
@@ -31,6 +32,7 @@ class RecordQuery:
     actor: str = ""
     token: str = ""
     operation: str = ""
+    kind: str = ""
     connection: str = ""
     outcome: str = ""
     job: int | None = None
@@ -55,12 +57,20 @@ def search_records(team: Team, query: RecordQuery) -> AuditQuerySet:
         prefix = query.operation.casefold()
         operations = [value for value in list_operations(team) if value.casefold().startswith(prefix)]
         records = _filter_values(records, "operation", operations)
+    if query.kind:
+        records = filter_kind(records, team, query.kind)
     for column, text in (("actor_label", query.actor), ("token", query.token)):
         if text:
             part = text.casefold()
             values = [value for value in _distinct_values(team, column) if part in value.casefold()]
             records = _filter_values(records, column, values)
     return records
+
+
+def filter_kind(records: AuditQuerySet, team: Team, kind: str) -> AuditQuerySet:
+    """Return the records of a team whose operations are of a kind (a value of `RecordKind`)."""
+    operations = [operation for operation in list_operations(team) if kind_of(operation) == kind]
+    return _filter_values(records, "operation", operations)
 
 
 def find_last_record(team: Team, operation: str, target: str) -> AuditRecord | None:
@@ -76,26 +86,49 @@ def read_page(
 ) -> tuple[list[AuditRecord], str | None]:
     """Return a page of `size` records and the token of the next page, or None if there is none.
 
-    `records` are in the order of time, newest first or `oldest_first`. `token` names the page; "" is the first page. Pages are found by time and id, so the thousandth costs as
-    much as the first. Raises BadRequest for an invalid token.
+    `records` are in the order of time, newest first or `oldest_first`. `token` names the page; "" is the first page. Pages are found
+    by time and id, so the thousandth costs as much as the first. Raises BadRequest for an invalid token.
     """
-    if token:
-        moment, _separator, number = token.rpartition("_")
-        try:
-            at, pk = datetime.fromisoformat(moment), int(number)
-            if at.tzinfo is None or not 0 <= pk < 2**63:
-                raise BadRequest("no such page")
-            at = at.astimezone(UTC)  # may be before the year 1
-        except (ValueError, OverflowError) as error:
-            raise BadRequest("no such page") from error
-        later = Q(at__gt=at) | Q(at=at, pk__gt=pk)
-        earlier = Q(at__lt=at) | Q(at=at, pk__lt=pk)
-        records = records.filter(later if oldest_first else earlier)
-    rows_and_next = list(records[: size + 1])
+    rows_and_next = list(find_after(records, parse_position(token)[0], oldest_first=oldest_first)[: size + 1])
     rows = rows_and_next[:size]
     if len(rows_and_next) == len(rows):
         return rows, None
-    return rows, f"{rows[-1].at.astimezone(UTC).isoformat()}_{rows[-1].pk}"
+    return rows, format_position((rows[-1].at, rows[-1].pk))
+
+
+def find_after(
+    records: AuditQuerySet, position: tuple[datetime, int] | None, *, oldest_first: bool = False
+) -> AuditQuerySet:
+    """Return the records after a position (time, id); all of them for None. `records` are newest first or `oldest_first`."""
+    if position is None:
+        return records
+    at, pk = position
+    if oldest_first:
+        return records.filter(Q(at__gt=at) | Q(at=at, pk__gt=pk))
+    return records.filter(Q(at__lt=at) | Q(at=at, pk__lt=pk))
+
+
+def parse_position(token: str) -> tuple[tuple[datetime, int] | None, list[int]]:
+    """Return the position and the jobs that the token of a page contains. Raises BadRequest for an invalid token."""
+    if not token:
+        return None, []
+    moment, _separator, rest = token.partition("_")
+    number, _separator, listed = rest.partition("_")
+    try:
+        at, pk = datetime.fromisoformat(moment), int(number)
+        jobs = [int(job) for job in listed.split(".")] if listed else []
+        if at.tzinfo is None or not all(0 <= value < 2**63 for value in (pk, *jobs)):
+            raise BadRequest("no such page")
+        return (at.astimezone(UTC), pk), jobs  # may be before the year 1
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("no such page") from error
+
+
+def format_position(position: tuple[datetime, int], jobs: Sequence[int] = ()) -> str:
+    """Return the token of the page after a position, with jobs that it does not show."""
+    at, pk = position
+    token = f"{at.astimezone(UTC).isoformat()}_{pk}"
+    return f"{token}_{'.'.join(map(str, jobs))}" if jobs else token
 
 
 def list_operations(team: Team) -> list[str]:

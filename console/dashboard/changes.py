@@ -5,31 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
-from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.urls import reverse
 
 from console.accounts.roles import Area, Level
-from console.audit.models import AuditQuerySet, AuditRecord
+from console.audit.entries import Entry, read_entries
+from console.audit.models import AuditRecord
+from console.audit.search import filter_kind
+from console.audit.sentences import RecordKind
 from console.connections.http import CloudRequest
 from console.dashboard.attention import job_page
-from console.jobs.listing import job_title
 from console.jobs.models import Job, JobQuerySet
 
-SHOWN = 6
-_PAGE = 50  # records read at once
-# Recorded, but they change nothing on the connection.
-_NO_CHANGE = Q(operation__endswith=".export") | Q(operation="connection.test")
+_SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Change:
-    """A change, or all changes of a job. `status` is a status of the kind `kind`; `target` is "" for a job."""
+    """A change, or all changes of a job: a sentence, and a page about it ("" for none). `status`: an outcome of the audit trail."""
 
-    text: str | Promise
-    target: str
+    text: str
     url: str
-    kind: str
     status: str
     at: datetime
     actor: str
@@ -39,31 +34,22 @@ def find_changes(request: CloudRequest, jobs: JobQuerySet) -> list[Change]:
     """Return the latest changes on this connection: all of them for members who may read the audit trail, else only the user's
     own. `jobs`: those that the member may see."""
     records = AuditRecord.objects.for_team(request.team).filter(connection=request.connection.slug)
-    if not request.membership.has_level(Area.AUDIT, Level.READ):
+    may_read_all = request.membership.has_level(Area.AUDIT, Level.READ)
+    if not may_read_all:
         records = records.filter(actor=request.membership.user)
-    newest = _find_newest(records.exclude(_NO_CHANGE).defer("parameters", "before"))
-    visible = jobs.in_bulk([record.job for record in newest if record.job])
-    return [_describe(request, record, visible.get(record.job or 0)) for record in newest]
+    changes = filter_kind(records, request.team, RecordKind.CHANGE).exclude(operation="connection.test")
+    entries, _next_page = read_entries(changes, "", _SHOWN)
+    visible = jobs.in_bulk([entry.record.job for entry in entries if entry.record.job])
 
-
-def _find_newest(records: AuditQuerySet) -> list[AuditRecord]:
-    """Return the newest record of each job, and those without a job, newest first. A job may have thousands of records."""
-    newest: dict[str, AuditRecord] = {}
-    for _round in range(SHOWN):  # each reads past the jobs that are known
-        known = [record.job for record in newest.values() if record.job]
-        page = list(records.exclude(job__in=known)[:_PAGE])
-        for record in page:
-            newest.setdefault(f"job {record.job}" if record.job else f"record {record.pk}", record)
-        if len(newest) >= SHOWN or len(page) < _PAGE:
-            break
-    return list(newest.values())[:SHOWN]
-
-
-def _describe(request: CloudRequest, record: AuditRecord, job: Job | None) -> Change:
-    if job is not None:
-        return Change(
-            job_title(job), "", job_page(request, job), "job", job.state, record.at, record.actor_label
+    def find_page(entry: Entry) -> str:
+        job: Job | None = visible.get(entry.record.job or 0)
+        if job is not None:
+            return job_page(request, job)
+        return (
+            reverse("teams:audit-record", args=[request.team.slug, entry.record.pk]) if may_read_all else ""
         )
-    text = gettext("Job %(number)s") % {"number": record.job} if record.job else record.operation_label
-    target = "" if record.job else record.target
-    return Change(text, target, "", "audit", record.outcome, record.at, record.actor_label)
+
+    return [
+        Change(entry.sentence, find_page(entry), entry.outcome, entry.at, entry.record.actor_label)
+        for entry in entries
+    ]

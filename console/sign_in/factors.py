@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -58,6 +59,12 @@ def has_second_factor(user: User) -> bool:
     A team can require one from its members. An owner needs one to set that requirement.
     """
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists())
+
+
+def find_users_with_second_factor(user_ids: Iterable[int]) -> set[int]:
+    """Return the ids of those users who have a second factor in the console."""
+    factors = Authenticator.objects.filter(user_id__in=user_ids, type__in=FACTORS)
+    return set(factors.values_list("user_id", flat=True))
 
 
 def accept_code(authenticator: Authenticator, code: str) -> bool:

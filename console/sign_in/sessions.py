@@ -19,6 +19,7 @@ from console.accounts.models import User
 from console.audit.records import Origin
 from console.sign_in.audit_records import record_event
 from console.sign_in.reauthentication import authenticated_at
+from console.sign_in.user_agents import describe_device
 
 # The header of requests that an open page sends by itself: they do not keep the session alive.
 POLL_HEADER = "X-Poll"
@@ -114,6 +115,15 @@ def list_sessions(user: User) -> list[UserSession]:
     """Return the user's sessions that have not expired, the last used first."""
     sessions: list[UserSession] = UserSession.objects.purge_and_list(user)
     return sorted(sessions, key=lambda session: session.last_seen_at, reverse=True)
+
+
+def describe_sessions(request: HttpRequest) -> list[tuple[UserSession, str, bool]]:
+    """Return the sessions of the request's user: each with its browser and system, and whether it is the request's own."""
+    user: Any = request.user
+    return [
+        (session, describe_device(session.user_agent), session.session_key == request.session.session_key)
+        for session in list_sessions(user)
+    ]
 
 
 def end_sessions(sessions: list[UserSession]) -> int:

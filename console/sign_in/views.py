@@ -53,10 +53,7 @@ def security(request: UserRequest) -> HttpResponse:
         "passkeys": [a for a in authenticators if a.type == Authenticator.Type.WEBAUTHN],
         "codes": codes,
         "codes_left": len(codes.wrap().get_unused_codes()) if codes else 0,
-        "sessions": [
-            (session, describe_device(session.user_agent), session.session_key == request.session.session_key)
-            for session in sessions.list_sessions(user)
-        ],
+        "sessions": sessions.describe_sessions(request),
         "history": _read_attempts(user),
     }
     return render(request, "sign_in/security.html", context)

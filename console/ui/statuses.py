@@ -86,6 +86,7 @@ _CONSOLE_STATUSES: Mapping[str, Mapping[str, Status]] = {
     # Outcome of an audit record.
     "audit": {
         "open": Status(_("No response yet"), "wait", "clock"),
+        "partial": Status(_("Partly done"), "warn", "alert-triangle"),  # of the records of a job
         "done": Status(_("Done"), "good", "circle-check"),
         "failed": FAILED,
         "refused": Status(_("Denied"), "warn", "lock"),

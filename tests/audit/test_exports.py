@@ -65,7 +65,7 @@ def test_both_file_formats_contain_the_listed_records(
     records: None, org: Organization, sign_in: SignIn, query: str, count: int
 ) -> None:
     client = sign_in("administrator")
-    targets = [row.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].rows]
+    targets = [row.record.target for row in client.get(f"{PAGE}?{query}&size=100").context["table"].rows]
     targets = [target for target in targets if target.startswith("Meter")]
     assert len(targets) == count
     table = csv.DictReader(io.StringIO(read_body(client.get(f"{PAGE}?{query}&format=csv"))))

@@ -35,7 +35,7 @@ def create_record(org: Organization, n: int, **fields: object) -> AuditRecord:
 def read_targets(client: Client, query: str = "") -> list[str]:
     response = client.get(f"{PAGE}?{query}")
     assert response.status_code == 200
-    return [row.target for row in response.context["table"].rows]
+    return [entry.record.target for entry in response.context["table"].rows]
 
 
 def test_records_are_sorted_newest_first_and_pages_have_no_gap_or_overlap(
@@ -47,7 +47,7 @@ def test_records_are_sorted_newest_first_and_pages_have_no_gap_or_overlap(
     seen, token = [], ""
     while True:
         response = client.get(PAGE, {"size": "10", "token": token})
-        seen += [row.pk for row in response.context["table"].rows]
+        seen += [entry.record.pk for entry in response.context["table"].rows]
         token = response.context["table"].page.next
         if not token:
             break

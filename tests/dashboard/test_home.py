@@ -14,7 +14,6 @@ from django.utils import timezone
 from console.accounts.models import CustomRole
 from console.areas.ota.jobs import monitor_batch
 from console.audit.models import AuditRecord
-from console.jobs.listing import job_title
 from console.jobs.models import Job, Sample
 from tests.conftest import Organization
 from tests.populated import PopulatedTeam
@@ -211,19 +210,19 @@ def test_a_job_is_one_change_whatever_calls_it_made(
         record_change(org, "BatchRegisterDeviceWithApplyId", "k1", job=job.pk)
     record_change(org, "CreateProduct", "Lamp")
     changes = sign_in("owner").get(HOME).context["changes"]
-    assert [(change.target, change.url) for change in changes] == [
-        ("Lamp", ""),
-        ("", org.url(f"jobs/{job.pk}/")),
-        ("Street", ""),
-    ]
-    assert changes[1].text == job_title(job)
+    product, registration, group = changes
+    assert (product.text, group.text) == ("Created product Lamp", "Created group Street")
+    assert registration.url == org.url(f"jobs/{job.pk}/")
+    assert product.url == f"/acme/-/audit/{AuditRecord.objects.get(target='Lamp').pk}/"
 
 
 def test_exports_and_tests_of_keys_are_no_changes(emulator: Any, org: Organization, sign_in: SignIn) -> None:
     for operation in ("devices.export", "jobs.export", "connection.test"):
         record_change(org, operation)
     record_change(org, "connection.edit", "Sandbox")
-    assert [change.target for change in sign_in("owner").get(HOME).context["changes"]] == ["Sandbox"]
+    assert [change.text for change in sign_in("owner").get(HOME).context["changes"]] == [
+        "Edited connection Sandbox"
+    ]
 
 
 def test_jobs_of_the_connection_are_listed_running_ones_first_then_the_newest(

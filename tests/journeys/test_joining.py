@@ -66,6 +66,9 @@ def test_a_role_is_created_by_keyboard_and_shows_its_permissions(open_browser_as
     page.locator("#role-summary", has_text="Can read and write: Updates.").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/roles/night-shift/")
-    chosen = page.locator("section[aria-label=Updates] [aria-current]").inner_text()
-    assert chosen == "Write"
+    levels = page.locator(".access-table tr", has_text="Updates").locator("td:has(.access-tick)")
+    assert levels.count() == 2  # Read, Write
+    assert page.get_by_role("button", name="Compare").count() == 0
+    page.select_option("#compare", "administrator")
+    page.locator(".access-table .access-differs", has_text="Updates").wait_for()
     assert me.console_errors == []

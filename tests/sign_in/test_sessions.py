@@ -190,6 +190,16 @@ def test_users_see_their_own_sessions(org: Organization) -> None:
     assert "10.0.0.3" not in page
 
 
+def test_signing_out_everywhere_else_is_offered_only_with_other_sessions(org: Organization) -> None:
+    client = signed_in_client()
+    assert "Sign out everywhere else" not in client.get(SECURITY).content.decode()
+    signed_in_client()
+    page = client.get(SECURITY).content.decode()
+    head = page.split('id="sessions-title"')[1].split("<table")[0]
+    assert "Sign out everywhere else" in head
+    assert "btn-danger" not in head
+
+
 def test_a_user_can_end_one_of_their_sessions(org: Organization) -> None:
     current, other = signed_in_client(), signed_in_client()
     pk = UserSession.objects.get(session_key=other.session.session_key).pk
@@ -208,7 +218,7 @@ def test_a_user_cannot_end_the_session_of_another_user(org: Organization) -> Non
 
 def test_a_user_can_end_all_other_sessions(org: Organization) -> None:
     current, other, foreign = signed_in_client(), signed_in_client(), signed_in_client("viewer@acme.test")
-    assert "Sign out other sessions" in current.get(SECURITY).content.decode()
+    assert "Sign out everywhere else" in current.get(SECURITY).content.decode()
     assert current.post(END_OTHERS).status_code == 302
     assert (is_signed_in(current), is_signed_in(other), is_signed_in(foreign)) == (True, False, True)
     assert AuditRecord.objects.filter(operation="session.end", actor__email=USER).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -64,7 +65,7 @@ def test_every_operation_belongs_to_exactly_one_cell() -> None:
 
 def test_a_level_that_adds_nothing_is_not_offered() -> None:
     for row in build_matrix(BUILT_IN["viewer"]):
-        assert all(cell.count or cell.text for cell in row.cells if cell.level), row.area
+        assert all(cell.operations or cell.reveals or cell.text for cell in row.cells if cell.level), row.area
     assert list_levels(Area.THINGS)[-1] is Level.DELETE, "no operation of thing models returns a secret"
     assert list_levels(Area.DEVICES)[-1] is Level.SECRET
     assert list_levels(Area.MEMBERS) == (Level.NONE, Level.READ, Level.WRITE), (
@@ -318,3 +319,46 @@ def test_a_role_for_devices_without_products_states_what_is_missing(
     preview = f"{ROLES}preview/?level_devices=2&level_products="
     assert hint in sign_in("owner").get(preview + "0").content.decode()
     assert hint not in sign_in("owner").get(preview + "1").content.decode()
+
+
+def read_matrix(page: str) -> dict[str, list[str]]:
+    """Return the texts of the cells of a role's matrix by area, as a screen reader has them."""
+    body = page.split('class="access-table"')[1].split("</table>")[0].split("<tbody>")[1]
+    rows = {}
+    for row in body.split("</tr>")[:-1]:
+        cells = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in re.split(r"<t[hd][ >]", row)[1:]]
+        rows[cells[0].removeprefix('scope="row">')] = [cell.lstrip("> ") for cell in cells[1:6]]
+    return rows
+
+
+def test_a_role_is_shown_as_a_table_of_areas_and_levels_without_controls(
+    org: Organization, sign_in: SignIn
+) -> None:
+    page = sign_in("administrator").get(ROLES + "operator/").content.decode()
+    matrix = read_matrix(page)
+    assert matrix["Products"] == ["No", "Yes", "Yes", "Yes", "No"]
+    assert matrix["Updates"] == ["No", "Yes", "No", "No", "Not available"]
+    assert matrix["Connections"][0] == "Yes"
+    assert 'class="access-level' not in page
+
+
+def test_a_comparison_says_in_words_what_each_role_has(org: Organization, sign_in: SignIn) -> None:
+    client = sign_in("administrator")
+    more = read_matrix(client.get(ROLES + "viewer/?compare=operator").content.decode())
+    assert more["Products"] == ["No", "Yes", "Only Operator", "Only Operator", "No"]
+    less = read_matrix(client.get(ROLES + "operator/?compare=viewer").content.decode())
+    assert less["Products"] == ["No", "Yes", "Yes, not Viewer", "Yes, not Viewer", "No"]
+
+
+def test_the_comparison_needs_a_button_only_without_scripts(org: Organization, sign_in: SignIn) -> None:
+    page = sign_in("administrator").get(ROLES + "operator/").content.decode()
+    assert re.search(r"<noscript><button[^>]*>Compare</button></noscript>", page)
+    assert 'hx-trigger="submit, change"' in page
+
+
+def test_the_numbers_of_the_role_form_add_up_and_are_explained(org: Organization, sign_in: SignIn) -> None:
+    page = sign_in("owner").get(ROLES + "add/?from=owner").content.decode()
+    area = page.split('name="level_products"', 1)[1].split("</fieldset>")[0]
+    added = [int(number) for number in re.findall(r"<small>\s*\+(\d+)", area)]
+    assert sum(added) == sum(op.area == "products" for op in operations().values())
+    assert "number of API operations that the level adds" in page

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 
@@ -14,6 +15,7 @@ from console.accounts.scope import AccessScope
 from console.audit.models import AuditRecord
 from console.audit.records import Origin
 from console.teams import changes
+from console.teams.tokens.lifecycle import TokenDraft, create_personal_token
 from tests.conftest import PASSWORD, Organization
 
 SignIn = Callable[[str], Client]
@@ -426,3 +428,72 @@ def test_the_password_is_never_recorded(org: Organization, sign_in: SignIn) -> N
     rows: Any = [str(vars(record)) for record in AuditRecord.objects.all()]
     assert rows
     assert PASSWORD not in "".join(rows)
+
+
+# -- the page of a member ----------------------------------------------------------------------------------------------
+
+
+def test_a_members_page_shows_their_ten_newest_actions_as_sentences(
+    org: Organization, sign_in: SignIn
+) -> None:
+    for n in range(12):
+        AuditRecord.objects.create(
+            team=org.team,
+            operation="DisableThing",
+            target=f"lamp-{n}",
+            actor_label="operator@acme.test",
+            outcome="done",
+        )
+    AuditRecord.objects.create(
+        team=org.other_team, operation="DeleteProduct", actor_label="operator@acme.test"
+    )
+    page = sign_in("owner").get(member_url(org, "operator")).content.decode()
+    assert "Disabled device lamp-11" in page
+    assert page.count("Disabled device") == 10
+    assert "product" not in page.split("Recent actions")[1].split("</table>")[0]
+
+
+def test_a_members_actions_are_shown_only_to_those_who_may_read_the_audit_trail(
+    org: Organization, sign_in: SignIn
+) -> None:
+    role = CustomRole.objects.create(team=org.team, slug="clerk", name="Clerk", levels={"members": 2})
+    Membership.objects.filter(pk=get_member(org, "viewer").pk).update(role_slug=role.slug)
+    page = sign_in("viewer").get(member_url(org, "operator"))
+    assert page.status_code == 200
+    assert "Recent actions" not in page.content.decode()
+
+
+def test_a_members_page_lists_their_tokens_of_this_team(org: Organization, sign_in: SignIn) -> None:
+    actor = changes.Actor(get_member(org, "operator"), Origin())
+    create_personal_token(actor, TokenDraft("nightly report", "viewer", ENTIRE_TEAM, 30))
+    client = sign_in("owner")
+    assert "nightly report" in client.get(member_url(org, "operator")).content.decode()
+    assert "Personal API tokens" not in client.get(member_url(org, "viewer")).content.decode()
+
+
+def test_sessions_are_shown_on_ones_own_page_only(org: Organization, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    assert "This session" in client.get(member_url(org, "owner")).content.decode()
+    sign_in("operator")
+    assert "Active sessions" not in client.get(member_url(org, "operator")).content.decode()
+
+
+def test_only_editing_is_a_button_and_removal_is_last_in_the_menu(org: Organization, sign_in: SignIn) -> None:
+    page = sign_in("owner").get(member_url(org, "operator")).content.decode()
+    head = page.split('class="fd-page-actions"')[1].split("</header>")[0]
+    menu = head.split('id="actions-menu"')[1]
+    assert "Edit role and scope" in head.split('id="actions-menu"')[0]
+    assert [text in menu for text in ("Audit trail", "Transfer ownership…", "Remove member…")] == [True] * 3
+    assert menu.index("Remove member") > menu.index("Transfer ownership")
+    assert head.count("btn-outline-danger") == 0
+
+
+def test_the_list_and_the_page_say_whether_a_member_has_a_second_factor(
+    org: Organization, sign_in: SignIn
+) -> None:
+    client = sign_in("owner")
+    missing = client.get("/acme/-/members/").content.decode().count("Not set up")
+    assert "Not set up" in client.get(member_url(org, "operator")).content.decode()
+    Authenticator.objects.create(user=org.members["operator"], type=Authenticator.Type.TOTP, data={})
+    assert client.get("/acme/-/members/").content.decode().count("Not set up") == missing - 1
+    assert "Not set up" not in client.get(member_url(org, "operator")).content.decode()

@@ -128,6 +128,11 @@ class Migration(migrations.Migration):
                     models.Index(fields=["team", "actor_label", "-at", "-id"], name="audit_by_person"),
                     models.Index(fields=["team", "target", "-at", "-id"], name="audit_by_target"),
                     models.Index(fields=["team", "token", "-at", "-id"], name="audit_by_token"),
+                    models.Index(
+                        condition=models.Q(("job__isnull", False)),
+                        fields=["team", "job", "-at", "-id", "operation", "outcome"],
+                        name="audit_by_job",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("chain", "opened_number"), name="unique_opened_number"),

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from console.accounts.http import TeamRequest
+from console.accounts.models import User
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
+from console.audit.entries import Entry, read_entries
 from console.audit.filters import AuditFilter, ReadsFilter
 from console.audit.jsonl import build_jsonl_download
 from console.audit.models import AuditRecord, ReadCount
 from console.audit.operation_labels import operation_label
-from console.audit.search import list_actors, list_operations, read_page, search_records
+from console.audit.search import list_actors, list_operations, search_records
+from console.sign_in.user_agents import describe_device
 from console.ui.csv import Download
-from console.ui.format import join_words
+from console.ui.format import join_words, time_element
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
 from console.ui.pieces import DetailItem, MenuItem, Tab
-from console.ui.tables import Column, Empty, Table
+from console.ui.tables import BoundTable, Column, Empty, Table
 
 
 @dataclass(frozen=True)
@@ -61,33 +69,26 @@ PARAMETERS_WITH_BEFORE: Table[ParameterRow] = replace(
 )
 
 
-def record_url(request: HttpRequest, record: AuditRecord) -> str:
-    """Return the URL of a record's page, in the request's team."""
-    return reverse("teams:audit-record", args=[request.team.slug, record.pk])  # type: ignore[attr-defined]
+def _of_record(key: str, label: Promise, **options: Any) -> Column[Entry]:
+    """Create a column of entries that shows a field of the record."""
+    return Column(key, label, value=lambda entry: getattr(entry.record, key), **options)
 
 
-RECORDS: Table[AuditRecord] = Table(
+ENTRIES: Table[Entry] = Table(
     id="audit",
     caption=_("Audit trail"),
     columns=[
-        Column("at", _("Time"), kind="exact_time", link=record_url, primary=True, sort=True),
-        Column("actor_label", _("User")),
-        Column(
-            "operation",
-            _("Operation"),
-            value=lambda record: record.operation_label,
-            csv=lambda record: record.operation,
-        ),
-        Column("target", _("Target")),
+        Column("sentence", _("Action"), template="teams/_audit_action.html", primary=True),
+        _of_record("actor_label", _("User")),
+        Column("at", _("Time"), kind="exact_time", sort=True),
         Column("outcome", _("Outcome"), kind="status", status="audit"),
-        Column("connection", _("Connection"), narrow=False),
-        Column("token", _("API token"), hidden=True),
-        Column("code", _("Code"), kind="code", hidden=True),
-        Column("message", _("Message"), hidden=True),
-        Column("request_id", _("Request ID"), kind="code", hidden=True),
-        Column("ip", _("IP address"), hidden=True),
-        Column("user_agent", _("Browser"), hidden=True),
-        Column("job", _("Job"), kind="number", hidden=True),
+        _of_record("connection", _("Connection"), narrow=False),
+        _of_record("target", _("Target"), hidden=True),
+        _of_record("token", _("API token"), hidden=True),
+        _of_record("message", _("Message"), hidden=True),
+        _of_record("ip", _("IP address"), hidden=True),
+        _of_record("user_agent", _("Browser"), hidden=True),
+        _of_record("job", _("Job"), kind="number", hidden=True),
     ],
     export=True,
     lines=True,
@@ -95,6 +96,35 @@ RECORDS: Table[AuditRecord] = Table(
 )
 """Sorted by time alone: each index of the records ends with it, so a page among a million records is read in either direction of
 the time without sorting them, whatever the filters. Users and operations are found by their filters."""
+# The newest actions of one user.
+USER_ENTRIES: Table[Entry] = Table(
+    id="user-actions",
+    caption=_("Recent actions"),
+    columns=[
+        column for column in ENTRIES.columns if column.key in {"at", "sentence", "outcome", "connection"}
+    ],
+)
+# The records as the CSV export has them, with the codes of operations.
+RECORDS: Table[AuditRecord] = Table(
+    id="audit-records",
+    caption=_("Audit trail"),
+    columns=[
+        Column("at", _("Time")),
+        Column("actor_label", _("User")),
+        Column("operation", _("Operation")),
+        Column("target", _("Target")),
+        Column("outcome", _("Outcome")),
+        Column("connection", _("Connection")),
+        Column("token", _("API token")),
+        Column("code", _("Code")),
+        Column("message", _("Message")),
+        Column("request_id", _("Request ID")),
+        Column("ip", _("IP address")),
+        Column("user_agent", _("Browser")),
+        Column("job", _("Job")),
+    ],
+)
+_RECENT_ACTIONS = 10
 NO_RECORDS = Empty(
     _("No records yet"),
     _("Changes by users and jobs, sign-ins and revealed secrets appear here."),
@@ -127,6 +157,18 @@ def audit_menu_items(request: TeamRequest, **filters: object) -> list[MenuItem]:
     return [MenuItem(_("Audit trail"), url, "history")]
 
 
+def list_recent_actions(request: TeamRequest, user: User) -> BoundTable[Entry] | None:
+    """Return the user's newest actions in the team as a table; None for members who may not read the audit trail."""
+    if not request.membership.has_level(Area.AUDIT, Level.READ):
+        return None
+    records = AuditRecord.objects.for_team(request.team).filter(actor_label=user.label)
+    entries, _next = read_entries(records, "", _RECENT_ACTIONS)
+    empty = Empty(
+        _("No actions yet"), _("Changes, exports and sign-ins of this user appear here."), "history"
+    )
+    return USER_ENTRIES.bind(request, entries, empty=empty)
+
+
 def _build_tabs(request: TeamRequest, current: str) -> list[Tab]:
     pages = [("teams:audit", _("Records")), ("teams:audit-reads", _("Reads"))]
     return [Tab(label, reverse(name, args=[request.team.slug]), name == current) for name, label in pages]
@@ -139,10 +181,11 @@ def _connection_slugs(request: TeamRequest) -> list[str]:
 @require_safe
 @requires(Area.AUDIT, Level.READ)
 def audit(request: TeamRequest) -> HttpResponseBase:
-    """List the records by time, newest first by default, filtered by the query; `?format=csv` or `jsonl` downloads all matching records."""
+    """List the records by time, newest first by default, those of a job as one entry, filtered by the query. `?format=csv` or `jsonl`
+    downloads all matching records."""
     filters = AuditFilter(request)
     records = search_records(request.team, filters.query)
-    is_oldest_first = RECORDS.sort(request) == "at"
+    is_oldest_first = ENTRIES.sort(request) == "at"
     if is_oldest_first:
         records = records.reverse()
     file_format = request.GET.get("format")
@@ -152,9 +195,11 @@ def audit(request: TeamRequest) -> HttpResponseBase:
     if file_format == "jsonl":
         return build_jsonl_download(request.team, records)
     size, token = page_size(request), page_token(request)
-    rows, next_token = read_page(records, token, size, oldest_first=is_oldest_first)
-    page = TokenPage(size=size, shown=len(rows), token=token, next=next_token)
-    table = RECORDS.bind(request, rows, page=page, empty=NO_MATCHES if filters.values else NO_RECORDS)
+    entries, next_token = read_entries(
+        records, token, size, by_job="job" not in filters.values, oldest_first=is_oldest_first
+    )
+    page = TokenPage(size=size, shown=len(entries), token=token, next=next_token)
+    table = ENTRIES.bind(request, entries, page=page, empty=NO_MATCHES if filters.values else NO_RECORDS)
     context = {
         "table": table,
         "filters": filters,
@@ -195,32 +240,51 @@ def reads(request: TeamRequest) -> HttpResponseBase:
 def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     """Show a record of the team."""
     audit_record = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
-    details = [
-        DetailItem(_("Time"), audit_record.at, kind="time"),
-        DetailItem(_("End time"), audit_record.closed_at, kind="time"),
-        DetailItem(_("Operation"), audit_record.operation, kind="code"),
+    connection_exists = request.team.connections.filter(slug=audit_record.connection).exists()
+    summary = [
         DetailItem(_("User"), audit_record.actor_label),
-        DetailItem(_("API token"), audit_record.token),
-        DetailItem(_("Target"), audit_record.target, copy=True),
+        DetailItem(_("Time"), _exact_time(audit_record.at)),
+        DetailItem(_("From"), join_words(part for part in _describe_origin(audit_record) if part)),
+        DetailItem(_("Outcome"), audit_record.outcome, kind="status", status="audit"),
+        DetailItem(_("Message"), audit_record.message, wide=True),
+    ]
+    details = [
+        DetailItem(_("Operation"), audit_record.operation, kind="code"),
+        DetailItem(_("Target"), audit_record.target, kind="code", copy=True),
         DetailItem(_("Connection"), audit_record.connection),
         DetailItem(_("Job"), audit_record.job),
         DetailItem(_("Code"), audit_record.code, kind="code", copy=True),
-        DetailItem(_("Message"), audit_record.message),
         DetailItem(_("Request ID"), audit_record.request_id, kind="code", copy=True),
-        DetailItem(_("IP address"), audit_record.ip),
+        DetailItem(_("End time"), _exact_time(audit_record.closed_at)),
         DetailItem(_("Browser"), audit_record.user_agent),
         DetailItem(_("Integrity"), _describe_chain_entries(audit_record)),
     ]
     context = {
         "record": audit_record,
         # Whether the connection still exists, so that its pages can be linked.
-        "connection_exists": request.team.connections.filter(slug=audit_record.connection).exists(),
+        "connection_exists": connection_exists,
+        "summary": [item for item in summary if item.value not in (None, "")],
         "details": [item for item in details if item.value not in (None, "")],
         "table": (PARAMETERS if audit_record.before is None else PARAMETERS_WITH_BEFORE).bind(
             request, _parameter_rows(audit_record)
         ),
     }
     return render(request, "teams/audit_record.html", context)
+
+
+def _exact_time(moment: datetime | None) -> SafeString | str:
+    """Return a moment with seconds and the name of the user's time zone; "" for None."""
+    if moment is None:
+        return ""
+    return format_html("{} {}", time_element(moment, seconds=True), localtime(moment).tzname() or "")
+
+
+def _describe_origin(record: AuditRecord) -> list[str]:
+    """Return where an action came from: the address, the kind of browser, the API token; "" for what is unknown."""
+    token = gettext("API token %(token)s") % {"token": record.token} if record.token else ""
+    device = describe_device(record.user_agent) if record.user_agent and not record.token else ""
+    job = gettext("Job %(job)s") % {"job": record.job} if record.job else ""
+    return [record.ip or "", device, token, job]
 
 
 def _describe_chain_entries(record: AuditRecord) -> str:

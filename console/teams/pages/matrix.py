@@ -86,6 +86,7 @@ class Cell:
     is_selected: bool
     is_included: bool  # at or below the selected level
     is_compared: bool  # the level of the role that this one is compared with
+    is_in_compared: bool  # at or below that level
     is_unavailable: bool  # above the level of the editor's own role
 
     @property
@@ -94,9 +95,14 @@ class Cell:
         return LEVEL_LABELS[self.level]
 
     @property
-    def count(self) -> int:
-        """The number of operations that it adds."""
-        return len(self.operations) + len(self.reveals)
+    def is_granted(self) -> bool:
+        """Whether the role has this level; “None” only if it has no other."""
+        return self.is_included if self.level else self.is_selected
+
+    @property
+    def is_granted_to_compared(self) -> bool:
+        """Whether the compared role has this level."""
+        return self.is_in_compared if self.level else self.is_compared
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,7 @@ def build_matrix(role: Role, *, compared: Role | None = None, editor: Role | Non
                 is_selected=level == selected,
                 is_included=level <= selected,
                 is_compared=level == other,
+                is_in_compared=other is not None and level <= other,
                 is_unavailable=editor is not None and level > editor.level(area),
             )
             for level in list_levels(area)

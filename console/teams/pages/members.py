@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console.accounts.http import TeamRequest
@@ -21,13 +22,16 @@ from console.accounts.models import Membership
 from console.accounts.permissions import requires
 from console.accounts.roles import Area, Level
 from console.accounts.scope import describe_scope
+from console.sign_in.factors import find_users_with_second_factor, has_second_factor
 from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
+from console.sign_in.sessions import describe_sessions
 from console.teams import changes, invitations
 from console.teams.changes import is_owner, list_assignable_roles, may_change_member
 from console.teams.forms import GrantForm
 from console.teams.models import Invitation
-from console.teams.pages.audit import audit_menu_items
+from console.teams.pages.audit import audit_menu_items, list_recent_actions
 from console.teams.pages.common import connection_names, get_actor, list_members
+from console.teams.tokens.views import list_personal_tokens
 from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
 from console.ui.pieces import MenuItem
 from console.ui.tables import Column, Table
@@ -44,6 +48,11 @@ class MemberFilters(FilterForm):
         self.full_clean()
 
 
+def describe_second_factor(is_set_up: bool) -> str:
+    """Return in words whether a member has a second factor."""
+    return pgettext("a second factor", "Set up") if is_set_up else pgettext("a second factor", "Not set up")
+
+
 def _member_url(request: HttpRequest, member: Membership) -> str:
     return reverse("teams:member", args=[member.team.slug, member.pk])
 
@@ -52,8 +61,9 @@ def _menu_url(request: HttpRequest, member: Membership) -> str:
     return reverse("teams:member-menu", args=[member.team.slug, member.pk])
 
 
-def members_table(names: dict[int, str]) -> Table[Membership]:
-    """Return the table of members; `names` are those of the team's connections, for the access scopes."""
+def members_table(names: dict[int, str], with_factor: Container[int]) -> Table[Membership]:
+    """Return the table of members. `names` are those of the team's connections, for the access scopes; `with_factor` has the ids of the
+    users with a second factor."""
     return Table(
         id="members",
         caption=gettext_lazy("Members"),
@@ -81,6 +91,11 @@ def members_table(names: dict[int, str]) -> Table[Membership]:
                 value=lambda member: member.user.last_login,
                 kind="relative_time",
                 sort=True,
+            ),
+            Column(
+                "second_factor",
+                gettext_lazy("Second factor"),
+                value=lambda member: describe_second_factor(member.user_id in with_factor),
             ),
             Column(
                 "source",
@@ -158,9 +173,10 @@ def members(request: TeamRequest) -> HttpResponse:
     )
     for membership in memberships:
         membership.team = request.team  # so that its roles are read only once
+    with_factor = find_users_with_second_factor(membership.user_id for membership in memberships)
     invitation_rows = _invitation_rows(request)
     context = {
-        "table": members_table(names).bind(request, memberships),
+        "table": members_table(names, with_factor).bind(request, memberships),
         "filters": filters,
         "invitations": invitations_table(names).bind(request, invitation_rows) if invitation_rows else None,
         "may_add": request.membership.has_level(Area.MEMBERS, Level.WRITE),
@@ -195,7 +211,8 @@ def _filter_members(members: QuerySet[Membership], values: dict[str, Any]) -> Qu
 @require_safe
 @requires(Area.MEMBERS, Level.READ)
 def member(request: TeamRequest, pk: int) -> HttpResponse:
-    """Show a member: their role, access scope and the actions that are available."""
+    """Show a member: their role, access scope, recent actions, tokens and the actions that are available; to oneself also the
+    sessions."""
     membership = _get_member(request, pk)
     is_self = membership.pk == request.membership.pk
     may_edit = may_change_member(request.membership, membership)
@@ -205,15 +222,17 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "member": membership,
         "is_self": is_self,
         "may_edit": may_edit,
-        "may_remove": may_edit or is_self,
-        "may_transfer": is_owner(request.membership) and not is_self and membership.user.is_active,
+        "menu": _build_menu(request, membership, is_self=is_self, may_remove=may_edit or is_self),
+        "second_factor": describe_second_factor(has_second_factor(membership.user)),
+        "actions": list_recent_actions(request, membership.user),
+        "tokens": list_personal_tokens(request, membership),
+        "sessions": describe_sessions(request) if is_self else [],
         "access_scope": access_scope,
         "scope": describe_scope(access_scope, names),
         "products": sorted(access_scope.products),
         "groups": sorted(access_scope.groups),
         "connections": [names.get(pk, _("deleted connection")) for pk in sorted(access_scope.connections)],
     }
-    context["audit_items"] = audit_menu_items(request, person=membership.user.email)
     return render(request, "teams/member.html", context)
 
 
@@ -222,20 +241,28 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
 def member_menu(request: TeamRequest, pk: int) -> HttpResponse:
     """Return the menu of a member in the list: the actions of the member's page."""
     membership = _get_member(request, pk)
-    args = [request.team.slug, membership.pk]
     is_self = membership.pk == request.membership.pk
     may_edit = may_change_member(request.membership, membership)
-    items = audit_menu_items(request, person=membership.user.email)
+    items = _build_menu(request, membership, is_self=is_self, may_remove=may_edit or is_self)
     if may_edit:
-        items.insert(0, MenuItem(_("Edit role and scope"), reverse("teams:member-edit", args=args), "pencil"))
-    if is_owner(request.membership) and not is_self and membership.user.is_active:
-        url = reverse("teams:member-transfer", args=args)
-        items.append(MenuItem(_("Transfer ownership"), url, "crown", dialog=True))
-    if may_edit or is_self:
-        label = _("Leave team") if is_self else _("Remove member")
-        url = reverse("teams:member-remove", args=args)
-        items.append(MenuItem(label, url, "user-minus", danger=True, dialog=True))
+        url = reverse("teams:member-edit", args=[request.team.slug, membership.pk])
+        items.insert(0, MenuItem(_("Edit role and scope"), url, "pencil"))
     return render(request, "ui/menu_items.html", {"items": items})
+
+
+def _build_menu(
+    request: TeamRequest, member: Membership, *, is_self: bool, may_remove: bool
+) -> list[MenuItem]:
+    """Return the menu of a member's page: what is rarely done, and what cannot be undone last."""
+    items = audit_menu_items(request, person=member.user.email)
+    if is_owner(request.membership) and not is_self and member.user.is_active:
+        url = reverse("teams:member-transfer", args=[request.team.slug, member.pk])
+        items.append(MenuItem(_("Transfer ownership…"), url, "crown", dialog=True))
+    if may_remove:
+        url = reverse("teams:member-remove", args=[request.team.slug, member.pk])
+        label = _("Leave team…") if is_self else _("Remove member…")
+        items.append(MenuItem(label, url, "user-minus", danger=True, dialog=True))
+    return items
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -257,8 +284,9 @@ def member_edit(request: TeamRequest, pk: int) -> HttpResponse:
         except ValidationError as error:
             form.add_error("role", error)
         else:
-            text = _("%(person)s now has the role “%(role)s”.")
-            messages.success(request, text % {"person": membership.user, "role": membership.own_role.label})
+            messages.success(
+                request, _("Role and access scope of %(person)s saved.") % {"person": membership.user}
+            )
             return redirect("teams:members", request.team.slug)
     context = {"member": membership, "form": form}
     return render(request, "teams/member_edit.html", context, status=FORM_REFUSED if form.errors else 200)

@@ -19,7 +19,7 @@ from console.accounts.roles import BUILT_IN, Area, Level, Role
 from console.sign_in.reauthentication import requires_reauthentication, requires_reauthentication_to_save
 from console.teams import custom_roles
 from console.teams.pages.common import get_actor, list_members
-from console.teams.pages.matrix import RoleForm, build_matrix, summarize_role
+from console.teams.pages.matrix import LEVEL_LABELS, RoleForm, build_matrix, summarize_role
 from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.tables import Column, Table
 from iot_client.catalogue import operations
@@ -91,6 +91,7 @@ def role(request: TeamRequest, slug: str) -> HttpResponse:
         "role": selected,
         "rows": build_matrix(selected, compared=compared),
         "summary": summarize_role(selected),
+        "levels": list(LEVEL_LABELS.values()),
         "compared": compared,
         "other_roles": [other for other in request.team.roles.values() if other.slug != slug],
         "may_edit": custom is not None and custom_roles.may_edit_role(request.membership, selected),

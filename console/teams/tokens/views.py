@@ -36,7 +36,7 @@ from console.teams.tokens.lifecycle import (
     revoke_token,
 )
 from console.ui.forms import FORM_REFUSED
-from console.ui.tables import Column, Empty, Table
+from console.ui.tables import BoundTable, Column, Empty, Table
 
 _HISTORY = timedelta(days=30)
 
@@ -75,6 +75,22 @@ MEMBER_TOKENS: Table[ApiToken] = Table(
     columns=(_COLUMNS[0], Column("user", gettext_lazy("User"), kind="phrase", sort=True), *_COLUMNS[1:]),
     row_template="teams/token_team_row.html",
 )
+
+
+PERSONAL_TOKENS: Table[ApiToken] = Table(
+    id="personal-tokens",
+    caption=gettext_lazy("Personal API tokens"),
+    columns=[column for column in _COLUMNS if column.key != "hint"],
+    row_template="teams/token_team_row.html",
+)
+
+
+def list_personal_tokens(request: TeamRequest, member: Membership) -> BoundTable[ApiToken] | None:
+    """Return the member's tokens for the team as a table; None for those who may not see them, or if there are none."""
+    if not request.membership.has_level(Area.MEMBERS, Level.WRITE):
+        return None
+    tokens = list(_select_listed(request.team.tokens.filter(user=member.user)))
+    return PERSONAL_TOKENS.bind(request, tokens) if tokens else None
 
 
 def _select_listed(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:

@@ -105,8 +105,8 @@ def test_the_page_of_a_group_leads_to_the_records_of_all_its_changes(tree, produ
     (link,) = (
         item.url for item in browser.get(org.url(f"groups/{top}/")).context["menu"] if "/audit/" in item.url
     )
-    records = browser.get(link).context["table"].rows
-    assert {record.operation for record in records} == {api.UPDATE, api.TAG, api.ADD}
+    entries = browser.get(link).context["table"].rows
+    assert {entry.record.operation for entry in entries} == {api.UPDATE, api.TAG, api.ADD}
 
 
 @pytest.mark.parametrize("kind", ["error", "drop", "malformed"])
