@@ -174,13 +174,15 @@ def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
         else:
             url = query_url(request, drop=("page", "token"), size=size)
             yield _link(url, str(size), f' aria-label="{escape(label % {"size": size})}"')
-    yield f"<span>{escape(gettext('rows per page'))}</span></span>"
+    text = escape(gettext("rows per page"))
+    yield f"<span>{text}</span></span>"
 
 
 def _describe_order(table: BoundTable[Any]) -> Iterator[str]:
     """A note that the list cannot be sorted, if it has several rows."""
     if table.table.platform_order and len(table.rows) > 1:
-        yield f'<span class="fd-pages-order">{escape(gettext("Order set by the platform"))}</span>'
+        text = escape(gettext("Order set by the platform"))
+        yield f'<span class="fd-pages-order">{text}</span>'
 
 
 def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:
