@@ -159,6 +159,7 @@ class Inspector:
         for width, height in sizes:
             self._where = f"{self.page.url} {state} at {width}"
             self.page.set_viewport_size({"width": width, "height": height})
+            self.page.evaluate("scrollTo(0, 0)")  # nothing is below the sticky header
             if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 self.findings.append(f"{self._where}: wider than the screen")
             self._check_sizes()

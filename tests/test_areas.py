@@ -56,8 +56,8 @@ def test_a_new_area_is_a_folder_and_one_line_in_the_settings() -> None:
     assert described["address"] == "/acme/sandbox/lamps/plans/"
     assert described["view"] == "lamp_list"
     headings = [heading for heading, _entries in described["navigation"]]
-    assert headings[-3:] == ["Lamps", "Activity", "Team"]
-    assert described["navigation"][-3][1] == [["lamps:list", "lamps"], ["lamps:plans", "lamps"]]
+    assert headings[-2:] == ["Lamps", "Activity"]
+    assert described["navigation"][-2][1] == [["lamps:list", "lamps"], ["lamps:plans", "lamps"]]
     assert described["status"] == "In progress"
     assert "lamps.watch" in described["kinds"]
     assert "list_lamps" in described["operations"]

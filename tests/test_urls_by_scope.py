@@ -41,7 +41,7 @@ OTHER_PARAMETERS_OF_AREAS = {
 }
 # Refused to members limited to a product: the account as a whole, groups, and areas of the console.
 REFUSED = {
-    *("connections:edit", "connections:test", "connections:delete"),
+    *(f"connections:{name}" for name in ("menu", "edit", "test", "delete")),
     *(name for area in AREAS.values() for name in getattr(area, "REFUSED_TO_LIMITED", ())),
 }
 # Not found by them: pages of other objects.

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise, cached_property
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from console.explorer.call_input import MAX_ROWS, CallInput, is_multiline, list_parameters
 from console.explorer.descriptions import describe_limits, describe_list_limit
 from console.ui import format as fmt
+from console.ui.fields import NOT_SET
 from iot_client.catalogue import ObjectKind, Operation, Parameter
 from iot_client.text import Sentence
 
@@ -22,7 +22,6 @@ LONG_TEXT = 2000
 """A text of this many characters is entered in a box of several lines."""
 _TIMESTAMP_FROM = 10**12
 """From here on a number is a time in milliseconds. Its limits are of no use to people and are not shown."""
-_NOT_SET: tuple[str, str | Promise] = ("", gettext_lazy("Not set"))
 
 
 @dataclass
@@ -222,7 +221,7 @@ def _build_field(parameter: Parameter, name: str, operation: Operation) -> forms
     }
     if parameter.type == "Boolean" or (parameter.values and len(parameter.values) < 40):
         values = parameter.values or ("true", "false")
-        return UncheckedChoice(choices=[_NOT_SET, *((value, value) for value in values)], **options)
+        return UncheckedChoice(choices=[("", NOT_SET), *((value, value) for value in values)], **options)
     text_field = UncheckedText(widget=_build_widget(parameter), strip=not _is_long(parameter), **options)
     text_field.widget.attrs |= {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
     if (

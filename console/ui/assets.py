@@ -40,7 +40,7 @@ STYLED = ("templates/**/*.html", "console/**/*.py", "static/!(vendor)/**/*.js")
 # Any quoted word in templates and Python code may be the name of an icon.
 CLASS_SELECTOR = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
 CLASS_ATTRIBUTE = re.compile(r"""class=(?:"([^"]*)"|'([^']*)')""")
-TEMPLATE_TAG = re.compile(r"{[{%#].*?[}%#]}")
+TEMPLATE_TAG = re.compile(r"{[{%#].{0,300}?[}%#]}")
 QUOTED_WORD = re.compile(r"""["']([a-z0-9]+(?:-[a-z0-9]+)*)["']""")
 # The manifest storage would look for these files, which are not copied.
 SOURCE_MAP = re.compile(rb"(?:/\*|//)# sourceMappingURL=[^\n]*\n?")

@@ -18,6 +18,8 @@ from console.ui.format import number, sentence, size
 from iot_client.catalogue.check import measure_length
 
 _LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
+NOT_SET = _("Not set")
+"""The label of the empty choice of an optional field, if nothing stands for it."""
 _COUNTED_FROM = 0.8
 """The part of the maximum length from which on a counter is shown. static/ui/forms.js has the same number."""
 
@@ -198,8 +200,8 @@ class FieldParts:
 def describe_field(bound: forms.BoundField) -> FieldParts:
     """The widget with the classes it needs, and a text for its limits.
 
-    A field is marked optional if it is not required, unless its widget has the attribute `data-needed`: another field's
-    value shows such a field and then requires it.
+    A field is marked optional if it is not required, unless one of its choices is always selected, or its widget has the
+    attribute `data-needed`: another field's value shows such a field and then requires it.
     """
     widget = bound.field.widget
     kind = field_kind(widget)
@@ -232,7 +234,20 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         else None,
         optional=not bound.field.required
         and "data-needed" not in widget.attrs
-        and kind not in {"check", "hidden"},
+        and kind not in {"check", "hidden"}
+        and not _has_default(widget),
+    )
+
+
+def _has_default(widget: forms.Widget) -> bool:
+    """Whether one of the choices is always selected: of radio buttons, or because the empty choice says what it means."""
+    if not isinstance(widget, forms.widgets.ChoiceWidget) or widget.allow_multiple_selected:
+        return False
+    if isinstance(widget, forms.RadioSelect):
+        return True
+    return any(
+        value == "" and label != NOT_SET and any(map(str.isalpha, str(label)))
+        for value, label in widget.choices
     )
 
 

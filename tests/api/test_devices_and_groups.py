@@ -114,7 +114,9 @@ def test_the_errors_and_the_invalid_rows_of_a_file_can_be_downloaded(
     assert len(errors) == 2
     assert errors[1].startswith("3,")
     invalid_rows = read_lines(program.get(f"sandbox/registrations/{job['id']}/invalid-rows"))
-    assert invalid_rows == ["DeviceName,Nickname", "no good name,Lamp_2"]
+    assert invalid_rows[0] == "DeviceName,Nickname,fleetdesk_error"
+    assert invalid_rows[1].startswith("no good name,Lamp_2,")
+    assert len(invalid_rows) == 2
     assert AuditRecord.objects.filter(operation="jobs.export").count() == 2
 
 

@@ -61,7 +61,7 @@ def test_a_product_tag_edit_records_the_previous_value(
     browser, url = sign_in("operator"), org.url(f"products/{product}/tags/")
     browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "north"})
     assert last_record("CreateProductTags").before == {"ProductTag": []}
-    browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "south"})
+    browser.post(f"{url}set/", {"tag_key": "site", "tag_value": "south", "replace": "on"})
     assert last_record("UpdateProductTags").before == {
         "ProductTag": [{"TagKey": "site", "TagValue": "north"}]
     }
@@ -81,7 +81,7 @@ def test_a_device_edit_records_the_previous_nickname_and_tag(
     assert [info["Nickname"] for info in record.before["DeviceNicknameInfo"]] == ["First"]
     assert [info["Nickname"] for info in record.parameters["DeviceNicknameInfo"]] == ["Second"]
     for value in ("north", "south"):
-        browser.post(org.url(f"{device}tags/set/"), {"tag_key": "site", "tag_value": value})
+        browser.post(org.url(f"{device}tags/set/"), {"tag_key": "site", "tag_value": value, "replace": "on"})
     assert json.loads((last_record("SaveDeviceProp").before or {})["Props"]) == {"site": "north"}
     browser.post(org.url(f"{device}tags/remove/?key=site"))
     assert json.loads((last_record("DeleteDeviceProp").before or {})["Props"]) == {"site": "south"}
@@ -94,7 +94,9 @@ def test_a_group_edit_records_the_previous_description_and_tags(
     browser.post(org.url(f"groups/{group}/edit/"), {"description": "New"})
     assert last_record("UpdateDeviceGroup").before == {"GroupDesc": "Old"}
     for value in ("north", "south"):
-        browser.post(org.url(f"groups/{group}/tags/set/"), {"tag_key": "site", "tag_value": value})
+        browser.post(
+            org.url(f"groups/{group}/tags/set/"), {"tag_key": "site", "tag_value": value, "replace": "on"}
+        )
     tags = json.loads((last_record("SetDeviceGroupTags").before or {})["TagString"])
     assert tags == [{"tagKey": "site", "tagValue": "north"}]
 

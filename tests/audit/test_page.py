@@ -62,7 +62,7 @@ def test_records_are_sorted_oldest_first_with_the_same_pages(org: Organization, 
     seen, token = [], ""
     while token is not None:
         table = client.get(PAGE, {"size": "10", "token": token, "sort": "at"}).context["table"]
-        seen += [row.pk for row in table.rows]
+        seen += [row.record.pk for row in table.rows]
         token = table.page.next
     assert seen == list(
         AuditRecord.objects.for_team(org.team).order_by("at", "id").values_list("pk", flat=True)

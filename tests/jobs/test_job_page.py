@@ -76,7 +76,7 @@ def test_the_time_left_is_estimated_only_from_enough_items_of_a_running_job(
 ):
     job = start_registration(3)
     job.state, job.total, job.succeeded = state, 100, done
-    job.started_at = timezone.now() - timedelta(seconds=10)
+    job.started_at, job.advanced_at = timezone.now() - timedelta(seconds=10), timezone.now()
     assert (estimate_time_left(job) is not None) == is_known
 
 

@@ -38,11 +38,9 @@ def list_addresses(page: Page, base: str) -> list[str]:
     record = list_links(page, f"{base}/demo/-/audit/", r"/demo/-/audit/\d+/")[0]
     return [
         *(f"{connection}/{path}" for path in ("", "products/", "products/?q=none", "products/new/")),
-        *(
-            product + path
-            for path in ("", "devices/", "tags/", "tags/set/", "edit/", "unpublish/", "delete/")
-        ),
-        *(f"{connection}/devices/{path}" for path in ("", f"?product={key}&size=10", f"new/?product={key}")),
+        *(product + path for path in ("", "tags/", "tags/set/", "edit/", "unpublish/", "delete/")),
+        *(f"{connection}/devices/{path}" for path in ("", f"?product={key}&size=10", f"of/{key}/")),
+        f"{connection}/devices/new/?product={key}",
         *(f"{connection}/devices/search/{path}" for path in ("", "?q=DDS720")),
         *(device + path for path in ("", "groups/", "groups/add/", "tags/", "tags/set/", "updates/")),
         *(device + path for path in ("rename/", "disable/", "delete/")),

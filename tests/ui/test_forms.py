@@ -6,6 +6,7 @@ from django import forms
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from console.ui.fields import NOT_SET
 from console.ui.forms import ConfirmForm, FileWidget, Sections
 
 
@@ -84,7 +85,9 @@ def test_more_than_one_wrong_field_is_listed_above_the_form_with_links(rf):
 def test_each_kind_of_field_that_may_stay_empty_is_marked_optional(rf):
     class Optional(forms.Form):
         text = forms.CharField(required=False)
-        chosen = forms.ChoiceField(required=False, choices=[("", "Not set")])
+        chosen = forms.ChoiceField(required=False, choices=[("", NOT_SET)])
+        default = forms.ChoiceField(required=False, choices=[("", "As the browser"), ("zh", "Chinese")])
+        one_of = forms.ChoiceField(required=False, choices=[("a", "A")], widget=forms.RadioSelect)
         secret = forms.CharField(required=False, widget=forms.PasswordInput)
         ticked = forms.MultipleChoiceField(
             required=False, choices=[("a", "A")], widget=forms.CheckboxSelectMultiple

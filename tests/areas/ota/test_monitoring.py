@@ -6,7 +6,7 @@ import pytest
 
 from console.areas.ota import api, jobs
 from console.jobs import actions, engine
-from console.jobs.listing import job_title
+from console.jobs.listing import estimate_time_left, job_title
 from console.jobs.models import Chunk, Job
 from tests.responses import page_text
 from tests.running_jobs import past_time
@@ -141,11 +141,11 @@ def test_the_title_names_the_package_as_soon_as_it_is_known(org, batch, run_job)
     job = jobs.monitor_batch(org.gateway(), batch, product_key="k1")
     assert job_title(job) == f"Monitoring batch {batch}"
     run_job(job, rounds=1)
-    assert job_title(job) == f"Monitoring {api.get_batch(org.gateway(), batch).package_name}"
+    assert job_title(job) == f"Monitoring a batch of {api.get_batch(org.gateway(), batch).package_name}"
 
 
 def test_what_was_finished_before_monitoring_does_not_count_for_the_remaining_time(org, batch, run_job):
     """A batch of 93 devices with 76 finished ones had 2 seconds left, one second after its monitoring had begun."""
     job = run_job(jobs.monitor_batch(org.gateway(), batch, product_key="k1"), rounds=1)
     assert 0 < job.done_at_start == job.done < job.total
-    assert job.time_left() is None
+    assert estimate_time_left(job) is None
