@@ -34,6 +34,11 @@ class BrowserUser:
         """Opens a page of the demo connection and returns the response."""
         return self.page.goto(f"{self.base}/demo/sandbox/{path}")
 
+    def find_product_key(self) -> str:
+        """Return the key of the sample product with meters."""
+        self.open("products/?q=Smart")
+        return (self.page.locator("tbody a").first.get_attribute("href") or "").rstrip("/").rpartition("/")[2]
+
     def wait_for_text(self, text: str, timeout: float = 15_000) -> None:
         """Waits until the text is visible."""
         self.page.get_by_text(text).filter(visible=True).first.wait_for(timeout=timeout)

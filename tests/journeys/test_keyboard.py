@@ -127,7 +127,7 @@ def test_rows_are_selected_by_space_and_bulk_actions_are_reachable(open_browser_
 
 def test_enter_on_a_tick_of_a_row_starts_no_action(open_browser_as):
     me = open_browser_as()
-    me.open("devices/?product=" + find_product_key(me))
+    me.open("devices/?product=" + me.find_product_key())
     me.page.locator("tbody input[name=selected]").first.focus()
     me.page.keyboard.press("Space")
     requests: list[str] = []
@@ -140,7 +140,7 @@ def test_enter_on_a_tick_of_a_row_starts_no_action(open_browser_as):
 
 def test_after_a_dialog_was_saved_the_focus_is_on_the_link_that_opened_it(open_browser_as):
     me = open_browser_as()
-    me.open(f"messaging/products/{find_product_key(me)}/")
+    me.open(f"messaging/products/{me.find_product_key()}/")
     link = "a[data-dialog][href$='/new/']"
     me.page.locator(link).first.focus()
     me.page.keyboard.press("Enter")
@@ -168,7 +168,7 @@ def test_a_category_is_chosen_from_the_matches_of_a_search(open_browser_as):
 
 def test_a_search_in_all_products_brings_the_filters_the_columns_and_the_export(open_browser_as):
     me = open_browser_as()
-    key = find_product_key(me)
+    key = me.find_product_key()
     me.open("devices/")
     me.page.get_by_label("Search devices").fill("DDS7")
     me.page.locator("#devices-exports a").wait_for()
@@ -185,9 +185,3 @@ def test_a_search_in_all_products_brings_the_filters_the_columns_and_the_export(
     me.page.locator("#devices-exports a").wait_for(state="detached")
     me.page.locator("nav[aria-label=Breadcrumb]").wait_for(state="hidden")
     assert not me.console_errors
-
-
-def find_product_key(me) -> str:
-    """Return the key of the product with meters."""
-    me.open("products/?q=Smart")
-    return (me.page.locator("tbody a").first.get_attribute("href") or "").rstrip("/").rpartition("/")[2]

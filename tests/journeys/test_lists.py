@@ -10,9 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 def test_the_menu_of_a_row_is_that_of_its_device_and_moves_to_the_next_row(open_browser_as):
     me = open_browser_as()
-    me.open("products/")
-    me.page.locator("td.fd-primary a").first.click()
-    me.page.get_by_role("link", name="Devices").last.click()
+    me.open(f"devices/of/{me.find_product_key()}/")
     rows = me.page.locator("#devices-results tbody tr")
     menu = me.page.locator("#devices-menu")
     for number in (0, 8):
