@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
+from django.db import models
 from django.utils.text import format_lazy, slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -101,6 +102,14 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         help_text=_("Required for temporary keys only."),
     )
     remove_token = forms.BooleanField(label=_("Remove the stored STS token"), required=False)
+    same_account = forms.BooleanField(
+        label=_("The new AccessKey belongs to the same cloud account"),
+        required=False,
+        help_text=_(
+            "Then jobs that have not finished continue with the new key. Otherwise they stop. Requests for approval of jobs"
+            " have to be made again."
+        ),
+    )
     skip_test = forms.BooleanField(
         label=_("Save although the test failed"),
         required=False,
@@ -120,6 +129,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
                 "region_id",
                 "access_key_id",
                 "access_key_secret",
+                "same_account",
                 "skip_test",
             ),
         ),
@@ -156,6 +166,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         self.failure: ProbeFailure | None = None
         self.instance.team = actor.membership.team
         self._stored_values = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}
+        self._stored_account = self.instance.account
         self.fields["slug"].required = False
         self.fields["access_key_id"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         if self.instance.pk:
@@ -173,12 +184,27 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
             del self.fields["shown_version"]
         if "security_token" not in self._stored_secrets():
             del self.fields["remove_token"]
+        if not (self.instance.pk and self._find_unfinished_jobs().exists()):
+            del self.fields["same_account"]
         if not self.is_bound:
             del self.fields["skip_test"]
 
     def _stored_secrets(self) -> set[str]:
         """The names of the secrets that the saved connection has, readable or not."""
         return {name for name in SECRETS if self.instance.pk and self._stored_values[name]}
+
+    def _find_unfinished_jobs(self) -> models.QuerySet[Any]:
+        """The jobs of the connection's stored account that have not finished, drafts too."""
+        return self.instance.jobs.filter(finished_at__isnull=True, account=self._stored_account)
+
+    def keep_jobs(self) -> int:
+        """Let unfinished jobs continue with the new AccessKey if the user said that it belongs to the same account. Returns their
+        number. To be called in the transaction that saves the connection."""
+        if not self.cleaned_data.get("same_account") or {"region", "instance_id", "endpoint"} & set(
+            self.changed_data
+        ):
+            return 0
+        return int(self._find_unfinished_jobs().update(account=self.instance.account))
 
     def clean_slug(self) -> str:
         """Returns the URL name; if empty, one made from the name."""

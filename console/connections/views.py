@@ -209,7 +209,9 @@ def _save(request: TeamRequest, form: ConnectionForm, operation: str) -> Connect
         transaction.atomic(),
     ):
         _check_unchanged(form.instance)
-        return form.save()
+        connection = form.save()
+        form.keep_jobs()
+        return connection
 
 
 def _check_unchanged(connection: Connection) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 from django.test import Client
+from django.utils import timezone
 
 from console.audit.models import AuditChain, AuditRecord
 from console.connections import clients
@@ -291,6 +292,43 @@ def test_the_next_call_uses_the_new_keys(
     after = clients.client_for(Connection.objects.get(pk=org.connection.pk))
     assert (before.region, after.region) == ("cn-shanghai", "us-east-1")
     assert clients.client_for(Connection.objects.get(pk=org.connection.pk)) is after
+
+
+@pytest.mark.parametrize(
+    ("changes", "continues"),
+    [
+        ({"same_account": "on"}, True),
+        ({}, False),
+        ({"same_account": "on", "region": "us-east-1"}, False),
+        ({"same_account": "on", "instance_id": "iot-other"}, False),
+    ],
+)
+def test_unfinished_jobs_continue_with_a_new_key_only_if_it_is_said_to_belong_to_the_same_account(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn, changes: dict[str, str], continues: bool
+) -> None:
+    def create_job(**values: Any) -> Job:
+        return Job.objects.create(team=org.team, connection=org.connection, kind="x", **values)
+
+    running = create_job(account=org.connection.account, state=Job.State.RUNNING)
+    of_another_account = create_job(account="another", state=Job.State.RUNNING)
+    finished = create_job(
+        account=org.connection.account, state=Job.State.SUCCEEDED, finished_at=timezone.now()
+    )
+    client = sign_in("owner")
+    assert 'name="same_account"' in client.get(EDIT).content.decode()
+    new_key = {"access_key_id": "LTAI5tRotatedKey0000", "access_key_secret": "rotated", "skip_test": "on"}
+    assert client.post(EDIT, {**UNCHANGED, **new_key, **changes}).status_code == 302
+    connection = Connection.objects.get(pk=org.connection.pk)
+    accounts = {job: Job.objects.get(pk=job.pk).account for job in (running, of_another_account, finished)}
+    assert (accounts[running] == connection.account) is continues
+    assert accounts[of_another_account] == "another"
+    assert accounts[finished] == org.connection.account
+
+
+def test_without_unfinished_jobs_nothing_is_asked_about_the_account(
+    network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    assert "same_account" not in sign_in("owner").get(EDIT).content.decode()
 
 
 def test_the_test_button_shows_whether_the_keys_work(
