@@ -13,6 +13,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import get_language
 
 _KEPT_PARTS = 2_000  # a top bar has about 6 KB, a sidebar 5 KB
@@ -58,6 +59,7 @@ class _Topbar:
     email: str
     initials: str
     theme: str
+    time_zone: str
     profile: str
     tokens: str
 
@@ -84,6 +86,7 @@ def render_topbar(shell: Any) -> SafeString:
         email=getattr(shell.user, "email", ""),
         initials=shell.initials,
         theme=shell.theme,
+        time_zone=get_current_timezone_name(),
         profile=shell.profile,
         tokens=shell.tokens,
     )

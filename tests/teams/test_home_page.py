@@ -96,6 +96,7 @@ def test_times_are_in_the_chosen_time_zone_or_that_of_the_browser_or_utc(
     membership = owner.memberships.get()
     page = client.get(f"/acme/-/members/{membership.pk}/").content.decode()
     assert f"2026-05-01 {shown}</time>" in page
+    assert f"<small>{chosen or of_browser if shown != '12:00' else 'UTC'}</small>" in page
 
 
 def test_an_invalid_time_zone_is_refused(sign_in: SignIn) -> None:
