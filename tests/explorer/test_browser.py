@@ -127,6 +127,21 @@ def test_the_code_follows_the_form_and_the_response_stays(open_page):
     expect(page.locator("#ex-code pre")).to_contain_text("page_size=9")
 
 
+def test_a_change_while_the_code_of_another_language_is_loading_is_not_lost(open_page):
+    page = open_page("explorer/QueryProductList/?CurrentPage=1&PageSize=7")
+
+    def delay(route):
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route("**/explorer/QueryProductList/", delay, times=1)
+    page.click(".ex-language:has-text('Java')")
+    page.fill("[name=PageSize]", "9")
+    page.focus("[name=CurrentPage]")
+    expect(page.locator("#ex-code pre")).to_contain_text("setPageSize(9)")
+    expect(page.locator(".ex-language[aria-pressed=true]")).to_have_text("Java")
+
+
 def test_a_delete_request_requires_typing_its_name(open_page, org):
     products = products_api.list_products(org.gateway()).products
     page = open_page(f"explorer/DeleteProduct/?ProductKey={products[0].key}")

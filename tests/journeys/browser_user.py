@@ -16,7 +16,7 @@ class BrowserUser:
         self.base = console
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)
         self.console_errors: list[str] = []
         self.page.on("console", self._record_message)
         self.page.goto(f"{console}/accounts/login/")
