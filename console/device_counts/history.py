@@ -113,7 +113,7 @@ def _build_curves(numbers: Sequence[DeviceCounts | None]) -> list[Curve]:
     parts: tuple[tuple[str, str, Callable[[DeviceCounts], int]], ...] = (
         (_("Online"), "--fd-good", lambda counts: counts.online),
         (_("Offline"), "--fd-off", lambda counts: counts.offline),
-        (_("Not activated"), "--fd-line-strong", lambda counts: counts.not_activated),
+        (_("Not activated"), "--fd-outline", lambda counts: counts.not_activated),
     )
     return [
         Curve(label, color, [None if counts is None else count(counts) for counts in numbers])

@@ -102,7 +102,7 @@ function options(Plot, figure, data) {
       ...data.series.map((series) => {
         const stroke = resolve(figure, series.color);
         // Areas have no line: that of a series with the value 0 would cover the one below.
-        const fill = stacked ? `color-mix(in srgb, ${stroke} 75%, transparent)` : undefined;
+        const fill = stacked ? stroke : undefined;
         return { label: series.label, stroke, fill, width: stacked ? 0 : 1.75, points: { show: false, size: 5, filter: lonely } };
       }),
     ],

@@ -182,7 +182,7 @@ CANCEL_BATCH: Action[BatchDetail] = Action(
         not detail.batch.is_verification and (detail.batch.is_running or detail.batch.is_dynamic)
     ),
     icon="ban",
-    menu=_("Cancel batch…"),
+    button="plain",
     danger=True,
 )
 

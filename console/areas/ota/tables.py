@@ -156,7 +156,7 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
             ),
             Column("status", _("Status"), kind="status", status="batch_task"),
             Column("progress", _("Progress"), template="areas/ota/task_progress.html"),
-            Column("source_version", _("Source version"), kind="code"),
+            Column("source_version", _("Source version"), kind="code", hidden=True),
             Column("description", _("Device message")),
             Column("modified", _("Modified"), kind="time"),
             Column("id", _("Task ID"), kind="code", hidden=True, copy=True),
