@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 
 PASSWORD = "a password for journeys"
 
 
 class BrowserUser:
-    """A signed-in user with a browser. `console_errors`: the messages of the browser's console; none are expected."""
+    """A signed-in user with a browser. `console_errors`: the messages of the browser's console; none are expected.
 
-    def __init__(self, browser: Browser, console: str, email: str) -> None:
+    `cookies`: those of an earlier browser of the user, whose session is used if it has not ended. The console accepts 30 sign-ins
+    a minute.
+    """
+
+    def __init__(self, browser: Browser, console: str, email: str, cookies: Sequence[Any] = ()) -> None:
         self.base = console
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(30_000)
         self.console_errors: list[str] = []
         self.page.on("console", self._record_message)
-        self.page.goto(f"{console}/accounts/login/")
+        self.context.add_cookies(list(cookies))
+        self.page.goto(f"{console}/accounts/login/")  # leads to the console if the session has not ended
+        if "/accounts/login" in self.page.url:
+            self._sign_in(email)
+        self.cookies = self.context.cookies()
+
+    def _sign_in(self, email: str) -> None:
         self.page.fill("[name=login]", email)
         self.page.fill("[name=password]", PASSWORD)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_url(lambda url: "/accounts/login" not in url)
+        try:
+            self.page.wait_for_url(lambda url: "/accounts/login" not in url)
+        except TimeoutError as error:
+            raise AssertionError(f"not signed in: {self.page.inner_text('body')[:2000]}") from error
 
     def _record_message(self, message) -> None:
         # Chromium logs the status 422 of a form with errors.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -22,14 +23,29 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.start()[0]
 
 
+@pytest.fixture(scope="session")
+def cookies_by_email() -> dict[str, list[Any]]:
+    """The cookies of users who have signed in, by their email addresses."""
+    return {}
+
+
 @pytest.fixture
-def open_browser_as(browser: Browser, console: str) -> Iterator[Callable[[str], BrowserUser]]:
-    """Signs a user in: `open_browser_as("viewer@demo.example")`."""
+def open_browser_as(
+    browser: Browser, console: str, cookies_by_email: dict[str, list[Any]]
+) -> Iterator[Callable[[str], BrowserUser]]:
+    """Opens a browser in which a user is signed in: `open_browser_as("viewer@demo.example")`. A second browser of the same user has
+    a session of its own."""
     users: list[BrowserUser] = []
+    emails: set[str] = set()
 
     def make(email: str = "admin@demo.example") -> BrowserUser:
-        users.append(BrowserUser(browser, console, email))
-        return users[-1]
+        cookies = () if email in emails else cookies_by_email.get(email, ())
+        user = BrowserUser(browser, console, email, cookies)
+        if email not in emails:
+            cookies_by_email[email] = user.cookies
+        emails.add(email)
+        users.append(user)
+        return user
 
     yield make
     for user in users:
