@@ -149,7 +149,7 @@ def test_an_address_that_accepts_only_post_shows_a_page_when_it_is_opened(
         if may.get == NOBODY:
             response = browser.get(populated.url(name))
             assert (response.status_code, response["Allow"]) == (405, "POST"), name
-            assert "Back" in response.content.decode(), name
+            assert '<div class="fd-error">' in response.content.decode(), name
 
 
 def test_head_is_allowed_wherever_get_is(populated: PopulatedTeam, sign_in: SignIn) -> None:

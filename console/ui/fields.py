@@ -106,7 +106,7 @@ def _lower_first(label: str) -> str:
 
 
 class ChooseInput(forms.TextInput):
-    """A text that is typed, or chosen from the matches of a search. Whoever builds the form sets `search_url`: it gets the
+    """A text that is typed, or chosen from the matches of a search. The view that builds the form sets `search_url`: it gets the
     text by the name of the field and answers with ui/matches.html. With `searches_at_once` the first search needs no input.
     """
 

@@ -19,26 +19,30 @@ TARGETS = {
     "GROUP": _("Group"),
 }
 
+_PACKAGE_COLUMNS: tuple[Column[api.Package], ...] = (
+    Column("version", _("Version"), kind="code"),
+    Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
+    Column("module", _("Module")),
+    Column("kind", _("Type"), value=lambda row: _("Delta") if row.delta else _("Full"), narrow=False),
+    Column("status", _("Verification"), kind="status", status="package"),
+    Column("size", _("Size"), kind="bytes"),
+    Column("created", _("Created"), kind="time"),
+    Column("product_key", _("ProductKey"), kind="code", hidden=True, copy=True),
+    Column("id", _("Package ID"), kind="code", hidden=True, copy=True),
+)
+
+
+def _name_column(page: str) -> Column[api.Package]:
+    """Return the column of names, which link to a page of each package (a URL name)."""
+    return Column(
+        "name", _("Package"), primary=True, link=lambda request, row: connection_url(request, page, row.id)
+    )
+
+
 PACKAGES: Table[api.Package] = Table(
     id="packages",
     caption=_("Packages"),
-    columns=(
-        Column(
-            "name",
-            _("Package"),
-            primary=True,
-            link=lambda request, row: connection_url(request, "ota:package", row.id),
-        ),
-        Column("version", _("Version"), kind="code"),
-        Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
-        Column("module", _("Module")),
-        Column("kind", _("Type"), value=lambda row: _("Delta") if row.delta else _("Full"), narrow=False),
-        Column("status", _("Verification"), kind="status", status="package"),
-        Column("size", _("Size"), kind="bytes"),
-        Column("created", _("Created"), kind="time"),
-        Column("product_key", _("ProductKey"), kind="code", hidden=True, copy=True),
-        Column("id", _("Package ID"), kind="code", hidden=True, copy=True),
-    ),
+    columns=(_name_column("ota:package"), *_PACKAGE_COLUMNS),
     platform_order=True,
 )
 
@@ -46,17 +50,8 @@ READY_PACKAGES: Table[api.Package] = Table(
     id="ready-packages",
     caption=_("Verified packages"),
     columns=(
-        Column(
-            "name",
-            _("Package"),
-            primary=True,
-            link=lambda request, row: connection_url(request, "ota:create-batch", row.id),
-        ),
-        Column("version", _("Version"), kind="code"),
-        Column("product_name", _("Product"), value=lambda row: row.product_name or row.product_key),
-        Column("module", _("Module")),
-        Column("status", _("Verification"), kind="status", status="package"),
-        Column("created", _("Created"), kind="time"),
+        _name_column("ota:create-batch"),
+        *(column for column in _PACKAGE_COLUMNS if column.key not in {"kind", "size"} and not column.hidden),
     ),
     row_template="areas/ota/ready_package_actions.html",
 )
