@@ -34,12 +34,12 @@ def open_browser_as(
     browser: Browser, console: str, cookies_by_email: dict[str, list[Any]]
 ) -> Iterator[Callable[[str], BrowserUser]]:
     """Opens a browser in which a user is signed in: `open_browser_as("viewer@demo.example")`. A second browser of the same user has
-    a session of its own."""
+    a session of its own, and so has one with `new_session`."""
     users: list[BrowserUser] = []
     emails: set[str] = set()
 
-    def make(email: str = "admin@demo.example") -> BrowserUser:
-        cookies = () if email in emails else cookies_by_email.get(email, ())
+    def make(email: str = "admin@demo.example", *, new_session: bool = False) -> BrowserUser:
+        cookies = () if new_session or email in emails else cookies_by_email.get(email, ())
         user = BrowserUser(browser, console, email, cookies)
         if email not in emails:
             cookies_by_email[email] = user.cookies

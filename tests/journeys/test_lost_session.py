@@ -32,7 +32,7 @@ def messages(me: BrowserUser) -> list[str]:
 
 
 def test_a_form_with_a_file_is_sent_after_signing_in_again(open_browser_as):
-    me = open_browser_as()
+    me = open_browser_as(new_session=True)
     me.open("devices/registrations/new/")
     me.page.locator("select[name=product]").select_option(index=1)
     file = {"name": "lost.csv", "mimeType": "text/csv", "buffer": b"DeviceName\nlost-session-1\n"}
@@ -48,7 +48,7 @@ def test_a_form_with_a_file_is_sent_after_signing_in_again(open_browser_as):
 
 
 def test_a_dialog_is_sent_after_signing_in_again(open_browser_as):
-    me = open_browser_as()
+    me = open_browser_as(new_session=True)
     me.open("groups/")
     me.click("Create group", role="link")
     me.page.locator("dialog [name=name]").fill("lost_session_group")
@@ -64,7 +64,7 @@ def test_a_dialog_is_sent_after_signing_in_again(open_browser_as):
 
 
 def test_another_user_does_not_send_the_form(open_browser_as):
-    me = open_browser_as()
+    me = open_browser_as(new_session=True)
     me.open("groups/new/")
     me.page.locator("main [name=name]").fill("of_another_user")
     lose_session(me)
@@ -77,7 +77,7 @@ def test_another_user_does_not_send_the_form(open_browser_as):
 
 
 def test_a_page_that_refreshes_itself_stops_after_the_session_ended_and_goes_on_later(open_browser_as):
-    me = open_browser_as()
+    me = open_browser_as(new_session=True)
     me.open("devices/")
     requests: list[str] = []
     me.page.on(
