@@ -231,8 +231,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "console.sign_in.passwords.MaximumLengthValidator", "OPTIONS": {"max_length": 128}},
-    # The 20,000 most common passwords.
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "console.sign_in.passwords.GuessablePasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
@@ -258,7 +257,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "console.sign_in.forms.ResetPasswordKeyForm",
 }
 # allauth counts requests, in the cache. axes counts wrong passwords and codes, in the database.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "password_strength": "60/m/ip"}
 MFA_ADAPTER = "console.sign_in.factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
