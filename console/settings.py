@@ -273,6 +273,7 @@ MFA_FORMS = {
 MFA_TOTP_TOLERANCE = 1  # in steps of 30 seconds; each code still works only once
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_DIGITS = 36  # 119 bits: nobody can guess one, also with a copy of the database
 # Every team requires a second factor of its members, whatever its own setting says.
 REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=False)
 # Number of wrong passwords or codes that lock an account for their address, and for all unknown addresses.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes import views as codes_views
 from allauth.mfa.totp import views as totp_views
 from allauth.mfa.webauthn import views as webauthn_views
 from allauth.usersessions.models import UserSession
@@ -27,6 +29,7 @@ from console.sign_in.factors import accept_code, has_second_factor
 from console.sign_in.user_agents import describe_device
 
 _HISTORY_SIZE = 20
+_CODE_GROUP_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,17 @@ class ActivateTOTPView(totp_views.ActivateTOTPView):  # type: ignore[misc]  # al
         authenticator = Authenticator.objects.get(user=self.request.user, type=Authenticator.Type.TOTP)
         accept_code(authenticator, form.cleaned_data["code"])
         return response
+
+
+class ViewRecoveryCodesView(codes_views.ViewRecoveryCodesView):  # type: ignore[misc]
+    """Shows new recovery codes once, in groups of digits. A code is accepted with and without its hyphens."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["unused_codes"] = [
+            "-".join(wrap(code, _CODE_GROUP_DIGITS)) for code in context["unused_codes"]
+        ]
+        return context
 
 
 class ReauthenticateWebAuthnView(webauthn_views.ReauthenticateWebAuthnView):  # type: ignore[misc]
