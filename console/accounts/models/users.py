@@ -6,10 +6,29 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+from console.accounts.encryption import DecryptedAttribute, EncryptedTextField, Undecryptable
+
+
+class _PasswordAttribute(DecryptedAttribute):
+    """The hash of a password. If no key decrypts it, an unusable one: the user cannot sign in with it, but can reset it."""
+
+    def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
+        try:
+            return super().__get__(instance, cls)
+        except Undecryptable:
+            return UNUSABLE_PASSWORD_PREFIX
+
+
+class PasswordField(EncryptedTextField):
+    """The hash of a password, encrypted: a copy of the database alone is not enough to try passwords."""
+
+    descriptor_class = _PasswordAttribute
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,6 +53,7 @@ class User(AbstractBaseUser):
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
+    password = PasswordField(_("password"))
     email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     # "" for that of the browser, which its cookie names.
