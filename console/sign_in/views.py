@@ -26,6 +26,7 @@ from console.accounts.models import Team, User
 from console.sign_in import sessions
 from console.sign_in.audit_records import record_event
 from console.sign_in.factors import accept_code, has_second_factor
+from console.sign_in.reauthentication import requires_reauthentication
 from console.sign_in.user_agents import describe_device
 
 _HISTORY_SIZE = 20
@@ -88,6 +89,7 @@ def _read_attempts(user: User) -> list[SignInAttempt]:
 
 
 @require_POST
+@requires_reauthentication
 def end_session(request: UserRequest, pk: int) -> HttpResponse:
     """End one of the user's other sessions."""
     session = UserSession.objects.filter(pk=pk, user=request.user).first()
@@ -102,6 +104,7 @@ def end_session(request: UserRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@requires_reauthentication
 def end_other_sessions(request: UserRequest) -> HttpResponse:
     """End all sessions of the user except this one."""
     current = request.session.session_key

@@ -66,7 +66,14 @@ SAVES = {
     "teams:sign-on-edit",
 }
 # Actions without a separate page.
-ACTIONS = {"teams:sign-on-move", "devices:secret", "devices:collect-secrets", "products:secret"}
+ACTIONS = {
+    "teams:sign-on-move",
+    "devices:secret",
+    "devices:collect-secrets",
+    "products:secret",
+    "sign_in:end-session",
+    "sign_in:end-other-sessions",
+}
 
 
 def confirmation_target(response: Any) -> str | None:
