@@ -71,6 +71,15 @@ for _key in FIELD_ENCRYPTION_KEYS:
         ) from error
 # Secrets that are encrypted elsewhere than in fields of the console's models, for `manage.py rotate_encryption_key`.
 SECRET_STORES = ("console.sign_in.factors.SECRETS",)
+# What is stored about a user: for the file that they download, and for the deletion of their account.
+PERSONAL_DATA = (
+    "console.sign_in.personal_data.PARTS",
+    "console.teams.personal_data.PARTS",
+    "console.connections.personal_data.PARTS",
+    "console.jobs.personal_data.PARTS",
+    "console.approvals.personal_data.PARTS",
+    "console.explorer.personal_data.PARTS",
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_FAILURE_VIEW = "console.sign_in.csrf.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])

@@ -10,6 +10,7 @@ app_name = "sign_in"
 urlpatterns = [
     path("profile/", profile.profile, name="profile"),
     path("data/", profile.stored_data, name="stored-data"),
+    path("data/download/", profile.download_data, name="download-data"),
     path("password-strength/", passwords.strength, name="password-strength"),
     path("security/", views.security, name="security"),
     path("security/sessions/<int:pk>/end/", views.end_session, name="end-session"),
