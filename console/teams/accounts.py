@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from console.accounts.models import User
+from console.accounts.models import Team, User
 from console.accounts.personal_data import delete_personal_data
 from console.audit.records import Origin, record_action
 from console.sign_in.sessions import end_sessions, list_sessions
@@ -35,8 +35,9 @@ def delete_account(user: User, origin: Origin) -> None:
     """
     check_other_owners(user)
     memberships = list(user.memberships.select_related("team", "user"))
+    teams: list[Team | None] = [membership.team for membership in memberships]
     with ExitStack() as records:
-        for team in [membership.team for membership in memberships] or [None]:
+        for team in teams or [None]:
             records.enter_context(
                 record_action(
                     operation="profile.delete", actor=user, team=team, origin=origin, target=user.email
