@@ -1,7 +1,7 @@
 # Every target works from a bare checkout with Python 3.11+, git and make.
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # the targets share one environment: one installer at a time
-.PHONY: demo test bench lint lock assets clean
+.PHONY: demo test bench lint lock assets sbom clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -30,6 +30,13 @@ lint: $(VENV)/.dev static/vendor/.done
 	$(BIN)/python -m scripts.audit_dependencies $(if $(STRICT),--strict)
 
 assets: static/vendor/.done
+
+# Writes what the console consists of, from the lock files alone: two CycloneDX files in the folder SBOM.
+SBOM ?= .
+sbom: $(VENV)/.dev $(VENV)/.npm
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements/base.txt --pyproject pyproject.toml \
+	  --spec-version 1.5 --output-reproducible --output-file $(SBOM)/sbom-python.json
+	PATH="$$PATH:$(CURDIR)/$(BIN)" npm sbom --package-lock-only --sbom-format cyclonedx > $(SBOM)/sbom-assets.json
 
 # Updates the lock files from requirements/*.in. The only target that needs uv.
 lock:
@@ -69,4 +76,4 @@ static/vendor/.done: node_modules/.done $(shell find console templates static -p
 	@$(BIN)/python -m console.ui.translations
 
 clean:
-	rm -rf $(VENV) node_modules static/vendor $(MESSAGES)
+	rm -rf $(VENV) node_modules static/vendor sbom-*.json $(MESSAGES)

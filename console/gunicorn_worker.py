@@ -1,17 +1,21 @@
 """The worker of gunicorn: its threads receive complete requests only, so that slow clients occupy no thread.
 
 The worker `gthread` gives each connection to a thread at once, and the thread waits for the rest of the request. A few
-unfinished requests then occupy all threads. This worker collects requests in its event loop.
+unfinished requests then occupy all threads. This worker collects requests in its event loop. A client that does not read its
+responses occupies no thread either: they wait in the send buffer of its socket, and its next request until they are sent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import re
+import struct
+import termios
 import time
 from functools import partial
 from selectors import EVENT_READ
-from socket import SHUT_RD, SHUT_WR, socket
+from socket import SHUT_RD, SHUT_WR, SO_SNDBUF, SOL_SOCKET, socket
 from typing import Any
 
 from gunicorn.http.unreader import SocketUnreader
@@ -26,6 +30,8 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_COLLECTED_BODY_BYTES = 3 * 1024 * 1024
 # A thread reads an upload itself. A sender that is slower than this is disconnected, after REQUEST_SECONDS at the earliest.
 UPLOAD_BYTES_PER_SECOND = 64 * 1024
+# A page or a static file fits into it. The system may have a lower limit (net.core.wmem_max).
+SEND_BUFFER_BYTES = 512 * 1024
 # What all unfinished requests of the process may occupy. The oldest are dropped for new ones.
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
 
@@ -51,6 +57,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
     def enqueue_req(self, conn: TConn) -> None:
         """Collect the next request of the connection. Its first bytes may have come with the last request."""
         request = _Request(conn.parser.unreader.take_buffered() if conn.parser else b"")
+        if conn.parser is None:
+            conn.sock.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
         self._requests[conn] = request
         self._wait_for_client(conn)
         self._continue(conn, request)
@@ -80,7 +88,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
                 conn.sock.send(refusal)
             del self._requests[conn]
             _close_output(conn.sock)
-        elif request.is_ready:
+        elif request.is_ready and not _count_unsent(conn.sock):
             self._forget(conn)
             conn.init()
             conn.data_ready = True
@@ -120,6 +128,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
                     self._drop(conn)
         for conn in self._requests.keys() - set(self.pending_conns):
             del self._requests[conn]
+        for conn, request in list(self._requests.items()):
+            if request.is_ready:  # it waited for the last response to be sent
+                self._continue(conn, request)
         now = time.monotonic()
         for conn in [conn for conn, deadline in self._upload_deadlines.items() if deadline < now]:
             del self._upload_deadlines[conn]
@@ -203,6 +214,14 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         return bytes(super().chunk(size_hint)) if self._reads_socket else b""
+
+
+def _count_unsent(client: socket) -> int:
+    """The bytes of responses that the client has not received yet."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)))[0])
+    except OSError:  # closed, or a system that does not tell
+        return 0
 
 
 def _close_output(client: socket) -> None:

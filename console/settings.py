@@ -71,6 +71,15 @@ for _key in FIELD_ENCRYPTION_KEYS:
         ) from error
 # Secrets that are encrypted elsewhere than in fields of the console's models, for `manage.py rotate_encryption_key`.
 SECRET_STORES = ("console.sign_in.factors.SECRETS",)
+# What is stored about a user: for the file that they download, and for the deletion of their account.
+PERSONAL_DATA = (
+    "console.sign_in.personal_data.PARTS",
+    "console.teams.personal_data.PARTS",
+    "console.connections.personal_data.PARTS",
+    "console.jobs.personal_data.PARTS",
+    "console.approvals.personal_data.PARTS",
+    "console.explorer.personal_data.PARTS",
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_FAILURE_VIEW = "console.sign_in.csrf.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -231,8 +240,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "console.sign_in.passwords.MaximumLengthValidator", "OPTIONS": {"max_length": 128}},
-    # The 20,000 most common passwords.
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "console.sign_in.passwords.GuessablePasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
@@ -258,7 +266,7 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "console.sign_in.forms.ResetPasswordKeyForm",
 }
 # allauth counts requests, in the cache. axes counts wrong passwords and codes, in the database.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "password_strength": "60/m/ip"}
 MFA_ADAPTER = "console.sign_in.factors.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
@@ -274,6 +282,7 @@ MFA_FORMS = {
 MFA_TOTP_TOLERANCE = 1  # in steps of 30 seconds; each code still works only once
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_DIGITS = 36  # 119 bits: nobody can guess one, also with a copy of the database
 # Every team requires a second factor of its members, whatever its own setting says.
 REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=False)
 # Number of wrong passwords or codes that lock an account for their address, and for all unknown addresses.

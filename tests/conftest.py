@@ -24,12 +24,13 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from console import embedded
-from console.accounts.approval_rules import Value, load_rules, save_setting
+from console.accounts.approval_rules import Value, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
 from console.audit.chain import begin_chains
 from console.connections import clients
 from console.connections.models import Connection
+from console.ui.areas import all_approval_rules
 from iot_client.retry import RetryPolicy
 from iot_emulator import create_app
 from iot_emulator.clock import ManualClock
@@ -239,7 +240,7 @@ def set_rules(org: Organization) -> Callable[..., None]:
             "device_command": command,
             "data_routing": routing,
         }
-        for rule in load_rules():
+        for rule in all_approval_rules():
             save_setting(org.team, rule, values.get(rule.slug))
 
     return save_rules

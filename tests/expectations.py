@@ -97,6 +97,9 @@ FOR_ALL: dict[str, tuple[int, int, int, int]] = {
     "teams:invitation-link": (302, 302, 405, 405),  # redirects to the page below, whatever the token is
     "teams:invitation": (404, 404, 404, 404),  # no link was opened
     "sign_in:stored-data": (302, 200, 302, 405),
+    "sign_in:password-strength": (405, 405, 200, 200),
+    "sign_in:download-data": (302, 200, 302, 405),
+    "teams:delete-account": (302, 200, 302, 200),
     "sign_in:security": (302, 200, 302, 405),
     "sign_in:end-session": (302, 405, 302, 404),
     "sign_in:end-other-sessions": (302, 405, 302, 302),

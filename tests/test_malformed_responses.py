@@ -73,7 +73,7 @@ def get_pages(
         return {
             name: client.get(populated.url(name))
             for name, may in MEMBERS_ONLY.items()
-            if may.get and not name.startswith(("access:", "connections:"))
+            if may.get and not name.startswith("connections:")
         }
 
     return get

@@ -220,3 +220,18 @@ def test_headers_of_a_client_that_is_no_trusted_proxy_change_nothing(
     assert with_header.startswith(b"HTTP/1.1 200")
     assert b"/x/" not in with_header
     assert b"https://localhost" not in with_header
+
+
+def test_clients_that_do_not_read_their_response_delay_nobody(address: tuple[str, int]) -> None:
+    request = b"GET /static/vendor/uplot.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
+    with ExitStack() as slow:
+        for _ in range(SLOW_CLIENTS):
+            client = slow.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            client.connect(address)
+            client.sendall(request)
+        time.sleep(0.5)
+        started = time.monotonic()
+        for _ in range(6):
+            open_sign_in_page(address)
+        assert time.monotonic() - started < 5

@@ -26,14 +26,9 @@ class TeamRule(Protocol):
     def has_limit(self) -> bool: ...
 
 
-def load_rules() -> tuple[TeamRule, ...]:
-    """All rules, in order."""
-    return all_approval_rules()
-
-
 def rules_by_field() -> dict[str, TeamRule]:
     """The rules by the name of their field, in the form of the settings and in audit records."""
-    return {f"approve_{rule.slug}": rule for rule in load_rules()}
+    return {f"approve_{rule.slug}": rule for rule in all_approval_rules()}
 
 
 def read_setting(team: Team, rule: TeamRule) -> Value:

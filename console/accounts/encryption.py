@@ -85,7 +85,7 @@ def is_newest(token: str) -> bool:
     return True
 
 
-class _DecryptedAttribute(DeferredAttribute):
+class DecryptedAttribute(DeferredAttribute):
     """The attribute of an encrypted field: the text. Reading it decrypts it, and raises Undecryptable if no key does.
 
     Loading the row raises nothing: a row with such a secret can still be listed, renamed and given a new secret. It costs
@@ -106,7 +106,7 @@ class _DecryptedAttribute(DeferredAttribute):
 class EncryptedTextField(models.TextField[str, str]):
     """Text that is encrypted in the database. Empty text stays empty. The field cannot be searched by value."""
 
-    descriptor_class = _DecryptedAttribute
+    descriptor_class = DecryptedAttribute
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the token of a text. A stored token is encrypted with the newest key, or kept if no key decrypts it."""

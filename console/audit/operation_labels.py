@@ -38,6 +38,8 @@ OPERATION_LABELS: Mapping[str, str | Promise] = MappingProxyType(
         "password.change": _("Change password"),
         "password.reset": _("Reset password"),
         "products.export": _("Export product list"),
+        "profile.delete": _("Delete account"),
+        "profile.download": _("Download personal data"),
         "profile.edit": _("Edit profile"),
         "role.create": _("Create role"),
         "role.delete": _("Delete role"),

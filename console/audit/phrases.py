@@ -258,6 +258,8 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
         "password.change": Phrase("change_password"),
         "password.reset": Phrase("reset_password"),
         "products.export": Phrase("download_products"),
+        "profile.delete": Phrase("delete_account"),
+        "profile.download": Phrase("download_personal_data"),
         "profile.edit": Phrase("edit_profile"),
         "role.create": Phrase("create", "role"),
         "role.delete": Phrase("delete", "role"),

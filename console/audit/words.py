@@ -292,6 +292,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "change_password": Verb(_("Changed the password"), _("Tried to change the password")),
         "reset_password": Verb(_("Reset the password"), _("Tried to reset the password")),
+        "delete_account": Verb(_("Deleted their account"), _("Tried to delete their account")),
+        "download_personal_data": Verb(
+            _("Downloaded their personal data"), _("Tried to download their personal data")
+        ),
         "edit_profile": Verb(_("Edited their profile"), _("Tried to edit their profile")),
         "end_session": Verb(_("Ended a session"), _("Tried to end a session")),
         "expire_session": Verb(_("A session expired"), _("A session could not expire")),

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import RedirectView
 
 from console.sign_in.reauthentication import requires_reauthentication
-from console.sign_in.views import ActivateTOTPView, ReauthenticateWebAuthnView
+from console.sign_in.views import ActivateTOTPView, ReauthenticateWebAuthnView, ViewRecoveryCodesView
 
 
 @login_not_required
@@ -64,7 +64,7 @@ urlpatterns = [
     path("app/remove/", requires_reauthentication(totp_views.deactivate_totp), name="mfa_deactivate_totp"),
     path(
         "recovery-codes/",
-        never_cache(requires_reauthentication(codes_views.view_recovery_codes)),
+        never_cache(requires_reauthentication(ViewRecoveryCodesView.as_view())),
         name="mfa_view_recovery_codes",
     ),
     path(

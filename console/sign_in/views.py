@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes import views as codes_views
 from allauth.mfa.totp import views as totp_views
 from allauth.mfa.webauthn import views as webauthn_views
 from allauth.usersessions.models import UserSession
@@ -24,9 +26,11 @@ from console.accounts.models import Team, User
 from console.sign_in import sessions
 from console.sign_in.audit_records import record_event
 from console.sign_in.factors import accept_code, has_second_factor
+from console.sign_in.reauthentication import requires_reauthentication
 from console.sign_in.user_agents import describe_device
 
 _HISTORY_SIZE = 20
+_CODE_GROUP_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def _read_attempts(user: User) -> list[SignInAttempt]:
 
 
 @require_POST
+@requires_reauthentication
 def end_session(request: UserRequest, pk: int) -> HttpResponse:
     """End one of the user's other sessions."""
     session = UserSession.objects.filter(pk=pk, user=request.user).first()
@@ -99,6 +104,7 @@ def end_session(request: UserRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@requires_reauthentication
 def end_other_sessions(request: UserRequest) -> HttpResponse:
     """End all sessions of the user except this one."""
     current = request.session.session_key
@@ -126,6 +132,17 @@ class ActivateTOTPView(totp_views.ActivateTOTPView):  # type: ignore[misc]  # al
         authenticator = Authenticator.objects.get(user=self.request.user, type=Authenticator.Type.TOTP)
         accept_code(authenticator, form.cleaned_data["code"])
         return response
+
+
+class ViewRecoveryCodesView(codes_views.ViewRecoveryCodesView):  # type: ignore[misc]
+    """Shows new recovery codes once, in groups of digits. A code is accepted with and without its hyphens."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["unused_codes"] = [
+            "-".join(wrap(code, _CODE_GROUP_DIGITS)) for code in context["unused_codes"]
+        ]
+        return context
 
 
 class ReauthenticateWebAuthnView(webauthn_views.ReauthenticateWebAuthnView):  # type: ignore[misc]

@@ -21,6 +21,7 @@ from console.accounts.approval_rules import TeamRule, read_setting, rules_by_fie
 from console.accounts.models import Grant, Team, User
 from console.accounts.roles import OWNER, Role
 from console.accounts.scope import AccessScope
+from console.sign_in.passwords import NewPasswordInput
 from console.teams.team_settings import SHORT_NAME_NOT_AVAILABLE
 
 _MAX_LIMIT = 2_147_483_647  # of an integer column
@@ -207,7 +208,7 @@ class JoinForm(forms.Form):
     password1 = forms.CharField(
         label=_("Password"),
         strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=NewPasswordInput(),
     )
     password2 = forms.CharField(
         label=_("Confirm password"),

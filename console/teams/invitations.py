@@ -73,7 +73,7 @@ def create_invitation(
                 }
             )
         # A user who left before may join again, also by single sign-on if they sign in with it to accept.
-        acting.team.departures.filter(user__email=address).delete()
+        acting.team.departures.of_address(address).delete()
         token, digest = _new_token()
         invitation = Invitation.objects.create(
             team=acting.team,

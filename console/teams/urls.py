@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from console.teams.pages import audit, home, invitations, joining, members, roles, team_settings
+from console.teams.pages import account, audit, home, invitations, joining, members, roles, team_settings
 from console.teams.sign_on import views as sign_on
 from console.teams.tokens import views as tokens
 
@@ -46,6 +46,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("account/tokens/", tokens.own_tokens, name="own-tokens"),
     path("account/tokens/<int:pk>/revoke/", tokens.revoke_own, name="revoke-own-token"),
+    path("account/delete/", account.delete, name="delete-account"),
     path("invitations/", joining.invitation, name="invitation"),
     path("invitations/<str:token>/", joining.link, name="invitation-link"),
     path("teams/new/", team_settings.new_team, name="new-team"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
 from django.db import connection as database
+from django.test import Client
 
 from console.accounts.encryption import Undecryptable, is_newest, list_encrypted_fields
+from console.accounts.models import User
 from console.connections.models import Connection
-from tests.conftest import KEY_SECRET, Organization
+from tests.conftest import KEY_SECRET, PASSWORD, Organization
 
 
 def read_column(pk: int) -> str:
@@ -73,6 +77,64 @@ def test_rotation_keeps_unreadable_secrets_and_reports_them(org: Organization, s
     assert read_column(org.connection.pk) == before
 
 
+def read_password_column(user: User) -> str:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT password FROM accounts_user WHERE id = %s", [user.pk])
+        return str(cursor.fetchone()[0])
+
+
+def write_password_column(value: str) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE accounts_user SET password = %s", [value])
+
+
+def test_the_hash_of_a_password_is_encrypted(org: Organization) -> None:
+    user = org.members["operator"]
+    present = User.objects.get(pk=user.pk)
+    assert present.check_password(PASSWORD)
+    assert present.password.partition("$")[2] not in read_password_column(user)
+
+
+def test_a_rotation_re_encrypts_the_hashes_of_passwords_and_ends_no_session(
+    org: Organization, sign_in: Any, settings: Any
+) -> None:
+    user, client = org.members["operator"], sign_in("operator")
+    new = Fernet.generate_key().decode()
+    settings.FIELD_ENCRYPTION_KEYS = [new, *settings.FIELD_ENCRYPTION_KEYS]
+    call_command("rotate_encryption_key", verbosity=0)
+    settings.FIELD_ENCRYPTION_KEYS = [new]
+    assert is_newest(read_password_column(user))
+    assert User.objects.get(pk=user.pk).check_password(PASSWORD)
+    assert client.get("/account/profile/").status_code == 200
+
+
+def test_a_user_whose_hash_no_key_decrypts_signs_in_after_a_reset_only(
+    org: Organization, sign_in: Any, mailoutbox: Any
+) -> None:
+    user, client = org.members["operator"], sign_in("operator")
+    lost = Fernet(Fernet.generate_key()).encrypt(user.password.encode()).decode()
+    write_password_column(lost)
+    assert client.get("/account/profile/").status_code == 302, "the session ended"
+    visitor = Client()
+    page = visitor.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+    assert "Wrong email address or password." in page.content.decode()
+    visitor.post("/accounts/password/reset/", {"email": user.email})
+    link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
+    assert link is not None
+    form = visitor.get(link[1])["Location"]
+    new = "another battery of staples"
+    visitor.post(form, {"password1": new, "password2": new})
+    visitor.post("/accounts/login/", {"login": user.email, "password": new})
+    assert visitor.get("/account/profile/").status_code == 200
+
+
+def test_a_hash_that_was_written_to_the_database_without_the_key_is_not_accepted(org: Organization) -> None:
+    user = org.members["operator"]
+    write_password_column(make_password("planted by somebody"))
+    assert not User.objects.get(pk=user.pk).check_password("planted by somebody")
+
+
 def test_rotation_covers_every_model_with_a_secret() -> None:
+    assert (User, "password") in list(list_encrypted_fields())
     assert (Connection, "access_key_secret") in list(list_encrypted_fields())
     assert (Connection, "security_token") in list(list_encrypted_fields())

@@ -27,6 +27,11 @@ def test_an_invited_member_joins_with_access_to_some_products(open_browser_as, b
     assert joining.url == f"{console}/invitations/"
     assert "Only some connections, products or device groups" in joining.locator("main").inner_text()
     joining.fill("[name=name]", "Joy Joiner")
+    joining.fill("[name=password1]", "Password1234")
+    strength = joining.locator(".fd-strength[aria-live=polite]")
+    strength.get_by_text("This password is easy to guess.").wait_for()
+    joining.fill("[name=password1]", "some battery of staples")
+    strength.get_by_text("Strong password").wait_for()
     for field in ("password1", "password2"):
         joining.fill(f"[name={field}]", "some battery of staples")
     joining.get_by_role("button", name="Create account and join").click()

@@ -37,6 +37,8 @@ PAGES = {
     "teams:role-delete",
     "teams:sign-on-delete",
     "teams:team-delete",
+    "teams:delete-account",
+    "sign_in:download-data",
     "account_set_password",
     "approvals:approve",
     "approvals:refuse",
@@ -52,6 +54,8 @@ PAGES = {
     "mfa_remove_webauthn",
     "mfa_view_recovery_codes",
 }
+# Those that are files: the page that follows the confirmation.
+DOWNLOADS = {"devices:registration-secrets": "jobs:detail", "sign_in:download-data": "sign_in:stored-data"}
 # Pages with a form that may be seen without a confirmation, and require one to be saved.
 SAVES = {
     "teams:add-own-token",
@@ -66,7 +70,14 @@ SAVES = {
     "teams:sign-on-edit",
 }
 # Actions without a separate page.
-ACTIONS = {"teams:sign-on-move", "devices:secret", "devices:collect-secrets", "products:secret"}
+ACTIONS = {
+    "teams:sign-on-move",
+    "devices:secret",
+    "devices:collect-secrets",
+    "products:secret",
+    "sign_in:end-session",
+    "sign_in:end-other-sessions",
+}
 
 
 def confirmation_target(response: Any) -> str | None:
@@ -85,13 +96,13 @@ def url_after_registration(populated: PopulatedTeam, name: str) -> str:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_a_protected_page_asks_for_confirmation_and_leads_back(populated: PopulatedTeam, name: str) -> None:
     url, owner = url_after_registration(populated, name), populated.org.members["owner"]
-    expected = populated.url("jobs:detail") if name == "devices:registration-secrets" else url
+    expected = populated.url(DOWNLOADS[name]) if name in DOWNLOADS else url
     assert confirmation_target(client_signed_in_before(owner).get(url)) == expected
     assert confirmation_target(client_signed_in_before(owner, minutes=16).get(url)) == expected
     assert confirmation_target(client_signed_in_before(owner, minutes=14).get(url)) is None
 
 
-@pytest.mark.parametrize("name", sorted(PAGES - {"devices:registration-secrets"}))
+@pytest.mark.parametrize("name", sorted(PAGES - DOWNLOADS.keys()))
 def test_a_protected_form_can_be_sent_for_twice_the_time(populated: PopulatedTeam, name: str) -> None:
     url, owner = url_after_registration(populated, name), populated.org.members["owner"]
     assert confirmation_target(client_signed_in_before(owner, minutes=20).post(url)) is None
@@ -206,7 +217,7 @@ def test_no_other_page_or_action_asks_for_confirmation(populated: PopulatedTeam)
         for name, url in urls.items()
         if name != "account_logout" and confirmation_target(client.post(url))
     }
-    assert asking_on_post == PAGES - {"devices:registration-secrets"} | ACTIONS | SAVES
+    assert asking_on_post == PAGES - DOWNLOADS.keys() | ACTIONS | SAVES
 
 
 def test_a_user_without_permission_gets_403_instead_of_confirmation(populated: PopulatedTeam) -> None:

@@ -25,7 +25,7 @@ from console.audit.records import Origin
 from console.sign_in.models import SignOnRule
 from console.teams.changes import Actor
 from console.teams.invitations import create_invitation
-from tests.conftest import PASSWORD, Organization
+from tests.conftest import PASSWORD, Organization, start_session
 from tests.identity_provider import (
     CLIENT_SECRET,
     IdentityProvider,
@@ -871,3 +871,17 @@ def test_a_removed_member_cannot_return_with_an_unused_invitation(
     membership = membership_of("ada@corp.test")
     owner.post(f"/acme/-/members/{membership.pk}/remove/")
     assert not org.team.invitations.exists()
+
+
+def test_a_user_who_deletes_the_account_is_not_brought_back_by_a_rule(
+    provider: IdentityProvider, org: Organization, rule: SignOnRule
+) -> None:
+    """Otherwise a member with a lowered role could get the role of the rule again."""
+    sub = provider.add_user("ada")
+    sign_on(Client(), sub)
+    user = User.objects.get(email="ada@corp.test")
+    start_session(user).post("/account/delete/", {"typed": user.email})
+    assert not User.objects.filter(email="ada@corp.test").exists()
+    client = Client()
+    sign_on(client, sub)
+    assert membership_of("ada@corp.test") is None

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import models
 
 from console.accounts.models import User
+from console.accounts.personal_data import list_personal_data
 from console.explorer.history import MAX_CALLS
 from console.sign_in.cleanup import LOG_RETENTION_DAYS
 from tests.conftest import Organization
@@ -83,3 +84,8 @@ def test_the_page_states_that_jobs_are_kept_forever_or_for_a_day(
 
 def test_the_profile_links_to_the_page(sign_in: Any) -> None:
     assert f'href="{PAGE}"' in sign_in("viewer").get("/account/profile/").content.decode()
+
+
+def test_the_download_has_rows_of_every_model_that_names_a_user(org: Organization) -> None:
+    found = [part.find(org.members["viewer"]) for part in list_personal_data()]
+    assert {rows.model._meta.label for rows in found} == set(HEADINGS)

@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models.teams import Team
-from console.accounts.models.users import User
+from console.accounts.models.users import User, digest_address
 from console.accounts.roles import BUILT_IN, CONSOLE_AREAS, OWNER, Area, Level, Role
 from console.accounts.scope import AccessScope
 
@@ -160,12 +161,20 @@ class Membership(Grant):
         return self.levels[Area(area)] >= level
 
 
+class DepartureQuerySet(models.QuerySet["Departure"]):
+    def of_address(self, email: str) -> DepartureQuerySet:
+        """Return those of the user with this address, also of earlier accounts with it, which were deleted."""
+        return self.filter(Q(user__email=email) | Q(user__email__startswith=digest_address(email)))
+
+
 class Departure(models.Model):
     """A user who left a team or was removed. Rules of single sign-on do not add them again; an invitation does."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="departures")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     at = models.DateTimeField(default=timezone.now)
+
+    objects = DepartureQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["team", "user"], name="unique_departure")]

@@ -6,10 +6,38 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+
+from console.accounts.encryption import DecryptedAttribute, EncryptedTextField, Undecryptable
+
+
+class _PasswordAttribute(DecryptedAttribute):
+    """The hash of a password. If no key decrypts it, an unusable one: the user cannot sign in with it, but can reset it."""
+
+    def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
+        try:
+            return super().__get__(instance, cls)
+        except Undecryptable:
+            return UNUSABLE_PASSWORD_PREFIX
+
+
+class PasswordField(EncryptedTextField):
+    """The hash of a password, encrypted: a copy of the database alone is not enough to try passwords."""
+
+    descriptor_class = _PasswordAttribute
+
+
+def digest_address(email: str) -> str:
+    """Return what remains of the address of a deleted account: a digest under SECRET_KEY."""
+    return salted_hmac("console.accounts.deleted", email.strip().lower(), algorithm="sha256").hexdigest()
+
+
+_DELETED = "@deleted.invalid"  # the domain of deleted accounts
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,6 +62,7 @@ class User(AbstractBaseUser):
         LIGHT = "light", _("Light")
         DARK = "dark", _("Dark")
 
+    password = PasswordField(_("password"))
     email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     # "" for that of the browser, which its cookie names.
@@ -59,7 +88,20 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return self.name or (gettext("Deleted user") if self.is_deleted else self.email)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the user deleted the account."""
+        return self.email.endswith(_DELETED)
+
+    def erase(self) -> None:
+        """Replace the personal data of this row. Nobody can sign in with it, and the address can be used for a new account."""
+        self.email = f"{digest_address(self.email)}-{self.pk}{_DELETED}"
+        self.name = self.time_zone = self.language = self.last_visited = ""
+        self.theme, self.last_login, self.is_active = self.Theme.AUTO, None, False
+        self.set_unusable_password()
+        self.save()
 
     @property
     def label(self) -> str:

@@ -140,7 +140,7 @@ def _needs_change(present: Membership | None, rule: SignOnRule | None) -> bool:
 
 def _has_departed(user: User, team: Team) -> bool:
     """Return whether the user left the team or was removed from it, and was not invited again since."""
-    return team.departures.filter(user=user).exists()
+    return team.departures.of_address(user.email).exists()
 
 
 def _check_not_linked_to_another(user: User, identity: Identity) -> None:

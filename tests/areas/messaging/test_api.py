@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from console.accounts.approval_rules import load_rules, save_setting
+from console.accounts.approval_rules import save_setting
+from console.ui.areas import all_approval_rules
 from tests.api_programs import problem_kind
 
 
@@ -90,7 +91,7 @@ def test_a_topic_that_is_not_valid_is_refused_and_names_its_field(topic, program
 
 
 def test_deletions_wait_for_approval_if_the_rule_is_on(org, product, topic, program):
-    (rule,) = (rule for rule in load_rules() if rule.slug == "topic_deletion")
+    (rule,) = (rule for rule in all_approval_rules() if rule.slug == "topic_deletion")
     save_setting(org.team, rule, True)
     program.post("sandbox/topic-routes", {"source": topic(1), "targets": [topic(2, "get")]})
     topic_id = read_categories(program, product)["get"]["id"]

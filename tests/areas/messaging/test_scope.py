@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.accounts.approval_rules import load_rules, save_setting
+from console.accounts.approval_rules import save_setting
 from console.accounts.models import Membership
 from console.approvals.models import ApprovalRequest
 from console.areas.messaging import api
 from console.audit.models import AuditRecord
+from console.ui.areas import all_approval_rules
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_the_topics_of_a_team_are_not_found_by_a_member_of_another(product, topi
 @pytest.fixture
 def approval_rule(org) -> None:
     """Deletions of topic categories and routes need approval."""
-    (rule,) = (rule for rule in load_rules() if rule.slug == "topic_deletion")
+    (rule,) = (rule for rule in all_approval_rules() if rule.slug == "topic_deletion")
     save_setting(org.team, rule, True)
 
 
