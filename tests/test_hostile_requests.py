@@ -165,3 +165,31 @@ def test_no_address_accepts_a_post_without_the_token_of_its_page(
                 accepted.append(f"{name} as {role or 'a visitor'}: {response.status_code}")
     assert accepted == []
     assert populated.upstream.writes == []
+
+
+BODIES = [
+    ("multipart/form-data", b"a"),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n" * 2000),
+    ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+    ("application/x-www-form-urlencoded", b"a=&" * 5000),
+    ("application/x-www-form-urlencoded", b"a=" + b"b" * 3_000_000),
+]
+
+
+def test_an_unreadable_body_breaks_no_page(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    client.handler.enforce_csrf_checks = True
+    client.get("/account/profile/")  # sets the cookie without which no body is read
+    client.raise_request_exception = False
+    wrong = []
+    for url in (
+        "/nowhere/",
+        "/accounts/login/",
+        populated.url("products:create"),
+        populated.url("jobs:detail"),
+    ):
+        for content_type, body in BODIES:
+            response = client.generic("POST", url, body, content_type=content_type)
+            if not 400 <= response.status_code < 500:
+                wrong.append(f"{url} {content_type} {body[:9]!r}: {response.status_code}")
+    assert wrong == []
