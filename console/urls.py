@@ -16,6 +16,9 @@ _connection = [
     path("explorer/", include("console.explorer.urls")),
 ]
 
+handler400 = "console.ui.errors.bad_request"
+handler403 = "console.ui.errors.permission_denied"
+handler404 = "console.ui.errors.not_found"
 handler500 = "console.ui.errors.server_error"
 urlpatterns = [
     path("accounts/", include("console.sign_in.urls")),

@@ -1,4 +1,4 @@
-"""No request makes the console fail, whatever its address and headers contain."""
+"""No request makes the console fail, whatever its address, its headers and its form contain."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
+from tests.page_forms import PAGES, find_forms, rollback, send_request
 from tests.populated import PopulatedTeam, list_addresses
 
 SignIn = Callable[[str], Client]
@@ -60,6 +61,31 @@ def test_no_name_in_an_address_breaks_a_page(
             response = method(url)
             if response.status_code >= 500:
                 wrong.append(f"{url}: {response.status_code}")
+    assert wrong == []
+
+
+# Of a field: the ends of the calendar, deeply nested JSON, what Unicode calls digits, and a text longer than any limit.
+VALUES = [
+    "\x00",
+    "9" * 30,
+    "0001-01-01 00:00",
+    "9999-12-31 23:59",
+    '{"a":' * 3000,
+    "\u0663\u00b2",
+    "x" * 200_000,
+]
+
+
+@pytest.mark.parametrize("namespace", sorted({name.partition(":")[0] for name in PAGES}))
+def test_no_value_of_a_form_breaks_a_page(populated: PopulatedTeam, sign_in: SignIn, namespace: str) -> None:
+    client = sign_in("owner")
+    wrong = []
+    for form in [form for form in find_forms(populated, client, namespace) if form.method == "post"]:
+        for value in VALUES:
+            with rollback():
+                response = send_request(client, "post", form.action, dict.fromkeys(form.values, value))
+            if response.status_code >= 500:
+                wrong.append(f"{form.action} {value[:20]!r}: {response.status_code}")
     assert wrong == []
 
 
@@ -139,3 +165,31 @@ def test_no_address_accepts_a_post_without_the_token_of_its_page(
                 accepted.append(f"{name} as {role or 'a visitor'}: {response.status_code}")
     assert accepted == []
     assert populated.upstream.writes == []
+
+
+BODIES = [
+    ("multipart/form-data", b"a"),
+    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n" * 2000),
+    ("application/x-www-form-urlencoded; charset=utf-16", b"a=b"),
+    ("application/x-www-form-urlencoded", b"a=&" * 5000),
+    ("application/x-www-form-urlencoded", b"a=" + b"b" * 3_000_000),
+]
+
+
+def test_an_unreadable_body_breaks_no_page(populated: PopulatedTeam, sign_in: SignIn) -> None:
+    client = sign_in("owner")
+    client.handler.enforce_csrf_checks = True
+    client.get("/account/profile/")  # sets the cookie without which no body is read
+    client.raise_request_exception = False
+    wrong = []
+    for url in (
+        "/nowhere/",
+        "/accounts/login/",
+        populated.url("products:create"),
+        populated.url("jobs:detail"),
+    ):
+        for content_type, body in BODIES:
+            response = client.generic("POST", url, body, content_type=content_type)
+            if not 400 <= response.status_code < 500:
+                wrong.append(f"{url} {content_type} {body[:9]!r}: {response.status_code}")
+    assert wrong == []

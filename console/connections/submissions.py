@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from console.accounts.encryption import Undecryptable
+from console.audit.masking import clean_text
 from console.connections.http import CloudRequest
 from console.connections.models import Submission
 from iot_client.catalogue import Access, UnknownOperation, operation
@@ -43,7 +44,7 @@ def submit_once(request: CloudRequest, token: str, create: Callable[[], str]) ->
     received, the token stays used: only a person can check what was created.
     """
     Submission.objects.filter(at__lt=timezone.now() - _KEEP).delete()
-    key = {"connection": request.connection, "user": request.membership.user, "token": token[:64]}
+    key = {"connection": request.connection, "user": request.membership.user, "token": clean_text(token, 64)}
     try:
         with transaction.atomic():
             submission = Submission.objects.create(**key)

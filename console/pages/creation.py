@@ -100,5 +100,8 @@ def _redirect_to_created(request: CloudRequest, page: str, list_page: str) -> Ht
     if page:
         messages.info(request, _("This form was already submitted. Nothing was created twice."))
     else:
-        messages.warning(request, _("This form was already submitted and is still being processed."))
+        text = _(
+            "You already submitted this form, and no response was received yet. Check the list here in a moment."
+        )
+        messages.warning(request, text)
     return redirect(page or list_page)

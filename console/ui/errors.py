@@ -1,4 +1,4 @@
-"""The page for an error of the server."""
+"""The pages for errors. None of them reads the body of the request, which may be the cause of the error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,28 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views import defaults
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for status 400."""
+    return defaults.bad_request(_without_csrf_check(request), exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for status 403."""
+    return defaults.permission_denied(_without_csrf_check(request), exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The page for status 404."""
+    return defaults.page_not_found(_without_csrf_check(request), exception)
+
+
+def _without_csrf_check(request: HttpRequest) -> HttpRequest:
+    """Let Django's pages set a CSRF token, but not look for one in the body: that would raise the error of a malformed body here."""
+    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+    return request
 
 
 class _QueryRefused(Exception):

@@ -219,7 +219,7 @@ class EditForm(forms.Form):
         values: dict[str, Any] = super().clean() or self.cleaned_data
         try:
             seen = json.loads(values.pop("seen", "") or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             seen = {}
         changed = {
             name: now

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.areas.devices import api
 from console.areas.devices.forms import GroupForm
 from console.areas.devices.records import DeviceDetail
 from console.areas.groups import api as groups_api
@@ -66,8 +67,11 @@ ADD: Action[DeviceDetail] = Action(
 
 
 def _ask_to_remove(request: CloudRequest, detail: DeviceDetail) -> Question:
-    """Return the question. `?group_name=` is only shown."""
-    names = {"name": detail.device.name, "group": request.GET.get("group_name", "")}
+    """Return the question. It names the group as the platform does: a link could state another name than that of its group."""
+    device, group_id = detail.device, request.GET.get("group", "")
+    _detail, groups = api.get_device_with_groups(request.gateway, device.product_key, device.name)
+    group = next((group.name for group in groups if group.id == group_id), group_id)
+    names = {"name": device.name, "group": group}
     return Question(
         gettext("Remove %(name)s from %(group)s?") % names,
         gettext("The device is not deleted. It is only removed from this group."),

@@ -201,7 +201,7 @@ def to_group(item: Mapping[str, Any]) -> Group:
 def to_tags(response: Mapping[str, Any]) -> list[Tag]:
     try:
         props = json.loads(str(response.get("Props") or "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         props = {}
     if not isinstance(props, dict):
         return []

@@ -297,7 +297,7 @@ def _redirect_to_registered(request: CloudRequest, device_key: str) -> HttpRespo
     messages.warning(
         request,
         _(
-            "This form was already submitted and is still being processed. The device appears in this list soon."
+            "You already submitted this form, and no response was received yet. Check for the device here in a moment."
         ),
     )
     return redirect(connection_url(request, "devices:list"))

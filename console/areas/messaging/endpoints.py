@@ -23,6 +23,7 @@ class TopicCategoryValues(RequestBody):
 
     short_name: str = Field(
         pattern=rf"^{api.SHORT_NAME}$",
+        max_length=128,
         description=gettext_noop(
             "The part of the topics after `/user/`: English letters, digits and underscores; slashes separate levels."
         ),

@@ -74,6 +74,6 @@ def check_schedule(start: datetime | None, finish: datetime | None) -> list[Prob
         problems.append(("start", _("The start must be 5 minutes to 7 days from now.")))
     if finish and not start:
         problems.append(("finish", _("Set a start time before you set an end time.")))
-    elif start and finish and not start + MIN_DURATION <= finish <= start + MAX_DURATION:
+    elif start and finish and not MIN_DURATION <= finish - start <= MAX_DURATION:
         problems.append(("finish", _("The end must be 1 hour to 30 days after the start.")))
     return problems

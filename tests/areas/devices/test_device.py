@@ -301,6 +301,14 @@ def test_a_device_is_added_to_a_group_by_its_name_and_removed(lamp, product, org
     assert api.get_device_with_groups(org.gateway(), product, "lamp-0001", fresh=True)[1] == []
 
 
+def test_the_question_names_the_group_as_the_platform_does_whatever_the_link_says(lamp, org, sign_in):
+    group = groups_api.create_group(org.gateway(), name="Quay_North")
+    browser = sign_in("operator")
+    browser.post(f"{lamp}groups/add/", {"group_name": "Quay_North"})
+    question = page_text(browser.get(f"{lamp}groups/remove/?group={group.id}&group_name=Old_Group"))
+    assert "Remove lamp-0001 from Quay_North?" in question
+
+
 def test_an_unknown_group_is_reported_at_the_field(lamp, org, sign_in):
     groups_api.create_group(org.gateway(), name="Quay_North")
     response = sign_in("operator").post(f"{lamp}groups/add/", {"group_name": "Quay"})

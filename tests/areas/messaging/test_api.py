@@ -37,6 +37,7 @@ def test_a_topic_category_is_created_edited_and_deleted(product, program):
     ("change", "kind", "field"),
     [
         ({"short_name": "a-b"}, "validation-failed", "short_name"),
+        ({"short_name": "x" * 129}, "validation-failed", "short_name"),
         ({"permission": "READ"}, "validation-failed", "permission"),
         ({"description": ""}, "validation-failed", "description"),
         ({"short_name": "get"}, "already-exists", ""),

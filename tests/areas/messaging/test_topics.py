@@ -102,6 +102,7 @@ def test_a_category_is_created_with_the_values_of_the_form(product, org, sign_in
     [
         ("short_name", "alarm-high", "Separate levels with slashes"),
         ("short_name", "alarm//high", "Separate levels with slashes"),
+        ("short_name", "x" * 129, "129"),
         ("short_name", "", "required"),
         ("permission", "", "required"),
         ("permission", "READ", "valid choice"),

@@ -84,6 +84,14 @@ def test_a_form_submitted_twice_creates_one_package_and_shows_it_both_times(prod
     assert len(list_packages(org)) == 1
 
 
+@pytest.mark.parametrize("token", ["\x00", "\u202e" * 5000])
+def test_any_text_can_be_the_token_of_a_form(token, product, org, sign_in):
+    browser = sign_in("release-engineer")
+    first, second = submit(browser, org, product, token=token), submit(browser, org, product, token=token)
+    assert first["Location"] == second["Location"]
+    assert len(list_packages(org)) == 1
+
+
 def test_a_form_submitted_again_during_the_first_request_creates_nothing(product, org, sign_in):
     browser = sign_in("release-engineer")
     Submission.objects.create(
