@@ -95,9 +95,8 @@ def _find_target(call: PlannedCall) -> str:
 
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
-    """The id of the object that the request is about; "" for several objects."""
-    identify = needed.rule.description_of(needed.operation).identify or _find_target
-    return identify(needed.calls[0]) if len(needed.calls) == 1 else ""
+    """The id of the object that the request is about, by which its page finds the request; "" for several objects."""
+    return _find_target(needed.calls[0]) if len(needed.calls) == 1 else ""
 
 
 def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:

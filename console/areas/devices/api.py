@@ -385,9 +385,7 @@ def _read_in_parallel(
 
 def reveal_secret(gateway: Gateway, product_key: str, name: str) -> DeviceCredentials:
     """Return the credentials with the DeviceSecret. The read is audited and refused below the level "secret"."""
-    response = gateway.call(
-        "QueryDeviceInfo", target=name, reveal=True, fresh=True, **device_params(product_key, name)
-    )
+    response = gateway.call("QueryDeviceInfo", reveal=True, fresh=True, **device_params(product_key, name))
     return to_credentials(response.get("Data") or {})
 
 
@@ -404,7 +402,6 @@ def register_device(
     reveal = gateway.reveals("RegisterDevice") and gateway.reauthenticated
     response = gateway.call(
         "RegisterDevice",
-        target=name or product_key,
         reveal=reveal,
         ProductKey=product_key,
         DeviceName=name or None,
@@ -424,37 +421,35 @@ def rename_device(gateway: Gateway, product_key: str, name: str, nickname: str) 
     device = get_device(gateway, product_key, name, fresh=True).device
     before = {"DeviceNicknameInfo": [{**named, "Nickname": device.nickname}]}
     info = {**named, **({"Nickname": nickname} if nickname else {})}
-    gateway.call("BatchUpdateDeviceNickname", target=name, before=before, DeviceNicknameInfo=[info])
+    gateway.call("BatchUpdateDeviceNickname", target=device.key, before=before, DeviceNicknameInfo=[info])
 
 
 def enable_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Enable a device: it can connect again."""
-    gateway.call("EnableThing", target=name, **device_params(product_key, name))
+    gateway.call("EnableThing", **device_params(product_key, name))
 
 
 def disable_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Disable a device: it is disconnected and cannot connect. Nothing else changes."""
-    gateway.call("DisableThing", target=name, **device_params(product_key, name))
+    gateway.call("DisableThing", **device_params(product_key, name))
 
 
 def delete_device(gateway: Gateway, product_key: str, name: str) -> None:
     """Delete a device permanently. Raises NotFound."""
-    gateway.call("DeleteDevice", target=name, **device_params(product_key, name))
+    gateway.call("DeleteDevice", **device_params(product_key, name))
 
 
 def set_tag(gateway: Gateway, product_key: str, name: str, tag: Tag) -> None:
     """Add a tag, or change the value of the tag with this key."""
     text = json.dumps({tag.key: tag.value}, ensure_ascii=False)
     before = _read_current_tag(gateway, product_key, name, tag.key)
-    gateway.call("SaveDeviceProp", target=name, before=before, Props=text, **device_params(product_key, name))
+    gateway.call("SaveDeviceProp", before=before, Props=text, **device_params(product_key, name))
 
 
 def remove_tag(gateway: Gateway, product_key: str, name: str, key: str) -> None:
     """Remove a tag from a device."""
     before = _read_current_tag(gateway, product_key, name, key)
-    gateway.call(
-        "DeleteDeviceProp", target=name, before=before, PropKey=key, **device_params(product_key, name)
-    )
+    gateway.call("DeleteDeviceProp", before=before, PropKey=key, **device_params(product_key, name))
 
 
 def _read_current_tag(gateway: Gateway, product_key: str, name: str, key: str) -> dict[str, str]:

@@ -308,12 +308,12 @@ def test_an_unknown_group_is_reported_at_the_field(lamp, org, sign_in):
     assert "Quay_North" in str(response.context["form"].errors["group_name"])
 
 
-def test_the_secret_is_shown_only_on_request_and_audited(lamp, sign_in):
+def test_the_secret_is_shown_only_on_request_and_audited(lamp, product, sign_in):
     response = sign_in("owner").post(f"{lamp}secret/")
     assert len(response.context["credentials"].secret) == 32
     assert "no-store" in response["Cache-Control"]
     record = AuditRecord.objects.get(operation="QueryDeviceInfo")
-    assert (record.target, record.outcome) == ("lamp-0001", AuditRecord.Outcome.DONE)
+    assert (record.target, record.outcome) == (f"{product}/lamp-0001", AuditRecord.Outcome.DONE)
     assert sign_in("operator").post(f"{lamp}secret/").status_code == 403
 
 
@@ -419,7 +419,7 @@ def test_each_of_several_devices_has_its_own_audit_record_and_calls_run_in_paral
     monkeypatch.setattr(Sender, "send", meeting)
     sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": devices, "confirmed": "1"})
     records = AuditRecord.objects.filter(operation="DisableThing")
-    assert sorted(record.target for record in records) == ["lamp-0001", "lamp-0002", "lamp-0003"]
+    assert sorted(record.target for record in records) == devices
     assert {record.outcome for record in records} == {AuditRecord.Outcome.DONE}
 
 
