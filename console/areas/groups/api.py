@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -30,9 +31,10 @@ from console.areas.groups.records import (
     to_tags,
 )
 from console.connections.gateway import Call, Gateway
+from console.connections.locks import hold_lock
 from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, LimitExceeded, NotFound
+from iot_client.errors import CloudError, Conflict, LimitExceeded, NotFound
 from iot_client.fields import read_items
 from iot_client.paging import Page, Position
 
@@ -61,6 +63,7 @@ MAX_COUNTED_GROUPS = 50
 MAX_COUNTED_ON_PAGE = 20
 """The most groups below a group whose devices are counted for its page."""
 _MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
+_TAGS_LOCKED, _TAGS_WAIT = 120.0, 10.0  # seconds: longer than two calls with their retries; what a user waits
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -298,28 +301,37 @@ def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
     gateway.call(DELETE, target=name, GroupId=group_id)
 
 
-def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, current: Sequence[Tag]) -> None:
-    """Replace all tags of the group with `tags`: the platform deletes tags that are not in the set. `current` is the tags
-    before the change, for the audit trail."""
-    before = {"TagString": _tag_string(current)}
-    gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
-
-
 def set_tag(gateway: Gateway, group_id: str, tag: Tag) -> None:
-    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS."""
-    before = list_tags(gateway, group_id)
-    after = {old.key: old for old in before} | {tag.key: tag}
-    if len(after) > MAX_TAGS:
-        raise LimitExceeded("Client.TooManyTags", operation=TAG)
-    set_tags(gateway, group_id, list(after.values()), current=before)
+    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS,
+    Conflict while another user changes the tags."""
+    with _change_tags(gateway, group_id) as tags:
+        tags[tag.key] = tag
+        if len(tags) > MAX_TAGS:
+            raise LimitExceeded("Client.TooManyTags", operation=TAG)
 
 
 def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:
-    """Remove a tag from the group. A key that does not exist is not an error. Up to 2 calls."""
-    before = list_tags(gateway, group_id)
-    remaining = [tag for tag in before if tag.key != key]
-    if len(remaining) < len(before):
-        set_tags(gateway, group_id, remaining, current=before)
+    """Remove a tag from the group. A key that does not exist is not an error. Up to 2 calls. Raises Conflict while another user
+    changes the tags."""
+    with _change_tags(gateway, group_id) as tags:
+        tags.pop(key, None)
+
+
+@contextmanager
+def _change_tags(gateway: Gateway, group_id: str) -> Iterator[dict[str, Tag]]:
+    """Read the tags of the group by key, and write them after the block has changed them: the platform deletes tags that are not
+    in the set. Two changes through this console wait for each other. Raises Conflict if the other one takes too long."""
+    lock = f"group-tags:{gateway.connection.account}:{group_id}"
+    with hold_lock(lock, seconds=_TAGS_LOCKED, wait=_TAGS_WAIT) as is_held:
+        if not is_held:
+            raise Conflict("Client.Locked", operation=TAG)
+        before = list_tags(gateway, group_id)
+        tags = {tag.key: tag for tag in before}
+        yield tags
+        after = tuple(tags.values())
+        if after != before:
+            current = {"TagString": _tag_string(before)}
+            gateway.call(TAG, before=current, GroupId=group_id, TagString=_tag_string(after))
 
 
 def _tag_string(tags: Sequence[Tag]) -> str:
