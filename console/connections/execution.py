@@ -110,13 +110,13 @@ def _finish(gateway: Gateway, call: Call, record: AuditRecord | None, receive: R
                 gateway.scope.forget_groups()
         if call.trace is not None and not call.reveal:
             mask_trace(definition, call.trace)
-    if gateway.scope is not None and scope.may_alter(gateway.scope, definition):
+    if gateway.scope is not None:
+        if call.trace is not None and scope.may_alter(gateway.scope, definition):
+            call.trace.body, call.trace.is_body_hidden = b"", True
         filtered = gateway.apply_scope(
             definition, lambda guard: scope.filter_response(guard, definition, response)
         )
         response = filtered or {}
-        if call.trace is not None:
-            call.trace.body, call.trace.is_body_hidden = b"", True
     return response if call.reveal else mask_response(definition, response)
 
 
