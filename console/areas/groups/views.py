@@ -1,30 +1,27 @@
-"""The views of groups that no declaration can say: tree, overview, creation."""
+"""The views of groups that no declaration can say: tree, overview."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from console.areas.groups import api
-from console.areas.groups.forms import GroupFilter, GroupForm
+from console.areas.groups import actions, api
+from console.areas.groups.forms import GroupFilter
 from console.areas.groups.pages import GROUP, TAGS
 from console.areas.groups.tree import render_counts, render_nodes
-from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.format import number
-from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.tables import Column, Empty, Table
-from iot_client.errors import AlreadyExists, CloudError
+from iot_client.errors import CloudError
 
 TABLE: Table[api.Group] = Table(
     id="groups",
@@ -69,7 +66,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
     position, size = page_number(request), page_size(request, api.MAX_COUNTED_GROUPS)
     group_page = api.list_groups(request.gateway, name=text, page=position, size=size)
     # Members with a limited scope can create subgroups, but no top-level groups.
-    may_create = request.gateway.allows(api.CREATE) and request.gateway.limited_scope is None
+    may_create = actions.CREATE.is_allowed(request)
     none_in_scope = Empty(
         _("No groups in your access scope"),
         _("Ask an administrator for access."),
@@ -239,39 +236,3 @@ def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:
         _("Create subgroups to divide the group. Groups can have up to three levels."),
         "hierarchy-2",
     )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def create(request: CloudRequest) -> HttpResponseBase:
-    """Create a group, at the top level or in the group `?parent=`. Up to 3 calls, to show the parent group."""
-    parent_id = request.GET.get("parent", "")[:64]
-    request.gateway.require_in_scope(api.CREATE, SuperGroupId=parent_id or None)
-    parent = api.get_group(request.gateway, parent_id) if parent_id else None
-    form = GroupForm(request.POST if request.method == "POST" else None)
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            group = api.create_group(
-                request.gateway, name=data["name"], description=data["description"], parent=parent_id
-            )
-        except CloudError as raised:
-            error = _move_error_to_field(form, raised)
-        else:
-            messages.success(request, gettext("Group %(name)s created.") % {"name": data["name"]})
-            return redirect(connection_url(request, "groups:detail", group.id))
-    context = {
-        "form": form,
-        "error": error,
-        "parent": parent,
-        "is_too_deep": parent and parent.depth >= api.MAX_DEPTH,
-    }
-    return render(request, "areas/groups/create.html", context, status=FORM_REFUSED if form.errors else 200)
-
-
-def _move_error_to_field(form: GroupForm, error: CloudError) -> CloudError | None:
-    """Add an error about a name in use to the name field and return None; return other errors."""
-    if isinstance(error, AlreadyExists):
-        form.add_error("name", gettext("A group with this name already exists. Enter another name."))
-        return None
-    return cloud_errors_to_form(form, error, {"GroupName": "name", "GroupDesc": "description"})

@@ -24,7 +24,7 @@ def test_a_group_is_created_at_the_top_level_and_in_another_group(tree, org, sig
     response = browser.post(org.url("groups/new/"), {"name": "Region_South", "description": "南"})
     assert response.status_code == 302
     assert "Region_South" in list_group_names(org)
-    browser.post(org.url(f"groups/new/?parent={tree['middle']}"), {"name": "Hall_2", "description": ""})
+    browser.post(org.url(f"groups/{tree['middle']}/new/"), {"name": "Hall_2", "description": ""})
     assert "Hall_2" in list_group_names(org, tree["middle"])
 
 
@@ -49,12 +49,9 @@ def test_a_name_in_use_is_reported_at_the_name_field(tree, org, sign_in):
 
 
 def test_a_fourth_level_is_refused_with_an_explanation(tree, org, sign_in):
-    assert (
-        "up to three levels"
-        in sign_in("operator").get(org.url(f"groups/new/?parent={tree['leaf']}")).content.decode()
-    )
-    response = sign_in("operator").post(org.url(f"groups/new/?parent={tree['leaf']}"), {"name": "Shelf_1"})
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/new/"), {"name": "Shelf_1"})
     assert response.status_code == 422
+    assert "up to three levels" in response.content.decode()
     assert list_group_names(org, tree["leaf"]) == set()
 
 
