@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.areas.groups import actions, api
+from console.areas.groups import counts as tree_counts
 from console.areas.groups.forms import GroupFilter
 from console.areas.groups.pages import GROUP, TAGS
+from console.areas.groups.records import Overview
 from console.areas.groups.tree import render_counts, render_nodes
 from console.connections.http import CloudRequest
 from console.device_counts.history import Kind, chart_response, record_if_due
@@ -63,7 +65,7 @@ def group_list(request: CloudRequest) -> HttpResponse:
     """Show the top-level groups as a tree, or the groups whose name matches the search. 1 call."""
     filters = GroupFilter(request)
     text = filters.values.get("q", "")
-    position, size = page_number(request), page_size(request, api.MAX_COUNTED_GROUPS)
+    position, size = page_number(request), page_size(request, tree_counts.MAX_COUNTED_GROUPS)
     group_page = api.list_groups(request.gateway, name=text, page=position, size=size)
     # Members with a limited scope can create subgroups, but no top-level groups.
     may_create = actions.CREATE.is_allowed(request)
@@ -103,9 +105,9 @@ def group_list(request: CloudRequest) -> HttpResponse:
 def counts(request: CloudRequest) -> HttpResponse:
     """Return the device counts of the top-level groups on a page of the tree, which replace those in the page. 1 call, and up to
     2 for each of up to 50 groups that are counted."""
-    size = page_size(request, api.MAX_COUNTED_GROUPS)
+    size = page_size(request, tree_counts.MAX_COUNTED_GROUPS)
     groups = api.list_groups(request.gateway, page=page_number(request), size=size).groups
-    trees = api.count_trees(request.gateway, [group.id for group in groups], level=1)
+    trees = tree_counts.count_trees(request.gateway, [group.id for group in groups], level=1)
     return HttpResponse(render_counts(trees))
 
 
@@ -115,7 +117,7 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
     2 or 3. 1 call, and up to 2 for each of up to 50 groups that are counted."""
     group_page = api.list_groups(request.gateway, parent=group_id)
     level = 3 if request.GET.get("level") == "3" else 2
-    counts = api.count_trees(request.gateway, [group.id for group in group_page.groups], level=level)
+    counts = tree_counts.count_trees(request.gateway, [group.id for group in group_page.groups], level=level)
     return render(
         request,
         "areas/groups/branch.html",
@@ -130,8 +132,8 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
 
 @require_safe
 def overview(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `api.get_overview`."""
-    found = api.get_overview(request.gateway, group_id)
+    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `counts.get_overview`."""
+    found = tree_counts.get_overview(request.gateway, group_id)
     group, tags = found.detail, found.tags
     record_if_due(request.connection, Kind.GROUP, group_id, group.counts)
     return GROUP.render(
@@ -151,7 +153,7 @@ def overview(request: CloudRequest, group_id: str) -> HttpResponse:
     )
 
 
-def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, ...]]:
+def _build_stats(request: CloudRequest, found: Overview) -> list[tuple[str, ...]]:
     """Return the figures of the overview: the devices of the group and of all groups below it. Each is a label, value, note, icon,
     URL and tone, for ui/stat.html."""
     direct, below = found.detail.counts, found.counts.below
@@ -174,18 +176,18 @@ def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, 
     ]
 
 
-def _explain_counts(found: api.Overview) -> str:
+def _explain_counts(found: Overview) -> str:
     """Return what a user has to know about the figures; "" if they need no explanation."""
     if found.counts.below is None:
         return gettext(
             "Devices in subgroups are not counted here: there are more than %(most)s groups below, or one could not be read."
-        ) % {"most": number(api.MAX_COUNTED_ON_PAGE)}
+        ) % {"most": number(tree_counts.MAX_COUNTED_ON_PAGE)}
     if found.counts.below.total:
         return gettext("A device that is in several of these groups is counted in each of them.")
     return ""
 
 
-def _build_subgroup_table(found: api.Overview) -> Table[api.Group]:
+def _build_subgroup_table(found: Overview) -> Table[api.Group]:
     """Return the table of groups with a column for the devices of each subgroup, which includes those of the groups below it."""
 
     def count(group: api.Group) -> int | None:
