@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from console.accounts.http import TeamRequest
 from console.approvals.models import ApprovalRequest
-from console.connections.approval_rules import approval_rules
+from console.ui.areas import all_approval_rules
 from console.ui.forms import FilterForm
 
 
@@ -53,7 +53,7 @@ class RequestFilters(FilterForm):
     rule = forms.ChoiceField(
         label=_("Operation"),
         required=False,
-        choices=lambda: [("", _("Any")), *((rule.slug, rule.action) for rule in approval_rules())],
+        choices=lambda: [("", _("Any")), *((rule.slug, rule.action) for rule in all_approval_rules())],
     )
     mine = forms.ChoiceField(
         label=_("Requests"),

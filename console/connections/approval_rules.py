@@ -110,21 +110,16 @@ class ApprovalRule:
         return self.limit is not None
 
 
-def approval_rules() -> tuple[ApprovalRule, ...]:
-    """The rules of all areas, and those of operations that no area has pages for."""
-    return all_approval_rules()
-
-
 def find_rule(slug: str) -> ApprovalRule | None:
     """The rule with this slug; None if no area declares it any more."""
-    return next((rule for rule in approval_rules() if rule.slug == slug), None)
+    return next((rule for rule in all_approval_rules() if rule.slug == slug), None)
 
 
 def find_rule_of_operation(name: str) -> ApprovalRule | None:
     """The rule that covers the operation, if any."""
-    return next((rule for rule in approval_rules() if name in rule.operations), None)
+    return next((rule for rule in all_approval_rules() if name in rule.operations), None)
 
 
 def covered_operations() -> frozenset[str]:
     """The operations that some rule covers."""
-    return frozenset(name for rule in approval_rules() for name in rule.operations)
+    return frozenset(name for rule in all_approval_rules() for name in rule.operations)

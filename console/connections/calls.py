@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from iot_client.catalogue import Access, ObjectKind, Operation, operation, validate
+from iot_client.catalogue import Access, Operation, operation, validate
 from iot_client.errors import BadResponse, InvalidParameter, read_request_id
 from iot_client.responses import find_mismatch
 from iot_client.trace import Trace
-
-_DEVICES = frozenset({ObjectKind.DEVICE, ObjectKind.NEW_DEVICE})
 
 
 @dataclass(frozen=True)
@@ -66,17 +64,3 @@ def check_response(definition: Operation, response: dict[str, Any]) -> dict[str,
 def drop_missing(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters without those that are None."""
     return {name: value for name, value in params.items() if value is not None}
-
-
-def find_target(definition: Operation, params: Mapping[str, Any]) -> str:
-    """The target of a call for the audit trail, from the parameters that the catalogue names (`Operation.target`); "" for none.
-
-    A device is named with its product, as `ProductKey/DeviceName`: devices of two products may have the same name.
-    """
-    name = next((name for name in definition.target if params.get(name)), None)
-    if name is None:
-        return ""
-    product = None
-    if definition.parameters[name].names in _DEVICES:
-        product = params.get(f"{name.removesuffix('DeviceName')}ProductKey")
-    return f"{product}/{params[name]}" if product else str(params[name])
