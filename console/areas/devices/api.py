@@ -1,5 +1,5 @@
-"""Calls about one device, and changes of several. Every function takes the gateway that makes the calls. `lists` makes the calls that
-read and search lists, `registration.applications` those of registrations; `records` reads the objects in their responses.
+"""Calls about one device, and changes of several. Every function takes the gateway that makes the calls. `lists` reads and searches
+lists, `registration.applications` makes the calls of registrations; `records` reads the objects in their responses.
 
 All functions raise PermissionRefused and CloudError.
 """

@@ -1,5 +1,5 @@
-"""The words for each operation of the platform, by the areas of the catalogue, and for the console's own actions: for sentences about
-audit records."""
+"""The words of sentences about audit records, by operation: those of the platform, a module for each area of the catalogue, and the
+console's own actions."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ class Verb:
 
 @dataclass(frozen=True)
 class Noun:
-    """A kind of object in a sentence: without a name, with its name (`%(name)s`), in a number (`%(count)s`, the plural by `number`)."""
+    """A kind of object in a sentence: without a name, with its name (`%(name)s`), in a number (`%(count)s`, the plural by
+    `number`)."""
 
     unnamed: Text
     named: Text
@@ -39,8 +40,8 @@ class Phrase:
     """The words for an operation: its verb, and the kinds of its object and place.
 
     The target of a record names the place if there is one, otherwise the object. `items` is the parameter that lists the objects.
-    `names_objects`: whether the target or the list names the objects; else only their number is known. `is_preparatory`: in a job with
-    other operations, the sentence about the job is about one of those.
+    `names_objects`: whether the target or the list names the objects; else only their number is known. `is_preparatory`: in a job
+    with other operations, the sentence about the job is about one of those.
     """
 
     verb: Verb
